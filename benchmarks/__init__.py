@@ -1,0 +1,1 @@
+"""What things cost: ratios in one run, never timed tests."""

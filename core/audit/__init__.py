@@ -1,0 +1,1 @@
+"""The audit chain: canonical bodies, Merkle tree, signed checkpoints, verification."""

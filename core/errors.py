@@ -1,0 +1,111 @@
+"""The exception tree. A failed step is data, never one of these; only `tui.cli` turns them into text.
+
+MissionDeckError
+├── MissionInvalidError        exit 3   the mission file does not validate
+├── UsageError                 exit 2   a value given by the user is wrong
+├── NotFoundError              exit 4   no execution, step or file of that name
+│   └── AmbiguousError         exit 4   more than one execution has that prefix
+├── ConflictError              exit 7   already running, already ended
+│   └── LeaseHeldError         exit 7   another live runner owns the execution
+├── AuditError                 exit 8   the chain does not verify
+├── UnavailableError           exit 9   the database or an executor cannot be used
+└── BugError                   exit 70  a broken invariant of ours; never caught, always reported
+    └── IllegalTransitionError
+"""
+
+
+class MissionDeckError(Exception):
+    """Base of all errors that end a command; `hint` says what to do next."""
+
+    exit_code = 1
+    code = "ERROR"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(MissionDeckError):
+    """Raised when an option or parameter given on the command line has a wrong value."""
+
+    exit_code = 2
+    code = "USAGE"
+
+
+class MissionInvalidError(MissionDeckError):
+    """Raised when a mission is asked to run that does not validate; carries its diagnostics."""
+
+    exit_code = 3
+    code = "MISSION_INVALID"
+
+    def __init__(
+        self, message: str, diagnostics: tuple[object, ...] = (), *, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.diagnostics = diagnostics
+
+
+class NotFoundError(MissionDeckError):
+    """Raised when a reference names nothing that exists."""
+
+    exit_code = 4
+    code = "NOT_FOUND"
+
+
+class AmbiguousError(NotFoundError):
+    """Raised when a prefix or name fits several executions."""
+
+    code = "AMBIGUOUS"
+
+
+class CancelledError(MissionDeckError):
+    """Raised when what was asked for was cancelled, rejected or denied by policy."""
+
+    exit_code = 5
+    code = "CANCELLED"
+
+
+class WaitTimeoutError(MissionDeckError):
+    """Raised when waiting for an execution timed out; the execution itself goes on."""
+
+    exit_code = 6
+    code = "WAIT_TIMEOUT"
+
+
+class ConflictError(MissionDeckError):
+    """Raised when the state of an execution forbids what was asked."""
+
+    exit_code = 7
+    code = "CONFLICT"
+
+
+class LeaseHeldError(ConflictError):
+    """Raised when another live runner owns the execution."""
+
+    code = "LEASE_HELD"
+
+
+class AuditError(MissionDeckError):
+    """Raised when the audit chain does not verify or cannot be extended."""
+
+    exit_code = 8
+    code = "AUDIT"
+
+
+class UnavailableError(MissionDeckError):
+    """Raised when the database, its keys or an executor cannot be used."""
+
+    exit_code = 9
+    code = "UNAVAILABLE"
+
+
+class BugError(MissionDeckError):
+    """Raised when one of our own invariants is broken. Never caught, always reported."""
+
+    exit_code = 70
+    code = "BUG"
+
+
+class IllegalTransitionError(BugError):
+    """Raised when an event asks for a transition the table does not have."""

@@ -1,0 +1,304 @@
+"""What can happen to an execution, in the past tense: the only input of the fold.
+
+Every event becomes one link of the audit chain. `details()` gives what the chain records of it:
+canonical JSON (no floats, see `core.audit.canonical`), small, and enough to rebuild every state.
+Free data (inputs, outputs, errors, parameters) enters the chain as its SHA-256; the data itself
+travels on the event into the tables and is compared with the digest on verification.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from core.errors import BugError
+from core.model import EMPTY, TaskError
+from core.reasons import Reason
+from core.states import AttemptState, ExecutionState, TaskState
+
+ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. `at` is nanoseconds since the epoch, strictly rising within a process."""
+
+    type: ClassVar[str]
+
+    at: int
+    execution_id: str
+    actor: str = ENGINE
+
+    @property
+    def task(self) -> str | None:
+        """The step this event is about, if it is about one."""
+        return None
+
+    def details(self) -> dict[str, Any]:
+        """Return what the audit chain records beside the common fields."""
+        raise BugError(f"{type(self).__name__} has no details")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCreated(Event):
+    """An execution exists, all its task runs PENDING. `step_ids` are in file order."""
+
+    type: ClassVar[str] = "execution.created"
+
+    workflow_id: str
+    mission_name: str
+    mission_digest: str
+    step_ids: tuple[str, ...]
+    params: Mapping[str, Any] = EMPTY
+    source_path: str | None = None
+    working_dir: str = "."
+    parent_execution_id: str | None = None
+    retry_of: str | None = None
+    rerun_of: str | None = None
+    run_key: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        """Name the mission by digest, its steps by count and digest, and what it is linked to."""
+        links = {
+            name: value
+            for name, value in (
+                ("parent_execution_id", self.parent_execution_id),
+                ("retry_of", self.retry_of),
+                ("rerun_of", self.rerun_of),
+                ("run_key", self.run_key),
+                ("source_path", self.source_path),
+            )
+            if value is not None
+        }
+        return {
+            "workflow_id": self.workflow_id,
+            "mission_name": self.mission_name,
+            "mission_sha256": self.mission_digest,
+            "step_count": len(self.step_ids),
+            "steps_sha256": steps_digest(self.step_ids),
+            "params_sha256": json_digest(self.params),
+            "working_dir": self.working_dir,
+            **links,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionStateChanged(Event):
+    """An execution went from one state to another."""
+
+    type: ClassVar[str] = "execution.state_changed"
+
+    from_state: ExecutionState
+    to_state: ExecutionState
+    reason_code: Reason
+    message: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        """Give both states, the reason and the message."""
+        return _transition(
+            self.from_state.value, self.to_state.value, self.reason_code, self.message
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Event):
+    """Somebody asked for the execution to be cancelled; states change only when it happens."""
+
+    type: ClassVar[str] = "execution.cancel_requested"
+
+    message: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        """Give the message, if there is one."""
+        return {} if self.message is None else {"message": self.message}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStateChanged(Event):
+    """A task run went from one state to another; `resume_at` is when a WAITING one wakes."""
+
+    type: ClassVar[str] = "step.state_changed"
+
+    task_id: str
+    from_state: TaskState
+    to_state: TaskState
+    reason_code: Reason
+    message: str | None = None
+    resume_at: int | None = None
+    reused_from: str | None = None
+    outputs: Mapping[str, Any] | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The step whose state changed."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give both states, the reason and the message, and when it wakes."""
+        found = _transition(
+            self.from_state.value, self.to_state.value, self.reason_code, self.message
+        )
+        if self.resume_at is not None:
+            found["resume_at"] = str(self.resume_at)
+        if self.reused_from is not None:
+            found["reused_from"] = self.reused_from
+        if self.outputs is not None:
+            found["outputs_sha256"] = json_digest(self.outputs)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """A try began: the task run goes READY → RUNNING and the attempt is born RUNNING.
+
+    `inputs` are the resolved parameters, secrets masked.
+    """
+
+    type: ClassVar[str] = "attempt.started"
+
+    task_id: str
+    attempt: int
+    from_state: TaskState = TaskState.READY
+    reason_code: Reason = Reason.SLOT_ACQUIRED
+    inputs: Mapping[str, Any] = EMPTY
+
+    @property
+    def task(self) -> str | None:
+        """The step that is tried."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt number, the task run's transition and the digest of the inputs."""
+        return {
+            "attempt": self.attempt,
+            "from": self.from_state.value,
+            "to": TaskState.RUNNING.value,
+            "reason_code": self.reason_code.value,
+            "inputs_sha256": json_digest(self.inputs),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """A try ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""
+
+    type: ClassVar[str] = "attempt.ended"
+
+    task_id: str
+    attempt: int
+    to_state: AttemptState
+    reason_code: Reason
+    message: str | None = None
+    exit_code: int | None = None
+    outputs: Mapping[str, Any] | None = None
+    error: TaskError | None = None
+    log_entry_count: int = 0
+    log_bytes: int = 0
+    log_dropped_bytes: int = 0
+    log_digest: str | None = None
+    census: Mapping[str, int] | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The step that was tried."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt's end, exit code, log seal, and digests of outputs and error."""
+        found = _transition(
+            AttemptState.RUNNING.value, self.to_state.value, self.reason_code, self.message
+        )
+        found["attempt"] = self.attempt
+        if self.exit_code is not None:
+            found["exit_code"] = self.exit_code
+        if self.outputs is not None:
+            found["outputs_sha256"] = json_digest(self.outputs)
+        if self.error is not None:
+            found["error_sha256"] = json_digest(error_json(self.error))
+        if self.log_digest is not None:
+            found["log"] = {
+                "entries": self.log_entry_count,
+                "bytes": self.log_bytes,
+                "dropped_bytes": self.log_dropped_bytes,
+                "sha256": self.log_digest,
+            }
+        if self.census is not None:
+            found["census"] = dict(self.census)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted(Event):
+    """Something that changes no state but belongs in the audit: runner lost, mission rejected, ...
+
+    `execution_id` is empty for what concerns no execution.
+    """
+
+    type: ClassVar[str] = "noted"
+
+    kind: str
+    facts: Mapping[str, Any] = EMPTY
+    task_id: str | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The step this is about, if it is about one."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the facts as they are."""
+        return dict(self.facts)
+
+
+def event_type(event: Event) -> str:
+    """Return the type the chain records: a note's own kind, else the class's type."""
+    return event.kind if isinstance(event, Noted) else event.type
+
+
+def error_json(error: TaskError) -> dict[str, Any]:
+    """Return an error as the JSON object that is stored and shown."""
+    return {
+        "message": error.message,
+        "kind": error.kind,
+        "stack_trace": error.stack_trace,
+        "exit_code": error.exit_code,
+    }
+
+
+def dump_json(value: object) -> str:
+    """Return free JSON data as the compact text that is stored and digested (keys in given order)."""
+    return _encoder.encode(value)
+
+
+def json_digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 (hex) of `dump_json(value)` (ASCII, so lone surrogates survive)."""
+    if not value:
+        return _EMPTY_OBJECT_DIGEST
+    return hashlib.sha256(dump_json(value).encode("ascii")).hexdigest()
+
+
+def steps_digest(step_ids: tuple[str, ...]) -> str:
+    """Return the SHA-256 (hex) over the step ids in file order, a line feed behind each."""
+    return hashlib.sha256("".join(f"{step}\n" for step in step_ids).encode()).hexdigest()
+
+
+def _transition(source: str, target: str, reason: Reason, message: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason.value}
+    if message is not None:
+        found["message"] = message
+    return found
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON data")
+
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain
+)
+_EMPTY_OBJECT_DIGEST = hashlib.sha256(b"{}").hexdigest()

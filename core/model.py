@@ -1,0 +1,391 @@
+"""The domain as frozen data: missions, executions, task runs, attempts, results, logs.
+
+Instants are integers, nanoseconds since the Unix epoch (UTC); durations of policies are seconds.
+Nothing here acts, parses or stores.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID, uuid5
+
+from core.reasons import Reason
+from core.states import (
+    AttemptState,
+    ExecutionState,
+    OverallStatus,
+    StepStatus,
+    TaskState,
+)
+
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+TASK_RUN_NAMESPACE = UUID("5f0c3a52-7d0e-5c7c-9a43-0d9d5a2f7c11")
+WORKFLOW_NAMESPACE = UUID("0b3f1d1e-90f5-5b0e-8a4d-2f2b1f6f9a77")
+
+
+# --- the mission as authored -------------------------------------------------------------------
+
+
+class TriggerRule(StrEnum):
+    """Which upstream outcomes permit a step."""
+
+    ALL_SUCCESS = "all_success"
+    ALL_DONE = "all_done"
+    ALL_FAILED = "all_failed"
+    ONE_SUCCESS = "one_success"
+    ONE_FAILED = "one_failed"
+    ONE_DONE = "one_done"
+    NONE_FAILED = "none_failed"
+    NONE_SKIPPED = "none_skipped"
+    NONE_FAILED_MIN_ONE_SUCCESS = "none_failed_min_one_success"
+    ALWAYS = "always"
+
+
+class ParamType(StrEnum):
+    """The type of a mission parameter."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    PATH = "path"
+
+
+class Durability(StrEnum):
+    """When a step may start: after its start is on disk, or (relaxed) while it is being written."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOn:
+    """Which failures are retried; an empty tuple does not restrict."""
+
+    exit_codes: tuple[int, ...] = ()
+    reason_codes: tuple[str, ...] = ()
+    http_status: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """Temporal's retry fields. Intervals in seconds; `jitter` is the fraction (0..1) taken off."""
+
+    max_attempts: int = 1
+    initial_interval: float = 1.0
+    backoff_coefficient: float = 2.0
+    max_interval: float = 100.0
+    jitter: float = 0.0
+    retry_on: RetryOn | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """A typed input of a mission."""
+
+    name: str
+    type: ParamType = ParamType.STRING
+    required: bool = False
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    pattern: str | None = None
+    secret: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissionConfig:
+    """How a mission is executed. `timeout_seconds` None means no deadline."""
+
+    timeout_seconds: float | None = None
+    fail_fast: bool = True
+    parallel_limit: int = 8
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    working_dir: str = "."
+    durability: Durability = Durability.STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissionStep:
+    """One node of a mission. `parameters` is plain JSON data, templates unresolved."""
+
+    id: str
+    name: str
+    step_type: str
+    depends_on: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+    continue_on_error: bool = False
+    parameters: Mapping[str, Any] = EMPTY
+    retry: RetryPolicy | None = None
+    when: str | None = None
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    foreach: Any = None
+    matrix: Mapping[str, Any] | None = None
+    max_parallel: int | None = None
+    env: Mapping[str, str] = EMPTY
+    secrets: tuple[str, ...] = ()
+    working_dir: str | None = None
+    idempotent: bool = True
+    runs_on: Mapping[str, Any] = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """Steps that run when the mission has ended, each with its own deadline."""
+
+    on_success: tuple[MissionStep, ...] = ()
+    on_failure: tuple[MissionStep, ...] = ()
+    on_cancel: tuple[MissionStep, ...] = ()
+    always: tuple[MissionStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mission:
+    """A validated mission: 1..N steps with unique ids, every dependency existing, no cycle."""
+
+    version: str
+    name: str
+    steps: tuple[MissionStep, ...]
+    description: str | None = None
+    params: tuple[Param, ...] = ()
+    variables: Mapping[str, Any] = EMPTY
+    secrets: tuple[str, ...] = ()
+    env: Mapping[str, str] = EMPTY
+    config: MissionConfig = field(default_factory=MissionConfig)
+    handlers: Handlers = field(default_factory=Handlers)
+
+    @property
+    def workflow_id(self) -> str:
+        """The stable id of the mission, derived from its name (UUIDv5)."""
+        return str(uuid5(WORKFLOW_NAMESPACE, self.name))
+
+
+# --- the records of one run ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskError:
+    """Why an attempt failed. `stack_trace` holds the trace, or the last stderr lines of a process."""
+
+    message: str
+    kind: str
+    stack_trace: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of a mission."""
+
+    execution_id: str
+    workflow_id: str
+    mission_name: str
+    mission_digest: str
+    state: ExecutionState
+    reason_code: Reason
+    created_at: int
+    updated_at: int
+    actor: str
+    message: str | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    cancel_requested_at: int | None = None
+    cancel_requested_by: str | None = None
+    params: Mapping[str, Any] = EMPTY
+    source_path: str | None = None
+    working_dir: str = "."
+    parent_execution_id: str | None = None
+    retry_of: str | None = None
+    rerun_of: str | None = None
+    run_key: str | None = None
+    log_entry_count: int = 0
+    counts: Mapping[str, int] = EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """One step within one execution. `position` is its place in the mission file, from 0."""
+
+    execution_id: str
+    task_id: str
+    position: int
+    state: TaskState
+    reason_code: Reason
+    updated_at: int
+    message: str | None = None
+    attempt: int = 0
+    ready_at: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    resume_at: int | None = None
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+    error: TaskError | None = None
+    reused_from: str | None = None
+
+    @property
+    def task_run_id(self) -> str:
+        """A stable id derived from execution and step (UUIDv5)."""
+        return str(uuid5(TASK_RUN_NAMESPACE, f"{self.execution_id}/{self.task_id}"))
+
+    @property
+    def duration_ms(self) -> float | None:
+        """End minus start in milliseconds; None while either is missing."""
+        return duration_ms(self.started_at, self.ended_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a task run, numbered from 1. `log_digest` is the SHA-256 (hex) of its output."""
+
+    execution_id: str
+    task_id: str
+    attempt: int
+    state: AttemptState
+    reason_code: Reason
+    started_at: int
+    message: str | None = None
+    ended_at: int | None = None
+    exit_code: int | None = None
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+    error: TaskError | None = None
+    log_entry_count: int = 0
+    log_bytes: int = 0
+    log_dropped_bytes: int = 0
+    log_digest: str | None = None
+
+    @property
+    def duration_ms(self) -> float | None:
+        """End minus start in milliseconds; None while it runs."""
+        return duration_ms(self.started_at, self.ended_at)
+
+
+class EntityKind(StrEnum):
+    """What a state change is about."""
+
+    EXECUTION = "execution"
+    TASK_RUN = "task_run"
+    ATTEMPT = "attempt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateChange:
+    """One transition of one entity; `seq` is the number of the audit event that records it."""
+
+    seq: int
+    at: int
+    entity: EntityKind
+    execution_id: str
+    task_id: str | None
+    attempt: int | None
+    from_state: str | None
+    to_state: str
+    reason_code: str
+    message: str | None
+    actor: str
+
+
+class LogLevel(StrEnum):
+    """The severity of a log entry."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+
+
+class LogStream(StrEnum):
+    """Where a log entry came from: a process's stdout or stderr, or the engine and step itself."""
+
+    STDOUT = "out"
+    STDERR = "err"
+    SYSTEM = "sys"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """One line of output, or one message of the engine. `seq` numbers an attempt's entries from 1."""
+
+    execution_id: str
+    task_id: str
+    attempt: int
+    seq: int
+    timestamp: int
+    level: LogLevel
+    source: str
+    stream: LogStream
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """One link of the audit chain as a reader sees it; `hash` and `previous_hash` are hex SHA-256."""
+
+    seq: int
+    event_id: str
+    timestamp: int
+    event_type: str
+    actor: str
+    target: str
+    details: Mapping[str, Any]
+    hash: str
+    previous_hash: str
+    execution_id: str | None = None
+
+
+# --- results, in the words of the result schema -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """The immutable outcome of one step. A Failed status has an error."""
+
+    step_id: str
+    status: StepStatus
+    output: Mapping[str, Any]
+    error: str | None
+    duration_ms: float
+    timestamp: int
+    state: TaskState
+    reason_code: Reason
+    attempts: int
+
+    def __post_init__(self) -> None:
+        """Reject a Failed status without an error, as the result schema demands."""
+        if self.status is StepStatus.FAILED and not self.error:
+            raise ValueError(f"step {self.step_id}: a Failed result needs an error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissionResult:
+    """The immutable outcome of one execution."""
+
+    mission_id: str
+    workflow_id: str
+    overall_status: OverallStatus
+    state: ExecutionState
+    reason_code: Reason
+    start_time: int
+    end_time: int
+    step_results: Mapping[str, StepResult]
+    steps_completed: int
+    steps_failed: int
+    steps_skipped: int
+    events_logged: int
+    integrity_verified: bool
+
+    @property
+    def total_duration_ms(self) -> float:
+        """End minus start in milliseconds."""
+        return duration_ms(self.start_time, self.end_time) or 0.0
+
+
+def duration_ms(start: int | None, end: int | None) -> float | None:
+    """Return `end - start` (nanoseconds) in milliseconds with microsecond precision."""
+    return None if start is None or end is None else round((end - start) / 1_000_000, 3)

@@ -1,0 +1,347 @@
+"""What the engine needs of the world, as protocols: journal, reader, control, executor, clock, signer.
+
+Every adapter of a port passes the same contract tests (`tests/contract_*`).
+"""
+
+from asyncio import Future
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from core.events import Event
+from core.fold import Changes
+from core.model import (
+    EMPTY,
+    Attempt,
+    AuditEvent,
+    Execution,
+    LogEntry,
+    LogLevel,
+    LogStream,
+    StateChange,
+    TaskRun,
+)
+
+# --- clock and signer ---------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Wall time. Deadlines and backoff use the event loop's monotonic time, never this."""
+
+    def now(self) -> int:
+        """Return nanoseconds since the epoch, greater than every value returned before."""
+
+
+class Signer(Protocol):
+    """An Ed25519 key that signs checkpoints (RFC 8032)."""
+
+    @property
+    def key_name(self) -> str:
+        """The name in the signature line of a signed note."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The 32 raw bytes of the public key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of `message`."""
+
+
+# --- journal: the one writer --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissionSource:
+    """A mission file as it was read: `digest` is the SHA-256 (hex) of `content`'s bytes."""
+
+    digest: str
+    name: str
+    content: bytes
+    format: str
+    """`yaml` or `json`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSegment:
+    """A run of output bytes that arrived together: one stream, one instant, whole or partial lines."""
+
+    at: int
+    stream: LogStream
+    level: LogLevel
+    source: str
+    length: int
+    """Bytes of the chunk's data that belong to it."""
+    lines: int
+    """Log entries that end in it: line feeds, plus one where the attempt's stream ends without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogChunk:
+    """Consecutive output of one attempt. `first_seq` is the entry number its first line gets (from 1)."""
+
+    execution_id: str
+    task_id: str
+    attempt: int
+    chunk: int
+    first_seq: int
+    segments: tuple[LogSegment, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Events in order, and the records the fold made of them; written in one transaction."""
+
+    execution_id: str
+    events: Sequence[Event]
+    changes: Changes
+    mission: MissionSource | None = None
+    finalize: bool = False
+    """Append `execution.finalized` behind the events, sealing the execution's sub-chain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Proof that a batch is on disk: the audit log's size and root (hex) after it."""
+
+    size: int
+    root: str
+    execution_events: int
+
+
+class Journal(Protocol):
+    """The single writer. What it acknowledged survives `kill -9` and power loss."""
+
+    def submit(self, batch: Batch) -> "Future[Receipt]":
+        """Queue a batch; the future resolves when it is durable.
+
+        It fails with `UnavailableError` or `AuditError` when it cannot be written; from then on every
+        later submit fails likewise (fail closed). `LeaseHeldError` when another runner took over.
+        """
+
+    def append_log(self, chunk: LogChunk) -> None:
+        """Queue output; it is durable no later than the next batch submitted after it."""
+
+    @property
+    def backlog(self) -> int:
+        """Bytes of log data queued and not yet durable; writers pause above their limit."""
+
+    async def flush(self) -> None:
+        """Wait until everything queued is durable."""
+
+    async def close(self) -> None:
+        """Flush and release the database. Idempotent."""
+
+
+# --- control: ownership and requests ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerIdentity:
+    """A process so that a reused pid cannot pass for it: `start_time` is in clock ticks since boot."""
+
+    pid: int
+    start_time: int
+    boot_id: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Ownership of one execution by one runner; `epoch` rises with every owner (fencing token)."""
+
+    execution_id: str
+    owner: str
+    epoch: int
+    expires_at: int
+    identity: RunnerIdentity
+
+
+class RequestKind(StrEnum):
+    """What somebody may ask of a running execution."""
+
+    CANCEL = "cancel"
+    CANCEL_STEP = "cancel_step"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One row of the request table, picked up by the owner of the lease."""
+
+    request_id: int
+    execution_id: str
+    kind: RequestKind
+    actor: str
+    created_at: int
+    task_id: str | None = None
+    arguments: Mapping[str, Any] = field(default=EMPTY)
+
+
+class Control(Protocol):
+    """Leases and requests. All methods are durable when they return."""
+
+    async def acquire(self, execution_id: str) -> Lease:
+        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives."""
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Heartbeat; `LeaseHeldError` when the epoch has moved on."""
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back. Idempotent."""
+
+    async def request(
+        self,
+        execution_id: str,
+        kind: RequestKind,
+        *,
+        actor: str,
+        task_id: str | None = None,
+        arguments: Mapping[str, Any] = EMPTY,
+    ) -> int:
+        """Leave a request for the owner and return its number."""
+
+    async def take_requests(self, lease: Lease) -> Sequence[Request]:
+        """Return requests not taken before, oldest first, and mark them taken."""
+
+
+# --- reader: committed state only ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which log entries, over all lines that are stored. Times in nanoseconds, `after_id` a cursor."""
+
+    execution_id: str
+    task_id: str | None = None
+    attempt: int | None = None
+    streams: frozenset[LogStream] = frozenset()
+    min_level: LogLevel | None = None
+    since: int | None = None
+    search: str | None = None
+    after_chunk: int = 0
+    """Only chunks whose row id is greater: the cursor of a follower."""
+    tail: int | None = None
+    """Only the last so many entries."""
+
+
+class Reader(Protocol):
+    """Committed records. Cheap to call often; never blocks a writer; holds no transaction open."""
+
+    def data_version(self) -> int:
+        """Return a number that changes when any other connection commits."""
+
+    def last_seq(self) -> int:
+        """Return the number of the newest audit event, 0 for none."""
+
+    def executions(self, *, limit: int = 100, mission_name: str | None = None) -> list[Execution]:
+        """Return executions, newest first."""
+
+    def find_execution(self, reference: str) -> Execution:
+        """Resolve a full id, unique prefix, `@last`, `@last-failed` or mission name.
+
+        Raises `NotFoundError`, or `AmbiguousError` naming the candidates.
+        """
+
+    def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:
+        """Return the shortest unique prefix (at least 8 characters) of each id."""
+
+    def mission_source(self, digest: str) -> MissionSource:
+        """Return the mission file an execution was made from."""
+
+    def task_runs(self, execution_id: str) -> list[TaskRun]:
+        """Return all task runs in file order, with inputs, outputs and errors."""
+
+    def task_run(self, execution_id: str, task_id: str) -> TaskRun:
+        """Return one task run; `NotFoundError` with near misses in the hint."""
+
+    def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
+        """Return task runs changed by audit events after `after_seq`, and the newest seq seen.
+
+        Inputs, outputs and errors are left out (None): this is what a live screen polls.
+        """
+
+    def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
+        """Return attempts ordered by step position and number."""
+
+    def state_changes(self, execution_id: str, task_id: str | None = None) -> list[StateChange]:
+        """Return transitions in order, of the execution or of one step and its attempts."""
+
+    def audit_events(
+        self, *, after_seq: int = 0, execution_id: str | None = None, limit: int = 1000
+    ) -> list[AuditEvent]:
+        """Return audit events in order."""
+
+    def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
+        """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time."""
+
+    def lease(self, execution_id: str) -> Lease | None:
+        """Return the current lease, live or not, or None."""
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+
+
+# --- executor: the only way to processes --------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One process to run in its own session. `key` is `execution/step/attempt`."""
+
+    key: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    stdin: bytes | None = None
+    grace_seconds: float = 5.0
+
+
+class OutcomeKind(StrEnum):
+    """How a job came to an end, as far as the executor knows."""
+
+    EXITED = "exited"
+    UNSTARTABLE = "unstartable"
+    LOST = "lost"
+    UNPLACEABLE = "unplaceable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of a job. `exit_code` is -N for death by signal N; None unless EXITED."""
+
+    kind: OutcomeKind
+    exit_code: int | None = None
+    message: str | None = None
+
+
+class OutputSink(Protocol):
+    """Where an executor puts what a process writes, as it arrives."""
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Take bytes; False asks the writer to wait for `drain` before the next."""
+
+    async def drain(self) -> None:
+        """Return when more may be written."""
+
+    def census(self, processes: int, survivors: int) -> None:
+        """Take note of how many processes a kill found, and how many it left."""
+
+
+class Executor(Protocol):
+    """Runs jobs. The same contract tests run over every adapter."""
+
+    async def run(self, job: Job, sink: OutputSink) -> Outcome:
+        """Run `job` to its end, output into `sink`.
+
+        Cancelling the awaiting task ends the process group TERM → grace → KILL and raises
+        `CancelledError` only when it is gone or known to be unreachable, its output kept.
+        """
+
+    async def close(self) -> None:
+        """End what still runs and free the resources. Idempotent."""

@@ -1,0 +1,1 @@
+"""Step types: one file per family, and the registry that finds them."""

@@ -1,0 +1,1 @@
+"""Mission files that come with Mission Deck."""

@@ -1,0 +1,1 @@
+"""The screens: they arrange widgets and decide nothing."""
