@@ -4,10 +4,9 @@ Instants are integers, nanoseconds since the Unix epoch (UTC); durations of poli
 Nothing here acts, parses or stores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -21,7 +20,28 @@ from core.states import (
 )
 
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+class _Empty(Mapping[str, Any]):
+    """The empty mapping, hashable: before Python 3.12 a mappingproxy cannot be a field default."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+EMPTY: Mapping[str, Any] = _Empty()
 
 TASK_RUN_NAMESPACE = UUID("5f0c3a52-7d0e-5c7c-9a43-0d9d5a2f7c11")
 WORKFLOW_NAMESPACE = UUID("0b3f1d1e-90f5-5b0e-8a4d-2f2b1f6f9a77")
