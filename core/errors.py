@@ -9,6 +9,7 @@ MissionDeckError
 │   └── LeaseHeldError         exit 7   another live runner owns the execution
 ├── AuditError                 exit 8   the chain does not verify
 ├── UnavailableError           exit 9   the database or an executor cannot be used
+│   └── StepTypeLoadError      exit 9   the package of a step type cannot be loaded
 └── BugError                   exit 70  a broken invariant of ours; never caught, always reported
     └── IllegalTransitionError
 """
@@ -98,6 +99,12 @@ class UnavailableError(MissionDeckError):
 
     exit_code = 9
     code = "UNAVAILABLE"
+
+
+class StepTypeLoadError(UnavailableError):
+    """Raised when an installed package offers a step type that cannot be loaded."""
+
+    code = "STEP_TYPE_LOAD"
 
 
 class BugError(MissionDeckError):
