@@ -149,6 +149,38 @@ class TaskStateChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepExpanded(Event):
+    """A fan-out step became one task run for each item: READY → RUNNING, its items PENDING.
+
+    The task runs of the items are named `STEP[0]`, `STEP[1]`, ...
+    """
+
+    type: ClassVar[str] = "step.expanded"
+
+    task_id: str
+    items: tuple[Any, ...]
+    from_state: TaskState = TaskState.READY
+    reason_code: Reason = Reason.EXPANDED
+
+    @property
+    def task(self) -> str | None:
+        """The step that fans out."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the transition, the number of items and their digest."""
+        found = _transition(self.from_state.value, TaskState.RUNNING.value, self.reason_code, None)
+        found["items"] = len(self.items)
+        found["items_sha256"] = json_digest({"items": self.items})
+        return found
+
+
+def item_task_id(task_id: str, index: int) -> str:
+    """Return the name of the task run of a fan-out step's item number `index`, from 0."""
+    return f"{task_id}[{index}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     """A try began: the task run goes READY → RUNNING and the attempt is born RUNNING.
 

@@ -17,7 +17,9 @@ from core.events import (
     ExecutionCreated,
     ExecutionStateChanged,
     Noted,
+    StepExpanded,
     TaskStateChanged,
+    item_task_id,
 )
 from core.model import Attempt, Execution, TaskRun
 from core.reasons import Reason
@@ -183,7 +185,7 @@ def _task_changed(snapshot: Snapshot, event: TaskStateChanged) -> None:
         changes["ended_at"] = event.at
     if is_terminal(before.state):  # a user's retry reopened it
         changes |= {"ended_at": None, "outputs": None, "error": None}
-    if latest is not None and event.from_state is TaskState.RUNNING:
+    if latest is not None and event.from_state in _IN_ATTEMPT:
         changes |= {"outputs": latest.outputs, "error": latest.error}
     if event.outputs is not None:
         changes["outputs"] = event.outputs
@@ -202,6 +204,40 @@ def _task_changed(snapshot: Snapshot, event: TaskStateChanged) -> None:
             **changes,
         ),
     )
+
+
+def _expanded(snapshot: Snapshot, event: StepExpanded) -> None:
+    before = snapshot.tasks[event.task_id]
+    _expect(before.state, event.from_state, TaskState.RUNNING, event.task_id)
+    _put_task(
+        snapshot,
+        before,
+        replace(
+            before,
+            state=TaskState.RUNNING,
+            reason_code=event.reason_code,
+            message=f"{len(event.items)} items",
+            started_at=event.at,
+            updated_at=event.at,
+        ),
+    )
+    first = len(snapshot.tasks)
+    for index, item in enumerate(event.items):
+        task = TaskRun(
+            execution_id=event.execution_id,
+            task_id=item_task_id(event.task_id, index),
+            position=first + index,
+            state=TaskState.PENDING,
+            reason_code=Reason.DEPS_PENDING,
+            updated_at=event.at,
+            parent_task_id=event.task_id,
+            item=item,
+        )
+        snapshot.tasks[task.task_id] = task
+        snapshot._touched_tasks[task.task_id] = None
+    if event.items:
+        pending = TaskState.PENDING.value
+        snapshot.counts[pending] = snapshot.counts.get(pending, 0) + len(event.items)
 
 
 def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
@@ -237,6 +273,8 @@ def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
             ready_at=before.ready_at,
             started_at=event.at if before.started_at is None else before.started_at,
             inputs=event.inputs,
+            parent_task_id=before.parent_task_id,
+            item=before.item,
         ),
     )
 
@@ -299,6 +337,8 @@ def _expect(found: Any, claimed: Any, target: Any, subject: str) -> None:
         raise BugError(f"{subject}: event says it was {claimed}, it was {found}")
 
 
+_IN_ATTEMPT = frozenset({TaskState.RUNNING, TaskState.WAITING})
+
 _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     ExecutionCreated: _created,
     ExecutionStateChanged: _execution_changed,
@@ -306,5 +346,6 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     TaskStateChanged: _task_changed,
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
+    StepExpanded: _expanded,
     Noted: _noted,
 }

@@ -163,6 +163,11 @@ class Handlers:
     on_cancel: tuple[MissionStep, ...] = ()
     always: tuple[MissionStep, ...] = ()
 
+    @property
+    def all(self) -> tuple[MissionStep, ...]:
+        """Every handler step, in the order of the groups."""
+        return self.on_success + self.on_failure + self.on_cancel + self.always
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mission:
@@ -183,6 +188,11 @@ class Mission:
     def workflow_id(self) -> str:
         """The stable id of the mission, derived from its name (UUIDv5)."""
         return str(uuid5(WORKFLOW_NAMESPACE, self.name))
+
+    @property
+    def all_steps(self) -> tuple[MissionStep, ...]:
+        """Steps and then handlers, in the order in which their task runs are numbered."""
+        return self.steps + self.handlers.all
 
 
 # --- the records of one run ---------------------------------------------------------------------
@@ -247,6 +257,10 @@ class TaskRun:
     outputs: Mapping[str, Any] | None = None
     error: TaskError | None = None
     reused_from: str | None = None
+    parent_task_id: str | None = None
+    """The fan-out step this is one item of; `position` then counts on behind the mission's steps."""
+    item: Any = None
+    """The item of a fan-out this task run works on (JSON)."""
 
     @property
     def task_run_id(self) -> str:
