@@ -1,0 +1,386 @@
+"""The chain: turns events into linked canonical bodies and keeps the head. No I/O, no SQL.
+
+One body, all keys always present, in this (canonical) order; hashes are hex, and what concerns no
+execution has null in the fields that start with `exec`:
+
+    actor details event_id exec_previous_hash exec_seq execution_id log_id previous_hash
+    seq target ts type v
+
+`hash` of a link is SHA-256(0x00 || body): link of the chain and leaf of the Merkle tree at once.
+
+Use, inside one transaction: `rebase` to the head that was read, `append*` for every event, store
+**everything** `take_links` returns (an append may put a `clock.stepped_back` link before its own)
+and `encode_head(head)`. After a rollback, `rebase` to the old head and drop the `SubChain`s that
+were touched.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any, Final
+
+from core.audit import canonical, merkle
+from core.audit.canonical import MAX_INTEGER, clean_text
+from core.errors import AuditError, BugError
+from core.events import ENGINE, AttemptEnded, AttemptStarted, Event, event_type
+
+BODY_VERSION: Final = 1
+ZERO_HASH: Final = bytes(32)
+MAX_TS: Final = 253_402_300_799_999_999_999
+"""9999-12-31T23:59:59.999999999Z: RFC 3339 knows no later instant."""
+STEP_BACK_NS: Final = 1_000_000_000
+"""How far behind the last event the wall clock must be for that to be an event itself."""
+MAX_DETAILS: Final = 1 << 20
+"""Bytes of details in a body; larger ones are recorded by digest."""
+MAX_NAME: Final = 512
+"""Characters of an actor, type or target."""
+
+LOG_CREATED: Final = "log.created"
+EXECUTION_FINALIZED: Final = "execution.finalized"
+CLOCK_STEPPED_BACK: Final = "clock.stepped_back"
+
+_LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLAIN = frozenset({str, bool, type(None)})
+_ATTEMPT_EVENTS = frozenset({AttemptStarted, AttemptEnded})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a log: `size` events, hash and ts of the last, edge of the tree (see `merkle`)."""
+
+    size: int
+    last_hash: bytes
+    last_ts: int
+    edge: tuple[bytes, ...]
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root over all events."""
+        return merkle.root_of_edge(self.edge)
+
+
+EMPTY_HEAD: Final = Head(0, ZERO_HASH, 0, ())
+
+
+@dataclass(slots=True)
+class SubChain:
+    """The gap-free chain of one execution within the log; `events` is also its last `exec_seq`."""
+
+    execution_id: str
+    events: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    last_hash: bytes = ZERO_HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One event as it is stored. `event_id` is a UUIDv7 (16 bytes), `ts` nanoseconds."""
+
+    seq: int
+    event_id: bytes
+    ts: int
+    type: str
+    actor: str
+    target: str
+    execution_id: str | None
+    exec_seq: int | None
+    task_id: str | None
+    attempt: int | None
+    body: bytes
+    hash: bytes
+
+
+class ChainWriter:
+    """Appends events to one log, starting at `head`.
+
+    `random` gives so many random bytes (for event ids), `now` the wall clock in nanoseconds: an
+    event that is merely late is no step back of the clock.
+    """
+
+    def __init__(
+        self,
+        log_id: str,
+        head: Head = EMPTY_HEAD,
+        random: Callable[[int], bytes] = os.urandom,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        if not _LOG_ID.fullmatch(log_id):
+            raise AuditError(f"not the id of an audit log: {log_id[:80]!r}")
+        self.log_id = log_id
+        self._random = random
+        self._now = now
+        self._pool = b""
+        self._pool_at = 0
+        self._behind = False
+        self._second = -1
+        self._second_text = ""
+        self._links: list[Link] = []
+        self._middle = f',"log_id":"{log_id}","previous_hash":"'
+        self.rebase(head)
+
+    @property
+    def head(self) -> Head:
+        """The head behind the last appended event."""
+        return Head(self._size, self._last_hash, self._last_ts, tuple(self._edge))
+
+    def rebase(self, head: Head) -> None:
+        """Go on from `head`, forgetting links not taken: at the start of every transaction."""
+        self._size = head.size
+        self._last_hash = head.last_hash
+        self._last_hex = head.last_hash.hex()
+        self._last_ts = head.last_ts
+        self._edge = list(head.edge)
+        self._links.clear()
+
+    def take_links(self) -> list[Link]:
+        """Return all links since the last call or `rebase`, in order: the rows to store."""
+        links, self._links = self._links, []
+        return links
+
+    def start_log(self, vkey: str, at: int) -> Link:
+        """Append the first event of a log: its id and the key that signs its checkpoints."""
+        if self._size:
+            raise BugError("a log is created once, as its first event")
+        return self.append(
+            type=LOG_CREATED,
+            actor=ENGINE,
+            target=f"log/{self.log_id}",
+            details={"log_id": self.log_id, "vkey": vkey},
+            at=at,
+            sub=None,
+        )
+
+    def append(
+        self,
+        *,
+        type: str,  # noqa: A002 - the field's name in the body
+        actor: str,
+        target: str,
+        details: Mapping[str, Any],
+        at: int,
+        sub: SubChain | None,
+    ) -> Link:
+        """Append one event; `sub` is its execution's chain, None for what concerns no execution.
+
+        Any text is accepted (see `canonical.clean`). `details` of other than JSON types are a
+        `CanonicalError`, and nothing is appended.
+        """
+        text = _details_text(canonical.clean(details))
+        target = clean_text(target, MAX_NAME)
+        task_id, attempt = columns_of(target)
+        return self._append(
+            clean_text(type, MAX_NAME), clean_text(actor, MAX_NAME), target, text, at, sub,
+            task_id, attempt,
+        )  # fmt: skip
+
+    def append_event(self, event: Event, sub: SubChain | None) -> Link:
+        """Append a domain event.
+
+        When the chain's ts had to differ from `event.at`, details carry `at` (text, nanoseconds),
+        so that the tables, which keep `event.at`, can be rebuilt exactly.
+        """
+        execution_id = sub.execution_id if sub is not None else ""
+        if event.execution_id != execution_id:
+            raise BugError(f"an event of {event.execution_id!r} in the chain of {execution_id!r}")
+        details = event.details()
+        at = event.at
+        if at <= self._last_ts:
+            details.setdefault("at", str(at))
+        text = _fast_details(details)
+        if text is None:
+            text = _details_text(canonical.clean(details))
+        task_id = event.task
+        kind, actor = event_type(event), event.actor
+        attempt = None
+        if task_id is None:
+            target = f"execution/{execution_id}" if sub is not None else f"log/{self.log_id}"
+        elif event.__class__ in _ATTEMPT_EVENTS:
+            attempt = details["attempt"]
+            target = f"attempt/{attempt}/{task_id}"
+        else:
+            target = f"step/{task_id}"
+        if len(target) + len(kind) + len(actor) > MAX_NAME or not (
+            target.isascii() and actor.isascii() and kind.isascii()
+        ):
+            kind, actor = clean_text(kind, MAX_NAME), clean_text(actor, MAX_NAME)
+            target = clean_text(target, MAX_NAME)
+            task_id, attempt = columns_of(target)
+        return self._append(kind, actor, target, text, at, sub, task_id, attempt)
+
+    def finalize(self, sub: SubChain, at: int, actor: str = ENGINE) -> Link:
+        """Close an execution's chain: the event states what it consists of."""
+        return self.append(
+            type=EXECUTION_FINALIZED,
+            actor=actor,
+            target=f"execution/{sub.execution_id}",
+            details={
+                "events": sub.events,
+                "first_seq": sub.first_seq,
+                "last_seq": sub.last_seq,
+                "head": sub.last_hash.hex(),
+            },
+            at=at,
+            sub=sub,
+        )
+
+    def _append(
+        self,
+        kind: str,
+        actor: str,
+        target: str,
+        details: str,
+        at: int,
+        sub: SubChain | None,
+        task_id: str | None,
+        attempt: int | None,
+    ) -> Link:
+        last_ts = self._last_ts
+        if at > last_ts:
+            self._behind = False
+            ts = min(at, MAX_TS)
+        else:
+            ts = last_ts + 1
+            if at < last_ts - STEP_BACK_NS and self._has_stepped_back(kind):
+                ts += 1
+        if ts > MAX_TS:
+            raise AuditError("the audit log has reached the end of representable time")
+        seq = self._size + 1
+        event_id = self._event_id(ts)
+        uuid = event_id.hex()
+        second, fraction = divmod(ts, 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._second_text = rfc3339_second(second)
+        quote = encode_basestring
+        if sub is None:
+            execution_id = exec_seq = None
+            chain = '"exec_previous_hash":null,"exec_seq":null,"execution_id":null'
+        else:
+            execution_id = sub.execution_id
+            exec_seq = sub.events + 1
+            chain = (
+                f'"exec_previous_hash":"{sub.last_hash.hex()}","exec_seq":{exec_seq},'
+                f'"execution_id":{quote(execution_id)}'
+            )
+        body = (
+            f'{{"actor":{quote(actor)},"details":{details},"event_id":"{uuid[:8]}-{uuid[8:12]}-'
+            f'{uuid[12:16]}-{uuid[16:20]}-{uuid[20:]}",{chain}{self._middle}{self._last_hex}",'
+            f'"seq":{seq},"target":{quote(target)},"ts":"{self._second_text}.{fraction:09d}Z",'
+            f'"type":{quote(kind)},"v":{BODY_VERSION}}}'
+        ).encode()
+        digest = hashlib.sha256(b"\x00" + body).digest()
+        merkle.append(self._edge, self._size, digest)
+        self._size = seq
+        self._last_hash = digest
+        self._last_hex = digest.hex()
+        self._last_ts = ts
+        if sub is not None:
+            if not sub.events:
+                sub.first_seq = seq
+            sub.events += 1
+            sub.last_seq = seq
+            sub.last_hash = digest
+        link = Link(
+            seq, event_id, ts, kind, actor, target, execution_id, exec_seq, task_id, attempt,
+            body, digest,
+        )  # fmt: skip
+        self._links.append(link)
+        return link
+
+    def _has_stepped_back(self, kind: str) -> bool:
+        """Append `clock.stepped_back` unless the last step back is already recorded."""
+        if self._behind or kind == CLOCK_STEPPED_BACK:
+            return False
+        now, last = self._now(), self._last_ts
+        if now >= last - STEP_BACK_NS:
+            return False
+        self._behind = True
+        self.append(
+            type=CLOCK_STEPPED_BACK,
+            actor=ENGINE,
+            target=f"log/{self.log_id}",
+            details={"wall": str(now), "last": str(last)},
+            at=now,
+            sub=None,
+        )
+        return True
+
+    def _event_id(self, ts: int) -> bytes:
+        """Return a UUIDv7 (RFC 9562, section 6.2, method 3).
+
+        The 20 bits behind its milliseconds are the rest of the nanoseconds, so ids rise as strictly
+        as ts does; 54 bits are random.
+        """
+        at = self._pool_at
+        if at >= len(self._pool):
+            self._pool = self._random(7 * 512)
+            at = 0
+        self._pool_at = at + 7
+        random = int.from_bytes(self._pool[at : at + 7], "big") & 0x3FFFFFFFFFFFFF
+        millis, rest = divmod(ts, 1_000_000)
+        return (
+            millis << 80 | 7 << 76 | rest >> 8 << 64 | 2 << 62 | (rest & 0xFF) << 54 | random
+        ).to_bytes(16, "big")
+
+
+def columns_of(target: str) -> tuple[str | None, int | None]:
+    """Return the (task_id, attempt) a target names: `step/<task>`, `attempt/<number>/<task>`."""
+    kind, _, rest = target.partition("/")
+    if kind == "step":
+        return rest, None
+    if kind == "attempt":
+        number, _, task_id = rest.partition("/")
+        if number.isascii() and number.isdigit() and len(number) < 16:
+            return task_id, int(number)
+    return None, None
+
+
+def rfc3339_second(second: int) -> str:
+    """Return whole seconds since the epoch as `YYYY-MM-DDTHH:MM:SS` (UTC)."""
+    t = time.gmtime(second)
+    return f"{t[0]:04d}-{t[1]:02d}-{t[2]:02d}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}"
+
+
+def encode_head(head: Head) -> bytes:
+    """Return a head as bytes: size and last_ts (8, big-endian), last_hash, edge (32 each)."""
+    return (
+        head.size.to_bytes(8, "big")
+        + head.last_ts.to_bytes(8, "big")
+        + head.last_hash
+        + b"".join(head.edge)
+    )
+
+
+def decode_head(data: bytes) -> Head:
+    """Return the head encoded in `data`; `AuditError` when it cannot be one."""
+    size = int.from_bytes(data[:8], "big")
+    ts = int.from_bytes(data[8:16], "big")
+    if len(data) != 48 + 32 * size.bit_count() or ts > MAX_TS:
+        raise AuditError("the stored head of the audit log is damaged")
+    edge = tuple(data[at : at + 32] for at in range(48, len(data), 32))
+    return Head(size, data[16:48], ts, edge)
+
+
+def _fast_details(details: dict[str, Any]) -> str | None:
+    """Return the canonical text of flat, short, plainly typed details; None for all others."""
+    for value in details.values():
+        kind = value.__class__
+        if kind not in _PLAIN and (kind is not int or not -MAX_INTEGER <= value <= MAX_INTEGER):
+            return None
+    text: str = canonical.dump(details)
+    return text if len(text) <= canonical.MAX_TEXT and text.isascii() else None
+
+
+def _details_text(details: Any) -> str:
+    text: str = canonical.dump(details)
+    data = text.encode()
+    if len(data) <= MAX_DETAILS:
+        return text
+    return canonical.dump(
+        {"oversize_bytes": len(data), "oversize_sha256": hashlib.sha256(data).hexdigest()}
+    )
