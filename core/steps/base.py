@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from threading import Event
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -67,6 +68,10 @@ class StepCall:
     clock: Clock
     grace_seconds: float = 5.0
     scope: Mapping[str, Any] = field(default=EMPTY)
+    cancelled: Event | None = None
+    """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
+    protected_paths: tuple[Path, ...] = ()
+    """Files and folders no file step may touch: the database, the keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
