@@ -41,6 +41,9 @@ class _Empty(Mapping[str, Any]):
         return "{}"
 
 
+Json = Any
+"""Plain JSON data: None, bool, int, float, str, list, and dict with string keys."""
+
 EMPTY: Mapping[str, Any] = _Empty()
 
 TASK_RUN_NAMESPACE = UUID("5f0c3a52-7d0e-5c7c-9a43-0d9d5a2f7c11")

@@ -1,0 +1,531 @@
+"""The planner: which transition comes next, which step starts next, when it is over. No I/O.
+
+It reads the snapshot, is told of every event after the fold (`observe`), and is asked
+(`next_transition`, `next_expansion`, `next_start`, `to_cancel`, `outcome`). Work per event is
+proportional to the edges it touches, O(V + E) over a whole run; only a stop sweeps all steps, once.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.events import (
+    AttemptStarted,
+    Event,
+    ExecutionStateChanged,
+    StepExpanded,
+    TaskStateChanged,
+)
+from core.fanout import Fan, fan_end, fan_from
+from core.fold import Snapshot
+from core.graph import Graph
+from core.model import Mission, MissionStep, TriggerRule
+from core.reasons import Reason
+from core.states import ExecutionState, TaskState, is_terminal
+from core.trigger_rule import Outcomes, Verdict, judge
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why nothing more is started. The strongest reason wins, see `Planner.stop`."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the execution ends."""
+
+    state: ExecutionState
+    reason: Reason
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a step ends that is not tried: SKIPPED, or FAILED for a condition that has no value."""
+
+    state: TaskState
+    reason: Reason
+    message: str
+
+
+Condition = Callable[[MissionStep], Refusal | None]
+"""Evaluates a step's `when`: None to run it, else how to end it without a try."""
+
+_STRENGTH = {
+    Reason.FAIL_FAST: 0,
+    Reason.MISSION_TIMEOUT: 1,
+    Reason.USER_CANCELLED: 2,
+    Reason.RESOURCE_EXHAUSTED: 3,
+    Reason.POLICY_VIOLATION: 4,
+    Reason.SECURITY_VIOLATION: 5,
+}
+_HALT = frozenset({Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION})
+_ENDED_BADLY = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED})
+
+
+class Planner:
+    """Decides for one execution. Built from any snapshot, so recovery needs no second path."""
+
+    def __init__(
+        self,
+        mission: Mission,
+        graph: Graph,
+        snapshot: Snapshot,
+        *,
+        condition: Condition,
+        parallel_limit: int | None = None,
+    ) -> None:
+        self._mission = mission
+        self._graph = graph
+        self._snapshot = snapshot
+        self._condition = condition
+        self._limit = parallel_limit or mission.config.parallel_limit
+        self._steps = mission.all_steps
+        self._index = {step.id: index for index, step in enumerate(self._steps)}
+        self._main = len(mission.steps)
+        self._blockers = [len(upstream) for upstream in graph.upstream]
+        self._seen = {
+            index: Outcomes(pending=self._blockers[index])
+            for index, step in enumerate(mission.steps)
+            if step.trigger_rule is not TriggerRule.ALL_SUCCESS
+        }
+        self._due: deque[int] = deque()
+        self._ready: list[tuple[int, int]] = []  # (step index, item index or -1)
+        self._to_expand: deque[str] = deque()
+        self._items_due: deque[str] = deque()
+        self._fans: dict[str, Fan] = {}
+        self._running: set[str] = set()
+        self._unsettled = self._main
+        self._handlers: deque[int] | None = None
+        self._handler_running: int | None = None
+        self._ending: Ending | None = None
+        self._stop: Stop | None = None
+        self._stop_changed_something = False
+        self._sweep: deque[str] = deque()
+        self._paused = False
+        self._failures: list[str] = []
+        self._load()
+
+    # --- what it is told ------------------------------------------------------------------------
+
+    def observe(self, event: Event) -> None:
+        """Take note of an event that the snapshot already contains."""
+        if isinstance(event, TaskStateChanged):
+            self._task_changed(event)
+        elif isinstance(event, AttemptStarted):
+            self._running.add(event.task_id)
+        elif isinstance(event, StepExpanded):
+            self._expanded(event.task_id)
+        elif isinstance(event, ExecutionStateChanged):
+            self._paused = event.to_state is ExecutionState.PAUSED
+
+    def stop(self, reason: Reason, message: str) -> None:
+        """Start nothing more, skip what waits, cancel what runs.
+
+        A later, stronger reason (user over fail-fast, violation over user) replaces an earlier one.
+        Once the handlers run, only a user's cancel stops them.
+        """
+        if self._ending is not None and reason is not Reason.USER_CANCELLED:
+            return
+        if self._stop is None or _STRENGTH[reason] > _STRENGTH[self._stop.reason]:
+            self._stop = Stop(reason, message)
+            if self._handlers is None:
+                self._sweep = deque(t for t in self._snapshot.tasks if self._key(t)[0] < self._main)
+            else:
+                self._sweep = deque(step.id for step in self._steps[self._main :])
+                self._handlers.clear()
+
+    # --- what it is asked -----------------------------------------------------------------------
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The task runs that hold a slot."""
+        return frozenset(self._running)
+
+    @property
+    def stopped(self) -> Stop | None:
+        """Why nothing more is started, or None."""
+        return self._stop
+
+    @property
+    def parallel_limit(self) -> int:
+        """How many attempts may run at once."""
+        return self._limit
+
+    def step_of(self, task_id: str) -> MissionStep:
+        """Return the step a task run belongs to; an item belongs to its fan-out step."""
+        index = self._index.get(task_id)
+        if index is None:
+            index = self._index[self._parent(task_id)]
+        return self._steps[index]
+
+    def next_transition(self, at: int) -> TaskStateChanged | None:
+        """Return the next transition that the states demand, or None when there is none left.
+
+        The caller folds it and passes it to `observe` before it asks again.
+        """
+        while self._sweep:
+            swept = self._swept(self._sweep.popleft(), at)
+            if swept is not None:
+                return swept
+        for task_id, fan in self._fans.items():
+            if not fan.unsettled:
+                return self._fan_ended(task_id, fan, at)
+        while self._items_due and self._stop is None:
+            item = self._items_due.popleft()
+            if self._snapshot.tasks[item].state is TaskState.PENDING:
+                return self._change(item, TaskState.READY, Reason.DEPS_MET, None, at)
+        while self._due and self._stop is None:
+            found = self._judged(self._due.popleft(), at)
+            if found is not None:
+                return found
+        if self._handlers is None and not self._unsettled and not self._running:
+            self._enter_handlers()
+        return self._next_handler(at) if self._handlers is not None else None
+
+    def next_expansion(self) -> str | None:
+        """Return a READY fan-out step whose items are to be evaluated, or None."""
+        if self._paused or self._stop is not None:
+            return None
+        return self._to_expand.popleft() if self._to_expand else None
+
+    def next_start(self) -> str | None:
+        """Return the ready task run that comes first in the file, if a slot is free; reserve it."""
+        if self._paused or len(self._running) >= self._limit:
+            return None
+        while self._ready:
+            index, item = heapq.heappop(self._ready)
+            task_id = self._steps[index].id
+            if item >= 0:
+                fan = self._fans.get(task_id)
+                if fan is None:
+                    continue
+                if fan.is_full:
+                    fan.parked.append(item)
+                    continue
+                task_id = fan.items[item]
+                if self._snapshot.tasks[task_id].state is TaskState.READY:
+                    fan.running.add(task_id)
+            if self._snapshot.tasks[task_id].state is TaskState.READY:
+                self._running.add(task_id)
+                return task_id
+        return None
+
+    def to_cancel(self) -> tuple[Stop, frozenset[str]] | None:
+        """Return why and which running task runs are to be cancelled, None when not stopping."""
+        if self._stop is None or not self._running:
+            return None
+        return self._stop, self.running
+
+    def outcome(self) -> Ending | None:
+        """Return how the execution ends once every step and handler is settled, else None."""
+        if self._handlers is None or self._handlers or self._handler_running is not None:
+            return None
+        return None if self._sweep or self._running else self._ending
+
+    # --- inside: settling -----------------------------------------------------------------------
+
+    def _load(self) -> None:
+        snapshot = self._snapshot
+        execution = snapshot.execution
+        self._paused = execution is not None and execution.state is ExecutionState.PAUSED
+        for step in self._steps:
+            fan = fan_from(snapshot, step)
+            if fan is not None:
+                self._fans[step.id] = fan
+        for task in snapshot.tasks.values():
+            key = self._key(task.task_id)
+            if key[0] >= self._main:
+                continue
+            if is_terminal(task.state):
+                if key[1] < 0:
+                    self._settle(key[0], task.state)
+            elif task.state is TaskState.READY:
+                self._make_ready(task.task_id)
+        self._due = deque(
+            index
+            for index in range(self._main)
+            if (not self._blockers[index] or index in self._due or index in self._seen)
+            and self._state(index) is TaskState.PENDING
+        )
+        for fan in self._fans.values():
+            self._items_due.extend(fan.items)
+        handlers = range(self._main, len(self._steps))
+        if any(self._state(index) is not TaskState.PENDING for index in handlers):
+            self._enter_handlers()
+
+    def _state(self, index: int) -> TaskState:
+        return self._snapshot.tasks[self._steps[index].id].state
+
+    def _parent(self, task_id: str) -> str:
+        parent = self._snapshot.tasks[task_id].parent_task_id
+        return task_id if parent is None else parent
+
+    def _key(self, task_id: str) -> tuple[int, int]:
+        index = self._index.get(task_id)
+        if index is not None:
+            return index, -1
+        return self._index[self._parent(task_id)], int(task_id[task_id.rindex("[") + 1 : -1])
+
+    def _task_changed(self, event: TaskStateChanged) -> None:
+        task_id, target = event.task_id, event.to_state
+        index, item = self._key(task_id)
+        if target is TaskState.READY:
+            self._make_ready(task_id)
+        elif target is TaskState.WAITING and event.reason_code is not Reason.AWAITING_APPROVAL:
+            self._release(task_id, index, item)
+        if is_terminal(target):
+            self._release(task_id, index, item)
+            if self._stop is not None and event.reason_code is self._stop.reason:
+                self._stop_changed_something = True
+            self._terminal(task_id, index, item, target)
+        elif is_terminal(event.from_state):
+            self._reopened(index, item, target)
+
+    def _make_ready(self, task_id: str) -> None:
+        index, item = self._key(task_id)
+        step = self._steps[index]
+        if item < 0 and (step.foreach is not None or step.matrix is not None):
+            self._to_expand.append(task_id)
+        else:
+            heapq.heappush(self._ready, (index, item))
+
+    def _release(self, task_id: str, index: int, item: int) -> None:
+        self._running.discard(task_id)
+        if item >= 0:
+            fan = self._fans.get(self._steps[index].id)
+            if fan is not None:
+                fan.running.discard(task_id)
+                while fan.parked and not fan.is_full:
+                    heapq.heappush(self._ready, (index, fan.parked.popleft()))
+                    if fan.step.max_parallel is not None:
+                        break
+
+    def _terminal(self, task_id: str, index: int, item: int, target: TaskState) -> None:
+        if item >= 0:
+            fan = self._fans[self._steps[index].id]
+            fan.unsettled -= 1
+            if target is TaskState.FAILED:
+                self._note_failure(task_id, self._steps[index])
+        elif index < self._main:
+            self._settle(index, target)
+        else:
+            self._handler_running = None
+            self._judge_handler(index, target)
+
+    def _judge_handler(self, index: int, target: TaskState) -> None:
+        """Let the failure of a handler show in an ending that would have been a success."""
+        step, ending = self._steps[index], self._ending
+        good = ending is not None and ending.state is ExecutionState.SUCCESS
+        if good and target is TaskState.FAILED and not step.continue_on_error:
+            message = f"handler `{step.id}` failed"
+            self._ending = Ending(ExecutionState.FAILED, Reason.HANDLER_FAILED, message)
+
+    def _expanded(self, task_id: str) -> None:
+        step = self.step_of(task_id)
+        fan = fan_from(self._snapshot, step)
+        if fan is not None:
+            self._fans[task_id] = fan
+            self._items_due.extend(fan.items)
+
+    def _fan_ended(self, task_id: str, fan: Fan, at: int) -> TaskStateChanged:
+        end = fan_end(self._snapshot, fan.items)
+        del self._fans[task_id]
+        task = self._snapshot.tasks[task_id]
+        return TaskStateChanged(
+            at=at,
+            execution_id=task.execution_id,
+            task_id=task_id,
+            from_state=task.state,
+            to_state=end.state,
+            reason_code=end.reason,
+            message=end.message,
+            outputs=end.outputs,
+        )
+
+    def _settle(self, index: int, state: TaskState) -> None:
+        """Count a main step as ended and queue the steps its end may decide."""
+        self._unsettled -= 1
+        if state is TaskState.FAILED:
+            self._note_failure(self._steps[index].id, self._steps[index])
+        good = self._count(index, state, 1)
+        blockers = self._blockers
+        for child in self._graph.downstream[index]:
+            blockers[child] -= 1
+            if not blockers[child] or not good or child in self._seen:
+                self._due.append(child)
+
+    def _reopened(self, index: int, item: int, state: TaskState) -> None:
+        """Take back that a step had ended: a user's retry."""
+        step_id = self._steps[index].id
+        self._failures = [f for f in self._failures if self.step_of(f).id != step_id]
+        if item >= 0 or index >= self._main:
+            return
+        self._unsettled += 1
+        # How it had ended is gone from the snapshot, so its dependents are counted anew.
+        for child in self._graph.downstream[index]:
+            self._blockers[child] += 1
+            if child in self._seen:
+                self._seen[child] = self._outcomes(child)
+        if state is TaskState.PENDING:
+            self._due.append(index)
+
+    def _count(self, index: int, state: TaskState, by: int) -> bool:
+        """Enter an end into the counts of dependents with own rules; tell whether it satisfies."""
+        kind = self._kind(index, state)
+        if self._seen:
+            for child in self._graph.downstream[index]:
+                seen = self._seen.get(child)
+                if seen is not None:
+                    seen.pending -= by
+                    setattr(seen, kind, getattr(seen, kind) + by)
+        return kind in _SATISFYING
+
+    def _kind(self, index: int, state: TaskState) -> str:
+        """Return the field of `Outcomes` that an upstream step in `state` counts in."""
+        if state is TaskState.SUCCESS:
+            return "ok"
+        if state is TaskState.FAILED:
+            return "tolerated" if self._steps[index].continue_on_error else "failed"
+        if state is TaskState.CANCELLED:
+            return "failed"
+        if state is TaskState.SKIPPED:
+            reason = self._snapshot.tasks[self._steps[index].id].reason_code
+            if reason is Reason.NOT_SELECTED:
+                return "ok"
+            return "failed" if reason is Reason.UPSTREAM_FAILED else "skipped"
+        return "pending"
+
+    def _outcomes(self, index: int) -> Outcomes:
+        seen = Outcomes()
+        for up in self._graph.upstream[index]:
+            kind = self._kind(up, self._state(up))
+            setattr(seen, kind, getattr(seen, kind) + 1)
+        return seen
+
+    def _note_failure(self, task_id: str, step: MissionStep) -> None:
+        task = self._snapshot.tasks[task_id]
+        message = task.message or str(task.reason_code)
+        if task.reason_code in _HALT:
+            self._failures.append(task_id)
+            self.stop(task.reason_code, f"`{task_id}`: {message}")
+        elif not step.continue_on_error:
+            self._failures.append(task_id)
+            if self._mission.config.fail_fast:
+                self.stop(Reason.FAIL_FAST, f"`{task_id}` failed ({task.reason_code})")
+
+    # --- inside: judging ------------------------------------------------------------------------
+
+    def _judged(self, index: int, at: int) -> TaskStateChanged | None:
+        if self._state(index) is not TaskState.PENDING:
+            return None
+        step = self._steps[index]
+        verdict = judge(step.trigger_rule, self._seen.get(index) or self._outcomes(index))
+        if verdict is Verdict.WAIT:
+            return None
+        if verdict is Verdict.RUN:
+            refusal = self._condition(step) if step.when is not None else None
+            if refusal is not None:
+                return self._change(step.id, refusal.state, refusal.reason, refusal.message, at)
+            return self._change(step.id, TaskState.READY, Reason.DEPS_MET, None, at)
+        reason, message = self._skip_reason(index, verdict)
+        return self._change(step.id, TaskState.SKIPPED, reason, message, at)
+
+    def _skip_reason(self, index: int, verdict: Verdict) -> tuple[Reason, str]:
+        culprits: list[str] = []
+        for up in self._graph.upstream[index]:
+            task = self._snapshot.tasks[self._steps[up].id]
+            if task.state in _ENDED_BADLY:
+                culprits.append(f"`{task.task_id}` {task.state.value.lower()} ({task.reason_code})")
+        named = ", ".join(culprits[:3]) + (f" and {len(culprits) - 3} more" if culprits[3:] else "")
+        if verdict is Verdict.SKIP_FAILED:
+            return Reason.UPSTREAM_FAILED, named
+        if verdict is Verdict.SKIP_SKIPPED:
+            return Reason.UPSTREAM_SKIPPED, named
+        rule = f"{self._steps[index].trigger_rule} cannot be met"
+        return Reason.TRIGGER_RULE, f"{rule}: {named}" if named else rule
+
+    def _swept(self, task_id: str, at: int) -> TaskStateChanged | None:
+        task, stop = self._snapshot.tasks[task_id], self._stop
+        if stop is None or is_terminal(task.state) or task_id in self._running:
+            return None
+        if task_id in self._fans:
+            return None  # ends by itself when its items have
+        target = TaskState.CANCELLED if task.attempt else TaskState.SKIPPED
+        return self._change(task_id, target, stop.reason, stop.message, at)
+
+    def _change(
+        self, task_id: str, target: TaskState, reason: Reason, message: str | None, at: int
+    ) -> TaskStateChanged:
+        task = self._snapshot.tasks[task_id]
+        return TaskStateChanged(
+            at=at,
+            execution_id=task.execution_id,
+            task_id=task_id,
+            from_state=task.state,
+            to_state=target,
+            reason_code=reason,
+            message=message,
+        )
+
+    # --- inside: ending -------------------------------------------------------------------------
+
+    def _enter_handlers(self) -> None:
+        self._ending = self._main_ending()
+        self._stop = None
+        self._handlers = deque(
+            index
+            for index in range(self._main, len(self._steps))
+            if not is_terminal(self._state(index))
+        )
+
+    def _next_handler(self, at: int) -> TaskStateChanged | None:
+        """Skip the handlers of other outcomes, start the wanted ones one after the other."""
+        if self._handler_running is not None or not self._handlers or self._ending is None:
+            return None
+        index = self._handlers.popleft()
+        step = self._steps[index]
+        handlers = self._mission.handlers
+        wanted = {
+            ExecutionState.SUCCESS: handlers.on_success,
+            ExecutionState.FAILED: handlers.on_failure,
+            ExecutionState.CANCELLED: handlers.on_cancel,
+        }[self._ending.state]
+        if step not in wanted and step not in handlers.always:
+            message = f"the mission ended {self._ending.state}"
+            return self._change(step.id, TaskState.SKIPPED, Reason.HANDLER_NOT_NEEDED, message, at)
+        refusal = self._condition(step) if step.when is not None else None
+        if refusal is not None:
+            return self._change(step.id, refusal.state, refusal.reason, refusal.message, at)
+        self._handler_running = index
+        if self._state(index) is not TaskState.PENDING:  # it was under way when a runner was lost
+            self._make_ready(step.id)
+            return None
+        return self._change(step.id, TaskState.READY, Reason.DEPS_MET, None, at)
+
+    def _main_ending(self) -> Ending:
+        stop = self._stop
+        if (
+            stop is not None
+            and stop.reason is not Reason.FAIL_FAST
+            and self._stop_changed_something
+        ):
+            cancelled = stop.reason is Reason.USER_CANCELLED
+            state = ExecutionState.CANCELLED if cancelled else ExecutionState.FAILED
+            return Ending(state, stop.reason, stop.message)
+        if self._failures:
+            task = self._snapshot.tasks[self._failures[0]]
+            more = len(self._failures) - 1
+            message = f"`{task.task_id}` failed ({task.reason_code})"
+            if more:
+                message += f" and {more} more"
+            reason = task.reason_code if task.reason_code in _HALT else Reason.STEP_FAILED
+            return Ending(ExecutionState.FAILED, reason, message)
+        return Ending(ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE, None)
+
+
+_SATISFYING = frozenset({"ok", "tolerated"})
