@@ -1,0 +1,99 @@
+"""The console script as users start it, and the same command line within this process."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(sys.executable).with_name("mission")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a command left: exit code, stdout and stderr as text."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+    @property
+    def ndjson(self) -> list[Any]:
+        """The JSON documents on stdout, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a user whose everything is in `home`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MISSION_")}
+    return {**kept, "MISSION_HOME": str(home), "LC_ALL": "C.UTF-8", **more}
+
+
+def mission(
+    home: Path,
+    *arguments: str,
+    cwd: Path | None = None,
+    input: str | bytes | None = None,  # noqa: A002 - the word of subprocess.run
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+) -> Ran:
+    """Run the console script in a process of its own, off a terminal."""
+    done = subprocess.run(
+        [SCRIPT, *arguments],
+        capture_output=True,
+        cwd=cwd,
+        input=input.encode() if isinstance(input, str) else input,
+        env=environment(home, **(env or {})),
+        timeout=timeout,
+        stdin=subprocess.DEVNULL if input is None else None,
+        check=False,
+    )
+    return Ran(
+        done.returncode,
+        done.stdout.decode(errors="surrogateescape"),
+        done.stderr.decode(errors="surrogateescape"),
+    )
+
+
+def start(home: Path, *arguments: str, **more: Any) -> "subprocess.Popen[bytes]":
+    """Start the console script and leave it running, its output on pipes."""
+    return subprocess.Popen(
+        [SCRIPT, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(home),
+        **more,
+    )
+
+
+class Inside:
+    """The command line called in this process: for what needs no process of its own."""
+
+    def __init__(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        self.home = home
+        self._capfd = capfd
+        for name in [name for name in os.environ if name.startswith("MISSION_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("MISSION_HOME", str(home))
+
+    def __call__(self, *arguments: str) -> Ran:
+        """Run one command line."""
+        from tui.cli.process import run
+
+        self._capfd.readouterr()
+        code = run(arguments)
+        out, err = self._capfd.readouterr()
+        return Ran(code, out, err)

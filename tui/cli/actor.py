@@ -1,0 +1,19 @@
+"""Who is acting, in the words of the audit."""
+
+import getpass
+import socket
+from collections.abc import Mapping
+
+MAX_NAME = 200
+
+
+def actor_name(environ: Mapping[str, str]) -> str:
+    """Return `user@host`; `MISSION_ACTOR` replaces it, for services that act for somebody."""
+    named = environ.get("MISSION_ACTOR", "").strip()
+    if named:
+        return named[:MAX_NAME]
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = "unknown"
+    return f"{user}@{socket.gethostname() or 'localhost'}"[:MAX_NAME]

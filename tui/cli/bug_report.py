@@ -1,0 +1,48 @@
+"""What is kept of a bug: traceback and surroundings in a text file, no values of the user."""
+
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+
+from tui.cli.invocation import Invocation
+from tui.cli.version import VERSION
+
+
+def write_bug_report(
+    error: BaseException, invocation: Invocation, arguments: Sequence[str]
+) -> str | None:
+    """Write the report into the log folder (mode 0600) and return its path.
+
+    None when it cannot be written; the traceback then goes to stderr, so that it is not lost.
+    """
+    text = "\n".join(
+        (
+            f"mission {VERSION}, Python {platform.python_version()}, {platform.platform()}",
+            f"command: {' '.join(masked(arguments))}",
+            "",
+            "".join(traceback.format_exception(error)),
+        )
+    )
+    try:
+        folder = invocation.paths.logs
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"bug-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except Exception:  # noqa: BLE001 - a failing report must not hide the failure it reports
+        sys.stderr.write(text)
+        return None
+    return str(folder / name)
+
+
+def masked(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with every value of `name=value` hidden: parameters may be secret."""
+    shown: list[str] = []
+    for argument in arguments:
+        name, equals, _value = argument.partition("=")
+        shown.append(f"{name}=***" if equals else argument)
+    return shown

@@ -1,0 +1,155 @@
+"""How commands are declared: the options every command has, and groups that import when used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+
+from tui.cli.invocation import Invocation, pass_invocation
+from tui.cli.setting import COLOURS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+__all__ = ["DeckCommand", "DeckGroup", "command", "finish", "pass_invocation"]
+
+
+class DeckCommand(click.Command):
+    """A command with `--json`, `--db` and `--color`, which are noted in the `Invocation`."""
+
+    def __init__(self, *args: Any, **attrs: Any) -> None:
+        attrs.setdefault("context_settings", {}).setdefault("help_option_names", ["-h", "--help"])
+        super().__init__(*args, **attrs)
+        self.params.extend(_common_options())
+
+
+class DeckGroup(click.Group):
+    """A group whose commands are modules: `sections` maps a heading to `{name: module}`.
+
+    A module offers its command under the name `command`.
+    """
+
+    def __init__(
+        self, *args: Any, sections: Mapping[str, Mapping[str, str]] | None = None, **attrs: Any
+    ) -> None:
+        attrs.setdefault("context_settings", {}).setdefault("help_option_names", ["-h", "--help"])
+        super().__init__(*args, **attrs)
+        self.sections = sections or {}
+        self._modules = {
+            name: module for section in self.sections.values() for name, module in section.items()
+        }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the sections."""
+        return [*self._modules, *(n for n in super().list_commands(ctx) if n not in self._modules)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module, now that it is wanted."""
+        module = self._modules.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = import_module(module).command
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, self.list_commands(ctx), n=2)
+            meant = f" Did you mean {' or '.join(f'`{one}`' for one in near)}?" if near else ""
+            raise click.UsageError(f"No such command {name!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under the headings of their sections."""
+        if not self.sections:
+            super().format_commands(ctx, formatter)
+            return
+        widest = max(len(name) for name in self._modules)
+        for heading, section in self.sections.items():
+            rows = []
+            for name in section:
+                one = self.get_command(ctx, name)
+                if one is not None and not one.hidden:
+                    limit = formatter.width - widest - 6
+                    rows.append((name.ljust(widest), one.get_short_help_str(limit)))
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+
+def command(name: str, **attrs: Any) -> Callable[[F], DeckCommand]:
+    """Declare a command; its function takes the `Invocation` first."""
+
+    def declare(function: F) -> DeckCommand:
+        return click.command(name, cls=DeckCommand, **attrs)(pass_invocation(function))
+
+    return declare
+
+
+def finish(code: int) -> None:
+    """End the command with an exit code; 0 does nothing."""
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _common_options() -> Sequence[click.Option]:
+    return (
+        click.Option(
+            ["--json", "as_json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_note_json,
+            help="Write machine-readable output.",
+        ),
+        database_option(),
+        colour_option(),
+    )
+
+
+def database_option() -> click.Option:
+    """Return `--db`."""
+    return click.Option(
+        ["--db"],
+        metavar="PATH",
+        expose_value=False,
+        callback=_note_database,
+        help="Use this database (also MISSION_DB).",
+    )
+
+
+def colour_option() -> click.Option:
+    """Return `--color`."""
+    return click.Option(
+        ["--color"],
+        type=click.Choice(COLOURS),
+        expose_value=False,
+        callback=_note_colour,
+        help="Colour the output; auto means on a terminal and without NO_COLOR.",
+    )
+
+
+def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        _invocation(ctx).json = True
+
+
+def _note_database(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        _invocation(ctx).database = value
+
+
+def _note_colour(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        _invocation(ctx).colour = value
+
+
+def _invocation(ctx: click.Context) -> Invocation:
+    found = ctx.find_object(Invocation)
+    if found is None:  # a command run by click alone, as completion and documentation do
+        found = Invocation.from_process()
+        ctx.obj = found
+    return found

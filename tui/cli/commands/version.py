@@ -1,0 +1,26 @@
+"""`mission version`."""
+
+import click
+
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.version import VERSION
+
+
+@declare("version", short_help="Say which version this is.")
+def command(invocation: Invocation) -> None:
+    """Say which version this is, and on what it runs."""
+    if not invocation.json:
+        click.echo(f"mission {VERSION}")
+        return
+    import platform
+    import sqlite3
+
+    invocation.console.out_json(
+        {
+            "version": VERSION,
+            "python": platform.python_version(),
+            "sqlite": sqlite3.sqlite_version,
+            "platform": platform.platform(),
+        }
+    )

@@ -1,0 +1,80 @@
+"""One call of the command: what the common options asked for, and what is opened on demand."""
+
+import os
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from core.errors import MissionDeckError
+from tui.cli.console import Console
+from tui.cli.home import Paths, find_paths
+from tui.cli.setting import Settings, load_settings
+
+
+class Invocation:
+    """The object of every command's context. Common options write to it while they are parsed."""
+
+    def __init__(self, *, environ: Mapping[str, str], cwd: Path) -> None:
+        self.environ = environ
+        self.cwd = cwd
+        self.json = False
+        self.colour: str | None = None
+        self.database: str | None = None
+
+    @classmethod
+    def from_process(cls) -> "Invocation":
+        """Return the invocation of this process. A vanished working directory counts as `/`."""
+        try:
+            cwd = Path.cwd()
+        except FileNotFoundError:
+            cwd = Path("/")
+        return cls(environ=os.environ, cwd=cwd)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Flags over environment over project file over user file; see `tui.cli.setting`."""
+        return load_settings(
+            environ=self.environ,
+            cwd=self.cwd,
+            user_file=find_paths(self.environ).config,
+            flags={"db": self.database, "color": self.colour},
+        )
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Where everything of this user lives."""
+        return find_paths(self.environ, database=self.settings.database)
+
+    @cached_property
+    def console(self) -> Console:
+        """The streams. Asked for after the options were parsed."""
+        return Console(colour=self._wanted_colour(), environ=self.environ)
+
+    @cached_property
+    def actor(self) -> str:
+        """Who is acting, as the audit records it: `user@host`."""
+        from tui.cli.actor import actor_name
+
+        return actor_name(self.environ)
+
+    @property
+    def now(self) -> int:
+        """The wall clock, nanoseconds since the epoch."""
+        return time.time_ns()
+
+    def _wanted_colour(self) -> str:
+        if self.colour is not None:
+            return self.colour
+        try:
+            setting = self.settings.found.get("color")
+        except MissionDeckError:  # the settings themselves are what is wrong, and are reported
+            setting = None
+        if setting is None or (self.environ.get("NO_COLOR") and setting.origin != "MISSION_COLOR"):
+            return "auto"
+        return str(setting.value)
+
+
+pass_invocation = click.make_pass_decorator(Invocation)

@@ -1,0 +1,146 @@
+"""The outermost frame of a command: signals, and every exception as words and an exit code.
+
+| raised | exit code |
+|---|---|
+| `MissionDeckError` | its own (the table stands in `core.errors`) |
+| wrong usage | 2 |
+| a file or database the system refuses | 9 |
+| Ctrl-C, SIGTERM | 130, 143 |
+| the reader of a pipe went away | 141, silently |
+| anything else | 70, with a report in the log folder |
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+import click
+
+from core.errors import BugError, MissionDeckError, UnavailableError, UsageError
+from tui.cli.console import Console
+from tui.cli.invocation import Invocation
+
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+EXIT_TERMINATED = 143
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Nothing is raised."""
+    from tui.cli.root import root
+
+    if "_MISSION_COMPLETE" in os.environ:  # a shell asks for completions: click answers and exits
+        root.main(args=list(arguments), prog_name="mission")
+    invocation = Invocation.from_process()
+    _exit_on_sigterm()
+    try:
+        code = _invoke(root, arguments, invocation)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return code
+
+
+def _invoke(root: click.Group, arguments: Sequence[str], invocation: Invocation) -> int:
+    try:
+        with root.make_context("mission", list(arguments), obj=invocation) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        invocation.console.say(error.format_message())
+        return 2
+    except click.ClickException as error:
+        return _report(_usage_error(error), invocation, arguments)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
+        return _report(_as_ours(error), invocation, arguments)
+    return 0
+
+
+def _report(error: MissionDeckError, invocation: Invocation, arguments: Sequence[str]) -> int:
+    path = None
+    if isinstance(error, BugError):
+        from tui.cli.bug_report import write_bug_report
+
+        path = write_bug_report(error, invocation, arguments)
+    if "--json" in arguments:  # the parser may not have come as far as to note it
+        invocation.json = True
+    _show(error, invocation, invocation.console, path)
+    return error.exit_code
+
+
+def _show(
+    error: MissionDeckError, invocation: Invocation, console: Console, report: str | None
+) -> None:
+    if invocation.json:
+        from tui.output import shape
+
+        console.out_json({**shape.failure(error), **({"report": report} if report else {})})
+        return
+    from tui.output.text import safe
+
+    palette = console.error_palette
+    console.say(f"{palette.paint(f'error[{error.code}]', 'red', 'bold')}: {safe(error.message)}")
+    if error.hint:
+        console.say(f"{palette.paint('hint', 'cyan')}: {safe(error.hint)}")
+    if report:
+        console.say(f"report: {report}")
+
+
+def _as_ours(error: Exception) -> MissionDeckError:
+    """Return what an exception means to the user: a refusal of the system, or a bug of ours."""
+    if isinstance(error, MissionDeckError):
+        return error
+    sqlite = sys.modules.get("sqlite3")
+    if sqlite is not None and isinstance(error, sqlite.OperationalError | sqlite.DatabaseError):
+        ours: MissionDeckError = UnavailableError(f"the database cannot be used: {error}")
+    elif isinstance(error, OSError) and error.filename is not None:
+        ours = UnavailableError(f"{os.fsdecode(error.filename)}: {error.strerror or error}")
+    elif isinstance(error, OSError) and error.strerror:
+        ours = UnavailableError(error.strerror)
+    else:
+        ours = BugError(f"{type(error).__name__}: {error}", hint="please send us the report")
+    ours.__cause__ = error
+    return ours
+
+
+def _usage_error(error: click.ClickException) -> MissionDeckError:
+    hint = None
+    context = getattr(error, "ctx", None)
+    if isinstance(context, click.Context):
+        hint = f"see `{context.command_path} --help`"
+    ours = UsageError(error.format_message(), hint=hint)
+    ours.__cause__ = error
+    return ours
+
+
+def _exit_on_sigterm() -> None:
+    """Make SIGTERM end this process in order, with exit code 143."""
+
+    def leave(_signum: int, _frame: object) -> None:
+        raise SystemExit(EXIT_TERMINATED)
+
+    if threading.current_thread() is threading.main_thread():  # elsewhere Python refuses
+        signal.signal(signal.SIGTERM, leave)
+
+
+def _silence_stdout() -> None:
+    """Point stdout to nothing, so that the interpreter's last flush succeeds."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, sys.stdout.fileno())
+    except (OSError, ValueError):  # a stdout without a descriptor has nothing to flush to
+        pass
+    finally:
+        os.close(devnull)

@@ -1,0 +1,74 @@
+"""How states look: a glyph and a word always, a colour where there is colour."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.states import State
+
+
+class Palette:
+    """Paints text with ANSI colours, or leaves it as it is. The only maker of escape sequences."""
+
+    _CODES: Mapping[str, str] = MappingProxyType(
+        {
+            "bold": "1",
+            "dim": "2",
+            "red": "31",
+            "green": "32",
+            "yellow": "33",
+            "blue": "34",
+            "magenta": "35",
+            "cyan": "36",
+        }
+    )
+
+    def __init__(self, *, colour: bool, unicode: bool = True) -> None:
+        self.colour = colour
+        self.unicode = unicode
+
+    def paint(self, text: str, *styles: str) -> str:
+        """Return `text` in the given styles (names of `_CODES`)."""
+        if not self.colour or not text or not styles:
+            return text
+        return f"\x1b[{';'.join(self._CODES[style] for style in styles)}m{text}\x1b[0m"
+
+    def glyph(self, state: State) -> str:
+        """Return the one-cell sign of a state, painted."""
+        sign, ascii_sign, style = _LOOKS[state.value]
+        return self.paint(sign if self.unicode else ascii_sign, style)
+
+    def state(self, state: State) -> str:
+        """Return glyph and word of a state, painted: `✗ failed`."""
+        text, style = look(state, unicode=self.unicode)
+        return self.paint(text, style)
+
+    def sign(self, unicode: str, ascii_sign: str) -> str:
+        """Return the first, or the second where the output cannot carry it."""
+        return unicode if self.unicode else ascii_sign
+
+
+def look(state: State, *, unicode: bool = True) -> tuple[str, str]:
+    """Return glyph and word of a state, and the style they are painted in."""
+    sign, ascii_sign, style = _LOOKS[state.value]
+    return f"{sign if unicode else ascii_sign} {word(state)}", style
+
+
+def word(state: State) -> str:
+    """Return the word for a state in running text: `failed`."""
+    return str(state.value).lower()
+
+
+_LOOKS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
+    {
+        "PENDING": ("○", "o", "dim"),
+        "READY": ("◌", ".", "blue"),
+        "RUNNING": ("▶", ">", "cyan"),
+        "WAITING": ("↻", "~", "yellow"),
+        "PAUSED": ("‖", "=", "yellow"),
+        "SUCCESS": ("✓", "+", "green"),
+        "FAILED": ("✗", "x", "red"),
+        "SKIPPED": ("⊘", "-", "dim"),
+        "CANCELLED": ("◼", "#", "magenta"),
+        "LOST": ("?", "?", "red"),
+    }
+)

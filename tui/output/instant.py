@@ -1,0 +1,109 @@
+"""Instants and spans of time as text, and back. Instants are nanoseconds since the epoch (UTC)."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = {
+    "ms": 1_000_000,
+    "s": SECOND,
+    "m": 60 * SECOND,
+    "h": 3_600 * SECOND,
+    "d": 86_400 * SECOND,
+}
+_SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_LAST = 253_402_300_799 * SECOND
+"""The last second RFC 3339 can write: 9999-12-31T23:59:59Z."""
+
+
+def rfc3339(instant: int) -> str:
+    """Return `instant` in RFC 3339, UTC, nine fractional digits (sorts as text, loses nothing)."""
+    seconds, nanos = divmod(max(0, min(instant, _LAST)), SECOND)
+    moment = _EPOCH + timedelta(seconds=seconds)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
+
+
+def rfc3339_or_none(instant: int | None) -> str | None:
+    """Return `rfc3339(instant)`, and None for None."""
+    return None if instant is None else rfc3339(instant)
+
+
+def clock_time(instant: int) -> str:
+    """Return the local time of day with milliseconds, `12:06:22.001`."""
+    seconds, nanos = divmod(max(0, min(instant, _LAST)), SECOND)
+    moment = (_EPOCH + timedelta(seconds=seconds)).astimezone()
+    return f"{moment:%H:%M:%S}.{nanos // 1_000_000:03d}"
+
+
+def local_time(instant: int) -> str:
+    """Return the local date and time to the second, `2025-01-20 12:06:22`."""
+    seconds = max(0, min(instant, _LAST)) // SECOND
+    return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def span(milliseconds: float) -> str:
+    """Return a length of time for people: `340ms`, `4.2s`, `1m12s`, `2h05m`, `3d04h`."""
+    if milliseconds < 0:
+        return "-" + span(-milliseconds)
+    if milliseconds < 999.5:
+        return f"{milliseconds:.0f}ms" if milliseconds >= 1 or not milliseconds else "<1ms"
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 3_600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86_400:
+        return f"{whole // 3_600}h{whole % 3_600 // 60:02d}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3_600:02d}h"
+
+
+def ago(instant: int, now: int) -> str:
+    """Return how long before `now` an instant was: `just now`, `3m ago`, `2d ago`, `in 8s`."""
+    seconds = (now - instant) / SECOND
+    if -1 < seconds < 2:
+        return "just now"
+    text = _coarse(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def parse_span(text: str) -> int:
+    """Read `90s`, `5m`, `1h30m`, `500ms` or a bare number of seconds as nanoseconds.
+
+    Raises ValueError for anything else.
+    """
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return round(float(text) * SECOND)
+    if not _SPAN.fullmatch(text):
+        raise ValueError(f"{text!r} is not a length of time such as 90s, 5m or 1h30m")
+    return sum(round(float(number) * _UNITS[unit]) for number, unit in _PART.findall(text))
+
+
+def parse_since(text: str, now: int) -> int:
+    """Read a span before `now` (`5m`) or an instant (`2025-01-20T12:00:00Z`, local without a zone).
+
+    Raises ValueError with a sentence for people.
+    """
+    try:
+        return now - parse_span(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a span such as 5m nor an RFC 3339 instant") from None
+    if moment.tzinfo is None:
+        moment = moment.astimezone()
+    delta = moment - _EPOCH
+    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
+
+
+def _coarse(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"

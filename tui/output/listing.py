@@ -1,0 +1,72 @@
+"""The list of executions as a table."""
+
+from collections.abc import Mapping, Sequence
+
+from core.model import Execution, duration_ms
+from tui.output.glyph import Palette, look
+from tui.output.instant import ago, span
+from tui.output.table import Cell, Column, table
+from tui.output.text import safe_line
+
+_ORDER = ("SUCCESS", "RUNNING", "FAILED", "WAITING", "READY", "PENDING", "SKIPPED", "CANCELLED")
+
+
+def execution_table(
+    executions: Sequence[Execution],
+    short: Mapping[str, str],
+    palette: Palette,
+    *,
+    now: int,
+    width: int | None,
+) -> list[str]:
+    """Return the lines; ids as short as `short` says, nothing cut without `width`."""
+    columns = (
+        Column("EXEC"),
+        Column("MISSION", shrink=True),
+        Column("STATE"),
+        Column("STEPS", shrink=True),
+        Column("STARTED"),
+        Column("TOOK", right=True),
+        Column("WHY", shrink=True),
+    )
+    return table(
+        columns,
+        [
+            (
+                short.get(one.execution_id, one.execution_id),
+                safe_line(one.mission_name),
+                _state(one, palette),
+                step_counts(one.counts),
+                ago(one.created_at if one.started_at is None else one.started_at, now),
+                _took(one, now),
+                why_line(one),
+            )
+            for one in executions
+        ],
+        palette,
+        width=width,
+    )
+
+
+def step_counts(counts: Mapping[str, int]) -> str:
+    """Return `5 success, 1 failed`: how many steps are in which state, none left out."""
+    names = [*_ORDER, *(name for name in counts if name not in _ORDER)]
+    return ", ".join(f"{counts[name]} {name.lower()}" for name in names if counts.get(name))
+
+
+def why_line(one: Execution) -> str:
+    """Return reason and message of an execution's state as one line."""
+    message = f": {safe_line(one.message)}" if one.message else ""
+    return f"{one.reason_code.value}{message}"
+
+
+def _state(one: Execution, palette: Palette) -> Cell:
+    text, style = look(one.state, unicode=palette.unicode)
+    if one.cancel_requested_at is not None and one.ended_at is None:
+        text += " (cancelling)"
+    return Cell(text, (style,))
+
+
+def _took(one: Execution, now: int) -> str:
+    spent = duration_ms(one.started_at, now if one.ended_at is None else one.ended_at)
+    return "" if spent is None else span(max(0.0, spent))

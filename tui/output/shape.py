@@ -1,0 +1,283 @@
+"""The JSON shapes other programs read: records as plain dicts, snake_case, additive only.
+
+Times are RFC 3339 UTC with nine fractional digits, durations milliseconds, missing values null.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.errors import MissionDeckError
+from core.events import error_json
+from core.model import (
+    Attempt,
+    AuditEvent,
+    Execution,
+    LogEntry,
+    MissionResult,
+    StateChange,
+    StepResult,
+    TaskError,
+    TaskRun,
+    duration_ms,
+)
+from tui.output.instant import rfc3339, rfc3339_or_none
+from tui.output.text import escape_json
+
+EVENT_VERSION = 1
+"""`v` of the event stream; rises only when a field changes its meaning."""
+
+
+def dump(value: object, *, indent: int | None = None) -> str:
+    """Return JSON text, one line unless `indent`; what could steer a terminal is escaped."""
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain, separators=None
+    )
+    return escape_json(text)
+
+
+def execution(record: Execution) -> dict[str, Any]:
+    """Return one execution."""
+    return {
+        "execution_id": record.execution_id,
+        "workflow_id": record.workflow_id,
+        "mission_name": record.mission_name,
+        "state": record.state.value,
+        "reason_code": record.reason_code.value,
+        "message": record.message,
+        "created_at": rfc3339(record.created_at),
+        "started_at": rfc3339_or_none(record.started_at),
+        "ended_at": rfc3339_or_none(record.ended_at),
+        "updated_at": rfc3339(record.updated_at),
+        "duration_ms": duration_ms(record.started_at, record.ended_at),
+        "log_entry_count": record.log_entry_count,
+        "counts": dict(record.counts),
+        "actor": record.actor,
+        "cancel_requested_at": rfc3339_or_none(record.cancel_requested_at),
+        "cancel_requested_by": record.cancel_requested_by,
+        "params": dict(record.params),
+        "mission_digest": record.mission_digest,
+        "source_path": record.source_path,
+        "working_dir": record.working_dir,
+        "parent_execution_id": record.parent_execution_id,
+        "retry_of": record.retry_of,
+        "rerun_of": record.rerun_of,
+        "run_key": record.run_key,
+    }
+
+
+def execution_detail(
+    record: Execution,
+    tasks: Sequence[TaskRun],
+    attempts: Sequence[Attempt],
+    changes: Sequence[StateChange],
+    events: Sequence[AuditEvent],
+) -> dict[str, Any]:
+    """Return one execution with its task runs, their attempts and history, and its audit events."""
+    tries: dict[str, list[Attempt]] = {}
+    for one in attempts:
+        tries.setdefault(one.task_id, []).append(one)
+    history: dict[str | None, list[StateChange]] = {}
+    for change in changes:
+        history.setdefault(change.task_id, []).append(change)
+    return {
+        **execution(record),
+        "state_changes": [state_change(one) for one in history.get(None, ())],
+        "task_runs": [
+            task_run(task, tries.get(task.task_id, ()), history.get(task.task_id, ()))
+            for task in tasks
+        ],
+        "audit_events": [audit_event(one) for one in events],
+    }
+
+
+def task_run(
+    record: TaskRun, attempts: Sequence[Attempt], changes: Sequence[StateChange]
+) -> dict[str, Any]:
+    """Return one task run with its attempts and state changes."""
+    return {
+        "task_run_id": record.task_run_id,
+        "execution_id": record.execution_id,
+        "task_id": record.task_id,
+        "state": record.state.value,
+        "reason_code": record.reason_code.value,
+        "message": record.message,
+        "inputs": _object(record.inputs),
+        "outputs": _object(record.outputs),
+        "error": error_detail(record.error),
+        "attempt": record.attempt,
+        "ready_at": rfc3339_or_none(record.ready_at),
+        "started_at": rfc3339_or_none(record.started_at),
+        "ended_at": rfc3339_or_none(record.ended_at),
+        "updated_at": rfc3339(record.updated_at),
+        "resume_at": rfc3339_or_none(record.resume_at),
+        "duration_ms": record.duration_ms,
+        "reused_from": record.reused_from,
+        "log_entry_count": sum(one.log_entry_count for one in attempts),
+        "attempts": [attempt(one) for one in attempts],
+        "state_changes": [state_change(one) for one in changes],
+    }
+
+
+def attempt(record: Attempt) -> dict[str, Any]:
+    """Return one attempt of a task run."""
+    return {
+        "attempt": record.attempt,
+        "state": record.state.value,
+        "reason_code": record.reason_code.value,
+        "message": record.message,
+        "started_at": rfc3339(record.started_at),
+        "ended_at": rfc3339_or_none(record.ended_at),
+        "duration_ms": record.duration_ms,
+        "exit_code": record.exit_code,
+        "inputs": _object(record.inputs),
+        "outputs": _object(record.outputs),
+        "error": error_detail(record.error),
+        "log_entry_count": record.log_entry_count,
+        "log_bytes": record.log_bytes,
+        "log_dropped_bytes": record.log_dropped_bytes,
+        "log_digest": record.log_digest,
+    }
+
+
+def error_detail(error: TaskError | None) -> dict[str, Any] | None:
+    """Return why an attempt failed: message, kind, stack_trace, exit_code."""
+    return None if error is None else error_json(error)
+
+
+def state_change(record: StateChange) -> dict[str, Any]:
+    """Return one transition; `seq` is the number of its audit event."""
+    return {
+        "seq": record.seq,
+        "at": rfc3339(record.at),
+        "entity": record.entity.value,
+        "task_id": record.task_id,
+        "attempt": record.attempt,
+        "from_state": record.from_state,
+        "to_state": record.to_state,
+        "reason_code": record.reason_code,
+        "message": record.message,
+        "actor": record.actor,
+    }
+
+
+def audit_event(record: AuditEvent) -> dict[str, Any]:
+    """Return one link of the audit chain."""
+    return {
+        "seq": record.seq,
+        "event_id": record.event_id,
+        "timestamp": rfc3339(record.timestamp),
+        "event_type": record.event_type,
+        "actor": record.actor,
+        "target": record.target,
+        "execution_id": record.execution_id,
+        "details": dict(record.details),
+        "hash": record.hash,
+        "previous_hash": record.previous_hash,
+    }
+
+
+def event(record: AuditEvent) -> dict[str, Any]:
+    """Return one line of the event stream; fields that do not apply are left out."""
+    details = record.details
+    optional = {
+        "task_id": task_of(record),
+        "attempt": details.get("attempt"),
+        "from_state": details.get("from"),
+        "state": details.get("to"),
+        "reason_code": details.get("reason_code"),
+        "message": details.get("message"),
+        "exit_code": details.get("exit_code"),
+    }
+    return {
+        "v": EVENT_VERSION,
+        "seq": record.seq,
+        "ts": rfc3339(record.timestamp),
+        "type": record.event_type,
+        "execution_id": record.execution_id,
+        **{name: value for name, value in optional.items() if value is not None},
+        "actor": record.actor,
+    }
+
+
+def task_of(record: AuditEvent) -> str | None:
+    """Return the step an audit event is about: the second part of its target, `execution/step`."""
+    if record.execution_id is None:
+        return None
+    own, slash, step = record.target.partition("/")
+    return step if slash and own == record.execution_id and step else None
+
+
+def log_entry(record: LogEntry) -> dict[str, Any]:
+    """Return one line of output, or one message of the engine."""
+    return {
+        "execution_id": record.execution_id,
+        "task_id": record.task_id,
+        "attempt": record.attempt,
+        "seq": record.seq,
+        "timestamp": rfc3339(record.timestamp),
+        "level": record.level.value,
+        "source": record.source,
+        "stream": record.stream.value,
+        "message": record.message,
+    }
+
+
+def result(record: MissionResult) -> dict[str, Any]:
+    """Return the outcome of an execution: the Execution Result Schema's names, then ours."""
+    return {
+        "mission_id": record.mission_id,
+        "overall_status": record.overall_status.value,
+        "start_time": rfc3339(record.start_time),
+        "end_time": rfc3339(record.end_time),
+        "total_duration_ms": record.total_duration_ms,
+        "steps_completed": record.steps_completed,
+        "steps_failed": record.steps_failed,
+        "steps_skipped": record.steps_skipped,
+        "step_results": {step_id: step_result(one) for step_id, one in record.step_results.items()},
+        "audit_summary": {
+            "events_logged": record.events_logged,
+            "integrity_verified": record.integrity_verified,
+        },
+        "execution_id": record.mission_id,
+        "workflow_id": record.workflow_id,
+        "state": record.state.value,
+        "reason_code": record.reason_code.value,
+    }
+
+
+def step_result(record: StepResult) -> dict[str, Any]:
+    """Return the outcome of one step; `error` only where there is one, as the schema has it."""
+    found: dict[str, Any] = {"status": record.status.value, "output": dict(record.output)}
+    if record.error is not None:
+        found["error"] = record.error
+    return {
+        **found,
+        "duration_ms": record.duration_ms,
+        "timestamp": rfc3339(record.timestamp),
+        "state": record.state.value,
+        "reason_code": record.reason_code.value,
+        "attempts": record.attempts,
+    }
+
+
+def failure(error: MissionDeckError) -> dict[str, Any]:
+    """Return an error that ended a command."""
+    found: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+    }
+    return {"error": found}
+
+
+def _object(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON data")

@@ -1,0 +1,73 @@
+"""Aligned columns: measured in cells, cut only where a width is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.output.glyph import Palette
+from tui.output.text import cells, fit
+
+GAP = "  "
+_FLOOR = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `shrink` columns give way, widest first, when the lines would not fit."""
+
+    title: str
+    right: bool = False
+    shrink: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One field: its text without any escape sequence, and the styles it is painted in."""
+
+    text: str
+    styles: tuple[str, ...] = ()
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell | str]],
+    palette: Palette,
+    *,
+    width: int | None = None,
+) -> list[str]:
+    """Return the lines of a table with a head; without `width` nothing is cut."""
+    cooked = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    widths = [
+        max(cells(column.title), *(cells(row[index].text) for row in cooked), 0)
+        for index, column in enumerate(columns)
+    ]
+    if width is not None:
+        _shrink(columns, widths, width)
+    head = [Cell(column.title, ("bold",)) for column in columns]
+    return [_line(columns, row, widths, palette) for row in (head, *cooked)]
+
+
+def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:
+    excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    elastic = [index for index, column in enumerate(columns) if column.shrink]
+    while excess > 0 and elastic:
+        widest = max(elastic, key=lambda index: widths[index])
+        if widths[widest] <= _FLOOR:
+            return
+        widths[widest] -= 1
+        excess -= 1
+
+
+def _line(
+    columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int], palette: Palette
+) -> str:
+    parts: list[str] = []
+    for index, (column, cell) in enumerate(zip(columns, row, strict=True)):
+        text = fit(cell.text, widths[index])
+        last = index == len(columns) - 1
+        blank = " " * (widths[index] - cells(text))
+        painted = palette.paint(text, *cell.styles)
+        if column.right:
+            parts.append(blank + painted)
+        else:
+            parts.append(painted if last else painted + blank)
+    return GAP.join(parts).rstrip()
