@@ -1,0 +1,59 @@
+"""What a canvas knows about a step: its state, attempts and times, and the counts of many."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.model import TaskRun
+from core.reasons import Reason
+from core.states import TaskState
+from tui.glyph import SEVERITY
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A step's state as the canvases draw it. Instants in nanoseconds since the epoch."""
+
+    state: TaskState = TaskState.PENDING
+    attempt: int = 0
+    max_attempts: int = 1
+    reason: Reason | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+    resume_at: int | None = None
+
+    def seconds(self, now: int) -> float | None:
+        """Return how long it runs or ran, in seconds; None before its start."""
+        if self.started_at is None:
+            return None
+        end = self.ended_at if self.ended_at is not None else now
+        return max(0, end - self.started_at) / 1_000_000_000
+
+
+IDLE = NodeStatus()
+
+
+def status_of(run: TaskRun, max_attempts: int = 1) -> NodeStatus:
+    """Build the status of a task run."""
+    return NodeStatus(
+        run.state,
+        run.attempt,
+        max_attempts,
+        run.reason_code,
+        run.started_at,
+        run.ended_at,
+        run.resume_at,
+    )
+
+
+def as_status(value: TaskState | NodeStatus) -> NodeStatus:
+    """Return a status for a bare state, or the status itself."""
+    return value if isinstance(value, NodeStatus) else NodeStatus(value)
+
+
+def worst(states: Iterable[TaskState]) -> TaskState:
+    """Return the state that stands for several steps, the worst of theirs; PENDING for none."""
+    found = Counter(states)
+    if not found:
+        return TaskState.PENDING
+    return max(found, key=lambda state: SEVERITY[state.value])
