@@ -8,7 +8,8 @@ plane below (there code point order is UTF-16 order), no lone surrogates, at mos
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]  # untyped
 from typing import Any, Final
 
 from core.errors import AuditError
@@ -21,17 +22,7 @@ ASCII_LEVELS: Final = 2
 """Maps this deep (the body and its details) have ASCII keys; below them keys are free."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_encoder = json.JSONEncoder(
-    ensure_ascii=False,
-    allow_nan=False,
-    check_circular=False,
-    sort_keys=True,
-    separators=(",", ":"),
-)
-
-
-dump = _encoder.encode
-"""Write a value that is already within the profile, unchecked, as canonical text."""
+_WIDE_INTEGER = re.compile(r"[:,\[]-?[0-9]{16}")
 
 
 class CanonicalError(AuditError):
@@ -40,10 +31,15 @@ class CanonicalError(AuditError):
     code = "NOT_CANONICAL"
 
 
+def dump(value: object) -> str:
+    """Return the canonical text of a value that is known to lie within the profile."""
+    return "".join(_chunks(value, 0))
+
+
 def encode(value: object) -> bytes:
     """Return the canonical bytes of `value`; `CanonicalError` outside the profile."""
     check(value)
-    return _encoder.encode(value).encode()
+    return dump(value).encode()
 
 
 def decode(data: bytes) -> Any:
@@ -53,11 +49,20 @@ def decode(data: bytes) -> Any:
     escapes, `1.0`) is a `CanonicalError`.
     """
     try:
-        value = _decoder.decode(data.decode())
-    except (ValueError, RecursionError) as error:
+        text = data.decode()
+        value, end = _scan(text, 0)
+        same = end == len(text) and dump(value) == text
+    except (ValueError, RecursionError, StopIteration) as error:
         raise CanonicalError(f"not canonical JSON: {_brief(error)}") from error
-    if encode(value) != data:
+    if not same:
         raise CanonicalError("not canonical JSON: another spelling of the same value")
+    # What the comparison cannot tell is only possible in a text with one of these marks.
+    if (
+        not text.isascii()
+        or text.count("{") + text.count("[") > MAX_DEPTH
+        or _WIDE_INTEGER.search(text)
+    ):
+        check(value)
     return value
 
 
@@ -171,17 +176,23 @@ def _refuse_float(text: str) -> object:
     raise CanonicalError(f"not canonical JSON: the number {text[:40]}")
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise CanonicalError("not canonical JSON: a duplicate key")
-    return found
-
-
 def _brief(error: Exception) -> str:
     return str(error)[:200] or type(error).__name__
 
 
-_decoder = json.JSONDecoder(
-    object_pairs_hook=_pairs, parse_float=_refuse_float, parse_constant=_refuse_float
-)
+def _make_chunks() -> Callable[[object, int], Iterable[str]]:
+    """Return the C encoder itself: `JSONEncoder.encode` would make a new one for every value."""
+    python = json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    )
+    if c_make_encoder is None:  # an interpreter without the C accelerator
+        return lambda value, _level: python.iterencode(value)
+    encoder: Callable[[object, int], Iterable[str]] = c_make_encoder(
+        None, python.default, encode_basestring, None, ":", ",", True, False, False
+    )
+    return encoder
+
+
+_chunks = _make_chunks()
+_decoder = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_float)
+_scan = _decoder.scan_once  # type: ignore[attr-defined]  # untyped

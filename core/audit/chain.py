@@ -17,16 +17,17 @@ were touched.
 import hashlib
 import os
 import re
+import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from core.audit import canonical, merkle
 from core.audit.canonical import MAX_INTEGER, clean_text
 from core.errors import AuditError, BugError
-from core.events import ENGINE, AttemptEnded, AttemptStarted, Event, event_type
+from core.events import ENGINE, AttemptEnded, AttemptStarted, Event, Noted, event_type
 
 BODY_VERSION: Final = 1
 ZERO_HASH: Final = bytes(32)
@@ -44,6 +45,7 @@ EXECUTION_FINALIZED: Final = "execution.finalized"
 CLOCK_STEPPED_BACK: Final = "clock.stepped_back"
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_POOL = struct.Struct(">512Q")
 _PLAIN = frozenset({str, bool, type(None)})
 _ATTEMPT_EVENTS = frozenset({AttemptStarted, AttemptEnded})
 
@@ -77,9 +79,12 @@ class SubChain:
     last_hash: bytes = ZERO_HASH
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One event as it is stored. `event_id` is a UUIDv7 (16 bytes), `ts` nanoseconds."""
+class Link(NamedTuple):
+    """One event as it is stored, its fields in the order of the columns.
+
+    `event_id` is a UUIDv7 (16 bytes), `ts` nanoseconds. A tuple, because making a frozen dataclass
+    of twelve fields costs as much as hashing the body.
+    """
 
     seq: int
     event_id: bytes
@@ -114,8 +119,7 @@ class ChainWriter:
         self.log_id = log_id
         self._random = random
         self._now = now
-        self._pool = b""
-        self._pool_at = 0
+        self._pool: Iterator[int] = iter(())
         self._behind = False
         self._second = -1
         self._second_text = ""
@@ -191,7 +195,7 @@ class ChainWriter:
         at = event.at
         if at <= self._last_ts:
             details.setdefault("at", str(at))
-        text = _fast_details(details)
+        text = None if event.__class__ is Noted else _fast_details(details)
         if text is None:
             text = _details_text(canonical.clean(details))
         task_id = event.task
@@ -251,7 +255,7 @@ class ChainWriter:
             raise AuditError("the audit log has reached the end of representable time")
         seq = self._size + 1
         event_id = self._event_id(ts)
-        uuid = event_id.hex()
+        uuid = f"{event_id:032x}"
         second, fraction = divmod(ts, 1_000_000_000)
         if second != self._second:
             self._second = second
@@ -286,8 +290,8 @@ class ChainWriter:
             sub.last_seq = seq
             sub.last_hash = digest
         link = Link(
-            seq, event_id, ts, kind, actor, target, execution_id, exec_seq, task_id, attempt,
-            body, digest,
+            seq, event_id.to_bytes(16, "big"), ts, kind, actor, target, execution_id, exec_seq,
+            task_id, attempt, body, digest,
         )  # fmt: skip
         self._links.append(link)
         return link
@@ -310,22 +314,23 @@ class ChainWriter:
         )
         return True
 
-    def _event_id(self, ts: int) -> bytes:
-        """Return a UUIDv7 (RFC 9562, section 6.2, method 3).
+    def _event_id(self, ts: int) -> int:
+        """Return a UUIDv7 as its integer (RFC 9562, section 6.2, method 3).
 
         The 20 bits behind its milliseconds are the rest of the nanoseconds, so ids rise as strictly
         as ts does; 54 bits are random.
         """
-        at = self._pool_at
-        if at >= len(self._pool):
-            self._pool = self._random(7 * 512)
-            at = 0
-        self._pool_at = at + 7
-        random = int.from_bytes(self._pool[at : at + 7], "big") & 0x3FFFFFFFFFFFFF
+        random = next(self._pool, None)
+        if random is None:
+            self._pool = iter(_POOL.unpack(self._random(_POOL.size)))
+            random = next(self._pool)
         millis, rest = divmod(ts, 1_000_000)
         return (
-            millis << 80 | 7 << 76 | rest >> 8 << 64 | 2 << 62 | (rest & 0xFF) << 54 | random
-        ).to_bytes(16, "big")
+            millis << 80
+            | (0x7000 | rest >> 8) << 64
+            | (0x200 | rest & 0xFF) << 54
+            | random & 0x3FFFFFFFFFFFFF
+        )
 
 
 def columns_of(target: str) -> tuple[str | None, int | None]:
@@ -367,17 +372,27 @@ def decode_head(data: bytes) -> Head:
 
 
 def _fast_details(details: dict[str, Any]) -> str | None:
-    """Return the canonical text of flat, short, plainly typed details; None for all others."""
+    """Return the canonical text of short and plainly typed details; None for all others."""
     for value in details.values():
         kind = value.__class__
-        if kind not in _PLAIN and (kind is not int or not -MAX_INTEGER <= value <= MAX_INTEGER):
+        if kind is dict:
+            for key, inner in value.items():
+                if key.__class__ is not str or (
+                    inner.__class__ not in _PLAIN and not _is_small_int(inner)
+                ):
+                    return None
+        elif kind not in _PLAIN and not _is_small_int(value):
             return None
-    text: str = canonical.dump(details)
+    text = canonical.dump(details)
     return text if len(text) <= canonical.MAX_TEXT and text.isascii() else None
 
 
+def _is_small_int(value: Any) -> bool:
+    return value.__class__ is int and -MAX_INTEGER <= value <= MAX_INTEGER
+
+
 def _details_text(details: Any) -> str:
-    text: str = canonical.dump(details)
+    text = canonical.dump(details)
     data = text.encode()
     if len(data) <= MAX_DETAILS:
         return text
