@@ -26,6 +26,12 @@ BUILT_IN = MappingProxyType(
         "wait": "core.steps.control:Wait",
         "command": "core.steps.process:Command",
         "script": "core.steps.process:Script",
+        "create_file": "core.steps.file:CreateFile",
+        "append_file": "core.steps.file:AppendFile",
+        "edit_file": "core.steps.file_edit:EditFile",
+        "delete_file": "core.steps.file:DeleteFile",
+        "read_file": "core.steps.file:ReadFile",
+        "parse_json": "core.steps.data:ParseJson",
     }
 )
 """Canonical name → `module:class`."""
