@@ -89,6 +89,7 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = MappingProxyType(
         (_E.PAUSED, _G.CANCEL): _E.CANCELLED,
         (_T.PENDING, _G.MEET): _T.READY,
         (_T.PENDING, _G.SKIP): _T.SKIPPED,
+        (_T.PENDING, _G.FAIL): _T.FAILED,
         (_T.PENDING, _G.CANCEL): _T.CANCELLED,
         (_T.PENDING, _G.REUSE): _T.SUCCESS,
         (_T.READY, _G.START): _T.RUNNING,

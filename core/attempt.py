@@ -1,0 +1,356 @@
+"""One attempt of one step: resolve its inputs, run its type, turn whatever happens into data.
+
+Nothing that a step does leaves here as an exception; only cancellation of the engine itself does.
+"""
+
+import asyncio
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.capture import Capture, LogSeal
+from core.context import ContextLimitError, ExecutionContext
+from core.errors import BugError, MissionDeckError
+from core.model import EMPTY, LogLevel, LogStream, Mission, MissionStep, TaskError, TaskRun
+from core.ports import Clock, Executor, Journal
+from core.reasons import Reason
+from core.states import AttemptState
+from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.steps.registry import step_type
+
+TRACE_LIMIT = 16 * 1024
+"""Characters of a stack trace that are kept: its end, where the cause stands."""
+
+NO_LOG = LogSeal(entries=0, bytes=0, dropped_bytes=0, digest=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all attempts of one execution share."""
+
+    execution_id: str
+    mission: Mission
+    context: ExecutionContext
+    executor: Executor
+    journal: Journal
+    clock: Clock
+    working_dir: Path
+    environ: Mapping[str, str]
+    grace_seconds: float = 5.0
+    log_limit_bytes: int = 10 * 1024 * 1024
+    protected_paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """An attempt that can start: `inputs` are the resolved parameters as they are recorded.
+
+    With a `refusal` it is over before it began: the attempt starts and fails with that outcome.
+    """
+
+    task: TaskRun
+    step: MissionStep
+    type: StepType | None
+    inputs: Mapping[str, Any]
+    parameters: StepParameters | None = None
+    env: Mapping[str, str] = field(default=EMPTY)
+    working_dir: Path | None = None
+    refusal: StepOutcome | None = None
+
+    @property
+    def is_instant(self) -> bool:
+        """Tell whether it runs inline, without a task of its own."""
+        return self.refusal is not None or (
+            self.type is not None and self.type.mode is Mode.INSTANT
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How an attempt ended. `outcome` is None when it was cancelled."""
+
+    task_id: str
+    attempt: int
+    outcome: StepOutcome | None
+    seal: LogSeal = NO_LOG
+    census: tuple[int, int] | None = None
+
+
+def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
+    """Resolve templates and validate parameters; whatever is wrong becomes a refusal."""
+    kind = None
+    inputs: Mapping[str, Any] = step.parameters
+    try:
+        kind = step_type(step.step_type)
+        if kind is None:
+            return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
+        inputs = _resolved(step.parameters, around.context, task)
+        parameters = _validated(kind, inputs)
+        env = _resolved(step.env, around.context, task) if step.env else EMPTY
+        folder = _working_dir(around, step, task)
+    except MissionDeckError as error:
+        return _refused(task, step, inputs, error.message)
+    except ValueError as error:
+        return _refused(task, step, inputs, _reason_of(error))
+    return Prepared(
+        task=task,
+        step=step,
+        type=kind,
+        inputs=inputs,
+        parameters=parameters,
+        env=env,
+        working_dir=folder,
+    )
+
+
+def run_instant(around: Surroundings, prepared: Prepared, attempt: int) -> Ended:
+    """Run an attempt that needs neither I/O nor a task of its own."""
+    task_id = prepared.task.task_id
+    if prepared.refusal is not None:
+        return Ended(task_id=task_id, attempt=attempt, outcome=prepared.refusal)
+    sink = _LazyCapture(around, task_id, attempt)
+    call = _call(around, prepared, attempt, sink, sink.log, None)
+    try:
+        outcome = _admitted(around, _type(prepared).run(call))
+    except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
+        outcome = step_error(error)
+    seal, census = sink.close()
+    return Ended(task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census)
+
+
+async def run(
+    around: Surroundings,
+    prepared: Prepared,
+    attempt: int,
+    *,
+    timeout: float | None,  # noqa: ASYNC109 - the deadline is the step's, cancelled from inside
+    was_cancelled: Callable[[], bool],
+) -> Ended:
+    """Run an attempt in the current task, `timeout` seconds at most (None: no deadline).
+
+    A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
+    """
+    task_id = prepared.task.task_id
+    sink = _LazyCapture(around, task_id, attempt)
+    stop = threading.Event()
+    call = _call(around, prepared, attempt, sink.open(), sink.log, stop)
+    outcome: StepOutcome | None
+    try:
+        async with asyncio.timeout(timeout) as deadline:
+            outcome = _admitted(around, await _perform(_type(prepared), call, stop))
+    except asyncio.CancelledError:
+        if not was_cancelled():
+            raise
+        outcome = None
+    except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
+        if isinstance(error, TimeoutError) and deadline.expired():
+            outcome = _timed_out(timeout or 0.0, sink)
+        else:
+            outcome = step_error(error)
+    finally:
+        seal, census = sink.close()
+    return Ended(task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census)
+
+
+def step_error(error: BaseException) -> StepOutcome:
+    """Return the outcome of a step that raised: STEP_ERROR with message and trace."""
+    trace = "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return StepOutcome.failure(Reason.STEP_ERROR, message, type(error).__name__, stack_trace=trace)
+
+
+async def _perform(kind: StepType, call: StepCall, stop: threading.Event) -> StepOutcome:
+    if kind.mode is Mode.ASYNC:
+        return await kind.run_async(call)
+    if kind.mode is Mode.INSTANT:
+        return kind.run(call)
+    work = asyncio.get_running_loop().run_in_executor(None, kind.run, call)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()  # a thread cannot be interrupted: it is asked, and waited for
+        await asyncio.wait({work}, timeout=call.grace_seconds)
+        if work.done():
+            work.exception()
+        raise
+
+
+def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:
+    """Return `value` with templates rendered; what holds none is returned as it is."""
+    if not value:
+        return value
+    from core.expressions import has_template, render  # minijinja loads only where a template is
+
+    return render(value, context.scope(task)) if has_template(value) else value
+
+
+def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
+    if not inputs:
+        blank = _BLANK.get(kind.parameters)
+        if blank is None:
+            blank = _BLANK[kind.parameters] = kind.parameters.model_validate({})
+        return blank
+    return kind.parameters.model_validate(dict(inputs))
+
+
+_BLANK: dict[type[StepParameters], StepParameters] = {}
+
+
+def _reason_of(error: ValueError) -> str:
+    """Return what is wrong in one line; a pydantic error names every field."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in found['loc']) or 'parameters'}: {found['msg']}"
+        for found in errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _working_dir(around: Surroundings, step: MissionStep, task: TaskRun) -> Path:
+    if step.working_dir is None:
+        return around.working_dir
+    folder = (around.working_dir / _resolved(step.working_dir, around.context, task)).resolve()
+    if not folder.is_relative_to(around.working_dir.resolve()):
+        raise ValueError(f"working_dir `{step.working_dir}` leaves the mission's folder")
+    return folder
+
+
+def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:
+    outcome = StepOutcome.failure(Reason.INVALID_PARAMETERS, why, "InvalidParameters")
+    return Prepared(task=task, step=step, type=None, inputs=inputs, refusal=outcome)
+
+
+def _admitted(around: Surroundings, outcome: StepOutcome) -> StepOutcome:
+    """Account for the output, or turn the outcome into the failure of one that is too large."""
+    try:
+        around.context.admit(outcome.output)
+    except ContextLimitError as error:
+        return StepOutcome.failure(Reason.OUTPUT_LIMIT, str(error), "OutputLimit")
+    return outcome
+
+
+def _timed_out(seconds: float, sink: "_LazyCapture") -> StepOutcome:
+    message = f"timed out after {seconds:g} s"
+    return StepOutcome.failure(
+        Reason.TIMEOUT, message, "Timeout", stack_trace="\n".join(sink.tail())
+    )
+
+
+def _type(prepared: Prepared) -> StepType:
+    if prepared.type is None:
+        raise BugError(f"{prepared.task.task_id}: an attempt without a type was run")
+    return prepared.type
+
+
+def _call(
+    around: Surroundings,
+    prepared: Prepared,
+    attempt: int,
+    sink: Any,
+    log: Callable[[LogLevel, str], None],
+    cancelled: threading.Event | None,
+) -> StepCall:
+    return StepCall(
+        execution_id=around.execution_id,
+        task_id=prepared.task.task_id,
+        attempt=attempt,
+        parameters=prepared.parameters,
+        working_dir=prepared.working_dir or around.working_dir,
+        env={**around.environ, **prepared.env} if prepared.env else around.environ,
+        executor=around.executor,
+        sink=sink,
+        log=log,
+        clock=around.clock,
+        grace_seconds=around.grace_seconds,
+        scope=_LazyScope(around.context, prepared.task),
+        cancelled=cancelled,
+        protected_paths=around.protected_paths,
+    )
+
+
+class _LazyScope(Mapping[str, Any]):
+    """A template scope that is put together when a step first looks into it."""
+
+    def __init__(self, context: ExecutionContext, task: TaskRun) -> None:
+        self._context = context
+        self._task = task
+        self._scope: dict[str, Any] | None = None
+
+    def _all(self) -> dict[str, Any]:
+        if self._scope is None:
+            self._scope = self._context.scope(self._task)
+        return self._scope
+
+    def __getitem__(self, key: str) -> Any:
+        return self._all()[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+class _LazyCapture:
+    """A capture that is made when the first byte comes: most instant steps write nothing."""
+
+    def __init__(self, around: Surroundings, task_id: str, attempt: int) -> None:
+        self._around = around
+        self._task_id = task_id
+        self._attempt = attempt
+        self._capture: Capture | None = None
+
+    def open(self) -> Capture:
+        """Return the capture, made on the first call."""
+        if self._capture is None:
+            around = self._around
+            self._capture = Capture(
+                execution_id=around.execution_id,
+                task_id=self._task_id,
+                attempt=self._attempt,
+                emit=around.journal.append_log,
+                clock=around.clock,
+                limit_bytes=around.log_limit_bytes,
+                backlog=lambda: around.journal.backlog,
+            )
+        return self._capture
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Pass output on."""
+        return self.open().write(stream, data)
+
+    async def drain(self) -> None:
+        """Wait until more may be written."""
+        await self.open().drain()
+
+    def census(self, processes: int, survivors: int) -> None:
+        """Pass the count of a kill on."""
+        self.open().census(processes, survivors)
+
+    def log(self, level: LogLevel, message: str) -> None:
+        """Add a system entry."""
+        self.open().log(level, message, "step")
+
+    def tail(self) -> list[str]:
+        """Return the last lines of stderr."""
+        return [] if self._capture is None else self._capture.tail()
+
+    def close(self) -> tuple[LogSeal, tuple[int, int] | None]:
+        """Return the seal of what was written, and the census of a kill."""
+        if self._capture is None:
+            return NO_LOG, None
+        return self._capture.close(), self._capture.killed
+
+
+def as_failed(message: str, reason: Reason) -> TaskError:
+    """Return the error of an attempt that the engine ended."""
+    return TaskError(message=message, kind=reason.value)
+
+
+def state_of(ended: Ended) -> AttemptState:
+    """Return the attempt state an end stands for."""
+    return AttemptState.CANCELLED if ended.outcome is None else ended.outcome.state
