@@ -1,0 +1,131 @@
+"""Ed25519 public keys of signed notes: the vkey text, key ids, and which keys are refused.
+
+Formats: C2SP signed-note (https://c2sp.org/signed-note); vkey as in Go's `sumdb/note`. The package
+`cryptography` is imported when a signature is first checked, never at start-up.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from core.errors import AuditError
+
+ED25519: Final = b"\x01"
+"""The signature type of plain Ed25519 signatures in signed notes."""
+KEY_SIZE: Final = 32
+SIGNATURE_SIZE: Final = 64
+KEY_ID_SIZE: Final = 4
+
+_P = 2**255 - 19
+_SIGN_BIT = 1 << 255
+# The y coordinates of the eight points whose order divides 8. With either sign bit, and spelled
+# canonically or (where that fits into 255 bits) as y + p, they make 14 encodings. Every signature
+# by such a "key" can be made to hold for any message.
+_LOW_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        _P - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    }
+)
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+
+
+class InvalidKeyError(AuditError):
+    """Raised when a public key, its name or its vkey text is not acceptable."""
+
+    code = "INVALID_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """A named public key. Construction refuses bad names, low-order and non-canonical keys."""
+
+    name: str
+    public_key: bytes
+
+    def __post_init__(self) -> None:
+        """Check both fields; `InvalidKeyError`."""
+        check_name(self.name)
+        check_public_key(self.public_key)
+
+    @property
+    def key_id(self) -> bytes:
+        """The 4 bytes by which a signature line names this key (not a strong hash)."""
+        return key_id(self.name, self.public_key)
+
+    @property
+    def vkey(self) -> str:
+        """The key as `name+id+base64(0x01 || key)`."""
+        return encode_vkey(self.name, self.public_key)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        """Tell whether `signature` (RFC 8032) is this key's over `message`."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+        if len(signature) != SIGNATURE_SIZE:
+            return False
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def is_name(name: str) -> bool:
+    """Tell whether `name` can name a key: not empty, no spaces, plus or control characters."""
+    return _NAME.fullmatch(name) is not None
+
+
+def check_name(name: str) -> None:
+    """Raise `InvalidKeyError` unless `is_name`."""
+    if not is_name(name):
+        raise InvalidKeyError(f"not a key name: {name[:80]!r}")
+
+
+def check_public_key(public_key: bytes) -> None:
+    """Raise `InvalidKeyError` for the wrong size, a low-order point or a non-canonical spelling."""
+    if len(public_key) != KEY_SIZE:
+        raise InvalidKeyError(f"an Ed25519 public key has {KEY_SIZE} bytes, not {len(public_key)}")
+    y = int.from_bytes(public_key, "little") & (_SIGN_BIT - 1)
+    if y % _P in _LOW_ORDER_Y:
+        raise InvalidKeyError("a low-order public key: its signatures prove nothing")
+    if y >= _P:
+        raise InvalidKeyError("a public key in non-canonical encoding")
+
+
+def key_id(name: str, public_key: bytes) -> bytes:
+    """Return the first 4 bytes of SHA-256(name || LF || 0x01 || key)."""
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_ID_SIZE]
+
+
+def encode_vkey(name: str, public_key: bytes) -> str:
+    """Return `name+hex(key id)+base64(0x01 || key)`; `InvalidKeyError` for what cannot be one."""
+    check_name(name)
+    check_public_key(public_key)
+    data = base64.b64encode(ED25519 + public_key).decode()
+    return f"{name}+{key_id(name, public_key).hex()}+{data}"
+
+
+def decode_vkey(text: str) -> Verifier:
+    """Return the key a vkey names; `InvalidKeyError` unless it is exactly what would be written."""
+    parts = text.split("+", 2)
+    if len(parts) != 3:
+        raise InvalidKeyError("a vkey is NAME+ID+BASE64")
+    name, _, data = parts
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidKeyError("the key of a vkey is not base64") from error
+    if raw[:1] != ED25519:
+        raise InvalidKeyError("a vkey of another type than Ed25519 (0x01)")
+    verifier = Verifier(name, raw[1:])
+    if verifier.vkey != text:
+        raise InvalidKeyError("a vkey whose id or spelling does not belong to its key")
+    return verifier
