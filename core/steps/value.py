@@ -34,7 +34,7 @@ def parse_seconds(value: object) -> float:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         seconds = float(value)
     else:
-        raise ValueError("a duration is a number of seconds, or text like 500ms, 90s, 1h30m")
+        raise ValueError("a duration is a number of seconds, or text like 500ms, 90s, 1h30m")  # noqa: TRY004 - pydantic takes ValueError
     if not math.isfinite(seconds) or seconds < 0 or seconds > MAX_SECONDS:
         raise ValueError("a duration is at least 0 and at most ten years")
     return seconds
