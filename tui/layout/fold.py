@@ -2,8 +2,8 @@
 
 - SIBLINGS: steps, or chains of the same length, with the same upstream and the same downstream.
 - CHAIN: a run in which each step has nothing but the next one.
-- ALIKE: only when the graph is still large, steps of one layer whose ids differ in digits alone; their
-  edges are the union of the members' edges.
+- ALIKE: only when the graph is still large, steps of one layer whose ids differ in digits only;
+  their edges are the union of those of the members.
 Every step is in exactly one group, and the graph of groups has no cycle.
 """
 
@@ -41,7 +41,7 @@ FoldKey = tuple[FoldKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One drawn node. `members` in drawing order; a STEP has one; `width` is the number of chains."""
+    """One drawn node. `members` in drawing order; `width` counts the chains side by side."""
 
     kind: FoldKind
     members: tuple[int, ...]
@@ -55,7 +55,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Folding:
-    """The groups, the graph between them, and for steps of opened folds the key that closes them."""
+    """The groups, the graph between them, and the keys that close opened folds, by step."""
 
     groups: tuple[Group, ...]
     group_of: tuple[int, ...]
@@ -75,7 +75,7 @@ def fold(
     enabled: bool | None = None,
     opened: frozenset[FoldKey] = frozenset(),
 ) -> Folding:
-    """Group the steps of a graph. `enabled` None folds only what is large; `opened` folds stay open."""
+    """Group the steps of a graph; `enabled` None folds what is large, `opened` folds stay open."""
     count = len(dag)
     closing: dict[int, FoldKey] = {}
     if enabled is False or (enabled is None and count <= FOLD_OVER):
