@@ -29,6 +29,8 @@ BUILT_IN = MappingProxyType(
         "create_file": "core.steps.file:CreateFile",
         "append_file": "core.steps.file:AppendFile",
         "edit_file": "core.steps.file_edit:EditFile",
+        "copy_file": "core.steps.file_copy:CopyFile",
+        "move_file": "core.steps.file_copy:MoveFile",
         "delete_file": "core.steps.file:DeleteFile",
         "read_file": "core.steps.file:ReadFile",
         "parse_json": "core.steps.data:ParseJson",

@@ -1,0 +1,70 @@
+"""Runs one step type as the engine would, and holds its output against its documented model."""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import Any, cast
+
+from pydantic import TypeAdapter
+
+from core.model import LogLevel
+from core.states import AttemptState
+from core.steps.base import Mode, StepCall, StepOutcome
+from core.steps.registry import step_type
+
+
+@dataclass
+class StepRunner:
+    """Runs steps in one working directory and keeps what they logged."""
+
+    working_dir: Path
+    scope: dict[str, Any] = field(default_factory=dict)
+    protected_paths: tuple[Path, ...] = ()
+    cancelled: Event = field(default_factory=Event)
+    logs: list[tuple[LogLevel, str]] = field(default_factory=list)
+
+    def call(self, name: str, **parameters: Any) -> StepCall:
+        kind = step_type(name)
+        assert kind is not None, f"no step type {name}"
+        return StepCall(
+            execution_id="e",
+            task_id=name,
+            attempt=1,
+            parameters=kind.parameters.model_validate(parameters),
+            working_dir=self.working_dir,
+            env={},
+            executor=cast("Any", None),
+            sink=cast("Any", None),
+            log=lambda level, text: self.logs.append((level, text)),
+            clock=cast("Any", None),
+            scope=self.scope,
+            cancelled=self.cancelled,
+            protected_paths=self.protected_paths,
+        )
+
+    async def arun(self, name: str, **parameters: Any) -> StepOutcome:
+        kind = step_type(name)
+        assert kind is not None
+        call = self.call(name, **parameters)
+        outcome = await kind.run_async(call) if kind.mode is Mode.ASYNC else kind.run(call)
+        TypeAdapter(dict[str, Any]).dump_json(dict(outcome.output))
+        if outcome.state is AttemptState.SUCCESS:
+            kind.output.model_validate(outcome.output, strict=True, extra="forbid")
+        else:
+            assert outcome.error is not None
+            assert outcome.error.message
+        return outcome
+
+    def run(self, name: str, **parameters: Any) -> StepOutcome:
+        return asyncio.run(self.arun(name, **parameters))
+
+    def ok(self, name: str, **parameters: Any) -> dict[str, Any]:
+        outcome = self.run(name, **parameters)
+        assert outcome.state is AttemptState.SUCCESS, outcome.message
+        return dict(outcome.output)
+
+    def describe(self, name: str, **parameters: Any) -> str:
+        kind = step_type(name)
+        assert kind is not None
+        return kind.describe(parameters)
