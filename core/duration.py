@@ -1,0 +1,44 @@
+"""Durations as a mission file writes them; knows nothing of where they stand."""
+
+import math
+import re
+
+MAX_SECONDS = 10 * 365 * 86400.0
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
+_DURATION = re.compile(rf"(?:{_PART.pattern}\s*)+", re.ASCII)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_MAX_TEXT = 40
+
+FORMS = "a number of seconds, or text like 500ms, 90s, 1h30m, 2d"
+
+
+def parse_duration(value: object) -> float:
+    """Return seconds from a number or from text like `500ms`, `90s`, `1h30m`, `2d`.
+
+    Raises `ValueError`, whose text fits behind the name of a key, unless it is 0 to ten years.
+    """
+    if value.__class__ is int or value.__class__ is float:
+        seconds = float(value)
+    elif isinstance(value, str):
+        seconds = _parse_text(value)
+    else:
+        raise ValueError(f"must be {FORMS}")
+    if not math.isfinite(seconds) or seconds > MAX_SECONDS:
+        raise ValueError("must be at most ten years")
+    if seconds < 0:
+        raise ValueError("must not be negative")
+    return seconds
+
+
+def _parse_text(value: str) -> float:
+    text = value.strip()
+    if len(text) <= _MAX_TEXT:
+        if _NUMBER.fullmatch(text):
+            return float(text)
+        if text.startswith("-") and _DURATION.fullmatch(text[1:]):
+            return -1.0
+        if _DURATION.fullmatch(text):
+            return sum(float(part[1]) * _UNITS[part[2]] for part in _PART.finditer(text))
+    raise ValueError(f"must be {FORMS}")

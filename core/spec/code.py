@@ -1,0 +1,77 @@
+"""The codes of diagnostics: what they mean, for people and programs. Extend, never rename."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What is wrong; the docstring of each member is its documentation."""
+
+    def __new__(cls, value: str, meaning: str = "") -> "Code":
+        """Make a member that is its own name and carries its meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    meaning: str
+
+    # the file
+    NOT_A_FILE = "NOT_A_FILE", "the path is a folder, socket or device"
+    UNREADABLE = "UNREADABLE", "the file cannot be read"
+    TOO_LARGE = "TOO_LARGE", "the file, or one text in it, is larger than the limit"
+    BINARY = "BINARY", "the file holds NUL bytes: it is no text"
+    ENCODING = "ENCODING", "the file is not UTF-8"
+    CONTROL_CHARACTER = "CONTROL_CHARACTER", "a control character stands where none may"
+    EMPTY_FILE = "EMPTY_FILE", "the file holds nothing"
+    # the syntax
+    SYNTAX = "SYNTAX", "the file is not well-formed YAML or JSON"
+    TAB = "TAB", "a tab indents YAML"
+    TOO_DEEP = "TOO_DEEP", "lists and mappings are nested deeper than the limit"
+    TOO_MANY_NODES = "TOO_MANY_NODES", "the file holds more values than the limit"
+    ALIAS_BOMB = "ALIAS_BOMB", "aliases repeat more values than the limit"
+    UNKNOWN_ALIAS = "UNKNOWN_ALIAS", "an alias names no anchor before it, or one that holds it"
+    TAG = "TAG", "a YAML tag (`!...`) is used"
+    DUPLICATE_KEY = "DUPLICATE_KEY", "a key occurs twice in one mapping"
+    MULTIPLE_DOCUMENTS = "MULTIPLE_DOCUMENTS", "the file holds more than one YAML document"
+    KEY_NOT_TEXT = "KEY_NOT_TEXT", "the key of a mapping is a list or mapping"
+    NUMBER_RANGE = "NUMBER_RANGE", "a number is infinite, not a number, or beyond 64 bits"
+    # the structure
+    NOT_A_MAPPING = "NOT_A_MAPPING", "the file is a list or a single value, not a mapping"
+    MISSING_KEY = "MISSING_KEY", "a required key is missing"
+    UNKNOWN_KEY = "UNKNOWN_KEY", "a key is not known here"
+    WRONG_TYPE = "WRONG_TYPE", "a value has the wrong type"
+    BAD_VALUE = "BAD_VALUE", "a value has the right type and is not allowed"
+    OUT_OF_RANGE = "OUT_OF_RANGE", "a number is too small or too large"
+    BAD_DURATION = "BAD_DURATION", "a duration is not positive, too long, or not readable"
+    BAD_NAME = "BAD_NAME", "a name is empty, too long, or holds control characters"
+    BAD_ID = "BAD_ID", "a step id or variable name does not follow its pattern"
+    UNSUPPORTED_VERSION = "UNSUPPORTED_VERSION", "the schema version is not one this program reads"
+    NO_STEPS = "NO_STEPS", "the mission has no step"
+    TOO_MANY_STEPS = "TOO_MANY_STEPS", "the mission has more steps than the limit"
+    DUPLICATE_ID = "DUPLICATE_ID", "two steps have the same id"
+    UNKNOWN_STEP_TYPE = "UNKNOWN_STEP_TYPE", "no step type has that name"
+    BROKEN_STEP_TYPE = "BROKEN_STEP_TYPE", "a step type of an installed package cannot be loaded"
+    NOT_SUPPORTED = "NOT_SUPPORTED", "the language knows it, nothing runs it yet"
+    RENAMED_KEY = "RENAMED_KEY", "warning: an older spelling of a key is used"
+    MISSING_NAME = "MISSING_NAME", "warning: a step has no name, its id is taken"
+    MORE = "MORE", "further diagnostics are not shown"
+    # parameters of steps
+    MISSING_PARAMETER = "MISSING_PARAMETER", "a step lacks a required parameter"
+    UNKNOWN_PARAMETER = "UNKNOWN_PARAMETER", "a step has a parameter its type does not know"
+    BAD_PARAMETER = "BAD_PARAMETER", "a parameter of a step has a wrong value"
+    # the graph
+    UNKNOWN_DEPENDENCY = "UNKNOWN_DEPENDENCY", "a step depends on a step that does not exist"
+    SELF_DEPENDENCY = "SELF_DEPENDENCY", "a step depends on itself"
+    DUPLICATE_DEPENDENCY = "DUPLICATE_DEPENDENCY", "warning: a dependency is listed twice"
+    CYCLE = "CYCLE", "steps depend on each other in a circle"
+    # templates
+    TEMPLATE_SYNTAX = "TEMPLATE_SYNTAX", "a template cannot be parsed, or uses what is not allowed"
+    TEMPLATE_NOT_ALLOWED = "TEMPLATE_NOT_ALLOWED", "a template stands where none is resolved"
+    NOT_UPSTREAM = "NOT_UPSTREAM", "a template refers to a step that need not have ended before"
+    UNKNOWN_STEP = "UNKNOWN_STEP", "a template refers to a step that does not exist"
+    UNKNOWN_NAME = "UNKNOWN_NAME", "a template refers to a name, parameter or variable unknown here"
+    # safety
+    SECRET_IN_FILE = "SECRET_IN_FILE", "a secret value stands in the file"
+    SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "a template stands inside the text of a script"
+    SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: a template stands in text handed to a shell"
+    FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"

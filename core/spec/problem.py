@@ -1,0 +1,141 @@
+"""Collects what is wrong with a file; where it stands is looked up once, and only if needed."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from core.spec.code import Code
+from core.spec.diagnostic import Diagnostic, Severity
+from core.spec.limit import MAX_DIAGNOSTICS
+from core.spec.text import Lines, Span
+
+Path = tuple[str | int, ...]
+"""The keys and indexes that lead to a value: `("steps", 3, "parameters", "command")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a value stands; `key` is None for the items of a list and for the whole document."""
+
+    key: Span | None
+    value: Span
+
+
+Locate = Callable[[Iterable[Path]], Mapping[Path, Spot]]
+"""Finds paths and all that lead to them; what is not in the file is missing from the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding whose place is a path, or a span already known."""
+
+    severity: Severity
+    code: Code
+    message: str
+    path: Path
+    on_key: bool
+    hint: str | None
+    span: Span | None
+
+
+class Problems:
+    """The findings of one file, in the order they were made."""
+
+    def __init__(self) -> None:
+        self._found: dict[Severity, list[Problem]] = {Severity.ERROR: [], Severity.WARNING: []}
+        self._more = {Severity.ERROR: 0, Severity.WARNING: 0}
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything was found that keeps the mission from running."""
+        return bool(self._found[Severity.ERROR])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found at all."""
+        return not self.has_errors and not self._found[Severity.WARNING]
+
+    def error(
+        self,
+        code: Code,
+        message: str,
+        path: Path = (),
+        *,
+        on_key: bool = False,
+        hint: str | None = None,
+        span: Span | None = None,
+    ) -> None:
+        """Take note of an error at `path` (its key, or its value), or at `span`."""
+        self._add(Problem(Severity.ERROR, code, message, path, on_key, hint, span))
+
+    def warn(
+        self,
+        code: Code,
+        message: str,
+        path: Path = (),
+        *,
+        on_key: bool = False,
+        hint: str | None = None,
+    ) -> None:
+        """Take note of a warning."""
+        self._add(Problem(Severity.WARNING, code, message, path, on_key, hint, None))
+
+    def _add(self, problem: Problem) -> None:
+        found = self._found[problem.severity]
+        if len(found) < MAX_DIAGNOSTICS:
+            found.append(problem)
+        else:
+            self._more[problem.severity] += 1
+
+    def diagnostics(self, file: str, text: str, locate: Locate) -> tuple[Diagnostic, ...]:
+        """Return the findings with their places, ordered by place, errors and warnings mixed."""
+        if self.is_empty:
+            return ()
+        problems = [problem for found in self._found.values() for problem in found]
+        wanted = {problem.path for problem in problems if problem.span is None}
+        spots = locate(wanted) if wanted else {}
+        lines = Lines(text)
+        placed = sorted(
+            ((_span(problem, spots, text), problem) for problem in problems),
+            key=lambda pair: pair[0].start,
+        )
+        result = [_diagnostic(file, lines, span, problem) for span, problem in placed]
+        for severity, more in self._more.items():
+            if more:
+                result.append(
+                    Diagnostic(
+                        severity=severity,
+                        code=Code.MORE,
+                        message=f"{more} more {severity}s are not shown",
+                        file=file,
+                    )
+                )
+        return tuple(result)
+
+
+def _span(problem: Problem, spots: Mapping[Path, Spot], text: str) -> Span:
+    if problem.span is not None:
+        return problem.span
+    path, on_key = problem.path, problem.on_key
+    while path not in spots:
+        if not path:
+            first = len(text) - len(text.lstrip())
+            return Span(first, first + 1)
+        path, on_key = path[:-1], True
+    spot = spots[path]
+    return spot.key if on_key and spot.key is not None else spot.value
+
+
+def _diagnostic(file: str, lines: Lines, span: Span, problem: Problem) -> Diagnostic:
+    place = lines.place(span)
+    return Diagnostic(
+        severity=problem.severity,
+        code=problem.code,
+        message=problem.message,
+        file=file,
+        line=place.line,
+        column=place.column,
+        hint=problem.hint,
+        source_line=place.source_line,
+        caret=place.caret,
+        length=place.length,
+    )
