@@ -1,0 +1,380 @@
+"""The cause of one task run's state, in one line of words, from the records of its execution.
+
+Total: every state with every reason code has words. Pure.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from core.model import Attempt, Execution, Mission, MissionStep, RetryPolicy, TaskRun
+from core.phrase import PHRASES
+from core.reasons import Reason
+from core.states import AttemptState, ExecutionState, TaskState, is_terminal
+
+SECOND = 1_000_000_000
+NAMED = 6
+"""Steps named in one line; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is known when somebody asks. `now` in nanoseconds since the epoch.
+
+    `mission` is None when its file cannot be read any more: limits and conditions are untold then.
+    `is_owned` is False when no living runner drives the execution.
+    """
+
+    execution: Execution
+    tasks: Mapping[str, TaskRun]
+    now: int
+    mission: Mission | None = None
+    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
+    is_owned: bool = True
+    steps: Mapping[str, MissionStep] = field(init=False)
+    """The steps and handlers of `mission` by id."""
+
+    def __post_init__(self) -> None:
+        """Index the steps once: a chain of causes may be as long as the mission."""
+        steps = () if self.mission is None else self.mission.all_steps
+        object.__setattr__(self, "steps", {step.id: step for step in steps})
+
+    def step(self, task_id: str) -> MissionStep | None:
+        """Return the step as authored; of an item of a fan-out, the step that fanned out."""
+        task = self.tasks.get(task_id)
+        parent = None if task is None else task.parent_task_id
+        return self.steps.get(parent or task_id)
+
+
+def word_of(task: TaskRun) -> str:
+    """Return the word for a task run's state."""
+    return "queued" if task.state is TaskState.READY else task.state.value.lower()
+
+
+def cause_line(task: TaskRun, scene: Scene) -> str:
+    """Return the cause of one task run's state in one line."""
+    if not is_terminal(task.state):
+        return _LIVE[task.state](task, scene)
+    told = _ENDED.get(task.reason_code)
+    text = told(task, scene) if told is not None else PHRASES[task.reason_code]
+    message = _message(task)
+    return text if not message or message in text else f"{text}: {message}"
+
+
+def _pending(task: TaskRun, scene: Scene) -> str:
+    if task.parent_task_id is not None:
+        return f"an item of `{task.parent_task_id}`, {_slots(scene)}"
+    waits = unfinished_upstream(task, scene)
+    if waits:
+        return f"waits for {_named(waits)}"
+    if _is_handler(task, scene):
+        return "a handler: it runs, if it is wanted, once the steps have ended"
+    if scene.execution.state is ExecutionState.PENDING:
+        return "the execution has not started"
+    if task.reason_code is Reason.DEPS_PENDING:
+        return "its turn to be looked at has not come"
+    return _with_message(task)
+
+
+def _ready(task: TaskRun, scene: Scene) -> str:
+    slots = _slots(scene)
+    if task.reason_code is Reason.DEPS_MET:
+        return slots
+    return f"{_with_message(task)}; {slots}"
+
+
+def _running(task: TaskRun, scene: Scene) -> str:
+    if task.reason_code is Reason.EXPANDED:
+        found = items(task, scene)
+        counts: dict[str, int] = {}
+        for one in found:
+            counts[word_of(one)] = counts.get(word_of(one), 0) + 1
+        told = ", ".join(f"{count} {word}" for word, count in counts.items())
+        return f"{len(found)} items" + (f": {told}" if told else "")
+    attempt = _latest(task, scene)
+    since = task.started_at if attempt is None else attempt.started_at
+    spent = "" if since is None else f" for {_seconds((scene.now - since) / SECOND)}"
+    text = f"attempt {_number(task, scene)}{spent}"
+    if task.reason_code not in _ORDINARY_START:
+        text += f" ({PHRASES[task.reason_code]})"
+    before = _failed_attempt(task, scene)
+    return text if before is None else f"{text}, after {_attempt_end(before)}"
+
+
+def _waiting(task: TaskRun, scene: Scene) -> str:
+    if task.reason_code is Reason.BACKOFF:
+        policy = _policy(task, scene)
+        ahead = f"retry {task.attempt + 1}/{policy.max_attempts}" if policy else "a retry"
+        when = ""
+        if task.resume_at is not None:
+            left = (task.resume_at - scene.now) / SECOND
+            when = f" in {_seconds(left)}" if left > 0 else ", due now"
+        before = _failed_attempt(task, scene)
+        text = f"{ahead}{when}" + ("" if before is None else f" after {_attempt_end(before)}")
+        return text if before is not None else behind(text, _message(task))
+    if task.reason_code is Reason.AWAITING_APPROVAL:
+        since = f" for {_seconds((scene.now - task.updated_at) / SECOND)}"
+        return behind(f"has been awaiting approval{since}", _message(task))
+    return _with_message(task)
+
+
+_ORDINARY_START = frozenset({Reason.SLOT_ACQUIRED, Reason.STARTED, Reason.DEPS_MET})
+_LIVE: Mapping[TaskState, Callable[[TaskRun, Scene], str]] = MappingProxyType(
+    {
+        TaskState.PENDING: _pending,
+        TaskState.READY: _ready,
+        TaskState.RUNNING: _running,
+        TaskState.WAITING: _waiting,
+    }
+)
+
+
+def _exited(task: TaskRun, scene: Scene) -> str:
+    code = _exit_code(task, scene)
+    text = task.reason_code.value if code is None else f"exit {code}"
+    if task.state is TaskState.SUCCESS:
+        text = "it did what it was asked" if code is None else text
+    return text + _after(task, scene)
+
+
+def _timed_out(task: TaskRun, scene: Scene) -> str:
+    step = scene.step(task.task_id)
+    limit = None
+    if step is not None and scene.mission is not None:
+        limit = step.timeout_seconds or scene.mission.config.timeout_seconds
+    return "TIMEOUT" + (_after(task, scene) if limit is None else f", {_seconds(limit)}")
+
+
+def _mission_timed_out(_task: TaskRun, scene: Scene) -> str:
+    limit = None if scene.mission is None else scene.mission.config.timeout_seconds
+    return PHRASES[Reason.MISSION_TIMEOUT] + ("" if limit is None else f", {_seconds(limit)}")
+
+
+def _exhausted(task: TaskRun, scene: Scene) -> str:
+    last = _failed_attempt(task, scene)
+    text = f"retries exhausted ({_number(task, scene)})"
+    return text if last is None else f"{text}, the last one: {_attempt_end(last)}"
+
+
+def _upstream(task: TaskRun, scene: Scene) -> str:
+    culprits = [one for one in upstream(task, scene) if is_obstacle(one)]
+    if not culprits:
+        return _message(task) or PHRASES[task.reason_code]
+    told = ", ".join(_brief(one, scene) for one in culprits[:3])
+    return told + (f" and {len(culprits) - 3} more" if len(culprits) > 3 else "")
+
+
+def _rule(task: TaskRun, scene: Scene) -> str:
+    step = scene.step(task.task_id)
+    rule = "its trigger rule" if step is None else f"trigger_rule {step.trigger_rule.value}"
+    ended = [_brief(one, scene) for one in upstream(task, scene) if is_terminal(one.state)]
+    return f"{rule} can no longer be met" + (f": {', '.join(ended[:3])}" if ended else "")
+
+
+def _condition(task: TaskRun, scene: Scene) -> str:
+    step = scene.step(task.task_id)
+    when = "its condition" if step is None or step.when is None else f"when `{step.when}`"
+    return f"{when} is false"
+
+
+def _fail_fast(_task: TaskRun, scene: Scene) -> str:
+    root = root_failure(scene.tasks, scene.mission)
+    if root is None:
+        return PHRASES[Reason.FAIL_FAST]
+    return f"fail_fast: {_brief(root, scene)}"
+
+
+def _cancelled(task: TaskRun, scene: Scene) -> str:
+    by = scene.execution.cancel_requested_by
+    return f"cancelled by {by}" if by else _message(task) or PHRASES[Reason.USER_CANCELLED]
+
+
+def _reused(task: TaskRun, _scene: Scene) -> str:
+    return "reused from " + (task.reused_from or "an earlier execution")
+
+
+def _failed_items(task: TaskRun, scene: Scene) -> str:
+    failed = [one for one in items(task, scene) if one.state is TaskState.FAILED]
+    return f"{len(failed)} of its items failed" if failed else PHRASES[Reason.ITEM_FAILED]
+
+
+_ENDED: Mapping[Reason, Callable[[TaskRun, Scene], str]] = MappingProxyType(
+    {
+        Reason.EXIT_ZERO: _exited,
+        Reason.EXIT_NONZERO: _exited,
+        Reason.TIMEOUT: _timed_out,
+        Reason.MISSION_TIMEOUT: _mission_timed_out,
+        Reason.RETRIES_EXHAUSTED: _exhausted,
+        Reason.UPSTREAM_FAILED: _upstream,
+        Reason.UPSTREAM_SKIPPED: _upstream,
+        Reason.TRIGGER_RULE: _rule,
+        Reason.CONDITION_FALSE: _condition,
+        Reason.FAIL_FAST: _fail_fast,
+        Reason.USER_CANCELLED: _cancelled,
+        Reason.REUSED: _reused,
+        Reason.ITEM_FAILED: _failed_items,
+    }
+)
+
+
+# --- who is meant --------------------------------------------------------------------------------
+
+
+def root_failure(tasks: Mapping[str, TaskRun], mission: Mission | None) -> TaskRun | None:
+    """Return the failure everything else follows from: the first that was not tolerated."""
+    failed = failures(tasks, mission)
+    return failed[0] if failed else None
+
+
+def failures(tasks: Mapping[str, TaskRun], mission: Mission | None) -> list[TaskRun]:
+    """Return what failed, untolerated failures first, each part in order of time."""
+    tolerated = (
+        {step.id for step in mission.all_steps if step.continue_on_error} if mission else set()
+    )
+    failed = [
+        task
+        for task in tasks.values()
+        if task.state is TaskState.FAILED and task.parent_task_id is None
+    ]
+    return sorted(
+        failed, key=lambda task: (task.task_id in tolerated, task.ended_at or task.updated_at)
+    )
+
+
+def upstream(task: TaskRun, scene: Scene) -> list[TaskRun]:
+    """Return what a step depends on, in the order of its file."""
+    step = scene.step(task.task_id)
+    if step is None:
+        return []
+    return [scene.tasks[name] for name in step.depends_on if name in scene.tasks]
+
+
+def unfinished_upstream(task: TaskRun, scene: Scene) -> list[TaskRun]:
+    """Return what a step depends on and that has not ended."""
+    return [one for one in upstream(task, scene) if not is_terminal(one.state)]
+
+
+def items(task: TaskRun, scene: Scene) -> list[TaskRun]:
+    """Return the items of a fan-out step."""
+    return [one for one in scene.tasks.values() if one.parent_task_id == task.task_id]
+
+
+def is_obstacle(task: TaskRun) -> bool:
+    """Tell whether a task run ended in another way than success."""
+    return is_terminal(task.state) and task.state is not TaskState.SUCCESS
+
+
+def _is_handler(task: TaskRun, scene: Scene) -> bool:
+    mission = scene.mission
+    return mission is not None and any(step.id == task.task_id for step in mission.handlers.all)
+
+
+# --- pieces ---------------------------------------------------------------------------------------
+
+
+def _brief(task: TaskRun, scene: Scene) -> str:
+    """Return a cause within another line: "`build` failed (TIMEOUT, 300 s)"."""
+    detail = task.reason_code.value
+    if task.reason_code is Reason.TIMEOUT:
+        detail = _timed_out(task, scene)
+    elif task.reason_code is Reason.EXIT_NONZERO:
+        detail = _exited(task, scene)
+    elif task.reason_code is Reason.RETRIES_EXHAUSTED:
+        detail = _exhausted(task, scene)
+    return f"`{task.task_id}` {word_of(task)} ({detail})"
+
+
+def _slots(scene: Scene) -> str:
+    running = [
+        task
+        for task in scene.tasks.values()
+        if task.state is TaskState.RUNNING and task.reason_code is not Reason.EXPANDED
+    ]
+    if scene.mission is None:
+        return f"waits for a slot, {len(running)} running"
+    limit = scene.mission.config.parallel_limit
+    if len(running) < limit:
+        return f"about to start, {len(running)} of {limit} slots taken"
+    names = " ".join(task.task_id for task in running[:NAMED])
+    more = f" and {len(running) - NAMED} more" if len(running) > NAMED else ""
+    return f"parallel_limit {limit}, running {names}{more}"
+
+
+def _named(tasks: Sequence[TaskRun]) -> str:
+    told = ", ".join(f"`{task.task_id}` ({word_of(task)})" for task in tasks[:NAMED])
+    return told + (f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else "")
+
+
+def _latest(task: TaskRun, scene: Scene) -> Attempt | None:
+    tries = scene.attempts.get(task.task_id)
+    return tries[-1] if tries else None
+
+
+def _failed_attempt(task: TaskRun, scene: Scene) -> Attempt | None:
+    """Return the last attempt that ended badly."""
+    bad = {AttemptState.FAILED, AttemptState.LOST, AttemptState.CANCELLED}
+    tries = scene.attempts.get(task.task_id, ())
+    return next((one for one in reversed(tries) if one.state in bad), None)
+
+
+def _attempt_end(attempt: Attempt) -> str:
+    if attempt.reason_code is Reason.EXIT_NONZERO and attempt.exit_code is not None:
+        return f"exit {attempt.exit_code}"
+    if attempt.error is not None and attempt.error.message:
+        return f"{attempt.reason_code.value} ({_first_line(attempt.error.message)})"
+    return attempt.reason_code.value
+
+
+def _exit_code(task: TaskRun, scene: Scene) -> int | None:
+    attempt = _latest(task, scene)
+    if attempt is not None and attempt.exit_code is not None:
+        return attempt.exit_code
+    return None if task.error is None else task.error.exit_code
+
+
+def _after(task: TaskRun, scene: Scene) -> str:
+    spent = task.duration_ms
+    text = "" if spent is None else f" after {_seconds(spent / 1000)}"
+    tried = f", attempt {_number(task, scene)}" if task.attempt > 1 else ""
+    return text + tried
+
+
+def _number(task: TaskRun, scene: Scene) -> str:
+    policy = _policy(task, scene)
+    if policy is None or policy.max_attempts < task.attempt:
+        return str(task.attempt)
+    return f"{task.attempt}/{policy.max_attempts}"
+
+
+def _policy(task: TaskRun, scene: Scene) -> RetryPolicy | None:
+    step = scene.step(task.task_id)
+    if step is None or scene.mission is None:
+        return None
+    return step.retry or scene.mission.config.retry
+
+
+def _message(task: TaskRun) -> str:
+    if task.message:
+        return _first_line(task.message)
+    return _first_line(task.error.message) if task.error is not None else ""
+
+
+def _with_message(task: TaskRun) -> str:
+    return behind(PHRASES[task.reason_code], _message(task))
+
+
+def behind(text: str, message: str | None) -> str:
+    """Return `text` with the first line of a message behind it, unless it says that already."""
+    line = _first_line(message or "")
+    return text if not line or line in text else f"{text}: {line}"
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _seconds(seconds: float) -> str:
+    seconds = max(0.0, seconds)
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.2g} s"
+    return f"{seconds:,.0f} s"
