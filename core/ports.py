@@ -22,6 +22,7 @@ from core.model import (
     StateChange,
     TaskRun,
 )
+from core.states import ExecutionState
 
 # --- clock and signer ---------------------------------------------------------------------------
 
@@ -239,8 +240,14 @@ class Reader(Protocol):
     def last_seq(self) -> int:
         """Return the number of the newest audit event, 0 for none."""
 
-    def executions(self, *, limit: int = 100, mission_name: str | None = None) -> list[Execution]:
-        """Return executions, newest first."""
+    def executions(
+        self,
+        *,
+        limit: int = 100,
+        mission_name: str | None = None,
+        states: frozenset[ExecutionState] = frozenset(),
+    ) -> list[Execution]:
+        """Return executions, newest first; with `states` only those in one of them."""
 
     def find_execution(self, reference: str) -> Execution:
         """Resolve a full id, unique prefix, `@last`, `@last-failed` or mission name.

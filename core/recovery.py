@@ -1,7 +1,7 @@
-"""What becomes of an execution whose runner is gone: its attempts are LOST, it waits to be resumed.
+"""What becomes of an execution whose runner is gone: attempts are LOST, it waits to be resumed.
 
-Pure: events from a snapshot. The next `mission` command that notices commits `lost`; the runner that
-resumes commits `resumed` before it drives on. What succeeded is never run again.
+Pure: events from a snapshot. The next `mission` command that notices commits `lost`; the runner
+that resumes commits `resumed` before it drives on. What succeeded is never run again.
 """
 
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 from core.fold import Snapshot
 from core.model import Mission, MissionResult, StepResult, TaskRun
-from core.states import StepStatus, TaskState, overall_status, step_status
+from core.states import StepStatus, overall_status, step_status
 
 
 def mission_result(
@@ -43,8 +43,6 @@ def _step_result(task: TaskRun, ended_at: int) -> StepResult:
     if status is StepStatus.FAILED:
         error = task.error.message if task.error is not None else task.message
         error = error or str(task.reason_code)
-    elif task.state in {TaskState.SKIPPED, TaskState.CANCELLED}:
-        error = task.message
     return StepResult(
         step_id=task.task_id,
         status=status,
