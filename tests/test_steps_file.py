@@ -4,8 +4,10 @@ import ctypes
 import os
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -565,6 +567,45 @@ def test_a_link_flipped_while_steps_run_never_leads_outside(
     assert (outside / "x").read_text() == "outside"
     assert [path.name for path in outside.iterdir()] == ["x"]
     assert Reason.EXIT_ZERO in seen
+
+
+@pytest.mark.parametrize("name", ["read_file", "append_file", "edit_file", "create_file"])
+@pytest.mark.parametrize("flipped", ["folder", "file"])
+def test_a_link_flipped_between_any_two_system_calls_never_leads_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, flipped: str
+) -> None:
+    """The race again, without luck: the swap comes after the first, second, third, ... call."""
+    exchange = exchanger()
+    real = {call: getattr(os, call) for call in ("stat", "open", "readlink")}
+    for moment in range(1, 16):
+        root, outside = tmp_path / f"{moment}/work", tmp_path / f"{moment}/outside"
+        root.mkdir(parents=True)
+        outside.mkdir()
+        (outside / "x").write_text("outside")
+        target, bad = root / "name", root / "bad"
+        path = "name/x" if flipped == "folder" else "name"
+        if flipped == "folder":
+            target.mkdir()
+        (root / path).write_text("inside")
+        bad.symlink_to(outside if flipped == "folder" else outside / "x")
+        left = moment
+
+        def flipping(call: str, *arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            result = real[call](*arguments, **options)
+            left -= 1
+            if left == 0:
+                exchange(target, bad)  # noqa: B023 - called within this round only
+            return result
+
+        with monkeypatch.context() as patch:
+            for call in real:
+                patch.setattr(os, call, partial(flipping, call))
+            parameters = {} if name == "read_file" else {"content": "evil"}
+            outcome = StepRunner(root).run(name, path=path, **parameters)
+        assert outcome.output.get("content", "inside") == "inside"
+        assert (outside / "x").read_text() == "outside"
+        assert [entry.name for entry in outside.iterdir()] == ["x"]
 
 
 def test_no_descriptor_is_left_open(steps: StepRunner) -> None:

@@ -33,6 +33,8 @@ BUILT_IN = MappingProxyType(
         "move_file": "core.steps.file_copy:MoveFile",
         "delete_file": "core.steps.file:DeleteFile",
         "read_file": "core.steps.file:ReadFile",
+        "list_directory": "core.steps.search:ListDirectory",
+        "file_search": "core.steps.search:FileSearch",
         "parse_json": "core.steps.data:ParseJson",
     }
 )

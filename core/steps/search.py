@@ -1,0 +1,177 @@
+"""Steps that list folders and find files inside the working directory."""
+
+import os
+import stat
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from core.reasons import Reason
+from core.steps.base import StepCall, StepParameters, clip
+from core.steps.confine import Tree
+from core.steps.failure import StepFailedError, check_cancelled
+from core.steps.file_step import FileStep, PathText, shown
+from core.steps.walk import Entry, Glob, walk
+
+DEFAULT_ENTRIES = 10_000
+MOST_ENTRIES = 100_000
+
+_TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
+
+
+class ListParameters(StepParameters):
+    """Parameters of list_directory."""
+
+    path: PathText = Field(description="the folder")
+    pattern: str = Field(
+        default="*",
+        min_length=1,
+        max_length=1000,
+        description="what to list: * ? [a-z] in a name; with a slash, a path below the folder, ** "
+        "for any folders",
+    )
+    recursive: bool = Field(default=False, description="list the folders below it, too")
+    max_entries: int = Field(
+        default=DEFAULT_ENTRIES, ge=1, le=MOST_ENTRIES, description="fail when there are more"
+    )
+
+
+class FolderEntry(BaseModel):
+    """One entry of a folder."""
+
+    name: str = Field(description="its name")
+    path: str = Field(description="where it is, relative to the working directory")
+    type: str = Field(description="file, folder, link (not followed) or other")
+    size: int = Field(description="of a file, in bytes; else 0")
+
+
+class ListOutput(BaseModel):
+    """What list_directory leaves."""
+
+    path: str = Field(description="the folder, relative to the working directory")
+    entries: list[FolderEntry] = Field(description="what it holds, in byte order of the paths")
+    count: int = Field(description="how many they are")
+
+
+class ListDirectory(FileStep):
+    """Lists a folder. Links are shown as links and never followed."""
+
+    name: ClassVar[str] = "list_directory"
+    parameters: ClassVar[type[StepParameters]] = ListParameters
+    output: ClassVar[type[BaseModel]] = ListOutput
+    summary: ClassVar[str] = "List what a folder holds"
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """List names, paths, types and sizes."""
+        parameters: ListParameters = call.parameters
+        entries: list[dict[str, Any]] = []
+        with (
+            tree.place(parameters.path) as place,
+            closing(_found(place.open_folder(), parameters, call)) as found,
+        ):
+            for entry in found:
+                _check_count(entries, parameters.max_entries)
+                entries.append(
+                    {
+                        "name": _text(entry.name),
+                        "path": _below(place.path, entry.path),
+                        "type": _TYPES.get(stat.S_IFMT(entry.status.st_mode), "other"),
+                        "size": entry.status.st_size if entry.is_file else 0,
+                    }
+                )
+            entries.sort(key=lambda entry: os.fsencode(entry["path"]))
+            return {"path": place.path, "entries": entries, "count": len(entries)}
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say what would be listed."""
+        return clip(f"would list {shown(parameters.get('path'))}")
+
+
+class SearchParameters(StepParameters):
+    """Parameters of file_search."""
+
+    path: PathText = Field(description="the folder to search")
+    pattern: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="which files: * ? [a-z] in a name; with a slash, a path below the folder, ** "
+        "for any folders",
+    )
+    recursive: bool = Field(default=True, description="search the folders below it, too")
+    max_entries: int = Field(
+        default=DEFAULT_ENTRIES, ge=1, le=MOST_ENTRIES, description="fail when more are found"
+    )
+
+
+class SearchOutput(BaseModel):
+    """What file_search leaves."""
+
+    path: str = Field(description="the folder, relative to the working directory")
+    matches: list[str] = Field(
+        description="the files found, relative to the working directory, in byte order"
+    )
+    count: int = Field(description="how many they are")
+
+
+class FileSearch(FileStep):
+    """Finds regular files by pattern. Links are neither followed nor found."""
+
+    name: ClassVar[str] = "file_search"
+    parameters: ClassVar[type[StepParameters]] = SearchParameters
+    output: ClassVar[type[BaseModel]] = SearchOutput
+    summary: ClassVar[str] = "Find files by name or path pattern"
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """Collect the paths of matching files."""
+        parameters: SearchParameters = call.parameters
+        matches: list[str] = []
+        with (
+            tree.place(parameters.path) as place,
+            closing(_found(place.open_folder(), parameters, call)) as found,
+        ):
+            for entry in found:
+                if entry.is_file:
+                    _check_count(matches, parameters.max_entries)
+                    matches.append(_below(place.path, entry.path))
+            matches.sort(key=os.fsencode)
+            return {"path": place.path, "matches": matches, "count": len(matches)}
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say what would be searched."""
+        pattern, path = shown(parameters.get("pattern")), shown(parameters.get("path"))
+        return clip(f"would search {path} for {pattern}")
+
+
+def _found(
+    folder: int, parameters: ListParameters | SearchParameters, call: StepCall
+) -> Generator[Entry, None, None]:
+    """Yield the entries that match, then close the folder."""
+    glob = Glob(parameters.pattern)
+    try:
+        for entry in walk(
+            folder, recursive=parameters.recursive, look=lambda: check_cancelled(call)
+        ):
+            if glob.matches(entry.path):
+                yield entry
+    finally:
+        os.close(folder)
+
+
+def _check_count(found: list[Any], limit: int) -> None:
+    if len(found) >= limit:
+        raise StepFailedError(
+            f"more than {limit} entries match; narrow the pattern or raise max_entries",
+            "too_many",
+            reason=Reason.OUTPUT_LIMIT,
+        )
+
+
+def _below(folder: str, path: str) -> str:
+    return _text(path if folder == "." else f"{folder}/{path}")
+
+
+def _text(name: str) -> str:
+    """Return a name as text that JSON can carry; bytes that are not UTF-8 become U+FFFD."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")
