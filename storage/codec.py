@@ -1,0 +1,391 @@
+"""Records to rows and back: the only module that knows both the model and the columns.
+
+Free data is the JSON text of `core.events.dump_json` (ASCII). Text of the user is cleaned of lone
+surrogates, which UTF-8, and so SQLite, cannot hold.
+"""
+
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from core.errors import UnavailableError
+from core.events import dump_json, error_json
+from core.model import (
+    EMPTY,
+    Attempt,
+    AuditEvent,
+    Execution,
+    LogLevel,
+    LogStream,
+    TaskError,
+    TaskRun,
+)
+from core.ports import LogSegment
+from core.reasons import Reason
+from core.states import AttemptState, ExecutionState, TaskState
+
+Row = Sequence[Any]
+
+POSITION_BITS = 24
+"""A task run's row id is its execution's row id, shifted by this, plus its position."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def names(columns: Sequence[str], prefix: str = "") -> str:
+    """Return column names joined for a SELECT or INSERT."""
+    return ", ".join(prefix + column for column in columns)
+
+
+def text(value: str | None) -> str | None:
+    """Return `value` with lone surrogates replaced."""
+    if value is None or value.isascii():
+        return value
+    return _SURROGATE.sub("\ufffd", value)
+
+
+def json_text(value: Any) -> str | None:
+    """Return JSON data as the text that is stored, None for None."""
+    if value is None:
+        return None
+    return dump_json(value) if value or not isinstance(value, Mapping) else "{}"
+
+
+def error_text(error: TaskError | None) -> str | None:
+    """Return an error as the JSON text that is stored, None for None."""
+    return None if error is None else dump_json(error_json(error))
+
+
+# --- executions ---------------------------------------------------------------------------------
+
+EXECUTION = (
+    "execution_id",
+    "workflow_id",
+    "mission_name",
+    "mission_digest",
+    "state",
+    "reason_code",
+    "created_at",
+    "updated_at",
+    "actor",
+    "message",
+    "started_at",
+    "ended_at",
+    "cancel_requested_at",
+    "cancel_requested_by",
+    "params",
+    "source_path",
+    "working_dir",
+    "parent_execution_id",
+    "retry_of",
+    "rerun_of",
+    "run_key",
+    "log_entry_count",
+    "counts",
+)
+EXECUTION_CHANGING = (
+    "state",
+    "reason_code",
+    "updated_at",
+    "message",
+    "started_at",
+    "ended_at",
+    "cancel_requested_at",
+    "cancel_requested_by",
+    "counts",
+)
+"""What an update writes; the rest is fixed at creation, and log counts follow the chunks."""
+
+
+def execution_row(record: Execution) -> Row:
+    """Return the values of `EXECUTION`."""
+    return (
+        record.execution_id,
+        record.workflow_id,
+        text(record.mission_name),
+        record.mission_digest,
+        record.state.value,
+        record.reason_code.value,
+        record.created_at,
+        record.updated_at,
+        text(record.actor),
+        text(record.message),
+        record.started_at,
+        record.ended_at,
+        record.cancel_requested_at,
+        text(record.cancel_requested_by),
+        json_text(record.params),
+        text(record.source_path),
+        text(record.working_dir),
+        record.parent_execution_id,
+        record.retry_of,
+        record.rerun_of,
+        text(record.run_key),
+        record.log_entry_count,
+        json_text(record.counts),
+    )
+
+
+def execution_changes(record: Execution) -> Row:
+    """Return the values of `EXECUTION_CHANGING`."""
+    return (
+        record.state.value,
+        record.reason_code.value,
+        record.updated_at,
+        text(record.message),
+        record.started_at,
+        record.ended_at,
+        record.cancel_requested_at,
+        text(record.cancel_requested_by),
+        json_text(record.counts),
+    )
+
+
+def execution_of(row: Row) -> Execution:
+    """Return the record in a row of `EXECUTION`."""
+    values = dict(zip(EXECUTION, row, strict=True))
+    values["state"] = _EXECUTION_STATES[values["state"]]
+    values["reason_code"] = _REASONS[values["reason_code"]]
+    values["params"] = json.loads(values["params"])
+    values["counts"] = json.loads(values["counts"])
+    return Execution(**values)
+
+
+# --- task runs ----------------------------------------------------------------------------------
+
+TASK_RUN_FIXED = ("task_id", "position", "parent_task_id", "item")
+TASK_RUN_STATE = (
+    "state",
+    "reason_code",
+    "message",
+    "updated_at",
+    "attempt",
+    "ready_at",
+    "started_at",
+    "ended_at",
+    "resume_at",
+    "reused_from",
+)
+TASK_RUN_DATA = ("inputs", "outputs", "error")
+TASK_RUN = TASK_RUN_FIXED + TASK_RUN_STATE + TASK_RUN_DATA
+
+
+def task_run_changes(record: TaskRun) -> tuple[Any, ...]:
+    """Return the values of `TASK_RUN_STATE` and `TASK_RUN_DATA`."""
+    inputs, outputs, error = record.inputs, record.outputs, record.error
+    return (
+        record.state.value,
+        record.reason_code.value,
+        text(record.message),
+        record.updated_at,
+        record.attempt,
+        record.ready_at,
+        record.started_at,
+        record.ended_at,
+        record.resume_at,
+        record.reused_from,
+        None if inputs is None else json_text(inputs),
+        None if outputs is None else json_text(outputs),
+        None if error is None else error_text(error),
+    )
+
+
+def task_run_row(record: TaskRun) -> Row:
+    """Return the values of `TASK_RUN`."""
+    return (
+        record.task_id,
+        record.position,
+        record.parent_task_id,
+        json_text(record.item),
+        *task_run_changes(record),
+    )
+
+
+def task_run_of(execution_id: str, row: Row) -> TaskRun:
+    """Return the record in a row of `TASK_RUN`, or of it without `TASK_RUN_DATA`."""
+    (
+        task_id, position, parent, item, state, reason, message, updated_at, attempt,
+        ready_at, started_at, ended_at, resume_at, reused_from, *data,
+    ) = row  # fmt: skip
+    inputs, outputs, error = data or (None, None, None)
+    return TaskRun(
+        execution_id=execution_id,
+        task_id=task_id,
+        position=position,
+        state=_TASK_STATES[state],
+        reason_code=_REASONS[reason],
+        updated_at=updated_at,
+        message=message,
+        attempt=attempt,
+        ready_at=ready_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        resume_at=resume_at,
+        inputs=_json_of(inputs),
+        outputs=_json_of(outputs),
+        error=_error_of(error),
+        reused_from=reused_from,
+        parent_task_id=parent,
+        item=_json_of(item),
+    )
+
+
+# --- attempts -----------------------------------------------------------------------------------
+
+ATTEMPT = (
+    "attempt",
+    "state",
+    "reason_code",
+    "message",
+    "started_at",
+    "ended_at",
+    "exit_code",
+    "inputs",
+    "outputs",
+    "error",
+    "log_entry_count",
+    "log_bytes",
+    "log_dropped_bytes",
+    "log_digest",
+)
+
+
+def attempt_row(record: Attempt) -> Row:
+    """Return the values of `ATTEMPT`."""
+    return (
+        record.attempt,
+        record.state.value,
+        record.reason_code.value,
+        text(record.message),
+        record.started_at,
+        record.ended_at,
+        record.exit_code,
+        json_text(record.inputs),
+        json_text(record.outputs),
+        error_text(record.error),
+        record.log_entry_count,
+        record.log_bytes,
+        record.log_dropped_bytes,
+        record.log_digest,
+    )
+
+
+def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
+    """Return the record in a row of `ATTEMPT`."""
+    values = dict(zip(ATTEMPT, row, strict=True))
+    values["state"] = _ATTEMPT_STATES[values["state"]]
+    values["reason_code"] = _REASONS[values["reason_code"]]
+    values["inputs"] = _json_of(values["inputs"])
+    values["outputs"] = _json_of(values["outputs"])
+    values["error"] = _error_of(values["error"])
+    return Attempt(execution_id=execution_id, task_id=task_id, **values)
+
+
+# --- audit events -------------------------------------------------------------------------------
+
+
+def audit_event_of(seq: int, ts: int, body: bytes, digest: bytes) -> AuditEvent:
+    """Return the event in a stored body, as a reader sees it."""
+    found = json.loads(body)
+    return AuditEvent(
+        seq=seq,
+        event_id=found["event_id"],
+        timestamp=ts,
+        event_type=found["type"],
+        actor=found["actor"],
+        target=found["target"],
+        details=found["details"],
+        hash=digest.hex(),
+        previous_hash=found["previous_hash"],
+        execution_id=found["execution_id"],
+    )
+
+
+# --- log segments -------------------------------------------------------------------------------
+
+STREAMS = (LogStream.STDOUT, LogStream.STDERR, LogStream.SYSTEM)
+LEVELS = (LogLevel.DEBUG, LogLevel.INFO, LogLevel.WARN, LogLevel.ERROR)
+"""A stream or level is stored as its index here, a set of them as the bits at those indexes."""
+
+STREAM_BIT = {stream: 1 << index for index, stream in enumerate(STREAMS)}
+LEVEL_BIT = {level: 1 << index for index, level in enumerate(LEVELS)}
+
+_STREAM_INDEX = {stream: index for index, stream in enumerate(STREAMS)}
+_LEVEL_INDEX = {level: index for index, level in enumerate(LEVELS)}
+_SEGMENT = struct.Struct("<qBBIIH")
+
+
+def pack_segments(segments: Sequence[LogSegment]) -> bytes:
+    """Return segments as bytes.
+
+    Each is, little-endian: at (8), stream (1), level (1), length (4), lines (4), length of the
+    source's name (2), the name in UTF-8.
+    """
+    parts = []
+    for segment in segments:
+        source = segment.source.encode("utf-8", "replace")[:0xFFFF]
+        parts.append(
+            _SEGMENT.pack(
+                segment.at,
+                _STREAM_INDEX[segment.stream],
+                _LEVEL_INDEX[segment.level],
+                segment.length,
+                segment.lines,
+                len(source),
+            )
+        )
+        parts.append(source)
+    return b"".join(parts)
+
+
+def unpack_segments(packed: bytes) -> tuple[LogSegment, ...]:
+    """Return the segments in `packed`; `UnavailableError` when it is damaged."""
+    try:
+        return tuple(_unpacked(packed))
+    except (struct.error, IndexError) as error:
+        raise UnavailableError("a stored log chunk is damaged") from error
+
+
+def _unpacked(packed: bytes) -> Iterator[LogSegment]:
+    at = 0
+    while at < len(packed):
+        instant, stream, level, length, lines, named = _SEGMENT.unpack_from(packed, at)
+        at += _SEGMENT.size
+        source = packed[at : at + named].decode("utf-8", "replace")
+        at += named
+        yield LogSegment(instant, STREAMS[stream], LEVELS[level], source, length, lines)
+
+
+def open_streams(segments: Sequence[LogSegment], data: bytes, before: int = 0) -> int:
+    """Return the streams (bits) whose line is in progress after a chunk, `before` those before it.
+
+    A segment's last byte decides: no line feed leaves the line open, a segment of length 0 ends it.
+    """
+    found = before
+    offset = 0
+    for segment in segments:
+        offset += segment.length
+        bit = STREAM_BIT[segment.stream]
+        if segment.length and data[offset - 1 : offset] != b"\n":
+            found |= bit
+        else:
+            found &= ~bit
+    return found
+
+
+def _json_of(stored: str | None) -> Any:
+    if stored is None:
+        return None
+    return EMPTY if stored == "{}" else json.loads(stored)
+
+
+def _error_of(stored: str | None) -> TaskError | None:
+    return None if stored is None else TaskError(**json.loads(stored))
+
+
+_REASONS = {reason.value: reason for reason in Reason}
+_EXECUTION_STATES = {state.value: state for state in ExecutionState}
+_TASK_STATES = {state.value: state for state in TaskState}
+_ATTEMPT_STATES = {state.value: state for state in AttemptState}

@@ -1,0 +1,221 @@
+"""How the database file is opened, what it is recognised by, and how its refusals become ours.
+
+The writer is an `aiosqlite` connection that runs whole transactions as one function on its thread.
+"""
+
+import sqlite3
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+from core.errors import MissionDeckError, UnavailableError
+from storage.migration import APPLICATION_ID, SCHEMA_VERSION, migrate
+from storage.private_file import create_private_file
+
+T = TypeVar("T")
+
+BUSY_DEADLINE = 60.0
+"""Seconds a writer waits for other writers before it gives up."""
+
+_BUSY_MS = 2
+_WAL_PAGES = 4000
+_WAL_LIMIT = 64 * 1024 * 1024
+_CACHE_KIB = 8 * 1024
+
+_PRAGMAS = f"""
+PRAGMA recursive_triggers = ON;
+PRAGMA trusted_schema = OFF;
+PRAGMA temp_store = MEMORY;
+PRAGMA cache_size = -{_CACHE_KIB};
+"""
+_WRITER_PRAGMAS = f"""
+{_PRAGMAS}
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = {_WAL_PAGES};
+PRAGMA journal_size_limit = {_WAL_LIMIT};
+PRAGMA busy_timeout = {_BUSY_MS};
+"""
+
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_HINTS = {
+    sqlite3.SQLITE_FULL: "free some disk space, then `mission resume` what was running",
+    sqlite3.SQLITE_READONLY: "the file or its folder is not writable",
+    sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened: check owner and mode",
+    sqlite3.SQLITE_PERM: "the file cannot be accessed: check owner and mode",
+    sqlite3.SQLITE_NOTADB: "this is no SQLite file: point --db or MISSION_DB somewhere else",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: restore a backup (see `mission db backup`)",
+    sqlite3.SQLITE_BUSY: "another program holds a write transaction on it",
+}
+
+
+class Transactor(aiosqlite.Connection):
+    """An aiosqlite connection that runs a function of many statements as one call on its thread."""
+
+    async def transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Return `function(connection)`, run on the connection's thread.
+
+        Cancelling this call does not stop the function: call it only from the task that owns the
+        connection.
+        """
+        execute: Any = self._execute  # protected and untyped, but the one way to its thread
+        result: T = await execute(function, self._conn)
+        return result
+
+
+async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -> Transactor:
+    """Open the one writing connection of this process, creating or migrating the file first.
+
+    `birth` fills a file that was just created, in the transaction that creates it. The folder gets
+    mode 0700, the file 0600. Raises `UnavailableError` for a file that cannot be used.
+    """
+
+    def connect() -> sqlite3.Connection:
+        try:
+            _create_private(path)
+        except OSError as error:
+            raise UnavailableError(
+                f"{path} cannot be used: {error.strerror or error}",
+                hint="--db or MISSION_DB names another file",
+            ) from error
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        try:
+            retry_while_busy(lambda: _prepare(connection, path, birth))
+        except sqlite3.Error as error:
+            connection.close()
+            raise unavailable(error, path) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    writer = Transactor(connect, iter_chunk_size=64)
+    await writer
+    return writer
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """Open a connection that cannot write; it may be used from one thread at a time.
+
+    Raises `UnavailableError` for a file that is missing, not ours, or of a newer version.
+    """
+    if not path.exists():
+        raise UnavailableError(
+            f"there is no database {path}", hint="`mission run FILE` creates it, or pass --db"
+        )
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=64,
+            timeout=5.0,
+        )
+    except sqlite3.Error as error:
+        raise unavailable(error, path) from error
+    try:
+        connection.executescript(_PRAGMAS + "PRAGMA query_only = ON;")
+        _require_current(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise unavailable(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def recognise(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema version of our file, 0 for an empty one; `UnavailableError` if not ours."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID:
+        if not version and not application and not _has_tables(connection):
+            return 0
+        raise UnavailableError(
+            f"{path} is not a Mission Deck database",
+            hint="it belongs to another program: point --db or MISSION_DB somewhere else",
+        )
+    if version > SCHEMA_VERSION:
+        raise UnavailableError(
+            f"{path} was written by a newer Mission Deck (format {version}, this knows "
+            f"{SCHEMA_VERSION})",
+            hint="upgrade missiondeck, or point --db somewhere else",
+        )
+    return version
+
+
+def _require_current(connection: sqlite3.Connection, path: Path) -> None:
+    if recognise(connection, path) != SCHEMA_VERSION:
+        raise UnavailableError(
+            f"{path} is of an older version of Mission Deck",
+            hint="`mission run` and `mission resume` bring it up to date (after a backup)",
+        )
+
+
+def retry_while_busy(function: Callable[[], T], deadline: float = BUSY_DEADLINE) -> T:
+    """Return `function()`, called again while another writer holds the lock; blocks the thread.
+
+    SQLite's own busy handler sleeps up to 100 ms between tries, which starves all but one of
+    several busy writers; this stays below 5 ms.
+    """
+    until = time.monotonic() + deadline
+    pause = 0.0002
+    while True:
+        try:
+            return function()
+        except sqlite3.OperationalError as error:
+            if primary_code(error) not in _BUSY or time.monotonic() > until:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 0.005)
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code (https://sqlite.org/rescode.html), -1 for none."""
+    code: int = getattr(error, "sqlite_errorcode", -1)
+    return code & 0xFF if code >= 0 else -1
+
+
+def unavailable(error: sqlite3.Error, path: Path) -> MissionDeckError:
+    """Return what an error of SQLite means to the user."""
+    return UnavailableError(
+        f"the database {path} cannot be used: {error}", hint=_HINTS.get(primary_code(error))
+    )
+
+
+def rollback(connection: sqlite3.Connection) -> None:
+    """Roll back if a transaction is open; some errors have already done it."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _create_private(path: Path) -> None:
+    """Make folder and file, so that SQLite finds a file of our mode; -wal and -shm inherit it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        create_private_file(path)
+    except FileExistsError:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is not a regular file") from None
+
+
+def _prepare(
+    connection: sqlite3.Connection, path: Path, birth: Callable[[sqlite3.Connection], None]
+) -> None:
+    connection.executescript(_WRITER_PRAGMAS)
+    version = recognise(connection, path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    if version != SCHEMA_VERSION:
+        migrate(connection, path, birth)
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is not None

@@ -1,0 +1,78 @@
+"""What waits in the writer's queue: batches, output, and calls that belong into a transaction."""
+
+import sqlite3
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.ports import Batch, LogChunk, Receipt
+from storage import codec
+from storage.lease import LeaseBook
+
+
+@dataclass(slots=True)
+class BatchEntry:
+    """A batch and who waits for it. `tasks` and `attempts` are its records as column values."""
+
+    batch: Batch
+    future: "Future[Receipt]"
+    tasks: Sequence[tuple[Any, ...]] = ()
+    attempts: Sequence[codec.Row] = ()
+
+    def encode(self) -> None:
+        """Turn the records into values, before the transaction holds up other processes."""
+        changes = self.batch.changes
+        self.tasks = [codec.task_run_changes(task) for task in changes.tasks]
+        self.attempts = [codec.attempt_row(attempt) for attempt in changes.attempts]
+
+
+@dataclass(slots=True)
+class ChunkEntry:
+    """Output of an attempt; nobody waits for it. `values` is what needs no look at the database."""
+
+    chunk: LogChunk
+    values: tuple[Any, ...] = ()
+
+    def encode(self) -> None:
+        """Work out the columns."""
+        segments = self.chunk.segments
+        streams = levels = lines = 0
+        for segment in segments:
+            streams |= codec.STREAM_BIT[segment.stream]
+            levels |= codec.LEVEL_BIT[segment.level]
+            lines += segment.lines
+        at_first = segments[0].at if segments else 0
+        at_last = max((segment.at for segment in segments), default=0)
+        packed = codec.pack_segments(segments)
+        self.values = (lines, at_first, at_last, streams, levels, packed)
+
+
+@dataclass(slots=True)
+class CallEntry:
+    """A function that reads and writes leases and requests inside the group's transaction.
+
+    It must raise before it writes, or not at all.
+    """
+
+    function: Callable[[sqlite3.Connection, LeaseBook], Any]
+    future: "Future[Any]"
+
+
+@dataclass(slots=True)
+class ReadEntry:
+    """A function that only reads, outside of any transaction."""
+
+    function: Callable[[sqlite3.Connection], Any]
+    future: "Future[Any]"
+
+
+@dataclass(slots=True)
+class FlushEntry:
+    """Somebody waits for everything before it."""
+
+    future: "Future[None]"
+
+
+Work = BatchEntry | ChunkEntry | CallEntry
+Entry = Work | ReadEntry | FlushEntry

@@ -1,0 +1,67 @@
+"""The writer's SQL, made once from the column lists of `storage.codec`."""
+
+# ruff: noqa: S608 - statements are put together from constants of this package alone
+
+from storage import codec
+
+INSERT_EXECUTION = f"""
+INSERT INTO execution
+  ({codec.names(codec.EXECUTION)},
+   task_count, chain_events, chain_first_seq, chain_last_seq, chain_last_hash)
+VALUES ({", ".join("?" * len(codec.EXECUTION))}, 0, 0, 0, 0, x'')
+"""
+
+UPDATE_EXECUTION = f"""
+UPDATE execution SET {", ".join(f"{column} = ?" for column in codec.EXECUTION_CHANGING)}
+WHERE id = ?
+""".replace("updated_at = ?", "updated_at = max(updated_at, ?)")
+"""Output that was written meanwhile may be younger than the last event."""
+
+COUNT_LOGS = """
+UPDATE execution SET log_entry_count = log_entry_count + ?, updated_at = max(updated_at, ?)
+WHERE id = ?
+"""
+
+UPDATE_CHAIN = """
+UPDATE execution SET task_count = ?, chain_events = ?, chain_first_seq = ?, chain_last_seq = ?,
+  chain_last_hash = ? WHERE id = ?
+"""
+
+SELECT_RUN_KEY = "SELECT execution_id FROM execution WHERE workflow_id = ? AND run_key = ?"
+
+INSERT_MISSION = """
+INSERT INTO mission (digest, name, format, content, first_seen) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (digest) DO NOTHING
+"""
+
+INSERT_TASK_RUN = f"""
+INSERT INTO task_run (id, execution, {codec.names(codec.TASK_RUN)})
+VALUES (?, ?, {", ".join("?" * len(codec.TASK_RUN))})
+"""
+
+_CHANGING = codec.TASK_RUN_STATE + codec.TASK_RUN_DATA
+
+UPDATE_TASK_RUN = f"""
+UPDATE task_run SET {", ".join(f"{column} = ?" for column in _CHANGING)} WHERE id = ?
+"""
+
+UPSERT_ATTEMPT = f"""
+INSERT INTO attempt (task_run, {codec.names(codec.ATTEMPT)})
+VALUES (?, {", ".join("?" * len(codec.ATTEMPT))})
+ON CONFLICT (task_run, attempt) DO UPDATE SET
+  {", ".join(f"{column} = excluded.{column}" for column in codec.ATTEMPT if column != "attempt")}
+"""
+
+INSERT_EVENT = f"INSERT INTO event VALUES ({', '.join('?' * 12)})"
+
+INSERT_CHECKPOINT = "INSERT INTO checkpoint (size, note) VALUES (?, ?)"
+
+INSERT_LOG_CHUNK = f"""
+INSERT INTO log_chunk (execution, task_run, attempt, chunk, first_seq, lines, at_first, at_last,
+  streams, levels, open_streams, segments, data)
+VALUES ({", ".join("?" * 13)})
+"""
+
+SELECT_OPEN_STREAMS = """
+SELECT open_streams FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk DESC LIMIT 1
+"""

@@ -1,0 +1,106 @@
+"""Opens a database for writing: one connection, one writer task, and the two ports over it."""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from core.audit.chain import Head, decode_head
+from core.audit.checkpoint import log_verifier, open_checkpoint
+from core.audit.note import UnknownKeyError
+from core.clock import SystemClock
+from core.errors import AuditError, UnavailableError
+from core.ports import Clock, Signer
+from core.runner_identity import identity
+from storage.connection import open_writer, unavailable
+from storage.control import SqliteControl
+from storage.journal import SqliteJournal
+from storage.lease import LeaseBook
+from storage.ledger import Ledger, start_log
+from storage.writer import Writer
+
+LEASE_TTL = 15.0
+"""Seconds without a heartbeat after which an owner that cannot be seen counts as gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open database. `log_id` names its audit log."""
+
+    path: Path
+    log_id: str
+    journal: SqliteJournal
+    control: SqliteControl
+
+    async def close(self) -> None:
+        """Commit what is queued and close the connection. Idempotent."""
+        await self.journal.close()
+
+
+async def open_store(
+    path: Path, signer: Signer, *, clock: Clock | None = None, lease_ttl: float = LEASE_TTL
+) -> Store:
+    """Open the database at `path` for writing; create or migrate it first.
+
+    Raises `UnavailableError` for a file that cannot be used, is of a newer version, or belongs to
+    another signing key; `AuditError` when its head is not what its last checkpoint says.
+    """
+    wall = SystemClock() if clock is None else clock
+    new_id = str(uuid4())
+
+    def birth(connection: sqlite3.Connection) -> None:
+        at = wall.now()
+        vkey = log_verifier(new_id, signer.public_key).vkey
+        rows = {"log_id": new_id, "created_at": str(at), "vkey": vkey}
+        connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows.items())
+        start_log(connection, new_id, vkey, signer, at)
+
+    connection = await open_writer(path, birth)
+    try:
+        log_id = await connection.transact(lambda raw: _check_head(raw, path, signer))
+    except sqlite3.Error as error:
+        await connection.close()
+        raise unavailable(error, path) from error
+    except BaseException:
+        await connection.close()
+        raise
+    runner = identity()
+    leases = LeaseBook(
+        owner=f"{runner.host}:{runner.pid}:{uuid4().hex[:12]}",
+        identity=runner,
+        ttl_ns=round(lease_ttl * 1_000_000_000),
+    )
+    writer = Writer(connection, Ledger(log_id, signer, wall, leases), path)
+    return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall))
+
+
+def read_head(connection: sqlite3.Connection) -> tuple[str, Head, bytes]:
+    """Return the log's id, its head and the newest checkpoint; `AuditError` when one is missing."""
+    row = connection.execute(
+        "SELECT (SELECT value FROM meta WHERE key = 'log_id'), (SELECT data FROM head), "
+        "(SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1)"
+    ).fetchone()
+    if None in row:
+        raise AuditError("the audit log has lost its id, head or checkpoint", hint=_VERIFY)
+    log_id, data, note = row
+    return log_id, decode_head(data), note
+
+
+def _check_head(connection: sqlite3.Connection, path: Path, signer: Signer) -> str:
+    """Return the log's id; refuse to go on from a head that our key has not signed."""
+    log_id, head, note = read_head(connection)
+    try:
+        signed = open_checkpoint(note, [log_verifier(log_id, signer.public_key)])
+    except UnknownKeyError as error:
+        raise UnavailableError(
+            f"{path} is signed with another key than ours",
+            hint="restore the key it was made with, or start a new database with --db",
+        ) from error
+    if (signed.size, signed.root) != (head.size, head.root):
+        raise AuditError(
+            "the head of the audit log is not the one that was signed last", hint=_VERIFY
+        )
+    return log_id
+
+
+_VERIFY = "run `mission audit verify`; a backup can be restored over the file"
