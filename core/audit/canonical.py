@@ -49,7 +49,14 @@ def decode(data: bytes) -> Any:
     escapes, `1.0`) is a `CanonicalError`.
     """
     try:
-        text = data.decode()
+        return decode_text(data.decode())
+    except UnicodeDecodeError as error:
+        raise CanonicalError("not canonical JSON: not UTF-8") from error
+
+
+def decode_text(text: str, level: int = 1) -> Any:
+    """Return the value of canonical text that stands `level` levels deep in a body, as `decode`."""
+    try:
         value, end = _scan(text, 0)
         same = end == len(text) and dump(value) == text
     except (ValueError, RecursionError, StopIteration) as error:
@@ -59,10 +66,10 @@ def decode(data: bytes) -> Any:
     # What the comparison cannot tell is only possible in a text with one of these marks.
     if (
         not text.isascii()
-        or text.count("{") + text.count("[") > MAX_DEPTH
+        or text.count("{") + text.count("[") > MAX_DEPTH - level
         or _WIDE_INTEGER.search(text)
     ):
-        check(value)
+        _check(value, level)
     return value
 
 

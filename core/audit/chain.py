@@ -1,10 +1,4 @@
-"""The chain: turns events into linked canonical bodies and keeps the head. No I/O, no SQL.
-
-One body, all keys always present, in this (canonical) order; hashes are hex, and what concerns no
-execution has null in the fields that start with `exec`:
-
-    actor details event_id exec_previous_hash exec_seq execution_id log_id previous_hash
-    seq target ts type v
+"""The chain: turns events into linked bodies (see `body`) and keeps the head. No I/O, no SQL.
 
 `hash` of a link is SHA-256(0x00 || body): link of the chain and leaf of the Merkle tree at once.
 
@@ -21,28 +15,28 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from json.encoder import encode_basestring
 from typing import Any, Final, NamedTuple
 
 from core.audit import canonical, merkle
+from core.audit.body import (
+    CLOCK_STEPPED_BACK,
+    EXECUTION_FINALIZED,
+    LOG_CREATED,
+    MAX_TS,
+    columns_of,
+    frame,
+)
 from core.audit.canonical import MAX_INTEGER, clean_text
 from core.errors import AuditError, BugError
 from core.events import ENGINE, AttemptEnded, AttemptStarted, Event, Noted, event_type
 
-BODY_VERSION: Final = 1
 ZERO_HASH: Final = bytes(32)
-MAX_TS: Final = 253_402_300_799_999_999_999
-"""9999-12-31T23:59:59.999999999Z: RFC 3339 knows no later instant."""
 STEP_BACK_NS: Final = 1_000_000_000
 """How far behind the last event the wall clock must be for that to be an event itself."""
 MAX_DETAILS: Final = 1 << 20
 """Bytes of details in a body; larger ones are recorded by digest."""
 MAX_NAME: Final = 512
 """Characters of an actor, type or target."""
-
-LOG_CREATED: Final = "log.created"
-EXECUTION_FINALIZED: Final = "execution.finalized"
-CLOCK_STEPPED_BACK: Final = "clock.stepped_back"
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
@@ -121,10 +115,7 @@ class ChainWriter:
         self._now = now
         self._pool: Iterator[int] = iter(())
         self._behind = False
-        self._second = -1
-        self._second_text = ""
         self._links: list[Link] = []
-        self._middle = f',"log_id":"{log_id}","previous_hash":"'
         self.rebase(head)
 
     @property
@@ -193,7 +184,7 @@ class ChainWriter:
             raise BugError(f"an event of {event.execution_id!r} in the chain of {execution_id!r}")
         details = event.details()
         at = event.at
-        if at <= self._last_ts:
+        if not self._last_ts < at <= MAX_TS:
             details.setdefault("at", str(at))
         text = None if event.__class__ is Noted else _fast_details(details)
         if text is None:
@@ -255,28 +246,18 @@ class ChainWriter:
             raise AuditError("the audit log has reached the end of representable time")
         seq = self._size + 1
         event_id = self._event_id(ts)
-        uuid = f"{event_id:032x}"
-        second, fraction = divmod(ts, 1_000_000_000)
-        if second != self._second:
-            self._second = second
-            self._second_text = rfc3339_second(second)
-        quote = encode_basestring
         if sub is None:
             execution_id = exec_seq = None
-            chain = '"exec_previous_hash":null,"exec_seq":null,"execution_id":null'
+            exec_hex = ""
         else:
             execution_id = sub.execution_id
             exec_seq = sub.events + 1
-            chain = (
-                f'"exec_previous_hash":"{sub.last_hash.hex()}","exec_seq":{exec_seq},'
-                f'"execution_id":{quote(execution_id)}'
-            )
-        body = (
-            f'{{"actor":{quote(actor)},"details":{details},"event_id":"{uuid[:8]}-{uuid[8:12]}-'
-            f'{uuid[12:16]}-{uuid[16:20]}-{uuid[20:]}",{chain}{self._middle}{self._last_hex}",'
-            f'"seq":{seq},"target":{quote(target)},"ts":"{self._second_text}.{fraction:09d}Z",'
-            f'"type":{quote(kind)},"v":{BODY_VERSION}}}'
-        ).encode()
+            exec_hex = sub.last_hash.hex()
+        before, behind = frame(
+            actor, f"{event_id:032x}", exec_hex, exec_seq, execution_id, self.log_id,
+            self._last_hex, seq, target, ts, kind,
+        )  # fmt: skip
+        body = (before + details + behind).encode()
         digest = hashlib.sha256(b"\x00" + body).digest()
         merkle.append(self._edge, self._size, digest)
         self._size = seq
@@ -331,24 +312,6 @@ class ChainWriter:
             | (0x200 | rest & 0xFF) << 54
             | random & 0x3FFFFFFFFFFFFF
         )
-
-
-def columns_of(target: str) -> tuple[str | None, int | None]:
-    """Return the (task_id, attempt) a target names: `step/<task>`, `attempt/<number>/<task>`."""
-    kind, _, rest = target.partition("/")
-    if kind == "step":
-        return rest, None
-    if kind == "attempt":
-        number, _, task_id = rest.partition("/")
-        if number.isascii() and number.isdigit() and len(number) < 16:
-            return task_id, int(number)
-    return None, None
-
-
-def rfc3339_second(second: int) -> str:
-    """Return whole seconds since the epoch as `YYYY-MM-DDTHH:MM:SS` (UTC)."""
-    t = time.gmtime(second)
-    return f"{t[0]:04d}-{t[1]:02d}-{t[2]:02d}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}"
 
 
 def encode_head(head: Head) -> bytes:
