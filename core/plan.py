@@ -117,7 +117,7 @@ class Planner:
         if isinstance(event, TaskStateChanged):
             self._task_changed(event)
         elif isinstance(event, AttemptStarted):
-            self._running.add(event.task_id)
+            self._hold(event.task_id)
         elif isinstance(event, StepExpanded):
             self._expanded(event.task_id)
         elif isinstance(event, ExecutionStateChanged):
@@ -208,10 +208,8 @@ class Planner:
                     fan.parked.append(item)
                     continue
                 task_id = fan.items[item]
-                if self._snapshot.tasks[task_id].state is TaskState.READY:
-                    fan.running.add(task_id)
             if self._snapshot.tasks[task_id].state is TaskState.READY:
-                self._running.add(task_id)
+                self._hold(task_id)
                 return task_id
         return None
 
@@ -246,6 +244,8 @@ class Planner:
                     self._settle(key[0], task.state)
             elif task.state is TaskState.READY:
                 self._make_ready(task.task_id)
+            elif task.state is TaskState.RUNNING and task.task_id not in self._fans:
+                self._hold(task.task_id)
         self._due = deque(
             index
             for index in range(self._main)
@@ -293,6 +293,13 @@ class Planner:
             self._to_expand.append(task_id)
         else:
             heapq.heappush(self._ready, (index, item))
+
+    def _hold(self, task_id: str) -> None:
+        """Give a task run its slot. Idempotent: reserved at the decision, confirmed at the start."""
+        self._running.add(task_id)
+        index, item = self._key(task_id)
+        if item >= 0:
+            self._fans[self._steps[index].id].running.add(task_id)
 
     def _release(self, task_id: str, index: int, item: int) -> None:
         self._running.discard(task_id)
