@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.errors import NotFoundError
+from core.errors import MissionDeckError, NotFoundError
 from core.ports import Reader
 from tui.cli.invocation import Invocation
 
@@ -21,8 +21,28 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
         )
     from storage.reader import open_reader
 
+    notice_lost(invocation)
     reader = open_reader(invocation.paths.db)
     try:
         yield reader
     finally:
         reader.close()
+
+
+def notice_lost(invocation: Invocation) -> None:
+    """Record the loss of runners that are gone, so that what is shown next is true.
+
+    What cannot be written can still be read: a refusal is no reason not to show anything.
+    """
+    from tui.cli.lost import notice_lost_runners
+
+    try:
+        gone = notice_lost_runners(invocation.paths)
+    except MissionDeckError as error:
+        invocation.console.say(f"a lost runner could not be recorded: {error.message}")
+        return
+    for execution in gone:
+        invocation.console.say(
+            f"the runner of {execution.execution_id} ({execution.mission_name}) is gone; "
+            f"`mission resume {execution.execution_id}` goes on with it"
+        )

@@ -11,6 +11,15 @@ _HERE = "tui.cli.commands"
 SECTIONS = {
     "Look": {
         "ls": f"{_HERE}.ls",
+        "show": f"{_HERE}.show",
+        "logs": f"{_HERE}.logs",
+        "watch": f"{_HERE}.watch",
+        "events": f"{_HERE}.events",
+    },
+    "Steer": {
+        "cancel": f"{_HERE}.cancel",
+        "pause": f"{_HERE}.pause",
+        "resume": f"{_HERE}.resume",
     },
     "Set up": {
         "db": f"{_HERE}.db",

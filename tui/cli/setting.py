@@ -128,7 +128,7 @@ def _from_file(path: Path, notes: list[str]) -> dict[str, Setting]:
 
 def _below(name: str, value: Any, folder: Path) -> Any:
     """Read the paths of a file relative to the file."""
-    if name == "db" and isinstance(value, str):
+    if name == "db" and isinstance(value, str) and value:
         return str(folder / Path(value).expanduser())
     if name == "missions" and isinstance(value, list):
         return [str(folder / Path(one).expanduser()) for one in value if isinstance(one, str)]

@@ -201,11 +201,13 @@ def event(record: AuditEvent) -> dict[str, Any]:
 
 
 def task_of(record: AuditEvent) -> str | None:
-    """Return the step an audit event is about: the second part of its target, `execution/step`."""
-    if record.execution_id is None:
-        return None
-    own, slash, step = record.target.partition("/")
-    return step if slash and own == record.execution_id and step else None
+    """Return the step an audit event is about: `step/<step>` or `attempt/<number>/<step>`."""
+    kind, _, rest = record.target.partition("/")
+    if kind == "step":
+        return rest
+    if kind == "attempt":
+        return rest.partition("/")[2]
+    return None
 
 
 def log_entry(record: LogEntry) -> dict[str, Any]:

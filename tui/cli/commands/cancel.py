@@ -1,0 +1,72 @@
+"""`mission cancel`."""
+
+import click
+
+from core.errors import ConflictError
+from core.model import Execution
+from core.ports import Reader, RequestKind
+from core.states import ExecutionState, is_terminal
+from tui.cli.asking import ask, tell
+from tui.cli.command import command as declare
+from tui.cli.follow import rounds
+from tui.cli.invocation import Invocation
+from tui.cli.option import seconds_option
+from tui.cli.reading import notice_lost, open_records
+from tui.cli.reference import complete_step, execution_argument
+from tui.output import shape
+from tui.output.listing import step_counts
+
+
+@declare("cancel", short_help="Cancel an execution, or one step of it.")
+@execution_argument
+@click.option("--step", metavar="STEP", shell_complete=complete_step, help="Only this step.")
+@click.option("--reason", metavar="TEXT", help="Why, for the audit.")
+@click.option("--wait", is_flag=True, help="Wait until the execution has ended.")
+@seconds_option("--timeout", help="Wait at most this long: 30, 5m (implies --wait).")
+def command(
+    invocation: Invocation,
+    execution: str,
+    step: str | None,
+    reason: str | None,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Cancel EXEC: what runs is ended (TERM, then KILL of the whole tree), the rest is skipped.
+
+    Without --wait the command returns once the request is on disk. With it the exit code is 0 when
+    the execution ended cancelled, 6 when it had not ended in time.
+    """
+    with open_records(invocation) as reader:
+        found = reader.find_execution(execution)
+        if found.state is ExecutionState.CANCELLED and step is None:
+            _done(invocation, found, "it was cancelled before")
+            return
+        kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
+        arguments = {} if reason is None else {"message": reason}
+        asked = ask(invocation, reader, found, kind, task_id=step, arguments=arguments)
+        waits = (wait or timeout is not None) and asked.owned and step is None
+        if not waits or not invocation.json:
+            tell(invocation, found, kind, asked, task_id=step)
+        if waits:
+            _done(invocation, _wait(invocation, reader, found, timeout), "cancelled")
+
+
+def _wait(
+    invocation: Invocation, reader: Reader, found: Execution, timeout: float | None
+) -> Execution:
+    for _ in rounds(reader, timeout=timeout):
+        found = reader.find_execution(found.execution_id)
+        if is_terminal(found.state):
+            break
+        notice_lost(invocation)
+    if found.state is not ExecutionState.CANCELLED:
+        raise ConflictError(f"execution {found.execution_id} had ended before: {found.state}")
+    return found
+
+
+def _done(invocation: Invocation, found: Execution, words: str) -> None:
+    if invocation.json:
+        invocation.console.out_json(shape.execution(found))
+    else:
+        told = step_counts(found.counts)
+        invocation.console.say(f"{found.execution_id}: {words} ({told})")

@@ -1,0 +1,45 @@
+"""`mission events`."""
+
+import click
+
+from core.states import is_terminal
+from tui.cli.command import command as declare
+from tui.cli.follow import rounds
+from tui.cli.invocation import Invocation
+from tui.cli.reading import notice_lost, open_records
+from tui.cli.reference import complete_execution
+from tui.output import shape
+
+_PAGE = 1_000
+
+
+@declare("events", short_help="Print audit events as NDJSON, resumable.")
+@click.argument("execution", metavar="[EXEC]", required=False, shell_complete=complete_execution)
+@click.option("-f", "--follow", is_flag=True, help="Go on; with EXEC, until it has ended.")
+@click.option(
+    "--since",
+    type=click.IntRange(0),
+    default=0,
+    metavar="SEQ",
+    help="Only events after this number: the last one seen before.",
+)
+def command(invocation: Invocation, execution: str | None, follow: bool, since: int) -> None:
+    """Print what happened, one JSON object a line, in the order of the audit chain.
+
+    Each line has `v`, `seq`, `ts`, `type`, `execution_id` and, where they apply, `task_id`,
+    `attempt`, `from_state`, `state`, `reason_code`, `message`, `exit_code`. The lines are the same
+    with and without `--json`. A reader that was cut off goes on with `--since` and its last `seq`.
+    """
+    console = invocation.console
+    with open_records(invocation) as reader:
+        wanted = None if execution is None else reader.find_execution(execution).execution_id
+        for _ in rounds(reader):
+            ended = wanted is not None and is_terminal(reader.find_execution(wanted).state)
+            while page := reader.audit_events(after_seq=since, execution_id=wanted, limit=_PAGE):
+                for event in page:
+                    console.out_ndjson(shape.event(event))
+                since = page[-1].seq
+            console.flush()
+            if ended or not follow:
+                return
+            notice_lost(invocation)

@@ -1,0 +1,18 @@
+"""`mission pause`."""
+
+from core.ports import RequestKind
+from tui.cli.asking import ask, tell
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.reading import open_records
+from tui.cli.reference import execution_argument
+
+
+@declare("pause", short_help="Start no more steps of an execution.")
+@execution_argument
+def command(invocation: Invocation, execution: str) -> None:
+    """Pause EXEC: what runs goes on, nothing more is started until `mission resume`."""
+    with open_records(invocation) as reader:
+        found = reader.find_execution(execution)
+        asked = ask(invocation, reader, found, RequestKind.PAUSE)
+    tell(invocation, found, RequestKind.PAUSE, asked)

@@ -1,0 +1,35 @@
+"""Waiting for the database to change: short polls of one number, longer ones while it is quiet."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from core.errors import WaitTimeoutError
+from core.ports import Reader
+
+SHORTEST = 0.05
+LONGEST = 0.5
+LOOK_ANYWAY = 5.0
+"""Seconds after which a round is made though nothing was committed: a runner may have died."""
+
+
+def rounds(
+    reader: Reader, *, timeout: float | None = None, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
+    """Yield at once, then after every commit of somebody, and every few seconds without one.
+
+    Raises `WaitTimeoutError` when `timeout` seconds have passed.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        seen = reader.data_version()
+        yield
+        pause = SHORTEST
+        quiet_until = time.monotonic() + LOOK_ANYWAY
+        while reader.data_version() == seen and time.monotonic() < quiet_until:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeoutError(
+                    f"it has not ended within {timeout:g} seconds",
+                    hint="the execution itself goes on; `mission watch` follows it",
+                )
+            sleep(pause)
+            pause = min(pause * 1.5, LONGEST)

@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from tui.output.instant import SECOND, parse_span
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Span(click.ParamType[float]):
+    """A length of time: `30`, `90s`, `5m`, `1h30m`."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return seconds."""
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_span(str(value)) / SECOND
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def seconds_option(name: str, **attrs: Any) -> Callable[[F], F]:
+    """Add an option that takes a length of time and passes seconds."""
+    return click.option(name, type=_Span(), metavar="TIME", **attrs)

@@ -1,0 +1,225 @@
+"""One execution, and one step of it, as text that tells at a glance why it failed."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from core.model import Attempt, Execution, StateChange, TaskError, TaskRun
+from core.states import ExecutionState, TaskState, is_terminal
+from tui.output.glyph import Palette, look, word
+from tui.output.instant import ago, clock_time, local_time, span
+from tui.output.listing import step_counts, why_line
+from tui.output.table import Cell, Column, table
+from tui.output.text import plural, safe, safe_line
+
+LAST_LINES = 15
+"""Lines of a failed step's stderr or trace that are shown."""
+FEW_STEPS = 200
+"""Up to so many steps are all listed on a terminal; of more, those that need attention."""
+_CALM = frozenset({TaskState.SUCCESS, TaskState.PENDING, TaskState.SKIPPED})
+
+
+def execution_text(
+    one: Execution,
+    tasks: Sequence[TaskRun],
+    palette: Palette,
+    *,
+    short: str,
+    now: int,
+    width: int | None,
+    everything: bool = False,
+    note: str | None = None,
+) -> list[str]:
+    """Return the lines of an execution: head, steps, and what its first failures say."""
+    lines = [*_head(one, palette, short=short, now=now)]
+    if note:
+        lines.append(palette.paint(f"  {note}", "yellow"))
+    shown = [task for task in tasks if everything or task.state not in _CALM]
+    if width is None or len(tasks) <= FEW_STEPS:
+        shown = list(tasks)
+    if shown:
+        lines += ["", *_steps(shown, palette, now=now, width=width)]
+    if len(shown) < len(tasks):
+        lines.append(f"  … {plural(len(tasks) - len(shown), 'more step')}; --all lists them")
+    failed = [task for task in tasks if task.state is TaskState.FAILED]
+    for task in failed[:3]:
+        lines += ["", *_failure(task, palette)]
+    if failed:
+        lines += ["", *_next(failed[0], one, short)]
+    elif one.state is ExecutionState.PAUSED:
+        lines += ["", f"  go on: mission resume {short}"]
+    return lines
+
+
+def step_text(
+    one: TaskRun,
+    attempts: Sequence[Attempt],
+    changes: Sequence[StateChange],
+    palette: Palette,
+    *,
+    short: str,
+    now: int,
+) -> list[str]:
+    """Return the lines of a step: state, error, attempts, inputs, outputs, history."""
+    spent = one.duration_ms
+    lines = [
+        (
+            f"{palette.paint(safe_line(one.task_id), 'bold')}  {palette.state(one.state)}  "
+            f"{one.reason_code.value}{_behind(one.message)}"
+        ),
+        "  "
+        + " · ".join(
+            part
+            for part in (
+                f"attempt {one.attempt}" if one.attempt else "not tried",
+                f"started {local_time(one.started_at)}" if one.started_at else "",
+                f"took {span(spent)}" if spent is not None else "",
+                f"wakes {ago(one.resume_at, now)}" if one.resume_at else "",
+                f"reused from {one.reused_from}" if one.reused_from else "",
+            )
+            if part
+        ),
+    ]
+    if one.error is not None:
+        lines += ["", *_error(one.error, palette)]
+    if attempts:
+        lines += ["", palette.paint("Attempts", "bold"), *_attempts(attempts, palette)]
+    for title, value in (("Inputs", one.inputs), ("Outputs", one.outputs)):
+        if value:
+            lines += ["", palette.paint(title, "bold"), *_json_lines(value)]
+    if changes:
+        lines += ["", palette.paint("History", "bold")]
+        lines += [_change(change) for change in changes]
+    if one.attempt:
+        lines += ["", f"  logs: mission logs {short} {safe_line(one.task_id)}"]
+    return lines
+
+
+def _head(one: Execution, palette: Palette, *, short: str, now: int) -> Iterator[str]:
+    yield (
+        f"{palette.paint(safe_line(one.mission_name), 'bold')}  {short}  "
+        f"{palette.state(one.state)}  {why_line(one)}"
+    )
+    started = one.created_at if one.started_at is None else one.started_at
+    ended = now if one.ended_at is None else one.ended_at
+    took = "took" if one.ended_at is not None else "for"
+    yield "  " + " · ".join(
+        (
+            f"started {local_time(started)} ({ago(started, now)})",
+            f"{took} {span(max(0, ended - started) / 1_000_000)}",
+            f"by {safe_line(one.actor)}",
+        )
+    )
+    yield f"  {step_counts(one.counts)} · {plural(one.log_entry_count, 'log line')}"
+    links = (
+        ("retry of", one.retry_of),
+        ("rerun of", one.rerun_of),
+        ("part of", one.parent_execution_id),
+    )
+    for title, other in links:
+        if other:
+            yield f"  {title} {other}"
+    if one.cancel_requested_at is not None and not is_terminal(one.state):
+        by = safe_line(one.cancel_requested_by or "somebody")
+        yield palette.paint(f"  cancel requested by {by}", "yellow")
+    yield f"  id {one.execution_id}"
+
+
+def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int | None) -> list[str]:
+    columns = (
+        Column("STEP", shrink=True),
+        Column("STATE"),
+        Column("TRY", right=True),
+        Column("TOOK", right=True),
+        Column("WHY", shrink=True),
+    )
+    rows = []
+    for task in tasks:
+        text, style = look(task.state, unicode=palette.unicode)
+        spent = task.duration_ms
+        if spent is None and task.started_at is not None and not is_terminal(task.state):
+            spent = max(0, now - task.started_at) / 1_000_000
+        rows.append(
+            (
+                safe_line(task.task_id),
+                Cell(text, (style,)),
+                str(task.attempt) if task.attempt else "",
+                "" if spent is None else span(spent),
+                f"{task.reason_code.value}{_behind(_what(task))}",
+            )
+        )
+    return table(columns, rows, palette, width=width)
+
+
+def _failure(task: TaskRun, palette: Palette) -> Iterator[str]:
+    yield f"{palette.glyph(task.state)} " + palette.paint(
+        f"{safe_line(task.task_id)} {word(task.state)}: {task.reason_code.value}"
+        f"{_behind(_what(task))}",
+        "bold",
+    )
+    if task.error is not None:
+        yield from _trace(task.error, palette)
+
+
+def _error(error: TaskError, palette: Palette) -> Iterator[str]:
+    code = "" if error.exit_code is None else f", exit {error.exit_code}"
+    yield palette.paint(f"Error ({safe_line(error.kind)}{code})", "bold", "red")
+    for line in safe(error.message).splitlines():
+        yield f"  {line}"
+    yield from _trace(error, palette)
+
+
+def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
+    lines = safe(error.stack_trace).rstrip("\n").splitlines()
+    if len(lines) > LAST_LINES:
+        yield f"  … {plural(len(lines) - LAST_LINES, 'line')} before …"
+    bar = palette.paint(palette.sign("│", "|"), "red")
+    for line in lines[-LAST_LINES:]:
+        yield f"  {bar} {line}"
+
+
+def _next(task: TaskRun, one: Execution, short: str) -> Iterator[str]:
+    name = safe_line(task.task_id)
+    yield f"  more: mission logs {short} {name} · mission show {short} {name}"
+    if not is_terminal(one.state):
+        yield f"  live: mission watch {short}"
+
+
+def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
+    for one in attempts:
+        spent = one.duration_ms
+        parts = [
+            f"  {one.attempt}",
+            palette.state(one.state),
+            f"{one.reason_code.value}{_behind(one.message)}",
+            f"exit {one.exit_code}" if one.exit_code is not None else "",
+            f"{local_time(one.started_at)}",
+            span(spent) if spent is not None else "",
+            plural(one.log_entry_count, "log line"),
+            f"{one.log_dropped_bytes:,} bytes dropped" if one.log_dropped_bytes else "",
+        ]
+        yield "  ".join(part for part in parts if part)
+
+
+def _change(change: StateChange) -> str:
+    what = f"attempt {change.attempt} " if change.entity.value == "attempt" else ""
+    arrow = f"{change.from_state} → {change.to_state}" if change.from_state else change.to_state
+    return (
+        f"  #{change.seq}  {clock_time(change.at)}  {what}{arrow}  {change.reason_code}"
+        f"{_behind(change.message)}  ({safe_line(change.actor)})"
+    )
+
+
+def _json_lines(value: Mapping[str, Any]) -> list[str]:
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=dict)
+    return [f"  {line}" for line in safe(text).splitlines()]
+
+
+def _what(task: TaskRun) -> str | None:
+    if task.message:
+        return task.message
+    return None if task.error is None else task.error.message
+
+
+def _behind(message: str | None) -> str:
+    return f": {safe_line(message)}" if message else ""

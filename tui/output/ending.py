@@ -1,0 +1,39 @@
+"""How a run ended, in a few lines: outcome, counts, what failed, and the audit's head."""
+
+from collections.abc import Iterator
+
+from core.model import MissionResult
+from core.plan import Ending
+from core.ports import Receipt
+from core.states import StepStatus
+from tui.output.glyph import Palette
+from tui.output.instant import span
+from tui.output.text import plural, safe_line
+
+SHOWN = 3
+"""Failed steps that are told one by one."""
+
+
+def ending_lines(
+    result: MissionResult, ending: Ending, receipt: Receipt | None, palette: Palette
+) -> Iterator[str]:
+    """Yield the lines; the head is what `mission audit verify --head` takes later."""
+    message = f": {safe_line(ending.message)}" if ending.message else ""
+    yield ""
+    yield (
+        f"{palette.state(ending.state)}  {result.overall_status.value}  "
+        f"{ending.reason.value}{message}"
+    )
+    yield (
+        f"  {result.steps_completed} completed, {result.steps_failed} failed, "
+        f"{result.steps_skipped} skipped in {span(result.total_duration_ms)}"
+    )
+    failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
+    for one in failed[:SHOWN]:
+        yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(one.error or '')}"
+    if len(failed) > SHOWN:
+        yield f"  … {plural(len(failed) - SHOWN, 'more failed step')}"
+    if failed:
+        yield f"  see `mission show {result.mission_id}` and `mission logs {result.mission_id}`"
+    if receipt is not None:
+        yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
