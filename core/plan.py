@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.dependency import Dependencies
 from core.events import (
     AttemptStarted,
     Event,
@@ -20,10 +21,10 @@ from core.events import (
 from core.fanout import Fan, fan_end, fan_from
 from core.fold import Snapshot
 from core.graph import Graph
-from core.model import Mission, MissionStep, TriggerRule
+from core.model import Mission, MissionStep
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
-from core.trigger_rule import Outcomes, Verdict, judge
+from core.trigger_rule import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,6 @@ _STRENGTH = {
     Reason.SECURITY_VIOLATION: 5,
 }
 _HALT = frozenset({Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION})
-_ENDED_BADLY = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED})
 
 
 class Planner:
@@ -80,26 +80,18 @@ class Planner:
         parallel_limit: int | None = None,
     ) -> None:
         self._mission = mission
-        self._graph = graph
         self._snapshot = snapshot
         self._condition = condition
         self._limit = parallel_limit or mission.config.parallel_limit
         self._steps = mission.all_steps
         self._index = {step.id: index for index, step in enumerate(self._steps)}
         self._main = len(mission.steps)
-        self._blockers = [len(upstream) for upstream in graph.upstream]
-        self._seen = {
-            index: Outcomes(pending=self._blockers[index])
-            for index, step in enumerate(mission.steps)
-            if step.trigger_rule is not TriggerRule.ALL_SUCCESS
-        }
-        self._due: deque[int] = deque()
+        self._needs = Dependencies(mission, graph, snapshot)
         self._ready: list[tuple[int, int]] = []  # (step index, item index or -1)
         self._to_expand: deque[str] = deque()
         self._items_due: deque[str] = deque()
         self._fans: dict[str, Fan] = {}
         self._running: set[str] = set()
-        self._unsettled = self._main
         self._handlers: deque[int] | None = None
         self._handler_running: int | None = None
         self._ending: Ending | None = None
@@ -179,11 +171,11 @@ class Planner:
             item = self._items_due.popleft()
             if self._snapshot.tasks[item].state is TaskState.PENDING:
                 return self._change(item, TaskState.READY, Reason.DEPS_MET, None, at)
-        while self._due and self._stop is None:
-            found = self._judged(self._due.popleft(), at)
+        while self._stop is None and (due := self._needs.next_due()) is not None:
+            found = self._judged(due, at)
             if found is not None:
                 return found
-        if self._handlers is None and not self._unsettled and not self._running:
+        if self._handlers is None and not self._needs.unsettled and not self._running:
             self._enter_handlers()
         return self._next_handler(at) if self._handlers is not None else None
 
@@ -236,22 +228,15 @@ class Planner:
             if fan is not None:
                 self._fans[step.id] = fan
         for task in snapshot.tasks.values():
-            key = self._key(task.task_id)
-            if key[0] >= self._main:
+            index, item = self._key(task.task_id)
+            if index >= self._main:
                 continue
-            if is_terminal(task.state):
-                if key[1] < 0:
-                    self._settle(key[0], task.state)
+            if task.state is TaskState.FAILED and item < 0:
+                self._note_failure(task.task_id, self._steps[index])
             elif task.state is TaskState.READY:
                 self._make_ready(task.task_id)
             elif task.state is TaskState.RUNNING and task.task_id not in self._fans:
                 self._hold(task.task_id)
-        self._due = deque(
-            index
-            for index in range(self._main)
-            if (not self._blockers[index] or index in self._due or index in self._seen)
-            and self._state(index) is TaskState.PENDING
-        )
         for fan in self._fans.values():
             self._items_due.extend(fan.items)
         handlers = range(self._main, len(self._steps))
@@ -284,7 +269,7 @@ class Planner:
                 self._stop_changed_something = True
             self._terminal(task_id, index, item, target)
         elif is_terminal(event.from_state):
-            self._reopened(index, item, target)
+            self._reopened(index, item)
 
     def _make_ready(self, task_id: str) -> None:
         index, item = self._key(task_id)
@@ -295,7 +280,7 @@ class Planner:
             heapq.heappush(self._ready, (index, item))
 
     def _hold(self, task_id: str) -> None:
-        """Give a task run its slot. Idempotent: reserved at the decision, confirmed at the start."""
+        """Give a task run its slot: reserved at the decision, confirmed at the start."""
         self._running.add(task_id)
         index, item = self._key(task_id)
         if item >= 0:
@@ -319,10 +304,17 @@ class Planner:
             if target is TaskState.FAILED:
                 self._note_failure(task_id, self._steps[index])
         elif index < self._main:
-            self._settle(index, target)
+            self._settled(task_id, index, target)
         else:
             self._handler_running = None
             self._judge_handler(index, target)
+
+    def _settled(self, task_id: str, index: int, target: TaskState) -> None:
+        if target is TaskState.FAILED:
+            self._note_failure(task_id, self._steps[index])
+        elif target is TaskState.CANCELLED and self._stop is None:
+            self._failures.append(task_id)
+        self._needs.settle(index)
 
     def _judge_handler(self, index: int, target: TaskState) -> None:
         """Let the failure of a handler show in an ending that would have been a success."""
@@ -354,65 +346,12 @@ class Planner:
             outputs=end.outputs,
         )
 
-    def _settle(self, index: int, state: TaskState) -> None:
-        """Count a main step as ended and queue the steps its end may decide."""
-        self._unsettled -= 1
-        if state is TaskState.FAILED:
-            self._note_failure(self._steps[index].id, self._steps[index])
-        good = self._count(index, state, 1)
-        blockers = self._blockers
-        for child in self._graph.downstream[index]:
-            blockers[child] -= 1
-            if not blockers[child] or not good or child in self._seen:
-                self._due.append(child)
-
-    def _reopened(self, index: int, item: int, state: TaskState) -> None:
+    def _reopened(self, index: int, item: int) -> None:
         """Take back that a step had ended: a user's retry."""
         step_id = self._steps[index].id
         self._failures = [f for f in self._failures if self.step_of(f).id != step_id]
-        if item >= 0 or index >= self._main:
-            return
-        self._unsettled += 1
-        # How it had ended is gone from the snapshot, so its dependents are counted anew.
-        for child in self._graph.downstream[index]:
-            self._blockers[child] += 1
-            if child in self._seen:
-                self._seen[child] = self._outcomes(child)
-        if state is TaskState.PENDING:
-            self._due.append(index)
-
-    def _count(self, index: int, state: TaskState, by: int) -> bool:
-        """Enter an end into the counts of dependents with own rules; tell whether it satisfies."""
-        kind = self._kind(index, state)
-        if self._seen:
-            for child in self._graph.downstream[index]:
-                seen = self._seen.get(child)
-                if seen is not None:
-                    seen.pending -= by
-                    setattr(seen, kind, getattr(seen, kind) + by)
-        return kind in _SATISFYING
-
-    def _kind(self, index: int, state: TaskState) -> str:
-        """Return the field of `Outcomes` that an upstream step in `state` counts in."""
-        if state is TaskState.SUCCESS:
-            return "ok"
-        if state is TaskState.FAILED:
-            return "tolerated" if self._steps[index].continue_on_error else "failed"
-        if state is TaskState.CANCELLED:
-            return "failed"
-        if state is TaskState.SKIPPED:
-            reason = self._snapshot.tasks[self._steps[index].id].reason_code
-            if reason is Reason.NOT_SELECTED:
-                return "ok"
-            return "failed" if reason is Reason.UPSTREAM_FAILED else "skipped"
-        return "pending"
-
-    def _outcomes(self, index: int) -> Outcomes:
-        seen = Outcomes()
-        for up in self._graph.upstream[index]:
-            kind = self._kind(up, self._state(up))
-            setattr(seen, kind, getattr(seen, kind) + 1)
-        return seen
+        if item < 0 and index < self._main:
+            self._needs.reopen(index)
 
     def _note_failure(self, task_id: str, step: MissionStep) -> None:
         task = self._snapshot.tasks[task_id]
@@ -428,33 +367,17 @@ class Planner:
     # --- inside: judging ------------------------------------------------------------------------
 
     def _judged(self, index: int, at: int) -> TaskStateChanged | None:
-        if self._state(index) is not TaskState.PENDING:
-            return None
-        step = self._steps[index]
-        verdict = judge(step.trigger_rule, self._seen.get(index) or self._outcomes(index))
+        verdict = self._needs.verdict(index)
         if verdict is Verdict.WAIT:
             return None
+        step = self._steps[index]
         if verdict is Verdict.RUN:
             refusal = self._condition(step) if step.when is not None else None
             if refusal is not None:
                 return self._change(step.id, refusal.state, refusal.reason, refusal.message, at)
             return self._change(step.id, TaskState.READY, Reason.DEPS_MET, None, at)
-        reason, message = self._skip_reason(index, verdict)
+        reason, message = self._needs.skip_reason(index, verdict)
         return self._change(step.id, TaskState.SKIPPED, reason, message, at)
-
-    def _skip_reason(self, index: int, verdict: Verdict) -> tuple[Reason, str]:
-        culprits: list[str] = []
-        for up in self._graph.upstream[index]:
-            task = self._snapshot.tasks[self._steps[up].id]
-            if task.state in _ENDED_BADLY:
-                culprits.append(f"`{task.task_id}` {task.state.value.lower()} ({task.reason_code})")
-        named = ", ".join(culprits[:3]) + (f" and {len(culprits) - 3} more" if culprits[3:] else "")
-        if verdict is Verdict.SKIP_FAILED:
-            return Reason.UPSTREAM_FAILED, named
-        if verdict is Verdict.SKIP_SKIPPED:
-            return Reason.UPSTREAM_SKIPPED, named
-        rule = f"{self._steps[index].trigger_rule} cannot be met"
-        return Reason.TRIGGER_RULE, f"{rule}: {named}" if named else rule
 
     def _swept(self, task_id: str, at: int) -> TaskStateChanged | None:
         task, stop = self._snapshot.tasks[task_id], self._stop
@@ -533,6 +456,3 @@ class Planner:
             reason = task.reason_code if task.reason_code in _HALT else Reason.STEP_FAILED
             return Ending(ExecutionState.FAILED, reason, message)
         return Ending(ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE, None)
-
-
-_SATISFYING = frozenset({"ok", "tolerated"})

@@ -1,4 +1,4 @@
-"""The planner: order, limits, failure, rules, fan-out, handlers, and rebuilding it at any moment."""
+"""The planner: order, limits, failure, rules, fan-out, handlers, and rebuilding it any time."""
 
 import random
 
