@@ -102,7 +102,7 @@ def entries(chunks: Iterable[tuple[int, LogChunk]]) -> Iterator[tuple[int, LogEn
 
 
 def text_of(line: bytes) -> str:
-    """Return one line as text: UTF-8, wrong bytes as U+FFFD, without a carriage return at its end."""
+    """Return one line as text: UTF-8, wrong bytes as U+FFFD, a carriage return at the end off."""
     return line.removesuffix(b"\r").decode("utf-8", "replace")
 
 

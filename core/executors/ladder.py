@@ -1,0 +1,134 @@
+"""Bringing a process tree down: TERM, a grace, then KILL until nothing is left."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterable
+from typing import Protocol
+
+from core.executors.tree import ProcessInfo, TableReader, still_alive
+
+KILL_SECONDS = 5.0
+"""How long KILL is repeated before what is left counts as unreachable."""
+
+_FIRST_PAUSE = 0.002
+_LONGEST_PAUSE = 0.05
+
+
+class Tree(Protocol):
+    """The processes of one job."""
+
+    async def members(self) -> frozenset[ProcessInfo]:
+        """Return those alive now."""
+
+    def remaining(self, processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
+        """Return those of `processes` that are still alive, without looking for others."""
+
+    def signal(self, number: int, processes: Iterable[ProcessInfo]) -> None:
+        """Send a signal to all of them."""
+
+
+class ProcTree:
+    """A tree found in /proc: session, group, descendants, and who carries the job's name."""
+
+    def __init__(self, leader: int, key: str, tables: TableReader) -> None:
+        self._leader = leader
+        self._key = key
+        self._tables = tables
+
+    async def members(self) -> frozenset[ProcessInfo]:
+        """Return those alive now, ourselves excepted."""
+        table = await self._tables.read()
+        own = os.getpid()
+        members = table.members(self._leader, self._key)
+        return frozenset(process for process in members if process.pid != own)
+
+    def remaining(self, processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
+        """Return those of `processes` that are still alive."""
+        return still_alive(processes)
+
+    def signal(self, number: int, processes: Iterable[ProcessInfo]) -> None:
+        """Signal the group at once, so that none is forked in between, and who left it singly."""
+        grouped = False
+        for process in processes:
+            if process.group == self._leader:
+                grouped = True
+            else:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process.pid, number)
+        if grouped:
+            _signal_group(self._leader, number)
+
+
+class GroupTree:
+    """The process group alone, for systems without /proc: it stands for all of its members."""
+
+    def __init__(self, leader: int) -> None:
+        self._group = ProcessInfo(leader, 0, leader, leader, 0)
+
+    async def members(self) -> frozenset[ProcessInfo]:
+        """Return the group, if it has members."""
+        return frozenset(self.remaining([self._group]))
+
+    def remaining(self, processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
+        """Return the group, if it has members."""
+        return [process for process in processes if _signal_group(process.pid, 0)]
+
+    def signal(self, number: int, processes: Iterable[ProcessInfo]) -> None:
+        """Signal the group."""
+        for process in processes:
+            _signal_group(process.pid, number)
+
+
+class Ladder:
+    """One descent of a tree. It always runs to its end: cancelling `climb` only hurries it."""
+
+    def __init__(
+        self, tree: Tree, grace_seconds: float, *, kill_seconds: float = KILL_SECONDS
+    ) -> None:
+        self._tree = tree
+        self._grace_seconds = grace_seconds
+        self._kill_seconds = kill_seconds
+        self._hurried = False
+
+    def hurry(self) -> None:
+        """End the grace now."""
+        self._hurried = True
+
+    async def climb(self) -> tuple[int, int]:
+        """Return how many processes were found, and how many are left."""
+        now = asyncio.get_running_loop().time
+        grace_ends = now() + self._grace_seconds
+        kill_ends = float("inf")
+        pause = _FIRST_PAUSE
+        found: set[ProcessInfo] = set()
+        told: set[ProcessInfo] = set()
+        alive: list[ProcessInfo] = []
+        while True:
+            try:
+                killing = self._hurried or now() >= grace_ends
+                if killing or not (alive := self._tree.remaining(alive)):
+                    alive = list(await self._tree.members())
+                found.update(alive)
+                if not alive or now() >= kill_ends:
+                    return len(found), len(alive)
+                if killing:
+                    kill_ends = min(kill_ends, now() + self._kill_seconds)
+                    self._tree.signal(signal.SIGKILL, alive)
+                elif fresh := [process for process in alive if process not in told]:
+                    told.update(fresh)
+                    self._tree.signal(signal.SIGTERM, fresh)
+                    self._tree.signal(signal.SIGCONT, fresh)  # a stopped process takes no TERM
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            except asyncio.CancelledError:
+                self._hurried = True
+
+
+def _signal_group(leader: int, number: int) -> bool:
+    try:
+        os.killpg(leader, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,139 @@
+"""The local executor: jobs as processes of this machine, each in its own session.
+
+On Linux a job's end is noticed through a pidfd, and cancelling it finds its whole tree through
+/proc. Elsewhere a thread waits for each process, and the process group is all that can be ended.
+A process that outlives its job and has closed the job's pipes is left alone: it was sent to the
+background on purpose.
+"""
+
+import asyncio
+import os
+import sys
+
+from core.errors import BugError
+from core.executors.lookup import UnstartableError
+from core.executors.poller import EpollPoller, LoopPoller
+from core.executors.running import Running
+from core.executors.spawn import ExhaustedError, Spawner
+from core.executors.tree import TableReader
+from core.ports import Job, Outcome, OutcomeKind, OutputSink
+
+LEFTOVER_GRACE_SECONDS = 1.0
+"""Between TERM and KILL for processes that hold the pipes of one that has exited."""
+
+HAS_LINUX_WAYS = sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+
+class LocalExecutor:
+    """Runs jobs on this machine. Belongs to the event loop it first runs a job on.
+
+    `portable` does without what only Linux has, as on other systems.
+    """
+
+    def __init__(self, *, portable: bool = not HAS_LINUX_WAYS) -> None:
+        self._portable = portable
+        self._spawner = Spawner(portable=portable)
+        self._tables = None if portable else TableReader()
+        self._poller: EpollPoller | LoopPoller | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running: set[Running] = set()
+        self._waiting_for_room: list[asyncio.Future[None]] = []
+        self._is_closed = False
+
+    async def run(self, job: Job, sink: OutputSink) -> Outcome:
+        """Run `job` to its end, output into `sink`.
+
+        Cancelling the awaiting task ends the process tree TERM → grace → KILL and raises
+        `CancelledError` only when it is gone or known to be unreachable, its output kept.
+        """
+        try:
+            running = await self._start(job, sink)
+        except UnstartableError as error:
+            return Outcome(kind=OutcomeKind.UNSTARTABLE, message=str(error))
+        note = None
+        try:
+            await running.wait()
+            if not running.is_over:
+                if running.error is None:
+                    note = "ended what was left running and held the output open"
+                await self._see_to_end(running, LEFTOVER_GRACE_SECONDS)
+        except asyncio.CancelledError:
+            await self._see_to_end(running, job.grace_seconds)
+            raise
+        finally:
+            self._running.discard(running)
+            self._tell_room()
+        if running.error is not None:
+            raise running.error
+        if running.exit_code is None:
+            return Outcome(kind=OutcomeKind.LOST, message="nobody could tell how it ended")
+        return Outcome(kind=OutcomeKind.EXITED, exit_code=running.exit_code, message=note)
+
+    def hurry(self) -> None:
+        """End the grace of everything that is being ended: KILL now."""
+        for running in self._running:
+            running.hurry()
+
+    async def close(self) -> None:
+        """End what still runs and free the resources. Idempotent."""
+        self._is_closed = True
+        self._tell_room()
+        async with asyncio.TaskGroup() as group:
+            for running in list(self._running):
+                group.create_task(
+                    self._see_to_end(running, running.job.grace_seconds),
+                    name=f"close {running.job.key}",
+                )
+        self._spawner.close()
+        if self._poller is not None:
+            self._poller.close()
+            self._poller = None
+
+    async def _start(self, job: Job, sink: OutputSink) -> Running:
+        while True:
+            if self._is_closed:
+                raise UnstartableError("the executor is closed")
+            try:
+                loop, poller = self._bind()
+                spawned = self._spawner.spawn(job)
+                break
+            except ExhaustedError:
+                if not self._running:
+                    raise
+                room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiting_for_room.append(room)
+                await room
+        running = Running(job, spawned, sink, poller, loop, self._tables)
+        self._running.add(running)
+        return running
+
+    def _bind(self) -> tuple[asyncio.AbstractEventLoop, EpollPoller | LoopPoller]:
+        loop = asyncio.get_running_loop()
+        if self._poller is None or self._loop is None:
+            self._loop = loop
+            self._poller = LoopPoller(loop) if self._portable else EpollPoller(loop)
+        elif self._loop is not loop:
+            raise BugError("a local executor was used on two event loops")
+        return loop, self._poller
+
+    def _tell_room(self) -> None:
+        """Let those that found no descriptor or process left try again."""
+        waiting, self._waiting_for_room = self._waiting_for_room, []
+        for room in waiting:
+            if not room.done():
+                room.set_result(None)
+
+    async def _see_to_end(self, running: Running, grace_seconds: float) -> None:
+        """Bring `running` down once, however often this is called or cancelled."""
+        was_cancelled = False
+        while not running.is_over:
+            if running.ending is None or running.ending.cancelled():  # before it could start
+                running.ending = asyncio.create_task(
+                    running.end(grace_seconds), name=f"end {running.job.key}"
+                )
+            try:
+                await asyncio.shield(running.ending)
+            except asyncio.CancelledError:
+                was_cancelled = True
+        if was_cancelled:
+            raise asyncio.CancelledError

@@ -1,0 +1,177 @@
+"""Turning a job into a process in its own session, with pipes for its output.
+
+The only place that starts processes: a supervisor process can take it over without the rest.
+"""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+from core.executors.lookup import Lookup, UnstartableError, explain
+from core.ports import Job
+
+JOB_VARIABLE = "MISSION_JOB"
+"""Names the attempt in a child's environment; by it a process that left its session is found."""
+
+_RESET = tuple(
+    signal.Signals[name]
+    for name in (
+        *("SIGHUP", "SIGINT", "SIGQUIT", "SIGPIPE", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGCHLD"),
+        *("SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGCONT", "SIGWINCH", "SIGXFSZ"),
+    )
+    if name in signal.Signals.__members__
+)
+"""What a child starts with: the system's ways, whatever this process ignores or handles."""
+
+_RETRYABLE = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
+
+
+class ExhaustedError(UnstartableError):
+    """Raised when the system has no descriptor, process or memory left; it may have later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A running process and the reading ends of its pipes."""
+
+    pid: int
+    out: int
+    err: int
+
+
+class Spawner:
+    """Starts jobs. `portable` avoids what only Linux has."""
+
+    def __init__(self, *, portable: bool) -> None:
+        self._portable = portable
+        self._lookup = Lookup()
+        self._null: int | None = None
+
+    def spawn(self, job: Job) -> Spawned:
+        """Start `job`; raise `UnstartableError` (`ExhaustedError` if that may pass)."""
+        try:
+            return self._spawn(job)
+        except UnstartableError:
+            raise
+        except OSError as error:
+            if error.errno in _RETRYABLE:
+                raise ExhaustedError(f"cannot start `{job.argv[0]}`: {error.strerror}") from error
+            raise UnstartableError(f"cannot start `{job.argv[0]}`: {error}") from error
+        except (ValueError, TypeError) as error:  # NUL, or what is no text, in argv or environment
+            raise UnstartableError(f"cannot start the process: {error}") from error
+
+    def close(self) -> None:
+        """Free what is kept between jobs. Idempotent."""
+        if self._null is not None:
+            os.close(self._null)
+            self._null = None
+
+    def _spawn(self, job: Job) -> Spawned:
+        if not job.argv:
+            raise UnstartableError("the command is empty")
+        here = _is_here(job.cwd)
+        path = self._lookup.find(job.argv[0], job.env, job.cwd)
+        env = {**job.env, JOB_VARIABLE: job.key}
+        fds: list[int] = []
+        try:
+            stdin = self._devnull() if job.stdin is None else _file_of(job.stdin)
+            if job.stdin is not None:
+                fds.append(stdin)
+            out, out_end = _pipe()
+            fds += (out, out_end)
+            err, err_end = _pipe()
+            fds += (err, err_end)
+            start = _start_elsewhere if self._portable or not here else _start_here
+            try:
+                pid = start(path, job, env, (stdin, out_end, err_end))
+            except FileNotFoundError:
+                if not self._lookup.forget(job.argv[0], job.env):
+                    raise
+                path = self._lookup.find(job.argv[0], job.env, job.cwd)
+                pid = start(path, job, env, (stdin, out_end, err_end))
+            fds.remove(out)
+            fds.remove(err)
+            return Spawned(pid, out, err)
+        except OSError as error:
+            if error.errno in _RETRYABLE:
+                raise
+            raise UnstartableError(explain(error, job.argv[0], path)) from error
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _devnull(self) -> int:
+        if self._null is None:
+            # Descriptors 0 to 2 must be taken, or a pipe could get one of them and be overwritten.
+            while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
+                pass
+            self._null = fd
+        return self._null
+
+
+def _is_here(cwd: str) -> bool:
+    """Tell whether `cwd` is our own working directory; raise when it is none at all."""
+    try:
+        if cwd == os.getcwd():  # noqa: PTH109 - hot path
+            return True
+        return os.path.samestat(os.stat(cwd + "/."), os.stat("."))  # noqa: PTH116 - hot path
+    except NotADirectoryError:
+        raise UnstartableError(f"the working directory {cwd} is not a directory") from None
+    except FileNotFoundError:
+        raise UnstartableError(f"the working directory {cwd} does not exist") from None
+    except PermissionError:
+        raise UnstartableError(f"the working directory {cwd} may not be entered") from None
+
+
+def _pipe() -> tuple[int, int]:
+    # The reading end may block: it is read only when the kernel says that there is something.
+    return os.pipe()
+
+
+def _file_of(data: bytes) -> int:
+    """Return a descriptor that reads `data`: a child that does not read it blocks nobody."""
+    if sys.platform == "linux":
+        fd = os.memfd_create("stdin")
+    else:
+        with tempfile.TemporaryFile() as file:
+            fd = os.dup(file.fileno())
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        os.lseek(fd, 0, os.SEEK_SET)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _start_here(path: str, job: Job, env: dict[str, str], fds: tuple[int, int, int]) -> int:
+    return os.posix_spawn(
+        path,
+        job.argv,
+        env,
+        file_actions=[(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(fds)],
+        setsid=True,
+        setsigmask=(),
+        setsigdef=_RESET,
+    )
+
+
+def _start_elsewhere(path: str, job: Job, env: dict[str, str], fds: tuple[int, int, int]) -> int:
+    process = subprocess.Popen(
+        job.argv,
+        executable=path,
+        stdin=fds[0],
+        stdout=fds[1],
+        stderr=fds[2],
+        cwd=job.cwd,
+        env=env,
+        start_new_session=True,
+    )
+    process.returncode = 0  # it is waited for by its pid; without this Popen would do so too
+    return process.pid
