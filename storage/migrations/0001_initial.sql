@@ -83,6 +83,8 @@ CREATE TABLE execution (
   sealed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE UNIQUE INDEX execution_run_key ON execution (workflow_id, run_key) WHERE run_key IS NOT NULL;
+CREATE INDEX execution_state ON execution (state);
+CREATE INDEX execution_mission ON execution (mission_name);
 
 -- The id is made of execution and position, so all runs of an execution are one range in file order.
 CREATE TABLE task_run (

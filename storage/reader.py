@@ -1,0 +1,310 @@
+"""Committed records over a read-only connection: fetches all and closes, never blocks a writer."""
+
+import difflib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.errors import NotFoundError, UnavailableError
+from core.events import StepExpanded
+from core.model import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
+from core.ports import Lease, LogQuery, MissionSource
+from core.states import ExecutionState
+from storage import codec, history
+from storage.codec import POSITION_BITS
+from storage.connection import open_readonly, unavailable
+from storage.lease import read_lease
+from storage.log_reader import LogReader
+from storage.reference import resolve, shorten
+
+# ruff: noqa: S608 - statements are put together from constants of this package alone
+
+_EXECUTION = f"SELECT {codec.names(codec.EXECUTION)} FROM execution"
+_TASK_RUN = f"SELECT {codec.names(codec.TASK_RUN)} FROM task_run"
+_TASK_STATE = f"SELECT {codec.names(codec.TASK_RUN_FIXED + codec.TASK_RUN_STATE)} FROM task_run"
+_ATTEMPT = f"""
+SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
+FROM attempt JOIN task_run ON task_run.id = attempt.task_run
+WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
+"""
+_CHANGED = f"""
+WITH changed AS (
+  SELECT task_run, max(type = '{StepExpanded.type}') AS expanded FROM event
+  WHERE execution = ?1 AND seq > ?2 AND task_run IS NOT NULL GROUP BY task_run
+)
+{_TASK_STATE} WHERE id IN (SELECT task_run FROM changed)
+UNION ALL
+{_TASK_STATE} WHERE execution = ?1 AND id BETWEEN ?3 AND ?4
+  AND EXISTS (SELECT 1 FROM changed WHERE expanded)
+  AND parent_task_id IN (SELECT task_id FROM task_run WHERE id IN
+    (SELECT task_run FROM changed WHERE expanded))
+  AND id NOT IN (SELECT task_run FROM changed)
+ORDER BY position
+"""
+_EVENTS = "SELECT seq, ts, body, hash FROM event"
+_CHANGES = f"""
+SELECT seq, ts, type, task_id, body
+FROM event LEFT JOIN task_run ON task_run.id = event.task_run
+WHERE type IN ({", ".join("?" * len(history.TYPES))})
+"""
+
+
+class StoredLog(NamedTuple):
+    """What is stored of one attempt's output: entries, bytes, and their SHA-256 (hex) or None."""
+
+    entries: int
+    bytes: int
+    digest: str | None
+
+
+def open_reader(path: Path) -> "SqliteReader":
+    """Open the database read-only.
+
+    Raises `UnavailableError` when it is missing, not ours, damaged, or of another version.
+    """
+    return SqliteReader(open_readonly(path), path)
+
+
+class SqliteReader:
+    """Implements `core.ports.Reader`. Used by one thread at a time.
+
+    Any method raises `UnavailableError` when the file cannot be read or holds what nobody wrote.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._row_ids: dict[str, int] = {}
+
+    def data_version(self) -> int:
+        """Return a number that changes when any other connection commits."""
+        return self._number("PRAGMA data_version")
+
+    def last_seq(self) -> int:
+        """Return the number of the newest audit event, 0 for none."""
+        return self._number("SELECT coalesce(max(seq), 0) FROM event")
+
+    # --- executions --------------------------------------------------------------------------
+
+    def executions(
+        self,
+        *,
+        limit: int = 100,
+        mission_name: str | None = None,
+        states: frozenset[ExecutionState] = frozenset(),
+    ) -> list[Execution]:
+        """Return executions, newest first; with `states` only those in one of them."""
+        where, values = [], []
+        if mission_name is not None:
+            where.append("mission_name = ?")
+            values.append(codec.text(mission_name))
+        if states:
+            where.append(f"state IN ({', '.join('?' * len(states))})")
+            values += sorted(state.value for state in states)
+        clause = f"WHERE {' AND '.join(where)}" if where else ""
+        with self._guard():
+            rows = self._all(f"{_EXECUTION} {clause} ORDER BY id DESC LIMIT ?", *values, limit)
+            return [codec.execution_of(row) for row in rows]
+
+    def find_execution(self, reference: str) -> Execution:
+        """Resolve a full id, a mission's name, a unique prefix, `@last` or `@last-failed`."""
+        with self._guard():
+            row_id = resolve(self._connection, reference)
+            return codec.execution_of(self._all(f"{_EXECUTION} WHERE id = ?", row_id)[0])
+
+    def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:
+        """Return the shortest unique prefix (at least 8 characters) of each id."""
+        with self._guard():
+            return shorten(self._connection, execution_ids)
+
+    def mission_source(self, digest: str) -> MissionSource:
+        """Return the mission file an execution was made from."""
+        with self._guard():
+            rows = self._all("SELECT name, format, content FROM mission WHERE digest = ?", digest)
+            if not rows:
+                raise NotFoundError(f"no mission with the digest {digest} is stored")
+            name, form, content = rows[0]
+            return MissionSource(digest=digest, name=name, content=content, format=form)
+
+    def lease(self, execution_id: str) -> Lease | None:
+        """Return the current lease, live or not, or None."""
+        with self._guard():
+            stored = read_lease(self._connection, execution_id)
+            return None if stored is None or stored.owner is None else stored.lease
+
+    # --- task runs and attempts --------------------------------------------------------------
+
+    def task_runs(self, execution_id: str) -> list[TaskRun]:
+        """Return all task runs in file order, with inputs, outputs and errors."""
+        with self._guard():
+            rows = self._all(
+                f"{_TASK_RUN} WHERE id BETWEEN ? AND ? ORDER BY id", *self._range(execution_id)
+            )
+            return [codec.task_run_of(execution_id, row) for row in rows]
+
+    def task_run(self, execution_id: str, task_id: str) -> TaskRun:
+        """Return one task run; `NotFoundError` with near misses in the hint."""
+        with self._guard():
+            key = self._task_run_id(execution_id, task_id)
+            return codec.task_run_of(execution_id, self._all(f"{_TASK_RUN} WHERE id = ?", key)[0])
+
+    def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
+        """Return task runs changed by audit events after `after_seq`, and the newest seq seen.
+
+        Inputs, outputs and errors are left out.
+        """
+        with self._guard(), self._snapshot():
+            row_id = self._row_id(execution_id)
+            first, last = self._range(execution_id)
+            newest = self._number("SELECT coalesce(max(seq), 0) FROM event")
+            if after_seq <= 0:
+                rows = self._all(f"{_TASK_STATE} WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
+            elif after_seq >= newest:
+                rows = []
+            else:
+                rows = self._all(_CHANGED, row_id, after_seq, first, last)
+            return newest, [codec.task_run_of(execution_id, row) for row in rows]
+
+    def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
+        """Return attempts ordered by step position and number."""
+        with self._guard():
+            if task_id is None:
+                first, last = self._range(execution_id)
+            else:
+                first = last = self._task_run_id(execution_id, task_id)
+            rows = self._all(_ATTEMPT, first, last)
+            return [codec.attempt_of(execution_id, row[0], row[1:]) for row in rows]
+
+    # --- history -----------------------------------------------------------------------------
+
+    def state_changes(self, execution_id: str, task_id: str | None = None) -> list[StateChange]:
+        """Return transitions in order, of the execution or of one step and its attempts."""
+        with self._guard():
+            if task_id is None:
+                scope, key = "event.execution", self._row_id(execution_id)
+            else:
+                scope, key = "event.task_run", self._task_run_id(execution_id, task_id)
+            rows = self._all(f"{_CHANGES} AND {scope} = ? ORDER BY seq", *history.TYPES, key)
+            return [change for row in rows for change in history.changes_in(execution_id, *row)]
+
+    def audit_events(
+        self, *, after_seq: int = 0, execution_id: str | None = None, limit: int = 1000
+    ) -> list[AuditEvent]:
+        """Return audit events in order."""
+        with self._guard():
+            if execution_id is None:
+                rows = self._all(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
+            else:
+                rows = self._all(
+                    f"{_EVENTS} WHERE execution = ? AND seq > ? ORDER BY seq LIMIT ?",
+                    self._row_id(execution_id),
+                    after_seq,
+                    limit,
+                )
+            return [codec.audit_event_of(*row) for row in rows]
+
+    # --- logs --------------------------------------------------------------------------------
+
+    def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
+        """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time.
+
+        `search` matches in either case. A line in progress comes when it ends, or when its attempt
+        has ended without it.
+        """
+        with self._guard():
+            task_run = None
+            if query.task_id is not None:
+                task_run = self._task_run_id(query.execution_id, query.task_id)
+            execution = self._row_id(query.execution_id)
+            yield from LogReader(self._connection, query, execution, task_run).read()
+
+    def stored_log(self, execution_id: str, task_id: str, attempt: int) -> StoredLog:
+        """Return what an attempt's stored output amounts to: its seal when its runner is lost."""
+        import hashlib
+
+        with self._guard():
+            key = self._task_run_id(execution_id, task_id)
+            digest = hashlib.sha256()
+            entries = size = 0
+            ids = self._all(
+                "SELECT id FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk",
+                key,
+                attempt,
+            )
+            for (row_id,) in ids:
+                lines, data = self._all("SELECT lines, data FROM log_chunk WHERE id = ?", row_id)[0]
+                entries += lines
+                size += len(data)
+                digest.update(data)
+            return StoredLog(entries, size, digest.hexdigest() if ids else None)
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+        self._connection.close()
+
+    # --- helpers -----------------------------------------------------------------------------
+
+    def _all(self, sql: str, *values: Any) -> list[Any]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def _number(self, sql: str) -> int:
+        with self._guard():
+            found: int = self._connection.execute(sql).fetchone()[0]
+            return found
+
+    def _row_id(self, execution_id: str) -> int:
+        found = self._row_ids.get(execution_id)
+        if found is None:
+            rows = self._all("SELECT id FROM execution WHERE execution_id = ?", execution_id)
+            if not rows:
+                raise NotFoundError(f"there is no execution {execution_id!r}")
+            found = self._row_ids[execution_id] = rows[0][0]
+        return found
+
+    def _range(self, execution_id: str) -> tuple[int, int]:
+        """Return the first and last row id that task runs of an execution can have."""
+        first = self._row_id(execution_id) << POSITION_BITS
+        return first, first + (1 << POSITION_BITS) - 1
+
+    def _task_run_id(self, execution_id: str, task_id: str) -> int:
+        rows = self._all(
+            "SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND task_id = ?",
+            *self._range(execution_id),
+            codec.text(task_id),
+        )
+        if rows:
+            found: int = rows[0][0]
+            return found
+        names = self._all(
+            "SELECT task_id FROM task_run WHERE id BETWEEN ? AND ?", *self._range(execution_id)
+        )
+        close = difflib.get_close_matches(task_id, [name for (name,) in names], n=3)
+        raise NotFoundError(
+            f"the execution has no step {task_id!r}",
+            hint=f"did you mean {' or '.join(close)}?" if close else None,
+        )
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let several statements see the same commit; short, or the WAL cannot be emptied."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Turn errors of SQLite, and of records nobody of us wrote, into `UnavailableError`."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise unavailable(error, self._path) from error
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise UnavailableError(
+                f"the database {self._path} holds a record that cannot be read "
+                f"({type(error).__name__}: {error})",
+                hint="`mission audit verify` tells what was changed",
+            ) from error
