@@ -1,12 +1,13 @@
-"""A layered graph made proper: edges that pass layers run through dummy items, bundled and bounded.
+"""A layered graph made proper: edges that pass layers run through dummies, bundled and bounded.
 
-All long edges of a source share one row of dummies, or all those into a target do, whichever carries
-more edges; so a star is never as wide as it has leaves. Bundles that would cost more dummies than the
-budget become *jumps*: no wire is drawn for them, only a stub at either end.
+All long edges of a source share one row of dummies, or all those into a target do, whichever
+carries more edges; so a star is never as wide as it has leaves. Bundles that would cost more
+dummies than the budget become *jumps*: no wire is drawn for them, only a stub at either end.
 """
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tui.layout.dag import Dag
 
@@ -15,7 +16,7 @@ Edge = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Proper:
-    """Items 0..nodes-1 are the graph's nodes, the rest dummies; `up` and `down` are one layer apart.
+    """Items 0..nodes-1 are the graph's nodes, the rest dummies; `up` and `down` span one layer.
 
     `by_source` and `by_target` hold the dummies of a node's bundle, left to right.
     """
@@ -42,7 +43,7 @@ class Proper:
 
 
 def make_proper(dag: Dag, *, budget: int | None = None) -> Proper:
-    """Give long edges their dummies; `budget` bounds their number (default: grows with the graph)."""
+    """Give long edges their dummies; `budget` bounds their number, by default by the graph's."""
     count = len(dag)
     layer = list(dag.layers)
     up: list[list[int]] = [[] for _ in range(count)]
@@ -109,6 +110,6 @@ def make_proper(dag: Dag, *, budget: int | None = None) -> Proper:
 
 
 def _link(up: list[list[int]], down: list[list[int]], items: list[int]) -> None:
-    for left, right in zip(items, items[1:], strict=False):
+    for left, right in pairwise(items):
         down[left].append(right)
         up[right].append(left)

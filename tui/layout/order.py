@@ -13,8 +13,8 @@ COUNT_CROSSINGS_BELOW = 2500
 def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:
     """Return the items of each layer, top to bottom.
 
-    Items of one component (given for each node) stand together, components by number. Deterministic:
-    ties keep the order in which a depth-first walk in index order meets the items.
+    Items of one component (given for each node) stand together, components by number.
+    Deterministic: ties keep the order in which a depth-first walk in index order meets the items.
     """
     layers = _first_order(proper)
     group = _item_components(proper, component)

@@ -1,4 +1,4 @@
-"""The layered drawing of a graph, left to right, in layers and rows; scale and pixels come later."""
+"""The layered drawing of a graph, left to right, in layers and rows; cells come later."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from tui.layout.route import MAX_TRACKS, Gap, route
 class Plane:
     """Where everything is.
 
-    `layers` holds the items of each layer, top to bottom; items below `nodes` are the graph's nodes,
-    the rest are bends of long edges. `row` and the nets' `low` and `high` count rows from 0; `spare[r]`
-    tells that a row holds jogs only. `gaps[g]` lies between layer g and g + 1.
+    `layers` holds the items of each layer, top to bottom; items below `nodes` are the graph's
+    nodes, the rest are bends of long edges. `row` and the nets' `low` and `high` count rows from 0;
+    `spare[r]` tells that a row holds jogs only. `gaps[g]` lies between layer g and g + 1.
     """
 
     nodes: int
@@ -68,7 +68,7 @@ def lay_out(dag: Dag, *, max_tracks: int = MAX_TRACKS, budget: int | None = None
 
 
 def edge_pieces(plane: Plane, source: int, target: int) -> Sequence[tuple[int, int, int]]:
-    """Return the (gap, left item, right item) an edge is drawn by, left to right; none for a jump."""
+    """Return the (gap, left, right item) an edge is drawn by, left to right; none for a jump."""
     path = plane.proper.path(source, target)
     if path is None:
         return ()

@@ -1,13 +1,13 @@
-"""Wires between two neighbouring layers: nets, their tracks, and where two sources could be confused.
+"""Wires between two neighbouring layers: nets and tracks, so that no two sources are confused.
 
-Sources with the same targets form one *net*: a horizontal from each source to the net's vertical track
-and one from the track to each target. Two rules keep different nets apart:
+Sources with the same targets form one *net*: a horizontal from each source to the net's vertical
+track and one from the track to each target. Two rules keep different nets apart:
 - verticals that share a track do not touch;
 - where a row holds the source of one net and a target of another, the source's track is left of the
   other's, so their horizontals do not overlap. When such demands form a circle, a net *jogs*: it
-  leaves its row for the spare row below, where no target is.
-Nets into one target share the last stretch of its row: they end at the same place.
-A net that finds no track within the limit is *cut*: drawn as stubs.
+  leaves its row for the spare row below, where no target is. Nets into one target share the last
+  stretch of its row: they end at the same place. A net that finds no track within the limit is
+  *cut*: drawn as stubs.
 """
 
 import heapq
@@ -26,7 +26,8 @@ CUT = -2
 class Net:
     """Sources and targets, each by item, joined by a vertical on `track`, rows `low`..`high`.
 
-    `track` STRAIGHT needs none; CUT has none. Rows are doubled: 2r is row r, 2r+1 the spare below it.
+    `track` STRAIGHT needs none; CUT has none. Rows are doubled: 2r is row r, 2r+1 the spare below
+    it.
     """
 
     sources: tuple[int, ...]

@@ -1,0 +1,148 @@
+"""What stands in a node of the graph: sign, name, counts of a fold, and the lines of a box."""
+
+from core.states import TaskState
+from tui.format import clock
+from tui.glyph import COUNT_ORDER, LOOKS, SEVERITY, word
+from tui.layout.fold import FoldKind
+from tui.layout.scale import Zoom
+from tui.status import NodeStatus
+from tui.text import fit, width_of
+from tui.widgets.graph_model import Drawing, GraphModel
+from tui.widgets.graph_style import CanvasStyles
+from tui.widgets.line_view import Span
+
+NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
+_FOLD_NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 24}
+_COUNTS_LIMIT = 22
+_BOX_MIN = 14
+_FOLD_SIGNS = {FoldKind.CHAIN: "▣", FoldKind.SIBLINGS: "▣", FoldKind.ALIKE: "▦"}
+
+
+class Labels:
+    """Measures and writes the nodes of one drawing."""
+
+    def __init__(self, model: GraphModel, drawing: Drawing, *, ascii_only: bool) -> None:
+        self._model = model
+        self._drawing = drawing
+        self._ascii = ascii_only
+        self._tallies: dict[int, dict[TaskState, int]] = {}
+
+    def changed(self, group: int) -> None:
+        """Forget the counts of a group."""
+        self._tallies.pop(group, None)
+
+    def tally(self, group: int) -> dict[TaskState, int]:
+        """Count the steps of a group by state."""
+        found = self._tallies.get(group)
+        if found is None:
+            found = self._model.tally(self._drawing.groups[group])
+            self._tallies[group] = found
+        return found
+
+    def state(self, group: int) -> TaskState:
+        """Return the worst state in a group."""
+        return max(self.tally(group), key=lambda state: SEVERITY[state.value])
+
+    def is_fold(self, group: int) -> bool:
+        """Tell whether a group is more than one step."""
+        return len(self._drawing.groups[group]) > 1
+
+    def width(self, group: int, zoom: Zoom) -> int:
+        """Return the cells a node takes at a zoom level, a blank behind a label included."""
+        if zoom is Zoom.DOTS:
+            return 1
+        limit = (_FOLD_NAME_LIMIT if self.is_fold(group) else NAME_LIMIT)[zoom]
+        name = min(width_of(self._drawing.titles[group]), limit)
+        if zoom is Zoom.BOX:
+            return max(_BOX_MIN, name + 2) + 4
+        counts = self._counts_room(group) + 1 if zoom is Zoom.LABEL and self.is_fold(group) else 0
+        return 2 + name + counts + 1
+
+    def _counts_room(self, group: int) -> int:
+        return min(_COUNTS_LIMIT, 4 * (len(str(len(self._drawing.groups[group]))) + 2) - 1)
+
+    def sign(self, group: int) -> str:
+        """Return the sign of a node: its state's, or for a fold that of folds."""
+        if not self.is_fold(group):
+            look = LOOKS[self.state(group).value]
+            return look.ascii if self._ascii else look.sign
+        return "*" if self._ascii else _FOLD_SIGNS[self._drawing.kind(group)]
+
+    def spans(self, group: int, zoom: Zoom, styles: CanvasStyles) -> list[Span]:
+        """Write a node on one line."""
+        state = self.state(group).value
+        spans: list[Span] = [(self.sign(group), styles.signs[state])]
+        if zoom is Zoom.DOTS:
+            return spans
+        limit = (_FOLD_NAME_LIMIT if self.is_fold(group) else NAME_LIMIT)[zoom]
+        title = self.title(group)
+        name = title if width_of(title) <= limit else fit(title, limit)
+        spans.append((" " + name, styles.names[state]))
+        if zoom is Zoom.LABEL and self.is_fold(group):
+            spans.append((" ", styles.base))
+            spans += self.counts(group, self._counts_room(group), styles)
+        spans.append((" ", styles.base))
+        return spans
+
+    def title(self, group: int) -> str:
+        """Return the name of a node in characters the terminal has."""
+        title = self._drawing.titles[group]
+        if self._ascii:
+            title = title.replace("⋯", "..").replace("×", "x")
+            return title.encode("ascii", "replace").decode()
+        return title
+
+    def counts(self, group: int, room: int, styles: CanvasStyles) -> list[Span]:
+        """Write `✓96 ▶4 ✗1 ○27`; when it does not fit, what is worst goes first."""
+        tally = self.tally(group)
+        parts = [
+            (name, f"{LOOKS[name].ascii if self._ascii else LOOKS[name].sign}{number}")
+            for name in COUNT_ORDER
+            if (number := tally.get(TaskState(name), 0))
+        ]
+        if sum(len(text) + 1 for _, text in parts) - 1 > room:
+            parts.sort(key=lambda part: -SEVERITY[part[0]])
+        spans: list[Span] = []
+        for name, text in parts:
+            blank = 1 if spans else 0
+            if blank + len(text) > room:
+                break
+            room -= blank + len(text)
+            spans.append((" " * blank + text, styles.signs[name]))
+        return spans
+
+    def box(self, group: int, part: int, width: int, now: int, styles: CanvasStyles) -> list[Span]:
+        """Write line `part` (0..3) of a box `width` cells wide."""
+        state = self.state(group)
+        edge = styles.signs[state.value]
+        corners, flat, side = ("+++ +", "-", "|") if self._ascii else ("╭╮╰ ╯", "─", "│")
+        inner = width - 4
+        if part in (0, 3):
+            left, right = (corners[0], corners[1]) if part == 0 else (corners[2], corners[4])
+            return [(left + flat * (width - 2) + right, edge)]
+        if part == 1:
+            name = fit(self.title(group), inner - 2)
+            middle: list[Span] = [
+                (self.sign(group) + " ", styles.signs[state.value]),
+                (name, styles.names[state.value]),
+            ]
+        elif self.is_fold(group):
+            middle = self.counts(group, inner, styles)
+            used = sum(width_of(text) for text, _ in middle)
+            middle.append((" " * (inner - used), styles.base))
+        else:
+            step = self._drawing.groups[group][0]
+            middle = [(fit(detail(self._model.statuses[step], now), inner), styles.muted)]
+        return [(side + " ", edge), *middle, (" " + side, edge)]
+
+
+def detail(status: NodeStatus, now: int) -> str:
+    """Write a state in words with its time and, where there are several, its attempt."""
+    parts = [word(status.state, status.reason)]
+    if status.state is TaskState.WAITING and status.resume_at is not None:
+        parts.append(f"in {clock(max(0, status.resume_at - now) / 1e9)}")
+    elif (seconds := status.seconds(now)) is not None:
+        parts.append(clock(seconds))
+    if status.max_attempts > 1 and status.attempt:
+        parts.append(f"{status.attempt}/{status.max_attempts}")
+    return " ".join(parts)
