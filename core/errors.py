@@ -1,4 +1,4 @@
-"""The exception tree. A failed step is data, never one of these; only `tui.cli` turns them into text.
+"""The exception tree. A failed step is data, never one of these; `tui.cli` turns them into text.
 
 MissionDeckError
 ├── MissionInvalidError        exit 3   the mission file does not validate

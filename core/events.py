@@ -96,9 +96,7 @@ class ExecutionStateChanged(Event):
 
     def details(self) -> dict[str, Any]:
         """Give both states, the reason and the message."""
-        return _transition(
-            self.from_state.value, self.to_state.value, self.reason_code, self.message
-        )
+        return _transition(self.from_state.text, self.to_state.text, self.reason_code, self.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +135,7 @@ class TaskStateChanged(Event):
     def details(self) -> dict[str, Any]:
         """Give both states, the reason and the message, and when it wakes."""
         found = _transition(
-            self.from_state.value, self.to_state.value, self.reason_code, self.message
+            self.from_state.text, self.to_state.text, self.reason_code, self.message
         )
         if self.resume_at is not None:
             found["resume_at"] = str(self.resume_at)
@@ -169,7 +167,7 @@ class StepExpanded(Event):
 
     def details(self) -> dict[str, Any]:
         """Give the transition, the number of items and their digest."""
-        found = _transition(self.from_state.value, TaskState.RUNNING.value, self.reason_code, None)
+        found = _transition(self.from_state.text, TaskState.RUNNING.text, self.reason_code, None)
         found["items"] = len(self.items)
         found["items_sha256"] = json_digest({"items": self.items})
         return found
@@ -204,9 +202,9 @@ class AttemptStarted(Event):
         """Give the attempt number, the task run's transition and the digest of the inputs."""
         return {
             "attempt": self.attempt,
-            "from": self.from_state.value,
-            "to": TaskState.RUNNING.value,
-            "reason_code": self.reason_code.value,
+            "from": self.from_state.text,
+            "to": TaskState.RUNNING.text,
+            "reason_code": self.reason_code,
             "inputs_sha256": json_digest(self.inputs),
         }
 
@@ -239,7 +237,7 @@ class AttemptEnded(Event):
     def details(self) -> dict[str, Any]:
         """Give the attempt's end, exit code, log seal, and digests of outputs and error."""
         found = _transition(
-            AttemptState.RUNNING.value, self.to_state.value, self.reason_code, self.message
+            AttemptState.RUNNING.text, self.to_state.text, self.reason_code, self.message
         )
         found["attempt"] = self.attempt
         if self.exit_code is not None:
@@ -299,7 +297,7 @@ def error_json(error: TaskError) -> dict[str, Any]:
 
 
 def dump_json(value: object) -> str:
-    """Return free JSON data as the compact text that is stored and digested (keys in given order)."""
+    """Return JSON data as the compact text that is stored and digested, keys in given order."""
     return _encoder.encode(value)
 
 
@@ -316,7 +314,7 @@ def steps_digest(step_ids: tuple[str, ...]) -> str:
 
 
 def _transition(source: str, target: str, reason: Reason, message: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason.value}
+    found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason}
     if message is not None:
         found["message"] = message
     return found

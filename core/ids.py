@@ -1,4 +1,4 @@
-"""UUIDv7 (RFC 9562, section 5.7): ids that sort by time, so that unique indexes stay append-only."""
+"""UUIDv7 (RFC 9562, section 5.7): ids that sort by time, so an index of them grows at its end."""
 
 import os
 from uuid import UUID

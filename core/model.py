@@ -203,7 +203,7 @@ class Mission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskError:
-    """Why an attempt failed. `stack_trace` holds the trace, or the last stderr lines of a process."""
+    """Why an attempt failed. `stack_trace` is the trace, or the last stderr lines of a process."""
 
     message: str
     kind: str
@@ -261,7 +261,7 @@ class TaskRun:
     error: TaskError | None = None
     reused_from: str | None = None
     parent_task_id: str | None = None
-    """The fan-out step this is one item of; `position` then counts on behind the mission's steps."""
+    """The fan-out step this is an item of; `position` then counts on behind the mission's steps."""
     item: Any = None
     """The item of a fan-out this task run works on (JSON)."""
 
@@ -347,7 +347,7 @@ class LogStream(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogEntry:
-    """One line of output, or one message of the engine. `seq` numbers an attempt's entries from 1."""
+    """A line of output, or a message of the engine. `seq` numbers an attempt's entries from 1."""
 
     execution_id: str
     task_id: str
@@ -362,7 +362,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One link of the audit chain as a reader sees it; `hash` and `previous_hash` are hex SHA-256."""
+    """One link of the audit chain as a reader sees it; the hashes are SHA-256 in hex."""
 
     seq: int
     event_id: str

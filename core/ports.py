@@ -1,4 +1,4 @@
-"""What the engine needs of the world, as protocols: journal, reader, control, executor, clock, signer.
+"""What the engine needs of the world, as protocols, from the journal to the clock.
 
 Every adapter of a port passes the same contract tests (`tests/contract_*`).
 """
@@ -65,7 +65,7 @@ class MissionSource:
 
 @dataclass(frozen=True, slots=True)
 class LogSegment:
-    """A run of output bytes that arrived together: one stream, one instant, whole or partial lines."""
+    """Output bytes that arrived together: one stream, one instant, whole or partial lines."""
 
     at: int
     stream: LogStream
@@ -79,7 +79,7 @@ class LogSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogChunk:
-    """Consecutive output of one attempt. `first_seq` is the entry number its first line gets (from 1)."""
+    """Consecutive output of one attempt. `first_seq` is the number of its first entry, from 1."""
 
     execution_id: str
     task_id: str
@@ -117,8 +117,9 @@ class Journal(Protocol):
     def submit(self, batch: Batch) -> "Future[Receipt]":
         """Queue a batch; the future resolves when it is durable.
 
-        It fails with `UnavailableError` or `AuditError` when it cannot be written; from then on every
-        later submit fails likewise (fail closed). `LeaseHeldError` when another runner took over.
+        It fails with `UnavailableError` or `AuditError` when it cannot be written; from then on
+        every later submit fails likewise (fail closed).
+        With `LeaseHeldError` when another runner took over.
         """
 
     def append_log(self, chunk: LogChunk) -> None:
@@ -140,7 +141,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerIdentity:
-    """A process so that a reused pid cannot pass for it: `start_time` is in clock ticks since boot."""
+    """A process, told from a reused pid: `start_time` is in clock ticks since boot."""
 
     pid: int
     start_time: int
@@ -216,7 +217,7 @@ class Control(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """Which log entries, over all lines that are stored. Times in nanoseconds, `after_id` a cursor."""
+    """Which log entries, over all lines that are stored. `since` is in nanoseconds."""
 
     execution_id: str
     task_id: str | None = None

@@ -32,8 +32,8 @@ def is_retryable(
 def backoff_seconds(policy: RetryPolicy, failed_attempts: int, chance: float) -> float:
     """Return the pause before the next attempt, in seconds.
 
-    `initial_interval * backoff_coefficient ** (failed_attempts - 1)`, capped at `max_interval`, less
-    up to the `jitter` fraction of it by `chance` in [0, 1).
+    `initial_interval * backoff_coefficient ** (failed_attempts - 1)`, capped at `max_interval`,
+    less up to the `jitter` fraction of it by `chance` in [0, 1).
     """
     exponent = min(failed_attempts - 1, 1000)  # float overflow guard; the cap holds long before
     try:

@@ -12,12 +12,16 @@ from core.errors import IllegalTransitionError
 
 
 class State(Enum):
-    """A state of any entity; unlike with StrEnum, those of different entities never compare equal."""
+    """A state of any entity; unlike StrEnum's, those of different entities are never equal."""
 
     __hash__ = object.__hash__  # identity, at C speed: states are keys in the hot path
 
+    def __init__(self, text: str) -> None:
+        self.text = text
+        """The value as a plain attribute: `value` is a Python-level property, ten times dearer."""
+
     def __str__(self) -> str:
-        return str(self.value)
+        return self.text
 
 
 class ExecutionState(State):

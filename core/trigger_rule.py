@@ -20,8 +20,8 @@ class Verdict(Enum):
 class Outcomes:
     """How many upstream steps ended how.
 
-    A tolerated failure (`continue_on_error`) satisfies rules that want success and equally those that
-    want failure: it counts in `tolerated`, neither in `ok` nor in `failed`.
+    A tolerated failure (`continue_on_error`) satisfies rules that want success and equally those
+    that want failure: it counts in `tolerated`, neither in `ok` nor in `failed`.
     """
 
     pending: int = 0
