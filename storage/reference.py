@@ -19,7 +19,7 @@ def resolve(connection: sqlite3.Connection, reference: str) -> int:
     """Return the row id of the execution that `reference` names.
 
     In this order: `@last`, `@last-failed` (the newest FAILED), a full id, a mission's exact name
-    (its newest execution), a prefix that only one id has. Raises `NotFoundError` or `AmbiguousError`.
+    (its newest execution), a prefix only one id has. Raises `NotFoundError`, `AmbiguousError`.
     """
     if reference.startswith("@"):
         return _resolve_symbol(connection, reference)
