@@ -14,7 +14,8 @@ from typing import Any
 from core.capture import Capture, LogSeal
 from core.context import ContextLimitError, ExecutionContext
 from core.errors import BugError, MissionDeckError
-from core.model import EMPTY, LogLevel, LogStream, Mission, MissionStep, TaskError, TaskRun
+from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
+from core.model import EMPTY, LogLevel, LogStream, Mission, MissionStep, TaskRun
 from core.ports import Clock, Executor, Journal
 from core.reasons import Reason
 from core.states import AttemptState
@@ -93,6 +94,8 @@ def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
         folder = _working_dir(around, step, task)
     except MissionDeckError as error:
         return _refused(task, step, inputs, error.message)
+    except (ExpressionError, TemplateSyntaxError) as error:
+        return _refused(task, step, inputs, str(error))
     except ValueError as error:
         return _refused(task, step, inputs, _reason_of(error))
     return Prepared(
@@ -180,11 +183,7 @@ async def _perform(kind: StepType, call: StepCall, stop: threading.Event) -> Ste
 
 def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:
     """Return `value` with templates rendered; what holds none is returned as it is."""
-    if not value:
-        return value
-    from core.expressions import has_template, render  # minijinja loads only where a template is
-
-    return render(value, context.scope(task)) if has_template(value) else value
+    return render(value, context.scope(task)) if value and has_template(value) else value
 
 
 def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
@@ -213,7 +212,8 @@ def _reason_of(error: ValueError) -> str:
 def _working_dir(around: Surroundings, step: MissionStep, task: TaskRun) -> Path:
     if step.working_dir is None:
         return around.working_dir
-    folder = (around.working_dir / _resolved(step.working_dir, around.context, task)).resolve()
+    name = str(_resolved(step.working_dir, around.context, task))
+    folder = (around.working_dir / name).resolve()
     if not folder.is_relative_to(around.working_dir.resolve()):
         raise ValueError(f"working_dir `{step.working_dir}` leaves the mission's folder")
     return folder
@@ -344,11 +344,6 @@ class _LazyCapture:
         if self._capture is None:
             return NO_LOG, None
         return self._capture.close(), self._capture.killed
-
-
-def as_failed(message: str, reason: Reason) -> TaskError:
-    """Return the error of an attempt that the engine ended."""
-    return TaskError(message=message, kind=reason.value)
 
 
 def state_of(ended: Ended) -> AttemptState:

@@ -23,8 +23,10 @@ from core.events import (
     StepExpanded,
     TaskStateChanged,
 )
+from core.expressions import ExpressionError, TemplateSyntaxError, evaluate
 from core.fold import Snapshot, apply
 from core.graph import Graph
+from core.items import ItemsError, items_of
 from core.model import EMPTY, MissionStep, RetryPolicy, TaskError, TaskRun
 from core.plan import Ending, Planner, Refusal
 from core.ports import Batch, Receipt, Request, RequestKind
@@ -334,8 +336,6 @@ class Engine:
 
     def _expand(self, task_id: str) -> None:
         """Evaluate the items of a fan-out step and create a task run for each."""
-        from core.items import ItemsError, items_of
-
         task = self._snapshot.tasks[task_id]
         try:
             items = items_of(self._planner.step_of(task_id), self._around.context.scope(task))
@@ -353,12 +353,10 @@ class Engine:
 
     def _condition(self, step: MissionStep) -> Refusal | None:
         """Evaluate a step's `when`."""
-        from core.expressions import ExpressionError, evaluate  # loads minijinja, rarely needed
-
         task = self._snapshot.tasks[step.id]
         try:
             wanted = evaluate(step.when or "true", self._around.context.scope(task))
-        except ExpressionError as error:
+        except (ExpressionError, TemplateSyntaxError) as error:
             message = f"when: {error}"
             return Refusal(TaskState.FAILED, Reason.INVALID_PARAMETERS, message)
         if wanted:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from core.expressions import ExpressionError, has_template, render
+from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
 from core.model import MissionStep
 
 ITEM_LIMIT = 10_000
@@ -49,5 +49,5 @@ def _matrix(axes: Mapping[str, Any], scope: Mapping[str, Any]) -> list[Any]:
 def _rendered(where: str, value: Any, scope: Mapping[str, Any]) -> Any:
     try:
         return render(value, scope) if has_template(value) else value
-    except ExpressionError as error:
+    except (ExpressionError, TemplateSyntaxError) as error:
         raise ItemsError(f"{where}: {error}") from error
