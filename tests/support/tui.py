@@ -1,0 +1,636 @@
+"""A world for the screen without a database: the real fold in memory, behind the ports the screen uses.
+
+`FakeWorld` holds executions and is driven by tests; `FakeReader` and `FakeBackend` are its faces.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConflictError, NotFoundError, UnavailableError
+from core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CancelRequested,
+    Event,
+    ExecutionCreated,
+    ExecutionStateChanged,
+    TaskStateChanged,
+    event_type,
+)
+from core.fold import Snapshot, apply
+from core.model import (
+    EMPTY,
+    Attempt,
+    AuditEvent,
+    EntityKind,
+    Execution,
+    LogEntry,
+    LogLevel,
+    LogStream,
+    Mission,
+    MissionConfig,
+    MissionStep,
+    StateChange,
+    TaskError,
+    TaskRun,
+)
+from core.ports import Lease, LogQuery, MissionSource, Reader, RequestKind, RunnerIdentity
+from core.reasons import Reason
+from core.states import AttemptState, ExecutionState, TaskState, is_terminal
+from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
+
+START = 1_760_000_000_000_000_000
+SECOND = 1_000_000_000
+
+
+class StillClock:
+    """A clock that stands until it is put forward; thread-safe enough for one writer."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> int:
+        self.at += 1
+        return self.at
+
+    def forward(self, seconds: float) -> None:
+        self.at += int(seconds * SECOND)
+
+
+def step(step_id: str, *needs: str, **more: Any) -> MissionStep:
+    return MissionStep(
+        id=step_id,
+        name=more.pop("name", step_id),
+        step_type=more.pop("step_type", "command"),
+        depends_on=needs,
+        **more,
+    )
+
+
+def mission_of(name: str, *steps: MissionStep, **more: Any) -> Mission:
+    return Mission(
+        version="1.0",
+        name=name,
+        steps=steps,
+        config=more.pop("config", MissionConfig(parallel_limit=8)),
+        **more,
+    )
+
+
+def wide_mission(name: str, size: int) -> Mission:
+    """Layers of about the square root of `size` steps, each needing two of the layer before."""
+    width = max(1, int(size**0.5))
+    steps = []
+    for number in range(size):
+        layer, place = divmod(number, width)
+        needs: tuple[str, ...] = ()
+        if layer:
+            first = (layer - 1) * width
+            needs = tuple(dict.fromkeys((f"s{first + place}", f"s{first + (place + 1) % width}")))
+        steps.append(step(f"s{number}", *needs))
+    return mission_of(name, *steps)
+
+
+@dataclass
+class Run:
+    """One execution of the world."""
+
+    mission: Mission
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    events: list[tuple[int, Event]] = field(default_factory=list)
+    touched: dict[str, int] = field(default_factory=dict)
+    logs: list[tuple[int, LogEntry]] = field(default_factory=list)
+    lease: Lease | None = None
+
+
+class FakeWorld:
+    """Executions in memory. Every change is one commit that watchers notice."""
+
+    def __init__(self) -> None:
+        self.clock = StillClock()
+        self.lock = threading.RLock()
+        self.version = 1
+        self.seq = 0
+        self.chunk = 0
+        self.runs: dict[str, Run] = {}
+        self.sources: dict[str, Mission] = {}
+        self.source_texts: dict[str, bytes] = {}
+        self.broken = ""
+
+    # --- driving ---------------------------------------------------------------------------------
+
+    def launch(
+        self, mission: Mission, *, started: bool = True, actor: str = "ada", **more: Any
+    ) -> str:
+        with self.lock:
+            execution_id = f"0199{len(self.runs):04x}-7000-7000-8000-{len(self.runs):012x}"
+            self.runs[execution_id] = Run(mission)
+            digest = f"digest-of-{mission.name}"
+            self.sources[digest] = mission
+            self.commit(
+                ExecutionCreated(
+                    at=self.clock.now(),
+                    execution_id=execution_id,
+                    actor=actor,
+                    workflow_id=mission.workflow_id,
+                    mission_name=mission.name,
+                    mission_digest=digest,
+                    step_ids=tuple(step.id for step in mission.all_steps),
+                    **more,
+                )
+            )
+            self.own(execution_id)
+            if started:
+                self.execution(execution_id, ExecutionState.RUNNING, Reason.STARTED)
+            return execution_id
+
+    def own(self, execution_id: str, *, seconds: float = 3600) -> None:
+        identity = RunnerIdentity(pid=1, start_time=1, boot_id="b", host="here")
+        self.runs[execution_id].lease = Lease(
+            execution_id=execution_id,
+            owner="runner",
+            epoch=1,
+            expires_at=self.clock.at + int(seconds * SECOND),
+            identity=identity,
+        )
+
+    def orphan(self, execution_id: str) -> None:
+        with self.lock:
+            self.runs[execution_id].lease = None
+            self.version += 1
+
+    def commit(self, *events: Event) -> None:
+        with self.lock:
+            for event in events:
+                run = self.runs[event.execution_id]
+                self.seq += 1
+                apply(run.snapshot, event)
+                run.events.append((self.seq, event))
+                changes = run.snapshot.take_changes()
+                for task in changes.tasks:
+                    run.touched[task.task_id] = self.seq
+            self.version += 1
+
+    def execution(self, execution_id: str, state: ExecutionState, reason: Reason) -> None:
+        current = self.runs[execution_id].snapshot.current
+        self.commit(
+            ExecutionStateChanged(
+                at=self.clock.now(),
+                execution_id=execution_id,
+                from_state=current.state,
+                to_state=state,
+                reason_code=reason,
+            )
+        )
+        if is_terminal(state):
+            self.runs[execution_id].lease = None
+
+    def task(
+        self,
+        execution_id: str,
+        task_id: str,
+        state: TaskState,
+        reason: Reason,
+        message: str | None = None,
+        resume_in: float | None = None,
+    ) -> None:
+        before = self.runs[execution_id].snapshot.tasks[task_id]
+        at = self.clock.now()
+        self.commit(
+            TaskStateChanged(
+                at=at,
+                execution_id=execution_id,
+                task_id=task_id,
+                from_state=before.state,
+                to_state=state,
+                reason_code=reason,
+                message=message,
+                resume_at=None if resume_in is None else at + int(resume_in * SECOND),
+            )
+        )
+
+    def begin(self, execution_id: str, task_id: str, **inputs: Any) -> None:
+        run = self.runs[execution_id]
+        if run.snapshot.tasks[task_id].state is not TaskState.READY:
+            self.task(execution_id, task_id, TaskState.READY, Reason.DEPS_MET)
+        self.commit(
+            AttemptStarted(
+                at=self.clock.now(),
+                execution_id=execution_id,
+                task_id=task_id,
+                attempt=run.snapshot.tasks[task_id].attempt + 1,
+                inputs=inputs,
+            )
+        )
+
+    def say(
+        self,
+        execution_id: str,
+        task_id: str,
+        *lines: str,
+        stream: LogStream = LogStream.STDOUT,
+    ) -> None:
+        with self.lock:
+            run = self.runs[execution_id]
+            attempt = run.snapshot.tasks[task_id].attempt
+            seq = sum(e.task_id == task_id and e.attempt == attempt for _c, e in run.logs)
+            self.chunk += 1
+            for number, line in enumerate(lines, seq + 1):
+                run.logs.append(
+                    (
+                        self.chunk,
+                        LogEntry(
+                            execution_id=execution_id,
+                            task_id=task_id,
+                            attempt=attempt,
+                            seq=number,
+                            timestamp=self.clock.now(),
+                            level=LogLevel.INFO,
+                            source="process",
+                            stream=stream,
+                            message=line,
+                        ),
+                    )
+                )
+                if number % 500 == 0:
+                    self.chunk += 1
+            self.version += 1
+
+    def end(
+        self,
+        execution_id: str,
+        task_id: str,
+        *,
+        exit_code: int = 0,
+        error: TaskError | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        retry_in: float | None = None,
+        reason: Reason | None = None,
+    ) -> None:
+        run = self.runs[execution_id]
+        good = exit_code == 0 and error is None
+        why = reason or (Reason.EXIT_ZERO if good else Reason.EXIT_NONZERO)
+        self.commit(
+            AttemptEnded(
+                at=self.clock.now(),
+                execution_id=execution_id,
+                task_id=task_id,
+                attempt=run.snapshot.tasks[task_id].attempt,
+                to_state=AttemptState.SUCCESS if good else AttemptState.FAILED,
+                reason_code=why,
+                exit_code=exit_code,
+                outputs=outputs,
+                error=error,
+                log_entry_count=sum(e.task_id == task_id for _c, e in run.logs),
+                log_digest="ab" * 32,
+            )
+        )
+        if retry_in is not None:
+            self.task(execution_id, task_id, TaskState.WAITING, Reason.BACKOFF, resume_in=retry_in)
+        else:
+            state = TaskState.SUCCESS if good else TaskState.FAILED
+            self.task(execution_id, task_id, state, why)
+
+    def run_step(self, execution_id: str, task_id: str, *lines: str, **ending: Any) -> None:
+        self.begin(execution_id, task_id)
+        if lines:
+            self.say(execution_id, task_id, *lines)
+        self.end(execution_id, task_id, **ending)
+
+
+class FakeReader(Reader):
+    """The reading side of a world."""
+
+    def __init__(self, world: FakeWorld) -> None:
+        self.world = world
+        self.closed = False
+        self.thread = threading.get_ident()
+
+    def _check(self) -> None:
+        assert not self.closed, "a closed reader was used"
+        assert threading.get_ident() == self.thread, "a reader was used in another thread"
+        if self.world.broken:
+            raise UnavailableError(self.world.broken)
+
+    def data_version(self) -> int:
+        self._check()
+        return self.world.version
+
+    def last_seq(self) -> int:
+        return self.world.seq
+
+    def executions(self, *, limit: int = 100, mission_name: str | None = None) -> list[Execution]:
+        self._check()
+        with self.world.lock:
+            found = [
+                replace(run.snapshot.current, counts=dict(run.snapshot.counts))
+                for run in reversed(self.world.runs.values())
+                if mission_name is None or run.mission.name == mission_name
+            ]
+        return found[:limit]
+
+    def find_execution(self, reference: str) -> Execution:
+        self._check()
+        with self.world.lock:
+            run = self._run(reference)
+            return replace(run.snapshot.current, counts=dict(run.snapshot.counts))
+
+    def _run(self, execution_id: str) -> Run:
+        if execution_id not in self.world.runs:
+            raise NotFoundError(f"no execution {execution_id}")
+        return self.world.runs[execution_id]
+
+    def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:
+        return {execution_id: execution_id[:8] for execution_id in execution_ids}
+
+    def mission_source(self, digest: str) -> MissionSource:
+        self._check()
+        text = self.world.source_texts.get(digest)
+        if text is None:
+            rows = ["steps:"]
+            for one in self.world.sources[digest].steps:
+                rows += [f"  - id: {one.id}", f"    step_type: {one.step_type}"]
+            text = "\n".join(rows).encode()
+        return MissionSource(
+            digest=digest, name=self.world.sources[digest].name, content=text, format="yaml"
+        )
+
+    def task_runs(self, execution_id: str) -> list[TaskRun]:
+        self._check()
+        with self.world.lock:
+            return list(self._run(execution_id).snapshot.tasks.values())
+
+    def task_run(self, execution_id: str, task_id: str) -> TaskRun:
+        self._check()
+        with self.world.lock:
+            return self._run(execution_id).snapshot.tasks[task_id]
+
+    def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
+        self._check()
+        with self.world.lock:
+            run = self._run(execution_id)
+            return self.world.seq, [
+                replace(task, inputs=None, outputs=None, error=None)
+                for task in run.snapshot.tasks.values()
+                if run.touched[task.task_id] > after_seq
+            ]
+
+    def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
+        self._check()
+        with self.world.lock:
+            tries = self._run(execution_id).snapshot.attempts
+            if task_id is not None:
+                return list(tries.get(task_id, ()))
+            return [attempt for several in tries.values() for attempt in several]
+
+    def state_changes(self, execution_id: str, task_id: str | None = None) -> list[StateChange]:
+        self._check()
+        changes = []
+        with self.world.lock:
+            for seq, event in self._run(execution_id).events:
+                if task_id is not None and event.task != task_id:
+                    continue
+                details = event.details()
+                if "to" not in details:
+                    continue
+                entity = EntityKind.EXECUTION
+                if event.task is not None:
+                    entity = EntityKind.TASK_RUN
+                if isinstance(event, AttemptEnded):
+                    entity = EntityKind.ATTEMPT
+                changes.append(
+                    StateChange(
+                        seq=seq,
+                        at=event.at,
+                        entity=entity,
+                        execution_id=execution_id,
+                        task_id=event.task,
+                        attempt=details.get("attempt"),
+                        from_state=details["from"],
+                        to_state=details["to"],
+                        reason_code=details["reason_code"],
+                        message=details.get("message"),
+                        actor=event.actor,
+                    )
+                )
+        return changes
+
+    def audit_events(
+        self, *, after_seq: int = 0, execution_id: str | None = None, limit: int = 1000
+    ) -> list[AuditEvent]:
+        self._check()
+        with self.world.lock:
+            found = [
+                AuditEvent(
+                    seq=seq,
+                    event_id=f"e{seq}",
+                    timestamp=event.at,
+                    event_type=event_type(event),
+                    actor=event.actor,
+                    target=event.task or "",
+                    details=event.details(),
+                    hash="00" * 32,
+                    previous_hash="00" * 32,
+                    execution_id=name,
+                )
+                for name, run in self.world.runs.items()
+                if execution_id in (None, name)
+                for seq, event in run.events
+                if seq > after_seq
+            ]
+        return sorted(found, key=lambda event: event.seq)[:limit]
+
+    def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
+        self._check()
+        with self.world.lock:
+            lines = [
+                (chunk, entry)
+                for chunk, entry in self._run(query.execution_id).logs
+                if chunk > query.after_chunk
+                and query.task_id in (None, entry.task_id)
+                and query.attempt in (None, entry.attempt)
+                and (not query.streams or entry.stream in query.streams)
+                and (query.search is None or query.search.lower() in entry.message.lower())
+            ]
+        return iter(lines if query.tail is None else lines[-query.tail :])
+
+    def lease(self, execution_id: str) -> Lease | None:
+        self._check()
+        return self._run(execution_id).lease
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeBackend:
+    """The port of the screen over a world; it records what was asked of it."""
+
+    def __init__(self, world: FakeWorld, *missions: Mission, folder: Path | None = None) -> None:
+        self.world = world
+        self.known = {f"/missions/{mission.name}.yaml": mission for mission in missions}
+        self.files: list[MissionFile] = []
+        self.asked: list[tuple[str, RequestKind, str | None, dict[str, Any]]] = []
+        self.calls: list[tuple[str, Any]] = []
+        self.refuse = ""
+        self.on_launch: Callable[[str], None] = lambda _execution_id: None
+        self.surroundings = Surroundings(
+            database="/home/ada/.local/share/mission/missions.db",
+            actor="ada",
+            version="0.1.0",
+            mission_folders=("./missions",),
+            export_folder=folder or Path("/nonexistent"),
+        )
+
+    def open_reader(self) -> Reader:
+        if self.world.broken:
+            raise UnavailableError(self.world.broken)
+        return FakeReader(self.world)
+
+    def discover_missions(self) -> Sequence[MissionFile]:
+        return [
+            *(
+                MissionFile(
+                    path=path,
+                    name=mission.name,
+                    steps=len(mission.steps),
+                    valid=True,
+                    description=mission.description,
+                    params=mission.params,
+                )
+                for path, mission in self.known.items()
+            ),
+            *self.files,
+        ]
+
+    def preview(self, path: str) -> Preview:
+        for file in self.files:
+            if file.path == path:
+                return Preview(mission=None, findings=file.findings)
+        if path not in self.known:
+            raise NotFoundError(f"no mission file {path}")
+        return Preview(mission=self.known[path])
+
+    def read_mission(self, source: MissionSource) -> Mission:
+        return self.world.sources[source.digest]
+
+    def launch(
+        self, path: str, params: Mapping[str, Any], options: LaunchOptions = LaunchOptions()
+    ) -> str:
+        self._refuse()
+        self.calls.append(("launch", (path, dict(params))))
+        execution_id = self.world.launch(self.known[path], params=dict(params), source_path=path)
+        self.on_launch(execution_id)
+        return execution_id
+
+    def request(
+        self,
+        execution_id: str,
+        kind: RequestKind,
+        *,
+        task_id: str | None = None,
+        arguments: Mapping[str, Any] = EMPTY,
+    ) -> None:
+        self._refuse()
+        self.asked.append((execution_id, kind, task_id, dict(arguments)))
+        if kind is RequestKind.CANCEL:
+            self.world.commit(
+                CancelRequested(at=self.world.clock.now(), execution_id=execution_id, actor="ada")
+            )
+
+    def resume(self, execution_id: str) -> None:
+        self._refuse()
+        self.calls.append(("resume", execution_id))
+        self.world.own(execution_id)
+
+    def retry(
+        self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
+    ) -> str:
+        self._refuse()
+        self.calls.append(("retry", (execution_id, tuple(task_ids), downstream, reason)))
+        return self.world.launch(self.world.runs[execution_id].mission, retry_of=execution_id)
+
+    def rerun(self, execution_id: str) -> str:
+        self._refuse()
+        self.calls.append(("rerun", execution_id))
+        return self.world.launch(self.world.runs[execution_id].mission, rerun_of=execution_id)
+
+    def _refuse(self) -> None:
+        if self.refuse:
+            raise ConflictError(self.refuse)
+
+
+def nightly() -> Mission:
+    """A mission with a bit of everything."""
+    steps = [step(f"extract-{x}") for x in "abcdef"]
+    steps += [step(f"clean-{x}", f"extract-{x}", name=f"Clean part {x}") for x in "abcdef"]
+    steps += [
+        step("join-1", "clean-a", "clean-b", "clean-c"),
+        step("join-2", "clean-d", "clean-e", "clean-f"),
+        step("fetch-12", "join-1"),
+        step("promote-7", "join-1", "join-2"),
+        *(step(f"load-{n}", "promote-7") for n in range(1, 9)),
+        step("publish", *(f"load-{n}" for n in range(1, 9))),
+    ]
+    return mission_of("nightly-etl", *steps, description="Nightly extract, transform and load")
+
+
+def busy_world() -> tuple[FakeWorld, str]:
+    """A world with a nightly run in the middle: done, failed, retrying, running, queued."""
+    world = FakeWorld()
+    mission = nightly()
+    for _ in range(6):
+        earlier = world.launch(mission)
+        world.clock.forward(200 + 60 * len(world.runs))
+        for one in mission.steps:
+            world.run_step(earlier, one.id)
+        world.execution(earlier, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
+    world.clock.forward(3600)
+    run = world.launch(mission)
+    for x in "abcdef":
+        world.begin(run, f"extract-{x}")
+        world.clock.forward(7.3)
+        world.end(run, f"extract-{x}", outputs={"rows": 1200, "path": f"/data/{x}.csv"})
+        world.begin(run, f"clean-{x}")
+        world.clock.forward(3.1)
+        world.end(run, f"clean-{x}")
+    world.begin(run, "join-1")
+    world.begin(run, "join-2")
+    world.clock.forward(21)
+    world.end(run, "join-1")
+    world.begin(run, "fetch-12", url="https://example.org/data")
+    world.say(run, "fetch-12", "GET https://example.org/data", "503 Service Unavailable")
+    world.clock.forward(4)
+    world.end(run, "fetch-12", exit_code=22, retry_in=8)
+    world.end(run, "join-2")
+    for number in (1, 2, 3):
+        world.begin(run, "promote-7", command="promote", args=["--slot", "7"])
+        world.say(
+            run, "promote-7", f"attempt {number}: connecting to replica", "waiting for slot 7"
+        )
+        world.clock.forward(13.5)
+        world.say(
+            run,
+            "promote-7",
+            "timeout after 40s: replication slot busy",
+            stream=LogStream.STDERR,
+        )
+        error = TaskError(
+            message="promote exited with 75",
+            kind="ProcessFailed",
+            stack_trace="timeout after 40s: replication slot busy\ngiving up",
+            exit_code=75,
+        )
+        world.end(
+            run,
+            "promote-7",
+            exit_code=75,
+            error=error,
+            retry_in=2 if number < 3 else None,
+            reason=Reason.EXIT_NONZERO if number < 3 else Reason.RETRIES_EXHAUSTED,
+        )
+        if number < 3:
+            world.clock.forward(2)
+    return world, run

@@ -1,0 +1,268 @@
+"""What the operator may do to executions and steps: ask in words, request, say what came of it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from textual.screen import Screen
+
+from core.errors import BugError, MissionDeckError
+from core.model import EMPTY, Execution
+from core.ports import RequestKind
+from core.reasons import Reason
+from core.states import ExecutionState, TaskState, is_terminal
+from tui.backend import Backend
+from tui.board import Board, Bucket
+from tui.format import count
+from tui.screens.dialog import Answer, Choice, Dialog
+from tui.text import clean_line
+
+NAMED = 8
+
+
+class Front(Protocol):
+    """What acting needs of the application."""
+
+    async def push_screen_wait(self, screen: Screen[Answer | None]) -> Answer | None:
+        """Ask and wait for the answer."""
+
+    def tell(self, text: str) -> None:
+        """Say what was done."""
+
+    def complain(self, text: str) -> None:
+        """Say what failed, where it stays in sight."""
+
+    def open_execution(self, execution_id: str) -> None:
+        """Show an execution."""
+
+
+class Acts:
+    """Every act: a dialog that names the scope and focuses the safe choice, then the request."""
+
+    def __init__(self, front: Any, backend: Backend, short: Callable[[str], str]) -> None:
+        self._front: Front = front
+        self._backend = backend
+        self._short = short
+
+    async def cancel_run(self, execution: Execution) -> None:
+        """Cancel a whole execution."""
+        short = self._short(execution.execution_id)
+        if is_terminal(execution.state):
+            self._front.complain(f"run {short} has ended: there is nothing to cancel")
+            return
+        running = execution.counts.get("RUNNING", 0)
+        waiting = sum(execution.counts.get(name, 0) for name in ("PENDING", "READY", "WAITING"))
+        scope = (
+            f"Cancel run {short}: {_steps(running, 'running')} {_get(running)} SIGTERM, "
+            f"{_steps(waiting, 'queued')} {_are(waiting)} skipped."
+        )
+        lines = [scope, "What has ended stays as it is. This cannot be undone."]
+        if not await self._sure(
+            f"Cancel {clean_line(execution.mission_name)}?", lines, "Cancel the run"
+        ):
+            return
+        await self._request(execution, RequestKind.CANCEL, f"run {short}: cancel requested")
+
+    async def cancel_step(self, board: Board, task_id: str) -> None:
+        """Cancel one step."""
+        task = board.tasks[task_id]
+        name = clean_line(task_id)
+        if is_terminal(task.state):
+            self._front.complain(f"{name} has ended: there is nothing to cancel")
+            return
+        after = len(board.downstream([task_id]))
+        how = "gets SIGTERM" if task.state is TaskState.RUNNING else "will not run"
+        lines = [f"Cancel step {name}: it {how}; {_steps(after, 'downstream')} may be skipped."]
+        if not await self._sure(f"Cancel step {name}?", lines, "Cancel the step"):
+            return
+        await self._request(
+            board.execution, RequestKind.CANCEL_STEP, f"{name}: cancel requested", task_id
+        )
+
+    async def pause(self, execution: Execution, *, orphaned: bool) -> None:
+        """Pause an execution, let a paused one go on, give one without a runner a new runner."""
+        short = self._short(execution.execution_id)
+        if is_terminal(execution.state):
+            self._front.complain(f"run {short} has ended: there is nothing to pause")
+        elif orphaned:
+            lines = [
+                f"Nobody runs {short} any more: its runner is gone.",
+                "A new runner goes on where it stopped; what succeeded is not run again.",
+            ]
+            if await self._sure(f"Resume run {short}?", lines, "Resume", tone="default"):
+                await self._do(
+                    lambda: self._backend.resume(execution.execution_id), f"run {short}: resumed"
+                )
+        elif execution.state is ExecutionState.PAUSED:
+            await self._request(execution, RequestKind.RESUME, f"run {short}: going on")
+        else:
+            running = execution.counts.get("RUNNING", 0)
+            lines = [
+                f"Pause run {short}: no further step starts; {_steps(running, 'running')} "
+                f"{'goes' if running == 1 else 'go'} on to the end."
+            ]
+            if await self._sure(f"Pause run {short}?", lines, "Pause", tone="default"):
+                await self._request(execution, RequestKind.PAUSE, f"run {short}: pause requested")
+
+    async def approve(self, board: Board, task_id: str) -> None:
+        """Approve or reject a step that waits for it."""
+        task = board.tasks[task_id]
+        if task.state is not TaskState.WAITING or task.reason_code is not Reason.AWAITING_APPROVAL:
+            waiting = [
+                other
+                for other in board.members(Bucket.WAITING)
+                if board.tasks[other].reason_code is Reason.AWAITING_APPROVAL
+            ]
+            if not waiting:
+                self._front.complain("no step waits for an approval")
+                return
+            task_id = waiting[0]
+            task = board.tasks[task_id]
+        name = clean_line(task_id)
+        after = len(board.downstream([task_id]))
+        step = board.steps.get(task_id)
+        prompt = step.parameters.get("prompt") if step is not None else None
+        lines = [
+            clean_line(str(prompt)) if prompt else f"{name} waits for an approval.",
+            f"{_steps(after, 'downstream')} {'waits' if after == 1 else 'wait'} behind it.",
+        ]
+        answer = await self._ask(
+            f"Approve {name}?",
+            lines,
+            [Choice("approve", "Approve"), Choice("reject", "Reject", "error")],
+            ask="comment (optional)",
+            keep="Leave it waiting",
+        )
+        if answer is None:
+            return
+        kind = RequestKind.APPROVE if answer.choice == "approve" else RequestKind.REJECT
+        await self._request(
+            board.execution,
+            kind,
+            f"{name}: {answer.choice} requested",
+            task_id,
+            {"comment": answer.text},
+        )
+
+    async def retry(self, board: Board, task_id: str, *, downstream: bool) -> None:
+        """Run a step again: in place while the run is live, else as a linked execution."""
+        task, name = board.tasks[task_id], clean_line(task_id)
+        if board.is_live and not is_terminal(task.state):
+            self._front.complain(f"{name} has not ended: there is nothing to retry yet")
+            return
+        if board.is_live and task.state is TaskState.SUCCESS:
+            self._front.complain(
+                f"{name} succeeded; while the run is live only what failed is retried"
+            )
+            return
+        after = board.downstream([task_id]) if downstream else []
+        lines = [
+            f"Runs again: {name}" + (f" and {_steps(len(after), 'downstream')}:" if after else ".")
+        ]
+        lines += [f"  {clean_line(other)}" for other in after[:NAMED]]
+        if len(after) > NAMED:
+            lines.append(f"  … and {len(after) - NAMED:,} more")
+        if board.is_live:
+            lines.append("This run goes on; the new attempt is numbered after the last.")
+        else:
+            rest = len(board.order) - len(after) - 1
+            lines.append(f"A new linked run; of {_steps(rest, 'other')} what succeeded is reused.")
+        title = f"Retry {name}" + (" and what follows?" if downstream else "?")
+        answer = await self._ask(
+            title, lines, [Choice("retry", "Retry")], ask="reason (for the audit log)"
+        )
+        if answer is None:
+            return
+        if board.is_live:
+            arguments = {"downstream": downstream, "reason": answer.text}
+            await self._request(
+                board.execution, RequestKind.RETRY, f"{name}: retry requested", task_id, arguments
+            )
+            return
+        execution_id = board.execution.execution_id
+        await self._start(
+            lambda: self._backend.retry(
+                execution_id, [task_id], downstream=downstream, reason=answer.text
+            )
+        )
+
+    async def rerun(self, execution: Execution) -> None:
+        """Run a whole mission again with the same parameters."""
+        short = self._short(execution.execution_id)
+        total = sum(execution.counts.values())
+        lines = [
+            f"A new run of all {_steps(total, '')} with the same parameters, linked to {short}."
+        ]
+        title = f"Run {clean_line(execution.mission_name)} again?"
+        if await self._sure(title, lines, "Run again", tone="default"):
+            await self._start(lambda: self._backend.rerun(execution.execution_id))
+
+    # --- the common part -------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        title: str,
+        lines: Sequence[str],
+        choices: Sequence[Choice],
+        *,
+        ask: str | None = None,
+        keep: str = "Keep",
+    ) -> Answer | None:
+        return await self._front.push_screen_wait(Dialog(title, lines, choices, ask=ask, keep=keep))
+
+    async def _sure(
+        self, title: str, lines: Sequence[str], label: str, *, tone: str = "error"
+    ) -> bool:
+        return await self._ask(title, lines, [Choice("yes", label, tone)]) is not None
+
+    async def _request(
+        self,
+        execution: Execution,
+        kind: RequestKind,
+        done: str,
+        task_id: str | None = None,
+        arguments: Mapping[str, Any] = EMPTY,
+    ) -> None:
+        await self._do(
+            lambda: self._backend.request(
+                execution.execution_id, kind, task_id=task_id, arguments=arguments
+            ),
+            done,
+        )
+
+    async def _do(self, act: Callable[[], None], done: str) -> None:
+        try:
+            await asyncio.to_thread(act)
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self._front.complain(_sentence(error))
+        else:
+            self._front.tell(done)
+
+    async def _start(self, act: Callable[[], str]) -> None:
+        try:
+            execution_id = await asyncio.to_thread(act)
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self._front.complain(_sentence(error))
+        else:
+            self._front.open_execution(execution_id)
+
+
+def _sentence(error: MissionDeckError) -> str:
+    return clean_line(f"{error.message} ({error.hint})" if error.hint else error.message)
+
+
+def _steps(number: int, kind: str) -> str:
+    noun = f"{kind} step" if kind else "step"
+    return f"no {noun}" if number == 0 else count(number, noun)
+
+
+def _are(number: int) -> str:
+    return "is" if number in (0, 1) else "are"
+
+
+def _get(number: int) -> str:
+    return "gets" if number in (0, 1) else "get"

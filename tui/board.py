@@ -1,0 +1,190 @@
+"""One execution as the screen knows it: its task runs in order of attention, failures, neighbours.
+
+Plain data for the event loop's thread; knows no widgets and reads nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import IntEnum
+
+from core.model import Execution, Mission, MissionStep, TaskRun
+from core.ports import Lease
+from core.reasons import Reason
+from core.states import ExecutionState, TaskState, is_terminal
+from tui.filter import Filter
+
+
+class Bucket(IntEnum):
+    """How much attention a step deserves, most first."""
+
+    FAILED = 0
+    RETRYING = 1
+    RUNNING = 2
+    WAITING = 3
+    QUEUED = 4
+    PENDING = 5
+    CANCELLED = 6
+    SKIPPED = 7
+    DONE = 8
+
+
+FOLDED = (Bucket.CANCELLED, Bucket.SKIPPED, Bucket.DONE)
+"""The buckets a list folds into one row each, unless asked."""
+
+_BUCKETS = {
+    TaskState.FAILED: Bucket.FAILED,
+    TaskState.RUNNING: Bucket.RUNNING,
+    TaskState.WAITING: Bucket.WAITING,
+    TaskState.READY: Bucket.QUEUED,
+    TaskState.PENDING: Bucket.PENDING,
+    TaskState.CANCELLED: Bucket.CANCELLED,
+    TaskState.SKIPPED: Bucket.SKIPPED,
+    TaskState.SUCCESS: Bucket.DONE,
+}
+
+
+def bucket_of(task: TaskRun) -> Bucket:
+    """Return how much attention a task run deserves."""
+    if task.state is TaskState.WAITING and task.reason_code is Reason.BACKOFF:
+        return Bucket.RETRYING
+    return _BUCKETS[task.state]
+
+
+class Board:
+    """The task runs of one execution, kept in buckets as changes come in."""
+
+    def __init__(self, execution: Execution, tasks: Iterable[TaskRun]) -> None:
+        self.execution = execution
+        self.mission: Mission | None = None
+        self.lease: Lease | None = None
+        self.lease_known = False
+        self.steps: Mapping[str, MissionStep] = {}
+        self.dependents: dict[str, list[str]] = {}
+        self.tasks = {task.task_id: task for task in sorted(tasks, key=lambda t: t.position)}
+        self.order = list(self.tasks)
+        self.positions = {task_id: place for place, task_id in enumerate(self.order)}
+        self._members: dict[Bucket, set[int]] = {bucket: set() for bucket in Bucket}
+        self._sorted: dict[Bucket, list[int]] = {}
+        self._bucket: dict[str, Bucket] = {}
+        for place, task in enumerate(self.tasks.values()):
+            bucket = self._bucket[task.task_id] = bucket_of(task)
+            self._members[bucket].add(place)
+
+    def learn(self, mission: Mission) -> None:
+        """Take in the authored mission: names, dependencies, policies."""
+        self.mission = mission
+        self.steps = {step.id: step for step in mission.all_steps}
+        self.dependents = {step.id: [] for step in mission.all_steps}
+        for step in mission.all_steps:
+            for parent in step.depends_on:
+                self.dependents.setdefault(parent, []).append(step.id)
+
+    def apply(self, changed: Mapping[str, TaskRun]) -> bool:
+        """Take in newer task runs; tell whether any moved to another bucket."""
+        moved = False
+        for task_id, task in changed.items():
+            if task_id not in self.tasks:
+                self.positions[task_id] = len(self.order)
+                self.order.append(task_id)
+            place = self.positions[task_id]
+            self.tasks[task_id] = task
+            before, after = self._bucket.get(task_id), bucket_of(task)
+            if before is not after:
+                if before is not None:
+                    self._members[before].discard(place)
+                    self._sorted.pop(before, None)
+                self._members[after].add(place)
+                self._sorted.pop(after, None)
+                self._bucket[task_id] = after
+                moved = True
+        return moved
+
+    def size_of(self, bucket: Bucket) -> int:
+        """Return how many steps are in a bucket."""
+        return len(self._members[bucket])
+
+    def members(self, bucket: Bucket) -> list[str]:
+        """Return the steps of a bucket in file order."""
+        places = self._sorted.get(bucket)
+        if places is None:
+            places = self._sorted[bucket] = sorted(self._members[bucket])
+        order = self.order
+        return [order[place] for place in places]
+
+    def bucket(self, task_id: str) -> Bucket:
+        """Return the bucket a step is in."""
+        return self._bucket[task_id]
+
+    @property
+    def counts(self) -> dict[TaskState, int]:
+        """How many task runs are in each state."""
+        found = dict.fromkeys(TaskState, 0)
+        for bucket, members in self._members.items():
+            state = TaskState.WAITING if bucket is Bucket.RETRYING else _STATES[bucket]
+            found[state] += len(members)
+        return found
+
+    @property
+    def share_done(self) -> float:
+        """The share of steps that have ended."""
+        ended = sum(self.size_of(bucket) for bucket in (Bucket.FAILED, *FOLDED))
+        return ended / len(self.order) if self.order else 0.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the execution has not ended."""
+        return not is_terminal(self.execution.state)
+
+    def is_orphaned(self, now: int) -> bool:
+        """Tell whether the execution is unfinished but nobody runs it any more."""
+        if not self.is_live or not self.lease_known:
+            return False
+        if self.lease is None:
+            return self.execution.state is not ExecutionState.PENDING
+        return self.lease.expires_at <= now
+
+    def failures(self) -> list[str]:
+        """Return failed steps, the one that failed first in front: the root of what followed."""
+        failed = self.members(Bucket.FAILED)
+        return sorted(failed, key=lambda task_id: self.tasks[task_id].ended_at or 0)
+
+    def attention(self) -> str | None:
+        """Return the step to look at first: the root failure, else what runs, else the first."""
+        failures = self.failures()
+        if failures:
+            steps = self.steps
+            fatal = (f for f in failures if f not in steps or not steps[f].continue_on_error)
+            return next(fatal, failures[0])
+        for bucket in (Bucket.RETRYING, Bucket.RUNNING, Bucket.WAITING, Bucket.QUEUED):
+            if self._members[bucket]:
+                return self.members(bucket)[0]
+        return self.order[0] if self.order else None
+
+    def max_attempts(self, task_id: str) -> int:
+        """Return how many attempts a step may take, as far as the mission says."""
+        step = self.steps.get(task_id)
+        if step is None or self.mission is None:
+            return 1
+        return (step.retry or self.mission.config.retry).max_attempts
+
+    def downstream(self, task_ids: Sequence[str]) -> list[str]:
+        """Return every step that needs one of `task_ids`, directly or not, in file order."""
+        seen: set[str] = set()
+        stack = list(task_ids)
+        while stack:
+            for child in self.dependents.get(stack.pop(), ()):
+                if child not in seen:
+                    seen.add(child)
+                    stack.append(child)
+        return sorted(seen, key=lambda task_id: self.positions.get(task_id, 0))
+
+    def matching(self, condition: Filter, now: int) -> list[str]:
+        """Return the steps a filter lets through, in order of attention."""
+        return [
+            task_id
+            for bucket in Bucket
+            for task_id in self.members(bucket)
+            if condition.accepts(self.tasks[task_id], self.steps.get(task_id), bucket.name, now)
+        ]
+
+
+_STATES = {bucket: state for state, bucket in _BUCKETS.items()}

@@ -1,0 +1,276 @@
+"""The only bridge from storage to the screen: two threads, each with its own read-only connection.
+
+`Feed` watches what is committed and hands over coalesced news; `Lookup` answers single questions
+(a page of a log, a step's history) without holding up the watching. Neither ever blocks a writer.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from textual.message import Message
+
+from core.errors import BugError, MissionDeckError
+from core.model import LogEntry
+from core.ports import LogQuery, Reader
+from core.states import is_terminal
+from tui.messages import Committed, Delta, FeedBroken, FeedLost, LogLines
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 0.075
+"""Between two reads while things change: at most 13 deliveries a second."""
+IDLE_SECONDS = 0.25
+"""Between two looks at the version counter when nothing has changed for a while."""
+LEASE_SECONDS = 1.0
+LOG_TAIL = 2000
+"""Log entries read at once; a follower that is further behind skips to the end."""
+EXECUTIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Follow:
+    token: int
+    query: LogQuery
+
+
+class Feed:
+    """Watches the database for one screen at a time.
+
+    `post` is called from the feed's thread and must be thread-safe. What is watched may be changed at
+    any time from the event loop; news of something no longer watched are dropped.
+    """
+
+    def __init__(
+        self, open_reader: Callable[[], Reader], post: Callable[[Message], object]
+    ) -> None:
+        self._open_reader = open_reader
+        self._post = post
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        self._pending = Delta()
+        self._posted = False
+        self._home = False
+        self._execution_id: str | None = None
+        self._follow: _Follow | None = None
+        self._target = 0
+        self._generation = 0
+        # of the thread alone
+        self._cursor = 0
+        self._log_cursor = 0
+        self._log_token = 0
+        self._last_log_seq = 0
+        self._seen_generation = -1
+        self._opened: str | None = None
+        self._version: int | None = None
+        self._lease_at = 0.0
+        self._live = True
+
+    def start(self) -> None:
+        """Begin watching."""
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and its connection; returns when both are gone."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def watch_home(self) -> None:
+        """Watch the list of executions."""
+        self._aim(home=True, execution_id=None)
+
+    def watch_execution(self, execution_id: str) -> None:
+        """Watch one execution: itself, its task runs and who runs it."""
+        self._aim(home=False, execution_id=execution_id)
+
+    def follow_log(self, query: LogQuery | None) -> int:
+        """Follow a log instead of the one before; return the token its lines will carry."""
+        with self._lock:
+            token = 1 if self._follow is None else self._follow.token + 1
+            self._follow = _Follow(token, query or LogQuery(execution_id=""))
+            self._pending.logs = None
+            self._generation += 1
+        self._wake.set()
+        return token
+
+    @property
+    def log_token(self) -> int:
+        """The token of the log that is followed, 0 for none."""
+        return 0 if self._follow is None else self._follow.token
+
+    def take(self) -> Delta:
+        """Return and forget the news collected so far."""
+        with self._lock:
+            delta, self._pending, self._posted = self._pending, Delta(), False
+        return delta
+
+    def _aim(self, *, home: bool, execution_id: str | None) -> None:
+        with self._lock:
+            if (home, execution_id) == (self._home, self._execution_id):
+                return
+            self._home, self._execution_id = home, execution_id
+            self._pending = Delta()
+            self._target += 1
+            self._generation += 1
+        self._wake.set()
+
+    def _run(self) -> None:
+        reader: Reader | None = None
+        lost = False
+        quiet_since = time.monotonic()
+        try:
+            while not self._stopped:
+                self._wake.clear()
+                try:
+                    if reader is None:
+                        reader = self._open_reader()
+                        self._seen_generation = -1
+                    if self._poll(reader):
+                        quiet_since = time.monotonic()
+                    if lost:
+                        lost = False
+                        self._post(FeedLost(""))
+                except BugError:
+                    raise
+                except MissionDeckError as error:
+                    reader = _close(reader)
+                    if not lost:
+                        lost = True
+                        self._post(FeedLost(str(error)))
+                    self._wake.wait(1.0)
+                quiet = time.monotonic() - quiet_since
+                self._wake.wait(BUSY_SECONDS if quiet < 2 else IDLE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - a thread's failure must end the app, not vanish
+            if not self._stopped:
+                self._post(FeedBroken(error))
+        finally:
+            _close(reader)
+
+    def _poll(self, reader: Reader) -> bool:
+        with self._lock:
+            generation, target = self._generation, self._target
+            home, execution_id, follow = self._home, self._execution_id, self._follow
+        version = reader.data_version()
+        aimed = generation != self._seen_generation
+        if not aimed and version == self._version:
+            if execution_id and self._live and time.monotonic() >= self._lease_at:
+                self._offer(target, self._lease(reader, execution_id))
+            return False
+        self._seen_generation, self._version = generation, version
+        delta = Delta(last_seq=reader.last_seq())
+        if home:
+            self._opened = None
+            delta.executions = reader.executions(limit=EXECUTIONS)
+            delta.short_ids = reader.short_ids([e.execution_id for e in delta.executions])
+        elif execution_id:
+            self._read_execution(reader, execution_id, delta)
+        if follow is not None and follow.query.execution_id:
+            self._read_log(reader, follow, delta)
+        self._offer(target, delta)
+        return True
+
+    def _read_execution(self, reader: Reader, execution_id: str, delta: Delta) -> None:
+        if self._opened != execution_id:
+            self._opened, self._cursor, self._lease_at = execution_id, 0, 0.0
+            delta.opened = True
+            delta.short_ids = reader.short_ids([execution_id])
+        self._cursor, tasks = reader.task_states(execution_id, after_seq=self._cursor)
+        delta.tasks = {task.task_id: task for task in tasks}
+        delta.execution = execution = reader.find_execution(execution_id)
+        self._live = not is_terminal(execution.state)
+        if self._live and time.monotonic() >= self._lease_at:
+            found = self._lease(reader, execution_id)
+            delta.lease, delta.lease_read = found.lease, True
+
+    def _lease(self, reader: Reader, execution_id: str) -> Delta:
+        self._lease_at = time.monotonic() + LEASE_SECONDS
+        return Delta(lease=reader.lease(execution_id), lease_read=True)
+
+    def _read_log(self, reader: Reader, follow: _Follow, delta: Delta) -> None:
+        reset = follow.token != self._log_token
+        if reset:
+            self._log_token, self._log_cursor = follow.token, 0
+        query = replace(follow.query, after_chunk=self._log_cursor, tail=LOG_TAIL)
+        lines: list[tuple[int, LogEntry]] = list(reader.logs(query))
+        if lines:
+            self._log_cursor = lines[-1][0]
+        if lines or reset:
+            gap = not reset and len(lines) == LOG_TAIL
+            delta.logs = [LogLines(follow.token, lines, gap=gap, reset=reset)]
+
+    def _offer(self, target: int, delta: Delta) -> None:
+        with self._lock:
+            if target != self._target:  # aimed elsewhere meanwhile: read that from its beginning
+                self._opened = None
+                return
+            _merge(self._pending, delta)
+            post, self._posted = not self._posted, True
+        if post:
+            self._post(Committed())
+
+
+def _merge(pending: Delta, delta: Delta) -> None:
+    if delta.executions is not None:
+        pending.executions = delta.executions
+    if delta.short_ids is not None:
+        pending.short_ids = {**(pending.short_ids or {}), **delta.short_ids}
+    if delta.execution is not None:
+        pending.execution = delta.execution
+    if delta.tasks is not None:
+        pending.tasks = {**(pending.tasks or {}), **delta.tasks}
+    if delta.lease_read:
+        pending.lease, pending.lease_read = delta.lease, True
+    if delta.logs:
+        pending.logs = [*(pending.logs or []), *delta.logs]
+    pending.opened = pending.opened or delta.opened
+    pending.last_seq = max(pending.last_seq, delta.last_seq)
+
+
+def _close(reader: Reader | None) -> None:
+    if reader is not None:
+        reader.close()
+
+
+class Lookup:
+    """Answers questions about committed records, one at a time, on a thread of its own."""
+
+    def __init__(self, open_reader: Callable[[], Reader]) -> None:
+        self._open_reader = open_reader
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lookup")
+        self._reader: Reader | None = None
+
+    async def read(self, question: Callable[[Reader], T]) -> T:
+        """Return what `question` finds out; it runs in the lookup's thread.
+
+        Raises what the question raises: `NotFoundError`, `UnavailableError`, ...
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, question)
+
+    def _ask(self, question: Callable[[Reader], T]) -> T:
+        if self._reader is None:
+            self._reader = self._open_reader()
+        try:
+            return question(self._reader)
+        except MissionDeckError:
+            reader, self._reader = self._reader, None
+            reader.close()
+            raise
+
+    def stop(self) -> None:
+        """Close the connection in the thread that opened it, and end the thread."""
+
+        def close() -> None:
+            if self._reader is not None:
+                self._reader.close()
+
+        self._pool.submit(close)
+        self._pool.shutdown(wait=True, cancel_futures=False)

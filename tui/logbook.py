@@ -1,0 +1,100 @@
+"""Reading a log a part at a time: what is before, behind or around a line, and where a text occurs.
+
+Questions for the lookup thread. A line is known by the row id of its chunk and by step, attempt
+and number; chunk ids rise with time, so earlier parts are found by trying lower ids.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from core.model import LogEntry
+from core.ports import LogQuery, Reader
+
+Line = tuple[int, LogEntry]
+"""The row id of the chunk an entry ends in, and the entry."""
+
+PAGE = 1000
+MAX_MATCHES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Consecutive lines. `at` is the index of the line that was asked for, where one was."""
+
+    lines: list[Line]
+    more_before: bool
+    more_after: bool
+    at: int = 0
+
+
+def place_of(line: Line) -> tuple[int, str, int, int]:
+    """Return what identifies a line."""
+    chunk, entry = line
+    return chunk, entry.task_id, entry.attempt, entry.seq
+
+
+def read_tail(reader: Reader, query: LogQuery, count: int = PAGE) -> Page:
+    """Return the last lines."""
+    lines = list(reader.logs(replace(query, after_chunk=0, tail=count)))
+    return Page(lines, len(lines) == count, more_after=False)
+
+
+def read_head(reader: Reader, query: LogQuery, count: int = PAGE) -> Page:
+    """Return the first lines."""
+    lines = list(islice(_from(reader, query, 0), count + 1))
+    return Page(lines[:count], more_before=False, more_after=len(lines) > count)
+
+
+def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE) -> Page:
+    """Return the lines in front of `first`."""
+    place = place_of(first)
+    reach = 2
+    while True:
+        start = max(0, first[0] - reach)
+        kept: deque[Line] = deque(maxlen=count + 1)
+        for line in _from(reader, query, start):
+            if place_of(line) == place or line[0] > first[0]:
+                break
+            kept.append(line)
+        if len(kept) > count or start == 0:
+            lines = list(kept)
+            return Page(lines[-count:], len(lines) > count, more_after=True)
+        reach *= 4
+
+
+def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE) -> Page:
+    """Return the lines behind `last`."""
+    place = place_of(last)
+    lines: list[Line] = []
+    passed = False
+    for line in _from(reader, query, max(0, last[0] - 1)):
+        if passed or line[0] > last[0]:
+            lines.append(line)
+            if len(lines) > count:
+                break
+        passed = passed or place_of(line) == place
+    return Page(lines[:count], more_before=True, more_after=len(lines) > count)
+
+
+def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE) -> Page:
+    """Return the lines around one line, which is at `Page.at`."""
+    before = read_before(reader, query, line, count // 2)
+    after = read_after(reader, query, line, count // 2)
+    return Page(
+        [*before.lines, line, *after.lines],
+        before.more_before,
+        after.more_after,
+        at=len(before.lines),
+    )
+
+
+def find_lines(reader: Reader, query: LogQuery, text: str) -> list[Line]:
+    """Return every line that contains a text, over all that is stored, up to `MAX_MATCHES`."""
+    found = reader.logs(replace(query, after_chunk=0, tail=None, search=text))
+    return list(islice(found, MAX_MATCHES))
+
+
+def _from(reader: Reader, query: LogQuery, chunk: int) -> Iterator[Line]:
+    return reader.logs(replace(query, after_chunk=chunk, tail=None))

@@ -1,0 +1,79 @@
+"""Every message that crosses between feed, screens and widgets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from core.model import Execution, LogEntry, TaskRun
+from core.ports import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """What a followed log brought. `gap` means lines were passed over to keep up.
+
+    `reset` marks the first delivery for a query: the tail of what is stored.
+    """
+
+    token: int
+    lines: Sequence[tuple[int, LogEntry]]
+    gap: bool = False
+    reset: bool = False
+
+
+@dataclass(slots=True)
+class Delta:
+    """What was committed since the last delivery; later news replace earlier ones in place."""
+
+    executions: Sequence[Execution] | None = None
+    short_ids: Mapping[str, str] | None = None
+    execution: Execution | None = None
+    tasks: dict[str, TaskRun] | None = None
+    opened: bool = False
+    lease: Lease | None = None
+    lease_read: bool = False
+    logs: list[LogLines] | None = None
+    last_seq: int = 0
+
+
+class Committed(Message):
+    """The feed has news; the app takes them from it, so a slow screen gets fewer, larger ones."""
+
+    bubble = False
+
+
+class FeedLost(Message):
+    """Reading failed; the feed keeps trying. An empty text says that it works again."""
+
+    bubble = False
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class FeedBroken(Message):
+    """The feed met a bug of ours; the app ends and reports it."""
+
+    bubble = False
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class StepSelected(Message):
+    """The selection moved to a step, in whichever view."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self.task_id = task_id
+
+
+class StepOpened(Message):
+    """A step is to be inspected."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self.task_id = task_id

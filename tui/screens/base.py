@@ -1,0 +1,48 @@
+"""What all full screens share: the way to the app, a banner for what is wrong, sizes as classes."""
+
+from typing import TYPE_CHECKING, cast
+
+from textual import events
+from textual.screen import Screen
+
+from tui.messages import Delta
+from tui.widgets.bar import Bar, Part
+
+if TYPE_CHECKING:
+    from tui.app import MissionDeckApp
+
+NARROW_COLUMNS = 100
+SMALL = (60, 15)
+TINY = (40, 12)
+
+
+class DeckScreen(Screen[None]):
+    """A full screen of the application. It composes a `Bar` with the id `banner`."""
+
+    AUTO_FOCUS = ""
+    watches = False
+    """Whether it takes the feed's news; those go to the topmost screen that does."""
+
+    @property
+    def deck(self) -> "MissionDeckApp":
+        """The application."""
+        return cast("MissionDeckApp", self.app)
+
+    def deliver(self, delta: Delta) -> None:
+        """Take in news from the feed."""
+
+    def show_banner(self, text: str) -> None:
+        """Say what is wrong in a line of its own, until it is said that it is over (empty text)."""
+        for banner in self.query("#banner").results(Bar):
+            banner.display = bool(text)
+            banner.set_parts([Part(f" ✗ {text}", ink="bad")])
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""
+        self.sized(event.size.width, event.size.height)
+
+    def sized(self, width: int, height: int) -> None:
+        """Set the classes of a size."""
+        self.set_class(width < NARROW_COLUMNS, "-narrow")
+        self.set_class(width < SMALL[0] or height < SMALL[1], "-small")
+        self.set_class(width < TINY[0] or height < TINY[1], "-tiny")

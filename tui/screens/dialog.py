@@ -1,0 +1,90 @@
+"""A question before something is done: what it covers in words, the safe choice in focus."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from tui.keymap import bindings
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was chosen, and what was written beside it."""
+
+    choice: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button. `tone` is a Textual button variant: `error` for what cannot be undone."""
+
+    value: str
+    label: str
+    tone: str = "default"
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A question with a safe choice, which has the focus, and others. Leaving it is the safe choice."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")
+
+    def __init__(
+        self,
+        title: str,
+        lines: Sequence[str],
+        choices: Sequence[Choice],
+        *,
+        keep: str = "Keep",
+        ask: str | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._texts = tuple(lines)
+        self._choices = tuple(choices)
+        self._keep = keep
+        self._ask = ask
+
+    def compose(self) -> ComposeResult:
+        """Title, scope in words, a field where something is asked, buttons."""
+        with Vertical(id="dialog"):
+            yield Static(self._title, markup=False, id="dialog-title")
+            yield Static("\n".join(self._texts), markup=False, id="dialog-text")
+            if self._ask is not None:
+                yield Input(placeholder=self._ask, id="dialog-input")
+            with Horizontal(id="dialog-buttons"):
+                yield Button(Content(self._keep), variant="primary", id="keep")
+                for choice in self._choices:
+                    yield Button(
+                        Content(choice.label),
+                        variant="error" if choice.tone == "error" else "default",
+                        name=choice.value,
+                    )
+
+    def on_mount(self) -> None:
+        """Focus the safe choice."""
+        self.query_one("#keep", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Answer with the choice, or with None for the safe one."""
+        event.stop()
+        if event.button.id == "keep":
+            self.dismiss(None)
+            return
+        text = self.query_one(Input).value.strip() if self._ask is not None else ""
+        self.dismiss(Answer(event.button.name or "", text))
+
+    def on_input_submitted(self) -> None:
+        """Enter in the field goes to the buttons; it decides nothing."""
+        self.focus_next()
+
+    def action_dismiss_dialog(self) -> None:
+        """Leave everything as it is."""
+        self.dismiss(None)

@@ -1,0 +1,705 @@
+"""One execution, live: its steps in five views with one selection, and the log of what is selected."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher, Input
+
+from core.errors import MissionDeckError
+from core.model import Attempt, AuditEvent, Execution, Mission
+from core.ports import LogQuery, Reader
+from core.states import ExecutionState, TaskState, is_terminal
+from tui.board import Board
+from tui.format import long_clock, remaining, rough
+from tui.keymap import bindings
+from tui.messages import Delta, StepOpened, StepSelected
+from tui.screens.base import DeckScreen
+from tui.screens.inspector import InspectorScreen
+from tui.screens.titles import head_parts, log_title_parts, side_parts, tab_parts
+from tui.story import Facts, ending_of, facts_json, overview_lines
+from tui.text import clean_line
+from tui.views import CANVAS_TABS, Canvas, make_canvas
+from tui.widgets.bar import Bar, Part
+from tui.widgets.event_list import EventList
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_view import LineView
+from tui.widgets.log_pane import LogPane
+from tui.widgets.step_list import StepList
+from tui.widgets.text_view import TextView
+
+EVENT_PAGE = 1000
+SETTLE_SECONDS = 0.12
+"""How long the selection rests before its details are read."""
+
+
+class ExecutionScreen(DeckScreen):
+    """Header, tabs, side pane, log. `focus_step` is where it opens; else where attention is due."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("execution")
+    watches = True
+
+    def __init__(self, execution_id: str, *, focus_step: str | None = None) -> None:
+        super().__init__()
+        self.execution_id = execution_id
+        self._wanted = focus_step
+        self.board: Board | None = None
+        self.selected: str | None = None
+        self._steered = False
+        self._facts: Facts | None = None
+        self._attempt = 0
+        self._merged = False
+        self._tab = "list"
+        self._zoomed: str | None = None
+        self._log_asked = False
+        self._filtering = "steps"
+        self._history: list[float] = []
+        self._settle: object | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, tabs over views and side pane, log, field, keys."""
+        clock = self.deck.clock
+        yield Bar(plain=True, id="head")
+        banner = Bar(plain=True, id="banner")
+        banner.display = False
+        yield banner
+        with Vertical(id="body"):
+            with Horizontal(id="main"):
+                with Vertical(id="left"):
+                    yield Bar(id="tabs")
+                    with ContentSwitcher(initial="list", id="views"):
+                        yield StepList(clock, id="list")
+                        yield EventList(id="events")
+                with Vertical(id="side"):
+                    yield Bar(id="side-title")
+                    with ContentSwitcher(initial="summary", id="side-views"):
+                        yield TextView(id="summary")
+                        yield StepList(clock, id="side-list")
+            with Vertical(id="bottom"):
+                yield Bar(id="log-title")
+                yield LogPane(self.deck.feed, self.deck.lookup, id="log")
+        yield Input(id="filter", compact=True)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show that it is being opened."""
+        self.query_one("#filter").display = False
+        self._list.placeholder = "Opening …"
+        self.query_one("#head", Bar).set_parts([Part(" opening … ", ink="muted")])
+        self._titles()
+        self._list.focus()
+        self.set_interval(0.5, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """Watch this execution, and follow its log again where another screen followed one."""
+        self.deck.feed.watch_execution(self.execution_id)
+        if self.board is not None:
+            self._show_log()
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    @property
+    def _list(self) -> StepList:
+        return self.query_one("#list", StepList)
+
+    @property
+    def _side_list(self) -> StepList:
+        return self.query_one("#side-list", StepList)
+
+    @property
+    def _log(self) -> LogPane:
+        return self.query_one("#log", LogPane)
+
+    @property
+    def _events(self) -> EventList:
+        return self.query_one("#events", EventList)
+
+    def _canvases(self) -> list[Canvas]:
+        return [view for tab in CANVAS_TABS for view in self.query(f"#{tab}").results(Canvas)]
+
+    # --- news ------------------------------------------------------------------------------------
+
+    def deliver(self, delta: Delta) -> None:
+        """Take in what was committed."""
+        execution = delta.execution
+        if execution is not None and execution.execution_id == self.execution_id:
+            if self.board is None or delta.opened:
+                self._open(execution, delta)
+            else:
+                self._change(self.board, execution, delta)
+        if self.board is not None and delta.lease_read:
+            self.board.lease, self.board.lease_known = delta.lease, True
+        for news in delta.logs or ():
+            self._log.deliver(news)
+        if self.board is not None:
+            self._head()
+            if self._tab == "events" and delta.last_seq:
+                self._read_events()
+
+    def _open(self, execution: Execution, delta: Delta) -> None:
+        before = self.board
+        board = self.board = Board(execution, (delta.tasks or {}).values())
+        if before is not None and before.mission is not None:
+            board.learn(before.mission)
+        chosen = self._wanted if self._wanted in board.tasks else None
+        if self.selected not in board.tasks:
+            self.selected = chosen or board.attention()
+        self._list.show(board, self.selected)
+        self._list.placeholder = "This execution has no steps"
+        self._side_list.show(board, self.selected)
+        for canvas in self._canvases():
+            canvas.show_board(board, self.selected)
+        if board.mission is None:
+            self._learn(execution)
+        self._selection_changed()
+
+    def _change(self, board: Board, execution: Execution, delta: Delta) -> None:
+        board.execution = execution
+        changed = delta.tasks or {}
+        if not changed:
+            return
+        moved = board.apply(changed)
+        self._list.board_changed(changed, moved=moved)
+        if self._tab != "list":
+            self._side_list.board_changed(changed, moved=moved)
+        for canvas in self._canvases():
+            if canvas.display:
+                canvas.board_changed(changed)
+        if not self._steered and moved:
+            focus = board.attention()
+            if focus is not None and focus != self.selected and self._worth_a_look(board, focus):
+                self.select(focus)
+                return
+        if self.selected in changed:
+            self._read_facts()
+
+    def _worth_a_look(self, board: Board, task_id: str) -> bool:
+        """Tell whether an untouched selection should follow there: to failures, off what ended."""
+        if board.tasks[task_id].state is TaskState.FAILED:
+            return True
+        return self.selected is None or is_terminal(board.tasks[self.selected].state)
+
+    def _tick(self) -> None:
+        if self.is_current and self.board is not None and self.board.is_live:
+            self._head()
+            self._list.tick()
+            self._side_list.tick()
+            for canvas in self._canvases():
+                if canvas.display:
+                    canvas.tick()
+            if self._facts is not None and self._tab == "list":
+                self._show_summary(keep_place=True)
+
+    @work(exclusive=True, group="learn")
+    async def _learn(self, execution: Execution) -> None:
+        """Read the authored mission and how long it took before."""
+        backend = self.deck.backend
+
+        def read(reader: Reader) -> tuple[Mission, list[float]]:
+            mission = backend.read_mission(reader.mission_source(execution.mission_digest))
+            past = reader.executions(limit=30, mission_name=execution.mission_name)
+            spent = [
+                (one.ended_at - one.started_at) / 1e9
+                for one in past
+                if one.state is ExecutionState.SUCCESS
+                and one.ended_at is not None
+                and one.started_at is not None
+                and one.execution_id != execution.execution_id
+            ]
+            return mission, spent
+
+        try:
+            mission, self._history = await self.deck.lookup.read(read)
+        except MissionDeckError as error:
+            self.deck.complain(
+                f"the mission file of this run cannot be read: {clean_line(str(error))}"
+            )
+            return
+        board = self.board
+        if board is None:
+            return
+        board.learn(mission)
+        if not self._steered and self._wanted is None:
+            focus = board.attention()
+            if focus is not None and focus != self.selected:
+                self.select(focus)
+        for canvas in self._canvases():
+            canvas.show_board(board, self.selected)
+        self._list.refresh()
+        self._side_list.refresh()
+        self._head()
+        if self._facts is not None:
+            self._show_summary(keep_place=True)
+
+    # --- selection -------------------------------------------------------------------------------
+
+    def select(self, task_id: str) -> None:
+        """Select a step in every view."""
+        if self.board is None or task_id not in self.board.tasks or task_id == self.selected:
+            return
+        self.selected = task_id
+        self._selection_changed()
+
+    def _selection_changed(self) -> None:
+        if self.selected is None:
+            return
+        self._list.select(self.selected)
+        self._side_list.select(self.selected)
+        for canvas in self._canvases():
+            canvas.select_step(self.selected)
+        self._facts = None
+        self._attempt = 0
+        self._titles()
+        self._settled()
+
+    @work(exclusive=True, group="settle")
+    async def _settled(self) -> None:
+        """Read the details once the selection rests."""
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._read_facts()
+
+    def on_step_selected(self, event: StepSelected) -> None:
+        """Follow the selection of one view in the others."""
+        self._steered = True
+        self.select(event.task_id)
+
+    def on_step_opened(self, event: StepOpened) -> None:
+        """Inspect a step."""
+        self.select(event.task_id)
+        self.action_inspect()
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Inspect the step of the row."""
+        self.action_inspect()
+
+    @work(exclusive=True, group="facts")
+    async def _read_facts(self) -> None:
+        task_id, execution_id = self.selected, self.execution_id
+        if task_id is None:
+            return
+
+        def read(reader: Reader) -> Facts:
+            return Facts(
+                reader.task_run(execution_id, task_id), reader.attempts(execution_id, task_id)
+            )
+
+        try:
+            facts = await self.deck.lookup.read(read)
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        if task_id != self.selected:
+            return
+        before = self._facts
+        self._facts = facts
+        newest = facts.attempts[-1].attempt if facts.attempts else 0
+        followed = (
+            before is None or not before.attempts or self._attempt == before.attempts[-1].attempt
+        )
+        if not self._attempt or (followed and newest):
+            self._attempt = newest
+        self._show_summary(keep_place=before is not None)
+        self._show_log()
+
+    def _shown_attempt(self) -> Attempt | None:
+        facts = self._facts
+        if facts is None:
+            return None
+        return next((one for one in facts.attempts if one.attempt == self._attempt), None)
+
+    def _show_summary(self, *, keep_place: bool = False) -> None:
+        if self.board is None or self._facts is None:
+            return
+        lines = overview_lines(self.board, self._facts, self.deck.clock.now(), brief=True)
+        self.query_one("#summary", TextView).set_lines(lines, keep_place=keep_place)
+
+    def _show_log(self) -> None:
+        log = self._log
+        if self._merged:
+            query: LogQuery | None = LogQuery(execution_id=self.execution_id)
+            empty = "No output yet"
+        elif self.selected is None or not self._attempt:
+            query, empty = None, "It has not started: no output yet"
+        else:
+            query = LogQuery(
+                execution_id=self.execution_id, task_id=self.selected, attempt=self._attempt
+            )
+            empty = "No output"
+        if log.query_shown != query or log.is_stale:
+            log.show(query, empty=empty)
+        ending = (
+            ""
+            if self._merged or self.board is None
+            else ending_of(self._shown_attempt(), self.board)
+        )
+        log.set_ending(ending)
+        self._titles()
+
+    # --- titles ----------------------------------------------------------------------------------
+
+    def _head(self) -> None:
+        board = self.board
+        if board is None:
+            return
+        now = self.deck.clock.now()
+        execution = board.execution
+        started, ended = execution.started_at, execution.ended_at
+        spent = 0.0 if started is None else ((ended or now) - started) / 1e9
+        eta = None
+        if execution.state is ExecutionState.RUNNING:
+            left = remaining(spent, board.share_done, self._history)
+            eta = None if left is None else rough(left)
+        parts = head_parts(
+            board, self.deck.short_id(self.execution_id), long_clock(spent), eta, now
+        )
+        self.query_one("#head", Bar).set_parts(*parts)
+        if board.is_orphaned(now):
+            self.show_banner("nobody runs this any more: its runner is gone. p resumes it")
+        elif not self.deck.problem:
+            self.show_banner("")
+
+    def _titles(self) -> None:
+        focused = self.focused.id if self.focused is not None else ""
+        filter_text = self._list.filter_text
+        matched = self._list.matched if filter_text else None
+        tabs = self.query_one("#tabs", Bar)
+        tabs.set_parts(*tab_parts(self._tab, filter_text, matched))
+        tabs.lit = focused in ("list", "graph", "tree", "gantt", "events")
+        side = self.query_one("#side-title", Bar)
+        side.set_parts(*side_parts(self._tab, self.selected, filter_text))
+        side.lit = focused in ("summary", "side-list")
+        title = self.query_one("#log-title", Bar)
+        attempts: Sequence[Attempt] = self._facts.attempts if self._facts is not None else ()
+        title.set_parts(
+            *log_title_parts(self._log, self.selected, attempts, self._attempt, self._merged)
+        )
+        title.lit = focused == "log"
+
+    def on_log_pane_changed(self) -> None:
+        """Say in the title what the log shows."""
+        self._titles()
+
+    def on_descendant_focus(self) -> None:
+        """Light the title of the pane in focus."""
+        self._titles()
+
+    # --- arrangement -----------------------------------------------------------------------------
+
+    def sized(self, width: int, height: int) -> None:
+        """Arrange the panes for a size."""
+        super().sized(width, height)
+        self.set_class(height < 18, "-short")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        narrow, short = self.has_class("-narrow"), self.has_class("-short")
+        zoomed = self._zoomed
+        if zoomed is None and short:
+            zoomed = "log" if self._log_asked else "left"
+        self.query_one("#main").display = zoomed in (None, "left", "side")
+        self.query_one("#left").display = zoomed in (None, "left")
+        self.query_one("#side").display = zoomed == "side" or (zoomed is None and not narrow)
+        self.query_one("#bottom").display = zoomed in (None, "log")
+        self._titles()
+
+    def action_zoom(self) -> None:
+        """Give the pane in focus the whole screen, or give it back."""
+        if self._zoomed is not None:
+            self._zoomed = None
+        else:
+            self._zoomed = self._pane_in_focus()
+        self._arrange()
+
+    def _pane_in_focus(self) -> str:
+        focused = self.focused
+        if focused is not None and focused.id == "log":
+            return "log"
+        return "side" if focused is not None and focused.id in ("summary", "side-list") else "left"
+
+    def action_tab(self, tab: str) -> None:
+        """Show another view of the steps."""
+        self._tab = tab
+        self._log_asked = False
+        if self._zoomed in ("log", "side"):
+            self._zoomed = None
+        self._arrange()
+        self._show_tab(tab)
+
+    @work(exclusive=True, group="tab")
+    async def _show_tab(self, tab: str) -> None:
+        views = self.query_one("#views", ContentSwitcher)
+        if tab in CANVAS_TABS and not views.query(f"#{tab}"):
+            canvas = make_canvas(tab, self.deck.clock)
+            await views.mount(canvas)
+            if self.board is not None:
+                canvas.show_board(self.board, self.selected)
+        views.current = tab
+        canvas_now = next((view for view in self._canvases() if view.id == tab), None)
+        if canvas_now is not None and self.board is not None:
+            canvas_now.catch_up(self.board, self.selected)
+        self.query_one("#side-views", ContentSwitcher).current = (
+            "summary" if tab == "list" else "side-list"
+        )
+        if tab != "list" and self.board is not None:
+            self._side_list.show(self.board, self.selected)
+        if tab == "events":
+            self._read_events()
+        if canvas_now is not None:
+            canvas_now.focus_canvas()
+        else:
+            views.query_one(f"#{tab}").focus()
+        self._titles()
+
+    def action_pane(self, step: int) -> None:
+        """Go to the next pane that is in sight."""
+        panes: list[Widget] = [self._view_in_sight()]
+        if self.query_one("#side").display:
+            panes.append(self._side_list if self._tab != "list" else self.query_one("#summary"))
+        panes.append(self._log)
+        focused = self.focused
+        ids = [pane.id for pane in panes]
+        at = ids.index(focused.id) if focused is not None and focused.id in ids else 0
+        chosen = panes[(at + step) % len(panes)]
+        self._log_asked = chosen is self._log
+        if self._zoomed is not None:
+            self._zoomed = "log" if chosen is self._log else "left"
+        self._arrange()
+        chosen.focus()
+
+    def _view_in_sight(self) -> Widget:
+        for canvas in self._canvases():
+            if canvas.id == self._tab:
+                return canvas.focus_target
+        return self._events if self._tab == "events" else self._list
+
+    def action_back(self) -> None:
+        """Leave the search, the zoom, the log; then the screen."""
+        if self._log.search:
+            self._log.set_search("")
+        elif self._list.filter_text:
+            self._set_step_filter("")
+        elif self._zoomed is not None:
+            self.action_zoom()
+        elif self.focused is self._log:
+            self._log_asked = False
+            self._arrange()
+            self._view_in_sight().focus()
+        else:
+            self.action_home()
+
+    def action_home(self) -> None:
+        """Go back to home; the run goes on."""
+        self.deck.go_home()
+
+    # --- log -------------------------------------------------------------------------------------
+
+    def action_logs(self) -> None:
+        """Go to the log of the selection."""
+        self._log_asked = True
+        if self._zoomed in ("left", "side"):
+            self._zoomed = "log"
+        if self._merged:
+            self._merged = False
+            self._show_log()
+        self._arrange()
+        self._log.focus()
+
+    def action_merged_log(self) -> None:
+        """Show the log of all steps in one, or that of the selection again."""
+        self._merged = not self._merged
+        self._log_asked = True
+        self._show_log()
+        self._arrange()
+        self._log.focus()
+
+    def action_log(self, switch: str) -> None:
+        """Turn a switch of the log."""
+        log = self._log
+        match switch:
+            case "follow":
+                log.toggle_follow()
+            case "wrap":
+                log.toggle_wrap()
+            case "times":
+                log.toggle_times()
+            case _:
+                log.next_streams()
+
+    def action_attempt(self, step: int) -> None:
+        """Show the log of the attempt before or behind."""
+        facts = self._facts
+        if facts is None or not facts.attempts:
+            return
+        numbers = [attempt.attempt for attempt in facts.attempts]
+        at = numbers.index(self._attempt) if self._attempt in numbers else len(numbers) - 1
+        self.action_show_attempt(numbers[max(0, min(len(numbers) - 1, at + step))])
+
+    def action_show_attempt(self, number: int) -> None:
+        """Show the log of an attempt by its number."""
+        self._attempt = number
+        self._merged = False
+        self._show_log()
+
+    def action_save_log(self) -> None:
+        """Write the whole log that is shown to a file."""
+        query = self._log.query_shown
+        if query is not None:
+            self.deck.save_log(query)
+
+    # --- finding ---------------------------------------------------------------------------------
+
+    def action_failure(self, step: int) -> None:
+        """Go to the next or previous failed step, round and round."""
+        board = self.board
+        failures = [] if board is None else board.failures()
+        if not failures:
+            self.deck.tell("no step has failed")
+            return
+        self._steered = True
+        if self.selected in failures:
+            at = (failures.index(self.selected) + step) % len(failures)
+        else:
+            at = 0 if step > 0 else len(failures) - 1
+        if len(failures) > 1 or self.selected != failures[at]:
+            self.deck.tell(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
+        self.select(failures[at])
+
+    def action_filter(self) -> None:
+        """Filter the steps, or search the log when it has the focus."""
+        field = self.query_one("#filter", Input)
+        self._filtering = "log" if self.focused is self._log else "steps"
+        if self._filtering == "log":
+            field.placeholder = "search all lines"
+        else:
+            field.placeholder = "filter: state:failed  type:command  dur>30s  try>1  words"
+        field.display = True
+        with self.prevent(Input.Changed):
+            field.value = self._log.search if self._filtering == "log" else self._list.filter_text
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter or search while it is typed."""
+        if self._filtering == "log":
+            self._log.set_search(event.value)
+        else:
+            self._set_step_filter(event.value)
+
+    def _set_step_filter(self, text: str) -> None:
+        self._list.set_filter(text)
+        self._side_list.set_filter(text)
+        self._titles()
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter and go back to what it filters."""
+        self._leave_field()
+
+    def _leave_field(self) -> None:
+        self.query_one("#filter").display = False
+        if self._filtering == "log":
+            self._log.focus()
+        elif self._tab == "list":
+            self._list.focus()
+        else:
+            self._side_list.focus()
+
+    def key_escape(self) -> None:
+        """Escape in the field drops what was typed."""
+
+    # --- acting ----------------------------------------------------------------------------------
+
+    def action_inspect(self) -> None:
+        """Look at the selected step closely."""
+        if self.board is not None and self.selected is not None:
+            self.app.push_screen(InspectorScreen(self, self.selected))
+
+    def action_why(self) -> None:
+        """Say why the selected step is where it is."""
+        if self.board is not None and self.selected is not None:
+            self.app.push_screen(InspectorScreen(self, self.selected, section="overview"))
+
+    @work
+    async def action_retry(self, downstream: bool) -> None:
+        """Run the selected step again, alone or with everything behind it."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.retry(self.board, self.selected, downstream=downstream)
+
+    @work
+    async def action_cancel_step(self) -> None:
+        """Cancel the selected step."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.cancel_step(self.board, self.selected)
+
+    @work
+    async def action_cancel_run(self) -> None:
+        """Cancel the execution."""
+        if self.board is not None:
+            await self.deck.acts.cancel_run(self.board.execution)
+
+    @work
+    async def action_pause(self) -> None:
+        """Pause the execution, or let it go on."""
+        board = self.board
+        if board is not None:
+            orphaned = board.is_orphaned(self.deck.clock.now())
+            await self.deck.acts.pause(board.execution, orphaned=orphaned)
+
+    @work
+    async def action_approve(self) -> None:
+        """Approve or reject what waits for it."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.approve(self.board, self.selected)
+
+    def action_new_run(self) -> None:
+        """Open the launch form with the parameters of this run."""
+        execution = self.board.execution if self.board is not None else None
+        if execution is None or execution.source_path is None:
+            self.deck.complain("where the mission file is is not known: launch it from home")
+        else:
+            self.deck.open_launch(execution.source_path, execution.params)
+
+    def action_validate(self) -> None:
+        """Validate the mission file as it is now."""
+        if self.board is not None and self.board.execution.source_path is not None:
+            self.deck.validate(self.board.execution.source_path)
+
+    def action_edit(self) -> None:
+        """Open the mission file in the user's editor."""
+        if self.board is not None and self.board.execution.source_path is not None:
+            self.deck.edit(self.board.execution.source_path)
+
+    def action_copy(self, form: str) -> None:
+        """Copy what has the focus: the log, or the selected step."""
+        if self.focused is self._log and self._log.query_shown is not None:
+            self.deck.copy_log(self._log.query_shown, as_json=form == "json")
+        elif self.board is not None and self._facts is not None:
+            name = clean_line(self._facts.task.task_id)
+            if form == "json":
+                self.deck.copy(facts_json(self.board, self._facts), f"{name} as JSON")
+            else:
+                self.deck.copy(self.query_one("#summary", TextView).plain, name)
+
+    # --- events ----------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="events")
+    async def _read_events(self) -> None:
+        """Add the events that are not shown yet, a page at a time."""
+        events, execution_id = self._events, self.execution_id
+        while True:
+            after = events.last_seq
+
+            def read(reader: Reader, after: int = after) -> list[AuditEvent]:
+                return reader.audit_events(
+                    after_seq=after, execution_id=execution_id, limit=EVENT_PAGE
+                )
+
+            try:
+                found = await self.deck.lookup.read(read)
+            except MissionDeckError:
+                return  # the feed meets the same failure and shows it
+            events.extend(found)
+            if len(found) < EVENT_PAGE:
+                return

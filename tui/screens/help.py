@@ -1,0 +1,106 @@
+"""The keys of the screen at hand, searchable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.keymap import BY_ID, GROUPS, bindings
+from tui.text import fit
+from tui.widgets.text_view import Line, TextView
+
+LEGEND = (
+    ("SUCCESS", "✓ done"),
+    ("FAILED", "✗ failed"),
+    ("RUNNING", "▶ running"),
+    ("WAITING", "↻ waiting or retrying"),
+    ("READY", "◌ queued"),
+    ("PENDING", "○ pending"),
+    ("SKIPPED", "⊘ skipped"),
+    ("CANCELLED", "◼ cancelled"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HelpEntry:
+    """One line of the help: the keys, what they do, under which heading."""
+
+    keys: str
+    label: str
+    group: str
+
+
+class HelpScreen(ModalScreen[None]):
+    """An overlay with the bindings that work on the screen below, as they are mapped now."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("help")
+
+    def __init__(self, entries: Sequence[HelpEntry]) -> None:
+        super().__init__()
+        self._entries = entries
+
+    def compose(self) -> ComposeResult:
+        """Title, search field, keys."""
+        with Vertical(id="help"):
+            yield Static("Keys", markup=False, id="help-title")
+            yield Input(placeholder="search the keys", id="help-search", compact=True)
+            yield TextView(id="help-text")
+
+    def on_mount(self) -> None:
+        """Show all and wait for a search."""
+        self._show("")
+        self.query_one(Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show what fits the search."""
+        self._show(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Go to the text to scroll in it."""
+        self.query_one(TextView).focus()
+
+    def on_key(self, event: object) -> None:
+        """Let the arrow keys scroll while the search has the focus."""
+        key = getattr(event, "key", "")
+        rows = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}.get(key)
+        if rows is not None and self.focused is self.query_one(Input):
+            self.query_one(TextView).action_move(rows)
+
+    def _show(self, wanted: str) -> None:
+        words = wanted.lower().split()
+        lines: list[Line] = []
+        for group in GROUPS:
+            entries = [
+                entry
+                for entry in self._entries
+                if entry.group == group
+                and all(word in f"{entry.keys} {entry.label} {group}".lower() for word in words)
+            ]
+            if entries:
+                lines.append([(group, "accent")])
+                lines += [
+                    [("  ", ""), (fit(entry.keys, 16) + " ", "strong"), (entry.label, "text")]
+                    for entry in entries
+                ]
+                lines.append([("", "")])
+        if not words:
+            lines.append([("Signs", "accent")])
+            lines += [[("  ", ""), (text, f"state:{state}")] for state, text in LEGEND]
+        elif not lines:
+            lines.append([("No key does that here", "muted")])
+        self.query_one(TextView).set_lines(lines)
+
+    def action_close(self) -> None:
+        """Back to the screen below."""
+        self.dismiss()
+
+
+def group_of(binding_id: str | None) -> str:
+    """Return the heading a binding belongs under."""
+    key = BY_ID.get(binding_id or "")
+    return "" if key is None else key.group

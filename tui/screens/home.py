@@ -1,0 +1,387 @@
+"""Home: the missions that were found, the executions of all of them, live."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input
+
+from core.model import Execution
+from core.states import ExecutionState, is_terminal
+from tui.backend import MissionFile
+from tui.format import clock, sparkline
+from tui.glyph import look
+from tui.keymap import bindings
+from tui.messages import Delta
+from tui.screens.base import DeckScreen
+from tui.text import clean_line
+from tui.widgets.bar import Bar, Part
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.line_view import LineView
+from tui.widgets.mission_list import ExecutionList, MissionList
+from tui.widgets.text_view import Line, TextView
+
+HISTORY = 20
+
+
+class HomeScreen(DeckScreen):
+    """The first screen. `show_missions` gives it what was found."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("home")
+    watches = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._missions: Sequence[MissionFile] | None = None
+        self._executions: Sequence[Execution] | None = None
+        self._short: Mapping[str, str] = {}
+        self._pane = "executions"
+        self._steered = False
+        self._filters = {"missions": "", "executions": ""}
+
+    def compose(self) -> ComposeResult:
+        """Title, two panes, filter, keys."""
+        yield Bar(plain=True, id="head")
+        banner = Bar(plain=True, id="banner")
+        banner.display = False
+        yield banner
+        with Horizontal(id="panes"):
+            with Vertical(id="missions-pane"):
+                yield Bar(id="missions-title")
+                yield MissionList(self.deck.clock, id="missions")
+                yield TextView(id="mission-detail", focusable=False)
+            with Vertical(id="executions-pane"):
+                yield Bar(id="executions-title")
+                yield ExecutionList(self.deck.clock, id="executions")
+        yield Input(placeholder="filter: words, or state:failed", id="filter", compact=True)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Say that things are on their way."""
+        self.query_one("#filter").display = False
+        self._mission_list.placeholder = "Looking for missions …"
+        self._execution_list.placeholder = "Opening the database …"
+        self.action_show_pane(self._pane, steer=False)
+        self.set_interval(1.0, self._tick)
+
+    def on_screen_resume(self) -> None:
+        """Watch the list of executions while this is the screen."""
+        self.deck.feed.watch_home()
+        if self.focused is None:
+            self._list.focus()
+
+    @property
+    def _mission_list(self) -> MissionList:
+        return self.query_one("#missions", MissionList)
+
+    @property
+    def _execution_list(self) -> ExecutionList:
+        return self.query_one("#executions", ExecutionList)
+
+    @property
+    def _list(self) -> LineView:
+        return self._mission_list if self._pane == "missions" else self._execution_list
+
+    # --- news ------------------------------------------------------------------------------------
+
+    def show_missions(self, missions: Sequence[MissionFile]) -> None:
+        """Show the missions that were found."""
+        self._missions = missions
+        self._show_missions()
+
+    def deliver(self, delta: Delta) -> None:
+        """Take in the executions."""
+        if delta.executions is None:
+            return
+        first = self._executions is None
+        self._executions = delta.executions
+        self._short = delta.short_ids or {}
+        if first and not delta.executions and not self._steered:
+            self.action_show_pane("missions", steer=False)
+        self._mission_list.learn(delta.executions)
+        self._show_executions()
+        self._show_detail()
+
+    def _show_missions(self) -> None:
+        missions = self._missions
+        if missions is None:
+            return
+        wanted = self._filters["missions"].lower().split()
+        found = [
+            mission
+            for mission in missions
+            if all(word in f"{mission.name} {mission.path}".lower() for word in wanted)
+        ]
+        folders = ", ".join(self.deck.surroundings.mission_folders) or "./missions"
+        self._mission_list.placeholder = (
+            "No mission matches this filter\nesc clears it"
+            if wanted
+            else f"No mission files in {clean_line(folders)}\n"
+            "Write one with `mission init`, then press F5"
+        )
+        self._mission_list.show(found)
+        self._titles()
+        self._show_detail()
+
+    def _show_executions(self) -> None:
+        if self._executions is None:
+            return
+        wanted = self._filters["executions"].lower().split()
+        found = [e for e in self._executions if all(_fits(e, word) for word in wanted)]
+        self._execution_list.placeholder = (
+            "No execution matches this filter\nesc clears it"
+            if wanted
+            else "Nothing has run yet\nPress 1 for the missions, then n to launch one"
+        )
+        self._execution_list.show(found, self._short)
+        self._titles()
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self._execution_list.tick()
+
+    def _titles(self) -> None:
+        here = self.deck.surroundings
+        executions = self._executions or ()
+        live = sum(not is_terminal(execution.state) for execution in executions)
+        self.query_one("#head", Bar).set_parts(
+            [
+                Part(" mission deck", ink="strong"),
+                Part("  "),
+                Part(
+                    f"▶ {live} running" if live else "nothing running",
+                    ink="state:RUNNING" if live else "muted",
+                ),
+            ],
+            [
+                Part(f"{clean_line(here.actor)} ", ink="muted", rank=1),
+                Part(f" {clean_line(here.database)} ", ink="faint", rank=2),
+            ],
+        )
+        for pane, shown, everything, number in (
+            ("missions", self._mission_list.row_count(), self._missions, 1),
+            ("executions", self._execution_list.row_count(), self._executions, 2),
+        ):
+            total = len(everything or ())
+            text = f"{shown} of {total}" if self._filters[pane] else f"{total}"
+            other = "executions" if pane == "missions" else "missions"
+            title = self.query_one(f"#{pane}-title", Bar)
+            left = [
+                Part(f" {number} ", ink="accent", action=f"show_pane('{pane}')"),
+                Part(pane.capitalize(), ink="strong", action=f"show_pane('{pane}')"),
+                Part(f" {text} ", ink="muted"),
+            ]
+            if self._filters[pane]:
+                left.append(Part(f" /{clean_line(self._filters[pane])} ", ink="accent"))
+            right = []
+            if self.has_class("-narrow"):
+                right = [
+                    Part(f"{3 - number} ", ink="accent", action=f"show_pane('{other}')"),
+                    Part(f"{other.capitalize()} ", ink="muted", action=f"show_pane('{other}')"),
+                ]
+            title.set_parts(left, right)
+
+    def _show_detail(self) -> None:
+        mission = self._mission_list.current
+        view = self.query_one("#mission-detail", TextView)
+        view.display = mission is not None
+        if mission is not None:
+            view.set_lines(list(self._detail(mission)))
+
+    def _detail(self, mission: MissionFile) -> list[Line]:
+        lines: list[Line] = [[(clean_line(mission.path), "faint")]]
+        if mission.description:
+            lines.append([(clean_line(mission.description), "muted")])
+        for finding in mission.findings[:20]:
+            where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
+            ink = "bad" if finding.severity == "error" else "warn"
+            lines.append(
+                [
+                    (f"{finding.severity} ", ink),
+                    (f"{where}{finding.code} ", "faint"),
+                    (clean_line(finding.message), "text"),
+                ]
+            )
+        if mission.params:
+            names = ", ".join(clean_line(param.name) for param in mission.params)
+            lines.append([("params ", "faint"), (names, "muted")])
+        runs = [e for e in self._executions or () if e.mission_name == mission.name]
+        ended = [
+            (e.ended_at - e.started_at) / 1e9
+            for e in runs
+            if e.ended_at is not None and e.started_at is not None
+        ][:HISTORY]
+        if ended:
+            ended.reverse()
+            good = sum(e.state is ExecutionState.SUCCESS for e in runs[: len(ended)])
+            lines.append(
+                [
+                    (sparkline(ended) + " ", "accent"),
+                    (f"last {len(ended)}: {good} done, latest took {clock(ended[-1])}", "muted"),
+                ]
+            )
+        else:
+            lines.append(
+                [("never run: press ", "muted"), ("n", "accent"), (" to launch it", "muted")]
+            )
+        return lines
+
+    # --- moving about ----------------------------------------------------------------------------
+
+    def sized(self, width: int, height: int) -> None:
+        """Show one pane where it is narrow."""
+        super().sized(width, height)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        narrow = self.has_class("-narrow")
+        for pane in ("missions", "executions"):
+            self.query_one(f"#{pane}-pane").display = not narrow or pane == self._pane
+        self._titles()
+
+    def action_show_pane(self, pane: str, steer: bool = True) -> None:
+        """Go to a pane."""
+        self._steered = self._steered or steer
+        self._pane = pane
+        self._arrange()
+        self._list.focus()
+
+    def action_other_pane(self) -> None:
+        """Go to the pane that has not the focus."""
+        self.action_show_pane("executions" if self._pane == "missions" else "missions")
+
+    def on_descendant_focus(self) -> None:
+        """Light the title of the pane in focus."""
+        focused = self.focused
+        for pane in ("missions", "executions"):
+            inside = focused is not None and focused.id == pane
+            self.query_one(f"#{pane}-title", Bar).lit = inside
+            if inside:
+                self._pane = pane
+
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        """Show the mission under the cursor in detail."""
+        if event.view.id == "missions":
+            self._show_detail()
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Launch a mission, open an execution."""
+        if event.view.id == "missions":
+            self.action_new_run()
+        elif (execution := self._execution_list.current) is not None:
+            self.deck.open_execution(execution.execution_id)
+
+    # --- filter ----------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Filter the pane in focus."""
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.value = self._filters[self._pane]
+        field.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while it is typed."""
+        self._set_filter(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter and go back to the list."""
+        self.query_one("#filter").display = False
+        self._list.focus()
+
+    def _set_filter(self, text: str) -> None:
+        if self._filters[self._pane] == text:
+            return
+        self._filters[self._pane] = text
+        if self._pane == "missions":
+            self._show_missions()
+        else:
+            self._show_executions()
+
+    def action_clear(self) -> None:
+        """Leave the filter."""
+        self._set_filter("")
+        self.query_one("#filter").display = False
+        self._list.focus()
+
+    # --- acting ----------------------------------------------------------------------------------
+
+    def action_new_run(self) -> None:
+        """Open the launch form for the mission at hand."""
+        if self._pane == "missions":
+            mission = self._mission_list.current
+            if mission is not None:
+                self.deck.open_launch(mission.path)
+            return
+        execution = self._execution_list.current
+        if execution is None or execution.source_path is None:
+            self.action_show_pane("missions")
+        else:
+            self.deck.open_launch(execution.source_path, execution.params)
+
+    def action_validate(self) -> None:
+        """Validate the mission at hand again and say what was found."""
+        mission = self._mission_list.current
+        if mission is not None:
+            self.deck.validate(mission.path)
+
+    def action_edit(self) -> None:
+        """Open the mission at hand in the user's editor."""
+        mission, execution = self._mission_list.current, self._execution_list.current
+        path = mission.path if mission is not None and self._pane == "missions" else None
+        if self._pane == "executions" and execution is not None:
+            path = execution.source_path
+        if path is not None:
+            self.deck.edit(path)
+
+    def action_refresh(self) -> None:
+        """Look for missions again."""
+        self.deck.discover()
+
+    @work
+    async def action_cancel_run(self) -> None:
+        """Ask, then cancel the execution at hand."""
+        execution = self._execution_list.current
+        if execution is not None:
+            await self.deck.acts.cancel_run(execution)
+
+    @work
+    async def action_pause(self) -> None:
+        """Pause the execution at hand, or let it go on."""
+        execution = self._execution_list.current
+        if execution is not None:
+            await self.deck.acts.pause(execution, orphaned=False)
+
+    @work
+    async def action_rerun(self) -> None:
+        """Ask, then run the execution at hand again."""
+        execution = self._execution_list.current
+        if execution is not None:
+            await self.deck.acts.rerun(execution)
+
+    def action_copy(self) -> None:
+        """Copy the id or path at hand."""
+        mission, execution = self._mission_list.current, self._execution_list.current
+        if self._pane == "missions" and mission is not None:
+            self.deck.copy(mission.path, "the path")
+        elif self._pane == "executions" and execution is not None:
+            self.deck.copy(execution.execution_id, "the execution's id")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer only what works on the pane in focus."""
+        if action in ("cancel_run", "pause", "rerun"):
+            return self._pane == "executions"
+        return self._pane == "missions" if action == "validate" else True
+
+
+def _fits(execution: Execution, word: str) -> bool:
+    key, colon, value = word.partition(":")
+    if colon and key == "state":
+        return execution.state.value.lower().startswith(value) or look(
+            execution.state
+        ).word.startswith(value)
+    haystack = f"{execution.mission_name} {execution.execution_id} {execution.actor}"
+    return word in haystack.lower() or execution.state.value.lower().startswith(word)

@@ -1,0 +1,265 @@
+"""One step, closely: overview and why, inputs, outputs, error, attempts, history, its lines in the file."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from core.errors import MissionDeckError
+from core.ports import Reader
+from core.states import TaskState
+from tui.board import Board
+from tui.keymap import bindings
+from tui.messages import Delta
+from tui.screens.base import DeckScreen
+from tui.story import (
+    Facts,
+    attempt_lines,
+    error_lines,
+    facts_json,
+    history_lines,
+    json_lines,
+    overview_lines,
+    source_lines,
+    state_line,
+)
+from tui.text import clean_line
+from tui.widgets.bar import Bar, Part
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.text_view import Line, TextView
+
+if TYPE_CHECKING:
+    from tui.screens.execution import ExecutionScreen
+
+SECTIONS = (
+    ("overview", "Overview"),
+    ("inputs", "Inputs"),
+    ("outputs", "Outputs"),
+    ("error", "Error"),
+    ("attempts", "Attempts"),
+    ("history", "History"),
+    ("file", "File"),
+)
+
+
+class InspectorScreen(DeckScreen):
+    """Sections about one step of the execution screen it was opened from; it stays live."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("inspector")
+    watches = True
+
+    def __init__(
+        self, execution: "ExecutionScreen", task_id: str, *, section: str | None = None
+    ) -> None:
+        super().__init__()
+        self._execution = execution
+        self._task_id = task_id
+        self._section = section
+        self._facts: Facts | None = None
+
+    def compose(self) -> ComposeResult:
+        """Title, sections, text, keys."""
+        yield Bar(plain=True, id="head")
+        banner = Bar(plain=True, id="banner")
+        banner.display = False
+        yield banner
+        yield Bar(id="tabs")
+        yield TextView(id="text")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Read what is known."""
+        self._view.focus()
+        self._titles()
+        self._read()
+        self.set_interval(1.0, self._tick)
+
+    @property
+    def _view(self) -> TextView:
+        return self.query_one("#text", TextView)
+
+    @property
+    def _board(self) -> Board:
+        board = self._execution.board
+        if board is None:
+            raise LookupError("an inspector is only opened over an execution that is shown")
+        return board
+
+    def deliver(self, delta: Delta) -> None:
+        """Read again when the step changed; the execution's screen keeps the rest up to date."""
+        self._execution.deliver(delta)
+        if self._task_id in (delta.tasks or {}):
+            self._read()
+
+    def _tick(self) -> None:
+        live = self._board.tasks[self._task_id].state in (TaskState.RUNNING, TaskState.WAITING)
+        if self.is_current and live and self._section == "overview":
+            self._show(keep_place=True)
+
+    @work(exclusive=True, group="facts")
+    async def _read(self) -> None:
+        task_id, execution_id = self._task_id, self._execution.execution_id
+        digest = self._board.execution.mission_digest
+
+        def read(reader: Reader) -> Facts:
+            return Facts(
+                reader.task_run(execution_id, task_id),
+                reader.attempts(execution_id, task_id),
+                reader.state_changes(execution_id, task_id),
+                reader.mission_source(digest),
+            )
+
+        try:
+            facts = await self.deck.lookup.read(read)
+        except MissionDeckError as error:
+            self.show_banner(clean_line(str(error)))
+            return
+        if task_id != self._task_id:
+            return
+        first = self._facts is None
+        self._facts = facts
+        if self._section is None:
+            self._section = "error" if facts.task.error is not None else "overview"
+        self._show(keep_place=not first)
+
+    # --- what is shown ---------------------------------------------------------------------------
+
+    def _show(self, *, keep_place: bool = False) -> None:
+        facts = self._facts
+        self._titles()
+        if facts is None:
+            return
+        at = 0
+        if self._section == "file":
+            lines, at = source_lines(facts.source, self._task_id)
+        else:
+            lines = self._lines(facts)
+        self._view.set_lines(lines, keep_place=keep_place)
+        if at and not keep_place:
+            self._view.show_line(at)
+
+    def _lines(self, facts: Facts) -> list[Line]:
+        task, now = facts.task, self.deck.clock.now()
+        match self._section:
+            case "inputs":
+                empty = (
+                    "No inputs" if task.attempt else "It has not started: inputs are resolved then"
+                )
+                return json_lines(task.inputs, empty=empty)
+            case "outputs":
+                return json_lines(task.outputs, empty="No outputs")
+            case "error":
+                if task.error is not None:
+                    return [state_line(task), [("", "")], *error_lines(task.error)]
+                failed = [one for one in facts.attempts if one.error is not None]
+                if failed and failed[-1].error is not None:
+                    told = f"attempt {failed[-1].attempt} failed; the step itself did not"
+                    return [[(told, "muted")], [("", "")], *error_lines(failed[-1].error)]
+                return [[("No error", "muted")]]
+            case "attempts":
+                return attempt_lines(facts.attempts, now)
+            case "history":
+                return history_lines(facts.changes)
+            case _:
+                return overview_lines(self._board, facts, now)
+
+    def _titles(self) -> None:
+        board, task = self._board, self._board.tasks[self._task_id]
+        failures = board.failures()
+        place = ""
+        if self._task_id in failures and len(failures) > 1:
+            place = f"error {failures.index(self._task_id) + 1}/{len(failures)} "
+        mark, word = state_line(task)
+        self.query_one("#head", Bar).set_parts(
+            [
+                Part(
+                    f" {clean_line(board.execution.mission_name)} ▸ ",
+                    ink="faint",
+                    rank=3,
+                    action="back",
+                ),
+                Part(clean_line(self._task_id), ink="strong"),
+                Part(f"  {mark[0]}", ink=mark[1]),
+                Part(word[0], ink="muted", rank=1),
+            ],
+            [Part(place, ink="bad", rank=2)] if place else [],
+        )
+        parts: list[Part] = []
+        facts = self._facts
+        for number, (section, label) in enumerate(SECTIONS, 1):
+            on = section == self._section
+            note = ""
+            if facts is not None and section == "attempts" and facts.attempts:
+                note = f"{len(facts.attempts)} "
+            has_error = section == "error" and task.state is TaskState.FAILED
+            ink = "strong" if on else ("bad" if has_error else "muted")
+            action = f"show({number - 1})"
+            parts.append(Part(f" {number}", ink="accent" if on else "faint", action=action))
+            parts.append(Part(f" {label} {note}", ink=ink, action=action))
+        tabs = self.query_one("#tabs", Bar)
+        tabs.set_parts(parts)
+        tabs.lit = True
+
+    # --- moving ----------------------------------------------------------------------------------
+
+    def action_show(self, index: int) -> None:
+        """Show a section by its place."""
+        if index < len(SECTIONS):
+            self._section = SECTIONS[index][0]
+            self._show()
+
+    def action_section(self, step: int) -> None:
+        """Show the section before or behind."""
+        names = [name for name, _label in SECTIONS]
+        at = names.index(self._section) if self._section in names else 0
+        self.action_show((at + step) % len(names))
+
+    def action_failure(self, step: int) -> None:
+        """Go to the next or previous failed step."""
+        failures = self._board.failures()
+        if not failures:
+            self.deck.tell("no step has failed")
+            return
+        at = failures.index(self._task_id) + step if self._task_id in failures else 0
+        self._task_id = failures[at % len(failures)]
+        self._facts = None
+        self._execution.select(self._task_id)
+        self._read()
+        self._titles()
+
+    def action_back(self) -> None:
+        """Go back to the execution."""
+        self.dismiss()
+
+    def action_logs(self) -> None:
+        """Go to the log of the step."""
+        self.dismiss()
+        self._execution.action_logs()
+
+    # --- acting ----------------------------------------------------------------------------------
+
+    def action_copy(self, form: str) -> None:
+        """Copy the section, or all that is known as JSON."""
+        if self._facts is None:
+            return
+        if form == "json":
+            text = facts_json(self._board, self._facts)
+            self.deck.copy(text, f"{clean_line(self._task_id)} as JSON")
+        else:
+            self.deck.copy(self._view.plain, f"{self._section} of {clean_line(self._task_id)}")
+
+    def action_save(self) -> None:
+        """Write all that is known to a file."""
+        if self._facts is not None:
+            self.deck.save_text(facts_json(self._board, self._facts), self._task_id, "json")
+
+    @work
+    async def action_retry(self, downstream: bool) -> None:
+        """Run the step again, alone or with everything behind it."""
+        await self.deck.acts.retry(self._board, self._task_id, downstream=downstream)
+
+    @work
+    async def action_cancel_step(self) -> None:
+        """Cancel the step."""
+        await self.deck.acts.cancel_step(self._board, self._task_id)

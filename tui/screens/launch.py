@@ -1,0 +1,277 @@
+"""The launch form: a field for every parameter, checked while it is filled in, and the plan beside it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Select, Static, Switch
+
+from core.errors import BugError, MissionDeckError
+from core.model import Mission, Param, ParamType
+from core.params import convert
+from tui.backend import LaunchOptions, Preview
+from tui.format import clock, count
+from tui.keymap import bindings
+from tui.screens.base import DeckScreen
+from tui.text import clean_line
+from tui.widgets.bar import Bar, Part
+from tui.widgets.key_bar import KeyBar
+from tui.widgets.text_view import Line, TextView
+
+SHOWN_STEPS = 500
+
+
+class LaunchScreen(DeckScreen):
+    """Asks for the parameters of one mission and launches it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("form")
+
+    def __init__(self, path: str, given: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._path = path
+        self._given = given
+        self._mission: Mission | None = None
+        self._fields: dict[str, tuple[Param, Widget]] = {}
+        self._launching = False
+
+    def compose(self) -> ComposeResult:
+        """Title, form, plan, keys."""
+        yield Bar(plain=True, id="head")
+        banner = Bar(plain=True, id="banner")
+        banner.display = False
+        yield banner
+        with Horizontal(id="launch"):
+            with Vertical(id="form-pane"):
+                yield Bar(id="form-title")
+                yield VerticalScroll(id="form")
+            with Vertical(id="plan-pane"):
+                yield Bar(id="plan-title")
+                yield TextView(id="plan")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Read the mission."""
+        self.query_one("#head", Bar).set_parts(
+            [Part(" missions ▸ ", ink="faint", action="leave"), Part("launch ", ink="strong")],
+            [Part(f" {clean_line(self._path)} ", ink="faint", rank=1)],
+        )
+        self.query_one("#form-title", Bar).set_parts([Part(" reading … ", ink="muted")])
+        self._read()
+
+    @work
+    async def _read(self) -> None:
+        try:
+            preview = await asyncio.to_thread(self.deck.backend.preview, self._path)
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self.show_banner(clean_line(error.message))
+            return
+        await self._show(preview)
+
+    async def _show(self, preview: Preview) -> None:
+        mission = self._mission = preview.mission
+        self.query_one("#plan", TextView).set_lines(plan_lines(preview))
+        errors = sum(finding.severity == "error" for finding in preview.findings)
+        form = self.query_one("#form", VerticalScroll)
+        if mission is None:
+            self.query_one("#form-title", Bar).set_parts(
+                [Part(f" invalid: {count(errors, 'error')} ", ink="bad")]
+            )
+            await form.mount(
+                Static(
+                    "This mission does not validate, so it cannot be launched.\n"
+                    "The findings say where and why. Press esc to go back.",
+                    markup=False,
+                    classes="form-note",
+                )
+            )
+            self.query_one("#plan", TextView).focus()
+            return
+        limit = mission.config.parallel_limit
+        self.query_one("#form-title", Bar).set_parts(
+            [Part(f" {clean_line(mission.name)} ", ink="strong")],
+            [Part(f" {count(len(mission.steps), 'step')}, {limit} at once ", ink="muted", rank=1)],
+        )
+        self.query_one("#plan-title", Bar).set_parts(
+            [Part(" Plan ", ink="strong"), Part("in order ", ink="muted", rank=1)]
+        )
+        widgets: list[Widget] = []
+        if mission.description:
+            widgets.append(
+                Static(clean_line(mission.description), markup=False, classes="form-note")
+            )
+        for param in mission.params:
+            widgets.extend(self._widgets(param))
+        if not mission.params:
+            widgets.append(
+                Static("This mission takes no parameters.", markup=False, classes="form-note")
+            )
+        launch = Button(Content("Launch"), variant="primary", id="launch-button")
+        widgets.append(launch)
+        await form.mount(*widgets)
+        first = next((field for _param, field in self._fields.values()), launch)
+        first.focus()
+        self._check()
+
+    def _widgets(self, param: Param) -> list[Widget]:
+        value = self._given.get(param.name, param.default)
+        label = clean_line(param.name) + (" *" if param.required else "")
+        kind = f"{param.type.value}" + (", secret" if param.secret else "")
+        about = f"  {clean_line(param.description)}" if param.description else ""
+        field: Widget
+        if param.type is ParamType.BOOLEAN:
+            field = Switch(value=value is True, classes="form-field")
+        elif param.choices:
+            options = [(Content(clean_line(str(choice))), str(choice)) for choice in param.choices]
+            texts = [str(choice) for choice in param.choices]
+            field = Select(
+                options,
+                value=str(value) if value is not None and str(value) in texts else Select.NULL,
+                allow_blank=not (value is not None and str(value) in texts),
+                classes="form-field",
+                compact=True,
+            )
+        else:
+            field = Input(
+                value="" if value is None else str(value),
+                password=param.secret,
+                placeholder=param.pattern or param.type.value,
+                classes="form-field",
+                compact=True,
+            )
+        self._fields[param.name] = (param, field)
+        problem = Static("", markup=False, classes="form-problem")
+        problem.display = False
+        return [
+            Static(f"{label}  ({kind}){about}", markup=False, classes="form-label"),
+            field,
+            problem,
+        ]
+
+    # --- checking --------------------------------------------------------------------------------
+
+    def on_input_changed(self) -> None:
+        """Check while it is typed."""
+        self._check()
+
+    def on_select_changed(self) -> None:
+        """Check what was chosen."""
+        self._check()
+
+    def on_input_submitted(self) -> None:
+        """Enter goes to the next field, and at last to the button."""
+        self.focus_next()
+
+    def _check(self) -> tuple[dict[str, Any], int]:
+        """Mark every wrong field; return the values and how many are wrong."""
+        values: dict[str, Any] = {}
+        wrong = 0
+        problems = list(self.query(".form-problem").results(Static))
+        for (name, (param, field)), shown in zip(self._fields.items(), problems, strict=True):
+            given = _value_of(field)
+            problem = ""
+            if given is None:
+                if param.required and param.default is None:
+                    problem = "is required"
+            else:
+                try:
+                    values[name] = convert(param, given)
+                except ValueError as error:
+                    problem = str(error)
+            wrong += bool(problem)
+            shown.update(f"✗ {clean_line(problem)}")
+            shown.display = bool(problem)
+        return values, wrong
+
+    # --- leaving ---------------------------------------------------------------------------------
+
+    def on_button_pressed(self) -> None:
+        """Launch."""
+        self.action_launch()
+
+    def action_leave(self) -> None:
+        """Go back without a run."""
+        self.dismiss()
+
+    @work
+    async def action_launch(self) -> None:
+        """Launch with what is filled in, unless something is wrong."""
+        if self._mission is None or self._launching:
+            return
+        values, wrong = self._check()
+        if wrong:
+            self.show_banner(f"{count(wrong, 'field')} to correct before it can be launched")
+            return
+        self._launching = True
+        self.show_banner("")
+        self.query_one("#form-title", Bar).set_parts([Part(" launching … ", ink="accent")])
+        try:
+            execution_id = await asyncio.to_thread(
+                self.deck.backend.launch, self._path, values, LaunchOptions()
+            )
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self._launching = False
+            hint = f" ({error.hint})" if error.hint else ""
+            self.show_banner(clean_line(f"not launched: {error.message}{hint}"))
+            return
+        self.dismiss()
+        self.deck.open_execution(execution_id)
+
+
+def _value_of(field: Widget) -> Any:
+    if isinstance(field, Switch):
+        return field.value
+    if isinstance(field, Select):
+        return None if field.value is Select.NULL else field.value
+    if isinstance(field, Input):
+        return field.value if field.value != "" else None
+    return None
+
+
+def plan_lines(preview: Preview) -> list[Line]:
+    """Return findings, then every step in order with its type, what it waits for and its limits."""
+    lines: list[Line] = []
+    for finding in preview.findings:
+        where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
+        ink = "bad" if finding.severity == "error" else "warn"
+        lines.append(
+            [
+                (f"{finding.severity} ", ink),
+                (f"{where}{finding.code}  ", "faint"),
+                (clean_line(finding.message), "text"),
+            ]
+        )
+        if finding.hint:
+            lines.append([("  ", ""), (clean_line(finding.hint), "muted")])
+    mission = preview.mission
+    if mission is None:
+        return lines
+    if lines:
+        lines.append([("", "")])
+    width = len(str(len(mission.steps)))
+    for number, step in enumerate(mission.steps[:SHOWN_STEPS], 1):
+        after = ""
+        if step.depends_on:
+            named = ", ".join(clean_line(name) for name in step.depends_on[:4])
+            more = len(step.depends_on) - 4
+            after = f"  after {named}" + (f" and {more} more" if more > 0 else "")
+        limits = f"  at most {clock(step.timeout_seconds)}" if step.timeout_seconds else ""
+        lines.append(
+            [
+                (f"{number:>{width}} ", "faint"),
+                (f"{clean_line(step.id)}  ", "text"),
+                (f"{clean_line(step.step_type)}{limits}{after}", "muted"),
+            ]
+        )
+    if len(mission.steps) > SHOWN_STEPS:
+        lines.append([(f"… {len(mission.steps) - SHOWN_STEPS:,} more steps", "faint")])
+    return lines

@@ -1,0 +1,138 @@
+"""What the bars of the execution screen say, as parts."""
+
+from collections.abc import Sequence
+
+from core.model import Attempt
+from core.states import TaskState
+from tui.board import Board
+from tui.format import bar, percent
+from tui.glyph import LOOKS, look
+from tui.text import clean_line, fit, width_of
+from tui.widgets.bar import Part
+from tui.widgets.log_pane import LogPane
+
+Parts = tuple[list[Part], list[Part]]
+
+TABS = (
+    ("list", "List"),
+    ("graph", "Graph"),
+    ("tree", "Tree"),
+    ("gantt", "Gantt"),
+    ("events", "Events"),
+)
+COUNTS = ("SUCCESS", "RUNNING", "FAILED", "WAITING", "READY", "PENDING", "SKIPPED", "CANCELLED")
+
+
+def head_parts(board: Board, short: str, spent: str, eta: str | None, now: int) -> Parts:
+    """Return the header: where we are, state, counts; progress at the right."""
+    execution = board.execution
+    seen = look(execution.state)
+    ink = f"state:{execution.state.value}"
+    name = clean_line(execution.mission_name)
+    left = [
+        Part(" missions ▸", ink="faint", action="home", rank=9),
+        Part(" " + (fit(name, 40).rstrip() if width_of(name) > 40 else name), ink="strong"),
+        Part(f" ▸ {short}", ink="faint", rank=6),
+        Part(f"  {seen.sign} {seen.word}", ink=ink),
+        Part(f" {spent} ", ink="text", rank=1),
+    ]
+    if board.is_live and execution.cancel_requested_at is not None:
+        left.append(Part(" cancelling ", ink="warn"))
+    elif board.is_orphaned(now):
+        left.append(Part(" no runner ", ink="bad"))
+    counts = board.counts
+    for state in COUNTS:
+        number = counts[TaskState(state)]
+        if number:
+            left.append(Part(f" {number}{LOOKS[state].sign}", ink=f"state:{state}", rank=2))
+    share = board.share_done
+    filled, rest = bar(share, 20)
+    right = [
+        Part(f" {filled}", ink=ink, rank=5),
+        Part(rest, ink="faint", rank=5),
+        Part(f" {percent(share)} ", ink="text"),
+    ]
+    if eta is not None:
+        right.append(Part(f" eta ~{eta} ", ink="muted", rank=4))
+    if board.is_live and board.mission is not None:
+        limit = board.mission.config.parallel_limit
+        right.append(Part(f" slots {counts[TaskState.RUNNING]}/{limit} ", ink="muted", rank=7))
+    return left, right
+
+
+def tab_parts(current: str, filter_text: str, matched: int | None) -> Parts:
+    """Return the tabs, and the filter that is in force."""
+    left: list[Part] = []
+    for number, (tab, label) in enumerate(TABS, 1):
+        action = f"tab('{tab}')"
+        on = tab == current
+        left.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
+        left.append(Part(f" {label} ", ink="strong" if on else "muted", action=action))
+    right = []
+    if filter_text:
+        right = [
+            Part(f" /{clean_line(filter_text)} ", ink="accent"),
+            Part(f"{matched or 0:,} match ", ink="muted", rank=2),
+        ]
+    return left, right
+
+
+def side_parts(tab: str, selected: str | None, filter_text: str) -> Parts:
+    """Return the title of the side pane."""
+    if tab == "list":
+        name = "" if selected is None else clean_line(selected)
+        return [Part(" Step ", ink="muted"), Part(name, ink="strong")], [
+            Part(" enter inspects ", ink="faint", rank=1)
+        ]
+    left = [Part(" Steps ", ink="strong"), Part("by attention ", ink="muted", rank=1)]
+    return left, [Part(f" /{clean_line(filter_text)} ", ink="accent")] if filter_text else []
+
+
+def log_title_parts(
+    log: LogPane,
+    selected: str | None,
+    attempts: Sequence[Attempt],
+    shown: int,
+    merged: bool,
+) -> Parts:
+    """Return the title of the log: whose, its attempts, its switches; where it is at the right."""
+    left = [Part(" Logs ", ink="strong", action="logs")]
+    if merged:
+        left.append(Part("all steps ", ink="text"))
+    elif selected is not None:
+        left.append(Part(clean_line(selected), ink="text"))
+        if attempts:
+            left.append(Part(" ▸ attempt", ink="muted", rank=4))
+        for attempt in attempts[-6:]:
+            on = attempt.attempt == shown
+            mark = f"{attempt.attempt}{look(attempt.state).sign}"
+            left.append(
+                Part(
+                    f" [{mark}]" if on else f" {mark} ",
+                    ink=f"state:{attempt.state.value}" if on else "muted",
+                    action=f"show_attempt({attempt.attempt})",
+                )
+            )
+    streams = "+".join(sorted((s.value for s in log.streams), reverse=True)) or "out+err"
+    left.append(Part("  "))
+    left.append(Part(f" {streams} ", ink="muted", action="log('streams')", rank=5))
+    for name, on, rank in (
+        ("follow", log.following, 2),
+        ("wrap", log.wrapping, 3),
+        ("times", log.times, 6),
+    ):
+        left.append(
+            Part(
+                f" {name} {'●' if on else '○'} ",
+                ink="text" if on else "muted",
+                action=f"log('{name}')",
+                rank=rank,
+            )
+        )
+    right = []
+    if log.search:
+        at, total = log.match_position
+        right.append(Part(f" /{clean_line(log.search)} {at}/{total} ", ink="accent"))
+    if log.position:
+        right.append(Part(f" {log.position} ", ink="muted", rank=3))
+    return left, right

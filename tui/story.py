@@ -1,0 +1,438 @@
+"""What is known of a step, told as lines for a `TextView`: overview, data, error, attempts, history.
+
+Pure: from records to text. Everything that came from outside is made safe here.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
+from core.ports import MissionSource
+from core.reasons import Reason
+from core.states import TaskState
+from core.why import Scene, explain
+from tui.board import Board
+from tui.format import SECOND, clock, count, elapsed, moment, size, time_of_day
+from tui.glyph import LOOKS, look, word
+from tui.text import clean, clean_line, clean_lines
+from tui.widgets.text_view import Line
+
+LONGEST = 4000
+"""Lines of one value shown; the rest is counted, and written in full to a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read about one step."""
+
+    task: TaskRun
+    attempts: Sequence[Attempt]
+    changes: Sequence[StateChange] = ()
+    source: MissionSource | None = None
+
+
+def heading(text: str) -> Line:
+    """Return the heading of a part."""
+    return [(text, "accent")]
+
+
+def field(name: str, value: str, ink: str = "text") -> Line:
+    """Return a named value."""
+    return [(f"{name:<11}", "faint"), (value, ink)]
+
+
+def state_line(task: TaskRun) -> Line:
+    """Return state and reason of a task run."""
+    return [
+        (
+            f"{look(task.state).sign} {word(task.state, task.reason_code)}",
+            f"state:{task.state.value}",
+        ),
+        (f"  {task.reason_code.value}", "muted"),
+    ]
+
+
+def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
+    """Return the chain of causes behind a step's state."""
+    task = facts.task
+    scene = Scene(
+        execution=board.execution,
+        tasks={**board.tasks, task.task_id: task},
+        now=now,
+        mission=board.mission,
+        attempts={task.task_id: facts.attempts},
+        is_owned=not board.is_orphaned(now),
+    )
+    causes = explain(task.task_id, scene)
+    return [
+        [("  " * min(depth, 6) + ("└ " if depth else ""), "faint"), (clean_line(cause), "text")]
+        for depth, cause in enumerate(causes)
+    ]
+
+
+def overview_lines(board: Board, facts: Facts, now: int, *, brief: bool = False) -> list[Line]:
+    """Return what matters about a step at a glance; `brief` for a side pane."""
+    task, step = facts.task, board.steps.get(facts.task.task_id)
+    lines: list[Line] = [[(clean_line(task.task_id), "strong")]]
+    if step is not None and step.name != step.id:
+        lines.append([(clean_line(step.name), "muted")])
+    lines.append(state_line(task))
+    lines.append([("", "")])
+    lines.append(heading("Why"))
+    lines.extend(why_lines(board, facts, now))
+    if task.error is not None:
+        lines.append([("", "")])
+        lines.append(heading("Error"))
+        lines.extend(error_lines(task.error, most=8 if brief else 20))
+    lines.append([("", "")])
+    lines.append(heading("Times"))
+    lines.extend(_times(board, task, now))
+    if step is not None:
+        lines.append([("", "")])
+        lines.append(heading("Step"))
+        lines.extend(_authored(board, step))
+    lines.extend(_neighbours(board, task, step))
+    return lines
+
+
+def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
+    lines: list[Line] = []
+    limit = board.max_attempts(task.task_id)
+    if task.attempt:
+        lines.append(field("attempt", f"{task.attempt} of {max(limit, task.attempt)}"))
+    spent = elapsed(task.started_at, task.ended_at, now)
+    if spent is not None:
+        lines.append(field("took" if task.ended_at else "running for", clock(spent)))
+    if task.ready_at is not None and task.started_at is not None:
+        lines.append(field("queued for", clock(max(0, task.started_at - task.ready_at) / SECOND)))
+    for name, at in (
+        ("ready", task.ready_at),
+        ("started", task.started_at),
+        ("ended", task.ended_at),
+        ("wakes", task.resume_at),
+    ):
+        if at is not None:
+            lines.append(field(name, moment(at)))
+    if not lines:
+        lines.append([("it has not started", "muted")])
+    return lines
+
+
+def _authored(board: Board, step: MissionStep) -> list[Line]:
+    lines = [field("type", clean_line(step.step_type))]
+    if step.timeout_seconds is not None:
+        lines.append(field("timeout", clock(step.timeout_seconds)))
+    if step.when is not None:
+        lines.append(field("when", clean_line(step.when)))
+    if step.continue_on_error:
+        lines.append(field("on error", "the mission goes on"))
+    if step.trigger_rule.value != "all_success":
+        lines.append(field("trigger", step.trigger_rule.value))
+    policy = step.retry or (board.mission.config.retry if board.mission else None)
+    if policy is not None and policy.max_attempts > 1:
+        lines.append(
+            field(
+                "retry",
+                f"{policy.max_attempts} attempts, first after {clock(policy.initial_interval)}, "
+                f"then × {policy.backoff_coefficient:g}",
+            )
+        )
+    return lines
+
+
+def _neighbours(board: Board, task: TaskRun, step: MissionStep | None) -> list[Line]:
+    lines: list[Line] = []
+    if step is not None and step.depends_on:
+        lines += [[("", "")], heading(f"Needs {count(len(step.depends_on), 'step')}")]
+        lines += _listed(board, step.depends_on)
+    direct = board.dependents.get(task.task_id, [])
+    if direct:
+        reach = len(board.downstream([task.task_id]))
+        verb = "Blocked" if task.state is not TaskState.SUCCESS else "Opened the way for"
+        more = f", {reach:,} in all" if reach > len(direct) else ""
+        lines += [[("", "")], heading(f"{verb} {count(len(direct), 'step')}{more}")]
+        lines += _listed(board, direct)
+    return lines
+
+
+def _listed(board: Board, task_ids: Sequence[str], most: int = 12) -> list[Line]:
+    lines: list[Line] = []
+    for task_id in task_ids[:most]:
+        other = board.tasks.get(task_id)
+        if other is None:
+            lines.append([("  ", ""), (clean_line(task_id), "muted")])
+            continue
+        seen = look(other.state)
+        lines.append(
+            [
+                (f"{seen.sign} ", f"state:{other.state.value}"),
+                (f"{clean_line(task_id)}  ", "text"),
+                (word(other.state, other.reason_code), "muted"),
+            ]
+        )
+    if len(task_ids) > most:
+        lines.append([(f"  and {len(task_ids) - most:,} more", "faint")])
+    return lines
+
+
+def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
+    """Return message, kind, exit code, and the trace or last stderr lines."""
+    lines: list[Line] = [[(text, "bad")] for text in clean_lines(error.message)[:most]]
+    facts = clean_line(error.kind)
+    if error.exit_code is not None:
+        facts += (
+            f" · exit {error.exit_code}"
+            if error.exit_code >= 0
+            else f" · signal {-error.exit_code}"
+        )
+    lines.append([(facts, "muted")])
+    trace = clean_lines(error.stack_trace.rstrip()) if error.stack_trace.strip() else []
+    if trace:
+        lines.append([("", "")])
+        if len(trace) > most:
+            lines.append([(f"… {len(trace) - most:,} lines before", "faint")])
+            trace = trace[-most:]
+        lines.extend([("│ ", "faint"), (text, "text")] for text in trace)
+    return lines
+
+
+def json_lines(value: Any, *, empty: str) -> list[Line]:
+    """Return JSON data as indented lines; `empty` says why there is nothing."""
+    if value is None or value == {}:
+        return [[(empty, "muted")]]
+    lines: list[Line] = []
+    _json_into(lines, value, "", "")
+    if len(lines) > LONGEST:
+        cut = len(lines) - LONGEST
+        lines = [*lines[:LONGEST], [(f"… {cut:,} more lines; S writes all to a file", "warn")]]
+    return lines
+
+
+def _json_into(lines: list[Line], value: Any, key: str, indent: str) -> None:
+    lead: list[tuple[str, str]] = [(indent, ""), (key, "accent")] if key else [(indent, "")]
+    if isinstance(value, Mapping):
+        if key or not value:
+            lines.append([*lead, ("" if value else "{}", "muted")])
+        inner = indent + "  " if key else indent
+        for name, item in value.items():
+            _json_into(lines, item, f"{clean_line(str(name))}: ", inner)
+    elif isinstance(value, list | tuple):
+        if not value:
+            lines.append([*lead, ("[]", "muted")])
+            return
+        if key:
+            lines.append([*lead, ("", "")])
+        inner = indent + "  " if key else indent
+        for item in value:
+            _json_into(lines, item, "- ", inner)
+    elif isinstance(value, str):
+        texts = clean_lines(value)
+        if len(texts) == 1:
+            lines.append([*lead, (texts[0] if texts[0] else '""', "text")])
+            return
+        lines.append(
+            [
+                *lead,
+                (
+                    f"{count(len(texts), 'line')}, {size(len(value.encode('utf-8', 'replace')))}",
+                    "faint",
+                ),
+            ]
+        )
+        lines.extend([(indent + "  │ ", "faint"), (text, "text")] for text in texts)
+    else:
+        lines.append([*lead, (json.dumps(value), "good")])
+
+
+def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
+    """Return every attempt with its end, time and error."""
+    if not attempts:
+        return [[("No attempt yet", "muted")]]
+    lines: list[Line] = []
+    for attempt in attempts:
+        seen = look(attempt.state)
+        spent = elapsed(attempt.started_at, attempt.ended_at, now) or 0.0
+        exit_code = "" if attempt.exit_code is None else f"  exit {attempt.exit_code}"
+        lines.append(
+            [
+                (
+                    f"{seen.sign} attempt {attempt.attempt}  {seen.word:<10}",
+                    f"state:{attempt.state.value}",
+                ),
+                (f"{attempt.reason_code.value}{exit_code}", "text"),
+            ]
+        )
+        lines.append(
+            field("  started", f"{moment(attempt.started_at)}, took {clock(spent)}", "muted")
+        )
+        output = f"{count(attempt.log_entry_count, 'line')}, {size(attempt.log_bytes)}"
+        if attempt.log_dropped_bytes:
+            output += f", {size(attempt.log_dropped_bytes)} dropped"
+        lines.append(field("  output", output, "muted"))
+        if attempt.log_digest:
+            lines.append(field("  sealed", f"sha256 {attempt.log_digest[:16]}…", "muted"))
+        if attempt.message:
+            lines.append(field("  message", clean_line(attempt.message)))
+        if attempt.error is not None:
+            lines.extend([("  ", ""), *line] for line in error_lines(attempt.error, most=12))
+        lines.append([("", "")])
+    return lines
+
+
+def history_lines(changes: Sequence[StateChange]) -> list[Line]:
+    """Return every change of state: when, what, why, by whom, and its number in the audit log."""
+    if not changes:
+        return [[("Nothing has happened yet", "muted")]]
+    lines: list[Line] = []
+    for change in changes:
+        what = f"attempt {change.attempt}" if change.entity is EntityKind.ATTEMPT else "step"
+        if change.entity is EntityKind.EXECUTION:
+            what = "execution"
+        before = LOOKS[change.from_state].word if change.from_state in LOOKS else "—"
+        after = LOOKS[change.to_state].word if change.to_state in LOOKS else change.to_state
+        sign = LOOKS[change.to_state].sign if change.to_state in LOOKS else "·"
+        why = change.reason_code + (f"  {clean_line(change.message)}" if change.message else "")
+        by = "" if change.actor == "engine" else f"  by {clean_line(change.actor)}"
+        lines.append(
+            [
+                (f"{time_of_day(change.at)}  ", "muted"),
+                (f"{what:<10}", "faint"),
+                (f"{before:>9} → ", "muted"),
+                (f"{sign} {after:<10}", f"state:{change.to_state}"),
+                (f"#{change.seq:<7}", "faint"),
+                (why + by, "text"),
+            ]
+        )
+    return lines
+
+
+def source_lines(source: MissionSource | None, task_id: str) -> tuple[list[Line], int]:
+    """Return the mission file with the step's lines marked, and the first marked line's index."""
+    if source is None:
+        return [[("The mission file is not stored", "muted")]], 0
+    text = source.content.decode("utf-8", "replace")
+    if source.format == "json":
+        return _json_step(text, task_id), 0
+    rows = text.split("\n")
+    first, last = step_range(rows, task_id)
+    width = len(str(len(rows)))
+    lines: list[Line] = []
+    for number, row in enumerate(rows):
+        inside = first <= number < last
+        lines.append(
+            [
+                (
+                    f"{'▌' if inside else ' '}{number + 1:>{width}}  ",
+                    "accent" if inside else "faint",
+                ),
+                (clean(row), "strong" if inside else "muted"),
+            ]
+        )
+    return lines, max(0, first)
+
+
+def _json_step(text: str, task_id: str) -> list[Line]:
+    try:
+        steps = json.loads(text).get("steps", [])
+    except (ValueError, AttributeError):
+        return [[(line, "muted")] for line in clean_lines(text)[:LONGEST]]
+    found = next((s for s in steps if isinstance(s, dict) and s.get("id") == task_id), None)
+    return json_lines(found, empty="The step is not in the mission file")
+
+
+def step_range(rows: Sequence[str], task_id: str) -> tuple[int, int]:
+    """Return first and last+1 line of a step in YAML text, by its `id` and indentation; (-1, -1)."""
+    for number, row in enumerate(rows):
+        bare = row.strip().removeprefix("- ").strip()
+        if not bare.startswith(("id:", '"id":', "{id:", "{ id:")):
+            continue
+        value = bare.partition(":")[2].split(",")[0].split(" #")[0].strip(" }\"'")
+        if value == task_id:
+            return _item_range(rows, number)
+    return -1, -1
+
+
+def _item_range(rows: Sequence[str], at: int) -> tuple[int, int]:
+    first = at
+    while first > 0 and not rows[first].lstrip().startswith("- "):
+        first -= 1
+    indent = len(rows[first]) - len(rows[first].lstrip())
+    last = first + 1
+    while last < len(rows):
+        row = rows[last]
+        if row.strip() and len(row) - len(row.lstrip()) <= indent:
+            break
+        last += 1
+    while last > first + 1 and not rows[last - 1].strip():
+        last -= 1
+    return first, last
+
+
+def ending_of(attempt: Attempt | None, board: Board) -> str:
+    """Return the line behind an ended attempt's output: how it ended."""
+    if attempt is None or attempt.ended_at is None:
+        return ""
+    parts = []
+    if attempt.exit_code is not None:
+        code = attempt.exit_code
+        parts.append(f"exit {code}" if code >= 0 else f"signal {-code}")
+    parts.append(attempt.reason_code.value)
+    task = board.tasks.get(attempt.task_id)
+    if task is not None and task.attempt == attempt.attempt:
+        limit = board.max_attempts(attempt.task_id)
+        if task.reason_code is Reason.RETRIES_EXHAUSTED:
+            parts.append(f"retries exhausted ({attempt.attempt}/{max(limit, attempt.attempt)})")
+        elif task.state is TaskState.WAITING:
+            parts.append("will be retried")
+    spent = elapsed(attempt.started_at, attempt.ended_at, attempt.ended_at)
+    if spent is not None:
+        parts.append(clock(spent))
+    return f"── {' · '.join(parts)} ──"
+
+
+def facts_json(board: Board, facts: Facts) -> str:
+    """Return everything known of a step as JSON text, for the clipboard or a file."""
+    task = facts.task
+    return json.dumps(
+        {
+            "execution_id": task.execution_id,
+            "mission_name": board.execution.mission_name,
+            "task_id": task.task_id,
+            "state": task.state.value,
+            "reason_code": task.reason_code.value,
+            "message": task.message,
+            "duration_ms": task.duration_ms,
+            "inputs": _plain(task.inputs),
+            "outputs": _plain(task.outputs),
+            "error": None if task.error is None else _error(task.error),
+            "attempts": [
+                {
+                    "attempt": attempt.attempt,
+                    "state": attempt.state.value,
+                    "reason_code": attempt.reason_code.value,
+                    "exit_code": attempt.exit_code,
+                    "duration_ms": attempt.duration_ms,
+                    "log_entry_count": attempt.log_entry_count,
+                }
+                for attempt in facts.attempts
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+        default=str,
+    )
+
+
+def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)
+
+
+def _error(error: TaskError) -> dict[str, Any]:
+    return {
+        "message": error.message,
+        "kind": error.kind,
+        "exit_code": error.exit_code,
+        "stack_trace": error.stack_trace,
+    }

@@ -1,0 +1,94 @@
+"""Text from outside made safe to draw: no escape sequences, no bidirectional overrides, no markup.
+
+The stored bytes stay as they came; this is only what reaches the terminal.
+"""
+
+import re
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+
+TAB_WIDTH = 8
+
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves, erasing
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links, clipboard
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
+    r"|\x1b[ -/]*[0-~]?"  # every other escape
+)
+_INVISIBLE = re.compile(
+    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
+_CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+_CONTROLS |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
+_CONTROLS |= {0x2028: 0x20, 0x2029: 0x20}
+
+
+def clean(text: str) -> str:
+    """Return one line that is safe to draw and as a terminal would leave it.
+
+    Escape sequences and invisible controls are dropped, other controls become visible symbols, tabs
+    are expanded, and of a line overwritten by carriage returns the last version is kept.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    if "\x1b" in text or not text.isascii():
+        text = _INVISIBLE.sub("", _ESCAPES.sub("", text))
+    if "\r" in text:
+        text = next((part for part in reversed(text.split("\r")) if part), "")
+    if "\t" in text:
+        text = text.expandtabs(TAB_WIDTH)
+    return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def clean_line(text: str) -> str:
+    """Return a possibly multi-line text as one safe line."""
+    return clean(text.replace("\r\n", "\n").replace("\n", " ⏎ ").rstrip())
+
+
+def clean_lines(text: str) -> list[str]:
+    """Return a multi-line text as safe lines."""
+    return [clean(line) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def width_of(text: str) -> int:
+    """Return how many terminal cells a safe text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+@lru_cache(maxsize=4096)
+def fit(text: str, width: int) -> str:
+    """Return a safe text in exactly `width` cells, cut with an ellipsis or filled with spaces."""
+    if width <= 0:
+        return ""
+    size = width_of(text)
+    if size <= width:
+        return text + " " * (width - size)
+    if width == 1:
+        return "…"
+    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+
+
+def fit_right(text: str, width: int) -> str:
+    """Return a safe text flush right in exactly `width` cells; what does not fit is cut."""
+    size = width_of(text)
+    return " " * (width - size) + text if size <= width else fit(text, width)
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Return a safe text cut into pieces of at most `width` cells, at least one piece."""
+    if width <= 0 or width_of(text) <= width:
+        return [text]
+    if text.isascii():
+        return [text[start : start + width] for start in range(0, len(text), width)]
+    pieces: list[str] = []
+    piece, used = "", 0
+    for character in text:
+        size = cell_len(character)
+        if used + size > width:
+            pieces.append(piece)
+            piece, used = "", 0
+        piece += character
+        used += size
+    return [*pieces, piece]

@@ -1,0 +1,72 @@
+"""What happened, as the audit chain has it: newest last, a window of it, only the rows in sight drawn."""
+
+from collections.abc import Iterable, Sequence
+
+from core.model import AuditEvent
+from tui.format import time_of_day
+from tui.glyph import LOOKS
+from tui.text import clean_line, fit, fit_right
+from tui.theme import Inks
+from tui.widgets.line_view import LineView, Span
+
+KEEP = 20_000
+"""Events held at most; the oldest are let go."""
+
+
+class EventList(LineView):
+    """Events of one execution. It stays at the end while the cursor is on the last row."""
+
+    placeholder = "No events yet"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._events: list[AuditEvent] = []
+        self.last_seq = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._events = []
+        self.last_seq = 0
+        self.rows_changed()
+
+    def extend(self, events: Sequence[AuditEvent]) -> None:
+        """Add newer events."""
+        if not events:
+            return
+        at_end = self.cursor >= len(self._events) - 1
+        self._events.extend(events)
+        self.last_seq = events[-1].seq
+        if len(self._events) > KEEP:
+            del self._events[: len(self._events) - KEEP]
+        self.rows_changed()
+        if at_end:
+            self.action_last()
+
+    def event(self, index: int) -> AuditEvent | None:
+        """Return the event of a row."""
+        return self._events[index] if 0 <= index < len(self._events) else None
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self._events)
+
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+        """Return number, time, what it is about, what became of it and why."""
+        event = self._events[index]
+        details = event.details
+        to = str(details.get("to", ""))
+        look = LOOKS.get(to)
+        task = str(details.get("task_id", "")) or event.target
+        yield fit_right(f"{event.seq}", 7) + " ", inks.faint
+        yield time_of_day(event.timestamp) + " ", inks.muted
+        if look is not None:
+            yield f"{look.sign} ", inks.states[to]
+        else:
+            yield "· ", inks.faint
+        yield fit(clean_line(task), max(8, min(32, width // 4))) + " ", inks.text
+        what = f"{details.get('from', '')} → {to}" if to else event.event_type
+        yield fit(clean_line(what), 20) + " ", inks.states[to] if to in inks.states else inks.muted
+        why = " ".join(str(details[key]) for key in ("reason_code", "message") if details.get(key))
+        if event.actor != "engine":
+            why += f"  by {event.actor}"
+        yield clean_line(why), inks.muted

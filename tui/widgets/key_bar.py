@@ -1,0 +1,55 @@
+"""The last line: what the keys do here, most useful first, as many as there is room for."""
+
+from textual.app import App
+from textual.screen import Screen
+
+from tui.text import width_of
+from tui.widgets.bar import Bar, Part
+
+
+class KeyBar(Bar):
+    """Shows the bindings that are marked to be shown and work now."""
+
+    DEFAULT_CSS = """
+    KeyBar { dock: bottom; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(plain=True)
+
+    def on_mount(self) -> None:
+        """Follow the bindings as focus moves."""
+        self.screen.bindings_updated_signal.subscribe(self, self._update)
+        self.call_after_refresh(self._update, self.screen)
+
+    def on_resize(self) -> None:
+        """Show as many as fit."""
+        self._update(self.screen)
+
+    def _update(self, _screen: Screen[object]) -> None:
+        if not self.is_attached:
+            return
+        parts: list[Part] = []
+        room = self.size.width - 1
+        for key, label, action in shown_keys(self.app, self.screen):
+            size = width_of(key) + width_of(label) + 3
+            if size > room:
+                continue
+            room -= size
+            parts.append(Part(f" {key}", ink="accent", action=action))
+            parts.append(Part(f" {label} ", ink="muted", action=action))
+        self.set_parts(parts)
+
+
+def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str, str]]:
+    """Return key, label and action of what the footer shows, those of the focus first."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.show and active.enabled and binding.description:
+            key = binding.id or binding.action
+            if key not in found:
+                found[key] = (app.get_key_display(binding), binding.description, binding.action)
+    keys = list(found.values())
+    keys.sort(key=lambda entry: entry[1] in ("help", "palette"))
+    return keys

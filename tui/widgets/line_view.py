@@ -1,0 +1,203 @@
+"""A scrolling list of one-line rows with a cursor, of which only the visible ones are ever drawn."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.keymap import bindings
+from tui.text import fit, width_of
+from tui.theme import Inks, inks_of
+
+Span = tuple[str, Style]
+"""Safe text and the style it is drawn in."""
+
+MARGIN = 2
+"""Rows kept in sight above and below the cursor."""
+
+
+class LineView(ScrollView, can_focus=True):
+    """Base of all lists. A subclass gives `row_count` and `row`, and says when rows change."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("list")
+
+    DEFAULT_CSS = """
+    LineView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, view: "LineView", index: int) -> None:
+            super().__init__()
+            self.view = view
+            self.index = index
+
+        @property
+        def control(self) -> "LineView":
+            """The list."""
+            return self.view
+
+    class Chosen(Message):
+        """Enter or a second click on a row."""
+
+        def __init__(self, view: "LineView", index: int) -> None:
+            super().__init__()
+            self.view = view
+            self.index = index
+
+        @property
+        def control(self) -> "LineView":
+            """The list."""
+            return self.view
+
+    placeholder = ""
+    """What an empty list says; several lines are centred."""
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return 0
+
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+        """Return what row `index` shows in `width` cells; more is cut."""
+        raise LookupError(index)
+
+    def rows_changed(self) -> None:
+        """Take note that the number of rows changed, and repaint all that is visible."""
+        self.virtual_size = Size(self.scrollable_content_region.width, self.row_count())
+        last = max(0, self.row_count() - 1)
+        if self.cursor > last:
+            self.cursor = last
+        self.refresh()
+
+    def refresh_rows(self, indices: Iterable[int]) -> None:
+        """Repaint those of `indices` that are visible."""
+        top = self.scroll_offset.y
+        bottom = top + self.scrollable_content_region.height
+        for index in indices:
+            if top <= index < bottom:
+                self.refresh(Region(0, index - top, self.size.width, 1))
+
+    @property
+    def visible_rows(self) -> range:
+        """The indices of the rows in sight."""
+        top = self.scroll_offset.y
+        return range(top, min(self.row_count(), top + self.scrollable_content_region.height))
+
+    def on_resize(self) -> None:
+        """Keep the width of the content that of the window, and the cursor in sight."""
+        self.virtual_size = Size(self.scrollable_content_region.width, self.row_count())
+        self.reveal(self.cursor)
+
+    def on_focus(self) -> None:
+        """Show the cursor as the active one."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Show the cursor as an inactive one."""
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one visible row."""
+        base = self.rich_style
+        inks = inks_of(self.app)
+        width = self.scrollable_content_region.width
+        index = y + self.scroll_offset.y
+        count = self.row_count()
+        if index >= count:
+            if not count and self.placeholder:
+                return self._placeholder_line(y, width, base, inks)
+            return Strip.blank(width, base)
+        is_cursor = index == self.cursor
+        if is_cursor:
+            base += inks.cursor if self.has_focus else inks.cursor_blurred
+        marker = ("▌", inks.accent if self.has_focus else inks.faint) if is_cursor else (" ", base)
+        return strip_of([marker, *self.row(index, width - 1, inks)], width, base)
+
+    def _placeholder_line(self, y: int, width: int, base: Style, inks: Inks) -> Strip:
+        lines = self.placeholder.split("\n")
+        top = max(0, (self.size.height - len(lines)) // 2)
+        if not top <= y < top + len(lines):
+            return Strip.blank(width, base)
+        line = lines[y - top]
+        left = max(1, (width - width_of(line)) // 2)
+        return strip_of([(" " * left, base), (line, inks.muted)], width, base)
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Repaint the two rows and bring the new one into sight."""
+        self.refresh_rows((before, after))
+        self.reveal(after)
+        if self.row_count():
+            self.post_message(self.Moved(self, after))
+
+    def reveal(self, index: int) -> None:
+        """Scroll just so far that a row is in sight."""
+        height = self.scrollable_content_region.height
+        if height <= 0:
+            return
+        margin = min(MARGIN, max(0, (height - 1) // 2))
+        top = self.scroll_offset.y
+        if index < top + margin:
+            self.scroll_to(y=max(0, index - margin), animate=False)
+        elif index >= top + height - margin:
+            self.scroll_to(y=index - height + 1 + margin, animate=False)
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a row, the nearest there is."""
+        self.cursor = max(0, min(index, self.row_count() - 1))
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor by a number of rows."""
+        self.move_to(self.cursor + rows)
+
+    def action_page(self, pages: float) -> None:
+        """Move the cursor by a share of the window."""
+        self.move_to(self.cursor + round(pages * max(1, self.size.height - 1)))
+
+    def action_first(self) -> None:
+        """Move to the first row."""
+        self.move_to(0)
+
+    def action_last(self) -> None:
+        """Move to the last row."""
+        self.move_to(self.row_count() - 1)
+
+    def action_choose(self) -> None:
+        """Open the row under the cursor."""
+        if self.row_count():
+            self.post_message(self.Chosen(self, self.cursor))
+
+    def on_click(self, event: events.Click) -> None:
+        """Move to the row that was clicked; open it on the second click."""
+        index = event.y + self.scroll_offset.y
+        if index < self.row_count():
+            self.move_to(index)
+            if event.chain == 2:
+                self.action_choose()
+
+
+def strip_of(spans: Iterable[Span], width: int, base: Style) -> Strip:
+    """Return spans as a strip of exactly `width` cells over a base style."""
+    segments: list[Segment] = []
+    left = width
+    for text, style in spans:
+        if left <= 0:
+            break
+        size = width_of(text)
+        if size > left:
+            text, size = fit(text, left), left
+        segments.append(Segment(text, base + style))
+        left -= size
+    if left > 0:
+        segments.append(Segment(" " * left, base))
+    return Strip(segments, width)

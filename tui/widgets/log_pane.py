@@ -1,0 +1,481 @@
+"""The output of an attempt (or of everything, merged): follow, wrap, times, search over all lines.
+
+Only a window of lines is held, and only those in sight are formatted. The stored text is never
+parsed: it is made safe by `tui.text` and drawn as it is.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.style import Style
+from textual import work
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from core.errors import MissionDeckError
+from core.model import LogEntry, LogStream
+from core.ports import LogQuery
+from tui.feed import Feed, Lookup
+from tui.format import time_of_day
+from tui.keymap import bindings
+from tui.logbook import (
+    Line,
+    Page,
+    find_lines,
+    place_of,
+    read_after,
+    read_around,
+    read_before,
+    read_head,
+)
+from tui.messages import LogLines
+from tui.text import clean, fit, fold
+from tui.theme import Inks, inks_of
+from tui.widgets.line_view import Span, strip_of
+
+WINDOW = 6000
+"""Lines held at most; those furthest from what is read are let go."""
+EDGE = 50
+"""How close to an end of the window the next part is fetched."""
+
+STREAM_CHOICES: tuple[frozenset[LogStream], ...] = (
+    frozenset(),
+    frozenset({LogStream.STDOUT}),
+    frozenset({LogStream.STDERR}),
+)
+
+
+class LogPane(ScrollView, can_focus=True):
+    """A log. Tell it what to show; hand it what the feed delivers."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("log"),
+        *(b for b in bindings("list") if getattr(b, "id", "") != "list.open"),
+    ]
+    DEFAULT_CSS = """
+    LogPane { overflow-x: auto; overflow-y: auto; scrollbar-size: 1 1; }
+    """
+
+    following: reactive[bool] = reactive(True, repaint=False)
+    wrapping: reactive[bool] = reactive(False, repaint=False)
+    times: reactive[bool] = reactive(True, repaint=False)
+
+    class Changed(Message):
+        """What its title says has changed: switches, position, matches."""
+
+    def __init__(self, feed: Feed, lookup: Lookup, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._feed = feed
+        self._lookup = lookup
+        self._query: LogQuery | None = None
+        self._token = 0
+        self._lines: list[Line] = []
+        self._starts: list[int] = [0]
+        self._before = False
+        self._after = False
+        self._fetching = False
+        self._ending = ""
+        self._empty = "No step selected"
+        self._streams = 0
+        self._search = ""
+        self._matches: list[Line] = []
+        self._places: set[tuple[int, str, int, int]] = set()
+        self._match = -1
+        self._widest = 0
+
+    # --- what is shown ---------------------------------------------------------------------------
+
+    @property
+    def query_shown(self) -> LogQuery | None:
+        """Which log this is."""
+        return self._query
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether another log has been followed since."""
+        return self._token != self._feed.log_token
+
+    @property
+    def streams(self) -> frozenset[LogStream]:
+        """The streams shown; empty for all."""
+        return STREAM_CHOICES[self._streams]
+
+    @property
+    def search(self) -> str:
+        """The text that is searched for, empty for none."""
+        return self._search
+
+    @property
+    def match_position(self) -> tuple[int, int]:
+        """The number of the current match (from 1, 0 for none yet) and how many there are."""
+        return self._match + 1, len(self._matches)
+
+    @property
+    def position(self) -> str:
+        """Where the window is in the log, for the title."""
+        if not self._lines:
+            return ""
+        last = self._lines[min(self._bottom_line(), len(self._lines) - 1)][1].seq
+        if self._query is None or self._query.task_id is None or self._before or self._after:
+            return f"line {last:,}" if self._query and self._query.task_id else ""
+        total = len(self._lines)
+        return f"{min(self._bottom_line() + 1, total):,}/{total:,}"
+
+    def show(self, query: LogQuery | None, *, empty: str = "No output") -> None:
+        """Show another log from its end."""
+        self._query = query
+        self._lines = []
+        self._before = self._after = False
+        self._ending = ""
+        self._empty = empty
+        self._forget_matches()
+        self._token = self._feed.follow_log(self._asked())
+        self._relayout()
+        self.scroll_to(x=0, y=0, animate=False)
+        if self._search and query is not None:
+            self._find(self._search)
+
+    def set_ending(self, text: str) -> None:
+        """Show a line behind the last: how the attempt ended."""
+        if text != self._ending:
+            self._ending = text
+            self._relayout()
+            self._stick()
+
+    def deliver(self, news: LogLines) -> None:
+        """Take in what the feed brought; of a log shown before, nothing."""
+        if news.token != self._token:
+            return
+        if news.reset or (news.gap and self.following):
+            self._lines = list(news.lines)
+            self._before = len(news.lines) >= PAGE_HINT or news.gap
+            self._after = False
+            self._relayout()
+        elif self._after or news.gap:
+            self._after = True
+        else:
+            kept = len(self._lines)
+            self._lines.extend(news.lines)
+            if len(self._lines) > WINDOW and self.following:
+                del self._lines[: len(self._lines) - WINDOW * 3 // 4]
+                self._before = True
+                kept = 0
+            self._relayout(kept)
+        self._stick()
+        self.post_message(self.Changed())
+
+    def _asked(self) -> LogQuery | None:
+        return None if self._query is None else replace(self._query, streams=self.streams)
+
+    # --- geometry --------------------------------------------------------------------------------
+
+    def _relayout(self, kept: int = 0) -> None:
+        """Work out the rows again, from line `kept` on."""
+        width = self.scrollable_content_region.width
+        starts = self._starts = self._starts[: kept + 1] if kept else [0]
+        if self.wrapping and width > 0:
+            room = max(8, width - self._prefix_width())
+            for _chunk, entry in self._lines[kept:]:
+                starts.append(starts[-1] + len(fold(clean(entry.message), room)))
+        else:
+            first = starts[-1]
+            starts.extend(range(first + 1, first + 1 + len(self._lines) - kept))
+        if self.wrapping:
+            self._widest = width
+        else:
+            longest = max((len(e.message) for _c, e in self._lines[kept:]), default=0)
+            self._widest = max(self._widest if kept else 0, longest + self._prefix_width())
+        self.virtual_size = Size(max(width, self._widest), starts[-1] + bool(self._ending))
+        self.refresh()
+
+    def _prefix_width(self) -> int:
+        width = 4 + (13 if self.times else 0)
+        return width + (17 if self._query is not None and self._query.task_id is None else 0)
+
+    def _bottom_line(self) -> int:
+        row = self.scroll_offset.y + max(0, self.scrollable_content_region.height - 1)
+        return max(0, bisect_right(self._starts, row) - 1)
+
+    def _stick(self) -> None:
+        if self.following:
+            self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    def on_resize(self) -> None:
+        """Fold the lines anew where they are wrapped."""
+        self._relayout()
+        self._stick()
+
+    # --- drawing ---------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one visible row."""
+        base = self.rich_style
+        inks = inks_of(self.app)
+        width = self.scrollable_content_region.width
+        left, top = self.scroll_offset
+        row = y + top
+        if not self._lines and not self._ending:
+            text = f" {self._empty}" if y == 0 else ""
+            return strip_of([(text, inks.muted)], width, base)
+        line = bisect_right(self._starts, row) - 1
+        if line >= len(self._lines):
+            ending = self._ending if row == self._starts[-1] else ""
+            return strip_of([(f" {ending}", inks.strong)], width, base)
+        spans = self._spans(line, row - self._starts[line], width, inks)
+        if self.wrapping or not left:
+            return strip_of(spans, width, base)
+        full = max(self.virtual_size.width, left + width)
+        return strip_of(spans, full, base).crop(left, left + width)
+
+    def _spans(self, line: int, piece: int, width: int, inks: Inks) -> list[Span]:
+        _chunk, entry = self._lines[line]
+        text = clean(entry.message)
+        style = Style.null()
+        tag, tag_style = "   ", inks.faint
+        if entry.stream is LogStream.STDERR:
+            tag, tag_style = "err", inks.warn
+        elif entry.stream is LogStream.SYSTEM:
+            tag, tag_style, style = "sys", inks.muted, inks.muted
+        spans: list[Span] = []
+        if self.wrapping:
+            room = max(8, width - self._prefix_width())
+            pieces = fold(text, room)
+            text = pieces[min(piece, len(pieces) - 1)]
+        if piece:
+            spans.append((" " * self._prefix_width(), style))
+        else:
+            if self.times:
+                spans.append((f"{time_of_day(entry.timestamp)} ", inks.faint))
+            if self._query is not None and self._query.task_id is None:
+                spans.append((fit(clean(entry.task_id), 16) + " ", inks.accent))
+            spans.append((f"{tag} ", tag_style))
+        if self._search and place_of(self._lines[line]) in self._places:
+            spans.extend(self._marked(text, line, style, inks))
+        else:
+            spans.append((text, style))
+        return spans
+
+    def _marked(self, text: str, line: int, style: Style, inks: Inks) -> list[Span]:
+        current = 0 <= self._match < len(self._matches) and place_of(
+            self._matches[self._match]
+        ) == place_of(self._lines[line])
+        ink = inks.match_current if current else inks.match
+        wanted, folded = self._search.lower(), text.lower()
+        if len(folded) != len(text):  # a letter that changes its length: do not guess where
+            return [(text, ink)]
+        spans: list[Span] = []
+        at = 0
+        while (found := folded.find(wanted, at)) >= 0:
+            spans += [(text[at:found], style), (text[found : found + len(wanted)], ink)]
+            at = found + len(wanted)
+        return [*spans, (text[at:], style)]
+
+    # --- moving ----------------------------------------------------------------------------------
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Fetch what comes next when an end of the window is near."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(new_value) < round(old_value) and new_value < self.max_scroll_y:
+            self.following = False
+        if new_value < EDGE and self._before and not self.following:
+            self._fetch(earlier=True)
+        elif new_value > self.max_scroll_y - EDGE and self._after:
+            self._fetch(earlier=False)
+        self.post_message(self.Changed())
+
+    def action_move(self, rows: int) -> None:
+        """Scroll by a number of rows."""
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+
+    def action_page(self, pages: float) -> None:
+        """Scroll by a share of the window."""
+        rows = round(pages * max(1, self.scrollable_content_region.height - 1))
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+
+    def action_first(self) -> None:
+        """Go to the first line of the log, wherever the window is."""
+        self.following = False
+        if self._before:
+            self._jump(first=True)
+        else:
+            self.scroll_to(y=0, animate=False)
+
+    def action_last(self) -> None:
+        """Go to the last line and follow."""
+        self.follow()
+
+    def follow(self) -> None:
+        """Stay at the end as lines come."""
+        self.following = True
+        if self._after:
+            self._token = self._feed.follow_log(self._asked())
+        self._stick()
+        self.post_message(self.Changed())
+
+    def toggle_follow(self) -> None:
+        """Follow, or stay where it is."""
+        if self.following:
+            self.following = False
+            self.post_message(self.Changed())
+        else:
+            self.follow()
+
+    def toggle_wrap(self) -> None:
+        """Fold long lines, or let them run out of sight."""
+        top = self._starts and bisect_right(self._starts, self.scroll_offset.y) - 1
+        self.wrapping = not self.wrapping
+        self._relayout()
+        self.scroll_to(x=0, y=self._starts[min(top, len(self._starts) - 1)], animate=False)
+        self._stick()
+        self.post_message(self.Changed())
+
+    def toggle_times(self) -> None:
+        """Show or hide when each line came."""
+        self.times = not self.times
+        self._relayout()
+        self.post_message(self.Changed())
+
+    def next_streams(self) -> None:
+        """Show both streams, stdout alone, stderr alone, in turn."""
+        self._streams = (self._streams + 1) % len(STREAM_CHOICES)
+        ending = self._ending
+        self.show(self._query, empty=self._empty)
+        self._ending = ending
+
+    @work(exclusive=True, group="log-window")
+    async def _jump(self, *, first: bool = False, to: Line | None = None) -> None:
+        query = self._asked()
+        if query is None:
+            return
+        page = await self._read_page(query, first=first, to=to)
+        if page is None or query != self._asked():
+            return
+        self._lines = page.lines
+        self._before, self._after = page.more_before, page.more_after
+        self._relayout()
+        height = self.scrollable_content_region.height
+        self.scroll_to(y=max(0, self._starts[page.at] - height // 2), animate=False)
+        self.post_message(self.Changed())
+
+    async def _read_page(self, query: LogQuery, *, first: bool, to: Line | None) -> Page | None:
+        try:
+            if to is not None:
+                return await self._lookup.read(lambda reader: read_around(reader, query, to))
+            return await self._lookup.read(lambda reader: read_head(reader, query))
+        except MissionDeckError as error:
+            self._empty = str(error)
+            return None
+
+    @work(group="log-fetch")
+    async def _fetch(self, *, earlier: bool) -> None:
+        query = self._asked()
+        if self._fetching or query is None or not self._lines:
+            return
+        self._fetching = True
+        try:
+            end = self._lines[0] if earlier else self._lines[-1]
+            read = read_before if earlier else read_after
+            page = await self._lookup.read(lambda reader: read(reader, query, end))
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        finally:
+            self._fetching = False
+        edge = self._lines[:1] if earlier else self._lines[-1:]
+        if query != self._asked() or not edge or place_of(edge[0]) != place_of(end):
+            return
+        if earlier:
+            self._put_before(page)
+        else:
+            self._lines.extend(page.lines)
+            self._after = page.more_after
+            spare = max(0, len(self._lines) - WINDOW)
+            gone = self._starts[spare]
+            del self._lines[:spare]
+            self._before = self._before or spare > 0
+            self._relayout()
+            self.scroll_to(y=self.scroll_offset.y - gone, animate=False)
+
+    def _put_before(self, page: Page) -> None:
+        self._lines[:0] = page.lines
+        self._before = page.more_before
+        if len(self._lines) > WINDOW:
+            del self._lines[WINDOW:]
+            self._after = True
+        self._relayout()
+        rows = self._starts[len(page.lines)]
+        self.set_reactive(LogPane.scroll_y, self.scroll_y)
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+
+    # --- searching -------------------------------------------------------------------------------
+
+    def set_search(self, text: str) -> None:
+        """Search all lines of the log for a text; empty ends the search."""
+        self._search = text
+        self._forget_matches()
+        if text and self._query is not None:
+            self._find(text)
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def _forget_matches(self) -> None:
+        self._matches, self._places, self._match = [], set(), -1
+
+    @work(exclusive=True, group="log-search")
+    async def _find(self, text: str) -> None:
+        await asyncio.sleep(0.15)  # the next letter may be on its way
+        query = self._asked()
+        if query is None:
+            return
+        try:
+            found = await self._lookup.read(lambda reader: find_lines(reader, query, text))
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        if query != self._asked() or text != self._search:
+            return
+        self._matches = found
+        self._places = {place_of(line) for line in found}
+        self._match = -1
+        if found:
+            self._match = len(found) - 1 if self.following else 0
+            self._to_match()
+        self.refresh()
+        self.post_message(self.Changed())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the match keys to others while nothing is searched for."""
+        return bool(self._search) if action == "match" else True
+
+    def action_match(self, step: int) -> None:
+        """Go to the next or previous match, round and round."""
+        if self._matches:
+            self._match = (self._match + step) % len(self._matches)
+            self._to_match()
+            self.refresh()
+            self.post_message(self.Changed())
+
+    def _to_match(self) -> None:
+        self.following = False
+        wanted = self._matches[self._match]
+        place = place_of(wanted)
+        for index, line in enumerate(self._lines):
+            if place_of(line) == place:
+                height = self.scrollable_content_region.height
+                self.scroll_to(y=max(0, self._starts[index] - height // 2), animate=False)
+                return
+        self._jump(to=wanted)
+
+
+PAGE_HINT = 1000
+"""A first delivery of at least so many lines may have more in front of it."""
+
+
+def as_text(entries: Sequence[LogEntry]) -> str:
+    """Return entries as plain text, safe to show anywhere."""
+    return "\n".join(clean(entry.message) for entry in entries)

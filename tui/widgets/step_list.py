@@ -1,0 +1,228 @@
+"""The steps of an execution in order of attention; what has ended is folded into a line each."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import BindingType
+
+from core.ports import Clock
+from core.reasons import Reason
+from core.states import TaskState
+from tui.board import FOLDED, Board, Bucket, bucket_of
+from tui.filter import Filter, parse_filter
+from tui.format import SECOND, clock, count, elapsed
+from tui.glyph import look, sign, word
+from tui.keymap import bindings
+from tui.messages import StepSelected
+from tui.text import clean_line, fit, fit_right
+from tui.theme import Inks
+from tui.widgets.line_view import LineView, Span
+
+_FOLD_WORDS = {Bucket.DONE: "done", Bucket.SKIPPED: "skipped", Bucket.CANCELLED: "cancelled"}
+_FOLD_STATES = {
+    Bucket.DONE: TaskState.SUCCESS,
+    Bucket.SKIPPED: TaskState.SKIPPED,
+    Bucket.CANCELLED: TaskState.CANCELLED,
+}
+
+
+class StepList(LineView):
+    """A list over a `Board`. The selection is a step, not a row: it stays when rows move."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("steps")
+
+    def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._clock = clock
+        self._board: Board | None = None
+        self._rows: list[str | Bucket] = []
+        self._open: set[Bucket] = set()
+        self._filter: Filter = parse_filter("")
+        self.selected: str | None = None
+        self._quiet = False
+
+    @property
+    def filter_text(self) -> str:
+        """The filter in force, empty for none."""
+        return self._filter.text
+
+    def show(self, board: Board, selected: str | None) -> None:
+        """Show another board with a step selected."""
+        self._board = board
+        self.selected = selected
+        self._rebuild()
+
+    def board_changed(self, changed: Iterable[str], *, moved: bool) -> None:
+        """Take note of newer task runs; `moved` when some belong elsewhere now."""
+        if moved or self._filter:
+            self._rebuild()
+            return
+        wanted = set(changed)
+        rows = self._rows
+        self.refresh_rows(i for i in self.visible_rows if rows[i] in wanted)
+
+    def tick(self) -> None:
+        """Repaint the visible rows whose time goes on."""
+        board = self._board
+        if board is None:
+            return
+        self.refresh_rows(
+            index
+            for index in self.visible_rows
+            if isinstance(row := self._rows[index], str)
+            and board.tasks[row].state in (TaskState.RUNNING, TaskState.WAITING)
+        )
+
+    def set_filter(self, text: str) -> None:
+        """Show only the steps that pass a filter."""
+        self._filter = parse_filter(text)
+        self._rebuild()
+
+    @property
+    def matched(self) -> int:
+        """How many steps are listed while a filter is in force."""
+        return len(self._rows)
+
+    def select(self, task_id: str) -> None:
+        """Put the selection on a step, unfolding what hides it."""
+        if task_id == self.selected and self._row_of(task_id) is not None:
+            return
+        self.selected = task_id
+        self._rebuild()
+
+    def _row_of(self, task_id: str) -> int | None:
+        try:
+            return self._rows.index(task_id)
+        except ValueError:
+            return None
+
+    def _rebuild(self) -> None:
+        board = self._board
+        if board is None:
+            return
+        rows: list[str | Bucket] = []
+        if self._filter:
+            rows.extend(board.matching(self._filter, self._clock.now()))
+            self.placeholder = "No step matches this filter\nesc clears it"
+        else:
+            for bucket in Bucket:
+                size = board.size_of(bucket)
+                if not size:
+                    continue
+                if bucket not in FOLDED:
+                    rows.extend(board.members(bucket))
+                elif bucket in self._open or size == 1 or size == len(board.order) <= 200:
+                    if size > 1:
+                        rows.append(bucket)
+                    rows.extend(board.members(bucket))
+                else:
+                    rows.append(bucket)
+                    if self.selected is not None and board.bucket(self.selected) is bucket:
+                        rows.append(self.selected)
+        self._rows = rows
+        at = None if self.selected is None else self._row_of(self.selected)
+        self._quiet = True
+        self.rows_changed()
+        if at is not None:
+            self.cursor = at
+            self.reveal(at)
+        self._quiet = False
+        if at is None:
+            self._follow_cursor()
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        """Make the row under the cursor the selection."""
+        super().watch_cursor(before, after)
+        if not self._quiet:
+            self._follow_cursor()
+
+    def _follow_cursor(self) -> None:
+        if self.cursor < len(self._rows):
+            row = self._rows[self.cursor]
+            if isinstance(row, str) and row != self.selected:
+                self.selected = row
+                self.post_message(StepSelected(row))
+
+    def action_toggle_fold(self) -> None:
+        """Fold or unfold what has ended, as the row under the cursor says."""
+        if not self._rows or self._board is None:
+            return
+        row = self._rows[self.cursor]
+        bucket = row if isinstance(row, Bucket) else bucket_of(self._board.tasks[row])
+        if bucket in FOLDED:
+            self._open ^= {bucket}
+            if not isinstance(row, Bucket) and bucket not in self._open:
+                self.selected = None
+            self._rebuild()
+            if bucket in self._rows:
+                self._quiet = True
+                self.cursor = self._rows.index(bucket)
+                self._quiet = False
+
+    def action_choose(self) -> None:
+        """Open the step, or unfold the fold."""
+        if self._rows and isinstance(self._rows[self.cursor], Bucket):
+            self.action_toggle_fold()
+        else:
+            super().action_choose()
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self._rows)
+
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+        """Return glyph, id, why (where there is room), state, attempts and time."""
+        board, row = self._board, self._rows[index]
+        if board is None:
+            return
+        if isinstance(row, Bucket):
+            yield from self._fold_row(row, board, inks)
+            return
+        task = board.tasks[row]
+        style = inks.state(task.state)
+        limit = board.max_attempts(row)
+        now = self._clock.now()
+        state = word(task.state, task.reason_code)
+        tries = f"{task.attempt}/{limit}" if max(task.attempt, limit) > 1 and task.attempt else ""
+        spent = elapsed(task.started_at, task.ended_at, now)
+        time = "" if spent is None else clock(spent)
+        if task.state is TaskState.WAITING and task.resume_at is not None:
+            state = f"retry in {clock(max(0, task.resume_at - now) / SECOND)}"
+        elif task.reason_code is Reason.REUSED:
+            state = "reused"
+        tail = 15
+        tail += 6 if width >= 40 else 0
+        tail += 8 if width >= 34 else 0
+        rest = max(4, width - 3 - tail)
+        why = ""
+        name_width = rest
+        if width >= 84:
+            name_width = max(24, rest * 2 // 5)
+            why = clean_line(self._why(board, row))
+        yield f"{sign(task.state)} ", style
+        ended = bucket_of(task) in FOLDED
+        yield fit(clean_line(row), name_width) + " ", inks.muted if ended else inks.text
+        if name_width < rest:
+            yield fit(why, rest - name_width - 1) + " ", inks.muted
+        yield fit(state, 15), style
+        if width >= 40:
+            yield fit_right(tries, 5) + " ", inks.muted
+        if width >= 34:
+            yield fit_right(time, 8), inks.muted
+
+    def _why(self, board: Board, task_id: str) -> str:
+        task = board.tasks[task_id]
+        if task.message:
+            return task.message
+        if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):
+            step = board.steps.get(task_id)
+            return "" if step is None or step.name == task_id else step.name
+        return task.reason_code.value
+
+    def _fold_row(self, bucket: Bucket, board: Board, inks: Inks) -> Iterable[Span]:
+        state = _FOLD_STATES[bucket]
+        yield f"{look(state).sign} ", inks.state(state)
+        arrow = "▾" if bucket in self._open else "▸"
+        text = f"{arrow} {count(board.size_of(bucket), 'step')} {_FOLD_WORDS[bucket]}"
+        yield text, inks.muted
+        yield "  space", inks.faint
