@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 
 from core.executors.lookup import Lookup, UnstartableError, explain
@@ -75,7 +74,7 @@ class Spawner:
             raise UnstartableError("the command is empty")
         here = _is_here(job.cwd)
         path = self._lookup.find(job.argv[0], job.env, job.cwd)
-        env = {**job.env, JOB_VARIABLE: job.key}
+        env = {**job.env, JOB_VARIABLE: job.key, "PWD": job.cwd}
         fds: list[int] = []
         try:
             stdin = self._devnull() if job.stdin is None else _file_of(job.stdin)
@@ -137,6 +136,8 @@ def _file_of(data: bytes) -> int:
     if sys.platform == "linux":
         fd = os.memfd_create("stdin")
     else:
+        import tempfile
+
         with tempfile.TemporaryFile() as file:
             fd = os.dup(file.fileno())
     try:

@@ -92,7 +92,7 @@ class Fail(StepType):
         """Log the message and fail with it."""
         parameters: FailParameters = call.parameters
         call.log(parameters.level, parameters.message)
-        return StepOutcome.failure(Reason.STEP_ERROR, parameters.message, "fail")
+        return StepOutcome.failure(Reason.STEP_ERROR, parameters.message, "Fail")
 
 
 class WaitParameters(StepParameters):

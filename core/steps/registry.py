@@ -25,7 +25,7 @@ BUILT_IN = MappingProxyType(
         "fail": "core.steps.control:Fail",
         "wait": "core.steps.control:Wait",
         "command": "core.steps.process:Command",
-        "script": "core.steps.process:Script",
+        "script": "core.steps.script:Script",
         "create_file": "core.steps.file:CreateFile",
         "append_file": "core.steps.file:AppendFile",
         "edit_file": "core.steps.file_edit:EditFile",
@@ -35,6 +35,9 @@ BUILT_IN = MappingProxyType(
         "read_file": "core.steps.file:ReadFile",
         "list_directory": "core.steps.search:ListDirectory",
         "file_search": "core.steps.search:FileSearch",
+        "checksum": "core.steps.archive:Checksum",
+        "compress": "core.steps.archive:Compress",
+        "extract": "core.steps.extract:Extract",
         "parse_json": "core.steps.data:ParseJson",
     }
 )
