@@ -39,7 +39,8 @@ def raising(error):
 
 
 def all_errors(kind=MissionDeckError):
-    yield kind
+    if kind.__module__ == "core.errors":
+        yield kind
     for child in kind.__subclasses__():
         yield from all_errors(child)
 

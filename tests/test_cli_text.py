@@ -171,6 +171,8 @@ def test_spans_and_instants_are_read_and_nonsense_is_refused():
     assert parse_since("5m", now) == now - 300 * SECOND
     assert parse_since("1970-01-01T00:00:01Z", now) == SECOND
     assert parse_since("1970-01-01T01:00:01+01:00", now) == SECOND
+    assert parse_since("9999-01-01T00:00:00Z", now) == 2**63 - 1
+    assert parse_since("0001-01-01T00:00:00Z", now) == 0
     for wrong in ("", "soon", "5 fortnights", "٥m", "-5m", "1970-13-01T00:00:00Z"):
         with pytest.raises(ValueError):
             parse_since(wrong, now)

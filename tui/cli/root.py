@@ -13,6 +13,7 @@ SECTIONS = {
         "ls": f"{_HERE}.ls",
         "show": f"{_HERE}.show",
         "logs": f"{_HERE}.logs",
+        "why": f"{_HERE}.why",
         "watch": f"{_HERE}.watch",
         "events": f"{_HERE}.events",
     },
@@ -23,6 +24,7 @@ SECTIONS = {
     },
     "Set up": {
         "db": f"{_HERE}.db",
+        "completion": f"{_HERE}.completion",
         "version": f"{_HERE}.version",
     },
 }

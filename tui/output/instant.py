@@ -17,6 +17,8 @@ _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _LAST = 253_402_300_799 * SECOND
 """The last second RFC 3339 can write: 9999-12-31T23:59:59Z."""
+_FAR = 2**63 - 1
+"""The last instant a 64-bit column holds, in the year 2262."""
 
 
 def rfc3339(instant: int) -> str:
@@ -89,7 +91,7 @@ def parse_since(text: str, now: int) -> int:
     Raises ValueError with a sentence for people.
     """
     try:
-        return now - parse_span(text)
+        return max(0, now - parse_span(text))
     except ValueError:
         pass
     try:
@@ -99,7 +101,8 @@ def parse_since(text: str, now: int) -> int:
     if moment.tzinfo is None:
         moment = moment.astimezone()
     delta = moment - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
+    instant = (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
+    return max(0, min(instant, _FAR))
 
 
 def _coarse(seconds: float) -> str:

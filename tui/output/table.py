@@ -7,7 +7,7 @@ from tui.output.glyph import Palette
 from tui.output.text import cells, fit
 
 GAP = "  "
-_FLOOR = 8
+_FLOOR = 4
 
 
 @dataclass(frozen=True, slots=True)

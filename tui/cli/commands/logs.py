@@ -23,14 +23,17 @@ _STREAMS = {
     "err": LogStream.STDERR,
     "sys": LogStream.SYSTEM,
 }
+_LEVELS = tuple(LogLevel)
 
 
 @declare("logs", short_help="Print what steps wrote.")
 @execution_argument
 @step_argument(required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the execution or step has ended.")
-@click.option("-n", "--tail", type=click.IntRange(0), help="Only the last N lines.")
-@click.option("--since", help="Only lines since then: 5m, 1h30m, or an RFC 3339 instant.")
+@click.option("-n", "--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
+@click.option(
+    "--since", metavar="TIME", help="Only lines since then: 5m, 1h30m, or an RFC 3339 instant."
+)
 @click.option(
     "--level",
     type=click.Choice([level.value for level in LogLevel], case_sensitive=False),
@@ -89,16 +92,39 @@ def command(
 def _follow(
     invocation: Invocation, reader: Reader, query: LogQuery, write: Callable[[LogEntry], None]
 ) -> None:
-    for _ in rounds(reader):
-        notice_lost(invocation)
-        ended = _has_ended(reader, query)
-        for chunk, entry in reader.logs(query):
+    """Write what is there, then what comes.
+
+    What comes is read unfiltered and filtered here, so that the cursor moves on over lines that are
+    not wanted and nothing is read twice.
+    """
+    everything = LogQuery(
+        execution_id=query.execution_id, task_id=query.task_id, attempt=query.attempt
+    )
+    cursor = max((chunk for chunk, _ in reader.logs(replace(everything, tail=1))), default=0)
+    for chunk, entry in reader.logs(query):
+        if chunk <= cursor:
             write(entry)
-            query = replace(query, after_chunk=max(chunk, query.after_chunk))
-        query = replace(query, tail=None)
+    for _ in rounds(reader):
+        ended = _has_ended(reader, query)
+        for chunk, entry in reader.logs(replace(everything, after_chunk=cursor)):
+            if _is_wanted(entry, query):
+                write(entry)
+            cursor = max(cursor, chunk)
         invocation.console.flush()
         if ended:
             return
+        notice_lost(invocation)
+
+
+def _is_wanted(entry: LogEntry, query: LogQuery) -> bool:
+    return (
+        (not query.streams or entry.stream in query.streams)
+        and (
+            query.min_level is None or _LEVELS.index(entry.level) >= _LEVELS.index(query.min_level)
+        )
+        and (query.since is None or entry.timestamp >= query.since)
+        and (not query.search or query.search.lower() in entry.message.lower())
+    )
 
 
 def _has_ended(reader: Reader, query: LogQuery) -> bool:

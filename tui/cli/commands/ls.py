@@ -14,7 +14,15 @@ from tui.output.listing import execution_table
 
 @declare("ls", short_help="List executions, newest first.")
 @click.argument("mission", required=False)
-@click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="At most so many.",
+)
 @click.option(
     "--state",
     "states",

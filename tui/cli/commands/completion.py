@@ -1,0 +1,43 @@
+"""`mission completion`."""
+
+import click
+from click.shell_completion import get_completion_class
+
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+
+VARIABLE = "_MISSION_COMPLETE"
+SHELLS = ("bash", "zsh", "fish")
+_HOW = {
+    "bash": 'eval "$(mission completion bash)"   # in ~/.bashrc',
+    "zsh": 'eval "$(mission completion zsh)"   # in ~/.zshrc, behind compinit',
+    "fish": "mission completion fish > ~/.config/fish/completions/mission.fish",
+}
+
+
+@declare("completion", short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(SHELLS))
+def command(invocation: Invocation, shell: str) -> None:
+    """Print the script that makes SHELL complete commands, options, executions and steps.
+
+    For bash, `eval "$(mission completion bash)"` in ~/.bashrc.
+
+    For zsh, `eval "$(mission completion zsh)"` in ~/.zshrc, behind compinit.
+
+    For fish, `mission completion fish > ~/.config/fish/completions/mission.fish`.
+    """
+    script = completion_script(shell)
+    if invocation.json:
+        invocation.console.out_json({"shell": shell, "script": script, "install": _HOW[shell]})
+    else:
+        invocation.console.out(script)
+
+
+def completion_script(shell: str) -> str:
+    """Return the script by which a shell asks `mission` for completions."""
+    from tui.cli.root import root
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"click completes no {shell}")
+    return kind(root, {}, "mission", VARIABLE).source()

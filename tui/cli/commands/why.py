@@ -1,0 +1,58 @@
+"""`mission why`."""
+
+from core.cause import Scene
+from core.model import Attempt, Execution
+from core.ports import Reader
+from core.states import is_terminal
+from core.why import explain, explain_execution
+from tui.cli.authored import mission_of
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.ownership import is_owned
+from tui.cli.reading import open_records
+from tui.cli.reference import execution_argument, step_argument
+from tui.output.text import safe_line
+
+
+@declare("why", short_help="Explain why a step, or an execution, is where it is.")
+@execution_argument
+@step_argument(required=False)
+def command(invocation: Invocation, execution: str, step: str | None) -> None:
+    """Explain why STEP of EXEC is in its state, cause behind cause; without STEP, why EXEC is."""
+    with open_records(invocation) as reader:
+        found = reader.find_execution(execution)
+        task = None if step is None else reader.task_run(found.execution_id, step)
+        scene = _scene(invocation, reader, found)
+    told = explain_execution(scene) if task is None else explain(task.task_id, scene)
+    console = invocation.console
+    if invocation.json:
+        console.out_json(
+            {
+                "execution_id": found.execution_id,
+                "task_id": None if task is None else task.task_id,
+                "state": (found if task is None else task).state.value,
+                "reason_code": (found if task is None else task).reason_code.value,
+                "explanation": told,
+            }
+        )
+        return
+    name = found.mission_name if task is None else task.task_id
+    first, *causes = [safe_line(line) for line in told]
+    console.out(f"{console.palette.paint(safe_line(name), 'bold')} {first}")
+    arrow = console.palette.sign("└", "-")
+    console.out_lines([f"  {arrow} {line}" for line in causes])
+
+
+def _scene(invocation: Invocation, reader: Reader, found: Execution) -> Scene:
+    attempts: dict[str, list[Attempt]] = {}
+    for attempt in reader.attempts(found.execution_id):
+        attempts.setdefault(attempt.task_id, []).append(attempt)
+    now = invocation.now
+    return Scene(
+        execution=found,
+        tasks={task.task_id: task for task in reader.task_runs(found.execution_id)},
+        now=now,
+        mission=mission_of(reader, found),
+        attempts=attempts,
+        is_owned=is_terminal(found.state) or is_owned(reader.lease(found.execution_id), now),
+    )
