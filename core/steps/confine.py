@@ -58,6 +58,15 @@ class Tree:
         finally:
             walk.close()
 
+    def subtree(self, place: Place) -> "Tree":
+        """Return the folder at `place` as a tree of its own, which protects the same files."""
+        inner = object.__new__(Tree)
+        inner.root = self.root / place.path
+        inner._roots = {(*root, *_components(place.path)) for root in self._roots}
+        inner._protected = self._protected
+        inner._fd = place.open_folder()
+        return inner
+
     @property
     def descriptor(self) -> int:
         """The open root."""

@@ -46,59 +46,70 @@ class Entry:
         return stat.S_ISLNK(self.status.st_mode)
 
 
-def walk(folder: int, *, recursive: bool, look: Callable[[], None]) -> Iterator[Entry]:
+def walk(
+    folder: int,
+    *,
+    recursive: bool,
+    look: Callable[[], None],
+    leave_out: Callable[[Entry], bool] = lambda _: False,
+) -> Iterator[Entry]:
     """Yield all entries of an open folder, each folder before what it holds, names in byte order.
 
-    `look` is called now and then and may raise. What vanishes while the walk goes on is left out.
-    Raises `StepFailedError` (OUTPUT_LIMIT) beyond the limits.
+    `look` is called now and then and may raise. What vanishes while the walk goes on, and what is
+    to be left out with all it holds, is not yielded. Raises `StepFailedError` (OUTPUT_LIMIT) beyond
+    the limits.
     """
-    budget = [VISIT_LIMIT]
-    yield from _walk(folder, "", budget, DEPTH_LIMIT if recursive else 0, look)
+    yield from _Walk(look, leave_out).entries(folder, "", DEPTH_LIMIT if recursive else 0)
 
 
-def _walk(
-    folder: int, prefix: str, budget: list[int], depth: int, look: Callable[[], None]
-) -> Iterator[Entry]:
-    for name in _names(folder, budget, look):
-        try:
-            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        entry = Entry(prefix + name, name, folder, status)
-        yield entry
-        if depth and entry.is_folder:
+class _Walk:
+    def __init__(self, look: Callable[[], None], leave_out: Callable[[Entry], bool]) -> None:
+        self._look, self._leave_out = look, leave_out
+        self._visited = 0
+
+    def entries(self, folder: int, prefix: str, depth: int) -> Iterator[Entry]:
+        for name in self._names(folder):
+            try:
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            entry = Entry(prefix + name, name, folder, status)
+            if self._leave_out(entry):
+                continue
+            yield entry
+            if not depth or not entry.is_folder:
+                continue
+            if depth == 1:
+                raise StepFailedError(
+                    f"{entry.path}: more than {DEPTH_LIMIT} folders deep",
+                    "too_deep",
+                    reason=Reason.OUTPUT_LIMIT,
+                )
             try:
                 inner = os.open(name, LIST_FLAGS, dir_fd=folder)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             try:
-                if depth == 1:
-                    raise StepFailedError(
-                        f"{entry.path}: more than {DEPTH_LIMIT} folders deep",
-                        "too_deep",
-                        reason=Reason.OUTPUT_LIMIT,
-                    )
-                yield from _walk(inner, f"{entry.path}/", budget, depth - 1, look)
+                yield from self.entries(inner, f"{entry.path}/", depth - 1)
             finally:
                 os.close(inner)
 
-
-def _names(folder: int, budget: list[int], look: Callable[[], None]) -> list[str]:
-    look()
-    names = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if TEMPORARY.fullmatch(entry.name):
-                continue
-            budget[0] -= 1
-            if budget[0] < 0:
-                raise StepFailedError(
-                    f"more than {VISIT_LIMIT} entries", "too_many", reason=Reason.OUTPUT_LIMIT
-                )
-            if not budget[0] % 1000:
-                look()
-            names.append(entry.name)
-    return sorted(names, key=os.fsencode)
+    def _names(self, folder: int) -> list[str]:
+        self._look()
+        names = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if TEMPORARY.fullmatch(entry.name):
+                    continue
+                self._visited += 1
+                if self._visited > VISIT_LIMIT:
+                    raise StepFailedError(
+                        f"more than {VISIT_LIMIT} entries", "too_many", reason=Reason.OUTPUT_LIMIT
+                    )
+                if not self._visited % 1000:
+                    self._look()
+                names.append(entry.name)
+        return sorted(names, key=os.fsencode)
 
 
 class Glob:

@@ -1,0 +1,152 @@
+"""Decompression whose output is bounded before it is made: gzip, deflate, bzip2, xz."""
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import BinaryIO, Protocol
+
+XZ_MEMORY = 256 * 1024 * 1024
+"""An xz header may ask for a dictionary of 4 GiB; this is what we give."""
+_INPUT = 64 * 1024
+
+
+class Decompressor(Protocol):
+    """One compressed stream, fed in pieces."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What followed its end."""
+
+    def take(self, data: bytes, limit: int) -> bytes:
+        """Return at most `limit` (above 0) bytes; what was not consumed is kept for next time."""
+
+    @property
+    def is_hungry(self) -> bool:
+        """Whether the next `take` needs more input."""
+
+
+class DecompressError(ValueError):
+    """Raised when compressed data is damaged or ends too early."""
+
+
+class _Zlib:
+    def __init__(self, window: int) -> None:
+        self._inner = zlib.decompressobj(window)
+        self.is_hungry = True
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def take(self, data: bytes, limit: int) -> bytes:
+        result = self._inner.decompress(self._inner.unconsumed_tail + data, limit)
+        # A full answer may leave output inside zlib even when all of the input is consumed.
+        self.is_hungry = not self._inner.unconsumed_tail and len(result) < limit
+        return result
+
+
+class _Native:
+    def __init__(self, inner: bz2.BZ2Decompressor | lzma.LZMADecompressor) -> None:
+        self._inner = inner
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    @property
+    def is_hungry(self) -> bool:
+        return self._inner.needs_input
+
+    def take(self, data: bytes, limit: int) -> bytes:
+        return self._inner.decompress(data, limit)
+
+
+def gzip_stream() -> Decompressor:
+    """Return a decompressor of one gzip member."""
+    return _Zlib(31)
+
+
+def zlib_stream() -> Decompressor:
+    """Return a decompressor of a zlib stream (what HTTP calls deflate)."""
+    return _Zlib(15)
+
+
+def raw_deflate_stream() -> Decompressor:
+    """Return a decompressor of a bare deflate stream (what some servers send as deflate)."""
+    return _Zlib(-15)
+
+
+def bzip2_stream() -> Decompressor:
+    """Return a decompressor of one bzip2 stream."""
+    return _Native(bz2.BZ2Decompressor())
+
+
+def xz_stream() -> Decompressor:
+    """Return a decompressor of one xz stream with bounded memory."""
+    return _Native(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY))
+
+
+class InflatingReader:
+    """A compressed file as a stream that goes forward only, in bounded reads.
+
+    Several streams behind one another count as one, as gzip, bzip2 and xz have it. Raises
+    `DecompressError` for damage.
+    """
+
+    def __init__(self, source: BinaryIO, make: Callable[[], Decompressor]) -> None:
+        self._source, self._make = source, make
+        self._stream: Decompressor | None = make()
+        self._input = b""
+
+    def read(self, size: int, /) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+        parts = []
+        while size:
+            part = self._some(size)
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _some(self, limit: int) -> bytes:
+        while self._stream is not None:
+            if self._stream.eof:
+                self._next_stream(self._stream.unused_data)
+                continue
+            data = b""
+            if self._stream.is_hungry:
+                data, self._input = self._input or self._source.read(_INPUT), b""
+                if not data:
+                    raise DecompressError("the compressed data ends too early")
+            try:
+                result = self._stream.take(data, limit)
+            except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
+                raise DecompressError(f"the compressed data is damaged: {error}") from error
+            if result:
+                return result
+        return b""
+
+    def _next_stream(self, rest: bytes) -> None:
+        """Begin the stream that follows, if there is one; zero padding is none."""
+        rest = rest.lstrip(b"\0")
+        while not rest:
+            rest = self._source.read(_INPUT)
+            if not rest:
+                self._stream = None
+                return
+            rest = rest.lstrip(b"\0")
+        self._stream, self._input = self._make(), rest
