@@ -204,7 +204,7 @@ class AttemptStarted(Event):
             "attempt": self.attempt,
             "from": self.from_state.text,
             "to": TaskState.RUNNING.text,
-            "reason_code": self.reason_code,
+            "reason_code": self.reason_code._value_,
             "inputs_sha256": json_digest(self.inputs),
         }
 
@@ -314,7 +314,7 @@ def steps_digest(step_ids: tuple[str, ...]) -> str:
 
 
 def _transition(source: str, target: str, reason: Reason, message: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason}
+    found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason._value_}
     if message is not None:
         found["message"] = message
     return found
