@@ -1,4 +1,4 @@
-"""Checks of single values: each takes a value, its path and the problems, and returns what it means.
+"""Checks of single values: each takes a value, its path and the problems; returns what it means.
 
 A check returns `INVALID` after it has taken note of a problem. Checks run for every key of every
 step, so they are plain functions that compare classes.
@@ -24,6 +24,7 @@ Check = Callable[[Any, Path, Problems], Any]
 
 STEP_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}", re.ASCII)
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_NESTED_REPEAT = re.compile(r"\([^()]*(?<!\\)[+*}][^()]*\)[+*{]")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -285,13 +286,16 @@ def check_pattern(value: Any, path: Path, problems: Problems) -> Any:
     if value.__class__ is not str:
         return wrong_type(value, path, problems, "text")
     try:
-        if len(value) <= 1000:
+        if len(value) > 1000:
+            reason = "longer than 1,000 characters"
+        elif _NESTED_REPEAT.search(value):
+            reason = "a repetition within a repetition can take forever"
+        else:
             re.compile(value)
             return value
-        reason = "longer than 1,000 characters"
     except (re.error, OverflowError, RecursionError) as error:
         reason = str(error)
-    problems.error(Code.BAD_VALUE, f"{label(path)} is not a regular expression: {reason}", path)
+    problems.error(Code.BAD_VALUE, f"{label(path)} is no usable regular expression: {reason}", path)
     return INVALID
 
 

@@ -1,0 +1,251 @@
+"""Templates of a mission: that they can be read, and that what they refer to will be there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.expressions import check_syntax
+from core.graph import Graph
+from core.spec.check import INVALID, suggest
+from core.spec.code import Code
+from core.spec.mission import Draft
+from core.spec.problem import Path, Problems
+from core.spec.scan import walk_texts
+from core.spec.support import NOT_YET
+from core.template import (
+    Reference,
+    TemplateSyntaxError,
+    as_template,
+    has_template,
+    read_template,
+)
+
+ROOTS = ("params", "vars", "steps", "execution", "timestamp", "secrets", "item", "index", "matrix")
+EXECUTION_NAMES = ("id", "mission", "workflow_id", "started_at", "actor")
+STEP_NAMES = ("output", "state", "error")
+_LITERALLY = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
+
+
+class ReferenceCheck:
+    """Checks every template of a draft. `graph` is None when the steps form no graph."""
+
+    def __init__(self, draft: Draft, graph: Graph | None, problems: Problems) -> None:
+        self._problems = problems
+        self._graph = graph
+        self._ids: dict[str, int] = {}
+        for number, raw in enumerate(draft.raw_steps):
+            if raw.__class__ is dict and raw.get("id").__class__ is str:
+                self._ids.setdefault(raw["id"], number)
+        for placed in draft.handlers:
+            self._ids.setdefault(placed.step.id, -1)
+        params = draft.fields.get("params", ())
+        self._params = None if params is INVALID else {param.name for param in params}
+        self._variables = _variables(draft)
+        self._secrets = draft.fields.get("secrets", ())
+        self._draft = draft
+
+    def check(self) -> None:
+        """Take note of everything that is wrong with the templates of the mission."""
+        draft = self._draft
+        for key in ("name", "description", "variables", "params"):
+            self._warn_unresolved(draft.fields.get(key), (key,))
+        env = draft.fields.get("env")
+        if env is not None and env is not INVALID:
+            self._check_value(env, ("env",), _Place(step=None, number=None, fans_out=False))
+        for number, raw in enumerate(draft.raw_steps):
+            if raw.__class__ is dict:
+                self._check_step(raw, number, ("steps", number))
+        for placed in draft.handlers:
+            step = placed.step
+            raw = {"id": step.id, "step_type": step.step_type, "parameters": step.parameters}
+            self._check_step({**raw, "env": step.env, "when": step.when}, None, placed.path)
+
+    def _check_step(self, raw: Mapping[str, Any], number: int | None, path: Path) -> None:
+        name = str(raw.get("id"))
+        fans_out = raw.get("foreach") is not None or raw.get("matrix") is not None
+        place = _Place(step=name, number=number, fans_out=fans_out)
+        self._warn_unresolved(raw.get("name"), (*path, "name"))
+        for key in ("foreach", "matrix"):
+            self._check_value(
+                raw.get(key), (*path, key), _Place(step=name, number=number, fans_out=False)
+            )
+        for key in ("parameters", "env", "working_dir"):
+            self._check_value(raw.get(key), (*path, key), place)
+        when = raw.get("when")
+        if when.__class__ is str and when.strip():
+            self._check_text(when, (*path, "when"), place, whole=True)
+
+    def _check_value(self, value: Any, path: Path, place: "_Place") -> None:
+        if value is None:
+            return
+        for text, where, _ in walk_texts(value, path):
+            if has_template(text):
+                self._check_text(text, where, place, whole=False)
+
+    def _warn_unresolved(self, value: Any, path: Path) -> None:
+        if value.__class__ is tuple:  # the inputs of the mission, already checked
+            value = {param.name: {"default": param.default} for param in value}
+        if value is None or value is INVALID:
+            return
+        for text, where, _ in walk_texts(value, path):
+            if has_template(text):
+                self._problems.warn(
+                    Code.TEMPLATE_NOT_ALLOWED,
+                    "this template is not resolved: it stays as it is written",
+                    where,
+                    hint="templates are resolved in parameters, env, working_dir, when, foreach"
+                    " and matrix",
+                )
+
+    def _check_text(self, text: str, path: Path, place: "_Place", *, whole: bool) -> None:
+        try:
+            if whole:
+                text = as_template(text)
+            template = read_template(text)
+            check_syntax(text)
+        except TemplateSyntaxError as error:
+            hint = error.hint or (None if whole else _LITERALLY)
+            self._problems.error(Code.TEMPLATE_SYNTAX, f"template: {error}", path, hint=hint)
+            return
+        for reference, follower in template.names:
+            self._check_reference(reference, follower, path, place)
+
+    def _check_reference(
+        self, reference: Reference, follower: str, path: Path, place: "_Place"
+    ) -> None:
+        root = reference[0]
+        if root == "steps":
+            self._check_step_reference(reference, follower, path, place)
+        elif root == "params":
+            self._check_known(reference, self._params, "input", path)
+        elif root == "vars":
+            self._check_known(reference, self._variables, "variable", path)
+        elif root == "execution":
+            self._check_known(reference, set(EXECUTION_NAMES), "attribute of `execution`", path)
+        elif root == "secrets":
+            self._check_secret(reference, path)
+        elif root in ("item", "index", "matrix"):
+            if not place.fans_out:
+                self._problems.error(
+                    Code.UNKNOWN_NAME,
+                    f"`{root}` exists only in a step with `foreach` or `matrix`",
+                    path,
+                )
+        elif root != "timestamp":
+            self._problems.error(
+                Code.UNKNOWN_NAME,
+                f"unknown name `{root}` in a template",
+                path,
+                hint=self._hint_for_root(root),
+            )
+
+    def _hint_for_root(self, root: str) -> str:
+        for name, known in (("params", self._params), ("vars", self._variables)):
+            if known and root in known:
+                return f"did you mean `{name}.{root}`?"
+        return suggest(root, ROOTS) or f"names are: {', '.join(ROOTS)}"
+
+    def _check_known(
+        self, reference: Reference, known: set[str] | None, what: str, path: Path
+    ) -> None:
+        if known is None or len(reference) < 2 or reference[1] in ("*", *known):
+            return
+        shown = ", ".join(sorted(known)[:10])
+        self._problems.error(
+            Code.UNKNOWN_NAME,
+            f"unknown {what} `{reference[1]}` in a template",
+            path,
+            hint=suggest(reference[1], known) or (f"known: {shown}" if shown else None),
+        )
+
+    def _check_secret(self, reference: Reference, path: Path) -> None:
+        if "secrets" in NOT_YET:
+            self._problems.error(Code.NOT_SUPPORTED, "secrets is not supported yet", path)
+        elif self._secrets is not INVALID:
+            self._check_known(reference, set(self._secrets), "secret", path)
+
+    def _check_step_reference(
+        self, reference: Reference, follower: str, path: Path, place: "_Place"
+    ) -> None:
+        if len(reference) < 2 or reference[1] == "*":
+            self._problems.error(
+                Code.UNKNOWN_STEP,
+                "a step must be named literally: `steps.ID.output.KEY`",
+                path,
+            )
+            return
+        name = reference[1]
+        if name not in self._ids:
+            self._problems.error(
+                Code.UNKNOWN_STEP,
+                f"a template refers to step `{name}`, which does not exist",
+                path,
+                hint=self._hint_for_step(reference, follower),
+            )
+            return
+        if len(reference) > 2 and reference[2] not in (*STEP_NAMES, "*"):
+            self._problems.error(
+                Code.UNKNOWN_NAME,
+                f"`steps.{name}` has no `{reference[2]}`",
+                path,
+                hint=f"write `steps.{name}.output.{reference[2]}`",
+            )
+            return
+        self._check_upstream(name, path, place)
+
+    def _check_upstream(self, name: str, path: Path, place: "_Place") -> None:
+        if name == place.step:
+            message = f"step `{name}` refers to its own result"
+            self._problems.error(Code.NOT_UPSTREAM, message, path)
+        elif place.step is None:
+            message = f"env of the mission refers to step `{name}`, before any step has run"
+            self._problems.error(Code.NOT_UPSTREAM, message, path)
+        elif place.number is not None and (
+            self._ids[name] < 0
+            or (
+                self._graph is not None
+                and not self._graph.is_upstream(self._ids[name], place.number)
+            )
+        ):
+            self._problems.error(
+                Code.NOT_UPSTREAM,
+                f"step `{place.step}` refers to `{name}`, which is not upstream of it:"
+                " it may not have ended",
+                path,
+                hint=f"add `{name}` to its `depends_on`",
+            )
+
+    def _hint_for_step(self, reference: Reference, follower: str) -> str | None:
+        name = reference[1]
+        if follower == "-" or len(reference) > 2:
+            for known in self._ids:
+                dashed = follower == "-" and known.startswith(f"{name}-")
+                dotted = known.startswith(f"{name}.{'.'.join(reference[2:3])}")
+                if dashed or dotted:
+                    return f"an id with `-` or `.` needs brackets: `steps['{known}'].output`"
+        return suggest(name, self._ids)
+
+
+class _Place:
+    """Where a template stands: in which step, its number unless it is a handler's."""
+
+    __slots__ = ("fans_out", "number", "step")
+
+    def __init__(self, *, step: str | None, number: int | None, fans_out: bool) -> None:
+        self.step = step
+        self.number = number
+        self.fans_out = fans_out
+
+
+def _variables(draft: Draft) -> set[str] | None:
+    """Return the variables of a mission, and those its set_variables steps may make."""
+    declared = draft.fields.get("variables", {})
+    if declared is INVALID:
+        return None
+    known = set(declared)
+    for step in draft.steps:
+        if step is not None and step.step_type == "set_variables":
+            values = step.parameters.get("values")
+            if values.__class__ is not dict:
+                return None
+            known.update(values)
+    return known

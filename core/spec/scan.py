@@ -1,0 +1,57 @@
+"""What the text of a file may hold, told from the whole text at once.
+
+Most missions have no template and no secret; then no text of any step has to be looked at.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from core.spec.problem import Path
+
+_ESCAPE = re.compile(r"\\[xuU]")
+_WORDS = ("passw", "passphrase", "token", "secret", "key", "credential", "begin ")
+TOKEN = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[pousr]_[A-Za-z0-9]{36,}"
+    r"|\bgithub_pat_[A-Za-z0-9_]{40,}"
+    r"|\bglpat-[A-Za-z0-9_-]{20,}"
+    r"|\bxox[abprs]-[A-Za-z0-9-]{20,}"
+    r"|\bsk_live_[A-Za-z0-9]{20,}"
+    r"|\bAIza[0-9A-Za-z_-]{35}\b"
+)
+"""Texts that are secrets by their form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """False means certainly not."""
+
+    templates: bool
+    secrets: bool
+
+
+def scan(text: str) -> Scan:
+    """Look at a whole file."""
+    if _ESCAPE.search(text):
+        return Scan(templates=True, secrets=True)  # an escape may spell anything
+    lower = text.lower()
+    return Scan(
+        templates="{{" in text or "{%" in text,
+        secrets=any(word in lower for word in _WORDS) or TOKEN.search(text) is not None,
+    )
+
+
+def walk_texts(value: Any, path: Path) -> Iterator[tuple[str, Path, bool]]:
+    """Yield every text in `value`, at any depth, with its path and whether it is a key."""
+    if value.__class__ is str:
+        yield value, path, False
+    elif value.__class__ is dict:
+        for key, item in value.items():
+            yield key, (*path, key), True
+            yield from walk_texts(item, (*path, key))
+    elif value.__class__ is list:
+        for index, item in enumerate(value):
+            yield from walk_texts(item, (*path, index))

@@ -1,0 +1,70 @@
+"""Values in a mission file that look like secrets: by the name they have, or by their form."""
+
+import re
+from typing import Any
+
+from core.spec.check import INVALID
+from core.spec.code import Code
+from core.spec.mission import Draft
+from core.spec.problem import Path, Problems
+from core.spec.scan import TOKEN, walk_texts
+from core.template import has_template
+
+_NAME = re.compile(
+    r"(?:.*[_-])?(?:password|passwd|passphrase|token|secret|api_?key|access_?key|secret_?key"
+    r"|private_?key|credentials?)",
+    re.IGNORECASE,
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ADVICE = "declare it under `secrets`, store its value there, and let the step ask for it"
+
+
+def check_secret_values(draft: Draft, problems: Problems) -> None:
+    """Take note of secret values in env, variables, and the parameters and env of steps."""
+    for key in ("env", "variables"):
+        value = draft.fields.get(key)
+        if value is not None and value is not INVALID:
+            _check(value, (key,), problems)
+    for index, raw in enumerate(draft.raw_steps):
+        if raw.__class__ is dict:
+            for key in ("parameters", "env"):
+                _check(raw.get(key), ("steps", index, key), problems)
+    for placed in draft.handlers:
+        _check(placed.step.parameters, (*placed.path, "parameters"), problems)
+        _check(placed.step.env, (*placed.path, "env"), problems)
+
+
+def _check(value: Any, path: Path, problems: Problems) -> None:
+    if value.__class__ is dict:
+        for name, item in value.items():
+            if is_secret_name(name) and _is_literal(item):
+                problems.error(
+                    Code.SECRET_IN_FILE,
+                    f"`{name}` has its value in the mission file",
+                    (*path, name),
+                    on_key=True,
+                    hint=_ADVICE,
+                )
+            else:
+                _check(item, (*path, name), problems)
+    elif value.__class__ is list:
+        for index, item in enumerate(value):
+            _check(item, (*path, index), problems)
+    else:
+        for text, place, _ in walk_texts(value, path):
+            if TOKEN.search(text):
+                problems.error(
+                    Code.SECRET_IN_FILE, "this looks like a secret key", place, hint=_ADVICE
+                )
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether what goes by this name is a secret: `api_key`, `DB_PASSWORD`, `accessToken`."""
+    return len(name) <= 100 and _NAME.fullmatch(_CAMEL.sub("_", name)) is not None
+
+
+def _is_literal(value: Any) -> bool:
+    """Tell whether a value stands for itself: non-empty, and no template that fetches it."""
+    if value.__class__ is str:
+        return value.strip() != "" and not has_template(value)
+    return value.__class__ in (int, float)
