@@ -1,6 +1,6 @@
 """A graph as an indented tree: each node under its first parent, the others told beside it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tui.layout.dag import Dag
@@ -8,16 +8,18 @@ from tui.layout.dag import Dag
 
 @dataclass(frozen=True, slots=True)
 class TreeRow:
-    """One node: how deep it stands and the guides before it.
+    """One node of the tree; roots have depth 0.
 
-    `bars[i]` tells whether level i + 1 goes on below; roots have depth 0. A run (an only child)
-    stands as deep as its parent. `extra` are the parents other than the one it stands under,
-    `hidden` counts the rows folded away below it.
+    A *run* is an only child with one parent: it stands as deep as its parent, so that a chain stays
+    readable however long it is. `above` is the row of the parent (-1 for roots), `head` the row
+    that began the level. `extra` are the parents other than the one it stands under, `hidden`
+    counts the rows folded away below it.
     """
 
     node: int
+    above: int
+    head: int
     depth: int
-    bars: tuple[bool, ...]
     is_last: bool
     is_run: bool
     extra: tuple[int, ...]
@@ -27,8 +29,7 @@ class TreeRow:
 def lay_tree(dag: Dag, folded: Collection[int] = ()) -> list[TreeRow]:
     """Return the rows of the spanning forest, roots and children in index order.
 
-    A child that is alone and has a single parent continues its parent's level, so that a chain
-    stays readable however long it is. Nodes in `folded` hide what is under them.
+    Nodes in `folded` hide what is under them.
     """
     children: list[list[int]] = [[] for _ in range(len(dag))]
     roots: list[int] = []
@@ -36,34 +37,49 @@ def lay_tree(dag: Dag, folded: Collection[int] = ()) -> list[TreeRow]:
         (children[parents[0]] if parents else roots).append(node)
     sizes = _sizes(dag, children)
     rows: list[TreeRow] = []
-    stack: list[tuple[int, tuple[bool, ...], bool, bool]] = [
-        (root, (), place == 0, False) for place, root in enumerate(reversed(roots))
-    ]
+    stack = [(root, -1, place == 0) for place, root in enumerate(reversed(roots))]
     while stack:
-        node, bars, is_last, is_run = stack.pop()
+        node, above, is_last = stack.pop()
         below = children[node]
+        parents = dag.upstream[node]
+        is_run = (
+            len(parents) == 1 and len(children[parents[0]]) == 1 and bool(dag.upstream[parents[0]])
+        )
+        number = len(rows)
         is_folded = node in folded and bool(below)
         rows.append(
             TreeRow(
                 node,
-                len(bars) + 1 if dag.upstream[node] else 0,
-                bars,
+                above,
+                rows[above].head if is_run else number,
+                rows[above].depth + (not is_run) if parents else 0,
                 is_last,
                 is_run,
-                dag.upstream[node][1:],
+                parents[1:],
                 sizes[node] if is_folded else 0,
             )
         )
-        if is_folded:
-            continue
-        if len(below) == 1 and dag.upstream[node]:
-            stack.append((below[0], bars, is_last, True))
-            continue
-        deeper = (*bars, not is_last) if dag.upstream[node] else ()
-        stack.extend(
-            (child, deeper, place == 0, False) for place, child in enumerate(reversed(below))
-        )
+        if not is_folded:
+            stack.extend((c, number, place == 0) for place, c in enumerate(reversed(below)))
     return rows
+
+
+def guides(rows: Sequence[TreeRow], row: TreeRow, levels: int) -> tuple[list[bool], bool]:
+    """Return for the levels above a row whether they go on below it, outermost first.
+
+    At most the `levels` innermost ones; the second value tells that there were more.
+    """
+    found: list[bool] = []
+    up = rows[row.head].above
+    while up >= 0:
+        head = rows[rows[up].head]
+        if head.depth == 0:
+            break
+        if len(found) == levels:
+            return found[::-1], True
+        found.append(not head.is_last)
+        up = head.above
+    return found[::-1], False
 
 
 def _sizes(dag: Dag, children: list[list[int]]) -> list[int]:

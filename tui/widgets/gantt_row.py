@@ -1,0 +1,136 @@
+"""The attempts of one step as bars in a window of time."""
+
+from dataclasses import dataclass
+
+from rich.style import Style
+
+from core.states import AttemptState, TaskState
+from tui.format import clock
+from tui.glyph import LOOKS
+from tui.layout.timeline import Window
+from tui.status import IDLE, NodeStatus
+from tui.theme import Inks
+from tui.widgets.line_view import Span
+
+_ENDS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSpan:
+    """One attempt on the time line; instants in nanoseconds. `queued_at` is when it could start."""
+
+    task_id: str
+    attempt: int
+    state: AttemptState
+    started_at: int
+    ended_at: int | None = None
+    queued_at: int | None = None
+
+
+@dataclass(slots=True)
+class GanttRow:
+    """All attempts of one step by number, and the step's status as far as it is known."""
+
+    task_id: str
+    name: str
+    spans: list[AttemptSpan]
+    status: NodeStatus = IDLE
+
+    @property
+    def begins(self) -> int:
+        """When it was first queued or started."""
+        first = self.spans[0]
+        return first.started_at if first.queued_at is None else first.queued_at
+
+    @property
+    def look_name(self) -> str:
+        """The state its sign shows: its own, or while that is unknown its last attempt's."""
+        if self.status is not IDLE:
+            return self.status.state.value
+        return self.spans[-1].state.value
+
+
+class _Cells:
+    """A line of cells to draw over."""
+
+    def __init__(self, width: int, base: Style) -> None:
+        self.texts = [" "] * width
+        self.styles = [base] * width
+
+    def fill(self, start: float, end: float, text: str, style: Style) -> None:
+        for x in range(max(0, int(start)), min(len(self.texts), int(end) + (end > int(end)))):
+            self.texts[x], self.styles[x] = text, style
+
+    def put(self, x: int, text: str, style: Style) -> None:
+        for place, character in enumerate(text, x):
+            if 0 <= place < len(self.texts):
+                self.texts[place], self.styles[place] = character, style
+
+    def spans(self) -> list[Span]:
+        found: list[Span] = []
+        start = 0
+        for x in range(1, len(self.texts) + 1):
+            if x == len(self.texts) or self.styles[x] is not self.styles[start]:
+                found.append(("".join(self.texts[start:x]), self.styles[start]))
+                start = x
+        return found
+
+
+def draw_row(
+    row: GanttRow, window: Window, now: int, inks: Inks, *, ascii_only: bool
+) -> list[Span]:
+    """Draw queueing, attempts, the backoff between them and the time it took, as wide as the window."""
+    base = Style.null()
+    cells = _Cells(window.width, base)
+    full, queue, wait = ("#", ".", "~") if ascii_only else ("█", "░", "╌")
+    waiting = inks.states["WAITING"]
+    before: int | None = None
+    end = 0.0
+    for span in row.spans:
+        start = window.x(span.started_at)
+        if before is not None:
+            cells.fill(window.x(before), start, wait, waiting)
+        if span.queued_at is not None:
+            cells.fill(window.x(span.queued_at), start, queue, inks.faint)
+        end = window.x(now if span.ended_at is None else span.ended_at)
+        _draw_bar(cells, start, end, full, inks.states[span.state.value], ascii_only=ascii_only)
+        before = span.ended_at
+    if row.status.state is TaskState.WAITING and before is not None:
+        until = max(now, row.status.resume_at or now)
+        cells.fill(end, window.x(until), wait, waiting)
+        end = window.x(until)
+    _draw_label(cells, row, int(end) + 1, now, inks, ascii_only=ascii_only)
+    return cells.spans()
+
+
+def _draw_bar(
+    cells: _Cells, start: float, end: float, full: str, style: Style, *, ascii_only: bool
+) -> None:
+    """Fill a bar in eighths of a cell at its end; the shortest is still seen."""
+    if end < 0 or start >= len(cells.texts):
+        return
+    first, last = int(max(0.0, start)), int(end)
+    cells.fill(first, last, full, style)
+    eighths = int((end - last) * 8)
+    if last > first and not eighths:
+        return
+    text = full if ascii_only else _ENDS[max(1, eighths)] if last > first else "▌"
+    cells.put(last, text, style)
+
+
+def _draw_label(
+    cells: _Cells, row: GanttRow, x: int, now: int, inks: Inks, *, ascii_only: bool
+) -> None:
+    """Write time and signs of the attempts behind the last bar, if there is room."""
+    last = row.spans[-1]
+    seconds = ((now if last.ended_at is None else last.ended_at) - last.started_at) / 1e9
+    text = clock(seconds)
+    if x + 1 + len(text) > len(cells.texts) or x < 0:
+        return
+    cells.put(x + 1, text, inks.muted)
+    x += len(text) + 2
+    if len(row.spans) > 1:
+        for span in row.spans:
+            look = LOOKS[span.state.value]
+            cells.put(x, look.ascii if ascii_only else look.sign, inks.states[span.state.value])
+            x += 1
