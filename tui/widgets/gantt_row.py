@@ -79,7 +79,7 @@ class _Cells:
 def draw_row(
     row: GanttRow, window: Window, now: int, inks: Inks, *, ascii_only: bool
 ) -> list[Span]:
-    """Draw queueing, attempts, the backoff between them and the time it took, as wide as the window."""
+    """Draw queueing, attempts, the backoff between them and the time, as wide as the window."""
     base = Style.null()
     cells = _Cells(window.width, base)
     full, queue, wait = ("#", ".", "~") if ascii_only else ("█", "░", "╌")
