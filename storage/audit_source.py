@@ -53,6 +53,15 @@ class SqliteChainSource:
         """Yield all events in order of `seq`, a bounded part in memory at a time."""
         return self._each(_ROWS)
 
+    def sub_chain(self, execution_id: str) -> Iterator[tuple[object, object]]:
+        """Yield (body, hash) of one execution's events, in order."""
+        return self._each(
+            "SELECT event.body, event.hash FROM event "
+            "JOIN execution ON execution.id = event.execution "
+            "WHERE execution.execution_id = ? ORDER BY event.seq",
+            execution_id,
+        )
+
     def head(self) -> object:
         """Return the stored head, or None when there is none."""
         return self._value("SELECT data FROM head")

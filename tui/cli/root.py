@@ -9,6 +9,10 @@ from tui.cli.version import VERSION
 _HERE = "tui.cli.commands"
 
 SECTIONS = {
+    "Run": {
+        "run": f"{_HERE}.run",
+        "resume": f"{_HERE}.resume",
+    },
     "Look": {
         "ls": f"{_HERE}.ls",
         "show": f"{_HERE}.show",

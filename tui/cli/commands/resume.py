@@ -1,0 +1,58 @@
+"""`mission resume`: go on with a paused execution, or with one whose runner is gone."""
+
+import asyncio
+
+import click
+
+from core.clock import SystemClock
+from core.errors import ConflictError
+from core.model import Execution
+from core.ports import RequestKind
+from core.states import is_terminal
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.ownership import is_owned
+from tui.cli.reading import open_records
+from tui.cli.session import open_session
+from tui.cli.spawn import spawn_runner
+
+
+@declare("resume", short_help="Go on with a paused or abandoned execution.")
+@click.argument("reference", metavar="EXEC")
+def command(invocation: Invocation, reference: str) -> None:
+    """Go on with a paused execution, or with one whose runner is gone.
+
+    What succeeded is not run again; attempts that were lost are made anew.
+    """
+    with open_records(invocation) as reader:
+        execution = reader.find_execution(reference)
+    how = resume(invocation, execution)
+    if invocation.json:
+        invocation.console.out_json({"execution_id": execution.execution_id, "resumed": how})
+    else:
+        invocation.console.say(f"{execution.execution_id}: {how}")
+
+
+def resume(invocation: Invocation, execution: Execution) -> str:
+    """Resume by request where a runner lives, by a new runner where none does; say which.
+
+    Raises `ConflictError` when the execution has ended or is not paused.
+    """
+    execution_id = execution.execution_id
+    if is_terminal(execution.state):
+        raise ConflictError(
+            f"execution {execution_id} has ended: {execution.state}",
+            hint=f"`mission retry {execution_id}` runs what failed again",
+        )
+    with open_records(invocation) as reader:
+        owned = is_owned(reader.lease(execution_id), invocation.now)
+    if owned:
+        asyncio.run(_ask(invocation, execution_id))
+        return "asked its runner to go on"
+    spawn_runner(invocation.paths, execution_id, invocation.environ)
+    return "a new runner goes on with it"
+
+
+async def _ask(invocation: Invocation, execution_id: str) -> None:
+    async with open_session(invocation.paths, SystemClock()) as store:
+        await store.control.request(execution_id, RequestKind.RESUME, actor=invocation.actor)

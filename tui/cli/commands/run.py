@@ -1,0 +1,167 @@
+"""`mission run`: start a mission here, or detached, and say how it ended."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from core.clock import SystemClock
+from core.errors import MissionInvalidError
+from core.events import Event
+from core.launch import Order, create
+from core.model import MissionResult
+from core.reasons import Reason
+from core.result import mission_result
+from core.states import ExecutionState
+from tui.cli.command import command as declare
+from tui.cli.command import finish
+from tui.cli.drive import Drive, Driven, drive
+from tui.cli.invocation import Invocation
+from tui.cli.order import make_order, parse_params, read_mission
+from tui.cli.progress import Progress
+from tui.cli.session import open_session, protected_paths
+
+_REFUSED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
+
+
+@declare("run", short_help="Run a mission to its end.")
+@click.argument("file", metavar="FILE|-")
+@click.option("-p", "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter.")
+@click.option("--detach", is_flag=True, help="Start a runner of its own and print the id.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing.")
+@click.option(
+    "--max-parallel", type=click.IntRange(1, 10_000), metavar="N", help="Attempts at once."
+)
+def command(
+    invocation: Invocation,
+    file: str,
+    params: Sequence[str],
+    detach: bool,
+    dry_run: bool,
+    max_parallel: int | None,
+) -> None:
+    """Run a mission to its end.
+
+    One line per state change goes to stdout; with --json the result object alone, at the end.
+    Ctrl-C stops gracefully, a second one kills.
+    """
+    gc.disable()  # a mission is many objects that all stay; collecting while it loads is lost time
+    given = parse_params(params)
+    try:
+        order = make_order(read_mission(file), reference=file, actor=invocation.actor, params=given)
+    except MissionInvalidError as error:
+        finish(_show_invalid(invocation, error))
+        return
+    if dry_run:
+        from tui.cli.commands.plan import show_plan
+
+        show_plan(invocation, order.mission, order.params)
+        return
+    if detach:
+        _run_detached(invocation, order)
+        return
+    gc.enable()
+    driven, result = asyncio.run(_run_here(invocation, order, max_parallel))
+    _show_end(invocation, driven, result)
+    finish(_exit_code(driven))
+
+
+def _show_invalid(invocation: Invocation, error: MissionInvalidError) -> int:
+    from core.spec.render import render
+
+    if invocation.json:
+        raise error
+    invocation.console.say(render(error.diagnostics, fmt="text").rstrip())
+    return error.exit_code
+
+
+def _run_detached(invocation: Invocation, order: Order) -> None:
+    from tui.cli.spawn import spawn_runner
+
+    execution_id = asyncio.run(_create(invocation, order))
+    spawn_runner(invocation.paths, execution_id, invocation.environ)
+    console = invocation.console
+    if invocation.json:
+        console.out_json({"execution_id": execution_id, "workflow_id": order.mission.workflow_id})
+    else:
+        console.out(execution_id)
+        console.say(f"running detached; watch it with `mission watch {execution_id}`")
+
+
+async def _create(invocation: Invocation, order: Order) -> str:
+    clock = SystemClock()
+    async with open_session(invocation.paths, clock) as store:
+        snapshot, batch = create(order, clock)
+        await store.journal.submit(batch)
+        return snapshot.current.execution_id
+
+
+async def _run_here(
+    invocation: Invocation, order: Order, max_parallel: int | None
+) -> tuple[Driven, MissionResult]:
+    clock = SystemClock()
+    console = invocation.console
+    progress = None if invocation.json else Progress(console)
+
+    def observer(events: Sequence[Event]) -> None:
+        if progress is not None:
+            progress.show(events)
+
+    async with open_session(invocation.paths, clock) as store:
+        snapshot, batch = create(order, clock)
+        await store.journal.submit(batch)
+        observer(batch.events)
+        driven = await drive(
+            store,
+            clock,
+            Drive(
+                mission=order.mission,
+                snapshot=snapshot,
+                working_dir=Path(order.working_dir),
+                actor=order.actor,
+                environ=invocation.environ,
+                protected=protected_paths(invocation.paths),
+                parallel_limit=max_parallel,
+                observer=observer,
+                say=console.say,
+            ),
+        )
+    intact = False
+    if invocation.json:
+        from tui.cli.integrity import is_execution_intact
+
+        intact = is_execution_intact(invocation.paths, snapshot.current.execution_id)
+    result = mission_result(
+        order.mission,
+        snapshot,
+        events_logged=driven.receipt.execution_events if driven.receipt else 0,
+        integrity_verified=intact,
+    )
+    return driven, result
+
+
+def _show_end(invocation: Invocation, driven: Driven, result: MissionResult) -> None:
+    console = invocation.console
+    if invocation.json:
+        from tui.output.shape import result as result_shape
+
+        console.out_json(result_shape(result))
+        return
+    from tui.output.ending import ending_lines
+
+    console.flush()
+    for line in ending_lines(result, driven.ending, driven.receipt, console.error_palette):
+        console.say(line)
+
+
+def _exit_code(driven: Driven) -> int:
+    if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
+        return 130 if driven.signal == signal.SIGINT else 143
+    if driven.ending.state is ExecutionState.SUCCESS:
+        return 0
+    if driven.ending.state is ExecutionState.CANCELLED or driven.ending.reason in _REFUSED:
+        return 5
+    return 1

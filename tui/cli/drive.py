@@ -1,0 +1,226 @@
+"""Drive one execution in this process: lease, heartbeat, requests, signals, engine, seal."""
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.attempt import Surroundings
+from core.context import ExecutionContext
+from core.engine import Engine, Observer
+from core.environment import base_environment
+from core.errors import ConflictError
+from core.events import Event
+from core.executors.local import LocalExecutor
+from core.fold import Snapshot, apply
+from core.graph import Graph
+from core.model import Mission
+from core.plan import Ending
+from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind
+from core.recovery import needs_consent, resumed
+from core.states import ExecutionState, is_terminal
+from storage.store import Store
+from tui.cli.session import LEASE_SECONDS
+from tui.cli.version import VERSION
+
+REQUEST_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driven:
+    """How a drive ended: the ending, the proof of the last commit, the signal that stopped it."""
+
+    ending: Ending
+    receipt: Receipt | None
+    signal: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """What is driven and how."""
+
+    mission: Mission
+    snapshot: Snapshot
+    working_dir: Path
+    actor: str
+    environ: Mapping[str, str]
+    protected: tuple[Path, ...] = ()
+    parallel_limit: int | None = None
+    observer: Observer | None = None
+    on_ready: Callable[[], None] | None = None
+    """Called once the lease is held and the execution is about to run."""
+    say: Callable[[str], None] | None = None
+    """Told what a signal did and what the next one does."""
+
+
+async def drive(store: Store, clock: Clock, plan: Drive) -> Driven:
+    """Take the lease and drive the execution to its end.
+
+    Raises `LeaseHeldError` while another runner lives, `ConflictError` when the execution has
+    ended, and what the journal raises when it cannot be written.
+    """
+    execution_id = plan.snapshot.current.execution_id
+    if is_terminal(plan.snapshot.current.state):
+        raise ConflictError(f"execution {execution_id} has ended: {plan.snapshot.current.state}")
+    lease = await store.control.acquire(execution_id)
+    executor = LocalExecutor()
+    try:
+        await _resume(store, clock, plan)
+        os.chdir(plan.working_dir)  # one process per execution: children inherit it at no cost
+        engine = _engine(store, clock, plan, executor)
+        if plan.on_ready is not None:
+            plan.on_ready()
+        _settle_memory()
+        async with _watched(engine, plan, executor) as stopped_by:
+            ending = await _run(store, engine, lease)
+        return Driven(ending=ending, receipt=engine.receipt, signal=stopped_by.number)
+    finally:
+        await executor.close()
+        await store.control.release(lease)
+
+
+async def _resume(store: Store, clock: Clock, plan: Drive) -> None:
+    """Commit what a new runner starts with; nothing for an execution that never ran."""
+    if plan.snapshot.current.state is ExecutionState.PENDING:
+        return
+    unsafe = needs_consent(plan.mission, plan.snapshot)
+    if unsafe:
+        raise ConflictError(
+            f"the runner was lost while `{unsafe[0]}` ran, which must not be run twice",
+            hint=f"see what it did, then `mission retry EXEC --step {unsafe[0]}`",
+        )
+    events: list[Event] = []
+    for event in resumed(plan.snapshot, clock, actor=plan.actor):
+        apply(plan.snapshot, event)
+        events.append(event)
+    if events:
+        await store.journal.submit(
+            Batch(
+                execution_id=plan.snapshot.current.execution_id,
+                events=events,
+                changes=plan.snapshot.take_changes(),
+            )
+        )
+
+
+def _engine(store: Store, clock: Clock, plan: Drive, executor: LocalExecutor) -> Engine:
+    execution_id = plan.snapshot.current.execution_id
+    around = Surroundings(
+        execution_id=execution_id,
+        mission=plan.mission,
+        context=ExecutionContext(plan.mission, plan.snapshot),
+        executor=executor,
+        journal=store.journal,
+        clock=clock,
+        working_dir=plan.working_dir,
+        environ=base_environment(plan.environ, plan.mission.env, execution_id),
+        protected_paths=plan.protected,
+    )
+    return Engine(
+        around,
+        Graph.of(plan.mission),
+        plan.snapshot,
+        observer=plan.observer,
+        parallel_limit=plan.parallel_limit,
+        facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
+    )
+
+
+async def _run(store: Store, engine: Engine, lease: Lease) -> Ending:
+    """Run the engine beside its heartbeat and its mailbox; the first failure ends all three."""
+    main = asyncio.create_task(engine.run(), name="engine")
+    aides = [
+        asyncio.create_task(_heartbeat(store, lease), name="heartbeat"),
+        asyncio.create_task(_mailbox(store, engine, lease), name="mailbox"),
+    ]
+    try:
+        await asyncio.wait({main, *aides}, return_when=asyncio.FIRST_COMPLETED)
+        for aide in aides:
+            if aide.done():
+                main.cancel()
+                await asyncio.gather(main, return_exceptions=True)
+                await aide  # raises what ended it: the lease is lost, or the database gone
+        return await main
+    finally:
+        for aide in aides:
+            aide.cancel()
+        await asyncio.gather(*aides, return_exceptions=True)
+
+
+async def _heartbeat(store: Store, lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(LEASE_SECONDS / 3)
+        lease = await store.control.renew(lease)
+
+
+async def _mailbox(store: Store, engine: Engine, lease: Lease) -> None:
+    while True:
+        for request in await store.control.take_requests(lease):
+            engine.request(request)
+        await asyncio.sleep(REQUEST_POLL_SECONDS)
+
+
+@dataclass(slots=True)
+class _StoppedBy:
+    number: int | None = None
+
+
+@asynccontextmanager
+async def _watched(
+    engine: Engine, plan: Drive, executor: LocalExecutor
+) -> AsyncIterator[_StoppedBy]:
+    """Let SIGINT and SIGTERM stop gracefully first and kill next; SIGHUP never cancels."""
+    loop = asyncio.get_running_loop()
+    stopped = _StoppedBy()
+
+    def on_signal(number: int) -> None:
+        name = signal.Signals(number).name
+        if stopped.number is None:
+            stopped.number = number
+            if plan.say is not None:
+                running = plan.snapshot.counts.get("RUNNING", 0)
+                plan.say(
+                    f"{name}: stopping; {running} running steps get SIGTERM, the rest is skipped."
+                    " Once more kills them."
+                )
+            engine.request(_cancel_request(plan, name))
+        else:
+            if plan.say is not None:
+                plan.say(f"{name}: killing what still runs")
+            executor.hurry()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, on_signal, number)
+    signal.signal(signal.SIGHUP, _go_on)  # a handler, not SIG_IGN, which children would inherit
+    try:
+        yield stopped
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def _go_on(_number: int, _frame: object) -> None:
+    """Outlive the terminal: losing it is no reason to stop a mission."""
+
+
+def _cancel_request(plan: Drive, name: str) -> Request:
+    execution = plan.snapshot.current
+    return Request(
+        request_id=0,
+        execution_id=execution.execution_id,
+        kind=RequestKind.CANCEL,
+        actor=plan.actor,
+        created_at=execution.updated_at,
+        arguments={"message": name},
+    )
+
+
+def _settle_memory() -> None:
+    """Keep what was loaded out of every later collection: mission and graph live to the end."""
+    gc.collect()
+    gc.freeze()

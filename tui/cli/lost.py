@@ -1,0 +1,78 @@
+"""Notice executions whose runner is gone, and commit what that means for them."""
+
+import asyncio
+
+from core.clock import SystemClock
+from core.errors import LeaseHeldError
+from core.events import Event
+from core.fold import apply
+from core.model import Execution
+from core.ports import Batch, Reader
+from core.recovery import lost
+from core.states import ExecutionState
+from storage.reader import open_reader
+from storage.store import Store
+from tui.cli.home import Paths
+from tui.cli.ownership import is_owned
+from tui.cli.session import load_snapshot, open_session
+
+
+def find_lost(reader: Reader, now: int) -> list[Execution]:
+    """Return RUNNING executions that no live runner owns.
+
+    On the runner's own machine its process tells; elsewhere its lease does, once it has expired.
+    """
+    running = reader.executions(limit=1000, states=frozenset({ExecutionState.RUNNING}))
+    return [one for one in running if not is_owned(reader.lease(one.execution_id), now)]
+
+
+def notice_lost_runners(paths: Paths) -> list[Execution]:
+    """Mark what dead runners left; return those executions. Costs a read when there are none."""
+    if not paths.db.exists():
+        return []
+    clock = SystemClock()
+    reader = open_reader(paths.db)
+    try:
+        gone = find_lost(reader, clock.now())
+        if gone:
+            asyncio.run(_mark(paths, clock, reader, gone))
+    finally:
+        reader.close()
+    return gone
+
+
+async def _mark(
+    paths: Paths, clock: SystemClock, reader: Reader, executions: list[Execution]
+) -> None:
+    async with open_session(paths, clock) as store:
+        for execution in executions:
+            try:
+                await mark_lost(store, clock, reader, execution.execution_id)
+            except LeaseHeldError:  # somebody resumed it in the meantime
+                continue
+
+
+async def mark_lost(store: Store, clock: SystemClock, reader: Reader, execution_id: str) -> None:
+    """Take the lease of a dead runner, commit its loss and give the lease back."""
+    before = reader.lease(execution_id)
+    lease = await store.control.acquire(execution_id)
+    try:
+        snapshot = load_snapshot(reader, execution_id)
+        if snapshot.current.state is not ExecutionState.RUNNING:
+            return
+        who = (
+            "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"
+        )
+        events: list[Event] = []
+        for event in lost(snapshot, clock, who=who):
+            apply(snapshot, event)
+            events.append(event)
+        await store.journal.submit(
+            Batch(
+                execution_id=execution_id,
+                events=events,
+                changes=snapshot.take_changes(),
+            )
+        )
+    finally:
+        await store.control.release(lease)

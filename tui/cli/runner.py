@@ -1,0 +1,80 @@
+"""The runner: a process of its own that drives one execution, started by `spawn`.
+
+Run as `python -P -m tui.cli.runner STATUS_FD EXECUTION_ID` with the places in the environment. It
+writes one line to STATUS_FD: `ok` once it holds the lease and runs, else why it cannot.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+from pathlib import Path
+
+from core.clock import SystemClock
+from core.errors import BugError, MissionDeckError
+from storage.reader import open_reader
+from tui.cli.actor import actor_name
+from tui.cli.drive import Drive, Driven, drive
+from tui.cli.home import find_paths
+from tui.cli.session import load_snapshot, open_session, protected_paths
+
+
+def main(arguments: list[str]) -> int:
+    """Drive the execution named in `arguments` and return an exit code."""
+    status, execution_id = int(arguments[0]), arguments[1]
+    os.set_inheritable(status, False)
+    try:
+        asyncio.run(_main(status, execution_id))
+    except MissionDeckError as error:
+        _tell(status, f"{error.exit_code} {error.code} {error.message}")
+        sys.stderr.write(f"error[{error.code}]: {error.message}\n")
+        return error.exit_code
+    except Exception as error:
+        _tell(status, f"{BugError.exit_code} {BugError.code} {type(error).__name__}: {error}")
+        raise
+    return 0
+
+
+async def _main(status: int, execution_id: str) -> Driven:
+    paths = find_paths(os.environ, database=os.environ.get("MISSION_DB"))
+    clock = SystemClock()
+    gc.disable()  # a mission is millions of objects that all stay: collect once, after loading
+    reader = open_reader(paths.db)
+    try:
+        snapshot = load_snapshot(reader, execution_id)
+        source = reader.mission_source(snapshot.current.mission_digest)
+    finally:
+        reader.close()
+    from core.spec.load import load_mission
+    from tui.cli.order import require_valid
+
+    name = snapshot.current.source_path or "<stdin>"
+    mission, _ = require_valid(load_mission(source.content, name=name, fmt=source.format))
+    gc.enable()
+    async with open_session(paths, clock) as store:
+        return await drive(
+            store,
+            clock,
+            Drive(
+                mission=mission,
+                snapshot=snapshot,
+                working_dir=Path(snapshot.current.working_dir),
+                actor=actor_name(os.environ),
+                environ=os.environ,
+                protected=protected_paths(paths),
+                on_ready=lambda: _tell(status, "ok"),
+            ),
+        )
+
+
+def _tell(status: int, line: str) -> None:
+    """Write the one status line, if nobody has yet; a parent that is gone does not matter."""
+    try:
+        os.write(status, line.replace("\n", " ").encode() + b"\n")
+        os.close(status)
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""The composition root's core: store, signer, clock and executor joined for writing commands."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core.clock import SystemClock
+from core.fold import Snapshot
+from core.ports import Reader
+from storage.keystore import load_or_create_signer
+from storage.store import Store, open_store
+from tui.cli.home import Paths
+
+LEASE_SECONDS = 15.0
+"""How long a runner of another machine is believed to live after its last heartbeat."""
+
+
+@asynccontextmanager
+async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]:
+    """Open the database for writing; create it and its key on first use.
+
+    Raises `UnavailableError` when either cannot be used.
+    """
+    signer = load_or_create_signer(paths.keys)
+    store = await open_store(paths.db, signer, clock=clock, lease_ttl=LEASE_SECONDS)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def protected_paths(paths: Paths) -> tuple[Path, ...]:
+    """Return the files no step may touch: the database with its companions, and the keys."""
+    keys = tuple(paths.keys.iterdir()) if paths.keys.is_dir() else ()
+    return (paths.db, *(paths.db.with_name(paths.db.name + end) for end in ("-wal", "-shm")), *keys)
+
+
+def load_snapshot(reader: Reader, execution_id: str) -> Snapshot:
+    """Return the snapshot of an execution as its committed records tell it."""
+    execution = reader.find_execution(execution_id)
+    snapshot = Snapshot(execution=execution)
+    for task in reader.task_runs(execution.execution_id):
+        snapshot.tasks[task.task_id] = task
+        state = task.state.value
+        snapshot.counts[state] = snapshot.counts.get(state, 0) + 1
+    for attempt in reader.attempts(execution.execution_id):
+        tries = snapshot.attempts.get(attempt.task_id, ())
+        snapshot.attempts[attempt.task_id] = (*tries, attempt)
+    return snapshot
