@@ -15,6 +15,8 @@ from typing import Final
 BODY_VERSION: Final = 1
 MAX_TS: Final = 253_402_300_799_999_999_999
 """9999-12-31T23:59:59.999999999Z: RFC 3339 knows no later instant."""
+MAX_NAME: Final = 512
+"""Characters of an actor, type or target."""
 
 FIELDS: Final = (
     "actor",

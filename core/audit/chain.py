@@ -22,6 +22,7 @@ from core.audit.body import (
     CLOCK_STEPPED_BACK,
     EXECUTION_FINALIZED,
     LOG_CREATED,
+    MAX_NAME,
     MAX_TS,
     columns_of,
     frame,
@@ -35,8 +36,6 @@ STEP_BACK_NS: Final = 1_000_000_000
 """How far behind the last event the wall clock must be for that to be an event itself."""
 MAX_DETAILS: Final = 1 << 20
 """Bytes of details in a body; larger ones are recorded by digest."""
-MAX_NAME: Final = 512
-"""Characters of an actor, type or target."""
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
@@ -108,7 +107,7 @@ class ChainWriter:
         random: Callable[[int], bytes] = os.urandom,
         now: Callable[[], int] = time.time_ns,
     ) -> None:
-        if not _LOG_ID.fullmatch(log_id):
+        if not is_log_id(log_id):
             raise AuditError(f"not the id of an audit log: {log_id[:80]!r}")
         self.log_id = log_id
         self._random = random
@@ -312,6 +311,11 @@ class ChainWriter:
             | (0x200 | rest & 0xFF) << 54
             | random & 0x3FFFFFFFFFFFFF
         )
+
+
+def is_log_id(text: str) -> bool:
+    """Tell whether `text` can be the id of a log: short, plain ASCII, fit for an origin line."""
+    return _LOG_ID.fullmatch(text) is not None
 
 
 def encode_head(head: Head) -> bytes:

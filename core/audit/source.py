@@ -52,9 +52,10 @@ EXECUTION: Final = (
     "rerun_of",
     "run_key",
     "log_entry_count",
+    "counts",
 )
-"""Keys of an execution record: fields of `core.model.Execution`, states as text, `params` as the
-JSON text of `core.events.dump_json`."""
+"""Keys of an execution record: fields of `core.model.Execution`, states as text, `params` and
+`counts` as the JSON text of `core.events.dump_json`."""
 
 TASK_RUN: Final = (
     "task_id",

@@ -1,0 +1,147 @@
+"""Rebuilds every execution from the chain and has it compared with the tables that show it."""
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from core.audit.compare import Rebuilt, compare
+from core.audit.rebuild import RebuildError, event_of
+from core.audit.source import ChainSource
+from core.audit.verdict import Findings, Verdict, show
+from core.errors import BugError
+from core.events import ExecutionCreated, StepExpanded, steps_digest
+from core.fold import apply
+
+
+class StepsDifferError(RebuildError):
+    """Raised when the steps in the table are not those an execution was created with."""
+
+
+class TableCheck:
+    """Folds the chain's events and compares; holds only executions that are not yet finalised."""
+
+    def __init__(self, source: ChainSource, findings: Findings, *, logs: bool) -> None:
+        self._source = source
+        self._findings = findings
+        self._logs = logs
+        self._open: dict[str, Rebuilt] = {}
+        self._seen: set[str] = set()
+        self._is_damaged = False
+
+    def doubt(self) -> None:
+        """Stop judging what is being rebuilt: the chain itself is damaged where its events are."""
+        self._is_damaged = True
+        for rebuilt in self._open.values():
+            rebuilt.is_doubtful = True
+
+    def event(
+        self,
+        seq: int,
+        kind: str,
+        details: Mapping[str, Any],
+        *,
+        ts: int,
+        actor: str,
+        execution_id: str,
+        task_id: str | None,
+        attempt: int | None,
+    ) -> None:
+        """Fold one event of an execution."""
+        rebuilt = self._open.get(execution_id)
+        if rebuilt is None:
+            rebuilt = self._open[execution_id] = Rebuilt()
+            self._seen.add(execution_id)
+            # Behind damage the beginning of an execution may be among what is lost.
+            rebuilt.is_doubtful = self._is_damaged and kind != ExecutionCreated.type
+        if rebuilt.is_doubtful:
+            return
+        try:
+            event = event_of(
+                kind,
+                details,
+                ts=ts,
+                actor=actor,
+                execution_id=execution_id,
+                task_id=task_id,
+                step_ids=lambda: self._step_ids(execution_id, details),
+            )
+            apply(rebuilt.snapshot, event)
+        except StepsDifferError as error:
+            rebuilt.is_doubtful = True
+            self._findings.add(Verdict.MODIFIED, "steps", seq=seq, message=error.message)
+            return
+        except (RebuildError, BugError, KeyError) as error:
+            # A BugError here is the fold refusing what the file says, not a fault of ours.
+            rebuilt.is_doubtful = True
+            reason = f"no step {error}" if isinstance(error, KeyError) else str(error)
+            self._findings.add(
+                Verdict.MODIFIED,
+                "details",
+                seq=seq,
+                message=f"{show(kind)} of execution {show(execution_id)}: {show(reason)}",
+            )
+            return
+        if task_id is None:
+            rebuilt.seqs[None] = seq
+        else:
+            rebuilt.seqs[task_id] = seq
+            if attempt is not None:
+                rebuilt.seqs[task_id, attempt] = seq
+            if kind == StepExpanded.type:
+                rebuilt.items[task_id] = details["items_sha256"]
+
+    def finalized(self, execution_id: str) -> None:
+        """Compare an execution whose chain is closed, and forget it."""
+        rebuilt = self._open.pop(execution_id, None)
+        if rebuilt is not None:
+            self._compare(execution_id, rebuilt, is_final=True)
+
+    def finish(self) -> None:
+        """Compare the executions that are still open, and look for those no event speaks of."""
+        for execution_id, rebuilt in self._open.items():
+            self._compare(execution_id, rebuilt, is_final=False)
+        for stored in self._source.execution_ids():
+            if not isinstance(stored, str) or stored not in self._seen:
+                self._findings.add(
+                    Verdict.MODIFIED,
+                    "execution",
+                    found=stored,
+                    message=f"execution {show(stored)} is in the table and not in the chain",
+                )
+
+    def _compare(self, execution_id: str, rebuilt: Rebuilt, *, is_final: bool) -> None:
+        if not rebuilt.is_doubtful and rebuilt.snapshot.execution is not None:
+            compare(
+                self._source,
+                self._findings,
+                execution_id,
+                rebuilt,
+                is_final=is_final,
+                logs=self._logs,
+            )
+
+    def _step_ids(self, execution_id: str, details: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the steps of an execution from the table; the chain seals them by digest."""
+        count = details.get("step_count")
+        if type(count) is not int or count < 0:
+            raise RebuildError("details without the number step_count")
+        records = (
+            record
+            for record in self._source.task_runs(execution_id)
+            if record.get("parent_task_id") is None
+        )
+        found = [record.get("task_id") for record in islice(records, count + 1)]
+        steps = tuple(step for step in found if isinstance(step, str))
+        if len(found) != count or len(steps) != count:
+            raise StepsDifferError(
+                f"execution {show(execution_id)} does not have the {count} steps of the chain"
+            )
+        try:
+            digest = steps_digest(steps)
+        except UnicodeEncodeError:
+            digest = ""
+        if digest != details.get("steps_sha256"):
+            raise StepsDifferError(
+                f"the steps of execution {show(execution_id)} are not those of the chain"
+            )
+        return steps

@@ -1,0 +1,162 @@
+"""What verification says: one verdict by name, tiers, findings, and their JSON shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """The one word for a log; all but INTACT are exit 8. docs/audit.md says when each is given."""
+
+    INTACT = "INTACT"
+    MODIFIED = "MODIFIED"
+    REORDERED = "REORDERED"
+    MISSING = "MISSING"
+    TRUNCATED = "TRUNCATED"
+    UNSIGNED_TAIL = "UNSIGNED TAIL"
+    WRONG_KEY = "WRONG KEY"
+    UNSEALED = "UNSEALED"
+
+
+class Tier(StrEnum):
+    """What a log can be shown to be, each on top of the one before but independent to demand."""
+
+    CHAIN = "chain"
+    """Every event follows from the one before it, columns and bodies agree."""
+    SIGNED = "signed"
+    """A known key signed the tree over all events."""
+    ANCHORED = "anchored"
+    """It continues a head that was noted outside the database."""
+    COMPLETE = "complete"
+    """Every execution in it is finalised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One difference. `seq` is the event it is at, None where it is at none; texts are short."""
+
+    kind: Verdict
+    field: str
+    seq: int | None = None
+    expected: str | None = None
+    found: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The result of a verification. `findings` are the first ones, `finding_count` is of all.
+
+    `head` is `SIZE:ROOT` (hex) of what was read; `key` the vkey whose signature holds, or None.
+    """
+
+    verdict: Verdict
+    tiers: Mapping[Tier, bool]
+    events: int
+    head: str
+    findings: tuple[Finding, ...] = ()
+    finding_count: int = 0
+    key: str | None = None
+    executions: int = 0
+    open_executions: int = 0
+
+    @property
+    def is_intact(self) -> bool:
+        """Tell whether nothing is wrong and every demanded tier was reached."""
+        return self.verdict is Verdict.INTACT
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return the object of `audit verify --json`."""
+    return {
+        "verdict": report.verdict.value,
+        "tiers": {tier.value: report.tiers[tier] for tier in Tier},
+        "events": report.events,
+        "head": report.head,
+        "key": report.key,
+        "executions": report.executions,
+        "open_executions": report.open_executions,
+        "finding_count": report.finding_count,
+        "findings": [
+            {
+                "seq": finding.seq,
+                "kind": finding.kind.value,
+                "field": finding.field,
+                "expected": finding.expected,
+                "found": finding.found,
+                "message": finding.message,
+            }
+            for finding in report.findings
+        ],
+    }
+
+
+def headline(report: Report) -> str:
+    """Return the verdict as one line: `MODIFIED at 17: exit_code is 0, expected 1`."""
+    if not report.findings:
+        return report.verdict.value
+    first = report.findings[0]
+    place = "" if first.seq is None else f" at {first.seq}"
+    return f"{report.verdict.value}{place}: {first.message or first.field}"
+
+
+class Findings:
+    """Collects findings up to a limit and counts the rest."""
+
+    def __init__(self, limit: int = 100) -> None:
+        self._limit = limit
+        self.kept: list[Finding] = []
+        self.count = 0
+
+    def add(
+        self,
+        kind: Verdict,
+        field: str,
+        *,
+        seq: int | None = None,
+        expected: object = None,
+        found: object = None,
+        message: str = "",
+    ) -> None:
+        """Take note of one difference; values are shown as short text."""
+        self.count += 1
+        if len(self.kept) >= self._limit:
+            return
+        self.kept.append(
+            Finding(
+                kind=kind,
+                field=field,
+                seq=seq,
+                expected=None if expected is None else show(expected),
+                found=None if found is None else show(found),
+                message=message,
+            )
+        )
+
+    def extend(self, others: "Findings") -> None:
+        """Take over the findings of another collection, behind one's own."""
+        self.kept += others.kept[: max(0, self._limit - len(self.kept))]
+        self.count += others.count
+
+    def rename(self, index: int, kind: Verdict, **changes: Any) -> None:
+        """Say better what finding number `index` (from 0) is, now that more is known."""
+        if 0 <= index < len(self.kept):
+            self.kept[index] = replace(self.kept[index], kind=kind, **changes)
+
+
+def show(value: object, limit: int = 120) -> str:
+    """Return any value as short text that can be encoded: what is found may be hostile."""
+    if isinstance(value, bytes):
+        text = value[:limit].hex()
+    elif isinstance(value, str):
+        text = value
+    elif type(value) is int and value.bit_length() > 200:
+        text = f"an integer of {value.bit_length()} bits"
+    elif value is None or isinstance(value, int | float):
+        text = str(value)
+    else:
+        text = f"<{type(value).__name__}>"
+    if len(text) > limit:
+        text = text[:limit] + "…"
+    return text.encode("utf-8", "backslashreplace").decode()

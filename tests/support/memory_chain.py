@@ -1,0 +1,299 @@
+"""A stored audit log in memory: the twin of the one in SQLite, open to every kind of damage."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from core.audit.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
+from core.audit.checkpoint import log_verifier, origin_of, sign_checkpoint
+from core.audit.source import ATTEMPT, EXECUTION, TASK_RUN, Record, Row
+from core.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CancelRequested,
+    Event,
+    ExecutionCreated,
+    ExecutionStateChanged,
+    Noted,
+    StepExpanded,
+    TaskStateChanged,
+    dump_json,
+    error_json,
+)
+from core.fold import Snapshot, apply
+from core.model import TaskError
+from core.reasons import Reason
+from core.states import AttemptState, ExecutionState, State, TaskState
+
+LOG_ID = "0193c0de-0000-7000-8000-000000000001"
+START = 1_700_000_000_000_000_000
+
+
+class MemorySigner:
+    """An Ed25519 key made from a seed of one byte."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+        self.key_name = "test"
+        self.public_key = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
+
+
+class MemoryLog:
+    """Implements `ChainSource`. Whatever it holds may be edited, like rows of a table.
+
+    `commit` is one transaction: events, records and a checkpoint.
+    """
+
+    def __init__(self, log_id: str = LOG_ID, signer: MemorySigner | None = None) -> None:
+        self.stored_log_id: object = log_id
+        self.signer = signer or MemorySigner()
+        self.verifier = log_verifier(log_id, self.signer.public_key)
+        self.trusted = [self.verifier.vkey]
+        self.event_rows: list[list[Any]] = []
+        self.notes: list[list[Any]] = []
+        self.stored_head: object = None
+        self.execution_rows: dict[str, dict[str, Any]] = {}
+        self.task_rows: dict[str, list[dict[str, Any]]] = {}
+        self.attempt_rows: dict[str, list[dict[str, Any]]] = {}
+        self.output: dict[tuple[str, str, int], list[Any]] = {}
+        self.subs: dict[str, SubChain] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+        self.writer = ChainWriter(log_id, EMPTY_HEAD, now=lambda: START)
+        self.writer.start_log(self.verifier.vkey, START)
+        self._store(self.writer.take_links())
+
+    def commit(self, *events: Event, finalize: bool = False) -> None:
+        """Append events of one execution (or of none) and project them."""
+        for event in events:
+            sub = None
+            if event.execution_id:
+                sub = self.subs.setdefault(event.execution_id, SubChain(event.execution_id))
+                snapshot = self.snapshots.setdefault(event.execution_id, Snapshot())
+                apply(snapshot, event)
+            self.writer.append_event(event, sub)
+        if finalize:
+            self.writer.finalize(self.subs[events[-1].execution_id], events[-1].at + 1)
+        self._store(self.writer.take_links())
+        for execution_id in {event.execution_id for event in events if event.execution_id}:
+            self._project(execution_id)
+
+    def _store(self, links: Iterable[Link]) -> None:
+        self.event_rows += [list(link) for link in links]
+        head = self.writer.head
+        self.stored_head = encode_head(head)
+        origin = origin_of(self.writer.log_id)
+        self.notes.append([head.size, sign_checkpoint(origin, head.size, head.root, self.signer)])
+
+    def _project(self, execution_id: str) -> None:
+        snapshot = self.snapshots[execution_id]
+        snapshot.take_changes()
+        self.execution_rows[execution_id] = _columns(snapshot.current, EXECUTION)
+        self.task_rows[execution_id] = [
+            _columns(task, TASK_RUN)
+            for task in sorted(snapshot.tasks.values(), key=lambda task: task.position)
+        ]
+        self.attempt_rows[execution_id] = [
+            _columns(attempt, ATTEMPT)
+            for task_id in snapshot.tasks
+            for attempt in snapshot.attempts.get(task_id, ())
+        ]
+
+    # --- ChainSource -------------------------------------------------------------------------
+
+    def log_id(self) -> object:
+        return self.stored_log_id
+
+    def rows(self) -> Iterator[Row]:
+        def place(row: list[Any]) -> int:
+            return row[0] if type(row[0]) is int else 0
+
+        return iter(sorted(self.event_rows, key=place))
+
+    def head(self) -> object:
+        return self.stored_head
+
+    def checkpoints(self) -> Iterator[tuple[object, object]]:
+        return iter([(size, note) for size, note in self.notes])
+
+    def last_checkpoint(self) -> tuple[object, object] | None:
+        return (self.notes[-1][0], self.notes[-1][1]) if self.notes else None
+
+    def vkeys(self) -> Iterable[str]:
+        return self.trusted
+
+    def execution_ids(self) -> Iterator[object]:
+        return iter([row["execution_id"] for row in self.execution_rows.values()])
+
+    def execution(self, execution_id: str) -> Record | None:
+        rows = [r for r in self.execution_rows.values() if r["execution_id"] == execution_id]
+        return rows[0] if rows else None
+
+    def task_runs(self, execution_id: str) -> Iterator[Record]:
+        return iter(self.task_rows.get(execution_id, []))
+
+    def attempts(self, execution_id: str) -> Iterator[Record]:
+        return iter(self.attempt_rows.get(execution_id, []))
+
+    def log_data(self, execution_id: str, task_id: str, attempt: int) -> Iterable[bytes]:
+        return self.output.get((execution_id, task_id, attempt), [])
+
+
+def _columns(record: Any, names: Iterable[str]) -> dict[str, Any]:
+    return {name: _value(name, getattr(record, name)) for name in names}
+
+
+def _value(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if name in ("params", "counts", "inputs", "outputs", "item"):
+        return dump_json(value)
+    if isinstance(value, TaskError):
+        return dump_json(error_json(value))
+    if isinstance(value, State | Reason):
+        return value.value
+    return value
+
+
+EXECUTION_ID = "0193c0de-0000-7000-8000-00000000000a"
+
+
+def a_run(
+    execution_id: str = EXECUTION_ID, start: int = START + 1000
+) -> Iterator[tuple[tuple[Event, ...], bool]]:
+    """Yield an execution as its transactions: (events, is it the last).
+
+    `fetch` succeeds with output; `build` fails, is retried and succeeds; `each` fans out over two
+    items; `ship` is skipped because somebody cancelled.
+    """
+    clock = iter(range(start, start + 10_000_000, 1000))
+    common = {"execution_id": execution_id}
+
+    def task(
+        task_id: str, source: TaskState, target: TaskState, reason: Reason, **more: Any
+    ) -> Event:
+        return TaskStateChanged(
+            **common, at=next(clock), task_id=task_id, from_state=source, to_state=target,
+            reason_code=reason, **more,
+        )  # fmt: skip
+
+    def started(task_id: str, attempt: int, **inputs: Any) -> Event:
+        return AttemptStarted(
+            **common, at=next(clock), task_id=task_id, attempt=attempt, inputs=inputs
+        )
+
+    def ended(task_id: str, attempt: int, to: AttemptState, reason: Reason, **more: Any) -> Event:
+        return AttemptEnded(
+            **common, at=next(clock), task_id=task_id, attempt=attempt, to_state=to,
+            reason_code=reason, **more,
+        )  # fmt: skip
+
+    t = TaskState
+    yield (
+        (
+            ExecutionCreated(
+                **common,
+                at=next(clock),
+                actor="ada",
+                workflow_id="0193c0de-0000-5000-8000-00000000000b",
+                mission_name="release \ud800 \u2028 \U0001f680",
+                mission_digest="c" * 64,
+                step_ids=("fetch", "build", "each", "ship"),
+                params={"target": "staging", "ratio": 0.5, "big": 2**70},
+                source_path="/missions/release.yaml",
+            ),
+            ExecutionStateChanged(
+                **common,
+                at=next(clock),
+                from_state=ExecutionState.PENDING,
+                to_state=ExecutionState.RUNNING,
+                reason_code=Reason.STARTED,
+            ),
+            task("fetch", t.PENDING, t.READY, Reason.DEPS_MET),
+            started("fetch", 1, url="https://example.com/\u2603"),
+        ),
+        False,
+    )
+    yield (
+        (
+            ended(
+                "fetch", 1, AttemptState.SUCCESS, Reason.EXIT_ZERO, exit_code=0,
+                outputs={"size": 12.5}, **sealed_log(b"fetched\n"),
+            ),
+            task("fetch", t.RUNNING, t.SUCCESS, Reason.EXIT_ZERO),
+            task("build", t.PENDING, t.READY, Reason.DEPS_MET),
+            started("build", 1),
+        ),
+        False,
+    )  # fmt: skip
+    yield (
+        (
+            ended(
+                "build", 1, AttemptState.FAILED, Reason.EXIT_NONZERO, exit_code=2,
+                message="exit \x00 2", error=TaskError(message="no", kind="Exit", exit_code=2),
+                **sealed_log(b"trying\n", b"failed\n"), census={"processes": 1, "survivors": 0},
+            ),
+            task("build", t.RUNNING, t.WAITING, Reason.BACKOFF, resume_at=start + 10**9),
+            task("each", t.PENDING, t.READY, Reason.DEPS_MET),
+            StepExpanded(**common, at=next(clock), task_id="each", items=("a", {"b": [1, None]})),
+        ),
+        False,
+    )  # fmt: skip
+    yield (
+        (
+            task("build", t.WAITING, t.READY, Reason.DEPS_MET),
+            started("build", 2),
+            ended("build", 2, AttemptState.SUCCESS, Reason.EXIT_ZERO, exit_code=0, outputs={}),
+            task("build", t.RUNNING, t.SUCCESS, Reason.EXIT_ZERO),
+            Noted(
+                **common, at=next(clock), kind="policy.decided", task_id="ship",
+                facts={"rule": "deny \udc80", "score": 0.5, "größe": 1, "n": {"\U0001f680": 2**60}},
+            ),
+            CancelRequested(**common, at=next(clock), actor="eve \udcff", message="stop"),
+        ),
+        False,
+    )  # fmt: skip
+    yield (
+        (
+            task("ship", t.PENDING, t.SKIPPED, Reason.USER_CANCELLED, message="x" * 5000),
+            task("each[0]", t.PENDING, t.CANCELLED, Reason.USER_CANCELLED),
+            task("each[1]", t.PENDING, t.CANCELLED, Reason.USER_CANCELLED),
+            task("each", t.RUNNING, t.CANCELLED, Reason.USER_CANCELLED),
+            ExecutionStateChanged(
+                **common,
+                at=next(clock),
+                from_state=ExecutionState.RUNNING,
+                to_state=ExecutionState.CANCELLED,
+                reason_code=Reason.USER_CANCELLED,
+            ),
+        ),
+        True,
+    )
+
+
+def sealed_log(*chunks: bytes) -> dict[str, Any]:
+    """Return the fields of an `AttemptEnded` that seal this output."""
+    data = b"".join(chunks)
+    return {
+        "log_entry_count": data.count(b"\n"),
+        "log_bytes": len(data),
+        "log_digest": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def a_log(executions: int = 1, *, whole: bool = True) -> MemoryLog:
+    """Return a log with so many executions of `a_run`, the last one unfinished unless `whole`."""
+    log = MemoryLog()
+    log.commit(Noted(at=START + 10, execution_id="", kind="mission.validated", facts={"ok": True}))
+    for number in range(executions):
+        execution_id = EXECUTION_ID[:-1] + "abcdef"[number]
+        for events, is_last in a_run(execution_id, START + 1000 + number * 10**7):
+            if whole or number < executions - 1 or not is_last:
+                log.commit(*events, finalize=is_last)
+        log.output[execution_id, "fetch", 1] = [b"fetched\n"]
+        log.output[execution_id, "build", 1] = [b"trying\n", b"failed\n"]
+    return log
