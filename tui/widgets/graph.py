@@ -21,7 +21,7 @@ from tui.status import NodeStatus
 from tui.text import fit
 from tui.widgets.graph_canvas import Canvas
 from tui.widgets.graph_model import Drawing, model_of
-from tui.widgets.graph_scene import Scene
+from tui.widgets.graph_scene import LANES_UNDER, Scene
 from tui.widgets.graph_style import CanvasStyles, styles_of
 from tui.widgets.minimap import HEIGHT, WIDTH, Minimap
 
@@ -63,6 +63,9 @@ class GraphView(ScrollView, can_focus=True):
 
     selection: reactive[str | None] = reactive(None, repaint=False)
     """The id of the selected step."""
+
+    lanes_under: int = LANES_UNDER
+    """Narrower windows show lanes; a screen that gives the view a part of its width sets less."""
 
     class Selected(Message):
         """Another step is selected. `members` has every step of the node under the cursor."""
@@ -120,6 +123,7 @@ class GraphView(ScrollView, can_focus=True):
         self._minimap: Minimap | None = None
         self._wanted = 0
         self._notice = ""
+        self._origin = (0, 0)
 
     # --- what is drawn ---------------------------------------------------------------------------
 
@@ -183,6 +187,7 @@ class GraphView(ScrollView, can_focus=True):
 
     def _show(self, scene: Scene, drawing: Drawing) -> None:
         self._notice = ""
+        scene.lanes_under = self.lanes_under
         scene.resize(*self._window)
         scene.show(drawing)
         if self.selection is None:
@@ -210,7 +215,11 @@ class GraphView(ScrollView, can_focus=True):
         scene = self._scene
         if scene is None or scene.canvas is None:
             return
-        self.virtual_size = Size(*scene.canvas.size)
+        width, height = scene.canvas.size
+        left = self._window[0] - width
+        above = self._window[1] - height
+        self._origin = (min(2, left // 2), min(1, above // 2)) if min(left, above) >= 0 else (0, 0)
+        self.virtual_size = Size(width + self._origin[0], height + self._origin[1])
         is_map = self._shows_map and isinstance(scene.canvas, Canvas)
         self._minimap = Minimap(scene.canvas) if is_map else None  # type: ignore[arg-type] # is_map
         self._follow()
@@ -231,7 +240,10 @@ class GraphView(ScrollView, can_focus=True):
             left = " " * max(0, (width - len(text)) // 2)
             return Strip([Segment(fit(left + text, width), styles.muted)], width)
         x, top = self.scroll_offset
-        strip = canvas.strip(y + top, x, width, styles)
+        indent, above = self._origin
+        strip = canvas.strip(y + top - above, x, width - indent, styles)
+        if indent:
+            strip = Strip.join([Strip.blank(indent, styles.base), strip])
         if self._minimap is None or y >= HEIGHT or width < 3 * WIDTH:
             return strip
         spans = self._minimap.line(y, (x, top, *self._window), styles, styles.cursor)
@@ -240,7 +252,7 @@ class GraphView(ScrollView, can_focus=True):
         )
 
     def _refresh_lines(self, lines: Iterable[range]) -> None:
-        top = self.scroll_offset.y
+        top = self.scroll_offset.y - self._origin[1]
         bottom = top + self.size.height
         for line in lines:
             start, stop = max(top, line.start), min(bottom, line.stop)
@@ -260,13 +272,15 @@ class GraphView(ScrollView, can_focus=True):
     def _tick(self) -> None:
         if self._scene is not None and self.is_on_screen:
             self._scene.look_again(self._now())
-            top = self.scroll_offset.y
+            top = self.scroll_offset.y - self._origin[1]
             self._refresh_lines(self._scene.moving_lines(range(top, top + self.size.height)))
 
     def on_resize(self) -> None:
         """Change between lanes and layers, or the zoom that fits."""
-        if self._scene is not None and self._scene.resize(*self._window):
-            self._rescaled()
+        if self._scene is not None:
+            self._scene.lanes_under = self.lanes_under
+            if self._scene.resize(*self._window):
+                self._rescaled()
 
     def on_focus(self) -> None:
         """Show the cursor as the active one."""

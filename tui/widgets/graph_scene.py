@@ -31,6 +31,7 @@ class Scene:
         self.canvas: Canvas | LaneCanvas | None = None
         self.cursor: int | None = None
         self.shows_critical = False
+        self.lanes_under = LANES_UNDER
         self._ascii = ascii_only
         self._zoom: Zoom | None = None
         self._enabled: bool | None = None
@@ -59,8 +60,8 @@ class Scene:
         before, self._size = self._size, (width, height)
         if self.drawing is None or before == self._size:
             return False
-        lanes_changed = (before[0] < LANES_UNDER) != (width < LANES_UNDER)
-        if lanes_changed or (self._zoom is None and not self.has_lanes):
+        lanes_changed = isinstance(self.canvas, LaneCanvas) != self.has_lanes
+        if lanes_changed or (self._zoom in (None, Zoom.LABEL) and not self.has_lanes):
             self.rescale()
             return True
         return False
@@ -68,7 +69,7 @@ class Scene:
     @property
     def has_lanes(self) -> bool:
         """Whether the window is so narrow that lanes are shown."""
-        return self._size[0] < LANES_UNDER
+        return self._size[0] < self.lanes_under
 
     def rescale(self) -> None:
         """Make the canvas for the window and the zoom level."""
@@ -83,14 +84,17 @@ class Scene:
 
     def _fitting(self, drawing: Drawing) -> Canvas:
         """Return the canvas of the chosen zoom; without one boxes when all fit, else labels."""
-        if self._zoom is not None:
-            return Canvas(self.model, drawing, self._zoom, ascii_only=self._ascii)
+        model, ascii_only = self.model, self._ascii
         width, height = self._size
-        if drawing.plane.rows <= height and len(drawing.plane.layers) * 16 <= width:
-            boxes = Canvas(self.model, drawing, Zoom.BOX, ascii_only=self._ascii)
+        rows = drawing.plane.rows
+        if self._zoom is not None and self._zoom is not Zoom.LABEL:
+            return Canvas(model, drawing, self._zoom, ascii_only=ascii_only)
+        if self._zoom is None and rows <= height and len(drawing.plane.layers) * 16 <= width:
+            boxes = Canvas(model, drawing, Zoom.BOX, ascii_only=ascii_only)
             if boxes.size[0] <= width and boxes.size[1] <= height:
                 return boxes
-        return Canvas(self.model, drawing, Zoom.LABEL, ascii_only=self._ascii)
+        pitch = 2 if 2 * rows <= height else 1
+        return Canvas(model, drawing, Zoom.LABEL, ascii_only=ascii_only, pitch=pitch)
 
     def zoom(self, step: int) -> None:
         """Zoom in (1), out (-1), or to what fits (0)."""
