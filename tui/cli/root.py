@@ -26,6 +26,12 @@ SECTIONS = {
         "pause": f"{_HERE}.pause",
         "resume": f"{_HERE}.resume",
     },
+    "Mission files": {
+        "plan": f"{_HERE}.plan",
+    },
+    "Prove": {
+        "audit": f"{_HERE}.audit",
+    },
     "Set up": {
         "db": f"{_HERE}.db",
         "completion": f"{_HERE}.completion",

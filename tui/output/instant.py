@@ -54,7 +54,7 @@ def span(milliseconds: float) -> str:
         return f"{milliseconds:.0f}ms" if milliseconds >= 1 or not milliseconds else "<1ms"
     seconds = milliseconds / 1000
     if seconds < 59.95:
-        return f"{seconds:.1f}s"
+        return f"{seconds:.0f}s" if not milliseconds % 1000 else f"{seconds:.1f}s"
     whole = round(seconds)
     if whole < 3_600:
         return f"{whole // 60}m{whole % 60:02d}s"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.errors import MissionDeckError
+from core.errors import MissionDeckError, MissionInvalidError
 from core.events import error_json
 from core.model import (
     Attempt,
@@ -21,6 +21,7 @@ from core.model import (
     TaskRun,
     duration_ms,
 )
+from core.spec.diagnostic import Diagnostic
 from tui.output.instant import rfc3339, rfc3339_or_none
 from tui.output.text import escape_json
 
@@ -270,7 +271,24 @@ def failure(error: MissionDeckError) -> dict[str, Any]:
         "message": error.message,
         "hint": error.hint,
     }
+    if isinstance(error, MissionInvalidError) and error.diagnostics:
+        found["diagnostics"] = [
+            diagnostic(one) for one in error.diagnostics if isinstance(one, Diagnostic)
+        ]
     return {"error": found}
+
+
+def diagnostic(record: Diagnostic) -> dict[str, Any]:
+    """Return one finding about a mission file; lines and columns from 1, 0 for the file itself."""
+    return {
+        "severity": record.severity.value,
+        "code": record.code.value,
+        "message": record.message,
+        "file": record.file,
+        "line": record.line,
+        "column": record.column,
+        "hint": record.hint,
+    }
 
 
 def _object(value: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ _UNSAFE_LINE = re.compile(f"[\x00-\x1f{_CONTROL}]")
 _ESCAPE = re.compile(f"[{_CONTROL}]")
 
 ELLIPSIS = "…"
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def safe(text: str) -> str:
@@ -105,6 +106,15 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """Return `1 step`, `2 steps`, `0 retries`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people: `812 B`, `1.4 MiB`."""
+    if count < 1024:
+        return f"{count} B"
+    exponent = min((count.bit_length() - 1) // 10, len(_UNITS) - 1)
+    value = count / 1024**exponent
+    return f"{value:.1f} {_UNITS[exponent]}"
 
 
 def _width(char: str, code: int) -> int:

@@ -1,10 +1,15 @@
 """`mission db`: the database as a file."""
 
+import time
+from pathlib import Path
+
 import click
 
+from core.errors import NotFoundError, UnavailableError
 from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
+from tui.output.text import plural, size
 
 
 @click.group("db", cls=DeckGroup, short_help="Look after the database.")
@@ -22,4 +27,83 @@ def path(invocation: Invocation) -> None:
         invocation.console.out(str(place))
 
 
-command.add_command(path)
+@declare("check", short_help="Check that the file is sound.")
+def check(invocation: Invocation) -> None:
+    """Check that the file is sound: its pages, indexes and constraints (exit code 9 if not).
+
+    Whether its records were changed by somebody is told by `mission audit verify`.
+    """
+    from storage.upkeep import find_damage
+
+    place = _existing(invocation)
+    damage = find_damage(place)
+    if invocation.json:
+        invocation.console.out_json({"path": str(place), "ok": not damage, "problems": damage})
+        if damage:
+            raise click.exceptions.Exit(UnavailableError.exit_code)
+    elif damage:
+        invocation.console.out_lines(damage)
+        raise UnavailableError(
+            f"{place} is damaged: {plural(len(damage), 'problem')}",
+            hint="restore a backup; `mission db backup` makes them",
+        )
+    else:
+        invocation.console.out(f"{place} is sound")
+
+
+@declare("backup", short_help="Copy the database to a new file.")
+@click.argument("target", required=False, type=click.Path(path_type=Path))
+def backup(invocation: Invocation, target: Path | None) -> None:
+    """Copy the database to TARGET, a new file, while it is in use.
+
+    Copying the file by hand loses what is only in its -wal companion. Without TARGET the copy is
+    put beside the database, with the time in its name.
+    """
+    from storage.upkeep import back_up
+
+    place = _existing(invocation)
+    if target is None:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        target = place.with_name(f"{place.stem}-{stamp}{place.suffix}")
+    elif target.is_dir():
+        target = target / place.name
+    count = back_up(place, target)
+    if invocation.json:
+        invocation.console.out_json({"path": str(place), "backup": str(target), "bytes": count})
+    else:
+        invocation.console.out(str(target))
+        invocation.console.say(f"{size(count)} copied; the keys in {invocation.paths.keys} are not")
+
+
+@declare("stats", short_help="Say what is in the database.")
+def stats(invocation: Invocation) -> None:
+    """Say how large the database is and what is in it."""
+    from storage.upkeep import read_stats
+
+    found = read_stats(_existing(invocation))
+    sizes = {
+        "bytes": found.bytes,
+        "wal_bytes": found.wal_bytes,
+        "free_bytes": found.free_bytes,
+        "log_bytes": found.log_bytes,
+    }
+    if invocation.json:
+        invocation.console.out_json(
+            {"path": str(found.path), "format": found.format, **sizes, "rows": found.rows}
+        )
+        return
+    widest = max(map(len, (*sizes, *found.rows)))
+    lines = [f"{name:<{widest}}  {size(count):>12}" for name, count in sizes.items()]
+    lines += [f"{name:<{widest}}  {count:>12,}" for name, count in found.rows.items()]
+    invocation.console.out_lines([f"{found.path}, format {found.format}", *lines])
+
+
+def _existing(invocation: Invocation) -> Path:
+    place = invocation.paths.db
+    if not place.exists():
+        raise NotFoundError(f"there is no database {place} yet", hint="`mission run FILE` makes it")
+    return place
+
+
+for _one in (path, check, backup, stats):
+    command.add_command(_one)

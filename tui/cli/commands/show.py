@@ -2,8 +2,10 @@
 
 import click
 
-from core.model import Execution
+from core.errors import ConflictError, UnavailableError
+from core.model import AuditEvent, Execution
 from core.ports import Reader
+from core.states import is_terminal
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
@@ -15,12 +17,17 @@ from tui.output.detail import execution_text, step_text
 @declare("show", short_help="Show one execution, or one step of it.")
 @execution_argument
 @step_argument(required=False)
+@click.option("--result", is_flag=True, help="The result object of `run --json` (always JSON).")
 @click.option("--all", "everything", is_flag=True, help="List every step, however many.")
-def command(invocation: Invocation, execution: str, step: str | None, everything: bool) -> None:
+def command(
+    invocation: Invocation, execution: str, step: str | None, result: bool, everything: bool
+) -> None:
     """Show execution EXEC and why it is where it is; with STEP, one step in full."""
     with open_records(invocation) as reader:
         found = reader.find_execution(execution)
-        if step is not None:
+        if result:
+            invocation.console.out_json(_result(invocation, reader, found))
+        elif step is not None:
             _show_step(invocation, reader, found, step)
         elif invocation.json:
             invocation.console.out_json(_detail(reader, found))
@@ -65,16 +72,48 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     )
 
 
+def _result(invocation: Invocation, reader: Reader, found: Execution) -> dict[str, object]:
+    from core.result import mission_result
+    from tui.cli.authored import mission_of
+    from tui.cli.integrity import is_execution_intact
+    from tui.cli.session import load_snapshot
+
+    if not is_terminal(found.state):
+        raise ConflictError(
+            f"execution {found.execution_id} has not ended: {found.state}",
+            hint="a result is made once, when it ends; `mission watch` waits for that",
+        )
+    mission = mission_of(reader, found)
+    if mission is None:
+        raise UnavailableError(
+            "the mission it was made from cannot be read any more",
+            hint="a step type may have been uninstalled; `mission show` works without it",
+        )
+    return shape.result(
+        mission_result(
+            mission,
+            load_snapshot(reader, found.execution_id),
+            events_logged=len(_events(reader, found.execution_id)),
+            integrity_verified=is_execution_intact(invocation.paths, found.execution_id),
+        )
+    )
+
+
 def _detail(reader: Reader, found: Execution) -> dict[str, object]:
     execution_id = found.execution_id
-    events, after = [], 0
-    while page := reader.audit_events(after_seq=after, execution_id=execution_id, limit=10_000):
-        events += page
-        after = page[-1].seq
     return shape.execution_detail(
         found,
         reader.task_runs(execution_id),
         reader.attempts(execution_id),
         reader.state_changes(execution_id),
-        events,
+        _events(reader, execution_id),
     )
+
+
+def _events(reader: Reader, execution_id: str) -> list[AuditEvent]:
+    events: list[AuditEvent] = []
+    while page := reader.audit_events(
+        after_seq=events[-1].seq if events else 0, execution_id=execution_id, limit=10_000
+    ):
+        events += page
+    return events

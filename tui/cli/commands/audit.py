@@ -1,0 +1,67 @@
+"""`mission audit`: the proof of what ran."""
+
+import click
+
+from core.audit.verdict import Report, report_json
+from core.errors import AuditError, NotFoundError
+from tui.cli.command import DeckGroup, finish
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.output.verdict import verdict_lines
+
+
+@click.group("audit", cls=DeckGroup, short_help="Verify what was recorded.")
+def command() -> None:
+    """Verify what was recorded."""
+
+
+@declare("verify", short_help="Verify the audit log and every record against it.")
+@click.option("--deep", is_flag=True, help="Verify every signature, not only the last.")
+@click.option(
+    "--head",
+    metavar="SIZE:HASH",
+    help="A head noted earlier, as a run prints it: the log must continue it.",
+)
+@click.option(
+    "--require",
+    metavar="TIERS",
+    default="",
+    help="Tiers that must be reached: chain, signed, anchored, complete; comma-separated.",
+)
+def verify(invocation: Invocation, deep: bool, head: str | None, require: str) -> None:
+    """Verify the audit log: hashes, signatures, and every record rebuilt from the events.
+
+    The exit code is 0 for INTACT and 8 for every other verdict. A tail cut off together with its
+    signature only shows against a head that was noted elsewhere: pass it with --head.
+    """
+    report = _verify(invocation, deep=deep, head=head, require=require)
+    console = invocation.console
+    if invocation.json:
+        console.out_json(report_json(report))
+    else:
+        console.out_lines(list(verdict_lines(report, console.palette)))
+    finish(0 if report.is_intact else AuditError.exit_code)
+
+
+def _verify(invocation: Invocation, *, deep: bool, head: str | None, require: str) -> Report:
+    from core.audit.verify import VerifyOptions, parse_head, parse_tiers
+    from core.audit.verify import verify as verify_log
+    from storage.audit_source import SqliteChainSource
+    from storage.keystore import public_keys
+
+    options = VerifyOptions(
+        deep=deep,
+        head=None if head is None else parse_head(head),
+        require=parse_tiers(require),
+    )
+    paths = invocation.paths
+    if not paths.db.exists():
+        raise NotFoundError(f"there is no database {paths.db} to verify")
+    source = SqliteChainSource(paths.db, [key.vkey for key in public_keys(paths.keys)])
+    try:
+        return verify_log(source, options)
+    finally:
+        source.close()
+
+
+command.add_command(verify)

@@ -1,0 +1,66 @@
+"""`mission plan`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from core.graph import Graph
+from core.model import Mission, MissionStep
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.order import parse_params, read_mission, require_valid
+from tui.output.plan import HIDDEN, plan_json, plan_text
+
+
+@declare("plan", short_help="Show what a mission would do.")
+@click.argument("file", metavar="FILE|-")
+@click.option("-p", "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter.")
+def command(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
+    """Show what the mission in FILE would do, in which order; nothing is run."""
+    given = parse_params(params)
+    mission, _ = require_valid(read_mission(file))
+    show_plan(invocation, mission, given, lenient=True)
+
+
+def show_plan(
+    invocation: Invocation, mission: Mission, given: Mapping[str, Any], *, lenient: bool = False
+) -> None:
+    """Print the plan for parameters as they were given.
+
+    Raises `UsageError` for parameters the mission does not take, and, unless `lenient`, for those
+    that are missing.
+    """
+    graph = Graph.of(mission)
+    values = _values(mission, given, lenient=lenient)
+    console = invocation.console
+    if invocation.json:
+        console.out_json(plan_json(mission, graph, values, _describe))
+    else:
+        console.out_lines(
+            plan_text(mission, graph, values, _describe, console.palette, width=console.width)
+        )
+
+
+def _values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from core.params import resolve_params
+
+    asked = mission
+    if lenient:
+        asked = replace(
+            mission, params=tuple(replace(one, required=False) for one in mission.params)
+        )
+    values = resolve_params(asked, given)
+    return {
+        one.name: HIDDEN if one.secret and values[one.name] is not None else values[one.name]
+        for one in mission.params
+    }
+
+
+def _describe(step: MissionStep) -> str:
+    from core.steps.registry import step_type
+
+    found = step_type(step.step_type)
+    return step.step_type if found is None else found.describe(step.parameters)
