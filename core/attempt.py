@@ -20,7 +20,7 @@ from core.ports import Clock, Executor, Journal
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
-from core.steps.registry import step_type
+from core.steps.registry import EXPRESSIONS, step_type
 
 TRACE_LIMIT = 16 * 1024
 """Characters of a stack trace that are kept: its end, where the cause stands."""
@@ -88,7 +88,7 @@ def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
         kind = step_type(step.step_type)
         if kind is None:
             return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
-        inputs = _resolved(step.parameters, around.context, task)
+        inputs = _inputs(step, around.context, task)
         parameters = _validated(kind, inputs)
         env = _resolved(step.env, around.context, task) if step.env else EMPTY
         folder = _working_dir(around, step, task)
@@ -179,6 +179,18 @@ async def _perform(kind: StepType, call: StepCall, stop: threading.Event) -> Ste
         if work.done():
             work.exception()
         raise
+
+
+def _inputs(step: MissionStep, context: ExecutionContext, task: TaskRun) -> Mapping[str, Any]:
+    """Return the parameters with templates rendered; expressions stay, the step evaluates them."""
+    expressions = EXPRESSIONS.get(step.step_type)
+    if expressions is None:
+        resolved: Mapping[str, Any] = _resolved(step.parameters, context, task)
+        return resolved
+    return {
+        key: value if key in expressions else _resolved(value, context, task)
+        for key, value in step.parameters.items()
+    }
 
 
 def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:

@@ -24,6 +24,7 @@ from core.spec.problem import Locate, Path, Problems
 from core.spec.quick_parameter import is_certain
 from core.spec.scan import Scan, scan
 from core.spec.text import Lines, Span, TextError, decode
+from core.steps.registry import EXPRESSIONS
 
 YAML, JSON = "yaml", "json"
 
@@ -124,8 +125,10 @@ def _check_meaning(
         from core.spec.secret import check_secret_values
 
         check_secret_values(draft, problems)
-    has_conditions = any(step is not None and step.when for step in draft.steps)
-    if seen.templates or has_conditions:
+    has_expressions = any(
+        step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
+    ) or any(placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
+    if seen.templates or has_expressions:
         from core.spec.injection import check_injection
         from core.spec.reference import ReferenceCheck
 

@@ -11,6 +11,7 @@ from core.spec.mission import Draft
 from core.spec.problem import Path, Problems
 from core.spec.scan import walk_texts
 from core.spec.support import NOT_YET
+from core.steps.registry import EXPRESSIONS, normalise_type
 from core.template import (
     Reference,
     TemplateSyntaxError,
@@ -68,7 +69,16 @@ class ReferenceCheck:
             self._check_value(
                 raw.get(key), (*path, key), _Place(step=name, number=number, fans_out=False)
             )
-        for key in ("parameters", "env", "working_dir"):
+        expressions = EXPRESSIONS.get(normalise_type(str(raw.get("step_type"))))
+        parameters = raw.get("parameters")
+        if expressions and isinstance(parameters, Mapping):
+            for key in expressions:
+                self._check_expressions(parameters.get(key), (*path, "parameters", key), place)
+            rest = {key: value for key, value in parameters.items() if key not in expressions}
+            self._check_value(rest, (*path, "parameters"), place)
+        else:
+            self._check_value(parameters, (*path, "parameters"), place)
+        for key in ("env", "working_dir"):
             self._check_value(raw.get(key), (*path, key), place)
         when = raw.get("when")
         if when.__class__ is str and when.strip():
@@ -80,6 +90,14 @@ class ReferenceCheck:
         for text, where, _ in walk_texts(value, path):
             if has_template(text):
                 self._check_text(text, where, place, whole=False)
+
+    def _check_expressions(self, value: Any, path: Path, place: "_Place") -> None:
+        """Check one expression or a list of them; anything else is left to the model."""
+        if value.__class__ is str:
+            self._check_text(value, path, place, whole=True)
+        elif value.__class__ is list:
+            for number, item in enumerate(value):
+                self._check_expressions(item, (*path, number), place)
 
     def _warn_unresolved(self, value: Any, path: Path) -> None:
         if value.__class__ is tuple:  # the inputs of the mission, already checked
