@@ -26,7 +26,8 @@ from core.steps.file_step import (
 )
 from core.steps.value import Printable
 
-READ_LIMIT = 10 * 1024 * 1024
+READ_LIMIT = 4 * 1024 * 1024
+"""What one output may hold, see `core.context`."""
 
 
 class WriteParameters(StepParameters):

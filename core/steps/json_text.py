@@ -31,7 +31,7 @@ def parse_json_text(text: str) -> Any:
     except ValueError as error:  # an integer of more digits than Python converts
         raise JsonTextError(str(error).partition(";")[0]) from error
     if "\\ud" in text or "\\uD" in text:
-        _refuse_surrogates(data)
+        check_surrogates(data)
     if _is_deeper(data, MAX_DEPTH):
         raise JsonTextError(f"nested deeper than {MAX_DEPTH} levels")
     return data
@@ -48,7 +48,8 @@ def _finite(text: str) -> float:
     return value
 
 
-def _refuse_surrogates(data: Any) -> None:
+def check_surrogates(data: Any) -> None:
+    """Raise `JsonTextError` for a text no encoding can carry: half of a surrogate pair."""
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -39,9 +39,18 @@ BUILT_IN = MappingProxyType(
         "compress": "core.steps.archive:Compress",
         "extract": "core.steps.extract:Extract",
         "parse_json": "core.steps.data:ParseJson",
+        "parse_yaml": "core.steps.data:ParseYaml",
+        "parse_csv": "core.steps.data:ParseCsv",
+        "validate_schema": "core.steps.schema:ValidateSchema",
+        "transform": "core.steps.variable:Transform",
+        "set_variables": "core.steps.variable:SetVariables",
+        "assert": "core.steps.variable:Assert",
     }
 )
 """Canonical name → `module:class`."""
+
+EXPRESSIONS = MappingProxyType({"transform": ("expression",), "assert": ("that",)})
+"""Parameters that are expressions: checked like `when`, evaluated by the step, never rendered."""
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
