@@ -26,17 +26,14 @@ class JsonTokens:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def find(self, literal: str) -> Span | None:
-        """Return where a number or constant stands first."""
-        for match in _TOKEN.finditer(self._text):
-            if match[0] == literal:
-                return Span(match.start(), match.end())
-        return None
+    def all(self) -> Iterator[re.Match[str]]:
+        """Yield every token."""
+        return _TOKEN.finditer(self._text)
 
     def first_deeper_than(self, depth: int) -> int:
         """Return the index of the first bracket nested deeper than `depth`."""
         now = 0
-        for match in _TOKEN.finditer(self._text):
+        for match in self.all():
             if match[0] in "{[":
                 if now > depth:
                     return match.start()
@@ -47,7 +44,7 @@ class JsonTokens:
 
     def lone_surrogates(self) -> Iterator[Span]:
         """Yield the texts that hold half a surrogate pair."""
-        for match in _TOKEN.finditer(self._text):
+        for match in self.all():
             if match[0].startswith('"') and "\\u" in match[0]:
                 try:
                     json.loads(match[0]).encode()
@@ -58,7 +55,7 @@ class JsonTokens:
         """Yield each key that its object has already."""
         stack: list[set[str] | None] = []
         expects_key = False
-        for match in _TOKEN.finditer(self._text):
+        for match in self.all():
             lexeme = match[0]
             if lexeme == "{":
                 stack.append(set())

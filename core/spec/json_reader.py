@@ -1,8 +1,9 @@
 """JSON text to plain data by the json module, with the limits and refusals of the YAML reader."""
 
 import json
-import math
 import re
+from collections.abc import Iterable
+from math import isfinite
 from typing import Any
 
 from core.spec.code import Code
@@ -11,17 +12,9 @@ from core.spec.limit import MAX_DEPTH, MAX_INTEGER, MAX_NODES, MAX_SCALAR
 from core.spec.problem import Problems
 from core.spec.text import Span
 
-_LONG_INTEGER = re.compile(r"[0-9]{19}", re.ASCII)
-_LARGE_FLOAT = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}", re.ASCII)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
-
-
-class _NumberError(Exception):
-    """Raised for a literal that is refused."""
-
-    def __init__(self, literal: str, message: str) -> None:
-        super().__init__(message)
-        self.literal = literal
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|NaN|-?Infinity", re.ASCII)
+_MAX_DIGITS = 400
 
 
 def read_json(text: str, problems: Problems) -> Any:
@@ -45,16 +38,12 @@ def read_json(text: str, problems: Problems) -> Any:
         data = json.loads(
             text,
             object_pairs_hook=pairs,
-            parse_constant=_refuse_constant,
-            parse_int=_integer if _LONG_INTEGER.search(text) else None,
-            parse_float=_float if _LARGE_FLOAT.search(text) else None,
         )
     except json.JSONDecodeError as error:
         _report_syntax(error, text, problems)
         return None
-    except _NumberError as error:
-        span = JsonTokens(text).find(error.literal) or Span(0, 1)
-        problems.error(Code.NUMBER_RANGE, str(error), span=span, hint="quote it to make it text")
+    except ValueError:  # an integer of thousands of digits
+        _report_numbers(text, problems)
         return None
     except RecursionError:
         _report_depth(text, problems)
@@ -62,49 +51,77 @@ def read_json(text: str, problems: Problems) -> Any:
     if duplicates:
         for span, key in JsonTokens(text).duplicate_keys():
             problems.error(Code.DUPLICATE_KEY, f"duplicate key {key!r}", span=span)
-    if not _is_shallow(data, MAX_DEPTH, problems):
+    walk = _Walk()
+    if not walk.is_shallow([data], MAX_DEPTH + 1):
         _report_depth(text, problems)
         return None
+    if walk.has_bad_number:
+        _report_numbers(text, problems)
+    if walk.longest > MAX_SCALAR:
+        _report_length(walk.longest, text, problems)
     if _SURROGATE.search(text):
         for span in JsonTokens(text).lone_surrogates():
             problems.error(Code.ENCODING, "half of a surrogate pair is not a character", span=span)
     return None if problems.has_errors and data is None else data
 
 
-def _refuse_constant(literal: str) -> Any:
-    raise _NumberError(literal, f"{literal} is not a number that JSON can hold")
+class _Walk:
+    """Looks at every value once: how deep, how long, and whether numbers are in range."""
 
+    def __init__(self) -> None:
+        self.has_bad_number = False
+        self.longest = 0
 
-def _integer(literal: str) -> int:
-    if len(literal) > 20 or not -MAX_INTEGER - 1 <= int(literal) <= MAX_INTEGER:
-        shown = literal if len(literal) <= 40 else f"{literal[:30]}… ({len(literal)} digits)"
-        raise _NumberError(literal, f"{shown} does not fit into 64 bits")
-    return int(literal)
-
-
-def _float(literal: str) -> float:
-    number = float(literal)
-    if math.isinf(number):
-        raise _NumberError(literal, f"{literal[:40]} is beyond the range of a number")
-    return number
-
-
-def _is_shallow(value: Any, left: int, problems: Problems) -> bool:
-    """Tell whether nothing is nested deeper than `left`; take note of texts that are too long."""
-    if left < 0:
-        return False
-    for item in value.values() if value.__class__ is dict else value:
-        kind = item.__class__
-        if kind is str:
-            if len(item) > MAX_SCALAR:
-                problems.error(
-                    Code.TOO_LARGE,
-                    f"a text of {len(item):,} characters is longer than {MAX_SCALAR:,}",
-                    hint="put it into a file and read it there",
-                )
-        elif (kind is dict or kind is list) and not _is_shallow(item, left - 1, problems):
+    def is_shallow(self, values: Iterable[Any], left: int) -> bool:
+        """Tell whether nothing is nested deeper than `left`."""
+        if left < 0:
             return False
-    return True
+        for value in values:
+            kind = value.__class__
+            if kind is str:
+                if len(value) > self.longest:
+                    self.longest = len(value)
+            elif kind is dict:
+                if not self.is_shallow(value.values(), left - 1):
+                    return False
+            elif kind is list:
+                if not self.is_shallow(value, left - 1):
+                    return False
+            elif kind is int:
+                if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+                    self.has_bad_number = True
+            elif kind is float and not isfinite(value):
+                self.has_bad_number = True
+        return True
+
+
+def _report_numbers(text: str, problems: Problems) -> None:
+    for match in JsonTokens(text).all():
+        literal = match[0]
+        if _NUMBER.fullmatch(literal) and (reason := _refusal(literal)) is not None:
+            shown = literal if len(literal) <= 40 else f"{literal[:30]}… ({len(literal)} digits)"
+            span = Span(match.start(), match.end())
+            hint = "quote it if it is meant as text"
+            problems.error(Code.NUMBER_RANGE, f"{shown} {reason}", span=span, hint=hint)
+
+
+def _refusal(literal: str) -> str | None:
+    if literal.lstrip("-").isdigit():
+        fits = len(literal) <= _MAX_DIGITS and -MAX_INTEGER - 1 <= int(literal) <= MAX_INTEGER
+        return None if fits else "does not fit into 64 bits"
+    return None if isfinite(float(literal)) else "is not a number that JSON can hold"
+
+
+def _report_length(length: int, text: str, problems: Problems) -> None:
+    for match in JsonTokens(text).all():
+        if len(match[0]) > length:
+            problems.error(
+                Code.TOO_LARGE,
+                f"a text of {length:,} characters is longer than {MAX_SCALAR:,}",
+                span=Span(match.start(), match.start() + 1),
+                hint="put it into a file and read it there",
+            )
+            return
 
 
 def _report_depth(text: str, problems: Problems) -> None:
