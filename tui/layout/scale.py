@@ -28,7 +28,7 @@ _TRAIL = {Zoom.DOTS: 1, Zoom.COMPACT: 1, Zoom.LABEL: 2, Zoom.BOX: 1}
 class Scale:
     """Cells of a plane: `column[l]` is where layer l starts, `gap[g]` where the wires behind it do.
 
-    `line[r]` is the y at which row r has its wires; `lead` is the first column of tracks in a gap.
+    Row r starts at y `top[r]` and has its wires at `line[r]`; tracks begin `lead` cells into a gap.
     """
 
     zoom: Zoom
@@ -36,6 +36,7 @@ class Scale:
     column_width: tuple[int, ...]
     gap: tuple[int, ...]
     gap_width: tuple[int, ...]
+    top: tuple[int, ...]
     line: tuple[int, ...]
     lead: int
     width: int
@@ -46,13 +47,8 @@ class Scale:
         return max(0, bisect_right(self.column, x) - 1)
 
     def row_at(self, y: int) -> int:
-        """Return the row whose cells hold y."""
-        above = BOX_LINE if self.zoom is Zoom.BOX else 0
-        return max(0, bisect_right(self.line, y + above) - 1)
-
-    def top(self, row: int) -> int:
-        """Return the first y of a row that holds a node."""
-        return self.line[row] - (BOX_LINE if self.zoom is Zoom.BOX else 0)
+        """Return the row whose lines hold y."""
+        return max(0, bisect_right(self.top, y) - 1)
 
     @property
     def node_height(self) -> int:
@@ -60,8 +56,11 @@ class Scale:
         return BOX_HEIGHT if self.zoom is Zoom.BOX else 1
 
 
-def scale_of(plane: Plane, zoom: Zoom, measure: Callable[[int], int]) -> Scale:
-    """Give each layer the width of its widest node (`measure`, in cells), each gap its tracks."""
+def scale_of(plane: Plane, zoom: Zoom, measure: Callable[[int], int], *, pitch: int = 1) -> Scale:
+    """Give each layer the width of its widest node (`measure`, in cells), each gap its tracks.
+
+    `pitch` is the distance of rows that are not boxes, in lines.
+    """
     column, widths, gaps, gap_widths = [], [], [], []
     x = 0
     for number, items in enumerate(plane.layers):
@@ -76,30 +75,34 @@ def scale_of(plane: Plane, zoom: Zoom, measure: Callable[[int], int]) -> Scale:
             gaps.append(x)
             gap_widths.append(size)
             x += size
+    top, line, height = _lines(plane, zoom, pitch)
     return Scale(
         zoom,
         tuple(column),
         tuple(widths),
         tuple(gaps),
         tuple(gap_widths),
-        *_lines(plane, zoom, x),
+        top,
+        line,
+        _LEAD[zoom],
+        x,
+        height,
     )
 
 
-def _lines(plane: Plane, zoom: Zoom, width: int) -> tuple[tuple[int, ...], int, int, int]:
+def _lines(plane: Plane, zoom: Zoom, pitch: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Return the first y of each row, the y of its wires, and the height of the whole."""
     if zoom is not Zoom.BOX:
-        return tuple(range(plane.rows)), _LEAD[zoom], width, plane.rows
+        height = max(0, pitch * (plane.rows - 1) + 1)
+        rows = tuple(range(0, height, pitch))
+        return rows, rows, height
     has_node = bytearray(plane.rows)
     for item in range(plane.nodes):
         has_node[plane.row[item]] = 1
-    line = []
+    top = []
     y = 0
     for row in range(plane.rows):
-        if has_node[row]:
-            line.append(y + BOX_LINE)
-            y += BOX_HEIGHT
-        else:
-            line.append(y)
-            y += 1
-    # lines must grow strictly in y + BOX_LINE too: row_at looks rows up by it
-    return tuple(line), _LEAD[zoom], width, y
+        top.append(y)
+        y += BOX_HEIGHT if has_node[row] else 1
+    line = tuple(y + BOX_LINE * has_node[row] for row, y in enumerate(top))
+    return tuple(top), line, y

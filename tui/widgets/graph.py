@@ -215,10 +215,11 @@ class GraphView(ScrollView, can_focus=True):
         scene = self._scene
         if scene is None or scene.canvas is None:
             return
+        scene.look_again(self._now())
         width, height = scene.canvas.size
         left = self._window[0] - width
         above = self._window[1] - height
-        self._origin = (min(2, left // 2), min(1, above // 2)) if min(left, above) >= 0 else (0, 0)
+        self._origin = (max(0, min(2, left // 2)), max(0, min(1, above // 2)))
         self.virtual_size = Size(width + self._origin[0], height + self._origin[1])
         is_map = self._shows_map and isinstance(scene.canvas, Canvas)
         self._minimap = Minimap(scene.canvas) if is_map else None  # type: ignore[arg-type] # is_map
@@ -410,9 +411,8 @@ class GraphView(ScrollView, can_focus=True):
         place = event.get_content_offset(self)
         if place is None:
             return
-        group = scene.canvas.group_at(
-            place.x + self.scroll_offset.x, place.y + self.scroll_offset.y
-        )
+        place += self.scroll_offset
+        group = scene.canvas.group_at(place.x - self._origin[0], place.y - self._origin[1])
         if group is not None:
             self._choose(scene.representative(group))
             if event.chain == 2:

@@ -43,12 +43,20 @@ class Canvas:
     """Draws one drawing at one zoom level."""
 
     def __init__(
-        self, model: GraphModel, drawing: Drawing, zoom: Zoom, *, ascii_only: bool
+        self,
+        model: GraphModel,
+        drawing: Drawing,
+        zoom: Zoom,
+        *,
+        ascii_only: bool,
+        pitch: int = 1,
     ) -> None:
         self.drawing = drawing
         self.labels = Labels(model, drawing, ascii_only=ascii_only)
         self.plane = drawing.plane
-        self.scale = scale_of(self.plane, zoom, lambda group: self.labels.width(group, zoom))
+        self.scale = scale_of(
+            self.plane, zoom, lambda group: self.labels.width(group, zoom), pitch=pitch
+        )
         conditional = {
             group
             for group, members in enumerate(drawing.groups)
@@ -88,13 +96,13 @@ class Canvas:
     def changed(self, group: int) -> range:
         """Forget a group's counts; return the lines it is on."""
         self.labels.changed(group)
-        top = self.scale.top(self.plane.row[group])
+        top = self.scale.top[self.plane.row[group]]
         return range(top, top + self.scale.node_height)
 
     def region(self, group: int) -> Region:
         """Return the cells of a node."""
         layer = self.plane.proper.layer[group]
-        top = self.scale.top(self.plane.row[group])
+        top = self.scale.top[self.plane.row[group]]
         width = self.labels.width(group, self.scale.zoom)
         return Region(self.scale.column[layer], top, width, self.scale.node_height)
 
@@ -162,10 +170,13 @@ class Canvas:
             else:
                 out.append(Segment(" " * width, styles.base))
             return
-        part = y - scale.top(row)
+        part = y - scale.top[row]
+        if part >= scale.node_height:
+            out.append(Segment(" " * width, styles.base))
+            return
         if scale.zoom is Zoom.BOX:
-            size = self.labels.width(item, Zoom.BOX)
-            spans = self.labels.box(item, part, size, self._look.now, styles)
+            has_cursor = item == self._look.cursor
+            spans = self.labels.box(item, part, self._look.now, styles, has_cursor=has_cursor)
         else:
             spans = self.labels.spans(item, scale.zoom, styles)
         segments, used = self._dress(item, spans, styles)
@@ -191,7 +202,7 @@ class Canvas:
             shown: Style = style
             if dims:
                 shown = styles.faint
-            if item == look.cursor:
+            if item == look.cursor and self.scale.zoom is not Zoom.BOX:
                 shown += styles.cursor
             segment = Segment(text, shown)
             used += segment.cell_length

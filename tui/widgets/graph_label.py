@@ -14,7 +14,13 @@ from tui.widgets.line_view import Span
 NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
 _FOLD_NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 24}
 _COUNTS_LIMIT = 22
-_BOX_MIN = 14
+_BOX_MIN = 15
+_FRAMES = {
+    (False, False): "╭╮╰╯─│",
+    (False, True): "┏┓┗┛━┃",
+    (True, False): "++++-|",
+    (True, True): "####=#",
+}
 _FOLD_SIGNS = {FoldKind.CHAIN: "▣", FoldKind.SIBLINGS: "▣", FoldKind.ALIKE: "▦"}
 
 
@@ -111,15 +117,19 @@ class Labels:
             spans.append((" " * blank + text, styles.signs[name]))
         return spans
 
-    def box(self, group: int, part: int, width: int, now: int, styles: CanvasStyles) -> list[Span]:
-        """Write line `part` (0..3) of a box `width` cells wide."""
+    def box(
+        self, group: int, part: int, now: int, styles: CanvasStyles, *, has_cursor: bool
+    ) -> list[Span]:
+        """Write line `part` (0..3) of a box; under the cursor its frame is heavy."""
         state = self.state(group)
-        edge = styles.signs[state.value]
-        corners, flat, side = ("+++ +", "-", "|") if self._ascii else ("╭╮╰ ╯", "─", "│")
+        width = self.width(group, Zoom.BOX)
+        edge = styles.frame if has_cursor else styles.signs[state.value]
+        frame = _FRAMES[self._ascii, has_cursor]
         inner = width - 4
         if part in (0, 3):
-            left, right = (corners[0], corners[1]) if part == 0 else (corners[2], corners[4])
-            return [(left + flat * (width - 2) + right, edge)]
+            left, right = (frame[0], frame[1]) if part == 0 else (frame[2], frame[3])
+            return [(left + frame[4] * (width - 2) + right, edge)]
+        side = frame[5]
         if part == 1:
             name = fit(self.title(group), inner - 2)
             middle: list[Span] = [
@@ -143,6 +153,6 @@ def detail(status: NodeStatus, now: int) -> str:
         parts.append(f"in {clock(max(0, status.resume_at - now) / 1e9)}")
     elif (seconds := status.seconds(now)) is not None:
         parts.append(clock(seconds))
-    if status.max_attempts > 1 and status.attempt:
+    if status.attempt > 1:
         parts.append(f"{status.attempt}/{status.max_attempts}")
     return " ".join(parts)

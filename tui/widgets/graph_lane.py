@@ -5,7 +5,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 from tui.layout.lane import CELLS, LaneRow
-from tui.layout.wire import ASCII_GLYPHS, GLYPHS, Mark
+from tui.layout.wire import ASCII_GLYPHS, GLYPHS, UP_DOWN, Mark
 from tui.text import fit, width_of
 from tui.widgets.graph_canvas import Look
 from tui.widgets.graph_label import Labels, detail
@@ -87,15 +87,17 @@ class LaneCanvas:
         return Strip(segments).crop_extend(x, x + width, styles.base)
 
     def _wires(self, row: LaneRow, styles: CanvasStyles) -> list[Span]:
+        """Write the lanes of a row; under the cursor what arrives at it stands out."""
         state = self.labels.state(row.node).value
-        wire = styles.marks[Mark.UPSTREAM if row.node == self._look.cursor else Mark.NONE]
-        text = "".join([self._glyphs[cell] for cell in row.cells])
-        place = CELLS * row.lane
-        return [
-            (text[:place], wire),
-            (self.labels.sign(row.node), styles.signs[state]),
-            (text[place + 1 :], wire),
-        ]
+        plain = styles.marks[Mark.NONE]
+        near = styles.marks[Mark.UPSTREAM] if row.node == self._look.cursor else plain
+        spans: list[Span] = []
+        for x, cell in enumerate(row.cells):
+            if x == CELLS * row.lane:
+                spans.append((self.labels.sign(row.node), styles.signs[state]))
+            else:
+                spans.append((self._glyphs[cell], plain if cell in (0, UP_DOWN) else near))
+        return spans
 
     def _words(self, node: int, styles: CanvasStyles, hidden: tuple[int, ...]) -> list[Span]:
         state = self.labels.state(node).value

@@ -20,6 +20,7 @@ class CanvasStyles:
     faint: Style
     accent: Style
     cursor: Style
+    frame: Style
     signs: Mapping[str, Style]
     names: Mapping[str, Style]
     marks: Mapping[Mark, Style]
@@ -43,6 +44,7 @@ def styles_of(widget: Widget) -> CanvasStyles:
         muted=base + inks.muted,
         faint=base + inks.faint,
         accent=base + inks.accent,
+        frame=base + (near if widget.has_focus else inks.text),
         cursor=inks.cursor if widget.has_focus else inks.cursor_blurred,
         signs={name: base + style for name, style in inks.states.items()},
         names=names,
