@@ -18,7 +18,13 @@ from collections.abc import Sequence
 
 import click
 
-from core.errors import BugError, MissionDeckError, UnavailableError, UsageError
+from core.errors import (
+    BugError,
+    MissionDeckError,
+    MissionInvalidError,
+    UnavailableError,
+    UsageError,
+)
 from tui.cli.console import Console
 from tui.cli.invocation import Invocation
 
@@ -91,6 +97,12 @@ def _show(
     from tui.output.text import safe
 
     palette = console.error_palette
+    if isinstance(error, MissionInvalidError) and error.diagnostics:
+        from core.spec.diagnostic import Diagnostic
+        from core.spec.render import render
+
+        found = [one for one in error.diagnostics if isinstance(one, Diagnostic)]
+        console.say(render(found, color=palette.colour).rstrip("\n"))
     console.say(f"{palette.paint(f'error[{error.code}]', 'red', 'bold')}: {safe(error.message)}")
     if error.hint:
         console.say(f"{palette.paint('hint', 'cyan')}: {safe(error.hint)}")

@@ -27,6 +27,7 @@ SECTIONS = {
         "resume": f"{_HERE}.resume",
     },
     "Mission files": {
+        "validate": f"{_HERE}.validate",
         "plan": f"{_HERE}.plan",
     },
     "Prove": {

@@ -272,23 +272,12 @@ def failure(error: MissionDeckError) -> dict[str, Any]:
         "hint": error.hint,
     }
     if isinstance(error, MissionInvalidError) and error.diagnostics:
+        from core.spec.render import as_json
+
         found["diagnostics"] = [
-            diagnostic(one) for one in error.diagnostics if isinstance(one, Diagnostic)
+            as_json(one) for one in error.diagnostics if isinstance(one, Diagnostic)
         ]
     return {"error": found}
-
-
-def diagnostic(record: Diagnostic) -> dict[str, Any]:
-    """Return one finding about a mission file; lines and columns from 1, 0 for the file itself."""
-    return {
-        "severity": record.severity.value,
-        "code": record.code.value,
-        "message": record.message,
-        "file": record.file,
-        "line": record.line,
-        "column": record.column,
-        "hint": record.hint,
-    }
 
 
 def _object(value: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -1,0 +1,91 @@
+"""`mission validate`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from core.errors import MissionInvalidError, NotFoundError
+from tui.cli.command import command as declare
+from tui.cli.command import finish
+from tui.cli.invocation import Invocation
+from tui.cli.order import read_mission
+from tui.output import shape
+from tui.output.text import plural, safe_line
+
+if TYPE_CHECKING:
+    from core.spec.load import Loaded
+
+FORMATS = ("text", "json", "sarif", "github")
+
+
+@declare("validate", short_help="Check mission files and say all that is wrong.")
+@click.argument("files", metavar="FILE|-...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="text, json (as --json), sarif (2.1.0), or github (annotations of a workflow).",
+)
+def command(invocation: Invocation, files: tuple[str, ...], form: str | None) -> None:
+    """Check mission files and print everything that is wrong with them, each with its place.
+
+    The exit code is 0 when all are valid, 3 when one is not, 4 when one is missing. With --json one
+    FILE gives one object, several an array.
+    """
+    form = "json" if invocation.json or form == "json" else form or "text"
+    invocation.json = form == "json"
+    if len(files) == 1:
+        read = [read_mission(files[0])]
+        missing: list[NotFoundError] = []
+    else:
+        read, missing = _read_all(files)
+    if form == "json":
+        _print_json(invocation, read, missing, single=len(files) == 1)
+    else:
+        _print_rendered(invocation, read, missing, form)
+    if not all(loaded.ok for loaded in read):
+        finish(MissionInvalidError.exit_code)
+    finish(NotFoundError.exit_code if missing else 0)
+
+
+def _read_all(files: Sequence[str]) -> tuple[list["Loaded"], list[NotFoundError]]:
+    read, missing = [], []
+    for file in files:
+        try:
+            read.append(read_mission(file))
+        except NotFoundError as error:
+            missing.append(error)
+    return read, missing
+
+
+def _print_json(
+    invocation: Invocation,
+    read: Sequence["Loaded"],
+    missing: Sequence[NotFoundError],
+    *,
+    single: bool,
+) -> None:
+    from core.spec.render import validation_json
+
+    found: list[dict[str, Any]] = [validation_json(loaded) for loaded in read]
+    found += [{"valid": False, **shape.failure(error)} for error in missing]
+    invocation.console.out_json(found[0] if single else found)
+
+
+def _print_rendered(
+    invocation: Invocation, read: Sequence["Loaded"], missing: Sequence[NotFoundError], form: str
+) -> None:
+    from core.spec.render import render
+
+    console = invocation.console
+    findings = [one for loaded in read for one in loaded.diagnostics]
+    console.out_raw(render(findings, form, color=console.palette.colour))
+    if form == "sarif":
+        console.out()
+    for loaded in read:
+        if form == "text" and loaded.mission is not None and loaded.ok:
+            steps = plural(len(loaded.mission.steps), "step")
+            console.out(f"{safe_line(loaded.path)}: valid, {steps}")
+    for error in missing:
+        console.say(f"error[{error.code}]: {safe_line(error.message)}")
