@@ -42,6 +42,8 @@ class Key:
     example: str | None = None
     synonyms: tuple[str, ...] = field(default=())
     """What other programs call it, for hints."""
+    is_old: bool = False
+    """Whether it is an older spelling, which no hint offers."""
 
 
 def describe(value: object) -> str:
@@ -128,7 +130,8 @@ def unknown_key(
     )
     if name == "<<":
         hint = "merge keys are not part of YAML 1.2: write the keys out"
-    hint = hint or suggest(name, keys) or f"known keys: {', '.join(keys)}"
+    offered = [known for known, key in keys.items() if not key.is_old]
+    hint = hint or suggest(name, offered) or f"known keys: {', '.join(offered)}"
     problems.error(
         Code.UNKNOWN_KEY, f"unknown key `{name}` in {what}", path, on_key=True, hint=hint
     )

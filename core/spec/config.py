@@ -1,6 +1,7 @@
 """The keys of `config`: how a mission is executed."""
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from core.model import Durability, MissionConfig
@@ -82,7 +83,10 @@ CONFIG_KEYS = {
     ),
 }
 
-_ACCEPTED = {**CONFIG_KEYS, **dict.fromkeys(OLD_SPELLINGS, _PARALLEL_LIMIT)}
+_ACCEPTED = {
+    **CONFIG_KEYS,
+    **dict.fromkeys(OLD_SPELLINGS, replace(_PARALLEL_LIMIT, is_old=True, synonyms=())),
+}
 
 
 def default_parallel_limit() -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
+from core.spec.check import shorten
 from core.spec.code import Code
 from core.spec.json_locator import JsonTokens
 from core.spec.limit import MAX_DEPTH, MAX_INTEGER, MAX_NODES, MAX_SCALAR
@@ -50,7 +51,7 @@ def read_json(text: str, problems: Problems) -> Any:
         return None
     if duplicates:
         for span, key in JsonTokens(text).duplicate_keys():
-            problems.error(Code.DUPLICATE_KEY, f"duplicate key {key!r}", span=span)
+            problems.error(Code.DUPLICATE_KEY, f"duplicate key {shorten(key)}", span=span)
     walk = _Walk()
     if not walk.is_shallow([data], MAX_DEPTH + 1):
         _report_depth(text, problems)

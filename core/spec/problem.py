@@ -35,6 +35,8 @@ class Problem:
     on_key: bool
     hint: str | None
     span: Span | None
+    needle: str | None = None
+    """A part of the value's text that is meant, if it stands there as it is."""
 
 
 class Problems:
@@ -63,9 +65,10 @@ class Problems:
         on_key: bool = False,
         hint: str | None = None,
         span: Span | None = None,
+        needle: str | None = None,
     ) -> None:
-        """Take note of an error at `path` (its key, or its value), or at `span`."""
-        self._add(Problem(Severity.ERROR, code, message, path, on_key, hint, span))
+        """Take note of an error at `path` (its key, its value or a part of it), or at `span`."""
+        self._add(Problem(Severity.ERROR, code, message, path, on_key, hint, span, needle))
 
     def warn(
         self,
@@ -122,7 +125,12 @@ def _span(problem: Problem, spots: Mapping[Path, Spot], text: str) -> Span:
             return Span(first, first + 1)
         path, on_key = path[:-1], True
     spot = spots[path]
-    return spot.key if on_key and spot.key is not None else spot.value
+    if on_key and spot.key is not None:
+        return spot.key
+    span = spot.value
+    if problem.needle and (at := text.find(problem.needle, span.start, span.end)) >= 0:
+        return Span(at, at + len(problem.needle))
+    return span
 
 
 def _diagnostic(file: str, lines: Lines, span: Span, problem: Problem) -> Diagnostic:

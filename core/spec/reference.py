@@ -127,6 +127,17 @@ class ReferenceCheck:
         for reference, follower in template.names:
             self._check_reference(reference, follower, path, place)
 
+    def _error(
+        self, code: Code, message: str, path: Path, reference: Reference, hint: str | None = None
+    ) -> None:
+        """Take note of an error at the reference within its text, written with dots or brackets."""
+        known = reference[: reference.index("*")] if "*" in reference else reference
+        needle = known[0]
+        for name in known[1:3]:
+            dotted = name.isidentifier() or name.isdigit()
+            needle += f".{name}" if dotted else f"['{name}']"
+        self._problems.error(code, message, path, hint=hint, needle=needle)
+
     def _check_reference(
         self, reference: Reference, follower: str, path: Path, place: "_Place"
     ) -> None:
@@ -143,16 +154,18 @@ class ReferenceCheck:
             self._check_secret(reference, path)
         elif root in ("item", "index", "matrix"):
             if not place.fans_out:
-                self._problems.error(
+                self._error(
                     Code.UNKNOWN_NAME,
                     f"`{root}` exists only in a step with `foreach` or `matrix`",
                     path,
+                    reference,
                 )
         elif root != "timestamp":
-            self._problems.error(
+            self._error(
                 Code.UNKNOWN_NAME,
                 f"unknown name `{root}` in a template",
                 path,
+                reference,
                 hint=self._hint_for_root(root),
             )
 
@@ -168,16 +181,17 @@ class ReferenceCheck:
         if known is None or len(reference) < 2 or reference[1] in ("*", *known):
             return
         shown = ", ".join(sorted(known)[:10])
-        self._problems.error(
+        self._error(
             Code.UNKNOWN_NAME,
             f"unknown {what} `{reference[1]}` in a template",
             path,
+            reference,
             hint=suggest(reference[1], known) or (f"known: {shown}" if shown else None),
         )
 
     def _check_secret(self, reference: Reference, path: Path) -> None:
         if "secrets" in NOT_YET:
-            self._problems.error(Code.NOT_SUPPORTED, "secrets is not supported yet", path)
+            self._error(Code.NOT_SUPPORTED, "secrets is not supported yet", path, reference)
         elif self._secrets is not INVALID:
             self._check_known(reference, set(self._secrets), "secret", path)
 
@@ -185,38 +199,41 @@ class ReferenceCheck:
         self, reference: Reference, follower: str, path: Path, place: "_Place"
     ) -> None:
         if len(reference) < 2 or reference[1] == "*":
-            self._problems.error(
+            self._error(
                 Code.UNKNOWN_STEP,
                 "a step must be named literally: `steps.ID.output.KEY`",
                 path,
+                reference,
             )
             return
         name = reference[1]
         if name not in self._ids:
-            self._problems.error(
+            self._error(
                 Code.UNKNOWN_STEP,
                 f"a template refers to step `{name}`, which does not exist",
                 path,
+                reference,
                 hint=self._hint_for_step(reference, follower),
             )
             return
         if len(reference) > 2 and reference[2] not in (*STEP_NAMES, "*"):
-            self._problems.error(
+            self._error(
                 Code.UNKNOWN_NAME,
                 f"`steps.{name}` has no `{reference[2]}`",
                 path,
+                reference,
                 hint=f"write `steps.{name}.output.{reference[2]}`",
             )
             return
-        self._check_upstream(name, path, place)
+        self._check_upstream(name, path, place, reference)
 
-    def _check_upstream(self, name: str, path: Path, place: "_Place") -> None:
+    def _check_upstream(self, name: str, path: Path, place: "_Place", reference: Reference) -> None:
         if name == place.step:
             message = f"step `{name}` refers to its own result"
-            self._problems.error(Code.NOT_UPSTREAM, message, path)
+            self._error(Code.NOT_UPSTREAM, message, path, reference)
         elif place.step is None:
             message = f"env of the mission refers to step `{name}`, before any step has run"
-            self._problems.error(Code.NOT_UPSTREAM, message, path)
+            self._error(Code.NOT_UPSTREAM, message, path, reference)
         elif place.number is not None and (
             self._ids[name] < 0
             or (
@@ -224,11 +241,12 @@ class ReferenceCheck:
                 and not self._graph.is_upstream(self._ids[name], place.number)
             )
         ):
-            self._problems.error(
+            self._error(
                 Code.NOT_UPSTREAM,
                 f"step `{place.step}` refers to `{name}`, which is not upstream of it:"
                 " it may not have ended",
                 path,
+                reference,
                 hint=f"add `{name}` to its `depends_on`",
             )
 

@@ -21,6 +21,7 @@ from yaml import (
 )
 from yaml._yaml import CParser
 
+from core.spec.check import shorten
 from core.spec.code import Code
 from core.spec.limit import MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, MAX_SCALAR
 from core.spec.problem import Problems
@@ -103,7 +104,7 @@ class _Reader:
                     if event.tag is not None or event.anchor is not None:
                         self._note(event, key, 1)
                     if key in container:
-                        self._fail(Code.DUPLICATE_KEY, f"duplicate key {key!r}", event)
+                        self._fail(Code.DUPLICATE_KEY, f"duplicate key {shorten(key)}", event)
                         self._duplicates.append(container)
                         key = _DUPLICATE
                     continue
