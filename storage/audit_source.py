@@ -72,7 +72,8 @@ class SqliteChainSource:
 
     def last_checkpoint(self) -> tuple[object, object] | None:
         """Return (size, note) of the checkpoint with the greatest size, or None."""
-        return self._row("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        row = self._row("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1")
+        return None if row is None else (row[0], row[1])
 
     def vkeys(self) -> Iterable[str]:
         """Return the trusted public keys this was opened with."""

@@ -48,14 +48,34 @@ def text(value: str | None) -> str | None:
 
 def json_text(value: Any) -> str | None:
     """Return JSON data as the text that is stored, None for None."""
-    if value is None:
-        return None
-    return dump_json(value) if value or not isinstance(value, Mapping) else "{}"
+    return None if value is None else dump_json(value)
 
 
-def error_text(error: TaskError | None) -> str | None:
-    """Return an error as the JSON text that is stored, None for None."""
-    return None if error is None else dump_json(error_json(error))
+class JsonTexts:
+    """The texts of one batch: what a task run and its attempt share is encoded once."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self) -> None:
+        self._texts: dict[int, str] = {}
+
+    def data(self, value: Mapping[str, Any] | None) -> str | None:
+        """Return `json_text(value)`. The value must live as long as this does."""
+        if value is None:
+            return None
+        found = self._texts.get(id(value))
+        if found is None:
+            found = self._texts[id(value)] = dump_json(value) if value else "{}"
+        return found
+
+    def error(self, error: TaskError | None) -> str | None:
+        """Return the JSON text of an error, None for None."""
+        if error is None:
+            return None
+        found = self._texts.get(id(error))
+        if found is None:
+            found = self._texts[id(error)] = dump_json(error_json(error))
+        return found
 
 
 # --- executions ---------------------------------------------------------------------------------
@@ -131,8 +151,8 @@ def execution_row(record: Execution) -> Row:
 def execution_changes(record: Execution) -> Row:
     """Return the values of `EXECUTION_CHANGING`."""
     return (
-        record.state.value,
-        record.reason_code.value,
+        record.state._value_,
+        record.reason_code._value_,
         record.updated_at,
         text(record.message),
         record.started_at,
@@ -168,16 +188,15 @@ TASK_RUN_STATE = (
     "resume_at",
     "reused_from",
 )
-TASK_RUN_DATA = ("inputs", "outputs", "error")
+TASK_RUN_DATA = ("outputs", "error", "inputs")
 TASK_RUN = TASK_RUN_FIXED + TASK_RUN_STATE + TASK_RUN_DATA
 
 
-def task_run_changes(record: TaskRun) -> tuple[Any, ...]:
-    """Return the values of `TASK_RUN_STATE` and `TASK_RUN_DATA`."""
-    inputs, outputs, error = record.inputs, record.outputs, record.error
+def task_run_changes(record: TaskRun, texts: JsonTexts) -> tuple[Any, ...]:
+    """Return the values of `TASK_RUN_STATE` and `TASK_RUN_DATA` without `inputs`."""
     return (
-        record.state.value,
-        record.reason_code.value,
+        record.state._value_,
+        record.reason_code._value_,
         text(record.message),
         record.updated_at,
         record.attempt,
@@ -186,20 +205,20 @@ def task_run_changes(record: TaskRun) -> tuple[Any, ...]:
         record.ended_at,
         record.resume_at,
         record.reused_from,
-        None if inputs is None else json_text(inputs),
-        None if outputs is None else json_text(outputs),
-        None if error is None else error_text(error),
+        texts.data(record.outputs),
+        texts.error(record.error),
     )
 
 
-def task_run_row(record: TaskRun) -> Row:
+def task_run_row(record: TaskRun, texts: JsonTexts) -> Row:
     """Return the values of `TASK_RUN`."""
     return (
         record.task_id,
         record.position,
         record.parent_task_id,
         json_text(record.item),
-        *task_run_changes(record),
+        *task_run_changes(record, texts),
+        texts.data(record.inputs),
     )
 
 
@@ -209,7 +228,7 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
         task_id, position, parent, item, state, reason, message, updated_at, attempt,
         ready_at, started_at, ended_at, resume_at, reused_from, *data,
     ) = row  # fmt: skip
-    inputs, outputs, error = data or (None, None, None)
+    outputs, error, inputs = data or (None, None, None)
     return TaskRun(
         execution_id=execution_id,
         task_id=task_id,
@@ -234,15 +253,13 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
 
 # --- attempts -----------------------------------------------------------------------------------
 
-ATTEMPT = (
-    "attempt",
+ATTEMPT_FIXED = ("attempt", "started_at", "inputs")
+ATTEMPT_END = (
     "state",
     "reason_code",
     "message",
-    "started_at",
     "ended_at",
     "exit_code",
-    "inputs",
     "outputs",
     "error",
     "log_entry_count",
@@ -250,26 +267,29 @@ ATTEMPT = (
     "log_dropped_bytes",
     "log_digest",
 )
+ATTEMPT = ATTEMPT_FIXED + ATTEMPT_END
 
 
-def attempt_row(record: Attempt) -> Row:
-    """Return the values of `ATTEMPT`."""
+def attempt_end(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
+    """Return the values of `ATTEMPT_END`, what changes when an attempt ends."""
     return (
-        record.attempt,
-        record.state.value,
-        record.reason_code.value,
+        record.state._value_,
+        record.reason_code._value_,
         text(record.message),
-        record.started_at,
         record.ended_at,
         record.exit_code,
-        json_text(record.inputs),
-        json_text(record.outputs),
-        error_text(record.error),
+        texts.data(record.outputs),
+        texts.error(record.error),
         record.log_entry_count,
         record.log_bytes,
         record.log_dropped_bytes,
         record.log_digest,
     )
+
+
+def attempt_start(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
+    """Return the values of `ATTEMPT_FIXED`."""
+    return (record.attempt, record.started_at, texts.data(record.inputs))
 
 
 def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.events import AttemptStarted
 from core.ports import Batch, LogChunk, Receipt
 from storage import codec
 from storage.lease import LeaseBook
@@ -13,18 +14,39 @@ from storage.lease import LeaseBook
 
 @dataclass(slots=True)
 class BatchEntry:
-    """A batch and who waits for it. `tasks` and `attempts` are its records as column values."""
+    """A batch and who waits for it. `tasks` and `attempts` are its records as column values.
+
+    A task run's inputs, and an attempt's fixed columns, are among them only when it starts in this
+    batch: they never change again.
+    """
 
     batch: Batch
     future: "Future[Receipt]"
     tasks: Sequence[tuple[Any, ...]] = ()
-    attempts: Sequence[codec.Row] = ()
+    attempts: Sequence[tuple[Any, ...]] = ()
 
     def encode(self) -> None:
         """Turn the records into values, before the transaction holds up other processes."""
         changes = self.batch.changes
-        self.tasks = [codec.task_run_changes(task) for task in changes.tasks]
-        self.attempts = [codec.attempt_row(attempt) for attempt in changes.attempts]
+        texts = codec.JsonTexts()
+        begun = {
+            (event.task_id, event.attempt)
+            for event in self.batch.events
+            if isinstance(event, AttemptStarted)
+        }
+        tasks = {task_id for task_id, _ in begun}
+        self.tasks = [
+            (*codec.task_run_changes(task, texts), texts.data(task.inputs))
+            if task.task_id in tasks
+            else codec.task_run_changes(task, texts)
+            for task in changes.tasks
+        ]
+        self.attempts = [
+            (*codec.attempt_start(attempt, texts), *codec.attempt_end(attempt, texts))
+            if (attempt.task_id, attempt.attempt) in begun
+            else codec.attempt_end(attempt, texts)
+            for attempt in changes.attempts
+        ]
 
 
 @dataclass(slots=True)

@@ -163,9 +163,13 @@ class Ledger:
             )  # fmt: skip
         self._runs[batch.execution_id] = run
         self._insert_tasks(connection, run, batch.changes.tasks)
+        texts = codec.JsonTexts()
         for attempt in batch.changes.attempts:
-            key = run.task_run(attempt.task_id)
-            self._pending.attempts[key, attempt.attempt] = codec.attempt_row(attempt)
+            key = (run.task_run(attempt.task_id), attempt.attempt)
+            self._pending.begun[key] = (
+                *codec.attempt_start(attempt, texts),
+                *codec.attempt_end(attempt, texts),
+            )
         return run
 
     def _check_run_key(self, connection: sqlite3.Connection, record: Execution) -> None:
@@ -188,9 +192,13 @@ class Ledger:
             run.positions[task.task_id] = count
         run.task_count += len(tasks)
         first = run.row_id << codec.POSITION_BITS
+        texts = codec.JsonTexts()
         connection.executemany(
             statement.INSERT_TASK_RUN,
-            ((first + task.position, run.row_id, *codec.task_run_row(task)) for task in tasks),
+            (
+                (first + task.position, run.row_id, *codec.task_run_row(task, texts))
+                for task in tasks
+            ),
         )
 
     def _add_records(self, connection: sqlite3.Connection, run: Run, entry: BatchEntry) -> None:
@@ -200,16 +208,16 @@ class Ledger:
         for task, values in zip(changes.tasks, entry.tasks, strict=True):
             if task.position < run.task_count:
                 key = (run.row_id << codec.POSITION_BITS) + task.position
-                pending.tasks[key] = values
+                pending.put_task(key, values)
             else:
                 added.append(task)
         if added:
             self._insert_tasks(connection, run, added)
         for attempt, row in zip(changes.attempts, entry.attempts, strict=True):
-            key = run.task_run(attempt.task_id)
-            pending.attempts[key, attempt.attempt] = row
+            found = (run.task_run(attempt.task_id), attempt.attempt)
+            pending.put_attempt(found, row)
             if attempt.state is not AttemptState.RUNNING:
-                run.open_streams.pop((key, attempt.attempt), None)
+                run.open_streams.pop(found, None)
         if changes.execution is not None:
             pending.records[run.row_id] = changes.execution
 
@@ -261,26 +269,32 @@ class Ledger:
         many = connection.executemany
         if pending.events:
             many(statement.INSERT_EVENT, pending.events)
+        if pending.started:
+            many(statement.START_TASK_RUN, ((*row, key) for key, row in pending.started.items()))
         if pending.tasks:
             many(statement.UPDATE_TASK_RUN, ((*row, key) for key, row in pending.tasks.items()))
-        if pending.attempts:
-            many(
-                statement.UPSERT_ATTEMPT, ((key[0], *row) for key, row in pending.attempts.items())
-            )
+        if pending.begun:
+            many(statement.INSERT_ATTEMPT, ((key[0], *row) for key, row in pending.begun.items()))
+        if pending.ended:
+            ended = ((*row, *key) for key, row in pending.ended.items())
+            if many(statement.END_ATTEMPT, ended).rowcount != len(pending.ended):
+                raise BugError("an attempt ended that never began")
         if pending.chunks:
             many(statement.INSERT_LOG_CHUNK, pending.chunks)
-        for row_id, record in pending.records.items():
-            connection.execute(
-                statement.UPDATE_EXECUTION, (*codec.execution_changes(record), row_id)
-            )
         for row_id, (count, latest) in pending.logged.items():
             connection.execute(statement.COUNT_LOGS, (count, latest, row_id))
         for row_id, run in pending.runs.items():
             sub = run.sub
-            connection.execute(
-                statement.UPDATE_CHAIN,
-                (run.task_count, sub.events, sub.first_seq, sub.last_seq, sub.last_hash, row_id),
-            )
+            place = (
+                run.task_count, sub.events, sub.first_seq, sub.last_seq, sub.last_hash, row_id,
+            )  # fmt: skip
+            record = pending.records.get(row_id)
+            if record is None:
+                connection.execute(statement.UPDATE_CHAIN, place)
+            else:
+                connection.execute(
+                    statement.UPDATE_EXECUTION, (*codec.execution_changes(record), *place)
+                )
         for row_id, sealed in pending.sealed.items():
             _seal(connection, row_id, sealed)
         head = self._chain.head
@@ -295,17 +309,43 @@ class Ledger:
 class _Pending:
     """What the entries of one group leave to be written together, the last form of each record."""
 
-    __slots__ = ("attempts", "chunks", "events", "logged", "records", "runs", "sealed", "tasks")
+    __slots__ = (
+        "begun", "chunks", "ended", "events", "logged", "records", "runs", "sealed", "started",
+        "tasks",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
+        self.started: dict[int, tuple[Any, ...]] = {}
         self.tasks: dict[int, tuple[Any, ...]] = {}
-        self.attempts: dict[tuple[int, int], codec.Row] = {}
+        self.begun: dict[tuple[int, int], tuple[Any, ...]] = {}
+        self.ended: dict[tuple[int, int], tuple[Any, ...]] = {}
         self.chunks: list[tuple[Any, ...]] = []
         self.records: dict[int, Execution] = {}
         self.runs: dict[int, Run] = {}
         self.logged: dict[int, tuple[int, int]] = {}
         self.sealed: dict[int, Execution | None] = {}
+
+    def put_task(self, key: int, values: tuple[Any, ...]) -> None:
+        """Note a task run's newest values; those of one that starts have the inputs at the end."""
+        before = self.started.get(key)
+        if len(values) == statement.START_VALUES:
+            self.tasks.pop(key, None)
+            self.started[key] = values
+        elif before is not None:
+            self.started[key] = (*values, before[-1])
+        else:
+            self.tasks[key] = values
+
+    def put_attempt(self, key: tuple[int, int], values: tuple[Any, ...]) -> None:
+        """Note an attempt's newest values; with the fixed ones in front when it begins."""
+        before = self.begun.get(key)
+        if len(values) == len(codec.ATTEMPT):
+            self.begun[key] = values
+        elif before is not None:
+            self.begun[key] = (*before[: len(codec.ATTEMPT_FIXED)], *values)
+        else:
+            self.ended[key] = values
 
 
 def start_log(

@@ -29,14 +29,20 @@ SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run
 WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
 """
+_WITHIN = """
+event.execution = ?1
+AND seq BETWEEN max(?2 + 1, (SELECT chain_first_seq FROM execution WHERE id = ?1))
+AND (SELECT chain_last_seq FROM execution WHERE id = ?1)
+"""
+"""Events of an execution (?1) after a number (?2): its first and last bound a range of the log."""
 _CHANGED = f"""
 WITH changed AS (
   SELECT task_run, max(type = '{StepExpanded.type}') AS expanded FROM event
-  WHERE execution = ?1 AND seq > ?2 AND task_run IS NOT NULL GROUP BY task_run
+  WHERE {_WITHIN} AND task_run IS NOT NULL GROUP BY task_run
 )
 {_TASK_STATE} WHERE id IN (SELECT task_run FROM changed)
 UNION ALL
-{_TASK_STATE} WHERE execution = ?1 AND id BETWEEN ?3 AND ?4
+{_TASK_STATE} WHERE id BETWEEN ?3 AND ?4
   AND EXISTS (SELECT 1 FROM changed WHERE expanded)
   AND parent_task_id IN (SELECT task_id FROM task_run WHERE id IN
     (SELECT task_run FROM changed WHERE expanded))
@@ -47,7 +53,7 @@ _EVENTS = "SELECT seq, ts, body, hash FROM event"
 _CHANGES = f"""
 SELECT seq, ts, type, task_id, body
 FROM event LEFT JOIN task_run ON task_run.id = event.task_run
-WHERE type IN ({", ".join("?" * len(history.TYPES))})
+WHERE type IN ({", ".join(f"'{kind}'" for kind in history.TYPES)})
 """
 
 
@@ -182,11 +188,12 @@ class SqliteReader:
     def state_changes(self, execution_id: str, task_id: str | None = None) -> list[StateChange]:
         """Return transitions in order, of the execution or of one step and its attempts."""
         with self._guard():
+            row_id = self._row_id(execution_id)
             if task_id is None:
-                scope, key = "event.execution", self._row_id(execution_id)
+                rows = self._all(f"{_CHANGES} AND {_WITHIN} ORDER BY seq", row_id, 0)
             else:
-                scope, key = "event.task_run", self._task_run_id(execution_id, task_id)
-            rows = self._all(f"{_CHANGES} AND {scope} = ? ORDER BY seq", *history.TYPES, key)
+                key = self._task_run_id(execution_id, task_id)
+                rows = self._all(f"{_CHANGES} AND event.task_run = ? ORDER BY seq", key)
             return [change for row in rows for change in history.changes_in(execution_id, *row)]
 
     def audit_events(
@@ -197,11 +204,9 @@ class SqliteReader:
             if execution_id is None:
                 rows = self._all(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
             else:
+                row_id = self._row_id(execution_id)
                 rows = self._all(
-                    f"{_EVENTS} WHERE execution = ? AND seq > ? ORDER BY seq LIMIT ?",
-                    self._row_id(execution_id),
-                    after_seq,
-                    limit,
+                    f"{_EVENTS} WHERE {_WITHIN} ORDER BY seq LIMIT ?3", row_id, after_seq, limit
                 )
             return [codec.audit_event_of(*row) for row in rows]
 

@@ -4,16 +4,20 @@
 
 from storage import codec
 
+
+def _assign(*columns: str) -> str:
+    return ", ".join(f"{column} = ?" for column in columns)
+
+
+_CHAIN = ("task_count", "chain_events", "chain_first_seq", "chain_last_seq", "chain_last_hash")
+
 INSERT_EXECUTION = f"""
-INSERT INTO execution
-  ({codec.names(codec.EXECUTION)},
-   task_count, chain_events, chain_first_seq, chain_last_seq, chain_last_hash)
+INSERT INTO execution ({codec.names(codec.EXECUTION)}, {codec.names(_CHAIN)})
 VALUES ({", ".join("?" * len(codec.EXECUTION))}, 0, 0, 0, 0, x'')
 """
 
 UPDATE_EXECUTION = f"""
-UPDATE execution SET {", ".join(f"{column} = ?" for column in codec.EXECUTION_CHANGING)}
-WHERE id = ?
+UPDATE execution SET {_assign(*codec.EXECUTION_CHANGING, *_CHAIN)} WHERE id = ?
 """.replace("updated_at = ?", "updated_at = max(updated_at, ?)")
 """Output that was written meanwhile may be younger than the last event."""
 
@@ -22,10 +26,7 @@ UPDATE execution SET log_entry_count = log_entry_count + ?, updated_at = max(upd
 WHERE id = ?
 """
 
-UPDATE_CHAIN = """
-UPDATE execution SET task_count = ?, chain_events = ?, chain_first_seq = ?, chain_last_seq = ?,
-  chain_last_hash = ? WHERE id = ?
-"""
+UPDATE_CHAIN = f"UPDATE execution SET {_assign(*_CHAIN)} WHERE id = ?"
 
 SELECT_RUN_KEY = "SELECT execution_id FROM execution WHERE workflow_id = ? AND run_key = ?"
 
@@ -39,17 +40,25 @@ INSERT INTO task_run (id, execution, {codec.names(codec.TASK_RUN)})
 VALUES (?, ?, {", ".join("?" * len(codec.TASK_RUN))})
 """
 
-_CHANGING = codec.TASK_RUN_STATE + codec.TASK_RUN_DATA
+_CHANGING = (*codec.TASK_RUN_STATE, "outputs", "error")
 
-UPDATE_TASK_RUN = f"""
-UPDATE task_run SET {", ".join(f"{column} = ?" for column in _CHANGING)} WHERE id = ?
+START_VALUES = len(_CHANGING) + 1
+
+START_TASK_RUN = f"""
+UPDATE task_run SET {_assign(*_CHANGING, "inputs")} WHERE id = ?
 """
 
-UPSERT_ATTEMPT = f"""
+UPDATE_TASK_RUN = f"""
+UPDATE task_run SET {_assign(*_CHANGING)} WHERE id = ?
+"""
+
+INSERT_ATTEMPT = f"""
 INSERT INTO attempt (task_run, {codec.names(codec.ATTEMPT)})
 VALUES (?, {", ".join("?" * len(codec.ATTEMPT))})
-ON CONFLICT (task_run, attempt) DO UPDATE SET
-  {", ".join(f"{column} = excluded.{column}" for column in codec.ATTEMPT if column != "attempt")}
+"""
+
+END_ATTEMPT = f"""
+UPDATE attempt SET {_assign(*codec.ATTEMPT_END)} WHERE task_run = ? AND attempt = ?
 """
 
 INSERT_EVENT = f"INSERT INTO event VALUES ({', '.join('?' * 12)})"
