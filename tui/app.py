@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from core.clock import SystemClock
@@ -175,7 +176,7 @@ class MissionDeckApp(App[None]):
         entries: dict[str, HelpEntry] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
-            group = group_of(binding.id) or ("Looking" if binding.description else "")
+            group = group_of(binding.id)
             if not group or binding.system:
                 continue
             key, known = self.get_key_display(binding), binding.id or binding.action
@@ -201,19 +202,17 @@ class MissionDeckApp(App[None]):
         rest = sorted(name for name in self.available_themes if name not in CYCLE)
         return [*CYCLE, *rest]
 
-    def action_entries(self, screen: Screen[Any]) -> list[tuple[str, str, str]]:
-        """Return key, label and action of everything that works on a screen."""
-        found: dict[str, tuple[str, str, str]] = {}
+    def action_entries(self, screen: Screen[Any]) -> list[tuple[str, str, str, DOMNode]]:
+        """Return key, label, action and its owner of everything that works on a screen."""
+        found: dict[str, tuple[str, str, str, DOMNode]] = {}
         for active in screen.active_bindings.values():
             binding: Binding = active.binding
             if binding.id and binding.description and active.enabled and not binding.system:
                 key = self.get_key_display(binding)
-                found.setdefault(binding.id, (key, binding.description, binding.action))
+                found.setdefault(
+                    binding.id, (key, binding.description, binding.action, active.node)
+                )
         return list(found.values())
-
-    async def run_action_on(self, screen: Screen[Any], action: str) -> None:
-        """Run an action as if its key had been pressed on a screen."""
-        await self.run_action(action, screen.focused or screen)
 
     # --- taking along ----------------------------------------------------------------------------
 

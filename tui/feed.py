@@ -142,7 +142,8 @@ class Feed:
                 except BugError:
                     raise
                 except MissionDeckError as error:
-                    reader = _close(reader)
+                    _close(reader)
+                    reader = None
                     if not lost:
                         lost = True
                         self._post(FeedLost(str(error)))

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 SECOND = 1_000_000_000
-_BARS = " ▏▎▍▌▋▊▉"
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -82,9 +81,8 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
 
 def bar(share: float, width: int) -> tuple[str, str]:
     """Return the filled and the empty part of a progress bar, together `width` cells."""
-    eighths = round(min(1.0, max(0.0, share)) * width * 8)
-    whole, part = divmod(eighths, 8)
-    filled = "█" * whole + (_BARS[part] if part else "")
+    halves = round(min(1.0, max(0.0, share)) * width * 2)
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
     return filled, "─" * (width - len(filled))
 
 

@@ -14,6 +14,9 @@ from tui.text import clean_line
 if TYPE_CHECKING:
     from tui.app import MissionDeckApp
 
+MOVES = ("move(", "page(", "first", "last", "choose", "command_palette")
+"""What is no use to choose from a list."""
+
 Entry = tuple[str, Callable[[], object]]
 
 
@@ -52,7 +55,9 @@ class DeckCommands(Provider):
 
     def _actions(self) -> Iterator[Entry]:
         deck, screen = self._deck, self.screen
-        for key, label, action in deck.action_entries(screen):
-            yield f"{label}  ({key})", partial(deck.run_action_on, screen, action)
+        for key, label, action, owner in deck.action_entries(screen):
+            if action.startswith(MOVES):
+                continue
+            yield f"{label}  ({key})", partial(deck.run_action, action, owner)
         for theme in deck.theme_names:
             yield f"theme {theme}", partial(deck.set_theme, theme)

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.cause import Scene
 from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
 from core.ports import MissionSource
 from core.reasons import Reason
 from core.states import TaskState
-from core.why import Scene, explain
+from core.why import explain
 from tui.board import Board
 from tui.format import SECOND, clock, count, elapsed, moment, size, time_of_day
 from tui.glyph import LOOKS, look, word
@@ -75,7 +76,7 @@ def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
 def overview_lines(board: Board, facts: Facts, now: int, *, brief: bool = False) -> list[Line]:
     """Return what matters about a step at a glance; `brief` for a side pane."""
     task, step = facts.task, board.steps.get(facts.task.task_id)
-    lines: list[Line] = [[(clean_line(task.task_id), "strong")]]
+    lines: list[Line] = [] if brief else [[(clean_line(task.task_id), "strong")]]
     if step is not None and step.name != step.id:
         lines.append([(clean_line(step.name), "muted")])
     lines.append(state_line(task))
@@ -290,9 +291,9 @@ def history_lines(changes: Sequence[StateChange]) -> list[Line]:
         what = f"attempt {change.attempt}" if change.entity is EntityKind.ATTEMPT else "step"
         if change.entity is EntityKind.EXECUTION:
             what = "execution"
-        before = LOOKS[change.from_state].word if change.from_state in LOOKS else "—"
-        after = LOOKS[change.to_state].word if change.to_state in LOOKS else change.to_state
-        sign = LOOKS[change.to_state].sign if change.to_state in LOOKS else "·"
+        before = LOOKS[change.from_state].word if change.from_state else "—"
+        after = LOOKS[change.to_state].word
+        sign = LOOKS[change.to_state].sign
         why = change.reason_code + (f"  {clean_line(change.message)}" if change.message else "")
         by = "" if change.actor == "engine" else f"  by {clean_line(change.actor)}"
         lines.append(

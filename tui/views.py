@@ -1,21 +1,27 @@
 """The canvases of a mission's structure (graph, tree, gantt) behind one face, made on first use."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.model import TaskRun
+from core.model import Attempt, TaskRun
 from core.ports import Clock
 from tui.board import Board
 from tui.messages import StepOpened, StepSelected
 from tui.status import NodeStatus, status_of
 
 if TYPE_CHECKING:
+    from tui.widgets.gantt import GanttView
     from tui.widgets.graph import GraphView
+    from tui.widgets.tree import TreeView
 
-CANVAS_TABS = ("graph",)
+CANVAS_TABS = ("graph", "tree", "gantt")
+WIDE_COLUMNS = 100
+"""A terminal at least so wide shows the graph in layers, also beside the side pane."""
+LEAST_LAYERS = 60
 
 
 class Canvas(Vertical):
@@ -23,25 +29,27 @@ class Canvas(Vertical):
 
     DEFAULT_CSS = """
     Canvas { height: 1fr; }
+    Canvas > * { height: 1fr; }
     """
+    wants_attempts = False
+    """Whether it draws attempts, which the screen then reads for it."""
 
-    def __init__(self, tab: str, clock: Clock) -> None:
+    def __init__(self, tab: str, view: Any) -> None:
         super().__init__(id=tab)
-        self._clock = clock
-        self._view: GraphView = _make(tab, clock)
-        self._view.id = f"{tab}-canvas"
+        self._view = view
         self._drawn: Board | None = None
         self._told: str | None = None
         self._late: set[str] = set()
 
-    def compose(self) -> Any:
-        """The canvas itself."""
+    def compose(self) -> ComposeResult:
+        """Give the canvas all the room."""
         yield self._view
 
     @property
     def focus_target(self) -> Widget:
         """What takes the focus."""
-        return self._view
+        view: Widget = self._view
+        return view
 
     def focus_canvas(self) -> None:
         """Put the focus on the canvas."""
@@ -51,25 +59,21 @@ class Canvas(Vertical):
         """Draw another board, or one whose mission has become known."""
         if board.mission is None:
             return
-        ids = [step.id for step in board.mission.all_steps if step.id in board.tasks]
-        index = {task_id: place for place, task_id in enumerate(ids)}
-        upstream = [
-            [index[parent] for parent in board.steps[task_id].depends_on if parent in index]
-            for task_id in ids
-        ]
-        names = {step.id: step.name for step in board.mission.all_steps}
-        conditional = [step.id for step in board.mission.all_steps if step.when is not None]
         self._drawn = board
-        self._view.set_graph(ids, upstream, names, conditional)
-        self._view.set_states(self._statuses(board, board.tasks))
+        self._draw(board)
+        self._view.set_states(_statuses(board, board.tasks))
+        self._late.clear()
         self.select_step(selected)
+
+    def _draw(self, board: Board) -> None:
+        """Give the canvas its structure."""
 
     def board_changed(self, changed: Mapping[str, TaskRun]) -> None:
         """Take newer task runs."""
         if self._drawn is None:
             return
-        if self.display and self.is_on_screen:
-            self._view.set_states(self._statuses(self._drawn, changed))
+        if self.is_on_screen:
+            self._view.set_states(_statuses(self._drawn, changed))
         else:
             self._late.update(changed)
 
@@ -79,7 +83,7 @@ class Canvas(Vertical):
             self.show_board(board, selected)
         elif self._late:
             changed = {task_id: board.tasks[task_id] for task_id in self._late}
-            self._view.set_states(self._statuses(board, changed))
+            self._view.set_states(_statuses(board, changed))
         self._late.clear()
         self.select_step(selected)
 
@@ -89,34 +93,160 @@ class Canvas(Vertical):
         if task_id is not None and self._drawn is not None and self._view.selection != task_id:
             self._view.selection = task_id
 
-    def tick(self) -> None:
-        """Let running times go on."""
-        self._view.refresh()
+    def take_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Take all attempts of the execution."""
 
-    def _statuses(self, board: Board, tasks: Mapping[str, TaskRun]) -> dict[str, NodeStatus]:
-        return {
-            task_id: status_of(task, board.max_attempts(task_id)) for task_id, task in tasks.items()
-        }
+    def set_matches(self, task_ids: Sequence[str] | None) -> None:
+        """Let only these stand out; None for all."""
 
-    def on_graph_view_selected(self, event: Any) -> None:
-        """Pass a selection on, unless it is the one it was told."""
+    def fit_terminal(self, columns: int) -> None:
+        """Take note of how wide the terminal is."""
+
+    def _pass_on(self, event: Any) -> None:
         event.stop()
         if event.task_id != self._told:
             self._told = event.task_id
             self.post_message(StepSelected(event.task_id))
 
-    def on_graph_view_opened(self, event: Any) -> None:
-        """Pass on what is to be inspected."""
+    def _pass_open(self, event: Any) -> None:
         event.stop()
         self.post_message(StepOpened(event.task_id))
 
 
+class GraphCanvas(Canvas):
+    """The layered graph, or lanes where the terminal is narrow."""
+
+    def __init__(self, tab: str, clock: Clock) -> None:
+        from tui.widgets.graph import GraphView
+
+        self._graph: GraphView = GraphView(now=clock.now)
+        super().__init__(tab, self._graph)
+
+    def _draw(self, board: Board) -> None:
+        ids, upstream, names = _structure(board)
+        conditional = [step.id for step in board.steps.values() if step.when is not None]
+        self._graph.set_graph(ids, upstream, names, conditional)
+
+    def set_matches(self, task_ids: Sequence[str] | None) -> None:
+        """Dim what a filter hides."""
+        self._graph.set_matches(task_ids)
+
+    def fit_terminal(self, columns: int) -> None:
+        """Show layers beside the side pane where the terminal as a whole is wide enough."""
+        self._graph.lanes_under = LEAST_LAYERS if columns >= WIDE_COLUMNS else WIDE_COLUMNS
+
+    def on_graph_view_selected(self, event: Any) -> None:
+        """Pass a selection on, unless it is the one it was told."""
+        self._pass_on(event)
+
+    def on_graph_view_opened(self, event: Any) -> None:
+        """Pass on what is to be inspected."""
+        self._pass_open(event)
+
+
+class TreeCanvas(Canvas):
+    """The steps as an outline under what they need."""
+
+    def __init__(self, tab: str, clock: Clock) -> None:
+        from tui.widgets.tree import TreeView
+
+        self._tree: TreeView = TreeView(now=clock.now)
+        super().__init__(tab, self._tree)
+
+    def _draw(self, board: Board) -> None:
+        self._tree.set_graph(*_structure(board))
+
+    def on_tree_view_selected(self, event: Any) -> None:
+        """Pass a selection on, unless it is the one it was told."""
+        self._pass_on(event)
+
+    def on_tree_view_opened(self, event: Any) -> None:
+        """Pass on what is to be inspected."""
+        self._pass_open(event)
+
+
+class GanttCanvas(Canvas):
+    """Attempts over time."""
+
+    wants_attempts = True
+
+    def __init__(self, tab: str, clock: Clock) -> None:
+        from tui.widgets.gantt import GanttView
+
+        self._gantt: GanttView = GanttView(now=clock.now)
+        super().__init__(tab, self._gantt)
+
+    @property
+    def focus_target(self) -> Widget:
+        """The rows, which take the focus for the chart."""
+        return next((w for w in self._gantt.query("*") if w.focusable), self._gantt)
+
+    def _draw(self, board: Board) -> None:
+        self._gantt.set_spans((), {step.id: step.id for step in board.steps.values()})
+        if board.mission is not None:
+            self._gantt.set_slots(board.mission.config.parallel_limit)
+
+    def take_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Draw all attempts anew."""
+        from tui.widgets.gantt_row import AttemptSpan
+
+        board = self._drawn
+        if board is None:
+            return
+        spans = []
+        for attempt in attempts:
+            task = board.tasks.get(attempt.task_id)
+            latest = task is not None and task.attempt == attempt.attempt
+            ready = task.ready_at if task is not None and latest else None
+            queued = ready if ready is not None and ready <= attempt.started_at else None
+            spans.append(
+                AttemptSpan(
+                    attempt.task_id,
+                    attempt.attempt,
+                    attempt.state,
+                    attempt.started_at,
+                    attempt.ended_at,
+                    queued,
+                )
+            )
+        self._gantt.update_spans(spans)
+        self._gantt.set_states(_statuses(board, board.tasks))
+        self.select_step(self._told)
+
+    def on_gantt_view_selected(self, event: Any) -> None:
+        """Pass a selection on, unless it is the one it was told."""
+        self._pass_on(event)
+
+    def on_gantt_view_opened(self, event: Any) -> None:
+        """Pass on what is to be inspected."""
+        self._pass_open(event)
+
+
+_MAKERS = {"graph": GraphCanvas, "tree": TreeCanvas, "gantt": GanttCanvas}
+
+
 def make_canvas(tab: str, clock: Clock) -> Canvas:
-    """Return the canvas of a tab, its layout modules imported only now."""
-    return Canvas(tab, clock)
+    """Return the canvas of a tab, its modules imported only now."""
+    return _MAKERS[tab](tab, clock)
 
 
-def _make(tab: str, clock: Clock) -> "GraphView":
-    from tui.widgets.graph import GraphView
+def _structure(board: Board) -> tuple[list[str], list[list[int]], dict[str, str]]:
+    """Return ids, upstream as indices and names; an item of a fan-out hangs where its step hangs."""
+    ids = board.order
+    index = board.positions
+    upstream: list[list[int]] = []
+    names: dict[str, str] = {}
+    for task_id in ids:
+        parent = board.tasks[task_id].parent_task_id
+        step = board.steps.get(parent or task_id)
+        needs = step.depends_on if step is not None else ()
+        upstream.append([index[need] for need in needs if need in index])
+        if step is not None and parent is None:
+            names[task_id] = step.name
+    return ids, upstream, names
 
-    return GraphView(now=clock.now)
+
+def _statuses(board: Board, tasks: Mapping[str, TaskRun]) -> dict[str, NodeStatus]:
+    return {
+        task_id: status_of(task, board.max_attempts(task_id)) for task_id, task in tasks.items()
+    }

@@ -16,6 +16,7 @@ from core.model import Attempt, AuditEvent, Execution, Mission
 from core.ports import LogQuery, Reader
 from core.states import ExecutionState, TaskState, is_terminal
 from tui.board import Board
+from tui.filter import parse_filter
 from tui.format import long_clock, remaining, rough
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
@@ -26,7 +27,7 @@ from tui.story import Facts, ending_of, facts_json, overview_lines
 from tui.text import clean_line
 from tui.views import CANVAS_TABS, Canvas, make_canvas
 from tui.widgets.bar import Bar, Part
-from tui.widgets.event_list import EventList
+from tui.widgets.event_list import EventList, task_of
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_view import LineView
 from tui.widgets.log_pane import LogPane
@@ -168,8 +169,8 @@ class ExecutionScreen(DeckScreen):
         if self._tab != "list":
             self._side_list.board_changed(changed, moved=moved)
         for canvas in self._canvases():
-            if canvas.display:
-                canvas.board_changed(changed)
+            canvas.board_changed(changed)
+        self._read_attempts()
         if not self._steered and moved:
             focus = board.attention()
             if focus is not None and focus != self.selected and self._worth_a_look(board, focus):
@@ -189,9 +190,6 @@ class ExecutionScreen(DeckScreen):
             self._head()
             self._list.tick()
             self._side_list.tick()
-            for canvas in self._canvases():
-                if canvas.display:
-                    canvas.tick()
             if self._facts is not None and self._tab == "list":
                 self._show_summary(keep_place=True)
 
@@ -274,7 +272,12 @@ class ExecutionScreen(DeckScreen):
         self.action_inspect()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
-        """Inspect the step of the row."""
+        """Inspect the step of the row, or that of the event."""
+        if event.view is self._events:
+            chosen = self._events.event(event.index)
+            task_id = None if chosen is None else task_of(chosen)
+            if task_id is not None:
+                self.select(task_id)
         self.action_inspect()
 
     @work(exclusive=True, group="facts")
@@ -339,6 +342,20 @@ class ExecutionScreen(DeckScreen):
         log.set_ending(ending)
         self._titles()
 
+    @work(exclusive=True, group="attempts")
+    async def _read_attempts(self) -> None:
+        """Read all attempts while a view that draws them is in sight."""
+        canvas = next((c for c in self._canvases() if c.id == self._tab), None)
+        if canvas is None or not canvas.wants_attempts:
+            return
+        await asyncio.sleep(SETTLE_SECONDS)
+        execution_id = self.execution_id
+        try:
+            found = await self.deck.lookup.read(lambda reader: reader.attempts(execution_id))
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        canvas.take_attempts(found)
+
     # --- titles ----------------------------------------------------------------------------------
 
     def _head(self) -> None:
@@ -392,6 +409,8 @@ class ExecutionScreen(DeckScreen):
     def sized(self, width: int, height: int) -> None:
         """Arrange the panes for a size."""
         super().sized(width, height)
+        for canvas in self._canvases():
+            canvas.fit_terminal(width)
         self.set_class(height < 18, "-short")
         self._arrange()
 
@@ -423,6 +442,7 @@ class ExecutionScreen(DeckScreen):
     def action_tab(self, tab: str) -> None:
         """Show another view of the steps."""
         self._tab = tab
+        self.set_class(tab in ("graph", "gantt"), "-canvas")
         self._log_asked = False
         if self._zoomed in ("log", "side"):
             self._zoomed = None
@@ -434,6 +454,7 @@ class ExecutionScreen(DeckScreen):
         views = self.query_one("#views", ContentSwitcher)
         if tab in CANVAS_TABS and not views.query(f"#{tab}"):
             canvas = make_canvas(tab, self.deck.clock)
+            canvas.fit_terminal(self.size.width)
             await views.mount(canvas)
             if self.board is not None:
                 canvas.show_board(self.board, self.selected)
@@ -448,6 +469,7 @@ class ExecutionScreen(DeckScreen):
             self._side_list.show(self.board, self.selected)
         if tab == "events":
             self._read_events()
+        self._read_attempts()
         if canvas_now is not None:
             canvas_now.focus_canvas()
         else:
@@ -477,8 +499,14 @@ class ExecutionScreen(DeckScreen):
         return self._events if self._tab == "events" else self._list
 
     def action_back(self) -> None:
-        """Leave the search, the zoom, the log; then the screen."""
-        if self._log.search:
+        """Leave the field, the search, the zoom, the log; then the screen."""
+        if self.focused is self.query_one("#filter"):
+            if self._filtering == "log":
+                self._log.set_search("")
+            else:
+                self._set_step_filter("")
+            self._leave_field()
+        elif self._log.search:
             self._log.set_search("")
         elif self._list.filter_text:
             self._set_step_filter("")
@@ -591,6 +619,12 @@ class ExecutionScreen(DeckScreen):
     def _set_step_filter(self, text: str) -> None:
         self._list.set_filter(text)
         self._side_list.set_filter(text)
+        board = self.board
+        if board is not None:
+            condition = parse_filter(text)
+            found = board.matching(condition, self.deck.clock.now()) if condition else None
+            for canvas in self._canvases():
+                canvas.set_matches(found)
         self._titles()
 
     def on_input_submitted(self) -> None:
@@ -605,9 +639,6 @@ class ExecutionScreen(DeckScreen):
             self._list.focus()
         else:
             self._side_list.focus()
-
-    def key_escape(self) -> None:
-        """Escape in the field drops what was typed."""
 
     # --- acting ----------------------------------------------------------------------------------
 

@@ -101,6 +101,9 @@ class HelpScreen(ModalScreen[None]):
 
 
 def group_of(binding_id: str | None) -> str:
-    """Return the heading a binding belongs under."""
+    """Return the heading a binding belongs under, empty for one that is not ours."""
     key = BY_ID.get(binding_id or "")
-    return "" if key is None else key.group
+    if key is not None:
+        return key.group
+    place = (binding_id or "").partition(".")[0]
+    return place.capitalize() if place in ("graph", "tree", "gantt") else ""

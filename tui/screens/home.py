@@ -209,14 +209,10 @@ class HomeScreen(DeckScreen):
             names = ", ".join(clean_line(param.name) for param in mission.params)
             lines.append([("params ", "faint"), (names, "muted")])
         runs = [e for e in self._executions or () if e.mission_name == mission.name]
-        ended = [
-            (e.ended_at - e.started_at) / 1e9
-            for e in runs
-            if e.ended_at is not None and e.started_at is not None
-        ][:HISTORY]
-        if ended:
-            ended.reverse()
-            good = sum(e.state is ExecutionState.SUCCESS for e in runs[: len(ended)])
+        past = [e for e in runs if e.ended_at is not None and e.started_at is not None][:HISTORY]
+        if past:
+            ended = [((e.ended_at or 0) - (e.started_at or 0)) / 1e9 for e in reversed(past)]
+            good = sum(e.state is ExecutionState.SUCCESS for e in past)
             lines.append(
                 [
                     (sparkline(ended) + " ", "accent"),

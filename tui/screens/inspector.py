@@ -18,11 +18,13 @@ from tui.story import (
     attempt_lines,
     error_lines,
     facts_json,
+    heading,
     history_lines,
     json_lines,
     overview_lines,
     source_lines,
     state_line,
+    why_lines,
 )
 from tui.text import clean_line
 from tui.widgets.bar import Bar, Part
@@ -151,7 +153,8 @@ class InspectorScreen(DeckScreen):
                 return json_lines(task.outputs, empty="No outputs")
             case "error":
                 if task.error is not None:
-                    return [state_line(task), [("", "")], *error_lines(task.error)]
+                    causes = why_lines(self._board, facts, now)
+                    return [*error_lines(task.error), [("", "")], heading("Why"), *causes]
                 failed = [one for one in facts.attempts if one.error is not None]
                 if failed and failed[-1].error is not None:
                     told = f"attempt {failed[-1].attempt} failed; the step itself did not"

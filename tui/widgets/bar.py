@@ -63,10 +63,11 @@ class Bar(Widget):
             return Strip.blank(width, base)
         left, right = list(self._left), list(self._right)
         while sum(width_of(p.text) for p in (*left, *right)) > width:
-            worst = max((*left, *right), key=lambda part: part.rank, default=None)
-            if worst is None or worst.rank == 0:
+            worst = max((part.rank for part in (*left, *right)), default=0)
+            if not worst:
                 break
-            (left if worst in left else right).remove(worst)
+            left = [part for part in left if part.rank < worst]
+            right = [part for part in right if part.rank < worst]
         tail = sum(width_of(part.text) for part in right)
         room = max(0, width - tail)
         spans: list[Span] = []
@@ -75,15 +76,15 @@ class Bar(Widget):
         for part in left:
             size = width_of(part.text)
             text = part.text if size <= room - x else fit(part.text, room - x)
-            x = self._put(spans, part, text, x, base)
+            x = self._put(spans, part, text, x)
         if x < room:
             spans.append((" " * (room - x), Style.null()))
             x = room
         for part in right:
-            x = self._put(spans, part, part.text, x, base)
+            x = self._put(spans, part, part.text, x)
         return strip_of(spans, width, base)
 
-    def _put(self, spans: list[Span], part: Part, text: str, x: int, base: Style) -> int:
+    def _put(self, spans: list[Span], part: Part, text: str, x: int) -> int:
         style = part.style or Style.null()
         if part.ink:
             style = inks_of(self.app).named(part.ink) + style
@@ -98,5 +99,5 @@ class Bar(Widget):
         for start, end, action in self._spots:
             if start <= event.x < end:
                 event.stop()
-                await self.run_action(action, self.screen)
+                await self.app.run_action(action, self.screen)
                 return

@@ -54,19 +54,35 @@ class EventList(LineView):
         """Return number, time, what it is about, what became of it and why."""
         event = self._events[index]
         details = event.details
-        to = str(details.get("to", ""))
+        before, to = str(details.get("from", "")), str(details.get("to", ""))
         look = LOOKS.get(to)
-        task = str(details.get("task_id", "")) or event.target
-        yield fit_right(f"{event.seq}", 7) + " ", inks.faint
-        yield time_of_day(event.timestamp) + " ", inks.muted
+        narrow = width < 72
+        about = task_of(event) or ("run" if event.execution_id else event.target)
+        if details.get("attempt"):
+            about += f" #{details['attempt']}"
+        yield fit_right(f"{event.seq}", 6) + " ", inks.faint
+        yield time_of_day(event.timestamp)[: 8 if narrow else None] + " ", inks.muted
         if look is not None:
             yield f"{look.sign} ", inks.states[to]
         else:
             yield "· ", inks.faint
-        yield fit(clean_line(task), max(8, min(32, width // 4))) + " ", inks.text
-        what = f"{details.get('from', '')} → {to}" if to else event.event_type
-        yield fit(clean_line(what), 20) + " ", inks.states[to] if to in inks.states else inks.muted
+        yield fit(clean_line(about), max(10, min(32, (width - 30) // 3))) + " ", inks.text
+        if look is not None:
+            source = LOOKS[before].word if before in LOOKS else before
+            if not narrow:
+                yield fit_right(f"{clean_line(source)} → ", 12), inks.faint
+            yield fit(look.word, 10), inks.states[to]
+        else:
+            yield fit(clean_line(event.event_type), 10 if narrow else 22), inks.muted
         why = " ".join(str(details[key]) for key in ("reason_code", "message") if details.get(key))
         if event.actor != "engine":
             why += f"  by {event.actor}"
         yield clean_line(why), inks.muted
+
+
+def task_of(event: AuditEvent) -> str | None:
+    """Return the step an event is about, or None."""
+    task_id = event.details.get("task_id")
+    if task_id is None and event.target.startswith("step:"):
+        task_id = event.target.removeprefix("step:")
+    return None if task_id is None else str(task_id)

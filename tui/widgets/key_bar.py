@@ -6,6 +6,9 @@ from textual.screen import Screen
 from tui.text import width_of
 from tui.widgets.bar import Bar, Part
 
+ALWAYS = ("help", "palette")
+"""The labels that are shown however little room there is, at the end."""
+
 
 class KeyBar(Bar):
     """Shows the bindings that are marked to be shown and work now."""
@@ -30,12 +33,15 @@ class KeyBar(Bar):
         if not self.is_attached:
             return
         parts: list[Part] = []
-        room = self.size.width - 1
-        for key, label, action in shown_keys(self.app, self.screen):
-            size = width_of(key) + width_of(label) + 3
-            if size > room:
-                continue
-            room -= size
+        keys = shown_keys(self.app, self.screen)
+        always = [entry for entry in keys if entry[1] in ALWAYS]
+        room = self.size.width - sum(_cells(entry) for entry in always)
+        shown = []
+        for entry in keys:
+            if entry not in always and _cells(entry) <= room:
+                room -= _cells(entry)
+                shown.append(entry)
+        for key, label, action in (*shown, *always):
             parts.append(Part(f" {key}", ink="accent", action=action))
             parts.append(Part(f" {label} ", ink="muted", action=action))
         self.set_parts(parts)
@@ -49,7 +55,14 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
         if binding.show and active.enabled and binding.description:
             key = binding.id or binding.action
             if key not in found:
-                found[key] = (app.get_key_display(binding), binding.description, binding.action)
-    keys = list(found.values())
-    keys.sort(key=lambda entry: entry[1] in ("help", "palette"))
-    return keys
+                found[key] = (
+                    app.get_key_display(binding),
+                    binding.description,
+                    f"app.simulate_key('{binding.key}')",
+                )
+    return list(found.values())
+
+
+def _cells(entry: tuple[str, str, str]) -> int:
+    key, label, _action = entry
+    return width_of(key) + width_of(label) + 3

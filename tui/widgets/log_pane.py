@@ -303,7 +303,7 @@ class LogPane(ScrollView, can_focus=True):
         """Go to the first line of the log, wherever the window is."""
         self.following = False
         if self._before:
-            self._jump(first=True)
+            self._jump(None)
         else:
             self.scroll_to(y=0, animate=False)
 
@@ -329,7 +329,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def toggle_wrap(self) -> None:
         """Fold long lines, or let them run out of sight."""
-        top = self._starts and bisect_right(self._starts, self.scroll_offset.y) - 1
+        top = max(0, bisect_right(self._starts, self.scroll_offset.y) - 1)
         self.wrapping = not self.wrapping
         self._relayout()
         self.scroll_to(x=0, y=self._starts[min(top, len(self._starts) - 1)], animate=False)
@@ -350,11 +350,11 @@ class LogPane(ScrollView, can_focus=True):
         self._ending = ending
 
     @work(exclusive=True, group="log-window")
-    async def _jump(self, *, first: bool = False, to: Line | None = None) -> None:
+    async def _jump(self, to: Line | None) -> None:
         query = self._asked()
         if query is None:
             return
-        page = await self._read_page(query, first=first, to=to)
+        page = await self._read_page(query, to)
         if page is None or query != self._asked():
             return
         self._lines = page.lines
@@ -364,7 +364,7 @@ class LogPane(ScrollView, can_focus=True):
         self.scroll_to(y=max(0, self._starts[page.at] - height // 2), animate=False)
         self.post_message(self.Changed())
 
-    async def _read_page(self, query: LogQuery, *, first: bool, to: Line | None) -> Page | None:
+    async def _read_page(self, query: LogQuery, to: Line | None) -> Page | None:
         try:
             if to is not None:
                 return await self._lookup.read(lambda reader: read_around(reader, query, to))
@@ -469,7 +469,7 @@ class LogPane(ScrollView, can_focus=True):
                 height = self.scrollable_content_region.height
                 self.scroll_to(y=max(0, self._starts[index] - height // 2), animate=False)
                 return
-        self._jump(to=wanted)
+        self._jump(wanted)
 
 
 PAGE_HINT = 1000

@@ -110,16 +110,18 @@ class ExecutionList(LineView):
         short = self._short.get(execution.execution_id, execution.execution_id[:8])
         spent = elapsed(execution.started_at, execution.ended_at, now)
         live = not is_terminal(execution.state)
-        wide, middle = width >= 92, width >= 62
-        name_width = max(8, width - 2 - 10 - 9 - (17 if middle else 0) - (27 if wide else 0) - 10)
+        middle, named, wide = width >= 56, width >= 70, width >= 90
+        fixed = 31 + 17 * middle + 10 * named + 10 * wide
+        name_width = max(8, width - fixed)
         yield f"{sign(execution.state)} ", style
         yield fit(clean_line(execution.mission_name), name_width) + " ", inks.text
         yield fit(look(execution.state).word, 10), style
         if middle:
             yield from self._progress(execution, live, inks)
-        yield fit_right("" if spent is None else clock(spent), 8) + " ", inks.text
+        yield fit_right("" if spent is None else clock(spent), 8) + "  ", inks.text
+        if named:
+            yield fit(clean_line(short), 9) + " ", inks.muted
         if wide:
-            yield fit(clean_line(short), 9), inks.faint
             yield fit(clean_line(execution.actor), 9) + " ", inks.muted
         yield fit_right(ago(execution.created_at, now), 8), inks.muted
 

@@ -10,7 +10,7 @@ from core.reasons import Reason
 from core.states import TaskState
 from tui.board import FOLDED, Board, Bucket, bucket_of
 from tui.filter import Filter, parse_filter
-from tui.format import SECOND, clock, count, elapsed
+from tui.format import SECOND, clock, count, elapsed, rough
 from tui.glyph import look, sign, word
 from tui.keymap import bindings
 from tui.messages import StepSelected
@@ -183,11 +183,13 @@ class StepList(LineView):
         limit = board.max_attempts(row)
         now = self._clock.now()
         state = word(task.state, task.reason_code)
-        tries = f"{task.attempt}/{limit}" if max(task.attempt, limit) > 1 and task.attempt else ""
+        most = max(task.attempt, limit)
+        tries = f"{task.attempt}/{most}" if most > 1 and task.attempt else ""
         spent = elapsed(task.started_at, task.ended_at, now)
         time = "" if spent is None else clock(spent)
         if task.state is TaskState.WAITING and task.resume_at is not None:
-            state = f"retry in {clock(max(0, task.resume_at - now) / SECOND)}"
+            left = (task.resume_at - now) / SECOND
+            state = f"retry in {rough(left)}" if left >= 0.5 else "retry due"
         elif task.reason_code is Reason.REUSED:
             state = "reused"
         tail = 15
@@ -196,8 +198,8 @@ class StepList(LineView):
         rest = max(4, width - 3 - tail)
         why = ""
         name_width = rest
-        if width >= 84:
-            name_width = max(24, rest * 2 // 5)
+        if width >= 64:
+            name_width = max(20, rest * 2 // 5)
             why = clean_line(self._why(board, row))
         yield f"{sign(task.state)} ", style
         ended = bucket_of(task) in FOLDED
@@ -208,7 +210,7 @@ class StepList(LineView):
         if width >= 40:
             yield fit_right(tries, 5) + " ", inks.muted
         if width >= 34:
-            yield fit_right(time, 8), inks.muted
+            yield fit_right(time, 7) + " ", inks.muted
 
     def _why(self, board: Board, task_id: str) -> str:
         task = board.tasks[task_id]
