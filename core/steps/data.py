@@ -67,19 +67,19 @@ class ParseYaml(StepType):
         from core.spec.yaml_reader import read_yaml
 
         parameters: ParseParameters = call.parameters
-        text = parameters.content
         problems = Problems()
-        parsed = read_yaml(text, problems)
+        try:
+            check_surrogates(parameters.content)  # libyaml wants UTF-8
+            parsed = read_yaml(parameters.content, problems)
+            check_surrogates(parsed)
+        except JsonTextError as error:
+            return StepOutcome.failure(Reason.STEP_ERROR, f"not YAML: {error}", "parse")
         if problems.has_errors:
-            found = problems.diagnostics("content", text, lambda _: {})
+            found = problems.diagnostics("content", parameters.content, lambda _: {})
             shown = [f"line {at.line}, column {at.column}: {at.message}" for at in found]
             if len(shown) > _ERRORS_SHOWN:
                 shown[_ERRORS_SHOWN:] = [f"and {len(shown) - _ERRORS_SHOWN} more"]
             return StepOutcome.failure(Reason.STEP_ERROR, f"not YAML: {'; '.join(shown)}", "parse")
-        try:
-            check_surrogates(parsed)
-        except JsonTextError as error:
-            return StepOutcome.failure(Reason.STEP_ERROR, f"not YAML: {error}", "parse")
         return StepOutcome.success({"parsed": parsed, "valid": True})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
