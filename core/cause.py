@@ -56,9 +56,7 @@ def cause_line(task: TaskRun, scene: Scene) -> str:
     if not is_terminal(task.state):
         return _LIVE[task.state](task, scene)
     told = _ENDED.get(task.reason_code)
-    text = told(task, scene) if told is not None else PHRASES[task.reason_code]
-    message = _message(task)
-    return text if not message or message in text else f"{text}: {message}"
+    return _with_message(task) if told is None else told(task, scene)
 
 
 def _pending(task: TaskRun, scene: Scene) -> str:
@@ -131,10 +129,11 @@ _LIVE: Mapping[TaskState, Callable[[TaskRun, Scene], str]] = MappingProxyType(
 
 def _exited(task: TaskRun, scene: Scene) -> str:
     code = _exit_code(task, scene)
-    text = task.reason_code.value if code is None else f"exit {code}"
+    if code is not None:
+        return f"exit {code}{_after(task, scene)}"
     if task.state is TaskState.SUCCESS:
-        text = "it did what it was asked" if code is None else text
-    return text + _after(task, scene)
+        return PHRASES[Reason.EXIT_ZERO] + _after(task, scene)
+    return _message(task) or PHRASES[task.reason_code]
 
 
 def _timed_out(task: TaskRun, scene: Scene) -> str:
@@ -278,9 +277,12 @@ def _brief(task: TaskRun, scene: Scene) -> str:
     if task.reason_code is Reason.TIMEOUT:
         detail = _timed_out(task, scene)
     elif task.reason_code is Reason.EXIT_NONZERO:
-        detail = _exited(task, scene)
+        code = _exit_code(task, scene)
+        detail = detail if code is None else f"exit {code}"
     elif task.reason_code is Reason.RETRIES_EXHAUSTED:
-        detail = _exhausted(task, scene)
+        last = _failed_attempt(task, scene)
+        detail = f"{detail}, {_number(task, scene)}"
+        detail += "" if last is None else f", last {_attempt_end(last)}"
     return f"`{task.task_id}` {word_of(task)} ({detail})"
 
 
