@@ -3,6 +3,7 @@
 The only place that starts processes: a supervisor process can take it over without the rest.
 """
 
+import contextlib
 import errno
 import os
 import signal
@@ -77,8 +78,9 @@ class Spawner:
         env = {**job.env, JOB_VARIABLE: job.key, "PWD": job.cwd}
         fds: list[int] = []
         try:
-            stdin = self._devnull() if job.stdin is None else _file_of(job.stdin)
+            stdin = self._devnull()
             if job.stdin is not None:
+                stdin = _file_of(job.stdin)
                 fds.append(stdin)
             out, out_end = _pipe()
             fds += (out, out_end)
@@ -105,11 +107,21 @@ class Spawner:
 
     def _devnull(self) -> int:
         if self._null is None:
+            _keep_from_children()
             # Descriptors 0 to 2 must be taken, or a pipe could get one of them and be overwritten.
             while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
                 pass
             self._null = fd
         return self._null
+
+
+def _keep_from_children() -> None:
+    """Mark what we inherited ourselves: `posix_spawn` would pass it on to every job."""
+    if os.path.isdir("/dev/fd"):  # noqa: PTH112 - a plain question
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 - names are what is wanted
+            if name.isdigit() and int(name) > 2:
+                with contextlib.suppress(OSError):  # the folder's own is closed by now
+                    os.set_inheritable(int(name), False)
 
 
 def _is_here(cwd: str) -> bool:
@@ -122,6 +134,8 @@ def _is_here(cwd: str) -> bool:
         raise UnstartableError(f"the working directory {cwd} is not a directory") from None
     except FileNotFoundError:
         raise UnstartableError(f"the working directory {cwd} does not exist") from None
+    except ValueError:
+        raise UnstartableError("the working directory contains a NUL character") from None
     except PermissionError:
         raise UnstartableError(f"the working directory {cwd} may not be entered") from None
 
