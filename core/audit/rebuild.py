@@ -98,8 +98,8 @@ class _Details:
             raise RebuildError(f"details without the number {name}")
         return value
 
-    def exit_code(self) -> int | None:
-        return self.integer("exit_code") if "exit_code" in self._details else None
+    def number(self, name: str) -> int | None:
+        return self.integer(name) if name in self._details else None
 
     def instant(self, name: str) -> int | None:
         if name not in self._details:
@@ -119,6 +119,12 @@ class _Details:
 
     def reason(self) -> Reason:
         return self.member(_REASONS, "reason_code")
+
+    def numbers(self, name: str) -> Mapping[str, int]:
+        value = self._details.get(name, {})
+        if type(value) is not dict or any(type(number) is not int for number in value.values()):
+            raise RebuildError(f"{name} is no object of numbers")
+        return value
 
     def sealed(self, name: str) -> Any:
         return Sealed(self.text(name)) if name in self._details else None
@@ -154,6 +160,8 @@ def _created(
         retry_of=found.optional("retry_of"),
         rerun_of=found.optional("rerun_of"),
         run_key=found.optional("run_key"),
+        parallel_limit=found.number("parallel_limit"),
+        attempt_base=found.numbers("attempt_base"),
     )
 
 
@@ -217,7 +225,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         to_state=found.member(_ATTEMPT_STATES, "to"),
         reason_code=found.reason(),
         message=found.optional("message"),
-        exit_code=found.exit_code(),
+        exit_code=found.number("exit_code"),
         outputs=found.sealed("outputs_sha256"),
         error=found.sealed("error_sha256"),
         **found.log(),

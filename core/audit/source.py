@@ -51,6 +51,7 @@ EXECUTION: Final = (
     "retry_of",
     "rerun_of",
     "run_key",
+    "parallel_limit",
     "log_entry_count",
     "counts",
 )

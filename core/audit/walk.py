@@ -174,9 +174,7 @@ class Walk:
             is_certain = sub.generation == self._generation
             sub.events = body["exec_seq"] - 1
             details = body["details"]
-            self._advance_sub(
-                execution_id, sub, examined.seq, kind, details if is_certain else None
-            )
+            self._advance_sub(execution_id, sub, body["seq"], kind, details if is_certain else None)
             self._fold(
                 examined.seq, kind, details, ts, body["actor"], execution_id,
                 *columns_of(body["target"]),

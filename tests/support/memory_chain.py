@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,7 +64,8 @@ class MemoryLog:
         self.output: dict[tuple[str, str, int], list[Any]] = {}
         self.subs: dict[str, SubChain] = {}
         self.snapshots: dict[str, Snapshot] = {}
-        self.writer = ChainWriter(log_id, EMPTY_HEAD, now=lambda: START)
+        random = Random(log_id)
+        self.writer = ChainWriter(log_id, EMPTY_HEAD, random=random.randbytes, now=lambda: START)
         self.writer.start_log(self.verifier.vkey, START)
         self._store(self.writer.take_links())
 
