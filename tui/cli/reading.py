@@ -14,11 +14,7 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
 
     Raises `NotFoundError` when there is no database yet, `UnavailableError` when it cannot be read.
     """
-    if not invocation.paths.db.exists():
-        raise NotFoundError(
-            "there are no executions yet",
-            hint=f"start one with `mission run FILE` (database: {invocation.paths.db})",
-        )
+    require_database(invocation)
     from storage.reader import open_reader
 
     notice_lost(invocation)
@@ -27,6 +23,15 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
         yield reader
     finally:
         reader.close()
+
+
+def require_database(invocation: Invocation) -> None:
+    """Raise `NotFoundError` when there is no database yet."""
+    if not invocation.paths.db.exists():
+        raise NotFoundError(
+            "there are no executions yet",
+            hint=f"start one with `mission run FILE` (database: {invocation.paths.db})",
+        )
 
 
 def notice_lost(invocation: Invocation) -> None:
@@ -39,10 +44,16 @@ def notice_lost(invocation: Invocation) -> None:
     try:
         gone = notice_lost_runners(invocation.paths)
     except MissionDeckError as error:
-        invocation.console.say(f"a lost runner could not be recorded: {error.message}")
+        _say(invocation, f"a lost runner could not be recorded: {error.message}")
         return
     for execution in gone:
-        invocation.console.say(
+        _say(
+            invocation,
             f"the runner of {execution.execution_id} ({execution.mission_name}) is gone; "
-            f"`mission resume {execution.execution_id}` goes on with it"
+            f"`mission resume {execution.execution_id}` goes on with it",
         )
+
+
+def _say(invocation: Invocation, text: str) -> None:
+    if not invocation.quiet:
+        invocation.console.say(text)

@@ -1,0 +1,126 @@
+"""The world behind the screen: this machine's database, mission files and runners."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.model import EMPTY, Mission
+from core.ports import MissionSource, Reader, RequestKind
+from core.spec.load import load_mission
+from storage.reader import open_reader
+from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
+from tui.cli.asking import ask
+from tui.cli.discovery import default_folders, find_missions, findings_of
+from tui.cli.invocation import Invocation
+from tui.cli.order import make_order, require_valid
+from tui.cli.reading import notice_lost, open_records, require_database
+from tui.cli.relaunch import rerun_order, retry_order
+from tui.cli.start import start_detached
+from tui.cli.version import VERSION
+
+AS_AUTHORED = LaunchOptions()
+
+
+class CliBackend:
+    """Implements `tui.backend.Backend`. Methods may be called from several threads."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        invocation.quiet = True  # words on stderr would be drawn over the screen
+        self._invocation = invocation
+        settings = invocation.settings
+        chosen = tuple(Path(folder).expanduser() for folder in settings.mission_folders)
+        self._folders = chosen or default_folders(invocation.cwd)
+        self._surroundings = Surroundings(
+            database=str(invocation.paths.db),
+            actor=invocation.actor,
+            version=VERSION,
+            mission_folders=tuple(map(str, self._folders)),
+            export_folder=invocation.cwd,
+            keymap=settings.keymap,
+            theme=settings.theme,
+            notes=settings.notes,
+        )
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """The database, the actor and the user's configuration."""
+        return self._surroundings
+
+    def open_reader(self) -> Reader:
+        """Open a read-only connection; `NotFoundError` while there is no database."""
+        require_database(self._invocation)
+        return open_reader(self._invocation.paths.db)
+
+    def notice_lost(self) -> None:
+        """Record the loss of runners that are gone."""
+        notice_lost(self._invocation)
+
+    def discover_missions(self) -> Sequence[MissionFile]:
+        """Find and validate the mission files of the folders."""
+        return find_missions(self._folders)
+
+    def preview(self, path: str) -> Preview:
+        """Read and validate one mission file."""
+        loaded = load_mission(Path(path))
+        return Preview(mission=loaded.mission, findings=findings_of(loaded))
+
+    def read_mission(self, source: MissionSource) -> Mission:
+        """Return the mission an execution was made from; `MissionInvalidError`."""
+        loaded = load_mission(source.content, name=source.name, fmt=source.format)
+        return require_valid(loaded)[0]
+
+    def launch(
+        self, path: str, params: Mapping[str, Any], options: LaunchOptions = AS_AUTHORED
+    ) -> str:
+        """Start a detached runner and return the id of its execution once that is durable."""
+        order = make_order(
+            load_mission(Path(path)),
+            reference=path,
+            actor=self._invocation.actor,
+            params=params,
+            rerun_of=options.rerun_of,
+            parallel_limit=options.parallel_limit,
+        )
+        return start_detached(self._invocation.paths, order, self._invocation.environ)
+
+    def request(
+        self,
+        execution_id: str,
+        kind: RequestKind,
+        *,
+        task_id: str | None = None,
+        arguments: Mapping[str, Any] = EMPTY,
+    ) -> None:
+        """Leave a request for the runner of an execution; durable on return."""
+        with open_records(self._invocation) as reader:
+            execution = reader.find_execution(execution_id)
+            ask(self._invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
+
+    def resume(self, execution_id: str) -> None:
+        """Start a new detached runner for an execution whose runner is gone."""
+        from tui.cli.commands.resume import resume
+
+        with open_records(self._invocation) as reader:
+            execution = reader.find_execution(execution_id)
+        resume(self._invocation, execution)
+
+    def retry(
+        self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
+    ) -> str:
+        """Start a linked execution of an ended one that runs these steps again; return its id."""
+        with open_records(self._invocation) as reader:
+            order, _ = retry_order(
+                reader,
+                execution_id,
+                steps=task_ids,
+                downstream=downstream,
+                reason=reason,
+                actor=self._invocation.actor,
+            )
+        return start_detached(self._invocation.paths, order, self._invocation.environ)
+
+    def rerun(self, execution_id: str) -> str:
+        """Start a linked execution afresh, with the same mission and parameters; return its id."""
+        with open_records(self._invocation) as reader:
+            order = rerun_order(reader, execution_id, reason="", actor=self._invocation.actor)
+        return start_detached(self._invocation.paths, order, self._invocation.environ)
