@@ -52,15 +52,20 @@ def report_syntax(error: YAMLError, text: str, problems: Problems) -> None:
     start = text.rfind("\n", 0, index) + 1
     indent = re.match(r"[ \t]*", text[start:])
     tab = indent[0].find("\t") if indent else -1
-    if tab >= 0 and "\t" in text[start : index + 1]:
+    at_tab = text[index : index + 1] == "\t"
+    if at_tab or (tab >= 0 and "\t" in text[start : index + 1]):
+        at = start + tab if tab >= 0 else index
         problems.error(
             Code.TAB,
             "a tab cannot indent YAML",
-            span=Span(start + tab, start + tab + 1),
+            span=Span(at, at + 1),
             hint="indent with spaces",
         )
         return
     message, hint = problem, None
+    if "cannot start any token" in problem:
+        message = f"a text cannot begin with `{text[index : index + 1]}`"
+        hint = "put it into quotes"
     for pattern, words, advice in _WORDS:
         if pattern in problem:
             message, hint = words, advice
