@@ -7,6 +7,7 @@ another process has written, or when a transaction was rolled back.
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from core.audit.chain import ChainWriter, Link, SubChain, decode_head, encode_head
@@ -61,7 +62,9 @@ class Ledger:
         self._settle()
         size = self._head.size
         return [
-            Receipt(size=size, root=root, execution_events=found) if type(found) is int else found
+            Receipt(size=size, root=root, execution_events=found.events)
+            if isinstance(found, _Added)
+            else found
             for found in results
         ]
 
@@ -117,13 +120,13 @@ class Ledger:
         except (ConflictError, NotFoundError) as refusal:  # of this entry; nothing of it is written
             return refusal
 
-    def _add_batch(self, connection: sqlite3.Connection, entry: BatchEntry) -> int:
+    def _add_batch(self, connection: sqlite3.Connection, entry: BatchEntry) -> "_Added":
         batch = entry.batch
         if not batch.execution_id:
             for event in batch.events:
                 self._chain.append_event(event, None)
             self._take_links(None)
-            return 0
+            return _Added(0)
         run = self._run(connection, batch.execution_id)
         if _creates(batch):
             run = self._create(connection, batch, run)
@@ -141,7 +144,7 @@ class Ledger:
             self._pending.sealed[run.row_id] = self._pending.records.get(run.row_id)
         self._take_links(run)
         self._pending.runs[run.row_id] = run
-        return run.sub.events
+        return _Added(run.sub.events)
 
     def _create(self, connection: sqlite3.Connection, batch: Batch, known: Run | None) -> Run:
         record = batch.changes.execution
@@ -304,6 +307,13 @@ class Ledger:
             note = sign_checkpoint(self._origin, head.size, root, self._signer)
             connection.execute(statement.INSERT_CHECKPOINT, (head.size, note))
         return root.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class _Added:
+    """What a batch will have as its receipt: the events of its execution so far."""
+
+    events: int
 
 
 class _Pending:

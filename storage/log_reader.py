@@ -20,7 +20,7 @@ from storage.codec import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
 
 _PAGE = 32
 """Chunks read at once: about 4 MB of output at most."""
-_TAIL_CHUNKS = 4
+_TAIL_CHUNKS = 1
 _COLUMNS = """
 log_chunk.id, task_run.task_id, log_chunk.task_run, log_chunk.attempt, chunk, first_seq,
 open_streams, segments, data

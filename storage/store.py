@@ -10,7 +10,7 @@ from core.audit.checkpoint import log_verifier, open_checkpoint
 from core.audit.note import UnknownKeyError
 from core.clock import SystemClock
 from core.errors import AuditError, UnavailableError
-from core.ports import Clock, Signer
+from core.ports import Clock, RunnerIdentity, Signer
 from core.runner_identity import identity
 from storage.connection import open_writer, unavailable
 from storage.control import SqliteControl
@@ -38,9 +38,16 @@ class Store:
 
 
 async def open_store(
-    path: Path, signer: Signer, *, clock: Clock | None = None, lease_ttl: float = LEASE_TTL
+    path: Path,
+    signer: Signer,
+    *,
+    clock: Clock | None = None,
+    lease_ttl: float = LEASE_TTL,
+    runner: RunnerIdentity | None = None,
 ) -> Store:
     """Open the database at `path` for writing; create or migrate it first.
+
+    `runner` is whom leases are taken for, by default this process.
 
     Raises `UnavailableError` for a file that cannot be used, is of a newer version, or belongs to
     another signing key; `AuditError` when its head is not what its last checkpoint says.
@@ -64,10 +71,10 @@ async def open_store(
     except BaseException:
         await connection.close()
         raise
-    runner = identity()
+    owner = identity() if runner is None else runner
     leases = LeaseBook(
-        owner=f"{runner.host}:{runner.pid}:{uuid4().hex[:12]}",
-        identity=runner,
+        owner=f"{owner.host}:{owner.pid}:{uuid4().hex[:12]}",
+        identity=owner,
         ttl_ns=round(lease_ttl * 1_000_000_000),
     )
     writer = Writer(connection, Ledger(log_id, signer, wall, leases), path)
