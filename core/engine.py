@@ -416,7 +416,7 @@ class Engine:
         if task_id in self._attempts:
             self._cancel_attempt(task_id, Reason.USER_CANCELLED, message)
         elif task.state in {TaskState.PENDING, TaskState.READY, TaskState.WAITING}:
-            state = TaskState.CANCELLED if task.attempt else TaskState.SKIPPED
+            state = TaskState.SKIPPED if task.started_at is None else TaskState.CANCELLED
             self._change(task_id, state, Reason.USER_CANCELLED, message)
 
     # --- events ---------------------------------------------------------------------------------

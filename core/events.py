@@ -57,10 +57,13 @@ class ExecutionCreated(Event):
     retry_of: str | None = None
     rerun_of: str | None = None
     run_key: str | None = None
+    parallel_limit: int | None = None
+    attempt_base: Mapping[str, int] = EMPTY
+    """By step: the last attempt of the execution this one retries, so that numbers go on."""
 
     def details(self) -> dict[str, Any]:
         """Name the mission by digest, its steps by count and digest, and what it is linked to."""
-        links = {
+        links: dict[str, Any] = {
             name: value
             for name, value in (
                 ("parent_execution_id", self.parent_execution_id),
@@ -71,6 +74,10 @@ class ExecutionCreated(Event):
             )
             if value is not None
         }
+        if self.parallel_limit is not None:
+            links["parallel_limit"] = self.parallel_limit
+        if self.attempt_base:
+            links["attempt_base"] = dict(self.attempt_base)
         return {
             "workflow_id": self.workflow_id,
             "mission_name": self.mission_name,

@@ -122,6 +122,7 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
         retry_of=event.retry_of,
         rerun_of=event.rerun_of,
         run_key=event.run_key,
+        parallel_limit=event.parallel_limit,
         counts=snapshot.counts,
     )
     snapshot.tasks = {
@@ -132,6 +133,7 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
             state=TaskState.PENDING,
             reason_code=Reason.DEPS_PENDING,
             updated_at=event.at,
+            attempt=event.attempt_base.get(task_id, 0),
         )
         for position, task_id in enumerate(event.step_ids)
     }

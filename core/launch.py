@@ -14,6 +14,14 @@ from core.reasons import Reason
 from core.states import TaskState
 
 
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A step's success in an earlier execution."""
+
+    execution_id: str
+    outputs: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What a user asks for: a mission, its parameters, and how this run relates to others."""
@@ -28,8 +36,15 @@ class Order:
     retry_of: str | None = None
     rerun_of: str | None = None
     run_key: str | None = None
+    parallel_limit: int | None = None
     unselected: frozenset[str] = frozenset()
     """Steps that are not to run; their dependents treat them as satisfied."""
+    reuse: Mapping[str, Reuse] = EMPTY
+    """Steps that are not run because an earlier execution has their outputs, by id."""
+    attempt_base: Mapping[str, int] = EMPTY
+    """By step: the number of attempts the execution it retries made of it."""
+    reason: str | None = None
+    """Why somebody retries or reruns, in their words."""
 
 
 def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
@@ -62,6 +77,8 @@ def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
             retry_of=order.retry_of,
             rerun_of=order.rerun_of,
             run_key=order.run_key,
+            parallel_limit=order.parallel_limit,
+            attempt_base=order.attempt_base,
         )
     )
     emit(
@@ -73,20 +90,22 @@ def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
             facts={"mission_sha256": order.source.digest, "steps": len(order.mission.all_steps)},
         )
     )
-    for step in order.mission.steps:
-        if step.id in order.unselected:
-            emit(
-                TaskStateChanged(
-                    at=clock.now(),
-                    execution_id=execution_id,
-                    actor=order.actor,
-                    task_id=step.id,
-                    from_state=TaskState.PENDING,
-                    to_state=TaskState.SKIPPED,
-                    reason_code=Reason.NOT_SELECTED,
-                    message="not selected for this run",
-                )
+    if order.reason is not None:
+        facts = {"reason": order.reason, "of": order.retry_of or order.rerun_of or ""}
+        kind = "execution.retried" if order.retry_of else "execution.rerun"
+        emit(
+            Noted(
+                at=clock.now(),
+                execution_id=execution_id,
+                actor=order.actor,
+                kind=kind,
+                facts=facts,
             )
+        )
+    for step in order.mission.steps:
+        settled = _settled_from_birth(order, step.id, execution_id, clock)
+        if settled is not None:
+            emit(settled)
     batch = Batch(
         execution_id=execution_id,
         events=events,
@@ -94,3 +113,35 @@ def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
         mission=order.source,
     )
     return snapshot, batch
+
+
+def _settled_from_birth(
+    order: Order, step_id: str, execution_id: str, clock: Clock
+) -> TaskStateChanged | None:
+    """Return the transition of a step that this execution does not run, None for one it does."""
+    reuse = order.reuse.get(step_id)
+    if reuse is not None:
+        return TaskStateChanged(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            task_id=step_id,
+            from_state=TaskState.PENDING,
+            to_state=TaskState.SUCCESS,
+            reason_code=Reason.REUSED,
+            message=f"from {reuse.execution_id}",
+            reused_from=reuse.execution_id,
+            outputs=reuse.outputs,
+        )
+    if step_id not in order.unselected:
+        return None
+    return TaskStateChanged(
+        at=clock.now(),
+        execution_id=execution_id,
+        actor=order.actor,
+        task_id=step_id,
+        from_state=TaskState.PENDING,
+        to_state=TaskState.SKIPPED,
+        reason_code=Reason.NOT_SELECTED,
+        message="not selected for this run",
+    )

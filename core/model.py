@@ -236,6 +236,8 @@ class Execution:
     retry_of: str | None = None
     rerun_of: str | None = None
     run_key: str | None = None
+    parallel_limit: int | None = None
+    """Attempts at once, where the run was asked for another number than its mission's."""
     log_entry_count: int = 0
     counts: Mapping[str, int] = EMPTY
 

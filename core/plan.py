@@ -385,7 +385,7 @@ class Planner:
             return None
         if task_id in self._fans:
             return None  # ends by itself when its items have
-        target = TaskState.CANCELLED if task.attempt else TaskState.SKIPPED
+        target = TaskState.SKIPPED if task.started_at is None else TaskState.CANCELLED
         return self._change(task_id, target, stop.reason, stop.message, at)
 
     def _change(

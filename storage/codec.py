@@ -102,6 +102,7 @@ EXECUTION = (
     "retry_of",
     "rerun_of",
     "run_key",
+    "parallel_limit",
     "log_entry_count",
     "counts",
 )
@@ -143,6 +144,7 @@ def execution_row(record: Execution) -> Row:
         record.retry_of,
         record.rerun_of,
         text(record.run_key),
+        record.parallel_limit,
         record.log_entry_count,
         json_text(record.counts),
     )

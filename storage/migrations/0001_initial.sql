@@ -73,6 +73,7 @@ CREATE TABLE execution (
   retry_of TEXT,
   rerun_of TEXT,
   run_key TEXT,
+  parallel_limit INTEGER,
   log_entry_count INTEGER NOT NULL,
   counts TEXT NOT NULL,
   task_count INTEGER NOT NULL,

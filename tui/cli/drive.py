@@ -49,7 +49,6 @@ class Drive:
     actor: str
     environ: Mapping[str, str]
     protected: tuple[Path, ...] = ()
-    parallel_limit: int | None = None
     observer: Observer | None = None
     on_ready: Callable[[], None] | None = None
     """Called once the lease is held and the execution is about to run."""
@@ -125,7 +124,7 @@ def _engine(store: Store, clock: Clock, plan: Drive, executor: LocalExecutor) ->
         Graph.of(plan.mission),
         plan.snapshot,
         observer=plan.observer,
-        parallel_limit=plan.parallel_limit,
+        parallel_limit=plan.snapshot.current.parallel_limit,
         facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
     )
 

@@ -1,4 +1,4 @@
-"""Whether what a run has written is what lies in the file: the check behind `integrity_verified`."""
+"""Whether what a run has written lies in the file: the check behind `integrity_verified`."""
 
 from core.audit.subchain import is_intact
 from storage.audit_source import SqliteChainSource

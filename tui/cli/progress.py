@@ -1,4 +1,4 @@
-"""What `mission run` says while it runs: one plain line for each state change, once it is durable."""
+"""What `mission run` says while it runs: a plain line for each state change, once durable."""
 
 from collections.abc import Sequence
 

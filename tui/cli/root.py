@@ -61,4 +61,6 @@ def root(ctx: click.Context) -> None:
     Without a command the screen opens.
     """
     if ctx.invoked_subcommand is None:
-        ctx.ensure_object(Invocation)
+        from tui.cli.screen import open_screen
+
+        open_screen(ctx.ensure_object(Invocation))

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 
 from core.clock import SystemClock
-from core.errors import MissionInvalidError
 from core.events import Event
 from core.launch import Order, create
 from core.model import MissionResult
@@ -50,11 +49,13 @@ def command(
     """
     gc.disable()  # a mission is many objects that all stay; collecting while it loads is lost time
     given = parse_params(params)
-    try:
-        order = make_order(read_mission(file), reference=file, actor=invocation.actor, params=given)
-    except MissionInvalidError as error:
-        finish(_show_invalid(invocation, error))
-        return
+    order = make_order(
+        read_mission(file),
+        reference=file,
+        actor=invocation.actor,
+        params=given,
+        parallel_limit=max_parallel,
+    )
     if dry_run:
         from tui.cli.commands.plan import show_plan
 
@@ -64,25 +65,15 @@ def command(
         _run_detached(invocation, order)
         return
     gc.enable()
-    driven, result = asyncio.run(_run_here(invocation, order, max_parallel))
+    driven, result = asyncio.run(_run_here(invocation, order))
     _show_end(invocation, driven, result)
     finish(_exit_code(driven))
 
 
-def _show_invalid(invocation: Invocation, error: MissionInvalidError) -> int:
-    from core.spec.render import render
-
-    if invocation.json:
-        raise error
-    invocation.console.say(render(error.diagnostics, fmt="text").rstrip())
-    return error.exit_code
-
-
 def _run_detached(invocation: Invocation, order: Order) -> None:
-    from tui.cli.spawn import spawn_runner
+    from tui.cli.start import start_detached
 
-    execution_id = asyncio.run(_create(invocation, order))
-    spawn_runner(invocation.paths, execution_id, invocation.environ)
+    execution_id = start_detached(invocation.paths, order, invocation.environ)
     console = invocation.console
     if invocation.json:
         console.out_json({"execution_id": execution_id, "workflow_id": order.mission.workflow_id})
@@ -91,17 +82,7 @@ def _run_detached(invocation: Invocation, order: Order) -> None:
         console.say(f"running detached; watch it with `mission watch {execution_id}`")
 
 
-async def _create(invocation: Invocation, order: Order) -> str:
-    clock = SystemClock()
-    async with open_session(invocation.paths, clock) as store:
-        snapshot, batch = create(order, clock)
-        await store.journal.submit(batch)
-        return snapshot.current.execution_id
-
-
-async def _run_here(
-    invocation: Invocation, order: Order, max_parallel: int | None
-) -> tuple[Driven, MissionResult]:
+async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, MissionResult]:
     clock = SystemClock()
     console = invocation.console
     progress = None if invocation.json else Progress(console)
@@ -124,7 +105,6 @@ async def _run_here(
                 actor=order.actor,
                 environ=invocation.environ,
                 protected=protected_paths(invocation.paths),
-                parallel_limit=max_parallel,
                 observer=observer,
                 say=console.say,
             ),

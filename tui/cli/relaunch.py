@@ -1,0 +1,71 @@
+"""Orders for executions that are linked to an earlier one: retry, rerun, resume-from."""
+
+from collections.abc import Sequence
+
+from core.fold import Snapshot
+from core.graph import Graph
+from core.launch import Order
+from core.model import Mission
+from core.ports import MissionSource, Reader
+from core.selection import Selection, again, attempt_base
+from core.spec.load import load_mission
+from tui.cli.order import require_valid
+from tui.cli.session import load_snapshot
+
+
+def stored_mission(reader: Reader, snapshot: Snapshot) -> tuple[Mission, MissionSource]:
+    """Return the mission an execution was made from, from the database."""
+    execution = snapshot.current
+    source = reader.mission_source(execution.mission_digest)
+    name = execution.source_path or "<stdin>"
+    return require_valid(load_mission(source.content, name=name, fmt=source.format))
+
+
+def retry_order(
+    reader: Reader,
+    execution_id: str,
+    *,
+    steps: Sequence[str],
+    downstream: bool,
+    reason: str,
+    actor: str,
+) -> tuple[Order, Selection]:
+    """Return the order that runs again what failed (or `steps`), and what it covers.
+
+    Raises `ConflictError` for an execution that has not ended or has nothing left to run.
+    """
+    earlier = load_snapshot(reader, execution_id)
+    mission, source = stored_mission(reader, earlier)
+    chosen = again(mission, Graph.of(mission), earlier, steps=steps, downstream=downstream)
+    execution = earlier.current
+    order = Order(
+        mission=mission,
+        source=source,
+        actor=actor,
+        params=execution.params,
+        source_path=execution.source_path,
+        working_dir=execution.working_dir,
+        retry_of=execution.execution_id,
+        unselected=chosen.unselected,
+        reuse=chosen.reuse,
+        attempt_base=attempt_base(earlier, chosen.run),
+        reason=reason,
+    )
+    return order, chosen
+
+
+def rerun_order(reader: Reader, execution_id: str, *, reason: str, actor: str) -> Order:
+    """Return the order that runs an execution's mission afresh with the same parameters."""
+    earlier = load_snapshot(reader, execution_id)
+    mission, source = stored_mission(reader, earlier)
+    execution = earlier.current
+    return Order(
+        mission=mission,
+        source=source,
+        actor=actor,
+        params=execution.params,
+        source_path=execution.source_path,
+        working_dir=execution.working_dir,
+        rerun_of=execution.execution_id,
+        reason=reason,
+    )

@@ -1,0 +1,33 @@
+"""Open the Textual screen on this terminal, or say why not."""
+
+import asyncio
+import os
+
+from core.clock import SystemClock
+from core.errors import UsageError
+from tui.cli.invocation import Invocation
+from tui.cli.session import open_session
+
+
+def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
+    """Run the screen until it is closed; `start` is the execution to show first.
+
+    Raises `UsageError` off a terminal. Closing it leaves every execution running.
+    """
+    if not (invocation.console.is_terminal and os.isatty(0)):
+        raise UsageError(
+            "screen off: stdin or stdout is not a terminal",
+            hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
+        )
+    asyncio.run(_ensure_database(invocation))
+    from tui.app import MissionDeckApp  # Textual: nothing that does not draw may pay for it
+    from tui.cli.backend import CliBackend
+
+    MissionDeckApp(CliBackend(invocation), start=start).run()
+
+
+async def _ensure_database(invocation: Invocation) -> None:
+    """Create the database on first use, so that the screen has something to watch."""
+    if not invocation.paths.db.exists():
+        async with open_session(invocation.paths, SystemClock()):
+            return
