@@ -9,50 +9,60 @@ from tui.backend import Finding, MissionFile
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 FOLDER_LIMIT = 500
-"""Files looked at in one folder."""
+"""Files looked at in one folder: one that holds more is no folder of missions."""
 
-Known = dict[Path, tuple[tuple[int, int], MissionFile]]
-"""By path: modification time and size of a file, and what was found in it."""
+
+class Discovery:
+    """Looks into folders again and again; a file that has not changed is read once."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self.folders = tuple(folders)
+        self._known: dict[Path, tuple[tuple[int, int], MissionFile]] = {}
+
+    def find(self) -> list[MissionFile]:
+        """Return the mission files of the folders, each folder's in order of name, none twice."""
+        seen: set[Path] = set()
+        found: list[MissionFile] = []
+        for path in _files(self.folders):
+            real = path.resolve()
+            if real not in seen:
+                seen.add(real)
+                found.append(self._describe(path))
+        return found
+
+    def _describe(self, path: Path) -> MissionFile:
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            known = self._known.get(path)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            described = describe(path, load_mission(path))
+        except (OSError, MissionDeckError) as error:  # it went away while we looked
+            broken = Finding(severity="error", code="UNREADABLE", message=str(error))
+            return MissionFile(
+                path=str(path), name=path.stem, steps=0, valid=False, findings=(broken,)
+            )
+        self._known[path] = (stamp, described)
+        return described
 
 
 def default_folders(cwd: Path) -> tuple[Path, ...]:
     """Return `./missions`, `./sample_missions`, and the samples that come with the program."""
-    import sample_missions
-
-    packaged = Path(sample_missions.__file__ or ".").parent
     here = (cwd / "missions", cwd / "sample_missions")
+    packaged = samples_folder()
     return (*here, *(() if packaged in here else (packaged,)))
 
 
-def find_missions(folders: Iterable[Path], known: Known) -> list[MissionFile]:
-    """Return the mission files of `folders`, each folder's in order of name, none twice.
+def samples_folder() -> Path:
+    """Return the folder of the samples that come with the program."""
+    import sample_missions
 
-    `known` remembers what was found, so that only files that changed are read again.
-    """
-    seen: set[Path] = set()
-    found = []
-    for path in _files(folders):
-        try:
-            real, status = path.resolve(), path.stat()
-        except OSError:  # it went away while we looked
-            continue
-        if real in seen:
-            continue
-        seen.add(real)
-        stamp = (status.st_mtime_ns, status.st_size)
-        if path not in known or known[path][0] != stamp:
-            known[path] = (stamp, describe(path))
-        found.append(known[path][1])
-    return found
+    return Path(next(iter(sample_missions.__path__)))
 
 
-def describe(path: Path) -> MissionFile:
-    """Load one file and say what it is."""
-    try:
-        loaded = load_mission(path)
-    except MissionDeckError as error:
-        broken = Finding(severity="error", code=error.code, message=error.message)
-        return MissionFile(path=str(path), name=path.name, steps=0, valid=False, findings=(broken,))
+def describe(path: Path, loaded: Loaded) -> MissionFile:
+    """Say what a file is; one that is not valid goes by the name of its file."""
     mission = loaded.mission
     return MissionFile(
         path=str(path),
@@ -86,5 +96,6 @@ def _files(folders: Iterable[Path]) -> Iterator[Path]:
             entries = sorted(folder.iterdir())
         except OSError:  # not there, or not ours to read: nothing to be found in it
             continue
-        candidates = [entry for entry in entries if entry.suffix in SUFFIXES and entry.is_file()]
-        yield from candidates[:FOLDER_LIMIT]
+        candidates = (one for one in entries if one.suffix.lower() in SUFFIXES and one.is_file())
+        for _, path in zip(range(FOLDER_LIMIT), candidates, strict=False):
+            yield path
