@@ -10,7 +10,7 @@ from core.spec.load import load_mission
 from storage.reader import open_reader
 from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
 from tui.cli.asking import ask
-from tui.cli.discovery import Known, default_folders, find_missions, findings_of
+from tui.cli.discovery import Discovery, default_folders, findings_of
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, require_valid
 from tui.cli.reading import notice_lost, open_records, require_database
@@ -29,13 +29,12 @@ class CliBackend:
         self._invocation = invocation
         settings = invocation.settings
         chosen = tuple(Path(folder).expanduser() for folder in settings.mission_folders)
-        self._folders = chosen or default_folders(invocation.cwd)
-        self._known: Known = {}
+        self._discovery = Discovery(chosen or default_folders(invocation.cwd))
         self._surroundings = Surroundings(
             database=str(invocation.paths.db),
             actor=invocation.actor,
             version=VERSION,
-            mission_folders=tuple(map(str, self._folders)),
+            mission_folders=tuple(map(str, self._discovery.folders)),
             export_folder=invocation.cwd,
             keymap=settings.keymap,
             theme=settings.theme,
@@ -58,7 +57,7 @@ class CliBackend:
 
     def discover_missions(self) -> Sequence[MissionFile]:
         """Find and validate the mission files of the folders."""
-        return find_missions(self._folders, self._known)
+        return self._discovery.find()
 
     def preview(self, path: str) -> Preview:
         """Read and validate one mission file."""
