@@ -20,7 +20,8 @@ class Zoom(IntEnum):
 BOX_HEIGHT = 4
 BOX_LINE = 1
 """The line of a box, from its top, at which wires arrive."""
-_LEAD = {Zoom.DOTS: 0, Zoom.COMPACT: 1, Zoom.LABEL: 1, Zoom.BOX: 1}
+LEAD = 1
+"""Cells before the first track of a gap; no vertical is there, nor in its last cell."""
 _TRAIL = {Zoom.DOTS: 1, Zoom.COMPACT: 1, Zoom.LABEL: 2, Zoom.BOX: 1}
 
 
@@ -28,7 +29,7 @@ _TRAIL = {Zoom.DOTS: 1, Zoom.COMPACT: 1, Zoom.LABEL: 2, Zoom.BOX: 1}
 class Scale:
     """Cells of a plane: `column[l]` is where layer l starts, `gap[g]` where the wires behind it do.
 
-    Row r starts at y `top[r]` and has its wires at `line[r]`; tracks begin `lead` cells into a gap.
+    Row r starts at y `top[r]` and has its wires at `line[r]`.
     """
 
     zoom: Zoom
@@ -38,7 +39,6 @@ class Scale:
     gap_width: tuple[int, ...]
     top: tuple[int, ...]
     line: tuple[int, ...]
-    lead: int
     width: int
     height: int
 
@@ -70,7 +70,7 @@ def scale_of(plane: Plane, zoom: Zoom, measure: Callable[[int], int], *, pitch: 
         x += width
         if number < len(plane.gaps):
             gap = plane.gaps[number]
-            size = _LEAD[zoom] + gap.jogs + gap.tracks + gap.cuts + _TRAIL[zoom]
+            size = LEAD + gap.jogs + gap.tracks + gap.cuts + _TRAIL[zoom]
             size = max(size, 2 if zoom is Zoom.DOTS else 3)
             gaps.append(x)
             gap_widths.append(size)
@@ -84,7 +84,6 @@ def scale_of(plane: Plane, zoom: Zoom, measure: Callable[[int], int], *, pitch: 
         tuple(gap_widths),
         top,
         line,
-        _LEAD[zoom],
         x,
         height,
     )

@@ -3,6 +3,7 @@
 Instants are integer nanoseconds; positions are cells from the window's left edge, with fractions.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,7 +52,9 @@ def window_of(first: int, last: int, width: int, zoom: int, shift: float) -> Win
 
 def ticks(window: Window, room: int = 9) -> list[tuple[int, str]]:
     """Return the cells and texts of round elapsed times, at least `room` cells apart."""
-    step = next((s for s in _STEPS if s / window.cell >= room), _STEPS[-1])
+    least = room * window.cell
+    years = _STEPS[-1] * math.ceil(least / _STEPS[-1])
+    step = next((s for s in _STEPS if s >= least), years)
     found = []
     at = window.zero + -(-(window.start - window.zero) // step) * step
     while at < window.end:

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from tui.layout.plane import Plane
 from tui.layout.route import CUT, STRAIGHT, Net
-from tui.layout.scale import Scale
+from tui.layout.scale import LEAD, Scale
 
 LEFT, RIGHT, UP, DOWN = 1, 4, 16, 64
 LEFT_RIGHT, UP_DOWN = LEFT | RIGHT, UP | DOWN
@@ -108,6 +108,8 @@ class Wires:
         for row in rows:
             self._horizontals(gap, row, cells[line[row] - top])
         self._verticals(gap, block, bottom)
+        if self.plane.gaps[gap].jogs:
+            self._jogs(gap, range(max(0, rows.start - 1), rows.stop), block)
         for row in rows:
             self._joints(gap, row, cells[line[row] - top])
         for left, right, mark in sorted(pieces, key=lambda piece: piece[2]):
@@ -116,7 +118,7 @@ class Wires:
 
     def _x(self, gap: int, net: Net) -> int:
         """Return the column of a net's vertical within its gap."""
-        return self.scale.lead + self.plane.gaps[gap].jogs + net.track
+        return LEAD + self.plane.gaps[gap].jogs + net.track
 
     def _net_into(self, gap: int, item: int) -> list[Net]:
         wires = self.plane.gaps[gap]
@@ -134,12 +136,12 @@ class Wires:
         source = self.item_at(gap, row)
         net = self._net_from(gap, source)
         if net is not None and net.track != CUT:
-            jog = self.scale.lead
+            jog = LEAD
             end = last if net.track == STRAIGHT else jog if net.jogs else self._x(gap, net)
             cells[: end + 1] = bytes([LEFT_RIGHT]) * (end + 1)
         above = self._net_from(gap, self.item_at(gap, row - 1)) if row else None
         if above is not None and above.jogs and above.track != CUT and self.plane.spare[row]:
-            start, end = self.scale.lead, self._x(gap, above)
+            start, end = LEAD, self._x(gap, above)
             cells[start : end + 1] = bytes([LEFT_RIGHT]) * (end + 1 - start)
         target = self.item_at(gap + 1, row)
         if target is not None:
@@ -171,6 +173,16 @@ class Wires:
                 for y in range(max(block.top, line[net.low]), min(bottom, line[net.high] + 1)):
                     block.cells[y - block.top][x] = UP_DOWN
 
+    def _jogs(self, gap: int, rows: range, block: Block) -> None:
+        """Draw the uprights of jogs between a row and the spare one below it."""
+        line = self.scale.line
+        for row in rows:
+            net = self._net_from(gap, self.item_at(gap, row))
+            if net is not None and net.jogs and net.track != CUT:
+                for y in range(line[row] + 1, line[row + 1]):
+                    if 0 <= y - block.top < len(block.cells):
+                        block.cells[y - block.top][LEAD] = UP_DOWN
+
     def _tracks(self, gap: int) -> list[tuple[list[int], list[Net]]]:
         found = self._by_track.get(gap)
         if found is None:
@@ -195,13 +207,13 @@ class Wires:
         net_out = self._net_from(gap, source)
         if net_out is not None and net_out.track >= 0:
             if net_out.jogs:
-                cells[self.scale.lead] = LEFT | DOWN
+                cells[LEAD] = LEFT | DOWN
             else:
                 own = RIGHT if any(net is net_out for net in into) else 0
                 cells[self._x(gap, net_out)] = LEFT | own | self._upright(net_out, row)
         above = self._net_from(gap, self.item_at(gap, row - 1)) if row else None
         if above is not None and above.jogs and above.track >= 0 and self.plane.spare[row]:
-            cells[self.scale.lead] = UP | RIGHT
+            cells[LEAD] = UP | RIGHT
             cells[self._x(gap, above)] = LEFT | self._upright(above, row)
 
     @staticmethod
@@ -224,7 +236,7 @@ class Wires:
         else:
             x = self._x(gap, net)
             if net.jogs:
-                jog = self.scale.lead
+                jog = LEAD
                 pen.across(row, 0, jog - 1)
                 pen.corner(row, jog, LEFT | DOWN)
                 pen.corner(row + 1, jog, UP | RIGHT)
