@@ -14,9 +14,9 @@ def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
 
     Raises `UsageError` off a terminal. Closing it leaves every execution running.
     """
-    if not (invocation.console.is_terminal and os.isatty(0)):
+    if not (invocation.console.is_terminal and os.isatty(0) and os.isatty(2)):
         raise UsageError(
-            "screen off: stdin or stdout is not a terminal",
+            "TUI off: stdin, stdout or stderr is not a terminal",
             hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
         )
     asyncio.run(_ensure_database(invocation))
