@@ -9,6 +9,7 @@ from core.audit.body import BODY_VERSION, FIELDS, MAX_TS, columns_of, rfc3339
 from core.audit.source import ROW, Row
 from core.audit.verdict import Findings, Verdict, show
 
+MAX_SEQ_BITS = 62
 _KEPT = 1000
 """Gaps and moves remembered to tell a reordering from a loss; beyond it only the name suffers."""
 
@@ -75,7 +76,7 @@ class Examiner:
         """
         values = dict(zip(ROW, row, strict=False))
         seq = values.get("seq")
-        if type(seq) is not int:
+        if type(seq) is not int or seq.bit_length() > MAX_SEQ_BITS:
             self._modified(known.last_seq + 1, "seq", known.last_seq + 1, seq)
             seq = known.last_seq + 1
         data = values.get("body")

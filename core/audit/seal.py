@@ -32,7 +32,7 @@ class SealCheck:
         self._verifiers = verifiers
         self._stored = stored
         self._last = last
-        self._last_size = last[0] if last is not None and type(last[0]) is int else 0
+        self._last_size = 0 if last is None else _size(last[0])
         self._findings = findings
         self._deep = deep
         self._root_at_last: bytes | None = None
@@ -95,10 +95,11 @@ class SealCheck:
 
     def _take(self, after: int) -> tuple[int, object]:
         """Return the next stored checkpoint beyond size `after`; (0, None) when there is none."""
-        for size, data in self._stored:
-            if type(size) is int and size > after:
+        for stored, data in self._stored:
+            size = _size(stored)
+            if size > after:
                 return size, data
-            self._bad(after, f"a checkpoint with the size {show(size)} behind one of {after}")
+            self._bad(after, f"a checkpoint with the size {show(stored)} behind one of {after}")
         return 0, None
 
     def _compare(self, size: int, data: object, root: bytes) -> None:
@@ -115,7 +116,7 @@ class SealCheck:
 
     def _open(self, size: object, data: object) -> Checkpoint | None:
         """Return a checkpoint whose signature and size are right, or add a finding."""
-        at = size if type(size) is int else None
+        at = _size(size) or None
         if not isinstance(data, bytes):
             self._bad(at, f"a checkpoint that is {show(data)}")
             return None
@@ -155,3 +156,8 @@ class SealCheck:
     def _bad(self, size: int | None, message: str) -> None:
         self._is_broken = True
         self._findings.add(Verdict.MODIFIED, "checkpoint", seq=size, message=message)
+
+
+def _size(stored: object) -> int:
+    """Return a stored size, 0 for what cannot be one."""
+    return stored if type(stored) is int and 0 < stored < 1 << 62 else 0

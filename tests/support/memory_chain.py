@@ -1,7 +1,7 @@
 """A stored audit log in memory: the twin of the one in SQLite, open to every kind of damage."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -111,19 +111,16 @@ class MemoryLog:
         return self.stored_log_id
 
     def rows(self) -> Iterator[Row]:
-        def place(row: list[Any]) -> int:
-            return row[0] if type(row[0]) is int else 0
-
-        return iter(sorted(self.event_rows, key=place))
+        return iter(sorted(self.event_rows, key=_number))
 
     def head(self) -> object:
         return self.stored_head
 
     def checkpoints(self) -> Iterator[tuple[object, object]]:
-        return iter([(size, note) for size, note in self.notes])
+        return iter([(size, note) for size, note in sorted(self.notes, key=_number)])
 
     def last_checkpoint(self) -> tuple[object, object] | None:
-        return (self.notes[-1][0], self.notes[-1][1]) if self.notes else None
+        return max(self.checkpoints(), key=_number, default=None)
 
     def vkeys(self) -> Iterable[str]:
         return self.trusted
@@ -143,6 +140,10 @@ class MemoryLog:
 
     def log_data(self, execution_id: str, task_id: str, attempt: int) -> Iterable[bytes]:
         return self.output.get((execution_id, task_id, attempt), [])
+
+
+def _number(row: Sequence[Any]) -> int:
+    return row[0] if row and type(row[0]) is int else 0
 
 
 def _columns(record: Any, names: Iterable[str]) -> dict[str, Any]:
