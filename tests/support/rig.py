@@ -1,0 +1,141 @@
+"""An engine with nothing real around it: virtual time, a fake executor, a journal in memory."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.attempt import Surroundings
+from core.context import ExecutionContext
+from core.engine import Engine
+from core.events import Event
+from core.fold import Snapshot
+from core.graph import Graph
+from core.launch import Order, create
+from core.model import Mission, MissionResult, MissionStep
+from core.plan import Ending
+from core.ports import Journal, MissionSource, Request, RequestKind
+from core.reasons import Reason
+from core.result import mission_result
+from core.states import TaskState
+from tests.support.fake_executor import Act, FakeExecutor
+from tests.support.memory_journal import MemoryJournal
+from tests.support.simulation import a_step
+from tests.support.virtual_loop import VirtualClock, run_virtually
+
+
+def a_command(step_id: str, *needs: str, **fields: Any) -> MissionStep:
+    """Return a command step whose act the rig's executor decides."""
+    parameters = fields.pop("parameters", {"command": "act", "args": [step_id]})
+    return a_step(step_id, *needs, step_type="command", parameters=parameters, **fields)
+
+
+class Rig:
+    """One execution of a mission, driven to its end in virtual time."""
+
+    def __init__(
+        self,
+        mission: Mission,
+        acts: Mapping[str, Act | Sequence[Act]] | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        unselected: frozenset[str] = frozenset(),
+        working_dir: Path | None = None,
+    ) -> None:
+        self.mission = mission
+        self.executor = FakeExecutor(acts)
+        self.clock = VirtualClock()
+        self.seen: list[Event] = []
+        self.at_start: list[bool] = []
+        self._params = params or {}
+        self._unselected = unselected
+        self._working_dir = working_dir or Path("/")
+        self.snapshot = Snapshot()
+        self.journal: Any = None
+        self.engine: Engine | None = None
+        self.ending: Ending | None = None
+
+    def run(self, *script: tuple[float, Callable[["Rig"], None]]) -> Ending:
+        """Run to the end; `script` calls functions at virtual seconds."""
+        return run_virtually(lambda: self._main(script))  # type: ignore[no-any-return] # any loop result
+
+    async def _main(self, script: Sequence[tuple[float, Callable[["Rig"], None]]]) -> Ending:
+        self.journal = MemoryJournal()
+        source = MissionSource(
+            digest=hashlib.sha256(b"rig").hexdigest(),
+            name=self.mission.name,
+            content=b"rig",
+            format="yaml",
+        )
+        order = Order(
+            mission=self.mission,
+            source=source,
+            actor="tester@rig",
+            params=self._params,
+            unselected=self._unselected,
+        )
+        self.snapshot, batch = create(order, self.clock)
+        await self.journal.submit(batch)
+        self.seen.extend(batch.events)
+        self.engine = self.build(self.journal)
+        loop = asyncio.get_running_loop()
+        for seconds, act in script:
+            loop.call_at(seconds, act, self)
+        self.ending = await self.engine.run()
+        return self.ending
+
+    def build(self, journal: Journal) -> Engine:
+        """Return an engine over the rig's snapshot."""
+        around = Surroundings(
+            execution_id=self.snapshot.current.execution_id,
+            mission=self.mission,
+            context=ExecutionContext(self.mission, self.snapshot),
+            executor=self.executor,
+            journal=journal,
+            clock=self.clock,
+            working_dir=self._working_dir,
+            environ={"PATH": "/usr/bin:/bin"},
+        )
+        return Engine(
+            around,
+            Graph.of(self.mission),
+            self.snapshot,
+            observer=self.seen.extend,
+            chance=lambda: 0.0,
+        )
+
+    # --- what tests ask -------------------------------------------------------------------------
+
+    def ask(self, kind: RequestKind, task_id: str | None = None, **arguments: Any) -> None:
+        """Hand a request to the engine."""
+        assert self.engine is not None
+        self.engine.request(
+            Request(
+                request_id=1,
+                execution_id=self.snapshot.current.execution_id,
+                kind=kind,
+                actor="operator@rig",
+                created_at=self.clock.now(),
+                task_id=task_id,
+                arguments=arguments,
+            )
+        )
+
+    def state(self, task_id: str) -> TaskState:
+        """Return a task run's state."""
+        return self.snapshot.tasks[task_id].state
+
+    def reason(self, task_id: str) -> Reason:
+        """Return a task run's reason code."""
+        return self.snapshot.tasks[task_id].reason_code
+
+    def started(self) -> list[str]:
+        """Return the steps whose jobs were started, in order."""
+        return [job.key.split("/")[1] for job in self.executor.jobs]
+
+    def result(self) -> MissionResult:
+        """Return the result of the ended execution."""
+        return mission_result(
+            self.mission, self.snapshot, events_logged=len(self.seen), integrity_verified=True
+        )
