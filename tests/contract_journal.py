@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pytest
@@ -226,8 +226,3 @@ def _note(event: Noted) -> Batch:
 
 async def _wait(journal: Journal, batch: Batch) -> None:
     await journal.submit(batch)
-
-
-def live_execution(record: Execution, count: int) -> Execution:
-    """Return `record` as it is shown while `count` entries of running attempts are stored."""
-    return replace(record, log_entry_count=count)
