@@ -8,7 +8,16 @@ from pydantic import BaseModel, Field
 
 from core.model import LogLevel
 from core.reasons import Reason
-from core.steps.base import Mode, NoOutput, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.steps.base import (
+    Mode,
+    NoOutput,
+    StepCall,
+    StepOutcome,
+    StepParameters,
+    StepType,
+    clip,
+    plain_text,
+)
 from core.steps.value import Level, Printable, Seconds
 
 _DONE = StepOutcome.success()
@@ -69,7 +78,8 @@ class Log(StepType):
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Show level and message."""
-        return clip(f"log {parameters.get('level', 'INFO')}: {parameters.get('message', '')}")
+        level = plain_text(parameters.get("level", "INFO"))
+        return clip(f"log {level}: {plain_text(parameters.get('message', ''))}")
 
 
 class FailParameters(StepParameters):

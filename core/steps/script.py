@@ -65,6 +65,7 @@ class Script(StepType):
         folder = Path(tempfile.mkdtemp(prefix="mission-"))
         try:
             file = folder / (_UNSAFE.sub("_", call.task_id) or "script")
+            file.touch(mode=0o600)
             file.write_text(parameters.script, encoding="utf-8")
             return await run_process(
                 call, parameters, (*SHELLS[parameters.shell], str(file)), values

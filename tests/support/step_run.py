@@ -50,7 +50,7 @@ class StepRunner:
         outcome = await kind.run_async(call) if kind.mode is Mode.ASYNC else kind.run(call)
         TypeAdapter(dict[str, Any]).dump_json(dict(outcome.output))
         if outcome.state is AttemptState.SUCCESS:
-            kind.output.model_validate(outcome.output, strict=True, extra="forbid")
+            kind.output.model_validate(dict(outcome.output), strict=True, extra="forbid")
         else:
             assert outcome.error is not None
             assert outcome.error.message
