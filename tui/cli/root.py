@@ -11,7 +11,8 @@ _HERE = "tui.cli.commands"
 SECTIONS = {
     "Run": {
         "run": f"{_HERE}.run",
-        "resume": f"{_HERE}.resume",
+        "retry": f"{_HERE}.retry",
+        "rerun": f"{_HERE}.rerun",
     },
     "Look": {
         "ls": f"{_HERE}.ls",

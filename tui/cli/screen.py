@@ -9,14 +9,20 @@ from tui.cli.invocation import Invocation
 from tui.cli.session import open_session
 
 
+def can_open_screen(invocation: Invocation) -> bool:
+    """Tell whether this process has a terminal on all three streams that a screen can draw on."""
+    on_terminals = invocation.console.is_terminal and os.isatty(0) and os.isatty(2)
+    return on_terminals and invocation.environ.get("TERM", "dumb") != "dumb"
+
+
 def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
     """Run the screen until it is closed; `start` is the execution to show first.
 
     Raises `UsageError` off a terminal. Closing it leaves every execution running.
     """
-    if not (invocation.console.is_terminal and os.isatty(0) and os.isatty(2)):
+    if not can_open_screen(invocation):
         raise UsageError(
-            "TUI off: stdin, stdout or stderr is not a terminal",
+            "TUI off: stdin, stdout or stderr is not a terminal that can draw",
             hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
         )
     asyncio.run(_ensure_database(invocation))

@@ -181,7 +181,9 @@ def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
 def _next(task: TaskRun, one: Execution, short: str) -> Iterator[str]:
     name = safe_line(task.task_id)
     yield f"  more: mission logs {short} {name} · mission show {short} {name}"
-    if not is_terminal(one.state):
+    if is_terminal(one.state):
+        yield f"  again: mission retry {short}"
+    else:
         yield f"  live: mission watch {short}"
 
 

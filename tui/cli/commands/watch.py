@@ -1,5 +1,7 @@
 """`mission watch`."""
 
+import click
+
 from core.model import Execution
 from core.ports import Reader
 from core.reasons import Reason
@@ -25,13 +27,21 @@ OUTCOME_CODES = {
 
 @declare("watch", short_help="Follow an execution until it ends.")
 @execution_argument
+@click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
 @seconds_option("--timeout", help="Give up waiting after this long: 30, 5m.")
-def command(invocation: Invocation, execution: str, timeout: float | None) -> None:
+def command(invocation: Invocation, execution: str, plain: bool, timeout: float | None) -> None:
     """Follow EXEC until it ends; the exit code tells its outcome (0, 1 failed, 5 cancelled).
 
-    One line is printed for every change of state. With `--json` the lines are events as of
-    `mission events`.
+    On a terminal the screen opens on it. Elsewhere, and with --plain, one line is printed for every
+    change of state. With `--json` the lines are events as of `mission events`.
     """
+    from tui.cli.screen import can_open_screen, open_screen
+
+    if not (plain or invocation.json or timeout is not None) and can_open_screen(invocation):
+        with open_records(invocation) as reader:
+            found = reader.find_execution(execution)
+        open_screen(invocation, start=found.execution_id)
+        return
     with open_records(invocation) as reader:
         found = reader.find_execution(execution)
         ended = follow_execution(invocation, reader, found, timeout=timeout)
@@ -39,11 +49,17 @@ def command(invocation: Invocation, execution: str, timeout: float | None) -> No
 
 
 def follow_execution(
-    invocation: Invocation, reader: Reader, found: Execution, *, timeout: float | None = None
+    invocation: Invocation,
+    reader: Reader,
+    found: Execution,
+    *,
+    timeout: float | None = None,
+    silent: bool = False,
 ) -> Execution:
     """Print every change of state until the execution ends, then its summary; return its end.
 
-    Stops early, with words on stderr, when its runner is gone. Raises `WaitTimeoutError`.
+    `silent` only waits. Stops early, with words on stderr, when its runner is gone. Raises
+    `WaitTimeoutError`.
     """
     console = invocation.console
     after = 0
@@ -51,6 +67,8 @@ def follow_execution(
         found = reader.find_execution(found.execution_id)
         while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):
             for event in page:
+                if silent:
+                    continue
                 if invocation.json:
                     console.out_ndjson(shape.event(event))
                 elif (line := change_line(event, console.palette)) is not None:
