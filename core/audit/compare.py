@@ -10,12 +10,10 @@ from core.audit.canonical import clean_text
 from core.audit.rebuild import Sealed
 from core.audit.source import ATTEMPT, EXECUTION, TASK_RUN, ChainSource, Record
 from core.audit.verdict import Findings, Verdict, show
-from core.events import json_digest
 from core.fold import Snapshot
-from core.model import EMPTY, Attempt, Execution
+from core.model import Attempt, Execution
 from core.states import AttemptState, State
 
-_EMPTY_DIGEST = json_digest(EMPTY)
 _LABELS = {"exit_code": "exit", "reason_code": "reason", "log_entry_count": "log entries"}
 # Until an execution is closed, its row runs ahead of the chain by the output of running attempts.
 _AHEAD_WHILE_OPEN = frozenset({"log_entry_count", "updated_at"})
@@ -195,8 +193,6 @@ def _agrees(expected: Any, found: object) -> bool:
     if expected is None:
         return found is None
     if isinstance(expected, Sealed):
-        if found is None:
-            return expected.digest == _EMPTY_DIGEST
         return isinstance(found, str) and _digest(found) == expected.digest
     if isinstance(expected, State):
         return isinstance(found, str) and found == expected.value
