@@ -216,7 +216,7 @@ def test_a_bad_file_is_told_what_and_where(kind):
 
 
 JSON_BAD = {
-    "empty": ("", Code.SYNTAX, 1, 1),
+    "empty": (" \n", Code.EMPTY_FILE, 2, 1),
     "value": ('{"version": }', Code.SYNTAX, 1, 13),
     "comma": ('{"version": "1.0",\n}', Code.SYNTAX, 2, 1),
     "quote": ('{"version": "1.0\n}', Code.SYNTAX, 1, 17),

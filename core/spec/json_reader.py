@@ -25,6 +25,8 @@ def read_json(text: str, problems: Problems) -> Any:
             Code.TOO_MANY_NODES, f"more than {MAX_NODES:,} values in one file", span=Span(0, 1)
         )
         return None
+    if not text.strip():
+        return None
     duplicates = False
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:

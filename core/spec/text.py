@@ -103,4 +103,4 @@ class Lines:
         length = max(1, min(span.end, start + len(whole)) - index)
         skip = max(0, offset - _BEFORE) if offset > _WINDOW - _BEFORE else 0
         shown = whole[skip : skip + _WINDOW]
-        return Place(line, offset + 1, shown, offset - skip, min(length, _WINDOW))
+        return Place(line, offset + 1, shown, min(offset - skip, len(shown)), min(length, _WINDOW))
