@@ -2,57 +2,10 @@
 
 from typing import Any
 
+from core.environment import is_denied
 from core.spec.check import INVALID, VARIABLE_NAME, label, suggest, wrong_type
 from core.spec.code import Code
 from core.spec.problem import Path, Problems
-
-_FORBIDDEN = frozenset(
-    {
-        "BASH_ENV",
-        "CDPATH",
-        "ENV",
-        "GCONV_PATH",
-        "GIT_SSH_COMMAND",
-        "GLOBIGNORE",
-        "IFS",
-        "JAVA_TOOL_OPTIONS",
-        "LOCPATH",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5DB",
-        "PERL5LIB",
-        "PERL5OPT",
-        "PERLLIB",
-        "PROMPT_COMMAND",
-        "PS4",
-        "RUBYLIB",
-        "RUBYOPT",
-        "SHELLOPTS",
-        "ZDOTDIR",
-        "_JAVA_OPTIONS",
-    }
-)
-_FORBIDDEN_PREFIXES = ("LD_", "DYLD_", "PYTHON", "BASH_FUNC_")
-_HARMLESS = frozenset(
-    {
-        "PYTHONUNBUFFERED",
-        "PYTHONDONTWRITEBYTECODE",
-        "PYTHONHASHSEED",
-        "PYTHONIOENCODING",
-        "PYTHONUTF8",
-        "PYTHONWARNINGS",
-        "PYTHONFAULTHANDLER",
-        "LD_BIND_NOW",
-    }
-)
-
-
-def is_forbidden(name: str) -> bool:
-    """Tell whether a variable changes which code programs load, or how a shell reads its text."""
-    upper = name.upper()
-    if upper in _HARMLESS:
-        return False
-    return upper in _FORBIDDEN or upper.startswith(_FORBIDDEN_PREFIXES)
 
 
 def check_env(value: Any, path: Path, problems: Problems) -> Any:
@@ -70,7 +23,7 @@ def check_env(value: Any, path: Path, problems: Problems) -> Any:
                 on_key=True,
                 hint="a name has letters, digits and _, and does not begin with a digit",
             )
-        elif is_forbidden(name):
+        elif is_denied(name):
             problems.error(
                 Code.FORBIDDEN_ENV,
                 f"`{name}` may not be set: it changes what code programs load",

@@ -25,21 +25,21 @@ RETRY_ON_KEYS = {
         check=list_of(whole(-64, 255)),
         doc="Exit codes that are retried; death by signal N is -N.",
         schema=array(integer(-64, 255)),
-        default="every exit code",
+        default="[]",
         example="[75]",
     ),
     "reason_codes": Key(
         check=list_of(one_of(Reason)),
         doc="Reason codes of attempts that are retried, such as TIMEOUT.",
         schema=array({"enum": [reason.value for reason in Reason]}),
-        default="every reason",
+        default="[]",
         example="[TIMEOUT, EXIT_NONZERO]",
     ),
     "http_status": Key(
         check=list_of(whole(100, 599)),
         doc="HTTP status codes that are retried.",
         schema=array(integer(100, 599)),
-        default="every status",
+        default="[]",
         example="[502, 503]",
     ),
 }
@@ -93,7 +93,7 @@ RETRY_KEYS = {
     ),
     "retry_on": Key(
         check=check_retry_on,
-        doc="Which failures are retried; a failure must fit every list that is given.",
+        doc="Which failures are retried: those that any of its lists names.",
         schema={
             "type": "object",
             "additionalProperties": False,
