@@ -91,7 +91,7 @@ class Chunker:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._hold_timer: asyncio.TimerHandle | None = None
         self._chunks = 0
-        self._sha256 = hashlib.sha256()
+        self._sha256: hashlib._Hash | None = None
         self.entries = 0
         """Entries in the chunks emitted so far."""
         self.bytes = 0
@@ -100,7 +100,7 @@ class Chunker:
     @property
     def digest(self) -> str | None:
         """The SHA-256 (hex) over the bytes emitted so far, None before the first chunk."""
-        return self._sha256.hexdigest() if self._chunks else None
+        return None if self._sha256 is None else self._sha256.hexdigest()
 
     def add(self, origin: Origin, data: bytes) -> None:
         """Take bytes of one stream."""
@@ -138,6 +138,8 @@ class Chunker:
         self._runs, self._data, self._size = [], [], 0
         first_seq = self.entries + 1
         self._chunks += 1
+        if self._sha256 is None:
+            self._sha256 = hashlib.sha256()
         self._sha256.update(data)
         self.bytes += len(data)
         self.entries += sum(segment.lines for segment in segments)

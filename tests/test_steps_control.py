@@ -11,7 +11,7 @@ from core.model import LogLevel
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.registry import step_type
-from core.steps.value import parse_level, parse_seconds
+from core.steps.value import parse_level
 from tests.support.step_run import StepRunner
 from tests.support.virtual_loop import run_virtually
 
@@ -128,14 +128,6 @@ def test_wrong_parameters_are_refused(name: str, parameters: dict[str, Any]) -> 
 
     with pytest.raises(ValidationError):
         kind.parameters.model_validate(parameters)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [(0, 0), (1.5, 1.5), ("90", 90), ("2.5s", 2.5), ("1h 30m", 5400), ("2d", 172_800)],
-)
-def test_durations_are_numbers_or_texts(text: Any, seconds: float) -> None:
-    assert parse_seconds(text) == seconds
 
 
 def test_a_plan_says_what_would_happen(steps: StepRunner) -> None:

@@ -452,6 +452,7 @@ def test_the_missions_environment_goes_over_the_runners() -> None:
         ("ld_preload", True),
         ("BASH_ENV", True),
         ("PYTHONPATH", True),
+        ("PYTHONWARNINGS", True),
         ("PYTHONUNBUFFERED", False),
         ("PATH", False),
         ("LANG", False),

@@ -93,18 +93,21 @@ class _Kept:
     def __init__(self, sink: OutputSink, limit: int) -> None:
         self._sink = sink
         self._limit = limit
-        self._tails = {LogStream.STDOUT: Tail(), LogStream.STDERR: Tail()}
+        self._tails: dict[LogStream, Tail] = {}
         self.out = bytearray()
         self.err = bytearray()
-        self.truncated = {LogStream.STDOUT: False, LogStream.STDERR: False}
+        self.truncated: set[LogStream] = set()
 
     def write(self, stream: LogStream, data: bytes) -> bool:
         """Pass bytes on."""
-        self._tails[stream].add(data)
+        tail = self._tails.get(stream)
+        if tail is None:
+            tail = self._tails[stream] = Tail()
+        tail.add(data)
         kept = self.out if stream is LogStream.STDOUT else self.err
         room = self._limit - len(kept)
         if len(data) > room:
-            self.truncated[stream] = True
+            self.truncated.add(stream)
             kept += data[:room]
         else:
             kept += data
@@ -120,9 +123,11 @@ class _Kept:
 
     def last_lines(self) -> str:
         """Return the last lines of stderr, or of stdout where it is empty."""
-        tails = self._tails
-        lines = tails[LogStream.STDERR].lines() or tails[LogStream.STDOUT].lines()
-        return "\n".join(lines)
+        for stream in (LogStream.STDERR, LogStream.STDOUT):
+            tail = self._tails.get(stream)
+            if tail is not None and (lines := tail.lines()):
+                return "\n".join(lines)
+        return ""
 
 
 async def run_process(
@@ -165,7 +170,7 @@ def _judged(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepO
         "stdout": stdout,
         "stderr": kept.err.decode("utf-8", "replace"),
         "parsed": None,
-        "truncated": any(kept.truncated.values()),
+        "truncated": bool(kept.truncated),
     }
     if exit_code not in parameters.expect_exit:
         return StepOutcome.failure(
@@ -180,7 +185,7 @@ def _judged(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepO
         lines = bytes(kept.out).removesuffix(b"\n").split(b"\n") if kept.out else []
         output["parsed"] = [text_of(line) for line in lines]
     elif parameters.output == "json":
-        if kept.truncated[LogStream.STDOUT]:
+        if LogStream.STDOUT in kept.truncated:
             message = f"stdout is longer than {parameters.max_output_bytes} bytes: not read as JSON"
             return StepOutcome.failure(
                 Reason.OUTPUT_LIMIT, message, "OutputLimit", output=output, exit_code=exit_code

@@ -5,39 +5,14 @@ step parameters stay strict everywhere else.
 """
 
 import json
-import math
-import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from core.duration import parse_duration
 from core.model import LogLevel
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
-_DURATION = re.compile(rf"(?:{_PART.pattern}\s*)+", re.ASCII)
-_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _LEVEL_WORDS = {"WARNING": "WARN", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
-MAX_SECONDS = 10 * 365 * 86400.0
-
-
-def parse_seconds(value: object) -> float:
-    """Return seconds from a number or from text like `500ms`, `90s`, `1h30m`; `ValueError` else."""
-    if isinstance(value, str):
-        text = value.strip()
-        if _NUMBER.fullmatch(text):
-            seconds = float(text)
-        elif _DURATION.fullmatch(text):
-            seconds = sum(float(part[1]) * _UNITS[part[2]] for part in _PART.finditer(text))
-        else:
-            raise ValueError(f"{value!r} is not a duration: write 90, 500ms, 90s or 1h30m")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        raise ValueError("a duration is a number of seconds, or text like 500ms, 90s, 1h30m")  # noqa: TRY004 - pydantic takes ValueError
-    if not math.isfinite(seconds) or seconds < 0 or seconds > MAX_SECONDS:
-        raise ValueError("a duration is at least 0 and at most ten years")
-    return seconds
 
 
 def parse_level(value: object) -> LogLevel:
@@ -72,7 +47,7 @@ def any_text(value: object) -> object:
 
 
 Seconds = Annotated[
-    float, BeforeValidator(parse_seconds, json_schema_input_type=float | str), Field(ge=0)
+    float, BeforeValidator(parse_duration, json_schema_input_type=float | str), Field(ge=0)
 ]
 """A duration in seconds."""
 
