@@ -1,5 +1,6 @@
 """Builders of what happens to an execution: events folded into batches, output, clocks and keys."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -75,6 +76,8 @@ class Story:
         self._emitted: list[Event] = []
         self._chunks: dict[tuple[str, int], int] = {}
         self._seqs: dict[tuple[str, int], int] = {}
+        self._bytes: dict[tuple[str, int], int] = {}
+        self._digests: dict[tuple[str, int], Any] = {}
         self.mission = MissionSource(
             digest="5e" * 32, name="story", content=b"name: story\n", format="yaml"
         )
@@ -148,6 +151,7 @@ class Story:
         """Emit the end of a step's attempt, its log counted as appended; the step follows it."""
         ok = state is AttemptState.SUCCESS
         attempt = self.snapshot.tasks[step].attempt
+        digest = self._digests.get((step, attempt))
         error = TaskError(message="exit 1", kind="ExitCode", stack_trace="boom\n", exit_code=1)
         reason = Reason.EXIT_ZERO if ok else Reason.EXIT_NONZERO
         self.emit(
@@ -163,6 +167,8 @@ class Story:
                         "outputs": {"exit_code": 0} if ok else None,
                         "error": None if ok else error,
                         "log_entry_count": self._seqs.get((step, attempt), 0),
+                        "log_bytes": self._bytes.get((step, attempt), 0),
+                        "log_digest": digest.hexdigest() if digest is not None else None,
                     }
                     | fields
                 ),
@@ -215,6 +221,8 @@ class Story:
         key = (step, number)
         first = self._seqs.get(key, 0)
         self._seqs[key] = first + sum(segment.lines for segment in segments)
+        self._bytes[key] = self._bytes.get(key, 0) + len(data)
+        self._digests.setdefault(key, hashlib.sha256()).update(data)
         chunk = self._chunks[key] = self._chunks.get(key, -1) + 1
         return LogChunk(
             execution_id=self.execution_id,
