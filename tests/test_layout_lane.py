@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from tests.support.graphs import Upstream, chain, star, tangle, upstreams
 from tests.support.wire_walk import has_arm
+from tui.layout.arm import DOWN, LEFT, RIGHT, UP
 from tui.layout.dag import Dag, dag_of
 from tui.layout.lane import CELLS, Lanes, lay_lanes
 from tui.layout.tree import guides, lay_tree
-from tui.layout.wire import DOWN, LEFT, RIGHT, UP
 
 
 def parents_by_eye(lanes: Lanes, row: int) -> set[int]:

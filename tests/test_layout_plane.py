@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 
 from tests.support.graphs import Upstream, bipartite, chain, star, tangle, upstreams
 from tests.support.wire_walk import picture, reached_rows
+from tui.layout.arm import GLYPHS
 from tui.layout.dag import Dag, dag_of
 from tui.layout.layer import Edge
 from tui.layout.plane import Plane, edge_pieces, lay_out
 from tui.layout.route import CUT, MAX_TRACKS
 from tui.layout.scale import Scale, Zoom, scale_of
-from tui.layout.wire import GLYPHS, Mark, Wires, marks_of
+from tui.layout.trail import Mark
+from tui.layout.wire import Wires
 
 SHAPES: dict[str, Upstream] = {
     "one step": [[]],
@@ -50,9 +52,9 @@ def check_places(plane: Plane) -> None:
 def check_wires(plane: Plane, scale: Scale, marked: dict[Edge, Mark]) -> None:
     """From every item exactly its own targets are reached, by looking at the cells alone."""
     wires = Wires(plane, scale)
-    pieces = marks_of(plane, marked)
+    wires.mark(marked)
     for gap, routed in enumerate(plane.gaps):
-        block = wires.block(gap, 0, scale.height, pieces.get(gap, ()))
+        block = wires.block(gap, 0, scale.height)
         row_at = {scale.line[plane.row[item]]: item for item in plane.layers[gap + 1]}
         for item in plane.layers[gap]:
             net = routed.nets[routed.net_of[item]] if item in routed.net_of else None

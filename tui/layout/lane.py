@@ -6,8 +6,8 @@ node's parents without a lane are told by name instead (`hidden`).
 
 from dataclasses import dataclass
 
+from tui.layout.arm import LEFT, LEFT_RIGHT, RIGHT, UP, UP_DOWN
 from tui.layout.dag import Dag
-from tui.layout.wire import LEFT, LEFT_RIGHT, RIGHT, UP, UP_DOWN
 
 MAX_LANES = 8
 CELLS = 2

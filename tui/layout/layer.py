@@ -66,7 +66,7 @@ def make_proper(dag: Dag, *, budget: int | None = None) -> Proper:
         else:
             sources.setdefault(source, []).append(target)
 
-    left = max(2000, 2 * count) if budget is None else budget
+    left = max(2000, count) if budget is None else budget
     # (dummies an edge, node, whether it is a source, the other ends): the cheapest bundles first
     bundles = [
         ((max(layer[t] for t in ends) - layer[node] - 1) / len(ends), node, True, ends)

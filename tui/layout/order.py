@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from tui.layout.layer import Proper
 
 SWEEPS = 8
-COUNT_CROSSINGS_BELOW = 2500
-"""Up to this many items the best of all sweeps is kept; beyond, the last one is taken."""
+SWEEPS_OF_MANY = 4
+COUNT_CROSSINGS_BELOW = 5000
+"""Up to this many items and edges the best of all sweeps is kept; beyond, the last is taken."""
 
 
 def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:
@@ -26,9 +27,10 @@ def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:
         items.sort(key=base.__getitem__)
         for place, item in enumerate(items):
             position[item] = place
-    is_small = len(proper.layer) <= COUNT_CROSSINGS_BELOW
+    size = len(proper.layer) + sum(map(len, proper.down))
+    is_small = size <= COUNT_CROSSINGS_BELOW
     best, fewest = layers, crossings(proper, layers, position) if is_small else 0
-    for sweep in range(SWEEPS):
+    for sweep in range(SWEEPS if is_small else SWEEPS_OF_MANY):
         if is_small and not fewest:
             break
         layers = [list(items) for items in layers] if is_small else layers

@@ -1,69 +1,30 @@
 """The wires of a plane as cells: which arms each cell has, drawn block by block.
 
-A cell is one byte, two bits an arm (left, right, up, down): 0 none, 1 light, 2 heavy, 3 dashed. A
-line that reaches a cell without an arm towards it passes under it, straight on: so crossings are
+A line that reaches a cell without an arm towards it passes under it, straight on: so crossings are
 bridges, and a net that joins another on a target's row can be followed in one direction only.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 
+from tui.layout.arm import (
+    DASHED,
+    DOWN,
+    LEFT,
+    LEFT_RIGHT,
+    RIGHT,
+    SIDES,
+    STUB,
+    UP,
+    UP_DOWN,
+    UPRIGHT,
+)
+from tui.layout.layer import Edge
 from tui.layout.plane import Plane
 from tui.layout.route import CUT, STRAIGHT, Net
 from tui.layout.scale import LEAD, Scale
-
-LEFT, RIGHT, UP, DOWN = 1, 4, 16, 64
-LEFT_RIGHT, UP_DOWN = LEFT | RIGHT, UP | DOWN
-_SIDES, _UPRIGHT = 3 * LEFT_RIGHT, 3 * UP_DOWN
-DASHED = 3 * LEFT_RIGHT
-STUB = 3 * UP
-"""A cell in which a wire that is not drawn leaves its source or reaches its target."""
-
-_LINES = " ╷╻╵│╽╹╿┃╶╭┎╰├┟┖┞┠╺┍┏┕┝┢┗┡┣╴╮┒╯┤┧┚┦┨─┬┰┴┼╁┸╀╂╼┮┲┶┾╆┺╄╊╸┑┓┙┥┪┛┩┫╾┭┱┵┽╅┹╃╉━┯┳┷┿╈┻╇╋"
-
-
-def _glyph(cell: int) -> str:
-    arms = [cell >> shift & 3 for shift in (0, 2, 4, 6)]
-    if cell & _UPRIGHT == STUB:
-        return "»"
-    if cell == DASHED:
-        return "╌"
-    left, right, up, down = (1 if arm == 3 else arm for arm in arms)
-    return _LINES[27 * left + 9 * right + 3 * up + down]
-
-
-def _ascii(cell: int) -> str:
-    if cell & _UPRIGHT == STUB:
-        return ">"
-    sides, upright = cell & _SIDES, cell & _UPRIGHT
-    if not upright:
-        return (" ", "-", "=", "~")[max(cell & 3, cell >> 2 & 3)]
-    if not sides:
-        return "|"
-    if cell & (3 * UP) and cell & (3 * DOWN):
-        return "+"
-    if cell & 3 and cell >> 2 & 3:
-        return "+"
-    return "'" if cell & (3 * UP) else "."
-
-
-GLYPHS = tuple(map(_glyph, range(256)))
-ASCII_GLYPHS = tuple(map(_ascii, range(256)))
-
-
-class Mark(IntEnum):
-    """Why a piece of wire stands out; the higher is drawn over the lower."""
-
-    NONE = 0
-    CRITICAL = 1
-    UPSTREAM = 2
-    DOWNSTREAM = 3
-
-
-Piece = tuple[int, int, Mark]
-"""The wire from a left to a right item in one gap, with its mark."""
+from tui.layout.trail import Mark, Trail, between, trails_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +45,7 @@ class Wires:
         self._dashed = frozenset(dashed)
         self._at: dict[int, dict[int, int]] = {}
         self._by_track: dict[int, list[tuple[list[int], list[Net]]]] = {}
+        self._trails: dict[int, list[Trail]] = {}
         self._stubs = (
             {source for source, _ in plane.proper.jumps},
             {target for _, target in plane.proper.jumps},
@@ -97,14 +59,20 @@ class Wires:
             found = self._at[layer] = {row_of[i]: i for i in self.plane.layers[layer]}
         return found.get(row)
 
-    def block(self, gap: int, top: int, bottom: int, pieces: Iterable[Piece] = ()) -> Block:
-        """Draw lines `top`..`bottom - 1` of a gap, with the given pieces marked."""
+    def mark(self, edges: Mapping[Edge, Mark]) -> set[int]:
+        """Let these edges stand out, and no others; return the gaps that look different now."""
+        trails = trails_of(self.plane, edges)
+        before, self._trails = self._trails, trails
+        return {g for g in before.keys() | trails.keys() if before.get(g) != trails.get(g)}
+
+    def block(self, gap: int, top: int, bottom: int) -> Block:
+        """Draw lines `top`..`bottom - 1` of a gap."""
         width = self.scale.gap_width[gap]
         cells = [bytearray(width) for _ in range(bottom - top)]
         marks = [bytearray(width) for _ in range(bottom - top)]
         block = Block(top, cells, marks)
         line = self.scale.line
-        rows = range(bisect_left(line, top), bisect_left(line, bottom))
+        rows = self._rows_of(block)
         for row in rows:
             self._horizontals(gap, row, cells[line[row] - top])
         self._verticals(gap, block, bottom)
@@ -112,8 +80,8 @@ class Wires:
             self._jogs(gap, range(max(0, rows.start - 1), rows.stop), block)
         for row in rows:
             self._joints(gap, row, cells[line[row] - top])
-        for left, right, mark in sorted(pieces, key=lambda piece: piece[2]):
-            self._mark(gap, left, right, mark, block)
+        for trail in self._trails.get(gap, ()):
+            self._draw_trail(gap, trail, block)
         return block
 
     def _x(self, gap: int, net: Net) -> int:
@@ -147,7 +115,7 @@ class Wires:
         if target is not None:
             self._arrivals(gap, target, cells, last)
         if (net is not None and net.track == CUT) or source in self._stubs[0]:
-            cells[0] = STUB | cells[0] & _SIDES
+            cells[0] = STUB | cells[0] & SIDES
 
     def _arrivals(self, gap: int, target: int, cells: bytearray, last: int) -> None:
         nets = self._net_into(gap, target)
@@ -158,7 +126,7 @@ class Wires:
             if target in self._dashed:
                 cells[dashed_from:] = bytes([DASHED]) * (last + 1 - dashed_from)
         if len(drawn) < len(nets) or target in self._stubs[1]:
-            cells[last] = STUB | cells[last] & _SIDES
+            cells[last] = STUB | cells[last] & SIDES
 
     def _verticals(self, gap: int, block: Block, bottom: int) -> None:
         line = self.scale.line
@@ -220,94 +188,73 @@ class Wires:
     def _upright(net: Net, row: int) -> int:
         return (UP if net.low < row else 0) | (DOWN if net.high > row else 0)
 
-    def _mark(self, gap: int, left: int, right: int, mark: Mark, block: Block) -> None:
-        net = self._net_from(gap, left)
-        if net is None:
-            return
-        weight = 2 if mark is Mark.CRITICAL else 1
-        pen = _Pen(block, self.scale.line, mark, weight)
+    def _draw_trail(self, gap: int, trail: Trail, block: Block) -> None:
+        """Make the marked part of a net stand out; a net without a track is drawn for it."""
+        pen = _Pen(block, self.scale.line, trail.mark)
+        rows = self._rows_of(block)
         last = self.scale.gap_width[gap] - 1
-        row, end = self.plane.row[left], self.plane.row[right]
+        net = trail.net
+        x = last if net.track == STRAIGHT else last - 1 if net.track == CUT else self._x(gap, net)
+        for row in between(trail.lefts, rows.start - 1, rows.stop):
+            shift = int(net.jogs and net.track != CUT)
+            if shift:
+                pen.across(row, 0, LEAD - 1)
+                pen.stroke(row, LEAD, LEFT | DOWN)
+                pen.down(LEAD, row, row + 1)
+                pen.stroke(row + 1, LEAD, UP | RIGHT)
+            pen.across(row + shift, LEAD + 1 if shift else 0, x - (net.track != STRAIGHT))
         if net.track == STRAIGHT:
-            pen.across(row, 0, last)
             return
-        if net.track == CUT:
-            x = last - 1
-        else:
-            x = self._x(gap, net)
-            if net.jogs:
-                jog = LEAD
-                pen.across(row, 0, jog - 1)
-                pen.corner(row, jog, LEFT | DOWN)
-                pen.corner(row + 1, jog, UP | RIGHT)
-                pen.down(jog, row, row + 1)
-                pen.across(row + 1, jog + 1, x - 1)
-                row += 1
-        start = 0 if row == self.plane.row[left] else x
-        pen.across(row, start, x - 1)
-        if row == end:
-            pen.corner(row, x, LEFT_RIGHT)
-        else:
-            pen.corner(row, x, LEFT | (DOWN if end > row else UP))
-            pen.down(x, min(row, end), max(row, end))
-            pen.corner(end, x, RIGHT | (UP if end > row else DOWN))
-        pen.across(end, x + 1, last)
+        for low, high in trail.spans:
+            pen.down(x, low, high)
+        for row in trail.joints(rows):
+            pen.stroke(row, x, trail.arms(row))
+        for row in between(trail.rights, rows.start, rows.stop):
+            pen.across(row, x + 1, last)
+
+    def _rows_of(self, block: Block) -> range:
+        line = self.scale.line
+        return range(bisect_left(line, block.top), bisect_left(line, block.top + len(block.cells)))
 
 
 class _Pen:
     """Goes over cells of a block, giving the arms it passes a weight and a mark."""
 
-    def __init__(self, block: Block, line: tuple[int, ...], mark: Mark, weight: int) -> None:
+    def __init__(self, block: Block, line: tuple[int, ...], mark: Mark) -> None:
         self._block = block
         self._line = line
         self._mark = mark
-        self._weight = weight
+        self._weight = 2 if mark is Mark.CRITICAL else 1
 
     def across(self, row: int, start: int, end: int) -> None:
+        """Go along a row."""
         y = self._line[row] - self._block.top
         if 0 <= y < len(self._block.cells):
             for x in range(start, end + 1):
-                self._stroke(y, x, LEFT_RIGHT)
+                self._draw(y, x, LEFT_RIGHT)
 
     def down(self, x: int, low: int, high: int) -> None:
-        top, bottom = self._line[low] + 1, self._line[high]
+        """Go along a column, between two rows."""
         first, last = self._block.top, self._block.top + len(self._block.cells)
-        for y in range(max(top, first), min(bottom, last)):
-            self._stroke(y - first, x, UP_DOWN)
+        for y in range(max(self._line[low] + 1, first), min(self._line[high], last)):
+            self._draw(y - first, x, UP_DOWN)
 
-    def corner(self, row: int, x: int, arms: int) -> None:
+    def stroke(self, row: int, x: int, arms: int) -> None:
+        """Draw the given arms of one cell."""
         y = self._line[row] - self._block.top
         if 0 <= y < len(self._block.cells):
-            self._stroke(y, x, arms)
+            self._draw(y, x, arms)
 
-    def _stroke(self, y: int, x: int, arms: int) -> None:
+    def _draw(self, y: int, x: int, arms: int) -> None:
         cells = self._block.cells[y]
         cell = cells[x]
         mask = 3 * arms
-        held = cell & mask
-        whole = all(held & 3 * arm for arm in (LEFT, RIGHT, UP, DOWN) if arms & arm)
-        if cell & _UPRIGHT == STUB:
+        if cell & UPRIGHT == STUB or cell == DASHED:
             pass
-        elif whole:
-            if cell not in (DASHED, UP_DOWN * 3):
-                cells[x] = cell & ~mask | arms * self._weight
-        elif not cell & (_SIDES if arms == LEFT_RIGHT else 255):
-            cells[x] = arms * self._weight  # over a foreign vertical, or where nothing was drawn
+        elif all(cell & 3 * arm for arm in (LEFT, RIGHT, UP, DOWN) if arms & arm):
+            cells[x] = cell & ~mask | arms * self._weight
+        elif not cell & (SIDES if arms == LEFT_RIGHT else 255):
+            cells[x] = arms * self._weight  # over a foreign upright, or where nothing was drawn
         else:
             return  # under a foreign joint
         self._block.marks[y][x] = self._mark
-
-
-def marks_of(plane: Plane, edges: Mapping[tuple[int, int], Mark]) -> dict[int, list[Piece]]:
-    """Cut marked edges of the graph into pieces by gap; the highest mark of a piece counts."""
-    found: dict[int, dict[tuple[int, int], Mark]] = {}
-    for (source, target), mark in edges.items():
-        path = plane.proper.path(source, target) or ()
-        for place in range(len(path) - 1):
-            left, right = path[place], path[place + 1]
-            pieces = found.setdefault(plane.proper.layer[left], {})
-            pieces[left, right] = max(mark, pieces.get((left, right), Mark.NONE))
-    return {
-        gap: [(left, right, mark) for (left, right), mark in pieces.items()]
-        for gap, pieces in found.items()
-    }

@@ -149,10 +149,13 @@ class GraphView(ScrollView, can_focus=True):
         """Take newer states; only the visible lines they are on are drawn again."""
         if self._scene is None:
             return
-        lines = self._scene.take(changes)
-        self._refresh_lines(lines)
-        if self._minimap is not None and lines:
-            self._minimap.changed()
+        groups = self._scene.take(changes)
+        canvas = self._scene.canvas
+        if canvas is None or not groups:
+            return
+        self._refresh_lines([canvas.changed(group) for group in groups])
+        if self._minimap is not None:
+            self._minimap.changed(groups)
             self.refresh(Region(0, 0, self.size.width, HEIGHT))
 
     def set_matches(self, ids: Collection[str] | None) -> None:

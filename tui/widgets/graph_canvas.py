@@ -2,24 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 
+from tui.layout.arm import ASCII_GLYPHS, GLYPHS, LEFT_RIGHT
 from tui.layout.scale import Zoom, scale_of
-from tui.layout.wire import (
-    ASCII_GLYPHS,
-    GLYPHS,
-    LEFT_RIGHT,
-    Block,
-    Mark,
-    Piece,
-    Wires,
-    marks_of,
-)
+from tui.layout.trail import Mark
+from tui.layout.wire import Block, Wires
 from tui.widgets.graph_label import Labels
 from tui.widgets.graph_model import Drawing, GraphModel
 from tui.widgets.graph_style import CanvasStyles
@@ -65,7 +58,6 @@ class Canvas:
         self._wires = Wires(self.plane, self.scale, conditional)
         self._glyphs = ASCII_GLYPHS if ascii_only else GLYPHS
         self._look = Look()
-        self._pieces: dict[int, list[Piece]] = {}
         self._leaving: dict[int, Mark] = {}
         self._entering: dict[int, Mark] = {}
         self._blocks: dict[tuple[int, int], Block] = {}
@@ -78,17 +70,11 @@ class Canvas:
     def set_look(self, look: Look) -> None:
         """Take what stands out; only the gaps whose marks change are drawn anew."""
         if look.edges != self._look.edges:
-            pieces = marks_of(self.plane, look.edges)
-            changed = {
-                gap
-                for gap in self._pieces.keys() | pieces.keys()
-                if self._pieces.get(gap) != pieces.get(gap)
-            }
+            changed = self._wires.mark(look.edges)
             self._blocks = {k: b for k, b in self._blocks.items() if k[0] not in changed}
-            self._pieces = pieces
             self._leaving, self._entering = {}, {}
-            for found in pieces.values():
-                for left, right, mark in found:
+            for (source, target), mark in look.edges.items():
+                for left, right in pairwise(self.plane.proper.path(source, target) or ()):
                     self._leaving[left] = max(mark, self._leaving.get(left, mark))
                     self._entering[right] = max(mark, self._entering.get(right, mark))
         self._look = look
@@ -219,7 +205,7 @@ class Canvas:
         if block is None:
             top = key[1] * _BLOCK
             bottom = min(top + _BLOCK, self.scale.height)
-            block = self._wires.block(gap, top, bottom, self._pieces.get(gap, ()))
+            block = self._wires.block(gap, top, bottom)
             self._blocks[key] = block
         cells, marks = block.cells[y - block.top], block.marks[y - block.top]
         glyphs = self._glyphs

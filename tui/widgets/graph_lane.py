@@ -4,8 +4,9 @@ from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 
+from tui.layout.arm import ASCII_GLYPHS, GLYPHS, UP_DOWN
 from tui.layout.lane import CELLS, LaneRow
-from tui.layout.wire import ASCII_GLYPHS, GLYPHS, UP_DOWN, Mark
+from tui.layout.trail import Mark
 from tui.text import fit, width_of
 from tui.widgets.graph_canvas import Look
 from tui.widgets.graph_label import Labels, detail

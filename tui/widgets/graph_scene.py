@@ -10,7 +10,7 @@ from itertools import pairwise
 from core.states import TaskState
 from tui.layout.fold import FoldKey, FoldKind
 from tui.layout.scale import Zoom
-from tui.layout.wire import Mark
+from tui.layout.trail import Mark
 from tui.status import NodeStatus, as_status
 from tui.widgets.graph_canvas import Canvas, Look
 from tui.widgets.graph_lane import LaneCanvas
@@ -107,8 +107,8 @@ class Scene:
 
     # --- states ----------------------------------------------------------------------------------
 
-    def take(self, changes: Mapping[str, TaskState | NodeStatus]) -> list[range]:
-        """Take newer states; return the lines of the canvas that show them."""
+    def take(self, changes: Mapping[str, TaskState | NodeStatus]) -> set[int]:
+        """Take newer states; return the groups that show them."""
         groups: set[int] = set()
         group_of = self.drawing.group_of if self.drawing is not None else {}
         for step_id, value in changes.items():
@@ -118,7 +118,7 @@ class Scene:
             self.model.statuses[step] = as_status(value)
             if step in group_of:
                 groups.add(group_of[step])
-        return [self.canvas.changed(group) for group in groups] if self.canvas else []
+        return groups
 
     def moving_lines(self, lines: range) -> list[range]:
         """Return those of the given lines on which a time goes on."""

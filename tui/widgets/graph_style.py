@@ -7,7 +7,7 @@ from rich.style import Style
 from textual.color import Color
 from textual.widget import Widget
 
-from tui.layout.wire import Mark
+from tui.layout.trail import Mark
 from tui.theme import inks_of
 
 

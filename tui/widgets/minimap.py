@@ -1,5 +1,7 @@
 """A whole plane in a few braille cells with the window on it, for the graph's corner."""
 
+from collections.abc import Iterable
+
 from rich.style import Style
 
 from tui.glyph import SEVERITY
@@ -19,33 +21,39 @@ class Minimap:
         self._canvas = canvas
         width, height = canvas.size
         self._raster = Raster(WIDTH, HEIGHT, max(1, width), max(1, height))
+        self._cell_of: list[tuple[int, int]] = []
         for group in range(canvas.plane.nodes):
             region = canvas.region(group)
-            self._raster.dot(region.x + region.width // 2, region.y + region.height // 2, group)
-        self._worst: dict[tuple[int, int], str] | None = None
+            x, y = region.x + region.width // 2, region.y + region.height // 2
+            self._raster.dot(x, y, group)
+            self._cell_of.append(self._raster.cell_of(x, y))
+        self._worst: dict[tuple[int, int], str] = {}
 
-    def changed(self) -> None:
-        """Forget the colours."""
-        self._worst = None
+    def changed(self, groups: Iterable[int]) -> None:
+        """Forget the colours of the cells these nodes are in."""
+        for group in groups:
+            self._worst.pop(self._cell_of[group], None)
 
     def line(
         self, y: int, window: tuple[int, int, int, int], styles: CanvasStyles, ground: Style
     ) -> list[Span]:
         """Write line `y` of the map; `window` is (x, y, width, height) in the canvas's cells."""
-        if self._worst is None:
-            labels = self._canvas.labels
-            self._worst = {
-                cell: max(
-                    (labels.state(group).value for group in groups), key=lambda v: SEVERITY[v]
-                )
-                for cell, groups in self._raster.owners.items()
-            }
         left, top = self._raster.cell_of(window[0], window[1])
         right, bottom = self._raster.cell_of(window[0] + window[2] - 1, window[1] + window[3] - 1)
         spans: list[Span] = []
         for x in range(WIDTH):
-            state = self._worst.get((x, y))
+            state = self._state(x, y)
             style = styles.signs[state] if state in _SHOWN else styles.muted
             inside = left <= x <= right and top <= y <= bottom
             spans.append((self._raster.glyph(x, y), style + ground if inside else style))
         return spans
+
+    def _state(self, x: int, y: int) -> str:
+        """Return the worst state in a cell, by name; empty for none."""
+        state = self._worst.get((x, y))
+        if state is None:
+            labels = self._canvas.labels
+            found = {labels.state(group).value for group in self._raster.owners.get((x, y), ())}
+            state = max(found, key=lambda value: SEVERITY[value], default="")
+            self._worst[x, y] = state
+        return state
