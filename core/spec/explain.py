@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFoundError
 from core.spec.check import Key, suggest
+from core.spec.code import Code
 from core.spec.config import CONFIG_KEYS
 from core.spec.mission import HANDLER_KEYS, MISSION_KEYS
 from core.spec.param import PARAM_KEYS
@@ -54,7 +55,6 @@ def _lines(topic: str) -> Iterator[str]:
     if topic in ("", "mission"):
         yield from _section("mission")
         yield ""
-        further = [*list(SECTIONS)[1:], "templates", "codes", "step.TYPE"]
         further = [*list(SECTIONS)[1:], "templates", "codes", "step.TYPE"]
         yield from _wrapped("Further topics: " + ", ".join(further))
     elif section in ("step", "steps") and dot and rest.partition(".")[0] not in STEP_KEYS:
