@@ -42,9 +42,14 @@ BUILT_IN = MappingProxyType(
         "parse_yaml": "core.steps.data:ParseYaml",
         "parse_csv": "core.steps.data:ParseCsv",
         "validate_schema": "core.steps.schema:ValidateSchema",
+        "http": "core.steps.http:Http",
+        "sql_query": "storage.sql_step:SqlQuery",
+        "wait_for": "core.steps.wait_for:WaitFor",
         "transform": "core.steps.variable:Transform",
         "set_variables": "core.steps.variable:SetVariables",
         "assert": "core.steps.variable:Assert",
+        "approval": "core.steps.human:ApprovalStep",
+        "mission": "core.steps.submission:MissionStepType",
     }
 )
 """Canonical name → `module:class`."""
