@@ -39,6 +39,7 @@ BAD = {
     "empty": ("", Code.EMPTY_FILE, 1, 1),
     "only comments": ("# nothing\n", Code.EMPTY_FILE, 1, 1),
     "control character": ("name: a\x07b", Code.CONTROL_CHARACTER, 1, 8),
+    "line separator": ("# a comment\u2028name: m\n", Code.CONTROL_CHARACTER, 1, 12),
     # the syntax
     "tab": (HEAD + "\t- id: a\n", Code.TAB, 4, 1),
     "tab within": (HEAD + "  -\tid: a\n", Code.TAB, 4, 4),

@@ -168,7 +168,12 @@ MISSION_KEYS = {
     "version": Key(
         check=check_version,
         doc="The version of the schema; 1.x is read.",
-        schema={"type": ["string", "number"], "pattern": r"^1(\.\d{1,6}){0,2}$", "minimum": 1},
+        schema={
+            "type": ["string", "number"],
+            "pattern": r"^1(\.\d{1,6}){0,2}$",
+            "minimum": SUPPORTED_MAJOR,
+            "exclusiveMaximum": SUPPORTED_MAJOR + 1,
+        },
         required=True,
         example='"1.0"',
     ),

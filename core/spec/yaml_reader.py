@@ -30,6 +30,8 @@ from core.spec.text import Span
 from core.spec.yaml_error import report_syntax
 
 _PENDING = object()
+_SEPARATORS = ("\x85", "\u2028", "\u2029")
+"""End a line, and so a comment, for libyaml; not for YAML 1.2, nor for editors."""
 _DUPLICATE = "\0duplicate"
 """Takes the second value of a key until it is dropped."""
 
@@ -44,6 +46,16 @@ def read_yaml(text: str, problems: Problems) -> Any:
     Whatever is wrong goes into `problems`; after an error that ends the reading, None is returned,
     after others the data as far as they allow. Keys are texts as they are written.
     """
+    for separator in _SEPARATORS:
+        if separator in text:
+            index = text.index(separator)
+            problems.error(
+                Code.CONTROL_CHARACTER,
+                f"the line separator U+{ord(separator):04X} is not allowed",
+                span=Span(index, index + 1),
+                hint=f'remove it, or write "\\u{ord(separator):04X}" in double quotes',
+            )
+            return None
     try:
         return _Reader(text, problems).read()
     except _Stop:
