@@ -340,16 +340,17 @@ def decode_head(data: bytes) -> Head:
 
 def _fast_details(details: dict[str, Any]) -> str | None:
     """Return the canonical text of short and plainly typed details; None for all others."""
-    for value in details.values():
-        kind = value.__class__
-        if kind is dict:
-            for key, inner in value.items():
-                if key.__class__ is not str or (
-                    inner.__class__ not in _PLAIN and not _is_small_int(inner)
-                ):
-                    return None
-        elif kind not in _PLAIN and not _is_small_int(value):
-            return None
+    if not _PLAIN.issuperset(map(type, details.values())):
+        for value in details.values():
+            kind = value.__class__
+            if kind is dict:
+                for key, inner in value.items():
+                    if key.__class__ is not str or (
+                        inner.__class__ not in _PLAIN and not _is_small_int(inner)
+                    ):
+                        return None
+            elif kind not in _PLAIN and not _is_small_int(value):
+                return None
     text = canonical.dump(details)
     return text if len(text) <= canonical.MAX_TEXT and text.isascii() else None
 

@@ -95,7 +95,7 @@ class Walk:
             or seq != self.last_seq + 1
             or not self.last_ts < ts <= MAX_TS
             or len(event_id) != 16
-            or columns_of(target) != (task_id, attempt)
+            or not _names(target, task_id, attempt)
         ):
             return False
         if execution_id is None:
@@ -271,3 +271,9 @@ class Walk:
             )
             return
         self.vkey = vkey
+
+
+def _names(target: str, task_id: str | None, attempt: int | None) -> bool:
+    """Tell whether a target names this step and attempt, by its usual spelling or as it is read."""
+    usual = f"step/{task_id}" if attempt is None else f"attempt/{attempt}/{task_id}"
+    return (target == usual and task_id is not None) or columns_of(target) == (task_id, attempt)
