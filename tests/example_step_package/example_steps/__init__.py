@@ -1,0 +1,1 @@
+"""Step types of an example package."""
