@@ -13,6 +13,7 @@ from typing import Any
 
 from core.capture import Capture, LogSeal
 from core.context import ContextLimitError, ExecutionContext
+from core.environment import value_text
 from core.errors import BugError, MissionDeckError
 from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
 from core.model import EMPTY, LogLevel, LogStream, Mission, MissionStep, TaskRun
@@ -20,6 +21,7 @@ from core.ports import Clock, Executor, Journal
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.steps.host import StepHost
 from core.steps.registry import EXPRESSIONS, step_type
 
 TRACE_LIMIT = 16 * 1024
@@ -90,7 +92,7 @@ def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
             return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
         inputs = _inputs(step, around.context, task)
         parameters = _validated(kind, inputs)
-        env = _resolved(step.env, around.context, task) if step.env else EMPTY
+        env = _env(around.context, task, step) if step.env else EMPTY
         folder = _working_dir(around, step, task)
     except MissionDeckError as error:
         return _refused(task, step, inputs, error.message)
@@ -115,7 +117,7 @@ def run_instant(around: Surroundings, prepared: Prepared, attempt: int) -> Ended
     if prepared.refusal is not None:
         return Ended(task_id=task_id, attempt=attempt, outcome=prepared.refusal)
     sink = _LazyCapture(around, task_id, attempt)
-    call = _call(around, prepared, attempt, sink, sink.log, None)
+    call = _call(around, prepared, attempt, sink, None)
     try:
         outcome = _admitted(around, _type(prepared).run(call))
     except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
@@ -131,6 +133,7 @@ async def run(
     *,
     timeout: float | None,  # noqa: ASYNC109 - the deadline is the step's, cancelled from inside
     was_cancelled: Callable[[], bool],
+    host: StepHost,
 ) -> Ended:
     """Run an attempt in the current task, `timeout` seconds at most (None: no deadline).
 
@@ -139,7 +142,7 @@ async def run(
     task_id = prepared.task.task_id
     sink = _LazyCapture(around, task_id, attempt)
     stop = threading.Event()
-    call = _call(around, prepared, attempt, sink.open(), sink.log, stop)
+    call = _call(around, prepared, attempt, sink, stop, host)
     outcome: StepOutcome | None
     try:
         async with asyncio.timeout(timeout) as deadline:
@@ -196,6 +199,11 @@ def _inputs(step: MissionStep, context: ExecutionContext, task: TaskRun) -> Mapp
 def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:
     """Return `value` with templates rendered; what holds none is returned as it is."""
     return render(value, context.scope(task)) if value and has_template(value) else value
+
+
+def _env(context: ExecutionContext, task: TaskRun, step: MissionStep) -> dict[str, str]:
+    found = _resolved(step.env, context, task)
+    return {name: value_text(value) for name, value in found.items()}
 
 
 def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
@@ -262,9 +270,9 @@ def _call(
     around: Surroundings,
     prepared: Prepared,
     attempt: int,
-    sink: Any,
-    log: Callable[[LogLevel, str], None],
+    sink: "_LazyCapture",
     cancelled: threading.Event | None,
+    host: StepHost | None = None,
 ) -> StepCall:
     return StepCall(
         execution_id=around.execution_id,
@@ -274,13 +282,14 @@ def _call(
         working_dir=prepared.working_dir or around.working_dir,
         env={**around.environ, **prepared.env} if prepared.env else around.environ,
         executor=around.executor,
-        sink=sink,
-        log=log,
+        sink=sink if host is None else sink.open(),
+        log=sink.log,
         clock=around.clock,
         grace_seconds=around.grace_seconds,
         scope=_LazyScope(around.context, prepared.task),
         cancelled=cancelled,
         protected_paths=around.protected_paths,
+        host=host,
     )
 
 

@@ -8,12 +8,14 @@ one transaction → only then start attempts. The decisions are `core.plan`'s, t
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.attempt import Ended, Prepared, Surroundings, prepare, run, run_instant, state_of
 from core.errors import BugError
 from core.events import (
+    ENGINE,
     AttemptEnded,
     AttemptStarted,
     CancelRequested,
@@ -27,16 +29,20 @@ from core.expressions import ExpressionError, TemplateSyntaxError, evaluate
 from core.fold import Snapshot, apply
 from core.graph import Graph
 from core.items import ItemsError, items_of
-from core.model import EMPTY, MissionStep, RetryPolicy, TaskError, TaskRun
+from core.model import EMPTY, MissionResult, MissionStep, RetryPolicy, TaskError, TaskRun
 from core.plan import Ending, Planner, Refusal
-from core.ports import Batch, Receipt, Request, RequestKind
+from core.ports import Batch, Receipt, Request, RequestKind, Slots
 from core.reasons import Reason
 from core.retry import backoff_seconds, is_retryable
 from core.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.steps.base import StepOutcome
+from core.steps.host import Approval
 
 Observer = Callable[[Sequence[Event]], None]
 """Told of events after they are durable, in order."""
+
+RunMission = Callable[[str, Mapping[str, Any]], Awaitable[MissionResult]]
+"""Runs a sub-mission: file and parameters to its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +53,33 @@ class Woken:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A step waits for a person's answer."""
+
+    task_id: str
+    prompt: str
+    approvers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsTight:
+    """The limit over all executions was reached; it is time to try again."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """The mission's own time is over."""
 
 
+Happening = Ended | Request | Woken | Asking | SlotsTight | DeadlinePassed
+
+SLOT_POLL_SECONDS = 0.1
+HANDLER_SECONDS = 300.0
+"""The deadline of a handler that has none of its own."""
+
+
 class Engine:
-    """Drives one execution from its snapshot to its end."""
+    """Drives one execution from its snapshot to its end. Is the `StepHost` of its steps."""
 
     def __init__(
         self,
@@ -64,13 +91,23 @@ class Engine:
         parallel_limit: int | None = None,
         chance: Callable[[], float] = random.random,
         facts: Mapping[str, str] = EMPTY,
+        slots: Slots | None = None,
+        run_mission: RunMission | None = None,
     ) -> None:
         self._around = around
         self._mission = around.mission
+        self._graph = graph
         self._snapshot = snapshot
         self._observer = observer
         self._chance = chance
         self._facts = facts
+        self._slots = slots
+        self._slot_of: dict[str, int] = {}
+        self._spare_slot: int | None = None
+        self._slot_timer: asyncio.TimerHandle | None = None
+        self._run_mission = run_mission
+        self._asking: dict[str, tuple[Asking, asyncio.Future[Approval]]] = {}
+        self._handlers = frozenset(step.id for step in around.mission.handlers.all)
         self._planner = Planner(
             around.mission,
             graph,
@@ -79,7 +116,7 @@ class Engine:
             parallel_limit=parallel_limit,
         )
         self._batch: list[Event] = []
-        self._inbox: deque[Ended | Request | Woken | DeadlinePassed] = deque()
+        self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
         self._starting: list[tuple[Prepared, int]] = []
         self._attempts: dict[str, asyncio.Task[None]] = {}
@@ -132,8 +169,18 @@ class Engine:
                 deadline.cancel()
             for timer in self._timers.values():
                 timer.cancel()
+            self._release_slots()
             context.archive()
         return ending
+
+    def _release_slots(self) -> None:
+        if self._slot_timer is not None:
+            self._slot_timer.cancel()
+        for task_id in list(self._slot_of):
+            self._free_slot(task_id)
+        if self._slots is not None and self._spare_slot is not None:
+            self._slots.give_back(self._spare_slot)
+            self._spare_slot = None
 
     # --- one turn -------------------------------------------------------------------------------
 
@@ -161,11 +208,23 @@ class Engine:
             if task_id is not None:
                 self._expand(task_id)
                 continue
+            if not self._reserve_slot():
+                break
             task_id = planner.next_start()
             if task_id is None:
                 break
             self._start(task_id)
         return planner.outcome()
+
+    def _reserve_slot(self) -> bool:
+        """Take one of the slots all executions share; where none is free, try again later."""
+        if self._slots is None or self._spare_slot is not None:
+            return True
+        self._spare_slot = self._slots.try_take()
+        if self._spare_slot is None and self._slot_timer is None:
+            loop = asyncio.get_running_loop()
+            self._slot_timer = loop.call_later(SLOT_POLL_SECONDS, self._post, SlotsTight())
+        return self._spare_slot is not None
 
     async def _commit(self) -> None:
         if not self._batch:
@@ -207,6 +266,10 @@ class Engine:
                 self._woken(item.task_id)
             elif isinstance(item, Request):
                 self._asked(item)
+            elif isinstance(item, Asking):
+                self._await_answer(item)
+            elif isinstance(item, SlotsTight):
+                self._slot_timer = None
             else:
                 seconds = self._mission.config.timeout_seconds or 0.0
                 message = f"the mission's {seconds:g} s are over"
@@ -242,6 +305,8 @@ class Engine:
             )
         )
         self._starting.append((prepared, attempt))
+        if self._spare_slot is not None:
+            self._slot_of[task_id], self._spare_slot = self._spare_slot, None
 
     def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
         task_id = prepared.task.task_id
@@ -251,8 +316,9 @@ class Engine:
                 self._around,
                 prepared,
                 attempt,
-                timeout=prepared.step.timeout_seconds or self._mission.config.timeout_seconds,
+                timeout=self._timeout(prepared.step),
                 was_cancelled=lambda: task_id in self._cancelled,
+                host=_Host(self, task_id),
             )
             self._post(ended)
 
@@ -267,6 +333,8 @@ class Engine:
 
     def _attempt_ended(self, ended: Ended) -> None:
         self._attempts.pop(ended.task_id, None)
+        self._asking.pop(ended.task_id, None)
+        self._free_slot(ended.task_id)
         why = self._cancelled.pop(ended.task_id, None)
         outcome = ended.outcome
         if outcome is None:
@@ -330,6 +398,16 @@ class Engine:
             resume_at = self._around.clock.now() + int(pause * 1e9)
             self._change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at)
             self._wake_later(task_id, pause)
+
+    def _free_slot(self, task_id: str) -> None:
+        slot = self._slot_of.pop(task_id, None)
+        if slot is not None and self._slots is not None:
+            self._slots.give_back(slot)
+
+    def _timeout(self, step: MissionStep) -> float | None:
+        if step.id in self._handlers:  # a handler runs after a timeout, so it has its own
+            return step.timeout_seconds or HANDLER_SECONDS
+        return step.timeout_seconds or self._mission.config.timeout_seconds
 
     def _policy(self, step: MissionStep) -> RetryPolicy:
         return step.retry or self._mission.config.retry
@@ -407,6 +485,80 @@ class Engine:
         elif request.kind is RequestKind.RESUME and execution.state is ExecutionState.PAUSED:
             message = f"resumed by {request.actor}"
             self._move(ExecutionState.RUNNING, Reason.USER_RESUMED, message, request.actor)
+        elif request.kind in {RequestKind.APPROVE, RequestKind.REJECT}:
+            self._answer(request)
+        elif request.kind is RequestKind.RETRY and request.task_id is not None:
+            self._retry(request)
+
+    async def approval(self, task_id: str, prompt: str, approvers: tuple[str, ...]) -> Approval:
+        """Wait, outside a slot, for the answer to an approval step."""
+        asking = Asking(task_id, prompt, approvers)
+        answer: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
+        self._asking[task_id] = (asking, answer)
+        self._post(asking)
+        return await answer
+
+    async def run_mission(self, file: str, params: Mapping[str, Any]) -> MissionResult:
+        """Run a sub-mission by the runner around this engine."""
+        if self._run_mission is None:
+            raise BugError("this engine was not given a way to run sub-missions")
+        return await self._run_mission(file, params)
+
+    def _await_answer(self, asking: Asking) -> None:
+        task = self._snapshot.tasks[asking.task_id]
+        if task.state is TaskState.RUNNING and asking.task_id in self._asking:
+            self._change(asking.task_id, TaskState.WAITING, Reason.AWAITING_APPROVAL, asking.prompt)
+            self._free_slot(asking.task_id)
+
+    def _answer(self, request: Request) -> None:
+        """Pass an answer on to the step that waits for it, if its author may give it."""
+        waiting = self._asking.get(request.task_id or "")
+        if waiting is None:
+            self._refuse(request, "the step does not wait for an approval")
+            return
+        asking, answer = waiting
+        user = request.actor.partition("@")[0]
+        if asking.approvers and not {request.actor, user} & set(asking.approvers):
+            self._refuse(request, f"only {', '.join(asking.approvers)} may answer")
+        elif not answer.done():
+            comment = request.arguments.get("comment")
+            answer.set_result(
+                Approval(
+                    approved=request.kind is RequestKind.APPROVE,
+                    by=request.actor,
+                    comment=comment if isinstance(comment, str) else "",
+                )
+            )
+
+    def _retry(self, request: Request) -> None:
+        """Reopen a step that has ended badly, and with `downstream` what was skipped for it."""
+        task = self._snapshot.tasks.get(request.task_id or "")
+        if task is None or task.state not in RETRYABLE:
+            self._refuse(request, "only a failed, skipped or cancelled step can be retried")
+            return
+        if self._planner.stopped is not None or task.task_id in self._handlers:
+            self._refuse(request, "the execution is ending")
+            return
+        message = f"retried by {request.actor}"
+        if request.arguments.get("downstream") and task.parent_task_id is None:
+            for name in sorted(self._graph.descendants(task.task_id)):
+                if self._snapshot.tasks[name].state in RETRYABLE:
+                    self._change(
+                        name, TaskState.PENDING, Reason.USER_RETRY, message, actor=request.actor
+                    )
+        self._change(task.task_id, TaskState.READY, Reason.USER_RETRY, message, actor=request.actor)
+
+    def _refuse(self, request: Request, why: str) -> None:
+        self._emit(
+            Noted(
+                at=self._around.clock.now(),
+                execution_id=self._around.execution_id,
+                actor=request.actor,
+                kind="request.refused",
+                task_id=request.task_id,
+                facts={"request": request.kind.value, "why": why},
+            )
+        )
 
     def _cancel_step(self, task_id: str, actor: str) -> None:
         task = self._snapshot.tasks.get(task_id)
@@ -426,7 +578,7 @@ class Engine:
         self._planner.observe(event)
         self._batch.append(event)
 
-    def _post(self, item: Ended | Request | Woken | DeadlinePassed) -> None:
+    def _post(self, item: Happening) -> None:
         self._inbox.append(item)
         self._wake.set()
 
@@ -445,7 +597,7 @@ class Engine:
         state: ExecutionState,
         reason: Reason,
         message: str | None = None,
-        actor: str = "engine",
+        actor: str = ENGINE,
     ) -> None:
         self._emit(
             ExecutionStateChanged(
@@ -466,12 +618,14 @@ class Engine:
         reason: Reason,
         message: str | None,
         resume_at: int | None = None,
+        actor: str = ENGINE,
     ) -> None:
         task: TaskRun = self._snapshot.tasks[task_id]
         self._emit(
             TaskStateChanged(
                 at=self._around.clock.now(),
                 execution_id=task.execution_id,
+                actor=actor,
                 task_id=task_id,
                 from_state=task.state,
                 to_state=state,
@@ -480,6 +634,25 @@ class Engine:
                 resume_at=resume_at,
             )
         )
+
+
+class _Host:
+    """The engine as one step's host."""
+
+    def __init__(self, engine: Engine, task_id: str) -> None:
+        self._engine = engine
+        self._task_id = task_id
+
+    async def approval(self, prompt: str, approvers: tuple[str, ...]) -> Approval:
+        """Wait for a person's answer."""
+        return await self._engine.approval(self._task_id, prompt, approvers)
+
+    async def run_mission(self, file: str, params: Mapping[str, Any]) -> MissionResult:
+        """Run another mission to its end."""
+        return await self._engine.run_mission(file, params)
+
+
+RETRYABLE = frozenset({TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED})
 
 
 def _outputs(outcome: StepOutcome) -> Mapping[str, object]:

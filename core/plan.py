@@ -92,6 +92,7 @@ class Planner:
         self._items_due: deque[str] = deque()
         self._fans: dict[str, Fan] = {}
         self._running: set[str] = set()
+        self._held: set[str] = set()  # attempts that wait for a person, outside a slot
         self._handlers: deque[int] | None = None
         self._handler_running: int | None = None
         self._ending: Ending | None = None
@@ -135,8 +136,8 @@ class Planner:
 
     @property
     def running(self) -> frozenset[str]:
-        """The task runs that hold a slot."""
-        return frozenset(self._running)
+        """The task runs with a running attempt, those that wait for a person among them."""
+        return frozenset(self._running | self._held)
 
     @property
     def stopped(self) -> Stop | None:
@@ -207,7 +208,7 @@ class Planner:
 
     def to_cancel(self) -> tuple[Stop, frozenset[str]] | None:
         """Return why and which running task runs are to be cancelled, None when not stopping."""
-        if self._stop is None or not self._running:
+        if self._stop is None or not (self._running or self._held):
             return None
         return self._stop, self.running
 
@@ -261,8 +262,10 @@ class Planner:
         index, item = self._key(task_id)
         if target is TaskState.READY:
             self._make_ready(task_id)
-        elif target is TaskState.WAITING and event.reason_code is not Reason.AWAITING_APPROVAL:
+        elif target is TaskState.WAITING:
             self._release(task_id, index, item)
+            if event.reason_code is Reason.AWAITING_APPROVAL:
+                self._held.add(task_id)
         if is_terminal(target):
             self._release(task_id, index, item)
             if self._stop is not None and event.reason_code is self._stop.reason:
@@ -288,6 +291,7 @@ class Planner:
 
     def _release(self, task_id: str, index: int, item: int) -> None:
         self._running.discard(task_id)
+        self._held.discard(task_id)
         if item >= 0:
             fan = self._fans.get(self._steps[index].id)
             if fan is not None:
@@ -381,7 +385,7 @@ class Planner:
 
     def _swept(self, task_id: str, at: int) -> TaskStateChanged | None:
         task, stop = self._snapshot.tasks[task_id], self._stop
-        if stop is None or is_terminal(task.state) or task_id in self._running:
+        if stop is None or is_terminal(task.state) or task_id in self._running | self._held:
             return None
         if task_id in self._fans:
             return None  # ends by itself when its items have

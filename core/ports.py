@@ -212,6 +212,16 @@ class Control(Protocol):
         """Return requests not taken before, oldest first, and mark them taken."""
 
 
+class Slots(Protocol):
+    """The limit on attempts at once over all executions of a user on this machine."""
+
+    def try_take(self) -> int | None:
+        """Take a slot and return its number, or None while all are taken. Never blocks."""
+
+    def give_back(self, slot: int) -> None:
+        """Free a slot. A process that ends frees its slots, however it ends."""
+
+
 # --- reader: committed state only ---------------------------------------------------------------
 
 

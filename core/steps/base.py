@@ -19,6 +19,7 @@ from core.model import EMPTY, LogLevel, TaskError
 from core.ports import Clock, Executor, OutputSink
 from core.reasons import Reason
 from core.states import AttemptState
+from core.steps.host import StepHost
 
 DESCRIPTION_LIMIT = 200
 
@@ -72,6 +73,14 @@ class StepCall:
     """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
     protected_paths: tuple[Path, ...] = ()
     """Files and folders no file step may touch: the database, the keys."""
+    host: StepHost | None = None
+    """The engine, for steps that wait for a person or run another mission."""
+
+    def require_host(self) -> StepHost:
+        """Return the engine; `BugError` where a step is run without one."""
+        if self.host is None:
+            raise BugError(f"{self.task_id}: this step needs an engine around it")
+        return self.host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,61 @@
+"""Steps that wait for a person: approval."""
+
+import asyncio
+
+from pydantic import BaseModel, Field
+
+from core.model import LogLevel
+from core.reasons import Reason
+from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.steps.value import Seconds
+
+
+class ApprovalParameters(StepParameters):
+    """What is asked, and of whom."""
+
+    prompt: str = Field(min_length=1, description="What the person is asked.")
+    approvers: tuple[str, ...] = Field(
+        default=(), description="Who may answer, as `user@host` or `user`; empty means anybody."
+    )
+    timeout: Seconds | None = Field(
+        default=None, description="How long to wait before the step fails; none waits for ever."
+    )
+
+
+class ApprovalOutput(BaseModel):
+    """Who answered."""
+
+    approved_by: str = Field(description="Who approved, as the audit names them.")
+    comment: str = Field(description="What they said.")
+
+
+class ApprovalStep(StepType):
+    """Asks a person; `mission approve` and `mission reject` answer."""
+
+    name = "approval"
+    mode = Mode.ASYNC
+    parameters = ApprovalParameters
+    output = ApprovalOutput
+    summary = "Wait until a person approves or rejects."
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Wait for the answer; a rejection is a failure that is never retried."""
+        asked: ApprovalParameters = call.parameters
+        call.log(LogLevel.INFO, f"waiting for approval: {asked.prompt}")
+        try:
+            async with asyncio.timeout(asked.timeout) as deadline:
+                answer = await call.require_host().approval(asked.prompt, asked.approvers)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            message = f"nobody answered within {asked.timeout:g} s"
+            return StepOutcome.failure(Reason.TIMEOUT, message, "ApprovalTimeout")
+        said = f": {answer.comment}" if answer.comment else ""
+        if not answer.approved:
+            message = f"rejected by {answer.by}{said}"
+            return StepOutcome.failure(Reason.REJECTED, message, "Rejected")
+        return StepOutcome.success(
+            {"approved_by": answer.by, "comment": answer.comment},
+            reason=Reason.APPROVED,
+            message=f"approved by {answer.by}{said}",
+        )
