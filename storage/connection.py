@@ -3,6 +3,7 @@
 The writer is an `aiosqlite` connection that runs whole transactions as one function on its thread.
 """
 
+import asyncio
 import sqlite3
 import stat
 import time
@@ -46,6 +47,7 @@ _HINTS = {
     sqlite3.SQLITE_FULL: "free some disk space, then `mission resume` what was running",
     sqlite3.SQLITE_READONLY: "the file or its folder is not writable",
     sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened: check owner and mode",
+    sqlite3.SQLITE_IOERR: "the disk failed or is gone: see the system's log",
     sqlite3.SQLITE_PERM: "the file cannot be accessed: check owner and mode",
     sqlite3.SQLITE_NOTADB: "this is no SQLite file: point --db or MISSION_DB somewhere else",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: restore a backup (see `mission db backup`)",
@@ -65,6 +67,10 @@ class Transactor(aiosqlite.Connection):
         execute: Any = self._execute  # protected and untyped, but the one way to its thread
         result: T = await execute(function, self._conn)
         return result
+
+    def join(self) -> None:
+        """Wait until the connection's thread has ended; blocks the calling thread."""
+        self._thread.join()
 
 
 async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -> Transactor:
@@ -96,7 +102,12 @@ async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -
         return connection
 
     writer = Transactor(connect, iter_chunk_size=64)
-    await writer
+    try:
+        await writer
+    except BaseException:
+        # aiosqlite has told its thread to stop; it still answers to this loop, so let it end first
+        await asyncio.to_thread(writer.join)
+        raise
     return writer
 
 
@@ -108,6 +119,11 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise UnavailableError(
             f"there is no database {path}", hint="`mission run FILE` creates it, or pass --db"
+        )
+    if not path.is_file():
+        raise UnavailableError(
+            f"{path} cannot be used: it is not a regular file",
+            hint="--db or MISSION_DB names another file",
         )
     try:
         connection = sqlite3.connect(
