@@ -1,6 +1,5 @@
 """Durations as a mission file writes them; knows nothing of where they stand."""
 
-import math
 import re
 
 MAX_SECONDS = 10 * 365 * 86400.0
@@ -19,17 +18,24 @@ def parse_duration(value: object) -> float:
 
     Raises `ValueError`, whose text fits behind the name of a key, unless it is 0 to ten years.
     """
-    if value.__class__ is int or value.__class__ is float:
-        seconds = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = _bounded(value)
     elif isinstance(value, str):
         seconds = _parse_text(value)
     else:
         raise ValueError(f"must be {FORMS}")
-    if not math.isfinite(seconds) or seconds > MAX_SECONDS:
-        raise ValueError("must be at most ten years")
     if seconds < 0:
         raise ValueError("must not be negative")
+    if not seconds <= MAX_SECONDS:  # not a number compares as neither
+        raise ValueError("must be at most ten years")
     return seconds
+
+
+def _bounded(value: float) -> float:
+    """Return a float for any number, also for an int that none can hold."""
+    if value < 0:
+        return -1.0
+    return 2 * MAX_SECONDS if value > MAX_SECONDS else float(value)
 
 
 def _parse_text(value: str) -> float:

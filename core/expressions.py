@@ -43,7 +43,7 @@ MAX_OUTPUT = 8 * 1024 * 1024
 """Characters one template may produce, and characters and values one result may hold."""
 
 _MAX_DEPTH = 64
-_CHAIN_BEFORE = re.compile(r"""[\w.\[\]'"]+$""")
+_CHAIN_BEFORE = re.compile(r"(?:[\w.]|\[[^\[\]]*\])+$")
 _REMOVED_FILTERS = ("format", "indent", "batch", "slice", "pprint", "safe", "chain")
 
 

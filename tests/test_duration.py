@@ -1,0 +1,49 @@
+import pytest
+
+from core.duration import MAX_SECONDS, parse_duration
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (0, 0.0),
+        (90, 90.0),
+        (1.5, 1.5),
+        ("90", 90.0),
+        ("500ms", 0.5),
+        ("90s", 90.0),
+        ("1h30m", 5400.0),
+        ("2d", 172_800.0),
+        (" 1h 30m 5s ", 5405.0),
+        ("0.5h", 1800.0),
+        ("3650d", MAX_SECONDS),
+    ],
+)
+def test_a_duration_is_a_number_of_seconds_or_text(written, seconds):
+    assert parse_duration(written) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (-1, "negative"),
+        ("-5s", "negative"),
+        ("3651d", "ten years"),
+        (float("inf"), "ten years"),
+        (float("nan"), "ten years"),
+        (10**400, "ten years"),
+        ("", "must be"),
+        ("soon", "must be"),
+        ("1h30", "must be"),
+        ("1 fortnight", "must be"),
+        ("٣s", "must be"),
+        ("1e3", "must be"),
+        ("9" * 100, "must be"),
+        (True, "must be"),
+        (None, "must be"),
+        ([1], "must be"),
+    ],
+)
+def test_anything_else_is_no_duration(written, message):
+    with pytest.raises(ValueError, match=message):
+        parse_duration(written)
