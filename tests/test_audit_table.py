@@ -10,6 +10,7 @@ from core.audit.rebuild import RebuildError, Sealed, event_of
 from core.audit.verdict import Verdict
 from core.audit.verify import VerifyOptions, verify
 from core.events import (
+    AttemptEnded,
     AttemptStarted,
     StepExpanded,
     TaskStateChanged,
@@ -19,8 +20,8 @@ from core.events import (
 from core.fold import fold
 from core.model import TaskError
 from core.reasons import Reason
-from core.states import TaskState
-from tests.support.memory_chain import EXECUTION_ID, START, MemoryLog, a_log, a_run
+from core.states import AttemptState, TaskState
+from tests.support.memory_chain import EXECUTION_ID, START, MemoryLog, a_log, a_run, sealed_log
 
 STEPS = ("fetch", "build", "each", "ship")
 
@@ -264,6 +265,31 @@ def test_records_of_a_running_execution_may_be_ahead_by_its_output_only():
     log = a_log(whole=True)
     log.execution_rows[EXECUTION_ID]["log_entry_count"] += 1
     assert findings(log)[0].field == "log_entry_count"
+
+
+def _a_lost_attempt(**seal):
+    log = MemoryLog()
+    created, running, ready, started = next(iter(a_run()))[0]
+    log.commit(created, running, ready, started)
+    log.commit(
+        AttemptEnded(
+            at=started.at + 9, execution_id=EXECUTION_ID, task_id="fetch", attempt=1,
+            to_state=AttemptState.LOST, reason_code=Reason.RUNNER_LOST, **seal,
+        ),
+        finalize=True,
+    )  # fmt: skip
+    log.output[EXECUTION_ID, "fetch", 1] = [b"half\n"]
+    return log
+
+
+def test_output_of_a_lost_attempt_is_compared_only_if_somebody_sealed_it():
+    log = _a_lost_attempt()
+    log.execution_rows[EXECUTION_ID]["log_entry_count"] = 1
+    assert verify(log).is_intact
+    log = _a_lost_attempt(**sealed_log(b"half\n"))
+    assert verify(log).is_intact
+    log.output[EXECUTION_ID, "fetch", 1] = [b"whole\n"]
+    assert findings(log)[0].field == "log"
 
 
 def test_findings_are_limited_and_counted():
