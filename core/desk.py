@@ -1,0 +1,182 @@
+"""The desk where people's requests arrive: cancel, pause, resume, approve, reject, retry.
+
+What a request cannot do now is refused with a reason, and the refusal is an event.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.events import CancelRequested
+from core.graph import Graph
+from core.plan import Planner
+from core.ports import Clock, Request, RequestKind
+from core.reasons import Reason
+from core.recorder import Recorder
+from core.states import ExecutionState, TaskState, is_terminal
+from core.steps.host import Approval
+
+RETRYABLE = frozenset({TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED})
+
+CancelAttempt = Callable[[str, Reason, str], bool]
+"""Cancels a running attempt (step, reason, message); False when none runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An approval step's question, and who may answer it (empty: anybody)."""
+
+    task_id: str
+    prompt: str
+    approvers: tuple[str, ...]
+
+
+class Desk:
+    """Turns requests into events, decisions of the planner, and answers."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        planner: Planner,
+        graph: Graph,
+        clock: Clock,
+        *,
+        cancel_attempt: CancelAttempt,
+        handlers: frozenset[str],
+    ) -> None:
+        self._recorder = recorder
+        self._planner = planner
+        self._graph = graph
+        self._clock = clock
+        self._cancel_attempt = cancel_attempt
+        self._handlers = handlers
+        self._open: dict[str, tuple[Question, asyncio.Future[Approval]]] = {}
+
+    def handle(self, request: Request) -> None:
+        """Do what was asked, or record why not."""
+        kind = request.kind
+        state = self._recorder.snapshot.current.state
+        if kind is RequestKind.CANCEL:
+            self._cancel(request)
+        elif kind is RequestKind.CANCEL_STEP:
+            self._cancel_step(request)
+        elif kind in {RequestKind.APPROVE, RequestKind.REJECT}:
+            self._answer(request)
+        elif kind is RequestKind.RETRY:
+            self._retry(request)
+        elif kind is RequestKind.PAUSE and state is ExecutionState.RUNNING:
+            message = f"paused by {request.actor}"
+            self._recorder.move(
+                ExecutionState.PAUSED, Reason.USER_PAUSED, message, actor=request.actor
+            )
+        elif kind is RequestKind.RESUME and state is ExecutionState.PAUSED:
+            message = f"resumed by {request.actor}"
+            self._recorder.move(
+                ExecutionState.RUNNING, Reason.USER_RESUMED, message, actor=request.actor
+            )
+        else:
+            self._refuse(request, f"the execution is {state}")
+
+    # --- approvals ------------------------------------------------------------------------------
+
+    def ask(self, question: Question) -> "asyncio.Future[Approval]":
+        """Open a question and return where its answer will be."""
+        answer: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
+        self._open[question.task_id] = (question, answer)
+        return answer
+
+    def is_open(self, question: Question) -> bool:
+        """Tell whether a question still waits for its answer."""
+        return question.task_id in self._open
+
+    def close(self, task_id: str) -> None:
+        """Forget a step's question: its attempt has ended."""
+        self._open.pop(task_id, None)
+
+    def _answer(self, request: Request) -> None:
+        waiting = self._open.get(request.task_id or "")
+        if waiting is None:
+            self._refuse(request, "the step does not wait for an approval")
+            return
+        question, answer = waiting
+        user = request.actor.partition("@")[0]
+        if question.approvers and not {request.actor, user} & set(question.approvers):
+            self._refuse(request, f"only {', '.join(question.approvers)} may answer")
+        elif not answer.done():
+            comment = request.arguments.get("comment")
+            answer.set_result(
+                Approval(
+                    approved=request.kind is RequestKind.APPROVE,
+                    by=request.actor,
+                    comment=comment if isinstance(comment, str) else "",
+                )
+            )
+
+    # --- stopping and retrying ------------------------------------------------------------------
+
+    def _cancel(self, request: Request) -> None:
+        note = request.arguments.get("message")
+        self._recorder.emit(
+            CancelRequested(
+                at=self._clock.now(),
+                execution_id=self._recorder.snapshot.current.execution_id,
+                actor=request.actor,
+                message=note if isinstance(note, str) else None,
+            )
+        )
+        self._planner.stop(Reason.USER_CANCELLED, f"cancelled by {request.actor}")
+
+    def _cancel_step(self, request: Request) -> None:
+        task = self._recorder.snapshot.tasks.get(request.task_id or "")
+        if task is None or is_terminal(task.state):
+            self._refuse(request, "the step has ended" if task else "there is no such step")
+            return
+        message = f"cancelled by {request.actor}"
+        if self._cancel_attempt(task.task_id, Reason.USER_CANCELLED, message):
+            return
+        if task.state is TaskState.RUNNING:  # a fan-out step: its items are what runs
+            for item in list(self._recorder.snapshot.tasks.values()):
+                if item.parent_task_id == task.task_id and not is_terminal(item.state):
+                    self._stop_one(item.task_id, message, request.actor)
+        else:
+            self._stop_one(task.task_id, message, request.actor)
+
+    def _stop_one(self, task_id: str, message: str, actor: str) -> None:
+        if self._cancel_attempt(task_id, Reason.USER_CANCELLED, message):
+            return
+        task = self._recorder.snapshot.tasks[task_id]
+        state = TaskState.SKIPPED if task.started_at is None else TaskState.CANCELLED
+        self._recorder.change(task_id, state, Reason.USER_CANCELLED, message, actor=actor)
+
+    def _retry(self, request: Request) -> None:
+        """Reopen a step that has ended badly, and with `downstream` what was skipped for it."""
+        tasks = self._recorder.snapshot.tasks
+        task = tasks.get(request.task_id or "")
+        if task is None or task.state not in RETRYABLE:
+            self._refuse(request, "only a failed, skipped or cancelled step can be retried")
+            return
+        if self._planner.stopped is not None or task.task_id in self._handlers:
+            self._refuse(request, "the execution is ending")
+            return
+        if task.parent_task_id is not None and is_terminal(tasks[task.parent_task_id].state):
+            self._refuse(request, "its fan-out step has ended: retry that one")
+            return
+        message, actor = f"retried by {request.actor}", request.actor
+        if request.arguments.get("downstream") and task.parent_task_id is None:
+            for name in self._graph.ids:
+                below = tasks[name].state in RETRYABLE and name != task.task_id
+                if below and name in self._graph.descendants(task.task_id):
+                    self._recorder.change(
+                        name, TaskState.PENDING, Reason.USER_RETRY, message, actor=actor
+                    )
+        self._recorder.change(
+            task.task_id, TaskState.READY, Reason.USER_RETRY, message, actor=actor
+        )
+
+    def _refuse(self, request: Request, why: str) -> None:
+        self._recorder.note(
+            "request.refused",
+            {"request": request.kind.value, "why": why},
+            task_id=request.task_id,
+            actor=request.actor,
+        )

@@ -1,0 +1,114 @@
+"""The engine's pen: makes events, folds them, tells the planner, and gathers the next batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.events import (
+    ENGINE,
+    Event,
+    ExecutionStateChanged,
+    Noted,
+    TaskStateChanged,
+)
+from core.fold import Snapshot, apply
+from core.model import EMPTY
+from core.plan import Planner
+from core.ports import Batch, Clock
+from core.reasons import Reason
+from core.states import ExecutionState, TaskState
+
+
+class Recorder:
+    """Everything that happens to one execution goes through `emit`, in order."""
+
+    def __init__(self, snapshot: Snapshot, planner: Planner, clock: Clock) -> None:
+        self.snapshot = snapshot
+        self._planner = planner
+        self._clock = clock
+        self._events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Fold an event, let the planner see it, keep it for the next batch."""
+        apply(self.snapshot, event)
+        self._planner.observe(event)
+        self._events.append(event)
+
+    def take_batch(self, *, finalize: bool = False) -> Batch | None:
+        """Return what was emitted since the last call with the records it touched, or None."""
+        if not self._events:
+            return None
+        events, self._events = self._events, []
+        return Batch(
+            execution_id=self.snapshot.current.execution_id,
+            events=events,
+            changes=self.snapshot.take_changes(),
+            finalize=finalize,
+        )
+
+    def move(
+        self,
+        state: ExecutionState,
+        reason: Reason,
+        message: str | None = None,
+        *,
+        actor: str = ENGINE,
+    ) -> None:
+        """Record a transition of the execution."""
+        execution = self.snapshot.current
+        self.emit(
+            ExecutionStateChanged(
+                at=self._clock.now(),
+                execution_id=execution.execution_id,
+                actor=actor,
+                from_state=execution.state,
+                to_state=state,
+                reason_code=reason,
+                message=message,
+            )
+        )
+
+    def change(
+        self,
+        task_id: str,
+        state: TaskState,
+        reason: Reason,
+        message: str | None,
+        *,
+        resume_at: int | None = None,
+        actor: str = ENGINE,
+    ) -> None:
+        """Record a transition of a task run."""
+        task = self.snapshot.tasks[task_id]
+        self.emit(
+            TaskStateChanged(
+                at=self._clock.now(),
+                execution_id=task.execution_id,
+                actor=actor,
+                task_id=task_id,
+                from_state=task.state,
+                to_state=state,
+                reason_code=reason,
+                message=message,
+                resume_at=resume_at,
+            )
+        )
+
+    def note(
+        self,
+        kind: str,
+        facts: Mapping[str, Any] = EMPTY,
+        *,
+        task_id: str | None = None,
+        actor: str = ENGINE,
+    ) -> None:
+        """Record something that changes no state."""
+        self.emit(
+            Noted(
+                at=self._clock.now(),
+                execution_id=self.snapshot.current.execution_id,
+                actor=actor,
+                kind=kind,
+                task_id=task_id,
+                facts=facts,
+            )
+        )
