@@ -229,7 +229,8 @@ async def test_a_head_that_was_not_signed_is_not_gone_on_from(tmp_path: Path) ->
         "DELETE FROM attempt",
         (
             "INSERT INTO log_chunk SELECT NULL, execution, task_run, attempt, chunk + 1, "
-            "first_seq, lines, at_first, at_last, streams, levels, open_streams, segments, data FROM log_chunk"
+            "first_seq, lines, at_first, at_last, streams, levels, open_streams, segments, data "
+            "FROM log_chunk"
         ),
         "UPDATE task_run SET position = 7",
     ],
