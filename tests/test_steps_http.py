@@ -299,8 +299,10 @@ async def test_cancelling_closes_the_connection(steps: StepRunner, server: HttpS
 def test_nobody_listening_is_a_failure(steps: StepRunner) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        outcome = steps.run("http", url=f"http://127.0.0.1:{unused.getsockname()[1]}/")
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        outcome = steps.run("http", url=f"http://{address}/")
     assert outcome.reason_code is Reason.STEP_ERROR
+    assert outcome.message == f"{address}: Connection refused"
     assert outcome.error is not None
     assert outcome.error.kind == "connect"
 

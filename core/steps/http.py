@@ -182,11 +182,11 @@ class Http(StepType):
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Send, follow, read, judge the status."""
-        from core.steps.http_exchange import exchange
-
         parameters: HttpParameters = call.parameters
         try:
             request, terms = await asyncio.to_thread(_prepared, call)
+            from core.steps.http_exchange import exchange  # loaded by now, in the thread
+
             async with asyncio.timeout(parameters.timeout) as deadline:
                 response = await exchange(request, terms)
         except TimeoutError as error:
@@ -210,7 +210,7 @@ class Http(StepType):
 
 
 def _prepared(call: StepCall) -> tuple["Request", "Terms"]:
-    """Make the request: in a thread, because certificates take their time to load."""
+    """Make the request: in a thread, because httpx takes its time to load."""
     from core.steps.http_exchange import Request, Terms, parse_url
 
     parameters: HttpParameters = call.parameters

@@ -5,9 +5,10 @@ was checked is not the one that is talked to.
 """
 
 import asyncio
+import os
 import re
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -270,13 +271,22 @@ def _failure(error: httpx.HTTPError, url: httpx.URL) -> StepFailedError:
     where = f"{url.host}:{_port(url)}"
     if isinstance(error, httpx.TimeoutException):
         return StepFailedError(f"{where}: timed out", "timeout", reason=Reason.TIMEOUT)
-    cause = error.__cause__
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None or "SSL" in what:
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return StepFailedError(f"{where}: TLS: {what}", "tls")
-    kind = "connect" if isinstance(error, httpx.ConnectError) else "protocol"
-    return StepFailedError(f"{where}: {what}", kind)
+    if not isinstance(error, httpx.ConnectError):
+        return StepFailedError(f"{where}: {what}", "protocol")
+    for cause in causes:  # anyio says "all attempts failed", the system says why
+        if isinstance(cause, OSError) and cause.strerror:
+            what = os.strerror(cause.errno) if cause.errno else cause.strerror
+    return StepFailedError(f"{where}: {what}", "connect")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
@@ -142,6 +143,7 @@ async def _look_at_port(host: str, port: int) -> None:
 
 
 async def _look_at_url(url: str) -> None:
+    await asyncio.to_thread(import_module, "core.steps.http_exchange")  # httpx takes 150 ms
     from core.steps.http_exchange import Request, Terms, exchange, parse_url
 
     terms = Terms(max_bytes=64 * 1024 * 1024)
