@@ -1,10 +1,11 @@
 """What one attempt writes, capped and sealed: the `OutputSink` in front of the log chunks.
 
-Knows nothing of processes or of the database. All methods belong to the event loop's thread and
-none of them blocks.
+Knows nothing of processes or of the database. All methods belong to the event loop's thread, except
+`log`, and none of them blocks.
 """
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ class Capture:
             line_limit=line_limit,
         )
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._backlog = backlog
         self._head_left = limit_bytes - limit_bytes // 2
         self._tail_limit = limit_bytes // 2
@@ -128,8 +131,13 @@ class Capture:
         )
 
     def log(self, level: LogLevel, message: str, source: str = "engine") -> None:
-        """Add a system entry, one for each line of `message`, where the output has got to."""
-        if self._seal is None:
+        """Add a system entry, one for each line of `message`, where the output has got to.
+
+        May be called from the thread of a blocking step: the entry is then made by the loop.
+        """
+        if threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self.log, level, message, source)
+        elif self._seal is None:
             data = message.encode("utf-8", "backslashreplace").rstrip(b"\n") + b"\n"
             self._take(Origin(self._clock.now(), LogStream.SYSTEM, level, source), data)
 

@@ -165,6 +165,19 @@ async def test_system_entries_stand_between_lines_with_level_and_source() -> Non
     ]
 
 
+async def test_a_thread_may_log_and_its_entries_come_before_its_end() -> None:
+    tape = Tape()
+
+    def work() -> None:
+        for number in range(3):
+            tape.capture.log(LogLevel.INFO, f"step {number}")
+
+    await asyncio.to_thread(work)
+    tape.seal()
+
+    assert tape.texts(SYS) == ["step 0", "step 1", "step 2"]
+
+
 async def test_the_census_is_an_entry_and_remembered() -> None:
     tape = Tape()
     tape.capture.census(7, 0)

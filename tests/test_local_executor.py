@@ -488,6 +488,31 @@ def test_a_program_that_ends_with_its_jobs_running_leaves_none(is_ending: bool) 
     assert alive() == frozenset()
 
 
+async def test_a_child_that_somebody_else_waited_for_is_lost(
+    executor: LocalExecutor, sink: RecordingSink
+) -> None:
+    await spawn_many(executor, 1)
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel takes children at once
+    try:
+        outcome = await executor.run(a_job("true"), sink)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    assert outcome.kind is OutcomeKind.LOST
+
+
+async def test_a_parent_that_ignored_ended_children_costs_no_exit_code(
+    executor: LocalExecutor, sink: RecordingSink
+) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        outcome = await executor.run(a_script("exit 7"), sink)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    assert outcome.exit_code == 7
+
+
 def test_an_executor_belongs_to_one_event_loop(tmp_path: Path) -> None:
     executor = LocalExecutor()
 

@@ -85,8 +85,12 @@ class Running:
         if tables is None:
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
         else:
-            self._pidfd = os.pidfd_open(self.pid)
-            poller.watch(self._pidfd, self._on_exit)
+            try:
+                self._pidfd = os.pidfd_open(self.pid)
+            except ProcessLookupError:  # somebody else has waited for it already
+                self._exited = True
+            else:
+                poller.watch(self._pidfd, self._on_exit)
 
     async def wait(self) -> None:
         """Return when it is over, or has ended while another process holds its pipes open."""

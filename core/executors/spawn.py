@@ -108,6 +108,7 @@ class Spawner:
     def _devnull(self) -> int:
         if self._null is None:
             _keep_from_children()
+            _wait_for_children()
             # Descriptors 0 to 2 must be taken, or a pipe could get one of them and be overwritten.
             while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
                 pass
@@ -122,6 +123,13 @@ def _keep_from_children() -> None:
             if name.isdigit() and int(name) > 2:
                 with contextlib.suppress(OSError):  # the folder's own is closed by now
                     os.set_inheritable(int(name), False)
+
+
+def _wait_for_children() -> None:
+    """Undo an inherited wish to ignore ended children: their exit codes would be lost."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # only the main thread may
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _is_here(cwd: str) -> bool:
