@@ -79,6 +79,10 @@ class SqliteChainSource:
         """Return the trusted public keys this was opened with."""
         return self._vkeys
 
+    def missions(self) -> Iterator[tuple[object, object]]:
+        """Yield (digest, content) of every stored mission file."""
+        return self._each("SELECT digest, content FROM mission ORDER BY digest", page=16)
+
     def execution_ids(self) -> Iterator[object]:
         """Yield the id of every stored execution."""
         return (row[0] for row in self._each("SELECT execution_id FROM execution ORDER BY id"))

@@ -191,6 +191,13 @@ def test_an_edited_byte_of_stored_output_is_found():
     assert verify(log, VerifyOptions(logs=False)).is_intact
 
 
+@pytest.mark.parametrize("content", [b"name: attack\n", b"", None, "text", 5])
+def test_an_edited_mission_file_is_found(content):
+    log = a_log()
+    log.mission_rows[0][1] = content
+    assert findings(log)[0].field == "mission"
+
+
 @pytest.mark.parametrize("chunks", [[], [b"trying\n"], [b"failed\n", b"trying\n"], [b"x", None]])
 def test_output_that_is_missing_or_in_another_order_is_found(chunks):
     log = a_log()

@@ -121,6 +121,9 @@ class ChainSource(Protocol):
     def vkeys(self) -> Iterable[str]:
         """Return the trusted public keys (vkey text). They come from outside the database."""
 
+    def missions(self) -> Iterator[tuple[object, object]]:
+        """Yield (digest, content) of every stored mission file: hex SHA-256, bytes."""
+
     def execution_ids(self) -> Iterator[object]:
         """Yield the id of every stored execution."""
 

@@ -1,6 +1,7 @@
 """Rebuilds every execution from the chain and has it compared with the tables that show it."""
 
 from collections.abc import Mapping
+from hashlib import sha256
 from itertools import islice
 from typing import Any
 
@@ -97,7 +98,7 @@ class TableCheck:
             self._compare(execution_id, rebuilt, is_final=True)
 
     def finish(self) -> None:
-        """Compare the executions that are still open, and look for those no event speaks of."""
+        """Compare what is still open, executions no event speaks of, and the mission files."""
         for execution_id, rebuilt in self._open.items():
             self._compare(execution_id, rebuilt, is_final=False)
         for stored in self._source.execution_ids():
@@ -107,6 +108,16 @@ class TableCheck:
                     "execution",
                     found=stored,
                     message=f"execution {show(stored)} is in the table and not in the chain",
+                )
+        for digest, content in self._source.missions():
+            found = sha256(content).hexdigest() if isinstance(content, bytes) else None
+            if found != digest:
+                self._findings.add(
+                    Verdict.MODIFIED,
+                    "mission",
+                    expected=digest,
+                    found=found,
+                    message=f"the stored mission file {show(digest, 12)} is not the one it was",
                 )
 
     def _compare(self, execution_id: str, rebuilt: Rebuilt, *, is_final: bool) -> None:

@@ -275,5 +275,10 @@ class Walk:
 
 def _names(target: str, task_id: str | None, attempt: int | None) -> bool:
     """Tell whether a target names this step and attempt, by its usual spelling or as it is read."""
-    usual = f"step/{task_id}" if attempt is None else f"attempt/{attempt}/{task_id}"
+    if attempt is None:
+        usual = f"step/{task_id}"
+    elif attempt.bit_length() <= 62:
+        usual = f"attempt/{attempt}/{task_id}"
+    else:
+        return False
     return (target == usual and task_id is not None) or columns_of(target) == (task_id, attempt)

@@ -61,6 +61,8 @@ class MemoryLog:
         self.execution_rows: dict[str, dict[str, Any]] = {}
         self.task_rows: dict[str, list[dict[str, Any]]] = {}
         self.attempt_rows: dict[str, list[dict[str, Any]]] = {}
+        content = b"name: release\n"
+        self.mission_rows: list[list[Any]] = [[hashlib.sha256(content).hexdigest(), content]]
         self.output: dict[tuple[str, str, int], list[Any]] = {}
         self.subs: dict[str, SubChain] = {}
         self.snapshots: dict[str, Snapshot] = {}
@@ -124,6 +126,9 @@ class MemoryLog:
 
     def vkeys(self) -> Iterable[str]:
         return self.trusted
+
+    def missions(self) -> Iterator[tuple[object, object]]:
+        return iter([(row[0], row[1]) for row in self.mission_rows])
 
     def execution_ids(self) -> Iterator[object]:
         return iter([row["execution_id"] for row in self.execution_rows.values()])
