@@ -138,9 +138,12 @@ def _fold_alike(
 ) -> list[Group]:
     layers = _quotient(dag, groups, _owners(groups, len(dag))).layers
     alike: dict[Hashable, list[Group]] = defaultdict(list)
-    for group, layer in zip(groups, layers, strict=True):
-        alike[layer, stems[group.members[0]]].append(group)
     folded: list[Group] = []
+    for group, layer in zip(groups, layers, strict=True):
+        if group.members[0] in closing:  # of a fold the user has opened: let it be seen
+            folded.append(group)
+        else:
+            alike[layer, stems[group.members[0]]].append(group)
     for same in alike.values():
         if len(same) < ALIKE_MIN:
             folded += same

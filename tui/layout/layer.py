@@ -6,6 +6,7 @@ dummies than the budget become *jumps*: no wire is drawn for them, only a stub a
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -107,6 +108,16 @@ def make_proper(dag: Dag, *, budget: int | None = None) -> Proper:
     return Proper(
         count, layer, up, down, by_source, by_target, frozenset(into_target), frozenset(jumps)
     )
+
+
+def item_components(proper: Proper, component: Sequence[int]) -> list[int]:
+    """Return for every item the component of its node, given those of the nodes."""
+    found = list(component) + [0] * (len(proper.layer) - proper.nodes)
+    for bundles in (proper.by_source, proper.by_target):
+        for node, row in bundles.items():
+            for item in row:
+                found[item] = component[node]
+    return found
 
 
 def _link(up: list[list[int]], down: list[list[int]], items: list[int]) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from tui.layout.layer import Proper
 
 SWEEPS = 8
-SWEEPS_OF_MANY = 4
+"""Of a small graph; larger ones get what an effort of `SWEPT_ITEMS` allows, within limits."""
+SWEPT_ITEMS = 120_000
 COUNT_CROSSINGS_BELOW = 5000
 """Up to this many items and edges the best of all sweeps is kept; beyond, the last is taken."""
 
@@ -14,15 +15,14 @@ COUNT_CROSSINGS_BELOW = 5000
 def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:
     """Return the items of each layer, top to bottom.
 
-    Items of one component (given for each node) stand together, components by number.
+    Items of one component (given for each item) stand together, components by number.
     Deterministic: ties keep the order in which a depth-first walk in index order meets the items.
     """
     layers = _first_order(proper)
-    group = _item_components(proper, component)
     position = [0] * len(proper.layer)
     # the order by component is what no sweep may change: it is the larger part of every sort key
     step = max(map(len, layers), default=0) + 1
-    base = [number * step for number in group]
+    base = [number * step for number in component]
     for items in layers:
         items.sort(key=base.__getitem__)
         for place, item in enumerate(items):
@@ -30,7 +30,7 @@ def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:
     size = len(proper.layer) + sum(map(len, proper.down))
     is_small = size <= COUNT_CROSSINGS_BELOW
     best, fewest = layers, crossings(proper, layers, position) if is_small else 0
-    for sweep in range(SWEEPS if is_small else SWEEPS_OF_MANY):
+    for sweep in range(SWEEPS if is_small else max(4, min(16, SWEPT_ITEMS // size))):
         if is_small and not fewest:
             break
         layers = [list(items) for items in layers] if is_small else layers
@@ -96,12 +96,3 @@ def _first_order(proper: Proper) -> list[list[int]]:
         if not seen[item]:
             layers[layer].append(item)
     return layers
-
-
-def _item_components(proper: Proper, component: Sequence[int]) -> list[int]:
-    found = list(component) + [0] * (len(proper.layer) - proper.nodes)
-    for bundles in (proper.by_source, proper.by_target):
-        for node, row in bundles.items():
-            for item in row:
-                found[item] = component[node]
-    return found

@@ -4,11 +4,16 @@ from collections.abc import Sequence
 
 from tui.layout.layer import Proper
 
-SWEEPS = 4
+SWEEPS = 3
+"""Forward, backward, forward: what comes last keeps long edges straight."""
 
 
-def place_rows(proper: Proper, layers: Sequence[Sequence[int]]) -> list[int]:
+def place_rows(
+    proper: Proper, layers: Sequence[Sequence[int]], component: Sequence[int]
+) -> list[int]:
     """Return a row for each item; within a layer rows grow strictly along the order.
+
+    Components (given for each item, in the order of the layers) stand below each other.
 
     Each sweep pulls a layer towards the median of its neighbours: least squares under the order
     (isotonic regression by pooling adjacent violators), which is linear in the number of items.
@@ -23,7 +28,7 @@ def place_rows(proper: Proper, layers: Sequence[Sequence[int]]) -> list[int]:
         near, far = (proper.up, proper.down) if forward else (proper.down, proper.up)
         for items in layers if forward else reversed(layers):
             _settle(items, near, far, row, last=sweep >= SWEEPS - 2)
-    return _without_blank_rows(row)
+    return _stacked(_without_blank_rows(row), component)
 
 
 def _settle(
@@ -62,3 +67,22 @@ def _settle(
 def _without_blank_rows(row: list[int]) -> list[int]:
     number = {used: new for new, used in enumerate(sorted(set(row)))}
     return [number[used] for used in row]
+
+
+def _stacked(row: list[int], component: Sequence[int]) -> list[int]:
+    """Move components so that each has rows of its own, without blank rows between."""
+    last = max(component, default=0)
+    if last == 0:
+        return row
+    tops: dict[int, int] = {}
+    bottoms: dict[int, int] = {}
+    for number, at in zip(component, row, strict=True):
+        tops[number] = min(at, tops.get(number, at))
+        bottoms[number] = max(at, bottoms.get(number, at))
+    shift: dict[int, int] = {}
+    start = 0
+    for number in sorted(tops):
+        shift[number] = start - tops[number]
+        start += bottoms[number] - tops[number] + 1
+    moved = [at + shift[number] for number, at in zip(component, row, strict=True)]
+    return _without_blank_rows(moved)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tui.layout.dag import Dag, components
-from tui.layout.layer import Proper, make_proper
+from tui.layout.layer import Proper, item_components, make_proper
 from tui.layout.order import order_layers
 from tui.layout.place import place_rows
 from tui.layout.route import MAX_TRACKS, Gap, route
@@ -39,8 +39,9 @@ def lay_out(dag: Dag, *, max_tracks: int = MAX_TRACKS, budget: int | None = None
     `max_tracks` caps the width between layers, `budget` the bends of long edges.
     """
     proper = make_proper(dag, budget=budget)
-    layers = order_layers(proper, components(dag))
-    row = place_rows(proper, layers)
+    component = item_components(proper, components(dag))
+    layers = order_layers(proper, component)
+    row = place_rows(proper, layers, component)
     gaps = [route(items, proper.down, row, max_tracks) for items, _ in pairwise(layers)]
     used = {2 * r for r in row}
     used.update(

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-MAX_TRACKS = 24
+MAX_TRACKS = 32
 
 STRAIGHT = -1
 CUT = -2

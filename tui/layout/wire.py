@@ -253,8 +253,8 @@ class _Pen:
             pass
         elif all(cell & 3 * arm for arm in (LEFT, RIGHT, UP, DOWN) if arms & arm):
             cells[x] = cell & ~mask | arms * self._weight
-        elif not cell & (SIDES if arms == LEFT_RIGHT else 255):
-            cells[x] = arms * self._weight  # over a foreign upright, or where nothing was drawn
+        elif not cell & (SIDES if arms == LEFT_RIGHT else UPRIGHT if arms == UP_DOWN else 255):
+            cells[x] = arms * self._weight  # over a foreign line, or where nothing was drawn
         else:
             return  # under a foreign joint
         self._block.marks[y][x] = self._mark

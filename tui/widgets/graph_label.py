@@ -47,6 +47,9 @@ class Labels:
 
     def state(self, group: int) -> TaskState:
         """Return the worst state in a group."""
+        members = self._drawing.groups[group]
+        if len(members) == 1:
+            return self._model.statuses[members[0]].state
         return max(self.tally(group), key=lambda state: SEVERITY[state.value])
 
     def is_fold(self, group: int) -> bool:
@@ -60,7 +63,8 @@ class Labels:
         limit = (_FOLD_NAME_LIMIT if self.is_fold(group) else NAME_LIMIT)[zoom]
         name = min(width_of(self._drawing.titles[group]), limit)
         if zoom is Zoom.BOX:
-            return max(_BOX_MIN, name + 2) + 4
+            counts = self._counts_room(group) if self.is_fold(group) else 0
+            return max(_BOX_MIN, name + 2, counts) + 4
         counts = self._counts_room(group) + 1 if zoom is Zoom.LABEL and self.is_fold(group) else 0
         return 2 + name + counts + 1
 
@@ -81,8 +85,7 @@ class Labels:
         if zoom is Zoom.DOTS:
             return spans
         limit = (_FOLD_NAME_LIMIT if self.is_fold(group) else NAME_LIMIT)[zoom]
-        title = self.title(group)
-        name = title if width_of(title) <= limit else fit(title, limit)
+        name = shorten(self.title(group), limit)
         spans.append((" " + name, styles.names[state]))
         if zoom is Zoom.LABEL and self.is_fold(group):
             spans.append((" ", styles.base))
@@ -131,7 +134,7 @@ class Labels:
             return [(left + frame[4] * (width - 2) + right, edge)]
         side = frame[5]
         if part == 1:
-            name = fit(self.title(group), inner - 2)
+            name = fit(shorten(self.title(group), inner - 2), inner - 2)
             middle: list[Span] = [
                 (self.sign(group) + " ", styles.signs[state.value]),
                 (name, styles.names[state.value]),
@@ -144,6 +147,21 @@ class Labels:
             step = self._drawing.groups[group][0]
             middle = [(fit(detail(self._model.statuses[step], now), inner), styles.muted)]
         return [(side + " ", edge), *middle, (" " + side, edge)]
+
+
+def shorten(text: str, width: int) -> str:
+    """Return a safe text in at most `width` cells; what is cut is taken from its middle.
+
+    Names of one family differ at their ends.
+    """
+    if width_of(text) <= width:
+        return text
+    tail = ""
+    for character in reversed(text):
+        if width_of(character + tail) > width // 3:
+            break
+        tail = character + tail
+    return fit(text, width - width_of(tail)).rstrip() + tail
 
 
 def detail(status: NodeStatus, now: int) -> str:

@@ -7,9 +7,9 @@ from textual.strip import Strip
 from tui.layout.arm import ASCII_GLYPHS, GLYPHS, UP_DOWN
 from tui.layout.lane import CELLS, LaneRow
 from tui.layout.trail import Mark
-from tui.text import fit, width_of
+from tui.text import width_of
 from tui.widgets.graph_canvas import Look
-from tui.widgets.graph_label import Labels, detail
+from tui.widgets.graph_label import Labels, detail, shorten
 from tui.widgets.graph_model import Drawing, GraphModel
 from tui.widgets.graph_style import CanvasStyles
 from tui.widgets.line_view import Span
@@ -102,8 +102,7 @@ class LaneCanvas:
 
     def _words(self, node: int, styles: CanvasStyles, hidden: tuple[int, ...]) -> list[Span]:
         state = self.labels.state(node).value
-        title = self.labels.title(node)
-        name = fit(title, min(_NAME_LIMIT, width_of(title)))
+        name = shorten(self.labels.title(node), _NAME_LIMIT)
         spans: list[Span] = [(" " + name, styles.names[state])]
         if self.labels.is_fold(node):
             spans.append(("  ", styles.base))

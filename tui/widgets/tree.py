@@ -13,15 +13,15 @@ from tui.glyph import LOOKS, is_utf8_terminal
 from tui.layout.dag import dag_of
 from tui.layout.tree import TreeRow, guides, lay_tree
 from tui.status import NodeStatus, as_status
-from tui.text import fit, width_of
 from tui.theme import Inks
-from tui.widgets.graph_label import detail
+from tui.widgets.graph_label import detail, shorten
 from tui.widgets.graph_model import GraphModel, model_of
 from tui.widgets.line_view import LineView, Span
 
 _LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""
 _NAMED = 2
+_NAME_LIMIT = 40
 
 
 class TreeView(LineView):
@@ -156,7 +156,7 @@ class TreeView(LineView):
 
     def _title(self, step: int) -> str:
         name = self._model.names[step] if self._model is not None else ""
-        name = fit(name, min(40, width_of(name)))
+        name = shorten(name, _NAME_LIMIT)
         return name.encode("ascii", "replace").decode() if self._ascii else name
 
     def _guides(self, row: TreeRow) -> str:
