@@ -89,6 +89,10 @@ class Inside:
             monkeypatch.delenv(name)
         monkeypatch.setenv("MISSION_HOME", str(home))
 
+    def taken(self) -> str:
+        """Return and forget what was written to stdout since the last call."""
+        return self._capfd.readouterr().out
+
     def __call__(self, *arguments: str) -> Ran:
         """Run one command line."""
         from tui.cli.process import run

@@ -1,10 +1,12 @@
 """How commands are declared: the options every command has, and groups that import when used."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from tui.cli.invocation import Invocation, pass_invocation
 from tui.cli.setting import COLOURS
@@ -12,6 +14,14 @@ from tui.cli.setting import COLOURS
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = ["DeckCommand", "DeckGroup", "command", "finish", "pass_invocation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lazy:
+    """A command that is imported when it is used, and what the list of commands says of it."""
+
+    module: str
+    told: str
 
 
 class DeckCommand(click.Command):
@@ -24,31 +34,31 @@ class DeckCommand(click.Command):
 
 
 class DeckGroup(click.Group):
-    """A group whose commands are modules: `sections` maps a heading to `{name: module}`.
+    """A group whose commands are modules: `sections` maps a heading to `{name: Lazy}`.
 
     A module offers its command under the name `command`.
     """
 
     def __init__(
-        self, *args: Any, sections: Mapping[str, Mapping[str, str]] | None = None, **attrs: Any
+        self, *args: Any, sections: Mapping[str, Mapping[str, Lazy]] | None = None, **attrs: Any
     ) -> None:
         attrs.setdefault("context_settings", {}).setdefault("help_option_names", ["-h", "--help"])
         super().__init__(*args, **attrs)
         self.sections = sections or {}
-        self._modules = {
-            name: module for section in self.sections.values() for name, module in section.items()
+        self._lazy = {
+            name: lazy for section in self.sections.values() for name, lazy in section.items()
         }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the sections."""
-        return [*self._modules, *(n for n in super().list_commands(ctx) if n not in self._modules)]
+        return [*self._lazy, *(n for n in super().list_commands(ctx) if n not in self._lazy)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the command's module, now that it is wanted."""
-        module = self._modules.get(cmd_name)
-        if module is None:
+        lazy = self._lazy.get(cmd_name)
+        if lazy is None:
             return super().get_command(ctx, cmd_name)
-        found: click.Command = import_module(module).command
+        found: click.Command = import_module(lazy.module).command
         return found
 
     def resolve_command(
@@ -64,19 +74,25 @@ class DeckGroup(click.Group):
             raise click.UsageError(f"No such command {name!r}.{meant}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer the commands without importing them."""
+        if not self.sections:
+            return super().shell_complete(ctx, incomplete)
+        offered = [
+            CompletionItem(name, help=lazy.told)
+            for name, lazy in self._lazy.items()
+            if name.startswith(incomplete)
+        ]
+        return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands under the headings of their sections."""
+        """Write the commands under the headings of their sections, without importing them."""
         if not self.sections:
             super().format_commands(ctx, formatter)
             return
-        widest = max(len(name) for name in self._modules)
+        widest = max(map(len, self._lazy))
         for heading, section in self.sections.items():
-            rows = []
-            for name in section:
-                one = self.get_command(ctx, name)
-                if one is not None and not one.hidden:
-                    limit = formatter.width - widest - 6
-                    rows.append((name.ljust(widest), one.get_short_help_str(limit)))
+            rows = [(name.ljust(widest), lazy.told) for name, lazy in section.items()]
             with formatter.section(heading):
                 formatter.write_dl(rows)
 

@@ -2,42 +2,51 @@
 
 import click
 
-from tui.cli.command import DeckGroup, colour_option, database_option
+from tui.cli.command import DeckGroup, Lazy, colour_option, database_option
 from tui.cli.invocation import Invocation
 from tui.cli.version import VERSION
 
-_HERE = "tui.cli.commands"
+
+def _lazy(name: str, told: str) -> Lazy:
+    return Lazy(f"tui.cli.commands.{name}", told)
+
 
 SECTIONS = {
     "Run": {
-        "run": f"{_HERE}.run",
-        "retry": f"{_HERE}.retry",
-        "rerun": f"{_HERE}.rerun",
+        "run": _lazy("run", "Run a mission to its end."),
+        "retry": _lazy("retry", "Run again what failed, in a linked execution."),
+        "rerun": _lazy("rerun", "Run a whole mission again, in a linked execution."),
     },
     "Look": {
-        "ls": f"{_HERE}.ls",
-        "show": f"{_HERE}.show",
-        "logs": f"{_HERE}.logs",
-        "why": f"{_HERE}.why",
-        "watch": f"{_HERE}.watch",
-        "events": f"{_HERE}.events",
+        "ls": _lazy("ls", "List executions, newest first."),
+        "show": _lazy("show", "Show one execution, or one step of it."),
+        "logs": _lazy("logs", "Print what steps wrote."),
+        "why": _lazy("why", "Explain why a step, or an execution, is where it is."),
+        "watch": _lazy("watch", "Follow an execution until it ends."),
+        "events": _lazy("events", "Print audit events as NDJSON, resumable."),
     },
     "Steer": {
-        "cancel": f"{_HERE}.cancel",
-        "pause": f"{_HERE}.pause",
-        "resume": f"{_HERE}.resume",
+        "cancel": _lazy("cancel", "Cancel an execution, or one step of it."),
+        "pause": _lazy("pause", "Start no more steps of an execution."),
+        "resume": _lazy("resume", "Go on with a paused or abandoned execution."),
     },
     "Mission files": {
-        "validate": f"{_HERE}.validate",
-        "plan": f"{_HERE}.plan",
+        "validate": _lazy("validate", "Check mission files and say all that is wrong."),
+        "plan": _lazy("plan", "Show what a mission would do."),
+        "graph": _lazy("graph", "Print the graph of a mission or an execution."),
+        "init": _lazy("init", "Write a mission file to start from."),
+        "examples": _lazy("examples", "List, print or copy the sample missions."),
+        "explain": _lazy("explain", "Explain a key of the mission file, a step type, or a code."),
+        "schema": _lazy("schema", "Print the JSON Schema of mission files."),
     },
     "Prove": {
-        "audit": f"{_HERE}.audit",
+        "audit": _lazy("audit", "Verify what was recorded."),
     },
     "Set up": {
-        "db": f"{_HERE}.db",
-        "completion": f"{_HERE}.completion",
-        "version": f"{_HERE}.version",
+        "db": _lazy("db", "Look after the database."),
+        "doctor": _lazy("doctor", "Look for what could keep missions from running."),
+        "completion": _lazy("completion", "Print the completion script of a shell."),
+        "version": _lazy("version", "Say which version this is."),
     },
 }
 

@@ -10,7 +10,7 @@ from tui.cli.invocation import Invocation
 from tui.output.verdict import verdict_lines
 
 
-@click.group("audit", cls=DeckGroup, short_help="Verify what was recorded.")
+@click.group("audit", cls=DeckGroup)
 def command() -> None:
     """Verify what was recorded."""
 

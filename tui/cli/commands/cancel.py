@@ -17,7 +17,7 @@ from tui.output import shape
 from tui.output.listing import step_counts
 
 
-@declare("cancel", short_help="Cancel an execution, or one step of it.")
+@declare("cancel")
 @execution_argument
 @click.option("--step", metavar="STEP", shell_complete=complete_step, help="Only this step.")
 @click.option("--reason", metavar="TEXT", help="Why, for the audit.")

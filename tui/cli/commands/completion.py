@@ -15,7 +15,7 @@ _HOW = {
 }
 
 
-@declare("completion", short_help="Print the completion script of a shell.")
+@declare("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(invocation: Invocation, shell: str) -> None:
     """Print the script that makes SHELL complete commands, options, executions and steps.

@@ -12,7 +12,7 @@ from tui.cli.invocation import Invocation
 from tui.output.text import plural, size
 
 
-@click.group("db", cls=DeckGroup, short_help="Look after the database.")
+@click.group("db", cls=DeckGroup)
 def command() -> None:
     """Look after the database file."""
 

@@ -13,7 +13,7 @@ from tui.output import shape
 _PAGE = 1_000
 
 
-@declare("events", short_help="Print audit events as NDJSON, resumable.")
+@declare("events")
 @click.argument("execution", metavar="[EXEC]", required=False, shell_complete=complete_execution)
 @click.option("-f", "--follow", is_flag=True, help="Go on; with EXEC, until it has ended.")
 @click.option(

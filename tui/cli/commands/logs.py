@@ -26,7 +26,7 @@ _STREAMS = {
 _LEVELS = tuple(LogLevel)
 
 
-@declare("logs", short_help="Print what steps wrote.")
+@declare("logs")
 @execution_argument
 @step_argument(required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the execution or step has ended.")

@@ -12,7 +12,7 @@ from tui.output import shape
 from tui.output.listing import execution_table
 
 
-@declare("ls", short_help="List executions, newest first.")
+@declare("ls")
 @click.argument("mission", required=False)
 @click.option(
     "-n",

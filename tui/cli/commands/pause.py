@@ -8,7 +8,7 @@ from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument
 
 
-@declare("pause", short_help="Start no more steps of an execution.")
+@declare("pause")
 @execution_argument
 def command(invocation: Invocation, execution: str) -> None:
     """Pause EXEC: what runs goes on, nothing more is started until `mission resume`."""

@@ -13,7 +13,7 @@ from tui.cli.order import parse_params, read_mission, require_valid
 from tui.output.plan import HIDDEN, plan_json, plan_text
 
 
-@declare("plan", short_help="Show what a mission would do.")
+@declare("plan")
 @click.argument("file", metavar="FILE|-")
 @click.option("-p", "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter.")
 def command(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument
 
 
-@declare("rerun", short_help="Run a whole mission again, in a linked execution.")
+@declare("rerun")
 @execution_argument
 @click.option("--reason", metavar="TEXT", default="", help="Why, for the audit.")
 @click.option("--detach", is_flag=True, help="Do not follow it.")

@@ -16,7 +16,7 @@ from tui.output.text import plural, safe_line
 _NAMED = 20
 
 
-@declare("retry", short_help="Run again what failed, in a linked execution.")
+@declare("retry")
 @execution_argument
 @click.option(
     "--step",

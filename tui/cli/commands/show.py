@@ -14,7 +14,7 @@ from tui.output import shape
 from tui.output.detail import execution_text, step_text
 
 
-@declare("show", short_help="Show one execution, or one step of it.")
+@declare("show")
 @execution_argument
 @step_argument(required=False)
 @click.option("--result", is_flag=True, help="The result object of `run --json` (always JSON).")

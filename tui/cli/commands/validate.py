@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "sarif", "github")
 
 
-@declare("validate", short_help="Check mission files and say all that is wrong.")
+@declare("validate")
 @click.argument("files", metavar="FILE|-...", nargs=-1, required=True)
 @click.option(
     "--format",

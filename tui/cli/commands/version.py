@@ -7,7 +7,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.version import VERSION
 
 
-@declare("version", short_help="Say which version this is.")
+@declare("version")
 def command(invocation: Invocation) -> None:
     """Say which version this is, and on what it runs."""
     if not invocation.json:

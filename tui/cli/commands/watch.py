@@ -25,7 +25,7 @@ OUTCOME_CODES = {
 """Exit codes of the states an execution ends in."""
 
 
-@declare("watch", short_help="Follow an execution until it ends.")
+@declare("watch")
 @execution_argument
 @click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
 @seconds_option("--timeout", help="Give up waiting after this long: 30, 5m.")

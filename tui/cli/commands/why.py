@@ -14,7 +14,7 @@ from tui.cli.reference import execution_argument, step_argument
 from tui.output.text import safe_line
 
 
-@declare("why", short_help="Explain why a step, or an execution, is where it is.")
+@declare("why")
 @execution_argument
 @step_argument(required=False)
 def command(invocation: Invocation, execution: str, step: str | None) -> None:

@@ -1,0 +1,232 @@
+"""Commands that act on executions: real missions in real runners, steered from other processes."""
+
+import json
+import os
+import signal
+import sqlite3
+import time
+
+import pytest
+
+from tests.support.cli import Inside, mission, start
+
+FAILING = """\
+version: "1.0"
+name: shaky
+steps:
+  - {id: first, name: First, step_type: log, parameters: {message: once}}
+  - id: second
+    name: Second
+    step_type: command
+    depends_on: [first]
+    parameters: {command: cat, args: [wanted.txt]}
+  - {id: third, name: Third, step_type: noop, depends_on: [second]}
+"""
+SLOW = """\
+version: "1.0"
+name: slow
+steps:
+  - {id: early, name: Early, step_type: noop}
+  - id: nap
+    name: Nap
+    step_type: command
+    depends_on: [early]
+    parameters: {command: sleep, args: ["60"]}
+  - {id: late, name: Late, step_type: noop, depends_on: [nap]}
+"""
+STOPPABLE = """\
+version: "1.0"
+name: stoppable
+config: {parallel_limit: 1}
+steps:
+  - {id: a, name: A, step_type: command, parameters: {command: sleep, args: ["0.7"]}}
+  - {id: b, name: B, step_type: noop, depends_on: [a]}
+"""
+
+
+@pytest.fixture
+def inside(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("shaky", FAILING), ("slow", SLOW), ("stoppable", STOPPABLE)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    return Inside(tmp_path / "home", monkeypatch, capfd)
+
+
+def detached(inside, name):
+    """Start a mission in a runner of its own and return its execution's id."""
+    ran = mission(inside.home, "run", f"{name}.yaml", "--detach")
+    assert ran.code == 0, ran.err
+    return ran.out.strip()
+
+
+def wait_for(inside, execution_id, wanted):
+    """Wait until a predicate over the execution's JSON holds; return it."""
+    deadline = time.monotonic() + 30
+    while True:
+        found = inside("show", execution_id, "--json").json
+        if wanted(found):
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def is_running(step):
+    return lambda found: any(
+        task["task_id"] == step and task["state"] == "RUNNING" for task in found["task_runs"]
+    )
+
+
+def test_only_what_failed_is_run_again_and_the_chain_stays_intact(inside, tmp_path):
+    assert mission(inside.home, "run", "shaky.yaml").code == 1
+    failed = inside("show", "@last", "--json").json
+    preview = inside("retry", "@last", "--dry-run", "--json").json
+    assert (preview["run"], preview["reused"]) == (["second", "third"], ["first"])
+    ran = mission(inside.home, "retry", "@last")
+    assert ran.code == 2
+    assert "needs a reason" in ran.err
+
+    (tmp_path / "wanted.txt").write_text("here now")
+    ran = mission(inside.home, "retry", "@last", "--reason", "the file is there now")
+    assert ran.code == 0, ran.err
+    assert "reused: 1 step: first" in ran.err
+    again = inside("show", "@last", "--json").json
+    assert again["retry_of"] == failed["execution_id"]
+    first, second, third = again["task_runs"]
+    assert (first["state"], first["reason_code"]) == ("SUCCESS", "REUSED")
+    assert second["attempts"][0]["attempt"] == 2
+    assert third["state"] == "SUCCESS"
+    assert "the file is there now" in json.dumps(again["audit_events"])
+    assert inside("retry", "@last", "--reason", "x").code == 7
+    assert inside("audit", "verify").code == 0
+
+
+def test_a_rerun_is_linked_and_starts_afresh(inside):
+    mission(inside.home, "run", "shaky.yaml")
+    before = inside("show", "@last", "--json").json["execution_id"]
+    ran = mission(inside.home, "rerun", "@last", "--json")
+    assert ran.code == 1
+    assert ran.json["rerun_of"] == before
+    assert ran.json["state"] == "FAILED"
+    again = inside("show", ran.json["execution_id"], "--json").json
+    assert [task["attempt"] for task in again["task_runs"]] == [1, 1, 0]
+
+
+def test_the_result_of_an_ended_execution_can_be_had_later(inside):
+    ran = mission(inside.home, "run", "shaky.yaml", "--json")
+    assert ran.code == 1
+    assert inside("show", "@last", "--result").json == ran.json
+
+
+def test_cancel_ends_what_runs_and_skips_the_rest(inside):
+    execution_id = detached(inside, "slow")
+    wait_for(inside, execution_id, is_running("nap"))
+    assert inside("show", execution_id, "--result").code == 7
+    watcher = start(inside.home, "watch", execution_id, "--plain")
+    ran = inside("cancel", execution_id, "--reason", "wrong one", "--timeout", "20s", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["state"] == "CANCELLED"
+    found = inside("show", execution_id, "--json").json
+    assert {task["task_id"]: task["state"] for task in found["task_runs"]} == {
+        "early": "SUCCESS",
+        "nap": "CANCELLED",
+        "late": "SKIPPED",
+    }
+    assert watcher.communicate(timeout=20)[1] == b""
+    assert watcher.returncode == 5
+    again = inside("cancel", execution_id)
+    assert (again.code, again.out) == (0, "")
+    assert inside("pause", execution_id).code == 7
+
+
+def test_one_step_can_be_cancelled(inside):
+    execution_id = detached(inside, "slow")
+    wait_for(inside, execution_id, is_running("nap"))
+    assert inside("cancel", execution_id, "--step", "early").code == 7
+    assert inside("cancel", execution_id, "--step", "nope").code == 4
+    assert inside("cancel", execution_id, "--step", "nap").code == 0
+    ended = wait_for(inside, execution_id, lambda found: found["ended_at"])
+    assert ended["task_runs"][1]["state"] == "CANCELLED"
+
+
+def test_a_paused_execution_starts_nothing_until_it_is_resumed(inside):
+    execution_id = detached(inside, "stoppable")
+    wait_for(inside, execution_id, is_running("a"))
+    assert inside("pause", execution_id, "--json").json["owned"]
+    paused = wait_for(
+        inside,
+        execution_id,
+        lambda found: found["state"] == "PAUSED" and found["task_runs"][0]["state"] == "SUCCESS",
+    )
+    assert paused["task_runs"][1]["state"] in {"PENDING", "READY"}
+    assert "paused" in inside("why", execution_id, "b").out
+    assert inside("resume", execution_id).code == 0
+    ended = wait_for(inside, execution_id, lambda found: found["ended_at"])
+    assert ended["state"] == "SUCCESS"
+
+
+def test_a_killed_runner_is_noticed_at_once_and_resumed(inside):
+    execution_id = detached(inside, "stoppable")
+    wait_for(inside, execution_id, is_running("a"))
+    connection = sqlite3.connect(inside.home / "missions.db")
+    (pid,) = connection.execute("SELECT pid FROM lease").fetchone()
+    connection.close()
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(0.1)
+    ran = inside("ls", "--json")
+    assert (ran.json[0]["state"], ran.json[0]["reason_code"]) == ("PAUSED", "RUNNER_LOST")
+    told = inside("why", execution_id, "a").out
+    assert "no runner drives this execution" in told
+    asked = inside("cancel", execution_id, "--step", "b", "--json").json
+    assert asked["owned"] is False
+    assert mission(inside.home, "resume", execution_id).code == 0
+    ended = wait_for(inside, execution_id, lambda found: found["ended_at"])
+    assert [one["state"] for one in ended["task_runs"][0]["attempts"]] == ["LOST", "SUCCESS"]
+    assert inside("audit", "verify").code == 0
+
+
+def test_verify_says_what_was_changed_and_where(inside):
+    mission(inside.home, "run", "shaky.yaml")
+    found = inside("audit", "verify", "--json")
+    assert found.code == 0
+    assert found.json["verdict"] == "INTACT"
+    assert found.json["tiers"]["signed"]
+    head = found.json["head"]
+    assert inside("audit", "verify", "--head", head, "--require", "signed,anchored").code == 0
+    assert inside("audit", "verify", "--require", "anchored").code == 8
+    assert inside("audit", "verify", "--require", "holy").code == 2
+    assert inside("audit", "verify", "--head", "nonsense").code == 2
+    connection = sqlite3.connect(inside.home / "missions.db")
+    triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    for (name,) in triggers.fetchall():  # they stop bugs, not attackers
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("UPDATE task_run SET state = 'SUCCESS' WHERE task_id = 'second'")
+    connection.commit()
+    connection.close()
+    ran = inside("audit", "verify", "--json")
+    assert ran.code == 8
+    assert ran.json["verdict"] == "MODIFIED"
+    assert ran.json["findings"]
+    told = inside("audit", "verify")
+    assert told.code == 8
+    assert "second" in told.out
+
+
+def test_the_database_is_checked_copied_and_counted(inside, tmp_path):
+    for command in ("check", "backup", "stats"):
+        assert inside("db", command).code == 4
+    mission(inside.home, "run", "shaky.yaml")
+    assert inside("db", "check").code == 0
+    copy = tmp_path / "copy.db"
+    assert inside("db", "backup", str(copy)).out == f"{copy}\n"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert inside("db", "backup", str(copy)).code == 7
+    original = inside("show", "@last", "--json").json
+    assert inside("show", "@last", "--json", "--db", str(copy)).json == original
+    assert inside("audit", "verify", "--db", str(copy)).code == 0
+    rows = inside("db", "stats", "--json").json["rows"]
+    assert (rows["execution"], rows["task_run"]) == (1, 3)
+    data = bytearray(copy.read_bytes())
+    data[4096 * 3 : 4096 * 6] = os.urandom(4096 * 3)
+    copy.write_bytes(data)
+    ran = inside("db", "check", "--db", str(copy), "--json")
+    assert ran.code == 9

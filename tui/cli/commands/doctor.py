@@ -1,0 +1,168 @@
+"""`mission doctor`."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import MissionDeckError, UnavailableError
+from tui.cli.command import command as declare
+from tui.cli.command import finish
+from tui.cli.invocation import Invocation
+from tui.cli.version import VERSION
+from tui.output.text import safe_line, size
+
+OK, WARNING, PROBLEM = "ok", "warning", "problem"
+_LITTLE = 256 * 1024 * 1024
+_STYLES = {OK: ("✓", "+", "green"), WARNING: ("!", "!", "yellow"), PROBLEM: ("✗", "x", "red")}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: how it is, in words, and what to do about it."""
+
+    name: str
+    status: str
+    told: str
+    hint: str | None = None
+
+
+@declare("doctor")
+def command(invocation: Invocation) -> None:
+    """Look at everything a mission needs on this machine and say what is wrong (exit code 9)."""
+    checks = [*_program(invocation), *_settings(invocation)]
+    if checks[-1].status != PROBLEM:  # without settings nobody knows where everything is
+        checks += [check for look in _LOOKS for check in look(invocation)]
+    broken = any(check.status == PROBLEM for check in checks)
+    console = invocation.console
+    if invocation.json:
+        console.out_json(
+            {
+                "ok": not broken,
+                "checks": [
+                    {"name": one.name, "status": one.status, "told": one.told, "hint": one.hint}
+                    for one in checks
+                ],
+            }
+        )
+    else:
+        for one in checks:
+            sign, ascii_sign, style = _STYLES[one.status]
+            mark = console.palette.paint(console.palette.sign(sign, ascii_sign), style)
+            console.out(f"{mark} {one.name:<10} {safe_line(one.told)}")
+            if one.hint:
+                console.out(f"  {'':<10} {safe_line(one.hint)}")
+    finish(UnavailableError.exit_code if broken else 0)
+
+
+def _program(_invocation: Invocation) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("program", OK, f"mission {VERSION} on Python {version}, {sys.platform}")
+    import sqlite3
+
+    if sqlite3.sqlite_version_info < (3, 37, 0):  # STRICT tables
+        yield Check("sqlite", PROBLEM, f"SQLite {sqlite3.sqlite_version} is older than 3.37")
+    else:
+        yield Check("sqlite", OK, f"SQLite {sqlite3.sqlite_version}")
+    if sys.platform != "linux":
+        yield Check(
+            "processes",
+            WARNING,
+            "off Linux a step's processes are ended by their group",
+            "a process that leaves its group is not found",
+        )
+
+
+def _settings(invocation: Invocation) -> Iterator[Check]:
+    try:
+        settings = invocation.settings
+    except MissionDeckError as error:
+        yield Check("settings", PROBLEM, error.message, error.hint)
+        return
+    for note in settings.notes:
+        yield Check("settings", WARNING, note)
+    told = ", ".join(f"{name} from {one.origin}" for name, one in sorted(settings.found.items()))
+    yield Check("settings", OK, told or "nothing is set")
+
+
+def _folders(invocation: Invocation) -> Iterator[Check]:
+    paths = invocation.paths
+    for name, folder in (("database", paths.db.parent), ("logs", paths.logs)):
+        there = _nearest(folder)
+        if not os.access(there, os.W_OK | os.X_OK):
+            yield Check(name, PROBLEM, f"{there} cannot be written", "check its owner and mode")
+            continue
+        free = shutil.disk_usage(there).free
+        status = OK if free >= _LITTLE else WARNING
+        yield Check(name, status, f"{folder}, {size(free)} free on its disk")
+
+
+def _database(invocation: Invocation) -> Iterator[Check]:
+    path = invocation.paths.db
+    if not path.exists():
+        yield Check("records", OK, "there is no database yet: the first run makes it")
+        return
+    from storage.upkeep import find_damage, read_stats
+
+    try:
+        damage = find_damage(path)
+        stats = read_stats(path)
+    except MissionDeckError as error:
+        yield Check("records", PROBLEM, error.message, error.hint)
+        return
+    if damage:
+        hint = "`mission db check` lists it all; restore a backup"
+        yield Check("records", PROBLEM, f"{path} is damaged: {damage[0]}", hint)
+    else:
+        told = f"{stats.rows['execution']} executions, {size(stats.bytes)}, format {stats.format}"
+        yield Check("records", OK, told)
+
+
+def _keys(invocation: Invocation) -> Iterator[Check]:
+    from storage.keystore import public_keys
+
+    folder = invocation.paths.keys
+    try:
+        keys = public_keys(folder)
+    except MissionDeckError as error:
+        yield Check("keys", PROBLEM, error.message, error.hint)
+        return
+    if keys:
+        yield Check("keys", OK, f"{len(keys)} in {folder}")
+    elif invocation.paths.db.exists():
+        hint = "restore them from where they are kept: without them nothing can be appended"
+        yield Check("keys", PROBLEM, f"there are none in {folder}", hint)
+    else:
+        yield Check("keys", OK, "there are none yet: the first run makes one")
+
+
+def _step_types(_invocation: Invocation) -> Iterator[Check]:
+    from core.steps.registry import BUILT_IN, step_type, step_type_names
+
+    names = step_type_names()
+    for name in names:
+        if name not in BUILT_IN:
+            try:
+                step_type(name)
+            except MissionDeckError as error:
+                yield Check("step types", PROBLEM, error.message, error.hint)
+    yield Check(
+        "step types", OK, f"{len(names)}, {len(names) - len(BUILT_IN)} of them from packages"
+    )
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+_LOOKS: tuple[Callable[[Invocation], Iterator[Check]], ...] = (
+    _folders,
+    _database,
+    _keys,
+    _step_types,
+)

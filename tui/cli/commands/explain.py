@@ -1,0 +1,35 @@
+"""`mission explain`."""
+
+import click
+from click.shell_completion import CompletionItem
+
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+
+
+def _complete(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from core.spec.explain import topics
+
+    return [CompletionItem(topic) for topic in topics() if topic.startswith(incomplete)]
+
+
+@declare("explain")
+@click.argument("topic", required=False, shell_complete=_complete)
+def command(invocation: Invocation, topic: str | None) -> None:
+    """Explain TOPIC; without it, the mission file as a whole.
+
+    A topic is a section (config), a key (steps.when), a step type (step.http), templates, codes, or
+    the code of a diagnostic.
+    """
+    from core.spec.explain import explain, topics
+
+    text = explain(topic or "mission")
+    if not invocation.json:
+        invocation.console.out_raw(text)
+        return
+    found: dict[str, object] = {"topic": topic or "mission", "text": text}
+    if topic is None:
+        found["topics"] = topics()
+    invocation.console.out_json(found)

@@ -1,0 +1,71 @@
+"""`mission graph`."""
+
+from pathlib import Path
+
+import click
+
+from core.errors import UnavailableError
+from core.model import Execution, Mission
+from tui.cli.authored import mission_of
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.order import STDIN, read_mission, require_valid
+from tui.cli.reading import open_records
+from tui.cli.reference import complete_execution
+from tui.output.text import safe
+
+FORMATS = ("text", "dot", "mermaid", "json")
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+
+@declare("graph")
+@click.argument("subject", metavar="FILE|EXEC|-", shell_complete=complete_execution)
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(FORMATS),
+    help="text, dot (Graphviz), mermaid, or json (as --json).",
+)
+def command(invocation: Invocation, subject: str, form: str | None) -> None:
+    """Print the steps of a mission file, or of the mission EXEC was made from, and what they need.
+
+    What exists as a file is a file. The JSON of an execution has the state of every step.
+    """
+    form = "json" if invocation.json else form or "text"
+    if subject == STDIN or Path(subject).exists() or Path(subject).suffix.lower() in _SUFFIXES:
+        mission, _ = require_valid(read_mission(subject))
+        found: Execution | None = None
+        states: dict[str, str] = {}
+    else:
+        mission, found, states = _of_execution(invocation, subject)
+    if form == "json":
+        invocation.json = True
+        invocation.console.out_json(_json(mission, found, states))
+        return
+    from core.graph_export import export
+
+    text = export(mission, form)
+    invocation.console.out_raw(safe(text) if invocation.console.is_terminal else text)
+
+
+def _of_execution(
+    invocation: Invocation, reference: str
+) -> tuple[Mission, Execution, dict[str, str]]:
+    with open_records(invocation) as reader:
+        found = reader.find_execution(reference)
+        mission = mission_of(reader, found)
+        _, tasks = reader.task_states(found.execution_id)
+    if mission is None:
+        raise UnavailableError("the mission it was made from cannot be read any more")
+    return mission, found, {task.task_id: task.state.value for task in tasks}
+
+
+def _json(mission: Mission, found: Execution | None, states: dict[str, str]) -> dict[str, object]:
+    from core.graph_export import graph_json
+
+    graph = graph_json(mission)
+    if found is None:
+        return graph
+    nodes = [{**node, "state": states.get(node["id"])} for node in graph["nodes"]]
+    return {"execution_id": found.execution_id, **graph, "nodes": nodes}

@@ -1,0 +1,83 @@
+"""`mission init`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from core.errors import ConflictError, NotFoundError
+from tui.cli.command import command as declare
+from tui.cli.commands.schema import schema_text
+from tui.cli.invocation import Invocation
+
+SCHEMA_FILE = ".mission-schema.json"
+MODELINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}\n"
+_MISSION = """\
+version: "1.0"
+name: {name}
+description: Say in a line what this mission is for.
+
+params:
+  who: {{type: string, default: world, description: whom to greet}}
+
+config:
+  timeout_seconds: 600
+  fail_fast: true
+
+steps:
+  - id: greet
+    name: Greet
+    step_type: command
+    parameters: {{command: echo, args: ["Hello, {{{{ params.who }}}}"]}}
+
+  - id: work
+    name: Do the work
+    step_type: script
+    depends_on: [greet]
+    timeout_seconds: 60
+    retry: {{max_attempts: 3, initial_interval: 1s}}
+    parameters:
+      script: |
+        echo "working"
+        sleep 1
+
+  - id: report
+    name: Report
+    step_type: log
+    depends_on: [work]
+    parameters: {{message: "said: {{{{ steps.greet.output.stdout | trim }}}}"}}
+"""
+
+
+@declare("init")
+@click.argument("file", default="mission.yaml", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Write over what is there.")
+@click.option("--no-schema", is_flag=True, help="Write no schema for editors beside it.")
+def command(invocation: Invocation, file: Path, force: bool, no_schema: bool) -> None:
+    """Write a small mission that runs as it is to FILE (mission.yaml), to be changed.
+
+    Its first line tells editors where its schema is: `.mission-schema.json`, written beside it.
+    """
+    if not file.parent.is_dir():
+        raise NotFoundError(f"there is no folder {file.parent}")
+    text = _MISSION.format(name=json.dumps(file.stem, ensure_ascii=False))
+    written = [file]
+    _write(file, text if no_schema else MODELINE + text, force=force)
+    if not no_schema:
+        schema = file.with_name(SCHEMA_FILE)
+        _write(schema, schema_text() + "\n", force=True)
+        written.append(schema)
+    console = invocation.console
+    if invocation.json:
+        console.out_json({"written": [str(path) for path in written]})
+        return
+    console.out_lines([str(path) for path in written])
+    console.say(f"next: mission validate {file} && mission run {file}")
+
+
+def _write(path: Path, text: str, *, force: bool) -> None:
+    try:
+        with path.open("w" if force else "x", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise ConflictError(f"{path} exists already", hint="--force writes over it") from error

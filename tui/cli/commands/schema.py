@@ -1,0 +1,22 @@
+"""`mission schema`."""
+
+import json
+
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+
+
+@declare("schema")
+def command(invocation: Invocation) -> None:
+    """Print the JSON Schema (draft-07) of mission files, for editors.
+
+    It holds the parameters of every step type that is installed here.
+    """
+    invocation.console.out(schema_text())
+
+
+def schema_text() -> str:
+    """Return the schema as indented text."""
+    from core.spec.schema import mission_schema
+
+    return json.dumps(mission_schema(), indent=2)
