@@ -23,7 +23,7 @@ def parse_duration(value: object) -> float:
     elif isinstance(value, str):
         seconds = _parse_text(value)
     else:
-        raise ValueError(f"must be {FORMS}")
+        raise ValueError(f"must be {FORMS}")  # noqa: TRY004 - one error for every wrong form
     if seconds < 0:
         raise ValueError("must not be negative")
     if not seconds <= MAX_SECONDS:  # not a number compares as neither

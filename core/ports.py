@@ -3,11 +3,10 @@
 Every adapter of a port passes the same contract tests (`tests/contract_*`).
 """
 
-from asyncio import Future
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from core.events import Event
 from core.fold import Changes
@@ -22,6 +21,9 @@ from core.model import (
     StateChange,
     TaskRun,
 )
+
+if TYPE_CHECKING:  # asyncio is a third of the start-up of commands that run nothing
+    from asyncio import Future
 from core.states import ExecutionState
 
 # --- clock and signer ---------------------------------------------------------------------------

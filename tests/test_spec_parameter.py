@@ -11,19 +11,20 @@ from core.spec.quick_parameter import _CERTAIN, is_certain
 from core.steps.registry import step_type
 from tests.support.missions import mission_data
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)  # as the readers do
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-2, 2),
-    st.text(max_size=3),
-    st.sampled_from(["", "\0", "x\0", "a", "INFO", "\ud800"]),
-    st.lists(st.one_of(st.text(max_size=2), st.integers(0, 1), st.just("\0")), max_size=3),
+    TEXTS,
+    st.sampled_from(["", "\0", "x\0", "a", "INFO"]),
+    st.lists(st.one_of(TEXTS, st.integers(0, 1), st.just("\0")), max_size=3),
     st.dictionaries(st.text(max_size=1), st.integers(), max_size=1),
 )
 KEYS = ["message", "level", "command", "args", "script", "shell", "stdin", "foo"]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(_CERTAIN)), st.dictionaries(st.sampled_from(KEYS), VALUES))
 def test_what_is_certain_without_the_model_fits_the_model(name, parameters):
     if not is_certain(name, parameters):
