@@ -8,9 +8,6 @@ from core.spec.problem import Path, Problems
 
 NOT_YET = frozenset(
     {
-        "foreach",
-        "matrix",
-        "handlers",
         "secrets",
         "secret params",
         "runs_on",

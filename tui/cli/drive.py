@@ -6,24 +6,26 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.attempt import Surroundings
 from core.context import ExecutionContext
 from core.engine import Engine, Observer
 from core.environment import base_environment
-from core.errors import ConflictError
+from core.errors import ConflictError, UnavailableError
 from core.events import Event
 from core.executors.local import LocalExecutor
 from core.fold import Snapshot, apply
 from core.graph import Graph
+from core.launch import Order
 from core.model import Mission
 from core.plan import Ending
-from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind
+from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
 from core.recovery import needs_consent, resumed
 from core.states import ExecutionState, is_terminal
 from storage.store import Store
+from tui.cli.child import ChildRunner
 from tui.cli.session import LEASE_SECONDS
 from tui.cli.version import VERSION
 
@@ -49,6 +51,9 @@ class Drive:
     actor: str
     environ: Mapping[str, str]
     protected: tuple[Path, ...] = ()
+    slots: Slots | None = None
+    consent: bool = False
+    """Run lost attempts again even of steps that say they are not idempotent."""
     observer: Observer | None = None
     on_ready: Callable[[], None] | None = None
     """Called once the lease is held and the execution is about to run."""
@@ -57,76 +62,146 @@ class Drive:
 
 
 async def drive(store: Store, clock: Clock, plan: Drive) -> Driven:
-    """Take the lease and drive the execution to its end.
+    """Take the lease and drive the execution to its end, sub-missions included.
 
     Raises `LeaseHeldError` while another runner lives, `ConflictError` when the execution has
     ended, and what the journal raises when it cannot be written.
     """
-    execution_id = plan.snapshot.current.execution_id
-    if is_terminal(plan.snapshot.current.state):
-        raise ConflictError(f"execution {execution_id} has ended: {plan.snapshot.current.state}")
-    lease = await store.control.acquire(execution_id)
     executor = LocalExecutor()
     try:
-        await _resume(store, clock, plan)
-        os.chdir(plan.working_dir)  # one process per execution: children inherit it at no cost
-        engine = _engine(store, clock, plan, executor)
-        if plan.on_ready is not None:
-            plan.on_ready()
-        _settle_memory()
-        async with _watched(engine, plan, executor) as stopped_by:
-            ending = await _run(store, engine, lease)
+        driver = _Driver(store, clock, executor, plan)
+        async with driver.leased() as lease:
+            await driver.resume()
+            _enter(plan.working_dir)
+            engine = driver.engine()
+            if plan.on_ready is not None:
+                plan.on_ready()
+            _settle_memory()
+            async with _watched(engine, plan, executor) as stopped_by:
+                ending = await _run(store, engine, lease)
         return Driven(ending=ending, receipt=engine.receipt, signal=stopped_by.number)
     finally:
         await executor.close()
-        await store.control.release(lease)
 
 
-async def _resume(store: Store, clock: Clock, plan: Drive) -> None:
-    """Commit what a new runner starts with; nothing for an execution that never ran."""
-    if plan.snapshot.current.state is ExecutionState.PENDING:
-        return
-    unsafe = needs_consent(plan.mission, plan.snapshot)
-    if unsafe:
-        raise ConflictError(
-            f"the runner was lost while `{unsafe[0]}` ran, which must not be run twice",
-            hint=f"see what it did, then `mission retry EXEC --step {unsafe[0]}`",
-        )
-    events: list[Event] = []
-    for event in resumed(plan.snapshot, clock, actor=plan.actor):
-        apply(plan.snapshot, event)
-        events.append(event)
-    if events:
-        await store.journal.submit(
-            Batch(
-                execution_id=plan.snapshot.current.execution_id,
-                events=events,
-                changes=plan.snapshot.take_changes(),
+class _Driver:
+    """One execution and what drives it; makes further ones for sub-missions."""
+
+    def __init__(
+        self, store: Store, clock: Clock, executor: LocalExecutor, plan: Drive, depth: int = 0
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._executor = executor
+        self._plan = plan
+        self._depth = depth
+
+    @asynccontextmanager
+    async def leased(self) -> AsyncIterator[Lease]:
+        execution = self._plan.snapshot.current
+        if is_terminal(execution.state):
+            raise ConflictError(f"execution {execution.execution_id} has ended: {execution.state}")
+        lease = await self._store.control.acquire(execution.execution_id)
+        try:
+            yield lease
+        finally:
+            await self._store.control.release(lease)
+
+    async def resume(self) -> None:
+        """Commit what a new runner starts with; nothing for an execution that never ran."""
+        plan = self._plan
+        if plan.snapshot.current.state is ExecutionState.PENDING:
+            return
+        unsafe = needs_consent(plan.mission, plan.snapshot)
+        if unsafe and not plan.consent:
+            raise ConflictError(
+                f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
+                hint="see what it did; `mission resume --run-again EXEC` makes the attempt anew",
             )
+        events: list[Event] = []
+        for event in resumed(plan.snapshot, self._clock, actor=plan.actor):
+            apply(plan.snapshot, event)
+            events.append(event)
+        if events:
+            await self._store.journal.submit(
+                Batch(
+                    execution_id=plan.snapshot.current.execution_id,
+                    events=events,
+                    changes=plan.snapshot.take_changes(),
+                )
+            )
+
+    def engine(self) -> Engine:
+        """Return the engine over the plan's snapshot."""
+        plan, execution = self._plan, self._plan.snapshot.current
+        around = Surroundings(
+            execution_id=execution.execution_id,
+            mission=plan.mission,
+            context=ExecutionContext(plan.mission, plan.snapshot),
+            executor=self._executor,
+            journal=self._store.journal,
+            clock=self._clock,
+            working_dir=plan.working_dir,
+            environ=base_environment(plan.environ, plan.mission.env, execution.execution_id),
+            protected_paths=plan.protected,
+        )
+        source = execution.source_path
+        return Engine(
+            around,
+            Graph.of(plan.mission),
+            plan.snapshot,
+            observer=plan.observer,
+            parallel_limit=execution.parallel_limit,
+            facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
+            slots=plan.slots,
+            run_mission=ChildRunner(
+                store=self._store,
+                clock=self._clock,
+                parent_id=execution.execution_id,
+                folder=plan.working_dir if source is None else Path(source).parent,
+                actor=plan.actor,
+                depth=self._depth,
+                drive=self._drive_child,
+            ),
         )
 
+    async def _drive_child(self, order: Order, snapshot: Snapshot) -> Receipt | None:
+        plan = replace(
+            self._plan,
+            mission=order.mission,
+            snapshot=snapshot,
+            working_dir=Path(order.working_dir),
+            on_ready=None,
+            say=None,
+        )
+        driver = _Driver(self._store, self._clock, self._executor, plan, self._depth + 1)
+        async with driver.leased() as lease:
+            _make(plan.working_dir)
+            engine = driver.engine()
+            running = asyncio.create_task(_run(self._store, engine, lease), name="sub-mission")
+            try:
+                await asyncio.shield(running)
+            except asyncio.CancelledError:
+                engine.request(_cancel_request(plan, "its parent was cancelled"))
+                await running
+                raise
+            return engine.receipt
 
-def _engine(store: Store, clock: Clock, plan: Drive, executor: LocalExecutor) -> Engine:
-    execution_id = plan.snapshot.current.execution_id
-    around = Surroundings(
-        execution_id=execution_id,
-        mission=plan.mission,
-        context=ExecutionContext(plan.mission, plan.snapshot),
-        executor=executor,
-        journal=store.journal,
-        clock=clock,
-        working_dir=plan.working_dir,
-        environ=base_environment(plan.environ, plan.mission.env, execution_id),
-        protected_paths=plan.protected,
-    )
-    return Engine(
-        around,
-        Graph.of(plan.mission),
-        plan.snapshot,
-        observer=plan.observer,
-        parallel_limit=plan.snapshot.current.parallel_limit,
-        facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
-    )
+
+def _enter(folder: Path) -> None:
+    """Make the mission's folder this process's: children inherit it at no cost."""
+    _make(folder)
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UnavailableError(f"working_dir {folder}: {error.strerror or error}") from error
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"working_dir {folder}: {error.strerror or error}") from error
 
 
 async def _run(store: Store, engine: Engine, lease: Lease) -> Ending:

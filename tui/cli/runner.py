@@ -1,7 +1,8 @@
 """The runner: a process of its own that drives one execution, started by `spawn`.
 
-Run as `python -P -m tui.cli.runner STATUS_FD EXECUTION_ID` with the places in the environment. It
-writes one line to STATUS_FD: `ok` once it holds the lease and runs, else why it cannot.
+Run as `python -P -m tui.cli.runner STATUS_FD EXECUTION_ID [--run-again]`, the places in the
+environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else why it
+cannot.
 """
 
 import asyncio
@@ -16,7 +17,8 @@ from storage.reader import open_reader
 from tui.cli.actor import actor_name
 from tui.cli.drive import Drive, Driven, drive
 from tui.cli.home import find_paths
-from tui.cli.session import load_snapshot, open_session, protected_paths
+from tui.cli.session import load_snapshot, open_session, protected_paths, shared_slots
+from tui.cli.setting import load_settings
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> int:
     status, execution_id = int(arguments[0]), arguments[1]
     os.set_inheritable(status, False)
     try:
-        asyncio.run(_main(status, execution_id))
+        asyncio.run(_main(status, execution_id, arguments[2:]))
     except MissionDeckError as error:
         _tell(status, f"{error.exit_code} {error.code} {error.message}")
         sys.stderr.write(f"error[{error.code}]: {error.message}\n")
@@ -35,8 +37,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-async def _main(status: int, execution_id: str) -> Driven:
+async def _main(status: int, execution_id: str, options: list[str]) -> Driven:
     paths = find_paths(os.environ, database=os.environ.get("MISSION_DB"))
+    settings = load_settings(
+        environ=os.environ, cwd=Path.cwd(), user_file=paths.config, flags={"db": None}
+    )
+    limit = settings.parallel_limit
     clock = SystemClock()
     gc.disable()  # a mission is millions of objects that all stay: collect once, after loading
     reader = open_reader(paths.db)
@@ -62,6 +68,8 @@ async def _main(status: int, execution_id: str) -> Driven:
                 actor=actor_name(os.environ),
                 environ=os.environ,
                 protected=protected_paths(paths),
+                slots=shared_slots(paths, limit),
+                consent="--run-again" in options,
                 on_ready=lambda: _tell(status, "ok"),
             ),
         )

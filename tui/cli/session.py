@@ -8,6 +8,7 @@ from core.clock import SystemClock
 from core.fold import Snapshot
 from core.ports import Reader
 from storage.keystore import load_or_create_signer
+from storage.slots import FileSlots
 from storage.store import Store, open_store
 from tui.cli.home import Paths
 
@@ -33,6 +34,11 @@ def protected_paths(paths: Paths) -> tuple[Path, ...]:
     """Return the files no step may touch: the database with its companions, and the keys."""
     keys = tuple(paths.keys.iterdir()) if paths.keys.is_dir() else ()
     return (paths.db, *(paths.db.with_name(paths.db.name + end) for end in ("-wal", "-shm")), *keys)
+
+
+def shared_slots(paths: Paths, limit: int | None) -> FileSlots | None:
+    """Return the slots all executions share, None where no such limit is set."""
+    return None if limit is None else FileSlots(paths.home / "slots", limit)
 
 
 def load_snapshot(reader: Reader, execution_id: str) -> Snapshot:

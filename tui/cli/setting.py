@@ -42,6 +42,12 @@ class Settings:
         return value
 
     @property
+    def parallel_limit(self) -> int | None:
+        """Attempts at once over all executions of this user, None for no such limit."""
+        value: int | None = self.value("parallel_limit")
+        return value
+
+    @property
     def colour(self) -> str:
         """`auto`, `always` or `never`."""
         value: str = self.value("color") or "auto"
@@ -135,6 +141,12 @@ def _below(name: str, value: Any, folder: Path) -> Any:
     return value
 
 
+def _count(value: Any, origin: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000:
+        raise UsageError(f"{origin}: {value!r} is not a number from 1 to 10000")
+    return value
+
+
 def _text(value: Any, origin: str) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{origin}: {value!r} is not a text")
@@ -161,6 +173,7 @@ def _text_table(value: Any, origin: str) -> dict[str, str]:
 
 _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "db": _text,
+    "parallel_limit": _count,
     "color": _colour,
     "missions": _texts,
     "theme": _text,
@@ -168,6 +181,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
 }
 _FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
     "db": str,
+    "parallel_limit": lambda text: int(text) if text.isdecimal() else text,
     "color": str,
     "missions": lambda text: text.split(":"),
     "theme": str,

@@ -14,19 +14,32 @@ READY_SECONDS = 60.0
 """How long a runner may take to load its mission and get its lease."""
 
 
-def spawn_runner(paths: Paths, execution_id: str, environ: Mapping[str, str]) -> int:
+def spawn_runner(
+    paths: Paths, execution_id: str, environ: Mapping[str, str], *, run_again: bool = False
+) -> int:
     """Start a detached runner for a created execution and return its pid once it runs.
+
+    `run_again` consents to repeat lost attempts of steps that are not idempotent.
 
     Raises `LeaseHeldError` or `ConflictError` as the runner meets them, `UnavailableError` when it
     ends without a word.
     """
     paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    options = ["--run-again"] if run_again else []
     log = paths.logs / f"runner-{execution_id}.log"
     reading, writing = os.pipe()
     try:
         with log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tui.cli.runner", str(writing), execution_id],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "tui.cli.runner",
+                    str(writing),
+                    execution_id,
+                    *options,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

@@ -19,21 +19,24 @@ from tui.cli.spawn import spawn_runner
 
 @declare("resume", short_help="Go on with a paused or abandoned execution.")
 @click.argument("reference", metavar="EXEC")
-def command(invocation: Invocation, reference: str) -> None:
+@click.option(
+    "--run-again", is_flag=True, help="Repeat lost attempts of steps that are not idempotent."
+)
+def command(invocation: Invocation, reference: str, run_again: bool) -> None:
     """Go on with a paused execution, or with one whose runner is gone.
 
     What succeeded is not run again; attempts that were lost are made anew.
     """
     with open_records(invocation) as reader:
         execution = reader.find_execution(reference)
-    how = resume(invocation, execution)
+    how = resume(invocation, execution, run_again=run_again)
     if invocation.json:
         invocation.console.out_json({"execution_id": execution.execution_id, "resumed": how})
     else:
         invocation.console.say(f"{execution.execution_id}: {how}")
 
 
-def resume(invocation: Invocation, execution: Execution) -> str:
+def resume(invocation: Invocation, execution: Execution, *, run_again: bool = False) -> str:
     """Resume by request where a runner lives, by a new runner where none does; say which.
 
     Raises `ConflictError` when the execution has ended or is not paused.
@@ -49,7 +52,7 @@ def resume(invocation: Invocation, execution: Execution) -> str:
     if owned:
         asyncio.run(_ask(invocation, execution_id))
         return "asked its runner to go on"
-    spawn_runner(invocation.paths, execution_id, invocation.environ)
+    spawn_runner(invocation.paths, execution_id, invocation.environ, run_again=run_again)
     return "a new runner goes on with it"
 
 

@@ -21,7 +21,7 @@ from tui.cli.drive import Drive, Driven, drive
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, parse_params, read_mission
 from tui.cli.progress import Progress
-from tui.cli.session import open_session, protected_paths
+from tui.cli.session import open_session, protected_paths, shared_slots
 
 _REFUSED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
 
@@ -105,6 +105,7 @@ async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, Missi
                 actor=order.actor,
                 environ=invocation.environ,
                 protected=protected_paths(invocation.paths),
+                slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
                 observer=observer,
                 say=console.say,
             ),
