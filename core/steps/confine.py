@@ -33,9 +33,9 @@ class Tree:
 
     def __init__(self, root: Path, protected: Iterable[Path] = ()) -> None:
         self.root = root
-        self._roots = {_components(str(path)) for path in (root.absolute(), root.resolve())}
         self._protected = _identities(protected)
         self._fd = os.open(str(root), _PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._roots = {_components(str(path)) for path in (root.absolute(), root.resolve())}
 
     def __enter__(self) -> Self:
         return self
