@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.states import AttemptState, ExecutionState, TaskState
+from tui.output.document import dump
 from tui.output.glyph import Palette, look
 from tui.output.instant import (
     SECOND,
@@ -16,7 +17,6 @@ from tui.output.instant import (
     rfc3339,
     span,
 )
-from tui.output.shape import dump
 from tui.output.table import Cell, Column, table
 from tui.output.text import cells, fit, pad, safe, safe_line
 

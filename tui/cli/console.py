@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from tui.output import shape
+from tui.output.document import dump
 from tui.output.glyph import Palette
 
 
@@ -44,11 +44,11 @@ class Console:
 
     def out_json(self, value: object) -> None:
         """Write one JSON document, indented on a terminal, on one line elsewhere."""
-        _write(self._stdout, shape.dump(value, indent=2 if self.is_terminal else None) + "\n")
+        _write(self._stdout, dump(value, indent=2 if self.is_terminal else None) + "\n")
 
     def out_ndjson(self, value: object) -> None:
         """Write one line of NDJSON and let a waiting reader have it."""
-        _write(self._stdout, shape.dump(value) + "\n")
+        _write(self._stdout, dump(value) + "\n")
 
     def out_raw(self, text: str) -> None:
         """Write text as it is, without a line feed behind it."""

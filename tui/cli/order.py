@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.errors import MissionInvalidError, UsageError
-from core.launch import Order
 from core.model import Mission
 from core.ports import MissionSource
 from core.spec.load import Loaded, load_mission
+
+if TYPE_CHECKING:  # validating a file needs no events
+    from core.launch import Order
 
 STDIN = "-"
 
@@ -40,8 +42,10 @@ def make_order(
     actor: str,
     params: Mapping[str, Any],
     **links: Any,
-) -> Order:
+) -> "Order":
     """Return the order for a run of what was loaded; steps work below the mission file's folder."""
+    from core.launch import Order
+
     mission, source = require_valid(loaded)
     path = None if reference == STDIN else Path(reference).absolute()
     folder = Path.cwd() if path is None else path.parent

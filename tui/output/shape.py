@@ -3,7 +3,6 @@
 Times are RFC 3339 UTC with nine fractional digits, durations milliseconds, missing values null.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,18 +22,9 @@ from core.model import (
 )
 from core.spec.diagnostic import Diagnostic
 from tui.output.instant import rfc3339, rfc3339_or_none
-from tui.output.text import escape_json
 
 EVENT_VERSION = 1
 """`v` of the event stream; rises only when a field changes its meaning."""
-
-
-def dump(value: object, *, indent: int | None = None) -> str:
-    """Return JSON text, one line unless `indent`; what could steer a terminal is escaped."""
-    text = json.dumps(
-        value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain, separators=None
-    )
-    return escape_json(text)
 
 
 def execution(record: Execution) -> dict[str, Any]:
@@ -282,11 +272,3 @@ def failure(error: MissionDeckError) -> dict[str, Any]:
 
 def _object(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else dict(value)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, tuple | set | frozenset):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} is not JSON data")

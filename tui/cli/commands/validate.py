@@ -10,7 +10,6 @@ from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.order import read_mission
-from tui.output import shape
 from tui.output.text import plural, safe_line
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ def _print_json(
     single: bool,
 ) -> None:
     from core.spec.render import validation_json
+    from tui.output import shape
 
     found: list[dict[str, Any]] = [validation_json(loaded) for loaded in read]
     found += [{"valid": False, **shape.failure(error)} for error in missing]

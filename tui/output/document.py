@@ -1,0 +1,22 @@
+"""JSON text that a terminal may be shown. Imported by every command, so it imports little."""
+
+import json
+from collections.abc import Mapping
+
+from tui.output.text import escape_json
+
+
+def dump(value: object, *, indent: int | None = None) -> str:
+    """Return JSON text, one line unless `indent`; what could steer a terminal is escaped."""
+    text = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain, separators=None
+    )
+    return escape_json(text)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON data")
