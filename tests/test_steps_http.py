@@ -540,10 +540,11 @@ def test_credentials_do_not_follow_a_downgrade(
 
 
 async def test_waiting_ends_when_the_file_is_there(steps: StepRunner, tmp_path: Path) -> None:
-    asyncio.get_running_loop().call_later(0.05, (tmp_path / "x").touch)
-    outcome = await steps.arun("wait_for", file="x", interval="10ms", timeout=5)
-    assert outcome.state is AttemptState.SUCCESS
-    assert outcome.output["waited_ms"] >= 40
+    waiting = asyncio.create_task(steps.arun("wait_for", file="x", interval="10ms", timeout=5))
+    await asyncio.sleep(0.03)
+    assert not waiting.done()
+    (tmp_path / "x").touch()
+    assert (await waiting).state is AttemptState.SUCCESS
 
 
 async def test_waiting_ends_when_the_port_or_the_url_answers(steps: StepRunner) -> None:
