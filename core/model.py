@@ -198,6 +198,17 @@ class Mission:
         return self.steps + self.handlers.all
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissionSource:
+    """A mission file as it was read: `digest` is the SHA-256 (hex) of `content`'s bytes."""
+
+    digest: str
+    name: str
+    content: bytes
+    format: str
+    """`yaml` or `json`."""
+
+
 # --- the records of one run ---------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from core.model import (
     StateChange,
     TaskRun,
 )
+from core.model import MissionSource as MissionSource  # lives there, is part of these ports
 
 if TYPE_CHECKING:  # asyncio is a third of the start-up of commands that run nothing
     from asyncio import Future
@@ -52,17 +53,6 @@ class Signer(Protocol):
 
 
 # --- journal: the one writer --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissionSource:
-    """A mission file as it was read: `digest` is the SHA-256 (hex) of `content`'s bytes."""
-
-    digest: str
-    name: str
-    content: bytes
-    format: str
-    """`yaml` or `json`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,16 +38,6 @@ STATEMENTS = _names("if elif else endif for endfor raw endraw")
 _WORDS = _names("and or not in is if else elif for recursive true false none True False None loop")
 _BEFORE_GROUP = frozenset({"and", "or", "not", "in", "if", "else", "elif", "is"})
 _OPEN = re.compile(r"\{\{|\{%|\{#")
-_TOKEN = re.compile(
-    r"""\s*(?:
-    (?P<string>"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')
-    |(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
-    |(?P<name>[^\W\d]\w*)
-    |(?P<end>-?[}%]\}|\+%\})
-    |(?P<operator>//|\*\*|==|!=|<=|>=|[-+*/%~|.,:()\[\]{}<>=]))""",
-    re.VERBOSE | re.DOTALL,
-)
-
 Reference = tuple[str, ...]
 """The names of a chain: `("steps", "build", "output", "x")`; `*` is one known only at run time."""
 
@@ -156,11 +146,26 @@ def _parts(text: str) -> Iterator[tuple[str, list[_Token], tuple[int, int]]]:
         raise TemplateSyntaxError("`{% raw %}` is not closed by `{% endraw %}`")
 
 
+@lru_cache(maxsize=1)
+def _token_pattern() -> re.Pattern[str]:
+    """Compiled when the first template is read, for it takes as long as importing this module."""
+    return re.compile(
+        r"""\s*(?:
+        (?P<string>"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')
+        |(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+        |(?P<name>[^\W\d]\w*)
+        |(?P<end>-?[}%]\}|\+%\})
+        |(?P<operator>//|\*\*|==|!=|<=|>=|[-+*/%~|.,:()\[\]{}<>=]))""",
+        re.VERBOSE | re.DOTALL,
+    )
+
+
 def _tokens(text: str, start: int, closing: str, *, raw: bool) -> tuple[list[_Token], int]:
     tokens: list[_Token] = []
+    match_token = _token_pattern().match
     depth = 0
     position = start + 1 if text[start : start + 1] in ("-", "+") else start
-    while (match := _TOKEN.match(text, position)) is not None:
+    while (match := match_token(text, position)) is not None:
         kind, lexeme = match.lastgroup or "", match[match.lastgroup or 0]
         if kind == "end":
             if lexeme.endswith(closing) and not depth:

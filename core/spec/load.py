@@ -13,8 +13,7 @@ from typing import Any
 
 from core.errors import NotFoundError
 from core.graph import Graph, Neighbours
-from core.model import Mission, MissionStep
-from core.ports import MissionSource
+from core.model import Mission, MissionSource, MissionStep
 from core.spec.code import Code
 from core.spec.dependency import check_dependencies
 from core.spec.diagnostic import Diagnostic, Severity

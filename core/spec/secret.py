@@ -7,7 +7,7 @@ from core.spec.check import INVALID
 from core.spec.code import Code
 from core.spec.mission import Draft
 from core.spec.problem import Path, Problems
-from core.spec.scan import TOKEN, walk_texts
+from core.spec.scan import walk_texts
 from core.template import has_template
 
 _NAME = re.compile(
@@ -15,6 +15,17 @@ _NAME = re.compile(
     r"|private_?key|credentials?)",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
+    r"|\bgh[pousr]_[A-Za-z0-9]{36,}"
+    r"|\bgithub_pat_[A-Za-z0-9_]{40,}"
+    r"|\bglpat-[A-Za-z0-9_-]{20,}"
+    r"|\bxox[abprs]-[A-Za-z0-9-]{20,}"
+    r"|\bsk_live_[A-Za-z0-9]{20,}"
+    r"|\bAIza[0-9A-Za-z_-]{35}\b"
+)
+"""Texts that are secrets by their form."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ADVICE = "declare it under `secrets`, store its value there, and let the step ask for it"
 
@@ -52,7 +63,7 @@ def _check(value: Any, path: Path, problems: Problems) -> None:
             _check(item, (*path, index), problems)
     else:
         for text, place, _ in walk_texts(value, path):
-            if TOKEN.search(text):
+            if _TOKEN.search(text):
                 problems.error(
                     Code.SECRET_IN_FILE, "this looks like a secret key", place, hint=_ADVICE
                 )

@@ -27,7 +27,6 @@ from core.spec.limit import MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, MAX_SCALAR
 from core.spec.problem import Problems
 from core.spec.scalar import STARTS, NumberRangeError, resolve
 from core.spec.text import Span
-from core.spec.yaml_error import report_syntax
 
 _PENDING = object()
 _SEPARATORS = ("\x85", "\u2028", "\u2029")
@@ -61,6 +60,8 @@ def read_yaml(text: str, problems: Problems) -> Any:
     except _Stop:
         return None
     except YAMLError as error:
+        from core.spec.yaml_error import report_syntax  # its patterns take time to compile
+
         report_syntax(error, text, problems)
         return None
 
