@@ -22,10 +22,10 @@ from core.model import (
     TaskRun,
 )
 from core.model import MissionSource as MissionSource  # lives there, is part of these ports
+from core.states import ExecutionState
 
 if TYPE_CHECKING:  # asyncio is a third of the start-up of commands that run nothing
     from asyncio import Future
-from core.states import ExecutionState
 
 # --- clock and signer ---------------------------------------------------------------------------
 
