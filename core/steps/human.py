@@ -36,7 +36,7 @@ class ApprovalStep(StepType):
     mode = Mode.ASYNC
     parameters = ApprovalParameters
     output = ApprovalOutput
-    summary = "Wait until a person approves or rejects."
+    summary = "Wait until a person approves or rejects"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Wait for the answer; a rejection is a failure that is never retried."""

@@ -39,7 +39,7 @@ class MissionStepType(StepType):
     mode = Mode.ASYNC
     parameters = MissionParameters
     output = MissionOutput
-    summary = "Run another mission and wait for its end."
+    summary = "Run another mission and wait for its end"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Run it; its failure is this step's failure."""
