@@ -230,3 +230,56 @@ def test_the_database_is_checked_copied_and_counted(inside, tmp_path):
     copy.write_bytes(data)
     ran = inside("db", "check", "--db", str(copy), "--json")
     assert ran.code == 9
+
+
+APPROVAL = """\
+version: "1.0"
+name: gated
+config: {fail_fast: false}
+steps:
+  - {id: gate, name: Gate, step_type: approval, parameters: {prompt: Ship it?}}
+  - {id: ship, name: Ship, step_type: noop, depends_on: [gate]}
+  - {id: other, name: Other, step_type: fail, parameters: {message: not yet}}
+"""
+
+
+def is_waiting(found):
+    reasons = {task["task_id"]: task["reason_code"] for task in found["task_runs"]}
+    return reasons["gate"] == "AWAITING_APPROVAL" and reasons["other"] != "DEPS_PENDING"
+
+
+@pytest.fixture
+def gated(inside, tmp_path):
+    (tmp_path / "gated.yaml").write_text(APPROVAL)
+    execution_id = detached(inside, "gated")
+    wait_for(inside, execution_id, is_waiting)
+    return execution_id
+
+
+def test_an_approval_lets_the_mission_go_on(inside, gated):
+    assert "awaiting approval" in inside("why", gated, "gate").out
+    assert inside("approve", gated, "ship").code == 7
+    ran = inside("approve", gated, "--comment", "looks good", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["task_id"], ran.json["settled"]) == ("gate", True)
+    ended = wait_for(inside, gated, lambda found: found["ended_at"])
+    assert ended["task_runs"][1]["state"] == "SUCCESS"
+    assert ended["task_runs"][0]["outputs"]["comment"] == "looks good"
+    assert inside("approve", gated).code == 7
+
+
+def test_a_rejection_fails_the_step(inside, gated):
+    assert inside("reject", gated, "gate").code == 0
+    ended = wait_for(inside, gated, lambda found: found["ended_at"])
+    assert ended["task_runs"][0]["reason_code"] == "REJECTED"
+
+
+def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(inside, gated):
+    ran = inside("retry", gated, "--reason", "again", "--json")
+    assert ran.code == 0, ran.err
+    (asked,) = ran.json["requests"]
+    assert (asked["task_id"], asked["settled"]) == ("other", True)
+    found = wait_for(inside, gated, lambda found: len(found["task_runs"][2]["attempts"]) == 2)
+    assert found["state"] == "RUNNING"
+    assert inside("retry", gated, "--step", "gate", "--reason", "x").code == 7
+    assert inside("cancel", gated, "--wait").code == 0

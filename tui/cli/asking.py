@@ -1,23 +1,37 @@
-"""Leave a request for whoever drives an execution, and say whether anybody does."""
+"""Leave a request for whoever drives an execution, and see what comes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from core.errors import ConflictError
-from core.model import EMPTY, Execution
+from core.errors import ConflictError, WaitTimeoutError
+from core.model import EMPTY, AuditEvent, Execution
 from core.ports import Reader, RequestKind
+from core.reasons import Reason
 from core.states import is_terminal
+from tui.cli.follow import rounds
 from tui.cli.invocation import Invocation
 from tui.cli.ownership import is_owned
+from tui.output.shape import task_of
+
+PATIENCE = 5.0
+"""Seconds to wait for a runner to take a request; it looks five times a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request that is on disk; `owned` tells whether a live runner will take it."""
+    """A request that is on disk.
+
+    `owned`: a live runner drives the execution. `settled`: it has done what was asked.
+    """
 
     request_id: int
+    kind: RequestKind
+    execution: Execution
+    task_id: str | None
     owned: bool
+    settled: bool = False
 
 
 def ask(
@@ -33,18 +47,16 @@ def ask(
 
     Raises `ConflictError` for an execution that has ended, `NotFoundError` for an unknown step.
     """
-    execution_id = execution.execution_id
-    if is_terminal(execution.state):
-        raise ConflictError(f"execution {execution_id} has ended: {execution.state}")
-    if task_id is not None:
-        task = reader.task_run(execution_id, task_id)
-        if is_terminal(task.state):
-            raise ConflictError(f"step {task_id} has ended: {task.state}")
     import asyncio
 
     from core.clock import SystemClock
     from tui.cli.session import open_session
 
+    execution_id = execution.execution_id
+    if is_terminal(execution.state):
+        raise ConflictError(f"execution {execution_id} has ended: {execution.state}")
+    if task_id is not None:
+        reader.task_run(execution_id, task_id)
     owned = is_owned(reader.lease(execution_id), invocation.now)
 
     async def leave() -> int:
@@ -53,33 +65,120 @@ def ask(
                 execution_id, kind, actor=invocation.actor, task_id=task_id, arguments=arguments
             )
 
-    return Asked(request_id=asyncio.run(leave()), owned=owned)
+    return Asked(
+        request_id=asyncio.run(leave()),
+        kind=kind,
+        execution=execution,
+        task_id=task_id,
+        owned=owned,
+    )
 
 
-def tell(
+def ask_and_wait(
     invocation: Invocation,
+    reader: Reader,
     execution: Execution,
     kind: RequestKind,
-    asked: Asked,
     *,
     task_id: str | None = None,
-) -> None:
-    """Say what was asked, and what to do when nobody is there to hear it."""
+    arguments: Mapping[str, Any] = EMPTY,
+) -> Asked:
+    """Leave a request and wait until the runner has taken it, for `PATIENCE` seconds at most.
+
+    Raises `ConflictError` as `ask` does, and when the runner refuses.
+    """
+    from dataclasses import replace
+
+    before = reader.last_seq()
+    asked = ask(invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
+    if not asked.owned:
+        return asked
+    try:
+        for _ in rounds(reader, timeout=PATIENCE):
+            events = reader.audit_events(after_seq=before, execution_id=execution.execution_id)
+            for event in events:
+                before = event.seq
+                if _is_refusal(event, asked):
+                    raise ConflictError(f"the runner refused: {event.details.get('why')}")
+                if _EFFECTS[kind](event, task_id):
+                    return replace(asked, settled=True)
+    except WaitTimeoutError:
+        pass
+    return asked
+
+
+def asked_json(asked: Asked) -> dict[str, Any]:
+    """Return a request and what is known of it as JSON data."""
+    return {
+        "execution_id": asked.execution.execution_id,
+        "task_id": asked.task_id,
+        "request": asked.kind.value,
+        "request_id": asked.request_id,
+        "owned": asked.owned,
+        "settled": asked.settled,
+    }
+
+
+def tell(invocation: Invocation, asked: Asked) -> None:
+    """Say what was asked and done, and what to do when nobody is there to hear it."""
+    execution_id, task_id = asked.execution.execution_id, asked.task_id
     if invocation.json:
-        invocation.console.out_json(
-            {
-                "execution_id": execution.execution_id,
-                "task_id": task_id,
-                "request": kind.value,
-                "request_id": asked.request_id,
-                "owned": asked.owned,
-            }
-        )
+        invocation.console.out_json(asked_json(asked))
         return
-    subject = execution.execution_id if task_id is None else f"{execution.execution_id} {task_id}"
-    invocation.console.say(f"{subject}: {kind.value.replace('_', ' ')} requested")
+    subject = execution_id if task_id is None else f"{execution_id} {task_id}"
+    told = _DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
+    invocation.console.say(f"{subject}: {told}")
     if not asked.owned:
         invocation.console.say(
             "no runner drives this execution: the request waits for the next one, "
-            f"`mission resume {execution.execution_id}`"
+            f"`mission resume {execution_id}`"
         )
+
+
+def _is_refusal(event: AuditEvent, asked: Asked) -> bool:
+    return (
+        event.event_type == "request.refused"
+        and event.details.get("request") == asked.kind.value
+        and task_of(event) == asked.task_id
+    )
+
+
+def _says(
+    *, kind: str | None = None, to: tuple[str, ...] = (), reason: tuple[Reason, ...] = ()
+) -> Callable[[AuditEvent, str | None], bool]:
+    """Return a test of events: their type, the state they lead to, why, and the step."""
+
+    def is_effect(event: AuditEvent, task_id: str | None) -> bool:
+        details = event.details
+        return (
+            (kind is None or event.event_type == kind)
+            and (not to or details.get("to") in to)
+            and (not reason or details.get("reason_code") in reason)
+            and (task_id is None or task_of(event) == task_id)
+        )
+
+    return is_effect
+
+
+_EFFECTS: Mapping[RequestKind, Callable[[AuditEvent, str | None], bool]] = MappingProxyType(
+    {
+        RequestKind.CANCEL: _says(kind="execution.cancel_requested"),
+        RequestKind.CANCEL_STEP: _says(reason=(Reason.USER_CANCELLED,)),
+        RequestKind.PAUSE: _says(kind="execution.state_changed", to=("PAUSED",)),
+        RequestKind.RESUME: _says(kind="execution.state_changed", to=("RUNNING",)),
+        RequestKind.RETRY: _says(reason=(Reason.USER_RETRY,)),
+        RequestKind.APPROVE: _says(reason=(Reason.APPROVED,)),
+        RequestKind.REJECT: _says(reason=(Reason.REJECTED,)),
+    }
+)
+_DONE: Mapping[RequestKind, str] = MappingProxyType(
+    {
+        RequestKind.CANCEL: "is being cancelled",
+        RequestKind.CANCEL_STEP: "is being cancelled",
+        RequestKind.PAUSE: "paused; what runs goes on",
+        RequestKind.RESUME: "goes on",
+        RequestKind.RETRY: "will be tried again",
+        RequestKind.APPROVE: "approved",
+        RequestKind.REJECT: "rejected",
+    }
+)

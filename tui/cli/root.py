@@ -29,6 +29,8 @@ SECTIONS = {
         "cancel": _lazy("cancel", "Cancel an execution, or one step of it."),
         "pause": _lazy("pause", "Start no more steps of an execution."),
         "resume": _lazy("resume", "Go on with a paused or abandoned execution."),
+        "approve": _lazy("approve", "Approve a step that waits for it."),
+        "reject": _lazy("reject", "Reject a step that waits for an approval."),
     },
     "Mission files": {
         "validate": _lazy("validate", "Check mission files and say all that is wrong."),

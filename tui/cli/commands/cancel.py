@@ -6,7 +6,7 @@ from core.errors import ConflictError
 from core.model import Execution
 from core.ports import Reader, RequestKind
 from core.states import ExecutionState, is_terminal
-from tui.cli.asking import ask, tell
+from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
 from tui.cli.follow import rounds
 from tui.cli.invocation import Invocation
@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Cancel EXEC: what runs is ended (TERM, then KILL of the whole tree), the rest is skipped.
 
-    Without --wait the command returns once the request is on disk. With it the exit code is 0 when
-    the execution ended cancelled, 6 when it had not ended in time.
+    Without --wait the command returns once the runner has taken the request. With it the exit code
+    is 0 when the execution ended cancelled, 6 when it had not ended in time.
     """
     with open_records(invocation) as reader:
         found = reader.find_execution(execution)
@@ -43,10 +43,10 @@ def command(
             return
         kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
         arguments = {} if reason is None else {"message": reason}
-        asked = ask(invocation, reader, found, kind, task_id=step, arguments=arguments)
+        asked = ask_and_wait(invocation, reader, found, kind, task_id=step, arguments=arguments)
         waits = (wait or timeout is not None) and asked.owned and step is None
         if not waits or not invocation.json:
-            tell(invocation, found, kind, asked, task_id=step)
+            tell(invocation, asked)
         if waits:
             _done(invocation, _wait(invocation, reader, found, timeout), "cancelled")
 

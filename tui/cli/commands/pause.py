@@ -1,7 +1,7 @@
 """`mission pause`."""
 
 from core.ports import RequestKind
-from tui.cli.asking import ask, tell
+from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
@@ -14,5 +14,5 @@ def command(invocation: Invocation, execution: str) -> None:
     """Pause EXEC: what runs goes on, nothing more is started until `mission resume`."""
     with open_records(invocation) as reader:
         found = reader.find_execution(execution)
-        asked = ask(invocation, reader, found, RequestKind.PAUSE)
-    tell(invocation, found, RequestKind.PAUSE, asked)
+        asked = ask_and_wait(invocation, reader, found, RequestKind.PAUSE)
+    tell(invocation, asked)

@@ -1,11 +1,16 @@
 """`mission retry`."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
-from core.errors import UsageError
+from core.errors import ConflictError, UsageError
+from core.model import Execution
+from core.ports import Reader, RequestKind
 from core.selection import Selection
+from core.states import TaskState, is_terminal
+from tui.cli.asking import ask_and_wait, asked_json, tell
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.linked import start_linked
@@ -41,10 +46,10 @@ def command(
     dry_run: bool,
     detach: bool,
 ) -> None:
-    """Run again what failed in EXEC, which has ended: in a new execution that is linked to it.
+    """Run again what failed in EXEC: in a new execution that is linked to it.
 
     What succeeded is not run again: its outputs are reused. The mission is the one that ran, not
-    its file as it is today.
+    its file as it is today. While EXEC is still live, the steps are tried again within it.
     """
     from tui.cli.relaunch import retry_order
 
@@ -52,6 +57,9 @@ def command(
         raise UsageError("--failed and --step exclude each other")
     with open_records(invocation) as reader:
         found = reader.find_execution(execution)
+        if not is_terminal(found.state):
+            _retry_live(invocation, reader, found, steps, downstream=downstream, reason=reason)
+            return
         order, chosen = retry_order(
             reader,
             found.execution_id,
@@ -78,6 +86,42 @@ def command(
 
         order = replace(order, reason=_ask_reason(invocation))
     start_linked(invocation, order, facts, detach=detach)
+
+
+def _retry_live(
+    invocation: Invocation,
+    reader: Reader,
+    found: Execution,
+    steps: Sequence[str],
+    *,
+    downstream: bool,
+    reason: str | None,
+) -> None:
+    """Ask the runner to try steps again, one request each; all that failed when none is named."""
+    chosen = list(steps)
+    if not chosen:
+        _, tasks = reader.task_states(found.execution_id)
+        chosen = [
+            task.task_id
+            for task in tasks
+            if task.state is TaskState.FAILED and task.parent_task_id is None
+        ]
+    if not chosen:
+        raise ConflictError(f"execution {found.execution_id} is live and nothing in it has failed")
+    arguments = {
+        "downstream": downstream,
+        "reason": _ask_reason(invocation) if reason is None else reason,
+    }
+    done = []
+    for step in chosen:
+        asked = ask_and_wait(
+            invocation, reader, found, RequestKind.RETRY, task_id=step, arguments=arguments
+        )
+        done.append(asked_json(asked))
+        if not invocation.json:
+            tell(invocation, asked)
+    if invocation.json:
+        invocation.console.out_json({"requests": done})
 
 
 def _preview(invocation: Invocation, chosen: Selection) -> None:

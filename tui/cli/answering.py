@@ -1,0 +1,46 @@
+"""Answer a step that waits for an approval: approve and reject share this."""
+
+from core.errors import AmbiguousError, ConflictError
+from core.model import Execution
+from core.ports import Reader, RequestKind
+from core.reasons import Reason
+from core.states import TaskState
+from tui.cli.asking import ask_and_wait, tell
+from tui.cli.invocation import Invocation
+from tui.cli.reading import open_records
+
+
+def answer(
+    invocation: Invocation, reference: str, step: str | None, kind: RequestKind, comment: str
+) -> None:
+    """Leave the answer for the runner and say what came of it.
+
+    Raises `ConflictError` when nothing waits or the runner refuses, `AmbiguousError` when several
+    steps wait and none is named.
+    """
+    with open_records(invocation) as reader:
+        found = reader.find_execution(reference)
+        task_id = _waiting(reader, found) if step is None else step
+        asked = ask_and_wait(
+            invocation, reader, found, kind, task_id=task_id, arguments={"comment": comment}
+        )
+    tell(invocation, asked)
+
+
+def _waiting(reader: Reader, found: Execution) -> str:
+    _, tasks = reader.task_states(found.execution_id)
+    waiting = [
+        task.task_id
+        for task in tasks
+        if task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
+    ]
+    if not waiting:
+        raise ConflictError(
+            f"no step of {found.execution_id} waits for an approval",
+            hint="`mission why` says what it waits for",
+        )
+    if len(waiting) > 1:
+        raise AmbiguousError(
+            f"several steps wait for an approval: {', '.join(waiting)}", hint="name one of them"
+        )
+    return waiting[0]
