@@ -258,6 +258,9 @@ class Reader(Protocol):
         Raises `NotFoundError`, or `AmbiguousError` naming the candidates.
         """
 
+    def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
+        """Return the execution of a mission that was started under a run key, or None."""
+
     def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:
         """Return the shortest unique prefix (at least 8 characters) of each id."""
 

@@ -114,6 +114,16 @@ class SqliteReader:
             rows = self._all(f"{_EXECUTION} {clause} ORDER BY id DESC LIMIT ?", *values, limit)
             return [codec.execution_of(row) for row in rows]
 
+    def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
+        """Return the execution of a mission that was started under a run key, or None."""
+        with self._guard():
+            rows = self._all(
+                f"{_EXECUTION} WHERE workflow_id = ? AND run_key = ?",
+                workflow_id,
+                codec.text(run_key),
+            )
+            return codec.execution_of(rows[0]) if rows else None
+
     def find_execution(self, reference: str) -> Execution:
         """Resolve a full id, a mission's name, a unique prefix, `@last` or `@last-failed`."""
         with self._guard():

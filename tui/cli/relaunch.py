@@ -1,16 +1,46 @@
 """Orders for executions that are linked to an earlier one: retry, rerun, resume-from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from core.fold import Snapshot
 from core.graph import Graph
 from core.launch import Order
 from core.model import Mission
 from core.ports import MissionSource, Reader
-from core.selection import Selection, again, attempt_base
+from core.selection import Selection, after, again, attempt_base, select
 from core.spec.load import load_mission
+from core.states import is_terminal
 from tui.cli.order import require_valid
 from tui.cli.session import load_snapshot
+
+
+def select_steps(
+    order: Order,
+    reader: Reader | None,
+    *,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    resume_from: str | None = None,
+) -> Order:
+    """Return `order` restricted to a part of its mission; `NotFoundError` for an unknown step.
+
+    `resume_from` takes what lies before that step from the mission's latest ended execution.
+    """
+    if resume_from is None:
+        left_out = select(order.mission, only=only, skip=skip)
+        return replace(order, unselected=left_out) if left_out else order
+    earlier = None if reader is None else _latest(reader, order.mission)
+    chosen = after(order.mission, Graph.of(order.mission), resume_from, earlier)
+    return replace(order, unselected=chosen.unselected | set(skip), reuse=chosen.reuse)
+
+
+def _latest(reader: Reader, mission: Mission) -> Snapshot | None:
+    """Return the newest ended execution of a mission of that name, if there is one."""
+    for execution in reader.executions(limit=50, mission_name=mission.name):
+        if is_terminal(execution.state):
+            return load_snapshot(reader, execution.execution_id)
+    return None
 
 
 def stored_mission(reader: Reader, snapshot: Snapshot) -> tuple[Mission, MissionSource]:

@@ -9,20 +9,27 @@ from pathlib import Path
 import click
 
 from core.clock import SystemClock
+from core.errors import ConflictError, UsageError
 from core.events import Event
 from core.launch import Order, create
 from core.model import MissionResult
 from core.reasons import Reason
 from core.result import mission_result
-from core.states import ExecutionState
+from core.states import ExecutionState, is_terminal
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.drive import Drive, Driven, drive
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, parse_params, read_mission
 from tui.cli.progress import Progress
+from tui.cli.reading import open_records
 from tui.cli.session import open_session, protected_paths, shared_slots
 
+_STATE_CODES = {
+    ExecutionState.SUCCESS: 0,
+    ExecutionState.FAILED: 1,
+    ExecutionState.CANCELLED: 5,
+}
 _REFUSED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
 
 
@@ -32,6 +39,14 @@ _REFUSED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
 @click.option("--detach", is_flag=True, help="Start a runner of its own and print the id.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing.")
 @click.option(
+    "--resume-from", metavar="STEP", help="Start there; reuse what the last run did before it."
+)
+@click.option("--only", metavar="STEP", multiple=True, help="Run this step alone; may be repeated.")
+@click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out.")
+@click.option(
+    "--run-id", metavar="KEY", help="Start it once: a second run with this key shows the first."
+)
+@click.option(
     "--max-parallel", type=click.IntRange(1, 10_000), metavar="N", help="Attempts at once."
 )
 def command(
@@ -40,6 +55,10 @@ def command(
     params: Sequence[str],
     detach: bool,
     dry_run: bool,
+    resume_from: str | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    run_id: str | None,
     max_parallel: int | None,
 ) -> None:
     """Run a mission to its end.
@@ -55,7 +74,14 @@ def command(
         actor=invocation.actor,
         params=given,
         parallel_limit=max_parallel,
+        run_key=run_id,
     )
+    if only and resume_from:
+        raise UsageError("--only and --resume-from exclude each other")
+    if only or skip or resume_from or run_id:
+        order = _restricted(invocation, order, only, skip, resume_from)
+        if run_id is not None and _is_known(invocation, order, run_id):
+            return
     if dry_run:
         from tui.cli.commands.plan import show_plan
 
@@ -68,6 +94,46 @@ def command(
     driven, result = asyncio.run(_run_here(invocation, order))
     _show_end(invocation, driven, result)
     finish(_exit_code(driven))
+
+
+def _restricted(
+    invocation: Invocation,
+    order: Order,
+    only: Sequence[str],
+    skip: Sequence[str],
+    resume_from: str | None,
+) -> Order:
+    from tui.cli.relaunch import select_steps
+
+    if not invocation.paths.db.exists():
+        return select_steps(order, None, only=only, skip=skip, resume_from=resume_from)
+    with open_records(invocation) as reader:
+        return select_steps(order, reader, only=only, skip=skip, resume_from=resume_from)
+
+
+def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
+    """Show the execution that has the key already, if there is one, instead of a second run."""
+    if not invocation.paths.db.exists():
+        return False
+    with open_records(invocation) as reader:
+        found = reader.find_run_key(order.mission.workflow_id, run_id)
+    if found is None:
+        return False
+    if not is_terminal(found.state):
+        raise ConflictError(
+            f"the run key {run_id!r} belongs to execution {found.execution_id}, which is"
+            f" {found.state}",
+            hint=f"mission watch {found.execution_id}",
+        )
+    if invocation.json:
+        from tui.output.shape import execution as execution_shape
+
+        invocation.console.out_json(execution_shape(found))
+    else:
+        invocation.console.out(found.execution_id)
+        invocation.console.say(f"the run key {run_id!r} has run already: {found.state}")
+    finish(_STATE_CODES[found.state])
+    return True
 
 
 def _run_detached(invocation: Invocation, order: Order) -> None:
@@ -141,8 +207,4 @@ def _show_end(invocation: Invocation, driven: Driven, result: MissionResult) -> 
 def _exit_code(driven: Driven) -> int:
     if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
         return 130 if driven.signal == signal.SIGINT else 143
-    if driven.ending.state is ExecutionState.SUCCESS:
-        return 0
-    if driven.ending.state is ExecutionState.CANCELLED or driven.ending.reason in _REFUSED:
-        return 5
-    return 1
+    return 5 if driven.ending.reason in _REFUSED else _STATE_CODES[driven.ending.state]
