@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from core.spec.code import Code
 from core.spec.diagnostic import Severity
@@ -214,6 +215,14 @@ def test_a_bad_file_is_told_what_and_where(kind):
     assert (first.code, first.line, first.column) == (code, line, column), loaded.diagnostics
     assert first.severity is Severity.ERROR
     assert first.file == "m.yaml"
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_yaml_library_without_libyaml_tells_the_same_code(kind, monkeypatch):
+    with_libyaml = load_mission(BAD[kind][0]).diagnostics
+    monkeypatch.setattr("core.spec.yaml_event.EventParser", yaml.SafeLoader)
+    without = load_mission(BAD[kind][0]).diagnostics
+    assert [found.code for found in without] == [found.code for found in with_libyaml]
 
 
 JSON_BAD = {

@@ -13,12 +13,12 @@ from yaml import (
     SequenceStartEvent,
     YAMLError,
 )
-from yaml._yaml import CParser
 
 from core.spec.limit import MAX_DEPTH
 from core.spec.path_tree import PathTree, path_tree
 from core.spec.problem import Path, Spot
 from core.spec.text import Span
+from core.spec.yaml_event import event_source
 
 
 def locate_yaml(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
@@ -37,7 +37,7 @@ class _Locator:
     def __init__(self, text: str) -> None:
         self.spots: dict[Path, Spot] = {}
         self._text = text
-        self._get: Callable[[], Any] = CParser(text).get_event
+        self._get: Callable[[], Any] = event_source(text)
         self._last_end = 0
 
     def walk(self, tree: PathTree) -> None:

@@ -19,7 +19,6 @@ from yaml import (
     SequenceStartEvent,
     YAMLError,
 )
-from yaml._yaml import CParser
 
 from core.spec.check import shorten
 from core.spec.code import Code
@@ -27,6 +26,7 @@ from core.spec.limit import MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, MAX_SCALAR
 from core.spec.problem import Problems
 from core.spec.scalar import STARTS, NumberRangeError, resolve
 from core.spec.text import Span
+from core.spec.yaml_event import event_source
 
 _PENDING = object()
 _SEPARATORS = ("\x85", "\u2028", "\u2029")
@@ -68,7 +68,7 @@ def read_yaml(text: str, problems: Problems) -> Any:
 
 class _Reader:
     def __init__(self, text: str, problems: Problems) -> None:
-        self._get: Callable[[], Any] = CParser(text).get_event
+        self._get: Callable[[], Any] = event_source(text)
         self._problems = problems
         self._nodes = 0
         self._alias_nodes = 0
