@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from core.audit import canonical, merkle
@@ -39,6 +40,7 @@ MAX_DETAILS: Final = 1 << 20
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
+_TEXT = frozenset({str})
 _PLAIN = frozenset({str, bool, type(None)})
 _ATTEMPT_EVENTS = frozenset({AttemptStarted, AttemptEnded})
 
@@ -340,6 +342,8 @@ def decode_head(data: bytes) -> Head:
 
 def _fast_details(details: dict[str, Any]) -> str | None:
     """Return the canonical text of short and plainly typed details; None for all others."""
+    if len(details) == 3 and _TEXT.issuperset(map(type, details.values())):
+        return _usual_details(tuple(details.items()))
     if not _PLAIN.issuperset(map(type, details.values())):
         for value in details.values():
             kind = value.__class__
@@ -351,7 +355,16 @@ def _fast_details(details: dict[str, Any]) -> str | None:
                         return None
             elif kind not in _PLAIN and not _is_small_int(value):
                 return None
-    text = canonical.dump(details)
+    return _short(canonical.dump(details))
+
+
+@lru_cache(maxsize=512)
+def _usual_details(items: tuple[tuple[str, str], ...]) -> str | None:
+    """Return the text of a bare transition (from, to, reason): half of all events, a few kinds."""
+    return _short(canonical.dump(dict(items)))
+
+
+def _short(text: str) -> str | None:
     return text if len(text) <= canonical.MAX_TEXT and text.isascii() else None
 
 
