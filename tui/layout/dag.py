@@ -54,7 +54,10 @@ def dag_of(upstream: Sequence[Sequence[int]]) -> Dag:
 
 
 def components(dag: Dag) -> list[int]:
-    """Return for each node the number of its weakly connected component, by first appearance."""
+    """Return for each node the number of its weakly connected component, the largest first.
+
+    Components of one size are numbered by first appearance.
+    """
     found = [-1] * len(dag)
     number = 0
     for start in range(len(dag)):
@@ -69,7 +72,12 @@ def components(dag: Dag) -> list[int]:
                     found[other] = number
                     stack.append(other)
         number += 1
-    return found
+    sizes = [0] * number
+    for old in found:
+        sizes[old] += 1
+    by_size = sorted(range(number), key=lambda old: -sizes[old])
+    rank = {old: new for new, old in enumerate(by_size)}
+    return [rank[old] for old in found]
 
 
 def within_hops(dag: Dag, centre: int, hops: int) -> list[int]:

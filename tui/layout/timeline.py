@@ -34,6 +34,10 @@ class Window:
         """Nanoseconds in one cell, never zero."""
         return max(1.0, (self.end - self.start) / max(1, self.width))
 
+    def holds(self, start: int, end: int) -> bool:
+        """Tell whether any of a stretch of time is in the window."""
+        return start < self.end and end >= self.start
+
     def x(self, at: int) -> float:
         """Return where an instant falls; outside of 0..width when it is not in the window."""
         return (at - self.start) / self.cell

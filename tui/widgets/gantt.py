@@ -251,7 +251,14 @@ class GanttView(Vertical):
         return [
             ((look.ascii if self._ascii else look.sign) + " ", inks.states[row.look_name]),
             (fit(name, self._name_width) + "  ", style),
-            *draw_row(row, frame.window, frame.now, inks, ascii_only=self._ascii),
+            *draw_row(
+                row,
+                frame.window,
+                frame.now,
+                inks,
+                is_live=frame.is_live,
+                ascii_only=self._ascii,
+            ),
         ]
 
     # --- selection, zoom and shift ---------------------------------------------------------------
@@ -273,6 +280,7 @@ class GanttView(Vertical):
             if step_id != self.selection:
                 self.selection = step_id
                 self.post_message(self.Selected(self, step_id))
+            self._reveal()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Open the row that was chosen."""
@@ -285,7 +293,16 @@ class GanttView(Vertical):
         zoom = 0 if step == 0 else self.chart.zoom + step
         self.chart.zoom = max(0, min(_ZOOM_MAX, zoom))
         self._frame = None
+        self._reveal()
         self.refresh_all()
+
+    def _reveal(self) -> None:
+        """Bring the bars of the selected row into the window."""
+        index = self._list.cursor
+        rows = self.chart.rows
+        if index < len(rows) and self.chart.reveal(rows[index], self._now_frame()):
+            self._frame = None
+            self.refresh_all()
 
     def shift_by(self, direction: int) -> None:
         """Move the window by half its width."""

@@ -72,6 +72,15 @@ class Chart:
                 found.append(step_id)
         return found
 
+    def reveal(self, row: GanttRow, frame: Frame) -> bool:
+        """Move the window so that a row is in it; tell whether it had to."""
+        if not self.zoom or frame.window.holds(row.begins, row.ends(frame.now)):
+            return False
+        first, shown = frame.window.zero, frame.window.end - frame.window.start
+        hidden = max(1, (shown << self.zoom) - shown)
+        self.shift = max(0.0, min(1.0, (row.begins - shown // 10 - first) / hidden))
+        return True
+
     def is_live(self) -> bool:
         """Tell whether an attempt is open or a step waits for its next one."""
         return any(

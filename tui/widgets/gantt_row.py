@@ -1,6 +1,7 @@
 """The attempts of one step as bars in a window of time."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rich.style import Style
 
@@ -42,6 +43,13 @@ class GanttRow:
         first = self.spans[0]
         return first.started_at if first.queued_at is None else first.queued_at
 
+    def ends(self, now: int) -> int:
+        """Return when its last attempt ended, or what it waits for; `now` while it goes on."""
+        last = self.spans[-1].ended_at
+        if self.status.state is TaskState.WAITING:
+            return max(now, self.status.resume_at or now)
+        return now if last is None else last
+
     @property
     def look_name(self) -> str:
         """The state its sign shows: its own, or while that is unknown its last attempt's."""
@@ -66,6 +74,10 @@ class _Cells:
             if 0 <= place < len(self.texts):
                 self.texts[place], self.styles[place] = character, style
 
+    def rule(self, x: int, text: str, style: Style) -> None:
+        if 0 <= x < len(self.texts) and self.texts[x] == " ":
+            self.texts[x], self.styles[x] = text, style
+
     def spans(self) -> list[Span]:
         found: list[Span] = []
         start = 0
@@ -77,29 +89,34 @@ class _Cells:
 
 
 def draw_row(
-    row: GanttRow, window: Window, now: int, inks: Inks, *, ascii_only: bool
+    row: GanttRow, window: Window, now: int, inks: Inks, *, is_live: bool, ascii_only: bool
 ) -> list[Span]:
     """Draw queueing, attempts, the backoff between them and the time, as wide as the window."""
     base = Style.null()
     cells = _Cells(window.width, base)
     full, queue, wait = ("#", ".", "~") if ascii_only else ("█", "░", "╌")
     waiting = inks.states["WAITING"]
-    before: int | None = None
-    end = 0.0
     for span in row.spans:
-        start = window.x(span.started_at)
-        if before is not None:
-            cells.fill(window.x(before), start, wait, waiting)
         if span.queued_at is not None:
-            cells.fill(window.x(span.queued_at), start, queue, inks.faint)
-        end = window.x(now if span.ended_at is None else span.ended_at)
-        _draw_bar(cells, start, end, full, inks.states[span.state.value], ascii_only=ascii_only)
-        before = span.ended_at
-    if row.status.state is TaskState.WAITING and before is not None:
-        until = max(now, row.status.resume_at or now)
-        cells.fill(end, window.x(until), wait, waiting)
-        end = window.x(until)
+            cells.fill(window.x(span.queued_at), window.x(span.started_at), queue, inks.faint)
+    for before, after in pairwise(row.spans):
+        if before.ended_at is not None:
+            cells.fill(window.x(before.ended_at), window.x(after.started_at), wait, waiting)
+    end = window.x(row.ends(now))
+    last = row.spans[-1].ended_at
+    if row.status.state is TaskState.WAITING and last is not None:
+        cells.fill(window.x(last), end, wait, waiting)
+    for span in row.spans:  # over what was before them: the shortest attempt is seen
+        stop = window.x(now if span.ended_at is None else span.ended_at)
+        style = inks.states[span.state.value]
+        _draw_bar(cells, window.x(span.started_at), stop, full, style, ascii_only=ascii_only)
     _draw_label(cells, row, int(end) + 1, now, inks, ascii_only=ascii_only)
+    if end < 0:
+        cells.put(0, "<" if ascii_only else "‹", inks.muted)
+    elif window.x(row.begins) >= window.width:
+        cells.put(window.width - 1, ">" if ascii_only else "›", inks.muted)
+    if is_live:
+        cells.rule(int(window.x(now)), "|" if ascii_only else "│", inks.accent)
     return cells.spans()
 
 

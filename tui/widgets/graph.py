@@ -227,6 +227,7 @@ class GraphView(ScrollView, can_focus=True):
         is_map = self._shows_map and isinstance(scene.canvas, Canvas)
         self._minimap = Minimap(scene.canvas) if is_map else None  # type: ignore[arg-type] # is_map
         self._follow()
+        self.call_after_refresh(self._reveal)  # scrolling knows the new size only then
         self.refresh()
         self.post_message(self.Described(self, self.description))
 

@@ -12,9 +12,9 @@ from tui.widgets.graph_style import CanvasStyles
 from tui.widgets.line_view import Span
 
 NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
-_FOLD_NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 24}
+_FOLD_NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 30}
 _COUNTS_LIMIT = 22
-_BOX_MIN = 15
+_BOX_MIN = 16
 _FRAMES = {
     (False, False): "╭╮╰╯─│",
     (False, True): "┏┓┗┛━┃",
@@ -145,7 +145,8 @@ class Labels:
             middle.append((" " * (inner - used), styles.base))
         else:
             step = self._drawing.groups[group][0]
-            middle = [(fit(detail(self._model.statuses[step], now), inner), styles.muted)]
+            text = detail(self._model.statuses[step], now, inner)
+            middle = [(fit(text, inner), styles.muted)]
         return [(side + " ", edge), *middle, (" " + side, edge)]
 
 
@@ -164,8 +165,11 @@ def shorten(text: str, width: int) -> str:
     return fit(text, width - width_of(tail)).rstrip() + tail
 
 
-def detail(status: NodeStatus, now: int) -> str:
-    """Write a state in words with its time and, where there are several, its attempt."""
+def detail(status: NodeStatus, now: int, width: int = 80) -> str:
+    """Write a state in words with its time and, from the second on, its attempt.
+
+    Whole parts are left out from the end when they do not fit.
+    """
     parts = [word(status.state, status.reason)]
     if status.state is TaskState.WAITING and status.resume_at is not None:
         parts.append(f"in {clock(max(0, status.resume_at - now) / 1e9)}")
@@ -173,4 +177,6 @@ def detail(status: NodeStatus, now: int) -> str:
         parts.append(clock(seconds))
     if status.attempt > 1:
         parts.append(f"{status.attempt}/{status.max_attempts}")
+    while len(parts) > 1 and len(" ".join(parts)) > width:
+        parts.pop()
     return " ".join(parts)

@@ -103,7 +103,7 @@ class LaneCanvas:
     def _words(self, node: int, styles: CanvasStyles, hidden: tuple[int, ...]) -> list[Span]:
         state = self.labels.state(node).value
         name = shorten(self.labels.title(node), _NAME_LIMIT)
-        spans: list[Span] = [(" " + name, styles.names[state])]
+        spans: list[Span] = [(name, styles.names[state])]
         if self.labels.is_fold(node):
             spans.append(("  ", styles.base))
             spans += self.labels.counts(node, 40, styles)
