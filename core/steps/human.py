@@ -14,8 +14,8 @@ class ApprovalParameters(StepParameters):
     """What is asked, and of whom."""
 
     prompt: str = Field(min_length=1, description="What the person is asked.")
-    approvers: tuple[str, ...] = Field(
-        default=(), description="Who may answer, as `user@host` or `user`; empty means anybody."
+    approvers: list[str] = Field(
+        default=[], description="Who may answer, as `user@host` or `user`; empty means anybody."
     )
     timeout: Seconds | None = Field(
         default=None, description="How long to wait before the step fails; none waits for ever."
@@ -44,7 +44,7 @@ class ApprovalStep(StepType):
         call.log(LogLevel.INFO, f"waiting for approval: {asked.prompt}")
         try:
             async with asyncio.timeout(asked.timeout) as deadline:
-                answer = await call.require_host().approval(asked.prompt, asked.approvers)
+                answer = await call.require_host().approval(asked.prompt, tuple(asked.approvers))
         except TimeoutError:
             if not deadline.expired():
                 raise

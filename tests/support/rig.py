@@ -8,14 +8,14 @@ from typing import Any
 
 from core.attempt import Surroundings
 from core.context import ExecutionContext
-from core.engine import Engine
+from core.engine import Engine, RunMission
 from core.events import Event
 from core.fold import Snapshot
 from core.graph import Graph
 from core.launch import Order, create
 from core.model import Mission, MissionResult, MissionStep
 from core.plan import Ending
-from core.ports import Journal, MissionSource, Request, RequestKind
+from core.ports import Journal, MissionSource, Request, RequestKind, Slots
 from core.reasons import Reason
 from core.result import mission_result
 from core.states import TaskState
@@ -52,6 +52,8 @@ class Rig:
         self._unselected = unselected
         self._working_dir = working_dir or Path("/")
         self.snapshot = Snapshot()
+        self.slots: Slots | None = None
+        self.run_mission: RunMission | None = None
         self.journal: Any = None
         self.engine: Engine | None = None
         self.ending: Ending | None = None
@@ -103,6 +105,8 @@ class Rig:
             self.snapshot,
             observer=self.seen.extend,
             chance=lambda: 0.0,
+            slots=self.slots,
+            run_mission=self.run_mission,
         )
 
     # --- what tests ask -------------------------------------------------------------------------
