@@ -119,7 +119,7 @@ STEP_KEYS = ["id", "name", "step_type", "depends_on", "timeout_seconds", "contin
              "env", "secrets", "working_dir", "idempotent", "runs_on"]  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(TOP_KEYS), JSON_VALUES, max_size=4),
     st.dictionaries(st.sampled_from(STEP_KEYS), JSON_VALUES, max_size=5),
@@ -140,23 +140,28 @@ def naughty_strings():
 
 
 def in_every_field(text):
-    """Yield missions with `text` in each place that takes one."""
-    for key in ("version", "name", "description"):
-        yield {**mission_data(), key: text}
-    yield {**mission_data(), "variables": {"v": text}}
-    yield {**mission_data(), "variables": {text: 1}}
-    yield {**mission_data(), "env": {"V": text}}
-    yield {**mission_data(), "secrets": [text]}
-    yield {**mission_data(), "params": {"p": {"default": text, "description": text}}}
-    yield {**mission_data(), "params": {"p": {"pattern": text}}}
-    yield {**mission_data(), text: 1}
-    for key in ("name", "step_type", "when", "foreach", "timeout_seconds", "working_dir"):
-        yield mission_data({"id": "a", key: text})
-    yield {**mission_data(), "steps": [{"id": text, "name": "x", "step_type": "noop"}]}
-    yield mission_data({"id": "a", "depends_on": [text]})
-    yield mission_data({"id": "a", "parameters": {"message": text}})
+    """Yield missions with `text` in each place that takes one; all errors are told at once."""
+    fields = ("name", "step_type", "when", "foreach", "timeout_seconds", "working_dir", "env")
+    yield {
+        "version": text,
+        "name": text,
+        "description": text,
+        "variables": {"v": text, text: 1},
+        "env": {"V": text, text: "v"},
+        "secrets": [text],
+        "params": {"p": {"default": text, "description": text}, "q": {"pattern": text}},
+        text: 1,
+        "steps": [
+            *({"id": f"s{n}", "step_type": "noop", key: text} for n, key in enumerate(fields)),
+            {"id": text, "name": "x", "step_type": "noop", "depends_on": [text]},
+        ],
+    }
+    parameters = {"command": text, "args": [text, "-c", text], text: text}
     yield mission_data(
-        {"id": "a", "step_type": "command", "parameters": {"command": text, "args": [text]}}
+        {"id": "a", "parameters": {"message": text}},
+        {"id": "b", "step_type": "command", "parameters": parameters},
+        {"id": "c", "step_type": "script", "parameters": {"script": text}},
+        {"id": "d", "when": text, "matrix": {"m": text}, "env": {"V": text}},
     )
 
 
