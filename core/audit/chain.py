@@ -236,9 +236,9 @@ class ChainWriter:
         attempt: int | None,
     ) -> Link:
         last_ts = self._last_ts
-        if at > last_ts:
+        if last_ts < at <= MAX_TS:
             self._behind = False
-            ts = min(at, MAX_TS)
+            ts = at
         else:
             ts = last_ts + 1
             if at < last_ts - STEP_BACK_NS and self._has_stepped_back(kind):
