@@ -4,8 +4,10 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -276,3 +278,28 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path):
     ran = mission(tmp_path, "ls", "--json")
     assert ran.code == 9
     assert ran.json["error"]["code"] == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("command", [["logs", "@last", "-f"], ["watch", "@last"], ["events", "-f"]])
+def test_ctrl_c_ends_a_follower_without_a_word(command, tmp_path):
+    staged(tmp_path, a_created_execution)
+    child = start(tmp_path, *command)
+    time.sleep(1.0)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=20)
+    assert (child.returncode, err) == (130, b"")
+
+
+def test_a_full_disk_behind_stdout_is_said(home):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, "ls"], stdout=full, stderr=subprocess.PIPE, env=environment(home), check=False
+        )
+    assert done.returncode == 9
+    assert b"No space left on device" in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_closed_streams_are_no_bug(home):
+    command = f"exec '{SCRIPT}' ls >&- 2>&- <&-"
+    assert subprocess.run(["sh", "-c", command], env=environment(home), check=False).returncode == 0

@@ -1,5 +1,6 @@
 """Where a command's words go: data to stdout, everything else to stderr."""
 
+import io
 import os
 import shutil
 import sys
@@ -22,8 +23,8 @@ class Console:
         stderr: TextIO | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._stdout = sys.stdout if stdout is None else stdout
-        self._stderr = sys.stderr if stderr is None else stderr
+        self._stdout = _stream(sys.stdout if stdout is None else stdout)
+        self._stderr = _stream(sys.stderr if stderr is None else stderr)
         self.is_terminal = _is_terminal(self._stdout)
         self.palette = self._palette(self._stdout, colour)
         self.error_palette = self._palette(self._stderr, colour)
@@ -77,6 +78,11 @@ class Console:
             ),
             unicode=(getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"),
         )
+
+
+def _stream(stream: TextIO | None) -> TextIO:
+    """Return a stream, or a hole: a process may be started with its streams closed."""
+    return io.StringIO() if stream is None else stream
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -5,11 +5,27 @@ from collections.abc import Callable, Iterator
 
 from core.errors import WaitTimeoutError
 from core.ports import Reader
+from tui.cli.invocation import Invocation
+from tui.cli.reading import notice_lost
 
 SHORTEST = 0.05
 LONGEST = 0.5
-LOOK_ANYWAY = 5.0
+LOOK_ANYWAY = 2.0
 """Seconds after which a round is made though nothing was committed: a runner may have died."""
+
+
+class LostWatch:
+    """Looks for runners that are gone, but not more often than every few seconds."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._next = time.monotonic() + LOOK_ANYWAY
+
+    def look(self) -> None:
+        """Record the loss of runners, if it is time to look again."""
+        if time.monotonic() >= self._next:
+            notice_lost(self._invocation)
+            self._next = time.monotonic() + LOOK_ANYWAY
 
 
 def rounds(

@@ -43,10 +43,14 @@ def run(arguments: Sequence[str]) -> int:
     _exit_on_sigterm()
     try:
         code = _invoke(root, arguments, invocation)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         _silence_stdout()
         return EXIT_BROKEN_PIPE
+    except OSError as error:  # what was written last did not arrive: a full disk
+        _silence_stdout()
+        return _report(UnavailableError(f"stdout: {error.strerror}"), invocation, ())
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except SystemExit as end:
@@ -149,6 +153,8 @@ def _exit_on_sigterm() -> None:
 
 def _silence_stdout() -> None:
     """Point stdout to nothing, so that the interpreter's last flush succeeds."""
+    if sys.stdout is None:
+        return
     devnull = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(devnull, sys.stdout.fileno())

@@ -8,10 +8,10 @@ from core.ports import Reader, RequestKind
 from core.states import ExecutionState, is_terminal
 from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
-from tui.cli.follow import rounds
+from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.option import seconds_option
-from tui.cli.reading import notice_lost, open_records
+from tui.cli.reading import open_records
 from tui.cli.reference import complete_step, execution_argument
 from tui.output import shape
 from tui.output.listing import step_counts
@@ -54,11 +54,12 @@ def command(
 def _wait(
     invocation: Invocation, reader: Reader, found: Execution, timeout: float | None
 ) -> Execution:
+    lost = LostWatch(invocation)
     for _ in rounds(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
         if is_terminal(found.state):
             break
-        notice_lost(invocation)
+        lost.look()
     if found.state is not ExecutionState.CANCELLED:
         raise ConflictError(f"execution {found.execution_id} had ended before: {found.state}")
     return found

@@ -4,9 +4,9 @@ import click
 
 from core.states import is_terminal
 from tui.cli.command import command as declare
-from tui.cli.follow import rounds
+from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
-from tui.cli.reading import notice_lost, open_records
+from tui.cli.reading import open_records
 from tui.cli.reference import complete_execution
 from tui.output import shape
 
@@ -33,6 +33,7 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
     console = invocation.console
     with open_records(invocation) as reader:
         wanted = None if execution is None else reader.find_execution(execution).execution_id
+        lost = LostWatch(invocation)
         for _ in rounds(reader):
             ended = wanted is not None and is_terminal(reader.find_execution(wanted).state)
             while page := reader.audit_events(after_seq=since, execution_id=wanted, limit=_PAGE):
@@ -42,4 +43,4 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
             console.flush()
             if ended or not follow:
                 return
-            notice_lost(invocation)
+            lost.look()

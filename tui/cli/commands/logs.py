@@ -10,9 +10,9 @@ from core.model import LogEntry, LogLevel, LogStream
 from core.ports import LogQuery, Reader
 from core.states import is_terminal
 from tui.cli.command import command as declare
-from tui.cli.follow import rounds
+from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
-from tui.cli.reading import notice_lost, open_records
+from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument, step_argument
 from tui.output import shape
 from tui.output.instant import parse_since
@@ -104,6 +104,7 @@ def _follow(
     for chunk, entry in reader.logs(query):
         if chunk <= cursor:
             write(entry)
+    lost = LostWatch(invocation)
     for _ in rounds(reader):
         ended = _has_ended(reader, query)
         for chunk, entry in reader.logs(replace(everything, after_chunk=cursor)):
@@ -113,7 +114,7 @@ def _follow(
         invocation.console.flush()
         if ended:
             return
-        notice_lost(invocation)
+        lost.look()
 
 
 def _is_wanted(entry: LogEntry, query: LogQuery) -> bool:

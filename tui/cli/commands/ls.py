@@ -34,7 +34,9 @@ def command(
     invocation: Invocation, mission: str | None, limit: int, states: tuple[str, ...]
 ) -> None:
     """List executions, newest first; of one MISSION when its name is given."""
-    show_executions(invocation, mission=mission, limit=limit, states=frozenset(states))
+    show_executions(
+        invocation, mission=mission, limit=limit, states=frozenset(map(ExecutionState, states))
+    )
 
 
 def show_executions(
@@ -42,7 +44,7 @@ def show_executions(
     *,
     mission: str | None = None,
     limit: int = 50,
-    states: frozenset[str] = frozenset(),
+    states: frozenset[ExecutionState] = frozenset(),
 ) -> None:
     """Print the list."""
     console = invocation.console
@@ -50,8 +52,7 @@ def show_executions(
     short: dict[str, str] = {}
     try:
         with open_records(invocation) as reader:
-            found = reader.executions(limit=limit if not states else 100_000, mission_name=mission)
-            shown = [one for one in found if not states or one.state.value in states][:limit]
+            shown = reader.executions(limit=limit, mission_name=mission, states=states)
             short = reader.short_ids([one.execution_id for one in shown])
     except NotFoundError as error:
         if invocation.paths.db.exists():

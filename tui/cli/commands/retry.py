@@ -138,7 +138,7 @@ def _preview(invocation: Invocation, chosen: Selection) -> None:
 
 
 def _ask_reason(invocation: Invocation) -> str:
-    if invocation.json or not sys.stdin.isatty():
+    if invocation.json or sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             "a retry needs a reason for the audit", hint='pass --reason "why it is run again"'
         )

@@ -8,10 +8,10 @@ from core.reasons import Reason
 from core.states import ExecutionState, is_terminal
 from tui.cli.command import command as declare
 from tui.cli.command import finish
-from tui.cli.follow import rounds
+from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.option import seconds_option
-from tui.cli.reading import notice_lost, open_records
+from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument
 from tui.output import shape
 from tui.output.detail import execution_text
@@ -63,6 +63,7 @@ def follow_execution(
     """
     console = invocation.console
     after = 0
+    lost = LostWatch(invocation)
     for _ in rounds(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
         while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):
@@ -80,7 +81,7 @@ def follow_execution(
         if found.reason_code is Reason.RUNNER_LOST:
             console.say("its runner is gone; `mission resume` goes on with it")
             break
-        notice_lost(invocation)
+        lost.look()
     if not invocation.json:
         _summarise(invocation, reader, found)
     return found
