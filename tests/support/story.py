@@ -78,8 +78,9 @@ class Story:
         self._seqs: dict[tuple[str, int], int] = {}
         self._bytes: dict[tuple[str, int], int] = {}
         self._digests: dict[tuple[str, int], Any] = {}
+        content = b"name: story\n"
         self.mission = MissionSource(
-            digest="5e" * 32, name="story", content=b"name: story\n", format="yaml"
+            digest=hashlib.sha256(content).hexdigest(), name="story", content=content, format="yaml"
         )
         self._fields = {"workflow_id": "w-1", "mission_name": "story"} | fields
 
