@@ -107,7 +107,7 @@ class Graph:
         return False
 
     def critical_path(self, durations: Mapping[str, float]) -> tuple[tuple[str, ...], float]:
-        """Return the path that takes longest, and its length; a step without duration takes none."""
+        """Return the slowest path and its length in seconds; a step without duration takes none."""
         finish = [0.0] * len(self.ids)
         before: list[int | None] = [None] * len(self.ids)
         for number in self._order:

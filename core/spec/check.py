@@ -46,6 +46,15 @@ class Key:
     """Whether it is an older spelling, which no hint offers."""
 
 
+def mapping_schema(keys: Mapping[str, Key]) -> dict[str, Any]:
+    """Return the JSON Schema of a mapping with these keys and no others."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: dict(key.schema) for name, key in keys.items()},
+    }
+
+
 def describe(value: object) -> str:
     """Name the kind of a value in the words of a mission file."""
     if value is None:

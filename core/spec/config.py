@@ -11,6 +11,7 @@ from core.spec.check import (
     check_boolean,
     check_mapping,
     check_timeout,
+    mapping_schema,
     one_of,
     text,
     whole,
@@ -56,11 +57,7 @@ CONFIG_KEYS = {
     "retry": Key(
         check=check_retry,
         doc="The retry policy of steps without their own.",
-        schema={
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: dict(key.schema) for name, key in RETRY_KEYS.items()},
-        },
+        schema=mapping_schema(RETRY_KEYS),
         default="no retry",
         example="{max_attempts: 3}",
         synonyms=("retries", "retry_policy"),

@@ -8,7 +8,8 @@ from core.errors import NotFoundError
 from core.spec.check import Key, suggest
 from core.spec.code import Code
 from core.spec.config import CONFIG_KEYS
-from core.spec.mission import HANDLER_KEYS, MISSION_KEYS
+from core.spec.handler import HANDLER_KEYS
+from core.spec.mission import MISSION_KEYS
 from core.spec.param import PARAM_KEYS
 from core.spec.retry import RETRY_KEYS, RETRY_ON_KEYS
 from core.spec.step import STEP_KEYS

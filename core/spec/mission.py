@@ -13,6 +13,7 @@ from core.spec.check import (
     check_name,
     describe,
     label,
+    mapping_schema,
     require_keys,
     shorten,
     text,
@@ -21,12 +22,12 @@ from core.spec.check import (
 from core.spec.code import Code
 from core.spec.config import CONFIG_KEYS, check_config, make_config
 from core.spec.environment import check_declared, check_env, check_secret_names
+from core.spec.handler import HANDLER_KEYS, STEP_LIST, check_handlers
 from core.spec.json_schema import NAME, TEXT, VARIABLE_PATTERN, array, mapping_of
 from core.spec.limit import MAX_DESCRIPTION, MAX_STEPS
 from core.spec.param import PARAM_KEYS, check_params
 from core.spec.problem import Path, Problems
 from core.spec.step import STEP_KEYS, check_step
-from core.spec.support import refuse_unsupported
 
 SUPPORTED_MAJOR = 1
 _VERSION = re.compile(r"(\d{1,6})(?:\.\d{1,6}){0,2}", re.ASCII)
@@ -108,62 +109,6 @@ def _check_steps(value: Any, path: Path, problems: Problems) -> Any:
     return [check_step(item, (*path, index), problems) for index, item in enumerate(value)]
 
 
-_HANDLERS = ("on_success", "on_failure", "on_cancel", "always")
-
-
-def _check_handler_steps(value: Any, path: Path, problems: Problems) -> Any:
-    if value.__class__ is not list:
-        return wrong_type(value, path, problems, "a list of steps")
-    if value:
-        refuse_unsupported("handlers", path, problems)
-    steps = [check_step(item, (*path, index), problems) for index, item in enumerate(value)]
-    for index, step in enumerate(steps):
-        if step is not None and step.depends_on:
-            problems.error(
-                Code.BAD_VALUE,
-                "the steps of a handler run in their order: `depends_on` is not allowed",
-                (*path, index, "depends_on"),
-                on_key=True,
-            )
-    return steps
-
-
-def check_handlers(value: Any, path: Path, problems: Problems) -> Any:
-    """Check the steps that run when a mission has ended; return lists of steps by handler."""
-    return check_mapping(value, path, problems, HANDLER_KEYS, "`handlers`")
-
-
-_STEP_LIST = array({"$ref": "#/definitions/step"})
-
-HANDLER_KEYS = {
-    name: Key(
-        check=_check_handler_steps,
-        doc=f"Steps that run {when}, one after the other, each with its own deadline.",
-        schema=_STEP_LIST,
-        default="[]",
-        example="[{id: tell, name: Tell, step_type: log, parameters: {message: done}}]",
-    )
-    for name, when in zip(
-        _HANDLERS,
-        (
-            "when the mission has succeeded",
-            "when it has failed or timed out",
-            "when it was cancelled",
-            "however it has ended, after the others",
-        ),
-        strict=True,
-    )
-}
-
-
-def _mapping_schema(keys: dict[str, Key]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {name: dict(key.schema) for name, key in keys.items()},
-    }
-
-
 MISSION_KEYS = {
     "version": Key(
         check=check_version,
@@ -197,7 +142,7 @@ MISSION_KEYS = {
         schema={
             "type": "object",
             "additionalProperties": False,
-            "patternProperties": {VARIABLE_PATTERN: _mapping_schema(PARAM_KEYS)},
+            "patternProperties": {VARIABLE_PATTERN: mapping_schema(PARAM_KEYS)},
         },
         default="{}",
         example="{target: {type: choice, choices: [staging, production], default: staging}}",
@@ -229,9 +174,7 @@ MISSION_KEYS = {
     "config": Key(
         check=check_config,
         doc="How it is executed.",
-        schema={
-            **_mapping_schema(CONFIG_KEYS),
-        },
+        schema=mapping_schema(CONFIG_KEYS),
         default="{}",
         example="{parallel_limit: 4}",
         synonyms=("settings", "options"),
@@ -239,7 +182,7 @@ MISSION_KEYS = {
     "steps": Key(
         check=_check_steps,
         doc="What it does, in the order that decides between steps that are ready together.",
-        schema={**_STEP_LIST, "minItems": 1},
+        schema={**STEP_LIST, "minItems": 1},
         required=True,
         example="[{id: hello, name: Hello, step_type: log, parameters: {message: hello}}]",
         synonyms=("tasks", "jobs", "stages"),
@@ -247,7 +190,7 @@ MISSION_KEYS = {
     "handlers": Key(
         check=check_handlers,
         doc="Steps that run when it has ended.",
-        schema=_mapping_schema(HANDLER_KEYS),
+        schema=mapping_schema(HANDLER_KEYS),
         default="{}",
         example="{on_failure: [{id: undo, name: Undo, step_type: log,"
         " parameters: {message: failed}}]}",
@@ -325,13 +268,3 @@ def _check_secrets(draft: Draft, problems: Problems) -> None:
             check_declared(step.secrets, declared, ("steps", index, "secrets"), problems)
     for placed in draft.handlers:
         check_declared(placed.step.secrets, declared, (*placed.path, "secrets"), problems)
-
-
-__all__ = [
-    "HANDLER_KEYS",
-    "MISSION_KEYS",
-    "SUPPORTED_MAJOR",
-    "Draft",
-    "PlacedStep",
-    "check_mission",
-]

@@ -10,6 +10,7 @@ from core.spec.check import (
     check_interval,
     check_mapping,
     list_of,
+    mapping_schema,
     number,
     one_of,
     whole,
@@ -94,11 +95,7 @@ RETRY_KEYS = {
     "retry_on": Key(
         check=check_retry_on,
         doc="Which failures are retried: those that any of its lists names.",
-        schema={
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {name: dict(key.schema) for name, key in RETRY_ON_KEYS.items()},
-        },
+        schema=mapping_schema(RETRY_ON_KEYS),
         default="every failure",
         example="{exit_codes: [75]}",
     ),

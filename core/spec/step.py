@@ -41,7 +41,6 @@ from core.spec.problem import Path, Problems
 from core.spec.retry import check_retry
 from core.spec.support import LANGUAGE_TYPES, refuse_unsupported
 from core.steps.registry import BUILT_IN, normalise_type, step_type_names
-from core.template import has_template
 
 
 def check_step_id(value: Any, path: Path, problems: Problems) -> Any:
@@ -120,6 +119,8 @@ def check_condition(value: Any, path: Path, problems: Problems) -> Any:
 
 def check_foreach(value: Any, path: Path, problems: Problems) -> Any:
     """Check `foreach`: a list, or an expression that gives one."""
+    from core.template import has_template  # rarely needed, and it takes time to load
+
     if value.__class__ is list or (value.__class__ is str and has_template(value)):
         return value
     return wrong_type(value, path, problems, "a list, or one template that gives a list")
