@@ -283,3 +283,12 @@ def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(inside, gate
     assert found["state"] == "RUNNING"
     assert inside("retry", gated, "--step", "gate", "--reason", "x").code == 7
     assert inside("cancel", gated, "--wait").code == 0
+
+
+def test_a_run_within_github_actions_annotates_what_failed(inside):
+    ran = mission(inside.home, "run", "shaky.yaml", env={"GITHUB_ACTIONS": "true"})
+    (line,) = [line for line in ran.out.splitlines() if line.startswith("::error ")]
+    assert line == "::error title=second EXIT_NONZERO::exit code 1"
+    assert (
+        "::error" not in mission(inside.home, "run", "shaky.yaml", env={"GITHUB_ACTIONS": ""}).out
+    )

@@ -8,10 +8,18 @@ from core.ports import Receipt
 from core.states import StepStatus
 from tui.output.glyph import Palette
 from tui.output.instant import span
-from tui.output.text import plural, safe_line
+from tui.output.text import plural, safe, safe_line
 
 SHOWN = 3
 """Failed steps that are told one by one."""
+
+
+def annotation_lines(result: MissionResult) -> Iterator[str]:
+    """Yield a GitHub annotation for each failed step (docs.github.com, "Workflow commands")."""
+    for one in result.step_results.values():
+        if one.status is StepStatus.FAILED:
+            title = _property(f"{one.step_id} {one.reason_code.value}")
+            yield f"::error title={title}::{_data(one.error or '')}"
 
 
 def ending_lines(
@@ -37,3 +45,11 @@ def ending_lines(
         yield f"  see `mission show {result.mission_id}` and `mission logs {result.mission_id}`"
     if receipt is not None:
         yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
+
+
+def _data(text: str) -> str:
+    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -197,8 +197,10 @@ def _show_end(invocation: Invocation, driven: Driven, result: MissionResult) -> 
 
         console.out_json(result_shape(result))
         return
-    from tui.output.ending import ending_lines
+    from tui.output.ending import annotation_lines, ending_lines
 
+    if invocation.environ.get("GITHUB_ACTIONS") == "true":
+        console.out_lines(list(annotation_lines(result)))
     console.flush()
     for line in ending_lines(result, driven.ending, driven.receipt, console.error_palette):
         console.say(line)
