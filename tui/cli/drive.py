@@ -13,9 +13,10 @@ from core.attempt import Surroundings
 from core.context import ExecutionContext
 from core.engine import Engine, Observer
 from core.environment import base_environment
-from core.errors import ConflictError, UnavailableError
+from core.errors import ConflictError, MissionInvalidError, UnavailableError
 from core.events import Event
 from core.executors.local import LocalExecutor
+from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
 from core.fold import Snapshot, apply
 from core.graph import Graph
 from core.launch import Order
@@ -134,15 +135,17 @@ class _Driver:
     def engine(self) -> Engine:
         """Return the engine over the plan's snapshot."""
         plan, execution = self._plan, self._plan.snapshot.current
+        context = ExecutionContext(plan.mission, plan.snapshot)
+        mission_env = _rendered(plan.mission.env, context)
         around = Surroundings(
             execution_id=execution.execution_id,
             mission=plan.mission,
-            context=ExecutionContext(plan.mission, plan.snapshot),
+            context=context,
             executor=self._executor,
             journal=self._store.journal,
             clock=self._clock,
             working_dir=plan.working_dir,
-            environ=base_environment(plan.environ, plan.mission.env, execution.execution_id),
+            environ=base_environment(plan.environ, mission_env, execution.execution_id),
             protected_paths=plan.protected,
         )
         source = execution.source_path
@@ -186,6 +189,17 @@ class _Driver:
                 await running
                 raise
             return engine.receipt
+
+
+def _rendered(env: Mapping[str, str], context: ExecutionContext) -> Mapping[str, str]:
+    """Resolve templates of the mission's own `env`: it knows parameters and variables, no steps."""
+    if not has_template(env):
+        return env
+    try:
+        found: Mapping[str, str] = render(env, context.scope())
+    except (ExpressionError, TemplateSyntaxError) as error:
+        raise MissionInvalidError(f"env: {error}") from error
+    return found
 
 
 def _enter(folder: Path) -> None:

@@ -1,12 +1,13 @@
 """The runner: a process of its own that drives one execution, started by `spawn`.
 
 Run as `python -P -m tui.cli.runner STATUS_FD EXECUTION_ID [--run-again]`, the places in the
-environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else why it
-cannot.
+environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else an error
+as a JSON object.
 """
 
 import asyncio
 import gc
+import json
 import os
 import sys
 from pathlib import Path
@@ -28,11 +29,11 @@ def main(arguments: list[str]) -> int:
     try:
         asyncio.run(_main(status, execution_id, arguments[2:]))
     except MissionDeckError as error:
-        _tell(status, f"{error.exit_code} {error.code} {error.message}")
+        _tell_error(status, error)
         sys.stderr.write(f"error[{error.code}]: {error.message}\n")
         return error.exit_code
     except Exception as error:
-        _tell(status, f"{BugError.exit_code} {BugError.code} {type(error).__name__}: {error}")
+        _tell_error(status, BugError(f"{type(error).__name__}: {error}"))
         raise
     return 0
 
@@ -75,10 +76,15 @@ async def _main(status: int, execution_id: str, options: list[str]) -> Driven:
         )
 
 
+def _tell_error(status: int, error: MissionDeckError) -> None:
+    fields = {"code": error.code, "message": error.message, "hint": error.hint}
+    _tell(status, json.dumps({"exit_code": error.exit_code, **fields}))
+
+
 def _tell(status: int, line: str) -> None:
     """Write the one status line, if nobody has yet; a parent that is gone does not matter."""
     try:
-        os.write(status, line.replace("\n", " ").encode() + b"\n")
+        os.write(status, line.encode() + b"\n")
         os.close(status)
     except OSError:
         return

@@ -1,5 +1,6 @@
 """Start a runner that outlives this process, and wait until it runs or says why it cannot."""
 
+import json
 import os
 import select
 import subprocess
@@ -7,7 +8,13 @@ import sys
 import time
 from collections.abc import Mapping
 
-from core.errors import ConflictError, LeaseHeldError, MissionDeckError, UnavailableError
+from core.errors import (
+    ConflictError,
+    LeaseHeldError,
+    MissionDeckError,
+    MissionInvalidError,
+    UnavailableError,
+)
 from tui.cli.home import Paths
 
 READY_SECONDS = 60.0
@@ -76,13 +83,15 @@ def _check(line: str, log: str) -> None:
         return
     if not line:
         raise UnavailableError("the runner did not start", hint=f"its last words: {log}")
-    number, code, message = [*line.split(" ", 2), "", ""][:3]
-    known: dict[str, type[MissionDeckError]] = {
-        LeaseHeldError.code: LeaseHeldError,
-        ConflictError.code: ConflictError,
-    }
-    error = known.get(code, UnavailableError)(message, hint=f"runner log: {log}")
-    if number.isdigit() and type(error) is UnavailableError:
-        error.exit_code = int(number)
-        error.code = code
+    try:
+        found = json.loads(line)
+        error = _KNOWN.get(found["code"], UnavailableError)(found["message"], hint=found["hint"])
+        error.exit_code, error.code = int(found["exit_code"]), str(found["code"])
+    except (ValueError, KeyError, TypeError):
+        error = UnavailableError(f"the runner did not start: {line}", hint=f"its log: {log}")
     raise error
+
+
+_KNOWN: dict[str, type[MissionDeckError]] = {
+    kind.code: kind for kind in (LeaseHeldError, ConflictError, MissionInvalidError)
+}
