@@ -8,10 +8,13 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from core.audit.body import rfc3339
+from core.clock import SystemClock
 from core.errors import BugError
 from core.events import dump_json
 from core.fold import Snapshot
 from core.model import Json, Mission, TaskRun
+from core.ports import Clock
 from core.states import is_terminal
 
 DEFAULT_SIZE_LIMIT = 64 * 1024 * 1024
@@ -44,23 +47,26 @@ class ExecutionContext:
         *,
         size_limit: int = DEFAULT_SIZE_LIMIT,
         output_limit: int = OUTPUT_LIMIT,
+        clock: Clock | None = None,
     ) -> None:
         self.state = ContextState.CREATED
         self.variables: dict[str, Json] = dict(mission.variables)
         self._snapshot = snapshot
+        self._clock = clock or SystemClock()
         self._size_limit = size_limit
         self._output_limit = output_limit
         self._size = len(dump_json(self.variables))
 
     @property
     def metadata(self) -> Mapping[str, Json]:
-        """What is known of the execution: id, mission, start, actor."""
+        """What is known of the execution: id, mission, start (RFC 3339), actor."""
         execution = self._snapshot.current
+        started_at = execution.started_at
         return {
             "id": execution.execution_id,
             "mission": execution.mission_name,
             "workflow_id": execution.workflow_id,
-            "started_at": execution.started_at,
+            "started_at": None if started_at is None else rfc3339(started_at),
             "actor": execution.actor,
         }
 
@@ -129,6 +135,7 @@ class ExecutionContext:
             "vars": self.variables,
             "steps": StepsView(self._snapshot),
             "execution": self.metadata,
+            "timestamp": rfc3339(self._clock.now()),
         }
         if task is not None and task.parent_task_id is not None:
             found["item"] = task.item
