@@ -381,8 +381,7 @@ class GraphView(ScrollView, can_focus=True):
     def action_critical(self) -> None:
         """Show or hide the critical path."""
         if self._scene is not None:
-            self._scene.shows_critical = not self._scene.shows_critical
-            self._scene.look_again()
+            self._scene.toggle_critical()
             self._rescaled()
 
     def action_minimap(self) -> None:

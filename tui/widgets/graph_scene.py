@@ -30,7 +30,7 @@ class Scene:
         self.drawing: Drawing | None = None
         self.canvas: Canvas | LaneCanvas | None = None
         self.cursor: int | None = None
-        self.shows_critical = False
+        self._critical: list[int] | None = None
         self.lanes_under = LANES_UNDER
         self._ascii = ascii_only
         self._zoom: Zoom | None = None
@@ -203,6 +203,11 @@ class Scene:
         self._matches = None if steps is None else frozenset(steps)
         self.look_again()
 
+    def toggle_critical(self) -> None:
+        """Show the critical path as it is now, or hide it."""
+        self._critical = self.model.critical() if self._critical is None else None
+        self.look_again()
+
     def look_again(self, now: int | None = None) -> None:
         """Tell the canvas what stands out."""
         canvas, drawing = self.canvas, self.drawing
@@ -218,8 +223,8 @@ class Scene:
 
     def _edges(self, drawing: Drawing) -> dict[tuple[int, int], Mark]:
         edges: dict[tuple[int, int], Mark] = {}
-        if self.shows_critical:
-            path = [drawing.group_of[s] for s in self.model.critical() if s in drawing.group_of]
+        if self._critical is not None:
+            path = [drawing.group_of[s] for s in self._critical if s in drawing.group_of]
             dag = drawing.folding.dag
             for left, right in pairwise(dict.fromkeys(path)):
                 if left in dag.upstream[right]:
@@ -283,6 +288,6 @@ class Scene:
             parts.append(f"{len(drawing.steps):,} steps in {len(drawing.groups):,} nodes")
         if self._around is not None:
             parts.append(f"±{self._around.hops} of {model.names[self._around.centre][:24]}")
-        if self.shows_critical:
+        if self._critical is not None:
             parts.append("critical path")
         return " · ".join(parts)
