@@ -36,7 +36,7 @@ def test_states_of_different_entities_with_equal_names_are_different_keys() -> N
 
 
 def test_terminal_states_are_those_of_the_specification() -> None:
-    assert TERMINAL == {
+    assert {
         ExecutionState.SUCCESS,
         ExecutionState.FAILED,
         ExecutionState.CANCELLED,
@@ -48,11 +48,11 @@ def test_terminal_states_are_those_of_the_specification() -> None:
         AttemptState.FAILED,
         AttemptState.CANCELLED,
         AttemptState.LOST,
-    }
+    } == TERMINAL
 
 
 def test_only_a_users_retry_leads_out_of_a_terminal_state_and_only_for_task_runs() -> None:
-    for (source, trigger), _ in TRANSITIONS.items():
+    for source, trigger in TRANSITIONS:
         if is_terminal(source):
             assert trigger in USER_RETRY
             assert isinstance(source, TaskState)

@@ -1,7 +1,8 @@
 """An event loop whose time jumps to the next timer when nothing else can happen.
 
-Tests of deadlines and backoff run in no time and without sleeping. Real file descriptors still work:
-time only jumps when a poll without waiting finds nothing and no thread is at work.
+Tests of deadlines and backoff run in no time and without sleeping. Real file descriptors still
+work: time only jumps when a poll without waiting finds nothing. Threads do not: nobody waits for
+them.
 """
 
 import asyncio
