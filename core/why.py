@@ -6,22 +6,19 @@ says the same of a live execution, of one that ended a year ago, and of one whos
 
 from collections.abc import Iterator
 
-from core.cause import (
-    NAMED,
+from core.cause import NAMED, behind, cause_line, word_of
+from core.model import TaskRun
+from core.phrase import PHRASES
+from core.reasons import Reason
+from core.scene import (
     Scene,
-    behind,
-    cause_line,
     failures,
     is_obstacle,
     items,
     root_failure,
     unfinished_upstream,
     upstream,
-    word_of,
 )
-from core.model import TaskRun
-from core.phrase import PHRASES
-from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
 
 LONGEST_CHAIN = 8

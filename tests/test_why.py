@@ -3,7 +3,6 @@ from dataclasses import replace
 
 import pytest
 
-from core.cause import Scene
 from core.model import (
     Attempt,
     Execution,
@@ -18,6 +17,7 @@ from core.model import (
 )
 from core.phrase import PHRASES
 from core.reasons import Reason
+from core.scene import Scene
 from core.states import AttemptState, ExecutionState, TaskState
 from core.why import explain, explain_execution
 

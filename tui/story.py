@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.cause import Scene
 from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
 from core.ports import MissionSource
 from core.reasons import Reason
+from core.scene import Scene
 from core.states import TaskState
 from core.why import explain
 from tui.board import Board

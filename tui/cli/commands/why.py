@@ -1,8 +1,8 @@
 """`mission why`."""
 
-from core.cause import Scene
 from core.model import Attempt, Execution
 from core.ports import Reader
+from core.scene import Scene
 from core.states import is_terminal
 from core.why import explain, explain_execution
 from tui.cli.authored import mission_of
