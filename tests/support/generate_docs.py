@@ -28,9 +28,8 @@ _COMMON = ("--json", "--db", "--color", "--help")
 def main() -> None:
     """Write what is generated."""
     COMMANDS.write_text(commands_page(), encoding="utf-8")
-    if ARCHITECTURE.exists():
-        text = ARCHITECTURE.read_text(encoding="utf-8")
-        ARCHITECTURE.write_text(with_states(text), encoding="utf-8")
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    ARCHITECTURE.write_text(with_states(text), encoding="utf-8")
 
 
 def commands_page() -> str:
