@@ -296,13 +296,28 @@ def attempt_start(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
 
 def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
     """Return the record in a row of `ATTEMPT`."""
-    values = dict(zip(ATTEMPT, row, strict=True))
-    values["state"] = _ATTEMPT_STATES[values["state"]]
-    values["reason_code"] = _REASONS[values["reason_code"]]
-    values["inputs"] = _json_of(values["inputs"])
-    values["outputs"] = _json_of(values["outputs"])
-    values["error"] = _error_of(values["error"])
-    return Attempt(execution_id=execution_id, task_id=task_id, **values)
+    (
+        attempt, started_at, inputs, state, reason, message, ended_at, exit_code, outputs, error,
+        log_entry_count, log_bytes, log_dropped_bytes, log_digest,
+    ) = row  # fmt: skip
+    return Attempt(
+        execution_id=execution_id,
+        task_id=task_id,
+        attempt=attempt,
+        state=_ATTEMPT_STATES[state],
+        reason_code=_REASONS[reason],
+        started_at=started_at,
+        message=message,
+        ended_at=ended_at,
+        exit_code=exit_code,
+        inputs=_json_of(inputs),
+        outputs=_json_of(outputs),
+        error=_error_of(error),
+        log_entry_count=log_entry_count,
+        log_bytes=log_bytes,
+        log_dropped_bytes=log_dropped_bytes,
+        log_digest=log_digest,
+    )
 
 
 # --- audit events -------------------------------------------------------------------------------
@@ -400,13 +415,14 @@ def open_streams(segments: Sequence[LogSegment], data: bytes, before: int = 0) -
 def _json_of(stored: str | None) -> Any:
     if stored is None:
         return None
-    return EMPTY if stored == "{}" else json.loads(stored)
+    return EMPTY if stored == "{}" else _decode(stored)
 
 
 def _error_of(stored: str | None) -> TaskError | None:
     return None if stored is None else TaskError(**json.loads(stored))
 
 
+_decode = json.JSONDecoder().decode
 _REASONS = {reason.value: reason for reason in Reason}
 _EXECUTION_STATES = {state.value: state for state in ExecutionState}
 _TASK_STATES = {state.value: state for state in TaskState}

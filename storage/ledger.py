@@ -196,7 +196,8 @@ class Ledger:
         run.task_count += len(tasks)
         first = run.row_id << codec.POSITION_BITS
         texts = codec.JsonTexts()
-        connection.executemany(
+        statement.insert_rows(
+            connection,
             statement.INSERT_TASK_RUN,
             (
                 (first + task.position, run.row_id, *codec.task_run_row(task, texts))
@@ -269,15 +270,16 @@ class Ledger:
     def _flush(self, connection: sqlite3.Connection) -> str:
         """Write what the entries left pending; return the tree's root (hex)."""
         pending = self._pending
-        many = connection.executemany
+        many, insert = connection.executemany, statement.insert_rows
         if pending.events:
-            many(statement.INSERT_EVENT, pending.events)
+            insert(connection, statement.INSERT_EVENT, pending.events)
         if pending.started:
             many(statement.START_TASK_RUN, ((*row, key) for key, row in pending.started.items()))
         if pending.tasks:
             many(statement.UPDATE_TASK_RUN, ((*row, key) for key, row in pending.tasks.items()))
         if pending.begun:
-            many(statement.INSERT_ATTEMPT, ((key[0], *row) for key, row in pending.begun.items()))
+            begun = ((key[0], *row) for key, row in pending.begun.items())
+            insert(connection, statement.INSERT_ATTEMPT, begun)
         if pending.ended:
             ended = ((*row, *key) for key, row in pending.ended.items())
             if many(statement.END_ATTEMPT, ended).rowcount != len(pending.ended):
@@ -365,7 +367,7 @@ def start_log(
     chain = ChainWriter(log_id)
     chain.start_log(vkey, at)
     rows = [_bare_row(link) for link in chain.take_links()]
-    connection.executemany(statement.INSERT_EVENT, rows)
+    statement.insert_rows(connection, statement.INSERT_EVENT, rows)
     head = chain.head
     connection.execute("INSERT INTO head (id, data) VALUES (1, ?)", (encode_head(head),))
     note = sign_checkpoint(origin_of(log_id), head.size, head.root, signer)

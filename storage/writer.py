@@ -77,17 +77,20 @@ class Writer:
 
     async def _work(self) -> None:
         try:
-            while True:
+            while self._queue or not self._closing:
                 if self._queue:
                     await self._commit(self._take())
-                elif self._closing:
-                    return
                 else:
                     await self._rest()
-        finally:
-            # cancelled here, aiosqlite still closes the connection and ends its thread
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._connection.close()
+        except GeneratorExit:  # the loop is gone, and nothing can be awaited any more
+            self._connection.stop()
+            raise
+        except BaseException:
+            await self._connection.close()
+            raise
+        # cancelled here, aiosqlite still closes the connection and ends its thread
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._connection.close()
 
     async def _rest(self) -> None:
         self._idle = asyncio.get_running_loop().create_future()

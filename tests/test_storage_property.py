@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -114,21 +115,22 @@ def check(reader: SqliteReader, story: Story) -> None:
 
 @given(st.data())
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 async def test_tables_equal_the_fold_of_the_events(tmp_path: Path, data: Any) -> None:
-    path = tmp_path / "missions.db"
+    path = tmp_path / uuid4().hex / "missions.db"
     store = await open_store(path, StorySigner(), clock=SteppingClock())
     reader = open_reader(path)
-    number = len(reader.executions(limit=10_000)) + 1
     steps = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
     params = data.draw(OBJECTS)
-    story = Story(*steps, number=number, params=params, clock=store.control._clock)
-    await perform(data, store, story)
-    await store.journal.submit(story.batch(finalize=True))
-    check(reader, story)
-    reader.close()
-    await store.close()
+    story = Story(*steps, params=params, clock=store.control._clock)
+    try:
+        await perform(data, store, story)
+        await store.journal.submit(story.batch(finalize=True))
+        check(reader, story)
+    finally:
+        reader.close()
+        await store.close()
     source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
     report = verify(source)
     source.close()
@@ -142,25 +144,26 @@ async def test_tables_equal_the_fold_of_the_events(tmp_path: Path, data: Any) ->
 async def test_a_screen_that_polls_with_a_cursor_ends_up_with_every_state(
     tmp_path: Path, data: Any
 ) -> None:
-    path = tmp_path / "missions.db"
+    path = tmp_path / uuid4().hex / "missions.db"
     store = await open_store(path, StorySigner(), clock=SteppingClock())
     reader = open_reader(path)
-    number = len(reader.executions(limit=10_000)) + 1
-    story = Story("a", "b", "c", number=number, clock=store.control._clock)
-    story.create().move(ExecutionState.RUNNING)
-    await store.journal.submit(story.batch())
-    cursor, tasks = reader.task_states(story.execution_id)
-    seen = {task.task_id: task for task in tasks}
-    for _ in range(data.draw(st.integers(1, 15))):
-        act(data, story)
-        if data.draw(st.booleans()):
-            await store.journal.submit(story.batch())
-            cursor, tasks = reader.task_states(story.execution_id, after_seq=cursor)
-            seen |= {task.task_id: task for task in tasks}
-    await store.journal.submit(story.batch())
-    cursor, tasks = reader.task_states(story.execution_id, after_seq=cursor)
-    seen |= {task.task_id: task for task in tasks}
-    reader.close()
-    await store.close()
+    story = Story("a", "b", "c", clock=store.control._clock)
+    try:
+        story.create().move(ExecutionState.RUNNING)
+        await store.journal.submit(story.batch())
+        cursor, tasks = reader.task_states(story.execution_id)
+        seen = {task.task_id: task for task in tasks}
+        for _ in range(data.draw(st.integers(1, 15))):
+            act(data, story)
+            if data.draw(st.booleans()):
+                await store.journal.submit(story.batch())
+                cursor, tasks = reader.task_states(story.execution_id, after_seq=cursor)
+                seen |= {task.task_id: task for task in tasks}
+        await store.journal.submit(story.batch())
+        cursor, tasks = reader.task_states(story.execution_id, after_seq=cursor)
+        seen |= {task.task_id: task for task in tasks}
+    finally:
+        reader.close()
+        await store.close()
     assert list(seen.values()) == without_data(story.snapshot.tasks[key] for key in seen)
     assert seen.keys() == story.snapshot.tasks.keys()
