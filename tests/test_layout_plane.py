@@ -9,7 +9,7 @@ from tests.support.wire_walk import picture, reached_rows
 from tui.layout.arm import GLYPHS
 from tui.layout.dag import Dag, dag_of
 from tui.layout.layer import Edge
-from tui.layout.plane import Plane, edge_pieces, lay_out
+from tui.layout.plane import Plane, lay_out
 from tui.layout.route import CUT, MAX_TRACKS
 from tui.layout.scale import Scale, Zoom, scale_of
 from tui.layout.trail import Mark
@@ -66,13 +66,13 @@ def check_wires(plane: Plane, scale: Scale, marked: dict[Edge, Mark]) -> None:
 def check_edges(dag: Dag, plane: Plane) -> None:
     """Every edge is a path of pieces that are wired, or is known as cut or as a jump."""
     for source, target in edges_of(dag):
-        pieces = edge_pieces(plane, source, target)
-        if not pieces:
+        path = plane.proper.path(source, target)
+        if path is None:
             assert (source, target) in plane.proper.jumps
             continue
-        assert (pieces[0][1], pieces[-1][2]) == (source, target)
-        for gap, left, right in pieces:
-            routed = plane.gaps[gap]
+        assert (path[0], path[-1]) == (source, target)
+        for left, right in pairwise(path):
+            routed = plane.gaps[plane.proper.layer[left]]
             assert right in routed.nets[routed.net_of[left]].targets
 
 

@@ -375,6 +375,9 @@ async def test_the_minimap_covers_the_corner_and_goes_away() -> None:
         await pilot.press("m")
         braille = {c for c in app.text if "\u2801" <= c <= "\u28ff"}
         assert braille
+        assert app.view.scroll_x == 0
+        await pilot.click(GraphView, offset=(app.view.size.width - 3, 2))
+        assert app.view.scroll_x > 0
         await pilot.press("m")
         assert not {c for c in app.text if "\u2801" <= c <= "\u28ff"}
 

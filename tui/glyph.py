@@ -108,7 +108,10 @@ def word(state: State, reason: Reason | None = None) -> str:
 
 
 def is_utf8_terminal() -> bool:
-    """Tell whether the terminal takes UTF-8, by the encoding of stdout and the locale."""
+    """Tell whether the terminal takes UTF-8, by the encoding of stdout and the locale.
+
+    MISSION_ASCII in the environment says that it does not, whatever the locale claims.
+    """
     if os.environ.get("MISSION_ASCII"):
         return False
     encoding = getattr(sys.__stdout__, "encoding", None) or locale.getpreferredencoding(False)

@@ -1,13 +1,10 @@
-"""What a canvas knows about a step: its state, attempts and times, and the counts of many."""
+"""What a canvas knows about a step: its state, its attempts and their times."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.model import TaskRun
 from core.reasons import Reason
 from core.states import TaskState
-from tui.glyph import SEVERITY
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +46,3 @@ def status_of(run: TaskRun, max_attempts: int = 1) -> NodeStatus:
 def as_status(value: TaskState | NodeStatus) -> NodeStatus:
     """Return a status for a bare state, or the status itself."""
     return value if isinstance(value, NodeStatus) else NodeStatus(value)
-
-
-def worst(states: Iterable[TaskState]) -> TaskState:
-    """Return the state that stands for several steps, the worst of theirs; PENDING for none."""
-    found = Counter(states)
-    if not found:
-        return TaskState.PENDING
-    return max(found, key=lambda state: SEVERITY[state.value])

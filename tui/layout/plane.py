@@ -1,6 +1,5 @@
 """The layered drawing of a graph, left to right, in layers and rows; cells come later."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -66,12 +65,3 @@ def lay_out(dag: Dag, *, max_tracks: int = MAX_TRACKS, budget: int | None = None
         tuple(gaps),
         tuple(bool(old % 2) for old in doubled),
     )
-
-
-def edge_pieces(plane: Plane, source: int, target: int) -> Sequence[tuple[int, int, int]]:
-    """Return the (gap, left, right item) an edge is drawn by, left to right; none for a jump."""
-    path = plane.proper.path(source, target)
-    if path is None:
-        return ()
-    first = plane.proper.layer[source]
-    return [(first + i, left, right) for i, (left, right) in enumerate(pairwise(path))]

@@ -414,6 +414,12 @@ class GraphView(ScrollView, can_focus=True):
         place = event.get_content_offset(self)
         if place is None:
             return
+        corner = self.scrollable_content_region.width - WIDTH
+        if self._minimap is not None and place.x >= corner and place.y < HEIGHT:
+            x, y = self._minimap.point_of(place.x - corner, place.y)
+            width, height = self._window
+            self.scroll_to(max(0, x - width // 2), max(0, y - height // 2), animate=False)
+            return
         place += self.scroll_offset
         group = scene.canvas.group_at(place.x - self._origin[0], place.y - self._origin[1])
         if group is not None:

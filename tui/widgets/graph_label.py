@@ -69,7 +69,9 @@ class Labels:
         return 2 + name + counts + 1
 
     def _counts_room(self, group: int) -> int:
-        return min(_COUNTS_LIMIT, 4 * (len(str(len(self._drawing.groups[group]))) + 2) - 1)
+        """Return the cells for counts: two of any size, two of the few under way or failed."""
+        digits = len(str(len(self._drawing.groups[group])))
+        return min(_COUNTS_LIMIT, 2 * (digits + 2) + 2 * 3 - 1)
 
     def sign(self, group: int) -> str:
         """Return the sign of a node: its state's, or for a fold that of folds."""

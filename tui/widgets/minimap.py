@@ -48,6 +48,10 @@ class Minimap:
             spans.append((self._raster.glyph(x, y), style + ground if inside else style))
         return spans
 
+    def point_of(self, x: int, y: int) -> tuple[int, int]:
+        """Return the place in the canvas that a cell of the map stands for."""
+        return self._raster.point_of(x, y)
+
     def _state(self, x: int, y: int) -> str:
         """Return the worst state in a cell, by name; empty for none."""
         state = self._worst.get((x, y))
