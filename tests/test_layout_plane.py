@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -187,3 +189,16 @@ def test_a_missing_node_and_a_cycle_are_refused() -> None:
         dag_of([[1], [0]])
     with pytest.raises(ValueError, match="cycle"):
         dag_of([[0]])
+
+
+def test_layout_knows_no_screen() -> None:
+    program = (
+        "import pkgutil, sys, tui.layout\n"
+        "for module in pkgutil.iter_modules(tui.layout.__path__):\n"
+        "    __import__(f'tui.layout.{module.name}')\n"
+        "print(*sorted({'textual', 'rich', 'rustworkx', 'numpy'} & set(sys.modules)))\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == ""

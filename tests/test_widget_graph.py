@@ -2,20 +2,29 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
 
 from core.reasons import Reason
 from core.states import TaskState
-from tests.support.graphs import Upstream, bipartite, chain, ids_of, star, tangle
+from tests.support.graphs import Upstream, bipartite, chain, ids_of, star, tangle, upstreams
 from tests.support.shared import shared_path
+from tui.glyph import LOOKS
+from tui.layout.dag import dag_of
 from tui.layout.scale import Zoom
+from tui.layout.trail import Mark
 from tui.status import NodeStatus
 from tui.theme import THEMES
 from tui.widgets.graph import GraphView
 from tui.widgets.graph_canvas import Canvas
+from tui.widgets.graph_lane import LaneCanvas
+from tui.widgets.graph_model import draw, model_of
+from tui.widgets.graph_style import CanvasStyles
 
 PIPELINE: Upstream = [[], [], [0], [0, 1], [2, 3], [4], [4], [5, 6]]
 NAMES = ["fetch", "pull", "clean", "join", "check", "load", "index", "notify"]
@@ -400,6 +409,53 @@ async def test_the_recorded_workflow_of_1738_steps_fits_one_screen_and_names_its
         await pilot.press("F")
         await settle(pilot)
         assert "✗ mDiffFit_ID0000100" in app.text
+
+
+PLAIN = CanvasStyles(
+    base=Style(),
+    muted=Style(),
+    faint=Style(),
+    accent=Style(),
+    cursor=Style(reverse=True),
+    frame=Style(),
+    signs=dict.fromkeys(LOOKS, Style()),
+    names=dict.fromkeys(LOOKS, Style()),
+    marks=dict.fromkeys(Mark, Style()),
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    upstreams(max_nodes=16),
+    st.sampled_from(list(Zoom)),
+    st.integers(-5, 80),
+    st.integers(0, 200),
+    st.integers(0, 60),
+)
+def test_any_part_of_any_line_is_that_part_of_the_whole_line(
+    upstream: Upstream, zoom: Zoom, y: int, x: int, width: int
+) -> None:
+    ids = ids_of(upstream)
+    model = model_of(ids, dag_of(upstream), None)
+    drawing = draw(model)
+    canvas = Canvas(model, drawing, zoom, ascii_only=False)
+    lanes = LaneCanvas(model, drawing, ascii_only=False)
+    for drawn, whole_width in ((canvas, 300), (lanes, 300)):
+        part = drawn.strip(y, x, width, PLAIN)
+        assert part.cell_length == width
+        whole = drawn.strip(y, 0, whole_width, PLAIN)
+        assert part.text == whole.text[x : x + width]
+
+
+@settings(deadline=None, max_examples=40)
+@given(upstreams(max_nodes=16), st.sampled_from(list(Zoom)))
+def test_every_node_is_found_where_it_is_drawn(upstream: Upstream, zoom: Zoom) -> None:
+    model = model_of(ids_of(upstream), dag_of(upstream), None)
+    canvas = Canvas(model, draw(model), zoom, ascii_only=False)
+    for node in range(len(upstream)):
+        region = canvas.region(node)
+        assert canvas.group_at(region.x, region.y) == node
+        assert canvas.group_at(region.right - 1, region.bottom - 1) == node
 
 
 def test_a_graph_with_a_cycle_is_refused() -> None:

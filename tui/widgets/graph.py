@@ -249,7 +249,7 @@ class GraphView(ScrollView, can_focus=True):
         strip = canvas.strip(y + top - above, x, width - indent, styles)
         if indent:
             strip = Strip.join([Strip.blank(indent, styles.base), strip])
-        if self._minimap is None or y >= HEIGHT or width < 3 * WIDTH:
+        if self._minimap is None or y >= HEIGHT or width < 2 * WIDTH:
             return strip
         spans = self._minimap.line(y, (x, top, *self._window), styles, styles.cursor)
         return Strip.join(
@@ -415,7 +415,7 @@ class GraphView(ScrollView, can_focus=True):
         if place is None:
             return
         corner = self.scrollable_content_region.width - WIDTH
-        if self._minimap is not None and place.x >= corner and place.y < HEIGHT:
+        if self._minimap is not None and place.x >= corner >= WIDTH and place.y < HEIGHT:
             x, y = self._minimap.point_of(place.x - corner, place.y)
             width, height = self._window
             self.scroll_to(max(0, x - width // 2), max(0, y - height // 2), animate=False)
