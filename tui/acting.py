@@ -58,7 +58,7 @@ class Acts:
         )
         lines = [scope, "What has ended stays as it is. This cannot be undone."]
         if not await self._sure(
-            f"Cancel {clean_line(execution.mission_name)}?", lines, "Cancel the run"
+            f"Cancel {clean_line(execution.mission_name)}?", lines, "Cancel run"
         ):
             return
         await self._request(execution, RequestKind.CANCEL, f"run {short}: cancel requested")
@@ -73,7 +73,7 @@ class Acts:
         after = len(board.downstream([task_id]))
         how = "gets SIGTERM" if task.state is TaskState.RUNNING else "will not run"
         lines = [f"Cancel step {name}: it {how}; {_steps(after, 'downstream')} may be skipped."]
-        if not await self._sure(f"Cancel step {name}?", lines, "Cancel the step"):
+        if not await self._sure(f"Cancel step {name}?", lines, "Cancel step"):
             return
         await self._request(
             board.execution, RequestKind.CANCEL_STEP, f"{name}: cancel requested", task_id
@@ -97,10 +97,8 @@ class Acts:
             await self._request(execution, RequestKind.RESUME, f"run {short}: going on")
         else:
             running = execution.counts.get("RUNNING", 0)
-            lines = [
-                f"Pause run {short}: no further step starts; {_steps(running, 'running')} "
-                f"{'goes' if running == 1 else 'go'} on to the end."
-            ]
+            scope = f"Pause run {short}: no further step starts; "
+            lines = [scope + f"what runs goes on to its end ({_steps(running, 'running')})."]
             if await self._sure(f"Pause run {short}?", lines, "Pause", tone="default"):
                 await self._request(execution, RequestKind.PAUSE, f"run {short}: pause requested")
 

@@ -33,6 +33,8 @@ from tui.theme import CYCLE, THEMES
 
 CLIPBOARD_LIMIT = 70_000
 """Bytes that terminals take by OSC 52 at once; what is longer is cut from the front."""
+LOST_SECONDS = 15.0
+"""Between two looks for runners that are gone."""
 
 
 class MissionDeckApp(App[None]):
@@ -59,7 +61,7 @@ class MissionDeckApp(App[None]):
         self.problem = ""
         self._short_ids: dict[str, str] = {}
         self._start = start
-        self._home = HomeScreen()
+        self._home = HomeScreen(self.clock)
 
     @property
     def surroundings(self) -> Surroundings:
@@ -86,6 +88,8 @@ class MissionDeckApp(App[None]):
     def _begin(self) -> None:
         self.feed.start()
         self.discover()
+        self._notice_lost()
+        self.set_interval(LOST_SECONDS, self._notice_lost)
         if self._start is not None:
             self.open_execution(self._start)
 
@@ -138,6 +142,15 @@ class MissionDeckApp(App[None]):
         except MissionDeckError as error:
             self.complain(clean_line(f"missions are not listed: {error.message}"))
         self._home.show_missions(self.missions)
+
+    @work(exclusive=True, group="lost")
+    async def _notice_lost(self) -> None:
+        try:
+            await asyncio.to_thread(self.backend.notice_lost)
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self.complain(clean_line(f"a lost runner could not be recorded: {error.message}"))
 
     def short_id(self, execution_id: str) -> str:
         """Return the short form of an execution's id."""
@@ -217,7 +230,7 @@ class MissionDeckApp(App[None]):
     # --- taking along ----------------------------------------------------------------------------
 
     def copy(self, text: str, what: str) -> None:
-        """Copy text to the terminal's clipboard (OSC 52); what is too long is cut from the front."""
+        """Copy to the terminal's clipboard (OSC 52); what is too long is cut from the front."""
         data = text.encode("utf-8", "replace")
         note = f"copied {what}"
         if len(data) > CLIPBOARD_LIMIT:

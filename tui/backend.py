@@ -15,7 +15,7 @@ from core.ports import MissionSource, Reader, RequestKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One diagnostic of a mission file. `severity` is `error` or `warning`; line and column from 1."""
+    """A diagnostic of a mission file. `severity` is `error` or `warning`; lines count from 1."""
 
     severity: str
     code: str
@@ -27,7 +27,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissionFile:
-    """A mission file that was found. An invalid one has no params and as many steps as could be read."""
+    """A mission file that was found. An invalid one has as many steps as could be read."""
 
     path: str
     name: str
@@ -52,6 +52,9 @@ class LaunchOptions:
 
     parallel_limit: int | None = None
     rerun_of: str | None = None
+
+
+PLAIN = LaunchOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +85,12 @@ class Backend(Protocol):
     def open_reader(self) -> Reader:
         """Open a read-only connection; it is used and closed in the calling thread only.
 
-        Raises `UnavailableError` while there is no database that can be read.
+        Raises `NotFoundError` while there is no database, `UnavailableError` for one that cannot
+        be read.
         """
+
+    def notice_lost(self) -> None:
+        """Record the loss of runners that are gone, so that what is shown next is true. Slow."""
 
     def discover_missions(self) -> Sequence[MissionFile]:
         """Find and validate the mission files of the folders. Slow."""
@@ -94,9 +101,7 @@ class Backend(Protocol):
     def read_mission(self, source: MissionSource) -> Mission:
         """Return the mission an execution was made from. Slow; `MissionInvalidError`."""
 
-    def launch(
-        self, path: str, params: Mapping[str, Any], options: LaunchOptions = LaunchOptions()
-    ) -> str:
+    def launch(self, path: str, params: Mapping[str, Any], options: LaunchOptions = PLAIN) -> str:
         """Start a detached runner and return the id of its execution once that is durable."""
 
     def request(

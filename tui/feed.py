@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from textual.message import Message
 
-from core.errors import BugError, MissionDeckError
+from core.errors import BugError, MissionDeckError, NotFoundError
 from core.model import LogEntry
 from core.ports import LogQuery, Reader
-from core.states import is_terminal
+from core.states import ExecutionState, is_terminal
 from tui.messages import Committed, Delta, FeedBroken, FeedLost, LogLines
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ LEASE_SECONDS = 1.0
 LOG_TAIL = 2000
 """Log entries read at once; a follower that is further behind skips to the end."""
 EXECUTIONS = 200
+LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class _Follow:
 class Feed:
     """Watches the database for one screen at a time.
 
-    `post` is called from the feed's thread and must be thread-safe. What is watched may be changed at
-    any time from the event loop; news of something no longer watched are dropped.
+    `post` is called from the feed's thread and must be thread-safe. What is watched may be changed
+    at any time from the event loop; news of something no longer watched are dropped.
     """
 
     def __init__(
@@ -141,6 +142,9 @@ class Feed:
                         self._post(FeedLost(""))
                 except BugError:
                     raise
+                except NotFoundError as error:
+                    self._nothing_there(reader, error)
+                    self._wake.wait(IDLE_SECONDS)
                 except MissionDeckError as error:
                     _close(reader)
                     reader = None
@@ -156,6 +160,17 @@ class Feed:
         finally:
             _close(reader)
 
+    def _nothing_there(self, reader: Reader | None, error: NotFoundError) -> None:
+        """Deliver emptiness where there is no database yet; complain of a missing execution."""
+        with self._lock:
+            target, home = self._target, self._home
+            if not home:
+                self._execution_id = None
+        if not home:
+            self._post(FeedLost(error.message))
+        elif reader is None:
+            self._offer(target, Delta(executions=(), short_ids={}))
+
     def _poll(self, reader: Reader) -> bool:
         with self._lock:
             generation, target = self._generation, self._target
@@ -170,7 +185,10 @@ class Feed:
         delta = Delta(last_seq=reader.last_seq())
         if home:
             self._opened = None
-            delta.executions = reader.executions(limit=EXECUTIONS)
+            recent = reader.executions(limit=EXECUTIONS)
+            known = {execution.execution_id for execution in recent}
+            live = reader.executions(limit=EXECUTIONS, states=LIVE)
+            delta.executions = [*recent, *(e for e in live if e.execution_id not in known)]
             delta.short_ids = reader.short_ids([e.execution_id for e in delta.executions])
         elif execution_id:
             self._read_execution(reader, execution_id, delta)

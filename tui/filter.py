@@ -1,7 +1,7 @@
 """The filter language of the step list: `state:failed type:command dur>30s try>1 some text`.
 
-Terms are joined by *and*; `-` or `!` in front turns one around; values may be lists: `state:failed,running`.
-What is not understood is text to look for in id, name, reason and message.
+Terms are joined by *and*; `-` or `!` in front turns one around; values may be lists:
+`state:failed,running`. What is not understood is looked for in id, name, reason and message.
 """
 
 import re
@@ -32,7 +32,7 @@ class Filter:
     tests: tuple[Test, ...]
 
     def accepts(self, task: TaskRun, step: MissionStep | None, bucket: str, now: int) -> bool:
-        """Tell whether a task run passes; `bucket` is the name of its place in the attention order."""
+        """Tell whether a task run passes; `bucket` is the name of its place by attention."""
         return all(test(task, step, bucket, now) for test in self.tests)
 
     def __bool__(self) -> bool:

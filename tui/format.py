@@ -1,4 +1,4 @@
-"""How times, counts and shares are written on the screen. Instants in nanoseconds, durations in seconds."""
+"""How times, counts and shares are written. Instants in nanoseconds, durations in seconds."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ def sparkline(values: Sequence[float]) -> str:
 def remaining(spent: float, share: float, history: Sequence[float]) -> float | None:
     """Estimate the seconds left of a run that has `spent` seconds behind it and `share` done.
 
-    Past durations of the same mission count while the run keeps within them, then its own pace does;
+    Past durations of the same mission count while the run keeps within them, then its own pace;
     None when neither says anything.
     """
     if history:

@@ -1,4 +1,4 @@
-"""What is known of a step, told as lines for a `TextView`: overview, data, error, attempts, history.
+"""What is known of a step as lines for a `TextView`: overview, data, error, attempts, history.
 
 Pure: from records to text. Everything that came from outside is made safe here.
 """
@@ -231,7 +231,7 @@ def _json_into(lines: list[Line], value: Any, key: str, indent: str) -> None:
     elif isinstance(value, str):
         texts = clean_lines(value)
         if len(texts) == 1:
-            lines.append([*lead, (texts[0] if texts[0] else '""', "text")])
+            lines.append([*lead, (texts[0] or '""', "text")])
             return
         lines.append(
             [
@@ -310,7 +310,7 @@ def history_lines(changes: Sequence[StateChange]) -> list[Line]:
 
 
 def source_lines(source: MissionSource | None, task_id: str) -> tuple[list[Line], int]:
-    """Return the mission file with the step's lines marked, and the first marked line's index."""
+    """Return the mission file with the step's lines marked, and the index of the first."""
     if source is None:
         return [[("The mission file is not stored", "muted")]], 0
     text = source.content.decode("utf-8", "replace")

@@ -44,7 +44,7 @@ def clean(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Return a possibly multi-line text as one safe line."""
-    return clean(text.replace("\r\n", "\n").replace("\n", " ⏎ ").rstrip())
+    return clean(text.rstrip().replace("\r\n", "\n").replace("\n", " ⏎ "))
 
 
 def clean_lines(text: str) -> list[str]:
@@ -74,6 +74,26 @@ def fit_right(text: str, width: int) -> str:
     """Return a safe text flush right in exactly `width` cells; what does not fit is cut."""
     size = width_of(text)
     return " " * (width - size) + text if size <= width else fit(text, width)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Return a safe text in lines of at most `width` cells, broken at blanks if there are any."""
+    if width <= 0 or width_of(text) <= width:
+        return [text]
+    lines: list[str] = []
+    line, used = "", 0
+    for word in re.findall(r"\s*\S+\s*$|\s*\S+", text):
+        size = width_of(word)
+        if used + size <= width:
+            line, used = line + word, used + size
+            continue
+        if line:
+            lines.append(line)
+            word = word.lstrip()
+        *full, line = fold(word, width)
+        lines.extend(full)
+        used = width_of(line)
+    return [*lines, line]
 
 
 def fold(text: str, width: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The canvases of a mission's structure (graph, tree, gantt) behind one face, made on first use."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,11 +13,6 @@ from tui.board import Board
 from tui.messages import StepOpened, StepSelected
 from tui.status import NodeStatus, status_of
 
-if TYPE_CHECKING:
-    from tui.widgets.gantt import GanttView
-    from tui.widgets.graph import GraphView
-    from tui.widgets.tree import TreeView
-
 CANVAS_TABS = ("graph", "tree", "gantt")
 WIDE_COLUMNS = 100
 """A terminal at least so wide shows the graph in layers, also beside the side pane."""
@@ -25,7 +20,7 @@ LEAST_LAYERS = 60
 
 
 class Canvas(Vertical):
-    """A tab that draws the steps of a board. What changes while it is out of sight it takes later."""
+    """A tab that draws the steps of a board. What changes out of its sight it takes later."""
 
     DEFAULT_CSS = """
     Canvas { height: 1fr; }
@@ -231,7 +226,7 @@ def make_canvas(tab: str, clock: Clock) -> Canvas:
 
 
 def _structure(board: Board) -> tuple[list[str], list[list[int]], dict[str, str]]:
-    """Return ids, upstream as indices and names; an item of a fan-out hangs where its step hangs."""
+    """Return ids, upstream as indices, names; an item of a fan-out hangs where its step does."""
     ids = board.order
     index = board.positions
     upstream: list[list[int]] = []

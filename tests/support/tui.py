@@ -1,13 +1,17 @@
-"""A world for the screen without a database: the real fold in memory, behind the ports the screen uses.
+"""A world for the screen without a database: the real fold in memory, behind the screen's ports.
 
 `FakeWorld` holds executions and is driven by tests; `FakeReader` and `FakeBackend` are its faces.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
 
 from core.errors import ConflictError, NotFoundError, UnavailableError
 from core.events import (
@@ -40,7 +44,8 @@ from core.model import (
 from core.ports import Lease, LogQuery, MissionSource, Reader, RequestKind, RunnerIdentity
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState, is_terminal
-from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
+from tui.app import MissionDeckApp
+from tui.backend import PLAIN, LaunchOptions, MissionFile, Preview, Surroundings
 
 START = 1_760_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -322,13 +327,20 @@ class FakeReader(Reader):
     def last_seq(self) -> int:
         return self.world.seq
 
-    def executions(self, *, limit: int = 100, mission_name: str | None = None) -> list[Execution]:
+    def executions(
+        self,
+        *,
+        limit: int = 100,
+        mission_name: str | None = None,
+        states: frozenset[ExecutionState] = frozenset(),
+    ) -> list[Execution]:
         self._check()
         with self.world.lock:
             found = [
                 replace(run.snapshot.current, counts=dict(run.snapshot.counts))
                 for run in reversed(self.world.runs.values())
-                if mission_name is None or run.mission.name == mission_name
+                if mission_name in (None, run.mission.name)
+                and (not states or run.snapshot.current.state in states)
             ]
         return found[:limit]
 
@@ -337,6 +349,12 @@ class FakeReader(Reader):
         with self.world.lock:
             run = self._run(reference)
             return replace(run.snapshot.current, counts=dict(run.snapshot.counts))
+
+    def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
+        found = self.executions()
+        return next(
+            (e for e in found if (e.workflow_id, e.run_key) == (workflow_id, run_key)), None
+        )
 
     def _run(self, execution_id: str) -> Run:
         if execution_id not in self.world.runs:
@@ -430,7 +448,7 @@ class FakeReader(Reader):
                     timestamp=event.at,
                     event_type=event_type(event),
                     actor=event.actor,
-                    target=event.task or "",
+                    target=f"step/{event.task}" if event.task else f"execution/{name}",
                     details=event.details(),
                     hash="00" * 32,
                     previous_hash="00" * 32,
@@ -484,10 +502,16 @@ class FakeBackend:
             export_folder=folder or Path("/nonexistent"),
         )
 
+    def remap(self, keymap: Mapping[str, str]) -> None:
+        self.surroundings = replace(self.surroundings, keymap=keymap)
+
     def open_reader(self) -> Reader:
         if self.world.broken:
             raise UnavailableError(self.world.broken)
         return FakeReader(self.world)
+
+    def notice_lost(self) -> None:
+        self.calls.append(("notice_lost", None))
 
     def discover_missions(self) -> Sequence[MissionFile]:
         return [
@@ -516,9 +540,7 @@ class FakeBackend:
     def read_mission(self, source: MissionSource) -> Mission:
         return self.world.sources[source.digest]
 
-    def launch(
-        self, path: str, params: Mapping[str, Any], options: LaunchOptions = LaunchOptions()
-    ) -> str:
+    def launch(self, path: str, params: Mapping[str, Any], options: LaunchOptions = PLAIN) -> str:
         self._refuse()
         self.calls.append(("launch", (path, dict(params))))
         execution_id = self.world.launch(self.known[path], params=dict(params), source_path=path)
@@ -603,7 +625,7 @@ def busy_world() -> tuple[FakeWorld, str]:
     world.begin(run, "fetch-12", url="https://example.org/data")
     world.say(run, "fetch-12", "GET https://example.org/data", "503 Service Unavailable")
     world.clock.forward(4)
-    world.end(run, "fetch-12", exit_code=22, retry_in=8)
+    world.end(run, "fetch-12", exit_code=22, retry_in=90)
     world.end(run, "join-2")
     for number in (1, 2, 3):
         world.begin(run, "promote-7", command="promote", args=["--slot", "7"])
@@ -634,3 +656,36 @@ def busy_world() -> tuple[FakeWorld, str]:
         if number < 3:
             world.clock.forward(2)
     return world, run
+
+
+# --- driving the application -----------------------------------------------------------------
+
+
+def screen_text(app: App[Any]) -> str:
+    """What is on the screen now, as lines of plain text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+async def wait_until(pilot: Pilot[Any], condition: Callable[[], bool], *, tries: int = 200) -> None:
+    """Let the application run until something is true."""
+    for _ in range(tries):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(f"never became true; on the screen:\n{screen_text(pilot.app)}")
+
+
+async def wait_for_text(pilot: Pilot[Any], *texts: str) -> None:
+    """Let the application run until all of these are on the screen."""
+    await wait_until(pilot, lambda: all(text in screen_text(pilot.app) for text in texts))
+
+
+@asynccontextmanager
+async def running(
+    backend: FakeBackend, *, size: tuple[int, int] = (120, 40), start: str | None = None
+) -> AsyncIterator[Pilot[Any]]:
+    """The application over a world, on a terminal of a size."""
+    app = MissionDeckApp(backend, start=start, clock=backend.world.clock)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield pilot

@@ -17,11 +17,16 @@ TINY = (40, 12)
 
 
 class DeckScreen(Screen[None]):
-    """A full screen of the application. It composes a `Bar` with the id `banner`."""
+    """A full screen of the application. It composes its `banner`."""
 
     AUTO_FOCUS = ""
     watches = False
     """Whether it takes the feed's news; those go to the topmost screen that does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.banner = Bar(plain=True, id="banner")
+        self.banner.display = False
 
     @property
     def deck(self) -> "MissionDeckApp":
@@ -33,9 +38,8 @@ class DeckScreen(Screen[None]):
 
     def show_banner(self, text: str) -> None:
         """Say what is wrong in a line of its own, until it is said that it is over (empty text)."""
-        for banner in self.query("#banner").results(Bar):
-            banner.display = bool(text)
-            banner.set_parts([Part(f" ✗ {text}", ink="bad")])
+        self.banner.display = bool(text)
+        self.banner.set_parts([Part(f" ✗ {text}", ink="bad")])
 
     def on_resize(self, event: events.Resize) -> None:
         """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""

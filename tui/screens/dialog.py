@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -12,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui.keymap import bindings
+from tui.text import width_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Choice:
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A question with a safe choice, which has the focus, and others. Leaving it is the safe choice."""
+    """A question with a safe choice, which has the focus and is also what leaving it means."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")
 
@@ -71,6 +73,12 @@ class Dialog(ModalScreen[Answer | None]):
     def on_mount(self) -> None:
         """Focus the safe choice."""
         self.query_one("#keep", Button).focus()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Put the choices one below the other where they do not fit side by side."""
+        room = event.size.width - 12
+        labels = [self._keep, *(choice.label for choice in self._choices)]
+        self.set_class(sum(width_of(label) + 8 for label in labels) > room, "-stacked")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer with the choice, or with None for the safe one."""

@@ -1,4 +1,4 @@
-"""One execution, live: its steps in five views with one selection, and the log of what is selected."""
+"""One execution, live: its steps in five views with one selection, and the selection's log."""
 
 import asyncio
 from collections.abc import Sequence
@@ -60,38 +60,52 @@ class ExecutionScreen(DeckScreen):
         self._log_asked = False
         self._filtering = "steps"
         self._history: list[float] = []
-        self._settle: object | None = None
+        self._drawn: dict[str, Canvas] = {}
+        clock = self.deck.clock
+        self._head_bar = Bar(plain=True, id="head")
+        self._main = Horizontal(id="main")
+        self._left = Vertical(id="left")
+        self._side = Vertical(id="side")
+        self._bottom = Vertical(id="bottom")
+        self._tabs = Bar(id="tabs")
+        self._side_title = Bar(id="side-title")
+        self._log_title = Bar(id="log-title")
+        self._views = ContentSwitcher(initial="list", id="views")
+        self._side_views = ContentSwitcher(initial="summary", id="side-views")
+        self._list = StepList(clock, id="list")
+        self._events = EventList(id="events")
+        self._summary = TextView(id="summary")
+        self._side_list = StepList(clock, id="side-list")
+        self._log = LogPane(self.deck.feed, self.deck.lookup, id="log")
+        self._field = Input(id="filter", compact=True)
 
     def compose(self) -> ComposeResult:
         """Header, tabs over views and side pane, log, field, keys."""
-        clock = self.deck.clock
-        yield Bar(plain=True, id="head")
-        banner = Bar(plain=True, id="banner")
-        banner.display = False
-        yield banner
+        yield self._head_bar
+        yield self.banner
         with Vertical(id="body"):
-            with Horizontal(id="main"):
-                with Vertical(id="left"):
-                    yield Bar(id="tabs")
-                    with ContentSwitcher(initial="list", id="views"):
-                        yield StepList(clock, id="list")
-                        yield EventList(id="events")
-                with Vertical(id="side"):
-                    yield Bar(id="side-title")
-                    with ContentSwitcher(initial="summary", id="side-views"):
-                        yield TextView(id="summary")
-                        yield StepList(clock, id="side-list")
-            with Vertical(id="bottom"):
-                yield Bar(id="log-title")
-                yield LogPane(self.deck.feed, self.deck.lookup, id="log")
-        yield Input(id="filter", compact=True)
+            with self._main:
+                with self._left:
+                    yield self._tabs
+                    with self._views:
+                        yield self._list
+                        yield self._events
+                with self._side:
+                    yield self._side_title
+                    with self._side_views:
+                        yield self._summary
+                        yield self._side_list
+            with self._bottom:
+                yield self._log_title
+                yield self._log
+        yield self._field
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Show that it is being opened."""
-        self.query_one("#filter").display = False
+        self._field.display = False
         self._list.placeholder = "Opening …"
-        self.query_one("#head", Bar).set_parts([Part(" opening … ", ink="muted")])
+        self._head_bar.set_parts([Part(" opening … ", ink="muted")])
         self._titles()
         self._list.focus()
         self.set_interval(0.5, self._tick)
@@ -102,26 +116,8 @@ class ExecutionScreen(DeckScreen):
         if self.board is not None:
             self._show_log()
 
-    # --- parts -----------------------------------------------------------------------------------
-
-    @property
-    def _list(self) -> StepList:
-        return self.query_one("#list", StepList)
-
-    @property
-    def _side_list(self) -> StepList:
-        return self.query_one("#side-list", StepList)
-
-    @property
-    def _log(self) -> LogPane:
-        return self.query_one("#log", LogPane)
-
-    @property
-    def _events(self) -> EventList:
-        return self.query_one("#events", EventList)
-
     def _canvases(self) -> list[Canvas]:
-        return [view for tab in CANVAS_TABS for view in self.query(f"#{tab}").results(Canvas)]
+        return list(self._drawn.values())
 
     # --- news ------------------------------------------------------------------------------------
 
@@ -190,7 +186,9 @@ class ExecutionScreen(DeckScreen):
             self._head()
             self._list.tick()
             self._side_list.tick()
-            if self._facts is not None and self._tab == "list":
+            facts = self._facts
+            moving = facts is not None and not is_terminal(facts.task.state)
+            if moving and self._tab == "list" and self._side.display:
                 self._show_summary(keep_place=True)
 
     @work(exclusive=True, group="learn")
@@ -318,7 +316,7 @@ class ExecutionScreen(DeckScreen):
         if self.board is None or self._facts is None:
             return
         lines = overview_lines(self.board, self._facts, self.deck.clock.now(), brief=True)
-        self.query_one("#summary", TextView).set_lines(lines, keep_place=keep_place)
+        self._summary.set_lines(lines, keep_place=keep_place)
 
     def _show_log(self) -> None:
         log = self._log
@@ -345,7 +343,7 @@ class ExecutionScreen(DeckScreen):
     @work(exclusive=True, group="attempts")
     async def _read_attempts(self) -> None:
         """Read all attempts while a view that draws them is in sight."""
-        canvas = next((c for c in self._canvases() if c.id == self._tab), None)
+        canvas = self._drawn.get(self._tab)
         if canvas is None or not canvas.wants_attempts:
             return
         await asyncio.sleep(SETTLE_SECONDS)
@@ -373,7 +371,7 @@ class ExecutionScreen(DeckScreen):
         parts = head_parts(
             board, self.deck.short_id(self.execution_id), long_clock(spent), eta, now
         )
-        self.query_one("#head", Bar).set_parts(*parts)
+        self._head_bar.set_parts(*parts)
         if board.is_orphaned(now):
             self.show_banner("nobody runs this any more: its runner is gone. p resumes it")
         elif not self.deck.problem:
@@ -383,13 +381,13 @@ class ExecutionScreen(DeckScreen):
         focused = self.focused.id if self.focused is not None else ""
         filter_text = self._list.filter_text
         matched = self._list.matched if filter_text else None
-        tabs = self.query_one("#tabs", Bar)
+        tabs = self._tabs
         tabs.set_parts(*tab_parts(self._tab, filter_text, matched))
-        tabs.lit = focused in ("list", "graph", "tree", "gantt", "events")
-        side = self.query_one("#side-title", Bar)
+        tabs.lit = self.focused is not None and self._views in self.focused.ancestors
+        side = self._side_title
         side.set_parts(*side_parts(self._tab, self.selected, filter_text))
         side.lit = focused in ("summary", "side-list")
-        title = self.query_one("#log-title", Bar)
+        title = self._log_title
         attempts: Sequence[Attempt] = self._facts.attempts if self._facts is not None else ()
         title.set_parts(
             *log_title_parts(self._log, self.selected, attempts, self._attempt, self._merged)
@@ -419,10 +417,10 @@ class ExecutionScreen(DeckScreen):
         zoomed = self._zoomed
         if zoomed is None and short:
             zoomed = "log" if self._log_asked else "left"
-        self.query_one("#main").display = zoomed in (None, "left", "side")
-        self.query_one("#left").display = zoomed in (None, "left")
-        self.query_one("#side").display = zoomed == "side" or (zoomed is None and not narrow)
-        self.query_one("#bottom").display = zoomed in (None, "log")
+        self._main.display = zoomed in (None, "left", "side")
+        self._left.display = zoomed in (None, "left")
+        self._side.display = zoomed == "side" or (zoomed is None and not narrow)
+        self._bottom.display = zoomed in (None, "log")
         self._titles()
 
     def action_zoom(self) -> None:
@@ -451,20 +449,18 @@ class ExecutionScreen(DeckScreen):
 
     @work(exclusive=True, group="tab")
     async def _show_tab(self, tab: str) -> None:
-        views = self.query_one("#views", ContentSwitcher)
-        if tab in CANVAS_TABS and not views.query(f"#{tab}"):
-            canvas = make_canvas(tab, self.deck.clock)
+        views = self._views
+        if tab in CANVAS_TABS and tab not in self._drawn:
+            canvas = self._drawn[tab] = make_canvas(tab, self.deck.clock)
             canvas.fit_terminal(self.size.width)
             await views.mount(canvas)
             if self.board is not None:
                 canvas.show_board(self.board, self.selected)
         views.current = tab
-        canvas_now = next((view for view in self._canvases() if view.id == tab), None)
+        canvas_now = self._drawn.get(tab)
         if canvas_now is not None and self.board is not None:
             canvas_now.catch_up(self.board, self.selected)
-        self.query_one("#side-views", ContentSwitcher).current = (
-            "summary" if tab == "list" else "side-list"
-        )
+        self._side_views.current = "summary" if tab == "list" else "side-list"
         if tab != "list" and self.board is not None:
             self._side_list.show(self.board, self.selected)
         if tab == "events":
@@ -479,8 +475,8 @@ class ExecutionScreen(DeckScreen):
     def action_pane(self, step: int) -> None:
         """Go to the next pane that is in sight."""
         panes: list[Widget] = [self._view_in_sight()]
-        if self.query_one("#side").display:
-            panes.append(self._side_list if self._tab != "list" else self.query_one("#summary"))
+        if self._side.display:
+            panes.append(self._side_list if self._tab != "list" else self._summary)
         panes.append(self._log)
         focused = self.focused
         ids = [pane.id for pane in panes]
@@ -493,14 +489,13 @@ class ExecutionScreen(DeckScreen):
         chosen.focus()
 
     def _view_in_sight(self) -> Widget:
-        for canvas in self._canvases():
-            if canvas.id == self._tab:
-                return canvas.focus_target
+        if self._tab in self._drawn:
+            return self._drawn[self._tab].focus_target
         return self._events if self._tab == "events" else self._list
 
     def action_back(self) -> None:
         """Leave the field, the search, the zoom, the log; then the screen."""
-        if self.focused is self.query_one("#filter"):
+        if self.focused is self._field:
             if self._filtering == "log":
                 self._log.set_search("")
             else:
@@ -598,7 +593,7 @@ class ExecutionScreen(DeckScreen):
 
     def action_filter(self) -> None:
         """Filter the steps, or search the log when it has the focus."""
-        field = self.query_one("#filter", Input)
+        field = self._field
         self._filtering = "log" if self.focused is self._log else "steps"
         if self._filtering == "log":
             field.placeholder = "search all lines"
@@ -632,7 +627,7 @@ class ExecutionScreen(DeckScreen):
         self._leave_field()
 
     def _leave_field(self) -> None:
-        self.query_one("#filter").display = False
+        self._field.display = False
         if self._filtering == "log":
             self._log.focus()
         elif self._tab == "list":
@@ -711,7 +706,7 @@ class ExecutionScreen(DeckScreen):
             if form == "json":
                 self.deck.copy(facts_json(self.board, self._facts), f"{name} as JSON")
             else:
-                self.deck.copy(self.query_one("#summary", TextView).plain, name)
+                self.deck.copy(self._summary.plain, name)
 
     # --- events ----------------------------------------------------------------------------------
 

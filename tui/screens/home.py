@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from core.model import Execution
+from core.ports import Clock
 from core.states import ExecutionState, is_terminal
 from tui.backend import MissionFile
 from tui.format import clock, sparkline
@@ -25,6 +26,7 @@ from tui.widgets.mission_list import ExecutionList, MissionList
 from tui.widgets.text_view import Line, TextView
 
 HISTORY = 20
+PANES = ("missions", "executions")
 
 
 class HomeScreen(DeckScreen):
@@ -33,7 +35,7 @@ class HomeScreen(DeckScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings("home")
     watches = True
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._missions: Sequence[MissionFile] | None = None
         self._executions: Sequence[Execution] | None = None
@@ -41,27 +43,32 @@ class HomeScreen(DeckScreen):
         self._pane = "executions"
         self._steered = False
         self._filters = {"missions": "", "executions": ""}
+        self._head = Bar(plain=True, id="head")
+        self._pane_titles = {pane: Bar(id=f"{pane}-title") for pane in PANES}
+        self._panes = {pane: Vertical(id=f"{pane}-pane") for pane in PANES}
+        self._mission_list = MissionList(clock, id="missions")
+        self._execution_list = ExecutionList(clock, id="executions")
+        self._detail_view = TextView(id="mission-detail", focusable=False)
+        self._field = Input(placeholder="filter: words, or state:failed", id="filter", compact=True)
 
     def compose(self) -> ComposeResult:
         """Title, two panes, filter, keys."""
-        yield Bar(plain=True, id="head")
-        banner = Bar(plain=True, id="banner")
-        banner.display = False
-        yield banner
+        yield self._head
+        yield self.banner
         with Horizontal(id="panes"):
-            with Vertical(id="missions-pane"):
-                yield Bar(id="missions-title")
-                yield MissionList(self.deck.clock, id="missions")
-                yield TextView(id="mission-detail", focusable=False)
-            with Vertical(id="executions-pane"):
-                yield Bar(id="executions-title")
-                yield ExecutionList(self.deck.clock, id="executions")
-        yield Input(placeholder="filter: words, or state:failed", id="filter", compact=True)
+            with self._panes["missions"]:
+                yield self._pane_titles["missions"]
+                yield self._mission_list
+                yield self._detail_view
+            with self._panes["executions"]:
+                yield self._pane_titles["executions"]
+                yield self._execution_list
+        yield self._field
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Say that things are on their way."""
-        self.query_one("#filter").display = False
+        self._field.display = False
         self._mission_list.placeholder = "Looking for missions …"
         self._execution_list.placeholder = "Opening the database …"
         self.action_show_pane(self._pane, steer=False)
@@ -72,14 +79,6 @@ class HomeScreen(DeckScreen):
         self.deck.feed.watch_home()
         if self.focused is None:
             self._list.focus()
-
-    @property
-    def _mission_list(self) -> MissionList:
-        return self.query_one("#missions", MissionList)
-
-    @property
-    def _execution_list(self) -> ExecutionList:
-        return self.query_one("#executions", ExecutionList)
 
     @property
     def _list(self) -> LineView:
@@ -147,7 +146,7 @@ class HomeScreen(DeckScreen):
         here = self.deck.surroundings
         executions = self._executions or ()
         live = sum(not is_terminal(execution.state) for execution in executions)
-        self.query_one("#head", Bar).set_parts(
+        self._head.set_parts(
             [
                 Part(" mission deck", ink="strong"),
                 Part("  "),
@@ -168,7 +167,7 @@ class HomeScreen(DeckScreen):
             total = len(everything or ())
             text = f"{shown} of {total}" if self._filters[pane] else f"{total}"
             other = "executions" if pane == "missions" else "missions"
-            title = self.query_one(f"#{pane}-title", Bar)
+            title = self._pane_titles[pane]
             left = [
                 Part(f" {number} ", ink="accent", action=f"show_pane('{pane}')"),
                 Part(pane.capitalize(), ink="strong", action=f"show_pane('{pane}')"),
@@ -186,7 +185,7 @@ class HomeScreen(DeckScreen):
 
     def _show_detail(self) -> None:
         mission = self._mission_list.current
-        view = self.query_one("#mission-detail", TextView)
+        view = self._detail_view
         view.display = mission is not None
         if mission is not None:
             view.set_lines(list(self._detail(mission)))
@@ -234,8 +233,8 @@ class HomeScreen(DeckScreen):
 
     def _arrange(self) -> None:
         narrow = self.has_class("-narrow")
-        for pane in ("missions", "executions"):
-            self.query_one(f"#{pane}-pane").display = not narrow or pane == self._pane
+        for pane in PANES:
+            self._panes[pane].display = not narrow or pane == self._pane
         self._titles()
 
     def action_show_pane(self, pane: str, steer: bool = True) -> None:
@@ -252,9 +251,9 @@ class HomeScreen(DeckScreen):
     def on_descendant_focus(self) -> None:
         """Light the title of the pane in focus."""
         focused = self.focused
-        for pane in ("missions", "executions"):
+        for pane in PANES:
             inside = focused is not None and focused.id == pane
-            self.query_one(f"#{pane}-title", Bar).lit = inside
+            self._pane_titles[pane].lit = inside
             if inside:
                 self._pane = pane
 
@@ -274,7 +273,7 @@ class HomeScreen(DeckScreen):
 
     def action_filter(self) -> None:
         """Filter the pane in focus."""
-        field = self.query_one("#filter", Input)
+        field = self._field
         field.display = True
         field.value = self._filters[self._pane]
         field.focus()
@@ -285,7 +284,7 @@ class HomeScreen(DeckScreen):
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to the list."""
-        self.query_one("#filter").display = False
+        self._field.display = False
         self._list.focus()
 
     def _set_filter(self, text: str) -> None:
@@ -300,7 +299,7 @@ class HomeScreen(DeckScreen):
     def action_clear(self) -> None:
         """Leave the filter."""
         self._set_filter("")
-        self.query_one("#filter").display = False
+        self._field.display = False
         self._list.focus()
 
     # --- acting ----------------------------------------------------------------------------------
@@ -366,7 +365,7 @@ class HomeScreen(DeckScreen):
         elif self._pane == "executions" and execution is not None:
             self.deck.copy(execution.execution_id, "the execution's id")
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
         """Offer only what works on the pane in focus."""
         if action in ("cancel_run", "pause", "rerun"):
             return self._pane == "executions"

@@ -1,4 +1,4 @@
-"""One step, closely: overview and why, inputs, outputs, error, attempts, history, its lines in the file."""
+"""One step, closely: why, inputs, outputs, error, attempts, history, its lines in the file."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -59,15 +59,16 @@ class InspectorScreen(DeckScreen):
         self._task_id = task_id
         self._section = section
         self._facts: Facts | None = None
+        self._head = Bar(plain=True, id="head")
+        self._tabs = Bar(id="tabs")
+        self._view = TextView(id="text")
 
     def compose(self) -> ComposeResult:
         """Title, sections, text, keys."""
-        yield Bar(plain=True, id="head")
-        banner = Bar(plain=True, id="banner")
-        banner.display = False
-        yield banner
-        yield Bar(id="tabs")
-        yield TextView(id="text")
+        yield self._head
+        yield self.banner
+        yield self._tabs
+        yield self._view
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -76,10 +77,6 @@ class InspectorScreen(DeckScreen):
         self._titles()
         self._read()
         self.set_interval(1.0, self._tick)
-
-    @property
-    def _view(self) -> TextView:
-        return self.query_one("#text", TextView)
 
     @property
     def _board(self) -> Board:
@@ -174,7 +171,7 @@ class InspectorScreen(DeckScreen):
         if self._task_id in failures and len(failures) > 1:
             place = f"error {failures.index(self._task_id) + 1}/{len(failures)} "
         mark, word = state_line(task)
-        self.query_one("#head", Bar).set_parts(
+        self._head.set_parts(
             [
                 Part(
                     f" {clean_line(board.execution.mission_name)} ▸ ",
@@ -200,9 +197,8 @@ class InspectorScreen(DeckScreen):
             action = f"show({number - 1})"
             parts.append(Part(f" {number}", ink="accent" if on else "faint", action=action))
             parts.append(Part(f" {label} {note}", ink=ink, action=action))
-        tabs = self.query_one("#tabs", Bar)
-        tabs.set_parts(parts)
-        tabs.lit = True
+        self._tabs.set_parts(parts)
+        self._tabs.lit = True
 
     # --- moving ----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The launch form: a field for every parameter, checked while it is filled in, and the plan beside it."""
+"""The launch form: a field for every parameter, checked as it is filled in, and the plan."""
 
 import asyncio
 from collections.abc import Mapping
@@ -27,6 +27,24 @@ from tui.widgets.text_view import Line, TextView
 SHOWN_STEPS = 500
 
 
+class _Field:
+    """A parameter, what is filled in for it, and the line above that names it and what is wrong."""
+
+    def __init__(self, param: Param, widget: Widget, title: str) -> None:
+        self.param = param
+        self.widget = widget
+        self.label = Static(Content(title), markup=False, classes="form-label")
+        self._title = title
+        self._problem = ""
+
+    def show_problem(self, problem: str) -> None:
+        """Say what is wrong behind the name; empty for nothing."""
+        if problem != self._problem:
+            self._problem = problem
+            wrong = (f"  ✗ {problem}", "bold $error") if problem else ""
+            self.label.update(Content.assemble(self._title, wrong))
+
+
 class LaunchScreen(DeckScreen):
     """Asks for the parameters of one mission and launches it."""
 
@@ -37,31 +55,34 @@ class LaunchScreen(DeckScreen):
         self._path = path
         self._given = given
         self._mission: Mission | None = None
-        self._fields: dict[str, tuple[Param, Widget]] = {}
+        self._fields: dict[str, _Field] = {}
         self._launching = False
+        self._head = Bar(plain=True, id="head")
+        self._form_title = Bar(id="form-title")
+        self._form = VerticalScroll(id="form")
+        self._plan_title = Bar(id="plan-title")
+        self._plan = TextView(id="plan")
 
     def compose(self) -> ComposeResult:
         """Title, form, plan, keys."""
-        yield Bar(plain=True, id="head")
-        banner = Bar(plain=True, id="banner")
-        banner.display = False
-        yield banner
+        yield self._head
+        yield self.banner
         with Horizontal(id="launch"):
             with Vertical(id="form-pane"):
-                yield Bar(id="form-title")
-                yield VerticalScroll(id="form")
+                yield self._form_title
+                yield self._form
             with Vertical(id="plan-pane"):
-                yield Bar(id="plan-title")
-                yield TextView(id="plan")
+                yield self._plan_title
+                yield self._plan
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Read the mission."""
-        self.query_one("#head", Bar).set_parts(
+        self._head.set_parts(
             [Part(" missions ▸ ", ink="faint", action="leave"), Part("launch ", ink="strong")],
             [Part(f" {clean_line(self._path)} ", ink="faint", rank=1)],
         )
-        self.query_one("#form-title", Bar).set_parts([Part(" reading … ", ink="muted")])
+        self._form_title.set_parts([Part(" reading … ", ink="muted")])
         self._read()
 
     @work
@@ -77,14 +98,11 @@ class LaunchScreen(DeckScreen):
 
     async def _show(self, preview: Preview) -> None:
         mission = self._mission = preview.mission
-        self.query_one("#plan", TextView).set_lines(plan_lines(preview))
+        self._plan.set_lines(plan_lines(preview))
         errors = sum(finding.severity == "error" for finding in preview.findings)
-        form = self.query_one("#form", VerticalScroll)
         if mission is None:
-            self.query_one("#form-title", Bar).set_parts(
-                [Part(f" invalid: {count(errors, 'error')} ", ink="bad")]
-            )
-            await form.mount(
+            self._form_title.set_parts([Part(f" invalid: {count(errors, 'error')} ", ink="bad")])
+            await self._form.mount(
                 Static(
                     "This mission does not validate, so it cannot be launched.\n"
                     "The findings say where and why. Press esc to go back.",
@@ -92,14 +110,10 @@ class LaunchScreen(DeckScreen):
                     classes="form-note",
                 )
             )
-            self.query_one("#plan", TextView).focus()
+            self._plan.focus()
             return
-        limit = mission.config.parallel_limit
-        self.query_one("#form-title", Bar).set_parts(
-            [Part(f" {clean_line(mission.name)} ", ink="strong")],
-            [Part(f" {count(len(mission.steps), 'step')}, {limit} at once ", ink="muted", rank=1)],
-        )
-        self.query_one("#plan-title", Bar).set_parts(
+        self._title(mission)
+        self._plan_title.set_parts(
             [Part(" Plan ", ink="strong"), Part("in order ", ink="muted", rank=1)]
         )
         widgets: list[Widget] = []
@@ -115,10 +129,17 @@ class LaunchScreen(DeckScreen):
             )
         launch = Button(Content("Launch"), variant="primary", id="launch-button")
         widgets.append(launch)
-        await form.mount(*widgets)
-        first = next((field for _param, field in self._fields.values()), launch)
+        await self._form.mount(*widgets)
+        first = next((field.widget for field in self._fields.values()), launch)
         first.focus()
         self._check()
+
+    def _title(self, mission: Mission) -> None:
+        limit = mission.config.parallel_limit
+        self._form_title.set_parts(
+            [Part(f" {clean_line(mission.name)} ", ink="strong")],
+            [Part(f" {count(len(mission.steps), 'step')}, {limit} at once ", ink="muted", rank=1)],
+        )
 
     def _widgets(self, param: Param) -> list[Widget]:
         value = self._given.get(param.name, param.default)
@@ -146,14 +167,8 @@ class LaunchScreen(DeckScreen):
                 classes="form-field",
                 compact=True,
             )
-        self._fields[param.name] = (param, field)
-        problem = Static("", markup=False, classes="form-problem")
-        problem.display = False
-        return [
-            Static(f"{label}  ({kind}){about}", markup=False, classes="form-label"),
-            field,
-            problem,
-        ]
+        self._fields[param.name] = _Field(param, field, f"{label}  ({kind}){about}")
+        return [self._fields[param.name].label, field]
 
     # --- checking --------------------------------------------------------------------------------
 
@@ -173,9 +188,8 @@ class LaunchScreen(DeckScreen):
         """Mark every wrong field; return the values and how many are wrong."""
         values: dict[str, Any] = {}
         wrong = 0
-        problems = list(self.query(".form-problem").results(Static))
-        for (name, (param, field)), shown in zip(self._fields.items(), problems, strict=True):
-            given = _value_of(field)
+        for name, field in self._fields.items():
+            param, given = field.param, _value_of(field.widget)
             problem = ""
             if given is None:
                 if param.required and param.default is None:
@@ -186,8 +200,7 @@ class LaunchScreen(DeckScreen):
                 except ValueError as error:
                     problem = str(error)
             wrong += bool(problem)
-            shown.update(f"✗ {clean_line(problem)}")
-            shown.display = bool(problem)
+            field.show_problem(clean_line(problem))
         return values, wrong
 
     # --- leaving ---------------------------------------------------------------------------------
@@ -211,7 +224,7 @@ class LaunchScreen(DeckScreen):
             return
         self._launching = True
         self.show_banner("")
-        self.query_one("#form-title", Bar).set_parts([Part(" launching … ", ink="accent")])
+        self._form_title.set_parts([Part(" launching … ", ink="accent")])
         try:
             execution_id = await asyncio.to_thread(
                 self.deck.backend.launch, self._path, values, LaunchOptions()
@@ -220,6 +233,7 @@ class LaunchScreen(DeckScreen):
             raise
         except MissionDeckError as error:
             self._launching = False
+            self._title(self._mission)
             hint = f" ({error.hint})" if error.hint else ""
             self.show_banner(clean_line(f"not launched: {error.message}{hint}"))
             return

@@ -67,7 +67,8 @@ def tab_parts(current: str, filter_text: str, matched: int | None) -> Parts:
         action = f"tab('{tab}')"
         on = tab == current
         left.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
-        left.append(Part(f" {label} ", ink="strong" if on else "muted", action=action))
+        left.append(Part(f" {label}", ink="strong" if on else "muted", action=action))
+        left.append(Part(" ", rank=9))
     right = []
     if filter_text:
         right = [

@@ -1,7 +1,8 @@
-"""What happened, as the audit chain has it: newest last, a window of it, only the rows in sight drawn."""
+"""What happened, as the audit chain has it: newest last, only the rows in sight drawn."""
 
 from collections.abc import Iterable, Sequence
 
+from core.audit.body import columns_of
 from core.model import AuditEvent
 from tui.format import time_of_day
 from tui.glyph import LOOKS
@@ -82,7 +83,4 @@ class EventList(LineView):
 
 def task_of(event: AuditEvent) -> str | None:
     """Return the step an event is about, or None."""
-    task_id = event.details.get("task_id")
-    if task_id is None and event.target.startswith("step:"):
-        task_id = event.target.removeprefix("step:")
-    return None if task_id is None else str(task_id)
+    return columns_of(event.target)[0]

@@ -1,4 +1,4 @@
-"""A scrolling list of one-line rows with a cursor, of which only the visible ones are ever drawn."""
+"""A scrolling list of one-line rows with a cursor; only the visible ones are ever drawn."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.keymap import bindings
 from tui.text import fit, width_of
@@ -61,6 +62,8 @@ class LineView(ScrollView, can_focus=True):
             """The list."""
             return self.view
 
+    _styles_now: tuple[Style, Inks] | None = None
+
     placeholder = ""
     """What an empty list says; several lines are centred."""
 
@@ -68,13 +71,13 @@ class LineView(ScrollView, can_focus=True):
         """Return how many rows there are."""
         return 0
 
-    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:  # noqa: ARG002 - for subclasses
         """Return what row `index` shows in `width` cells; more is cut."""
         raise LookupError(index)
 
     def rows_changed(self) -> None:
         """Take note that the number of rows changed, and repaint all that is visible."""
-        self.virtual_size = Size(self.scrollable_content_region.width, self.row_count())
+        resize_content(self, Size(self.scrollable_content_region.width, self.row_count()))
         last = max(0, self.row_count() - 1)
         if self.cursor > last:
             self.cursor = last
@@ -96,7 +99,10 @@ class LineView(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Keep the width of the content that of the window, and the cursor in sight."""
-        self.virtual_size = Size(self.scrollable_content_region.width, self.row_count())
+        resize_content(self, Size(self.scrollable_content_region.width, self.row_count()))
+        self.call_after_refresh(self._reveal_cursor)
+
+    def _reveal_cursor(self) -> None:
         self.reveal(self.cursor)
 
     def on_focus(self) -> None:
@@ -107,10 +113,14 @@ class LineView(ScrollView, can_focus=True):
         """Show the cursor as an inactive one."""
         self.refresh()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Work out the styles once for all lines of a repaint."""
+        self._styles_now = self.rich_style, inks_of(self.app)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
-        base = self.rich_style
-        inks = inks_of(self.app)
+        base, inks = self._styles_now or (self.rich_style, inks_of(self.app))
         width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
         count = self.row_count()
@@ -148,9 +158,9 @@ class LineView(ScrollView, can_focus=True):
         margin = min(MARGIN, max(0, (height - 1) // 2))
         top = self.scroll_offset.y
         if index < top + margin:
-            self.scroll_to(y=max(0, index - margin), animate=False)
+            self.scroll_to(y=max(0, index - margin), animate=False, force=True)
         elif index >= top + height - margin:
-            self.scroll_to(y=index - height + 1 + margin, animate=False)
+            self.scroll_to(y=index - height + 1 + margin, animate=False, force=True)
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a row, the nearest there is."""
@@ -184,6 +194,17 @@ class LineView(ScrollView, can_focus=True):
             self.move_to(index)
             if event.chain == 2:
                 self.action_choose()
+
+
+def resize_content(view: ScrollView, size: Size) -> None:
+    """Change what can be scrolled through without a layout of the screen.
+
+    Assigning `virtual_size` lays out and repaints everything, a dozen times a second in a live
+    list; a scroll bar that comes or goes still does.
+    """
+    if size != view.virtual_size:
+        view.set_reactive(Widget.virtual_size, size)
+        view._scroll_update(size)
 
 
 def strip_of(spans: Iterable[Span], width: int, base: Style) -> Strip:

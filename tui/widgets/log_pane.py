@@ -13,7 +13,7 @@ from typing import ClassVar
 from rich.style import Style
 from textual import work
 from textual.binding import BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -38,7 +38,7 @@ from tui.logbook import (
 from tui.messages import LogLines
 from tui.text import clean, fit, fold
 from tui.theme import Inks, inks_of
-from tui.widgets.line_view import Span, strip_of
+from tui.widgets.line_view import Span, resize_content, strip_of
 
 WINDOW = 6000
 """Lines held at most; those furthest from what is read are let go."""
@@ -66,6 +66,8 @@ class LogPane(ScrollView, can_focus=True):
     following: reactive[bool] = reactive(True, repaint=False)
     wrapping: reactive[bool] = reactive(False, repaint=False)
     times: reactive[bool] = reactive(True, repaint=False)
+
+    _styles_now: tuple[Style, Inks] | None = None
 
     class Changed(Message):
         """What its title says has changed: switches, position, matches."""
@@ -138,7 +140,7 @@ class LogPane(ScrollView, can_focus=True):
         self._forget_matches()
         self._token = self._feed.follow_log(self._asked())
         self._relayout()
-        self.scroll_to(x=0, y=0, animate=False)
+        self.scroll_to(x=0, y=0, animate=False, force=True)
         if self._search and query is not None:
             self._find(self._search)
 
@@ -192,7 +194,7 @@ class LogPane(ScrollView, can_focus=True):
         else:
             longest = max((len(e.message) for _c, e in self._lines[kept:]), default=0)
             self._widest = max(self._widest if kept else 0, longest + self._prefix_width())
-        self.virtual_size = Size(max(width, self._widest), starts[-1] + bool(self._ending))
+        resize_content(self, Size(max(width, self._widest), starts[-1] + bool(self._ending)))
         self.refresh()
 
     def _prefix_width(self) -> int:
@@ -205,7 +207,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def _stick(self) -> None:
         if self.following:
-            self.scroll_to(y=self.max_scroll_y, animate=False)
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
 
     def on_resize(self) -> None:
         """Fold the lines anew where they are wrapped."""
@@ -214,10 +216,14 @@ class LogPane(ScrollView, can_focus=True):
 
     # --- drawing ---------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Work out the styles once for all lines of a repaint."""
+        self._styles_now = self.rich_style, inks_of(self.app)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
-        base = self.rich_style
-        inks = inks_of(self.app)
+        base, inks = self._styles_now or (self.rich_style, inks_of(self.app))
         width = self.scrollable_content_region.width
         left, top = self.scroll_offset
         row = y + top
@@ -292,12 +298,12 @@ class LogPane(ScrollView, can_focus=True):
 
     def action_move(self, rows: int) -> None:
         """Scroll by a number of rows."""
-        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     def action_page(self, pages: float) -> None:
         """Scroll by a share of the window."""
         rows = round(pages * max(1, self.scrollable_content_region.height - 1))
-        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     def action_first(self) -> None:
         """Go to the first line of the log, wherever the window is."""
@@ -305,7 +311,7 @@ class LogPane(ScrollView, can_focus=True):
         if self._before:
             self._jump(None)
         else:
-            self.scroll_to(y=0, animate=False)
+            self.scroll_to(y=0, animate=False, force=True)
 
     def action_last(self) -> None:
         """Go to the last line and follow."""
@@ -332,7 +338,9 @@ class LogPane(ScrollView, can_focus=True):
         top = max(0, bisect_right(self._starts, self.scroll_offset.y) - 1)
         self.wrapping = not self.wrapping
         self._relayout()
-        self.scroll_to(x=0, y=self._starts[min(top, len(self._starts) - 1)], animate=False)
+        self.scroll_to(
+            x=0, y=self._starts[min(top, len(self._starts) - 1)], animate=False, force=True
+        )
         self._stick()
         self.post_message(self.Changed())
 
@@ -361,7 +369,7 @@ class LogPane(ScrollView, can_focus=True):
         self._before, self._after = page.more_before, page.more_after
         self._relayout()
         height = self.scrollable_content_region.height
-        self.scroll_to(y=max(0, self._starts[page.at] - height // 2), animate=False)
+        self.scroll_to(y=max(0, self._starts[page.at] - height // 2), animate=False, force=True)
         self.post_message(self.Changed())
 
     async def _read_page(self, query: LogQuery, to: Line | None) -> Page | None:
@@ -400,7 +408,7 @@ class LogPane(ScrollView, can_focus=True):
             del self._lines[:spare]
             self._before = self._before or spare > 0
             self._relayout()
-            self.scroll_to(y=self.scroll_offset.y - gone, animate=False)
+            self.scroll_to(y=self.scroll_offset.y - gone, animate=False, force=True)
 
     def _put_before(self, page: Page) -> None:
         self._lines[:0] = page.lines
@@ -411,7 +419,7 @@ class LogPane(ScrollView, can_focus=True):
         self._relayout()
         rows = self._starts[len(page.lines)]
         self.set_reactive(LogPane.scroll_y, self.scroll_y)
-        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     # --- searching -------------------------------------------------------------------------------
 
@@ -448,7 +456,7 @@ class LogPane(ScrollView, can_focus=True):
         self.refresh()
         self.post_message(self.Changed())
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
         """Leave the match keys to others while nothing is searched for."""
         return bool(self._search) if action == "match" else True
 
@@ -467,7 +475,9 @@ class LogPane(ScrollView, can_focus=True):
         for index, line in enumerate(self._lines):
             if place_of(line) == place:
                 height = self.scrollable_content_region.height
-                self.scroll_to(y=max(0, self._starts[index] - height // 2), animate=False)
+                self.scroll_to(
+                    y=max(0, self._starts[index] - height // 2), animate=False, force=True
+                )
                 return
         self._jump(wanted)
 

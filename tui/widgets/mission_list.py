@@ -110,8 +110,8 @@ class ExecutionList(LineView):
         short = self._short.get(execution.execution_id, execution.execution_id[:8])
         spent = elapsed(execution.started_at, execution.ended_at, now)
         live = not is_terminal(execution.state)
-        middle, named, wide = width >= 56, width >= 70, width >= 90
-        fixed = 31 + 17 * middle + 10 * named + 10 * wide
+        aged, middle, named, wide = width >= 46, width >= 56, width >= 70, width >= 90
+        fixed = 23 + 8 * aged + 17 * middle + 10 * named + 10 * wide
         name_width = max(8, width - fixed)
         yield f"{sign(execution.state)} ", style
         yield fit(clean_line(execution.mission_name), name_width) + " ", inks.text
@@ -123,7 +123,8 @@ class ExecutionList(LineView):
             yield fit(clean_line(short), 9) + " ", inks.muted
         if wide:
             yield fit(clean_line(execution.actor), 9) + " ", inks.muted
-        yield fit_right(ago(execution.created_at, now), 8), inks.muted
+        if aged:
+            yield fit_right(ago(execution.created_at, now), 8), inks.muted
 
     def _progress(self, execution: Execution, live: bool, inks: Inks) -> Iterable[Span]:
         if live and execution.state is not ExecutionState.PENDING:

@@ -1,6 +1,6 @@
 """The steps of an execution in order of attention; what has ended is folded into a line each."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -54,10 +54,10 @@ class StepList(LineView):
 
     def board_changed(self, changed: Iterable[str], *, moved: bool) -> None:
         """Take note of newer task runs; `moved` when some belong elsewhere now."""
-        if moved or self._filter:
-            self._rebuild()
-            return
         wanted = set(changed)
+        if moved or self._filter:
+            self._rebuild(wanted)
+            return
         rows = self._rows
         self.refresh_rows(i for i in self.visible_rows if rows[i] in wanted)
 
@@ -96,7 +96,7 @@ class StepList(LineView):
         except ValueError:
             return None
 
-    def _rebuild(self) -> None:
+    def _rebuild(self, changed: Collection[str] = ()) -> None:
         board = self._board
         if board is None:
             return
@@ -119,10 +119,15 @@ class StepList(LineView):
                     rows.append(bucket)
                     if self.selected is not None and board.bucket(self.selected) is bucket:
                         rows.append(self.selected)
-        self._rows = rows
+        before, self._rows = self._rows, rows
         at = None if self.selected is None else self._row_of(self.selected)
         self._quiet = True
-        self.rows_changed()
+        if len(before) != len(rows):
+            self.rows_changed()
+        else:
+            self.refresh_rows(
+                i for i in self.visible_rows if rows[i] != before[i] or rows[i] in changed
+            )
         if at is not None:
             self.cursor = at
             self.reveal(at)

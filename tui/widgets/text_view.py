@@ -10,9 +10,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.keymap import bindings
-from tui.text import fold, width_of
+from tui.text import width_of, wrap
 from tui.theme import inks_of
-from tui.widgets.line_view import Span, strip_of
+from tui.widgets.line_view import Span, resize_content, strip_of
 
 Ink = str
 """The name of a style of `tui.theme.Inks`, or `state:NAME` for that of a state; empty for none."""
@@ -42,7 +42,7 @@ class TextView(ScrollView, can_focus=True):
         self._lines = list(lines)
         self._relayout()
         if not keep_place:
-            self.scroll_to(y=0, animate=False)
+            self.scroll_to(y=0, animate=False, force=True)
 
     @property
     def plain(self) -> str:
@@ -53,7 +53,7 @@ class TextView(ScrollView, can_focus=True):
         """Scroll so that a line is in the upper part of the window."""
         if 0 <= index < len(self._lines):
             height = self.scrollable_content_region.height
-            self.scroll_to(y=max(0, self._starts[index] - height // 3), animate=False)
+            self.scroll_to(y=max(0, self._starts[index] - height // 3), animate=False, force=True)
 
     def _pieces(self, line: Line) -> list[str]:
         """Fold the last text of a line into the room that the texts before it leave."""
@@ -61,7 +61,7 @@ class TextView(ScrollView, can_focus=True):
             return [""]
         lead = sum(width_of(text) for text, _ink in line[:-1])
         room = self._room - lead
-        return fold(line[-1][0], room if room >= 12 else max(1, self._room))
+        return wrap(line[-1][0], room if room >= 12 else max(1, self._room))
 
     @property
     def _room(self) -> int:
@@ -72,7 +72,7 @@ class TextView(ScrollView, can_focus=True):
         for line in self._lines:
             starts.append(starts[-1] + len(self._pieces(line)))
         self._starts = starts
-        self.virtual_size = Size(self._room, starts[-1])
+        resize_content(self, Size(self._room, starts[-1]))
         self.refresh()
 
     def on_resize(self) -> None:
@@ -102,17 +102,17 @@ class TextView(ScrollView, can_focus=True):
 
     def action_move(self, rows: int) -> None:
         """Scroll by a number of rows."""
-        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     def action_page(self, pages: float) -> None:
         """Scroll by a share of the window."""
         rows = round(pages * max(1, self.size.height - 1))
-        self.scroll_to(y=self.scroll_offset.y + rows, animate=False)
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     def action_first(self) -> None:
         """Go to the first line."""
-        self.scroll_to(y=0, animate=False)
+        self.scroll_to(y=0, animate=False, force=True)
 
     def action_last(self) -> None:
         """Go to the last line."""
-        self.scroll_to(y=self.max_scroll_y, animate=False)
+        self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
