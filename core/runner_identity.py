@@ -6,7 +6,6 @@ not the pids. Elsewhere `start_time` is 0 and only the absence of a process is c
 """
 
 import os
-import platform
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def identity(pid: int | None = None) -> RunnerIdentity:
     if start_time is None and (_has_proc() or not _exists(number)):
         raise NotFoundError(f"no process {number} is running")
     return RunnerIdentity(
-        pid=number, start_time=start_time or 0, boot_id=_boot_id(), host=platform.node()
+        pid=number, start_time=start_time or 0, boot_id=_boot_id(), host=os.uname().nodename
     )
 
 
@@ -32,7 +31,7 @@ def is_alive(runner: RunnerIdentity) -> bool | None:
 
     False after a reboot of this host, or when its pid is gone or another process has it.
     """
-    if runner.host != platform.node():
+    if runner.host != os.uname().nodename:
         return None
     boot, _, namespace = runner.boot_id.partition("/")
     own_boot, _, own_namespace = _boot_id().partition("/")

@@ -1,45 +1,28 @@
-"""How the database file is opened, what it is recognised by, and how its refusals become ours.
+"""How a database file is recognised and read, and how SQLite's refusals become ours.
 
-The writer is an `aiosqlite` connection that runs whole transactions as one function on its thread.
+Commands that only look import this: it knows no event loop.
 """
 
-import asyncio
 import sqlite3
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
-import aiosqlite
-
 from core.errors import MissionDeckError, UnavailableError
-from storage.migration import APPLICATION_ID, SCHEMA_VERSION, migrate
-from storage.private_file import create_private_file
+from storage.schema import APPLICATION_ID, SCHEMA_VERSION
 
 T = TypeVar("T")
 
 BUSY_DEADLINE = 60.0
 """Seconds a writer waits for other writers before it gives up."""
 
-_BUSY_MS = 2
-_WAL_PAGES = 4000
-_WAL_LIMIT = 64 * 1024 * 1024
-_CACHE_KIB = 8 * 1024
-
-_PRAGMAS = f"""
+PRAGMAS = """
 PRAGMA recursive_triggers = ON;
 PRAGMA trusted_schema = OFF;
 PRAGMA temp_store = MEMORY;
-PRAGMA cache_size = -{_CACHE_KIB};
-"""
-_WRITER_PRAGMAS = f"""
-{_PRAGMAS}
-PRAGMA synchronous = FULL;
-PRAGMA wal_autocheckpoint = {_WAL_PAGES};
-PRAGMA journal_size_limit = {_WAL_LIMIT};
-PRAGMA busy_timeout = {_BUSY_MS};
+PRAGMA cache_size = -8192;
 """
 
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -53,62 +36,6 @@ _HINTS = {
     sqlite3.SQLITE_CORRUPT: "the file is damaged: restore a backup (see `mission db backup`)",
     sqlite3.SQLITE_BUSY: "another program holds a write transaction on it",
 }
-
-
-class Transactor(aiosqlite.Connection):
-    """An aiosqlite connection that runs a function of many statements as one call on its thread."""
-
-    async def transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Return `function(connection)`, run on the connection's thread.
-
-        Cancelling this call does not stop the function: call it only from the task that owns the
-        connection.
-        """
-        execute: Any = self._execute  # protected and untyped, but the one way to its thread
-        result: T = await execute(function, self._conn)
-        return result
-
-    def join(self) -> None:
-        """Wait until the connection's thread has ended; blocks the calling thread."""
-        self._thread.join()
-
-
-async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -> Transactor:
-    """Open the one writing connection of this process, creating or migrating the file first.
-
-    `birth` fills a file that was just created, in the transaction that creates it. The folder gets
-    mode 0700, the file 0600. Raises `UnavailableError` for a file that cannot be used.
-    """
-
-    def connect() -> sqlite3.Connection:
-        try:
-            _create_private(path)
-        except OSError as error:
-            raise UnavailableError(
-                f"{path} cannot be used: {error.strerror or error}",
-                hint="--db or MISSION_DB names another file",
-            ) from error
-        connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        try:
-            retry_while_busy(lambda: _prepare(connection, path, birth))
-        except sqlite3.Error as error:
-            connection.close()
-            raise unavailable(error, path) from error
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    writer = Transactor(connect, iter_chunk_size=64)
-    try:
-        await writer
-    except BaseException:
-        # aiosqlite has told its thread to stop; it still answers to this loop, so let it end first
-        await asyncio.to_thread(writer.join)
-        raise
-    return writer
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:
@@ -137,7 +64,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise unavailable(error, path) from error
     try:
-        connection.executescript(_PRAGMAS + "PRAGMA query_only = ON;")
+        connection.executescript(PRAGMAS + "PRAGMA query_only = ON;")
         _require_current(connection, path)
     except sqlite3.Error as error:
         connection.close()
@@ -211,26 +138,6 @@ def rollback(connection: sqlite3.Connection) -> None:
     """Roll back if a transaction is open; some errors have already done it."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")
-
-
-def _create_private(path: Path) -> None:
-    """Make folder and file, so that SQLite finds a file of our mode; -wal and -shm inherit it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        create_private_file(path)
-    except FileExistsError:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError("it is not a regular file") from None
-
-
-def _prepare(
-    connection: sqlite3.Connection, path: Path, birth: Callable[[sqlite3.Connection], None]
-) -> None:
-    connection.executescript(_WRITER_PRAGMAS)
-    version = recognise(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    if version != SCHEMA_VERSION:
-        migrate(connection, path, birth)
 
 
 def _has_tables(connection: sqlite3.Connection) -> bool:

@@ -10,6 +10,7 @@ from core.events import AttemptStarted
 from core.ports import Batch, LogChunk, Receipt
 from storage import codec
 from storage.lease import LeaseBook
+from storage.segment import LEVEL_BIT, STREAM_BIT, pack_segments
 
 
 @dataclass(slots=True)
@@ -61,12 +62,12 @@ class ChunkEntry:
         segments = self.chunk.segments
         streams = levels = lines = 0
         for segment in segments:
-            streams |= codec.STREAM_BIT[segment.stream]
-            levels |= codec.LEVEL_BIT[segment.level]
+            streams |= STREAM_BIT[segment.stream]
+            levels |= LEVEL_BIT[segment.level]
             lines += segment.lines
         at_first = segments[0].at if segments else 0
         at_last = max((segment.at for segment in segments), default=0)
-        packed = codec.pack_segments(segments)
+        packed = pack_segments(segments)
         self.values = (lines, at_first, at_last, streams, levels, packed)
 
 

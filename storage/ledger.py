@@ -21,7 +21,9 @@ from storage import codec, statement
 from storage.connection import retry_while_busy, rollback
 from storage.entry import BatchEntry, CallEntry, ChunkEntry, Work
 from storage.lease import LeaseBook
+from storage.pending import Pending
 from storage.run import Run, load_run
+from storage.segment import open_streams
 
 
 class Ledger:
@@ -36,7 +38,7 @@ class Ledger:
         self._head_version: int | None = None
         self._head = self._chain.head
         self._runs: dict[str, Run] = {}
-        self._pending = _Pending()
+        self._pending = Pending()
 
     def write(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Any]:
         """Write `group` in one transaction and return each entry's result, in order.
@@ -86,7 +88,7 @@ class Ledger:
         self._head_version = None
         self._runs.clear()
         self._leases.discard()
-        self._pending = _Pending()
+        self._pending = Pending()
 
     def _settle(self) -> None:
         self._head = self._chain.head
@@ -95,7 +97,7 @@ class Ledger:
                 run.is_fresh = False
         for execution_id in [key for key, run in self._runs.items() if run.sealed]:
             del self._runs[execution_id]
-        self._pending = _Pending()
+        self._pending = Pending()
 
     def _run(self, connection: sqlite3.Connection, execution_id: str) -> Run | None:
         """Return the execution, checked to be ours to write to since others last wrote."""
@@ -239,7 +241,7 @@ class Ledger:
         if before is None:
             row = connection.execute(statement.SELECT_OPEN_STREAMS, key).fetchone()
             before = 0 if row is None else row[0]
-        left = run.open_streams[key] = codec.open_streams(chunk.segments, chunk.data, before)
+        left = run.open_streams[key] = open_streams(chunk.segments, chunk.data, before)
         lines, at_first, at_last, streams, levels, packed = entry.values
         self._pending.chunks.append(
             (run.row_id, *key, chunk.chunk, chunk.first_seq, lines, at_first, at_last, streams,
@@ -316,48 +318,6 @@ class _Added:
     """What a batch will have as its receipt: the events of its execution so far."""
 
     events: int
-
-
-class _Pending:
-    """What the entries of one group leave to be written together, the last form of each record."""
-
-    __slots__ = (
-        "begun", "chunks", "ended", "events", "logged", "records", "runs", "sealed", "started",
-        "tasks",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.events: list[tuple[Any, ...]] = []
-        self.started: dict[int, tuple[Any, ...]] = {}
-        self.tasks: dict[int, tuple[Any, ...]] = {}
-        self.begun: dict[tuple[int, int], tuple[Any, ...]] = {}
-        self.ended: dict[tuple[int, int], tuple[Any, ...]] = {}
-        self.chunks: list[tuple[Any, ...]] = []
-        self.records: dict[int, Execution] = {}
-        self.runs: dict[int, Run] = {}
-        self.logged: dict[int, tuple[int, int]] = {}
-        self.sealed: dict[int, Execution | None] = {}
-
-    def put_task(self, key: int, values: tuple[Any, ...]) -> None:
-        """Note a task run's newest values; those of one that starts have the inputs at the end."""
-        before = self.started.get(key)
-        if len(values) == statement.START_VALUES:
-            self.tasks.pop(key, None)
-            self.started[key] = values
-        elif before is not None:
-            self.started[key] = (*values, before[-1])
-        else:
-            self.tasks[key] = values
-
-    def put_attempt(self, key: tuple[int, int], values: tuple[Any, ...]) -> None:
-        """Note an attempt's newest values; with the fixed ones in front when it begins."""
-        before = self.begun.get(key)
-        if len(values) == len(codec.ATTEMPT):
-            self.begun[key] = values
-        elif before is not None:
-            self.begun[key] = (*before[: len(codec.ATTEMPT_FIXED)], *values)
-        else:
-            self.ended[key] = values
 
 
 def start_log(

@@ -16,7 +16,7 @@ from core.logline import LineDecoder
 from core.model import LogEntry, LogLevel
 from core.ports import LogChunk, LogQuery
 from core.states import AttemptState
-from storage.codec import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
+from storage.segment import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
 
 _PAGE = 32
 """Chunks read at once: about 4 MB of output at most."""

@@ -10,9 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from storage.backup import copy_into
-
-APPLICATION_ID = 0x4D44434B
-"""`MDCK` in the header of the file (https://sqlite.org/fileformat2.html#application_id)."""
+from storage.schema import APPLICATION_ID
 
 
 def read_migrations() -> tuple[str, ...]:
@@ -20,10 +18,6 @@ def read_migrations() -> tuple[str, ...]:
     folder = files("storage") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return tuple((folder / name).read_text("utf-8") for name in names)
-
-
-SCHEMA_VERSION = 1
-"""The format this version writes: the number of migration files."""
 
 
 def migrate(

@@ -1,6 +1,5 @@
 """Committed records over a read-only connection: fetches all and closes, never blocks a writer."""
 
-import difflib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -295,6 +294,8 @@ class SqliteReader:
         names = self._all(
             "SELECT task_id FROM task_run WHERE id BETWEEN ? AND ?", *self._range(execution_id)
         )
+        import difflib  # only a mistake needs it
+
         close = difflib.get_close_matches(task_id, [name for (name,) in names], n=3)
         raise NotFoundError(
             f"the execution has no step {task_id!r}",

@@ -1,6 +1,5 @@
 """How people name executions: full id, unique prefix, `@last`, `@last-failed`, a mission's name."""
 
-import difflib
 import sqlite3
 from collections.abc import Sequence
 
@@ -88,6 +87,8 @@ def _ambiguous(
 
 
 def _not_found(connection: sqlite3.Connection, reference: str) -> NotFoundError:
+    import difflib  # only a mistake needs it
+
     names = [row[0] for row in connection.execute("SELECT DISTINCT mission_name FROM execution")]
     close = difflib.get_close_matches(reference, names, n=3)
     hint = f"did you mean {' or '.join(close)}?" if close else "`mission ls` lists what there is"

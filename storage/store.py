@@ -12,11 +12,12 @@ from core.clock import SystemClock
 from core.errors import AuditError, UnavailableError
 from core.ports import Clock, RunnerIdentity, Signer
 from core.runner_identity import identity
-from storage.connection import open_writer, unavailable
+from storage.connection import unavailable
 from storage.control import SqliteControl
 from storage.journal import SqliteJournal
 from storage.lease import LeaseBook
 from storage.ledger import Ledger, start_log
+from storage.transactor import open_writer
 from storage.writer import Writer
 
 LEASE_TTL = 15.0

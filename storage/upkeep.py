@@ -9,8 +9,8 @@ from pathlib import Path
 
 from core.errors import ConflictError, UnavailableError
 from storage.connection import open_readonly, unavailable
-from storage.migration import SCHEMA_VERSION
 from storage.private_file import create_private_file
+from storage.schema import SCHEMA_VERSION
 
 _PROBLEMS = 100
 _TABLES = (

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import AuditError, BugError, MissionDeckError, UnavailableError
-from storage.connection import Transactor, unavailable
+from storage.connection import unavailable
 from storage.entry import BatchEntry, CallEntry, ChunkEntry, Entry, FlushEntry, ReadEntry, Work
 from storage.ledger import Ledger
+from storage.transactor import Transactor
 
 MAX_GROUP = 4096
 MAX_GROUP_BYTES = 8 * 1024 * 1024

@@ -10,11 +10,11 @@ import pytest
 
 from core.errors import AuditError, MissionDeckError, UnavailableError
 from core.states import ExecutionState
-from storage import migration
 from storage.backup import copy_into
 from storage.connection import open_readonly
-from storage.migration import SCHEMA_VERSION, migrate, read_migrations, split_statements
+from storage.migration import migrate, read_migrations, split_statements
 from storage.reader import open_reader
+from storage.schema import APPLICATION_ID, SCHEMA_VERSION
 from storage.store import open_store
 from tests.support.story import SteppingClock, Story, StorySigner
 
@@ -107,7 +107,7 @@ def write_foreign(path: Path) -> None:
 
 def write_newer(path: Path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA application_id = {migration.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     connection.close()
 

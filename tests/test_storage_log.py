@@ -15,7 +15,7 @@ from core.logline import LineDecoder
 from core.model import LogEntry, LogLevel, LogStream
 from core.ports import LogChunk, LogQuery
 from core.states import AttemptState, ExecutionState
-from storage import codec
+from storage import segment
 from storage.reader import SqliteReader, open_reader
 from storage.store import Store, open_store
 from tests.support.story import SteppingClock, Story, StorySigner
@@ -269,8 +269,8 @@ async def test_any_window_and_filter_agree_with_decoding_everything(
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 2**62), st.sampled_from(codec.STREAMS), st.sampled_from(codec.LEVELS),
-            st.text(max_size=20), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
+            st.integers(0, 2**62), st.sampled_from(segment.STREAMS),
+            st.sampled_from(segment.LEVELS), st.text(max_size=20), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
         ),
         max_size=5,
     )
@@ -279,7 +279,7 @@ def test_segments_survive_packing(parts: Any) -> None:
     from core.ports import LogSegment
 
     segments = tuple(LogSegment(*part) for part in parts)
-    unpacked = codec.unpack_segments(codec.pack_segments(segments))
+    unpacked = segment.unpack_segments(segment.pack_segments(segments))
     assert unpacked == tuple(
         replace(one, source=one.source.encode("utf-8", "replace").decode()) for one in segments
     )

@@ -132,8 +132,8 @@ CREATE TABLE attempt (
 
 -- --- logs -------------------------------------------------------------------------------------
 
--- `segments` is packed by `storage.codec`; `streams` and `levels` are the sets of what is in them and
--- `open_streams` those whose line is cut by the chunk's end (bits as in `storage.codec`).
+-- `segments` is packed by `storage.segment`; `streams` and `levels` are the sets of what is in them and
+-- `open_streams` those whose line is cut by the chunk's end (bits as there).
 CREATE TABLE log_chunk (
   id INTEGER PRIMARY KEY,
   execution INTEGER NOT NULL,

@@ -1,0 +1,7 @@
+"""What a database file of ours is recognised by."""
+
+APPLICATION_ID = 0x4D44434B
+"""`MDCK` in the header of the file (https://sqlite.org/fileformat2.html#application_id)."""
+
+SCHEMA_VERSION = 1
+"""The format this version writes: the number of migration files, and `PRAGMA user_version`."""
