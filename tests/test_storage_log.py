@@ -270,7 +270,8 @@ async def test_any_window_and_filter_agree_with_decoding_everything(
     st.lists(
         st.tuples(
             st.integers(0, 2**62), st.sampled_from(segment.STREAMS),
-            st.sampled_from(segment.LEVELS), st.text(max_size=20), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
+            st.sampled_from(segment.LEVELS), st.text(max_size=20),
+            st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1),
         ),
         max_size=5,
     )
