@@ -162,6 +162,9 @@ class Desk:
             self._refuse(request, "its fan-out step has ended: retry that one")
             return
         message, actor = f"retried by {request.actor}", request.actor
+        reason = request.arguments.get("reason")
+        if isinstance(reason, str) and reason:
+            message = f"{message}: {reason}"
         if request.arguments.get("downstream") and task.parent_task_id is None:
             for name in self._graph.ids:
                 below = tasks[name].state in RETRYABLE and name != task.task_id

@@ -135,6 +135,7 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 self._begin()
+                self._take_in()  # what was asked before there was a runner comes before any start
                 context.activate()
                 try:
                     while (ending := self._advance()) is None:
@@ -217,6 +218,10 @@ class Engine:
         """Wait until something happened and fold all of it."""
         if not self._inbox:
             await self._wake.wait()
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Fold everything that has happened."""
         self._wake.clear()
         while self._inbox:
             item = self._inbox.popleft()

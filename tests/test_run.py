@@ -209,6 +209,21 @@ def test_a_lost_attempt_that_must_not_be_repeated_stops_and_asks(
         os.kill(pid, signal.SIGKILL)
 
 
+def test_an_execution_without_a_runner_can_be_cancelled(home: Path, tmp_path: Path) -> None:
+    text = SLOW.replace("{id: long,", "{id: long, idempotent: false,")
+    running = start(home, "run", a_file(tmp_path, text))
+    execution_id = wait_until_running(home, "long")
+    running.kill()
+    running.communicate(timeout=30)
+    cancelled = mission(home, "cancel", execution_id, "--wait")
+    assert cancelled.code == 0, cancelled.err
+    found = mission(home, "show", execution_id, "--json").json
+    assert found["state"] == "CANCELLED"
+    assert [len(t["attempts"]) for t in found["task_runs"]] == [1, 1, 0]
+    for pid in processes_of(execution_id):
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_a_detached_run_outlives_its_launcher(home: Path, tmp_path: Path) -> None:
     ran = mission(home, "run", "--detach", a_file(tmp_path, SLOW.replace("sleep 60", "sleep 1")))
     assert ran.code == 0, ran.err

@@ -65,8 +65,14 @@ def ask(
                 execution_id, kind, actor=invocation.actor, task_id=task_id, arguments=arguments
             )
 
+    request_id = asyncio.run(leave())
+    if kind is RequestKind.CANCEL and not owned:
+        from tui.cli.spawn import spawn_runner
+
+        spawn_runner(invocation.paths, execution_id, invocation.environ)  # it takes the request
+        owned = True
     return Asked(
-        request_id=asyncio.run(leave()),
+        request_id=request_id,
         kind=kind,
         execution=execution,
         task_id=task_id,

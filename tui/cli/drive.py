@@ -72,9 +72,12 @@ async def drive(store: Store, clock: Clock, plan: Drive) -> Driven:
     try:
         driver = _Driver(store, clock, executor, plan)
         async with driver.leased() as lease:
-            await driver.resume()
+            asked = await store.control.take_requests(lease)
+            await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
             _enter(plan.working_dir)
             engine = driver.engine()
+            for request in asked:
+                engine.request(request)
             if plan.on_ready is not None:
                 plan.on_ready()
             _settle_memory()
@@ -108,13 +111,13 @@ class _Driver:
         finally:
             await self._store.control.release(lease)
 
-    async def resume(self) -> None:
+    async def resume(self, *, is_ending: bool) -> None:
         """Commit what a new runner starts with; nothing for an execution that never ran."""
         plan = self._plan
         if plan.snapshot.current.state is ExecutionState.PENDING:
             return
         unsafe = needs_consent(plan.mission, plan.snapshot)
-        if unsafe and not plan.consent:
+        if unsafe and not plan.consent and not is_ending:
             raise ConflictError(
                 f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
                 hint="see what it did; `mission resume --run-again EXEC` makes the attempt anew",
