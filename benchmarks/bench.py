@@ -1,0 +1,135 @@
+"""The bench: where measured processes run, how much is measured, and which tools are there."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Cost, MeasureError, measure
+from benchmarks.report import Figure
+from benchmarks.workload import Workload
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / ".bench"
+"""Holds scratch files and results. Beside the code, so that commits reach a real disk."""
+
+Benchmark = Callable[["Bench"], Iterator[Figure]]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One session of measuring. `level` is 0 for quick, 1 for the usual, 2 for full."""
+
+    work: Path
+    level: int
+    rounds: int
+
+    def pick(self, *by_level: Any) -> Any:
+        """Return what belongs to this session's level; the last one for all above it."""
+        return by_level[min(self.level, len(by_level) - 1)]
+
+    @cached_property
+    def mission(self) -> str:
+        """The console script beside this Python; `MeasureError` when there is none."""
+        script = Path(sys.executable).with_name("mission")
+        if not script.exists():
+            raise MeasureError(f"there is no {script}: `make setup` installs it")
+        return str(script)
+
+    @cached_property
+    def ninja(self) -> str | None:
+        """A ninja: from PATH, else from PyPI into a virtual environment; None without either."""
+        return shutil.which("ninja") or _installed_ninja()
+
+    @property
+    def make(self) -> str | None:
+        """GNU make, or None."""
+        return shutil.which("gmake") or shutil.which("make")
+
+    def fresh(self, name: str) -> Path:
+        """Return an empty folder."""
+        folder = self.work / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def mission_file(self, load: Workload, kind: str, suffix: str = "yaml", limit: int = 4) -> Path:
+        """Return the mission file of a workload, written on first use."""
+        path = self.work / f"{load.name}-{kind}-{limit}.{suffix}"
+        return path if path.exists() else load.write_mission(path, kind, parallel_limit=limit)
+
+    def run_mission(self, file: Path, home: Path) -> Cost:
+        """Measure `mission run` of a file, everything it keeps in `home`."""
+        return measure([self.mission, "run", str(file)], cwd=home, env=environment(home))
+
+    def probe(self, module: str, *arguments: object) -> dict[str, Any]:
+        """Run `python -m benchmarks.MODULE` in a process of its own; return the JSON it prints."""
+        found = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
+            cwd=ROOT,
+            env={**os.environ, **environment(self.work)},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if found.returncode:
+            raise MeasureError(f"{module}: exit {found.returncode}\n{found.stderr[-1200:]}")
+        result: dict[str, Any] = json.loads(found.stdout)
+        return result
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return what makes a mission process keep everything in `home`."""
+    return {"MISSION_HOME": str(home), "MISSION_DB": str(home / "missions.db"), "NO_COLOR": "1"}
+
+
+def newest(home: Path, columns: str) -> tuple[Any, ...]:
+    """Return columns of the newest execution of `home`, an empty tuple while there is none."""
+    path = home / "missions.db"
+    if not path.exists():
+        return ()
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        row = database.execute(
+            f"SELECT {columns} FROM execution ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    except sqlite3.OperationalError:  # it is being made
+        return ()
+    finally:
+        database.close()
+    return row or ()
+
+
+def engine_seconds(home: Path) -> float:
+    """Return how long the newest execution of `home` took, from RUNNING to its end."""
+    return float(newest(home, "ended_at - started_at")[0]) / 1e9
+
+
+def python_command(code: str) -> Sequence[str]:
+    """Return the command that runs a line of Python in our environment."""
+    return [sys.executable, "-c", code]
+
+
+def _installed_ninja() -> str | None:
+    place = FOLDER / "ninja"
+    binary = place / "bin" / "ninja"
+    if binary.exists():
+        return str(binary)
+    try:
+        venv.create(place, with_pip=True)
+        subprocess.run(
+            [place / "bin" / "python", "-m", "pip", "install", "--quiet", "ninja"],
+            check=True,
+            capture_output=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return str(binary) if binary.exists() else None

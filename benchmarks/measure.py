@@ -1,0 +1,94 @@
+"""What a whole process costs: wall time, CPU of all it started and waited for, peak memory.
+
+The peak is that of the largest single process (`ru_maxrss`), which on Linux begins with the peak of
+the process that forks: whoever measures must stay small, so everything heavy runs in children.
+"""
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT_SECONDS = 900.0
+
+
+class MeasureError(Exception):
+    """Raised when what is measured fails: its figures would be those of something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One run of a process: seconds of wall and CPU time, megabytes (2^20) at its peak."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def measure(
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    out: Path | None = None,
+) -> Cost:
+    """Run a command to its end and return its cost; `MeasureError` unless it exits with 0.
+
+    Its stdout goes to `out` or nowhere, its stderr into a file of `cwd`.
+    """
+    trouble = cwd / "stderr.txt"
+    with (out or Path(os.devnull)).open("wb") as stdout, trouble.open("wb") as stderr:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        limit = threading.Timer(TIMEOUT_SECONDS, process.kill)
+        limit.start()
+        _, status, used = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        limit.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = trouble.read_text(errors="replace")[-800:]
+        raise MeasureError(f"{' '.join(command)[:200]}: exit {process.returncode}\n{last}")
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Several runs of the same thing; what it says is their medians."""
+
+    runs: tuple[Cost, ...]
+
+    @property
+    def wall(self) -> float:
+        """Median of the wall times, in seconds."""
+        return statistics.median(run.wall for run in self.runs)
+
+    @property
+    def cpu(self) -> float:
+        """Median of the CPU times, in seconds."""
+        return statistics.median(run.cpu for run in self.runs)
+
+    @property
+    def memory(self) -> float:
+        """Median of the peaks, in megabytes."""
+        return statistics.median(run.memory for run in self.runs)
+
+
+def interleave(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, Series]:
+    """Run all contenders in turn, `rounds` times: what disturbs one disturbs its rivals too."""
+    runs: dict[str, list[Cost]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            runs[name].append(run())
+    return {name: Series(tuple(found)) for name, found in runs.items()}

@@ -1,0 +1,55 @@
+"""What the proof costs: the audit's share of what is written, and verifying it afterwards."""
+
+import statistics
+from collections.abc import Iterator
+
+from benchmarks.bench import Bench, environment
+from benchmarks.measure import Cost, interleave, measure
+from benchmarks.report import Figure, at_least, at_most
+from benchmarks.workload import Workload
+
+EVENTS_A_STEP = 4
+
+
+def record(bench: Bench) -> Iterator[Figure]:
+    """Record steps durably, by steps a commit, and tell how much of it is the audit's."""
+    steps = bench.pick(800, 4_000)
+    for group in (1, 8, 64):
+        runs = [bench.probe("probe_record", steps, group) for _ in range(bench.rounds)]
+        whole, audit = (
+            statistics.median(run[name] / steps * 1e6 for run in runs)
+            for name in ("whole", "audit")
+        )
+        wall = statistics.median(run["wall"] / steps * 1e6 for run in runs)
+        yield Figure(f"{group} a commit: record of a step, wall", wall, "µs")
+        yield Figure(f"{group} a commit: record of a step, CPU", whole, "µs")
+        yield Figure(f"{group} a commit: of it the audit, CPU", audit, "µs")
+        share = audit / whole * 100
+        yield Figure(f"{group} a commit: the audit's share", share, "%", at_most(25))
+
+
+def verify(bench: Bench) -> Iterator[Figure]:
+    """Run `audit verify`, every record rebuilt from the events, beside a log of one step."""
+    size = bench.pick(1_000, 10_000, 100_000)
+    homes = {}
+    for load in (Workload("one", 1), Workload("layered", size)):
+        home = homes[load.size] = bench.fresh(f"verify-{load.size}")
+        bench.run_mission(bench.mission_file(load, "noop", limit=64), home)
+
+    def run(number: int, *more: str) -> Cost:
+        home = homes[number]
+        command = [bench.mission, "audit", "verify", *more]
+        return measure(command, cwd=home, env=environment(home))
+
+    found = interleave(
+        {"one": lambda: run(1), "all": lambda: run(size), "deep": lambda: run(size, "--deep")},
+        bench.rounds,
+    )
+    events = size * EVENTS_A_STEP
+    for name, label in (("all", "verify"), ("deep", "verify --deep")):
+        seconds = found[name].cpu - found["one"].cpu
+        rate = at_least(25_000) if name == "all" else None
+        yield Figure(f"{label}, {events:,} events, CPU", events / seconds, "events/s", rate)
+    yield Figure("verify, peak memory", found["all"].memory, "MB")
+    growth = found["all"].memory - found["one"].memory
+    yield Figure("verify, memory beyond that of one step", growth, "MB")

@@ -1,0 +1,50 @@
+"""Output of steps: lines captured, stored and sealed, and output beyond what is kept."""
+
+import statistics
+import sys
+from collections.abc import Iterator
+
+from benchmarks.bench import Bench, engine_seconds, environment
+from benchmarks.measure import measure
+from benchmarks.report import Figure, at_least, at_most
+
+LINE = "2026-01-01T00:00:00.000Z INFO worker 0000007 processed record ok in 12 ms, queue 7"
+
+_MISSION = """\
+version: "1.0"
+name: output
+steps:
+  - id: talk
+    name: Talk
+    step_type: command
+    parameters: {{command: {python}, args: [-S, -c, {code!r}]}}
+"""
+_TALK = 'w=__import__("os").write; d=b"{line}\\n"*780; [w(1, d) for _ in range({times})]'
+
+
+def output(bench: Bench) -> Iterator[Figure]:
+    """Capture a million lines whole, and a gigabyte of which the cap keeps both ends."""
+    size = bench.pick(32_000_000, 83_000_000)
+    kept = [bench.probe("probe_output", size) for _ in range(bench.rounds)]
+    rate = statistics.median(size / 1e6 / run["wall"] for run in kept)
+    yield Figure("captured, stored and sealed, wall", rate, "MB/s", at_least(150))
+    rate = statistics.median(size / 1e6 / run["cpu"] for run in kept)
+    yield Figure("captured, stored and sealed, own CPU", rate, "MB/s")
+    lines = statistics.median(run["lines"] / run["wall"] for run in kept)
+    yield Figure("lines a second", lines, "")
+    stall = statistics.median(run["stall"] for run in kept)
+    yield Figure("longest block of the event loop", stall * 1e3, "ms", at_most(20))
+    yield from _capped(bench)
+
+
+def _capped(bench: Bench) -> Iterator[Figure]:
+    home = bench.fresh("output")
+    times = bench.pick(1_000, 16_000)
+    file = home / "output.yaml"
+    code = _TALK.format(line=LINE, times=times)
+    file.write_text(_MISSION.format(python=sys.executable, code=code))
+    size = times * 780 * (len(LINE) + 1)
+    cost = measure([bench.mission, "run", str(file)], cwd=home, env=environment(home))
+    seconds = engine_seconds(home)
+    yield Figure(f"{size / 1e9:.2g} GB through the cap, wall", size / 1e6 / seconds, "MB/s")
+    yield Figure(f"{size / 1e9:.2g} GB through the cap, peak memory", cost.memory, "MB")
