@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from core.audit.body import rfc3339
 from core.clock import SystemClock
 from core.errors import BugError
 from core.events import dump_json
 from core.fold import Snapshot
+from core.instant import rfc3339
 from core.model import Json, Mission, TaskRun
 from core.ports import Clock
 from core.states import is_terminal

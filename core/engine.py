@@ -142,6 +142,8 @@ class Engine:
                         await self._commit()
                         self._act(group)
                         await self._gather()
+                    if self._facts:
+                        self._recorder.note("engine.stopped", self._facts)
                     self._recorder.move(ending.state, ending.reason, ending.message)
                     await self._commit(finalize=True)
                 finally:
@@ -297,6 +299,9 @@ class Engine:
         self._slots.free(task_id)
         outcome = ended.outcome or _cancelled(self._cancelled.get(task_id))
         self._cancelled.pop(task_id, None)
+        census = _census(ended.census)
+        if census is not None:
+            self._recorder.note("attempt.killed", census, task_id=task_id)
         self._recorder.emit(
             AttemptEnded(
                 at=self._now(),
@@ -313,7 +318,7 @@ class Engine:
                 log_bytes=ended.seal.bytes,
                 log_dropped_bytes=ended.seal.dropped_bytes,
                 log_digest=ended.seal.digest,
-                census=_census(ended.census),
+                census=census,
             )
         )
         change = self._recorder.change

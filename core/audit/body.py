@@ -7,13 +7,13 @@ execution has null in the fields that start with `exec`:
     seq target ts type v
 """
 
-import time
-from functools import lru_cache
 from json.encoder import encode_basestring as quote
 from typing import Final
 
+from core.instant import MAX_INSTANT, second_text
+
 BODY_VERSION: Final = 1
-MAX_TS: Final = 253_402_300_799_999_999_999
+MAX_TS: Final = MAX_INSTANT
 """9999-12-31T23:59:59.999999999Z: RFC 3339 knows no later instant."""
 MAX_NAME: Final = 512
 """Characters of an actor, type or target."""
@@ -70,7 +70,7 @@ def frame(
     behind = (
         f',"event_id":"{event_id[:8]}-{event_id[8:12]}-{event_id[12:16]}-{event_id[16:20]}-'
         f'{event_id[20:]}",{chain},"log_id":"{log_id}","previous_hash":"{previous_hash}",'
-        f'"seq":{seq},"target":{quote(target)},"ts":"{_second(second)}.{fraction:09d}Z",'
+        f'"seq":{seq},"target":{quote(target)},"ts":"{second_text(second)}.{fraction:09d}Z",'
         f'"type":{quote(kind)},"v":{BODY_VERSION}}}'
     )
     return before, behind
@@ -86,15 +86,3 @@ def columns_of(target: str) -> tuple[str | None, int | None]:
         if number.isascii() and number.isdigit() and len(number) < 16:
             return task_id, int(number)
     return None, None
-
-
-def rfc3339(ts: int) -> str:
-    """Return nanoseconds since the epoch (0..MAX_TS) as RFC 3339 in UTC with nine digits."""
-    second, fraction = divmod(ts, 1_000_000_000)
-    return f"{_second(second)}.{fraction:09d}Z"
-
-
-@lru_cache(maxsize=8)
-def _second(second: int) -> str:
-    t = time.gmtime(second)
-    return f"{t[0]:04d}-{t[1]:02d}-{t[2]:02d}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}"

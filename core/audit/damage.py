@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.audit import canonical, merkle
-from core.audit.body import BODY_VERSION, FIELDS, MAX_TS, columns_of, rfc3339
+from core.audit.body import BODY_VERSION, FIELDS, MAX_TS, columns_of
 from core.audit.source import ROW, Row
 from core.audit.verdict import Findings, Verdict, show
+from core.instant import rfc3339
 
 MAX_SEQ_BITS = 62
 _KEPT = 1000

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from tui.output.instant import SECOND, parse_span
+from core.instant import SECOND
+from tui.output.instant import parse_span
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-SECOND = 1_000_000_000
+from core.instant import MAX_INSTANT, SECOND, rfc3339
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {
     "ms": 1_000_000,
@@ -15,17 +16,8 @@ _UNITS = {
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhd]))+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_LAST = 253_402_300_799 * SECOND
-"""The last second RFC 3339 can write: 9999-12-31T23:59:59Z."""
 _FAR = 2**63 - 1
 """The last instant a 64-bit column holds, in the year 2262."""
-
-
-def rfc3339(instant: int) -> str:
-    """Return `instant` in RFC 3339, UTC, nine fractional digits (sorts as text, loses nothing)."""
-    seconds, nanos = divmod(max(0, min(instant, _LAST)), SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"
 
 
 def rfc3339_or_none(instant: int | None) -> str | None:
@@ -35,14 +27,14 @@ def rfc3339_or_none(instant: int | None) -> str | None:
 
 def clock_time(instant: int) -> str:
     """Return the local time of day with milliseconds, `12:06:22.001`."""
-    seconds, nanos = divmod(max(0, min(instant, _LAST)), SECOND)
+    seconds, nanos = divmod(max(0, min(instant, MAX_INSTANT)), SECOND)
     moment = (_EPOCH + timedelta(seconds=seconds)).astimezone()
     return f"{moment:%H:%M:%S}.{nanos // 1_000_000:03d}"
 
 
 def local_time(instant: int) -> str:
     """Return the local date and time to the second, `2025-01-20 12:06:22`."""
-    seconds = max(0, min(instant, _LAST)) // SECOND
+    seconds = max(0, min(instant, MAX_INSTANT)) // SECOND
     return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.errors import MissionDeckError, MissionInvalidError
 from core.events import error_json
+from core.instant import rfc3339
 from core.model import (
     Attempt,
     AuditEvent,
@@ -21,7 +22,7 @@ from core.model import (
     duration_ms,
 )
 from core.spec.diagnostic import Diagnostic
-from tui.output.instant import rfc3339, rfc3339_or_none
+from tui.output.instant import rfc3339_or_none
 
 EVENT_VERSION = 1
 """`v` of the event stream; rises only when a field changes its meaning."""

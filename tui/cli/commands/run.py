@@ -10,11 +10,14 @@ import click
 
 from core.clock import SystemClock
 from core.errors import ConflictError, UsageError
-from core.events import Event
+from core.events import Event, Noted
+from core.fold import Changes
 from core.launch import Order, create
-from core.model import MissionResult
+from core.model import MissionResult, MissionSource
+from core.ports import Batch
 from core.reasons import Reason
 from core.result import mission_result
+from core.spec.load import Loaded
 from core.states import ExecutionState, is_terminal
 from tui.cli.command import command as declare
 from tui.cli.command import finish
@@ -68,8 +71,11 @@ def command(
     """
     gc.disable()  # a mission is many objects that all stay; collecting while it loads is lost time
     given = parse_params(params)
+    loaded = read_mission(file)
+    if not loaded.ok:
+        _record_rejection(invocation, loaded)
     order = make_order(
-        read_mission(file),
+        loaded,
         reference=file,
         actor=invocation.actor,
         params=given,
@@ -94,6 +100,27 @@ def command(
     driven, result = asyncio.run(_run_here(invocation, order))
     _show_end(invocation, driven, result)
     finish(_exit_code(driven))
+
+
+def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
+    """Let the audit know that somebody tried to run an invalid mission, where there is an audit."""
+    if loaded.source is not None and invocation.paths.db.exists():
+        asyncio.run(_append_rejection(invocation, loaded.source, loaded.path))
+
+
+async def _append_rejection(invocation: Invocation, source: MissionSource, path: str) -> None:
+    clock = SystemClock()
+    async with open_session(invocation.paths, clock) as store:
+        event = Noted(
+            at=clock.now(),
+            execution_id="",
+            actor=invocation.actor,
+            kind="mission.rejected",
+            facts={"mission_sha256": source.digest, "file": path},
+        )
+        await store.journal.submit(
+            Batch(execution_id="", events=[event], changes=Changes(None, (), ()))
+        )
 
 
 def _restricted(
