@@ -1,7 +1,6 @@
 """The bench: where measured processes run, how much is measured, and which tools are there."""
 
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -13,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Cost, MeasureError, measure
+from benchmarks.measure import Cost, MeasureError, measure, surroundings
 from benchmarks.report import Figure
 from benchmarks.workload import Workload
 
@@ -75,7 +74,7 @@ class Bench:
         found = subprocess.run(
             [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)],
             cwd=ROOT,
-            env={**os.environ, **environment(self.work)},
+            env={**surroundings(), **environment(self.work)},
             check=False,
             capture_output=True,
             text=True,

@@ -29,6 +29,12 @@ class Cost:
     memory: float
 
 
+def surroundings() -> dict[str, str]:
+    """Return our environment without what keeps Python from using compiled modules, as users do."""
+    hindering = {"PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME", "PYTHONDEVMODE"}
+    return {name: value for name, value in os.environ.items() if name not in hindering}
+
+
 def measure(
     command: Sequence[str],
     *,
@@ -46,7 +52,7 @@ def measure(
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**surroundings(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,

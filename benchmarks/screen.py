@@ -5,11 +5,10 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterator
-from os import environ
 from pathlib import Path
 
 from benchmarks.bench import Bench, environment, newest
-from benchmarks.measure import Cost, MeasureError, interleave
+from benchmarks.measure import Cost, MeasureError, interleave, surroundings
 from benchmarks.report import Figure, at_most
 from benchmarks.terminal import Terminal
 from benchmarks.workload import Workload
@@ -59,7 +58,7 @@ def _changes(bench: Bench) -> Iterator[Figure]:
     command = [bench.mission, "run", str(file)]
     with (home / "out.txt").open("wb") as out:
         runner = subprocess.Popen(
-            command, cwd=home, env={**environ, **environment(home)}, stdout=out, stderr=out
+            command, cwd=home, env={**surroundings(), **environment(home)}, stdout=out, stderr=out
         )
         try:
             while _succeeded(home) < 1:

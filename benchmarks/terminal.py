@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmarks.measure import MeasureError
+from benchmarks.measure import MeasureError, surroundings
 
 KEPT = 256 * 1024
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -33,7 +33,7 @@ class Terminal:
     ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        keep = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        keep = {name: value for name, value in surroundings().items() if name != "NO_COLOR"}
         self._shown = b""
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
