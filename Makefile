@@ -34,6 +34,7 @@ bench: setup          ## cost per step, memory, start-up; ratios in one run
 
 docs: setup           ## write the generated parts of the docs anew
 	$(BIN)/python -m tests.support.generate_docs
+	$(BIN)/python -m tests.support.generate_step_docs
 
 shots: setup          ## make the pictures of README and docs
 	$(BIN)/python -m tests.support.shots
