@@ -1,13 +1,14 @@
-"""The application: wires feed, screens and the port to the world together. Decides nothing."""
+"""The application: wires feed, screens and the port to the world together. Decides nothing.
+
+Only Textual is imported before the first picture is on the terminal; the rest follows in a thread.
+"""
 
 import asyncio
-import json
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
@@ -15,21 +16,22 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from core.clock import SystemClock
 from core.errors import BugError, MissionDeckError
-from core.model import EMPTY, Execution
-from core.ports import Clock, LogQuery, Reader
-from tui.acting import Acts
-from tui.backend import Backend, MissionFile, Surroundings
-from tui.feed import Feed, Lookup
-from tui.format import count
 from tui.keymap import bindings
-from tui.messages import Committed, FeedBroken, FeedLost
 from tui.palette import DeckCommands
 from tui.screens.base import DeckScreen
-from tui.screens.home import HomeScreen
-from tui.text import clean, clean_line
+from tui.screens.start import StartScreen
+from tui.text import clean_line
 from tui.theme import CYCLE, THEMES
+
+if TYPE_CHECKING:
+    from core.model import Execution
+    from core.ports import Clock, LogQuery
+    from tui.acting import Acts
+    from tui.backend import Backend, MissionFile, Surroundings
+    from tui.feed import Feed, Lookup
+    from tui.messages import Committed, FeedBroken, FeedLost
+    from tui.screens.home import HomeScreen
 
 CLIPBOARD_LIMIT = 70_000
 """Bytes that terminals take by OSC 52 at once; what is longer is cut from the front."""
@@ -38,7 +40,10 @@ LOST_SECONDS = 15.0
 
 
 class MissionDeckApp(App[None]):
-    """The screen over a `Backend`. `start` is the execution to open first."""
+    """The screen over a `Backend`, or over what makes one (in a thread, after the first picture).
+
+    `start` is the execution to open first, `theme` the theme of the first picture.
+    """
 
     TITLE = "Mission Deck"
     CSS_PATH = "deck.tcss"
@@ -47,60 +52,104 @@ class MissionDeckApp(App[None]):
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
+    backend: "Backend"
+    clock: "Clock"
+    feed: "Feed"
+    lookup: "Lookup"
+    acts: "Acts"
+    _home: "HomeScreen"
+
     def __init__(
-        self, backend: Backend, *, start: str | None = None, clock: Clock | None = None
+        self,
+        backend: "Backend | Callable[[], Backend]",
+        *,
+        start: str | None = None,
+        theme: str | None = None,
+        clock: "Clock | None" = None,
     ) -> None:
         super().__init__()
-        self.backend = backend
-        self.clock: Clock = clock or SystemClock()
-        self.feed = Feed(backend.open_reader, self.post_message)
-        self.lookup = Lookup(backend.open_reader)
-        self.acts = Acts(self, backend, self.short_id)
+        self._given = backend
+        self._clock = clock
+        self._start = start
+        self._wanted_theme = theme
+        self.is_ready = False
+        self.failure: MissionDeckError | None = None
+        """Why it ended before it began: what making the backend raised."""
         self.missions: Sequence[MissionFile] = ()
         self.executions: Sequence[Execution] = ()
         self.problem = ""
         self._short_ids: dict[str, str] = {}
-        self._start = start
-        self._home = HomeScreen(self.clock)
 
     @property
-    def surroundings(self) -> Surroundings:
+    def surroundings(self) -> "Surroundings":
         """Where the screen is."""
         return self.backend.surroundings
 
     def get_default_screen(self) -> Screen[Any]:
-        """Start at home."""
-        return self._home
+        """Start with next to nothing, which is there at once."""
+        return StartScreen()
 
     def on_mount(self) -> None:
-        """Dress up, and begin to watch once the first picture is on the terminal."""
+        """Dress up; load everything else once the first picture is on the terminal."""
         for theme in THEMES:
             self.register_theme(theme)
+        self._dress(self._wanted_theme)
+        self.call_after_refresh(self._load)
+
+    def _dress(self, theme: str | None) -> None:
+        self.theme = theme if theme in self.available_themes else THEMES[0].name
+
+    @work(exclusive=True, group="load")
+    async def _load(self) -> None:
+        try:
+            await asyncio.to_thread(self._prepare)
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self.failure = error
+            self.exit(return_code=error.exit_code)
+            return
+        from tui.screens.home import HomeScreen
+
         here = self.surroundings
-        wanted = here.theme
-        self.theme = wanted if wanted in self.available_themes else THEMES[0].name
+        if here.theme is not None and here.theme != self.theme:
+            self._dress(here.theme)
         if here.keymap:
             self.set_keymap(here.keymap)
+        self.is_ready = True
+        self._home = HomeScreen(self.clock)
+        self.feed.start()
+        await self.push_screen(self._home)
         for note in here.notes:
             self.complain(clean_line(note))
-        self.call_after_refresh(self._begin)
-
-    def _begin(self) -> None:
-        self.feed.start()
         self.discover()
         self._notice_lost()
         self.set_interval(LOST_SECONDS, self._notice_lost)
         if self._start is not None:
             self.open_execution(self._start)
 
+    def _prepare(self) -> None:
+        """Import what was put off, and make everything that lives as long as the application."""
+        from core.clock import SystemClock
+        from tui.acting import Acts
+        from tui.feed import Feed, Lookup
+
+        given = self._given
+        self.backend = given() if callable(given) else given
+        self.clock = self._clock or SystemClock()
+        self.feed = Feed(self.backend.open_reader, self.post_message)
+        self.lookup = Lookup(self.backend.open_reader)
+        self.acts = Acts(self, self.backend, self.short_id)
+
     async def on_unmount(self) -> None:
         """End the threads; executions go on without us."""
-        await asyncio.to_thread(self.feed.stop)
-        await asyncio.to_thread(self.lookup.stop)
+        if self.is_ready:
+            await asyncio.to_thread(self.feed.stop)
+            await asyncio.to_thread(self.lookup.stop)
 
     # --- news ------------------------------------------------------------------------------------
 
-    def on_committed(self, _event: Committed) -> None:
+    def on_committed(self, _event: "Committed") -> None:
         """Hand what was committed to the screen that watches."""
         delta = self.feed.take()
         if delta.short_ids:
@@ -112,11 +161,11 @@ class MissionDeckApp(App[None]):
                 screen.deliver(delta)
                 return
 
-    def on_feed_lost(self, event: FeedLost) -> None:
+    def on_feed_lost(self, event: "FeedLost") -> None:
         """Say that reading fails, or that it works again."""
         self.complain(clean_line(f"cannot read: {event.text}") if event.text else "")
 
-    def on_feed_broken(self, event: FeedBroken) -> None:
+    def on_feed_broken(self, event: "FeedBroken") -> None:
         """End with the error that the feed met."""
         raise event.error
 
@@ -165,15 +214,15 @@ class MissionDeckApp(App[None]):
         self.problem = ""
         self._above_home(ExecutionScreen(execution_id))
 
-    def open_launch(self, path: str, params: Mapping[str, Any] = EMPTY) -> None:
+    def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         """Show the launch form of a mission."""
         from tui.screens.launch import LaunchScreen
 
-        self.push_screen(LaunchScreen(path, params))
+        self.push_screen(LaunchScreen(path, params or {}))
 
     def go_home(self) -> None:
         """Leave everything above home."""
-        while len(self.screen_stack) > 1:
+        while self.screen is not self._home:
             self.pop_screen()
 
     def _above_home(self, screen: DeckScreen) -> None:
@@ -242,22 +291,27 @@ class MissionDeckApp(App[None]):
         self.tell(note)
 
     @work(exclusive=True, group="take")
-    async def copy_log(self, query: LogQuery, *, as_json: bool) -> None:
+    async def copy_log(self, query: "LogQuery", *, as_json: bool) -> None:
         """Copy a whole log, as far as the clipboard takes it."""
+        from tui.logbook import whole_text
+
         try:
-            text = await self.lookup.read(lambda reader: _log_text(reader, query, as_json=as_json))
+            text = await self.lookup.read(lambda reader: whole_text(reader, query, as_json=as_json))
         except MissionDeckError as error:
             self.complain(clean_line(str(error)))
             return
         self.copy(text, "the log")
 
     @work(exclusive=True, group="take")
-    async def save_log(self, query: LogQuery) -> None:
+    async def save_log(self, query: "LogQuery") -> None:
         """Write a whole log to a file of the export folder."""
+        from tui.format import count
+        from tui.logbook import write_log
+
         name = _file_name(f"{query.task_id or 'all'}-{query.attempt or 0}", "log")
         path = self.surroundings.export_folder / name
         try:
-            lines = await self.lookup.read(lambda reader: _write_log(reader, query, path))
+            lines = await self.lookup.read(lambda reader: write_log(reader, query, path))
         except (MissionDeckError, OSError) as error:
             self.complain(clean_line(f"not written: {error}"))
             return
@@ -280,6 +334,8 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="validate")
     async def validate(self, path: str) -> None:
         """Validate a mission file and say what was found."""
+        from tui.format import count
+
         try:
             preview = await asyncio.to_thread(self.backend.preview, path)
         except BugError:
@@ -315,32 +371,3 @@ class MissionDeckApp(App[None]):
 def _file_name(stem: str, suffix: str) -> str:
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in stem)[:80].lstrip(".") or "log"
     return f"{safe}.{suffix}"
-
-
-def _log_text(reader: Reader, query: LogQuery, *, as_json: bool) -> str:
-    if not as_json:
-        return "\n".join(clean(entry.message) for _chunk, entry in reader.logs(query))
-    return "\n".join(
-        json.dumps(
-            {
-                "task_id": entry.task_id,
-                "attempt": entry.attempt,
-                "seq": entry.seq,
-                "timestamp": entry.timestamp,
-                "level": entry.level.value,
-                "stream": entry.stream.value,
-                "message": entry.message,
-            },
-            ensure_ascii=False,
-        )
-        for _chunk, entry in reader.logs(query)
-    )
-
-
-def _write_log(reader: Reader, query: LogQuery, path: Path) -> int:
-    lines = 0
-    with path.open("w", encoding="utf-8", errors="replace") as file:
-        for _chunk, entry in reader.logs(query):
-            file.write(f"{entry.message}\n")
-            lines += 1
-    return lines

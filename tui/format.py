@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from statistics import median
 
 SECOND = 1_000_000_000
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -108,7 +107,7 @@ def remaining(spent: float, share: float, history: Sequence[float]) -> float | N
     None when neither says anything.
     """
     if history:
-        left = median(history) - spent
+        left = sorted(history)[len(history) // 2] - spent
         if left > 0:
             return left
     return spent * (1 - share) / share if share >= 0.02 and spent >= 2 else None

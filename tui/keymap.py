@@ -4,7 +4,6 @@ The user's file `keys.toml` has one table: `[keys]`, binding id = keys as Textua
 (`"list.down" = "j,down,ctrl+n"`).
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -164,6 +163,8 @@ def bindings(place: str) -> list[BindingType]:
 
 def read_keymap(text: str) -> tuple[dict[str, str], list[str]]:
     """Read `keys.toml`; return the keymap and a sentence for everything that was left out."""
+    import tomllib  # only who has a file of keys pays for it
+
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

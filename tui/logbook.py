@@ -4,13 +4,16 @@ Questions for the lookup thread. A line is known by the row id of its chunk and 
 and number; chunk ids rise with time, so earlier parts are found by trying lower ids.
 """
 
+import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 from core.model import LogEntry
 from core.ports import LogQuery, Reader
+from tui.text import clean
 
 Line = tuple[int, LogEntry]
 """The row id of the chunk an entry ends in, and the entry."""
@@ -98,3 +101,37 @@ def find_lines(reader: Reader, query: LogQuery, text: str) -> list[Line]:
 
 def _from(reader: Reader, query: LogQuery, chunk: int) -> Iterator[Line]:
     return reader.logs(replace(query, after_chunk=chunk, tail=None))
+
+
+def whole_text(reader: Reader, query: LogQuery, *, as_json: bool) -> str:
+    """Return a whole log as safe text, or as one JSON object a line."""
+    if not as_json:
+        return "\n".join(clean(entry.message) for _chunk, entry in reader.logs(query))
+    return "\n".join(_as_json(entry) for _chunk, entry in reader.logs(query))
+
+
+def write_log(reader: Reader, query: LogQuery, path: Path) -> int:
+    """Write a whole log to a file as it is stored; return how many lines."""
+    lines = 0
+    with path.open("w", encoding="utf-8", errors="replace") as file:
+        for _chunk, entry in reader.logs(query):
+            file.write(f"{entry.message}\n")
+            lines += 1
+    return lines
+
+
+def _as_json(entry: LogEntry) -> str:
+    return json.dumps(
+        {
+            "execution_id": entry.execution_id,
+            "task_id": entry.task_id,
+            "attempt": entry.attempt,
+            "seq": entry.seq,
+            "timestamp": entry.timestamp,
+            "level": entry.level.value,
+            "source": entry.source,
+            "stream": entry.stream.value,
+            "message": entry.message,
+        },
+        ensure_ascii=False,
+    )

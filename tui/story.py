@@ -41,7 +41,7 @@ def heading(text: str) -> Line:
 
 def field(name: str, value: str, ink: str = "text") -> Line:
     """Return a named value."""
-    return [(f"{name:<11}", "faint"), (value, ink)]
+    return [(f"{name:<12}", "faint"), (value, ink)]
 
 
 def state_line(task: TaskRun) -> Line:
@@ -344,7 +344,7 @@ def _json_step(text: str, task_id: str) -> list[Line]:
 
 
 def step_range(rows: Sequence[str], task_id: str) -> tuple[int, int]:
-    """Return first and last+1 line of a step in YAML text, by its `id` and indentation; (-1, -1)."""
+    """Return first and last+1 line of a step in YAML text by id and indent, or (-1, -1)."""
     for number, row in enumerate(rows):
         bare = row.strip().removeprefix("- ").strip()
         if not bare.startswith(("id:", '"id":', "{id:", "{ id:")):

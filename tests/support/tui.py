@@ -493,6 +493,7 @@ class FakeBackend:
         self.asked: list[tuple[str, RequestKind, str | None, dict[str, Any]]] = []
         self.calls: list[tuple[str, Any]] = []
         self.refuse = ""
+        self.noticed = 0
         self.on_launch: Callable[[str], None] = lambda _execution_id: None
         self.surroundings = Surroundings(
             database="/home/ada/.local/share/mission/missions.db",
@@ -511,7 +512,7 @@ class FakeBackend:
         return FakeReader(self.world)
 
     def notice_lost(self) -> None:
-        self.calls.append(("notice_lost", None))
+        self.noticed += 1
 
     def discover_missions(self) -> Sequence[MissionFile]:
         return [

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
-from core.clock import SystemClock
 from core.errors import UsageError
 from tui.cli.invocation import Invocation
-from tui.cli.session import open_session
+
+if TYPE_CHECKING:
+    from tui.backend import Backend
 
 
 def can_open_screen(invocation: Invocation) -> bool:
@@ -25,15 +27,25 @@ def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
             "TUI off: stdin, stdout or stderr is not a terminal that can draw",
             hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
         )
-    asyncio.run(_ensure_database(invocation))
     from tui.app import MissionDeckApp  # Textual: nothing that does not draw may pay for it
-    from tui.cli.backend import CliBackend
 
-    MissionDeckApp(CliBackend(invocation), start=start).run()
+    def open_backend() -> "Backend":
+        asyncio.run(_ensure_database(invocation))
+        from tui.cli.backend import CliBackend  # half as dear as Textual: after the first picture
+
+        return CliBackend(invocation)
+
+    app = MissionDeckApp(open_backend, start=start, theme=invocation.settings.theme)
+    app.run()
+    if app.failure is not None:
+        raise app.failure
 
 
 async def _ensure_database(invocation: Invocation) -> None:
     """Create the database on first use, so that the screen has something to watch."""
+    from core.clock import SystemClock
+    from tui.cli.session import open_session
+
     if not invocation.paths.db.exists():
         async with open_session(invocation.paths, SystemClock()):
             return

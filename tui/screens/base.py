@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, cast
 from textual import events
 from textual.screen import Screen
 
-from tui.messages import Delta
 from tui.widgets.bar import Bar, Part
 
 if TYPE_CHECKING:
     from tui.app import MissionDeckApp
+    from tui.messages import Delta
 
 NARROW_COLUMNS = 100
 SMALL = (60, 15)
@@ -33,7 +33,7 @@ class DeckScreen(Screen[None]):
         """The application."""
         return cast("MissionDeckApp", self.app)
 
-    def deliver(self, delta: Delta) -> None:
+    def deliver(self, delta: "Delta") -> None:
         """Take in news from the feed."""
 
     def show_banner(self, text: str) -> None:

@@ -6,7 +6,6 @@ parsed: it is made safe by `tui.text` and drawn as it is.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -20,7 +19,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.errors import MissionDeckError
-from core.model import LogEntry, LogStream
+from core.model import LogStream
 from core.ports import LogQuery
 from tui.feed import Feed, Lookup
 from tui.format import time_of_day
@@ -484,8 +483,3 @@ class LogPane(ScrollView, can_focus=True):
 
 PAGE_HINT = 1000
 """A first delivery of at least so many lines may have more in front of it."""
-
-
-def as_text(entries: Sequence[LogEntry]) -> str:
-    """Return entries as plain text, safe to show anywhere."""
-    return "\n".join(clean(entry.message) for entry in entries)
