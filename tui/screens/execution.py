@@ -14,10 +14,12 @@ from textual.widgets import ContentSwitcher, Input
 from core.errors import MissionDeckError
 from core.model import Attempt, AuditEvent, Execution, Mission
 from core.ports import LogQuery, Reader
+from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
 from tui.board import Board
 from tui.filter import parse_filter
 from tui.format import long_clock, remaining, rough
+from tui.glyph import look
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
 from tui.screens.base import DeckScreen
@@ -176,10 +178,11 @@ class ExecutionScreen(DeckScreen):
             self._read_facts()
 
     def _worth_a_look(self, board: Board, task_id: str) -> bool:
-        """Tell whether an untouched selection should follow there: to failures, off what ended."""
-        if board.tasks[task_id].state is TaskState.FAILED:
+        """Tell whether an untouched selection should follow: to a failure, or off what ended."""
+        state = board.tasks[task_id].state
+        if state is TaskState.FAILED or self.selected is None:
             return True
-        return self.selected is None or is_terminal(board.tasks[self.selected].state)
+        return is_terminal(board.tasks[self.selected].state) and not is_terminal(state)
 
     def _tick(self) -> None:
         if self.is_current and self.board is not None and self.board.is_live:
@@ -318,13 +321,26 @@ class ExecutionScreen(DeckScreen):
         lines = overview_lines(self.board, self._facts, self.deck.clock.now(), brief=True)
         self._summary.set_lines(lines, keep_place=keep_place)
 
+    def _why_silent(self) -> str:
+        board = self.board
+        task = None if board is None or self.selected is None else board.tasks[self.selected]
+        if task is None:
+            return "No step selected"
+        if task.reason_code is Reason.EXPANDED or any(
+            one.parent_task_id == task.task_id for one in board.tasks.values()
+        ):
+            return "It fanned out: each of its items has its own output"
+        if is_terminal(task.state):
+            return f"{look(task.state).word} without an attempt: there is no output"
+        return "It has not started: no output yet"
+
     def _show_log(self) -> None:
         log = self._log
         if self._merged:
             query: LogQuery | None = LogQuery(execution_id=self.execution_id)
             empty = "No output yet"
         elif self.selected is None or not self._attempt:
-            query, empty = None, "It has not started: no output yet"
+            query, empty = None, self._why_silent()
         else:
             query = LogQuery(
                 execution_id=self.execution_id, task_id=self.selected, attempt=self._attempt

@@ -18,6 +18,13 @@ from tui.text import clean_line, fit, fit_right
 from tui.theme import Inks
 from tui.widgets.line_view import LineView, Span
 
+LONGEST_NAME = 44
+"""Cells that ids get at most where a column says why."""
+LEAST_WHY = 14
+"""Cells that column needs to be there at all."""
+SMALL = 200
+"""Steps of an execution that are not folded when there is nothing else to show."""
+
 _FOLD_WORDS = {Bucket.DONE: "done", Bucket.SKIPPED: "skipped", Bucket.CANCELLED: "cancelled"}
 _FOLD_STATES = {
     Bucket.DONE: TaskState.SUCCESS,
@@ -40,6 +47,7 @@ class StepList(LineView):
         self._filter: Filter = parse_filter("")
         self.selected: str | None = None
         self._quiet = False
+        self._name_width = 20
 
     @property
     def filter_text(self) -> str:
@@ -50,6 +58,8 @@ class StepList(LineView):
         """Show another board with a step selected."""
         self._board = board
         self.selected = selected
+        longest = max(map(len, board.order), default=0)
+        self._name_width = max(12, min(LONGEST_NAME, longest))
         self._rebuild()
 
     def board_changed(self, changed: Iterable[str], *, moved: bool) -> None:
@@ -111,9 +121,10 @@ class StepList(LineView):
                     continue
                 if bucket not in FOLDED:
                     rows.extend(board.members(bucket))
-                elif bucket in self._open or size == 1 or size == len(board.order) <= 200:
-                    if size > 1:
-                        rows.append(bucket)
+                elif size == 1 or size == len(board.order) <= SMALL:
+                    rows.extend(board.members(bucket))
+                elif bucket in self._open:
+                    rows.append(bucket)
                     rows.extend(board.members(bucket))
                 else:
                     rows.append(bucket)
@@ -203,8 +214,8 @@ class StepList(LineView):
         rest = max(4, width - 3 - tail)
         why = ""
         name_width = rest
-        if width >= 64:
-            name_width = max(20, rest * 2 // 5)
+        if rest - self._name_width >= LEAST_WHY:
+            name_width = self._name_width
             why = clean_line(self._why(board, row))
         yield f"{sign(task.state)} ", style
         ended = bucket_of(task) in FOLDED
