@@ -6,7 +6,7 @@ Nothing that a step does leaves here as an exception; only cancellation of the e
 import asyncio
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from core.environment import value_text
 from core.errors import BugError, MissionDeckError
 from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
 from core.model import EMPTY, LogLevel, LogStream, Mission, MissionStep, TaskRun
-from core.ports import Clock, Executor, Journal
+from core.ports import Clock, Executor, Journal, LogChunk
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
@@ -80,6 +80,8 @@ class Ended:
     outcome: StepOutcome | None
     seal: LogSeal = NO_LOG
     census: tuple[int, int] | None = None
+    chunks: Sequence[LogChunk] = ()
+    """What it wrote that the journal does not have yet: it is to have it behind the start."""
 
 
 def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
@@ -112,18 +114,21 @@ def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
 
 
 def run_instant(around: Surroundings, prepared: Prepared, attempt: int) -> Ended:
-    """Run an attempt that needs neither I/O nor a task of its own."""
+    """Run an attempt that needs neither I/O nor a task of its own; what it writes is held."""
     task_id = prepared.task.task_id
     if prepared.refusal is not None:
         return Ended(task_id=task_id, attempt=attempt, outcome=prepared.refusal)
-    sink = _LazyCapture(around, task_id, attempt)
+    held: list[LogChunk] = []
+    sink = _LazyCapture(around, task_id, attempt, held.append)
     call = _call(around, prepared, attempt, sink, None)
     try:
         outcome = _admitted(around, _type(prepared).run(call))
     except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
         outcome = step_error(error)
     seal, census = sink.close()
-    return Ended(task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census)
+    return Ended(
+        task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census, chunks=held
+    )
 
 
 async def run(
@@ -140,7 +145,7 @@ async def run(
     A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
     """
     task_id = prepared.task.task_id
-    sink = _LazyCapture(around, task_id, attempt)
+    sink = _LazyCapture(around, task_id, attempt, around.journal.append_log)
     stop = threading.Event()
     call = _call(around, prepared, attempt, sink, stop, host)
     outcome: StepOutcome | None
@@ -319,10 +324,17 @@ class _LazyScope(Mapping[str, Any]):
 class _LazyCapture:
     """A capture that is made when the first byte comes: most instant steps write nothing."""
 
-    def __init__(self, around: Surroundings, task_id: str, attempt: int) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        task_id: str,
+        attempt: int,
+        emit: Callable[[LogChunk], None],
+    ) -> None:
         self._around = around
         self._task_id = task_id
         self._attempt = attempt
+        self._emit = emit
         self._capture: Capture | None = None
 
     def open(self) -> Capture:
@@ -333,7 +345,7 @@ class _LazyCapture:
                 execution_id=around.execution_id,
                 task_id=self._task_id,
                 attempt=self._attempt,
-                emit=around.journal.append_log,
+                emit=self._emit,
                 clock=around.clock,
                 limit_bytes=around.log_limit_bytes,
                 backlog=lambda: around.journal.backlog,

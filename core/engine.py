@@ -1,8 +1,9 @@
 """The engine: one task that turns ends, requests and timers into events, commits them, then acts.
 
 Every turn of the loop: take what happened → fold it → let the planner decide → commit everything in
-one transaction → only then start attempts. The decisions are `core.plan`'s, the attempts
-`core.attempt`'s, requests `core.desk`'s; here is the order in which they meet, and nothing else.
+one transaction → only then start attempts. A step without I/O acts on nothing outside, so its start
+and its end share a transaction. The decisions are `core.plan`'s, the attempts `core.attempt`'s,
+requests `core.desk`'s; here is the order in which they meet, and nothing else.
 """
 
 import asyncio
@@ -38,6 +39,8 @@ RunMission = Callable[[str, Mapping[str, Any]], Awaitable[MissionResult]]
 """Runs a sub-mission: file and parameters to its result."""
 
 SLOT_POLL_SECONDS = 0.1
+BATCH_EVENTS = 256
+"""Events in a turn from which it is committed, though more could follow at once."""
 HANDLER_SECONDS = 300.0
 """The deadline of a handler that has none of its own."""
 
@@ -107,6 +110,8 @@ class Engine:
         self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
         self._starting: list[tuple[Prepared, int]] = []
+        self._held: list[Ended] = []  # ends whose output may only be stored behind their start
+        self._has_more = False
         self._attempts: dict[str, asyncio.Task[None]] = {}
         self._cancelled: dict[str, tuple[Reason, str]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -176,10 +181,16 @@ class Engine:
 
     def _advance(self) -> Ending | None:
         """Fold all that follows from the states; return the ending when nothing can follow."""
-        planner, emit = self._planner, self._recorder.emit
+        planner, recorder = self._planner, self._recorder
+        self._has_more = False
         while True:
-            while (change := planner.next_transition(self._now())) is not None:
-                emit(change)
+            if recorder.pending >= BATCH_EVENTS:
+                self._has_more = True
+                break
+            change = planner.next_transition(self._now())
+            if change is not None:
+                recorder.emit(change)
+                continue
             task_id = planner.next_expansion()
             if task_id is not None:
                 self._expand(task_id)
@@ -205,11 +216,10 @@ class Engine:
     def _act(self, group: asyncio.TaskGroup) -> None:
         """Start what is durably started, cancel what must not go on."""
         for prepared, attempt in self._starting:
-            if prepared.is_instant:
-                self._inbox.append(run_instant(self._around, prepared, attempt))
-            else:
-                self._spawn(group, prepared, attempt)
+            self._spawn(group, prepared, attempt)
         self._starting.clear()
+        self._inbox.extend(self._held)
+        self._held.clear()
         stopping = self._planner.to_cancel()
         if stopping is not None:
             stop, task_ids = stopping
@@ -218,7 +228,7 @@ class Engine:
 
     async def _gather(self) -> None:
         """Wait until something happened and fold all of it."""
-        if not self._inbox:
+        if not self._inbox and not self._has_more:
             await self._wake.wait()
         self._take_in()
 
@@ -259,7 +269,14 @@ class Engine:
             )
         )
         self._slots.assign(task_id)
-        self._starting.append((prepared, attempt))
+        if not prepared.is_instant:
+            self._starting.append((prepared, attempt))
+            return
+        ended = run_instant(self._around, prepared, attempt)
+        if ended.chunks:
+            self._held.append(ended)
+        else:
+            self._attempt_ended(ended)
 
     def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
         task_id = prepared.task.task_id
@@ -299,6 +316,8 @@ class Engine:
         self._slots.free(task_id)
         outcome = ended.outcome or _cancelled(self._cancelled.get(task_id))
         self._cancelled.pop(task_id, None)
+        for chunk in ended.chunks:
+            self._around.journal.append_log(chunk)
         census = _census(ended.census)
         if census is not None:
             self._recorder.note("attempt.killed", census, task_id=task_id)

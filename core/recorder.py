@@ -33,6 +33,11 @@ class Recorder:
         self._planner.observe(event)
         self._events.append(event)
 
+    @property
+    def pending(self) -> int:
+        """How many events wait for the next batch."""
+        return len(self._events)
+
     def take_batch(self, *, finalize: bool = False) -> Batch | None:
         """Return what was emitted since the last call with the records it touched, or None."""
         if not self._events:

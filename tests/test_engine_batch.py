@@ -1,0 +1,109 @@
+"""What shares a transaction: steps without I/O do, from their start to their end, up to a limit."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from core.engine import BATCH_EVENTS
+from core.events import AttemptEnded, AttemptStarted, Event
+from core.fold import fold
+from core.ports import Batch
+from core.reasons import Reason
+from core.states import ExecutionState, TaskState
+from tests.support.memory_journal import MemoryJournal
+from tests.support.rig import Rig, a_command
+from tests.support.simulation import a_plan, a_step
+
+SPARE = 8
+"""Events that one turn may add to a batch that has just not reached the limit."""
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
+    """Return the batches that are submitted, as they are."""
+    found: list[Batch] = []
+    submit = MemoryJournal.submit
+
+    def noting(journal: MemoryJournal, batch: Batch) -> Any:
+        found.append(batch)
+        return submit(journal, batch)
+
+    monkeypatch.setattr(MemoryJournal, "submit", noting)
+    return found
+
+
+def batch_of(batches: list[Batch], kind: type[Event], task_id: str) -> int:
+    return next(
+        number
+        for number, batch in enumerate(batches)
+        if any(isinstance(event, kind) and event.task == task_id for event in batch.events)
+    )
+
+
+def test_a_chain_of_noops_starts_and_ends_in_one_transaction(batches: list[Batch]) -> None:
+    steps = [a_step("s0"), *(a_step(f"s{n}", f"s{n - 1}") for n in range(1, 20))]
+    rig = Rig(a_plan(*steps, parallel_limit=1))
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert {batch_of(batches, AttemptStarted, step.id) for step in steps} == {
+        batch_of(batches, AttemptEnded, step.id) for step in steps
+    }
+    assert len({batch_of(batches, AttemptEnded, step.id) for step in steps}) == 1
+    assert fold(rig.seen).tasks == rig.snapshot.tasks
+
+
+def test_no_transaction_grows_without_bounds(batches: list[Batch]) -> None:
+    steps = [a_step(f"s{n}") for n in range(600)]
+    rig = Rig(a_plan(*steps, parallel_limit=4))
+    assert rig.run().state is ExecutionState.SUCCESS
+    sizes = [len(batch.events) for batch in batches]
+    assert max(sizes) < BATCH_EVENTS + SPARE
+    assert len(sizes) < 4 * 600 / BATCH_EVENTS + SPARE
+
+
+def test_output_is_stored_behind_the_start_and_not_behind_the_end(batches: list[Batch]) -> None:
+    rig = Rig(a_plan(a_step("talk", step_type="log", parameters={"message": "hello"})))
+    known_at_output: list[bool] = []
+    append = MemoryJournal.append_log
+
+    def noting(journal: MemoryJournal, chunk: Any) -> None:
+        kinds = {type(event) for event in journal.events}
+        known_at_output.append(AttemptStarted in kinds and AttemptEnded not in kinds)
+        append(journal, chunk)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryJournal, "append_log", noting)
+        assert rig.run().state is ExecutionState.SUCCESS
+    assert known_at_output == [True]
+    start = batch_of(batches, AttemptStarted, "talk")
+    assert batch_of(batches, AttemptEnded, "talk") == start + 1
+    attempt = rig.snapshot.attempts["talk"][0]
+    assert (attempt.log_entry_count, attempt.log_bytes) == (1, len("hello\n"))
+
+
+def test_a_command_behind_noops_still_waits_for_its_durable_start(batches: list[Batch]) -> None:
+    rig = Rig(a_plan(a_step("join"), a_command("act", "join"), a_step("after", "act")))
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert batch_of(batches, AttemptEnded, "join") == batch_of(batches, AttemptStarted, "act")
+    assert batch_of(batches, AttemptStarted, "act") < batch_of(batches, AttemptEnded, "act")
+    assert batch_of(batches, AttemptEnded, "act") == batch_of(batches, AttemptEnded, "after")
+
+
+def test_a_failure_without_io_skips_the_rest_before_another_step_starts() -> None:
+    bad = a_step("bad", step_type="assert", parameters={"that": "1 == 2"})
+    rig = Rig(a_plan(bad, a_step("next"), a_command("never", "bad")))
+    assert rig.run().state is ExecutionState.FAILED
+    assert rig.snapshot.tasks["bad"].state is TaskState.FAILED
+    assert rig.snapshot.tasks["never"].state is TaskState.SKIPPED
+    assert rig.started() == []
+
+
+def test_file_order_decides_among_ready_steps_also_within_a_transaction() -> None:
+    steps = [a_step("a"), a_step("b", "c"), a_step("c"), a_step("d", "a")]
+    rig = Rig(a_plan(*steps, parallel_limit=1))
+    rig.run()
+    begun = [event.task_id for event in rig.seen if isinstance(event, AttemptStarted)]
+    assert begun == ["a", "c", "b", "d"]
+    ends = [event for event in rig.seen if isinstance(event, AttemptEnded)]
+    assert [end.reason_code for end in ends] == [Reason.EXIT_ZERO] * 4
+    assert all(first.at < second.at for first, second in pairwise(rig.seen))
