@@ -44,6 +44,7 @@ class Writer:
         self._queue: deque[Entry] = deque()
         self._idle: Future[None] | None = None
         self._closing = False
+        self._current: Sequence[Entry] = ()
         self.failure: MissionDeckError | None = None
         self.backlog = 0
         self._task = asyncio.get_running_loop().create_task(self._work(), name="storage writer")
@@ -86,12 +87,20 @@ class Writer:
         except GeneratorExit:  # the loop is gone, and nothing can be awaited any more
             self._connection.stop()
             raise
-        except BaseException:
+        except BaseException as error:
+            self._give_up(error)
             await self._connection.close()
             raise
         # cancelled here, aiosqlite still closes the connection and ends its thread
         with contextlib.suppress(asyncio.CancelledError):
             await self._connection.close()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Fail everybody who waits: an error nobody expected must not leave them waiting."""
+        self.failure = BugError(f"the storage writer stopped: {type(error).__name__}: {error}")
+        for entry in (*self._current, *self._queue):
+            self._reject(entry)
+        self._queue.clear()
 
     async def _rest(self) -> None:
         self._idle = asyncio.get_running_loop().create_future()
@@ -116,12 +125,15 @@ class Writer:
             for entry in group:
                 self._reject(entry)
             return
+        self._current = group
         work: list[Work] = [
             entry for entry in group if isinstance(entry, BatchEntry | ChunkEntry | CallEntry)
         ]
         outcome = _Outcome()
         if work:
             await self._transact(lambda connection: self._write(connection, work, outcome))
+        if outcome.error is None and len(outcome.results) != len(work):
+            raise BugError(f"{len(outcome.results)} results for {len(work)} entries")
         for entry, result in zip(work, outcome.results, strict=False):
             self._resolve(entry, result)
         if outcome.error is not None:
@@ -136,6 +148,7 @@ class Writer:
                     self._reject(entry)
                 elif not entry.future.done():
                     entry.future.set_result(None)
+        self._current = ()
 
     async def _transact(self, function: Callable[[sqlite3.Connection], None]) -> None:
         """Run `function` on the connection's thread; return when it has run, cancelled or not."""

@@ -25,7 +25,7 @@ from core.fold import Changes
 from core.model import Attempt
 from core.ports import Batch
 from core.reasons import Reason
-from core.states import AttemptState, ExecutionState
+from core.states import AttemptState, ExecutionState, TaskState
 from storage import writer as writer_module
 from storage.audit_source import SqliteChainSource
 from storage.reader import open_reader
@@ -180,6 +180,20 @@ async def test_output_that_is_no_json_is_a_bug_and_stops_the_journal(tmp_path: P
     with pytest.raises(BugError):
         await store.journal.submit(batch)
     await expect_closed(store, story, BugError)
+
+
+async def test_a_bug_of_the_writer_itself_leaves_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, story = await a_running(tmp_path / "m.db")
+    monkeypatch.setattr(store.journal._writer._ledger, "write", lambda *_: [])
+    first = store.journal.submit(story.task("a", TaskState.READY, Reason.DEPS_MET).batch())
+    with pytest.raises(BugError, match="the storage writer stopped"):
+        await asyncio.wait_for(first, 10)
+    with pytest.raises(BugError):
+        await asyncio.wait_for(store.journal.submit(story.batch()), 10)
+    with pytest.raises(BugError):
+        await store.close()
 
 
 async def test_another_writer_is_waited_for(tmp_path: Path) -> None:

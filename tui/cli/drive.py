@@ -138,7 +138,7 @@ class _Driver:
     def engine(self) -> Engine:
         """Return the engine over the plan's snapshot."""
         plan, execution = self._plan, self._plan.snapshot.current
-        context = ExecutionContext(plan.mission, plan.snapshot)
+        context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
         mission_env = _rendered(plan.mission.env, context)
         around = Surroundings(
             execution_id=execution.execution_id,
