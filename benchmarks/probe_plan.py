@@ -29,6 +29,8 @@ from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
 
 LIMIT = 8
+REPEATS = 3
+"""The least of each is taken: a difference of two times is easily disturbed."""
 KEY = "0199a000-0000-7000-8000-000000000000"
 
 
@@ -47,15 +49,17 @@ def main(size: int) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-    events: list[Event] = []
-    start = time.process_time()
-    _drive(mission, graph, events)
-    both = time.process_time() - start
-    start = time.process_time()
-    again = _fold(events)
-    fold = time.process_time() - start
-    assert again.counts == {"SUCCESS": size}
-    print(json.dumps({"plan": both - fold, "fold": fold}))
+    both, fold = [], []
+    for _ in range(REPEATS):
+        events: list[Event] = []
+        start = time.process_time()
+        _drive(mission, graph, events)
+        both.append(time.process_time() - start)
+        start = time.process_time()
+        again = _fold(events)
+        fold.append(time.process_time() - start)
+        assert again.counts == {"SUCCESS": size}
+    print(json.dumps({"plan": min(both) - min(fold), "fold": min(fold)}))
 
 
 def _fold(events: list[Event]) -> Snapshot:

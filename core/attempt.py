@@ -23,6 +23,7 @@ from core.states import AttemptState
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
 from core.steps.host import StepHost
 from core.steps.registry import EXPRESSIONS, step_type
+from core.swift import swift
 
 TRACE_LIMIT = 16 * 1024
 """Characters of a stack trace that are kept: its end, where the cause stands."""
@@ -47,6 +48,7 @@ class Surroundings:
     protected_paths: tuple[Path, ...] = ()
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """An attempt that can start: `inputs` are the resolved parameters as they are recorded.
@@ -71,6 +73,7 @@ class Prepared:
         )
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     """How an attempt ended. `outcome` is None when it was cancelled."""

@@ -31,6 +31,8 @@ class Dependencies:
             for index, step in enumerate(mission.steps)
             if step.trigger_rule is not TriggerRule.ALL_SUCCESS
         }
+        self._spoiled: set[int] = set()
+        """Steps of which one upstream step, at least, has ended in a way that is no success."""
         self._due = deque(range(len(mission.steps)))
         self.unsettled = len(mission.steps)
         """Steps that have not ended."""
@@ -43,14 +45,17 @@ class Dependencies:
         """Count a step as ended and queue the steps its end may decide."""
         self.unsettled -= 1
         kind = self._kind(index)
+        is_bad = kind not in _SATISFYING
         blockers, all_seen = self._blockers, self._seen
         for child in self._graph.downstream[index]:
             blockers[child] -= 1
+            if is_bad:
+                self._spoiled.add(child)
             seen = all_seen.get(child) if all_seen else None
             if seen is not None:
                 seen.pending -= 1
                 setattr(seen, kind, getattr(seen, kind) + 1)
-            if not blockers[child] or seen is not None or kind not in _SATISFYING:
+            if not blockers[child] or seen is not None or is_bad:
                 self._due.append(child)
 
     def reopen(self, index: int) -> None:
@@ -65,15 +70,18 @@ class Dependencies:
 
     def next_due(self) -> int | None:
         """Return the next PENDING step whose verdict may have changed, or None."""
-        while self._due:
-            index = self._due.popleft()
-            if self._state(index) is TaskState.PENDING:
+        due, tasks, steps = self._due, self._snapshot.tasks, self._steps
+        while due:
+            index = due.popleft()
+            if tasks[steps[index].id].state is TaskState.PENDING:
                 return index
         return None
 
     def verdict(self, index: int) -> Verdict:
         """Return what the step's trigger rule says now."""
         seen = self._seen.get(index)
+        if seen is None and index not in self._spoiled:  # the usual rule, and all well so far
+            return Verdict.WAIT if self._blockers[index] else Verdict.RUN
         rule = self._steps[index].trigger_rule
         return judge(rule, self._outcomes(index) if seen is None else seen)
 

@@ -16,6 +16,7 @@ from core.errors import BugError
 from core.model import EMPTY, TaskError
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
+from core.swift import swift
 
 ENGINE = "engine"
 
@@ -119,6 +120,7 @@ class CancelRequested(Event):
         return {} if self.message is None else {"message": self.message}
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStateChanged(Event):
     """A task run went from one state to another; `resume_at` is when a WAITING one wakes."""
@@ -185,6 +187,7 @@ def item_task_id(task_id: str, index: int) -> str:
     return f"{task_id}[{index}]"
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     """A try began: the task run goes READY → RUNNING and the attempt is born RUNNING.
@@ -216,6 +219,7 @@ class AttemptStarted(Event):
         }
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded(Event):
     """A try ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""

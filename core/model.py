@@ -18,6 +18,7 @@ from core.states import (
     StepStatus,
     TaskState,
 )
+from core.swift import swift
 
 
 class _Empty(Mapping[str, Any]):
@@ -253,6 +254,7 @@ class Execution:
     counts: Mapping[str, int] = EMPTY
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRun:
     """One step within one execution. `position` is its place in the mission file, from 0."""
@@ -289,6 +291,7 @@ class TaskRun:
         return duration_ms(self.started_at, self.ended_at)
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try of a task run, numbered from 1. `log_digest` is the SHA-256 (hex) of its output."""

@@ -165,9 +165,10 @@ class Planner:
             swept = self._swept(self._sweep.popleft(), at)
             if swept is not None:
                 return swept
-        for task_id, fan in self._fans.items():
-            if not fan.unsettled:
-                return self._fan_ended(task_id, fan, at)
+        if self._fans:
+            for task_id, fan in self._fans.items():
+                if not fan.unsettled:
+                    return self._fan_ended(task_id, fan, at)
         while self._items_due and self._stop is None:
             item = self._items_due.popleft()
             if self._snapshot.tasks[item].state is TaskState.PENDING:
@@ -235,7 +236,7 @@ class Planner:
             if task.state is TaskState.FAILED and item < 0:
                 self._note_failure(task.task_id, self._steps[index])
             elif task.state is TaskState.READY:
-                self._make_ready(task.task_id)
+                self._make_ready(task.task_id, index, item)
             elif task.state is TaskState.RUNNING and task.task_id not in self._fans:
                 self._hold(task.task_id)
         for fan in self._fans.values():
@@ -261,7 +262,7 @@ class Planner:
         task_id, target = event.task_id, event.to_state
         index, item = self._key(task_id)
         if target is TaskState.READY:
-            self._make_ready(task_id)
+            self._make_ready(task_id, index, item)
         elif target is TaskState.WAITING:
             self._release(task_id, index, item)
             if event.reason_code is Reason.AWAITING_APPROVAL:
@@ -274,8 +275,7 @@ class Planner:
         elif is_terminal(event.from_state):
             self._reopened(index, item)
 
-    def _make_ready(self, task_id: str) -> None:
-        index, item = self._key(task_id)
+    def _make_ready(self, task_id: str, index: int, item: int) -> None:
         step = self._steps[index]
         if item < 0 and (step.foreach is not None or step.matrix is not None):
             self._to_expand.append(task_id)
@@ -437,7 +437,7 @@ class Planner:
             return self._change(step.id, refusal.state, refusal.reason, refusal.message, at)
         self._handler_running = index
         if self._state(index) is not TaskState.PENDING:  # it was under way when a runner was lost
-            self._make_ready(step.id)
+            self._make_ready(step.id, index, -1)
             return None
         return self._change(step.id, TaskState.READY, Reason.DEPS_MET, None, at)
 

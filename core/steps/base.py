@@ -20,6 +20,7 @@ from core.ports import Clock, Executor, OutputSink
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.host import StepHost
+from core.swift import swift
 
 DESCRIPTION_LIMIT = 200
 
@@ -49,6 +50,7 @@ class Mode(Enum):
     """A coroutine; cancelling it ends the step once its clean-up is done."""
 
 
+@swift
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCall:
     """All a step may see of the world.
