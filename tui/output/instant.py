@@ -1,7 +1,9 @@
 """Instants and spans of time as text, and back. Instants are nanoseconds since the epoch (UTC)."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from core.instant import MAX_INSTANT, SECOND, rfc3339
 
@@ -28,8 +30,12 @@ def rfc3339_or_none(instant: int | None) -> str | None:
 def clock_time(instant: int) -> str:
     """Return the local time of day with milliseconds, `12:06:22.001`."""
     seconds, nanos = divmod(max(0, min(instant, MAX_INSTANT)), SECOND)
-    moment = (_EPOCH + timedelta(seconds=seconds)).astimezone()
-    return f"{moment:%H:%M:%S}.{nanos // 1_000_000:03d}"
+    return f"{_time_of_day(seconds, time.tzname)}.{nanos // 1_000_000:03d}"
+
+
+@lru_cache(maxsize=8)
+def _time_of_day(seconds: int, _zone: tuple[str, str]) -> str:
+    return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%H:%M:%S}"
 
 
 def local_time(instant: int) -> str:
