@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.errors import MissionDeckError
-from core.ports import Reader
 from core.states import TaskState
 from tui.board import Board
 from tui.keymap import bindings
 from tui.messages import Delta
-from tui.screens.base import DeckScreen
+from tui.reading import read_all_facts
+from tui.screens.acting_keys import ActingScreen
 from tui.story import (
     Facts,
     attempt_lines,
@@ -45,7 +45,7 @@ SECTIONS = (
 )
 
 
-class InspectorScreen(DeckScreen):
+class InspectorScreen(ActingScreen):
     """Sections about one step of the execution screen it was opened from; it stays live."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("inspector")
@@ -56,7 +56,8 @@ class InspectorScreen(DeckScreen):
     ) -> None:
         super().__init__()
         self._execution = execution
-        self._task_id = task_id
+        self.board = execution.board
+        self.selected = self._task_id = task_id
         self._section = section
         self._facts: Facts | None = None
         self._head = Bar(plain=True, id="head")
@@ -98,19 +99,11 @@ class InspectorScreen(DeckScreen):
 
     @work(exclusive=True, group="facts")
     async def _read(self) -> None:
-        task_id, execution_id = self._task_id, self._execution.execution_id
-        digest = self._board.execution.mission_digest
-
-        def read(reader: Reader) -> Facts:
-            return Facts(
-                reader.task_run(execution_id, task_id),
-                reader.attempts(execution_id, task_id),
-                reader.state_changes(execution_id, task_id),
-                reader.mission_source(digest),
-            )
-
+        task_id, execution = self._task_id, self._board.execution
         try:
-            facts = await self.deck.lookup.read(read)
+            facts = await self.deck.lookup.read(
+                lambda reader: read_all_facts(reader, execution, task_id)
+            )
         except MissionDeckError as error:
             self.show_banner(clean_line(str(error)))
             return
@@ -221,7 +214,7 @@ class InspectorScreen(DeckScreen):
             self.deck.tell("no step has failed")
             return
         at = failures.index(self._task_id) + step if self._task_id in failures else 0
-        self._task_id = failures[at % len(failures)]
+        self.selected = self._task_id = failures[at % len(failures)]
         self._facts = None
         self._execution.select(self._task_id)
         self._read()
@@ -252,13 +245,3 @@ class InspectorScreen(DeckScreen):
         """Write all that is known to a file."""
         if self._facts is not None:
             self.deck.save_text(facts_json(self._board, self._facts), self._task_id, "json")
-
-    @work
-    async def action_retry(self, downstream: bool) -> None:
-        """Run the step again, alone or with everything behind it."""
-        await self.deck.acts.retry(self._board, self._task_id, downstream=downstream)
-
-    @work
-    async def action_cancel_step(self) -> None:
-        """Cancel the step."""
-        await self.deck.acts.cancel_step(self._board, self._task_id)

@@ -119,9 +119,7 @@ class StepList(LineView):
                 size = board.size_of(bucket)
                 if not size:
                     continue
-                if bucket not in FOLDED:
-                    rows.extend(board.members(bucket))
-                elif size == 1 or size == len(board.order) <= SMALL:
+                if bucket not in FOLDED or size == 1 or size == len(board.order) <= SMALL:
                     rows.extend(board.members(bucket))
                 elif bucket in self._open:
                     rows.append(bucket)

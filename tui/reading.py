@@ -1,0 +1,52 @@
+"""Questions for the lookup thread about one execution."""
+
+from core.model import AuditEvent, Execution, Mission
+from core.ports import Reader
+from core.states import ExecutionState
+from tui.backend import Backend
+from tui.story import Facts
+
+PAST_RUNS = 30
+EVENT_PAGE = 1000
+
+
+def read_facts(reader: Reader, execution_id: str, task_id: str) -> Facts:
+    """Return a step with its attempts."""
+    return Facts(reader.task_run(execution_id, task_id), reader.attempts(execution_id, task_id))
+
+
+def read_all_facts(reader: Reader, execution: Execution, task_id: str) -> Facts:
+    """Return a step with attempts, changes of state and the mission file."""
+    execution_id = execution.execution_id
+    return Facts(
+        reader.task_run(execution_id, task_id),
+        reader.attempts(execution_id, task_id),
+        reader.state_changes(execution_id, task_id),
+        reader.mission_source(execution.mission_digest),
+    )
+
+
+def read_mission(reader: Reader, backend: Backend, execution: Execution) -> Mission:
+    """Return the mission as authored; `MissionInvalidError` when it can no longer be read."""
+    return backend.read_mission(reader.mission_source(execution.mission_digest))
+
+
+def read_durations(reader: Reader, execution: Execution) -> list[float]:
+    """Return how many seconds earlier runs of the mission took that succeeded."""
+    past = reader.executions(
+        limit=PAST_RUNS,
+        mission_name=execution.mission_name,
+        states=frozenset({ExecutionState.SUCCESS}),
+    )
+    return [
+        (one.ended_at - one.started_at) / 1e9
+        for one in past
+        if one.ended_at is not None
+        and one.started_at is not None
+        and one.execution_id != execution.execution_id
+    ]
+
+
+def read_events(reader: Reader, execution_id: str, after: int) -> list[AuditEvent]:
+    """Return the next events of an execution, at most a page."""
+    return reader.audit_events(after_seq=after, execution_id=execution_id, limit=EVENT_PAGE)

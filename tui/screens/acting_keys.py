@@ -1,0 +1,79 @@
+"""What keys do to the selected step and its execution, on every screen that shows one."""
+
+from textual import work
+
+from tui.board import Board
+from tui.screens.base import DeckScreen
+
+
+class ActingScreen(DeckScreen):
+    """Base of screens over one execution. `board` is None while it is being opened."""
+
+    board: Board | None = None
+    selected: str | None = None
+
+    @work
+    async def action_retry(self, downstream: bool) -> None:
+        """Run the selected step again, alone or with everything behind it."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.retry(self.board, self.selected, downstream=downstream)
+
+    @work
+    async def action_cancel_step(self) -> None:
+        """Cancel the selected step."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.cancel_step(self.board, self.selected)
+
+    @work
+    async def action_cancel_run(self) -> None:
+        """Cancel the execution."""
+        if self.board is not None:
+            await self.deck.acts.cancel_run(self.board.execution)
+
+    @work
+    async def action_pause(self) -> None:
+        """Pause the execution, or let it go on."""
+        board = self.board
+        if board is not None:
+            orphaned = board.is_orphaned(self.deck.clock.now())
+            await self.deck.acts.pause(board.execution, orphaned=orphaned)
+
+    @work
+    async def action_approve(self) -> None:
+        """Approve or reject what waits for it."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.approve(self.board, self.selected)
+
+    @work
+    async def action_rerun(self) -> None:
+        """Run the whole mission again with the same parameters."""
+        if self.board is not None:
+            await self.deck.acts.rerun(self.board.execution)
+
+    def action_new_run(self) -> None:
+        """Open the launch form with the parameters of this run."""
+        path = self._mission_path
+        if path is not None and self.board is not None:
+            self.deck.open_launch(path, self.board.execution.params)
+
+    def action_validate(self) -> None:
+        """Validate the mission file as it is now."""
+        path = self._mission_path
+        if path is not None:
+            self.deck.validate(path)
+
+    def action_edit(self) -> None:
+        """Open the mission file in the user's editor."""
+        path = self._mission_path
+        if path is not None:
+            self.deck.edit(path)
+
+    @property
+    def _mission_path(self) -> str | None:
+        """Where the mission file was; a complaint where that is not known."""
+        if self.board is None:
+            return None
+        path = self.board.execution.source_path
+        if path is None:
+            self.deck.complain("this run was not launched from a file")
+        return path
