@@ -15,7 +15,9 @@ from benchmarks.workload import Workload
 
 AT_ONCE = 33
 """With steps of 0.1 s that are READY, RUNNING and SUCCESS: about 1,000 changes a second."""
-FIRST_WORDS = ("Mission Deck", "Missions")
+TITLE = "mission deck"
+OUTCOME = "done"
+"""What the list of executions says of one that has succeeded."""
 
 
 def screen(bench: Bench) -> Iterator[Figure]:
@@ -31,11 +33,13 @@ def screen(bench: Bench) -> Iterator[Figure]:
 def _first_paint(bench: Bench) -> Iterator[Figure]:
     home = bench.fresh("paint")
     bench.run_mission(bench.mission_file(Workload("one", 1), "noop"), home)
-    times = []
+    first, filled = [], []
     for _ in range(bench.pick(2, 7)):
         with Terminal([bench.mission], cwd=home, env=environment(home)) as terminal:
-            times.append(terminal.wait_for(*FIRST_WORDS))
-    yield Figure("first paint on a terminal", statistics.median(times) * 1e3, "ms", at_most(500))
+            first.append(terminal.wait_for(TITLE))
+            filled.append(terminal.wait_for(OUTCOME))
+    yield Figure("first paint on a terminal", statistics.median(first) * 1e3, "ms", at_most(500))
+    yield Figure("executions on a terminal", statistics.median(filled) * 1e3, "ms")
 
 
 def _large(bench: Bench) -> Iterator[Figure]:
@@ -94,7 +98,7 @@ def _burden(bench: Bench) -> Iterator[Figure]:
         home = bench.fresh("watched")
         bench.run_mission(bench.mission_file(Workload("one", 1), "noop"), home)
         with Terminal([bench.mission], cwd=home, env=environment(home)) as terminal:
-            terminal.wait_for(*FIRST_WORDS)
+            terminal.wait_for(OUTCOME)
             return bench.run_mission(file, home)
 
     found = interleave({"alone": alone, "watched": watched}, bench.rounds)
