@@ -8,7 +8,7 @@ from core.states import ExecutionState, TaskState
 from tests.support.tui import FakeWorld, busy_world, mission_of, nightly, step
 from tui.board import Board, Bucket
 from tui.filter import parse_filter
-from tui.story import step_range
+from tui.source_lines import step_range
 
 
 def board_of(world: FakeWorld, run: str) -> Board:

@@ -19,8 +19,9 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.log_window import WINDOW
 from tui.logbook import find_lines, read_after, read_around, read_before, read_head, read_tail
-from tui.widgets.log_pane import WINDOW, LogPane
+from tui.widgets.log_pane import LogPane
 
 
 def chatty(lines: int) -> tuple[FakeWorld, str]:
@@ -71,8 +72,8 @@ async def test_a_long_log_opens_at_its_end_and_can_be_read_to_its_beginning() ->
             log_of(pilot.app).action_page(-50)
             await pilot.pause(0.05)
         pane = log_of(pilot.app)
-        assert len(pane._lines) <= WINDOW
-        numbers = [e.seq for _c, e in pane._lines]
+        assert len(pane._window.lines) <= WINDOW
+        numbers = [e.seq for _c, e in pane._window.lines]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert numbers[0] < 15_000
         await pilot.press("g")
@@ -104,7 +105,7 @@ async def test_memory_stays_bounded_while_a_log_floods() -> None:
             world.say(run, "talk", *(f"burst {burst} line {n}" for n in range(1000)))
             await pilot.pause(0.12)
         await wait_for_text(pilot, "burst 11 line 999")
-        assert len(log_of(pilot.app)._lines) <= WINDOW
+        assert len(log_of(pilot.app)._window.lines) <= WINDOW
 
 
 async def test_search_finds_lines_that_are_not_loaded_and_goes_round() -> None:

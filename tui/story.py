@@ -3,10 +3,8 @@
 Pure: from records to text. Everything that came from outside is made safe here.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
 from core.ports import MissionSource
@@ -17,7 +15,7 @@ from core.why import explain
 from tui.board import Board
 from tui.format import SECOND, clock, count, elapsed, moment, size, time_of_day
 from tui.glyph import LOOKS, look, word
-from tui.text import clean, clean_line, clean_lines
+from tui.text import clean_line, clean_lines
 from tui.widgets.text_view import Line
 
 LONGEST = 4000
@@ -199,54 +197,6 @@ def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
     return lines
 
 
-def json_lines(value: Any, *, empty: str) -> list[Line]:
-    """Return JSON data as indented lines; `empty` says why there is nothing."""
-    if value is None or value == {}:
-        return [[(empty, "muted")]]
-    lines: list[Line] = []
-    _json_into(lines, value, "", "")
-    if len(lines) > LONGEST:
-        cut = len(lines) - LONGEST
-        lines = [*lines[:LONGEST], [(f"… {cut:,} more lines; S writes all to a file", "warn")]]
-    return lines
-
-
-def _json_into(lines: list[Line], value: Any, key: str, indent: str) -> None:
-    lead: list[tuple[str, str]] = [(indent, ""), (key, "accent")] if key else [(indent, "")]
-    if isinstance(value, Mapping):
-        if key or not value:
-            lines.append([*lead, ("" if value else "{}", "muted")])
-        inner = indent + "  " if key else indent
-        for name, item in value.items():
-            _json_into(lines, item, f"{clean_line(str(name))}: ", inner)
-    elif isinstance(value, list | tuple):
-        if not value:
-            lines.append([*lead, ("[]", "muted")])
-            return
-        if key:
-            lines.append([*lead, ("", "")])
-        inner = indent + "  " if key else indent
-        for item in value:
-            _json_into(lines, item, "- ", inner)
-    elif isinstance(value, str):
-        texts = clean_lines(value)
-        if len(texts) == 1:
-            lines.append([*lead, (texts[0] or '""', "text")])
-            return
-        lines.append(
-            [
-                *lead,
-                (
-                    f"{count(len(texts), 'line')}, {size(len(value.encode('utf-8', 'replace')))}",
-                    "faint",
-                ),
-            ]
-        )
-        lines.extend([(indent + "  │ ", "faint"), (text, "text")] for text in texts)
-    else:
-        lines.append([*lead, (json.dumps(value), "good")])
-
-
 def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
     """Return every attempt with its end, time and error."""
     if not attempts:
@@ -309,68 +259,6 @@ def history_lines(changes: Sequence[StateChange]) -> list[Line]:
     return lines
 
 
-def source_lines(source: MissionSource | None, task_id: str) -> tuple[list[Line], int]:
-    """Return the mission file with the step's lines marked, and the index of the first."""
-    if source is None:
-        return [[("The mission file is not stored", "muted")]], 0
-    text = source.content.decode("utf-8", "replace")
-    if source.format == "json":
-        return _json_step(text, task_id), 0
-    rows = text.split("\n")
-    first, last = step_range(rows, task_id)
-    width = len(str(len(rows)))
-    lines: list[Line] = []
-    for number, row in enumerate(rows):
-        inside = first <= number < last
-        lines.append(
-            [
-                (
-                    f"{'▌' if inside else ' '}{number + 1:>{width}}  ",
-                    "accent" if inside else "faint",
-                ),
-                (clean(row), "strong" if inside else "muted"),
-            ]
-        )
-    return lines, max(0, first)
-
-
-def _json_step(text: str, task_id: str) -> list[Line]:
-    try:
-        steps = json.loads(text).get("steps", [])
-    except (ValueError, AttributeError):
-        return [[(line, "muted")] for line in clean_lines(text)[:LONGEST]]
-    found = next((s for s in steps if isinstance(s, dict) and s.get("id") == task_id), None)
-    return json_lines(found, empty="The step is not in the mission file")
-
-
-def step_range(rows: Sequence[str], task_id: str) -> tuple[int, int]:
-    """Return first and last+1 line of a step in YAML text by id and indent, or (-1, -1)."""
-    for number, row in enumerate(rows):
-        bare = row.strip().removeprefix("- ").strip()
-        if not bare.startswith(("id:", '"id":', "{id:", "{ id:")):
-            continue
-        value = bare.partition(":")[2].split(",")[0].split(" #")[0].strip(" }\"'")
-        if value == task_id:
-            return _item_range(rows, number)
-    return -1, -1
-
-
-def _item_range(rows: Sequence[str], at: int) -> tuple[int, int]:
-    first = at
-    while first > 0 and not rows[first].lstrip().startswith("- "):
-        first -= 1
-    indent = len(rows[first]) - len(rows[first].lstrip())
-    last = first + 1
-    while last < len(rows):
-        row = rows[last]
-        if row.strip() and len(row) - len(row.lstrip()) <= indent:
-            break
-        last += 1
-    while last > first + 1 and not rows[last - 1].strip():
-        last -= 1
-    return first, last
-
-
 def ending_of(attempt: Attempt | None, board: Board) -> str:
     """Return the line behind an ended attempt's output: how it ended."""
     if attempt is None or attempt.ended_at is None:
@@ -391,49 +279,3 @@ def ending_of(attempt: Attempt | None, board: Board) -> str:
     if spent is not None:
         parts.append(clock(spent))
     return f"── {' · '.join(parts)} ──"
-
-
-def facts_json(board: Board, facts: Facts) -> str:
-    """Return everything known of a step as JSON text, for the clipboard or a file."""
-    task = facts.task
-    return json.dumps(
-        {
-            "execution_id": task.execution_id,
-            "mission_name": board.execution.mission_name,
-            "task_id": task.task_id,
-            "state": task.state.value,
-            "reason_code": task.reason_code.value,
-            "message": task.message,
-            "duration_ms": task.duration_ms,
-            "inputs": _plain(task.inputs),
-            "outputs": _plain(task.outputs),
-            "error": None if task.error is None else _error(task.error),
-            "attempts": [
-                {
-                    "attempt": attempt.attempt,
-                    "state": attempt.state.value,
-                    "reason_code": attempt.reason_code.value,
-                    "exit_code": attempt.exit_code,
-                    "duration_ms": attempt.duration_ms,
-                    "log_entry_count": attempt.log_entry_count,
-                }
-                for attempt in facts.attempts
-            ],
-        },
-        indent=2,
-        ensure_ascii=False,
-        default=str,
-    )
-
-
-def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if value is None else dict(value)
-
-
-def _error(error: TaskError) -> dict[str, Any]:
-    return {
-        "message": error.message,
-        "kind": error.kind,
-        "exit_code": error.exit_code,
-        "stack_trace": error.stack_trace,
-    }

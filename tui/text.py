@@ -9,6 +9,8 @@ from functools import lru_cache
 from rich.cells import cell_len, set_cell_size
 
 TAB_WIDTH = 8
+LONGEST = 8
+"""Characters a cell that are ever looked at: more are combining marks on top of each other."""
 
 _ESCAPES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves, erasing
@@ -57,9 +59,13 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-@lru_cache(maxsize=4096)
 def fit(text: str, width: int) -> str:
     """Return a safe text in exactly `width` cells, cut with an ellipsis or filled with spaces."""
+    return _fit(text[: LONGEST * max(0, width)], width)
+
+
+@lru_cache(maxsize=4096)
+def _fit(text: str, width: int) -> str:
     if width <= 0:
         return ""
     size = width_of(text)

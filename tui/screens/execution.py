@@ -11,6 +11,7 @@ from core.errors import MissionDeckError
 from core.model import Execution
 from core.states import ExecutionState, TaskState, is_terminal
 from tui.board import Board
+from tui.data_lines import facts_json
 from tui.format import long_clock, remaining, rough
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
@@ -24,7 +25,7 @@ from tui.reading import (
 )
 from tui.screens.inspector import InspectorScreen
 from tui.screens.panes import PaneScreen
-from tui.story import Facts, facts_json, overview_lines
+from tui.story import Facts, overview_lines
 from tui.text import clean_line
 from tui.titles import head_parts
 from tui.widgets.bar import Part

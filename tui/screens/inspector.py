@@ -9,20 +9,19 @@ from textual.binding import BindingType
 from core.errors import MissionDeckError
 from core.states import TaskState
 from tui.board import Board
+from tui.data_lines import facts_json, json_lines
 from tui.keymap import bindings
 from tui.messages import Delta
 from tui.reading import read_all_facts
 from tui.screens.acting_keys import ActingScreen
+from tui.source_lines import source_lines
 from tui.story import (
     Facts,
     attempt_lines,
     error_lines,
-    facts_json,
     heading,
     history_lines,
-    json_lines,
     overview_lines,
-    source_lines,
     state_line,
     why_lines,
 )

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.keymap import bindings
-from tui.text import fit, width_of
+from tui.text import LONGEST, fit, width_of
 from tui.theme import Inks, inks_of
 
 Span = tuple[str, Style]
@@ -214,7 +214,7 @@ def strip_of(spans: Iterable[Span], width: int, base: Style) -> Strip:
     for text, style in spans:
         if left <= 0:
             break
-        size = width_of(text)
+        size = left + 1 if len(text) > LONGEST * left else width_of(text)
         if size > left:
             text, size = fit(text, left), left
         segments.append(Segment(text, base + style))

@@ -5,7 +5,6 @@ parsed: it is made safe by `tui.text` and drawn as it is.
 """
 
 import asyncio
-from bisect import bisect_right
 from dataclasses import replace
 from typing import ClassVar
 
@@ -24,7 +23,9 @@ from core.ports import LogQuery
 from tui.feed import Feed, Lookup
 from tui.format import time_of_day
 from tui.keymap import bindings
+from tui.log_window import LogWindow
 from tui.logbook import (
+    PAGE,
     Line,
     Page,
     find_lines,
@@ -39,8 +40,8 @@ from tui.text import clean, fit, fold
 from tui.theme import Inks, inks_of
 from tui.widgets.line_view import Span, resize_content, strip_of
 
-WINDOW = 6000
-"""Lines held at most; those furthest from what is read are let go."""
+LEAST_ROOM = 8
+"""Cells that text is folded to at least."""
 EDGE = 50
 """How close to an end of the window the next part is fetched."""
 
@@ -77,10 +78,7 @@ class LogPane(ScrollView, can_focus=True):
         self._lookup = lookup
         self._query: LogQuery | None = None
         self._token = 0
-        self._lines: list[Line] = []
-        self._starts: list[int] = [0]
-        self._before = False
-        self._after = False
+        self._window = LogWindow()
         self._fetching = False
         self._ending = ""
         self._empty = "No step selected"
@@ -121,24 +119,24 @@ class LogPane(ScrollView, can_focus=True):
     @property
     def position(self) -> str:
         """Where the window is in the log, for the title."""
-        if not self._lines:
+        window = self._window
+        if not window.lines or self._query is None or self._query.task_id is None:
             return ""
-        last = self._lines[min(self._bottom_line(), len(self._lines) - 1)][1].seq
-        if self._query is None or self._query.task_id is None or self._before or self._after:
-            return f"line {last:,}" if self._query and self._query.task_id else ""
-        total = len(self._lines)
-        return f"{min(self._bottom_line() + 1, total):,}/{total:,}"
+        last, _piece = window.place_of_row(self._bottom_row)
+        last = min(last, len(window.lines) - 1)
+        if window.more_before or window.more_after:
+            return f"line {window.lines[last][1].seq:,}"
+        return f"{last + 1:,}/{len(window.lines):,}"
 
     def show(self, query: LogQuery | None, *, empty: str = "No output") -> None:
         """Show another log from its end."""
         self._query = query
-        self._lines = []
-        self._before = self._after = False
+        self._window.replace((), before=False, after=False)
         self._ending = ""
         self._empty = empty
         self._forget_matches()
         self._token = self._feed.follow_log(self._asked())
-        self._relayout()
+        self._resized()
         self.scroll_to(x=0, y=0, animate=False, force=True)
         if self._search and query is not None:
             self._find(self._search)
@@ -147,28 +145,22 @@ class LogPane(ScrollView, can_focus=True):
         """Show a line behind the last: how the attempt ended."""
         if text != self._ending:
             self._ending = text
-            self._relayout()
+            self._resized()
             self._stick()
 
     def deliver(self, news: LogLines) -> None:
         """Take in what the feed brought; of a log shown before, nothing."""
         if news.token != self._token:
             return
+        window = self._window
         if news.reset or (news.gap and self.following):
-            self._lines = list(news.lines)
-            self._before = len(news.lines) >= PAGE_HINT or news.gap
-            self._after = False
-            self._relayout()
-        elif self._after or news.gap:
-            self._after = True
+            more = len(news.lines) >= PAGE or news.gap
+            window.replace(news.lines, before=more, after=False)
+        elif window.more_after or news.gap:
+            window.more_after = True
         else:
-            kept = len(self._lines)
-            self._lines.extend(news.lines)
-            if len(self._lines) > WINDOW and self.following:
-                del self._lines[: len(self._lines) - WINDOW * 3 // 4]
-                self._before = True
-                kept = 0
-            self._relayout(kept)
+            window.append(news.lines, trim=self.following)
+        self._resized()
         self._stick()
         self.post_message(self.Changed())
 
@@ -177,32 +169,30 @@ class LogPane(ScrollView, can_focus=True):
 
     # --- geometry --------------------------------------------------------------------------------
 
-    def _relayout(self, kept: int = 0) -> None:
-        """Work out the rows again, from line `kept` on."""
+    def _resized(self) -> None:
+        """Take note of how much there is to scroll through."""
         width = self.scrollable_content_region.width
-        starts = self._starts = self._starts[: kept + 1] if kept else [0]
-        if self.wrapping and width > 0:
-            room = max(8, width - self._prefix_width())
-            for _chunk, entry in self._lines[kept:]:
-                starts.append(starts[-1] + len(fold(clean(entry.message), room)))
-        else:
-            first = starts[-1]
-            starts.extend(range(first + 1, first + 1 + len(self._lines) - kept))
-        if self.wrapping:
-            self._widest = width
-        else:
-            longest = max((len(e.message) for _c, e in self._lines[kept:]), default=0)
-            self._widest = max(self._widest if kept else 0, longest + self._prefix_width())
-        resize_content(self, Size(max(width, self._widest), starts[-1] + bool(self._ending)))
+        widest = width
+        if not self.wrapping:
+            longest = max((len(entry.message) for _c, entry in self._window.lines), default=0)
+            widest = max(width, longest + self._prefix_width())
+        resize_content(self, Size(widest, self._window.rows + bool(self._ending)))
         self.refresh()
+
+    def _fold(self) -> None:
+        """Fold the lines to the width there is, if they are to be folded."""
+        width = self.scrollable_content_region.width
+        fold_it = self.wrapping and width > 0
+        self._window.fold_to(max(LEAST_ROOM, width - self._prefix_width()) if fold_it else None)
+        self._resized()
 
     def _prefix_width(self) -> int:
         width = 4 + (13 if self.times else 0)
         return width + (17 if self._query is not None and self._query.task_id is None else 0)
 
-    def _bottom_line(self) -> int:
-        row = self.scroll_offset.y + max(0, self.scrollable_content_region.height - 1)
-        return max(0, bisect_right(self._starts, row) - 1)
+    @property
+    def _bottom_row(self) -> int:
+        return self.scroll_offset.y + max(0, self.scrollable_content_region.height - 1)
 
     def _stick(self) -> None:
         if self.following:
@@ -210,7 +200,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Fold the lines anew where they are wrapped."""
-        self._relayout()
+        self._fold()
         self._stick()
 
     # --- drawing ---------------------------------------------------------------------------------
@@ -226,21 +216,21 @@ class LogPane(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         left, top = self.scroll_offset
         row = y + top
-        if not self._lines and not self._ending:
+        window = self._window
+        if not window.lines and not self._ending:
             text = f" {self._empty}" if y == 0 else ""
             return strip_of([(text, inks.muted)], width, base)
-        line = bisect_right(self._starts, row) - 1
-        if line >= len(self._lines):
-            ending = self._ending if row == self._starts[-1] else ""
+        if row >= window.rows:
+            ending = self._ending if row == window.rows else ""
             return strip_of([(f" {ending}", inks.strong)], width, base)
-        spans = self._spans(line, row - self._starts[line], width, inks)
+        spans = self._spans(*window.place_of_row(row), inks)
         if self.wrapping or not left:
             return strip_of(spans, width, base)
         full = max(self.virtual_size.width, left + width)
         return strip_of(spans, full, base).crop(left, left + width)
 
-    def _spans(self, line: int, piece: int, width: int, inks: Inks) -> list[Span]:
-        _chunk, entry = self._lines[line]
+    def _spans(self, line: int, piece: int, inks: Inks) -> list[Span]:
+        _chunk, entry = self._window.lines[line]
         text = clean(entry.message)
         style = Style.null()
         tag, tag_style = "   ", inks.faint
@@ -249,9 +239,8 @@ class LogPane(ScrollView, can_focus=True):
         elif entry.stream is LogStream.SYSTEM:
             tag, tag_style, style = "sys", inks.muted, inks.muted
         spans: list[Span] = []
-        if self.wrapping:
-            room = max(8, width - self._prefix_width())
-            pieces = fold(text, room)
+        if self._window.room is not None:
+            pieces = fold(text, self._window.room)
             text = pieces[min(piece, len(pieces) - 1)]
         if piece:
             spans.append((" " * self._prefix_width(), style))
@@ -261,7 +250,7 @@ class LogPane(ScrollView, can_focus=True):
             if self._query is not None and self._query.task_id is None:
                 spans.append((fit(clean(entry.task_id), 16) + " ", inks.accent))
             spans.append((f"{tag} ", tag_style))
-        if self._search and place_of(self._lines[line]) in self._places:
+        if self._search and place_of(self._window.lines[line]) in self._places:
             spans.extend(self._marked(text, line, style, inks))
         else:
             spans.append((text, style))
@@ -270,7 +259,7 @@ class LogPane(ScrollView, can_focus=True):
     def _marked(self, text: str, line: int, style: Style, inks: Inks) -> list[Span]:
         current = 0 <= self._match < len(self._matches) and place_of(
             self._matches[self._match]
-        ) == place_of(self._lines[line])
+        ) == place_of(self._window.lines[line])
         ink = inks.match_current if current else inks.match
         wanted, folded = self._search.lower(), text.lower()
         if len(folded) != len(text):  # a letter that changes its length: do not guess where
@@ -289,9 +278,9 @@ class LogPane(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if round(new_value) < round(old_value) and new_value < self.max_scroll_y:
             self.following = False
-        if new_value < EDGE and self._before and not self.following:
+        if new_value < EDGE and self._window.more_before and not self.following:
             self._fetch(earlier=True)
-        elif new_value > self.max_scroll_y - EDGE and self._after:
+        elif new_value > self.max_scroll_y - EDGE and self._window.more_after:
             self._fetch(earlier=False)
         self.post_message(self.Changed())
 
@@ -307,7 +296,7 @@ class LogPane(ScrollView, can_focus=True):
     def action_first(self) -> None:
         """Go to the first line of the log, wherever the window is."""
         self.following = False
-        if self._before:
+        if self._window.more_before:
             self._jump(None)
         else:
             self.scroll_to(y=0, animate=False, force=True)
@@ -319,7 +308,7 @@ class LogPane(ScrollView, can_focus=True):
     def follow(self) -> None:
         """Stay at the end as lines come."""
         self.following = True
-        if self._after:
+        if self._window.more_after:
             self._token = self._feed.follow_log(self._asked())
         self._stick()
         self.post_message(self.Changed())
@@ -334,19 +323,17 @@ class LogPane(ScrollView, can_focus=True):
 
     def toggle_wrap(self) -> None:
         """Fold long lines, or let them run out of sight."""
-        top = max(0, bisect_right(self._starts, self.scroll_offset.y) - 1)
+        line, _piece = self._window.place_of_row(self.scroll_offset.y)
         self.wrapping = not self.wrapping
-        self._relayout()
-        self.scroll_to(
-            x=0, y=self._starts[min(top, len(self._starts) - 1)], animate=False, force=True
-        )
+        self._fold()
+        self.scroll_to(x=0, y=self._window.row_of(line), animate=False, force=True)
         self._stick()
         self.post_message(self.Changed())
 
     def toggle_times(self) -> None:
         """Show or hide when each line came."""
         self.times = not self.times
-        self._relayout()
+        self._fold()
         self.post_message(self.Changed())
 
     def next_streams(self) -> None:
@@ -364,11 +351,9 @@ class LogPane(ScrollView, can_focus=True):
         page = await self._read_page(query, to)
         if page is None or query != self._asked():
             return
-        self._lines = page.lines
-        self._before, self._after = page.more_before, page.more_after
-        self._relayout()
-        height = self.scrollable_content_region.height
-        self.scroll_to(y=max(0, self._starts[page.at] - height // 2), animate=False, force=True)
+        self._window.replace(page.lines, before=page.more_before, after=page.more_after)
+        self._resized()
+        self._show_line(page.at)
         self.post_message(self.Changed())
 
     async def _read_page(self, query: LogQuery, to: Line | None) -> Page | None:
@@ -383,42 +368,24 @@ class LogPane(ScrollView, can_focus=True):
     @work(group="log-fetch")
     async def _fetch(self, *, earlier: bool) -> None:
         query = self._asked()
-        if self._fetching or query is None or not self._lines:
+        window = self._window
+        if self._fetching or query is None or not window.lines:
             return
         self._fetching = True
         try:
-            end = self._lines[0] if earlier else self._lines[-1]
+            end = window.lines[0] if earlier else window.lines[-1]
             read = read_before if earlier else read_after
             page = await self._lookup.read(lambda reader: read(reader, query, end))
         except MissionDeckError:
             return  # the feed meets the same failure and shows it
         finally:
             self._fetching = False
-        edge = self._lines[:1] if earlier else self._lines[-1:]
+        edge = window.lines[:1] if earlier else window.lines[-1:]
         if query != self._asked() or not edge or place_of(edge[0]) != place_of(end):
             return
-        if earlier:
-            self._put_before(page)
-        else:
-            self._lines.extend(page.lines)
-            self._after = page.more_after
-            spare = max(0, len(self._lines) - WINDOW)
-            gone = self._starts[spare]
-            del self._lines[:spare]
-            self._before = self._before or spare > 0
-            self._relayout()
-            self.scroll_to(y=self.scroll_offset.y - gone, animate=False, force=True)
-
-    def _put_before(self, page: Page) -> None:
-        self._lines[:0] = page.lines
-        self._before = page.more_before
-        if len(self._lines) > WINDOW:
-            del self._lines[WINDOW:]
-            self._after = True
-        self._relayout()
-        rows = self._starts[len(page.lines)]
-        self.set_reactive(LogPane.scroll_y, self.scroll_y)
-        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
+        moved = window.put_before(page) if earlier else -window.put_behind(page)
+        self._resized()
+        self.scroll_to(y=self.scroll_offset.y + moved, animate=False, force=True)
 
     # --- searching -------------------------------------------------------------------------------
 
@@ -470,16 +437,13 @@ class LogPane(ScrollView, can_focus=True):
     def _to_match(self) -> None:
         self.following = False
         wanted = self._matches[self._match]
-        place = place_of(wanted)
-        for index, line in enumerate(self._lines):
-            if place_of(line) == place:
-                height = self.scrollable_content_region.height
-                self.scroll_to(
-                    y=max(0, self._starts[index] - height // 2), animate=False, force=True
-                )
-                return
-        self._jump(wanted)
+        line = self._window.index_of(wanted)
+        if line is None:
+            self._jump(wanted)
+        else:
+            self._show_line(line)
 
-
-PAGE_HINT = 1000
-"""A first delivery of at least so many lines may have more in front of it."""
+    def _show_line(self, line: int) -> None:
+        """Scroll so that a line is in the middle."""
+        row = self._window.row_of(line) - self.scrollable_content_region.height // 2
+        self.scroll_to(y=max(0, row), animate=False, force=True)
