@@ -17,6 +17,7 @@ from tests.support.tui import (
     running,
     screen_text,
     step,
+    type_in,
     wait_for_text,
     wait_until,
     wide_mission,
@@ -103,7 +104,9 @@ async def test_outputs_and_history_of_the_step_that_is_selected_in_the_list() ->
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        await pilot.press("/", *"id:extract-c", "enter", "enter", "3")
+        await pilot.press("/")
+        await type_in(pilot, "id:extract-c")
+        await pilot.press("enter", "enter", "3")
         await wait_for_text(pilot, "rows: 1200", "path: /data/c.csv")
 
 
@@ -111,7 +114,9 @@ async def test_w_says_why_a_step_waits() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        await pilot.press("/", *"publish", "enter", "w")
+        await pilot.press("/")
+        await type_in(pilot, "publish")
+        await pilot.press("enter", "w")
         await wait_for_text(pilot, "pending: waits for `load-1` (pending)", "Needs 8 steps")
 
 
@@ -193,7 +198,9 @@ async def test_retry_of_a_live_step_says_what_runs_again_and_keeps_by_default() 
         assert backend.asked == []
         await pilot.press("R")
         await wait_for_text(pilot, "Retry promote-7")
-        await pilot.press("shift+tab", *"slot is free", "tab", "tab", "enter")
+        await pilot.press("shift+tab")
+        await type_in(pilot, "slot is free")
+        await pilot.press("tab", "tab", "enter")
         await wait_for_text(pilot, "promote-7: retry requested")
         assert backend.asked == [
             (run, RequestKind.RETRY, "promote-7", {"downstream": True, "reason": "slot is free"})
@@ -319,7 +326,7 @@ async def test_every_letter_typed_into_filter_and_search_triggers_nothing() -> N
         await wait_for_text(pilot, "promote-7")
         for focus in ("1", "l"):
             await pilot.press(focus, "/")
-            await pilot.press(*letters)
+            await type_in(pilot, letters)
             await pilot.pause(0.3)
             assert isinstance(pilot.app.screen, ExecutionScreen)
             assert backend.asked == []
@@ -331,7 +338,9 @@ async def test_the_filter_narrows_the_list_and_escape_brings_all_back() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), size=(80, 24), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        await pilot.press("/", *"state:done clean", "enter")
+        await pilot.press("/")
+        await type_in(pilot, "state:done clean")
+        await pilot.press("enter")
         await wait_for_text(pilot, "clean-f", "6 match", "/state:done clean")
         assert "load-1" not in screen_text(pilot.app)
         await pilot.press("escape")
@@ -436,7 +445,7 @@ async def test_the_palette_offers_actions_missions_and_executions() -> None:
         await wait_for_text(pilot, "promote-7")
         await pilot.press(":")
         await wait_for_text(pilot, "cancel run  (X)")
-        await pilot.press(*"launch nightly")
+        await type_in(pilot, "launch nightly")
         await wait_for_text(pilot, "launch nightly-etl")
         await pilot.press("enter")
         await wait_for_text(pilot, "takes no parameters")

@@ -16,6 +16,7 @@ from tests.support.tui import (
     running,
     screen_text,
     step,
+    type_in,
     wait_for_text,
     wait_until,
 )
@@ -101,12 +102,16 @@ async def test_a_mission_with_params_is_launched_by_keyboard_alone(size: tuple[i
         await wait_for_text(pilot, "target", "count *", "build", "command", "after build")
         await pilot.press("ctrl+r")
         await wait_for_text(pilot, "1 field to correct", "is required")
-        await pilot.press("tab", *"many")
+        await pilot.press("tab")
+        await type_in(pilot, "many")
         await wait_for_text(pilot, "'many' is not an integer")
-        await pilot.press("backspace", "backspace", "backspace", "backspace", *"42")
-        await pilot.press("tab", "backspace", "backspace", *"x")
+        await pilot.press("backspace", "backspace", "backspace", "backspace")
+        await type_in(pilot, "42")
+        await pilot.press("tab", "backspace", "backspace")
+        await type_in(pilot, "x")
         await wait_for_text(pilot, "does not match")
-        await pilot.press("backspace", *"v2")
+        await pilot.press("backspace")
+        await type_in(pilot, "v2")
         await pilot.press("ctrl+r")
         await wait_for_text(pilot, "release", "▶ running", "build")
         path, params = backend.calls[-1][1]
@@ -135,7 +140,7 @@ async def test_every_letter_typed_into_the_filter_triggers_nothing() -> None:
     async with running(backend, size=(80, 24)) as pilot:
         await wait_for_text(pilot, "nightly-etl")
         await pilot.press("/")
-        await pilot.press(*letters)
+        await type_in(pilot, letters)
         await pilot.pause(0.2)
         assert isinstance(pilot.app.screen, HomeScreen)
         assert backend.asked == []
@@ -149,7 +154,9 @@ async def test_the_filter_of_executions_knows_states_and_words() -> None:
     world, _run = busy_world()
     async with running(FakeBackend(world, nightly())) as pilot:
         await wait_for_text(pilot, "nightly-etl")
-        await pilot.press("/", *"state:done", "enter")
+        await pilot.press("/")
+        await type_in(pilot, "state:done")
+        await pilot.press("enter")
         await wait_for_text(pilot, "6 of 7")
         await pilot.press("escape")
         await wait_until(pilot, lambda: "6 of 7" not in screen_text(pilot.app))

@@ -16,6 +16,7 @@ from tests.support.tui import (
     running,
     screen_text,
     step,
+    type_in,
     wait_for_text,
     wait_until,
 )
@@ -113,7 +114,9 @@ async def test_search_finds_lines_that_are_not_loaded_and_goes_round() -> None:
     world.say(run, "talk", "needle at the end")
     async with running(FakeBackend(world), start=run) as pilot:
         await wait_for_text(pilot, "needle at the end")
-        await pilot.press("l", "/", *"line 777 of", "enter")
+        await pilot.press("l", "/")
+        await type_in(pilot, "line 777 of")
+        await pilot.press("enter")
         await wait_for_text(pilot, "line 777 of many", "/line 777 of 1/1")
         await pilot.press("/", *(["backspace"] * 20), *"LINE 1199", "enter")
         await wait_for_text(pilot, "1/11")
@@ -129,7 +132,9 @@ async def test_search_for_nothing_that_exists_says_so() -> None:
     world, run = chatty(100)
     async with running(FakeBackend(world), start=run) as pilot:
         await wait_for_text(pilot, "line 100 of many")
-        await pilot.press("l", "/", *"[b]nope", "enter")
+        await pilot.press("l", "/")
+        await type_in(pilot, "[b]nope")
+        await pilot.press("enter")
         await wait_for_text(pilot, "/[b]nope 0/0")
 
 

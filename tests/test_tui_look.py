@@ -71,8 +71,7 @@ async def test_every_theme_draws_every_screen() -> None:
             await pilot.press("T")
             await wait_for_text(pilot, f"theme {name}", "promote-7", "failed")
             assert pilot.app.theme == name
-            for key in ("2", "1", "enter", "escape", "X", "escape"):
-                await pilot.press(key)
+            await pilot.press("X", "escape")
 
 
 async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
@@ -80,9 +79,9 @@ async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
     chance = random.Random(7)
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        for number in range(40):
+        for number in range(12):
             await pilot.resize_terminal(chance.randint(10, 220), chance.randint(3, 70))
-            if number % 5 == 0:
+            if number % 3 == 0:
                 await pilot.press(chance.choice("12345lz"))
         await pilot.resize_terminal(120, 40)
         await pilot.press("1")

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from core.errors import ConflictError, NotFoundError, UnavailableError
@@ -675,6 +677,14 @@ async def wait_until(pilot: Pilot[Any], condition: Callable[[], bool], *, tries:
             return
         await pilot.pause(0.02)
     raise AssertionError(f"never became true; on the screen:\n{screen_text(pilot.app)}")
+
+
+async def type_in(pilot: Pilot[Any], text: str) -> None:
+    """Type a text as a terminal delivers it: all keys at once."""
+    for character in text:
+        key = _character_to_key(character) if len(character) == 1 else character
+        pilot.app.post_message(Key(key, character))
+    await pilot.pause()
 
 
 async def wait_for_text(pilot: Pilot[Any], *texts: str) -> None:
