@@ -44,6 +44,7 @@ class SqliteChainSource:
         # text that is no UTF-8 is handed on as what it is, instead of an error
         self._connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         self._connection.execute("BEGIN")
+        self._task_runs: tuple[str, dict[object, object]] | None = None
 
     def log_id(self) -> object:
         """Return the log's id as stored beside the chain, or None."""
@@ -114,11 +115,7 @@ class SqliteChainSource:
 
     def log_data(self, execution_id: str, task_id: str, attempt: int) -> Iterable[bytes]:
         """Yield the stored output of one attempt, chunk by chunk in order."""
-        key = self._value(
-            "SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND task_id = ?",
-            *self._range(execution_id),
-            task_id,
-        )
+        key = self._task_run(execution_id, task_id)
         rows = self._each(
             "SELECT data FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk",
             key,
@@ -145,6 +142,20 @@ class SqliteChainSource:
     def _value(self, sql: str, *values: Any) -> Any:
         row = self._row(sql, *values)
         return None if row is None else row[0]
+
+    def _task_run(self, execution_id: str, task_id: str) -> object:
+        """Return the row id of a step, the first that has its name.
+
+        All steps are asked for one by one, and none has an index by name: the ids of an execution
+        are read at once, or verifying it would take the square of its steps.
+        """
+        if self._task_runs is None or self._task_runs[0] != execution_id:
+            rows = self._each(
+                "SELECT task_id, id FROM task_run WHERE id BETWEEN ? AND ? ORDER BY id DESC",
+                *self._range(execution_id),
+            )
+            self._task_runs = (execution_id, dict(rows))
+        return self._task_runs[1].get(task_id)
 
     def _range(self, execution_id: str) -> tuple[int, int]:
         key = self._value("SELECT id FROM execution WHERE execution_id = ?", execution_id)
