@@ -7,12 +7,12 @@ travels on the event into the tables and is compared with the digest on verifica
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from core.errors import BugError
+from core.json_encoder import make_encoder
 from core.model import EMPTY, TaskError
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
@@ -309,7 +309,7 @@ def error_json(error: TaskError) -> dict[str, Any]:
 
 def dump_json(value: object) -> str:
     """Return JSON data as the compact text that is stored and digested, keys in given order."""
-    return _encoder.encode(value)
+    return "".join(_encode(value, 0))
 
 
 def json_digest(value: Mapping[str, Any]) -> str:
@@ -339,7 +339,5 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is not JSON data")
 
 
-_encoder = json.JSONEncoder(
-    ensure_ascii=True, allow_nan=False, separators=(",", ":"), default=_plain
-)
+_encode = make_encoder(ensure_ascii=True, sort_keys=False, default=_plain)
 _EMPTY_OBJECT_DIGEST = hashlib.sha256(b"{}").hexdigest()

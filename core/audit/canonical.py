@@ -8,11 +8,11 @@ plane below (there code point order is UTF-16 order), no lone surrogates, at mos
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]  # untyped
+from collections.abc import Mapping
 from typing import Any, Final
 
 from core.errors import AuditError
+from core.json_encoder import make_encoder
 
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
@@ -187,19 +187,6 @@ def _brief(error: Exception) -> str:
     return str(error)[:200] or type(error).__name__
 
 
-def _make_chunks() -> Callable[[object, int], Iterable[str]]:
-    """Return the C encoder itself: `JSONEncoder.encode` would make a new one for every value."""
-    python = json.JSONEncoder(
-        ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    )
-    if c_make_encoder is None:  # an interpreter without the C accelerator
-        return lambda value, _level: python.iterencode(value)
-    encoder: Callable[[object, int], Iterable[str]] = c_make_encoder(
-        None, python.default, encode_basestring, None, ":", ",", True, False, False
-    )
-    return encoder
-
-
-_chunks = _make_chunks()
+_chunks = make_encoder(ensure_ascii=False, sort_keys=True)
 _decoder = json.JSONDecoder(parse_float=_refuse_float, parse_constant=_refuse_float)
 _scan = _decoder.scan_once  # type: ignore[attr-defined]  # untyped
