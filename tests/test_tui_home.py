@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import UnavailableError
 from core.model import Mission, Param, ParamType
 from core.reasons import Reason
 from core.states import ExecutionState
@@ -20,6 +21,7 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.app import MissionDeckApp
 from tui.backend import Finding, MissionFile
 from tui.screens.home import HomeScreen
 
@@ -192,3 +194,14 @@ async def test_a_picture_is_saved_as_svg(tmp_path: Path) -> None:
         await pilot.press("ctrl+s")
         await wait_until(pilot, lambda: (tmp_path / "mission-deck.svg").exists())
         assert "nightly-etl" in (tmp_path / "mission-deck.svg").read_text()
+
+
+async def test_a_backend_that_cannot_be_made_ends_the_screen_with_its_error() -> None:
+    def make() -> FakeBackend:
+        raise UnavailableError("the key file is not ours")
+
+    app = MissionDeckApp(make)
+    async with app.run_test() as pilot:
+        await wait_until(pilot, lambda: app.failure is not None)
+    assert isinstance(app.failure, UnavailableError)
+    assert app.return_code == UnavailableError.exit_code

@@ -98,6 +98,7 @@ async def test_follow_stops_when_the_operator_scrolls_up_and_starts_again_with_f
         await wait_for_text(pilot, "and the last", "follow ●")
 
 
+@pytest.mark.slow
 async def test_memory_stays_bounded_while_a_log_floods() -> None:
     world, run = chatty(10)
     async with running(FakeBackend(world), start=run) as pilot:
@@ -211,7 +212,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("size", [(40, 12), (120, 40)])
+@pytest.mark.parametrize("size", [(40, 12), pytest.param((120, 40), marks=pytest.mark.slow)])
 async def test_hostile_output_and_names_are_drawn_as_text(size: tuple[int, int]) -> None:
     world = FakeWorld()
     name = "[red]x[/] \x1b[31m\u202e🚀 שלום"

@@ -63,6 +63,7 @@ def test_signs_and_words_are_all_different() -> None:
     assert len({seen.word for seen in LOOKS.values()}) == len(LOOKS)
 
 
+@pytest.mark.slow
 async def test_every_theme_draws_every_screen() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
@@ -74,12 +75,13 @@ async def test_every_theme_draws_every_screen() -> None:
             await pilot.press("X", "escape")
 
 
+@pytest.mark.slow
 async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
     world, run = busy_world()
     chance = random.Random(7)
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        for number in range(12):
+        for number in range(60):
             await pilot.resize_terminal(chance.randint(10, 220), chance.randint(3, 70))
             if number % 3 == 0:
                 await pilot.press(chance.choice("12345lz"))
@@ -110,6 +112,7 @@ async def test_what_there_is_room_for_is_shown(
         assert len(text.splitlines()) <= size[1]
 
 
+@pytest.mark.slow
 async def test_ten_thousand_steps_are_walked_through_without_drawing_them_all() -> None:
     world = FakeWorld()
     mission = wide_mission("big", 10_000)

@@ -60,7 +60,7 @@ class Dialog(ModalScreen[Answer | None]):
             yield Static(self._title, markup=False, id="dialog-title")
             yield Static("\n".join(self._texts), markup=False, id="dialog-text")
             if self._ask is not None:
-                yield Input(placeholder=self._ask, id="dialog-input")
+                yield Input(placeholder=self._ask, id="dialog-input", compact=True)
             with Horizontal(id="dialog-buttons"):
                 yield Button(Content(self._keep), variant="primary", id="keep")
                 for choice in self._choices:

@@ -32,6 +32,8 @@ from tui.widgets.bar import Part
 from tui.widgets.event_list import task_of
 from tui.widgets.line_view import LineView
 
+TELLING_STEPS = 20
+"""Steps a run without history has at least for its own pace to tell when it ends."""
 SETTLE_SECONDS = 0.12
 """How long the selection rests before its details are read."""
 
@@ -258,7 +260,8 @@ class ExecutionScreen(PaneScreen):
         spent = 0.0 if started is None else ((ended or now) - started) / 1e9
         eta = None
         if execution.state is ExecutionState.RUNNING:
-            left = remaining(spent, board.share_done, self._history)
+            telling = self._history or len(board.order) >= TELLING_STEPS
+            left = remaining(spent, board.share_done, self._history) if telling else None
             eta = None if left is None else rough(left)
         parts = head_parts(
             board, self.deck.short_id(self.execution_id), long_clock(spent), eta, now

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static, Switch
+from textual.widgets import Button, Input, Select, Static
 
 from core.errors import BugError, MissionDeckError
 from core.model import Mission, Param, ParamType
@@ -147,15 +147,15 @@ class LaunchScreen(DeckScreen):
         kind = f"{param.type.value}" + (", secret" if param.secret else "")
         about = f"  {clean_line(param.description)}" if param.description else ""
         field: Widget
-        if param.type is ParamType.BOOLEAN:
-            field = Switch(value=value is True, classes="form-field")
-        elif param.choices:
-            options = [(Content(clean_line(str(choice))), str(choice)) for choice in param.choices]
-            texts = [str(choice) for choice in param.choices]
+        choices = ("true", "false") if param.type is ParamType.BOOLEAN else param.choices
+        if choices:
+            texts = [str(choice) for choice in choices]
+            given = "" if value is None else str(value)
+            chosen = given.lower() if param.type is ParamType.BOOLEAN else given
             field = Select(
-                options,
-                value=str(value) if value is not None and str(value) in texts else Select.NULL,
-                allow_blank=not (value is not None and str(value) in texts),
+                [(Content(clean_line(text)), text) for text in texts],
+                value=chosen if chosen in texts else Select.NULL,
+                allow_blank=chosen not in texts,
                 classes="form-field",
                 compact=True,
             )
@@ -242,8 +242,6 @@ class LaunchScreen(DeckScreen):
 
 
 def _value_of(field: Widget) -> Any:
-    if isinstance(field, Switch):
-        return field.value
     if isinstance(field, Select):
         return None if field.value is Select.NULL else field.value
     if isinstance(field, Input):

@@ -74,7 +74,7 @@ class EventList(LineView):
                 yield fit_right(f"{clean_line(source)} → ", 12), inks.faint
             yield fit(look.word, 10), inks.states[to]
         else:
-            yield fit(clean_line(event.event_type), 10 if narrow else 22), inks.muted
+            yield fit(clean_line(event.event_type), 22), inks.muted
         why = " ".join(str(details[key]) for key in ("reason_code", "message") if details.get(key))
         if event.actor != "engine":
             why += f"  by {event.actor}"

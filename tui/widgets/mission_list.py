@@ -111,7 +111,7 @@ class ExecutionList(LineView):
         spent = elapsed(execution.started_at, execution.ended_at, now)
         live = not is_terminal(execution.state)
         aged, middle, named, wide = width >= 46, width >= 56, width >= 70, width >= 90
-        fixed = 23 + 8 * aged + 17 * middle + 10 * named + 10 * wide
+        fixed = 24 + 8 * aged + 17 * middle + 10 * named + 10 * wide
         name_width = max(8, width - fixed)
         yield f"{sign(execution.state)} ", style
         yield fit(clean_line(execution.mission_name), name_width) + " ", inks.text
