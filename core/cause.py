@@ -304,6 +304,8 @@ def _first_line(text: str) -> str:
 
 def _seconds(seconds: float) -> str:
     seconds = max(0.0, seconds)
+    if 0 < seconds < 0.001:
+        return "under 1 ms"
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.2g} s"
     return f"{seconds:,.0f} s"

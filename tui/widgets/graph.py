@@ -140,7 +140,7 @@ class GraphView(ScrollView, can_focus=True):
         when an index does not exist or there is a cycle.
         """
         model = model_of(ids, dag_of(upstream), names, conditional)
-        self._scene = Scene(model, ascii_only=self._ascii)
+        self._scene = Scene(model, ascii_only=self._ascii, now=self._now())
         self._minimap = None
         self.set_reactive(GraphView.selection, None)
         self._lay_out()

@@ -25,7 +25,7 @@ _MOVING = (TaskState.RUNNING, TaskState.WAITING)
 class Scene:
     """A model, its current drawing, and how it is looked at."""
 
-    def __init__(self, model: GraphModel, *, ascii_only: bool) -> None:
+    def __init__(self, model: GraphModel, *, ascii_only: bool, now: int = 0) -> None:
         self.model = model
         self.drawing: Drawing | None = None
         self.canvas: Canvas | LaneCanvas | None = None
@@ -39,7 +39,7 @@ class Scene:
         self._around: Focus | None = None
         self._matches: frozenset[int] | None = None
         self._size = (0, 0)
-        self._look = Look()
+        self._look = Look(now=now)
 
     # --- layout ----------------------------------------------------------------------------------
 

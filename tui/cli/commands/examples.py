@@ -37,7 +37,8 @@ def _complete(
 def command(invocation: Invocation, name: str | None, target: Path | None) -> None:
     """List the sample missions that come with the program; with NAME, print one.
 
-    Each can be run as it is: `mission examples NAME | mission run -`, or `--copy .` and change it.
+    Most can be run as they are: `mission examples NAME | mission run -`. One that runs another
+    mission needs that file beside it: copy all of them with `--copy FOLDER`.
     """
     samples = Discovery([samples_folder()]).find()
     if name is not None:
