@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,34 @@ def test_a_lost_attempt_that_must_not_be_repeated_stops_and_asks(
     assert mission(home, "cancel", execution_id, "--wait").code == 0
     for pid in processes_of(execution_id):
         os.kill(pid, signal.SIGKILL)
+
+
+def test_a_backoff_outlives_its_runner(home: Path, tmp_path: Path) -> None:
+    text = """
+version: "1.0"
+name: patient
+steps:
+  - id: shaky
+    name: shaky
+    step_type: command
+    retry: {max_attempts: 2, initial_interval: 4s, jitter: 0}
+    parameters: {command: sh, args: ["-c", "test -e tried || { touch tried; exit 75; }"]}
+"""
+    running = start(home, "run", a_file(tmp_path, text))
+    end = time.monotonic() + 30
+    while not (tmp_path / "tried").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    found = mission(home, "show", "@last", "--json").json
+    while found["task_runs"][0]["state"] != "WAITING" and time.monotonic() < end:
+        found = mission(home, "show", "@last", "--json").json
+    running.kill()
+    running.communicate(timeout=30)
+    execution_id = found["execution_id"]
+    assert mission(home, "resume", execution_id).code == 0
+    assert mission(home, "watch", execution_id, "--timeout", "30").code == 0
+    first, second = mission(home, "show", execution_id, "--json").json["task_runs"][0]["attempts"]
+    pause = datetime.fromisoformat(second["started_at"]) - datetime.fromisoformat(first["ended_at"])
+    assert pause.total_seconds() >= 4
 
 
 def test_an_execution_without_a_runner_can_be_cancelled(home: Path, tmp_path: Path) -> None:
