@@ -117,3 +117,13 @@ def test_it_follows_the_terminal_through_many_sizes(desk: Desk) -> None:
     terminal.wait_for("mission deck", "hello", "4 steps")
     terminal.send("q")
     assert terminal.wait_for_end() == 0
+
+
+def test_keys_can_be_remapped_by_a_file(desk: Desk) -> None:
+    desk.home.mkdir()
+    (desk.home / "keys.toml").write_text('[keys]\n"app.help" = "ctrl+g"\n', encoding="utf-8")
+    shutil.copy(SAMPLES / "hello.yaml", desk.missions)
+    terminal = desk.sit_down()
+    terminal.wait_for("hello")
+    terminal.send("\x07")
+    terminal.wait_for("search the keys")

@@ -17,6 +17,7 @@ from tui.cli.reading import notice_lost, open_records, require_database
 from tui.cli.relaunch import rerun_order, retry_order
 from tui.cli.start import start_detached
 from tui.cli.version import VERSION
+from tui.keymap import read_keymap
 
 AS_AUTHORED = LaunchOptions()
 
@@ -30,15 +31,16 @@ class CliBackend:
         settings = invocation.settings
         chosen = tuple(Path(folder).expanduser() for folder in settings.mission_folders)
         self._discovery = Discovery(chosen or default_folders(invocation.cwd))
+        keymap, problems = _read_keys(invocation)
         self._surroundings = Surroundings(
             database=str(invocation.paths.db),
             actor=invocation.actor,
             version=VERSION,
             mission_folders=tuple(map(str, self._discovery.folders)),
             export_folder=invocation.cwd,
-            keymap=settings.keymap,
+            keymap={**keymap, **settings.keymap},
             theme=settings.theme,
-            notes=settings.notes,
+            notes=(*settings.notes, *problems),
         )
 
     @property
@@ -124,3 +126,15 @@ class CliBackend:
         with open_records(self._invocation) as reader:
             order = rerun_order(reader, execution_id, reason="", actor=self._invocation.actor)
         return start_detached(self._invocation.paths, order, self._invocation.environ)
+
+
+def _read_keys(invocation: Invocation) -> tuple[Mapping[str, str], Sequence[str]]:
+    """Read the user's `keys.toml` beside the settings; return the keymap and what is wrong."""
+    path = invocation.paths.config.with_name("keys.toml")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}, ()
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, (f"{path} cannot be read: {error}",)
+    return read_keymap(text)
