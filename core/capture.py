@@ -172,6 +172,7 @@ class Capture:
                 self._chunker.add(origin, data)
                 return
             cut = data.rfind(b"\n", 0, room) + 1 or room
+            self._tail_limit += room - cut  # what the head leaves at a line's end is the tail's
             self._chunker.add(origin, data[:cut])
             self._chunker.flush()
             data = data[cut:]

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.capture import BACKLOG_LIMIT, Capture, LogSeal, Tail
@@ -486,6 +486,7 @@ def test_any_output_reads_back_as_its_lines(
     run_virtually(main)
 
 
+@example(writes=[(LogStream.STDOUT, b"\n\0\0\0", 0.0)], line_limit=1, limit=4)
 @settings(max_examples=150, deadline=None)
 @given(writes=writes, line_limit=st.integers(1, 40), limit=st.integers(0, 200))
 def test_any_output_over_any_limit_seals_and_counts_what_it_dropped(
