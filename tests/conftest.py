@@ -1,9 +1,14 @@
-"""What holds for every test: properties try the same examples wherever the suite must be stable."""
+"""What holds for every test: the same examples everywhere, and signals as on a terminal."""
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("stable", derandomize=True, deadline=None)
 settings.register_profile("searching", deadline=None)
+# In the background of a shell SIGINT and SIGQUIT are ignored, and children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 settings.load_profile("searching" if os.environ.get("MISSION_SEARCH") else "stable")

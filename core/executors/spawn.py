@@ -109,6 +109,7 @@ class Spawner:
         if self._null is None:
             _keep_from_children()
             _wait_for_children()
+            _ignore_alone()
             # Descriptors 0 to 2 must be taken, or a pipe could get one of them and be overwritten.
             while (fd := os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)) <= 2:
                 pass
@@ -130,6 +131,22 @@ def _wait_for_children() -> None:
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         with contextlib.suppress(ValueError):  # only the main thread may
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _ignore_alone() -> None:
+    """Ignore by a handler what we were started to ignore: children would inherit SIG_IGN."""
+    for number in _RESET:
+        if number not in _PYTHON_IGNORES and signal.getsignal(number) is signal.SIG_IGN:
+            with contextlib.suppress(ValueError):  # only the main thread may
+                signal.signal(number, _pass_by)
+
+
+def _pass_by(_number: int, _frame: object) -> None:
+    """Do nothing."""
+
+
+_PYTHON_IGNORES = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
+"""What every Python ignores, and `subprocess` gives back to its children."""
 
 
 def _is_here(cwd: str) -> bool:
