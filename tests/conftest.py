@@ -12,3 +12,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 settings.load_profile("searching" if os.environ.get("MISSION_SEARCH") else "stable")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: compressed ones hold the time, and ids must never change."""
+    return argname if isinstance(val, bytes) else None

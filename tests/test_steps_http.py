@@ -234,9 +234,21 @@ def test_a_body_beyond_the_limit_is_cut_off(
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", "'br' is not"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz", "no gzip"),
         (
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"x" * 99)[:-9],
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
+            + gzip.compress(b"x" * 99, mtime=0)[:-9],
             "ends in the middle",
         ),
+    ],
+    ids=[
+        "body cut short",
+        "chunk cut short",
+        "no status line",
+        "nothing",
+        "headers without end",
+        "header without end",
+        "unknown encoding",
+        "no gzip",
+        "gzip cut short",
     ],
 )
 def test_a_broken_answer_is_a_failure(
