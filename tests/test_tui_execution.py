@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from core.model import MissionConfig, RetryPolicy, TaskError
+from core.model import LogStream, MissionConfig, RetryPolicy, TaskError
 from core.ports import RequestKind
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState
@@ -93,11 +93,39 @@ async def test_the_inspector_shows_every_side_of_a_step() -> None:
         await pilot.press("6")
         await wait_for_text(pilot, "BACKOFF", "RETRIES_EXHAUSTED", "queued", "#")
         await pilot.press("7")
+        await wait_for_text(pilot, "[3✗]", "err timeout after 40s", "retries exhausted (3/3)")
+        await pilot.press("8")
         await wait_for_text(pilot, "▌", "- id: promote-7")
         await pilot.press("tab")
         await wait_for_text(pilot, "Needs 2 steps")
         await pilot.press("escape")
         await wait_for_text(pilot, "1 List")
+
+
+async def test_the_inspector_shows_the_end_of_a_log_live_and_leads_to_the_whole() -> None:
+    world, run = busy_world()
+    world.begin(run, "fetch-12")
+    async with running(FakeBackend(world, nightly()), start=run) as pilot:
+        await wait_for_text(pilot, "promote-7")
+        await pilot.press("/")
+        await type_in(pilot, "fetch-12")
+        await pilot.press("enter", "enter", "7")
+        await wait_for_text(pilot, "[2▶]", "live", "No output yet")
+        world.say(run, "fetch-12", "GET \x1b[31mredder[/red]", "\x1b]0;owned\x07done")
+        world.say(run, "fetch-12", "tired", stream=LogStream.STDERR)
+        await wait_for_text(pilot, "    GET redder[/red]", " err tired")
+        assert "owned" not in screen_text(pilot.app)
+        world.say(run, "fetch-12", *(f"line {n}" for n in range(2000)))
+        await wait_for_text(pilot, "line 1999")
+        await pilot.press("g")
+        await wait_for_text(pilot, "only the last 500 lines", "line 1500")
+        world.say(run, "fetch-12", "later")
+        await pilot.pause(0.5)
+        assert "later" not in screen_text(pilot.app), "it stays where it is read"
+        await pilot.press("[")
+        await wait_for_text(pilot, "[1✗]", "503 Service Unavailable", "exit 22")
+        await pilot.press("l")
+        await wait_for_text(pilot, "1 List", "[1✗]", "503 Service Unavailable")
 
 
 async def test_outputs_and_history_of_the_step_that_is_selected_in_the_list() -> None:

@@ -110,17 +110,25 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("inspect.retry", "r", "retry(False)", "retry", "Acting", show=True),
         Key("inspect.retry_downstream", "R", "retry(True)", "retry + downstream", "Acting"),
         Key("inspect.cancel_step", "x", "cancel_step", "cancel step", "Acting"),
-        Key("inspect.logs", "l", "logs", "logs", "Looking", show=True),
+        Key("inspect.logs", "l", "logs", "whole log", "Looking", show=True),
+        Key("inspect.previous_attempt", "[", "attempt(-1)", "log of the attempt before", "Log"),
+        Key("inspect.next_attempt", "]", "attempt(1)", "log of the next attempt", "Log"),
         Key("inspect.back", "escape,q", "back", "back", "Everywhere", show=True),
         *(
-            Key(
-                f"inspect.{number}",
-                str(number),
-                f"show({number - 1})",
-                f"section {number}",
-                "Looking",
+            Key(f"inspect.{number}", str(number), f"show({number - 1})", label, "Looking")
+            for number, label in enumerate(
+                (
+                    "overview",
+                    "inputs",
+                    "outputs",
+                    "error",
+                    "attempts",
+                    "history",
+                    "end of the log",
+                    "its lines in the file",
+                ),
+                1,
             )
-            for number in range(1, 9)
         ),
     ),
     "dialog": (

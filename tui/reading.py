@@ -1,9 +1,11 @@
 """Questions for the lookup thread about one execution."""
 
 from core.model import AuditEvent, Execution, Mission
-from core.ports import Reader
+from core.ports import LogQuery, Reader
 from core.states import ExecutionState
 from tui.backend import Backend
+from tui.log_tail import LINES
+from tui.logbook import Page, read_tail
 from tui.story import Facts
 
 PAST_RUNS = 30
@@ -24,6 +26,12 @@ def read_all_facts(reader: Reader, execution: Execution, task_id: str) -> Facts:
         reader.state_changes(execution_id, task_id),
         reader.mission_source(execution.mission_digest),
     )
+
+
+def read_log_end(reader: Reader, execution_id: str, task_id: str, attempt: int) -> Page:
+    """Return the last lines of an attempt's output."""
+    query = LogQuery(execution_id=execution_id, task_id=task_id, attempt=attempt)
+    return read_tail(reader, query, LINES)
 
 
 def read_mission(reader: Reader, backend: Backend, execution: Execution) -> Mission:

@@ -10,7 +10,7 @@ from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError,
 from core.ports import MissionSource
 from core.reasons import Reason
 from core.scene import Scene
-from core.states import TaskState
+from core.states import TaskState, is_terminal
 from core.why import explain
 from tui.board import Board
 from tui.format import SECOND, clock, count, elapsed, moment, size, time_of_day
@@ -279,3 +279,14 @@ def ending_of(attempt: Attempt | None, board: Board) -> str:
     if spent is not None:
         parts.append(clock(spent))
     return f"── {' · '.join(parts)} ──"
+
+
+def why_silent(board: Board, task_id: str) -> str:
+    """Return why a step without an attempt has no output."""
+    task = board.tasks[task_id]
+    items = any(one.parent_task_id == task_id for one in board.tasks.values())
+    if items or task.reason_code is Reason.EXPANDED:
+        return "It fanned out: each of its items has its own output"
+    if is_terminal(task.state):
+        return f"{look(task.state).word} without an attempt: there is no output"
+    return "It has not started: no output yet"

@@ -102,18 +102,7 @@ def log_title_parts(
         left.append(Part("all steps ", ink="text"))
     elif selected is not None:
         left.append(Part(clean_line(selected), ink="text"))
-        if attempts:
-            left.append(Part(" ▸ attempt", ink="muted", rank=4))
-        for attempt in attempts[-6:]:
-            on = attempt.attempt == shown
-            mark = f"{attempt.attempt}{look(attempt.state).sign}"
-            left.append(
-                Part(
-                    f" [{mark}]" if on else f" {mark} ",
-                    ink=f"state:{attempt.state.value}" if on else "muted",
-                    action=f"show_attempt({attempt.attempt})",
-                )
-            )
+        left += attempt_parts(attempts, shown)
     streams = "+".join(sorted((s.value for s in log.streams), reverse=True)) or "out+err"
     left.append(Part("  "))
     left.append(Part(f" {streams} ", ink="muted", action="log('streams')", rank=5))
@@ -137,3 +126,21 @@ def log_title_parts(
     if log.position:
         right.append(Part(f" {log.position} ", ink="muted", rank=3))
     return left, right
+
+
+def attempt_parts(attempts: Sequence[Attempt], shown: int) -> list[Part]:
+    """Return the latest attempts, each to be clicked, the one that is shown in brackets."""
+    if not attempts:
+        return []
+    parts = [Part(" ▸ attempt", ink="muted", rank=4)]
+    for attempt in attempts[-6:]:
+        on = attempt.attempt == shown
+        mark = f"{attempt.attempt}{look(attempt.state).sign}"
+        parts.append(
+            Part(
+                f" [{mark}]" if on else f" {mark} ",
+                ink=f"state:{attempt.state.value}" if on else "muted",
+                action=f"show_attempt({attempt.attempt})",
+            )
+        )
+    return parts

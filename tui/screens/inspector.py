@@ -1,5 +1,6 @@
-"""One step, closely: why, inputs, outputs, error, attempts, history, its lines in the file."""
+"""One step, closely: why, data, error, attempts, history, end of its log, its lines in the file."""
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
@@ -7,25 +8,32 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.errors import MissionDeckError
-from core.states import TaskState
+from core.model import Attempt, TaskRun
+from core.states import TaskState, is_terminal
 from tui.board import Board
 from tui.data_lines import facts_json, json_lines
 from tui.keymap import bindings
+from tui.log_tail import tail_lines
+from tui.logbook import Page
 from tui.messages import Delta
-from tui.reading import read_all_facts
+from tui.one_at_a_time import OneAtATime
+from tui.reading import read_all_facts, read_log_end
 from tui.screens.acting_keys import ActingScreen
 from tui.source_lines import source_lines
 from tui.story import (
     Facts,
     attempt_lines,
+    ending_of,
     error_lines,
     heading,
     history_lines,
     overview_lines,
     state_line,
     why_lines,
+    why_silent,
 )
 from tui.text import clean_line
+from tui.titles import attempt_parts
 from tui.widgets.bar import Bar, Part
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.text_view import Line, TextView
@@ -40,8 +48,11 @@ SECTIONS = (
     ("error", "Error"),
     ("attempts", "Attempts"),
     ("history", "History"),
+    ("logs", "Logs"),
     ("file", "File"),
 )
+LOG_SECONDS = 0.2
+"""Between two readings of a log that grows."""
 
 
 class InspectorScreen(ActingScreen):
@@ -59,8 +70,15 @@ class InspectorScreen(ActingScreen):
         self.selected = self._task_id = task_id
         self._section = section
         self._facts: Facts | None = None
+        self._attempt = 0
+        """The attempt whose log is shown; 0 for whichever is the latest."""
+        self._log: Page | None = None
+        self._log_of = ("", 0)
+        self._log_wanted = OneAtATime(self._read_log, self.run_worker)
         self._head = Bar(plain=True, id="head")
         self._tabs = Bar(id="tabs")
+        self._log_title = Bar(plain=True, id="log-title")
+        self._log_title.display = False
         self._view = TextView(id="text")
 
     def compose(self) -> ComposeResult:
@@ -68,6 +86,7 @@ class InspectorScreen(ActingScreen):
         yield self._head
         yield self.banner
         yield self._tabs
+        yield self._log_title
         yield self._view
         yield KeyBar()
 
@@ -90,6 +109,8 @@ class InspectorScreen(ActingScreen):
         self._execution.deliver(delta)
         if self._task_id in (delta.tasks or {}):
             self._read()
+        elif self._section == "logs" and self._is_growing:
+            self._log_wanted.ask()
 
     def _tick(self) -> None:
         live = self._board.tasks[self._task_id].state in (TaskState.RUNNING, TaskState.WAITING)
@@ -113,6 +134,43 @@ class InspectorScreen(ActingScreen):
         if self._section is None:
             self._section = "error" if facts.task.error is not None else "overview"
         self._show(keep_place=not first)
+        if self._section == "logs":
+            self._log_wanted.ask()
+
+    async def _read_log(self) -> None:
+        """Read the end of the log that is asked for, and show it while it is."""
+        task_id, attempt = self._task_id, self._log_attempt
+        execution_id = self._board.execution.execution_id
+        if not attempt:
+            return
+        try:
+            page = await self.deck.lookup.read(
+                lambda reader: read_log_end(reader, execution_id, task_id, attempt)
+            )
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        if (task_id, attempt) == (self._task_id, self._log_attempt):
+            fresh = self._log_of != (task_id, attempt)
+            self._log, self._log_of = page, (task_id, attempt)
+            if self._section == "logs":
+                self._show(keep_place=not fresh)
+        await asyncio.sleep(LOG_SECONDS)
+
+    @property
+    def _log_attempt(self) -> int:
+        """The number of the attempt whose log is shown, 0 for none."""
+        latest = self._facts.attempts[-1].attempt if self._facts and self._facts.attempts else 0
+        return self._attempt or latest
+
+    @property
+    def _shown_attempt(self) -> Attempt | None:
+        attempts = self._facts.attempts if self._facts is not None else ()
+        return next((one for one in attempts if one.attempt == self._log_attempt), None)
+
+    @property
+    def _is_growing(self) -> bool:
+        attempt = self._shown_attempt
+        return attempt is not None and not is_terminal(attempt.state)
 
     # --- what is shown ---------------------------------------------------------------------------
 
@@ -126,8 +184,11 @@ class InspectorScreen(ActingScreen):
             lines, at = source_lines(facts.source, self._task_id)
         else:
             lines = self._lines(facts)
+        to_end = self._section == "logs" and (not keep_place or self._view.is_at_end)
         self._view.set_lines(lines, keep_place=keep_place)
-        if at and not keep_place:
+        if to_end:
+            self._view.action_last()
+        elif at and not keep_place:
             self._view.show_line(at)
 
     def _lines(self, facts: Facts) -> list[Line]:
@@ -153,8 +214,20 @@ class InspectorScreen(ActingScreen):
                 return attempt_lines(facts.attempts, now)
             case "history":
                 return history_lines(facts.changes)
+            case "logs":
+                return self._log_lines()
             case _:
                 return overview_lines(self._board, facts, now)
+
+    def _log_lines(self) -> list[Line]:
+        attempt, page = self._shown_attempt, self._log
+        if attempt is None:
+            return [[(why_silent(self._board, self._task_id), "muted")]]
+        if page is None or self._log_of != (self._task_id, attempt.attempt):
+            return [[("reading …", "muted")]]
+        entries = [entry for _chunk, entry in page.lines]
+        ending = ending_of(attempt, self._board)
+        return tail_lines(entries, more_before=page.more_before, ending=ending)
 
     def _titles(self) -> None:
         board, task = self._board, self._board.tasks[self._task_id]
@@ -177,18 +250,28 @@ class InspectorScreen(ActingScreen):
             ],
             [Part(place, ink="bad", rank=2)] if place else [],
         )
+        self._tab_titles(task)
+        attempts = () if self._facts is None else self._facts.attempts
+        self._log_title.display = self._section == "logs" and bool(attempts)
+        self._log_title.set_parts(
+            attempt_parts(attempts, self._log_attempt),
+            [Part(" live ", ink="state:RUNNING")] if self._is_growing else [],
+        )
+
+    def _tab_titles(self, task: TaskRun) -> None:
         parts: list[Part] = []
         facts = self._facts
         for number, (section, label) in enumerate(SECTIONS, 1):
             on = section == self._section
             note = ""
             if facts is not None and section == "attempts" and facts.attempts:
-                note = f"{len(facts.attempts)} "
+                note = f" {len(facts.attempts)}"
             has_error = section == "error" and task.state is TaskState.FAILED
             ink = "strong" if on else ("bad" if has_error else "muted")
             action = f"show({number - 1})"
             parts.append(Part(f" {number}", ink="accent" if on else "faint", action=action))
-            parts.append(Part(f" {label} {note}", ink=ink, action=action))
+            parts.append(Part(f" {label}{note}", ink=ink, action=action, rank=0 if on else 8))
+            parts.append(Part(" ", rank=9))
         self._tabs.set_parts(parts)
         self._tabs.lit = True
 
@@ -198,6 +281,8 @@ class InspectorScreen(ActingScreen):
         """Show a section by its place."""
         if index < len(SECTIONS):
             self._section = SECTIONS[index][0]
+            if self._section == "logs":
+                self._log_wanted.ask()
             self._show()
 
     def action_section(self, step: int) -> None:
@@ -205,6 +290,18 @@ class InspectorScreen(ActingScreen):
         names = [name for name, _label in SECTIONS]
         at = names.index(self._section) if self._section in names else 0
         self.action_show((at + step) % len(names))
+
+    def action_attempt(self, step: int) -> None:
+        """Show the end of the log of the attempt before or behind."""
+        numbers = [] if self._facts is None else [one.attempt for one in self._facts.attempts]
+        if numbers:
+            at = numbers.index(self._log_attempt) + step
+            self.action_show_attempt(numbers[max(0, min(len(numbers) - 1, at))])
+
+    def action_show_attempt(self, number: int) -> None:
+        """Show the end of an attempt's log."""
+        self._attempt = number
+        self.action_show([name for name, _label in SECTIONS].index("logs"))
 
     def action_failure(self, step: int) -> None:
         """Go to the next or previous failed step."""
@@ -214,7 +311,7 @@ class InspectorScreen(ActingScreen):
             return
         at = failures.index(self._task_id) + step if self._task_id in failures else 0
         self.selected = self._task_id = failures[at % len(failures)]
-        self._facts = None
+        self._facts, self._attempt = None, 0
         self._execution.select(self._task_id)
         self._read()
         self._titles()
@@ -227,6 +324,8 @@ class InspectorScreen(ActingScreen):
         """Go to the log of the step."""
         self.dismiss()
         self._execution.action_logs()
+        if self._section == "logs" and self._attempt:
+            self._execution.action_show_attempt(self._attempt)
 
     # --- acting ----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from core.ports import LogQuery
 from tui.feed import Feed, Lookup
 from tui.format import time_of_day
 from tui.keymap import bindings
+from tui.log_tail import stream_mark
 from tui.log_window import LogWindow
 from tui.logbook import (
     PAGE,
@@ -232,12 +233,8 @@ class LogPane(ScrollView, can_focus=True):
     def _spans(self, line: int, piece: int, inks: Inks) -> list[Span]:
         _chunk, entry = self._window.lines[line]
         text = clean(entry.message)
-        style = Style.null()
-        tag, tag_style = "   ", inks.faint
-        if entry.stream is LogStream.STDERR:
-            tag, tag_style = "err", inks.warn
-        elif entry.stream is LogStream.SYSTEM:
-            tag, tag_style, style = "sys", inks.muted, inks.muted
+        style = inks.muted if entry.stream is LogStream.SYSTEM else Style.null()
+        tag, tag_ink = stream_mark(entry.stream)
         spans: list[Span] = []
         if self._window.room is not None:
             pieces = fold(text, self._window.room)
@@ -249,7 +246,7 @@ class LogPane(ScrollView, can_focus=True):
                 spans.append((f"{time_of_day(entry.timestamp)} ", inks.faint))
             if self._query is not None and self._query.task_id is None:
                 spans.append((fit(clean(entry.task_id), 16) + " ", inks.accent))
-            spans.append((f"{tag} ", tag_style))
+            spans.append((f"{tag} ", inks.named(tag_ink)))
         if self._search and place_of(self._window.lines[line]) in self._places:
             spans.extend(self._marked(text, line, style, inks))
         else:

@@ -7,12 +7,9 @@ from textual.containers import Vertical
 
 from core.model import Attempt
 from core.ports import LogQuery
-from core.reasons import Reason
-from core.states import is_terminal
 from tui.board import Board
 from tui.feed import Feed, Lookup
-from tui.glyph import look
-from tui.story import Facts, ending_of
+from tui.story import Facts, ending_of, why_silent
 from tui.titles import log_title_parts
 from tui.widgets.bar import Bar
 from tui.widgets.log_pane import LogPane
@@ -64,7 +61,9 @@ class StepLog(Vertical):
         query: LogQuery | None = LogQuery(execution_id=self._execution_id)
         if not self._merged:
             if self._task_id is None or not self._attempt:
-                query, empty = None, self._why_silent()
+                query, empty = None, "No step selected"
+                if self._board is not None and self._task_id is not None:
+                    empty = why_silent(self._board, self._task_id)
             else:
                 query = LogQuery(
                     execution_id=self._execution_id, task_id=self._task_id, attempt=self._attempt
@@ -80,18 +79,6 @@ class StepLog(Vertical):
     @property
     def _attempts(self) -> Sequence[Attempt]:
         return () if self._facts is None else self._facts.attempts
-
-    def _why_silent(self) -> str:
-        board, task_id = self._board, self._task_id
-        if board is None or task_id is None:
-            return "No step selected"
-        task = board.tasks[task_id]
-        items = any(one.parent_task_id == task_id for one in board.tasks.values())
-        if items or task.reason_code is Reason.EXPANDED:
-            return "It fanned out: each of its items has its own output"
-        if is_terminal(task.state):
-            return f"{look(task.state).word} without an attempt: there is no output"
-        return "It has not started: no output yet"
 
     def toggle_merged(self) -> None:
         """Show the log of all steps in one, or that of the selection again."""

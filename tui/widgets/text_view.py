@@ -45,6 +45,11 @@ class TextView(ScrollView, can_focus=True):
             self.scroll_to(y=0, animate=False, force=True)
 
     @property
+    def is_at_end(self) -> bool:
+        """Whether the last line is in sight."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    @property
     def plain(self) -> str:
         """The text without its styles."""
         return "\n".join("".join(text for text, _ink in line).rstrip() for line in self._lines)
