@@ -76,6 +76,20 @@ async def test_every_theme_draws_every_screen() -> None:
 
 
 @pytest.mark.slow
+async def test_without_utf8_every_screen_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISSION_ASCII", "1")
+    world, run = busy_world()
+    world.begin(run, "fetch-12")
+    world.say(run, "fetch-12", "grüße 世界 ▌")
+    async with running(FakeBackend(world, nightly()), start=run) as pilot:
+        await wait_for_text(pilot, ">x promote-7", "enter open")
+        for key in ("2", "3", "4", "5", "1", "enter", "escape", "R", "escape", "?", "escape", "L"):
+            await pilot.press(key)
+            await pilot.pause(0.05)
+            assert screen_text(pilot.app).isascii()
+        await wait_for_text(pilot, "gr??e ???? >")
+
+
 async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
     world, run = busy_world()
     chance = random.Random(7)

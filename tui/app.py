@@ -8,16 +8,21 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count as count_up
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from core.errors import BugError, MissionDeckError
-from tui.keymap import bindings
+from tui.ascii import AsciiFilter
+from tui.glyph import is_utf8_terminal
+from tui.keymap import bindings, group_of
 from tui.palette import DeckCommands
 from tui.screens.base import DeckScreen
 from tui.screens.start import StartScreen
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
 CLIPBOARD_LIMIT = 70_000
 """Bytes that terminals take by OSC 52 at once; what is longer is cut from the front."""
+NAMED_KEYS = ("enter", "up", "down", "left", "right", "tab", "space", "backspace")
 LOST_SECONDS = 15.0
 """Between two looks for runners that are gone."""
 
@@ -79,6 +85,18 @@ class MissionDeckApp(App[None]):
         self.executions: Sequence[Execution] = ()
         self.problem = ""
         self._short_ids: dict[str, str] = {}
+        self._ascii: AsciiFilter | None = None if is_utf8_terminal() else AsciiFilter()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Draw in ASCII what a terminal without UTF-8 could not."""
+        found = super().get_line_filters()
+        return found if self._ascii is None else [*found, self._ascii]
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Name the keys that have a sign only in UTF-8."""
+        if self._ascii is not None and binding.key in NAMED_KEYS:
+            return binding.key
+        return super().get_key_display(binding)
 
     @property
     def surroundings(self) -> "Surroundings":
@@ -231,7 +249,7 @@ class MissionDeckApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
-        from tui.screens.help import HelpEntry, HelpScreen, group_of
+        from tui.screens.help import HelpEntry, HelpScreen
 
         if isinstance(self.screen, HelpScreen):
             return
@@ -265,16 +283,18 @@ class MissionDeckApp(App[None]):
         return [*CYCLE, *rest]
 
     def action_entries(self, screen: Screen[Any]) -> list[tuple[str, str, str, DOMNode]]:
-        """Return key, label, action and its owner of everything that works on a screen."""
+        """Return key, label, action and its owner of what is of use on a screen, acts first."""
         found: dict[str, tuple[str, str, str, DOMNode]] = {}
         for active in screen.active_bindings.values():
             binding: Binding = active.binding
+            if isinstance(screen, DeckScreen) and not screen.offers(binding.action):
+                continue
             if binding.id and binding.description and active.enabled and not binding.system:
                 key = self.get_key_display(binding)
                 found.setdefault(
                     binding.id, (key, binding.description, binding.action, active.node)
                 )
-        return list(found.values())
+        return [found[name] for name in sorted(found, key=lambda name: group_of(name) != "Acting")]
 
     # --- taking along ----------------------------------------------------------------------------
 
@@ -308,8 +328,8 @@ class MissionDeckApp(App[None]):
         from tui.format import count
         from tui.logbook import write_log
 
-        name = _file_name(f"{query.task_id or 'all'}-{query.attempt or 0}", "log")
-        path = self.surroundings.export_folder / name
+        stem = f"{query.task_id}-{query.attempt or 0}" if query.task_id else "all-steps"
+        path = _free_path(self.surroundings.export_folder, stem, "log")
         try:
             lines = await self.lookup.read(lambda reader: write_log(reader, query, path))
         except (MissionDeckError, OSError) as error:
@@ -319,7 +339,7 @@ class MissionDeckApp(App[None]):
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file of the export folder."""
-        path = self.surroundings.export_folder / _file_name(stem, suffix)
+        path = _free_path(self.surroundings.export_folder, stem, suffix)
         try:
             path.write_text(text, encoding="utf-8", errors="replace")
         except OSError as error:
@@ -368,6 +388,8 @@ class MissionDeckApp(App[None]):
         self.discover()
 
 
-def _file_name(stem: str, suffix: str) -> str:
+def _free_path(folder: Path, stem: str, suffix: str) -> Path:
+    """Return where a file may be written: a safe name that no file has yet."""
     safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in stem)[:80].lstrip(".") or "log"
-    return f"{safe}.{suffix}"
+    names = (f"{safe}.{suffix}" if n == 1 else f"{safe}-{n}.{suffix}" for n in count_up(1))
+    return next(folder / name for name in names if not (folder / name).exists())

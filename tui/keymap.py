@@ -53,12 +53,13 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("home.missions", "1", "show_pane('missions')", "missions", "Looking"),
         Key("home.executions", "2", "show_pane('executions')", "executions", "Looking"),
         Key("home.pane", "tab,shift+tab", "other_pane", "other pane", "Looking", show=True),
-        Key("home.refresh", "F5", "refresh", "look for missions again", "Looking"),
+        Key("home.refresh", "f5", "refresh", "look for missions again", "Looking"),
         Key("home.copy", "y", "copy", "copy id or path", "Taking along"),
         Key("home.clear", "escape", "clear", "clear the filter", "Finding"),
         Key("home.quit", "q", "app.quit", "quit; live runs go on", "Everywhere", show=True),
     ),
     "execution": (
+        Key("run.approve", "a", "approve", "approve or reject", "Acting", show=True),
         Key("run.next_failure", "e", "failure(1)", "next error", "Finding", show=True),
         Key("run.previous_failure", "E", "failure(-1)", "previous error", "Finding"),
         Key("run.inspect", "enter", "inspect", "inspect", "Looking", show=True),
@@ -67,7 +68,6 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("run.cancel_step", "x", "cancel_step", "cancel step", "Acting", show=True),
         Key("run.cancel", "X", "cancel_run", "cancel run", "Acting", show=True),
         Key("run.pause", "p", "pause", "pause", "Acting", show=True),
-        Key("run.approve", "a", "approve", "approve or reject", "Acting"),
         Key("run.new", "n", "new_run", "new run of this mission", "Acting"),
         Key("run.logs", "l", "logs", "logs", "Looking", show=True),
         Key("run.merged_log", "L", "merged_log", "merged log of all steps", "Looking"),
@@ -81,7 +81,7 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("run.why", "w", "why", "why is it so", "Looking", show=True),
         Key("run.copy", "y", "copy('text')", "copy", "Taking along", show=True),
         Key("run.copy_json", "Y", "copy('json')", "copy as JSON", "Taking along"),
-        Key("run.zoom", "z", "zoom", "zoom the pane", "Looking", show=True),
+        Key("run.zoom", "z", "zoom", "zoom", "Looking", show=True),
         Key("run.filter", "/", "filter", "filter or search", "Finding", show=True),
         Key("run.validate", "v", "validate", "validate the mission file", "Acting"),
         Key("run.edit", "o", "edit", "open the mission in $EDITOR", "Acting"),
@@ -131,6 +131,10 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
             )
         ),
     ),
+    "field": (
+        Key("field.keep", "enter", "submit", "keep", "Finding", show=True),
+        Key("field.leave", "escape", "screen.leave_field", "clear", "Finding", show=True),
+    ),
     "dialog": (
         Key("dialog.keep", "escape", "dismiss_dialog", "leave everything as it is", "Dialog"),
         Key("dialog.next", "right,down,tab", "app.focus_next", "next choice", "Dialog"),
@@ -167,6 +171,15 @@ def bindings(place: str) -> list[BindingType]:
     return [
         Binding(key.keys, key.action, key.label, show=key.show, id=key.id) for key in _TABLES[place]
     ]
+
+
+def group_of(binding_id: str | None) -> str:
+    """Return the heading a binding belongs under, empty for one that is not ours."""
+    key = BY_ID.get(binding_id or "")
+    if key is not None:
+        return key.group
+    place = (binding_id or "").partition(".")[0]
+    return place.capitalize() if place in ("graph", "tree", "gantt") else ""
 
 
 def read_keymap(text: str) -> tuple[dict[str, str], list[str]]:

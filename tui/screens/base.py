@@ -36,6 +36,10 @@ class DeckScreen(Screen[None]):
     def deliver(self, delta: "Delta") -> None:
         """Take in news from the feed."""
 
+    def offers(self, action: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Tell whether an action is worth showing now; its key works either way."""
+        return True
+
     def show_banner(self, text: str) -> None:
         """Say what is wrong in a line of its own, until it is said that it is over (empty text)."""
         self.banner.display = bool(text)

@@ -8,12 +8,12 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui.keymap import bindings
 from tui.text import width_of
+from tui.widgets.choice_button import ChoiceButton
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ class Dialog(ModalScreen[Answer | None]):
             if self._ask is not None:
                 yield Input(placeholder=self._ask, id="dialog-input", compact=True)
             with Horizontal(id="dialog-buttons"):
-                yield Button(Content(self._keep), variant="primary", id="keep")
+                yield ChoiceButton(self._keep, variant="primary", id="keep")
                 for choice in self._choices:
-                    yield Button(
-                        Content(choice.label),
+                    yield ChoiceButton(
+                        choice.label,
                         variant="error" if choice.tone == "error" else "default",
                         name=choice.value,
                     )

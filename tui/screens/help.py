@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tui.keymap import BY_ID, GROUPS, bindings
+from tui.keymap import GROUPS, bindings
 from tui.text import fit
 from tui.widgets.text_view import Line, TextView
 
@@ -98,12 +98,3 @@ class HelpScreen(ModalScreen[None]):
     def action_close(self) -> None:
         """Back to the screen below."""
         self.dismiss()
-
-
-def group_of(binding_id: str | None) -> str:
-    """Return the heading a binding belongs under, empty for one that is not ours."""
-    key = BY_ID.get(binding_id or "")
-    if key is not None:
-        return key.group
-    place = (binding_id or "").partition(".")[0]
-    return place.capitalize() if place in ("graph", "tree", "gantt") else ""

@@ -10,7 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from core.errors import BugError, MissionDeckError
 from core.model import Mission, Param, ParamType
@@ -21,6 +21,7 @@ from tui.keymap import bindings
 from tui.screens.base import DeckScreen
 from tui.text import clean_line
 from tui.widgets.bar import Bar, Part
+from tui.widgets.choice_button import ChoiceButton
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.text_view import Line, TextView
 
@@ -127,7 +128,7 @@ class LaunchScreen(DeckScreen):
             widgets.append(
                 Static("This mission takes no parameters.", markup=False, classes="form-note")
             )
-        launch = Button(Content("Launch"), variant="primary", id="launch-button")
+        launch = ChoiceButton("Launch", variant="primary", id="launch-button")
         widgets.append(launch)
         await self._form.mount(*widgets)
         first = next((field.widget for field in self._fields.values()), launch)
