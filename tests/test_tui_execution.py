@@ -318,17 +318,20 @@ async def test_an_approval_is_given_or_refused_with_a_comment() -> None:
     world = FakeWorld()
     mission = mission_of(
         "m",
-        step("gate", step_type="approval", parameters={"prompt": "Ship [b]v2[/b]?"}),
+        step("gate", step_type="approval", parameters={"prompt": "Ship {{ params.tag }}?"}),
         step("b", "gate"),
     )
     run = world.launch(mission)
     world.task(run, "gate", TaskState.READY, Reason.DEPS_MET)
-    world.task(run, "gate", TaskState.WAITING, Reason.AWAITING_APPROVAL)
+    world.task(run, "gate", TaskState.WAITING, Reason.AWAITING_APPROVAL, "Ship [b]v2[/b]?\nNow?")
     backend = FakeBackend(world, mission)
     async with running(backend, start=run) as pilot:
-        await wait_for_text(pilot, "needs approval")
+        await wait_for_text(pilot, "needs approval", "a approve or reject")
         await pilot.press("a")
-        await wait_for_text(pilot, "Approve gate?", "Ship [b]v2[/b]?", "1 downstream step")
+        await wait_for_text(
+            pilot, "Approve gate?", "Ship [b]v2[/b]?  ", "Now?", "1 downstream step"
+        )
+        assert "params" not in screen_text(pilot.app), "the question as asked, not its template"
         await pilot.press("right", "right", "enter")
         await wait_until(pilot, lambda: bool(backend.asked))
         assert backend.asked == [(run, RequestKind.REJECT, "gate", {"comment": ""})]
@@ -409,6 +412,39 @@ async def test_copy_takes_the_step_as_text_and_as_json() -> None:
         await pilot.press("Y")
         await wait_until(pilot, lambda: pilot.app.clipboard.startswith("{"))
         assert '"exit_code": 75' in pilot.app.clipboard
+
+
+async def test_only_keys_of_use_are_shown_and_a_linked_run_says_of_what() -> None:
+    world, run = busy_world()
+    backend = FakeBackend(world, nightly())
+    async with running(backend, size=(160, 40), start=run) as pilot:
+        await wait_for_text(pilot, "e next error", "r retry", "X cancel run", "p pause")
+        assert "approve" not in screen_text(pilot.app)
+        assert "x cancel step" not in screen_text(pilot.app), "the selected step has ended"
+        world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
+        await wait_for_text(pilot, "✗ failed")
+        await wait_until(pilot, lambda: "X cancel run" not in screen_text(pilot.app))
+        await pilot.press("colon")
+        await wait_for_text(pilot, "retry step + downstream")
+        assert "cancel run" not in screen_text(pilot.app)
+        await pilot.press("escape", "R")
+        await wait_for_text(pilot, "A new linked run", "▸ Keep")
+        await pilot.press("right")
+        await wait_for_text(pilot, "  Keep", "▸ Retry")
+        await pilot.press("enter")
+        await wait_for_text(pilot, f"retry of {run[:8]}", "X cancel run")
+
+
+async def test_the_title_of_the_log_names_the_step_whose_lines_are_shown() -> None:
+    world, run = busy_world()
+    async with running(FakeBackend(world, nightly()), start=run) as pilot:
+        await wait_for_text(pilot, "Logs promote-7", "replication slot busy")
+        await pilot.press("j")
+        for _ in range(20):
+            text = screen_text(pilot.app)
+            assert ("Logs promote-7" in text) == ("replication slot busy" in text)
+            await pilot.pause(0.02)
+        await wait_for_text(pilot, "Logs fetch-12", "503 Service Unavailable")
 
 
 async def test_back_and_home_leave_the_run_alone() -> None:

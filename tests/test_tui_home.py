@@ -152,6 +152,15 @@ async def test_every_letter_typed_into_the_filter_triggers_nothing() -> None:
         await wait_for_text(pilot, "nightly-etl")
 
 
+async def test_new_mission_files_are_found_on_demand() -> None:
+    backend = FakeBackend(FakeWorld(), nightly())
+    async with running(backend) as pilot:
+        await wait_for_text(pilot, "nightly-etl")
+        backend.known["/missions/release.yaml"] = release()
+        await pilot.press("f5")
+        await wait_for_text(pilot, "release")
+
+
 async def test_the_filter_of_executions_knows_states_and_words() -> None:
     world, _run = busy_world()
     async with running(FakeBackend(world, nightly())) as pilot:

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from textual.binding import Binding
+from textual.keys import Keys, key_to_character
 
 from tests.support.tui import FakeBackend, busy_world, nightly, running, screen_text, wait_for_text
 from tui import keymap
@@ -24,6 +25,14 @@ def test_no_key_means_two_things_in_one_place() -> None:
             for key in [binding.key]
         )
         assert max(keys.values()) == 1, place
+
+
+def test_every_key_is_one_that_terminals_send() -> None:
+    named = {key.value for key in Keys}
+    for place in keymap._TABLES:
+        for binding in Binding.make_bindings(keymap.bindings(place)):
+            key = binding.key
+            assert key in named or len(key_to_character(key) or key) == 1 or key == "slash", key
 
 
 def test_the_users_keys_are_read() -> None:

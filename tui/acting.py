@@ -15,7 +15,7 @@ from tui.backend import Backend
 from tui.board import Board, Bucket
 from tui.format import count
 from tui.screens.dialog import Answer, Choice, Dialog
-from tui.text import clean_line
+from tui.text import clean_line, clean_lines
 
 NAMED = 8
 
@@ -120,8 +120,9 @@ class Acts:
         after = len(board.downstream([task_id]))
         step = board.steps.get(task_id)
         prompt = step.parameters.get("prompt") if step is not None else None
+        asked = task.message or prompt  # the message has what the file's templates stand for
         lines = [
-            clean_line(str(prompt)) if prompt else f"{name} waits for an approval.",
+            *(clean_lines(str(asked)) if asked else [f"{name} waits for an approval."]),
             f"{_steps(after, 'downstream')} {'waits' if after == 1 else 'wait'} behind it.",
         ]
         answer = await self._ask(
@@ -164,7 +165,11 @@ class Acts:
             lines.append("This run goes on; the new attempt is numbered after the last.")
         else:
             rest = len(board.order) - len(after) - 1
-            lines.append(f"A new linked run; of {_steps(rest, 'other')} what succeeded is reused.")
+            lines.append(
+                f"A new linked run; what succeeded of the {_steps(rest, 'other')} is reused."
+                if rest
+                else "A new linked run."
+            )
         title = f"Retry {name}" + (" and what follows?" if downstream else "?")
         answer = await self._ask(
             title, lines, [Choice("retry", "Retry")], ask="reason (for the audit log)"

@@ -23,8 +23,13 @@ TABS = (
 COUNTS = ("SUCCESS", "RUNNING", "FAILED", "WAITING", "READY", "PENDING", "SKIPPED", "CANCELLED")
 
 
-def head_parts(board: Board, short: str, spent: str, eta: str | None, now: int) -> Parts:
-    """Return the header: where we are, state, counts; progress at the right."""
+def head_parts(
+    board: Board, short: str, spent: str, eta: str | None, now: int, *, kin: str = ""
+) -> Parts:
+    """Return the header: where we are, state, counts; progress at the right.
+
+    `kin` says which run it is a retry of.
+    """
     execution = board.execution
     seen = look(execution.state)
     ink = f"state:{execution.state.value}"
@@ -36,6 +41,8 @@ def head_parts(board: Board, short: str, spent: str, eta: str | None, now: int) 
         Part(f"  {seen.sign} {seen.word}", ink=ink),
         Part(f" {spent} ", ink="text", rank=1),
     ]
+    if kin:
+        left.append(Part(f" {kin} ", ink="muted", rank=6))
     if board.is_live and execution.cancel_requested_at is not None:
         left.append(Part(" cancelling ", ink="warn"))
     elif board.is_orphaned(now):

@@ -2,7 +2,9 @@
 
 from textual import work
 
-from tui.board import Board
+from core.reasons import Reason
+from core.states import TaskState, is_terminal
+from tui.board import Board, Bucket
 from tui.screens.base import DeckScreen
 
 
@@ -11,6 +13,36 @@ class ActingScreen(DeckScreen):
 
     board: Board | None = None
     selected: str | None = None
+    _offered: tuple[object, ...] = ()
+
+    def offers(self, action: str) -> bool:
+        """Show what can be done to the run and the selected step as they are now."""
+        board = self.board
+        task = None if board is None or self.selected is None else board.tasks[self.selected]
+        if board is None or task is None:
+            return True
+        match action.partition("(")[0]:
+            case "cancel_run" | "pause":
+                return board.is_live
+            case "cancel_step":
+                return board.is_live and not is_terminal(task.state)
+            case "retry":
+                again = not board.is_live or task.state is not TaskState.SUCCESS
+                return again and is_terminal(task.state)
+            case "approve":
+                return awaits_approval(board)
+            case "failure":
+                return board.size_of(Bucket.FAILED) > 0
+            case _:
+                return True
+
+    def note_offers(self) -> None:
+        """Have the keys shown anew when other ones are of use."""
+        asked = ("cancel_run", "cancel_step", "retry", "approve", "failure")
+        offered = tuple(self.offers(action) for action in asked)
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     @work
     async def action_retry(self, downstream: bool) -> None:
@@ -77,3 +109,9 @@ class ActingScreen(DeckScreen):
         if path is None:
             self.deck.complain("this run was not launched from a file")
         return path
+
+
+def awaits_approval(board: Board) -> bool:
+    """Tell whether a step of the run waits for somebody to approve it."""
+    reasons = (board.tasks[task_id].reason_code for task_id in board.members(Bucket.WAITING))
+    return board.is_live and Reason.AWAITING_APPROVAL in reasons

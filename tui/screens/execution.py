@@ -12,7 +12,7 @@ from core.model import Execution
 from core.states import ExecutionState, TaskState, is_terminal
 from tui.board import Board
 from tui.data_lines import facts_json
-from tui.format import long_clock, remaining, rough
+from tui.format import clock, long_clock, remaining, rough
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
 from tui.one_at_a_time import OneAtATime
@@ -84,6 +84,7 @@ class ExecutionScreen(PaneScreen):
             self._log.deliver(news)
         if self.board is not None:
             self._head()
+            self.note_offers()
             if self._left.tab == "events" and delta.last_seq:
                 self._events_wanted.ask()
 
@@ -180,6 +181,7 @@ class ExecutionScreen(PaneScreen):
         if self.board is not None:
             self._bottom.select(self.board, self.selected)
         self._titles()
+        self.note_offers()
         self._settled()
 
     @work(exclusive=True, group="settle")
@@ -263,9 +265,13 @@ class ExecutionScreen(PaneScreen):
             telling = self._history or len(board.order) >= TELLING_STEPS
             left = remaining(spent, board.share_done, self._history) if telling else None
             eta = None if left is None else rough(left)
-        parts = head_parts(
-            board, self.deck.short_id(self.execution_id), long_clock(spent), eta, now
-        )
+        time = long_clock(spent) if board.is_live else clock(spent)
+        origin = execution.retry_of or execution.rerun_of
+        kin = "" if origin is None else self.deck.short_id(origin)
+        if kin:
+            kin = f"{'retry' if execution.retry_of else 'rerun'} of {kin}"
+        short = self.deck.short_id(self.execution_id)
+        parts = head_parts(board, short, time, eta, now, kin=kin)
         self._head_bar.set_parts(*parts)
         if board.is_orphaned(now):
             self.show_banner("nobody runs this any more: its runner is gone. p resumes it")

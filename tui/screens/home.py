@@ -20,6 +20,7 @@ from tui.messages import Delta
 from tui.screens.base import DeckScreen
 from tui.text import clean_line
 from tui.widgets.bar import Bar, Part
+from tui.widgets.filter_field import FilterField
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_view import LineView
 from tui.widgets.mission_list import ExecutionList, MissionList
@@ -49,7 +50,7 @@ class HomeScreen(DeckScreen):
         self._mission_list = MissionList(clock, id="missions")
         self._execution_list = ExecutionList(clock, id="executions")
         self._detail_view = TextView(id="mission-detail", focusable=False)
-        self._field = Input(placeholder="filter: words, or state:failed", id="filter", compact=True)
+        self._field = FilterField("filter: words, or state:failed")
 
     def compose(self) -> ComposeResult:
         """Title, two panes, filter, keys."""
@@ -68,7 +69,6 @@ class HomeScreen(DeckScreen):
 
     def on_mount(self) -> None:
         """Say that things are on their way."""
-        self._field.display = False
         self._mission_list.placeholder = "Looking for missions …"
         self._execution_list.placeholder = "Opening the database …"
         self.action_show_pane(self._pane, steer=False)
@@ -297,7 +297,11 @@ class HomeScreen(DeckScreen):
             self._show_executions()
 
     def action_clear(self) -> None:
-        """Leave the filter."""
+        """Clear the filter."""
+        self.action_leave_field()
+
+    def action_leave_field(self) -> None:
+        """Clear the filter and go back to the list."""
         self._set_filter("")
         self._field.display = False
         self._list.focus()

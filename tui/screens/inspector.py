@@ -107,6 +107,7 @@ class InspectorScreen(ActingScreen):
     def deliver(self, delta: Delta) -> None:
         """Read again when the step changed; the execution's screen keeps the rest up to date."""
         self._execution.deliver(delta)
+        self.board = self._execution.board
         if self._task_id in (delta.tasks or {}):
             self._read()
         elif self._section == "logs" and self._is_growing:
@@ -235,6 +236,7 @@ class InspectorScreen(ActingScreen):
         place = ""
         if self._task_id in failures and len(failures) > 1:
             place = f"error {failures.index(self._task_id) + 1}/{len(failures)} "
+        self.note_offers()
         mark, word = state_line(task)
         self._head.set_parts(
             [

@@ -9,6 +9,7 @@ from textual.widgets import ContentSwitcher, Input
 from tui.screens.acting_keys import ActingScreen
 from tui.titles import side_parts
 from tui.widgets.bar import Bar
+from tui.widgets.filter_field import FilterField
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.step_list import StepList
 from tui.widgets.step_log import StepLog
@@ -39,8 +40,7 @@ class PaneScreen(ActingScreen):
         self._side_list = StepList(clock, id="side-list")
         self._bottom = StepLog(execution_id, self.deck.feed, self.deck.lookup, id="bottom")
         self._log = self._bottom.pane
-        self._field = Input(id="filter", compact=True)
-        self._field.display = False
+        self._field = FilterField()
 
     def compose(self) -> ComposeResult:
         """Header, tabs over views and side pane, log, field, keys."""
@@ -146,11 +146,7 @@ class PaneScreen(ActingScreen):
     def action_back(self) -> None:
         """Leave the field, the search, the zoom, the log; then the screen."""
         if self.focused is self._field:
-            if self._filtering == "log":
-                self._log.set_search("")
-            else:
-                self._set_step_filter("")
-            self._leave_field()
+            self.action_leave_field()
         elif self._log.search:
             self._log.set_search("")
         elif self._left.steps.filter_text:
@@ -235,6 +231,14 @@ class PaneScreen(ActingScreen):
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to what it filters."""
+        self._leave_field()
+
+    def action_leave_field(self) -> None:
+        """Clear the filter or search and go back to what it narrowed."""
+        if self._filtering == "log":
+            self._log.set_search("")
+        else:
+            self._set_step_filter("")
         self._leave_field()
 
     def _leave_field(self) -> None:

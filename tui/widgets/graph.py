@@ -51,8 +51,8 @@ class GraphView(ScrollView, can_focus=True):
         Binding("c", "critical", "critical path", id="graph.critical"),
         Binding("m", "minimap", "minimap", id="graph.minimap"),
         Binding("o", "focus_hops", "focus", id="graph.focus"),
-        Binding("e", "failure(1)", "next failure", id="graph.next_failure"),
-        Binding("E", "failure(-1)", "previous failure", show=False, id="graph.previous_failure"),
+        Binding("e", "failure(1)", "next error", id="graph.next_failure"),
+        Binding("E", "failure(-1)", "previous error", show=False, id="graph.previous_failure"),
     ]
 
     DEFAULT_CSS = """

@@ -178,7 +178,11 @@ def detail(status: NodeStatus, now: int, width: int = 80) -> str:
     elif (seconds := status.seconds(now)) is not None:
         parts.append(clock(seconds))
     if status.attempt > 1:
-        parts.append(f"{status.attempt}/{status.max_attempts}")
+        within = status.attempt <= status.max_attempts  # retries by hand go beyond
+        number = (
+            f"{status.attempt}/{status.max_attempts}" if within else f"attempt {status.attempt}"
+        )
+        parts.append(number)
     while len(parts) > 1 and len(" ".join(parts)) > width:
         parts.pop()
     return " ".join(parts)

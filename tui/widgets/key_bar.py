@@ -2,6 +2,7 @@
 
 from textual.app import App
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui.text import width_of
 from tui.widgets.bar import Bar, Part
@@ -50,8 +51,14 @@ class KeyBar(Bar):
 def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str, str]]:
     """Return key, label and action of what the footer shows, those of the focus first."""
     found: dict[str, tuple[str, str, str]] = {}
+    offers = getattr(screen, "offers", None)
+    typing = isinstance(screen.focused, Input)
     for active in screen.active_bindings.values():
         binding = active.binding
+        if typing and binding.key == "slash":
+            continue  # Textual does not know that this is a character to type
+        if offers is not None and not offers(binding.action):
+            continue
         if binding.show and active.enabled and binding.description:
             key = binding.id or binding.action
             if key not in found:

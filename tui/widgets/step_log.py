@@ -32,6 +32,8 @@ class StepLog(Vertical):
         self._facts: Facts | None = None
         self._attempt = 0
         self._merged = False
+        self._titled: tuple[str | None, Sequence[Attempt], int] = (None, (), 0)
+        """Whose lines the pane shows: those of the selection only once they were read."""
 
     def compose(self) -> ComposeResult:
         """Put the title above the log."""
@@ -42,7 +44,6 @@ class StepLog(Vertical):
         """Turn to another step; its log comes with its facts."""
         self._board, self._task_id, self._facts = board, task_id, None
         self._attempt = 0
-        self.retitle()
 
     def show_facts(self, facts: Facts) -> None:
         """Show the log of the step these are about; a newer attempt if the latest was shown."""
@@ -74,6 +75,7 @@ class StepLog(Vertical):
         shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
         ending = "" if self._merged or self._board is None else ending_of(shown, self._board)
         self.pane.set_ending(ending)
+        self._titled = self._task_id, self._attempts, self._attempt
         self.retitle()
 
     @property
@@ -116,9 +118,7 @@ class StepLog(Vertical):
 
     def retitle(self) -> None:
         """Say whose log it is and how it is shown."""
-        self._title.set_parts(
-            *log_title_parts(self.pane, self._task_id, self._attempts, self._attempt, self._merged)
-        )
+        self._title.set_parts(*log_title_parts(self.pane, *self._titled, self._merged))
         self._title.lit = self.pane.has_focus
 
     def on_log_pane_changed(self) -> None:
