@@ -39,16 +39,10 @@ class OneView(App[None]):
         self.fill(self.view)
         self.view.focus()
 
-    def on_gantt_view_selected(self, event: GanttView.Selected) -> None:
+    def on_step_canvas_selected(self, event: GanttView.Selected) -> None:
         self.said.append(event)
 
-    def on_gantt_view_opened(self, event: GanttView.Opened) -> None:
-        self.said.append(event)
-
-    def on_tree_view_selected(self, event: TreeView.Selected) -> None:
-        self.said.append(event)
-
-    def on_tree_view_opened(self, event: TreeView.Opened) -> None:
+    def on_step_canvas_opened(self, event: GanttView.Opened) -> None:
         self.said.append(event)
 
     @property
@@ -241,6 +235,21 @@ async def test_folding_hides_what_is_below_and_a_selection_unfolds_it() -> None:
         await pilot.press("right", "enter")
         assert view.selection == "ship"
         assert isinstance(app.said[-1], TreeView.Opened)
+
+
+async def test_a_large_tree_is_laid_out_aside_and_keeps_the_selection() -> None:
+    upstream = tangle(3000)
+    view = TreeView(ascii_only=False, now=lambda: ZERO)
+    app = OneView(view, lambda v: v.set_graph(ids_of(upstream), upstream))
+    async with app.run_test(size=(60, 8)) as pilot:
+        view.selection = ids_of(upstream)[2000]
+        assert view.row_count() == 0
+        assert "laying out 3,000 steps" in view.placeholder
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert view.row_count() == 3000
+        assert view.selection == ids_of(upstream)[2000]
+        assert f" {view.selection} " in app.text
 
 
 @pytest.mark.parametrize("size", SIZES)

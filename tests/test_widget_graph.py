@@ -58,10 +58,10 @@ class GraphApp(App[None]):
         self.view.focus()
         self.view.set_graph(*self.given)
 
-    def on_graph_view_selected(self, event: GraphView.Selected) -> None:
+    def on_step_canvas_selected(self, event: GraphView.Selected) -> None:
         self.said.append(event)
 
-    def on_graph_view_opened(self, event: GraphView.Opened) -> None:
+    def on_step_canvas_opened(self, event: GraphView.Opened) -> None:
         self.said.append(event)
 
     @property

@@ -1,8 +1,10 @@
 """The canvases of a mission's structure (graph, tree, gantt) behind one face, made on first use."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -12,6 +14,10 @@ from core.ports import Clock
 from tui.board import Board
 from tui.messages import StepOpened, StepSelected
 from tui.status import NodeStatus, status_of
+from tui.widgets.step_canvas import AT_ONCE, StepCanvas
+
+if TYPE_CHECKING:
+    from tui.widgets.graph_model import GraphModel
 
 CANVAS_TABS = ("graph", "tree", "gantt")
 WIDE_COLUMNS = 100
@@ -33,6 +39,7 @@ class Canvas(Vertical):
         super().__init__(id=tab)
         self._view = view
         self._drawn: Board | None = None
+        self._building: Board | None = None
         self._told: str | None = None
         self._late: set[str] = set()
 
@@ -54,29 +61,34 @@ class Canvas(Vertical):
         """Draw another board, or one whose mission has become known."""
         if board.mission is None:
             return
-        self._drawn = board
-        self._draw(board)
-        self._view.set_states(_statuses(board, board.tasks))
+        self._told = selected
         self._late.clear()
-        self.select_step(selected)
+        self._building, self._drawn = board, None
+        self._draw(board)
 
     def _draw(self, board: Board) -> None:
-        """Give the canvas its structure."""
+        """Give the canvas its structure and states, now or from a thread; then `_has_drawn`."""
+
+    def _has_drawn(self, board: Board) -> None:
+        """Go on from what is drawn: with what changed since, and the selection."""
+        self._building, self._drawn = None, board
+        self.catch_up(board, self._told)
 
     def board_changed(self, changed: Mapping[str, TaskRun]) -> None:
         """Take newer task runs."""
-        if self._drawn is None:
-            return
-        if self.is_on_screen:
+        if self._drawn is not None and self.is_on_screen:
             self._view.set_states(_statuses(self._drawn, changed))
         else:
             self._late.update(changed)
 
     def catch_up(self, board: Board, selected: str | None) -> None:
         """Take what changed while it was out of sight."""
+        self._told = selected
         if self._drawn is not board:
-            self.show_board(board, selected)
-        elif self._late:
+            if self._building is not board:
+                self.show_board(board, selected)
+            return
+        if self._late:
             changed = {task_id: board.tasks[task_id] for task_id in self._late}
             self._view.set_states(_statuses(board, changed))
         self._late.clear()
@@ -97,18 +109,39 @@ class Canvas(Vertical):
     def fit_terminal(self, columns: int) -> None:
         """Take note of how wide the terminal is."""
 
-    def _pass_on(self, event: Any) -> None:
+    def on_step_canvas_selected(self, event: StepCanvas.Selected) -> None:
+        """Pass a selection on, unless it is the one it was told."""
         event.stop()
         if event.task_id != self._told:
             self._told = event.task_id
             self.post_message(StepSelected(event.task_id))
 
-    def _pass_open(self, event: Any) -> None:
+    def on_step_canvas_opened(self, event: StepCanvas.Opened) -> None:
+        """Pass on what is to be inspected."""
         event.stop()
         self.post_message(StepOpened(event.task_id))
 
 
-class GraphCanvas(Canvas):
+class StructureCanvas(Canvas):
+    """A canvas of what needs what. That of many steps is made in a thread, from copies."""
+
+    def _draw(self, board: Board) -> None:
+        if len(board.order) <= AT_ONCE:
+            self._view.show_model(_model_of(board, board.order, board.tasks))
+            self._has_drawn(board)
+        else:
+            self._draw_aside(board)
+
+    @work(exclusive=True, group="draw")
+    async def _draw_aside(self, board: Board) -> None:
+        order, tasks = list(board.order), dict(board.tasks)
+        model = await asyncio.to_thread(_model_of, board, order, tasks)
+        if self._building is board:
+            self._view.show_model(model)
+            self._has_drawn(board)
+
+
+class GraphCanvas(StructureCanvas):
     """The layered graph, or lanes where the terminal is narrow."""
 
     def __init__(self, tab: str, clock: Clock) -> None:
@@ -116,11 +149,6 @@ class GraphCanvas(Canvas):
 
         self._graph: GraphView = GraphView(now=clock.now)
         super().__init__(tab, self._graph)
-
-    def _draw(self, board: Board) -> None:
-        ids, upstream, names = _structure(board)
-        conditional = [step.id for step in board.steps.values() if step.when is not None]
-        self._graph.set_graph(ids, upstream, names, conditional)
 
     def set_matches(self, task_ids: Sequence[str] | None) -> None:
         """Dim what a filter hides."""
@@ -130,34 +158,14 @@ class GraphCanvas(Canvas):
         """Show layers beside the side pane where the terminal as a whole is wide enough."""
         self._graph.lanes_under = LEAST_LAYERS if columns >= WIDE_COLUMNS else WIDE_COLUMNS
 
-    def on_graph_view_selected(self, event: Any) -> None:
-        """Pass a selection on, unless it is the one it was told."""
-        self._pass_on(event)
 
-    def on_graph_view_opened(self, event: Any) -> None:
-        """Pass on what is to be inspected."""
-        self._pass_open(event)
-
-
-class TreeCanvas(Canvas):
+class TreeCanvas(StructureCanvas):
     """The steps as an outline under what they need."""
 
     def __init__(self, tab: str, clock: Clock) -> None:
         from tui.widgets.tree import TreeView
 
-        self._tree: TreeView = TreeView(now=clock.now)
-        super().__init__(tab, self._tree)
-
-    def _draw(self, board: Board) -> None:
-        self._tree.set_graph(*_structure(board))
-
-    def on_tree_view_selected(self, event: Any) -> None:
-        """Pass a selection on, unless it is the one it was told."""
-        self._pass_on(event)
-
-    def on_tree_view_opened(self, event: Any) -> None:
-        """Pass on what is to be inspected."""
-        self._pass_open(event)
+        super().__init__(tab, TreeView(now=clock.now))
 
 
 class GanttCanvas(Canvas):
@@ -180,6 +188,8 @@ class GanttCanvas(Canvas):
         self._gantt.set_spans((), {step.id: step.id for step in board.steps.values()})
         if board.mission is not None:
             self._gantt.set_slots(board.mission.config.parallel_limit)
+        self._gantt.set_states(_statuses(board, board.tasks))
+        self._has_drawn(board)
 
     def take_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Draw all attempts anew."""
@@ -208,14 +218,6 @@ class GanttCanvas(Canvas):
         self._gantt.set_states(_statuses(board, board.tasks))
         self.select_step(self._told)
 
-    def on_gantt_view_selected(self, event: Any) -> None:
-        """Pass a selection on, unless it is the one it was told."""
-        self._pass_on(event)
-
-    def on_gantt_view_opened(self, event: Any) -> None:
-        """Pass on what is to be inspected."""
-        self._pass_open(event)
-
 
 _MAKERS = {"graph": GraphCanvas, "tree": TreeCanvas, "gantt": GanttCanvas}
 
@@ -225,20 +227,28 @@ def make_canvas(tab: str, clock: Clock) -> Canvas:
     return _MAKERS[tab](tab, clock)
 
 
-def _structure(board: Board) -> tuple[list[str], list[list[int]], dict[str, str]]:
-    """Return ids, upstream as indices, names; an item of a fan-out hangs where its step does."""
-    ids = board.order
-    index = board.positions
+def _model_of(board: Board, ids: Sequence[str], tasks: Mapping[str, TaskRun]) -> "GraphModel":
+    """Build what is drawn of these task runs; an item of a fan-out hangs where its step does.
+
+    Of the board it reads only what no news change, so it may run in a thread.
+    """
+    from tui.layout.dag import dag_of
+    from tui.widgets.graph_model import model_of
+
+    index = {task_id: number for number, task_id in enumerate(ids)}
     upstream: list[list[int]] = []
     names: dict[str, str] = {}
     for task_id in ids:
-        parent = board.tasks[task_id].parent_task_id
+        parent = tasks[task_id].parent_task_id
         step = board.steps.get(parent or task_id)
         needs = step.depends_on if step is not None else ()
         upstream.append([index[need] for need in needs if need in index])
         if step is not None and parent is None:
             names[task_id] = step.name
-    return ids, upstream, names
+    conditional = [step.id for step in board.steps.values() if step.when is not None]
+    model = model_of(ids, dag_of(upstream), names, conditional)
+    model.statuses = [status_of(tasks[one], board.max_attempts(one)) for one in ids]
+    return model
 
 
 def _statuses(board: Board, tasks: Mapping[str, TaskRun]) -> dict[str, NodeStatus]:

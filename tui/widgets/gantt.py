@@ -1,19 +1,15 @@
 """When every attempt waited and ran: a time axis, how many ran at once, and a row a step."""
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
-from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
 from core.states import TaskState
-from tui.glyph import LOOKS, is_utf8_terminal
 from tui.layout.timeline import ticks
 from tui.status import NodeStatus
 from tui.text import fit, fit_right
@@ -21,6 +17,7 @@ from tui.theme import Inks, inks_of
 from tui.widgets.gantt_chart import Chart, Frame
 from tui.widgets.gantt_row import AttemptSpan, draw_row
 from tui.widgets.line_view import LineView, Span, strip_of
+from tui.widgets.step_canvas import StepCanvas
 
 _ZOOM_MAX = 16
 _LEVELS = " ▁▂▃▄▅▆▇█"
@@ -78,52 +75,23 @@ class GanttRows(LineView):
         self._view.zoom_by(step)
 
 
-class GanttView(Vertical):
+class GanttView(Vertical, StepCanvas):
     """Attempts over time. The selection is a step id."""
 
     DEFAULT_CSS = """
     GanttView > GanttRows { height: 1fr; }
     """
 
-    selection: reactive[str | None] = reactive(None, repaint=False)
-    """The id of the selected step; one that has not started leaves the cursor where it is."""
-
-    class Selected(Message):
-        """Another step is selected."""
-
-        def __init__(self, view: "GanttView", task_id: str) -> None:
-            super().__init__()
-            self.view = view
-            self.task_id = task_id
-
-        @property
-        def control(self) -> "GanttView":
-            """The chart."""
-            return self.view
-
-    class Opened(Message):
-        """Enter or a second click on a step."""
-
-        def __init__(self, view: "GanttView", task_id: str) -> None:
-            super().__init__()
-            self.view = view
-            self.task_id = task_id
-
-        @property
-        def control(self) -> "GanttView":
-            """The chart."""
-            return self.view
-
     def __init__(
         self,
         *,
         id: str | None = None,  # noqa: A002 - Textual's own name
         ascii_only: bool | None = None,
-        now: Callable[[], int] = time.time_ns,
+        now: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._ascii = not is_utf8_terminal() if ascii_only is None else ascii_only
-        self.chart = Chart(now)
+        self.equip(ascii_only, now)
+        self.chart = Chart(self._now)
         self._frame: Frame | None = None
         self._axis = GanttAxis(self)
         self._list = GanttRows(self)
@@ -151,7 +119,7 @@ class GanttView(Vertical):
         self.chart.clear()
         self.chart.names = names or {}
         self.chart.take(spans)
-        self.set_reactive(GanttView.selection, None)
+        self.set_reactive(StepCanvas.selection, None)
         self._list.cursor = 0
         self._redraw()
 
@@ -185,7 +153,7 @@ class GanttView(Vertical):
         self._frame = None
         if self.is_mounted:
             self._list.rows_changed()
-            self._follow()
+            self.follow_selection()
             self.refresh_all()
 
     def _tick(self) -> None:
@@ -241,15 +209,12 @@ class GanttView(Vertical):
         """Write sign, name and bars of a row."""
         row = self.chart.rows[index]
         frame = self._now_frame()
-        look = LOOKS[row.look_name]
-        name = row.name
-        if self._ascii:
-            name = name.encode("ascii", "replace").decode()
+        name = self.drawable(row.name)
         style = inks.accent if row.task_id in self.chart.critical else inks.text
         if row.look_name == "FAILED":
             style = inks.states["FAILED"]
         return [
-            ((look.ascii if self._ascii else look.sign) + " ", inks.states[row.look_name]),
+            (self.sign_of(row.look_name) + " ", inks.states[row.look_name]),
             (fit(name, self._name_width) + "  ", style),
             *draw_row(
                 row,
@@ -263,11 +228,8 @@ class GanttView(Vertical):
 
     # --- selection, zoom and shift ---------------------------------------------------------------
 
-    def watch_selection(self) -> None:
-        """Put the cursor on the selected step."""
-        self._follow()
-
-    def _follow(self) -> None:
+    def follow_selection(self) -> None:
+        """Put the cursor on the selected step, if it has started."""
         row = self.chart.by_id.get(self.selection or "")
         if row is not None:
             self._list.move_to(self.chart.rows.index(row))
@@ -278,8 +240,7 @@ class GanttView(Vertical):
         if event.index < len(self.chart.rows):
             step_id = self.chart.rows[event.index].task_id
             if step_id != self.selection:
-                self.selection = step_id
-                self.post_message(self.Selected(self, step_id))
+                self.tell_selected(step_id)
             self._reveal()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:

@@ -1,7 +1,6 @@
 """The graph of a mission as a widget: layered canvas or lanes, folds, zoom, marks and a cursor."""
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import ClassVar
 
@@ -10,27 +9,24 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.states import TaskState
-from tui.glyph import is_utf8_terminal
 from tui.layout.dag import dag_of
 from tui.status import NodeStatus
 from tui.text import fit
 from tui.widgets.graph_canvas import Canvas
-from tui.widgets.graph_model import Drawing, model_of
+from tui.widgets.graph_model import Drawing, GraphModel, model_of
 from tui.widgets.graph_scene import LANES_UNDER, Scene
 from tui.widgets.graph_style import CanvasStyles, styles_of
 from tui.widgets.minimap import HEIGHT, WIDTH, Minimap
+from tui.widgets.step_canvas import AT_ONCE, StepCanvas
 
-AT_ONCE = 300
-"""Graphs up to this many steps are laid out at once, larger ones in a thread."""
 _MARGIN_X, _MARGIN_Y = 10, 3
 
 
-class GraphView(ScrollView, can_focus=True):
+class GraphView(ScrollView, StepCanvas, can_focus=True):
     """Draws only what is in sight. The selection is a step id, whatever is folded."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,38 +57,8 @@ class GraphView(ScrollView, can_focus=True):
     }
     """
 
-    selection: reactive[str | None] = reactive(None, repaint=False)
-    """The id of the selected step."""
-
     lanes_under: int = LANES_UNDER
     """Narrower windows show lanes; a screen that gives the view a part of its width sets less."""
-
-    class Selected(Message):
-        """Another step is selected. `members` has every step of the node under the cursor."""
-
-        def __init__(self, view: "GraphView", task_id: str, members: tuple[str, ...]) -> None:
-            super().__init__()
-            self.view = view
-            self.task_id = task_id
-            self.members = members
-
-        @property
-        def control(self) -> "GraphView":
-            """The graph."""
-            return self.view
-
-    class Opened(Message):
-        """Enter or a second click on a step."""
-
-        def __init__(self, view: "GraphView", task_id: str) -> None:
-            super().__init__()
-            self.view = view
-            self.task_id = task_id
-
-        @property
-        def control(self) -> "GraphView":
-            """The graph."""
-            return self.view
 
     class Described(Message):
         """What is drawn changed: zoom, folds, focus, failures. `text` fits a title line."""
@@ -112,11 +78,10 @@ class GraphView(ScrollView, can_focus=True):
         *,
         id: str | None = None,  # noqa: A002 - Textual's own name
         ascii_only: bool | None = None,
-        now: Callable[[], int] = time.time_ns,
+        now: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._ascii = not is_utf8_terminal() if ascii_only is None else ascii_only
-        self._now = now
+        self.equip(ascii_only, now)
         self._scene: Scene | None = None
         self._styles: CanvasStyles | None = None
         self._shows_map = False
@@ -139,10 +104,13 @@ class GraphView(ScrollView, can_focus=True):
         `names` replaces ids on the screen, `conditional` are steps with a `when`. Raises ValueError
         when an index does not exist or there is a cycle.
         """
-        model = model_of(ids, dag_of(upstream), names, conditional)
+        self.show_model(model_of(ids, dag_of(upstream), names, conditional))
+
+    def show_model(self, model: GraphModel) -> None:
+        """Show another graph with the states its model has."""
         self._scene = Scene(model, ascii_only=self._ascii, now=self._now())
         self._minimap = None
-        self.set_reactive(GraphView.selection, None)
+        self.set_reactive(StepCanvas.selection, None)
         self._lay_out()
 
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
@@ -194,7 +162,7 @@ class GraphView(ScrollView, can_focus=True):
         scene.resize(*self._window)
         scene.show(drawing)
         if self.selection is None:
-            self.set_reactive(GraphView.selection, self._first_choice(scene))
+            self.set_reactive(StepCanvas.selection, self._first_choice(scene))
         self._rescaled()
 
     @staticmethod
@@ -226,7 +194,7 @@ class GraphView(ScrollView, can_focus=True):
         self.virtual_size = Size(width + self._origin[0], height + self._origin[1])
         is_map = self._shows_map and isinstance(scene.canvas, Canvas)
         self._minimap = Minimap(scene.canvas) if is_map else None  # type: ignore[arg-type] # is_map
-        self._follow()
+        self.follow_selection()
         self.call_after_refresh(self._reveal)  # scrolling knows the new size only then
         self.refresh()
         self.post_message(self.Described(self, self.description))
@@ -299,11 +267,8 @@ class GraphView(ScrollView, can_focus=True):
 
     # --- selection -------------------------------------------------------------------------------
 
-    def watch_selection(self) -> None:
+    def follow_selection(self) -> None:
         """Put the cursor on the selected step, leaving the focus when it is outside of it."""
-        self._follow()
-
-    def _follow(self) -> None:
         scene = self._scene
         if scene is None or scene.drawing is None or self.selection is None:
             return
@@ -337,7 +302,7 @@ class GraphView(ScrollView, can_focus=True):
             return
         self.selection = scene.model.ids[step]
         members = tuple(scene.model.ids[member] for member in scene.members())
-        self.post_message(self.Selected(self, scene.model.ids[step], members))
+        self.tell_selected(scene.model.ids[step], members)
 
     # --- keys and mouse --------------------------------------------------------------------------
 
@@ -355,11 +320,6 @@ class GraphView(ScrollView, can_focus=True):
         """Move half a window up or down."""
         if self._scene is not None:
             self._choose(self._scene.page(direction * max(1, self.size.height // 2)))
-
-    def action_open(self) -> None:
-        """Open the selected step."""
-        if self.selection is not None:
-            self.post_message(self.Opened(self, self.selection))
 
     def action_fold(self) -> None:
         """Open the fold under the cursor, or close the one its step is of."""

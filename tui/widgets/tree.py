@@ -1,15 +1,13 @@
 """The steps as an indented tree: each under its first dependency, the others noted beside it."""
 
-import time
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.message import Message
-from textual.reactive import reactive
 
 from core.states import TaskState
-from tui.glyph import LOOKS, is_utf8_terminal
+from tui.glyph import LOOKS
 from tui.layout.dag import dag_of
 from tui.layout.tree import TreeRow, guides, lay_tree
 from tui.status import NodeStatus, as_status
@@ -17,6 +15,7 @@ from tui.theme import Inks
 from tui.widgets.graph_label import detail, shorten
 from tui.widgets.graph_model import GraphModel, model_of
 from tui.widgets.line_view import LineView, Span
+from tui.widgets.step_canvas import AT_ONCE, StepCanvas
 
 _LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""
@@ -24,7 +23,7 @@ _NAMED = 2
 _NAME_LIMIT = 40
 
 
-class TreeView(LineView):
+class TreeView(LineView, StepCanvas):
     """Steps with guides. The selection is a step id; a folded step hides what is below it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,35 +32,6 @@ class TreeView(LineView):
         Binding("right,l", "child", "downstream", show=False, id="tree.child"),
     ]
 
-    selection: reactive[str | None] = reactive(None, repaint=False)
-    """The id of the selected step."""
-
-    class Selected(Message):
-        """Another step is selected."""
-
-        def __init__(self, view: "TreeView", task_id: str) -> None:
-            super().__init__()
-            self.view = view
-            self.task_id = task_id
-
-        @property
-        def control(self) -> "TreeView":
-            """The tree."""
-            return self.view
-
-    class Opened(Message):
-        """Enter or a second click on a step."""
-
-        def __init__(self, view: "TreeView", task_id: str) -> None:
-            super().__init__()
-            self.view = view
-            self.task_id = task_id
-
-        @property
-        def control(self) -> "TreeView":
-            """The tree."""
-            return self.view
-
     placeholder = "no steps"
 
     def __init__(
@@ -69,11 +39,10 @@ class TreeView(LineView):
         *,
         id: str | None = None,  # noqa: A002 - Textual's own name
         ascii_only: bool | None = None,
-        now: Callable[[], int] = time.time_ns,
+        now: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(id=id)
-        self._ascii = not is_utf8_terminal() if ascii_only is None else ascii_only
-        self._now = now
+        self.equip(ascii_only, now)
         self._model: GraphModel | None = None
         self._rows: list[TreeRow] = []
         self._row_of: dict[int, int] = {}
@@ -89,9 +58,14 @@ class TreeView(LineView):
 
         Raises ValueError when an index does not exist or there is a cycle.
         """
-        self._model = model_of(ids, dag_of(upstream), names)
+        self.show_model(model_of(ids, dag_of(upstream), names))
+
+    def show_model(self, model: GraphModel) -> None:
+        """Show another graph with the states its model has."""
+        self._model = model
         self._folded = set()
-        self.set_reactive(TreeView.selection, None)
+        self._take_rows([])
+        self.set_reactive(StepCanvas.selection, None)
         self._rebuild()
 
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
@@ -123,10 +97,26 @@ class TreeView(LineView):
         model = self._model
         if model is None:
             return
-        self._rows = lay_tree(model.dag, self._folded)
-        self._row_of = {row.node: number for number, row in enumerate(self._rows)}
+        if len(model.ids) <= AT_ONCE:
+            self._take_rows(lay_tree(model.dag, self._folded))
+            return
+        if not self._rows:
+            self.placeholder = f"laying out {len(model.ids):,} steps…"
+            self.refresh()
+        self.run_worker(self._rebuild_aside(model), exclusive=True, group="layout")
+
+    async def _rebuild_aside(self, model: GraphModel) -> None:
+        rows = await asyncio.to_thread(lay_tree, model.dag, frozenset(self._folded))
+        if model is self._model:
+            self._take_rows(rows)
+
+    def _take_rows(self, rows: list[TreeRow]) -> None:
+        self._rows = rows
+        self._row_of = {row.node: number for number, row in enumerate(rows)}
+        self.placeholder = TreeView.placeholder
         self.rows_changed()
-        self._follow()
+        if rows:
+            self.follow_selection()
 
     def row_count(self) -> int:
         """Return how many rows there are."""
@@ -142,7 +132,7 @@ class TreeView(LineView):
         look = LOOKS[status.state.value]
         spans: list[Span] = [
             (self._guides(row), inks.faint),
-            ((look.ascii if self._ascii else look.sign) + " ", inks.state(status.state)),
+            (self.sign_of(status.state.value) + " ", inks.state(status.state)),
             (self._title(row.node), inks.state(status.state) if look.bold else inks.text),
             ("  " + detail(status, self._now()), inks.muted),
         ]
@@ -156,8 +146,7 @@ class TreeView(LineView):
 
     def _title(self, step: int) -> str:
         name = self._model.names[step] if self._model is not None else ""
-        name = shorten(name, _NAME_LIMIT)
-        return name.encode("ascii", "replace").decode() if self._ascii else name
+        return self.drawable(shorten(name, _NAME_LIMIT))
 
     def _guides(self, row: TreeRow) -> str:
         if row.depth == 0:
@@ -173,17 +162,14 @@ class TreeView(LineView):
 
     # --- selection -------------------------------------------------------------------------------
 
-    def watch_selection(self) -> None:
+    def follow_selection(self) -> None:
         """Put the cursor on the selected step, unfolding what hides it."""
-        self._follow()
-
-    def _follow(self) -> None:
         model = self._model
         if model is None or not self._rows:
             return
         step = model.index.get(self.selection or "")
         if step is None:
-            self.set_reactive(TreeView.selection, model.ids[self._rows[0].node])
+            self.set_reactive(StepCanvas.selection, model.ids[self._rows[0].node])
             return
         if step not in self._row_of:
             while step not in self._row_of and model.dag.upstream[step]:
@@ -201,14 +187,12 @@ class TreeView(LineView):
             return
         step_id = model.ids[self._rows[event.index].node]
         if step_id != self.selection:
-            self.selection = step_id
-            self.post_message(self.Selected(self, step_id))
+            self.tell_selected(step_id)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Open the selected step."""
         event.stop()
-        if self.selection is not None:
-            self.post_message(self.Opened(self, self.selection))
+        self.action_open()
 
     def action_fold(self) -> None:
         """Hide or show what is below the selected step."""
