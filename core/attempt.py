@@ -7,9 +7,10 @@ import asyncio
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from core.capture import Capture, LogSeal
 from core.context import ContextLimitError, ExecutionContext
@@ -23,7 +24,6 @@ from core.states import AttemptState
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
 from core.steps.host import StepHost
 from core.steps.registry import EXPRESSIONS, step_type
-from core.swift import swift
 
 TRACE_LIMIT = 16 * 1024
 """Characters of a stack trace that are kept: its end, where the cause stands."""
@@ -31,8 +31,7 @@ TRACE_LIMIT = 16 * 1024
 NO_LOG = LogSeal(entries=0, bytes=0, dropped_bytes=0, digest=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True, kw_only=True):
     """What all attempts of one execution share."""
 
     execution_id: str
@@ -48,9 +47,7 @@ class Surroundings:
     protected_paths: tuple[Path, ...] = ()
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """An attempt that can start: `inputs` are the resolved parameters as they are recorded.
 
     With a `refusal` it is over before it began: the attempt starts and fails with that outcome.
@@ -61,7 +58,7 @@ class Prepared:
     type: StepType | None
     inputs: Mapping[str, Any]
     parameters: StepParameters | None = None
-    env: Mapping[str, str] = field(default=EMPTY)
+    env: Mapping[str, str] = EMPTY
     working_dir: Path | None = None
     refusal: StepOutcome | None = None
 
@@ -73,9 +70,7 @@ class Prepared:
         )
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class Ended(Struct, frozen=True, kw_only=True):
     """How an attempt ended. `outcome` is None when it was cancelled."""
 
     task_id: str

@@ -8,7 +8,8 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.chunker import CHUNK_BYTES, Chunker, Origin
 from core.logline import LINE_LIMIT, text_of
@@ -33,8 +34,7 @@ _LEVELS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogSeal:
+class LogSeal(Struct, frozen=True, kw_only=True):
     """What an attempt's end event records of its output.
 
     `entries` and `bytes` are what is stored, `dropped_bytes` what the cap took from the middle,

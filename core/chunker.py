@@ -7,7 +7,8 @@ loop's thread; nothing here blocks.
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.logline import LINE_LIMIT
 from core.model import LogLevel, LogStream
@@ -26,8 +27,7 @@ MERGE_NS = 5_000_000
 _MAX_SEGMENTS = 512
 
 
-@dataclass(slots=True)
-class Origin:
+class Origin(Struct):
     """Where bytes came from, and when: what a segment says beside lengths."""
 
     at: int
@@ -45,8 +45,7 @@ class Origin:
         )
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """A segment while it still grows."""
 
     origin: Origin
@@ -54,8 +53,7 @@ class _Run:
     lines: int
 
 
-@dataclass(slots=True)
-class _Line:
+class _Line(Struct):
     """A stream's line in progress: its bytes not handed on yet, and the length of all of it."""
 
     origin: Origin

@@ -5,7 +5,8 @@ What a request cannot do now is refused with a reason, and the refusal is an eve
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.events import CancelRequested
 from core.graph import Graph
@@ -22,8 +23,7 @@ CancelAttempt = Callable[[str, Reason, str], bool]
 """Cancels a running attempt (step, reason, message); False when none runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """An approval step's question, and who may answer it (empty: anybody)."""
 
     task_id: str

@@ -10,8 +10,9 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.attempt import Ended, Prepared, Surroundings, prepare, run, run_instant, state_of
 from core.desk import Desk, Question
@@ -45,20 +46,17 @@ HANDLER_SECONDS = 300.0
 """The deadline of a handler that has none of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Woken:
+class Woken(Struct, frozen=True):
     """A backoff is over."""
 
     task_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlotsTight:
+class SlotsTight(Struct, frozen=True):
     """The limit over all executions was reached; it is time to try again."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlinePassed:
+class DeadlinePassed(Struct, frozen=True):
     """The mission's own time is over."""
 
 

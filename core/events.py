@@ -8,21 +8,20 @@ travels on the event into the tables and is compared with the digest on verifica
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from core.errors import BugError
 from core.json_encoder import make_encoder
 from core.model import EMPTY, TaskError
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
-from core.swift import swift
 
 ENGINE = "engine"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """Base of all events. `at` is nanoseconds since the epoch, strictly rising within a process."""
 
     type: ClassVar[str]
@@ -41,8 +40,7 @@ class Event:
         raise BugError(f"{type(self).__name__} has no details")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionCreated(Event):
+class ExecutionCreated(Event, frozen=True, kw_only=True):
     """An execution exists, all its task runs PENDING. `step_ids` are in file order."""
 
     type: ClassVar[str] = "execution.created"
@@ -91,8 +89,7 @@ class ExecutionCreated(Event):
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionStateChanged(Event):
+class ExecutionStateChanged(Event, frozen=True, kw_only=True):
     """An execution went from one state to another."""
 
     type: ClassVar[str] = "execution.state_changed"
@@ -107,8 +104,7 @@ class ExecutionStateChanged(Event):
         return _transition(self.from_state.text, self.to_state.text, self.reason_code, self.message)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(Event):
+class CancelRequested(Event, frozen=True, kw_only=True):
     """Somebody asked for the execution to be cancelled; states change only when it happens."""
 
     type: ClassVar[str] = "execution.cancel_requested"
@@ -120,9 +116,7 @@ class CancelRequested(Event):
         return {} if self.message is None else {"message": self.message}
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStateChanged(Event):
+class TaskStateChanged(Event, frozen=True, kw_only=True):
     """A task run went from one state to another; `resume_at` is when a WAITING one wakes."""
 
     type: ClassVar[str] = "step.state_changed"
@@ -155,8 +149,7 @@ class TaskStateChanged(Event):
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepExpanded(Event):
+class StepExpanded(Event, frozen=True, kw_only=True):
     """A fan-out step became one task run for each item: READY → RUNNING, its items PENDING.
 
     The task runs of the items are named `STEP[0]`, `STEP[1]`, ...
@@ -187,9 +180,7 @@ def item_task_id(task_id: str, index: int) -> str:
     return f"{task_id}[{index}]"
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptStarted(Event):
+class AttemptStarted(Event, frozen=True, kw_only=True):
     """A try began: the task run goes READY → RUNNING and the attempt is born RUNNING.
 
     `inputs` are the resolved parameters, secrets masked.
@@ -219,9 +210,7 @@ class AttemptStarted(Event):
         }
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptEnded(Event):
+class AttemptEnded(Event, frozen=True, kw_only=True):
     """A try ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""
 
     type: ClassVar[str] = "attempt.ended"
@@ -269,8 +258,7 @@ class AttemptEnded(Event):
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted(Event):
+class Noted(Event, frozen=True, kw_only=True):
     """Something that changes no state but belongs in the audit: runner lost, mission rejected, ...
 
     `execution_id` is empty for what concerns no execution.

@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from core.fold import Snapshot
 from core.model import Json, MissionStep
@@ -10,8 +11,7 @@ from core.reasons import Reason
 from core.states import TaskState, is_terminal
 
 
-@dataclass(slots=True)
-class Fan:
+class Fan(Struct):
     """One expanded step: its items by task id, which run, which wait for the step's own limit."""
 
     step: MissionStep
@@ -27,8 +27,7 @@ class Fan:
         return limit is not None and len(self.running) >= limit
 
 
-@dataclass(frozen=True, slots=True)
-class FanEnd:
+class FanEnd(Struct, frozen=True):
     """How a fan-out step ends when all its items have."""
 
     state: TaskState

@@ -5,8 +5,10 @@ which, so that a journal can write exactly those (`take_changes`). No I/O, no de
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.errors import BugError
 from core.events import (
@@ -32,8 +34,7 @@ from core.states import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """The records that events touched since the last `take_changes`, each in its newest form."""
 
     execution: Execution | None
@@ -41,8 +42,7 @@ class Changes:
     attempts: tuple[Attempt, ...]
 
 
-@dataclass(slots=True)
-class Snapshot:
+class Snapshot(Struct):
     """One execution as its events tell it. Only `apply` writes to it.
 
     `tasks` is in file order; `attempts` holds every attempt of a step in order.

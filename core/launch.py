@@ -1,8 +1,9 @@
 """The birth of an execution: from a validated mission and its parameters to the first batch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.events import Event, ExecutionCreated, Noted, TaskStateChanged
 from core.fold import Snapshot, apply
@@ -14,16 +15,14 @@ from core.reasons import Reason
 from core.states import TaskState
 
 
-@dataclass(frozen=True, slots=True)
-class Reuse:
+class Reuse(Struct, frozen=True):
     """A step's success in an earlier execution."""
 
     execution_id: str
     outputs: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """What a user asks for: a mission, its parameters, and how this run relates to others."""
 
     mission: Mission

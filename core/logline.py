@@ -14,7 +14,8 @@ counted from the chunk's `first_seq`. A segment's `lines` is the number of entri
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from core.model import LogEntry, LogStream
 from core.ports import LogChunk, LogSegment
@@ -23,8 +24,7 @@ LINE_LIMIT = 64 * 1024
 """Bytes of one entry. Part of the format: another value reads old logs differently."""
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """What is in progress of one attempt: per stream, the bytes and where the last came from."""
 
     lines: dict[LogStream, tuple[bytes, LogSegment]] = field(default_factory=dict)
@@ -32,8 +32,7 @@ class _Open:
     next_seq: int = 1
 
 
-@dataclass(slots=True)
-class LineDecoder:
+class LineDecoder(Struct):
     """Turns chunks into entries, keeping what is in progress of each attempt's streams.
 
     Feed it the chunks of an attempt in order; those of different attempts may be mixed. A follower

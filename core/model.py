@@ -5,10 +5,11 @@ Nothing here acts, parses or stores.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
+
+from msgspec import Struct, field
 
 from core.reasons import Reason
 from core.states import (
@@ -18,7 +19,6 @@ from core.states import (
     StepStatus,
     TaskState,
 )
-from core.swift import swift
 
 
 class _Empty(Mapping[str, Any]):
@@ -87,8 +87,7 @@ class Durability(StrEnum):
     RELAXED = "relaxed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryOn:
+class RetryOn(Struct, frozen=True, kw_only=True):
     """Which failures are retried; an empty tuple does not restrict."""
 
     exit_codes: tuple[int, ...] = ()
@@ -96,8 +95,7 @@ class RetryOn:
     http_status: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """Temporal's retry fields. Intervals in seconds; `jitter` is the fraction (0..1) taken off."""
 
     max_attempts: int = 1
@@ -108,8 +106,7 @@ class RetryPolicy:
     retry_on: RetryOn | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Param:
+class Param(Struct, frozen=True, kw_only=True):
     """A typed input of a mission."""
 
     name: str
@@ -122,8 +119,7 @@ class Param:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissionConfig:
+class MissionConfig(Struct, frozen=True, kw_only=True):
     """How a mission is executed. `timeout_seconds` None means no deadline."""
 
     timeout_seconds: float | None = None
@@ -134,8 +130,7 @@ class MissionConfig:
     durability: Durability = Durability.STRICT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissionStep:
+class MissionStep(Struct, frozen=True, kw_only=True):
     """One node of a mission. `parameters` is plain JSON data, templates unresolved."""
 
     id: str
@@ -158,8 +153,7 @@ class MissionStep:
     runs_on: Mapping[str, Any] = EMPTY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handlers:
+class Handlers(Struct, frozen=True, kw_only=True):
     """Steps that run when the mission has ended, each with its own deadline."""
 
     on_success: tuple[MissionStep, ...] = ()
@@ -173,8 +167,7 @@ class Handlers:
         return self.on_success + self.on_failure + self.on_cancel + self.always
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mission:
+class Mission(Struct, frozen=True, kw_only=True):
     """A validated mission: 1..N steps with unique ids, every dependency existing, no cycle."""
 
     version: str
@@ -199,8 +192,7 @@ class Mission:
         return self.steps + self.handlers.all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissionSource:
+class MissionSource(Struct, frozen=True, kw_only=True):
     """A mission file as it was read: `digest` is the SHA-256 (hex) of `content`'s bytes."""
 
     digest: str
@@ -213,8 +205,7 @@ class MissionSource:
 # --- the records of one run ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskError:
+class TaskError(Struct, frozen=True, kw_only=True):
     """Why an attempt failed. `stack_trace` is the trace, or the last stderr lines of a process."""
 
     message: str
@@ -223,8 +214,7 @@ class TaskError:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+class Execution(Struct, frozen=True, kw_only=True):
     """One run of a mission."""
 
     execution_id: str
@@ -254,9 +244,7 @@ class Execution:
     counts: Mapping[str, int] = EMPTY
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRun:
+class TaskRun(Struct, frozen=True, kw_only=True):
     """One step within one execution. `position` is its place in the mission file, from 0."""
 
     execution_id: str
@@ -291,9 +279,7 @@ class TaskRun:
         return duration_ms(self.started_at, self.ended_at)
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Struct, frozen=True, kw_only=True):
     """One try of a task run, numbered from 1. `log_digest` is the SHA-256 (hex) of its output."""
 
     execution_id: str
@@ -327,8 +313,7 @@ class EntityKind(StrEnum):
     ATTEMPT = "attempt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateChange:
+class StateChange(Struct, frozen=True, kw_only=True):
     """One transition of one entity; `seq` is the number of the audit event that records it."""
 
     seq: int
@@ -361,8 +346,7 @@ class LogStream(StrEnum):
     SYSTEM = "sys"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogEntry:
+class LogEntry(Struct, frozen=True, kw_only=True):
     """A line of output, or a message of the engine. `seq` numbers an attempt's entries from 1."""
 
     execution_id: str
@@ -376,8 +360,7 @@ class LogEntry:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
+class AuditEvent(Struct, frozen=True, kw_only=True):
     """One link of the audit chain as a reader sees it; the hashes are SHA-256 in hex."""
 
     seq: int
@@ -395,8 +378,7 @@ class AuditEvent:
 # --- results, in the words of the result schema -------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
+class StepResult(Struct, frozen=True, kw_only=True):
     """The immutable outcome of one step. A Failed status has an error."""
 
     step_id: str
@@ -415,8 +397,7 @@ class StepResult:
             raise ValueError(f"step {self.step_id}: a Failed result needs an error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissionResult:
+class MissionResult(Struct, frozen=True, kw_only=True):
     """The immutable outcome of one execution."""
 
     mission_id: str

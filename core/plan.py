@@ -8,7 +8,8 @@ proportional to the edges it touches, O(V + E) over a whole run; only a stop swe
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.dependency import Dependencies
 from core.events import (
@@ -27,16 +28,14 @@ from core.states import ExecutionState, TaskState, is_terminal
 from core.trigger_rule import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Why nothing more is started. The strongest reason wins, see `Planner.stop`."""
 
     reason: Reason
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How the execution ends."""
 
     state: ExecutionState
@@ -44,8 +43,7 @@ class Ending:
     message: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """How a step ends that is not tried: SKIPPED, or FAILED for a condition that has no value."""
 
     state: TaskState

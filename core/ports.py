@@ -4,9 +4,10 @@ Every adapter of a port passes the same contract tests (`tests/contract_*`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
 
 from core.events import Event
 from core.fold import Changes
@@ -55,8 +56,7 @@ class Signer(Protocol):
 # --- journal: the one writer --------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LogSegment:
+class LogSegment(Struct, frozen=True):
     """Output bytes that arrived together: one stream, one instant, whole or partial lines."""
 
     at: int
@@ -69,8 +69,7 @@ class LogSegment:
     """Log entries that end in it: line feeds, plus one where the attempt's stream ends without."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogChunk:
+class LogChunk(Struct, frozen=True, kw_only=True):
     """Consecutive output of one attempt. `first_seq` is the number of its first entry, from 1."""
 
     execution_id: str
@@ -82,8 +81,7 @@ class LogChunk:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """Events in order, and the records the fold made of them; written in one transaction."""
 
     execution_id: str
@@ -94,8 +92,7 @@ class Batch:
     """Append `execution.finalized` behind the events, sealing the execution's sub-chain."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """Proof that a batch is on disk: the audit log's size and root (hex) after it."""
 
     size: int
@@ -131,8 +128,7 @@ class Journal(Protocol):
 # --- control: ownership and requests ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunnerIdentity:
+class RunnerIdentity(Struct, frozen=True, kw_only=True):
     """A process, told from a reused pid: `start_time` is in clock ticks since boot."""
 
     pid: int
@@ -141,8 +137,7 @@ class RunnerIdentity:
     host: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
+class Lease(Struct, frozen=True, kw_only=True):
     """Ownership of one execution by one runner; `epoch` rises with every owner (fencing token)."""
 
     execution_id: str
@@ -164,8 +159,7 @@ class RequestKind(StrEnum):
     REJECT = "reject"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One row of the request table, picked up by the owner of the lease."""
 
     request_id: int
@@ -174,7 +168,7 @@ class Request:
     actor: str
     created_at: int
     task_id: str | None = None
-    arguments: Mapping[str, Any] = field(default=EMPTY)
+    arguments: Mapping[str, Any] = EMPTY
 
 
 class Control(Protocol):
@@ -217,8 +211,7 @@ class Slots(Protocol):
 # --- reader: committed state only ---------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogQuery:
+class LogQuery(Struct, frozen=True, kw_only=True):
     """Which log entries, over all lines that are stored. `since` is in nanoseconds."""
 
     execution_id: str
@@ -303,8 +296,7 @@ class Reader(Protocol):
 # --- executor: the only way to processes --------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One process to run in its own session. `key` is `execution/step/attempt`."""
 
     key: str
@@ -324,8 +316,7 @@ class OutcomeKind(StrEnum):
     UNPLACEABLE = "unplaceable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """The end of a job. `exit_code` is -N for death by signal N; None unless EXITED."""
 
     kind: OutcomeKind

@@ -4,8 +4,9 @@ Pure: from a mission, its graph and an earlier execution's records to sets of st
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from core.errors import ConflictError, NotFoundError
 from core.fold import Snapshot
@@ -15,8 +16,7 @@ from core.model import Mission
 from core.states import TaskState, is_terminal
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What a linked execution does with each step: run it, reuse its outputs, or leave it out.
 
     `run` is in file order.

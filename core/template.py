@@ -8,9 +8,10 @@ could read a file or build up memory.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+
+from msgspec import Struct
 
 MAX_TOKENS = 2_000
 """In one template: minijinja recurses over long expressions and overflows the stack."""
@@ -50,8 +51,7 @@ class TemplateSyntaxError(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """What a static reading of one text finds."""
 
     whole: bool
@@ -61,8 +61,7 @@ class Template:
     """Each reference with the token that follows it: tells `steps.a-b` from `steps.a`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     kind: str
     text: str
 

@@ -1,7 +1,8 @@
 """Trigger rules: what the outcomes of a step's upstream steps permit. A pure table, no state."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from core.model import TriggerRule
 
@@ -16,8 +17,7 @@ class Verdict(Enum):
     SKIP_RULE = "skip: the rule can no longer be met"
 
 
-@dataclass(slots=True)
-class Outcomes:
+class Outcomes(Struct):
     """How many upstream steps ended how.
 
     A tolerated failure (`continue_on_error`) satisfies rules that want success and equally those

@@ -3,8 +3,9 @@
 import sqlite3
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.events import AttemptStarted
 from core.ports import Batch, LogChunk, Receipt
@@ -13,8 +14,7 @@ from storage.lease import LeaseBook
 from storage.segment import LEVEL_BIT, STREAM_BIT, pack_segments
 
 
-@dataclass(slots=True)
-class BatchEntry:
+class BatchEntry(Struct):
     """A batch and who waits for it. `tasks` and `attempts` are its records as column values.
 
     A task run's inputs, and an attempt's fixed columns, are among them only when it starts in this
@@ -50,8 +50,7 @@ class BatchEntry:
         ]
 
 
-@dataclass(slots=True)
-class ChunkEntry:
+class ChunkEntry(Struct):
     """Output of an attempt; nobody waits for it. `values` is what needs no look at the database."""
 
     chunk: LogChunk
@@ -71,8 +70,7 @@ class ChunkEntry:
         self.values = (lines, at_first, at_last, streams, levels, packed)
 
 
-@dataclass(slots=True)
-class CallEntry:
+class CallEntry(Struct):
     """A function that reads and writes leases and requests inside the group's transaction.
 
     It must raise before it writes, or not at all.
@@ -82,16 +80,14 @@ class CallEntry:
     future: "Future[Any]"
 
 
-@dataclass(slots=True)
-class ReadEntry:
+class ReadEntry(Struct):
     """A function that only reads, outside of any transaction."""
 
     function: Callable[[sqlite3.Connection], Any]
     future: "Future[Any]"
 
 
-@dataclass(slots=True)
-class FlushEntry:
+class FlushEntry(Struct):
     """Somebody waits for everything before it."""
 
     future: "Future[None]"

@@ -6,7 +6,9 @@ here, as long as it renews.
 """
 
 import sqlite3
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.errors import LeaseHeldError
 from core.ports import Lease, RunnerIdentity
@@ -30,8 +32,7 @@ UPDATE lease SET owner = NULL, expires_at = 0 WHERE execution_id = ? AND owner =
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A row of the lease table; a released one has no owner, but keeps its epoch."""
 
     owner: str | None
@@ -61,8 +62,7 @@ def is_live(lease: Lease, now: int) -> bool:
     return lease.expires_at > now if alive is None else alive
 
 
-@dataclass(slots=True)
-class LeaseBook:
+class LeaseBook(Struct):
     """The leases this process took, by which its batches are fenced.
 
     What a transaction changes is staged, and holds only once it has committed (`settle`).

@@ -7,8 +7,9 @@ another process has written, or when a transaction was rolled back.
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.audit.chain import ChainWriter, Link, SubChain, decode_head, encode_head
 from core.audit.checkpoint import origin_of, sign_checkpoint
@@ -313,8 +314,7 @@ class Ledger:
         return root.hex()
 
 
-@dataclass(frozen=True, slots=True)
-class _Added:
+class _Added(Struct, frozen=True):
     """What a batch will have as its receipt: the events of its execution so far."""
 
     events: int

@@ -9,8 +9,9 @@ import sqlite3
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from core.logline import LineDecoder
 from core.model import LogEntry, LogLevel
@@ -29,8 +30,7 @@ open_streams, segments, data
 Found = tuple[int, LogEntry]
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """Where reading has got to in one attempt."""
 
     chunk: int
@@ -38,8 +38,7 @@ class _Open:
     decoder: LineDecoder | None
 
 
-@dataclass(slots=True)
-class LogReader:
+class LogReader(Struct):
     """Answers one query. `task_run` None means all steps of the execution."""
 
     connection: sqlite3.Connection

@@ -35,6 +35,14 @@ AND (SELECT chain_last_seq FROM execution WHERE id = ?1)
 """
 """Events of an execution (?1) after a number (?2): its first and last bound a range of the log."""
 _CHANGED = f"""
+{_TASK_STATE} WHERE id IN (
+  SELECT task_run FROM event WHERE {_WITHIN} AND task_run IS NOT NULL
+) ORDER BY id
+"""
+_EXPANDED = f"""
+SELECT 1 FROM event WHERE {_WITHIN} AND type = '{StepExpanded.type}' LIMIT 1
+"""
+_CHANGED_AND_ITEMS = f"""
 WITH changed AS (
   SELECT task_run, max(type = '{StepExpanded.type}') AS expanded FROM event
   WHERE {_WITHIN} AND task_run IS NOT NULL GROUP BY task_run
@@ -42,12 +50,12 @@ WITH changed AS (
 {_TASK_STATE} WHERE id IN (SELECT task_run FROM changed)
 UNION ALL
 {_TASK_STATE} WHERE id BETWEEN ?3 AND ?4
-  AND EXISTS (SELECT 1 FROM changed WHERE expanded)
   AND parent_task_id IN (SELECT task_id FROM task_run WHERE id IN
     (SELECT task_run FROM changed WHERE expanded))
   AND id NOT IN (SELECT task_run FROM changed)
 ORDER BY position
 """
+"""The same with the items of fan-outs, which no event names: looks at every task run."""
 _EVENTS = "SELECT seq, ts, body, hash FROM event"
 _CHANGES = f"""
 SELECT seq, ts, type, task_id, body
@@ -82,6 +90,8 @@ class SqliteReader:
         self._connection = connection
         self._path = path
         self._row_ids: dict[str, int] = {}
+        self._positions: dict[int, dict[str, int]] = {}
+        """Where the task runs are that were asked for; a position never changes."""
 
     def data_version(self) -> int:
         """Return a number that changes when any other connection commits."""
@@ -178,9 +188,13 @@ class SqliteReader:
                 rows = self._all(f"{_TASK_STATE} WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
             elif after_seq >= newest:
                 rows = []
+            elif self._all(_EXPANDED, row_id, after_seq):
+                rows = self._all(_CHANGED_AND_ITEMS, row_id, after_seq, first, last)
             else:
-                rows = self._all(_CHANGED, row_id, after_seq, first, last)
-            return newest, [codec.task_run_of(execution_id, row) for row in rows]
+                rows = self._all(_CHANGED, row_id, after_seq)
+            found = [codec.task_run_of(execution_id, row) for row in rows]
+            self._positions.setdefault(row_id, {}).update((t.task_id, t.position) for t in found)
+            return newest, found
 
     def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
         """Return attempts ordered by step position and number."""
@@ -283,6 +297,10 @@ class SqliteReader:
         return first, first + (1 << POSITION_BITS) - 1
 
     def _task_run_id(self, execution_id: str, task_id: str) -> int:
+        row_id = self._row_id(execution_id)
+        position = self._positions.get(row_id, {}).get(task_id)
+        if position is not None:
+            return (row_id << POSITION_BITS) + position
         rows = self._all(
             "SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND task_id = ?",
             *self._range(execution_id),

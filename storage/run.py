@@ -1,7 +1,8 @@
 """What the writer remembers of an execution between transactions, to save reading it again."""
 
 import sqlite3
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from core.audit.chain import SubChain
 from core.errors import BugError
@@ -14,8 +15,7 @@ FROM execution WHERE execution_id = ?
 _READ_TASKS = "SELECT task_id, position FROM task_run WHERE id BETWEEN ? AND ?"
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """One execution as the tables have it; `is_fresh` until another process has written."""
 
     row_id: int

@@ -1,9 +1,10 @@
 """Opens a database for writing: one connection, one writer task, and the two ports over it."""
 
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from msgspec import Struct
 
 from core.audit.chain import Head, decode_head
 from core.audit.checkpoint import log_verifier, open_checkpoint
@@ -24,8 +25,7 @@ LEASE_TTL = 15.0
 """Seconds without a heartbeat after which an owner that cannot be seen counts as gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """An open database. `log_id` names its audit log."""
 
     path: Path

@@ -4,8 +4,9 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from core.errors import ConflictError, UnavailableError
 from storage.connection import open_readonly, unavailable
@@ -24,8 +25,7 @@ _TABLES = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
+class Stats(Struct, frozen=True, kw_only=True):
     """What is in a database. Sizes in bytes; `wal_bytes` is what the file itself lacks so far."""
 
     path: Path

@@ -11,9 +11,10 @@ import sqlite3
 from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from core.errors import AuditError, BugError, MissionDeckError, UnavailableError
 from storage.connection import unavailable
@@ -26,8 +27,7 @@ MAX_GROUP_BYTES = 8 * 1024 * 1024
 """Entries and bytes of output in one commit: what a waiting batch has before it at most."""
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(Struct):
     """What came of a group: a result for each of its first entries, and what stopped the rest."""
 
     results: list[Any] = field(default_factory=list)

@@ -1,8 +1,7 @@
 """What leases and requests must do, whatever they are written to."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from core.errors import ConflictError, LeaseHeldError, NotFoundError
 from core.ports import RequestKind

@@ -18,6 +18,7 @@ from core.audit.chain import (
     decode_head,
     encode_head,
 )
+from core.audit.details import usual_details
 from core.errors import AuditError, BugError
 from core.events import (
     AttemptEnded,
@@ -277,3 +278,49 @@ def test_targets_name_steps_and_attempts_whatever_their_ids(task_id):
 def test_bodies_are_plain_json_to_everybody_else():
     link = a_writer().append_event(note(START, facts={"name": "é\u2028\U0001f680"}), None)
     assert json.loads(link.body)["details"] == {"name": "é\u2028\U0001f680"}
+
+
+@given(
+    message=st.none() | TEXT | st.just("x" * 5000) | st.just('say "hi"\n'),
+    exit_code=st.none() | st.integers(-64, 255),
+    resume_at=st.none() | st.just(START),
+    data=st.none() | st.dictionaries(TEXT, TEXT, max_size=2),
+    log_digest=st.none() | st.just("0" * 64),
+    census=st.none() | st.just({"processes": 2, "survivors": 0}),
+)
+def test_the_short_way_to_details_writes_what_the_long_one_does(
+    message, exit_code, resume_at, data, log_digest, census
+):
+    common = {"at": START, "execution_id": EXECUTION_ID, "task_id": "a"}
+    events = (
+        TaskStateChanged(
+            **common,
+            from_state=TaskState.RUNNING,
+            to_state=TaskState.WAITING,
+            reason_code=Reason.BACKOFF,
+            message=message,
+            resume_at=resume_at,
+            outputs=data,
+        ),
+        AttemptStarted(**common, attempt=3, inputs=data or {}),
+        AttemptEnded(
+            **common,
+            attempt=3,
+            to_state=AttemptState.FAILED,
+            reason_code=Reason.EXIT_NONZERO,
+            message=message,
+            exit_code=exit_code,
+            outputs=data,
+            error=None if message is None else TaskError(message=message, kind="ExitCode"),
+            log_entry_count=7,
+            log_bytes=70,
+            log_dropped_bytes=1,
+            log_digest=log_digest,
+            census=census,
+        ),
+    )
+    for event in events:
+        found = usual_details(event)
+        assert found in {None, canonical.dump(canonical.clean(event.details()))}
+        if message is None and resume_at is None and data is None and census is None:
+            assert found is not None

@@ -1,8 +1,7 @@
 """The chain against the tables: events are rebuilt, folded, and every difference is named."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from core.audit import canonical
 from core.audit.body import columns_of

@@ -1,12 +1,12 @@
 """For any sequence of events, however batched, the tables are what the fold makes of them."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.audit.verdict import Verdict
 from core.audit.verify import verify

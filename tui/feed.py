@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from textual.message import Message
+
+from msgspec.structs import replace
 
 from core.errors import BugError, MissionDeckError, NotFoundError
 from core.model import LogEntry

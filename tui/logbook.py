@@ -7,7 +7,8 @@ and number; chunk ids rise with time, so earlier parts are found by trying lower
 import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from msgspec.structs import replace
 from itertools import islice
 from pathlib import Path
 

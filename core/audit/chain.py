@@ -14,9 +14,9 @@ import re
 import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct
 
 from core.audit import canonical, merkle
 from core.audit.body import (
@@ -28,9 +28,10 @@ from core.audit.body import (
     columns_of,
     frame,
 )
-from core.audit.canonical import MAX_INTEGER, clean_text
+from core.audit.canonical import clean_text
+from core.audit.details import usual_details
 from core.errors import AuditError, BugError
-from core.events import ENGINE, AttemptEnded, AttemptStarted, Event, Noted, event_type
+from core.events import ENGINE, AttemptEnded, AttemptStarted, Event, event_type
 
 ZERO_HASH: Final = bytes(32)
 STEP_BACK_NS: Final = 1_000_000_000
@@ -40,13 +41,9 @@ MAX_DETAILS: Final = 1 << 20
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
-_TEXT = frozenset({str})
-_PLAIN = frozenset({str, bool, type(None)})
-_ATTEMPT_EVENTS = frozenset({AttemptStarted, AttemptEnded})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The end of a log: `size` events, hash and ts of the last, edge of the tree (see `merkle`)."""
 
     size: int
@@ -63,8 +60,7 @@ class Head:
 EMPTY_HEAD: Final = Head(0, ZERO_HASH, 0, ())
 
 
-@dataclass(slots=True)
-class SubChain:
+class SubChain(Struct):
     """The gap-free chain of one execution within the log; `events` is also its last `exec_seq`."""
 
     execution_id: str
@@ -183,20 +179,21 @@ class ChainWriter:
         execution_id = sub.execution_id if sub is not None else ""
         if event.execution_id != execution_id:
             raise BugError(f"an event of {event.execution_id!r} in the chain of {execution_id!r}")
-        details = event.details()
         at = event.at
-        if not self._last_ts < at <= MAX_TS:
-            details.setdefault("at", str(at))
-        text = None if event.__class__ is Noted else _fast_details(details)
+        in_order = self._last_ts < at <= MAX_TS
+        text = usual_details(event) if in_order else None
         if text is None:
+            details = event.details()
+            if not in_order:
+                details.setdefault("at", str(at))
             text = _details_text(canonical.clean(details))
         task_id = event.task
         kind, actor = event_type(event), event.actor
         attempt = None
         if task_id is None:
             target = f"execution/{execution_id}" if sub is not None else f"log/{self.log_id}"
-        elif event.__class__ in _ATTEMPT_EVENTS:
-            attempt = details["attempt"]
+        elif isinstance(event, AttemptStarted | AttemptEnded):
+            attempt = event.attempt
             target = f"attempt/{attempt}/{task_id}"
         else:
             target = f"step/{task_id}"
@@ -338,38 +335,6 @@ def decode_head(data: bytes) -> Head:
         raise AuditError("the stored head of the audit log is damaged")
     edge = tuple(data[at : at + 32] for at in range(48, len(data), 32))
     return Head(size, data[16:48], ts, edge)
-
-
-def _fast_details(details: dict[str, Any]) -> str | None:
-    """Return the canonical text of short and plainly typed details; None for all others."""
-    if len(details) == 3 and _TEXT.issuperset(map(type, details.values())):
-        return _usual_details(tuple(details.items()))
-    if not _PLAIN.issuperset(map(type, details.values())):
-        for value in details.values():
-            kind = value.__class__
-            if kind is dict:
-                for key, inner in value.items():
-                    if key.__class__ is not str or (
-                        inner.__class__ not in _PLAIN and not _is_small_int(inner)
-                    ):
-                        return None
-            elif kind not in _PLAIN and not _is_small_int(value):
-                return None
-    return _short(canonical.dump(details))
-
-
-@lru_cache(maxsize=512)
-def _usual_details(items: tuple[tuple[str, str], ...]) -> str | None:
-    """Return the text of a bare transition (from, to, reason): half of all events, a few kinds."""
-    return _short(canonical.dump(dict(items)))
-
-
-def _short(text: str) -> str | None:
-    return text if len(text) <= canonical.MAX_TEXT and text.isascii() else None
-
-
-def _is_small_int(value: Any) -> bool:
-    return value.__class__ is int and -MAX_INTEGER <= value <= MAX_INTEGER
 
 
 def _details_text(details: Any) -> str:

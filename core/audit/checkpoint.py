@@ -11,8 +11,9 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from core.audit import note
 from core.audit.key import Verifier, is_name
@@ -24,8 +25,7 @@ ORIGIN_PREFIX: Final = "missiondeck/"
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """What a signed tree head says; `signed_by` is the known key whose signature was verified."""
 
     origin: str

@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from core.audit.body import MAX_NAME
 from core.audit.canonical import clean_text
@@ -19,8 +20,7 @@ _TASK_FIELDS = tuple(name for name in TASK_RUN if name != "item")
 _EXECUTION_FIELDS = tuple(name for name in EXECUTION if name != "counts")
 
 
-@dataclass(slots=True)
-class Rebuilt:
+class Rebuilt(Struct):
     """One execution as its events tell it.
 
     `seqs` names the last event behind each record: by None (the execution), task id, or (task id,

@@ -1,8 +1,9 @@
 """Names what is wrong with a stored event that does not follow from the one before it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.audit import canonical, merkle
 from core.audit.body import BODY_VERSION, FIELDS, MAX_TS, columns_of
@@ -15,8 +16,7 @@ _KEPT = 1000
 """Gaps and moves remembered to tell a reordering from a loss; beyond it only the name suffers."""
 
 
-@dataclass(slots=True)
-class SubState:
+class SubState(Struct):
     """How far an execution's sub-chain has got, as certain as its `generation` is current."""
 
     generation: int
@@ -26,8 +26,7 @@ class SubState:
     last_hash: str = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class Suspect:
+class Suspect(Struct, frozen=True):
     """A row whose body does not have its hash: which of the two was edited, the next row tells."""
 
     computed: str
@@ -35,8 +34,7 @@ class Suspect:
     finding: int
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known when a row comes; `previous` (hex) is None where damage hides it.
 
     `shift` is by how much the bodies just read are numbered higher than their rows.
@@ -50,8 +48,7 @@ class Known:
     suspect: Suspect | None
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """What a row turned out to be; `body` is None when no event can be read from it."""
 
     seq: int

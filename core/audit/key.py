@@ -8,8 +8,9 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from core.errors import AuditError
 
@@ -42,8 +43,7 @@ class InvalidKeyError(AuditError):
     code = "INVALID_KEY"
 
 
-@dataclass(frozen=True, slots=True)
-class Verifier:
+class Verifier(Struct, frozen=True):
     """A named public key. Construction refuses bad names, low-order and non-canonical keys."""
 
     name: str

@@ -9,8 +9,9 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from core.audit.key import KEY_ID_SIZE, Verifier, check_name, is_name, key_id
 from core.errors import AuditError
@@ -45,8 +46,7 @@ class BadSignatureError(NoteError):
     code = "BAD_SIGNATURE"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """One signature line: key name, key id (4 bytes) and the signature itself."""
 
     name: str
@@ -54,8 +54,7 @@ class Signature:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Struct, frozen=True):
     """A parsed note, nothing verified. `text` ends in a line feed and is what is signed."""
 
     text: str

@@ -5,8 +5,9 @@ the fold carries into the records, where it is compared with what the tables hol
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from core.audit.body import EXECUTION_CREATED
 from core.errors import AuditError
@@ -36,8 +37,7 @@ class RebuildError(AuditError):
     code = "REBUILD"
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(Struct, frozen=True):
     """Free data known only by the SHA-256 (hex) of its JSON text."""
 
     digest: str

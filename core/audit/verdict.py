@@ -1,9 +1,11 @@
 """What verification says: one verdict by name, tiers, findings, and their JSON shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Verdict(StrEnum):
@@ -32,8 +34,7 @@ class Tier(StrEnum):
     """Every execution in it is finalised."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One difference. `seq` is the event it is at, None where it is at none; texts are short."""
 
     kind: Verdict
@@ -44,8 +45,7 @@ class Finding:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """The result of a verification. `findings` are the first ones, `finding_count` is of all.
 
     `head` is `SIZE:ROOT` (hex) of what was read; `key` the vkey whose signature holds, or None.

@@ -6,10 +6,11 @@ what a file holds; only over wrong options and trusted keys that are damaged.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import chain as concatenate
 from itertools import islice
 from typing import Final
+
+from msgspec import Struct
 
 from core.audit import canonical, chain
 from core.audit.body import LOG_CREATED
@@ -27,16 +28,14 @@ MAX_FINDINGS: Final = 100
 _HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotedHead:
+class NotedHead(Struct, frozen=True, kw_only=True):
     """A head that was noted outside the database: so many events, their Merkle root."""
 
     size: int
     root: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyOptions:
+class VerifyOptions(Struct, frozen=True, kw_only=True):
     """What to verify beside the chain and the last signature.
 
     `tables`: rebuild all records and compare them, and every checkpoint's root. `logs`: digest all

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.executors.lookup import Lookup, UnstartableError, explain
 from core.ports import Job
@@ -34,8 +35,7 @@ class ExhaustedError(UnstartableError):
     """Raised when the system has no descriptor, process or memory left; it may have later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spawned:
+class Spawned(Struct, frozen=True):
     """A running process and the reading ends of its pipes."""
 
     pid: int

@@ -8,7 +8,8 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.executors.spawn import JOB_VARIABLE
 
@@ -16,8 +17,7 @@ _MARK = JOB_VARIABLE.encode() + b"="
 _DEAD = frozenset({b"Z", b"X", b"x"})
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessInfo:
+class ProcessInfo(Struct, frozen=True):
     """One live process. `start` is in clock ticks since boot: with it a pid is unmistakable."""
 
     pid: int
@@ -27,8 +27,7 @@ class ProcessInfo:
     start: int
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessTable:
+class ProcessTable(Struct, frozen=True):
     """All live processes at one moment, and the jobs that environments name."""
 
     processes: Mapping[int, ProcessInfo]

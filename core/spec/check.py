@@ -7,10 +7,11 @@ step, so they are plain functions that compare classes.
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from core.duration import parse_duration
 from core.spec.code import Code
@@ -28,8 +29,7 @@ _NESTED_REPEAT = re.compile(r"\([^()]*(?<!\\)[+*}][^()]*\)[+*{]")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(Struct, frozen=True, kw_only=True):
     """One key of a mapping: how it is checked, and what editors and `explain` say about it."""
 
     check: Check
@@ -40,7 +40,7 @@ class Key:
     default: str | None = None
     """The default, in words."""
     example: str | None = None
-    synonyms: tuple[str, ...] = field(default=())
+    synonyms: tuple[str, ...] = ()
     """What other programs call it, for hints."""
     is_old: bool = False
     """Whether it is an older spelling, which no hint offers."""

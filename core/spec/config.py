@@ -1,8 +1,9 @@
 """The keys of `config`: how a mission is executed."""
 
 import os
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from core.model import Durability, MissionConfig
 from core.spec.check import (

@@ -1,7 +1,8 @@
 """What a mission file is told: one finding at one place. Knows no format to show it in."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from core.spec.code import Code
 
@@ -13,8 +14,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True, kw_only=True):
     """One finding. Lines and columns count from 1, columns in characters; 0 means the file itself.
 
     `source_line` is the line, or the part of a long line around the place; `caret` is the offset of

@@ -6,10 +6,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
+
+from msgspec import Struct
 
 from core.errors import NotFoundError
 from core.graph import Graph, Neighbours
@@ -28,8 +29,7 @@ from core.steps.registry import EXPRESSIONS
 YAML, JSON = "yaml", "json"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """A mission file that was read: `mission` is None when a diagnostic is an error."""
 
     mission: Mission | None

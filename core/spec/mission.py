@@ -1,8 +1,9 @@
 """The top level of a mission file, and the check of its structure."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.model import Handlers, Mission, MissionStep
 from core.spec.check import (
@@ -33,16 +34,14 @@ SUPPORTED_MAJOR = 1
 _VERSION = re.compile(r"(\d{1,6})(?:\.\d{1,6}){0,2}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedStep:
+class PlacedStep(Struct, frozen=True):
     """A step with the path it stands at."""
 
     step: MissionStep
     path: Path
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """What a file says, as far as it could be read. `steps` has None for those that are wrong."""
 
     fields: dict[str, Any]

@@ -1,7 +1,8 @@
 """The typed inputs of a mission: their keys, and whether default, choices and pattern agree."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from core.model import Param, ParamType
 from core.params import convert

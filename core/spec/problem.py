@@ -1,7 +1,8 @@
 """Collects what is wrong with a file; where it stands is looked up once, and only if needed."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.spec.code import Code
 from core.spec.diagnostic import Diagnostic, Severity
@@ -12,8 +13,7 @@ Path = tuple[str | int, ...]
 """The keys and indexes that lead to a value: `("steps", 3, "parameters", "command")`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """Where a value stands; `key` is None for the items of a list and for the whole document."""
 
     key: Span | None
@@ -24,8 +24,7 @@ Locate = Callable[[Iterable[Path]], Mapping[Path, Spot]]
 """Finds paths and all that lead to them; what is not in the file is missing from the answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A finding whose place is a path, or a span already known."""
 
     severity: Severity

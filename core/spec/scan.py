@@ -4,8 +4,9 @@ Most missions have no template and no secret; then no text of any step has to be
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from core.spec.problem import Path
 
@@ -17,8 +18,7 @@ _TOKEN_PARTS = (  # of what `core.spec.secret` knows by its form
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """False means certainly not."""
 
     templates: bool

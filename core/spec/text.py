@@ -1,7 +1,8 @@
 """The text of a mission file, and where in it a character stands."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.spec.code import Code
 
@@ -16,16 +17,14 @@ _OTHER_ENCODINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Characters `start` to `end` (exclusive) of a text."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A span as an editor shows it. Line and column count from 1."""
 
     line: int

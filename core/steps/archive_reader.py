@@ -12,9 +12,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from typing import BinaryIO, Protocol
+
+from msgspec import Struct
 
 from core.steps.inflate import (
     DecompressError,
@@ -81,8 +82,7 @@ _TAR_KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member; `chunks` yields a file's content, once, until the next member is taken."""
 
     name: str

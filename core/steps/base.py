@@ -6,12 +6,12 @@ A step sees of the world only what its `StepCall` holds. What it expects to go w
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar, Self
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import BugError
@@ -20,7 +20,6 @@ from core.ports import Clock, Executor, OutputSink
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.host import StepHost
-from core.swift import swift
 
 DESCRIPTION_LIMIT = 200
 
@@ -50,9 +49,7 @@ class Mode(Enum):
     """A coroutine; cancelling it ends the step once its clean-up is done."""
 
 
-@swift
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepCall:
+class StepCall(Struct, frozen=True, kw_only=True):
     """All a step may see of the world.
 
     `parameters` is the validated instance of the type's model, `env` the complete environment of a
@@ -70,7 +67,7 @@ class StepCall:
     log: Callable[[LogLevel, str], None]
     clock: Clock
     grace_seconds: float = 5.0
-    scope: Mapping[str, Any] = field(default=EMPTY)
+    scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
     protected_paths: tuple[Path, ...] = ()
@@ -85,18 +82,17 @@ class StepCall:
         return self.host
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepOutcome:
+class StepOutcome(Struct, frozen=True, kw_only=True):
     """How an attempt went: SUCCESS or FAILED, why, and what it left. `output` is plain JSON."""
 
     state: AttemptState
     reason_code: Reason
     message: str | None = None
-    output: Mapping[str, Any] = field(default=EMPTY)
+    output: Mapping[str, Any] = EMPTY
     error: TaskError | None = None
     exit_code: int | None = None
     http_status: int | None = None
-    variables: Mapping[str, Any] = field(default=EMPTY)
+    variables: Mapping[str, Any] = EMPTY
 
     @classmethod
     def success(

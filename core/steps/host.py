@@ -1,14 +1,14 @@
 """What a step may ask of the engine that runs it: a person's word, or another mission."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from core.model import MissionResult
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """A person's answer to an approval step."""
 
     approved: bool

@@ -10,12 +10,13 @@ import re
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, cast
 
 import certifi
 import httpx
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.reasons import Reason
 from core.steps.failure import StepFailedError
@@ -31,8 +32,7 @@ _CREDENTIAL = re.compile(r"auth|cookie|token|secret|key|passw|credential|session
 _ABOUT_BODY = frozenset({"content-type", "content-encoding", "content-language"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What to ask for. `headers` have lower-case names; `body` goes with its `content-type`."""
 
     method: str
@@ -42,8 +42,7 @@ class Request:
     authorization: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """How to ask: limits, and what is trusted."""
 
     max_bytes: int
@@ -54,8 +53,7 @@ class Terms:
     lookup: Lookup = look_up
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(Struct, frozen=True, kw_only=True):
     """The final answer. `headers` have lower-case names; several of one name are joined by `, `."""
 
     status: int

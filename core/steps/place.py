@@ -10,8 +10,9 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 TAKEN = "exists already, and overwrite is false"
 
@@ -39,8 +40,7 @@ class Guard(Protocol):
         """Raise `PathRefusedError` when `place`, where `found` is, is protected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a path ends: a name within an open folder. Valid inside `Tree.place` only.
 
     `name` is never a symbolic link when the walk ends (with `follow`), `"."` for the folder itself.

@@ -5,7 +5,8 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.reasons import Reason
 from core.steps.failure import StepFailedError
@@ -18,8 +19,7 @@ TEMPORARY = re.compile(r"\.mission-[0-9a-f]{16}\.tmp")
 """The names under which files are written before they get their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """Something in a folder; `path` is relative to where the walk began.
 
     `directory` is the open folder that holds it, valid until the walk goes on.

@@ -7,8 +7,10 @@ was lost, the data was not), which is what a disk may do to the last transaction
 import asyncio
 from asyncio import Future
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from core.audit.chain import ChainWriter, SubChain
 from core.clock import SystemClock

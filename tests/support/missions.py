@@ -1,11 +1,11 @@
 """Missions for tests: written as arrows, as data, as files, and drawn at random."""
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import yaml
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.model import Mission, MissionConfig, MissionStep
 
@@ -36,7 +36,7 @@ def a_step(step_id: str = "only", **fields: Any) -> MissionStep:
 
 def a_mission(**fields: Any) -> Mission:
     """Return a mission of one no-op step, unless `fields` say otherwise."""
-    known = MissionConfig.__dataclass_fields__
+    known = MissionConfig.__struct_fields__
     config = MissionConfig(**{key: fields.pop(key) for key in list(fields) if key in known})
     plain = {"version": "1.0", "name": "a mission", "steps": (a_step(),), "config": config}
     return Mission(**{**plain, **fields})

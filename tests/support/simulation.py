@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.events import (
     AttemptEnded,

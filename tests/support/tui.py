@@ -3,13 +3,15 @@
 `FakeWorld` holds executions and is driven by tests; `FakeReader` and `FakeBackend` are its faces.
 """
 
+import dataclasses
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from textual.app import App
 from textual.events import Key
 from textual.keys import _character_to_key
@@ -506,7 +508,7 @@ class FakeBackend:
         )
 
     def remap(self, keymap: Mapping[str, str]) -> None:
-        self.surroundings = replace(self.surroundings, keymap=keymap)
+        self.surroundings = dataclasses.replace(self.surroundings, keymap=keymap)
 
     def open_reader(self) -> Reader:
         if self.world.broken:

@@ -1,7 +1,8 @@
 """Orders for executions that are linked to an earlier one: retry, rerun, resume-from."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.fold import Snapshot
 from core.graph import Graph

@@ -5,7 +5,7 @@ parsed: it is made safe by `tui.text` and drawn as it is.
 """
 
 import asyncio
-from dataclasses import replace
+from msgspec.structs import replace
 from typing import ClassVar
 
 from rich.style import Style

@@ -1,9 +1,9 @@
 """`mission logs`."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import click
+from msgspec.structs import replace
 
 from core.errors import UsageError
 from core.model import LogEntry, LogLevel, LogStream

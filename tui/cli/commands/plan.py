@@ -43,7 +43,7 @@ def show_plan(
 
 
 def _values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dict[str, Any]:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from core.params import resolve_params
 

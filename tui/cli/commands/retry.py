@@ -82,7 +82,7 @@ def command(
     if dry_run:
         return
     if reason is None:
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         order = replace(order, reason=_ask_reason(invocation))
     start_linked(invocation, order, facts, detach=detach)
