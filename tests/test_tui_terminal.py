@@ -1,22 +1,48 @@
 """The whole program on a real terminal, over a real database, with real runners."""
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import SCRIPT, environment, mission
+from tests.support.shared import shared_path
 from tests.support.terminal import Terminal
 
 SAMPLES = Path(__file__).parents[1] / "sample_missions"
 ENTER, ESCAPE, CTRL_R = "\r", "\x1b", "\x12"
+SIZES = [(80, 24), (200, 50)]
 RUNAWAY = """
 version: "1.0"
 name: runaway
 steps:
   - {id: forever, name: forever, step_type: command, parameters: {command: sleep, args: ["300"]}}
   - {id: after, name: after, step_type: noop, depends_on: [forever]}
+"""
+GREETING = """
+version: "1.0"
+name: greeting
+params:
+  who: {type: string, required: true}
+steps:
+  - id: greet
+    name: greet
+    step_type: command
+    parameters: {command: sh, args: ["-c", "echo dear {{ params.who }}"]}
+  - {id: after, name: after, step_type: noop, depends_on: [greet]}
+"""
+MENDABLE = """
+version: "1.0"
+name: mendable
+steps:
+  - {id: fine, name: fine, step_type: noop}
+  - {id: broken, name: broken, step_type: command, depends_on: [fine],
+     parameters: {command: sh, args: ["-c", "test -e mended || { echo not mended >&2; exit 3; }"]}}
+  - {id: after, name: after, step_type: noop, depends_on: [broken]}
 """
 FAILING = """
 version: "1.0"
@@ -49,6 +75,24 @@ class Desk:
             terminal.kill()
 
 
+@pytest.fixture(scope="module")
+def montage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one execution of a recorded workflow in it, a step of which has failed."""
+    folder = tmp_path_factory.mktemp("montage")
+    recorded = shared_path("workflows/montage-chameleon-2mass-05d-001.json")
+    converter = shared_path("tools/wf2mission.py")
+    path = folder / "montage.json"
+    words = [sys.executable, converter, recorded, "--kind", "noop", "-o", path]
+    subprocess.run(words, check=True, capture_output=True)
+    authored = json.loads(path.read_text(encoding="utf-8"))
+    (step,) = (one for one in authored["steps"] if one["id"] == "mDiffFit_ID0000231")
+    words = ["-c", "echo reading tile 12; echo FITS header is damaged >&2; exit 3"]
+    step |= {"step_type": "command", "parameters": {"command": "sh", "args": words}}
+    path.write_text(json.dumps(authored), encoding="utf-8")
+    assert mission(folder / "home", "run", str(path)).code == 1
+    return folder / "home"
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     found = Desk(tmp_path)
@@ -56,17 +100,18 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     found.leave()
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])
-def test_a_mission_is_launched_watched_and_left_by_keyboard(
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_a_mission_with_params_is_launched_watched_and_left_by_keyboard(
     desk: Desk, columns: int, rows: int
 ) -> None:
-    shutil.copy(SAMPLES / "hello.yaml", desk.missions)
+    (desk.missions / "greeting.yaml").write_text(GREETING, encoding="utf-8")
     terminal = desk.sit_down(columns=columns, rows=rows)
-    terminal.wait_for("mission deck", "hello", "4 steps")
+    terminal.wait_for("mission deck", "greeting", "2 steps")
     terminal.send("n")
-    terminal.wait_for("Launch", "Plan in order")
+    terminal.wait_for("Launch", "Plan in order", "who *", "is required")
+    terminal.send("Ada q")
     terminal.send(CTRL_R)
-    terminal.wait_for("✓ done", "100%")
+    terminal.wait_for("✓ done", "100%", "dear Ada q")
     terminal.send(ESCAPE)
     terminal.wait_for("Missions", "Executions")
     terminal.send("q")
@@ -82,6 +127,53 @@ def test_the_failed_step_and_its_last_words_are_there_at_once(desk: Desk) -> Non
     terminal.send("2")
     terminal.send(ENTER)
     terminal.wait_for("broken", "the reason it broke")
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_why_1738_steps_failed_is_found_in_two_keys(
+    desk: Desk, montage: Path, columns: int, rows: int
+) -> None:
+    desk.home = montage
+    terminal = desk.sit_down(columns=columns, rows=rows)
+    terminal.wait_for("montage", "failed")
+    terminal.send(ENTER)
+    terminal.wait_for("mDiffFit_ID0000231", "FITS header is damaged", "exit 3", "steps skipped")
+    terminal.send(ENTER)
+    terminal.wait_for("4 Error", "FITS header is damaged", "Why", "failed: exit 3")
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_a_failed_step_is_retried_with_its_downstream(desk: Desk, columns: int, rows: int) -> None:
+    (desk.missions / "mendable.yaml").write_text(MENDABLE, encoding="utf-8")
+    assert mission(desk.home, "run", "mendable.yaml", cwd=desk.missions).code == 1
+    (desk.missions / "mended").touch()
+    terminal = desk.sit_down(columns=columns, rows=rows)
+    terminal.wait_for("mendable", "failed")
+    terminal.send(ENTER)
+    terminal.wait_for("✗ broken", "not mended", "R")
+    terminal.send("R")
+    terminal.wait_for("Runs again: broken and 1 downstream step", "after", "▸ Keep")
+    terminal.send("\t")
+    terminal.wait_for("▸ Retry")
+    terminal.send(ENTER)
+    terminal.wait_for("retry of", "✓ done", "3✓", "▌✓ broken", "Logs broken ▸ attempt [2✓]")
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+def test_a_runaway_is_cancelled(desk: Desk, columns: int, rows: int) -> None:
+    (desk.missions / "runaway.yaml").write_text(RUNAWAY, encoding="utf-8")
+    terminal = desk.sit_down(columns=columns, rows=rows)
+    terminal.wait_for("runaway")
+    terminal.send("n")
+    terminal.wait_for("Plan in order")
+    terminal.send(CTRL_R)
+    terminal.wait_for("▶ running", "▶ forever")
+    terminal.send("X")
+    terminal.wait_for("1 running step gets SIGTERM, 1 queued step is", "▸ Keep")
+    terminal.send("\t")
+    terminal.wait_for("▸ Cancel run")
+    terminal.send(ENTER)
+    terminal.wait_for("◼ cancelled", "◼ forever", "1◼", "1⊘", "USER_CANCELLED")
 
 
 def test_killing_the_screen_leaves_the_run_alone_and_another_screen_sees_it(desk: Desk) -> None:

@@ -32,8 +32,8 @@ class Front(Protocol):
     def complain(self, text: str) -> None:
         """Say what failed, where it stays in sight."""
 
-    def open_execution(self, execution_id: str) -> None:
-        """Show an execution."""
+    def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
+        """Show an execution, with one of its steps selected."""
 
 
 class Acts:
@@ -186,7 +186,8 @@ class Acts:
         await self._start(
             lambda: self._backend.retry(
                 execution_id, [task_id], downstream=downstream, reason=answer.text
-            )
+            ),
+            focus_step=task_id,
         )
 
     async def rerun(self, execution: Execution) -> None:
@@ -243,7 +244,7 @@ class Acts:
         else:
             self._front.tell(done)
 
-    async def _start(self, act: Callable[[], str]) -> None:
+    async def _start(self, act: Callable[[], str], *, focus_step: str | None = None) -> None:
         try:
             execution_id = await asyncio.to_thread(act)
         except BugError:
@@ -251,7 +252,7 @@ class Acts:
         except MissionDeckError as error:
             self._front.complain(_sentence(error))
         else:
-            self._front.open_execution(execution_id)
+            self._front.open_execution(execution_id, focus_step=focus_step)
 
 
 def _sentence(error: MissionDeckError) -> str:

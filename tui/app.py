@@ -225,12 +225,12 @@ class MissionDeckApp(App[None]):
 
     # --- going about -----------------------------------------------------------------------------
 
-    def open_execution(self, execution_id: str) -> None:
-        """Show an execution, over home."""
+    def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
+        """Show an execution, over home, with one of its steps selected."""
         from tui.screens.execution import ExecutionScreen
 
         self.problem = ""
-        self._above_home(ExecutionScreen(execution_id))
+        self._above_home(ExecutionScreen(execution_id, focus_step=focus_step))
 
     def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         """Show the launch form of a mission."""

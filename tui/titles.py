@@ -37,7 +37,7 @@ def head_parts(
     left = [
         Part(" missions ▸", ink="faint", action="home", rank=9),
         Part(" " + (fit(name, 40).rstrip() if width_of(name) > 40 else name), ink="strong"),
-        Part(f" ▸ {short}", ink="faint", rank=6),
+        Part(f" ▸ {short}", ink="faint", rank=7),
         Part(f"  {seen.sign} {seen.word}", ink=ink),
         Part(f" {spent} ", ink="text", rank=1),
     ]
