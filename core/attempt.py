@@ -144,12 +144,16 @@ async def run(
     """
     task_id = prepared.task.task_id
     sink = _LazyCapture(around, task_id, attempt, around.journal.append_log)
-    stop = threading.Event()
+    kind = _type(prepared)
+    stop = None
+    if kind.mode is Mode.BLOCKING:
+        stop = threading.Event()
+        sink.open()  # here, not in its thread
     call = _call(around, prepared, attempt, sink, stop, host)
     outcome: StepOutcome | None
     try:
         async with asyncio.timeout(timeout) as deadline:
-            outcome = _admitted(around, await _perform(_type(prepared), call, stop))
+            outcome = _admitted(around, await _perform(kind, call))
     except asyncio.CancelledError:
         if not was_cancelled():
             raise
@@ -171,7 +175,7 @@ def step_error(error: BaseException) -> StepOutcome:
     return StepOutcome.failure(Reason.STEP_ERROR, message, type(error).__name__, stack_trace=trace)
 
 
-async def _perform(kind: StepType, call: StepCall, stop: threading.Event) -> StepOutcome:
+async def _perform(kind: StepType, call: StepCall) -> StepOutcome:
     if kind.mode is Mode.ASYNC:
         return await kind.run_async(call)
     if kind.mode is Mode.INSTANT:
@@ -180,7 +184,8 @@ async def _perform(kind: StepType, call: StepCall, stop: threading.Event) -> Ste
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        stop.set()  # a thread cannot be interrupted: it is asked, and waited for
+        if call.cancelled is not None:
+            call.cancelled.set()  # a thread cannot be interrupted: it is asked, and waited for
         await asyncio.wait({work}, timeout=call.grace_seconds)
         if work.done():
             work.exception()
@@ -285,7 +290,7 @@ def _call(
         working_dir=prepared.working_dir or around.working_dir,
         env={**around.environ, **prepared.env} if prepared.env else around.environ,
         executor=around.executor,
-        sink=sink if host is None else sink.open(),
+        sink=sink,
         log=sink.log,
         clock=around.clock,
         grace_seconds=around.grace_seconds,

@@ -33,7 +33,10 @@ class ProcessParameters(StepParameters):
         default=None, description="its standard input; lists and objects become JSON"
     )
     expect_exit: Annotated[list[int], BeforeValidator(_one_or_more)] = Field(
-        default=[0], min_length=1, description="exit codes that are success"
+        default_factory=lambda: [0],  # a list as default would be copied deeply for every attempt
+        min_length=1,
+        description="exit codes that are success",
+        json_schema_extra={"default": [0]},
     )
     output: Literal["text", "json", "lines"] = Field(
         default="text", description="how to read stdout into `parsed`"
@@ -50,7 +53,11 @@ class CommandParameters(ProcessParameters):
     """Parameters of command."""
 
     command: Text = Field(min_length=1, description="the program: a name on PATH, or a path")
-    args: list[Text] = Field(default=[], description="its arguments, each as it is, no shell")
+    args: list[Text] = Field(
+        default_factory=list,
+        description="its arguments, each as it is, no shell",
+        json_schema_extra={"default": []},
+    )
 
 
 class ProcessOutput(BaseModel):
