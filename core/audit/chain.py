@@ -41,6 +41,9 @@ MAX_DETAILS: Final = 1 << 20
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
+_HALVES = struct.Struct(">QQ")
+_make_link = tuple.__new__  # the constructor of a NamedTuple is a Python function
+_sha256 = hashlib.sha256
 
 
 class Head(Struct, frozen=True):
@@ -252,25 +255,26 @@ class ChainWriter:
             exec_seq = sub.events + 1
             exec_hex = sub.last_hash.hex()
         before, behind = frame(
-            actor, f"{event_id:032x}", exec_hex, exec_seq, execution_id, self.log_id,
+            actor, event_id.hex(), exec_hex, exec_seq, execution_id, self.log_id,
             self._last_hex, seq, target, ts, kind,
         )  # fmt: skip
-        body = (before + details + behind).encode()
-        digest = hashlib.sha256(b"\x00" + body).digest()
-        merkle.append(self._edge, self._size, digest)
+        body = f"{before}{details}{behind}".encode()
+        digest = _sha256(b"\x00" + body).digest()
+        merkle.append(self._edge, seq - 1, digest)
         self._size = seq
         self._last_hash = digest
         self._last_hex = digest.hex()
         self._last_ts = ts
         if sub is not None:
-            if not sub.events:
+            if exec_seq == 1:
                 sub.first_seq = seq
-            sub.events += 1
+            sub.events = exec_seq or 0
             sub.last_seq = seq
             sub.last_hash = digest
-        link = Link(
-            seq, event_id.to_bytes(16, "big"), ts, kind, actor, target, execution_id, exec_seq,
-            task_id, attempt, body, digest,
+        link = _make_link(
+            Link,
+            (seq, event_id, ts, kind, actor, target, execution_id, exec_seq, task_id, attempt,
+             body, digest),
         )  # fmt: skip
         self._links.append(link)
         return link
@@ -293,8 +297,8 @@ class ChainWriter:
         )
         return True
 
-    def _event_id(self, ts: int) -> int:
-        """Return a UUIDv7 as its integer (RFC 9562, section 6.2, method 3).
+    def _event_id(self, ts: int) -> bytes:
+        """Return a UUIDv7 as its 16 bytes (RFC 9562, section 6.2, method 3).
 
         The 20 bits behind its milliseconds are the rest of the nanoseconds, so ids rise as strictly
         as ts does; 54 bits are random.
@@ -304,11 +308,9 @@ class ChainWriter:
             self._pool = iter(_POOL.unpack(self._random(_POOL.size)))
             random = next(self._pool)
         millis, rest = divmod(ts, 1_000_000)
-        return (
-            millis << 80
-            | (0x7000 | rest >> 8) << 64
-            | (0x200 | rest & 0xFF) << 54
-            | random & 0x3FFFFFFFFFFFFF
+        return _HALVES.pack(
+            millis << 16 | 0x7000 | rest >> 8,
+            (0x200 | rest & 0xFF) << 54 | random & 0x3FFFFFFFFFFFFF,
         )
 
 

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -78,6 +79,7 @@ class Verifier(Struct, frozen=True):
         return True
 
 
+@lru_cache(maxsize=64)
 def is_name(name: str) -> bool:
     """Tell whether `name` can name a key: not empty, no spaces, plus or control characters."""
     return _NAME.fullmatch(name) is not None
@@ -100,6 +102,7 @@ def check_public_key(public_key: bytes) -> None:
         raise InvalidKeyError("a public key in non-canonical encoding")
 
 
+@lru_cache(maxsize=64)
 def key_id(name: str, public_key: bytes) -> bytes:
     """Return the first 4 bytes of SHA-256(name || LF || 0x01 || key)."""
     return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_ID_SIZE]
