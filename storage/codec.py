@@ -113,6 +113,8 @@ EXECUTION_CHANGING = (
     "counts",
 )
 """What an update writes; the rest is fixed at creation, and log counts follow the chunks."""
+EXECUTION_PROGRESS = ("updated_at", "counts")
+"""What changes with every step."""
 
 
 def execution_row(record: Execution) -> Row:
@@ -157,6 +159,24 @@ def execution_changes(record: Execution) -> Row:
         record.cancel_requested_at,
         text(record.cancel_requested_by),
         json_text(record.counts),
+    )
+
+
+def execution_progress(record: Execution) -> Row:
+    """Return the values of `EXECUTION_PROGRESS`."""
+    return (record.updated_at, json_text(record.counts))
+
+
+def is_progress(before: Execution, after: Execution) -> bool:
+    """Tell whether nothing of `EXECUTION_CHANGING` differs beyond `EXECUTION_PROGRESS`."""
+    return (
+        before.state is after.state
+        and before.reason_code is after.reason_code
+        and before.message == after.message
+        and before.started_at == after.started_at
+        and before.ended_at == after.ended_at
+        and before.cancel_requested_at == after.cancel_requested_at
+        and before.cancel_requested_by == after.cancel_requested_by
     )
 
 

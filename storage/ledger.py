@@ -299,10 +299,14 @@ class Ledger:
             record = pending.records.get(row_id)
             if record is None:
                 connection.execute(statement.UPDATE_CHAIN, place)
+                continue
+            if run.record is not None and codec.is_progress(run.record, record):
+                values = codec.execution_progress(record)
+                connection.execute(statement.UPDATE_PROGRESS, (*values, *place))
             else:
-                connection.execute(
-                    statement.UPDATE_EXECUTION, (*codec.execution_changes(record), *place)
-                )
+                values = codec.execution_changes(record)
+                connection.execute(statement.UPDATE_EXECUTION, (*values, *place))
+            run.record = record
         for row_id, sealed in pending.sealed.items():
             _seal(connection, row_id, sealed)
         head = self._chain.head

@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from core.audit.chain import SubChain
 from core.errors import BugError
+from core.model import Execution
 from storage.codec import POSITION_BITS
 
 _READ = """
@@ -26,6 +27,8 @@ class Run(Struct):
     positions: dict[str, int] = field(default_factory=dict)
     open_streams: dict[tuple[int, int], int] = field(default_factory=dict)
     """Streams (bits) whose line the last chunk of (task run, attempt) left unfinished."""
+    record: Execution | None = None
+    """What this writer last wrote of the execution itself, if it has."""
 
     def task_run(self, task_id: str) -> int:
         """Return the row id of a step's task run; `BugError` for a step it does not have."""

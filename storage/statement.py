@@ -52,6 +52,11 @@ UPDATE execution SET {_assign(*codec.EXECUTION_CHANGING, *_CHAIN)} WHERE id = ?
 """.replace("updated_at = ?", "updated_at = max(updated_at, ?)")
 """Output that was written meanwhile may be younger than the last event."""
 
+UPDATE_PROGRESS = f"""
+UPDATE execution SET {_assign(*codec.EXECUTION_PROGRESS, *_CHAIN)} WHERE id = ?
+""".replace("updated_at = ?", "updated_at = max(updated_at, ?)")
+"""As UPDATE_EXECUTION where the state stays: the index by state is left alone."""
+
 COUNT_LOGS = """
 UPDATE execution SET log_entry_count = log_entry_count + ?, updated_at = max(updated_at, ?)
 WHERE id = ?
