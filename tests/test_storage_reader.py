@@ -197,6 +197,22 @@ async def test_the_items_of_a_fan_out_are_news_when_they_appear(
     assert tasks == without_data(story.snapshot.tasks[name] for name in ("b", "b[0]", "b[1]"))
 
 
+async def test_a_step_is_found_the_same_once_its_place_is_known(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_story(store)
+    other = await a_story(store, number=2)
+    story.begin("b").end("b")
+    await store.journal.submit(story.batch())
+    ids = (story.execution_id, other.execution_id)
+    unknown = [reader.task_run(one, step) for one in ids for step in ("a", "b")]
+    for one in ids:
+        reader.task_states(one)
+    assert [reader.task_run(one, step) for one in ids for step in ("a", "b")] == unknown
+    with pytest.raises(NotFoundError):
+        reader.task_run(story.execution_id, "nowhere")
+
+
 async def test_attempts_come_by_step_and_number(store: Store, reader: SqliteReader) -> None:
     story = await a_story(store)
     story.begin("b").end("b", AttemptState.FAILED).task("b", TaskState.READY, Reason.USER_RETRY)

@@ -109,6 +109,26 @@ def test_a_burst_arrives_as_few_deliveries_with_the_newest_state(harness: Any) -
     assert sum(isinstance(m, Committed) for m in h.posted) <= 3
 
 
+def test_the_last_of_many_changes_arrives_however_they_fall_between_the_looks(
+    harness: Any,
+) -> None:
+    world = FakeWorld()
+    run = world.launch(mission_of("m", *(step(f"s{n}") for n in range(60))))
+    h = harness(world)
+    h.feed.watch_execution(run)
+    h.feed.start()
+    h.until(lambda d: d.opened)
+    pause = threading.Event()
+    for n in range(60):
+        world.begin(run, f"s{n}")
+        pause.wait(0.003)
+        world.end(run, f"s{n}")
+    world.execution(run, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
+    done = h.until(lambda d: d.execution and d.execution.state is ExecutionState.SUCCESS)
+    assert len(done.tasks) == 60
+    assert all(task.state is TaskState.SUCCESS for task in done.tasks.values())
+
+
 def test_while_nobody_takes_the_news_only_one_message_waits(harness: Any) -> None:
     world, run = busy_world()
     h = harness(world)

@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from textual.message import Message
-
 from msgspec.structs import replace
+from textual.message import Message
 
 from core.errors import BugError, MissionDeckError, NotFoundError
 from core.model import LogEntry
@@ -24,10 +23,13 @@ from tui.messages import Committed, Delta, FeedBroken, FeedLost, LogLines
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 0.075
-"""Between two reads while things change: at most 13 deliveries a second."""
-IDLE_SECONDS = 0.25
-"""Between two looks at the version counter when nothing has changed for a while."""
+PACE_SECONDS = 0.1
+"""From one delivery to the next look: at most ten a second, however much changes."""
+LOOK_SECONDS = 0.05
+"""Between two looks at the version counter while changes may be expected."""
+IDLE_SECONDS = 0.1
+"""The same when nothing has changed for `IDLE_AFTER`."""
+IDLE_AFTER = 2.0
 LEASE_SECONDS = 1.0
 LOG_TAIL = 2000
 """Log entries read at once; a follower that is further behind skips to the end."""
@@ -133,11 +135,13 @@ class Feed:
         try:
             while not self._stopped:
                 self._wake.clear()
+                news = False
                 try:
                     if reader is None:
                         reader = self._open_reader()
                         self._seen_generation = -1
-                    if self._poll(reader):
+                    news = self._poll(reader)
+                    if news:
                         quiet_since = time.monotonic()
                     if lost:
                         lost = False
@@ -154,8 +158,8 @@ class Feed:
                         lost = True
                         self._post(FeedLost(str(error)))
                     self._wake.wait(1.0)
-                quiet = time.monotonic() - quiet_since
-                self._wake.wait(BUSY_SECONDS if quiet < 2 else IDLE_SECONDS)
+                quiet = time.monotonic() - quiet_since > IDLE_AFTER
+                self._wake.wait(PACE_SECONDS if news else IDLE_SECONDS if quiet else LOOK_SECONDS)
         except Exception as error:  # noqa: BLE001 - a thread's failure must end the app, not vanish
             if not self._stopped:
                 self._post(FeedBroken(error))
