@@ -1,12 +1,15 @@
 """The board of an execution: order of attention, failures, neighbours, and the filter over it."""
 
+import random
+
 import pytest
+from msgspec.structs import replace
 
 from core.model import RetryPolicy, TaskRun
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState
 from tests.support.tui import FakeWorld, busy_world, mission_of, nightly, step
-from tui.board import Board, Bucket
+from tui.board import Board, Bucket, bucket_of
 from tui.filter import parse_filter
 from tui.source_lines import step_range
 
@@ -138,3 +141,22 @@ def test_a_steps_lines_are_found_in_the_file() -> None:
     assert step_range(rows, "c") == (9, 10)
     assert step_range(rows, "nope") == (-1, -1)
     assert nightly().name == "nightly-etl"
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 400])
+def test_members_are_in_file_order_however_many_change_at_once(at_once: int) -> None:
+    world = FakeWorld()
+    run = world.launch(mission_of("m", *(step(f"s{n}") for n in range(600))))
+    board = board_of(world, run)
+    chance = random.Random(at_once)
+    for _ in range(6):
+        some = chance.sample(board.order, at_once)
+        changed = {}
+        for task_id in some:
+            state = chance.choice([TaskState.RUNNING, TaskState.SUCCESS, TaskState.READY])
+            changed[task_id] = replace(board.tasks[task_id], state=state)
+        board.apply(changed)
+        for bucket in Bucket:
+            wanted = [name for name in board.order if bucket_of(board.tasks[name]) is bucket]
+            assert list(board.members(bucket)) == wanted
+            assert board.size_of(bucket) == len(wanted)

@@ -1,5 +1,6 @@
 """An execution by keyboard: watch, find the failure, inspect, act."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from tests.support.tui import (
     wide_mission,
 )
 from tui.screens.execution import ExecutionScreen
+from tui.widgets.step_list import StepList
 
 SIZES = [(40, 12), (80, 24), (120, 40), (240, 60)]
 
@@ -53,6 +55,55 @@ async def test_counts_progress_and_list_follow_what_is_committed() -> None:
         world.task(run, "publish", TaskState.SKIPPED, Reason.UPSTREAM_FAILED)
         world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
         await wait_for_text(pilot, "✗ failed", "9⊘", "100%", "▸ 9 steps skipped")
+
+
+async def test_header_and_list_are_painted_in_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, run = busy_world()
+    frames: list[set[str | None]] = []
+    paint = ExecutionScreen._compositor_refresh
+
+    def noting(screen: ExecutionScreen) -> None:
+        frames.append({widget.id for widget in screen._dirty_widgets})
+        paint(screen)
+
+    async with running(FakeBackend(world, nightly()), start=run) as pilot:
+        await wait_for_text(pilot, "14✓", "slots 0/8")
+        monkeypatch.setattr(ExecutionScreen, "_compositor_refresh", noting)
+        world.begin(run, "fetch-12")
+        await wait_until(pilot, lambda: any({"head", "list"} <= frame for frame in frames))
+        await wait_for_text(pilot, "1▶")
+
+
+def selects(steps: StepList, task_id: str) -> bool:
+    """Tell whether a step is the list's selection."""
+    return steps.selected == task_id
+
+
+async def test_a_list_that_gets_shorter_leaves_no_rows_behind_and_stays_at_its_top() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", *(step(f"s{n:03d}") for n in range(300)))
+    run = world.launch(mission)
+    async with running(FakeBackend(world, mission), start=run, size=(100, 30)) as pilot:
+        await wait_for_text(pilot, "s000", "300○")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionScreen)
+        tops: set[float] = set()
+        steps = screen.query_one("#list", StepList)
+        steps.watch(steps, "scroll_y", tops.add, init=False)
+        world.begin(run, "s000")
+        for done in range(0, 290, 58):
+            world.end(run, f"s{done:03d}")
+            for n in range(done + 1, done + 58):
+                world.run_step(run, f"s{n:03d}")
+            world.begin(run, f"s{done + 58:03d}")
+            await wait_for_text(pilot, f"{done + 58}✓")
+            await wait_until(pilot, partial(selects, steps, f"s{done + 58:03d}"))
+        assert not tops
+        listed = [line[:40] for line in screen_text(pilot.app).splitlines()]
+        for n in range(290, 300):
+            assert any(f"s{n:03d}" in line for line in listed)
+        for n in range(285):
+            assert not any(f"s{n:03d}" in line for line in listed)
 
 
 async def test_why_a_large_execution_failed_is_found_in_one_key() -> None:

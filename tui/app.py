@@ -43,6 +43,11 @@ CLIPBOARD_LIMIT = 70_000
 NAMED_KEYS = ("enter", "up", "down", "left", "right", "tab", "space", "backspace")
 LOST_SECONDS = 15.0
 """Between two looks for runners that are gone."""
+TURNS_TO_SAY_DIRTY = 4
+"""Turns of the loop in which every widget tells the screen that it wants to be painted.
+
+Without them the first one is painted at once and the others in a frame of their own.
+"""
 
 
 class MissionDeckApp(App[None]):
@@ -167,8 +172,8 @@ class MissionDeckApp(App[None]):
 
     # --- news ------------------------------------------------------------------------------------
 
-    def on_committed(self, _event: "Committed") -> None:
-        """Hand what was committed to the screen that watches."""
+    async def on_committed(self, _event: "Committed") -> None:
+        """Hand what was committed to the screen that watches; one frame shows all of it."""
         delta = self.feed.take()
         if delta.short_ids:
             self._short_ids.update(delta.short_ids)
@@ -176,7 +181,13 @@ class MissionDeckApp(App[None]):
             self.executions = delta.executions
         for screen in reversed(self.screen_stack):
             if isinstance(screen, DeckScreen) and screen.watches:
-                screen.deliver(delta)
+                with self.batch_update():
+                    screen.deliver(delta)
+                    for _ in range(TURNS_TO_SAY_DIRTY):
+                        await asyncio.sleep(0)
+                screen.check_idle()  # the end of a batch wakes neither it nor a dialog above it
+                if screen is not self.screen:
+                    self.screen.check_idle()
                 return
 
     def on_feed_lost(self, event: "FeedLost") -> None:
@@ -262,7 +273,7 @@ class MissionDeckApp(App[None]):
             key, known = self.get_key_display(binding), binding.id or binding.action
             before = entries.get(known)
             keys = key if before is None else f"{before.keys} {key}"
-            entries[known] = HelpEntry(keys, binding.description, group)
+            entries[known] = HelpEntry(keys, binding.description, group, known)
         self.push_screen(HelpScreen(list(entries.values())))
 
     def action_next_theme(self) -> None:
@@ -349,7 +360,10 @@ class MissionDeckApp(App[None]):
 
     def action_picture(self) -> None:
         """Save what is on the screen as an SVG picture."""
-        self.save_text(self.export_screenshot(title="Mission Deck"), "mission-deck", "svg")
+        from tui.picture import tidy
+
+        picture = tidy(self.export_screenshot(title="Mission Deck"))
+        self.save_text(picture, "mission-deck", "svg")
 
     @work(exclusive=True, group="validate")
     async def validate(self, path: str) -> None:

@@ -3,8 +3,10 @@
 Plain data for the event loop's thread; knows no widgets and reads nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import IntEnum
+from itertools import compress
 
 from core.model import Execution, Mission, MissionStep, TaskRun
 from core.ports import Lease
@@ -30,6 +32,9 @@ class Bucket(IntEnum):
 FOLDED = (Bucket.CANCELLED, Bucket.SKIPPED, Bucket.DONE)
 """The buckets a list folds into one row each, unless asked."""
 
+FEW = 256
+"""Steps that are put in their places one by one; of more, all places are worked out anew."""
+
 _BUCKETS = {
     TaskState.FAILED: Bucket.FAILED,
     TaskState.RUNNING: Bucket.RUNNING,
@@ -49,6 +54,41 @@ def bucket_of(task: TaskRun) -> Bucket:
     return _BUCKETS[task.state]
 
 
+class _Members:
+    """The steps of one bucket in file order: their places, and beside them their ids."""
+
+    def __init__(self) -> None:
+        self.places: list[int] = []
+        self.task_ids: list[str] = []
+
+    def append(self, place: int, task_id: str) -> None:
+        """Put a step behind all others."""
+        self.places.append(place)
+        self.task_ids.append(task_id)
+
+    def add(self, places: Set[int], order: Sequence[str]) -> None:
+        """Put in steps that are not here."""
+        if len(places) > FEW:
+            self.places = sorted([*self.places, *places])
+            self.task_ids = [order[place] for place in self.places]
+            return
+        for place in places:
+            at = bisect_left(self.places, place)
+            self.places.insert(at, place)
+            self.task_ids.insert(at, order[place])
+
+    def remove(self, places: Set[int]) -> None:
+        """Take out steps that are here."""
+        if len(places) > FEW:
+            kept = [place not in places for place in self.places]
+            self.places = list(compress(self.places, kept))
+            self.task_ids = list(compress(self.task_ids, kept))
+            return
+        for place in places:
+            at = bisect_left(self.places, place)
+            del self.places[at], self.task_ids[at]
+
+
 class Board:
     """The task runs of one execution, kept in buckets as changes come in."""
 
@@ -62,12 +102,11 @@ class Board:
         self.tasks = {task.task_id: task for task in sorted(tasks, key=lambda t: t.position)}
         self.order = list(self.tasks)
         self.positions = {task_id: place for place, task_id in enumerate(self.order)}
-        self._members: dict[Bucket, set[int]] = {bucket: set() for bucket in Bucket}
-        self._sorted: dict[Bucket, list[int]] = {}
+        self._members = {bucket: _Members() for bucket in Bucket}
         self._bucket: dict[str, Bucket] = {}
         for place, task in enumerate(self.tasks.values()):
             bucket = self._bucket[task.task_id] = bucket_of(task)
-            self._members[bucket].add(place)
+            self._members[bucket].append(place, task.task_id)
 
     def learn(self, mission: Mission) -> None:
         """Take in the authored mission: names, dependencies, policies."""
@@ -80,7 +119,8 @@ class Board:
 
     def apply(self, changed: Mapping[str, TaskRun]) -> bool:
         """Take in newer task runs; tell whether any moved to another bucket."""
-        moved = False
+        gone: dict[Bucket, set[int]] = {}
+        come: dict[Bucket, set[int]] = {}
         for task_id, task in changed.items():
             if task_id not in self.tasks:
                 self.positions[task_id] = len(self.order)
@@ -90,25 +130,22 @@ class Board:
             before, after = self._bucket.get(task_id), bucket_of(task)
             if before is not after:
                 if before is not None:
-                    self._members[before].discard(place)
-                    self._sorted.pop(before, None)
-                self._members[after].add(place)
-                self._sorted.pop(after, None)
+                    gone.setdefault(before, set()).add(place)
+                come.setdefault(after, set()).add(place)
                 self._bucket[task_id] = after
-                moved = True
-        return moved
+        for bucket, places in gone.items():
+            self._members[bucket].remove(places)
+        for bucket, places in come.items():
+            self._members[bucket].add(places, self.order)
+        return bool(come)
 
     def size_of(self, bucket: Bucket) -> int:
         """Return how many steps are in a bucket."""
-        return len(self._members[bucket])
+        return len(self._members[bucket].task_ids)
 
-    def members(self, bucket: Bucket) -> list[str]:
-        """Return the steps of a bucket in file order."""
-        places = self._sorted.get(bucket)
-        if places is None:
-            places = self._sorted[bucket] = sorted(self._members[bucket])
-        order = self.order
-        return [order[place] for place in places]
+    def members(self, bucket: Bucket) -> Sequence[str]:
+        """Return the steps of a bucket in file order, as they are until the next `apply`."""
+        return self._members[bucket].task_ids
 
     def bucket(self, task_id: str) -> Bucket:
         """Return the bucket a step is in."""
@@ -120,7 +157,7 @@ class Board:
         found = dict.fromkeys(TaskState, 0)
         for bucket, members in self._members.items():
             state = TaskState.WAITING if bucket is Bucket.RETRYING else _STATES[bucket]
-            found[state] += len(members)
+            found[state] += len(members.task_ids)
         return found
 
     @property
@@ -155,8 +192,8 @@ class Board:
             fatal = (f for f in failures if f not in steps or not steps[f].continue_on_error)
             return next(fatal, failures[0])
         for bucket in (Bucket.RETRYING, Bucket.RUNNING, Bucket.WAITING, Bucket.QUEUED):
-            if self._members[bucket]:
-                return self.members(bucket)[0]
+            if members := self.members(bucket):
+                return members[0]
         return self.order[0] if self.order else None
 
     def max_attempts(self, task_id: str) -> int:

@@ -108,17 +108,24 @@ class ExecutionScreen(PaneScreen):
         if not changed:
             return
         moved = board.apply(changed)
-        self._left.board_changed(changed, moved=moved)
+        focus = self._next_focus(board) if moved else None
+        self._left.board_changed(changed, moved=moved, selected=focus)
         if self._left.tab != "list":
-            self._side_list.board_changed(changed, moved=moved)
+            self._side_list.board_changed(changed, moved=moved, selected=focus)
         self._attempts_wanted.ask()
-        if not self._steered and moved:
-            focus = board.attention()
-            if focus is not None and focus != self.selected and self._worth_a_look(board, focus):
-                self.select(focus)
-                return
-        if self.selected in changed:
+        if focus is not None:
+            self.select(focus)
+        elif self.selected in changed:
             self._facts_wanted.ask()
+
+    def _next_focus(self, board: Board) -> str | None:
+        """Return the step an untouched selection should go to, None to stay."""
+        if self._steered:
+            return None
+        focus = board.attention()
+        if focus is None or focus == self.selected or not self._worth_a_look(board, focus):
+            return None
+        return focus
 
     def _worth_a_look(self, board: Board, task_id: str) -> bool:
         """Tell whether an untouched selection should follow: to a failure, or off what ended."""
@@ -176,7 +183,8 @@ class ExecutionScreen(PaneScreen):
         if self.selected is None:
             return
         self._left.select(self.selected)
-        self._side_list.select(self.selected)
+        if self._left.tab != "list":  # else it is not in sight, and shown anew with its tab
+            self._side_list.select(self.selected)
         self._facts = None
         if self.board is not None:
             self._bottom.select(self.board, self.selected)

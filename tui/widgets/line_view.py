@@ -11,12 +11,14 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.keymap import bindings
 from tui.text import LONGEST, fit, width_of
 from tui.theme import Inks, inks_of
+from tui.widgets.scroll_bar import QuietScrollBar
 
 Span = tuple[str, Style]
 """Safe text and the style it is drawn in."""
@@ -67,6 +69,16 @@ class LineView(ScrollView, can_focus=True):
     placeholder = ""
     """What an empty list says; several lines are centred."""
 
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """The scroll bar, made when it is first asked for, as Textual does."""
+        if self._vertical_scrollbar is None:
+            bar = QuietScrollBar(name="vertical", thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self._vertical_scrollbar = bar
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
+
     def row_count(self) -> int:
         """Return how many rows there are."""
         return 0
@@ -76,20 +88,31 @@ class LineView(ScrollView, can_focus=True):
         raise LookupError(index)
 
     def rows_changed(self) -> None:
-        """Take note that the number of rows changed, and repaint all that is visible."""
+        """Take note of other rows, and repaint all that is visible."""
+        self.count_changed()
+        self.refresh()
+
+    def count_changed(self) -> None:
+        """Take note of another number of rows; whoever knows which ones differ repaints those."""
         resize_content(self, Size(self.scrollable_content_region.width, self.row_count()))
         last = max(0, self.row_count() - 1)
         if self.cursor > last:
             self.cursor = last
-        self.refresh()
 
     def refresh_rows(self, indices: Iterable[int]) -> None:
         """Repaint those of `indices` that are visible."""
-        top = self.scroll_offset.y
+        top, width = self.scroll_offset.y, self.size.width
         bottom = top + self.scrollable_content_region.height
-        for index in indices:
-            if top <= index < bottom:
-                self.refresh(Region(0, index - top, self.size.width, 1))
+        regions: list[Region] = []
+        first = last = -1
+        for index in sorted({index for index in indices if top <= index < bottom}):
+            if index != last + 1 or first < 0:
+                if first >= 0:
+                    regions.append(Region(0, first - top, width, last + 1 - first))
+                first = index
+            last = index
+        if first >= 0:
+            self.refresh(*regions, Region(0, first - top, width, last + 1 - first))
 
     @property
     def visible_rows(self) -> range:
@@ -202,8 +225,20 @@ def resize_content(view: ScrollView, size: Size) -> None:
     Assigning `virtual_size` lays out and repaints everything, a dozen times a second in a live
     list; a scroll bar that comes or goes still does.
     """
-    if size != view.virtual_size:
-        view.set_reactive(Widget.virtual_size, size)
+    if size == view.virtual_size:
+        return
+    width = view.virtual_size.width
+    view.set_reactive(Widget.virtual_size, size)
+    bar = view._vertical_scrollbar
+    if (
+        isinstance(bar, QuietScrollBar)
+        and view.show_vertical_scrollbar
+        and width == size.width
+        and size.height > view.container_size.height
+    ):  # it stays, so it is told what changed and decides itself whether that can be seen
+        bar.window_virtual_size = size.height
+        view.scroll_y = view.validate_scroll_y(view.scroll_y)
+    else:
         view._scroll_update(size)
 
 

@@ -1,6 +1,6 @@
 """The steps of an execution in order of attention; what has ended is folded into a line each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -61,10 +61,19 @@ class StepList(LineView):
         longest = max(map(len, board.order), default=0)
         self._name_width = max(12, min(LONGEST_NAME, longest))
         self._rebuild()
+        self.refresh()
 
-    def board_changed(self, changed: Iterable[str], *, moved: bool) -> None:
-        """Take note of newer task runs; `moved` when some belong elsewhere now."""
+    def board_changed(
+        self, changed: Iterable[str], *, moved: bool, selected: str | None = None
+    ) -> None:
+        """Take note of newer task runs; `moved` when some belong elsewhere now.
+
+        `selected` takes the selection along at once, so that the list does not first follow a step
+        that has ended to where that is now.
+        """
         wanted = set(changed)
+        if selected is not None:
+            self.selected = selected
         if moved or self._filter:
             self._rebuild(wanted)
             return
@@ -132,17 +141,28 @@ class StepList(LineView):
         at = None if self.selected is None else self._row_of(self.selected)
         self._quiet = True
         if len(before) != len(rows):
-            self.rows_changed()
+            self.count_changed()
+        if not before or not rows:
+            self.refresh()
         else:
-            self.refresh_rows(
-                i for i in self.visible_rows if rows[i] != before[i] or rows[i] in changed
-            )
+            self.refresh_rows(self._changed_rows(before, changed))
         if at is not None:
             self.cursor = at
             self.reveal(at)
         self._quiet = False
         if at is None:
             self._follow_cursor()
+
+    def _changed_rows(
+        self, before: Sequence[str | Bucket], changed: Collection[str]
+    ) -> Iterator[int]:
+        """Yield the places in sight that show something else than before, also nothing now."""
+        rows, top = self._rows, self.scroll_offset.y
+        for at in range(top, top + self.scrollable_content_region.height):
+            row = rows[at] if at < len(rows) else None
+            was = before[at] if at < len(before) else None
+            if row != was or isinstance(row, Bucket) or row in changed:
+                yield at
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Make the row under the cursor the selection."""

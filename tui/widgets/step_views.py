@@ -58,9 +58,11 @@ class StepViews(Vertical):
             for canvas in self._canvases.values():
                 canvas.show_board(self._board, self._selected)
 
-    def board_changed(self, changed: Mapping[str, TaskRun], *, moved: bool) -> None:
-        """Take newer task runs."""
-        self.steps.board_changed(changed, moved=moved)
+    def board_changed(
+        self, changed: Mapping[str, TaskRun], *, moved: bool, selected: str | None = None
+    ) -> None:
+        """Take newer task runs; `selected` is the step that the selection is about to go to."""
+        self.steps.board_changed(changed, moved=moved, selected=selected)
         for canvas in self._canvases.values():
             canvas.board_changed(changed)
 

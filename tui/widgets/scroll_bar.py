@@ -1,0 +1,64 @@
+"""A scroll bar that is painted only where it looks different.
+
+Textual's own is painted whole whenever a row comes or goes: in a live list of thousands that is
+every frame, and nearly as dear as the rows.
+"""
+
+from math import ceil
+from typing import NamedTuple
+
+from textual.geometry import Region
+from textual.reactive import Reactive
+from textual.scrollbar import ScrollBar
+
+PARTS = 8
+"""Parts of a cell at which a thumb may begin and end."""
+
+
+class Thumb(NamedTuple):
+    """Where the thumb is drawn, in parts of a cell; `size` is the length of the bar in cells."""
+
+    size: int
+    start: int
+    end: int
+
+
+class QuietScrollBar(ScrollBar):
+    """A vertical scroll bar for content that changes all the time."""
+
+    window_virtual_size: Reactive[int] = Reactive(100, repaint=False)
+    window_size: Reactive[int] = Reactive(0, repaint=False)
+    position: Reactive[float] = Reactive(0, repaint=False)
+
+    _shown: Thumb | None = None
+
+    def watch_window_virtual_size(self) -> None:
+        """Follow another length."""
+        self._follow()
+
+    def watch_window_size(self) -> None:
+        """Follow another window."""
+        self._follow()
+
+    def watch_position(self) -> None:
+        """Follow another position."""
+        self._follow()
+
+    @property
+    def thumb(self) -> Thumb:
+        """Where the thumb is; by the formula of `textual.scrollbar.ScrollBarRender`."""
+        size, window, length = self.size.height, self.window_size, self.window_virtual_size
+        if not size or not 0 < window < length or size == length:
+            return Thumb(size, 0, 0)
+        extent = max(1, window / (length / size))
+        start = int((size - extent) * (self.position / (length - window)) * PARTS)
+        return Thumb(size, start, start + ceil(extent * PARTS))
+
+    def _follow(self) -> None:
+        before, self._shown = self._shown, self.thumb
+        if before is None or before.size != self._shown.size:
+            self.refresh()
+        elif before != self._shown:
+            first = max(0, min(before.start, self._shown.start) // PARTS)
+            last = max(before.end, self._shown.end) // PARTS
+            self.refresh(Region(0, first, self.size.width, last + 1 - first))
