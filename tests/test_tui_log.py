@@ -99,6 +99,13 @@ async def test_follow_stops_when_the_operator_scrolls_up_and_starts_again_with_f
 
 
 @pytest.mark.slow
+async def test_a_log_of_short_lines_has_no_bar_to_scroll_sideways() -> None:
+    world, run = chatty(300)
+    async with running(FakeBackend(world), start=run) as pilot:
+        await wait_for_text(pilot, "line 300 of many")
+        assert not log_of(pilot.app).show_horizontal_scrollbar
+
+
 async def test_memory_stays_bounded_while_a_log_floods() -> None:
     world, run = chatty(10)
     async with running(FakeBackend(world), start=run) as pilot:

@@ -8,9 +8,10 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from msgspec.structs import replace
 from itertools import islice
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from core.model import LogEntry
 from core.ports import LogQuery, Reader

@@ -28,11 +28,12 @@ LEGEND = (
 
 @dataclass(frozen=True, slots=True)
 class HelpEntry:
-    """One line of the help: the keys, what they do, under which heading."""
+    """One line of the help: the keys, what they do, under which heading, and the id to remap."""
 
     keys: str
     label: str
     group: str
+    id: str
 
 
 class HelpScreen(ModalScreen[None]):
@@ -79,12 +80,20 @@ class HelpScreen(ModalScreen[None]):
                 entry
                 for entry in self._entries
                 if entry.group == group
-                and all(word in f"{entry.keys} {entry.label} {group}".lower() for word in words)
+                and all(
+                    word in f"{entry.keys} {entry.label} {group} {entry.id}".lower()
+                    for word in words
+                )
             ]
             if entries:
                 lines.append([(group, "accent")])
                 lines += [
-                    [("  ", ""), (fit(entry.keys, 16) + " ", "strong"), (entry.label, "text")]
+                    [
+                        ("  ", ""),
+                        (fit(entry.keys, 16) + " ", "strong"),
+                        (fit(entry.label, 30) + " ", "text"),
+                        (entry.id, "faint"),
+                    ]
                     for entry in entries
                 ]
                 lines.append([("", "")])

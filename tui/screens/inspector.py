@@ -271,7 +271,7 @@ class InspectorScreen(ActingScreen):
             has_error = section == "error" and task.state is TaskState.FAILED
             ink = "strong" if on else ("bad" if has_error else "muted")
             action = f"show({number - 1})"
-            parts.append(Part(f" {number}", ink="accent" if on else "faint", action=action))
+            parts.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
             parts.append(Part(f" {label}{note}", ink=ink, action=action, rank=0 if on else 8))
             parts.append(Part(" ", rank=9))
         self._tabs.set_parts(parts)

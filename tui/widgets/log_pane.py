@@ -5,9 +5,9 @@ parsed: it is made safe by `tui.text` and drawn as it is.
 """
 
 import asyncio
-from msgspec.structs import replace
 from typing import ClassVar
 
+from msgspec.structs import replace
 from rich.style import Style
 from textual import work
 from textual.binding import BindingType
@@ -21,9 +21,8 @@ from core.errors import MissionDeckError
 from core.model import LogStream
 from core.ports import LogQuery
 from tui.feed import Feed, Lookup
-from tui.format import time_of_day
 from tui.keymap import bindings
-from tui.log_tail import stream_mark
+from tui.log_search import LogSearch
 from tui.log_window import LogWindow
 from tui.logbook import (
     PAGE,
@@ -37,9 +36,9 @@ from tui.logbook import (
     read_head,
 )
 from tui.messages import LogLines
-from tui.text import clean, fit, fold
 from tui.theme import Inks, inks_of
-from tui.widgets.line_view import Span, resize_content, strip_of
+from tui.widgets.line_view import resize_content, strip_of
+from tui.widgets.log_row import LogRows
 
 LEAST_ROOM = 8
 """Cells that text is folded to at least."""
@@ -84,11 +83,7 @@ class LogPane(ScrollView, can_focus=True):
         self._ending = ""
         self._empty = "No step selected"
         self._streams = 0
-        self._search = ""
-        self._matches: list[Line] = []
-        self._places: set[tuple[int, str, int, int]] = set()
-        self._match = -1
-        self._widest = 0
+        self._search = LogSearch()
 
     # --- what is shown ---------------------------------------------------------------------------
 
@@ -110,12 +105,12 @@ class LogPane(ScrollView, can_focus=True):
     @property
     def search(self) -> str:
         """The text that is searched for, empty for none."""
-        return self._search
+        return self._search.text
 
     @property
     def match_position(self) -> tuple[int, int]:
         """The number of the current match (from 1, 0 for none yet) and how many there are."""
-        return self._match + 1, len(self._matches)
+        return self._search.position
 
     @property
     def position(self) -> str:
@@ -135,12 +130,12 @@ class LogPane(ScrollView, can_focus=True):
         self._window.replace((), before=False, after=False)
         self._ending = ""
         self._empty = empty
-        self._forget_matches()
+        self._search.found(())
         self._token = self._feed.follow_log(self._asked())
         self._resized()
         self.scroll_to(x=0, y=0, animate=False, force=True)
-        if self._search and query is not None:
-            self._find(self._search)
+        if self.search and query is not None:
+            self._find(self.search)
 
     def set_ending(self, text: str) -> None:
         """Show a line behind the last: how the attempt ended."""
@@ -172,11 +167,10 @@ class LogPane(ScrollView, can_focus=True):
 
     def _resized(self) -> None:
         """Take note of how much there is to scroll through."""
-        width = self.scrollable_content_region.width
-        widest = width
+        widest = 0
         if not self.wrapping:
-            longest = max((len(entry.message) for _c, entry in self._window.lines), default=0)
-            widest = max(width, longest + self._prefix_width())
+            lines = self._window.lines
+            widest = self._rows.lead + max((len(entry.message) for _c, entry in lines), default=0)
         resize_content(self, Size(widest, self._window.rows + bool(self._ending)))
         self.refresh()
 
@@ -184,12 +178,12 @@ class LogPane(ScrollView, can_focus=True):
         """Fold the lines to the width there is, if they are to be folded."""
         width = self.scrollable_content_region.width
         fold_it = self.wrapping and width > 0
-        self._window.fold_to(max(LEAST_ROOM, width - self._prefix_width()) if fold_it else None)
+        self._window.fold_to(max(LEAST_ROOM, width - self._rows.lead) if fold_it else None)
         self._resized()
 
-    def _prefix_width(self) -> int:
-        width = 4 + (13 if self.times else 0)
-        return width + (17 if self._query is not None and self._query.task_id is None else 0)
+    @property
+    def _rows(self) -> LogRows:
+        return LogRows(self.times, steps=self._query is not None and self._query.task_id is None)
 
     @property
     def _bottom_row(self) -> int:
@@ -224,49 +218,12 @@ class LogPane(ScrollView, can_focus=True):
         if row >= window.rows:
             ending = self._ending if row == window.rows else ""
             return strip_of([(f" {ending}", inks.strong)], width, base)
-        spans = self._spans(*window.place_of_row(row), inks)
+        line, piece = window.place_of_row(row)
+        spans = self._rows.spans(window.lines[line], piece, window.room, self._search, inks)
         if self.wrapping or not left:
             return strip_of(spans, width, base)
         full = max(self.virtual_size.width, left + width)
         return strip_of(spans, full, base).crop(left, left + width)
-
-    def _spans(self, line: int, piece: int, inks: Inks) -> list[Span]:
-        _chunk, entry = self._window.lines[line]
-        text = clean(entry.message)
-        style = inks.muted if entry.stream is LogStream.SYSTEM else Style.null()
-        tag, tag_ink = stream_mark(entry.stream)
-        spans: list[Span] = []
-        if self._window.room is not None:
-            pieces = fold(text, self._window.room)
-            text = pieces[min(piece, len(pieces) - 1)]
-        if piece:
-            spans.append((" " * self._prefix_width(), style))
-        else:
-            if self.times:
-                spans.append((f"{time_of_day(entry.timestamp)} ", inks.faint))
-            if self._query is not None and self._query.task_id is None:
-                spans.append((fit(clean(entry.task_id), 16) + " ", inks.accent))
-            spans.append((f"{tag} ", inks.named(tag_ink)))
-        if self._search and place_of(self._window.lines[line]) in self._places:
-            spans.extend(self._marked(text, line, style, inks))
-        else:
-            spans.append((text, style))
-        return spans
-
-    def _marked(self, text: str, line: int, style: Style, inks: Inks) -> list[Span]:
-        current = 0 <= self._match < len(self._matches) and place_of(
-            self._matches[self._match]
-        ) == place_of(self._window.lines[line])
-        ink = inks.match_current if current else inks.match
-        wanted, folded = self._search.lower(), text.lower()
-        if len(folded) != len(text):  # a letter that changes its length: do not guess where
-            return [(text, ink)]
-        spans: list[Span] = []
-        at = 0
-        while (found := folded.find(wanted, at)) >= 0:
-            spans += [(text[at:found], style), (text[found : found + len(wanted)], ink)]
-            at = found + len(wanted)
-        return [*spans, (text[at:], style)]
 
     # --- moving ----------------------------------------------------------------------------------
 
@@ -388,15 +345,11 @@ class LogPane(ScrollView, can_focus=True):
 
     def set_search(self, text: str) -> None:
         """Search all lines of the log for a text; empty ends the search."""
-        self._search = text
-        self._forget_matches()
+        self._search.begin(text)
         if text and self._query is not None:
             self._find(text)
         self.refresh()
         self.post_message(self.Changed())
-
-    def _forget_matches(self) -> None:
-        self._matches, self._places, self._match = [], set(), -1
 
     @work(exclusive=True, group="log-search")
     async def _find(self, text: str) -> None:
@@ -408,32 +361,29 @@ class LogPane(ScrollView, can_focus=True):
             found = await self._lookup.read(lambda reader: find_lines(reader, query, text))
         except MissionDeckError:
             return  # the feed meets the same failure and shows it
-        if query != self._asked() or text != self._search:
+        if query != self._asked() or text != self.search:
             return
-        self._matches = found
-        self._places = {place_of(line) for line in found}
-        self._match = -1
-        if found:
-            self._match = len(found) - 1 if self.following else 0
-            self._to_match()
+        self._search.found(found, last=self.following)
+        self._to_match()
         self.refresh()
         self.post_message(self.Changed())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
         """Leave the match keys to others while nothing is searched for."""
-        return bool(self._search) if action == "match" else True
+        return bool(self.search) if action == "match" else True
 
     def action_match(self, step: int) -> None:
         """Go to the next or previous match, round and round."""
-        if self._matches:
-            self._match = (self._match + step) % len(self._matches)
+        if self._search.step(step):
             self._to_match()
             self.refresh()
             self.post_message(self.Changed())
 
     def _to_match(self) -> None:
+        wanted = self._search.current
+        if wanted is None:
+            return
         self.following = False
-        wanted = self._matches[self._match]
         line = self._window.index_of(wanted)
         if line is None:
             self._jump(wanted)
