@@ -2,8 +2,8 @@
 
 Every turn of the loop: take what happened → fold it → let the planner decide → commit everything in
 one transaction → only then start attempts. A step without I/O acts on nothing outside, so its start
-and its end share a transaction. The decisions are `core.plan`'s, the attempts `core.attempt`'s,
-requests `core.desk`'s; here is the order in which they meet, and nothing else.
+and its end share a transaction. The decisions are `core.plan`'s, what follows from an end is
+`core.settlement`'s, requests are `core.desk`'s; here is the order in which they meet.
 """
 
 import asyncio
@@ -14,23 +14,23 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.attempt import Ended, Prepared, Surroundings, prepare, run, run_instant, state_of
+from core.attempt import Ended, run, run_instant
 from core.desk import Desk, Question
 from core.errors import BugError
-from core.events import AttemptEnded, AttemptStarted, Event, StepExpanded
+from core.events import AttemptStarted, Event, StepExpanded
 from core.expressions import ExpressionError, TemplateSyntaxError, evaluate
 from core.fold import Snapshot
 from core.graph import Graph
 from core.items import ItemsError, items_of
-from core.model import EMPTY, MissionResult, MissionStep, TaskError
+from core.model import EMPTY, MissionResult, MissionStep
 from core.plan import Ending, Planner, Refusal
 from core.ports import Receipt, Request, Slots
+from core.preparation import Prepared, Surroundings, prepare
 from core.reasons import Reason
 from core.recorder import Recorder
-from core.retry import backoff_seconds, is_retryable
+from core.settlement import Settlement
 from core.slot_keeper import SlotKeeper
-from core.states import AttemptState, ExecutionState, TaskState, is_terminal
-from core.steps.base import StepOutcome
+from core.states import ExecutionState, TaskState
 from core.steps.host import Approval
 
 Observer = Callable[[Sequence[Event]], None]
@@ -84,7 +84,6 @@ class Engine:
         self._now = around.clock.now
         self._snapshot = snapshot
         self._observer = observer
-        self._chance = chance
         self._facts = facts
         self._run_mission = run_mission
         self._handlers = frozenset(step.id for step in around.mission.handlers.all)
@@ -96,6 +95,7 @@ class Engine:
             parallel_limit=parallel_limit,
         )
         self._recorder = Recorder(snapshot, self._planner, around.clock)
+        self._settlement = Settlement(around, self._planner, self._recorder, chance)
         self._slots = SlotKeeper(slots)
         self._desk = Desk(
             self._recorder,
@@ -312,67 +312,8 @@ class Engine:
         self._attempts.pop(task_id, None)
         self._desk.close(task_id)
         self._slots.free(task_id)
-        outcome = ended.outcome or _cancelled(self._cancelled.get(task_id))
-        self._cancelled.pop(task_id, None)
-        for chunk in ended.chunks:
-            self._around.journal.append_log(chunk)
-        census = _census(ended.census)
-        if census is not None:
-            self._recorder.note("attempt.killed", census, task_id=task_id)
-        self._recorder.emit(
-            AttemptEnded(
-                at=self._now(),
-                execution_id=self._around.execution_id,
-                task_id=task_id,
-                attempt=ended.attempt,
-                to_state=state_of(ended),
-                reason_code=outcome.reason_code,
-                message=outcome.message,
-                exit_code=outcome.exit_code,
-                outputs=_outputs(outcome),
-                error=outcome.error,
-                log_entry_count=ended.seal.entries,
-                log_bytes=ended.seal.bytes,
-                log_dropped_bytes=ended.seal.dropped_bytes,
-                log_digest=ended.seal.digest,
-                census=census,
-            )
-        )
-        change = self._recorder.change
-        if outcome.state is AttemptState.SUCCESS:
-            change(task_id, TaskState.SUCCESS, outcome.reason_code, outcome.message)
-        elif outcome.state is AttemptState.CANCELLED:
-            change(task_id, TaskState.CANCELLED, outcome.reason_code, outcome.message)
-        else:
-            self._failed(task_id, outcome)
-        task = self._snapshot.tasks[task_id]
-        if is_terminal(task.state):
-            self._around.context.ended(task)
-
-    def _failed(self, task_id: str, outcome: StepOutcome) -> None:
-        """Retry a failed attempt by its policy, or let the task run fail."""
-        policy = self._planner.step_of(task_id).retry or self._mission.config.retry
-        tries = sum(
-            attempt.state is not AttemptState.LOST for attempt in self._snapshot.attempts[task_id]
-        )
-        what = f"{outcome.message or outcome.reason_code} ({outcome.reason_code})"
-        retryable = is_retryable(
-            policy,
-            outcome.reason_code,
-            exit_code=outcome.exit_code,
-            http_status=outcome.http_status,
-        )
-        change = self._recorder.change
-        if not retryable or policy.max_attempts <= 1 or self._planner.stopped is not None:
-            change(task_id, TaskState.FAILED, outcome.reason_code, outcome.message)
-        elif tries >= policy.max_attempts:
-            message = f"{tries} of {policy.max_attempts} attempts failed; last: {what}"
-            change(task_id, TaskState.FAILED, Reason.RETRIES_EXHAUSTED, message)
-        else:
-            pause = backoff_seconds(policy, tries, self._chance())
-            message = f"attempt {tries + 1} of {policy.max_attempts} in {pause:.3g} s after {what}"
-            resume_at = self._now() + int(pause * 1e9)
-            change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at=resume_at)
+        pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))
+        if pause is not None:
             self._later(pause, Woken(task_id), task_id)
 
     def _expand(self, task_id: str) -> None:
@@ -468,26 +409,6 @@ class _Host:
 _SLOTS = "(slots)"
 _DEADLINE = "(deadline)"
 """Keys of timers that belong to no step; step ids hold no parentheses."""
-
-
-def _cancelled(why: tuple[Reason, str] | None) -> StepOutcome:
-    reason, message = why or (Reason.USER_CANCELLED, "cancelled")
-    return StepOutcome(
-        state=AttemptState.CANCELLED,
-        reason_code=reason,
-        message=message,
-        error=TaskError(message=message, kind="Cancelled"),
-    )
-
-
-def _outputs(outcome: StepOutcome) -> Mapping[str, object]:
-    if not outcome.variables:
-        return outcome.output
-    return {**outcome.output, "variables": dict(outcome.variables)}
-
-
-def _census(found: tuple[int, int] | None) -> Mapping[str, int] | None:
-    return None if found is None else {"processes": found[0], "survivors": found[1]}
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

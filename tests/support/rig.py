@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.attempt import Surroundings
 from core.context import ExecutionContext
 from core.engine import Engine, RunMission
 from core.events import Event
@@ -16,6 +15,7 @@ from core.launch import Order, create
 from core.model import Mission, MissionResult, MissionStep
 from core.plan import Ending
 from core.ports import Journal, MissionSource, Request, RequestKind, Slots
+from core.preparation import Surroundings
 from core.reasons import Reason
 from core.result import mission_result
 from core.states import TaskState

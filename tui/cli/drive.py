@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core.attempt import Surroundings
 from core.context import ExecutionContext
 from core.engine import Engine, Observer
 from core.environment import base_environment
@@ -23,6 +22,7 @@ from core.launch import Order
 from core.model import Mission
 from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
+from core.preparation import Surroundings
 from core.recovery import needs_consent, resumed
 from core.states import ExecutionState, is_terminal
 from storage.store import Store

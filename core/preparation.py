@@ -1,0 +1,148 @@
+"""An attempt before it starts: templates resolved, parameters checked, its folder found.
+
+Whatever is wrong becomes a refusal: the attempt starts and fails with that outcome.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from core.context import ExecutionContext
+from core.environment import value_text
+from core.errors import MissionDeckError
+from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
+from core.model import EMPTY, Mission, MissionStep, TaskRun
+from core.ports import Clock, Executor, Journal
+from core.reasons import Reason
+from core.steps.base import Mode, StepOutcome, StepParameters, StepType
+from core.steps.registry import EXPRESSIONS, step_type
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What all attempts of one execution share."""
+
+    execution_id: str
+    mission: Mission
+    context: ExecutionContext
+    executor: Executor
+    journal: Journal
+    clock: Clock
+    working_dir: Path
+    environ: Mapping[str, str]
+    grace_seconds: float = 5.0
+    log_limit_bytes: int = 10 * 1024 * 1024
+    protected_paths: tuple[Path, ...] = ()
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """An attempt that can start: `inputs` are the resolved parameters as they are recorded.
+
+    With a `refusal` it is over before it began: the attempt starts and fails with that outcome.
+    """
+
+    task: TaskRun
+    step: MissionStep
+    type: StepType | None
+    inputs: Mapping[str, Any]
+    parameters: StepParameters | None = None
+    env: Mapping[str, str] = EMPTY
+    working_dir: Path | None = None
+    refusal: StepOutcome | None = None
+
+    @property
+    def is_instant(self) -> bool:
+        """Tell whether it runs inline, without a task of its own."""
+        return self.refusal is not None or (
+            self.type is not None and self.type.mode is Mode.INSTANT
+        )
+
+
+def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
+    """Resolve templates and validate parameters; whatever is wrong becomes a refusal."""
+    kind = None
+    inputs: Mapping[str, Any] = step.parameters
+    try:
+        kind = step_type(step.step_type)
+        if kind is None:
+            return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
+        inputs = _inputs(step, around.context, task)
+        parameters = _validated(kind, inputs)
+        env = _env(around.context, task, step) if step.env else EMPTY
+        folder = _working_dir(around, step, task)
+    except MissionDeckError as error:
+        return _refused(task, step, inputs, error.message)
+    except (ExpressionError, TemplateSyntaxError) as error:
+        return _refused(task, step, inputs, str(error))
+    except ValueError as error:
+        return _refused(task, step, inputs, _reason_of(error))
+    return Prepared(
+        task=task,
+        step=step,
+        type=kind,
+        inputs=inputs,
+        parameters=parameters,
+        env=env,
+        working_dir=folder,
+    )
+
+
+def _inputs(step: MissionStep, context: ExecutionContext, task: TaskRun) -> Mapping[str, Any]:
+    """Return the parameters with templates rendered; expressions stay, the step evaluates them."""
+    expressions = EXPRESSIONS.get(step.step_type)
+    if expressions is None:
+        resolved: Mapping[str, Any] = _resolved(step.parameters, context, task)
+        return resolved
+    return {
+        key: value if key in expressions else _resolved(value, context, task)
+        for key, value in step.parameters.items()
+    }
+
+
+def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:
+    """Return `value` with templates rendered; what holds none is returned as it is."""
+    return render(value, context.scope(task)) if value and has_template(value) else value
+
+
+def _env(context: ExecutionContext, task: TaskRun, step: MissionStep) -> dict[str, str]:
+    found = _resolved(step.env, context, task)
+    return {name: value_text(value) for name, value in found.items()}
+
+
+def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
+    if not inputs:
+        blank = _BLANK.get(kind.parameters)
+        if blank is None:
+            blank = _BLANK[kind.parameters] = kind.parameters.model_validate({})
+        return blank
+    return kind.parameters.model_validate(dict(inputs))
+
+
+_BLANK: dict[type[StepParameters], StepParameters] = {}
+
+
+def _reason_of(error: ValueError) -> str:
+    """Return what is wrong in one line; a pydantic error names every field."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in found['loc']) or 'parameters'}: {found['msg']}"
+        for found in errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _working_dir(around: Surroundings, step: MissionStep, task: TaskRun) -> Path:
+    if step.working_dir is None:
+        return around.working_dir
+    name = str(_resolved(step.working_dir, around.context, task))
+    folder = (around.working_dir / name).resolve()
+    if not folder.is_relative_to(around.working_dir.resolve()):
+        raise ValueError(f"working_dir `{step.working_dir}` leaves the mission's folder")
+    return folder
+
+
+def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:
+    outcome = StepOutcome.failure(Reason.INVALID_PARAMETERS, why, "InvalidParameters")
+    return Prepared(task=task, step=step, type=None, inputs=inputs, refusal=outcome)
