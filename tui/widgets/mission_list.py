@@ -6,11 +6,23 @@ from core.model import Execution
 from core.ports import Clock
 from core.states import ExecutionState, is_terminal
 from tui.backend import MissionFile
-from tui.format import ago, bar, clock, count, elapsed, percent, share_done
+from tui.format import SECOND, ago, bar, clock, count, elapsed, percent, share_done
 from tui.glyph import COUNT_ORDER, LOOKS, look, sign
 from tui.text import clean_line, fit, fit_right, width_of
 from tui.theme import Inks
 from tui.widgets.line_view import LineView, Span
+
+
+class _Ages:
+    """Says when "3m ago" is to be written anew: with the first news of each second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+
+    def are_due(self, now: int) -> bool:
+        """Tell whether this is the first call within a second."""
+        before, self._second = self._second, now // SECOND
+        return before != self._second
 
 
 class MissionList(LineView):
@@ -21,6 +33,7 @@ class MissionList(LineView):
         self._clock = clock
         self._missions: list[MissionFile] = []
         self._last: dict[str, Execution] = {}
+        self._ages = _Ages()
 
     def show(self, missions: Sequence[MissionFile]) -> None:
         """Show other missions, the cursor on the same file where it is still there."""
@@ -34,8 +47,13 @@ class MissionList(LineView):
 
     def learn(self, executions: Sequence[Execution]) -> None:
         """Take in executions, newest first, for the last outcome of each mission."""
+        before = self._last
         self._last = {execution.mission_name: execution for execution in reversed(executions)}
-        self.refresh()
+        if self._ages.are_due(self._clock.now()):
+            self.refresh()
+            return
+        names = {index: self._missions[index].name for index in self.visible_rows}
+        self.refresh_rows(i for i, n in names.items() if before.get(n) != self._last.get(n))
 
     @property
     def current(self) -> MissionFile | None:
@@ -73,17 +91,23 @@ class ExecutionList(LineView):
         self._clock = clock
         self._executions: list[Execution] = []
         self._short: Mapping[str, str] = {}
+        self._ages = _Ages()
 
     def show(self, executions: Sequence[Execution], short_ids: Mapping[str, str]) -> None:
         """Show other executions; the cursor stays on the one it is on."""
-        before = self.current
+        before, shown = self.current, self._executions
+        same_ids = short_ids == self._short
         self._executions = list(executions)
         self._short = short_ids
         at = 0
         if before is not None and self.cursor > 0:
             ids = [execution.execution_id for execution in self._executions]
             at = ids.index(before.execution_id) if before.execution_id in ids else 0
-        self.rows_changed()
+        quiet = same_ids and len(shown) == len(self._executions)
+        if quiet and not self._ages.are_due(self._clock.now()):
+            self.refresh_rows(i for i in self.visible_rows if shown[i] != self._executions[i])
+        else:
+            self.rows_changed()
         self.cursor = at
 
     def tick(self) -> None:

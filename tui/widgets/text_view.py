@@ -13,6 +13,7 @@ from tui.keymap import bindings
 from tui.text import width_of, wrap
 from tui.theme import inks_of
 from tui.widgets.line_view import Span, resize_content, strip_of
+from tui.widgets.selectable import Selectable
 
 Ink = str
 """The name of a style of `tui.theme.Inks`, or `state:NAME` for that of a state; empty for none."""
@@ -21,7 +22,7 @@ Line = Sequence[tuple[str, Ink]]
 """Safe texts, each with its ink. Every piece but the last is kept on the first row."""
 
 
-class TextView(ScrollView, can_focus=True):
+class TextView(ScrollView, Selectable, can_focus=True):
     """Lines of text to read. `hang` cells are left free where a wrapped line goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,8 +40,9 @@ class TextView(ScrollView, can_focus=True):
 
     def set_lines(self, lines: Iterable[Line], *, keep_place: bool = False) -> None:
         """Show other lines, from the top unless the place is to be kept."""
-        self._lines = list(lines)
-        self._relayout()
+        before, self._lines = self._lines, list(lines)
+        if self._lines != before:
+            self._relayout()
         if not keep_place:
             self.scroll_to(y=0, animate=False, force=True)
 
@@ -86,11 +88,18 @@ class TextView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
-        base = self.rich_style
         row = y + self.scroll_offset.y
+        strip = strip_of(self._spans(row), self._room, self.rich_style)
+        return self.selectable(strip, row)
+
+    def row_text(self, row: int) -> str:
+        """Return the text of a row."""
+        return "".join(text for text, _style in self._spans(row))
+
+    def _spans(self, row: int) -> list[Span]:
         index = bisect_right(self._starts, row) - 1
         if index >= len(self._lines):
-            return Strip.blank(self._room, base)
+            return []
         line = self._lines[index]
         piece = row - self._starts[index]
         inks = inks_of(self.app)
@@ -103,7 +112,7 @@ class TextView(ScrollView, can_focus=True):
             else:
                 pieces = self._pieces(line)
                 spans.append((pieces[min(piece, len(pieces) - 1)], style))
-        return strip_of(spans, self._room, base)
+        return spans
 
     def action_move(self, rows: int) -> None:
         """Scroll by a number of rows."""
