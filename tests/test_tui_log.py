@@ -99,6 +99,22 @@ async def test_follow_stops_when_the_operator_scrolls_up_and_starts_again_with_f
 
 
 @pytest.mark.slow
+async def test_text_is_selected_with_the_mouse_and_copied() -> None:
+    world, run = chatty(300)
+    async with running(FakeBackend(world), start=run) as pilot:
+        await wait_for_text(pilot, "line 300 of many")
+        pane = log_of(pilot.app)
+        rows = [pane.row_text(pane.scroll_offset.y + row) for row in (1, 2)]
+        at = rows[0].index("line")
+        await pilot.mouse_down(pane, offset=(at, 1))
+        await pilot.hover(pane, offset=(at + 6, 2))
+        await pilot.mouse_up(pane, offset=(at + 6, 2))
+        assert pilot.app.screen.get_selected_text() == f"{rows[0][at:]}\n{rows[1][: at + 7]}"
+        await pilot.press("y")
+        assert pilot.app.clipboard == f"{rows[0][at:]}\n{rows[1][: at + 7]}"
+        await wait_for_text(pilot, "copied the selection")
+
+
 async def test_a_log_of_short_lines_has_no_bar_to_scroll_sideways() -> None:
     world, run = chatty(300)
     async with running(FakeBackend(world), start=run) as pilot:

@@ -313,8 +313,10 @@ class ExecutionScreen(PaneScreen):
             self.app.push_screen(InspectorScreen(self, self.selected, section="overview"))
 
     def action_copy(self, form: str) -> None:
-        """Copy what has the focus: the log, or the selected step."""
-        if self.focused is self._log and self._log.query_shown is not None:
+        """Copy what the mouse has selected, else what has the focus: the log, or the step."""
+        if form == "text" and (text := self.get_selected_text()):
+            self.deck.copy(text, "the selection")
+        elif self.focused is self._log and self._log.query_shown is not None:
             self.deck.copy_log(self._log.query_shown, as_json=form == "json")
         elif self.board is not None and self._facts is not None:
             name = clean_line(self._facts.task.task_id)

@@ -332,10 +332,12 @@ class InspectorScreen(ActingScreen):
     # --- acting ----------------------------------------------------------------------------------
 
     def action_copy(self, form: str) -> None:
-        """Copy the section, or all that is known as JSON."""
+        """Copy what the mouse has selected, else the section, or all that is known as JSON."""
         if self._facts is None:
             return
-        if form == "json":
+        if form == "text" and (text := self.get_selected_text()):
+            self.deck.copy(text, "the selection")
+        elif form == "json":
             text = facts_json(self._board, self._facts)
             self.deck.copy(text, f"{clean_line(self._task_id)} as JSON")
         else:

@@ -37,8 +37,9 @@ from tui.logbook import (
 )
 from tui.messages import LogLines
 from tui.theme import Inks, inks_of
-from tui.widgets.line_view import resize_content, strip_of
+from tui.widgets.line_view import Span, resize_content, strip_of
 from tui.widgets.log_row import LogRows
+from tui.widgets.selectable import Selectable
 
 LEAST_ROOM = 8
 """Cells that text is folded to at least."""
@@ -52,7 +53,7 @@ STREAM_CHOICES: tuple[frozenset[LogStream], ...] = (
 )
 
 
-class LogPane(ScrollView, can_focus=True):
+class LogPane(ScrollView, Selectable, can_focus=True):
     """A log. Tell it what to show; hand it what the feed delivers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -150,6 +151,8 @@ class LogPane(ScrollView, can_focus=True):
             return
         window = self._window
         if news.reset or (news.gap and self.following):
+            if self.text_selection is not None:
+                self.screen.clear_selection()
             more = len(news.lines) >= PAGE or news.gap
             window.replace(news.lines, before=more, after=False)
         elif window.more_after or news.gap:
@@ -211,19 +214,23 @@ class LogPane(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         left, top = self.scroll_offset
         row = y + top
-        window = self._window
-        if not window.lines and not self._ending:
+        if not self._window.lines and not self._ending:
             text = f" {self._empty}" if y == 0 else ""
             return strip_of([(text, inks.muted)], width, base)
+        left = 0 if self.wrapping else left
+        strip = strip_of(self._spans(row, inks), left + width, base)
+        return self.selectable(strip.crop(left, left + width) if left else strip, row, left)
+
+    def _spans(self, row: int, inks: Inks) -> list[Span]:
+        window = self._window
         if row >= window.rows:
-            ending = self._ending if row == window.rows else ""
-            return strip_of([(f" {ending}", inks.strong)], width, base)
+            return [(f" {self._ending}", inks.strong)] if row == window.rows else []
         line, piece = window.place_of_row(row)
-        spans = self._rows.spans(window.lines[line], piece, window.room, self._search, inks)
-        if self.wrapping or not left:
-            return strip_of(spans, width, base)
-        full = max(self.virtual_size.width, left + width)
-        return strip_of(spans, full, base).crop(left, left + width)
+        return self._rows.spans(window.lines[line], piece, window.room, self._search, inks)
+
+    def row_text(self, row: int) -> str:
+        """Return the text of a row."""
+        return "".join(text for text, _style in self._spans(row, inks_of(self.app)))
 
     # --- moving ----------------------------------------------------------------------------------
 
@@ -338,6 +345,8 @@ class LogPane(ScrollView, can_focus=True):
         if query != self._asked() or not edge or place_of(edge[0]) != place_of(end):
             return
         moved = window.put_before(page) if earlier else -window.put_behind(page)
+        if self.text_selection is not None:
+            self.screen.clear_selection()  # its rows have other numbers now
         self._resized()
         self.scroll_to(y=self.scroll_offset.y + moved, animate=False, force=True)
 

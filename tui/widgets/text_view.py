@@ -40,9 +40,8 @@ class TextView(ScrollView, Selectable, can_focus=True):
 
     def set_lines(self, lines: Iterable[Line], *, keep_place: bool = False) -> None:
         """Show other lines, from the top unless the place is to be kept."""
-        before, self._lines = self._lines, list(lines)
-        if self._lines != before:
-            self._relayout()
+        self._lines = list(lines)
+        self._relayout()
         if not keep_place:
             self.scroll_to(y=0, animate=False, force=True)
 
