@@ -40,8 +40,9 @@ class TextView(ScrollView, Selectable, can_focus=True):
 
     def set_lines(self, lines: Iterable[Line], *, keep_place: bool = False) -> None:
         """Show other lines, from the top unless the place is to be kept."""
-        self._lines = list(lines)
-        self._relayout()
+        before, self._lines = self._lines, list(lines)
+        if self._lines != before:
+            self._relayout()
         if not keep_place:
             self.scroll_to(y=0, animate=False, force=True)
 
