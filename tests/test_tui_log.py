@@ -115,6 +115,17 @@ async def test_text_is_selected_with_the_mouse_and_copied() -> None:
         await wait_for_text(pilot, "copied the selection")
 
 
+async def test_the_keys_shown_are_those_of_the_log_while_it_has_the_focus() -> None:
+    world, run = chatty(30)
+    async with running(FakeBackend(world), start=run) as pilot:
+        await wait_for_text(pilot, "line 30 of many", "l logs")
+        await pilot.press("l")
+        await wait_for_text(pilot, "f follow  / filter or search  W wrap", "S save the log")
+        assert "l logs" not in screen_text(pilot.app)
+        await pilot.press("/", "7", "enter")
+        await wait_for_text(pilot, "n next match")
+
+
 async def test_a_log_of_short_lines_has_no_bar_to_scroll_sideways() -> None:
     world, run = chatty(300)
     async with running(FakeBackend(world), start=run) as pilot:

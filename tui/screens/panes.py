@@ -61,6 +61,17 @@ class PaneScreen(ActingScreen):
     def tab_shown(self, tab: str) -> None:
         """Take note that another view is in sight."""
 
+    def offers(self, action: str) -> bool:
+        """Show what is of use for the pane in focus."""
+        if self.focused is self._log:
+            if action == "logs":
+                return self._bottom.is_merged
+            if action.startswith("attempt("):
+                return self._bottom.has_attempts
+            if action.startswith("match("):
+                return bool(self._log.search)
+        return super().offers(action)
+
     def _titles(self) -> None:
         focused = self.focused.id if self.focused is not None else ""
         self._left.retitle()

@@ -1,5 +1,7 @@
 """The last line: what the keys do here, most useful first, as many as there is room for."""
 
+from collections.abc import Sequence
+
 from textual.app import App
 from textual.screen import Screen
 from textual.widgets import Input
@@ -49,17 +51,22 @@ class KeyBar(Bar):
 
 
 def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str, str]]:
-    """Return key, label and action of what the footer shows, those of the focus first."""
+    """Return key, label and action of what the footer shows, those of the focus first.
+
+    A widget's `first_keys` are ids of bindings of its screen that are about it.
+    """
     found: dict[str, tuple[str, str, str]] = {}
     offers = getattr(screen, "offers", None)
     typing = isinstance(screen.focused, Input)
+    first: Sequence[str] = getattr(screen.focused, "first_keys", ())
     for active in screen.active_bindings.values():
         binding = active.binding
         if typing and binding.key == "slash":
             continue  # Textual does not know that this is a character to type
         if offers is not None and not offers(binding.action):
             continue
-        if binding.show and active.enabled and binding.description:
+        is_shown = binding.show or binding.id in first
+        if is_shown and active.enabled and binding.description:
             key = binding.id or binding.action
             if key not in found:
                 found[key] = (
@@ -67,7 +74,8 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
                     binding.description,
                     f"app.simulate_key('{binding.key}')",
                 )
-    return list(found.values())
+    names = sorted(found, key=lambda name: first.index(name) if name in first else len(first))
+    return [found[name] for name in names]
 
 
 def _cells(entry: tuple[str, str, str]) -> int:

@@ -64,6 +64,20 @@ class LogPane(ScrollView, Selectable, can_focus=True):
     LogPane { overflow-x: auto; overflow-y: auto; scrollbar-size: 1 1; }
     """
 
+    first_keys = (
+        "log.next_match",
+        "run.follow",
+        "run.filter",
+        "run.previous_attempt",
+        "run.next_attempt",
+        "run.wrap",
+        "run.streams",
+        "run.copy",
+        "run.save_log",
+        "run.zoom",
+    )
+    """The keys of its screen that are about the log, most useful first."""
+
     following: reactive[bool] = reactive(True, repaint=False)
     wrapping: reactive[bool] = reactive(False, repaint=False)
     times: reactive[bool] = reactive(True, repaint=False)

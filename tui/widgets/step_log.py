@@ -79,6 +79,16 @@ class StepLog(Vertical):
         self.retitle()
 
     @property
+    def is_merged(self) -> bool:
+        """Whether the log of all steps is shown."""
+        return self._merged
+
+    @property
+    def has_attempts(self) -> bool:
+        """Whether the selection has more than one log to choose from."""
+        return not self._merged and len(self._attempts) > 1
+
+    @property
     def _attempts(self) -> Sequence[Attempt]:
         return () if self._facts is None else self._facts.attempts
 
