@@ -152,6 +152,23 @@ async def test_every_letter_typed_into_the_filter_triggers_nothing() -> None:
         await wait_for_text(pilot, "nightly-etl")
 
 
+async def test_home_offers_what_fits_the_execution_and_resumes_one_that_lost_its_runner() -> None:
+    world, run = busy_world()
+    backend = FakeBackend(world, nightly())
+    async with running(backend, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "X cancel run", "p pause / resume")
+        assert "run again" not in screen_text(pilot.app)
+        await pilot.press("j")
+        await wait_for_text(pilot, "R run again")
+        assert "X cancel run" not in screen_text(pilot.app)
+        await pilot.press("k")
+        world.orphan(run)
+        await pilot.press("p")
+        await wait_for_text(pilot, "Resume run", "its runner is gone")
+        await pilot.press("right", "enter")
+        await wait_until(pilot, lambda: ("resume", run) in backend.calls)
+
+
 async def test_new_mission_files_are_found_on_demand() -> None:
     backend = FakeBackend(FakeWorld(), nightly())
     async with running(backend) as pilot:

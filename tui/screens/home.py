@@ -9,24 +9,24 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
+from core.errors import MissionDeckError
 from core.model import Execution
 from core.ports import Clock
-from core.states import ExecutionState, is_terminal
+from core.states import is_terminal
 from tui.backend import MissionFile
-from tui.format import clock, sparkline
-from tui.glyph import look
+from tui.board import Board
+from tui.home_lines import fits, home_parts, mission_lines, pane_parts
 from tui.keymap import bindings
 from tui.messages import Delta
 from tui.screens.base import DeckScreen
 from tui.text import clean_line
-from tui.widgets.bar import Bar, Part
+from tui.widgets.bar import Bar
 from tui.widgets.filter_field import FilterField
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_view import LineView
 from tui.widgets.mission_list import ExecutionList, MissionList
-from tui.widgets.text_view import Line, TextView
+from tui.widgets.text_view import TextView
 
-HISTORY = 20
 PANES = ("missions", "executions")
 
 
@@ -49,6 +49,11 @@ class HomeScreen(DeckScreen):
         self._panes = {pane: Vertical(id=f"{pane}-pane") for pane in PANES}
         self._mission_list = MissionList(clock, id="missions")
         self._execution_list = ExecutionList(clock, id="executions")
+        self._lists: dict[str, LineView] = {
+            "missions": self._mission_list,
+            "executions": self._execution_list,
+        }
+        self._offered: tuple[bool, ...] = ()
         self._detail_view = TextView(id="mission-detail", focusable=False)
         self._field = FilterField("filter: words, or state:failed")
 
@@ -82,7 +87,7 @@ class HomeScreen(DeckScreen):
 
     @property
     def _list(self) -> LineView:
-        return self._mission_list if self._pane == "missions" else self._execution_list
+        return self._lists[self._pane]
 
     # --- news ------------------------------------------------------------------------------------
 
@@ -103,6 +108,22 @@ class HomeScreen(DeckScreen):
         self._mission_list.learn(delta.executions)
         self._show_executions()
         self._show_detail()
+        self._note_offers()
+
+    def offers(self, action: str) -> bool:
+        """Show what can be done to the execution at hand as it is now."""
+        execution = self._execution_list.current
+        if execution is None:
+            return action not in ("cancel_run", "pause", "rerun")
+        if action in ("cancel_run", "pause"):
+            return not is_terminal(execution.state)
+        return is_terminal(execution.state) if action == "rerun" else True
+
+    def _note_offers(self) -> None:
+        offered = tuple(self.offers(action) for action in ("cancel_run", "rerun"))
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
 
     def _show_missions(self) -> None:
         missions = self._missions
@@ -129,7 +150,7 @@ class HomeScreen(DeckScreen):
         if self._executions is None:
             return
         wanted = self._filters["executions"].lower().split()
-        found = [e for e in self._executions if all(_fits(e, word) for word in wanted)]
+        found = [e for e in self._executions if all(fits(e, word) for word in wanted)]
         self._execution_list.placeholder = (
             "No execution matches this filter\nesc clears it"
             if wanted
@@ -143,86 +164,24 @@ class HomeScreen(DeckScreen):
             self._execution_list.tick()
 
     def _titles(self) -> None:
-        here = self.deck.surroundings
         executions = self._executions or ()
         live = sum(not is_terminal(execution.state) for execution in executions)
-        self._head.set_parts(
-            [
-                Part(" mission deck", ink="strong"),
-                Part("  "),
-                Part(
-                    f"▶ {live} running" if live else "nothing running",
-                    ink="state:RUNNING" if live else "muted",
-                ),
-            ],
-            [
-                Part(f"{clean_line(here.actor)} ", ink="muted", rank=1),
-                Part(f" {clean_line(here.database)} ", ink="faint", rank=2),
-            ],
-        )
-        for pane, shown, everything, number in (
-            ("missions", self._mission_list.row_count(), self._missions, 1),
-            ("executions", self._execution_list.row_count(), self._executions, 2),
-        ):
-            total = len(everything or ())
-            text = f"{shown} of {total}" if self._filters[pane] else f"{total}"
-            other = "executions" if pane == "missions" else "missions"
-            title = self._pane_titles[pane]
-            left = [
-                Part(f" {number} ", ink="accent", action=f"show_pane('{pane}')"),
-                Part(pane.capitalize(), ink="strong", action=f"show_pane('{pane}')"),
-                Part(f" {text} ", ink="muted"),
-            ]
-            if self._filters[pane]:
-                left.append(Part(f" /{clean_line(self._filters[pane])} ", ink="accent"))
-            right = []
-            if self.has_class("-narrow"):
-                right = [
-                    Part(f"{3 - number} ", ink="accent", action=f"show_pane('{other}')"),
-                    Part(f"{other.capitalize()} ", ink="muted", action=f"show_pane('{other}')"),
-                ]
-            title.set_parts(left, right)
+        self._head.set_parts(*home_parts(self.deck.surroundings, live))
+        alone = self.has_class("-narrow")
+        for number, pane in enumerate(PANES, 1):
+            shown = self._lists[pane].row_count()
+            total = len((self._missions if pane == "missions" else executions) or ())
+            wanted = self._filters[pane]
+            note = f"{shown} of {total}" if wanted else f"{total}"
+            parts = pane_parts(number, PANES, note, wanted, alone=alone)
+            self._pane_titles[pane].set_parts(*parts)
 
     def _show_detail(self) -> None:
         mission = self._mission_list.current
         view = self._detail_view
         view.display = mission is not None
         if mission is not None:
-            view.set_lines(list(self._detail(mission)))
-
-    def _detail(self, mission: MissionFile) -> list[Line]:
-        lines: list[Line] = [[(clean_line(mission.path), "faint")]]
-        if mission.description:
-            lines.append([(clean_line(mission.description), "muted")])
-        for finding in mission.findings[:20]:
-            where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
-            ink = "bad" if finding.severity == "error" else "warn"
-            lines.append(
-                [
-                    (f"{finding.severity} ", ink),
-                    (f"{where}{finding.code} ", "faint"),
-                    (clean_line(finding.message), "text"),
-                ]
-            )
-        if mission.params:
-            names = ", ".join(clean_line(param.name) for param in mission.params)
-            lines.append([("params ", "faint"), (names, "muted")])
-        runs = [e for e in self._executions or () if e.mission_name == mission.name]
-        past = [e for e in runs if e.ended_at is not None and e.started_at is not None][:HISTORY]
-        if past:
-            ended = [((e.ended_at or 0) - (e.started_at or 0)) / 1e9 for e in reversed(past)]
-            good = sum(e.state is ExecutionState.SUCCESS for e in past)
-            lines.append(
-                [
-                    (sparkline(ended) + " ", "accent"),
-                    (f"last {len(ended)}: {good} done, latest took {clock(ended[-1])}", "muted"),
-                ]
-            )
-        else:
-            lines.append(
-                [("never run: press ", "muted"), ("n", "accent"), (" to launch it", "muted")]
-            )
-        return lines
+            view.set_lines(mission_lines(mission, self._executions or ()))
 
     # --- moving about ----------------------------------------------------------------------------
 
@@ -258,9 +217,11 @@ class HomeScreen(DeckScreen):
                 self._pane = pane
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Show the mission under the cursor in detail."""
+        """Show the mission under the cursor in detail, and the keys for the execution there."""
         if event.view.id == "missions":
             self._show_detail()
+        else:
+            self._note_offers()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Launch a mission, open an execution."""
@@ -351,8 +312,19 @@ class HomeScreen(DeckScreen):
     async def action_pause(self) -> None:
         """Pause the execution at hand, or let it go on."""
         execution = self._execution_list.current
-        if execution is not None:
-            await self.deck.acts.pause(execution, orphaned=False)
+        if execution is None:
+            return
+        board = Board(execution, ())
+        try:
+            board.lease = await self.deck.lookup.read(
+                lambda reader: reader.lease(execution.execution_id)
+            )
+        except MissionDeckError as error:
+            self.deck.complain(clean_line(str(error)))
+            return
+        board.lease_known = True
+        orphaned = board.is_orphaned(self.deck.clock.now())
+        await self.deck.acts.pause(execution, orphaned=orphaned)
 
     @work
     async def action_rerun(self) -> None:
@@ -374,13 +346,3 @@ class HomeScreen(DeckScreen):
         if action in ("cancel_run", "pause", "rerun"):
             return self._pane == "executions"
         return self._pane == "missions" if action == "validate" else True
-
-
-def _fits(execution: Execution, word: str) -> bool:
-    key, colon, value = word.partition(":")
-    if colon and key == "state":
-        return execution.state.value.lower().startswith(value) or look(
-            execution.state
-        ).word.startswith(value)
-    haystack = f"{execution.mission_name} {execution.execution_id} {execution.actor}"
-    return word in haystack.lower() or execution.state.value.lower().startswith(word)
