@@ -23,7 +23,7 @@ ANY = st.text(st.characters(codec="utf-8"), max_size=60)
         ("\x1bP1$r\x1b\\after", "after"),
         ("\x1b[2J\x1b[Hhome", "home"),
         ("\x1bcreset", "reset"),
-        ("a\x1b", "a"),
+        ("a\x1b", "a␛"),
         ("10%\r50%\r100%", "100%"),
         ("done\r", "done"),
         ("a\tb", "a       b"),

@@ -8,16 +8,12 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
+from tui.escape import SEQUENCE
+
 TAB_WIDTH = 8
 LONGEST = 8
 """Characters a cell that are ever looked at: more are combining marks on top of each other."""
 
-_ESCAPES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves, erasing
-    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links, clipboard
-    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
-    r"|\x1b[ -/]*[0-~]?"  # every other escape
-)
 _INVISIBLE = re.compile(
     "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
@@ -36,7 +32,7 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     if "\x1b" in text or not text.isascii():
-        text = _INVISIBLE.sub("", _ESCAPES.sub("", text))
+        text = _INVISIBLE.sub("", SEQUENCE.sub("", text))
     if "\r" in text:
         text = next((part for part in reversed(text.split("\r")) if part), "")
     if "\t" in text:

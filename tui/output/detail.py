@@ -6,11 +6,12 @@ from typing import Any
 
 from core.model import Attempt, Execution, StateChange, TaskError, TaskRun
 from core.states import ExecutionState, TaskState, is_terminal
+from tui.format import count
 from tui.output.glyph import Palette, look, word
 from tui.output.instant import ago, clock_time, local_time, span
 from tui.output.listing import step_counts, why_line
 from tui.output.table import Cell, Column, table
-from tui.output.text import plural, safe, safe_line
+from tui.output.text import safe, safe_line
 
 LAST_LINES = 15
 """Lines of a failed step's stderr or trace that are shown."""
@@ -40,7 +41,7 @@ def execution_text(
     if shown:
         lines += ["", *_steps(shown, palette, now=now, width=width)]
     if len(shown) < len(tasks):
-        lines.append(f"  … {plural(len(tasks) - len(shown), 'more step')}; --all lists them")
+        lines.append(f"  … {count(len(tasks) - len(shown), 'more step')}; --all lists them")
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     for task in failed[:3]:
         lines += ["", *_failure(task, palette)]
@@ -110,7 +111,7 @@ def _head(one: Execution, palette: Palette, *, short: str, now: int) -> Iterator
             f"by {safe_line(one.actor)}",
         )
     )
-    yield f"  {step_counts(one.counts)} · {plural(one.log_entry_count, 'log line')}"
+    yield f"  {step_counts(one.counts)} · {count(one.log_entry_count, 'log line')}"
     links = (
         ("retry of", one.retry_of),
         ("rerun of", one.rerun_of),
@@ -172,7 +173,7 @@ def _error(error: TaskError, palette: Palette) -> Iterator[str]:
 def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
     lines = safe(error.stack_trace).rstrip("\n").splitlines()
     if len(lines) > LAST_LINES:
-        yield f"  … {plural(len(lines) - LAST_LINES, 'line')} before …"
+        yield f"  … {count(len(lines) - LAST_LINES, 'line')} before …"
     bar = palette.paint(palette.sign("│", "|"), "red")
     for line in lines[-LAST_LINES:]:
         yield f"  {bar} {line}"
@@ -197,7 +198,7 @@ def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
             f"exit {one.exit_code}" if one.exit_code is not None else "",
             f"{local_time(one.started_at)}",
             span(spent) if spent is not None else "",
-            plural(one.log_entry_count, "log line"),
+            count(one.log_entry_count, "log line"),
             f"{one.log_dropped_bytes:,} bytes dropped" if one.log_dropped_bytes else "",
         ]
         yield "  ".join(part for part in parts if part)

@@ -6,9 +6,10 @@ from core.model import MissionResult
 from core.plan import Ending
 from core.ports import Receipt
 from core.states import StepStatus
+from tui.format import count
 from tui.output.glyph import Palette
 from tui.output.instant import span
-from tui.output.text import plural, safe, safe_line
+from tui.output.text import safe, safe_line
 
 SHOWN = 3
 """Failed steps that are told one by one."""
@@ -40,7 +41,7 @@ def ending_lines(
     for one in failed[:SHOWN]:
         yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(one.error or '')}"
     if len(failed) > SHOWN:
-        yield f"  … {plural(len(failed) - SHOWN, 'more failed step')}"
+        yield f"  … {count(len(failed) - SHOWN, 'more failed step')}"
     if failed:
         yield f"  see `mission show {result.mission_id}` and `mission logs {result.mission_id}`"
     if receipt is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from core.states import State
+from tui.glyph import LOOKS, sign
 
 
 class Palette:
@@ -34,8 +35,7 @@ class Palette:
 
     def glyph(self, state: State) -> str:
         """Return the one-cell sign of a state, painted."""
-        sign, ascii_sign, style = _LOOKS[state.value]
-        return self.paint(sign if self.unicode else ascii_sign, style)
+        return self.paint(sign(state, ascii_only=not self.unicode), _style(state))
 
     def state(self, state: State) -> str:
         """Return glyph and word of a state, painted: `✗ failed`."""
@@ -49,8 +49,7 @@ class Palette:
 
 def look(state: State, *, unicode: bool = True) -> tuple[str, str]:
     """Return glyph and word of a state, and the style they are painted in."""
-    sign, ascii_sign, style = _LOOKS[state.value]
-    return f"{sign if unicode else ascii_sign} {word(state)}", style
+    return f"{sign(state, ascii_only=not unicode)} {word(state)}", _style(state)
 
 
 def word(state: State) -> str:
@@ -58,17 +57,6 @@ def word(state: State) -> str:
     return str(state.value).lower()
 
 
-_LOOKS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "PENDING": ("○", "o", "dim"),
-        "READY": ("◌", ".", "blue"),
-        "RUNNING": ("▶", ">", "cyan"),
-        "WAITING": ("↻", "~", "yellow"),
-        "PAUSED": ("‖", "=", "yellow"),
-        "SUCCESS": ("✓", "+", "green"),
-        "FAILED": ("✗", "x", "red"),
-        "SKIPPED": ("⊘", "-", "dim"),
-        "CANCELLED": ("◼", "#", "magenta"),
-        "LOST": ("?", "?", "red"),
-    }
-)
+def _style(state: State) -> str:
+    colour = LOOKS[state.value].ansi
+    return "dim" if colour == "bright_black" else colour

@@ -5,10 +5,11 @@ from typing import Any
 
 from core.graph import Graph
 from core.model import Mission, MissionStep, TriggerRule
+from tui.format import count
 from tui.output.glyph import Palette
 from tui.output.instant import span
 from tui.output.table import Column, table
-from tui.output.text import plural, safe_line
+from tui.output.text import safe_line
 
 Describe = Callable[[MissionStep], str]
 """Says in one line what a step would do."""
@@ -58,7 +59,7 @@ def plan_text(
     if mission.description:
         lines.append(f"  {safe_line(mission.description.strip())}")
     traits = [
-        f"{plural(len(mission.steps), 'step')} in {plural(len(graph.generations()), 'layer')}",
+        f"{count(len(mission.steps), 'step')} in {count(len(graph.generations()), 'layer')}",
         f"at most {config.parallel_limit} at once",
         "stops at the first failure" if config.fail_fast else "goes on after a failure",
         f"deadline {span(config.timeout_seconds * 1000)}" if config.timeout_seconds else "",

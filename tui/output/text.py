@@ -6,14 +6,8 @@ Widths are in cells, after Unicode's East Asian Width and zero-width classes.
 import re
 import unicodedata
 
-_SEQUENCE = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI (ECMA-48)
-    r"|\x9b[0-?]*[ -/]*[@-~]"  # the same with its one-character introducer
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])"  # OSC, DCS, SOS, PM, APC ...
-    r"[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"  # ... up to their end
-    r"|\x1b[ -/]+[0-~]"  # nF, such as a change of character set
-    r"|\x1b[0-OQ-WYZ\\`-~]"  # other two-character sequences
-)
+from tui.escape import SEQUENCE
+
 _CONTROL = (
     r"\x7f-\x9f"  # DEL and C1
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
@@ -27,7 +21,6 @@ _UNSAFE_LINE = re.compile(f"[\x00-\x1f{_CONTROL}]")
 _ESCAPE = re.compile(f"[{_CONTROL}]")
 
 ELLIPSIS = "…"
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def safe(text: str) -> str:
@@ -38,14 +31,14 @@ def safe(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub(_visible, _SEQUENCE.sub("", text))
+    return _UNSAFE.sub(_visible, SEQUENCE.sub("", text))
 
 
 def safe_line(text: str) -> str:
     """Return `text` as one line that may go to a terminal; line breaks and tabs become visible."""
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE_LINE.sub(_visible, _SEQUENCE.sub("", text))
+    return _UNSAFE_LINE.sub(_visible, SEQUENCE.sub("", text))
 
 
 def escape_json(text: str) -> str:
@@ -101,20 +94,6 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     """Fill `text` with spaces to `width` cells, in front of it when `right`."""
     blank = " " * max(0, width - cells(text))
     return blank + text if right else text + blank
-
-
-def plural(count: int, noun: str, many: str | None = None) -> str:
-    """Return `1 step`, `2 steps`, `0 retries`."""
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes for people: `812 B`, `1.4 MiB`."""
-    if count < 1024:
-        return f"{count} B"
-    exponent = min((count.bit_length() - 1) // 10, len(_UNITS) - 1)
-    value = count / 1024**exponent
-    return f"{value:.1f} {_UNITS[exponent]}"
 
 
 def _width(char: str, code: int) -> int:

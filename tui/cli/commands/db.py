@@ -9,7 +9,7 @@ from core.errors import NotFoundError, UnavailableError
 from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.output.text import plural, size
+from tui.format import count, size
 
 
 @click.group("db", cls=DeckGroup)
@@ -44,7 +44,7 @@ def check(invocation: Invocation) -> None:
     elif damage:
         invocation.console.out_lines(damage)
         raise UnavailableError(
-            f"{place} is damaged: {plural(len(damage), 'problem')}",
+            f"{place} is damaged: {count(len(damage), 'problem')}",
             hint="restore a backup; `mission db backup` makes them",
         )
     else:

@@ -12,7 +12,8 @@ from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.version import VERSION
-from tui.output.text import safe_line, size
+from tui.format import size
+from tui.output.text import safe_line
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _LITTLE = 256 * 1024 * 1024

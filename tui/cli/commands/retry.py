@@ -16,7 +16,8 @@ from tui.cli.invocation import Invocation
 from tui.cli.linked import start_linked
 from tui.cli.reading import open_records
 from tui.cli.reference import complete_step, execution_argument
-from tui.output.text import plural, safe_line
+from tui.format import count
+from tui.output.text import safe_line
 
 _NAMED = 20
 
@@ -134,7 +135,7 @@ def _preview(invocation: Invocation, chosen: Selection) -> None:
         if names:
             shown = ", ".join(safe_line(name) for name in names[:_NAMED])
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            invocation.console.say(f"{title}: {plural(len(names), 'step')}: {shown}{more}")
+            invocation.console.say(f"{title}: {count(len(names), 'step')}: {shown}{more}")
 
 
 def _ask_reason(invocation: Invocation) -> str:

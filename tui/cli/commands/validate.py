@@ -10,7 +10,8 @@ from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.order import read_mission
-from tui.output.text import plural, safe_line
+from tui.format import count
+from tui.output.text import safe_line
 
 if TYPE_CHECKING:
     from core.spec.load import Loaded
@@ -85,7 +86,7 @@ def _print_rendered(
         console.out()
     for loaded in read:
         if form == "text" and loaded.mission is not None and loaded.ok:
-            steps = plural(len(loaded.mission.steps), "step")
+            steps = count(len(loaded.mission.steps), "step")
             console.out(f"{safe_line(loaded.path)}: valid, {steps}")
     for error in missing:
         console.say(f"error[{error.code}]: {safe_line(error.message)}")
