@@ -194,7 +194,7 @@ async def test_a_process_sent_to_the_background_with_its_output_closed_is_left_a
     pid = int(bytes(sink.out))
     assert outcome == Outcome(kind=OutcomeKind.EXITED, exit_code=0)
     async with asyncio.timeout(10):
-        while alive() != {pid}:  # while it becomes `sleep` it has no environment to be found by
+        while alive() != {pid}:  # noqa: ASYNC110 - as it becomes `sleep` it has no environment
             await asyncio.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
 
