@@ -1,8 +1,10 @@
 """Make the pictures of README and docs: a made-up night at fixed sizes and a clock that stands."""
 
 import asyncio
+import os
 import re
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,8 @@ async def take(shot: Shot, folder: Path) -> None:
 
 def main(arguments: Sequence[str]) -> None:
     """Make all pictures, or those named."""
+    os.environ["TZ"] = "UTC"  # the same times of day wherever they are made
+    time.tzset()
     wanted = set(arguments) or {shot.name for shot in SHOTS}
     for shot in SHOTS:
         if shot.name in wanted:
