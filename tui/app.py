@@ -43,7 +43,7 @@ CLIPBOARD_LIMIT = 70_000
 NAMED_KEYS = ("enter", "up", "down", "left", "right", "tab", "space", "backspace")
 LOST_SECONDS = 15.0
 """Between two looks for runners that are gone."""
-TURNS_TO_SAY_DIRTY = 4
+TURNS_TO_SAY_DIRTY = 8
 """Turns of the loop in which every widget tells the screen that it wants to be painted.
 
 Without them the first one is painted at once and the others in a frame of their own.
@@ -174,6 +174,8 @@ class MissionDeckApp(App[None]):
 
     async def on_committed(self, _event: "Committed") -> None:
         """Hand what was committed to the screen that watches; one frame shows all of it."""
+        if not self.is_running:
+            return  # the screens are being taken apart
         delta = self.feed.take()
         if delta.short_ids:
             self._short_ids.update(delta.short_ids)
@@ -185,9 +187,8 @@ class MissionDeckApp(App[None]):
                     screen.deliver(delta)
                     for _ in range(TURNS_TO_SAY_DIRTY):
                         await asyncio.sleep(0)
-                screen.check_idle()  # the end of a batch wakes neither it nor a dialog above it
-                if screen is not self.screen:
-                    self.screen.check_idle()
+                for painted in {screen, *self.screen_stack[-1:]}:
+                    painted.check_idle()  # the end of a batch wakes neither, nor a dialog on top
                 return
 
     def on_feed_lost(self, event: "FeedLost") -> None:
