@@ -33,12 +33,13 @@ class Terminal:
     ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        keep = {name: value for name, value in surroundings().items() if name != "NO_COLOR"}
+        wanted = {**surroundings(), **env}
+        wanted.pop("NO_COLOR", None)  # as people have it, and the dearer of the two
         self._shown = b""
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, cwd=cwd, start_new_session=True,
-            env={**keep, **env, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            env={**wanted, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
         )  # fmt: skip
         os.close(slave)
         self._reader = threading.Thread(target=self._read, daemon=True)
