@@ -34,7 +34,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         wanted = {**surroundings(), **env}
-        wanted.pop("NO_COLOR", None)  # as people have it, and the dearer of the two
+        wanted.pop("NO_COLOR", None)  # as people have it
         self._shown = b""
         self._started = time.perf_counter()
         self._process = subprocess.Popen(
