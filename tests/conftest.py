@@ -5,7 +5,7 @@ import signal
 
 from hypothesis import settings
 
-settings.register_profile("stable", derandomize=True, deadline=None)
+settings.register_profile("stable", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("searching", deadline=None)
 # In the background of a shell SIGINT and SIGQUIT are ignored, and children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

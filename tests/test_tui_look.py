@@ -95,7 +95,7 @@ async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
     chance = random.Random(7)
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        for number in range(60):
+        for number in range(30):
             await pilot.resize_terminal(chance.randint(10, 220), chance.randint(3, 70))
             if number % 3 == 0:
                 await pilot.press(chance.choice("12345lz"))
