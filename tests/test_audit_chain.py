@@ -324,3 +324,7 @@ def test_the_short_way_to_details_writes_what_the_long_one_does(
         assert found in {None, canonical.dump(canonical.clean(event.details()))}
         if message is None and resume_at is None and data is None and census is None:
             assert found is not None
+        writer, sub = a_writer(), SubChain(EXECUTION_ID)
+        writer.append_event(note(START + 1), None)
+        late = canonical.decode(writer.append_event(event, sub).body)
+        assert late["details"] == canonical.clean({**event.details(), "at": str(START)})

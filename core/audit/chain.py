@@ -183,13 +183,15 @@ class ChainWriter:
         if event.execution_id != execution_id:
             raise BugError(f"an event of {event.execution_id!r} in the chain of {execution_id!r}")
         at = event.at
-        in_order = self._last_ts < at <= MAX_TS
-        text = usual_details(event) if in_order else None
+        is_late = not self._last_ts < at <= MAX_TS
+        text = usual_details(event)
         if text is None:
             details = event.details()
-            if not in_order:
+            if is_late:
                 details.setdefault("at", str(at))
             text = _details_text(canonical.clean(details))
+        elif is_late:
+            text = f'{{"at":"{at}",{text[1:]}'  # before "attempt" and "from" in canonical order
         task_id = event.task
         kind, actor = event_type(event), event.actor
         attempt = None
