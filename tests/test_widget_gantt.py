@@ -1,4 +1,5 @@
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from textual.message import Message
 from core.reasons import Reason
 from core.states import AttemptState, TaskState
 from tests.support.graphs import Upstream, chain, ids_of, tangle
+from tui.layout.tree import TreeRow, lay_tree
 from tui.status import NodeStatus
 from tui.theme import THEMES
 from tui.widgets.gantt import GanttView
@@ -237,14 +239,24 @@ async def test_folding_hides_what_is_below_and_a_selection_unfolds_it() -> None:
         assert isinstance(app.said[-1], TreeView.Opened)
 
 
-async def test_a_large_tree_is_laid_out_aside_and_keeps_the_selection() -> None:
+async def test_a_large_tree_is_laid_out_aside_and_keeps_the_selection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     upstream = tangle(3000)
+    go_on = threading.Event()
+
+    def lay_when_told(*graph: Any) -> list[TreeRow]:
+        assert go_on.wait(30)
+        return lay_tree(*graph)
+
+    monkeypatch.setattr("tui.widgets.tree.lay_tree", lay_when_told)
     view = TreeView(ascii_only=False, now=lambda: ZERO)
     app = OneView(view, lambda v: v.set_graph(ids_of(upstream), upstream))
     async with app.run_test(size=(60, 8)) as pilot:
         view.selection = ids_of(upstream)[2000]
         assert view.row_count() == 0
         assert "laying out 3,000 steps" in view.placeholder
+        go_on.set()
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert view.row_count() == 3000
