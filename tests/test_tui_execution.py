@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from core.model import LogStream, MissionConfig, RetryPolicy, TaskError
+from core.errors import MissionInvalidError
+from core.model import (
+    LogStream,
+    Mission,
+    MissionConfig,
+    MissionSource,
+    RetryPolicy,
+    TaskError,
+)
 from core.ports import RequestKind
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState
@@ -286,6 +294,18 @@ async def test_retry_of_a_live_step_says_what_runs_again_and_keeps_by_default() 
         assert backend.asked == [
             (run, RequestKind.RETRY, "promote-7", {"downstream": True, "reason": "slot is free"})
         ]
+
+
+async def test_a_retry_with_what_follows_says_so_when_the_mission_cannot_be_read() -> None:
+    class Unreadable(FakeBackend):
+        def read_mission(self, source: MissionSource) -> Mission:
+            raise MissionInvalidError("an older version wrote it")
+
+    world, run = busy_world()
+    async with running(Unreadable(world, nightly()), start=run) as pilot:
+        await wait_for_text(pilot, "promote-7")
+        await pilot.press("R")
+        await wait_for_text(pilot, "promote-7 and every step behind it", "they have no names")
 
 
 async def test_retry_of_an_ended_run_starts_a_linked_one_and_opens_it() -> None:

@@ -155,9 +155,11 @@ class Acts:
             )
             return
         after = board.downstream([task_id]) if downstream else []
-        lines = [
-            f"Runs again: {name}" + (f" and {_steps(len(after), 'downstream')}:" if after else ".")
-        ]
+        again = f" and {_steps(len(after), 'downstream')}:" if after else "."
+        is_told = not downstream or board.mission is not None
+        if not is_told:
+            again = " and every step behind it. The mission is not read yet: they have no names."
+        lines = [f"Runs again: {name}{again}"]
         lines += [f"  {clean_line(other)}" for other in after[:NAMED]]
         if len(after) > NAMED:
             lines.append(f"  … and {len(after) - NAMED:,} more")
@@ -167,6 +169,8 @@ class Acts:
             rest = len(board.order) - len(after) - 1
             lines.append(
                 f"A new linked run; what succeeded of the {_steps(rest, 'other')} is reused."
+                if rest and is_told
+                else "A new linked run; what succeeded of the others is reused."
                 if rest
                 else "A new linked run."
             )
