@@ -7,6 +7,7 @@ surrogates, which UTF-8, and so SQLite, cannot hold.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from core.events import dump_json, error_json
@@ -169,15 +170,10 @@ def execution_progress(record: Execution) -> Row:
 
 def is_progress(before: Execution, after: Execution) -> bool:
     """Tell whether nothing of `EXECUTION_CHANGING` differs beyond `EXECUTION_PROGRESS`."""
-    return (
-        before.state is after.state
-        and before.reason_code is after.reason_code
-        and before.message == after.message
-        and before.started_at == after.started_at
-        and before.ended_at == after.ended_at
-        and before.cancel_requested_at == after.cancel_requested_at
-        and before.cancel_requested_by == after.cancel_requested_by
-    )
+    return bool(_settled(before) == _settled(after))
+
+
+_settled = attrgetter(*(name for name in EXECUTION_CHANGING if name not in EXECUTION_PROGRESS))
 
 
 def execution_of(row: Row) -> Execution:

@@ -98,7 +98,6 @@ async def test_follow_stops_when_the_operator_scrolls_up_and_starts_again_with_f
         await wait_for_text(pilot, "and the last", "follow ●")
 
 
-@pytest.mark.slow
 async def test_text_is_selected_with_the_mouse_and_copied() -> None:
     world, run = chatty(300)
     async with running(FakeBackend(world), start=run) as pilot:
@@ -110,6 +109,11 @@ async def test_text_is_selected_with_the_mouse_and_copied() -> None:
         await pilot.hover(pane, offset=(at + 6, 2))
         await pilot.mouse_up(pane, offset=(at + 6, 2))
         assert pilot.app.screen.get_selected_text() == f"{rows[0][at:]}\n{rows[1][: at + 7]}"
+        drawn = pane.render_line(1).crop(
+            at, at + 4
+        )
+        assert drawn.text == "line"
+        assert all(segment.style and segment.style.reverse for segment in drawn)
         await pilot.press("y")
         assert pilot.app.clipboard == f"{rows[0][at:]}\n{rows[1][: at + 7]}"
         await wait_for_text(pilot, "copied the selection")

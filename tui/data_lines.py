@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from core.model import TaskError
+from core.events import error_json
 from tui.board import Board
 from tui.format import count, size
 from tui.story import LONGEST, Facts
@@ -74,7 +74,7 @@ def facts_json(board: Board, facts: Facts) -> str:
             "duration_ms": task.duration_ms,
             "inputs": _plain(task.inputs),
             "outputs": _plain(task.outputs),
-            "error": None if task.error is None else _error(task.error),
+            "error": None if task.error is None else error_json(task.error),
             "attempts": [
                 {
                     "attempt": attempt.attempt,
@@ -95,12 +95,3 @@ def facts_json(board: Board, facts: Facts) -> str:
 
 def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else dict(value)
-
-
-def _error(error: TaskError) -> dict[str, Any]:
-    return {
-        "message": error.message,
-        "kind": error.kind,
-        "exit_code": error.exit_code,
-        "stack_trace": error.stack_trace,
-    }

@@ -26,11 +26,10 @@ class Selectable(Widget):
             cells = strip.cell_length
             first = max(0, min(start or 0, cells))
             last = max(first, min(cells if end is None else end, width_of(text) - left, cells))
-            style = self.screen.get_component_rich_style("screen--selection")
             strip = Strip.join(
                 [
                     strip.crop(0, first),
-                    _marked(strip.crop(first, last), style),
+                    _marked(strip.crop(first, last)),
                     strip.crop(last, cells),
                 ]
             )
@@ -54,8 +53,10 @@ class Selectable(Widget):
         self.refresh()
 
 
-def _marked(strip: Strip, style: Style) -> Strip:
-    segments = [
-        Segment(text, style if before is None else before + style) for text, before, _ in strip
-    ]
+def _marked(strip: Strip) -> Strip:
+    """Turn the colours round: legible in every theme, and to be seen without colour too."""
+    segments = [Segment(text, (style or Style()) + _TURNED) for text, style, _ in strip]
     return Strip(segments, strip.cell_length)
+
+
+_TURNED = Style(reverse=True)
