@@ -109,9 +109,7 @@ async def test_text_is_selected_with_the_mouse_and_copied() -> None:
         await pilot.hover(pane, offset=(at + 6, 2))
         await pilot.mouse_up(pane, offset=(at + 6, 2))
         assert pilot.app.screen.get_selected_text() == f"{rows[0][at:]}\n{rows[1][: at + 7]}"
-        drawn = pane.render_line(1).crop(
-            at, at + 4
-        )
+        drawn = pane.render_line(1).crop(at, at + 4)
         assert drawn.text == "line"
         assert all(segment.style and segment.style.reverse for segment in drawn)
         await pilot.press("y")
