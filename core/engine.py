@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from core.attempt import Ended, run, run_instant
+from core.company import Company
 from core.desk import Desk, Question
 from core.errors import BugError
 from core.events import AttemptStarted, Event, StepExpanded
@@ -105,6 +106,7 @@ class Engine:
             cancel_attempt=self._cancel_attempt,
             handlers=self._handlers,
         )
+        self._company = Company()
         self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
         self._starting: list[tuple[Prepared, int]] = []
@@ -225,19 +227,30 @@ class Engine:
                 self._cancel_attempt(task_id, stop.reason, stop.message)
 
     async def _gather(self) -> None:
-        """Wait until something happened and fold all of it."""
+        """Wait until something happened and fold all of it, with the ends about to follow."""
         if not self._inbox and not self._has_more:
             await self._wake.wait()
-        self._take_in()
+        loop = asyncio.get_running_loop()
+        while self._take_in():
+            until = self._company.expected_until(loop.time())
+            if until is None:
+                break
+            timer = loop.call_at(until, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+        self._company.leave()
 
-    def _take_in(self) -> None:
-        """Fold everything that has happened."""
+    def _take_in(self) -> bool:
+        """Fold everything that has happened; tell whether it was ends alone."""
         self._wake.clear()
+        only_ends = not self._has_more
         while self._inbox:
             item = self._inbox.popleft()
             if isinstance(item, Ended):
                 self._attempt_ended(item)
-            elif isinstance(item, Woken):
+                continue
+            only_ends = False
+            if isinstance(item, Woken):
                 self._woken(item.task_id)
             elif isinstance(item, Request):
                 self._desk.handle(item)
@@ -249,6 +262,7 @@ class Engine:
                 seconds = self._mission.config.timeout_seconds or 0.0
                 message = f"the mission's {seconds:g} s are over"
                 self._planner.stop(Reason.MISSION_TIMEOUT, message)
+        return only_ends
 
     # --- attempts -------------------------------------------------------------------------------
 
@@ -278,6 +292,7 @@ class Engine:
 
     def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
         task_id = prepared.task.task_id
+        self._company.began(task_id, asyncio.get_running_loop().time())
 
         async def attempt_task() -> None:
             ended = await run(
@@ -310,6 +325,7 @@ class Engine:
     def _attempt_ended(self, ended: Ended) -> None:
         task_id = ended.task_id
         self._attempts.pop(task_id, None)
+        self._company.ended(task_id, asyncio.get_running_loop().time())
         self._desk.close(task_id)
         self._slots.free(task_id)
         pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))

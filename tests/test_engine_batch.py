@@ -5,16 +5,20 @@ from typing import Any
 
 import pytest
 
+from core.company import SPAN_SECONDS
 from core.engine import BATCH_EVENTS
 from core.events import AttemptEnded, AttemptStarted, Event
 from core.fold import fold
-from core.ports import Batch
+from core.ports import Batch, RequestKind
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState
+from tests.support.fake_executor import Act
 from tests.support.memory_journal import MemoryJournal
 from tests.support.rig import Rig, a_command
 from tests.support.simulation import a_plan, a_step
+from tests.support.virtual_loop import START
 
+MILLISECOND = 0.001
 SPARE = 8
 """Events that one turn may add to a batch that has just not reached the limit."""
 
@@ -107,3 +111,63 @@ def test_file_order_decides_among_ready_steps_also_within_a_transaction() -> Non
     ends = [event for event in rig.seen if isinstance(event, AttemptEnded)]
     assert [end.reason_code for end in ends] == [Reason.EXIT_ZERO] * 4
     assert all(first.at < second.at for first, second in pairwise(rig.seen))
+
+
+def seconds_until(at: int | None) -> float:
+    assert at is not None
+    return round((at - START) / 1e9, 4)
+
+
+def test_short_attempts_that_end_together_share_a_transaction(batches: list[Batch]) -> None:
+    layers = [[f"s{layer}{number}" for number in range(4)] for layer in range(5)]
+    steps = [a_command(step_id) for step_id in layers[0]]
+    for before, layer in pairwise(layers):
+        steps += [a_command(step_id, *before) for step_id in layer]
+    acts = {step.id: Act(seconds=int(step.id[-1]) * MILLISECOND) for step in steps}
+    rig = Rig(a_plan(*steps, parallel_limit=4), acts)
+    assert rig.run().state is ExecutionState.SUCCESS
+    for layer in layers:
+        assert len({batch_of(batches, AttemptEnded, step_id) for step_id in layer}) == 1
+    for step in steps:  # who waits for company has still ended when it ended
+        attempt = rig.snapshot.attempts[step.id][0]
+        assert attempt.ended_at is not None
+        lasted = (attempt.ended_at - attempt.started_at) / 1e9
+        assert lasted == pytest.approx(acts[step.id].seconds, abs=1e-5)
+
+
+def test_a_short_end_waits_no_longer_than_the_others_may_be_short() -> None:
+    steps = a_command("short"), a_command("long"), a_command("next", "short")
+    acts = {"short": Act(seconds=MILLISECOND), "long": Act(seconds=60)}
+    rig = Rig(a_plan(*steps, parallel_limit=4), acts)
+    assert rig.run().state is ExecutionState.SUCCESS
+    started = seconds_until(rig.snapshot.tasks["next"].started_at)
+    assert started == pytest.approx(SPAN_SECONDS, abs=1e-4)
+
+
+def test_the_end_of_a_longer_attempt_waits_for_nobody() -> None:
+    steps = [
+        a_command("first"),
+        a_command("young", "first"),
+        a_command("longer"),
+        a_command("next", "longer"),
+    ]
+    acts = {
+        "first": Act(seconds=8 * MILLISECOND),
+        "young": Act(seconds=1),
+        "longer": Act(seconds=10 * MILLISECOND),
+    }
+    rig = Rig(a_plan(*steps, parallel_limit=4), acts)
+    assert rig.run().state is ExecutionState.SUCCESS
+    started = seconds_until(rig.snapshot.tasks["next"].started_at)
+    assert started == pytest.approx(0.010, abs=1e-4)
+
+
+def test_a_request_is_not_held_up_by_waiting_for_company() -> None:
+    steps = a_command("short"), a_command("long")
+    acts = {"short": Act(seconds=MILLISECOND), "long": Act(seconds=60)}
+    rig = Rig(a_plan(*steps, parallel_limit=4), acts)
+    asked = 2 * MILLISECOND
+    ending = rig.run((asked, lambda rig: rig.ask(RequestKind.CANCEL)))
+    assert ending.state is ExecutionState.CANCELLED
+    ended = seconds_until(rig.snapshot.tasks["long"].ended_at)
+    assert ended == pytest.approx(asked, abs=1e-4)

@@ -1,6 +1,7 @@
 """How states look: a glyph and a word always, a colour where there is colour."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from core.states import State
@@ -47,6 +48,7 @@ class Palette:
         return unicode if self.unicode else ascii_sign
 
 
+@lru_cache(maxsize=64)
 def look(state: State, *, unicode: bool = True) -> tuple[str, str]:
     """Return glyph and word of a state, and the style they are painted in."""
     return f"{sign(state, ascii_only=not unicode)} {word(state)}", _style(state)

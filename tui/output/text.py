@@ -5,6 +5,7 @@ Widths are in cells, after Unicode's East Asian Width and zero-width classes.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from tui.escape import SEQUENCE
 
@@ -48,8 +49,11 @@ def escape_json(text: str) -> str:
 
 def cells(text: str) -> int:
     """Return how many terminal cells `text` takes."""
-    if text.isascii():
-        return len(text)
+    return len(text) if text.isascii() else _cells(text)
+
+
+@lru_cache(maxsize=256)
+def _cells(text: str) -> int:
     total = previous = 0
     joined = False
     for char in text:
