@@ -1,14 +1,16 @@
 """What running missions costs: no-op steps, memory, and real commands beside ninja and make."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from benchmarks.bench import Bench, engine_seconds
+from benchmarks.bench import ROOT, Bench, engine_seconds, environment
 from benchmarks.measure import Cost, interleave, measure
 from benchmarks.report import Figure, at_most
 from benchmarks.workload import Workload
 
 JOBS = 4
+EXECUTOR = "executor alone"
 NOOP_LIMIT = 8
 MEMORY = {1_000: 80.0, 10_000: 150.0, 100_000: 600.0}
 
@@ -65,7 +67,12 @@ def _beside_peers(bench: Bench, load: Workload, jobs: int) -> Iterator[Figure]:
     def ours() -> Cost:
         return bench.run_mission(file, bench.fresh(f"true-{load.name}"))
 
+    spawning = [sys.executable, "-m", "benchmarks.probe_spawn", str(load.size), str(jobs)]
     contenders: dict[str, Callable[[], Cost]] = {"mission": ours}
+    if load.shape != "chain":  # the processes alone, nothing written: what no engine gets below
+        contenders[EXECUTOR] = partial(
+            measure, spawning, cwd=peers, env={"PYTHONPATH": str(ROOT), **environment(peers)}
+        )
     if bench.ninja is not None:
         contenders["ninja"] = partial(measure, [bench.ninja, f"-j{jobs}", "--quiet"], cwd=peers)
     if bench.make is not None:
@@ -79,5 +86,9 @@ def _beside_peers(bench: Bench, load: Workload, jobs: int) -> Iterator[Figure]:
         target = at_most(1.0, 1.5)
         yield Figure(f"{load.name}, wall by ninja's", us.wall / found["ninja"].wall, "x", target)
         yield Figure(f"{load.name}, CPU by ninja's", us.cpu / found["ninja"].cpu, "x", target)
+    if "ninja" in found and EXECUTOR in found:
+        alone, ninja = found[EXECUTOR], found["ninja"]
+        yield Figure(f"{load.name}, {EXECUTOR}, wall by ninja's", alone.wall / ninja.wall, "x")
+        yield Figure(f"{load.name}, {EXECUTOR}, CPU by ninja's", alone.cpu / ninja.cpu, "x")
     if "make" in found:
         yield Figure(f"{load.name}, wall by make's", us.wall / found["make"].wall, "x")
