@@ -5,7 +5,8 @@ Commands that only look import this: it knows no event loop.
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -63,16 +64,23 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         )
     except sqlite3.Error as error:
         raise unavailable(error, path) from error
-    try:
+    with closed_on_failure(connection, path):
         connection.executescript(PRAGMAS + "PRAGMA query_only = ON;")
         _require_current(connection, path)
+    return connection
+
+
+@contextmanager
+def closed_on_failure(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Close a connection that cannot be made ready; SQLite's errors become `UnavailableError`."""
+    try:
+        yield
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(error, path) from error
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def recognise(connection: sqlite3.Connection, path: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from core.errors import UnavailableError
-from storage.connection import PRAGMAS, recognise, retry_while_busy, unavailable
+from storage.connection import PRAGMAS, closed_on_failure, recognise, retry_while_busy
 from storage.migration import migrate
 from storage.private_file import create_private_file
 from storage.schema import SCHEMA_VERSION
@@ -66,14 +66,8 @@ async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        try:
+        with closed_on_failure(connection, path):
             retry_while_busy(lambda: _prepare(connection, path, birth))
-        except sqlite3.Error as error:
-            connection.close()
-            raise unavailable(error, path) from error
-        except BaseException:
-            connection.close()
-            raise
         return connection
 
     writer = Transactor(connect, iter_chunk_size=64)

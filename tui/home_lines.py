@@ -7,11 +7,13 @@ from core.states import ExecutionState
 from tui.backend import MissionFile, Surroundings
 from tui.format import clock, sparkline
 from tui.glyph import look
+from tui.plan_lines import finding_line
 from tui.text import clean_line
 from tui.titles import Parts
 from tui.widgets.bar import Part
 from tui.widgets.text_view import Line
 
+SHOWN_FINDINGS = 20
 HISTORY = 20
 """Runs of a mission that its history tells of."""
 
@@ -55,16 +57,7 @@ def mission_lines(mission: MissionFile, executions: Sequence[Execution]) -> list
     lines: list[Line] = [[(clean_line(mission.path), "faint")]]
     if mission.description:
         lines.append([(clean_line(mission.description), "muted")])
-    for finding in mission.findings[:20]:
-        where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
-        ink = "bad" if finding.severity == "error" else "warn"
-        lines.append(
-            [
-                (f"{finding.severity} ", ink),
-                (f"{where}{finding.code} ", "faint"),
-                (clean_line(finding.message), "text"),
-            ]
-        )
+    lines += map(finding_line, mission.findings[:SHOWN_FINDINGS])
     if mission.params:
         names = ", ".join(clean_line(param.name) for param in mission.params)
         lines.append([("params ", "faint"), (names, "muted")])

@@ -16,16 +16,15 @@ from core.errors import BugError, MissionDeckError
 from core.model import Mission, Param, ParamType
 from core.params import convert
 from tui.backend import LaunchOptions, Preview
-from tui.format import clock, count
+from tui.format import count
 from tui.keymap import bindings
+from tui.plan_lines import plan_lines
 from tui.screens.base import DeckScreen
 from tui.text import clean_line
 from tui.widgets.bar import Bar, Part
 from tui.widgets.choice_button import ChoiceButton
 from tui.widgets.key_bar import KeyBar
-from tui.widgets.text_view import Line, TextView
-
-SHOWN_STEPS = 500
+from tui.widgets.text_view import TextView
 
 
 class _Field:
@@ -248,43 +247,3 @@ def _value_of(field: Widget) -> Any:
     if isinstance(field, Input):
         return field.value if field.value != "" else None
     return None
-
-
-def plan_lines(preview: Preview) -> list[Line]:
-    """Return findings, then every step in order with its type, what it waits for and its limits."""
-    lines: list[Line] = []
-    for finding in preview.findings:
-        where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
-        ink = "bad" if finding.severity == "error" else "warn"
-        lines.append(
-            [
-                (f"{finding.severity} ", ink),
-                (f"{where}{finding.code}  ", "faint"),
-                (clean_line(finding.message), "text"),
-            ]
-        )
-        if finding.hint:
-            lines.append([("  ", ""), (clean_line(finding.hint), "muted")])
-    mission = preview.mission
-    if mission is None:
-        return lines
-    if lines:
-        lines.append([("", "")])
-    width = len(str(len(mission.steps)))
-    for number, step in enumerate(mission.steps[:SHOWN_STEPS], 1):
-        after = ""
-        if step.depends_on:
-            named = ", ".join(clean_line(name) for name in step.depends_on[:4])
-            more = len(step.depends_on) - 4
-            after = f"  after {named}" + (f" and {more} more" if more > 0 else "")
-        limits = f"  at most {clock(step.timeout_seconds)}" if step.timeout_seconds else ""
-        lines.append(
-            [
-                (f"{number:>{width}} ", "faint"),
-                (f"{clean_line(step.id)}  ", "text"),
-                (f"{clean_line(step.step_type)}{limits}{after}", "muted"),
-            ]
-        )
-    if len(mission.steps) > SHOWN_STEPS:
-        lines.append([(f"… {len(mission.steps) - SHOWN_STEPS:,} more steps", "faint")])
-    return lines
