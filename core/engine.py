@@ -37,8 +37,8 @@ from core.steps.host import Approval
 Observer = Callable[[Sequence[Event]], None]
 """Told of events after they are durable, in order."""
 
-RunMission = Callable[[str, Mapping[str, Any]], Awaitable[MissionResult]]
-"""Runs a sub-mission: file and parameters to its result."""
+RunMission = Callable[[str, str, Mapping[str, Any]], Awaitable[MissionResult]]
+"""Runs a sub-mission: the step that asks for it, file and parameters to its result."""
 
 SLOT_POLL_SECONDS = 0.1
 BATCH_EVENTS = 256
@@ -395,11 +395,13 @@ class Engine:
         self._post(question)
         return await answer
 
-    async def run_mission(self, file: str, params: Mapping[str, Any]) -> MissionResult:
+    async def run_mission(
+        self, task_id: str, file: str, params: Mapping[str, Any]
+    ) -> MissionResult:
         """Run a sub-mission by the runner around this engine."""
         if self._run_mission is None:
             raise BugError("this engine was not given a way to run sub-missions")
-        return await self._run_mission(file, params)
+        return await self._run_mission(task_id, file, params)
 
     def _post(self, item: Happening) -> None:
         self._inbox.append(item)
@@ -419,7 +421,7 @@ class _Host:
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> MissionResult:
         """Run another mission to its end."""
-        return await self._engine.run_mission(file, params)
+        return await self._engine.run_mission(self._task_id, file, params)
 
 
 _SLOTS = "(slots)"

@@ -185,11 +185,11 @@ def test_an_engine_waits_for_a_shared_slot_and_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_sub_mission_hands_its_parameters_down_and_its_outputs_up() -> None:
-    asked: list[tuple[str, Mapping[str, Any]]] = []
+    asked: list[tuple[str, str, Mapping[str, Any]]] = []
     child = Rig(a_plan(a_step("hi", step_type="log", parameters={"message": "from the child"})))
 
-    async def run_child(file: str, params: Mapping[str, Any]) -> Any:
-        asked.append((file, params))
+    async def run_child(task_id: str, file: str, params: Mapping[str, Any]) -> Any:
+        asked.append((task_id, file, params))
         await child._main(())
         return child.result()
 
@@ -202,7 +202,7 @@ def test_a_sub_mission_hands_its_parameters_down_and_its_outputs_up() -> None:
     rig = Rig(mission)
     rig.run_mission = run_child
     assert rig.run().state is ExecutionState.SUCCESS
-    assert asked == [("child.yaml", {"who": "bob"})]
+    assert asked == [("sub", "child.yaml", {"who": "bob"})]
     outputs = rig.snapshot.tasks["say"].outputs
     assert outputs is not None
     assert outputs["message"] == "from the child"
@@ -211,7 +211,7 @@ def test_a_sub_mission_hands_its_parameters_down_and_its_outputs_up() -> None:
 def test_a_cancelled_parent_lets_its_child_clean_up_first() -> None:
     cleaned: list[bool] = []
 
-    async def run_child(_file: str, _params: Mapping[str, Any]) -> Any:
+    async def run_child(_task_id: str, _file: str, _params: Mapping[str, Any]) -> Any:
         try:
             await asyncio.sleep(1000)
         except asyncio.CancelledError:

@@ -86,6 +86,31 @@ def test_success_is_exit_0_with_one_line_for_each_state_change(home: Path, tmp_p
     assert "audit head" in ran.err
 
 
+def test_what_a_sub_mission_does_is_said_under_its_step(home: Path, tmp_path: Path) -> None:
+    def a_level(name: str, step: str) -> None:
+        (tmp_path / f"{name}.yaml").write_text(
+            f'version: "1.0"\nname: {name}\nsteps: [{{{step}}}]\n', encoding="utf-8"
+        )
+
+    a_level("top", "id: outer, step_type: mission, parameters: {file: middle.yaml}")
+    a_level("middle", "id: inner, step_type: mission, parameters: {file: bottom.yaml}")
+    a_level("bottom", "id: work, step_type: noop")
+    ran = mission(home, "run", str(tmp_path / "top.yaml"))
+    assert ran.code == 0, ran.err
+    said = [line.split("  ", 1)[1] for line in ran.out.splitlines()]
+    assert [line for line in said if "attempt" in line] == [
+        "▶ running    outer  attempt 1",
+        "▶ running    outer › inner  attempt 1",
+        "▶ running    outer › inner › work  attempt 1",
+    ]
+    done = [line for line in said if line.startswith("✓")]
+    assert done[:2] == [
+        "✓ success    outer › inner › work  EXIT_ZERO",
+        "✓ success    outer › inner ›  ALL_STEPS_DONE",
+    ]
+    assert done[-1] == "✓ success    ALL_STEPS_DONE"
+
+
 def test_a_failed_execution_is_exit_1_and_says_why(home: Path, tmp_path: Path) -> None:
     ran = mission(home, "run", a_file(tmp_path, FAILING))
     assert ran.code == 1

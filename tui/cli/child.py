@@ -19,8 +19,8 @@ from tui.cli.order import make_order
 MAX_DEPTH = 8
 """Missions inside missions; a mission that runs itself ends here."""
 
-DriveChild = Callable[[Order, Snapshot], Awaitable[Receipt | None]]
-"""Drives a created child to its end; when cancelled, cancels it gracefully first."""
+DriveChild = Callable[[str, Order, Snapshot], Awaitable[Receipt | None]]
+"""Drives a step's created child to its end; when cancelled, cancels it gracefully first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ChildRunner:
     depth: int
     drive: DriveChild
 
-    async def __call__(self, file: str, params: Mapping[str, Any]) -> MissionResult:
+    async def __call__(self, task_id: str, file: str, params: Mapping[str, Any]) -> MissionResult:
         """Load, create, drive and return the result.
 
         Raises `MissionDeckError` for a file that is not there, not valid, or nested too deep.
@@ -56,7 +56,7 @@ class ChildRunner:
         )
         snapshot, batch = create(order, self.clock)
         await self.store.journal.submit(batch)
-        receipt = await self.drive(order, snapshot)
+        receipt = await self.drive(task_id, order, snapshot)
         events = 0 if receipt is None else receipt.execution_events
         return mission_result(
             order.mission, snapshot, events_logged=events, integrity_verified=False

@@ -4,13 +4,13 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.context import ExecutionContext
-from core.engine import Engine, Observer
+from core.engine import Engine
 from core.environment import base_environment
 from core.errors import ConflictError, MissionInvalidError, UnavailableError
 from core.events import Event
@@ -55,7 +55,10 @@ class Drive:
     slots: Slots | None = None
     consent: bool = False
     """Run lost attempts again even of steps that say they are not idempotent."""
-    observer: Observer | None = None
+    observer: Callable[[Sequence[Event], tuple[str, ...]], None] | None = None
+    """Told of events once they are durable, of sub-missions too, and of the steps above them."""
+    above: tuple[str, ...] = ()
+    """The step that runs this as a sub-mission, behind those above it."""
     on_ready: Callable[[], None] | None = None
     """Called once the lease is held and the execution is about to run."""
     say: Callable[[str], None] | None = None
@@ -156,7 +159,7 @@ class _Driver:
             around,
             Graph.of(plan.mission),
             plan.snapshot,
-            observer=plan.observer,
+            observer=self._tell if plan.observer is not None else None,
             parallel_limit=execution.parallel_limit,
             facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
             slots=plan.slots,
@@ -171,12 +174,17 @@ class _Driver:
             ),
         )
 
-    async def _drive_child(self, order: Order, snapshot: Snapshot) -> Receipt | None:
+    def _tell(self, events: Sequence[Event]) -> None:
+        if self._plan.observer is not None:
+            self._plan.observer(events, self._plan.above)
+
+    async def _drive_child(self, task_id: str, order: Order, snapshot: Snapshot) -> Receipt | None:
         plan = replace(
             self._plan,
             mission=order.mission,
             snapshot=snapshot,
             working_dir=Path(order.working_dir),
+            above=(*self._plan.above, task_id),
             on_ready=None,
             say=None,
         )

@@ -24,31 +24,34 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def show(self, events: Sequence[Event]) -> None:
-        """Print the lines of a committed batch."""
-        lines = [line for line in map(self._line, events) if line is not None]
+    def show(self, events: Sequence[Event], above: Sequence[str] = ()) -> None:
+        """Print the lines of a committed batch; `above` are the steps a sub-mission runs under."""
+        sign = self._console.palette.sign("›", ">")
+        front = "".join(f"{task_id} {sign} " for task_id in above)
+        lines = [line for event in events if (line := self._line(event, front)) is not None]
         self._console.out_lines(lines)
         self._console.flush()
 
-    def _line(self, event: Event) -> str | None:
+    def _line(self, event: Event, front: str) -> str | None:
         palette = self._console.palette
         if isinstance(event, TaskStateChanged):
             if event.to_state in _QUIET:
                 return None
-            reason, message = event.reason_code.value, event.message
-            return state_line(event.at, event.to_state, event.task_id, reason, message, palette)
+            target, reason = front + event.task_id, event.reason_code.value
+            return state_line(event.at, event.to_state, target, reason, event.message, palette)
         if isinstance(event, AttemptStarted):
-            what = f"attempt {event.attempt}"
-            return state_line(event.at, TaskState.RUNNING, event.task_id, what, None, palette)
+            target, what = front + event.task_id, f"attempt {event.attempt}"
+            return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
         if isinstance(event, StepExpanded):
-            what = f"{len(event.items)} items"
-            return state_line(event.at, TaskState.RUNNING, event.task_id, what, None, palette)
+            target, what = front + event.task_id, f"{len(event.items)} items"
+            return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
+        own = front.rstrip() or None
         if isinstance(event, ExecutionStateChanged):
             reason, message = event.reason_code.value, event.message
-            return state_line(event.at, event.to_state, None, reason, message, palette)
+            return state_line(event.at, event.to_state, own, reason, message, palette)
         if isinstance(event, ExecutionCreated):
             what = f"{event.mission_name}: {len(event.step_ids)} steps as {event.execution_id}"
-            return state_line(event.at, ExecutionState.PENDING, None, what, None, palette)
+            return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
         if isinstance(event, CancelRequested):
-            return f"{'cancel requested':>28}  by {event.actor}"
+            return f"{'cancel requested':>28}  {front}by {event.actor}"
         return None

@@ -180,14 +180,14 @@ async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, Missi
     console = invocation.console
     progress = None if invocation.json else Progress(console)
 
-    def observer(events: Sequence[Event]) -> None:
+    def observer(events: Sequence[Event], above: tuple[str, ...]) -> None:
         if progress is not None:
-            progress.show(events)
+            progress.show(events, above)
 
     async with open_session(invocation.paths, clock) as store:
         snapshot, batch = create(order, clock)
         await store.journal.submit(batch)
-        observer(batch.events)
+        observer(batch.events, ())
         driven = await drive(
             store,
             clock,
