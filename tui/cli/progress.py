@@ -13,9 +13,7 @@ from core.events import (
 )
 from core.states import ExecutionState, TaskState
 from tui.cli.console import Console
-from tui.output.line import state_line
-
-_QUIET = frozenset({TaskState.READY, TaskState.PENDING})
+from tui.output.line import QUIET, state_line
 
 
 class Progress:
@@ -35,7 +33,7 @@ class Progress:
     def _line(self, event: Event, front: str) -> str | None:
         palette = self._console.palette
         if isinstance(event, TaskStateChanged):
-            if event.to_state in _QUIET:
+            if event.to_state in QUIET:
                 return None
             target, reason = front + event.task_id, event.reason_code.value
             return state_line(event.at, event.to_state, target, reason, event.message, palette)
