@@ -86,9 +86,9 @@ def _beside_peers(bench: Bench, load: Workload, jobs: int) -> Iterator[Figure]:
         target = at_most(1.0, 1.5)
         yield Figure(f"{load.name}, wall by ninja's", us.wall / found["ninja"].wall, "x", target)
         yield Figure(f"{load.name}, CPU by ninja's", us.cpu / found["ninja"].cpu, "x", target)
-    if "ninja" in found and EXECUTOR in found:
-        alone, ninja = found[EXECUTOR], found["ninja"]
-        yield Figure(f"{load.name}, {EXECUTOR}, wall by ninja's", alone.wall / ninja.wall, "x")
-        yield Figure(f"{load.name}, {EXECUTOR}, CPU by ninja's", alone.cpu / ninja.cpu, "x")
+        if EXECUTOR in found:
+            alone, ninja = found[EXECUTOR], found["ninja"]
+            yield Figure(f"{load.name}, {EXECUTOR}, wall by ninja's", alone.wall / ninja.wall, "x")
+            yield Figure(f"{load.name}, {EXECUTOR}, CPU by ninja's", alone.cpu / ninja.cpu, "x")
     if "make" in found:
         yield Figure(f"{load.name}, wall by make's", us.wall / found["make"].wall, "x")

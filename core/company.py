@@ -2,11 +2,11 @@
 
 A commit costs the same for one step as for four. Where attempts last shorter than that, those that
 were started together end together, and the first of them waits a moment for the others. The idea
-is that of PostgreSQL's `commit_delay`; an attempt that lasts longer never waits, nor makes wait.
+is that of PostgreSQL's `commit_delay`. Where all attempts last longer nobody waits.
 """
 
 SPAN_SECONDS = 0.005
-"""How long an attempt may have lasted to count as short; nobody waits longer for another."""
+"""How long an attempt may have lasted to count as short; no commit waits longer for another end."""
 
 
 class Company:
@@ -34,5 +34,5 @@ class Company:
         return until if until > now else None
 
     def leave(self) -> None:
-        """Forget what has ended: it is committed now."""
+        """Forget what has ended: it goes into the next commit."""
         self._had_short_end = False

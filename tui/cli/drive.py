@@ -159,7 +159,7 @@ class _Driver:
             around,
             Graph.of(plan.mission),
             plan.snapshot,
-            observer=self._tell if plan.observer is not None else None,
+            observer=self._tell,
             parallel_limit=execution.parallel_limit,
             facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
             slots=plan.slots,
