@@ -27,7 +27,7 @@ test: check           ## everything that must hold, in under five minutes
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
 
 test-slow: setup      ## crash loops, fuzzing, 100k steps
-	MISSION_SEARCH=1 $(BIN)/python -m pytest -m slow
+	MISSION_SEARCH=1 $(BIN)/python -m pytest -m "slow or hypothesis"
 
 bench: setup          ## cost per step, memory, start-up; ratios in one run
 	$(BIN)/python -m benchmarks

@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tui.layout.braille import Raster
@@ -11,6 +11,7 @@ instants = st.integers(0, 10**19)
 
 
 @given(instants, instants, st.integers(1, 300), st.integers(0, 16), st.floats(-1, 2))
+@example(0, 15_438_451_513_690_579, 1, 9, 1.0)
 def test_ticks_are_inside_the_window_in_order_and_apart(
     first: int, span: int, width: int, zoom: int, shift: float
 ) -> None:

@@ -50,7 +50,8 @@ def window_of(first: int, last: int, width: int, zoom: int, shift: float) -> Win
     """
     span = max(1, last - first)
     shown = max(1, span >> zoom)
-    start = first + round((span - shown) * max(0.0, min(1.0, shift)))
+    hidden = span - shown
+    start = first + min(hidden, round(hidden * max(0.0, min(1.0, shift))))  # a float rounds up, too
     return Window(start, start + shown, width, first)
 
 
