@@ -1,6 +1,8 @@
 """The whole program on a real terminal, over a real database, with real runners."""
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -219,3 +221,21 @@ def test_keys_can_be_remapped_by_a_file(desk: Desk) -> None:
     terminal.wait_for("hello")
     terminal.send("\x07")
     terminal.wait_for("search the keys")
+
+
+def test_a_screen_ends_with_a_terminal_that_sends_no_signal(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    screen = subprocess.Popen(  # in a session that the terminal does not belong to
+        [SCRIPT], stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path,
+        env={**environment(tmp_path / "home"), "TERM": "xterm-256color"}, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        drawn = b""
+        while b"mission deck" not in drawn:
+            drawn += os.read(ours, 65536)
+        os.close(ours)
+        assert screen.wait(timeout=30) == 129
+    finally:
+        screen.kill()
+        screen.wait()

@@ -5,6 +5,7 @@ import os
 from typing import TYPE_CHECKING
 
 from core.errors import UsageError
+from tui.cli.hangup import end_with_terminal
 from tui.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
             "TUI off: stdin, stdout or stderr is not a terminal that can draw",
             hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
         )
+    end_with_terminal()
     from tui.app import MissionDeckApp  # Textual: nothing that does not draw may pay for it
 
     def open_backend() -> "Backend":
