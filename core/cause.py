@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from core.model import Attempt, RetryPolicy, TaskRun
-from core.phrase import PHRASES
+from core.reason_text import phrase_of
 from core.reasons import Reason
 from core.scene import (
     SECOND,
@@ -73,7 +73,7 @@ def _running(task: TaskRun, scene: Scene) -> str:
     spent = "" if since is None else f" for {_seconds((scene.now - since) / SECOND)}"
     text = f"attempt {_number(task, scene)}{spent}"
     if task.reason_code not in _ORDINARY_START:
-        text += f" ({PHRASES[task.reason_code]})"
+        text += f" ({phrase_of(task.reason_code)})"
     before = _failed_attempt(task, scene)
     return text if before is None else f"{text}, after {_attempt_end(before)}"
 
@@ -111,8 +111,8 @@ def _exited(task: TaskRun, scene: Scene) -> str:
     if code is not None:
         return f"exit {code}{_after(task, scene)}"
     if task.state is TaskState.SUCCESS:
-        return PHRASES[Reason.EXIT_ZERO] + _after(task, scene)
-    return _message(task) or PHRASES[task.reason_code]
+        return phrase_of(Reason.EXIT_ZERO) + _after(task, scene)
+    return _message(task) or phrase_of(task.reason_code)
 
 
 def _timed_out(task: TaskRun, scene: Scene) -> str:
@@ -125,7 +125,7 @@ def _timed_out(task: TaskRun, scene: Scene) -> str:
 
 def _mission_timed_out(_task: TaskRun, scene: Scene) -> str:
     limit = None if scene.mission is None else scene.mission.config.timeout_seconds
-    return PHRASES[Reason.MISSION_TIMEOUT] + ("" if limit is None else f", {_seconds(limit)}")
+    return phrase_of(Reason.MISSION_TIMEOUT) + ("" if limit is None else f", {_seconds(limit)}")
 
 
 def _exhausted(task: TaskRun, scene: Scene) -> str:
@@ -137,7 +137,7 @@ def _exhausted(task: TaskRun, scene: Scene) -> str:
 def _upstream(task: TaskRun, scene: Scene) -> str:
     culprits = [one for one in upstream(task, scene) if is_obstacle(one)]
     if not culprits:
-        return _message(task) or PHRASES[task.reason_code]
+        return _message(task) or phrase_of(task.reason_code)
     told = ", ".join(_brief(one, scene) for one in culprits[:3])
     return told + (f" and {len(culprits) - 3} more" if len(culprits) > 3 else "")
 
@@ -158,13 +158,13 @@ def _condition(task: TaskRun, scene: Scene) -> str:
 def _fail_fast(_task: TaskRun, scene: Scene) -> str:
     root = root_failure(scene.tasks, scene.mission)
     if root is None:
-        return PHRASES[Reason.FAIL_FAST]
+        return phrase_of(Reason.FAIL_FAST)
     return f"fail_fast: {_brief(root, scene)}"
 
 
 def _cancelled(task: TaskRun, scene: Scene) -> str:
     by = scene.execution.cancel_requested_by
-    return f"cancelled by {by}" if by else _message(task) or PHRASES[Reason.USER_CANCELLED]
+    return f"cancelled by {by}" if by else _message(task) or phrase_of(Reason.USER_CANCELLED)
 
 
 def _reused(task: TaskRun, _scene: Scene) -> str:
@@ -173,7 +173,7 @@ def _reused(task: TaskRun, _scene: Scene) -> str:
 
 def _failed_items(task: TaskRun, scene: Scene) -> str:
     failed = [one for one in items(task, scene) if one.state is TaskState.FAILED]
-    return f"{len(failed)} of its items failed" if failed else PHRASES[Reason.ITEM_FAILED]
+    return f"{len(failed)} of its items failed" if failed else phrase_of(Reason.ITEM_FAILED)
 
 
 _ENDED: Mapping[Reason, Callable[[TaskRun, Scene], str]] = MappingProxyType(
@@ -289,7 +289,7 @@ def _message(task: TaskRun) -> str:
 
 
 def _with_message(task: TaskRun) -> str:
-    return behind(PHRASES[task.reason_code], _message(task))
+    return behind(phrase_of(task.reason_code), _message(task))
 
 
 def behind(text: str, message: str | None) -> str:

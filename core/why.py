@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from core.cause import NAMED, behind, cause_line, word_of
 from core.model import TaskRun
-from core.phrase import PHRASES
+from core.reason_text import phrase_of
 from core.reasons import Reason
 from core.scene import (
     Scene,
@@ -78,10 +78,10 @@ def _execution_cause(scene: Scene) -> str:
     execution = scene.execution
     if execution.state is ExecutionState.RUNNING:
         counts = [f"{n} {name.lower()}" for name, n in execution.counts.items() if n]
-        return ", ".join(counts) or PHRASES[execution.reason_code]
+        return ", ".join(counts) or phrase_of(execution.reason_code)
     if execution.reason_code is Reason.USER_CANCELLED and execution.cancel_requested_by:
         return behind(f"cancelled by {execution.cancel_requested_by}", execution.message)
-    return behind(PHRASES[execution.reason_code], execution.message)
+    return behind(phrase_of(execution.reason_code), execution.message)
 
 
 def _culprits(scene: Scene) -> list[TaskRun]:

@@ -4,8 +4,12 @@ from tests.support.generate_docs import (
     ARCHITECTURE,
     BEGIN,
     COMMANDS,
+    REASONS,
+    WRONG_FILE,
     commands_page,
+    reasons_page,
     states_block,
+    with_codes,
     with_states,
 )
 
@@ -17,6 +21,15 @@ def test_the_page_of_commands_is_fresh():
 def test_the_state_diagram_is_fresh():
     text = ARCHITECTURE.read_text(encoding="utf-8")
     assert with_states(text) == text, "run `make docs`"
+
+
+def test_the_page_of_reason_codes_is_fresh():
+    assert REASONS.read_text(encoding="utf-8") == reasons_page(), "run `make docs`"
+
+
+def test_the_table_of_diagnostic_codes_is_fresh():
+    text = WRONG_FILE.read_text(encoding="utf-8")
+    assert with_codes(text) == text, "run `make docs`"
 
 
 def test_a_stale_diagram_is_replaced_and_the_rest_is_kept():

@@ -5,8 +5,10 @@ import pytest
 import yaml
 
 from core.errors import NotFoundError
+from core.reason_text import REASON_TEXTS
+from core.reasons import Reason
 from core.spec.code import Code
-from core.spec.explain import explain, topics
+from core.spec.explain import SECTIONS, explain, topics
 from core.spec.load import load_mission
 from core.spec.mission import MISSION_KEYS
 from core.spec.schema import mission_schema
@@ -130,6 +132,28 @@ def test_a_step_type_is_explained_with_parameters_and_output():
 )
 def test_a_key_is_explained_with_default_or_example(topic, line):
     assert line in explain(topic).splitlines()
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_reason_code_is_explained_with_when_it_occurs_and_what_to_do(reason):
+    text = " ".join(explain(reason.value).split())
+    known = REASON_TEXTS[reason]
+    assert text.startswith(f"{reason.value}: {known.phrase} When: ")
+    for sentences in (known.occurs, known.action):
+        assert sentences.endswith(".")
+        assert sentences in text
+    assert reason.value in explain("reasons")
+    assert reason.value in topics()
+
+
+def test_a_code_is_found_in_lower_case_unless_a_key_has_that_name():
+    assert explain("exit_nonzero") == explain("EXIT_NONZERO")
+    assert explain("fail_fast") != explain("FAIL_FAST")
+
+
+def test_no_reason_code_hides_behind_another_topic():
+    named = {code.value for code in Code} | set(SECTIONS)
+    assert not named & {reason.value for reason in Reason}
 
 
 def test_a_diagnostic_code_is_explained():

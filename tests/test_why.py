@@ -15,7 +15,7 @@ from core.model import (
     TaskRun,
     TriggerRule,
 )
-from core.phrase import PHRASES
+from core.reason_text import REASON_TEXTS
 from core.reasons import Reason
 from core.scene import Scene
 from core.states import AttemptState, ExecutionState, TaskState
@@ -87,7 +87,7 @@ def a_scene(tasks, steps=(), *, config=None, execution=None, attempts=None, **mo
 
 
 def test_every_reason_has_words():
-    assert set(PHRASES) == set(Reason)
+    assert set(REASON_TEXTS) == set(Reason)
 
 
 @pytest.mark.parametrize("state", list(TaskState))

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.errors import NotFoundError
+from core.reason_text import REASON_TEXTS
+from core.reasons import Reason
 from core.spec.check import Key, suggest
 from core.spec.code import Code
 from core.spec.config import CONFIG_KEYS
@@ -38,14 +40,16 @@ def topics() -> list[str]:
     """Return every topic, in the order they are best read."""
     keys = [f"{section}.{key}" for section, (_, known) in SECTIONS.items() for key in known]
     types = [f"step.{name}" for name in step_type_names()]
-    return [*SECTIONS, "templates", "codes", *keys, *types]
+    codes = [*(reason.value for reason in Reason), *(code.value for code in Code)]
+    return [*SECTIONS, "templates", "reasons", "codes", *keys, *types, *codes]
 
 
 def explain(topic: str) -> str:
     """Return a few lines about a topic, ending in a line break.
 
     A topic is a section (`config`), a key (`config.fail_fast`, `steps.when`), a step type
-    (`step.http`), `templates`, `codes`, or a diagnostic code. Raises `NotFoundError` with the
+    (`step.http`), `templates`, `reasons` (the reason codes of states), `codes` (the codes of
+    diagnostics), or one of these codes. Raises `NotFoundError` with the
     nearest topic as hint.
     """
     return "\n".join(_lines(topic.strip())) + "\n"
@@ -56,7 +60,7 @@ def _lines(topic: str) -> Iterator[str]:
     if topic in ("", "mission"):
         yield from _section("mission")
         yield ""
-        further = [*list(SECTIONS)[1:], "templates", "codes", "step.TYPE"]
+        further = [*list(SECTIONS)[1:], "templates", "reasons", "codes", "step.TYPE", "CODE"]
         yield from _wrapped("Further topics: " + ", ".join(further))
     elif section in ("step", "steps") and dot and rest.partition(".")[0] not in STEP_KEYS:
         yield from _step_type(rest)
@@ -64,8 +68,14 @@ def _lines(topic: str) -> Iterator[str]:
         yield from _section("steps" if topic == "step" else topic)
     elif topic == "templates":
         yield from _templates()
+    elif topic == "reasons":
+        yield from (f"{reason.value:<20} {text.phrase}" for reason, text in REASON_TEXTS.items())
     elif topic == "codes":
         yield from (f"{code.value:<22} {code.meaning}" for code in Code)
+    elif topic in Reason.__members__ or (
+        topic.upper() in Reason.__members__ and not _is_key(topic)
+    ):
+        yield from _reason(Reason[topic.upper()])
     elif topic.upper() in Code.__members__:
         code = Code[topic.upper()]
         yield from _wrapped(f"{code.value}: {code.meaning}")
@@ -73,6 +83,11 @@ def _lines(topic: str) -> Iterator[str]:
         yield from _key("steps" if section == "step" else section, rest)
     else:
         yield from _key(_section_of(topic), topic)
+
+
+def _is_key(topic: str) -> bool:
+    """Tell whether a section has a key of that name: `fail_fast` is one, FAIL_FAST a reason."""
+    return any(topic in keys for _, keys in SECTIONS.values())
 
 
 def _section_of(topic: str) -> str:
@@ -174,6 +189,14 @@ def _fields(model: "type[BaseModel]", *, required: bool) -> Iterator[str]:
         yield from _wrapped(text, first=f"{mark} {name:<20} ", rest=" " * 23)
     if wanted:
         yield "* required"
+
+
+def _reason(reason: Reason) -> Iterator[str]:
+    text = REASON_TEXTS[reason]
+    yield f"{reason.value}: {text.phrase}"
+    yield ""
+    yield from _wrapped(text.occurs, first="When:       ", rest=" " * 12)
+    yield from _wrapped(text.action, first="What to do: ", rest=" " * 12)
 
 
 def _templates() -> Iterator[str]:

@@ -12,7 +12,9 @@ def _complete(
 ) -> list[CompletionItem]:
     from core.spec.explain import topics
 
-    return [CompletionItem(topic) for topic in topics() if topic.startswith(incomplete)]
+    return [
+        CompletionItem(topic) for topic in topics() if topic.lower().startswith(incomplete.lower())
+    ]
 
 
 @declare("explain")
@@ -20,8 +22,9 @@ def _complete(
 def command(invocation: Invocation, topic: str | None) -> None:
     """Explain TOPIC; without it, the mission file as a whole.
 
-    A topic is a section (config), a key (steps.when), a step type (step.http), templates, codes, or
-    the code of a diagnostic.
+    A topic is a section (config), a key (steps.when), a step type (step.http), templates, a reason
+    code (EXIT_NONZERO; `reasons` lists them), or the code of a diagnostic (CYCLE; `codes` lists
+    them).
     """
     from core.spec.explain import explain, topics
 
