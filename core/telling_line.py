@@ -1,0 +1,44 @@
+"""The one line of a failed attempt's output that says most about the failure. Pure."""
+
+import re
+from collections.abc import Iterable
+
+LENGTH_LIMIT = 300
+"""Characters of the line that are kept."""
+
+_TELLS = re.compile(
+    r"""
+    \b[A-Za-z_][\w.]{0,100}(?:Error|Exception)\b  # ValueError: ..., java.lang.IllegalStateException
+    | \b(?:Error|Exception)\b
+    | \bFATAL\b | \b[Ff]atal(?:\ error)?:
+    | \bERROR\b | \berror(?:\[\w{1,20}\])?:       # error: ..., error[E0308]: ...
+    | \bERR!                                      # npm
+    | \bpanic:                                    # Go
+    """,
+    re.VERBOSE,
+)
+_ECHO = re.compile(r"^\S*make(?:\[\d{1,6}\])?: \*\*\* .*\bError \d{1,3}\s*$")
+"""make's echo of an exit code: the line that tells stands above it."""
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+
+
+def telling_line(lines: str | Iterable[str]) -> str | None:
+    r"""Return the last line that reads like an error, else the last that is not blank, or None.
+
+    `lines` is the end of stderr in order, as one text or as its lines. What a terminal would have
+    overwritten (`\r`) and colours are left out; the result is stripped, at most `LENGTH_LIMIT`
+    characters, and may hold other control characters, as any output may.
+    """
+    last = None
+    for line in reversed(lines.split("\n") if isinstance(lines, str) else list(lines)):
+        text = _ESCAPE.sub("", line).rstrip().rpartition("\r")[2].strip()
+        if not text:
+            continue
+        if _TELLS.search(text) and not _ECHO.match(text):
+            return _clipped(text)
+        last = last or text
+    return None if last is None else _clipped(last)
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= LENGTH_LIMIT else f"{text[: LENGTH_LIMIT - 1]}…"
