@@ -6,6 +6,7 @@ Total: every state with every reason code has words. Pure.
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from core.duration import duration_text
 from core.model import Attempt, RetryPolicy, TaskRun
 from core.reason_text import phrase_of
 from core.reasons import Reason
@@ -19,7 +20,9 @@ from core.scene import (
     unfinished_upstream,
     upstream,
 )
+from core.state_word import counted, state_word
 from core.states import AttemptState, ExecutionState, TaskState, is_terminal
+from core.tally import count_words, holds_slot, slot_limit, tally_of
 
 NAMED = 6
 """Steps named in one line; the rest is counted."""
@@ -27,7 +30,7 @@ NAMED = 6
 
 def word_of(task: TaskRun) -> str:
     """Return the word for a task run's state."""
-    return "queued" if task.state is TaskState.READY else task.state.value.lower()
+    return state_word(task.state, task.reason_code)
 
 
 def cause_line(task: TaskRun, scene: Scene) -> str:
@@ -63,14 +66,11 @@ def _ready(task: TaskRun, scene: Scene) -> str:
 def _running(task: TaskRun, scene: Scene) -> str:
     if task.reason_code is Reason.EXPANDED:
         found = items(task, scene)
-        counts: dict[str, int] = {}
-        for one in found:
-            counts[word_of(one)] = counts.get(word_of(one), 0) + 1
-        told = ", ".join(f"{count} {word}" for word, count in counts.items())
-        return f"{len(found)} items" + (f": {told}" if told else "")
+        told = count_words(tally_of(found).items)
+        return counted(len(found), "item") + (f": {told}" if told else "")
     attempt = _latest(task, scene)
     since = task.started_at if attempt is None else attempt.started_at
-    spent = "" if since is None else f" for {_seconds((scene.now - since) / SECOND)}"
+    spent = "" if since is None else f" for {duration_text((scene.now - since) / SECOND)}"
     text = f"attempt {_number(task, scene)}{spent}"
     if task.reason_code not in _ORDINARY_START:
         text += f" ({phrase_of(task.reason_code)})"
@@ -85,12 +85,12 @@ def _waiting(task: TaskRun, scene: Scene) -> str:
         when = ""
         if task.resume_at is not None:
             left = (task.resume_at - scene.now) / SECOND
-            when = f" in {_seconds(left)}" if left > 0 else ", due now"
+            when = f" in {duration_text(left)}" if left > 0 else ", due now"
         before = _failed_attempt(task, scene)
         text = f"{ahead}{when}" + ("" if before is None else f" after {_attempt_end(before)}")
         return text if before is not None else behind(text, _message(task))
     if task.reason_code is Reason.AWAITING_APPROVAL:
-        since = f" for {_seconds((scene.now - task.updated_at) / SECOND)}"
+        since = f" for {duration_text((scene.now - task.updated_at) / SECOND)}"
         return behind(f"has been awaiting approval{since}", _message(task))
     return _with_message(task)
 
@@ -120,12 +120,14 @@ def _timed_out(task: TaskRun, scene: Scene) -> str:
     limit = None
     if step is not None and scene.mission is not None:
         limit = step.timeout_seconds or scene.mission.config.timeout_seconds
-    return "TIMEOUT" + (_after(task, scene) if limit is None else f", {_seconds(limit)}")
+    return "TIMEOUT" + (_after(task, scene) if limit is None else f", {duration_text(limit)}")
 
 
 def _mission_timed_out(_task: TaskRun, scene: Scene) -> str:
     limit = None if scene.mission is None else scene.mission.config.timeout_seconds
-    return phrase_of(Reason.MISSION_TIMEOUT) + ("" if limit is None else f", {_seconds(limit)}")
+    return phrase_of(Reason.MISSION_TIMEOUT) + (
+        "" if limit is None else f", {duration_text(limit)}"
+    )
 
 
 def _exhausted(task: TaskRun, scene: Scene) -> str:
@@ -173,7 +175,11 @@ def _reused(task: TaskRun, _scene: Scene) -> str:
 
 def _failed_items(task: TaskRun, scene: Scene) -> str:
     failed = [one for one in items(task, scene) if one.state is TaskState.FAILED]
-    return f"{len(failed)} of its items failed" if failed else phrase_of(Reason.ITEM_FAILED)
+    return (
+        f"{len(failed)} of its {counted(len(items(task, scene)), 'item')} failed"
+        if failed
+        else phrase_of(Reason.ITEM_FAILED)
+    )
 
 
 _ENDED: Mapping[Reason, Callable[[TaskRun, Scene], str]] = MappingProxyType(
@@ -214,16 +220,12 @@ def _brief(task: TaskRun, scene: Scene) -> str:
 
 
 def _slots(scene: Scene) -> str:
-    running = [
-        task
-        for task in scene.tasks.values()
-        if task.state is TaskState.RUNNING and task.reason_code is not Reason.EXPANDED
-    ]
-    if scene.mission is None:
+    running = [task for task in scene.tasks.values() if holds_slot(task)]
+    limit = slot_limit(scene.execution, scene.mission)
+    if limit is None:
         return f"waits for a slot, {len(running)} running"
-    limit = scene.mission.config.parallel_limit
     if len(running) < limit:
-        return f"about to start, {len(running)} of {limit} slots taken"
+        return f"about to start, {len(running)} of {counted(limit, 'slot')} taken"
     names = " ".join(task.task_id for task in running[:NAMED])
     more = f" and {len(running) - NAMED} more" if len(running) > NAMED else ""
     return f"parallel_limit {limit}, running {names}{more}"
@@ -263,7 +265,7 @@ def _exit_code(task: TaskRun, scene: Scene) -> int | None:
 
 def _after(task: TaskRun, scene: Scene) -> str:
     spent = task.duration_ms
-    text = "" if spent is None else f" after {_seconds(spent / 1000)}"
+    text = "" if spent is None else f" after {duration_text(spent / 1000)}"
     tried = f", attempt {_number(task, scene)}" if task.attempt > 1 else ""
     return text + tried
 
@@ -300,12 +302,3 @@ def behind(text: str, message: str | None) -> str:
 
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _seconds(seconds: float) -> str:
-    seconds = max(0.0, seconds)
-    if 0 < seconds < 0.001:
-        return "under 1 ms"
-    if seconds < 10 and seconds != int(seconds):
-        return f"{seconds:.2g} s"
-    return f"{seconds:,.0f} s"

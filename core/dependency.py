@@ -11,6 +11,7 @@ from core.fold import Snapshot
 from core.graph import Graph
 from core.model import Mission, TriggerRule
 from core.reasons import Reason
+from core.state_word import state_word
 from core.states import TaskState, is_terminal
 from core.trigger_rule import Outcomes, Verdict, judge
 
@@ -91,7 +92,7 @@ class Dependencies:
         for up in self._graph.upstream[index]:
             task = self._snapshot.tasks[self._steps[up].id]
             if task.state in _ENDED_BADLY:
-                culprits.append(f"`{task.task_id}` {task.state.value.lower()} ({task.reason_code})")
+                culprits.append(f"`{task.task_id}` {state_word(task.state)} ({task.reason_code})")
         named = ", ".join(culprits[:3]) + (f" and {len(culprits) - 3} more" if culprits[3:] else "")
         if verdict is Verdict.SKIP_FAILED:
             return Reason.UPSTREAM_FAILED, named

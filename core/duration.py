@@ -1,4 +1,4 @@
-"""Durations as a mission file writes them; knows nothing of where they stand."""
+"""Durations as text: read as a mission file writes them, and written for people, in one form."""
 
 import re
 
@@ -29,6 +29,28 @@ def parse_duration(value: object) -> float:
     if not seconds <= MAX_SECONDS:  # not a number compares as neither
         raise ValueError("must be at most ten years")
     return seconds
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration for people: `0ms`, `340ms`, `4.2s`, `43s`, `1m17s`, `2h05m`, `3d04h`.
+
+    Cut, not rounded, so that a running clock never shows what has not passed yet.
+    """
+    if seconds < 0:
+        return "-" + duration_text(-seconds)
+    millis = int(round(seconds * 1_000_000) / 1_000)
+    if millis < 1_000:
+        return f"{millis}ms" if millis or not seconds else "<1ms"
+    whole = millis // 1_000
+    if whole < 10 and (tenths := millis % 1_000 // 100):
+        return f"{whole}.{tenths}s"
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3_600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3_600}h{whole % 3_600 // 60:02}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3_600:02}h"
 
 
 def _bounded(value: float) -> float:

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from core.fold import Snapshot
 from core.model import Json, MissionStep
 from core.reasons import Reason
+from core.state_word import counted
 from core.states import TaskState, is_terminal
 
 
@@ -51,13 +52,13 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     }
     if failed:
         named = ", ".join(failed[:3]) + (f" and {len(failed) - 3} more" if failed[3:] else "")
-        message = f"{len(failed)} of {len(tasks)} items failed: {named}"
+        message = f"{len(failed)} of {counted(len(tasks), 'item')} failed: {named}"
         return FanEnd(TaskState.FAILED, Reason.ITEM_FAILED, message, outputs)
     if stopped:
         first = snapshot.tasks[stopped[0]]
-        message = f"{len(stopped)} of {len(tasks)} items did not finish"
+        message = f"{len(stopped)} of {counted(len(tasks), 'item')} did not finish"
         return FanEnd(TaskState.CANCELLED, first.reason_code, message, outputs)
-    return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, f"{len(tasks)} items", outputs)
+    return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, counted(len(tasks), "item"), outputs)
 
 
 def fan_from(snapshot: Snapshot, step: MissionStep) -> Fan | None:

@@ -52,6 +52,7 @@ class Snapshot(Struct):
     tasks: dict[str, TaskRun] = field(default_factory=dict)
     attempts: dict[str, tuple[Attempt, ...]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    item_counts: dict[str, int] = field(default_factory=dict)
     _touched_execution: bool = False
     _touched_tasks: dict[str, None] = field(default_factory=dict)
     _touched_attempts: dict[tuple[str, int], None] = field(default_factory=dict)
@@ -72,7 +73,9 @@ class Snapshot(Struct):
         """Return and forget what was touched since the last call."""
         execution = self.execution
         if execution is not None and (self._touched_execution or self._touched_tasks):
-            execution = self.execution = replace(execution, counts=dict(self.counts))
+            execution = self.execution = replace(
+                execution, counts=dict(self.counts), item_counts=dict(self.item_counts)
+            )
         changes = Changes(
             execution if self._touched_execution or self._touched_tasks else None,
             tuple(self.tasks[task_id] for task_id in self._touched_tasks),
@@ -243,7 +246,8 @@ def _expanded(snapshot: Snapshot, event: StepExpanded) -> None:
         snapshot._touched_tasks[task.task_id] = None
     if event.items:
         pending = TaskState.PENDING.text
-        snapshot.counts[pending] = snapshot.counts.get(pending, 0) + len(event.items)
+        for counts in (snapshot.counts, snapshot.item_counts):
+            counts[pending] = counts.get(pending, 0) + len(event.items)
 
 
 def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
@@ -330,8 +334,13 @@ def _noted(_snapshot: Snapshot, _event: Noted) -> None:
 def _put_task(snapshot: Snapshot, before: TaskRun, after: TaskRun) -> None:
     snapshot.tasks[after.task_id] = after
     snapshot._touched_tasks[after.task_id] = None
-    counts = snapshot.counts
     source, target = before.state.text, after.state.text
+    _move(snapshot.counts, source, target)
+    if after.parent_task_id is not None:
+        _move(snapshot.item_counts, source, target)
+
+
+def _move(counts: dict[str, int], source: str, target: str) -> None:
     left = counts[source] - 1
     if left:
         counts[source] = left

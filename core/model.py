@@ -242,6 +242,9 @@ class Execution(Struct, frozen=True, kw_only=True):
     """Attempts at once, where the run was asked for another number than its mission's."""
     log_entry_count: int = 0
     counts: Mapping[str, int] = EMPTY
+    """How many task runs are in each state: steps, handlers, and items of fan-out steps."""
+    item_counts: Mapping[str, int] = EMPTY
+    """How many of them are items of fan-out steps."""
 
 
 class TaskRun(Struct, frozen=True, kw_only=True):

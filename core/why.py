@@ -19,7 +19,9 @@ from core.scene import (
     unfinished_upstream,
     upstream,
 )
+from core.state_word import counted, state_word
 from core.states import ExecutionState, TaskState, is_terminal
+from core.tally import tally_of, tally_words
 
 LONGEST_CHAIN = 8
 """Causes told one by one; of a longer chain the middle is counted."""
@@ -37,14 +39,14 @@ def explain(task_id: str, scene: Scene) -> list[str]:
     told = chain if middle <= 0 else chain[: LONGEST_CHAIN - 1]
     lines += [_told(one, scene) for one in told]
     if middle > 0:
-        lines += [f"… {middle} more steps in between …", _told(chain[-1], scene)]
+        lines += [f"… {counted(middle, 'more step')} in between …", _told(chain[-1], scene)]
     return lines
 
 
 def explain_execution(scene: Scene) -> list[str]:
     """Return why an execution is in its state, then the causes among its steps."""
     execution = scene.execution
-    lines = [f"{execution.state.value.lower()}: {_execution_cause(scene)}"]
+    lines = [f"{state_word(execution.state)}: {_execution_cause(scene)}"]
     lines += _circumstances_of_execution(scene)
     for task in _culprits(scene)[:NAMED]:
         lines.append(_told(task, scene))
@@ -77,8 +79,7 @@ def _circumstances_of_execution(scene: Scene) -> list[str]:
 def _execution_cause(scene: Scene) -> str:
     execution = scene.execution
     if execution.state is ExecutionState.RUNNING:
-        counts = [f"{n} {name.lower()}" for name, n in execution.counts.items() if n]
-        return ", ".join(counts) or phrase_of(execution.reason_code)
+        return tally_words(tally_of(scene.tasks.values())) or phrase_of(execution.reason_code)
     if execution.reason_code is Reason.USER_CANCELLED and execution.cancel_requested_by:
         return behind(f"cancelled by {execution.cancel_requested_by}", execution.message)
     return behind(phrase_of(execution.reason_code), execution.message)

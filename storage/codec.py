@@ -101,6 +101,7 @@ EXECUTION = (
     "parallel_limit",
     "log_entry_count",
     "counts",
+    "item_counts",
 )
 EXECUTION_CHANGING = (
     "state",
@@ -112,9 +113,10 @@ EXECUTION_CHANGING = (
     "cancel_requested_at",
     "cancel_requested_by",
     "counts",
+    "item_counts",
 )
 """What an update writes; the rest is fixed at creation, and log counts follow the chunks."""
-EXECUTION_PROGRESS = ("updated_at", "counts")
+EXECUTION_PROGRESS = ("updated_at", "counts", "item_counts")
 """What changes with every step."""
 
 
@@ -145,6 +147,7 @@ def execution_row(record: Execution) -> Row:
         record.parallel_limit,
         record.log_entry_count,
         json_text(record.counts),
+        json_text(record.item_counts),
     )
 
 
@@ -160,12 +163,13 @@ def execution_changes(record: Execution) -> Row:
         record.cancel_requested_at,
         text(record.cancel_requested_by),
         json_text(record.counts),
+        json_text(record.item_counts),
     )
 
 
 def execution_progress(record: Execution) -> Row:
     """Return the values of `EXECUTION_PROGRESS`."""
-    return (record.updated_at, json_text(record.counts))
+    return (record.updated_at, json_text(record.counts), json_text(record.item_counts))
 
 
 def is_progress(before: Execution, after: Execution) -> bool:
@@ -183,6 +187,7 @@ def execution_of(row: Row) -> Execution:
     values["reason_code"] = _REASONS[values["reason_code"]]
     values["params"] = json.loads(values["params"])
     values["counts"] = json.loads(values["counts"])
+    values["item_counts"] = json.loads(values["item_counts"])
     return Execution(**values)
 
 

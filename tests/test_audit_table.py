@@ -155,7 +155,7 @@ def test_every_column_of_every_record_is_compared():
         for other in (None, "x", 0, -7, value + 1 if type(value) is int else f"{value} "):
             if other == value and type(other) is type(value):
                 continue
-            if name == "counts" and other == f"{value} ":
+            if name in ("counts", "item_counts") and other == f"{value} ":
                 continue  # the same counts
             record[name] = other
             report = verify(log, VerifyOptions(logs=False))

@@ -86,7 +86,7 @@ def test_the_list_shows_state_in_words_and_why(look):
     assert head.split()[:3] == ["EXEC", "MISSION", "STATE"]
     assert "release" in line
     assert "✗ failed" in line
-    assert "1 success, 1 failed, 1 skipped" in line
+    assert "1 done, 1 failed, 1 skipped" in line
     assert "STEP_FAILED: `build` failed" in line
     (one,) = look("ls", "--json").json
     assert one["counts"] == {"SUCCESS": 1, "FAILED": 1, "SKIPPED": 1}
@@ -239,7 +239,7 @@ def test_a_follower_in_another_process_sees_what_is_written_and_ends_with_it(tmp
     out, err = child.communicate(timeout=20)
     assert (child.returncode, err) == (0, b"")
     assert b'"message": "hello"' in out
-    assert other.communicate(timeout=20)[0].count(b"success") >= 2
+    assert other.communicate(timeout=20)[0].count(b"done") >= 2
     assert other.returncode == 0
     assert b"execution.finalized" in events.communicate(timeout=20)[0]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from core.duration import MAX_SECONDS, parse_duration
+from core.duration import MAX_SECONDS, duration_text, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,27 @@ def test_a_duration_is_a_number_of_seconds_or_text(written, seconds):
 def test_anything_else_is_no_duration(written, message):
     with pytest.raises(ValueError, match=message):
         parse_duration(written)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0ms"),
+        (0.0002, "<1ms"),
+        (0.34, "340ms"),
+        (0.9999, "999ms"),
+        (1.0, "1s"),
+        (4.2, "4.2s"),
+        (9.99, "9.9s"),
+        (43.7, "43s"),
+        (59.99, "59s"),
+        (77, "1m17s"),
+        (7_500, "2h05m"),
+        (273_600, "3d04h"),
+        (-72, "-1m12s"),
+    ],
+)
+def test_a_duration_is_written_in_one_form_and_never_ahead_of_what_has_passed(
+    seconds: float, text: str
+) -> None:
+    assert duration_text(seconds) == text

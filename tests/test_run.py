@@ -81,7 +81,7 @@ def test_success_is_exit_0_with_one_line_for_each_state_change(home: Path, tmp_p
     ran = mission(home, "run", a_file(tmp_path, QUICK))
     assert ran.code == 0, ran.err
     assert [line.split()[2] for line in ran.out.splitlines()] == [
-        "pending", "running", "running", "success", "success",
+        "pending", "running", "running", "done", "done",
     ]  # fmt: skip
     assert "audit head" in ran.err
 
@@ -105,10 +105,10 @@ def test_what_a_sub_mission_does_is_said_under_its_step(home: Path, tmp_path: Pa
     ]
     done = [line for line in said if line.startswith("✓")]
     assert done[:2] == [
-        "✓ success    outer › inner › work  EXIT_ZERO",
-        "✓ success    outer › inner ›  ALL_STEPS_DONE",
+        "✓ done       outer › inner › work  EXIT_ZERO",
+        "✓ done       outer › inner ›  ALL_STEPS_DONE",
     ]
-    assert done[-1] == "✓ success    ALL_STEPS_DONE"
+    assert done[-1] == "✓ done       ALL_STEPS_DONE"
 
 
 def test_a_failed_execution_is_exit_1_and_says_why(home: Path, tmp_path: Path) -> None:

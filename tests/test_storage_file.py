@@ -296,7 +296,7 @@ async def test_an_older_file_is_backed_up_and_migrated_in_one_go(tmp_path: Path)
     assert connection.execute("SELECT count(*) FROM execution").fetchone() == (1,)
     connection.close()
     assert born == []
-    (backup,) = tmp_path.glob("missions.db.format1-*.backup")
+    (backup,) = tmp_path.glob("missions.db.format*.backup")
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert len(open_reader(backup).executions()) == 1
     with pytest.raises(UnavailableError, match="newer"):
@@ -341,3 +341,17 @@ async def test_a_copy_is_whole_and_never_overwrites(tmp_path: Path) -> None:
     copied = await open_store(tmp_path / "copy.db", StorySigner())
     assert copied.log_id == store.log_id
     await copied.close()
+
+
+async def test_items_of_an_older_file_are_counted_when_it_is_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "missions.db"
+    await a_file(path)
+    connection = vandal(path)
+    (task_id, state), *_ = connection.execute("SELECT id, state FROM task_run").fetchall()
+    connection.execute("UPDATE task_run SET parent_task_id = 'fan' WHERE id = ?", (task_id,))
+    connection.execute("ALTER TABLE execution DROP COLUMN item_counts")
+    connection.execute("PRAGMA user_version = 1")
+    migrate(connection, path, lambda _connection: None)
+    connection.close()
+    (execution,) = open_reader(path).executions()
+    assert execution.item_counts == {state: 1}

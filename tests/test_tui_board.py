@@ -39,7 +39,7 @@ def test_buckets_follow_every_change() -> None:
     assert moved
     assert board.members(Bucket.RETRYING) == []
     assert board.members(Bucket.RUNNING) == ["fetch-12"]
-    assert board.counts[TaskState.RUNNING] == 1
+    assert board.tally.steps[TaskState.RUNNING] == board.tally.slots == 1
     assert not board.apply({"fetch-12": world.runs[run].snapshot.tasks["fetch-12"]})
 
 
@@ -78,7 +78,8 @@ def test_a_fan_out_item_that_appears_later_joins_the_board() -> None:
     )
     assert board.apply({item.task_id: item})
     assert board.members(Bucket.RUNNING) == ["load-1[0]"]
-    assert board.share_done < 1
+    assert board.tally.items == {TaskState.RUNNING: 1}
+    assert board.tally.share_done < 1
 
 
 def test_an_execution_is_orphaned_when_its_lease_is_gone_or_over() -> None:

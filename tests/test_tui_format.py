@@ -1,51 +1,15 @@
-"""How times, shares and counts are written."""
+"""How instants, sizes and shares are written."""
 
-import pytest
-
-from tui.format import (
-    ago,
-    bar,
-    clock,
-    count,
-    elapsed,
-    long_clock,
-    percent,
-    remaining,
-    rough,
-    share_done,
-    size,
-    sparkline,
-)
+from core.state_word import counted
+from tui.format import ago, bar, elapsed, percent, remaining, rough, size, sparkline
 
 S = 1_000_000_000
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0.00s"),
-        (0.42, "0.42s"),
-        (7.31, "7.3s"),
-        (41, "00:41"),
-        (130, "02:10"),
-        (3730, "1:02:10"),
-        (273_600 + 90_000, "4d 05h"),
-        (-3, "0.00s"),
-    ],
-)
-def test_a_duration_shows_its_size(seconds: float, text: str) -> None:
-    assert clock(seconds) == text
-
-
-def test_the_long_clock_counts_days() -> None:
-    assert long_clock(728) == "00:12:08"
-    assert long_clock(86_400 + 61) == "1d 00:01:01"
-
-
 def test_rough_durations_have_one_unit() -> None:
     assert [rough(s) for s in (8, 1140, 7200, 259_200)] == ["8s", "19m", "2h", "3d"]
-    assert ago(5 * S, 5 * S) == "now"
-    assert ago(0, 90 * S) == "2m ago"
+    assert ago(5 * S, 5 * S) == "just now"
+    assert ago(0, 90 * S) == "1m ago"
 
 
 def test_only_all_is_a_hundred_percent_and_only_nothing_is_zero() -> None:
@@ -73,16 +37,9 @@ def test_the_estimate_prefers_history_then_the_runs_own_pace() -> None:
 
 
 def test_numbers_come_with_their_noun() -> None:
-    assert count(1, "step") == "1 step"
-    assert count(1738, "step") == "1,738 steps"
+    assert counted(1, "step") == "1 step"
+    assert counted(1738, "step") == "1,738 steps"
     assert size(812) == "812 B"
     assert size(1_468_006) == "1.4 MiB"
     assert elapsed(None, None, 5) is None
     assert elapsed(0, None, 5 * S) == 5
-
-
-def test_the_share_done_counts_every_end() -> None:
-    assert share_done({}) == 0
-    assert (
-        share_done({"SUCCESS": 1, "FAILED": 1, "SKIPPED": 1, "CANCELLED": 1, "RUNNING": 4}) == 0.5
-    )

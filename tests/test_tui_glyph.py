@@ -2,8 +2,10 @@ import pytest
 from rich.cells import cell_len
 
 from core.reasons import Reason
+from core.state_word import state_word
 from core.states import AttemptState, ExecutionState, State, TaskState
-from tui.glyph import COUNT_ORDER, LOOKS, SEVERITY, is_utf8_terminal, look, sign, word
+from core.tally import ORDER
+from tui.glyph import LOOKS, SEVERITY, is_utf8_terminal, look, sign
 
 ENTITIES = (ExecutionState, TaskState, AttemptState)
 
@@ -25,17 +27,17 @@ def test_signs_are_one_cell_wide_and_have_an_ascii_twin() -> None:
 
 def test_every_task_state_is_counted_and_ranked_and_failure_is_the_worst() -> None:
     names = {state.value for state in TaskState}
-    assert set(COUNT_ORDER) == names
+    assert {state.value for state in ORDER} == names
     assert names <= set(SEVERITY)
     assert max(names, key=lambda name: SEVERITY[name]) == "FAILED"
     assert min(names, key=lambda name: SEVERITY[name]) == "SUCCESS"
 
 
 def test_a_waiting_step_says_what_it_waits_for() -> None:
-    assert word(TaskState.WAITING) == "waiting"
-    assert word(TaskState.WAITING, Reason.BACKOFF) == "retrying"
-    assert word(TaskState.WAITING, Reason.AWAITING_APPROVAL) == "needs approval"
-    assert word(TaskState.RUNNING, Reason.BACKOFF) == "running"
+    assert state_word(TaskState.WAITING) == "waiting"
+    assert state_word(TaskState.WAITING, Reason.BACKOFF) == "retrying"
+    assert state_word(TaskState.WAITING, Reason.AWAITING_APPROVAL) == "needs approval"
+    assert state_word(TaskState.RUNNING, Reason.BACKOFF) == "running"
 
 
 def test_signs_follow_what_the_terminal_can_show(monkeypatch: pytest.MonkeyPatch) -> None:

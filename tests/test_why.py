@@ -18,6 +18,7 @@ from core.model import (
 from core.reason_text import REASON_TEXTS
 from core.reasons import Reason
 from core.scene import Scene
+from core.state_word import state_word
 from core.states import AttemptState, ExecutionState, TaskState
 from core.why import explain, explain_execution
 
@@ -99,7 +100,7 @@ def test_no_state_of_a_step_is_without_an_explanation(state):
             a_task("s", state, reason, message="because", attempt=2),
         ):
             word, _, cause = explain("s", a_scene([task, a_task("up")], steps))[0].partition(": ")
-            assert word == ("queued" if state is TaskState.READY else state.value.lower())
+            assert word == state_word(state, reason)
             assert cause.strip()
         bare = Scene(execution=an_execution(), tasks={"s": a_task("s", state, reason)}, now=NOW)
         assert explain("s", bare)[0].partition(": ")[2]
@@ -120,7 +121,7 @@ def test_a_skipped_step_names_the_failure_behind_it_with_its_time_limit():
         ],
         [a_step("build", timeout_seconds=300), a_step("ship", "build")],
     )
-    assert explain("ship", scene)[0] == "skipped: `build` failed (TIMEOUT, 300 s)"
+    assert explain("ship", scene)[0] == "skipped: `build` failed (TIMEOUT, 5m00s)"
 
 
 def test_a_queued_step_names_the_limit_and_who_takes_its_slots():
@@ -140,7 +141,7 @@ def test_a_step_in_backoff_says_which_try_comes_when_and_after_what():
         [a_step("fetch", retry=RetryPolicy(max_attempts=5))],
         attempts={"fetch": (failed,)},
     )
-    assert explain("fetch", scene) == ["waiting: retry 2/5 in 8 s after exit 75"]
+    assert explain("fetch", scene) == ["retrying: retry 2/5 in 8s after exit 75"]
 
 
 def test_a_pending_step_is_followed_down_to_what_really_runs():
@@ -153,7 +154,7 @@ def test_a_pending_step_is_followed_down_to_what_really_runs():
     assert told == [
         "pending: waits for `b` (pending)",
         "`b` pending: waits for `a` (running)",
-        "`a` running: attempt 1/1 for 1 s",
+        "`a` running: attempt 1/1 for 1s",
     ]
 
 
@@ -164,7 +165,7 @@ def test_the_chain_of_a_long_mission_keeps_both_ends_and_counts_the_middle():
     steps = [a_step("s0")] + [a_step(name, before) for before, name in itertools.pairwise(names)]
     told = explain("s19999", a_scene(tasks, steps))
     assert len(told) == 1 + 8 + 1
-    assert told[-2] == "… 19991 more steps in between …"
+    assert told[-2] == "… 19,991 more steps in between …"
     assert told[-1].startswith("`s0` failed: ")
     assert "exit 3" in told[-1]
 
@@ -210,7 +211,7 @@ def test_a_condition_and_a_trigger_rule_are_quoted_as_authored():
     scene = a_scene(tasks, steps)
     assert explain("when", scene) == ["skipped: when `{{ params.go }}` is false"]
     assert explain("rule", scene) == [
-        "skipped: trigger_rule one_failed can no longer be met: `up` success (EXIT_ZERO)"
+        "skipped: trigger_rule one_failed can no longer be met: `up` done (EXIT_ZERO)"
     ]
 
 
@@ -250,10 +251,10 @@ def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
         a_task("f[1]", TaskState.RUNNING, Reason.SLOT_ACQUIRED, parent_task_id="f"),
     ]
     scene = a_scene([parent, *items], [a_step("f")])
-    assert explain("f", scene)[0] == "running: 2 items: 1 failed, 1 running"
+    assert explain("f", scene)[0] == "running: 2 items: 1 running, 1 failed"
     ended = replace(parent, state=TaskState.FAILED, reason_code=Reason.ITEM_FAILED)
     told = explain("f", a_scene([ended, *items], [a_step("f")]))
-    assert told[0] == "failed: 1 of its items failed"
+    assert told[0] == "failed: 1 of its 2 items failed"
     assert told[1].startswith("`f[0]` failed: ")
 
 

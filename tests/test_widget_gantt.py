@@ -121,7 +121,7 @@ async def test_newer_attempts_replace_older_records_of_themselves() -> None:
         view.update_spans([span("ship", 40, 45), span("late", 46, 50)])
         await pilot.pause()
         assert "✓ ship" in app.text
-        assert "5.0s" in app.text
+        assert "5s" in app.text
         assert "late" in app.text
         assert len(view.chart.rows) == 4
 

@@ -10,10 +10,10 @@ from core.errors import BugError, MissionDeckError
 from core.model import EMPTY, Execution
 from core.ports import RequestKind
 from core.reasons import Reason
+from core.state_word import counted
 from core.states import ExecutionState, TaskState, is_terminal
 from tui.backend import Backend
 from tui.board import Board, Bucket
-from tui.format import count
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.text import clean_line, clean_lines
 
@@ -265,7 +265,7 @@ def _sentence(error: MissionDeckError) -> str:
 
 def _steps(number: int, kind: str) -> str:
     noun = f"{kind} step" if kind else "step"
-    return f"no {noun}" if number == 0 else count(number, noun)
+    return f"no {noun}" if number == 0 else counted(number, noun)
 
 
 def _are(number: int) -> str:

@@ -337,7 +337,7 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="take")
     async def save_log(self, query: "LogQuery") -> None:
         """Write a whole log to a file of the export folder."""
-        from tui.format import count
+        from core.state_word import counted
         from tui.logbook import write_log
 
         stem = f"{query.task_id}-{query.attempt or 0}" if query.task_id else "all-steps"
@@ -347,7 +347,7 @@ class MissionDeckApp(App[None]):
         except (MissionDeckError, OSError) as error:
             self.complain(clean_line(f"not written: {error}"))
             return
-        self.tell(clean_line(f"{count(lines, 'line')} written to {path}"))
+        self.tell(clean_line(f"{counted(lines, 'line')} written to {path}"))
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file of the export folder."""
@@ -369,7 +369,7 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="validate")
     async def validate(self, path: str) -> None:
         """Validate a mission file and say what was found."""
-        from tui.format import count
+        from core.state_word import counted
 
         try:
             preview = await asyncio.to_thread(self.backend.preview, path)
@@ -382,11 +382,11 @@ class MissionDeckApp(App[None]):
         if errors:
             first = errors[0]
             where = f"line {first.line}: " if first.line else ""
-            self.complain(clean_line(f"{count(len(errors), 'error')}; {where}{first.message}"))
+            self.complain(clean_line(f"{counted(len(errors), 'error')}; {where}{first.message}"))
         else:
             warnings = len(preview.findings)
             self.complain("")
-            self.tell("valid" + (f", {count(warnings, 'warning')}" if warnings else ""))
+            self.tell("valid" + (f", {counted(warnings, 'warning')}" if warnings else ""))
         self.discover()
 
     def edit(self, path: str) -> None:

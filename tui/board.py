@@ -12,6 +12,7 @@ from core.model import Execution, Mission, MissionStep, TaskRun
 from core.ports import Lease
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
+from core.tally import slot_limit, tally_of
 from tui.filter import Filter
 
 
@@ -102,6 +103,8 @@ class Board:
         self.tasks = {task.task_id: task for task in sorted(tasks, key=lambda t: t.position)}
         self.order = list(self.tasks)
         self.positions = {task_id: place for place, task_id in enumerate(self.order)}
+        self.tally = tally_of(self.tasks.values())
+        """How many steps and items are in which state, and the slots they hold."""
         self._members = {bucket: _Members() for bucket in Bucket}
         self._bucket: dict[str, Bucket] = {}
         for place, task in enumerate(self.tasks.values()):
@@ -126,6 +129,10 @@ class Board:
                 self.positions[task_id] = len(self.order)
                 self.order.append(task_id)
             place = self.positions[task_id]
+            was = self.tasks.get(task_id)
+            if was is not None:
+                self.tally.remove(was)
+            self.tally.add(task)
             self.tasks[task_id] = task
             before, after = self._bucket.get(task_id), bucket_of(task)
             if before is not after:
@@ -152,19 +159,9 @@ class Board:
         return self._bucket[task_id]
 
     @property
-    def counts(self) -> dict[TaskState, int]:
-        """How many task runs are in each state."""
-        found = dict.fromkeys(TaskState, 0)
-        for bucket, members in self._members.items():
-            state = TaskState.WAITING if bucket is Bucket.RETRYING else _STATES[bucket]
-            found[state] += len(members.task_ids)
-        return found
-
-    @property
-    def share_done(self) -> float:
-        """The share of steps that have ended."""
-        ended = sum(self.size_of(bucket) for bucket in (Bucket.FAILED, *FOLDED))
-        return ended / len(self.order) if self.order else 0.0
+    def slot_limit(self) -> int | None:
+        """How many attempts may run at once; None while the mission is not read."""
+        return slot_limit(self.execution, self.mission)
 
     @property
     def is_live(self) -> bool:
@@ -222,6 +219,3 @@ class Board:
             for task_id in self.members(bucket)
             if condition.accepts(self.tasks[task_id], self.steps.get(task_id), bucket.name, now)
         ]
-
-
-_STATES = {bucket: state for state, bucket in _BUCKETS.items()}

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.events import error_json
+from core.state_word import counted
 from tui.board import Board
-from tui.format import count, size
+from tui.format import size
 from tui.story import LONGEST, Facts
 from tui.text import clean_line, clean_lines
 from tui.widgets.text_view import Line
@@ -20,7 +21,10 @@ def json_lines(value: Any, *, empty: str) -> list[Line]:
     _json_into(lines, value, "", "")
     if len(lines) > LONGEST:
         cut = len(lines) - LONGEST
-        lines = [*lines[:LONGEST], [(f"… {cut:,} more lines; S writes all to a file", "warn")]]
+        lines = [
+            *lines[:LONGEST],
+            [(f"… {counted(cut, 'more line')}; S writes all to a file", "warn")],
+        ]
     return lines
 
 
@@ -50,7 +54,7 @@ def _json_into(lines: list[Line], value: Any, key: str, indent: str) -> None:
             [
                 *lead,
                 (
-                    f"{count(len(texts), 'line')}, {size(len(value.encode('utf-8', 'replace')))}",
+                    f"{counted(len(texts), 'line')}, {size(len(value.encode('utf-8', 'replace')))}",
                     "faint",
                 ),
             ]

@@ -1,45 +1,25 @@
-"""How times, counts and shares are written. Instants in nanoseconds, durations in seconds."""
+"""How instants, sizes and shares are written. Instants in nanoseconds, durations in seconds.
+
+Durations are written by `core.duration`, counts by `core.tally`.
+"""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 SECOND = 1_000_000_000
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def clock(seconds: float) -> str:
-    """Write a duration so that its size shows: `0.42s`, `7.3s`, `02:10`, `1:02:10`, `3d 04h`."""
-    seconds = max(0.0, seconds)
-    if seconds < 1:
-        return f"{seconds:.2f}s"
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = int(seconds)
-    if whole < 3600:
-        return f"{whole // 60:02}:{whole % 60:02}"
-    if whole < 360_000:
-        return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-    return f"{whole // 86400}d {whole // 3600 % 24:02}h"
-
-
-def long_clock(seconds: float) -> str:
-    """Write a duration as `00:12:08`, days in front when there are any."""
-    whole = max(0, int(seconds))
-    days, rest = divmod(whole, 86400)
-    text = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
-    return f"{days}d {text}" if days else text
-
-
 def rough(seconds: float) -> str:
-    """Write a duration in one unit: `8s`, `19m`, `3h`, `2d`."""
+    """Write a duration that is an estimate in one unit: `8s`, `19m`, `3h`, `2d`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"
-    if whole < 5400:
-        return f"{round(whole / 60)}m"
-    if whole < 129_600:
-        return f"{round(whole / 3600)}h"
-    return f"{round(whole / 86400)}d"
+    if whole < 3_600:
+        return f"{whole // 60}m"
+    if whole < 86_400:
+        return f"{whole // 3_600}h"
+    return f"{whole // 86_400}d"
 
 
 def elapsed(start: int | None, end: int | None, now: int) -> float | None:
@@ -48,9 +28,12 @@ def elapsed(start: int | None, end: int | None, now: int) -> float | None:
 
 
 def ago(at: int, now: int) -> str:
-    """Write how long ago an instant was."""
-    passed = (now - at) / SECOND
-    return "now" if passed < 1 else f"{rough(passed)} ago"
+    """Write how long ago an instant was, or in how long it will be: `3m ago`, `in 8s`."""
+    seconds = (now - at) / SECOND
+    if -1 < seconds < 1:
+        return "just now"
+    text = rough(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
 def time_of_day(at: int) -> str:
@@ -71,11 +54,6 @@ def size(count: int) -> str:
             return f"{int(value)} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """Write a number with its noun: `1 step`, `1,738 steps`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def bar(share: float, width: int) -> tuple[str, str]:
@@ -111,10 +89,3 @@ def remaining(spent: float, share: float, history: Sequence[float]) -> float | N
         if left > 0:
             return left
     return spent * (1 - share) / share if share >= 0.02 and spent >= 2 else None
-
-
-def share_done(counts: Mapping[str, int]) -> float:
-    """Return the share of steps in a terminal state; 0 without steps."""
-    total = sum(counts.values())
-    ended = sum(counts.get(s, 0) for s in ("SUCCESS", "FAILED", "SKIPPED", "CANCELLED"))
-    return ended / total if total else 0.0

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from core.reasons import Reason
+from core.state_word import WORDS
 from core.states import State
 
 
@@ -32,16 +32,16 @@ class Look:
 
 LOOKS: Mapping[str, Look] = MappingProxyType(
     {
-        "PENDING": Look("○", "o", "pending", "#8b949e", "bright_black"),
-        "READY": Look("◌", ".", "queued", "#79a8d8", "blue"),
-        "RUNNING": Look("▶", ">", "running", "#56b4e9", "cyan", bold=True),
-        "WAITING": Look("↻", "~", "waiting", "#e6a700", "yellow", bold=True),
-        "PAUSED": Look("‖", "=", "paused", "#e6a700", "yellow", bold=True),
-        "SUCCESS": Look("✓", "+", "done", "#2ab58a", "green"),
-        "FAILED": Look("✗", "x", "failed", "#f0632b", "red", bold=True),
-        "SKIPPED": Look("⊘", "-", "skipped", "#7d8590", "bright_black"),
-        "CANCELLED": Look("◼", "#", "cancelled", "#cc79a7", "magenta"),
-        "LOST": Look("?", "?", "lost", "#f0632b", "red", bold=True),
+        "PENDING": Look("○", "o", WORDS["PENDING"], "#8b949e", "bright_black"),
+        "READY": Look("◌", ".", WORDS["READY"], "#79a8d8", "blue"),
+        "RUNNING": Look("▶", ">", WORDS["RUNNING"], "#56b4e9", "cyan", bold=True),
+        "WAITING": Look("↻", "~", WORDS["WAITING"], "#e6a700", "yellow", bold=True),
+        "PAUSED": Look("‖", "=", WORDS["PAUSED"], "#e6a700", "yellow", bold=True),
+        "SUCCESS": Look("✓", "+", WORDS["SUCCESS"], "#2ab58a", "green"),
+        "FAILED": Look("✗", "x", WORDS["FAILED"], "#f0632b", "red", bold=True),
+        "SKIPPED": Look("⊘", "-", WORDS["SKIPPED"], "#7d8590", "bright_black"),
+        "CANCELLED": Look("◼", "#", WORDS["CANCELLED"], "#cc79a7", "magenta"),
+        "LOST": Look("?", "?", WORDS["LOST"], "#f0632b", "red", bold=True),
     }
 )
 """By the value of any state of an execution, task run or attempt."""
@@ -67,26 +67,6 @@ SEVERITY: Mapping[str, int] = MappingProxyType(
 )
 """What wins when one sign stands for several steps; the highest is the worst."""
 
-COUNT_ORDER = (
-    "SUCCESS",
-    "RUNNING",
-    "WAITING",
-    "FAILED",
-    "CANCELLED",
-    "SKIPPED",
-    "READY",
-    "PENDING",
-)
-"""The order in which counts by state are written: `✓96 ▶4 ✗1 ○27`."""
-
-_WAITING_WORDS: Mapping[Reason, str] = MappingProxyType(
-    {
-        Reason.BACKOFF: "retrying",
-        Reason.AWAITING_APPROVAL: "needs approval",
-        Reason.RESOURCE_EXHAUSTED: "held back",
-    }
-)
-
 
 def look(state: State) -> Look:
     """Return how a state looks."""
@@ -97,14 +77,6 @@ def sign(state: State, *, ascii_only: bool = False) -> str:
     """Return the one-cell sign of a state."""
     found = LOOKS[state.value]
     return found.ascii if ascii_only else found.sign
-
-
-def word(state: State, reason: Reason | None = None) -> str:
-    """Return the word of a state; a waiting one says what it waits for when that is known."""
-    found = LOOKS[state.value].word
-    if reason is not None and state.value == "WAITING":
-        return _WAITING_WORDS.get(reason, found)
-    return found
 
 
 def is_utf8_terminal() -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from core.duration import duration_text
 from core.model import Execution
 from core.states import ExecutionState
 from tui.backend import MissionFile, Surroundings
-from tui.format import clock, sparkline
+from tui.format import sparkline
 from tui.glyph import look
 from tui.plan_lines import finding_line
 from tui.text import clean_line
@@ -72,7 +73,7 @@ def _history(mission: MissionFile, executions: Sequence[Execution]) -> Line:
         return [("never run: press ", "muted"), ("n", "accent"), (" to launch it", "muted")]
     ended = [((e.ended_at or 0) - (e.started_at or 0)) / 1e9 for e in reversed(past)]
     good = sum(e.state is ExecutionState.SUCCESS for e in past)
-    told = f"last {len(ended)}: {good} done, latest took {clock(ended[-1])}"
+    told = f"last {len(ended)}: {good} done, latest took {duration_text(ended[-1])}"
     return [(sparkline(ended) + " ", "accent"), (told, "muted")]
 
 

@@ -1,7 +1,8 @@
 """What a mission file says before it runs: what was found in it, and its steps. Pure."""
 
+from core.duration import duration_text
+from core.state_word import counted
 from tui.backend import Finding, Preview
-from tui.format import clock
 from tui.text import clean_line
 from tui.widgets.text_view import Line
 
@@ -37,7 +38,7 @@ def plan_lines(preview: Preview) -> list[Line]:
             named = ", ".join(clean_line(name) for name in step.depends_on[:4])
             more = len(step.depends_on) - 4
             after = f"  after {named}" + (f" and {more} more" if more > 0 else "")
-        limits = f"  at most {clock(step.timeout_seconds)}" if step.timeout_seconds else ""
+        limits = f"  at most {duration_text(step.timeout_seconds)}" if step.timeout_seconds else ""
         lines.append(
             [
                 (f"{number:>{width}} ", "faint"),
@@ -46,5 +47,5 @@ def plan_lines(preview: Preview) -> list[Line]:
             ]
         )
     if len(mission.steps) > SHOWN_STEPS:
-        lines.append([(f"… {len(mission.steps) - SHOWN_STEPS:,} more steps", "faint")])
+        lines.append([(f"… {counted(len(mission.steps) - SHOWN_STEPS, 'more step')}", "faint")])
     return lines

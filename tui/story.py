@@ -6,15 +6,17 @@ Pure: from records to text. Everything that came from outside is made safe here.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.duration import duration_text
 from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
 from core.ports import MissionSource
 from core.reasons import Reason
 from core.scene import Scene
+from core.state_word import counted, state_word
 from core.states import TaskState, is_terminal
 from core.why import explain
 from tui.board import Board
-from tui.format import SECOND, clock, count, elapsed, moment, size, time_of_day
-from tui.glyph import LOOKS, look, word
+from tui.format import SECOND, elapsed, moment, size, time_of_day
+from tui.glyph import LOOKS, look
 from tui.text import clean_line, clean_lines
 from tui.widgets.text_view import Line
 
@@ -46,7 +48,7 @@ def state_line(task: TaskRun) -> Line:
     """Return state and reason of a task run."""
     return [
         (
-            f"{look(task.state).sign} {word(task.state, task.reason_code)}",
+            f"{look(task.state).sign} {state_word(task.state, task.reason_code)}",
             f"state:{task.state.value}",
         ),
         (f"  {task.reason_code.value}", "muted"),
@@ -103,9 +105,11 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
         lines.append(field("attempt", f"{task.attempt} of {max(limit, task.attempt)}"))
     spent = elapsed(task.started_at, task.ended_at, now)
     if spent is not None:
-        lines.append(field("took" if task.ended_at else "running for", clock(spent)))
+        lines.append(field("took" if task.ended_at else "running for", duration_text(spent)))
     if task.ready_at is not None and task.started_at is not None:
-        lines.append(field("queued for", clock(max(0, task.started_at - task.ready_at) / SECOND)))
+        lines.append(
+            field("queued for", duration_text(max(0, task.started_at - task.ready_at) / SECOND))
+        )
     for name, at in (
         ("ready", task.ready_at),
         ("started", task.started_at),
@@ -122,7 +126,7 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
 def _authored(board: Board, step: MissionStep) -> list[Line]:
     lines = [field("type", clean_line(step.step_type))]
     if step.timeout_seconds is not None:
-        lines.append(field("timeout", clock(step.timeout_seconds)))
+        lines.append(field("timeout", duration_text(step.timeout_seconds)))
     if step.when is not None:
         lines.append(field("when", clean_line(step.when)))
     if step.continue_on_error:
@@ -134,7 +138,8 @@ def _authored(board: Board, step: MissionStep) -> list[Line]:
         lines.append(
             field(
                 "retry",
-                f"{policy.max_attempts} attempts, first after {clock(policy.initial_interval)}, "
+                f"{policy.max_attempts} attempts, "
+                f"first after {duration_text(policy.initial_interval)}, "
                 f"then × {policy.backoff_coefficient:g}",
             )
         )
@@ -144,14 +149,14 @@ def _authored(board: Board, step: MissionStep) -> list[Line]:
 def _neighbours(board: Board, task: TaskRun, step: MissionStep | None) -> list[Line]:
     lines: list[Line] = []
     if step is not None and step.depends_on:
-        lines += [[("", "")], heading(f"Needs {count(len(step.depends_on), 'step')}")]
+        lines += [[("", "")], heading(f"Needs {counted(len(step.depends_on), 'step')}")]
         lines += _listed(board, step.depends_on)
     direct = board.dependents.get(task.task_id, [])
     if direct:
         reach = len(board.downstream([task.task_id]))
         verb = "Blocked" if task.state is not TaskState.SUCCESS else "Opened the way for"
         more = f", {reach:,} in all" if reach > len(direct) else ""
-        lines += [[("", "")], heading(f"{verb} {count(len(direct), 'step')}{more}")]
+        lines += [[("", "")], heading(f"{verb} {counted(len(direct), 'step')}{more}")]
         lines += _listed(board, direct)
     return lines
 
@@ -168,7 +173,7 @@ def _listed(board: Board, task_ids: Sequence[str], most: int = 12) -> list[Line]
             [
                 (f"{seen.sign} ", f"state:{other.state.value}"),
                 (f"{clean_line(task_id)}  ", "text"),
-                (word(other.state, other.reason_code), "muted"),
+                (state_word(other.state, other.reason_code), "muted"),
             ]
         )
     if len(task_ids) > most:
@@ -191,7 +196,7 @@ def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
     if trace:
         lines.append([("", "")])
         if len(trace) > most:
-            lines.append([(f"… {len(trace) - most:,} lines before", "faint")])
+            lines.append([(f"… {counted(len(trace) - most, 'line')} before", "faint")])
             trace = trace[-most:]
         lines.extend([("│ ", "faint"), (text, "text")] for text in trace)
     return lines
@@ -216,9 +221,11 @@ def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
             ]
         )
         lines.append(
-            field("  started", f"{moment(attempt.started_at)}, took {clock(spent)}", "muted")
+            field(
+                "  started", f"{moment(attempt.started_at)}, took {duration_text(spent)}", "muted"
+            )
         )
-        output = f"{count(attempt.log_entry_count, 'line')}, {size(attempt.log_bytes)}"
+        output = f"{counted(attempt.log_entry_count, 'line')}, {size(attempt.log_bytes)}"
         if attempt.log_dropped_bytes:
             output += f", {size(attempt.log_dropped_bytes)} dropped"
         lines.append(field("  output", output, "muted"))
@@ -277,7 +284,7 @@ def ending_of(attempt: Attempt | None, board: Board) -> str:
             parts.append("will be retried")
     spent = elapsed(attempt.started_at, attempt.ended_at, attempt.ended_at)
     if spent is not None:
-        parts.append(clock(spent))
+        parts.append(duration_text(spent))
     return f"── {' · '.join(parts)} ──"
 
 

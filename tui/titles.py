@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from core.model import Attempt
-from core.states import TaskState
 from tui.board import Board
+from tui.counts import count_signs
 from tui.format import bar, percent
-from tui.glyph import LOOKS, look
+from tui.glyph import look
 from tui.text import clean_line, fit, width_of
 from tui.widgets.bar import Part
 from tui.widgets.log_pane import LogPane
@@ -20,7 +20,6 @@ TABS = (
     ("gantt", "Gantt"),
     ("events", "Events"),
 )
-COUNTS = ("SUCCESS", "RUNNING", "FAILED", "WAITING", "READY", "PENDING", "SKIPPED", "CANCELLED")
 
 
 def head_parts(
@@ -47,12 +46,14 @@ def head_parts(
         left.append(Part(" cancelling ", ink="warn"))
     elif board.is_orphaned(now):
         left.append(Part(" no runner ", ink="bad"))
-    counts = board.counts
-    for state in COUNTS:
-        number = counts[TaskState(state)]
-        if number:
-            left.append(Part(f" {number}{LOOKS[state].sign}", ink=f"state:{state}", rank=2))
-    share = board.share_done
+    tally = board.tally
+    for state, text in count_signs(tally.steps):
+        left.append(Part(f" {text}", ink=f"state:{state}", rank=2))
+    if tally.items:
+        left.append(Part("  items", ink="muted", rank=3))
+        for state, text in count_signs(tally.items):
+            left.append(Part(f" {text}", ink=f"state:{state}", rank=3))
+    share = tally.share_done
     filled, rest = bar(share, 20)
     right = [
         Part(f" {filled}", ink=ink, rank=5),
@@ -61,9 +62,8 @@ def head_parts(
     ]
     if eta is not None:
         right.append(Part(f" eta ~{eta} ", ink="muted", rank=4))
-    if board.is_live and board.mission is not None:
-        limit = board.mission.config.parallel_limit
-        right.append(Part(f" slots {counts[TaskState.RUNNING]}/{limit} ", ink="muted", rank=7))
+    if board.is_live and board.slot_limit is not None:
+        right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", ink="muted", rank=7))
     return left, right
 
 

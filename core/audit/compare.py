@@ -17,7 +17,8 @@ from core.states import AttemptState, State
 
 _LABELS = {"exit_code": "exit", "reason_code": "reason", "log_entry_count": "log entries"}
 _TASK_FIELDS = tuple(name for name in TASK_RUN if name != "item")
-_EXECUTION_FIELDS = tuple(name for name in EXECUTION if name != "counts")
+_COUNTS = ("counts", "item_counts")
+_EXECUTION_FIELDS = tuple(name for name in EXECUTION if name not in _COUNTS)
 
 
 class Rebuilt(Struct):
@@ -81,9 +82,10 @@ class _Comparison:
                     self._differs(subject, name, seq, value, found)
             elif not _agrees(value, found):
                 self._differs(subject, name, seq, value, found)
-        counts = self._rebuilt.snapshot.counts
-        if _parsed(record.get("counts")) != counts:
-            self._differs(subject, "counts", seq, json.dumps(counts), record.get("counts"))
+        for name in _COUNTS:
+            counts, found = getattr(self._rebuilt.snapshot, name), record.get(name)
+            if _parsed(found) != counts:
+                self._differs(subject, name, seq, json.dumps(counts), found)
 
     def _has_unsealed_output(self) -> bool:
         attempts = self._rebuilt.snapshot.attempts.values()

@@ -54,9 +54,10 @@ EXECUTION: Final = (
     "parallel_limit",
     "log_entry_count",
     "counts",
+    "item_counts",
 )
-"""Keys of an execution record: fields of `core.model.Execution`, states as text, `params` and
-`counts` as the JSON text of `core.events.dump_json`."""
+"""Keys of an execution record: fields of `core.model.Execution`, states as text, `params`,
+`counts` and `item_counts` as the JSON text of `core.events.dump_json`."""
 
 TASK_RUN: Final = (
     "task_id",

@@ -158,7 +158,7 @@ def _columns(record: Any, names: Iterable[str]) -> dict[str, Any]:
 def _value(name: str, value: Any) -> Any:
     if value is None:
         return None
-    if name in ("params", "counts", "inputs", "outputs", "item"):
+    if name in ("params", "counts", "item_counts", "inputs", "outputs", "item"):
         return dump_json(value)
     if isinstance(value, TaskError):
         return dump_json(error_json(value))

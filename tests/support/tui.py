@@ -114,6 +114,15 @@ class Run:
     logs: list[tuple[int, LogEntry]] = field(default_factory=list)
     lease: Lease | None = None
 
+    def execution(self) -> Execution:
+        """The record with the counts of this moment."""
+        snapshot = self.snapshot
+        return replace(
+            snapshot.current,
+            counts=dict(snapshot.counts),
+            item_counts=dict(snapshot.item_counts),
+        )
+
 
 class FakeWorld:
     """Executions in memory. Every change is one commit that watchers notice."""
@@ -341,7 +350,7 @@ class FakeReader(Reader):
         self._check()
         with self.world.lock:
             found = [
-                replace(run.snapshot.current, counts=dict(run.snapshot.counts))
+                run.execution()
                 for run in reversed(self.world.runs.values())
                 if mission_name in (None, run.mission.name)
                 and (not states or run.snapshot.current.state in states)
@@ -352,7 +361,7 @@ class FakeReader(Reader):
         self._check()
         with self.world.lock:
             run = self._run(reference)
-            return replace(run.snapshot.current, counts=dict(run.snapshot.counts))
+            return run.execution()
 
     def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
         found = self.executions()

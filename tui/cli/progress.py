@@ -11,6 +11,7 @@ from core.events import (
     StepExpanded,
     TaskStateChanged,
 )
+from core.state_word import counted
 from core.states import ExecutionState, TaskState
 from tui.cli.console import Console
 from tui.output.line import QUIET, state_line
@@ -41,14 +42,15 @@ class Progress:
             target, what = front + event.task_id, f"attempt {event.attempt}"
             return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
         if isinstance(event, StepExpanded):
-            target, what = front + event.task_id, f"{len(event.items)} items"
+            target, what = front + event.task_id, counted(len(event.items), "item")
             return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
         own = front.rstrip() or None
         if isinstance(event, ExecutionStateChanged):
             reason, message = event.reason_code.value, event.message
             return state_line(event.at, event.to_state, own, reason, message, palette)
         if isinstance(event, ExecutionCreated):
-            what = f"{event.mission_name}: {len(event.step_ids)} steps as {event.execution_id}"
+            steps = counted(len(event.step_ids), "step")
+            what = f"{event.mission_name}: {steps} as {event.execution_id}"
             return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
         if isinstance(event, CancelRequested):
             return f"{'cancel requested':>28}  {front}by {event.actor}"

@@ -50,7 +50,11 @@ def load_snapshot(reader: Reader, execution_id: str) -> Snapshot:
     for task in reader.task_runs(execution.execution_id):
         snapshot.tasks[task.task_id] = task
         state = task.state.value
-        snapshot.counts[state] = snapshot.counts.get(state, 0) + 1
+        counted = [snapshot.counts]
+        if task.parent_task_id is not None:
+            counted.append(snapshot.item_counts)
+        for counts in counted:
+            counts[state] = counts.get(state, 0) + 1
     for attempt in reader.attempts(execution.execution_id):
         tries = snapshot.attempts.get(attempt.task_id, ())
         snapshot.attempts[attempt.task_id] = (*tries, attempt)

@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from core.duration import duration_text
 from core.model import Attempt, Execution, StateChange, TaskError, TaskRun
+from core.state_word import counted, state_word
 from core.states import ExecutionState, TaskState, is_terminal
-from tui.format import count
-from tui.output.glyph import Palette, look, word
-from tui.output.instant import ago, clock_time, local_time, span
-from tui.output.listing import step_counts, why_line
+from core.tally import tally_of_execution, tally_words
+from tui.format import ago
+from tui.output.glyph import Palette, look
+from tui.output.instant import clock_time, local_time
+from tui.output.listing import why_line
 from tui.output.table import Cell, Column, table
 from tui.output.text import safe, safe_line
 
@@ -41,7 +44,7 @@ def execution_text(
     if shown:
         lines += ["", *_steps(shown, palette, now=now, width=width)]
     if len(shown) < len(tasks):
-        lines.append(f"  … {count(len(tasks) - len(shown), 'more step')}; --all lists them")
+        lines.append(f"  … {counted(len(tasks) - len(shown), 'more step')}; --all lists them")
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     for task in failed[:3]:
         lines += ["", *_failure(task, palette)]
@@ -65,7 +68,8 @@ def step_text(
     spent = one.duration_ms
     lines = [
         (
-            f"{palette.paint(safe_line(one.task_id), 'bold')}  {palette.state(one.state)}  "
+            f"{palette.paint(safe_line(one.task_id), 'bold')}  "
+            f"{palette.state(one.state, one.reason_code)}  "
             f"{one.reason_code.value}{_behind(one.message)}"
         ),
         "  "
@@ -74,7 +78,7 @@ def step_text(
             for part in (
                 f"attempt {one.attempt}" if one.attempt else "not tried",
                 f"started {local_time(one.started_at)}" if one.started_at else "",
-                f"took {span(spent)}" if spent is not None else "",
+                f"took {duration_text(spent / 1000)}" if spent is not None else "",
                 f"wakes {ago(one.resume_at, now)}" if one.resume_at else "",
                 f"reused from {one.reused_from}" if one.reused_from else "",
             )
@@ -107,11 +111,11 @@ def _head(one: Execution, palette: Palette, *, short: str, now: int) -> Iterator
     yield "  " + " · ".join(
         (
             f"started {local_time(started)} ({ago(started, now)})",
-            f"{took} {span(max(0, ended - started) / 1_000_000)}",
+            f"{took} {duration_text(max(0, ended - started) / 1e9)}",
             f"by {safe_line(one.actor)}",
         )
     )
-    yield f"  {step_counts(one.counts)} · {count(one.log_entry_count, 'log line')}"
+    yield f"  {tally_words(tally_of_execution(one))} · {counted(one.log_entry_count, 'log line')}"
     links = (
         ("retry of", one.retry_of),
         ("rerun of", one.rerun_of),
@@ -136,7 +140,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
     )
     rows = []
     for task in tasks:
-        text, style = look(task.state, unicode=palette.unicode)
+        text, style = look(task.state, task.reason_code, unicode=palette.unicode)
         spent = task.duration_ms
         if spent is None and task.started_at is not None and not is_terminal(task.state):
             spent = max(0, now - task.started_at) / 1_000_000
@@ -145,7 +149,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
                 safe_line(task.task_id),
                 Cell(text, (style,)),
                 str(task.attempt) if task.attempt else "",
-                "" if spent is None else span(spent),
+                "" if spent is None else duration_text(spent / 1000),
                 f"{task.reason_code.value}{_behind(_what(task))}",
             )
         )
@@ -154,7 +158,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
 
 def _failure(task: TaskRun, palette: Palette) -> Iterator[str]:
     yield f"{palette.glyph(task.state)} " + palette.paint(
-        f"{safe_line(task.task_id)} {word(task.state)}: {task.reason_code.value}"
+        f"{safe_line(task.task_id)} {state_word(task.state)}: {task.reason_code.value}"
         f"{_behind(_what(task))}",
         "bold",
     )
@@ -173,7 +177,7 @@ def _error(error: TaskError, palette: Palette) -> Iterator[str]:
 def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
     lines = safe(error.stack_trace).rstrip("\n").splitlines()
     if len(lines) > LAST_LINES:
-        yield f"  … {count(len(lines) - LAST_LINES, 'line')} before …"
+        yield f"  … {counted(len(lines) - LAST_LINES, 'line')} before …"
     bar = palette.paint(palette.sign("│", "|"), "red")
     for line in lines[-LAST_LINES:]:
         yield f"  {bar} {line}"
@@ -197,8 +201,8 @@ def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
             f"{one.reason_code.value}{_behind(one.message)}",
             f"exit {one.exit_code}" if one.exit_code is not None else "",
             f"{local_time(one.started_at)}",
-            span(spent) if spent is not None else "",
-            count(one.log_entry_count, "log line"),
+            duration_text(spent / 1000) if spent is not None else "",
+            counted(one.log_entry_count, "log line"),
             f"{one.log_dropped_bytes:,} bytes dropped" if one.log_dropped_bytes else "",
         ]
         yield "  ".join(part for part in parts if part)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from core.duration import duration_text
 from core.model import MissionResult
 from core.plan import Ending
 from core.ports import Receipt
-from core.states import StepStatus
-from tui.format import count
+from core.state_word import counted
+from core.states import OverallStatus, StepStatus
+from core.tally import Tally, tally_words
 from tui.output.glyph import Palette
-from tui.output.instant import span
 from tui.output.text import safe, safe_line
 
 SHOWN = 3
@@ -24,24 +25,19 @@ def annotation_lines(result: MissionResult) -> Iterator[str]:
 
 
 def ending_lines(
-    result: MissionResult, ending: Ending, receipt: Receipt | None, palette: Palette
+    result: MissionResult, tally: Tally, ending: Ending, receipt: Receipt | None, palette: Palette
 ) -> Iterator[str]:
     """Yield the lines; the head is what `mission audit verify --head` takes later."""
+    partial = "  partial" if result.overall_status is OverallStatus.PARTIAL else ""
     message = f": {safe_line(ending.message)}" if ending.message else ""
     yield ""
-    yield (
-        f"{palette.state(ending.state)}  {result.overall_status.value}  "
-        f"{ending.reason.value}{message}"
-    )
-    yield (
-        f"  {result.steps_completed} completed, {result.steps_failed} failed, "
-        f"{result.steps_skipped} skipped in {span(result.total_duration_ms)}"
-    )
+    yield f"{palette.state(ending.state)}{partial}  {ending.reason.value}{message}"
+    yield f"  {tally_words(tally)} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
     for one in failed[:SHOWN]:
         yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(one.error or '')}"
     if len(failed) > SHOWN:
-        yield f"  … {count(len(failed) - SHOWN, 'more failed step')}"
+        yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
     if failed:
         yield f"  see `mission show {result.mission_id}` and `mission logs {result.mission_id}`"
     if receipt is not None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from core.reasons import Reason
+from core.state_word import state_word
 from core.states import State
 from tui.glyph import LOOKS, sign
 
@@ -38,9 +40,9 @@ class Palette:
         """Return the one-cell sign of a state, painted."""
         return self.paint(sign(state, ascii_only=not self.unicode), _style(state))
 
-    def state(self, state: State) -> str:
+    def state(self, state: State, reason: Reason | None = None) -> str:
         """Return glyph and word of a state, painted: `✗ failed`."""
-        text, style = look(state, unicode=self.unicode)
+        text, style = look(state, reason, unicode=self.unicode)
         return self.paint(text, style)
 
     def sign(self, unicode: str, ascii_sign: str) -> str:
@@ -49,14 +51,10 @@ class Palette:
 
 
 @lru_cache(maxsize=64)
-def look(state: State, *, unicode: bool = True) -> tuple[str, str]:
+def look(state: State, reason: Reason | None = None, *, unicode: bool = True) -> tuple[str, str]:
     """Return glyph and word of a state, and the style they are painted in."""
-    return f"{sign(state, ascii_only=not unicode)} {word(state)}", _style(state)
-
-
-def word(state: State) -> str:
-    """Return the word for a state in running text: `failed`."""
-    return str(state.value).lower()
+    text = f"{sign(state, ascii_only=not unicode)} {state_word(state, reason)}"
+    return text, _style(state)
 
 
 def _style(state: State) -> str:

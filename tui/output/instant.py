@@ -44,32 +44,6 @@ def local_time(instant: int) -> str:
     return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def span(milliseconds: float) -> str:
-    """Return a length of time for people: `340ms`, `4.2s`, `1m12s`, `2h05m`, `3d04h`."""
-    if milliseconds < 0:
-        return "-" + span(-milliseconds)
-    if milliseconds < 999.5:
-        return f"{milliseconds:.0f}ms" if milliseconds >= 1 or not milliseconds else "<1ms"
-    seconds = milliseconds / 1000
-    if seconds < 59.95:
-        return f"{seconds:.0f}s" if not milliseconds % 1000 else f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 3_600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86_400:
-        return f"{whole // 3_600}h{whole % 3_600 // 60:02d}m"
-    return f"{whole // 86_400}d{whole % 86_400 // 3_600:02d}h"
-
-
-def ago(instant: int, now: int) -> str:
-    """Return how long before `now` an instant was: `just now`, `3m ago`, `2d ago`, `in 8s`."""
-    seconds = (now - instant) / SECOND
-    if -1 < seconds < 2:
-        return "just now"
-    text = _coarse(abs(seconds))
-    return f"{text} ago" if seconds > 0 else f"in {text}"
-
-
 def parse_span(text: str) -> int:
     """Read `90s`, `5m`, `1h30m`, `500ms` or a bare number of seconds as nanoseconds.
 
@@ -101,10 +75,3 @@ def parse_since(text: str, now: int) -> int:
     delta = moment - _EPOCH
     instant = (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
     return max(0, min(instant, _FAR))
-
-
-def _coarse(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds >= size:
-            return f"{int(seconds // size)}{unit}"
-    return f"{int(seconds)}s"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from core.model import AuditEvent, LogEntry, LogLevel, LogStream
+from core.state_word import counted
 from core.states import ExecutionState, State, TaskState
 from tui.output.glyph import Palette, look
 from tui.output.instant import clock_time
@@ -58,7 +59,7 @@ def change_line(event: AuditEvent, palette: Palette) -> str | None:
     if event.event_type == "attempt.started":
         reason = f"attempt {details.get('attempt')}"
     elif event.event_type == "step.expanded":
-        reason = f"{details.get('items')} items"
+        reason = counted(int(details.get("items") or 0), "item")
     message = details.get("message")
     return state_line(
         event.timestamp,

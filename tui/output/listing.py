@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from core.duration import duration_text
 from core.model import Execution, duration_ms
+from core.tally import tally_of_execution, tally_words
+from tui.format import ago
 from tui.output.glyph import Palette, look
-from tui.output.instant import ago, span
 from tui.output.table import Cell, Column, table
 from tui.output.text import safe_line
-
-_ORDER = ("SUCCESS", "RUNNING", "FAILED", "WAITING", "READY", "PENDING", "SKIPPED", "CANCELLED")
 
 
 def execution_table(
@@ -36,7 +36,7 @@ def execution_table(
                 short.get(one.execution_id, one.execution_id),
                 safe_line(one.mission_name),
                 _state(one, palette),
-                step_counts(one.counts),
+                tally_words(tally_of_execution(one)),
                 ago(one.created_at if one.started_at is None else one.started_at, now),
                 _took(one, now),
                 why_line(one),
@@ -46,12 +46,6 @@ def execution_table(
         palette,
         width=width,
     )
-
-
-def step_counts(counts: Mapping[str, int]) -> str:
-    """Return `5 success, 1 failed`: how many steps are in which state, none left out."""
-    names = [*_ORDER, *(name for name in counts if name not in _ORDER)]
-    return ", ".join(f"{counts[name]} {name.lower()}" for name in names if counts.get(name))
 
 
 def why_line(one: Execution) -> str:
@@ -69,4 +63,4 @@ def _state(one: Execution, palette: Palette) -> Cell:
 
 def _took(one: Execution, now: int) -> str:
     spent = duration_ms(one.started_at, now if one.ended_at is None else one.ended_at)
-    return "" if spent is None else span(max(0.0, spent))
+    return "" if spent is None else duration_text(max(0.0, spent) / 1000)

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from core.duration import duration_text
 from core.graph import Graph
 from core.model import Mission, MissionStep, TriggerRule
-from tui.format import count
+from core.state_word import counted
 from tui.output.glyph import Palette
-from tui.output.instant import span
 from tui.output.table import Column, table
 from tui.output.text import safe_line
 
@@ -59,10 +59,10 @@ def plan_text(
     if mission.description:
         lines.append(f"  {safe_line(mission.description.strip())}")
     traits = [
-        f"{count(len(mission.steps), 'step')} in {count(len(graph.generations()), 'layer')}",
+        f"{counted(len(mission.steps), 'step')} in {counted(len(graph.generations()), 'layer')}",
         f"at most {config.parallel_limit} at once",
         "stops at the first failure" if config.fail_fast else "goes on after a failure",
-        f"deadline {span(config.timeout_seconds * 1000)}" if config.timeout_seconds else "",
+        f"deadline {duration_text(config.timeout_seconds)}" if config.timeout_seconds else "",
     ]
     lines.append(f"  {', '.join(trait for trait in traits if trait)}")
     if params:
@@ -120,7 +120,7 @@ def _traits(mission: Mission, step: MissionStep) -> list[str]:
     if step.matrix is not None:
         found.append(f"matrix of {', '.join(step.matrix)}")
     if step.timeout_seconds is not None:
-        found.append(f"timeout {span(step.timeout_seconds * 1000)}")
+        found.append(f"timeout {duration_text(step.timeout_seconds)}")
     if retry.max_attempts > 1:
         found.append(f"up to {retry.max_attempts} attempts")
     if step.continue_on_error:

@@ -44,6 +44,7 @@ def execution(record: Execution) -> dict[str, Any]:
         "duration_ms": duration_ms(record.started_at, record.ended_at),
         "log_entry_count": record.log_entry_count,
         "counts": dict(record.counts),
+        "item_counts": dict(record.item_counts),
         "actor": record.actor,
         "cancel_requested_at": rfc3339_or_none(record.cancel_requested_at),
         "cancel_requested_by": record.cancel_requested_by,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from core.audit.verdict import Finding, Report, Tier, headline
-from tui.format import count
+from core.state_word import counted
 from tui.output.glyph import Palette
 from tui.output.text import safe_line
 
@@ -24,17 +24,17 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
     for finding in report.findings[:SHOWN]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
     if report.finding_count > SHOWN:
-        yield f"  … {count(report.finding_count - SHOWN, 'more finding')}"
+        yield f"  … {counted(report.finding_count - SHOWN, 'more finding')}"
 
 
 def _rests_on(tier: Tier, report: Report) -> str:
     if tier is Tier.CHAIN:
-        return count(report.events, "event")
+        return counted(report.events, "event")
     if tier is Tier.SIGNED:
         return f"by {report.key}" if report.key else "by no key that is trusted here"
     if tier is Tier.ANCHORED:
         return "to the head that was given" if report.tiers[tier] else "no head was given or met"
-    return f"{count(report.executions, 'execution')}, {report.open_executions} of them open"
+    return f"{counted(report.executions, 'execution')}, {report.open_executions} of them open"
 
 
 def _finding(finding: Finding) -> str:

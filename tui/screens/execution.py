@@ -7,12 +7,13 @@ from typing import ClassVar
 from textual import work
 from textual.binding import BindingType
 
+from core.duration import duration_text
 from core.errors import MissionDeckError
 from core.model import Execution
 from core.states import ExecutionState, TaskState, is_terminal
 from tui.board import Board
 from tui.data_lines import facts_json
-from tui.format import clock, long_clock, remaining, rough
+from tui.format import remaining, rough
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
 from tui.one_at_a_time import OneAtATime
@@ -271,9 +272,9 @@ class ExecutionScreen(PaneScreen):
         eta = None
         if execution.state is ExecutionState.RUNNING:
             telling = self._history or len(board.order) >= TELLING_STEPS
-            left = remaining(spent, board.share_done, self._history) if telling else None
+            left = remaining(spent, board.tally.share_done, self._history) if telling else None
             eta = None if left is None else rough(left)
-        time = long_clock(spent) if board.is_live else clock(spent)
+        time = duration_text(spent)
         origin = execution.retry_of or execution.rerun_of
         kin = "" if origin is None else self.deck.short_id(origin)
         if kin:

@@ -15,8 +15,8 @@ from textual.widgets import Input, Select, Static
 from core.errors import BugError, MissionDeckError
 from core.model import Mission, Param, ParamType
 from core.params import convert
+from core.state_word import counted
 from tui.backend import LaunchOptions, Preview
-from tui.format import count
 from tui.keymap import bindings
 from tui.plan_lines import plan_lines
 from tui.screens.base import DeckScreen
@@ -101,7 +101,7 @@ class LaunchScreen(DeckScreen):
         self._plan.set_lines(plan_lines(preview))
         errors = sum(finding.severity == "error" for finding in preview.findings)
         if mission is None:
-            self._form_title.set_parts([Part(f" invalid: {count(errors, 'error')} ", ink="bad")])
+            self._form_title.set_parts([Part(f" invalid: {counted(errors, 'error')} ", ink="bad")])
             await self._form.mount(
                 Static(
                     "This mission does not validate, so it cannot be launched.\n"
@@ -138,7 +138,11 @@ class LaunchScreen(DeckScreen):
         limit = mission.config.parallel_limit
         self._form_title.set_parts(
             [Part(f" {clean_line(mission.name)} ", ink="strong")],
-            [Part(f" {count(len(mission.steps), 'step')}, {limit} at once ", ink="muted", rank=1)],
+            [
+                Part(
+                    f" {counted(len(mission.steps), 'step')}, {limit} at once ", ink="muted", rank=1
+                )
+            ],
         )
 
     def _widgets(self, param: Param) -> list[Widget]:
@@ -220,7 +224,7 @@ class LaunchScreen(DeckScreen):
             return
         values, wrong = self._check()
         if wrong:
-            self.show_banner(f"{count(wrong, 'field')} to correct before it can be launched")
+            self.show_banner(f"{counted(wrong, 'field')} to correct before it can be launched")
             return
         self._launching = True
         self.show_banner("")

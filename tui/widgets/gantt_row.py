@@ -5,8 +5,8 @@ from itertools import pairwise
 
 from rich.style import Style
 
+from core.duration import duration_text
 from core.states import AttemptState, TaskState
-from tui.format import clock
 from tui.glyph import LOOKS
 from tui.layout.timeline import Window
 from tui.status import IDLE, NodeStatus
@@ -141,7 +141,7 @@ def _draw_label(
     """Write time and signs of the attempts behind the last bar, if there is room."""
     last = row.spans[-1]
     seconds = ((now if last.ended_at is None else last.ended_at) - last.started_at) / 1e9
-    text = clock(seconds)
+    text = duration_text(seconds)
     if x + 1 + len(text) > len(cells.texts) or x < 0:
         return
     cells.put(x + 1, text, inks.muted)

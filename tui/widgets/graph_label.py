@@ -1,8 +1,10 @@
 """What stands in a node of the graph: sign, name, counts of a fold, and the lines of a box."""
 
+from core.duration import duration_text
+from core.state_word import state_word
 from core.states import TaskState
-from tui.format import clock
-from tui.glyph import COUNT_ORDER, LOOKS, SEVERITY, word
+from tui.counts import count_signs
+from tui.glyph import LOOKS, SEVERITY
 from tui.layout.fold import FoldKind
 from tui.layout.scale import Zoom
 from tui.status import NodeStatus
@@ -104,12 +106,10 @@ class Labels:
         return title
 
     def counts(self, group: int, room: int, styles: CanvasStyles) -> list[Span]:
-        """Write `✓96 ▶4 ✗1 ○27`; when it does not fit, what is worst goes first."""
-        tally = self.tally(group)
+        """Write `96✓ 4▶ 1✗ 27○`; when it does not fit, what is worst goes first."""
         parts = [
-            (name, f"{LOOKS[name].ascii if self._ascii else LOOKS[name].sign}{number}")
-            for name in COUNT_ORDER
-            if (number := tally.get(TaskState(name), 0))
+            (state.value, text)
+            for state, text in count_signs(self.tally(group), ascii_only=self._ascii)
         ]
         if sum(len(text) + 1 for _, text in parts) - 1 > room:
             parts.sort(key=lambda part: -SEVERITY[part[0]])
@@ -172,11 +172,11 @@ def detail(status: NodeStatus, now: int, width: int = 80) -> str:
 
     Whole parts are left out from the end when they do not fit.
     """
-    parts = [word(status.state, status.reason)]
+    parts = [state_word(status.state, status.reason)]
     if status.state is TaskState.WAITING and status.resume_at is not None:
-        parts.append(f"in {clock(max(0, status.resume_at - now) / 1e9)}")
+        parts.append(f"in {duration_text(max(0, status.resume_at - now) / 1e9)}")
     elif (seconds := status.seconds(now)) is not None:
-        parts.append(clock(seconds))
+        parts.append(duration_text(seconds))
     if status.attempt > 1:
         within = status.attempt <= status.max_attempts  # retries by hand go beyond
         number = (

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from core.duration import duration_text
 from core.model import Execution
 from core.ports import Clock
+from core.state_word import counted
 from core.states import ExecutionState, is_terminal
+from core.tally import tally_of_execution
 from tui.backend import MissionFile
-from tui.format import SECOND, ago, bar, clock, count, elapsed, percent, share_done
-from tui.glyph import COUNT_ORDER, LOOKS, look, sign
+from tui.counts import count_signs
+from tui.format import SECOND, ago, bar, elapsed, percent
+from tui.glyph import look, sign
 from tui.text import clean_line, fit, fit_right, width_of
 from tui.theme import Inks
 from tui.widgets.line_view import LineView, Span
@@ -72,7 +76,7 @@ class MissionList(LineView):
         if mission.valid:
             yield "● ", inks.good
             yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", inks.text
-            yield fit_right(count(mission.steps, "step"), 11), inks.muted
+            yield fit_right(counted(mission.steps, "step"), 11), inks.muted
         else:
             errors = sum(finding.severity == "error" for finding in mission.findings)
             yield "✗ ", inks.bad
@@ -142,7 +146,7 @@ class ExecutionList(LineView):
         yield fit(look(execution.state).word, 10), style
         if middle:
             yield from self._progress(execution, live, inks)
-        yield fit_right("" if spent is None else clock(spent), 8) + "  ", inks.text
+        yield fit_right("" if spent is None else duration_text(spent), 8) + "  ", inks.text
         if named:
             yield fit(clean_line(short), 9) + " ", inks.muted
         if wide:
@@ -151,18 +155,17 @@ class ExecutionList(LineView):
             yield fit_right(ago(execution.created_at, now), 8), inks.muted
 
     def _progress(self, execution: Execution, live: bool, inks: Inks) -> Iterable[Span]:
+        tally = tally_of_execution(execution)
         if live and execution.state is not ExecutionState.PENDING:
-            share = share_done(execution.counts)
+            share = tally.share_done
             filled, rest = bar(share, 11)
             yield filled, inks.state(execution.state)
             yield rest, inks.faint
             yield fit_right(percent(share), 5) + " ", inks.text
             return
         left = 17
-        for name in COUNT_ORDER:
-            number = execution.counts.get(name, 0)
-            text = f"{LOOKS[name].sign}{number} "
-            if number and width_of(text) <= left:
-                yield text, inks.states[name]
-                left -= width_of(text)
+        for state, text in count_signs(tally.steps):
+            if width_of(text) < left:
+                yield f"{text} ", inks.state(state)
+                left -= width_of(text) + 1
         yield " " * left, inks.muted

@@ -5,13 +5,15 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
+from core.duration import duration_text
 from core.ports import Clock
 from core.reasons import Reason
+from core.state_word import counted, state_word
 from core.states import TaskState
 from tui.board import FOLDED, Board, Bucket, bucket_of
 from tui.filter import Filter, parse_filter
-from tui.format import SECOND, clock, count, elapsed, rough
-from tui.glyph import look, sign, word
+from tui.format import SECOND, elapsed, rough
+from tui.glyph import look, sign
 from tui.keymap import bindings
 from tui.messages import StepSelected
 from tui.text import clean_line, fit, fit_right
@@ -216,11 +218,11 @@ class StepList(LineView):
         style = inks.state(task.state)
         limit = board.max_attempts(row)
         now = self._clock.now()
-        state = word(task.state, task.reason_code)
+        state = state_word(task.state, task.reason_code)
         most = max(task.attempt, limit)
         tries = f"{task.attempt}/{most}" if most > 1 and task.attempt else ""
         spent = elapsed(task.started_at, task.ended_at, now)
-        time = "" if spent is None else clock(spent)
+        time = "" if spent is None else duration_text(spent)
         if task.state is TaskState.WAITING and task.resume_at is not None:
             left = (task.resume_at - now) / SECOND
             state = f"retry in {rough(left)}" if left >= 0.5 else "retry due"
@@ -259,6 +261,6 @@ class StepList(LineView):
         state = _FOLD_STATES[bucket]
         yield f"{look(state).sign} ", inks.state(state)
         arrow = "▾" if bucket in self._open else "▸"
-        text = f"{arrow} {count(board.size_of(bucket), 'step')} {_FOLD_WORDS[bucket]}"
+        text = f"{arrow} {counted(board.size_of(bucket), 'step')} {_FOLD_WORDS[bucket]}"
         yield text, inks.muted
         yield "  space", inks.faint

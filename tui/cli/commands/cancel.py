@@ -6,6 +6,7 @@ from core.errors import ConflictError
 from core.model import Execution
 from core.ports import Reader, RequestKind
 from core.states import ExecutionState, is_terminal
+from core.tally import tally_of_execution, tally_words
 from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
 from tui.cli.follow import LostWatch, rounds
@@ -14,7 +15,6 @@ from tui.cli.option import seconds_option
 from tui.cli.reading import open_records
 from tui.cli.reference import complete_step, execution_argument
 from tui.output import shape
-from tui.output.listing import step_counts
 
 
 @declare("cancel")
@@ -69,5 +69,5 @@ def _done(invocation: Invocation, found: Execution, words: str) -> None:
     if invocation.json:
         invocation.console.out_json(shape.execution(found))
     else:
-        told = step_counts(found.counts)
+        told = tally_words(tally_of_execution(found))
         invocation.console.say(f"{found.execution_id}: {words} ({told})")

@@ -6,10 +6,11 @@ from pathlib import Path
 import click
 
 from core.errors import NotFoundError, UnavailableError
+from core.state_word import counted
 from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.format import count, size
+from tui.format import size
 
 
 @click.group("db", cls=DeckGroup)
@@ -44,7 +45,7 @@ def check(invocation: Invocation) -> None:
     elif damage:
         invocation.console.out_lines(damage)
         raise UnavailableError(
-            f"{place} is damaged: {count(len(damage), 'problem')}",
+            f"{place} is damaged: {counted(len(damage), 'problem')}",
             hint="restore a backup; `mission db backup` makes them",
         )
     else:

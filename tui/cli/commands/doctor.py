@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import MissionDeckError, UnavailableError
+from core.state_word import counted
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
@@ -117,7 +118,8 @@ def _database(invocation: Invocation) -> Iterator[Check]:
         hint = "`mission db check` lists it all; restore a backup"
         yield Check("records", PROBLEM, f"{path} is damaged: {damage[0]}", hint)
     else:
-        told = f"{stats.rows['execution']} executions, {size(stats.bytes)}, format {stats.format}"
+        kept = counted(stats.rows["execution"], "execution")
+        told = f"{kept}, {size(stats.bytes)}, format {stats.format}"
         yield Check("records", OK, told)
 
 

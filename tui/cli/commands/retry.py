@@ -9,6 +9,7 @@ from core.errors import ConflictError, UsageError
 from core.model import Execution
 from core.ports import Reader, RequestKind
 from core.selection import Selection
+from core.state_word import counted
 from core.states import TaskState, is_terminal
 from tui.cli.asking import ask_and_wait, asked_json, tell
 from tui.cli.command import command as declare
@@ -16,7 +17,6 @@ from tui.cli.invocation import Invocation
 from tui.cli.linked import start_linked
 from tui.cli.reading import open_records
 from tui.cli.reference import complete_step, execution_argument
-from tui.format import count
 from tui.output.text import safe_line
 
 _NAMED = 20
@@ -135,7 +135,7 @@ def _preview(invocation: Invocation, chosen: Selection) -> None:
         if names:
             shown = ", ".join(safe_line(name) for name in names[:_NAMED])
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            invocation.console.say(f"{title}: {count(len(names), 'step')}: {shown}{more}")
+            invocation.console.say(f"{title}: {counted(len(names), 'step')}: {shown}{more}")
 
 
 def _ask_reason(invocation: Invocation) -> str:

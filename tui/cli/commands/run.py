@@ -19,6 +19,7 @@ from core.reasons import Reason
 from core.result import mission_result
 from core.spec.load import Loaded
 from core.states import ExecutionState, is_terminal
+from core.tally import Tally, tally_of
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.drive import Drive, Driven, drive
@@ -97,8 +98,8 @@ def command(
         _run_detached(invocation, order)
         return
     gc.enable()
-    driven, result = asyncio.run(_run_here(invocation, order))
-    _show_end(invocation, driven, result)
+    driven, result, tally = asyncio.run(_run_here(invocation, order))
+    _show_end(invocation, driven, result, tally)
     finish(_exit_code(driven))
 
 
@@ -175,7 +176,7 @@ def _run_detached(invocation: Invocation, order: Order) -> None:
         console.say(f"running detached; watch it with `mission watch {execution_id}`")
 
 
-async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, MissionResult]:
+async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, MissionResult, Tally]:
     clock = SystemClock()
     console = invocation.console
     progress = None if invocation.json else Progress(console)
@@ -214,10 +215,10 @@ async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, Missi
         events_logged=driven.receipt.execution_events if driven.receipt else 0,
         integrity_verified=intact,
     )
-    return driven, result
+    return driven, result, tally_of(snapshot.tasks.values())
 
 
-def _show_end(invocation: Invocation, driven: Driven, result: MissionResult) -> None:
+def _show_end(invocation: Invocation, driven: Driven, result: MissionResult, tally: Tally) -> None:
     console = invocation.console
     if invocation.json:
         from tui.output.shape import result as result_shape
@@ -229,7 +230,7 @@ def _show_end(invocation: Invocation, driven: Driven, result: MissionResult) -> 
     if invocation.environ.get("GITHUB_ACTIONS") == "true":
         console.out_lines(list(annotation_lines(result)))
     console.flush()
-    for line in ending_lines(result, driven.ending, driven.receipt, console.error_palette):
+    for line in ending_lines(result, tally, driven.ending, driven.receipt, console.error_palette):
         console.say(line)
 
 

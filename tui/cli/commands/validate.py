@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.errors import MissionInvalidError, NotFoundError
+from core.state_word import counted
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.order import read_mission
-from tui.format import count
 from tui.output.text import safe_line
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _print_rendered(
         console.out()
     for loaded in read:
         if form == "text" and loaded.mission is not None and loaded.ok:
-            steps = count(len(loaded.mission.steps), "step")
+            steps = counted(len(loaded.mission.steps), "step")
             console.out(f"{safe_line(loaded.path)}: valid, {steps}")
     for error in missing:
         console.say(f"error[{error.code}]: {safe_line(error.message)}")
