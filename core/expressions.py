@@ -44,6 +44,7 @@ MAX_OUTPUT = 8 * 1024 * 1024
 
 _MAX_DEPTH = 64
 _CHAIN_BEFORE = re.compile(r"(?:[\w.]|\[[^\[\]]*\])+$")
+_CHAIN_BYTES = 400
 _REMOVED_FILTERS = ("format", "indent", "batch", "slice", "pprint", "safe", "chain")
 
 
@@ -281,7 +282,8 @@ def _message(error: Any, text: str) -> str:
     span = getattr(error, "range", None)
     if message == "undefined value" and span is not None:
         data = text.encode()  # the span counts bytes
-        before = _CHAIN_BEFORE.search(data[: span[0]].decode("utf-8", "replace"))
+        close = data[max(0, span[0] - _CHAIN_BYTES) : span[0]]  # the search is quadratic
+        before = _CHAIN_BEFORE.search(close.decode("utf-8", "replace"))
         meant = data[span[0] : span[1]].decode("utf-8", "replace")
         meant = ((before[0] if before else "") + meant).strip("{}- ")
         if meant:

@@ -1,7 +1,6 @@
 """Parameters of a mission: from what was given on launch to typed values, or all errors at once."""
 
 import math
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -50,9 +49,16 @@ def convert(param: Param, value: Any) -> Any:
     if param.choices and converted not in param.choices:
         shown = ", ".join(str(choice) for choice in param.choices)
         raise ValueError(f"{value!r} is not one of {shown}")
-    if param.pattern is not None and not re.search(param.pattern, str(converted)):
-        raise ValueError(f"{value!r} does not match {param.pattern}")
+    if param.pattern is not None:
+        _check_pattern(param.pattern, str(converted), value)
     return converted
+
+
+def _check_pattern(pattern: str, text: str, value: Any) -> None:
+    from core.regex import compile_pattern  # few parameters have a pattern
+
+    if not compile_pattern(pattern).is_found_in(text):
+        raise ValueError(f"{value!r} does not match {pattern}")
 
 
 def _wanted(param: Param) -> str:

@@ -125,7 +125,7 @@ BAD = {
         5,
         38,
     ),
-    "pattern": (HEAD + step("a") + "params: {p: {pattern: '(a+)+'}}\n", Code.BAD_VALUE, 5, 23),
+    "pattern": (HEAD + step("a") + "params: {p: {pattern: 'a(?=b)'}}\n", Code.BAD_VALUE, 5, 25),
     # parameters
     "parameter": (command("{comand: x, command: y}"), Code.UNKNOWN_PARAMETER, 4, 55),
     "no parameter": (command("{args: [x]}"), Code.MISSING_PARAMETER, 4, 42),

@@ -25,7 +25,6 @@ Check = Callable[[Any, Path, Problems], Any]
 
 STEP_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}", re.ASCII)
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
-_NESTED_REPEAT = re.compile(r"\([^()]*(?<!\\)[+*}][^()]*\)[+*{]")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -297,18 +296,20 @@ def check_pattern(value: Any, path: Path, problems: Problems) -> Any:
     """Check a regular expression; return its text."""
     if value.__class__ is not str:
         return wrong_type(value, path, problems, "text")
+    from core.regex import PatternError, compile_pattern  # rarely needed
+
     try:
-        if len(value) > 1000:
-            reason = "longer than 1,000 characters"
-        elif _NESTED_REPEAT.search(value):
-            reason = "a repetition within a repetition can take forever"
-        else:
-            re.compile(value)
-            return value
-    except (re.error, OverflowError, RecursionError) as error:
-        reason = str(error)
-    problems.error(Code.BAD_VALUE, f"{label(path)} is no usable regular expression: {reason}", path)
-    return INVALID
+        compile_pattern(value)
+    except PatternError as error:
+        problems.error(
+            Code.BAD_VALUE,
+            f"{label(path)} is no usable regular expression: {error}",
+            path,
+            hint=error.hint,
+            needle=error.part,
+        )
+        return INVALID
+    return value
 
 
 def shorten(value: object) -> str:

@@ -72,7 +72,7 @@ PARAM_KEYS = {
     ),
     "pattern": Key(
         check=check_pattern,
-        doc="A regular expression that must be found in its text.",
+        doc="A regular expression (RE2) that must be found in its text.",
         schema=TEXT,
         example='"^v[0-9]+$"',
         synonyms=("regex",),

@@ -1,25 +1,72 @@
 """The step that holds data against a JSON Schema; never fetches a schema from anywhere."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from core.reasons import Reason
+from core.regex import PatternError, compile_pattern
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.steps.failure import StepFailedError, check_cancelled
 
 _ERRORS_KEPT = 100
 _TEXT_LIMIT = 300
+_DATA = frozenset({"const", "default", "enum", "examples"})
+"""Keywords whose values are data: what looks like a pattern in them is none."""
+_BY_NAME = frozenset(
+    {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
+)
+"""Keywords that hold schemas by name."""
+
+Place = tuple[str | int, ...]
+
+
+def check_patterns(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema if all its patterns can be used; raise pydantic's error with the places."""
+    found: list[InitErrorDetails] = []
+    for text, place in _patterns(schema, ()):
+        try:
+            compile_pattern(text)
+        except PatternError as error:
+            message = f"{error} ({error.hint})" if error.hint else str(error)
+            problem = PydanticCustomError("pattern", "{message}", {"message": message})
+            found.append(InitErrorDetails(type=problem, loc=place, input=text))
+    if found:
+        raise ValidationError.from_exception_data("schema", found)
+    return schema
+
+
+def _patterns(schema: Any, place: Place) -> Iterator[tuple[str, Place]]:
+    """Yield every regular expression of a schema with the keys that lead to it."""
+    pending: list[tuple[Any, Place]] = [(schema, place)]
+    while pending:
+        value, here = pending.pop()
+        if isinstance(value, list):
+            pending.extend((item, (*here, index)) for index, item in enumerate(value))
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                inner = (*here, key)
+                if key == "pattern" and isinstance(item, str):
+                    yield item, inner
+                elif key in _BY_NAME and isinstance(item, dict):
+                    if key == "patternProperties":
+                        yield from ((name, (*inner, name)) for name in item)
+                    pending.extend((one, (*inner, name)) for name, one in item.items())
+                elif key not in _DATA:
+                    pending.append((item, inner))
 
 
 class SchemaParameters(StepParameters):
     """Parameters of validate_schema."""
 
     data: Any = Field(description="the data to check")
-    schema_: dict[str, Any] = Field(
+    schema_: Annotated[dict[str, Any], AfterValidator(check_patterns)] = Field(
         alias="schema",
         description="a JSON Schema; its $schema names the draft, else 2020-12; references within "
-        "it only",
+        "it only; regular expressions in RE2's syntax: no look-around, no back-references",
     )
     on_invalid: Literal["fail", "report"] = Field(
         default="fail", description="report: succeed all the same and tell by valid and errors"
@@ -53,7 +100,12 @@ class ValidateSchema(StepType):
         """Collect what does not fit."""
         parameters: SchemaParameters = call.parameters
         try:
-            errors = _errors(parameters.data, parameters.schema_)
+            look = partial(check_cancelled, call)
+            errors = _errors(parameters.data, parameters.schema_, look)
+        except StepFailedError as error:
+            return error.outcome()
+        except PatternError as error:
+            return StepOutcome.failure(Reason.OUTPUT_LIMIT, str(error), "pattern")
         except _UnusableSchemaError as error:
             return StepOutcome.failure(
                 Reason.INVALID_PARAMETERS, f"unusable schema: {error}", "schema"
@@ -77,17 +129,21 @@ class _UnusableSchemaError(Exception):
     pass
 
 
-def _errors(data: Any, schema: dict[str, Any]) -> list[dict[str, str]]:
-    """Return what does not fit, ordered by path."""
+def _errors(data: Any, schema: dict[str, Any], look: Callable[[], None]) -> list[dict[str, str]]:
+    """Return what does not fit, ordered by path; `look` is called now and then and may raise."""
     import jsonschema
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # has no types
     from referencing.exceptions import Unresolvable
+
+    from core.steps.schema_keyword import linear
 
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
         # An explicit registry: jsonschema's own would fetch a remote $ref over the network.
-        validator = kind(schema, registry=REGISTRY, format_checker=kind.FORMAT_CHECKER)
+        validator = linear(kind, look)(
+            schema, registry=REGISTRY, format_checker=kind.FORMAT_CHECKER
+        )
         found = []
         for error in validator.iter_errors(data):
             found.append({"path": _short(error.json_path), "message": _short(error.message)})

@@ -1,0 +1,124 @@
+"""Regular expressions that somebody else wrote: linear time, outside the interpreter lock.
+
+Python's own engine tries alternatives one after the other and may need longer than the universe
+lasts, while it holds the lock of the whole process. RE2 does not; what it cannot do in linear time
+(look-around, back-references) is refused here, with a hint. It is loaded with the first pattern.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct
+
+MAX_PATTERN = 10_000
+"""Characters of one pattern."""
+
+MEMORY_LIMIT = 2 * 1024 * 1024
+"""Bytes that one compiled pattern may take, its automata included."""
+
+WORK_LIMIT = 2_000_000_000
+"""Instructions of a pattern times bytes of a text: a few seconds at worst."""
+
+_KEPT = 32
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|c([A-Za-z])|(.))", re.DOTALL)
+_LOOKS = ("(?=", "(?!", "(?<", "(?<=", "(?<!")
+_SYNTAX = "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax"
+
+
+class PatternError(ValueError):
+    """Raised for a pattern that cannot be used; `part` is the piece of it that is meant, if known.
+
+    Also raised by `Pattern.is_found_in` for a text that is too long for the pattern.
+    """
+
+    def __init__(self, message: str, *, part: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.part = part
+        self.hint = hint
+
+
+class Pattern(Struct, frozen=True):
+    """A compiled pattern; safe to use in several threads."""
+
+    text: str
+    program: Any
+    size: int
+    """The number of its instructions."""
+
+    def is_found_in(self, text: str) -> bool:
+        """Tell whether the pattern matches anywhere in `text`. Raises `PatternError`, see there."""
+        data = text.encode("utf-8", "surrogatepass")
+        if len(data) * self.size > WORK_LIMIT:
+            raise PatternError(
+                f"a text of {len(data):,} bytes is too long for a pattern as large as"
+                f" {_shown(self.text)}"
+            )
+        return self.program.search(data) is not None
+
+
+@lru_cache(maxsize=_KEPT)
+def compile_pattern(text: str) -> Pattern:
+    r"""Return the pattern written in `text`; raise `PatternError`.
+
+    The syntax is RE2's. `\uXXXX`, `\cX` and `\Z`, which JSON Schema or Python know, are taken too.
+    """
+    if len(text) > MAX_PATTERN:
+        raise PatternError(
+            f"the pattern has {len(text):,} characters; at most {MAX_PATTERN:,} are allowed"
+        )
+    import re2  # type: ignore[import-untyped]  # has no types; 6 ms, and rarely needed
+
+    options = re2.Options()
+    options.log_errors = False  # they would be written to stderr, over the screen
+    options.max_mem = MEMORY_LIMIT
+    translated = _ESCAPE.sub(_translated, text).encode("utf-8", "surrogatepass")
+    try:
+        program = re2.compile(translated, options)
+        size = program.programsize
+    except re2.error as error:
+        raise _refusal(error) from None
+    finally:
+        re2.purge()  # it keeps 128 patterns by itself; ours are bounded by `_KEPT`
+    return Pattern(text, program, size)
+
+
+def _translated(escape: re.Match[str]) -> str:
+    unicode, control, other = escape.groups()
+    if unicode is not None:
+        return rf"\x{{{unicode}}}"
+    if control is not None:
+        return rf"\x{{{ord(control) % 32:02x}}}"
+    return r"\z" if other == "Z" else escape[0]
+
+
+def _refusal(error: Exception) -> PatternError:
+    raw = error.args[0] if error.args else b""
+    message = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    reason, _, part = message.partition(": ")
+    if reason == "invalid perl operator" and part in _LOOKS:
+        return PatternError(
+            f"look-around (`{part}`) is not supported, for it can take for ever",
+            part=part,
+            hint="say what must be there instead of what must not, or use two checks",
+        )
+    if reason == "invalid escape sequence" and part[1:].isdigit():
+        return PatternError(
+            f"a back-reference (`{part}`) is not supported, for it can take for ever",
+            part=part,
+            hint="write the repeated text out, or compare it in a later step",
+        )
+    if "too large" in reason:
+        return PatternError(
+            "the pattern is too large when its repetitions are written out",
+            hint="repeat less: `+` and `*` cost nothing, `{1,500}` costs 500 copies",
+        )
+    if reason == "invalid repetition size":
+        return PatternError(
+            f"`{part}` repeats too often: 1,000 times is the limit", part=part, hint=_SYNTAX
+        )
+    return PatternError(_shown(message), part=part or None, hint=_SYNTAX)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"
