@@ -1,5 +1,7 @@
 """How commands are declared: the options every command has, and groups that import when used."""
 
+import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -31,6 +33,13 @@ class DeckCommand(click.Command):
         attrs.setdefault("context_settings", {}).setdefault("help_option_names", ["-h", "--help"])
         super().__init__(*args, **attrs)
         self.params.extend(_common_options())
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, which from here on may be interrupted like any Python program."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return super().invoke(ctx)
 
 
 class DeckGroup(click.Group):

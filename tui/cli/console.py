@@ -1,18 +1,22 @@
 """Where a command's words go: data to stdout, everything else to stderr."""
 
-import io
+import contextlib
 import os
 import shutil
 import sys
 from collections.abc import Mapping
 from typing import TextIO
 
+from tui.cli.outlet import Outlet, is_same_place
 from tui.output.document import dump
 from tui.output.glyph import Palette
 
 
 class Console:
-    """The two streams of one command. `colour` is `auto`, `always` or `never`."""
+    """The two streams of one command. `colour` is `auto`, `always` or `never`.
+
+    Words on stderr are never a reason to fail. Data on stdout is, until `best_effort` was called.
+    """
 
     def __init__(
         self,
@@ -23,8 +27,11 @@ class Console:
         stderr: TextIO | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._stdout = _stream(sys.stdout if stdout is None else stdout)
-        self._stderr = _stream(sys.stderr if stderr is None else stderr)
+        self._stdout = stdout or sys.stdout
+        self._stderr = stderr or sys.stderr
+        self._out: TextIO | Outlet | None = self._stdout
+        self._err: TextIO | Outlet | None = self._stderr
+        self._outlets: tuple[Outlet, ...] = ()
         self.is_terminal = _is_terminal(self._stdout)
         self.palette = self._palette(self._stdout, colour)
         self.error_palette = self._palette(self._stderr, colour)
@@ -34,40 +41,76 @@ class Console:
         """Columns of the terminal; None off a terminal, where nothing is cut."""
         return shutil.get_terminal_size((80, 24)).columns if self.is_terminal else None
 
+    def best_effort(self) -> None:
+        """Let no output fail or delay this process from now on: what it does counts more.
+
+        For every command that acts: whoever lost the words still gets the right exit code.
+        """
+        if self._outlets:
+            return
+        for stream in (self._stdout, self._stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+        out, err = _descriptor(self._stdout), _descriptor(self._stderr)
+        opened = None if out is None else Outlet(out, encoding=_encoding(self._stdout))
+        if out is not None and err is not None and is_same_place(out, err):
+            other = opened  # one queue keeps the order
+        else:
+            other = None if err is None else Outlet(err, encoding=_encoding(self._stderr))
+        self._out, self._err = opened, other
+        self._outlets = tuple({id(one): one for one in (opened, other) if one is not None}.values())
+
+    def finish(self) -> None:
+        """Hand over everything; an `OSError` says that data did not arrive."""
+        for outlet in self._outlets:
+            outlet.close()
+        if not self._outlets and self._stdout is not None:
+            self._stdout.flush()
+
+    def abandon(self) -> None:
+        """Give up what is still queued for a reader that does not read."""
+        for outlet in self._outlets:
+            outlet.abandon()
+
     def out(self, text: str = "") -> None:
         """Write a line of data; what the encoding cannot carry is written as an escape."""
-        _write(self._stdout, text + "\n")
+        _write(self._out, text + "\n")
 
     def out_lines(self, lines: list[str]) -> None:
         """Write lines of data."""
         if lines:
-            _write(self._stdout, "\n".join(lines) + "\n")
+            _write(self._out, "\n".join(lines) + "\n")
 
     def out_json(self, value: object) -> None:
         """Write one JSON document, indented on a terminal, on one line elsewhere."""
-        _write(self._stdout, dump(value, indent=2 if self.is_terminal else None) + "\n")
+        text = dump(value, indent=2 if self.is_terminal else None)
+        _write(self._out, text + "\n", keep=True)
 
     def out_ndjson(self, value: object) -> None:
         """Write one line of NDJSON and let a waiting reader have it."""
-        _write(self._stdout, dump(value) + "\n")
+        _write(self._out, dump(value) + "\n")
 
     def out_raw(self, text: str) -> None:
         """Write text as it is, without a line feed behind it."""
-        _write(self._stdout, text)
+        _write(self._out, text)
 
     def flush(self) -> None:
         """Hand everything written so far to whoever reads."""
-        self._stdout.flush()
+        if self._out is not None:
+            self._out.flush()
 
     def say(self, text: str = "") -> None:
-        """Write a line for people to stderr; a stderr that is gone is no reason to fail."""
+        """Write a line for people to stderr; a stderr that cannot take it is no reason to fail."""
         try:
-            _write(self._stderr, text + "\n")
-            self._stderr.flush()
-        except (BrokenPipeError, ValueError):
-            return
+            _write(self._err, text + "\n", keep=True)
+            if self._err is not None:
+                self._err.flush()
+        except (OSError, ValueError):
+            silence(self._stderr)
+            self._err = None
 
-    def _palette(self, stream: TextIO, colour: str) -> Palette:
+    def _palette(self, stream: TextIO | None, colour: str) -> Palette:
         return Palette(
             colour=colour == "always"
             or (
@@ -76,23 +119,46 @@ class Console:
                 and not self._environ.get("NO_COLOR")
                 and self._environ.get("TERM") != "dumb"
             ),
-            unicode=(getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf"),
+            unicode=_encoding(stream).lower().startswith("utf"),
         )
 
 
-def _stream(stream: TextIO | None) -> TextIO:
-    """Return a stream, or a hole: a process may be started with its streams closed."""
-    return io.StringIO() if stream is None else stream
-
-
-def _is_terminal(stream: TextIO) -> bool:
+def silence(stream: TextIO | None) -> None:
+    """Point a stream to nothing, so that the interpreter's last flush of it succeeds."""
+    descriptor = _descriptor(stream)
+    if descriptor is None:  # nothing to flush to
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
     try:
-        return stream.isatty()
+        os.dup2(nothing, descriptor)
+    finally:
+        os.close(nothing)
+
+
+def _descriptor(stream: TextIO | None) -> int | None:
+    try:
+        return None if stream is None else stream.fileno()
+    except (OSError, ValueError):  # closed, or made of memory
+        return None
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
     except ValueError:  # closed
         return False
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | Outlet | None, text: str, *, keep: bool = False) -> None:
+    if stream is None:  # a process may be started with its streams closed
+        return
+    if isinstance(stream, Outlet):
+        stream.put(text, keep=keep)
+        return
     try:
         stream.write(text)
     except UnicodeEncodeError:

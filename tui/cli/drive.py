@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.context import ExecutionContext
@@ -24,10 +24,12 @@ from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
 from core.preparation import Surroundings
 from core.recovery import needs_consent, resumed
+from core.state_word import counted
 from core.states import ExecutionState, is_terminal
 from storage.store import Store
 from tui.cli.child import ChildRunner
 from tui.cli.session import LEASE_SECONDS
+from tui.cli.stop_signal import StopSignals
 from tui.cli.version import VERSION
 
 REQUEST_POLL_SECONDS = 0.2
@@ -61,6 +63,8 @@ class Drive:
     """The step that runs this as a sub-mission, behind those above it."""
     on_ready: Callable[[], None] | None = None
     """Called once the lease is held and the execution is about to run."""
+    signals: StopSignals = field(default_factory=StopSignals)
+    """Entered earlier by whoever created the execution."""
     say: Callable[[str], None] | None = None
     """Told what a signal did and what the next one does."""
 
@@ -273,7 +277,6 @@ async def _watched(
     engine: Engine, plan: Drive, executor: LocalExecutor
 ) -> AsyncIterator[_StoppedBy]:
     """Let SIGINT and SIGTERM stop gracefully first and kill next; SIGHUP never cancels."""
-    loop = asyncio.get_running_loop()
     stopped = _StoppedBy()
 
     def on_signal(number: int) -> None:
@@ -281,9 +284,9 @@ async def _watched(
         if stopped.number is None:
             stopped.number = number
             if plan.say is not None:
-                running = plan.snapshot.counts.get("RUNNING", 0)
+                running = counted(plan.snapshot.counts.get("RUNNING", 0), "running step")
                 plan.say(
-                    f"{name}: stopping; {running} running steps get SIGTERM, the rest is skipped."
+                    f"{name}: stopping; SIGTERM goes to {running}, the rest is skipped."
                     " Once more kills them."
                 )
             engine.request(_cancel_request(plan, name))
@@ -292,19 +295,8 @@ async def _watched(
                 plan.say(f"{name}: killing what still runs")
             executor.hurry()
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, on_signal, number)
-    signal.signal(signal.SIGHUP, _go_on)  # a handler, not SIG_IGN, which children would inherit
-    try:
+    with plan.signals, plan.signals.heard_by(on_signal):
         yield stopped
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
-
-
-def _go_on(_number: int, _frame: object) -> None:
-    """Outlive the terminal: losing it is no reason to stop a mission."""
 
 
 def _cancel_request(plan: Drive, name: str) -> Request:

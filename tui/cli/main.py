@@ -1,16 +1,51 @@
 """The console script. It answers `--version` before anything is imported that costs time."""
 
+import os
+import signal
 import sys
+
+EXIT_UNAVAILABLE = 9
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 
 
 def entry() -> None:
     """Run the command line of this process and exit with its code."""
+    _open_closed_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)  # a traceback out of an import helps nobody
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        from tui.cli.version import VERSION
-
-        sys.stdout.write(f"mission {VERSION}\n")
-        return
+        sys.exit(_print_version())
     from tui.cli.process import run
 
-    sys.exit(run(arguments))
+    code = run(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it is over: nothing is left to interrupt
+    sys.exit(code)
+
+
+def _print_version() -> int:
+    from tui.cli.version import VERSION
+
+    try:
+        os.write(1, f"mission {VERSION}\n".encode())
+    except BrokenPipeError:
+        return EXIT_BROKEN_PIPE
+    except OSError:
+        return EXIT_UNAVAILABLE
+    return 0
+
+
+def _open_closed_streams() -> None:
+    """Keep the numbers of closed standard streams from going to files, pipes or the database."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
+            os.set_inheritable(opened, True)
+
+
+def _leave(_number: int, _frame: object) -> None:
+    os._exit(EXIT_INTERRUPTED)

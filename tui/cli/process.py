@@ -6,7 +6,7 @@
 | wrong usage | 2 |
 | a file or database the system refuses | 9 |
 | Ctrl-C, SIGTERM | 130, 143 |
-| the reader of a pipe went away | 141, silently |
+| the reader of a pipe went away, of a command that only looks | 141, silently |
 | anything else | 70, with a report in the log folder |
 """
 
@@ -25,11 +25,10 @@ from core.errors import (
     UnavailableError,
     UsageError,
 )
-from tui.cli.console import Console
+from tui.cli.console import Console, silence
 from tui.cli.invocation import Invocation
+from tui.cli.main import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
 
-EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
 EXIT_TERMINATED = 143
 
 
@@ -42,19 +41,28 @@ def run(arguments: Sequence[str]) -> int:
     invocation = Invocation.from_process()
     _exit_on_sigterm()
     try:
-        code = _invoke(root, arguments, invocation)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        return _finish(_invoke(root, arguments, invocation), invocation)
     except BrokenPipeError:
-        _silence_stdout()
+        silence(sys.stdout)
         return EXIT_BROKEN_PIPE
-    except OSError as error:  # what was written last did not arrive: a full disk
-        _silence_stdout()
-        return _report(UnavailableError(f"stdout: {error.strerror}"), invocation, ())
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+
+
+def _finish(code: int, invocation: Invocation) -> int:
+    """Hand over what was written last; return the exit code, another one when data was lost."""
+    try:
+        invocation.console.finish()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk
+        silence(sys.stdout)
+        if code == 0:
+            return _report(UnavailableError(f"stdout: {error.strerror}"), invocation, ())
+    except (KeyboardInterrupt, SystemExit):  # nobody waits for the output; what is done is done
+        invocation.console.abandon()
     return code
 
 
@@ -96,7 +104,11 @@ def _show(
     if invocation.json:
         from tui.output import shape
 
-        console.out_json({**shape.failure(error), **({"report": report} if report else {})})
+        try:
+            console.out_json({**shape.failure(error), **({"report": report} if report else {})})
+            console.flush()
+        except OSError:  # the exit code says it all the same
+            silence(sys.stdout)
         return
     from tui.output.text import safe
 
@@ -149,16 +161,3 @@ def _exit_on_sigterm() -> None:
 
     if threading.current_thread() is threading.main_thread():  # elsewhere Python refuses
         signal.signal(signal.SIGTERM, leave)
-
-
-def _silence_stdout() -> None:
-    """Point stdout to nothing, so that the interpreter's last flush succeeds."""
-    if sys.stdout is None:
-        return
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(devnull, sys.stdout.fileno())
-    except (OSError, ValueError):  # a stdout without a descriptor has nothing to flush to
-        pass
-    finally:
-        os.close(devnull)

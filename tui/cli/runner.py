@@ -20,6 +20,7 @@ from tui.cli.drive import Drive, Driven, drive
 from tui.cli.home import find_paths
 from tui.cli.session import load_snapshot, open_session, protected_paths, shared_slots
 from tui.cli.setting import load_settings
+from tui.cli.stop_signal import StopSignals
 
 
 def main(arguments: list[str]) -> int:
@@ -27,7 +28,8 @@ def main(arguments: list[str]) -> int:
     status, execution_id = int(arguments[0]), arguments[1]
     os.set_inheritable(status, False)
     try:
-        asyncio.run(_main(status, execution_id, arguments[2:]))
+        with StopSignals() as signals:
+            asyncio.run(_main(status, execution_id, arguments[2:], signals))
     except MissionDeckError as error:
         _tell_error(status, error)
         sys.stderr.write(f"error[{error.code}]: {error.message}\n")
@@ -38,7 +40,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-async def _main(status: int, execution_id: str, options: list[str]) -> Driven:
+async def _main(status: int, execution_id: str, options: list[str], signals: StopSignals) -> Driven:
     paths = find_paths(os.environ, database=os.environ.get("MISSION_DB"))
     settings = load_settings(
         environ=os.environ, cwd=Path.cwd(), user_file=paths.config, flags={"db": None}
@@ -71,6 +73,7 @@ async def _main(status: int, execution_id: str, options: list[str]) -> Driven:
                 protected=protected_paths(paths),
                 slots=shared_slots(paths, limit),
                 consent="--run-again" in options,
+                signals=signals,
                 on_ready=lambda: _tell(status, "ok"),
             ),
         )

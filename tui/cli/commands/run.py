@@ -28,6 +28,7 @@ from tui.cli.order import make_order, parse_params, read_mission
 from tui.cli.progress import Progress
 from tui.cli.reading import open_records
 from tui.cli.session import open_session, protected_paths, shared_slots
+from tui.cli.stop_signal import StopSignals
 
 _STATE_CODES = {
     ExecutionState.SUCCESS: 0,
@@ -85,6 +86,8 @@ def command(
     )
     if only and resume_from:
         raise UsageError("--only and --resume-from exclude each other")
+    if not dry_run:
+        invocation.console.best_effort()
     if only or skip or resume_from or run_id:
         order = _restricted(invocation, order, only, skip, resume_from)
         if run_id is not None and _is_known(invocation, order, run_id):
@@ -98,8 +101,9 @@ def command(
         _run_detached(invocation, order)
         return
     gc.enable()
-    driven, result, tally = asyncio.run(_run_here(invocation, order))
-    _show_end(invocation, driven, result, tally)
+    with StopSignals() as signals:
+        driven, result, tally = asyncio.run(_run_here(invocation, order, signals))
+        _show_end(invocation, driven, result, tally)
     finish(_exit_code(driven))
 
 
@@ -176,7 +180,9 @@ def _run_detached(invocation: Invocation, order: Order) -> None:
         console.say(f"running detached; watch it with `mission watch {execution_id}`")
 
 
-async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, MissionResult, Tally]:
+async def _run_here(
+    invocation: Invocation, order: Order, signals: StopSignals
+) -> tuple[Driven, MissionResult, Tally]:
     clock = SystemClock()
     console = invocation.console
     progress = None if invocation.json else Progress(console)
@@ -201,9 +207,11 @@ async def _run_here(invocation: Invocation, order: Order) -> tuple[Driven, Missi
                 protected=protected_paths(invocation.paths),
                 slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
                 observer=observer,
+                signals=signals,
                 say=console.say,
             ),
         )
+        signals.over(console.abandon)
     intact = False
     if invocation.json:
         from tui.cli.integrity import is_execution_intact
