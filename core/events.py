@@ -53,12 +53,15 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     source_path: str | None = None
     working_dir: str = "."
     parent_execution_id: str | None = None
+    parent_task_id: str | None = None
+    parent_attempt: int | None = None
     retry_of: str | None = None
     rerun_of: str | None = None
     run_key: str | None = None
     parallel_limit: int | None = None
     attempt_base: Mapping[str, int] = EMPTY
     """By step: the last attempt of the execution this one retries, so that numbers go on."""
+    retry_scope: Mapping[str, Any] | None = None
 
     def details(self) -> dict[str, Any]:
         """Name the mission by digest, its steps by count and digest, and what it is linked to."""
@@ -66,6 +69,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
             name: value
             for name, value in (
                 ("parent_execution_id", self.parent_execution_id),
+                ("parent_task_id", self.parent_task_id),
+                ("parent_attempt", self.parent_attempt),
                 ("retry_of", self.retry_of),
                 ("rerun_of", self.rerun_of),
                 ("run_key", self.run_key),
@@ -77,6 +82,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
             links["parallel_limit"] = self.parallel_limit
         if self.attempt_base:
             links["attempt_base"] = dict(self.attempt_base)
+        if self.retry_scope is not None:
+            links["retry_scope_sha256"] = json_digest(self.retry_scope)
         return {
             "workflow_id": self.workflow_id,
             "mission_name": self.mission_name,

@@ -122,10 +122,13 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
         source_path=event.source_path,
         working_dir=event.working_dir,
         parent_execution_id=event.parent_execution_id,
+        parent_task_id=event.parent_task_id,
+        parent_attempt=event.parent_attempt,
         retry_of=event.retry_of,
         rerun_of=event.rerun_of,
         run_key=event.run_key,
         parallel_limit=event.parallel_limit,
+        retry_scope=event.retry_scope,
         counts=snapshot.counts,
     )
     snapshot.tasks = {

@@ -32,6 +32,8 @@ class Order(Struct, frozen=True, kw_only=True):
     source_path: str | None = None
     working_dir: str = "."
     parent_execution_id: str | None = None
+    parent_task_id: str | None = None
+    parent_attempt: int | None = None
     retry_of: str | None = None
     rerun_of: str | None = None
     run_key: str | None = None
@@ -42,6 +44,8 @@ class Order(Struct, frozen=True, kw_only=True):
     """Steps that are not run because an earlier execution has their outputs, by id."""
     attempt_base: Mapping[str, int] = EMPTY
     """By step: the number of attempts the execution it retries made of it."""
+    retry_scope: Mapping[str, Any] | None = None
+    """How much of its steps a retry runs again, see `core.earlier.RetryScope`."""
     reason: str | None = None
     """Why somebody retries or reruns, in their words."""
 
@@ -73,11 +77,14 @@ def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
             source_path=order.source_path,
             working_dir=order.working_dir,
             parent_execution_id=order.parent_execution_id,
+            parent_task_id=order.parent_task_id,
+            parent_attempt=order.parent_attempt,
             retry_of=order.retry_of,
             rerun_of=order.rerun_of,
             run_key=order.run_key,
             parallel_limit=order.parallel_limit,
             attempt_base=order.attempt_base,
+            retry_scope=order.retry_scope,
         )
     )
     emit(

@@ -235,11 +235,17 @@ class Execution(Struct, frozen=True, kw_only=True):
     source_path: str | None = None
     working_dir: str = "."
     parent_execution_id: str | None = None
+    parent_task_id: str | None = None
+    """The step, or item, of the parent that runs this as a sub-mission."""
+    parent_attempt: int | None = None
+    """The attempt of that step that made this execution."""
     retry_of: str | None = None
     rerun_of: str | None = None
     run_key: str | None = None
     parallel_limit: int | None = None
     """Attempts at once, where the run was asked for another number than its mission's."""
+    retry_scope: Mapping[str, Any] | None = None
+    """What a retry runs again, see `core.earlier.RetryScope`; None: what failed."""
     log_entry_count: int = 0
     counts: Mapping[str, int] = EMPTY
     """How many task runs are in each state: steps, handlers, and items of fan-out steps."""

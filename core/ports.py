@@ -245,6 +245,9 @@ class Reader(Protocol):
     ) -> list[Execution]:
         """Return executions, newest first; with `states` only those in one of them."""
 
+    def children(self, execution_id: str) -> list[Execution]:
+        """Return the sub-missions that an execution's own steps ran, oldest first."""
+
     def find_execution(self, reference: str) -> Execution:
         """Resolve a full id, unique prefix, `@last`, `@last-failed` or mission name.
 

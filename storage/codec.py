@@ -95,10 +95,13 @@ EXECUTION = (
     "source_path",
     "working_dir",
     "parent_execution_id",
+    "parent_task_id",
+    "parent_attempt",
     "retry_of",
     "rerun_of",
     "run_key",
     "parallel_limit",
+    "retry_scope",
     "log_entry_count",
     "counts",
     "item_counts",
@@ -141,10 +144,13 @@ def execution_row(record: Execution) -> Row:
         text(record.source_path),
         text(record.working_dir),
         record.parent_execution_id,
+        text(record.parent_task_id),
+        record.parent_attempt,
         record.retry_of,
         record.rerun_of,
         text(record.run_key),
         record.parallel_limit,
+        json_text(record.retry_scope),
         record.log_entry_count,
         json_text(record.counts),
         json_text(record.item_counts),
@@ -188,6 +194,7 @@ def execution_of(row: Row) -> Execution:
     values["params"] = json.loads(values["params"])
     values["counts"] = json.loads(values["counts"])
     values["item_counts"] = json.loads(values["item_counts"])
+    values["retry_scope"] = _json_of(values["retry_scope"])
     return Execution(**values)
 
 

@@ -123,6 +123,14 @@ class SqliteReader:
             rows = self._all(f"{_EXECUTION} {clause} ORDER BY id DESC LIMIT ?", *values, limit)
             return [codec.execution_of(row) for row in rows]
 
+    def children(self, execution_id: str) -> list[Execution]:
+        """Return the sub-missions that an execution's own steps ran, oldest first."""
+        with self._guard():
+            rows = self._all(
+                f"{_EXECUTION} WHERE parent_execution_id = ? ORDER BY id", execution_id
+            )
+            return [codec.execution_of(row) for row in rows]
+
     def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
         """Return the execution of a mission that was started under a run key, or None."""
         with self._guard():

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.audit.verdict import Verdict
+from core.audit.verify import verify
 from core.errors import AuditError, MissionDeckError, UnavailableError
 from core.states import ExecutionState
+from storage.audit_source import SqliteChainSource
 from storage.backup import copy_into
 from storage.connection import open_readonly
 from storage.migration import migrate, read_migrations, split_statements
@@ -284,6 +287,20 @@ def test_a_script_is_split_into_whole_statements() -> None:
     ]
 
 
+def back_to_format_1(connection: sqlite3.Connection) -> None:
+    """Take away from a file what later migrations added."""
+    connection.executescript(
+        """
+        DROP INDEX execution_parent;
+        ALTER TABLE execution DROP COLUMN parent_task_id;
+        ALTER TABLE execution DROP COLUMN parent_attempt;
+        ALTER TABLE execution DROP COLUMN retry_scope;
+        ALTER TABLE execution DROP COLUMN item_counts;
+        PRAGMA user_version = 1;
+        """
+    )
+
+
 async def test_an_older_file_is_backed_up_and_migrated_in_one_go(tmp_path: Path) -> None:
     path = tmp_path / "missions.db"
     await a_file(path)
@@ -297,10 +314,34 @@ async def test_an_older_file_is_backed_up_and_migrated_in_one_go(tmp_path: Path)
     connection.close()
     assert born == []
     (backup,) = tmp_path.glob("missions.db.format*.backup")
+    assert f".format{SCHEMA_VERSION}-" in backup.name
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert len(open_reader(backup).executions()) == 1
     with pytest.raises(UnavailableError, match="newer"):
         open_reader(path)
+
+
+async def test_a_file_of_format_1_is_brought_up_to_date_and_stays_intact(tmp_path: Path) -> None:
+    path = tmp_path / "missions.db"
+    await a_file(path, sealed=True)
+    connection = vandal(path)
+    back_to_format_1(connection)
+    connection.close()
+    store = await open_store(path, StorySigner())
+    later = Story("a", number=2, parent_execution_id="p", parent_task_id="kid", parent_attempt=2,
+                  retry_scope={"items": {"a": [1]}}).create()  # fmt: skip
+    await store.journal.submit(later.batch())
+    await store.close()
+    assert len(list(tmp_path.glob("missions.db.format1-*.backup"))) == 1
+    with pytest.raises(sqlite3.IntegrityError, match="sealed"):
+        vandal(path).execute("UPDATE execution SET message = 'x' WHERE sealed")
+    reader = open_reader(path)
+    newest, older = reader.executions()
+    assert newest == later.snapshot.current
+    assert (older.parent_task_id, older.parent_attempt, older.retry_scope) == (None, None, None)
+    source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
+    assert verify(source).verdict is Verdict.INTACT
+    source.close()
 
 
 async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -349,8 +390,7 @@ async def test_items_of_an_older_file_are_counted_when_it_is_migrated(tmp_path: 
     connection = vandal(path)
     (task_id, state), *_ = connection.execute("SELECT id, state FROM task_run").fetchall()
     connection.execute("UPDATE task_run SET parent_task_id = 'fan' WHERE id = ?", (task_id,))
-    connection.execute("ALTER TABLE execution DROP COLUMN item_counts")
-    connection.execute("PRAGMA user_version = 1")
+    back_to_format_1(connection)
     migrate(connection, path, lambda _connection: None)
     connection.close()
     (execution,) = open_reader(path).executions()

@@ -66,6 +66,16 @@ async def test_executions_come_newest_first_and_by_mission_and_state(
     assert reader.executions(states=ended, mission_name="other") == []
 
 
+async def test_children_are_those_of_one_parent_in_order(
+    store: Store, reader: SqliteReader
+) -> None:
+    parent = await a_story(store, number=1)
+    kids = [await a_story(store, number=n, parent_execution_id=parent.execution_id) for n in (2, 3)]
+    await a_story(store, number=4, parent_execution_id=kids[0].execution_id)
+    assert reader.children(parent.execution_id) == [kid.snapshot.current for kid in kids]
+    assert reader.children("nobody") == []
+
+
 async def test_every_attribute_of_an_execution_comes_back(
     store: Store, reader: SqliteReader
 ) -> None:
@@ -75,6 +85,9 @@ async def test_every_attribute_of_an_execution_comes_back(
         source_path="/tmp/\udcff.yaml",
         working_dir="/tmp/work",
         parent_execution_id="p",
+        parent_task_id="kid[0]",
+        parent_attempt=3,
+        retry_scope={"fresh": ["a"], "items": {"b": [0, 2]}},
         retry_of="r",
         rerun_of="q",
         run_key="k",

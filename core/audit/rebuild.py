@@ -157,11 +157,14 @@ def _created(
         source_path=found.optional("source_path"),
         working_dir=found.text("working_dir"),
         parent_execution_id=found.optional("parent_execution_id"),
+        parent_task_id=found.optional("parent_task_id"),
+        parent_attempt=found.number("parent_attempt"),
         retry_of=found.optional("retry_of"),
         rerun_of=found.optional("rerun_of"),
         run_key=found.optional("run_key"),
         parallel_limit=found.number("parallel_limit"),
         attempt_base=found.numbers("attempt_base"),
+        retry_scope=found.sealed("retry_scope_sha256"),
     )
 
 

@@ -48,16 +48,19 @@ EXECUTION: Final = (
     "source_path",
     "working_dir",
     "parent_execution_id",
+    "parent_task_id",
+    "parent_attempt",
     "retry_of",
     "rerun_of",
     "run_key",
     "parallel_limit",
+    "retry_scope",
     "log_entry_count",
     "counts",
     "item_counts",
 )
 """Keys of an execution record: fields of `core.model.Execution`, states as text, `params`,
-`counts` and `item_counts` as the JSON text of `core.events.dump_json`."""
+`retry_scope`, `counts` and `item_counts` as the JSON text of `core.events.dump_json`."""
 
 TASK_RUN: Final = (
     "task_id",

@@ -363,6 +363,10 @@ class FakeReader(Reader):
             run = self._run(reference)
             return run.execution()
 
+    def children(self, execution_id: str) -> list[Execution]:
+        """Return the sub-missions of an execution."""
+        return [one for one in self.executions() if one.parent_execution_id == execution_id]
+
     def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
         found = self.executions()
         return next(

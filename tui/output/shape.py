@@ -53,6 +53,8 @@ def execution(record: Execution) -> dict[str, Any]:
         "source_path": record.source_path,
         "working_dir": record.working_dir,
         "parent_execution_id": record.parent_execution_id,
+        "parent_task_id": record.parent_task_id,
+        "parent_attempt": record.parent_attempt,
         "retry_of": record.retry_of,
         "rerun_of": record.rerun_of,
         "run_key": record.run_key,
