@@ -71,7 +71,7 @@ class StepCall(Struct, frozen=True, kw_only=True):
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
     protected_paths: tuple[Path, ...] = ()
-    """Files and folders no file step may touch: the database, the keys."""
+    """Files and folders no file step may touch: the home folder, the database, the keys."""
     host: StepHost | None = None
     """The engine, for steps that wait for a person or run another mission."""
 

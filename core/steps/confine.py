@@ -4,8 +4,8 @@ A path is walked from a descriptor of the working directory, one component at a 
 following a symbolic link in the kernel (`openat`, O_NOFOLLOW). A link met on the way is read and
 its text walked by the same rules, so it may point to another place inside and never outside, and
 swapping a folder for a link between two system calls changes nothing. Devices, FIFOs, sockets and
-the protected files (database, keys) are refused. What is not defended against: a hard link made by
-somebody who could have read the file anyway.
+what is protected (`core.steps.protection`: the home folder) are refused. What is not defended
+against: a hard link made by somebody who could have read the file anyway.
 """
 
 import errno
@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Self
 
 from core.steps.place import PathRefusedError, Place, named_error, sync_folder
+from core.steps.protection import Protection
 
 MAX_LINKS = 40
 MAX_COMPONENTS = 255
-SIDECARS = ("", "-wal", "-shm", "-journal")
-"""A SQLite database is these files: protecting one protects all."""
-
 _PATH_ONLY = getattr(os, "O_PATH", os.O_RDONLY)
 _WALK = _PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -33,7 +31,8 @@ class Tree:
 
     def __init__(self, root: Path, protected: Iterable[Path] = ()) -> None:
         self.root = root
-        self._protected = _identities(protected)
+        self._protected = Protection(protected)
+        self._protected.check_root(root)
         self._fd = os.open(str(root), _PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._roots = {_components(str(path)) for path in (root.absolute(), root.resolve())}
 
@@ -90,17 +89,18 @@ class Tree:
 
     def is_protected(self, found: os.stat_result) -> bool:
         """Tell whether that file or folder is one no step may touch."""
-        return bool(self._protected) and (found.st_dev, found.st_ino) in self._protected
+        return self._protected.covers(found)
 
     def check_protected(self, place: Place, found: os.stat_result | None) -> None:
-        """Refuse the database and key files, by identity and by the name they will have."""
-        if not self._protected:
-            return
-        folder = os.fstat(place.directory)
-        if (folder.st_dev, folder.st_ino, place.name) in self._protected or (
-            found is not None and self.is_protected(found)
-        ):
-            raise PathRefusedError(f"{place.path} is protected: it belongs to the mission database")
+        """Refuse what is protected, by identity and by the name it will have."""
+        self.check_name(place.directory, place.name, place.path)
+        if found is not None and self.is_protected(found):
+            raise _refusal(place.path)
+
+    def check_name(self, directory: int, name: str, shown: str) -> None:
+        """Refuse a protected name in an open folder, whether it exists or not."""
+        if self._protected and self._protected.covers_name(directory, name):
+            raise _refusal(shown)
 
 
 class _Walk:
@@ -153,6 +153,7 @@ class _Walk:
         self.names.pop()
 
     def _down(self, name: str) -> None:
+        self.tree.check_name(self.stack[-1], name, self._shown(name))
         try:
             descriptor = os.open(name, _WALK, dir_fd=self.stack[-1])
         except FileNotFoundError as error:
@@ -173,7 +174,7 @@ class _Walk:
         self.stack.append(descriptor)
         self.names.append(name)
         if self.tree.is_protected(os.fstat(descriptor)):
-            raise PathRefusedError(f"{self._shown()} is protected: it holds keys or the database")
+            raise _refusal(self._shown())
 
     def _followed(self, name: str) -> bool:
         """Replace a link by its text, to be walked next; False when it is none."""
@@ -214,18 +215,11 @@ class _Walk:
         return "/".join([*self.names, name] if name else self.names) or "."
 
 
+def _refusal(shown: str) -> PathRefusedError:
+    return PathRefusedError(
+        f"{shown} is protected: it belongs to Mission Deck (its home folder, database or keys)"
+    )
+
+
 def _components(path: str) -> tuple[str, ...]:
     return tuple(part for part in path.split("/") if part not in {"", "."})
-
-
-def _identities(paths: Iterable[Path]) -> frozenset[tuple[int, int] | tuple[int, int, str]]:
-    """Return (device, inode) of each path, and (folder's device, inode, name) for what may come."""
-    found: set[tuple[int, int] | tuple[int, int, str]] = set()
-    for path in paths:
-        for suffix in SIDECARS:
-            with suppress(OSError):
-                folder = path.parent.stat()
-                found.add((folder.st_dev, folder.st_ino, path.name + suffix))
-                status = path.with_name(path.name + suffix).stat()
-                found.add((status.st_dev, status.st_ino))
-    return frozenset(found)

@@ -13,6 +13,7 @@ from core.steps.base import StepCall, StepParameters, clip
 from core.steps.confine import Tree
 from core.steps.failure import StepFailedError, check_cancelled
 from core.steps.file_step import FileStep, PathText, shown
+from core.steps.place import Place
 from core.steps.walk import Entry, Glob, walk
 
 DEFAULT_ENTRIES = 10_000
@@ -69,7 +70,7 @@ class ListDirectory(FileStep):
         entries: list[dict[str, Any]] = []
         with (
             tree.place(parameters.path) as place,
-            closing(_found(place.open_folder(), parameters, call)) as found,
+            closing(_found(tree, place, parameters, call)) as found,
         ):
             for entry in found:
                 _check_count(entries, parameters.max_entries)
@@ -129,7 +130,7 @@ class FileSearch(FileStep):
         matches: list[str] = []
         with (
             tree.place(parameters.path) as place,
-            closing(_found(place.open_folder(), parameters, call)) as found,
+            closing(_found(tree, place, parameters, call)) as found,
         ):
             for entry in found:
                 if entry.is_file:
@@ -145,13 +146,17 @@ class FileSearch(FileStep):
 
 
 def _found(
-    folder: int, parameters: ListParameters | SearchParameters, call: StepCall
+    tree: Tree, place: Place, parameters: ListParameters | SearchParameters, call: StepCall
 ) -> Generator[Entry, None, None]:
-    """Yield the entries that match, then close the folder."""
+    """Yield the entries of a folder that match; what is protected is left out."""
     glob = Glob(parameters.pattern)
+    folder = place.open_folder()
     try:
         for entry in walk(
-            folder, recursive=parameters.recursive, look=lambda: check_cancelled(call)
+            folder,
+            recursive=parameters.recursive,
+            look=lambda: check_cancelled(call),
+            leave_out=lambda entry: tree.is_protected(entry.status),
         ):
             if glob.matches(entry.path):
                 yield entry

@@ -33,9 +33,13 @@ async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]
 
 
 def protected_paths(paths: Paths) -> tuple[Path, ...]:
-    """Return the files no step may touch: the database with its companions, and the keys."""
+    """Return what no file step may touch: the folders of this program, the database, the keys.
+
+    The key files are named one by one as well, for a hard link to one of them is to be known.
+    """
+    folders = dict.fromkeys((paths.home, paths.config.parent, paths.logs.parent, paths.keys))
     keys = tuple(paths.keys.iterdir()) if paths.keys.is_dir() else ()
-    return (paths.db, *(paths.db.with_name(paths.db.name + end) for end in ("-wal", "-shm")), *keys)
+    return (*folders, paths.db, paths.config, *keys)
 
 
 def shared_slots(paths: Paths, limit: int | None) -> FileSlots | None:
