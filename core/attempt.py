@@ -165,6 +165,7 @@ def _call(
         grace_seconds=around.grace_seconds,
         scope=_LazyScope(around.context, prepared.task),
         cancelled=cancelled,
+        root=around.working_dir,
         protected_paths=around.protected_paths,
         host=host,
     )

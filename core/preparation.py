@@ -18,6 +18,7 @@ from core.ports import Clock, Executor, Journal
 from core.reasons import Reason
 from core.steps.base import Mode, StepOutcome, StepParameters, StepType
 from core.steps.registry import EXPRESSIONS, step_type
+from core.working_dir import folder_within
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
@@ -137,10 +138,7 @@ def _working_dir(around: Surroundings, step: MissionStep, task: TaskRun) -> Path
     if step.working_dir is None:
         return around.working_dir
     name = str(_resolved(step.working_dir, around.context, task))
-    folder = (around.working_dir / name).resolve()
-    if not folder.is_relative_to(around.working_dir.resolve()):
-        raise ValueError(f"working_dir `{step.working_dir}` leaves the mission's folder")
-    return folder
+    return folder_within(around.working_dir, around.working_dir, name)
 
 
 def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:

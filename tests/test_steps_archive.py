@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -292,7 +293,7 @@ def test_a_hostile_zip_halts_and_writes_nothing_outside(
     outcome = steps.run("extract", source="evil.zip", destination="out")
     assert outcome.reason_code is Reason.SECURITY_VIOLATION
     assert sorted(path.name for path in tmp_path.iterdir()) == ["outside.txt", "work"]
-    assert not list((steps.working_dir / "out").iterdir())
+    assert not (steps.working_dir / "out").exists()
 
 
 def test_the_destination_itself_stays_inside(steps: StepRunner) -> None:
@@ -401,7 +402,7 @@ def test_a_bomb_is_stopped_at_its_limit(steps: StepRunner, pack: Callable[[bytes
     outcome = steps.run("extract", source="bomb", destination="out", max_bytes=1_000_000)
     assert outcome.reason_code is Reason.OUTPUT_LIMIT
     assert outcome.message == "bomb would unpack to more than max_bytes (1000000)"
-    assert not list((steps.working_dir / "out").iterdir())
+    assert not (steps.working_dir / "out").exists()
 
 
 def test_a_bomb_of_many_files_is_stopped_at_its_limit(steps: StepRunner) -> None:
@@ -412,6 +413,55 @@ def test_a_bomb_of_many_files_is_stopped_at_its_limit(steps: StepRunner) -> None
         archive.writestr("x", bytes(5_000_000))
     outcome = steps.run("extract", source="a.zip", destination="out", max_bytes=1_000_000)
     assert outcome.reason_code is Reason.OUTPUT_LIMIT
+
+
+def test_a_refusal_leaves_what_was_there_and_nothing_else(steps: StepRunner) -> None:
+    root = steps.working_dir
+    good = [a_file("kept", b"new"), a_file("d/x", b"new"), a_file("fresh/y", b"new")]
+    refused = {
+        "limit.tar": tar_of(*good, a_file("huge", bytes(3_000_000))),
+        "escape.tar": tar_of(*good, a_file("../evil")),
+        "cut.tar": tar_of(*good, a_file("z", bytes(2000)))[:-11_000],
+        "folder.tar": tar_of(*good, a_file("taken/deep")),
+        "file.tar": tar_of(*good, a_file("folder")),
+    }
+    (root / "out/d").mkdir(parents=True)
+    (root / "out/folder").mkdir()
+    for name in ("kept", "d/x", "taken"):
+        (root / "out" / name).write_text("mine")
+    for name, data in refused.items():
+        (root / name).write_bytes(data)
+    before = tree_of(root / "out")
+    names = sorted(root.iterdir())
+    for name in refused:
+        for destination in ("out", "new/deep"):
+            if destination == "new/deep" and name in {"folder.tar", "file.tar"}:
+                continue  # nothing is in the way there
+            outcome = steps.run("extract", source=name, destination=destination, max_bytes=1 << 20)
+            assert outcome.reason_code is not Reason.EXIT_ZERO, name
+            assert tree_of(root / "out") == before, name
+            assert sorted(root.iterdir()) == names, name
+
+
+def test_a_cancelled_extract_leaves_nothing(steps: StepRunner) -> None:
+    (steps.working_dir / "a.tar").write_bytes(tar_of(*[a_file(f"f{n}", b"x") for n in range(50)]))
+    steps.cancelled.set()
+    assert steps.run("extract", source="a.tar", destination="out").error is not None
+    assert [path.name for path in steps.working_dir.iterdir()] == ["a.tar"]
+
+
+def test_several_archives_unpacked_into_one_folder_at_once_all_arrive(steps: StepRunner) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    for n in range(12):
+        data = tar_of(*[a_file(f"d{d}/{n}", b"x") for d in range(20)])
+        (steps.working_dir / f"{n}.tar").write_bytes(data)
+    with ThreadPoolExecutor(6) as pool:
+        unpack = partial(steps.ok, "extract", destination="deep/out")
+        list(pool.map(lambda n: unpack(source=f"{n}.tar"), range(12)))
+    found = [path for path in (steps.working_dir / "deep/out").rglob("*") if path.is_file()]
+    assert len(found) == 12 * 20
+    assert not list((steps.working_dir / "deep").glob(".mission-*"))
 
 
 def pax(record: bytes, kind: bytes = b"x") -> bytes:

@@ -36,6 +36,7 @@ class Desk:
         self.env = base_environment(os.environ, {}, "execution-1")
         self.scope: dict[str, Any] = {"params": {}, "vars": {}}
         self.grace_seconds = 0.2
+        self.root: Path | None = None
         self.chunks: list[LogChunk] = []
 
     def call(self, name: str, parameters: dict[str, Any], capture: Capture) -> StepCall:
@@ -54,6 +55,7 @@ class Desk:
             clock=SystemClock(),
             grace_seconds=self.grace_seconds,
             scope=self.scope,
+            root=self.root,
         )
 
     async def run(self, name: str, **parameters: Any) -> StepOutcome:
@@ -233,6 +235,50 @@ async def test_a_command_runs_in_the_folder_it_names(desk: Desk, tmp_path: Path)
 
     assert outcome.output["stdout"] == f"{tmp_path}/sub\n"
     assert missing.message == f"the working directory {tmp_path}/nowhere does not exist"
+
+
+@pytest.mark.parametrize("name", ["../..", "..", "/", "out", "sub/../..", "a\0b"])
+async def test_a_process_stays_in_the_folder_of_the_mission_like_its_step(
+    desk: Desk, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "out").symlink_to("..")
+    for kind, given in (("command", {"command": "pwd"}), ("script", {"script": "pwd"})):
+        outcome = await desk.run(kind, working_dir=name, **given)
+        assert outcome.reason_code is Reason.INVALID_PARAMETERS, kind
+        assert "working_dir" in (outcome.message or "")
+
+
+async def test_the_folder_of_a_process_is_relative_to_its_steps_and_within_the_missions(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
+    executor = FakeExecutor({"the.step": [Act()] * 3})
+    desk = Desk(executor, tmp_path / "a/b")
+    desk.root = tmp_path / "a"
+    await desk.run("command", command="pwd", working_dir="..")
+    assert executor.jobs[-1].cwd == str(tmp_path / "a")
+    outcome = await desk.run("command", command="pwd", working_dir="../..")
+    assert outcome.reason_code is Reason.INVALID_PARAMETERS
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+async def test_a_failure_within_a_pipeline_fails_the_script(desk: Desk, shell: str) -> None:
+    import shutil
+
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    outcome = await desk.run("script", script="false | cat; echo on", shell=shell)
+    assert (outcome.state, outcome.exit_code) == (FAILED, 1)
+    assert outcome.output["stdout"] == ""
+    undone = await desk.run("script", script="set +o pipefail\nfalse | cat; echo on", shell=shell)
+    assert undone.output["stdout"] == "on\n"
+
+
+async def test_sh_stops_at_a_failing_command_and_knows_no_pipefail(desk: Desk) -> None:
+    stopped = await desk.run("script", script="false\necho on", shell="sh")
+    assert (stopped.state, stopped.output["stdout"]) == (FAILED, "")
+    assert (await desk.run("script", script="false | cat; echo on", shell="sh")).state is SUCCESS
 
 
 async def test_a_command_knows_which_attempt_it_is(desk: Desk) -> None:

@@ -70,6 +70,8 @@ class StepCall(Struct, frozen=True, kw_only=True):
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
+    root: Path | None = None
+    """The mission's folder, which no `working_dir` leaves; None: `working_dir` itself."""
     protected_paths: tuple[Path, ...] = ()
     """Files and folders no file step may touch: the home folder, the database, the keys."""
     host: StepHost | None = None

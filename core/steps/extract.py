@@ -16,6 +16,7 @@ from core.steps.confine import Tree
 from core.steps.failure import StepFailedError, check_cancelled
 from core.steps.file_step import FileStep, PathText, shown, write_all
 from core.steps.place import PathRefusedError, Place
+from core.steps.staging import staging
 
 DEFAULT_BYTES = 1024**3
 DEFAULT_FILES = 100_000
@@ -51,8 +52,9 @@ class Extract(FileStep):
     """Unpacks an archive.
 
     A member that is absolute, goes up, is a device, passes through a link, or is a link that would
-    lead out of the destination, halts the mission as a security violation; members before it have
-    been unpacked. Owners are not kept, nor are set-user-id bits; hard links become copies.
+    lead out of the destination, halts the mission as a security violation. Nothing is put into the
+    destination before all members have been unpacked beside it: a refusal, a timeout or a full disk
+    leaves what was there. Owners are not kept, nor are set-user-id bits; hard links become copies.
     """
 
     name: ClassVar[str] = "extract"
@@ -61,18 +63,21 @@ class Extract(FileStep):
     summary: ClassVar[str] = "Unpack a tar or zip archive"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Write member by member, each file whole or not at all."""
+        """Unpack aside, then put everything in its place."""
         parameters: ExtractParameters = call.parameters
         with (
             _archive(tree, parameters.source) as (file, source),
-            _folder(tree, parameters.destination) as (inner, destination),
+            staging(tree, parameters.destination) as aside,
         ):
-            unpacker = _Unpacker(inner, call)
+            unpacker = _Unpacker(aside.tree, call)
             try:
                 for member in members(file):
                     unpacker.take(member)
             except ArchiveError as error:
                 raise StepFailedError(f"{source}: {error}", "archive") from error
+            destination = aside.publish(
+                overwrite=parameters.overwrite, keep_modes=unpacker.without_mode
+            )
             return {
                 "source": source,
                 "destination": destination,
@@ -92,17 +97,6 @@ def _archive(tree: Tree, path: str) -> Iterator[tuple[BinaryIO, str]]:
         yield file, place.path
 
 
-@contextmanager
-def _folder(tree: Tree, path: str) -> Iterator[tuple[Tree, str]]:
-    """Make the folder if it is missing and yield it as a tree of its own."""
-    with tree.place(path, make_parents=True) as place:
-        if place.status() is None:
-            os.mkdir(place.name, dir_fd=place.directory)
-            place.sync()
-        with tree.subtree(place) as inner:
-            yield inner, place.path
-
-
 class _Unpacker:
     """Puts members into a folder, and counts them against the limits."""
 
@@ -110,6 +104,7 @@ class _Unpacker:
         self._tree, self._call = tree, call
         self._parameters: ExtractParameters = call.parameters
         self._files: set[str] = set()
+        self.without_mode: set[str] = set()
         self.count = 0
         self.size = 0
 
@@ -135,6 +130,8 @@ class _Unpacker:
                 source = self._linked(member) if member.kind is Kind.HARD_LINK else member.chunks()
                 self._write(place, member, source)
                 self._files.add(name)
+                if member.mode is None:
+                    self.without_mode.add(name)
 
     def _write(self, place: Place, member: Member, chunks: Iterator[bytes]) -> None:
         mode = None if member.mode is None else _safe_mode(member.mode)

@@ -15,6 +15,7 @@ from core.reasons import Reason
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType, clip, plain_text
 from core.steps.json_text import JsonTextError, parse_json_text
 from core.steps.value import Printable, Text
+from core.working_dir import folder_within
 
 MAX_OUTPUT_BYTES = 256 * 1024
 
@@ -27,7 +28,9 @@ class ProcessParameters(StepParameters):
     """What command and script have in common."""
 
     working_dir: str | None = Field(
-        default=None, min_length=1, description="where it runs, relative to the step's folder"
+        default=None,
+        min_length=1,
+        description="where it runs: relative to the step's folder, within the mission's",
     )
     stdin: Printable | None = Field(
         default=None, description="its standard input; lists and objects become JSON"
@@ -146,7 +149,10 @@ async def run_process(
     """Run `argv` with `env` over the call's, and judge how it ended."""
     folder = call.working_dir
     if parameters.working_dir is not None:
-        folder = folder / parameters.working_dir
+        try:
+            folder = folder_within(call.root or folder, folder, parameters.working_dir)
+        except ValueError as error:
+            return StepOutcome.failure(Reason.INVALID_PARAMETERS, str(error), "InvalidParameters")
     kept = _Kept(call.sink, parameters.max_output_bytes)
     stdin = parameters.stdin
     job = Job(

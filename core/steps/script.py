@@ -16,10 +16,10 @@ from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepTyp
 from core.steps.process import ProcessOutput, ProcessParameters, place_text, run_process
 
 SHELLS: Mapping[str, tuple[str, ...]] = {
-    "bash": ("bash", "-e"),
+    "bash": ("bash", "-eo", "pipefail"),
     "sh": ("sh", "-e"),
     "dash": ("dash", "-e"),
-    "zsh": ("zsh", "-e"),
+    "zsh": ("zsh", "-eo", "pipefail"),
     "ksh": ("ksh", "-e"),
     "python": ("python3",),
     "python3": ("python3",),
@@ -27,7 +27,11 @@ SHELLS: Mapping[str, tuple[str, ...]] = {
     "perl": ("perl",),
     "ruby": ("ruby",),
 }
-"""What runs a script's file. Shells stop at the first failing command, unless it says `set +e`."""
+"""What runs a script's file. Shells stop at the first failing command, unless it says `set +e`.
+
+In bash and zsh a pipeline fails when any of its commands does (`set +o pipefail` undoes it). POSIX
+sh has no such option, and not every ksh has it.
+"""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -40,7 +44,10 @@ class ScriptParameters(ProcessParameters):
     )
     shell: Literal[
         "bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby"
-    ] = Field(default="bash", description="what runs it; shells run with -e")
+    ] = Field(
+        default="bash",
+        description="what runs it: bash and zsh with -eo pipefail, other shells with -e",
+    )
 
 
 class Script(StepType):
