@@ -1,9 +1,6 @@
 """Commands that look: what they print of executions in a real database."""
 
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import time
@@ -14,7 +11,7 @@ import pytest
 from core.model import LogStream
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
-from tests.support.cli import SCRIPT, Inside, environment, mission, start
+from tests.support.cli import SCRIPT, Inside, environment, mission, on_a_terminal, start
 from tests.support.staged import Stage, a_failed_execution, staged
 
 
@@ -45,30 +42,6 @@ def look(home, monkeypatch, capfd):
 @pytest.fixture
 def inside(tmp_path, monkeypatch, capfd):
     return Inside(tmp_path, monkeypatch, capfd)
-
-
-def on_a_terminal(home, *arguments, columns=100):
-    """Run the console script on a terminal of its own and return what it drew."""
-    main, side = pty.openpty()
-    env = environment(home, TERM="xterm", COLUMNS=str(columns), LINES="24")
-    child = subprocess.Popen(
-        [SCRIPT, *arguments], stdin=side, stdout=side, stderr=side, env=env, close_fds=True
-    )
-    os.close(side)
-    drawn = b""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if select.select([main], [], [], 0.1)[0]:
-            try:
-                data = os.read(main, 65536)
-            except OSError:  # the other side is closed
-                break
-            if not data:
-                break
-            drawn += data
-    os.close(main)
-    child.wait(10)
-    return drawn.decode()
 
 
 def test_without_a_database_the_list_is_empty_and_a_reference_is_not_found(inside):
@@ -184,15 +157,17 @@ def test_a_wrong_attempt_is_usage(step, look):
 
 def test_nothing_a_step_wrote_reaches_a_terminal_as_a_command(home):
     for arguments in (["logs", "@last", "build"], ["logs", "@last"], ["show", "@last"]):
-        drawn = on_a_terminal(home, *arguments)
+        drawn = on_a_terminal(home, *arguments).out
         assert "stop" in drawn
         assert "\x1b]" not in drawn
         assert "\x07" not in drawn
-    assert "\x1b[31mstop" not in on_a_terminal(home, "logs", "@last", "build", "--color", "never")
+    assert (
+        "\x1b[31mstop" not in on_a_terminal(home, "logs", "@last", "build", "--color", "never").out
+    )
 
 
 def test_a_terminal_gets_colour_and_its_own_width(home):
-    drawn = on_a_terminal(home, "ls", columns=60)
+    drawn = on_a_terminal(home, "ls", columns=60).out
     assert "\x1b[31m" in drawn
     plain = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
     assert max(map(len, plain.splitlines())) <= 60

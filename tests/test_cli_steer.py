@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.support.cli import Inside, mission, start
+from tests.support.cli import Inside, mission, on_a_terminal, start
 
 FAILING = """\
 version: "1.0"
@@ -81,12 +81,10 @@ def test_only_what_failed_is_run_again_and_the_chain_stays_intact(inside, tmp_pa
     failed = inside("show", "@last", "--json").json
     preview = inside("retry", "@last", "--dry-run", "--json").json
     assert (preview["run"], preview["reused"]) == (["second", "third"], ["first"])
-    ran = mission(inside.home, "retry", "@last")
-    assert ran.code == 2
-    assert "needs a reason" in ran.err
 
     (tmp_path / "wanted.txt").write_text("here now")
-    ran = mission(inside.home, "retry", "@last", "--reason", "the file is there now")
+    reason = "the file is there now"
+    ran = mission(inside.home, "retry", "@last", "--watch", "--reason", reason)
     assert ran.code == 0, ran.err
     assert "reused: 1 step: first" in ran.err
     again = inside("show", "@last", "--json").json
@@ -103,12 +101,34 @@ def test_only_what_failed_is_run_again_and_the_chain_stays_intact(inside, tmp_pa
 def test_a_rerun_is_linked_and_starts_afresh(inside):
     mission(inside.home, "run", "shaky.yaml")
     before = inside("show", "@last", "--json").json["execution_id"]
-    ran = mission(inside.home, "rerun", "@last", "--json")
+    ran = mission(inside.home, "rerun", "@last", "--json", "--watch")
     assert ran.code == 1
     assert ran.json["rerun_of"] == before
     assert ran.json["state"] == "FAILED"
     again = inside("show", ran.json["execution_id"], "--json").json
     assert [task["attempt"] for task in again["task_runs"]] == [1, 1, 0]
+
+
+def test_started_again_a_command_returns_and_says_how_to_watch(inside, tmp_path):
+    mission(inside.home, "run", "shaky.yaml")
+    (tmp_path / "wanted.txt").write_text("here now")
+    failed = inside("show", "@last", "--json").json["execution_id"]
+    for command in ("rerun", "retry"):
+        ran = mission(inside.home, command, failed)
+        assert ran.code == 0, ran.err
+        execution_id = ran.out.strip()
+        assert f"`mission watch {execution_id}`" in ran.err
+        assert mission(inside.home, "watch", execution_id).code == 0
+
+
+def test_a_reason_is_asked_for_on_a_terminal_and_may_be_empty(inside, tmp_path):
+    mission(inside.home, "run", "shaky.yaml")
+    (tmp_path / "wanted.txt").write_text("here now")
+    failed = inside("show", "@last", "--json").json["execution_id"]
+    for answer in (b"\r", b"it is there\r"):
+        ran = on_a_terminal(inside.home, "retry", failed, question=b"may be empty", answer=answer)
+        assert ran.code == 0, ran.out
+    assert "it is there" in inside("show", "@last", "--json").out
 
 
 def test_the_result_of_an_ended_execution_can_be_had_later(inside):

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +78,40 @@ def start(home: Path, *arguments: str, **more: Any) -> "subprocess.Popen[bytes]"
         env=environment(home),
         **more,
     )
+
+
+def on_a_terminal(
+    home: Path, *arguments: str, columns: int = 100, question: bytes = b"", answer: bytes = b""
+) -> Ran:
+    """Run the console script on a terminal of its own; `out` is what it drew.
+
+    Once `question` has been drawn, `answer` is typed.
+    """
+    main, side = pty.openpty()
+    child = subprocess.Popen(
+        [SCRIPT, *arguments],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env=environment(home, TERM="xterm", COLUMNS=str(columns), LINES="24"),
+    )
+    os.close(side)
+    drawn = b""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if select.select([main], [], [], 0.1)[0]:
+            try:
+                data = os.read(main, 65536)
+            except OSError:  # the other side is closed
+                break
+            if not data:
+                break
+            drawn += data
+        if answer and question in drawn:
+            os.write(main, answer)
+            answer = b""
+    os.close(main)
+    return Ran(child.wait(10), drawn.decode(), "")
 
 
 class Inside:

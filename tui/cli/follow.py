@@ -41,11 +41,14 @@ def rounds(
         yield
         pause = SHORTEST
         quiet_until = time.monotonic() + LOOK_ANYWAY
-        while reader.data_version() == seen and time.monotonic() < quiet_until:
+        is_quiet = True
+        while is_quiet:
             if deadline is not None and time.monotonic() >= deadline:
                 raise WaitTimeoutError(
                     f"it has not ended within {timeout:g} seconds",
                     hint="the execution itself goes on; `mission watch` follows it",
                 )
-            sleep(pause)
-            pause = min(pause * 1.5, LONGEST)
+            is_quiet = reader.data_version() == seen and time.monotonic() < quiet_until
+            if is_quiet:
+                sleep(pause)
+                pause = min(pause * 1.5, LONGEST)

@@ -22,7 +22,8 @@ SECTIONS = {
         "show": _lazy("show", "Show one execution, or one step of it."),
         "logs": _lazy("logs", "Print what steps wrote."),
         "why": _lazy("why", "Explain why a step, or an execution, is where it is."),
-        "watch": _lazy("watch", "Follow an execution until it ends."),
+        "watch": _lazy("watch", "Watch an execution until it ends."),
+        "open": _lazy("open", "Open the screen on an execution and stay."),
         "events": _lazy("events", "Print audit events as NDJSON, resumable."),
     },
     "Steer": {

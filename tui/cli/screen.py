@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import UsageError
 from tui.cli.hangup import end_with_terminal
 from tui.cli.invocation import Invocation
+from tui.cli.screen_end import closed_at_end
 
 if TYPE_CHECKING:
     from tui.backend import Backend
@@ -18,8 +19,12 @@ def can_open_screen(invocation: Invocation) -> bool:
     return on_terminals and invocation.environ.get("TERM", "dumb") != "dumb"
 
 
-def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
+def open_screen(
+    invocation: Invocation, *, start: str | None = None, until_end: bool = False
+) -> None:
     """Run the screen until it is closed; `start` is the execution to show first.
+
+    `until_end` also closes it once that execution has ended, or has lost its runner.
 
     Raises `UsageError` off a terminal. Closing it leaves every execution running.
     """
@@ -38,7 +43,11 @@ def open_screen(invocation: Invocation, *, start: str | None = None) -> None:
         return CliBackend(invocation)
 
     app = MissionDeckApp(open_backend, start=start, theme=invocation.settings.theme)
-    app.run()
+    if start is not None and until_end:
+        with closed_at_end(app, invocation.paths.db, start):
+            app.run()
+    else:
+        app.run()
     if app.failure is not None:
         raise app.failure
 

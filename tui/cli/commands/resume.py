@@ -11,6 +11,7 @@ from core.ports import RequestKind
 from core.states import is_terminal
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
+from tui.cli.linked import after_start, watch_option
 from tui.cli.ownership import is_owned
 from tui.cli.reading import open_records
 from tui.cli.session import open_session
@@ -22,18 +23,21 @@ from tui.cli.spawn import spawn_runner
 @click.option(
     "--run-again", is_flag=True, help="Repeat lost attempts of steps that are not idempotent."
 )
-def command(invocation: Invocation, reference: str, run_again: bool) -> None:
+@watch_option
+def command(invocation: Invocation, reference: str, run_again: bool, watch: bool) -> None:
     """Go on with a paused execution, or with one whose runner is gone.
 
-    What succeeded is not run again; attempts that were lost are made anew.
+    What succeeded is not run again; attempts that were lost are made anew. Without --watch it
+    returns as soon as a runner goes on with it.
     """
     with open_records(invocation) as reader:
         execution = reader.find_execution(reference)
     how = resume(invocation, execution, run_again=run_again)
-    if invocation.json:
-        invocation.console.out_json({"execution_id": execution.execution_id, "resumed": how})
-    else:
-        invocation.console.say(f"{execution.execution_id}: {how}")
+    execution_id = execution.execution_id
+    if not invocation.json:
+        invocation.console.say(f"{execution_id}: {how}")
+    facts = {"execution_id": execution_id, "resumed": how}
+    after_start(invocation, execution_id, facts, watch=watch)
 
 
 def resume(invocation: Invocation, execution: Execution, *, run_again: bool = False) -> str:

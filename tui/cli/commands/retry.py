@@ -1,5 +1,6 @@
 """`mission retry`."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ from core.states import TaskState, is_terminal
 from tui.cli.asking import ask_and_wait, asked_json, tell
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.linked import start_linked
+from tui.cli.linked import start_linked, watch_option
 from tui.cli.reading import open_records
 from tui.cli.reference import complete_step, execution_argument
 from tui.output.text import safe_line
@@ -34,9 +35,9 @@ _NAMED = 20
 )
 @click.option("--failed", is_flag=True, help="Everything that did not succeed (the default).")
 @click.option("--downstream", is_flag=True, help="Also what depends on it, though it succeeded.")
-@click.option("--reason", metavar="TEXT", help="Why, for the audit; asked for on a terminal.")
+@click.option("--reason", metavar="TEXT", help="Why, for the audit; asked on a terminal, optional.")
 @click.option("--dry-run", is_flag=True, help="Show what would run again and what is reused.")
-@click.option("--detach", is_flag=True, help="Do not follow it.")
+@watch_option
 def command(
     invocation: Invocation,
     execution: str,
@@ -45,12 +46,13 @@ def command(
     downstream: bool,
     reason: str | None,
     dry_run: bool,
-    detach: bool,
+    watch: bool,
 ) -> None:
     """Run again what failed in EXEC: in a new execution that is linked to it.
 
     What succeeded is not run again: its outputs are reused. The mission is the one that ran, not
     its file as it is today. While EXEC is still live, the steps are tried again within it.
+    Without --watch it prints the new id and returns as soon as a runner drives it.
     """
     from tui.cli.relaunch import retry_order
 
@@ -86,7 +88,7 @@ def command(
         from msgspec.structs import replace
 
         order = replace(order, reason=_ask_reason(invocation))
-    start_linked(invocation, order, facts, detach=detach)
+    start_linked(invocation, order, facts, watch=watch)
 
 
 def _retry_live(
@@ -139,9 +141,8 @@ def _preview(invocation: Invocation, chosen: Selection) -> None:
 
 
 def _ask_reason(invocation: Invocation) -> str:
-    if invocation.json or sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(
-            "a retry needs a reason for the audit", hint='pass --reason "why it is run again"'
-        )
-    reason: str = click.prompt("reason", err=True)
+    """Ask for the reason on a terminal, where an empty answer will do; elsewhere there is none."""
+    if invocation.json or not (sys.stdin and sys.stdin.isatty() and os.isatty(2)):
+        return ""
+    reason: str = click.prompt("reason (may be empty)", default="", show_default=False, err=True)
     return reason.strip()

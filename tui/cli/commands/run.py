@@ -2,8 +2,8 @@
 
 import asyncio
 import gc
-import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,7 +15,6 @@ from core.fold import Changes
 from core.launch import Order, create
 from core.model import MissionResult, MissionSource
 from core.ports import Batch
-from core.reasons import Reason
 from core.result import mission_result
 from core.spec.load import Loaded
 from core.states import ExecutionState, is_terminal
@@ -25,17 +24,21 @@ from tui.cli.command import finish
 from tui.cli.drive import Drive, Driven, drive
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, parse_params, read_mission
+from tui.cli.outcome import exit_code
 from tui.cli.progress import Progress
 from tui.cli.reading import open_records
 from tui.cli.session import open_session, protected_paths, shared_slots
 from tui.cli.stop_signal import StopSignals
 
-_STATE_CODES = {
-    ExecutionState.SUCCESS: 0,
-    ExecutionState.FAILED: 1,
-    ExecutionState.CANCELLED: 5,
-}
-_REFUSED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """How a run here ended, and the exit code for it."""
+
+    driven: Driven
+    result: MissionResult
+    tally: Tally
+    code: int
 
 
 @declare("run", short_help="Run a mission to its end.")
@@ -102,9 +105,9 @@ def command(
         return
     gc.enable()
     with StopSignals() as signals:
-        driven, result, tally = asyncio.run(_run_here(invocation, order, signals))
-        _show_end(invocation, driven, result, tally)
-    finish(_exit_code(driven))
+        ran = asyncio.run(_run_here(invocation, order, signals))
+        _show_end(invocation, ran)
+    finish(ran.code)
 
 
 def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
@@ -149,8 +152,9 @@ def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
         return False
     with open_records(invocation) as reader:
         found = reader.find_run_key(order.mission.workflow_id, run_id)
-    if found is None:
-        return False
+        if found is None:
+            return False
+        _, tasks = reader.task_states(found.execution_id)
     if not is_terminal(found.state):
         raise ConflictError(
             f"the run key {run_id!r} belongs to execution {found.execution_id}, which is"
@@ -164,7 +168,7 @@ def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
     else:
         invocation.console.out(found.execution_id)
         invocation.console.say(f"the run key {run_id!r} has run already: {found.state}")
-    finish(_STATE_CODES[found.state])
+    finish(exit_code(found.state, found.reason_code, tasks))
     return True
 
 
@@ -180,9 +184,7 @@ def _run_detached(invocation: Invocation, order: Order) -> None:
         console.say(f"running detached; watch it with `mission watch {execution_id}`")
 
 
-async def _run_here(
-    invocation: Invocation, order: Order, signals: StopSignals
-) -> tuple[Driven, MissionResult, Tally]:
+async def _run_here(invocation: Invocation, order: Order, signals: StopSignals) -> _Ran:
     clock = SystemClock()
     console = invocation.console
     progress = None if invocation.json else Progress(console)
@@ -223,11 +225,15 @@ async def _run_here(
         events_logged=driven.receipt.execution_events if driven.receipt else 0,
         integrity_verified=intact,
     )
-    return driven, result, tally_of(snapshot.tasks.values())
+    tasks = snapshot.tasks.values()
+    code = exit_code(driven.ending.state, driven.ending.reason, tasks)
+    if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
+        code = 128 + driven.signal
+    return _Ran(driven, result, tally_of(tasks), code)
 
 
-def _show_end(invocation: Invocation, driven: Driven, result: MissionResult, tally: Tally) -> None:
-    console = invocation.console
+def _show_end(invocation: Invocation, ran: _Ran) -> None:
+    console, result = invocation.console, ran.result
     if invocation.json:
         from tui.output.shape import result as result_shape
 
@@ -238,11 +244,6 @@ def _show_end(invocation: Invocation, driven: Driven, result: MissionResult, tal
     if invocation.environ.get("GITHUB_ACTIONS") == "true":
         console.out_lines(list(annotation_lines(result)))
     console.flush()
-    for line in ending_lines(result, tally, driven.ending, driven.receipt, console.error_palette):
+    ending, receipt = ran.driven.ending, ran.driven.receipt
+    for line in ending_lines(result, ran.tally, ending, receipt, console.error_palette):
         console.say(line)
-
-
-def _exit_code(driven: Driven) -> int:
-    if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
-        return 130 if driven.signal == signal.SIGINT else 143
-    return 5 if driven.ending.reason in _REFUSED else _STATE_CODES[driven.ending.state]

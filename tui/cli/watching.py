@@ -1,0 +1,95 @@
+"""Watch an execution to its end: on a terminal as the screen, elsewhere as lines."""
+
+from core.model import Execution
+from core.ports import Reader
+from core.reasons import Reason
+from core.states import is_terminal
+from tui.cli.follow import LostWatch, rounds
+from tui.cli.invocation import Invocation
+from tui.cli.outcome import exit_code, is_over
+from tui.cli.reading import open_records
+from tui.cli.screen import can_open_screen, open_screen
+from tui.output import shape
+from tui.output.detail import execution_text
+from tui.output.line import change_line
+
+
+def watch(
+    invocation: Invocation,
+    execution_id: str,
+    *,
+    plain: bool = False,
+    timeout: float | None = None,
+    silent: bool = False,
+) -> tuple[Execution, int]:
+    """Watch until the execution has ended; return it as it is then, and the exit code for that.
+
+    On a terminal, unless `plain`, `silent` or with a `timeout`, the screen opens and closes with
+    the execution, or earlier by its keys. Elsewhere one line is printed for every change of state;
+    `silent` only waits. Raises `WaitTimeoutError`.
+    """
+    as_lines = plain or silent or invocation.json or timeout is not None
+    with open_records(invocation) as reader:
+        found = reader.find_execution(execution_id)
+        if as_lines or not can_open_screen(invocation):
+            found = _follow(invocation, reader, found, timeout=timeout, silent=silent)
+        elif not is_over(found):
+            open_screen(invocation, start=found.execution_id, until_end=True)
+            found = reader.find_execution(found.execution_id)
+        if not (silent or invocation.json):
+            _summarise(invocation, reader, found)
+        _, tasks = reader.task_states(found.execution_id)
+    return found, exit_code(found.state, found.reason_code, tasks)
+
+
+def _follow(
+    invocation: Invocation,
+    reader: Reader,
+    found: Execution,
+    *,
+    timeout: float | None,
+    silent: bool,
+) -> Execution:
+    """Print every change of state until the execution ends or its runner is gone."""
+    console = invocation.console
+    after = 0
+    lost = LostWatch(invocation)
+    for _ in rounds(reader, timeout=timeout):
+        found = reader.find_execution(found.execution_id)
+        while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):
+            for event in page:
+                if silent:
+                    continue
+                if invocation.json:
+                    console.out_ndjson(shape.event(event))
+                elif (line := change_line(event, console.palette)) is not None:
+                    console.out(line)
+            after = page[-1].seq
+        console.flush()
+        if is_over(found):
+            break
+        lost.look()
+    return found
+
+
+def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None:
+    console = invocation.console
+    console.out()
+    console.out_lines(
+        execution_text(
+            found,
+            reader.task_runs(found.execution_id),
+            console.palette,
+            short=reader.short_ids([found.execution_id])[found.execution_id],
+            now=invocation.now,
+            width=console.width,
+        )
+    )
+    console.flush()
+    if not is_terminal(found.state):
+        how = (
+            "its runner is gone: `mission resume {}` goes on with it"
+            if found.reason_code is Reason.RUNNER_LOST
+            else "it goes on; `mission watch {}` watches it again"
+        )
+        console.say(how.format(found.execution_id))
