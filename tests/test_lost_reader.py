@@ -151,3 +151,55 @@ def test_losing_the_reader_changes_neither_outcome_nor_records(runs):
     for one in others:
         assert one.records() == expected, one.way
         assert (one.folder / "cleaned").exists()
+
+
+GATED = """
+version: "1.0"
+name: gated
+steps:
+  - {id: gate, step_type: approval, parameters: {prompt: "Go on?"}}
+  - {id: nap, step_type: command, depends_on: [gate], parameters: {command: sleep, args: ["30"]}}
+"""
+CLOSED, FULL = "<&- >&- 2>&-", "</dev/null >/dev/full 2>&1"
+DONE = (
+    ("run --detach gated.yaml", CLOSED),
+    ("pause @last", FULL),
+    ("resume @last", CLOSED),
+    ("approve @last gate", FULL),
+    ("cancel @last --wait", FULL),
+    ("retry @last --json", FULL),
+    ("cancel @last --wait --json", CLOSED),
+    ("rerun @last", FULL),
+    ("reject @last", CLOSED),
+)
+
+
+def test_what_was_done_is_exit_0_though_nobody_could_be_told(tmp_path):
+    (tmp_path / "gated.yaml").write_text(GATED, encoding="utf-8")
+    home = tmp_path / "home"
+    for arguments, streams in DONE:
+        done = subprocess.run(
+            ["sh", "-c", f"exec '{SCRIPT}' {arguments} {streams}"],
+            cwd=tmp_path,
+            env=environment(home),
+            check=False,
+        )
+        assert done.returncode == 0, arguments
+    reader = open_reader(home / "missions.db")
+    try:
+        found = reader.executions()
+        assert [one.state.value for one in reversed(found)][:2] == ["CANCELLED", "CANCELLED"]
+        assert found[0].rerun_of == found[1].execution_id
+        assert found[1].retry_of == found[2].execution_id
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("streams", ["2>/dev/full", "2>&-"])
+def test_words_that_cannot_be_said_change_no_exit_code(streams, tmp_path):
+    (tmp_path / "m.yaml").write_text("version: '1.0'\nname: m\nsteps: []\n", encoding="utf-8")
+    for arguments, code in (("ls", 0), ("validate m.yaml", 3), ("run m.yaml", 3), ("show x", 4)):
+        command = f"exec '{SCRIPT}' {arguments} >/dev/null {streams}"
+        env = environment(tmp_path / "home")
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, check=False)
+        assert done.returncode == code, arguments

@@ -53,7 +53,8 @@ Without them the first one is painted at once and the others in a frame of their
 class MissionDeckApp(App[None]):
     """The screen over a `Backend`, or over what makes one (in a thread, after the first picture).
 
-    `start` is the execution to open first, `theme` the theme of the first picture.
+    `start` is the execution to open first, `theme` the theme of the first picture; `alone` closes
+    with that execution's screen instead of going home.
     """
 
     TITLE = "Mission Deck"
@@ -75,6 +76,7 @@ class MissionDeckApp(App[None]):
         backend: "Backend | Callable[[], Backend]",
         *,
         start: str | None = None,
+        alone: bool = False,
         theme: str | None = None,
         clock: "Clock | None" = None,
     ) -> None:
@@ -82,6 +84,7 @@ class MissionDeckApp(App[None]):
         self._given = backend
         self._clock = clock
         self._start = start
+        self._alone = alone
         self._wanted_theme = theme
         self.is_ready = False
         self.failure: MissionDeckError | None = None
@@ -249,6 +252,13 @@ class MissionDeckApp(App[None]):
         from tui.screens.launch import LaunchScreen
 
         self.push_screen(LaunchScreen(path, params or {}))
+
+    def leave_execution(self) -> None:
+        """Go home from the screen of an execution, or close when that was opened alone."""
+        if self._alone:
+            self.exit()
+        else:
+            self.go_home()
 
     def go_home(self) -> None:
         """Leave everything above home."""

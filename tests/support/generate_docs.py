@@ -12,6 +12,7 @@ import click
 from core.reason_text import REASON_TEXTS
 from core.spec.code import Code
 from core.states import TRANSITIONS, AttemptState, ExecutionState, State, TaskState, is_terminal
+from tui.cli.exit_code import EXIT_CODES
 from tui.cli.root import root
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -129,7 +130,7 @@ def _page() -> Iterator[str]:
         " `--color auto|always|never` and `--help`. Data goes to stdout, words to stderr."
     )
     yield ""
-    yield str(root.epilog)
+    yield str(root.epilog).partition(" Exit codes:")[0]
     yield ""
     for heading, section in root.sections.items():  # type: ignore[attr-defined]  # a DeckGroup
         yield f"## {heading}"
@@ -138,6 +139,22 @@ def _page() -> Iterator[str]:
             found = root.get_command(context, name)
             if found is not None:
                 yield from _command(found, click.Context(found, info_name=name, parent=context))
+    yield from _exit_codes()
+
+
+def _exit_codes() -> Iterator[str]:
+    yield "## Exit codes"
+    yield ""
+    yield (
+        "The exit code of a command that runs or watches an execution is that of its outcome."
+        " Output is best effort for every command that runs or steers an execution: what nobody"
+        " takes is dropped, and neither a closed pipe nor a full disk behind stdout changes what"
+        " happens or the exit code."
+    )
+    yield ""
+    yield "| code | in a word | when |"
+    yield "|---|---|---|"
+    yield from (f"| {code} | {word} | {told} |" for code, (word, told) in EXIT_CODES.items())
 
 
 def _command(found: click.Command, context: click.Context) -> Iterator[str]:

@@ -95,6 +95,7 @@ def ask_and_wait(
     """
     from dataclasses import replace
 
+    invocation.console.best_effort()
     before = reader.last_seq()
     asked = ask(invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
     if not asked.owned:

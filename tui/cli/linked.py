@@ -24,6 +24,7 @@ def start_linked(
     """Start an execution that is linked to an earlier one in a runner of its own."""
     from tui.cli.start import start_detached
 
+    invocation.console.best_effort()
     execution_id = start_detached(invocation.paths, order, invocation.environ)
     if not (invocation.json or watch):
         invocation.console.out(execution_id)

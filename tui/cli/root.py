@@ -3,6 +3,7 @@
 import click
 
 from tui.cli.command import DeckGroup, Lazy, colour_option, database_option
+from tui.cli.exit_code import in_words
 from tui.cli.invocation import Invocation
 from tui.cli.version import VERSION
 
@@ -62,8 +63,7 @@ SECTIONS = {
     params=[database_option(), colour_option()],
     epilog=(
         "EXEC is an execution's id, a unique prefix of it, @last, @last-failed or a mission's name."
-        " Exit codes: 0 done, 1 failed, 2 usage, 3 mission invalid, 4 not found, 5 cancelled,"
-        " 6 wait timed out, 7 conflict, 8 audit does not verify, 9 unavailable, 70 a bug."
+        f" Exit codes: {in_words()}."
     ),
 )
 @click.version_option(VERSION, prog_name="mission", message="%(prog)s %(version)s")

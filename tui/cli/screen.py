@@ -24,7 +24,8 @@ def open_screen(
 ) -> None:
     """Run the screen until it is closed; `start` is the execution to show first.
 
-    `until_end` also closes it once that execution has ended, or has lost its runner.
+    `until_end` closes it once that execution has ended or lost its runner, or when the execution's
+    own screen is left.
 
     Raises `UsageError` off a terminal. Closing it leaves every execution running.
     """
@@ -42,7 +43,8 @@ def open_screen(
 
         return CliBackend(invocation)
 
-    app = MissionDeckApp(open_backend, start=start, theme=invocation.settings.theme)
+    theme = invocation.settings.theme
+    app = MissionDeckApp(open_backend, start=start, alone=until_end, theme=theme)
     if start is not None and until_end:
         with closed_at_end(app, invocation.paths.db, start):
             app.run()

@@ -172,8 +172,8 @@ class PaneScreen(ActingScreen):
             self.action_home()
 
     def action_home(self) -> None:
-        """Go back to home; the run goes on."""
-        self.deck.go_home()
+        """Go back to home, or end the watching; the run goes on."""
+        self.deck.leave_execution()
 
     # --- log -------------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ def backup(invocation: Invocation, target: Path | None) -> None:
     elif target.is_dir():
         target = target / place.name
     count = back_up(place, target)
+    invocation.console.best_effort()
     if invocation.json:
         invocation.console.out_json({"path": str(place), "backup": str(target), "bytes": count})
     else:

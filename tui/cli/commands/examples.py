@@ -107,6 +107,7 @@ def _copy(invocation: Invocation, samples: list[MissionFile], target: Path) -> N
         except FileExistsError as error:
             raise ConflictError(f"{path} exists already", hint="it is left as it is") from error
         copied.append(str(path))
+    invocation.console.best_effort()
     if invocation.json:
         invocation.console.out_json({"copied": copied})
     else:

@@ -68,6 +68,7 @@ def command(invocation: Invocation, file: Path, force: bool, no_schema: bool) ->
         _write(schema, schema_text() + "\n", force=True)
         written.append(schema)
     console = invocation.console
+    console.best_effort()
     if invocation.json:
         console.out_json({"written": [str(path) for path in written]})
         return

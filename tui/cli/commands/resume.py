@@ -32,6 +32,7 @@ def command(invocation: Invocation, reference: str, run_again: bool, watch: bool
     """
     with open_records(invocation) as reader:
         execution = reader.find_execution(reference)
+    invocation.console.best_effort()
     how = resume(invocation, execution, run_again=run_again)
     execution_id = execution.execution_id
     if not invocation.json:
