@@ -16,6 +16,7 @@ from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
+from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
 
@@ -172,6 +173,25 @@ class MissionDeckApp(App[None]):
         if self.is_ready:
             await asyncio.to_thread(self.feed.stop)
             await asyncio.to_thread(self.lookup.stop)
+
+    # --- keys ------------------------------------------------------------------------------------
+
+    async def on_event(self, event: Event) -> None:
+        """Do at once what a key means in a view whose keys are actions (`acts_at_once`).
+
+        Textual hands every key to what has the focus when it arrives, and looks for its action
+        later. Keys that arrive together, `/matrix`, would then all meet the view that had the focus
+        before the first: the letters of a filter would cancel and retry.
+        """
+        if isinstance(event, Key) and not event.is_forwarded and self._acts_at_once:
+            key = event.key
+            if await self._check_bindings(key, priority=True) or await self._check_bindings(key):
+                return
+        await super().on_event(event)
+
+    @property
+    def _acts_at_once(self) -> bool:
+        return self.app_focus and getattr(self.screen.focused, "acts_at_once", False)
 
     # --- news ------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Every message that crosses between feed, screens and widgets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
@@ -64,11 +64,21 @@ class FeedBroken(Message):
 
 
 class StepSelected(Message):
-    """The selection moved to a step, in whichever view."""
+    """A person chose a step in one of the views; a view that follows the selection is silent.
 
-    def __init__(self, task_id: str) -> None:
+    `pointed` tells which step the view points at by now: when keys come faster than messages, an
+    older choice must not undo a newer one.
+    """
+
+    def __init__(self, task_id: str, pointed: Callable[[], str | None]) -> None:
         super().__init__()
-        self.task_id = task_id
+        self._task_id = task_id
+        self._pointed = pointed
+
+    @property
+    def task_id(self) -> str:
+        """The step that is chosen now."""
+        return self._pointed() or self._task_id
 
 
 class StepOpened(Message):

@@ -110,11 +110,10 @@ class Canvas(Vertical):
         """Take note of how wide the terminal is."""
 
     def on_step_canvas_selected(self, event: StepCanvas.Selected) -> None:
-        """Pass a selection on, unless it is the one it was told."""
+        """Pass on what a person selected."""
         event.stop()
-        if event.task_id != self._told:
-            self._told = event.task_id
-            self.post_message(StepSelected(event.task_id))
+        self._told = event.task_id
+        self.post_message(StepSelected(event.task_id, lambda: self._told))
 
     def on_step_canvas_opened(self, event: StepCanvas.Opened) -> None:
         """Pass on what is to be inspected."""

@@ -110,12 +110,15 @@ class ExecutionScreen(PaneScreen):
             return
         moved = board.apply(changed)
         focus = self._next_focus(board) if moved else None
+        hidden = self._left.steps.hides_selection
         self._left.board_changed(changed, moved=moved, selected=focus)
         if self._left.tab != "list":
             self._side_list.board_changed(changed, moved=moved, selected=focus)
         self._attempts_wanted.ask()
         if focus is not None:
             self.select(focus)
+        elif not hidden and self._left.steps.hides_selection:
+            self._leave_hidden()
         elif self.selected in changed:
             self._facts_wanted.ask()
 
@@ -200,9 +203,21 @@ class ExecutionScreen(PaneScreen):
         self._facts_wanted.ask()
 
     def on_step_selected(self, event: StepSelected) -> None:
-        """Follow the selection of one view in the others."""
+        """Make what a person chose in one view the selection of all."""
         self._steered = True
         self.select(event.task_id)
+
+    def filter_set(self) -> None:
+        """Keep the selection among the steps that pass a filter."""
+        self._steered = True
+        if self._left.steps.hides_selection:
+            self._leave_hidden()
+
+    def _leave_hidden(self) -> None:
+        """Move a selection that the filter hides to the step that is in its place now."""
+        task_id = self._left.steps.pointed
+        if task_id is not None:
+            self.select(task_id)
 
     def on_step_opened(self, event: StepOpened) -> None:
         """Inspect a step."""
@@ -302,6 +317,8 @@ class ExecutionScreen(PaneScreen):
         if len(failures) > 1 or self.selected != failures[at]:
             self.deck.tell(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
         self.select(failures[at])
+        if self._left.steps.hides_selection:
+            self._set_step_filter("")
 
     def action_inspect(self) -> None:
         """Look at the selected step closely."""

@@ -55,7 +55,7 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         """Show all and wait for a search."""
         self._show("")
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what fits the search."""
@@ -63,7 +63,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_input_submitted(self) -> None:
         """Go to the text to scroll in it."""
-        self.query_one(TextView).focus()
+        self.set_focus(self.query_one(TextView))
 
     def on_key(self, event: object) -> None:
         """Let the arrow keys scroll while the search has the focus."""

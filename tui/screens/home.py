@@ -83,7 +83,7 @@ class HomeScreen(DeckScreen):
         """Watch the list of executions while this is the screen."""
         self.deck.feed.watch_home()
         if self.focused is None:
-            self._list.focus()
+            self.set_focus(self._list)
 
     @property
     def _list(self) -> LineView:
@@ -108,7 +108,6 @@ class HomeScreen(DeckScreen):
         self._mission_list.learn(delta.executions)
         self._show_executions()
         self._show_detail()
-        self._note_offers()
 
     def offers(self, action: str) -> bool:
         """Show what can be done to the execution at hand as it is now."""
@@ -158,6 +157,7 @@ class HomeScreen(DeckScreen):
         )
         self._execution_list.show(found, self._short)
         self._titles()
+        self._note_offers()
 
     def _tick(self) -> None:
         if self.is_current:
@@ -201,7 +201,7 @@ class HomeScreen(DeckScreen):
         self._steered = self._steered or steer
         self._pane = pane
         self._arrange()
-        self._list.focus()
+        self.set_focus(self._list)
 
     def action_other_pane(self) -> None:
         """Go to the pane that has not the focus."""
@@ -237,7 +237,7 @@ class HomeScreen(DeckScreen):
         field = self._field
         field.display = True
         field.value = self._filters[self._pane]
-        field.focus()
+        self.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""
@@ -246,7 +246,7 @@ class HomeScreen(DeckScreen):
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to the list."""
         self._field.display = False
-        self._list.focus()
+        self.set_focus(self._list)
 
     def _set_filter(self, text: str) -> None:
         if self._filters[self._pane] == text:
@@ -265,7 +265,7 @@ class HomeScreen(DeckScreen):
         """Clear the filter and go back to the list."""
         self._set_filter("")
         self._field.display = False
-        self._list.focus()
+        self.set_focus(self._list)
 
     # --- acting ----------------------------------------------------------------------------------
 

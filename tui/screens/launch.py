@@ -110,7 +110,7 @@ class LaunchScreen(DeckScreen):
                     classes="form-note",
                 )
             )
-            self._plan.focus()
+            self.set_focus(self._plan)
             return
         self._title(mission)
         self._plan_title.set_parts(
@@ -131,7 +131,7 @@ class LaunchScreen(DeckScreen):
         widgets.append(launch)
         await self._form.mount(*widgets)
         first = next((field.widget for field in self._fields.values()), launch)
-        first.focus()
+        self.set_focus(first)
         self._check()
 
     def _title(self, mission: Mission) -> None:

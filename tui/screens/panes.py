@@ -152,7 +152,7 @@ class PaneScreen(ActingScreen):
         if self._zoomed is not None:
             self._zoomed = "log" if chosen is self._log else "left"
         self._arrange()
-        chosen.focus()
+        self.set_focus(chosen)
 
     def action_back(self) -> None:
         """Leave the field, the search, the zoom, the log; then the screen."""
@@ -184,14 +184,14 @@ class PaneScreen(ActingScreen):
             self._zoomed = "log"
         self._bottom.show_single()
         self._arrange()
-        self._log.focus()
+        self.set_focus(self._log)
 
     def action_merged_log(self) -> None:
         """Show the log of all steps in one, or that of the selection again."""
         self._log_asked = True
         self._bottom.toggle_merged()
         self._arrange()
-        self._log.focus()
+        self.set_focus(self._log)
 
     def action_log(self, switch: str) -> None:
         """Turn a switch of the log."""
@@ -226,7 +226,7 @@ class PaneScreen(ActingScreen):
             field.value = (
                 self._log.search if self._filtering == "log" else self._left.steps.filter_text
             )
-        field.focus()
+        self.set_focus(field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter or search while it is typed."""
@@ -238,7 +238,11 @@ class PaneScreen(ActingScreen):
     def _set_step_filter(self, text: str) -> None:
         self._left.set_filter(text)
         self._side_list.set_filter(text)
+        self.filter_set()
         self._titles()
+
+    def filter_set(self) -> None:
+        """Take note of another filter, which may hide the selection."""
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to what it filters."""
@@ -255,8 +259,8 @@ class PaneScreen(ActingScreen):
     def _leave_field(self) -> None:
         self._field.display = False
         if self._filtering == "log":
-            self._log.focus()
+            self.set_focus(self._log)
         elif self._left.tab == "list":
-            self._left.steps.focus()
+            self.set_focus(self._left.steps)
         else:
-            self._side_list.focus()
+            self.set_focus(self._side_list)

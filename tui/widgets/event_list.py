@@ -41,7 +41,7 @@ class EventList(LineView):
             del self._events[: len(self._events) - KEEP]
         self.rows_changed()
         if at_end:
-            self.action_last()
+            self.move_to(len(self._events) - 1)
 
     def event(self, index: int) -> AuditEvent | None:
         """Return the event of a row."""

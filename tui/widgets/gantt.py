@@ -233,6 +233,7 @@ class GanttView(Vertical, StepCanvas):
         row = self.chart.by_id.get(self.selection or "")
         if row is not None:
             self._list.move_to(self.chart.rows.index(row))
+            self._reveal()
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Make the row under the cursor the selection."""

@@ -57,6 +57,7 @@ class GraphView(ScrollView, StepCanvas, can_focus=True):
     }
     """
 
+    acts_at_once = True
     lanes_under: int = LANES_UNDER
     """Narrower windows show lanes; a screen that gives the view a part of its width sets less."""
 

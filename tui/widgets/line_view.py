@@ -36,10 +36,11 @@ class LineView(ScrollView, can_focus=True):
     LineView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
+    acts_at_once = True
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """The cursor is on another row."""
+        """A person put the cursor on another row. Nothing else is said to have moved it."""
 
         def __init__(self, view: "LineView", index: int) -> None:
             super().__init__()
@@ -68,6 +69,11 @@ class LineView(ScrollView, can_focus=True):
 
     placeholder = ""
     """What an empty list says; several lines are centred."""
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether the cursor stands for something, so that it is drawn."""
+        return True
 
     @property
     def vertical_scrollbar(self) -> ScrollBar:
@@ -151,7 +157,7 @@ class LineView(ScrollView, can_focus=True):
             if not count and self.placeholder:
                 return self._placeholder_line(y, width, base, inks)
             return Strip.blank(width, base)
-        is_cursor = index == self.cursor
+        is_cursor = index == self.cursor and self.has_cursor
         if is_cursor:
             base += inks.cursor if self.has_focus else inks.cursor_blurred
         marker = ("▌", inks.accent if self.has_focus else inks.faint) if is_cursor else (" ", base)
@@ -170,8 +176,6 @@ class LineView(ScrollView, can_focus=True):
         """Repaint the two rows and bring the new one into sight."""
         self.refresh_rows((before, after))
         self.reveal(after)
-        if self.row_count():
-            self.post_message(self.Moved(self, after))
 
     def reveal(self, index: int) -> None:
         """Scroll just so far that a row is in sight."""
@@ -186,24 +190,31 @@ class LineView(ScrollView, can_focus=True):
             self.scroll_to(y=index - height + 1 + margin, animate=False, force=True)
 
     def move_to(self, index: int) -> None:
-        """Put the cursor on a row, the nearest there is."""
+        """Put the cursor on a row, the nearest there is, without a word."""
         self.cursor = max(0, min(index, self.row_count() - 1))
+
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row because a person wants it there, and say so."""
+        before = self.cursor
+        self.move_to(index)
+        if self.cursor != before:
+            self.post_message(self.Moved(self, self.cursor))
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by a number of rows."""
-        self.move_to(self.cursor + rows)
+        self.steer_to(self.cursor + rows)
 
     def action_page(self, pages: float) -> None:
         """Move the cursor by a share of the window."""
-        self.move_to(self.cursor + round(pages * max(1, self.size.height - 1)))
+        self.steer_to(self.cursor + round(pages * max(1, self.size.height - 1)))
 
     def action_first(self) -> None:
         """Move to the first row."""
-        self.move_to(0)
+        self.steer_to(0)
 
     def action_last(self) -> None:
         """Move to the last row."""
-        self.move_to(self.row_count() - 1)
+        self.steer_to(self.row_count() - 1)
 
     def action_choose(self) -> None:
         """Open the row under the cursor."""
@@ -214,7 +225,7 @@ class LineView(ScrollView, can_focus=True):
         """Move to the row that was clicked; open it on the second click."""
         index = event.y + self.scroll_offset.y
         if index < self.row_count():
-            self.move_to(index)
+            self.steer_to(index)
             if event.chain == 2:
                 self.action_choose()
 

@@ -56,6 +56,7 @@ STREAM_CHOICES: tuple[frozenset[LogStream], ...] = (
 class LogPane(ScrollView, Selectable, can_focus=True):
     """A log. Tell it what to show; hand it what the feed delivers."""
 
+    acts_at_once = True
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("log"),
         *(b for b in bindings("list") if getattr(b, "id", "") != "list.open"),

@@ -36,7 +36,11 @@ _FOLD_STATES = {
 
 
 class StepList(LineView):
-    """A list over a `Board`. The selection is a step, not a row: it stays when rows move."""
+    """A list over a `Board`. The selection is a step, not a row: it stays when rows move.
+
+    The selection belongs to the screen. The list shows it, and says `StepSelected` when a person
+    chose another one; a filter that hides it is the screen's to answer.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("steps")
 
@@ -48,7 +52,10 @@ class StepList(LineView):
         self._open: set[Bucket] = set()
         self._filter: Filter = parse_filter("")
         self.selected: str | None = None
-        self._quiet = False
+        self._at: str | Bucket | None = None
+        """What the cursor is on: the selection, or the fold a person went to."""
+        self._is_tucked = False
+        """Whether a person folded away what holds the selection."""
         self._name_width = 20
 
     @property
@@ -59,7 +66,7 @@ class StepList(LineView):
     def show(self, board: Board, selected: str | None) -> None:
         """Show another board with a step selected."""
         self._board = board
-        self.selected = selected
+        self._point_at(selected)
         longest = max(map(len, board.order), default=0)
         self._name_width = max(12, min(LONGEST_NAME, longest))
         self._rebuild()
@@ -75,7 +82,7 @@ class StepList(LineView):
         """
         wanted = set(changed)
         if selected is not None:
-            self.selected = selected
+            self._point_at(selected)
         if moved or self._filter:
             self._rebuild(wanted)
             return
@@ -95,25 +102,47 @@ class StepList(LineView):
         )
 
     def set_filter(self, text: str) -> None:
-        """Show only the steps that pass a filter."""
+        """Show only the steps that pass a filter; the cursor goes to the first if it must move."""
         self._filter = parse_filter(text)
         self._rebuild()
+        if self.hides_selection:
+            self.move_to(0)
 
     @property
     def matched(self) -> int:
         """How many steps are listed while a filter is in force."""
         return len(self._rows)
 
+    @property
+    def hides_selection(self) -> bool:
+        """Whether the filter leaves the selection out."""
+        return bool(self._filter) and self._row_of(self.selected) is None
+
+    @property
+    def has_cursor(self) -> bool:
+        """Whether the row under the cursor is what the keys are about."""
+        return not self.hides_selection
+
+    @property
+    def pointed(self) -> str | None:
+        """The step under the cursor, None on a fold or an empty list."""
+        row = self._rows[self.cursor] if self.cursor < len(self._rows) else None
+        return row if isinstance(row, str) else None
+
     def select(self, task_id: str) -> None:
-        """Put the selection on a step, unfolding what hides it."""
-        if task_id == self.selected and self._row_of(task_id) is not None:
+        """Follow the selection to a step, unfolding what hides it."""
+        if task_id == self.selected == self._at and self._row_of(task_id) is not None:
             return
-        self.selected = task_id
+        self._point_at(task_id)
         self._rebuild()
 
-    def _row_of(self, task_id: str) -> int | None:
+    def _point_at(self, task_id: str | None) -> None:
+        self.selected = self._at = task_id
+        self._is_tucked = False
+
+    def _row_of(self, row: str | Bucket | None) -> int | None:
         try:
-            return self._rows.index(task_id)
+            return None if row is None else self._rows.index(row)
         except ValueError:
             return None
 
@@ -137,11 +166,13 @@ class StepList(LineView):
                     rows.extend(board.members(bucket))
                 else:
                     rows.append(bucket)
-                    if self.selected is not None and board.bucket(self.selected) is bucket:
-                        rows.append(self.selected)
+                    selected = None if self._is_tucked else self.selected
+                    if selected is not None and board.bucket(selected) is bucket:
+                        rows.append(selected)
         before, self._rows = self._rows, rows
-        at = None if self.selected is None else self._row_of(self.selected)
-        self._quiet = True
+        at = self._row_of(self._at)
+        if at is None:
+            at = self._row_of(self.selected)
         if len(before) != len(rows):
             self.count_changed()
         if not before or not rows:
@@ -151,9 +182,6 @@ class StepList(LineView):
         if at is not None:
             self.cursor = at
             self.reveal(at)
-        self._quiet = False
-        if at is None:
-            self._follow_cursor()
 
     def _changed_rows(
         self, before: Sequence[str | Bucket], changed: Collection[str]
@@ -166,18 +194,13 @@ class StepList(LineView):
             if row != was or isinstance(row, Bucket) or row in changed:
                 yield at
 
-    def watch_cursor(self, before: int, after: int) -> None:
-        """Make the row under the cursor the selection."""
-        super().watch_cursor(before, after)
-        if not self._quiet:
-            self._follow_cursor()
-
-    def _follow_cursor(self) -> None:
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row, and report the step there as what a person chose."""
+        super().steer_to(index)
         if self.cursor < len(self._rows):
-            row = self._rows[self.cursor]
+            row = self._at = self._rows[self.cursor]
             if isinstance(row, str) and row != self.selected:
-                self.selected = row
-                self.post_message(StepSelected(row))
+                self.post_message(StepSelected(row, lambda: self.pointed))
 
     def action_toggle_fold(self) -> None:
         """Fold or unfold what has ended, as the row under the cursor says."""
@@ -187,13 +210,9 @@ class StepList(LineView):
         bucket = row if isinstance(row, Bucket) else bucket_of(self._board.tasks[row])
         if bucket in FOLDED:
             self._open ^= {bucket}
-            if not isinstance(row, Bucket) and bucket not in self._open:
-                self.selected = None
+            self._is_tucked = not isinstance(row, Bucket) and bucket not in self._open
+            self._at = bucket
             self._rebuild()
-            if bucket in self._rows:
-                self._quiet = True
-                self.cursor = self._rows.index(bucket)
-                self._quiet = False
 
     def action_choose(self) -> None:
         """Open the step, or unfold the fold."""

@@ -97,7 +97,7 @@ class StepViews(Vertical):
 
     def focus_view(self) -> None:
         """Put the focus on the view in sight."""
-        self.focus_target.focus()
+        self.screen.set_focus(self.focus_target)
 
     @property
     def wants_attempts(self) -> bool:

@@ -25,6 +25,7 @@ Line = Sequence[tuple[str, Ink]]
 class TextView(ScrollView, Selectable, can_focus=True):
     """Lines of text to read. `hang` cells are left free where a wrapped line goes on."""
 
+    acts_at_once = True
     BINDINGS: ClassVar[list[BindingType]] = [
         binding for binding in bindings("list") if getattr(binding, "id", "") != "list.open"
     ]

@@ -203,10 +203,10 @@ class TreeView(LineView, StepCanvas):
     def action_parent(self) -> None:
         """Move to the step this one stands under."""
         if self._rows and self._rows[self.cursor].above >= 0:
-            self.move_to(self._rows[self.cursor].above)
+            self.steer_to(self._rows[self.cursor].above)
 
     def action_child(self) -> None:
         """Move to the first step below this one."""
         below = self.cursor + 1
         if below < len(self._rows) and self._rows[below].above == self.cursor:
-            self.move_to(below)
+            self.steer_to(below)
