@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from core.attempt import Ended, run, run_instant
 from core.company import Company
+from core.condition import ConditionError, decide
 from core.desk import Desk, Question
 from core.errors import BugError
 from core.events import AttemptStarted, Event, StepExpanded
-from core.expressions import ExpressionError, TemplateSyntaxError, evaluate
 from core.fold import Snapshot
 from core.graph import Graph
 from core.items import ItemsError, items_of
@@ -351,8 +351,8 @@ class Engine:
         """Evaluate a step's `when`."""
         task = self._snapshot.tasks[step.id]
         try:
-            wanted = evaluate(step.when or "true", self._around.context.scope(task))
-        except (ExpressionError, TemplateSyntaxError) as error:
+            wanted = decide(step.when or "true", self._around.context.scope(task))
+        except ConditionError as error:
             return Refusal(TaskState.FAILED, Reason.INVALID_PARAMETERS, f"when: {error}")
         if wanted:
             return None

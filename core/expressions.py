@@ -45,6 +45,10 @@ MAX_OUTPUT = 8 * 1024 * 1024
 _MAX_DEPTH = 64
 _CHAIN_BEFORE = re.compile(r"(?:[\w.]|\[[^\[\]]*\])+$")
 _CHAIN_BYTES = 400
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 _REMOVED_FILTERS = ("format", "indent", "batch", "slice", "pprint", "safe", "chain")
 
 
@@ -222,7 +226,7 @@ def _environment(renderer: Renderer, fuel: int) -> "Environment":
         keep_trailing_newline=True,
         finalizer=renderer.finish,
         debug=False,
-        filters={"replace": _replace, "join": _join, "tojson": _to_json},
+        filters={"replace": _replace, "join": _join, "tojson": _to_json, "bool": _bool},
     )
     for name in _REMOVED_FILTERS:  # also reachable by name, through `map` and `select`
         engine.remove_filter(name)
@@ -250,6 +254,16 @@ def _to_json(value: Any, indent: int | None = None) -> str:
     if indent is not None and not 0 <= int(indent) <= 8:
         raise ExpressionError("tojson: indent is between 0 and 8")
     return json.dumps(plain(value), ensure_ascii=False, indent=indent)
+
+
+def _bool(value: Any) -> bool:
+    """Return true or false; of a text what it says, not whether it is empty."""
+    if not isinstance(value, str):
+        return bool(value)
+    said = _BOOLEANS.get(value.strip().lower())
+    if said is None:
+        raise ExpressionError(f"bool: {value[:40]!r} says neither true nor false")
+    return said
 
 
 def _as_text(value: Any, budget: int) -> str:

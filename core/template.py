@@ -61,7 +61,9 @@ class Template(Struct, frozen=True):
     """Each reference with the token that follows it: tells `steps.a-b` from `steps.a`."""
 
 
-class _Token(Struct, frozen=True):
+class Token(Struct, frozen=True):
+    """A word of an expression; `kind` is string, number, name or operator."""
+
     kind: str
     text: str
 
@@ -118,7 +120,12 @@ def as_template(expression: str) -> str:
     return text
 
 
-def _parts(text: str) -> Iterator[tuple[str, list[_Token], tuple[int, int]]]:
+def condition_tokens(expression: str) -> list[Token]:
+    """Return the words of an expression, bare or in `{{ }}`; raise `TemplateSyntaxError`."""
+    return next(_parts(as_template(expression)))[1]
+
+
+def _parts(text: str) -> Iterator[tuple[str, list[Token], tuple[int, int]]]:
     """Yield opening, tokens and span of each expression and statement; skip comments and raw."""
     position = 0
     raw = False
@@ -159,8 +166,8 @@ def _token_pattern() -> re.Pattern[str]:
     )
 
 
-def _tokens(text: str, start: int, closing: str, *, raw: bool) -> tuple[list[_Token], int]:
-    tokens: list[_Token] = []
+def _tokens(text: str, start: int, closing: str, *, raw: bool) -> tuple[list[Token], int]:
+    tokens: list[Token] = []
     match_token = _token_pattern().match
     depth = 0
     position = start + 1 if text[start : start + 1] in ("-", "+") else start
@@ -177,7 +184,7 @@ def _tokens(text: str, start: int, closing: str, *, raw: bool) -> tuple[list[_To
             depth += 1
         elif lexeme in ("}", "]", ")"):
             depth -= 1
-        tokens.append(_Token(kind, lexeme))
+        tokens.append(Token(kind, lexeme))
         if len(tokens) > MAX_TOKENS:
             break
     if raw:
@@ -191,7 +198,7 @@ def _tokens(text: str, start: int, closing: str, *, raw: bool) -> tuple[list[_To
     raise TemplateSyntaxError(f"`{opening}` is not closed by `{closing}`")
 
 
-def _loop_names(parts: list[tuple[str, list[_Token], tuple[int, int]]]) -> frozenset[str] | None:
+def _loop_names(parts: list[tuple[str, list[Token], tuple[int, int]]]) -> frozenset[str] | None:
     """Return the names `for` introduces, or None when there is no loop."""
     names: set[str] = set()
     loops = False
@@ -206,7 +213,7 @@ def _loop_names(parts: list[tuple[str, list[_Token], tuple[int, int]]]) -> froze
     return frozenset(names) if loops else None
 
 
-def _check_statement(tokens: list[_Token]) -> None:
+def _check_statement(tokens: list[Token]) -> None:
     word = tokens[0].text if tokens else ""
     if word not in STATEMENTS:
         raise TemplateSyntaxError(
@@ -215,9 +222,9 @@ def _check_statement(tokens: list[_Token]) -> None:
         )
 
 
-def _check_calls(tokens: list[_Token]) -> None:
+def _check_calls(tokens: list[Token]) -> None:
     """Refuse calls of anything but the known functions and filters, and unknown filters."""
-    previous = before = _Token("", "")
+    previous = before = Token("", "")
     for token in tokens:
         if token.kind == "name" and previous.text == "|":
             _check_known("filter", token.text, FILTERS)
@@ -244,7 +251,7 @@ def _check_known(what: str, name: str, known: frozenset[str]) -> None:
         raise TemplateSyntaxError(f"unknown {what} `{name}`", hint)
 
 
-def _chains(tokens: list[_Token], own: frozenset[str]) -> Iterator[tuple[Reference, str]]:
+def _chains(tokens: list[Token], own: frozenset[str]) -> Iterator[tuple[Reference, str]]:
     """Yield the chains of names that start at a root, and the token behind each."""
     for index, token in enumerate(tokens):
         if token.kind != "name" or token.text in _WORDS or token.text in own:
@@ -260,7 +267,7 @@ def _chains(tokens: list[_Token], own: frozenset[str]) -> Iterator[tuple[Referen
         yield _chain(tokens, index)
 
 
-def _chain(tokens: list[_Token], start: int) -> tuple[Reference, str]:
+def _chain(tokens: list[Token], start: int) -> tuple[Reference, str]:
     names = [tokens[start].text]
     index = start + 1
     while index + 1 < len(tokens):

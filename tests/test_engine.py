@@ -245,6 +245,30 @@ def test_when_decides_whether_a_step_runs(when: str, ran: bool) -> None:
         assert rig.reason("a") is Reason.CONDITION_FALSE
 
 
+@pytest.mark.parametrize(
+    ("when", "hint"),
+    [
+        ("{{ params.go }}", "`params.go == 'true'`"),
+        ("{{ steps.say.output.stdout }}", "`steps.say.output.stdout|trim == 'true'`"),
+        ("params.go|length", "`params.go|length != 0`"),
+        ("[params.go]", "|length > 0`"),
+        ("params.go if false else none", "is not none`"),
+    ],
+)
+def test_a_condition_that_is_no_boolean_fails_the_step(when: str, hint: str) -> None:
+    mission = Mission(
+        version="1.0",
+        name="conditions",
+        params=(Param(name="go", default="false"),),
+        steps=(a_command("say"), a_command("a", "say", when=when)),
+    )
+    rig = Rig(mission, {"say": Act(out=b"false\n")})
+    assert rig.run().state is ExecutionState.FAILED
+    task = rig.snapshot.tasks["a"]
+    assert (task.state, task.reason_code) == (TaskState.FAILED, Reason.INVALID_PARAMETERS)
+    assert hint in (task.message or "")
+
+
 def test_a_fan_out_runs_each_item_and_gathers_their_outputs() -> None:
     mission = a_plan(
         a_step("each", step_type="log", foreach=["x", "y"], parameters={"message": "{{ item }}"}),

@@ -364,3 +364,13 @@ def test_what_can_be_read_statically_says_so_or_raises(text):
     assert template.references == references(text)
     if template.whole:
         assert as_template(text) == text.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("true", True), (" False\n", False), ("0", False), ("yes", True)]
+)
+def test_the_filter_bool_takes_a_text_at_its_word(text, said):
+    assert evaluate("vars.x|bool", {"vars": {"x": text}}) is said
+    with pytest.raises(ExpressionError, match="neither true nor false"):
+        evaluate("vars.x|bool", {"vars": {"x": "perhaps"}})
+    assert evaluate("[1]|bool and not []|bool", {}) is True

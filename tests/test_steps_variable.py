@@ -79,14 +79,31 @@ def test_an_assertion_that_holds_counts_what_it_checked(steps: StepRunner) -> No
 def test_an_assertion_that_fails_names_what_was_false_and_what_it_saw(steps: StepRunner) -> None:
     outcome = steps.run(
         "assert",
-        that=["params.port == 80", "params.target == 'staging'", "{{ vars.empty }}", "vars.no"],
+        that=[
+            "params.port == 80",
+            "params.target == 'staging'",
+            "{{ vars.empty != '' }}",
+            "vars.no",
+        ],
         message="not ready",
     )
     assert outcome.reason_code is Reason.STEP_ERROR
     assert outcome.message == (
         "not ready (params.port == 80 is false (params.port = 8080); "
-        'vars.empty is false (vars.empty = ""); vars.no: `vars.no` is undefined)'
+        "vars.empty != '' is false (vars.empty = \"\"); vars.no: `vars.no` is undefined)"
     )
+
+
+def test_an_assertion_is_true_or_false_and_nothing_else(steps: StepRunner) -> None:
+    outcome = steps.run("assert", that=["params.port == 8080", "vars.empty", "params.port"])
+    assert outcome.reason_code is Reason.INVALID_PARAMETERS
+    assert outcome.message == (
+        '`vars.empty` is a text (vars.empty = ""), and a condition is true or false;'
+        " compare it: `vars.empty == 'true'`; `params.port` is a number (params.port = 8080),"
+        " and a condition is true or false; compare it: `params.port != 0`"
+    )
+    secret = StepRunner(Path(), scope={"secrets": {"T": "hunter22"}})
+    assert "hunter22" not in (secret.run("assert", that="secrets.T").message or "")
 
 
 def test_values_are_shown_short_and_secrets_never() -> None:

@@ -70,6 +70,7 @@ class Code(StrEnum):
     NOT_UPSTREAM = "NOT_UPSTREAM", "a template refers to a step that need not have ended before"
     UNKNOWN_STEP = "UNKNOWN_STEP", "a template refers to a step that does not exist"
     UNKNOWN_NAME = "UNKNOWN_NAME", "a template refers to a name, parameter or variable unknown here"
+    NOT_BOOLEAN = "NOT_BOOLEAN", "a condition, or a part of one, is not true or false"
     # safety
     SECRET_IN_FILE = "SECRET_IN_FILE", "a secret value stands in the file"
     SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "a template stands inside the text of a script"

@@ -126,7 +126,7 @@ def _check_meaning(
         check_secret_values(draft, problems)
     has_expressions = any(
         step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
-    ) or any(placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
+    ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
     if seen.templates or has_expressions:
         from core.spec.injection import check_injection
         from core.spec.reference import ReferenceCheck

@@ -7,11 +7,12 @@ from core.expressions import check_syntax
 from core.graph import Graph
 from core.spec.check import INVALID, suggest
 from core.spec.code import Code
+from core.spec.condition import ConditionCheck
 from core.spec.mission import Draft
 from core.spec.problem import Path, Problems
 from core.spec.scan import walk_texts
 from core.spec.support import NOT_YET
-from core.steps.registry import EXPRESSIONS, normalise_type
+from core.steps.registry import EXPRESSIONS, Expression, normalise_type
 from core.template import (
     Reference,
     TemplateSyntaxError,
@@ -43,6 +44,7 @@ class ReferenceCheck:
         self._variables = _variables(draft)
         self._secrets = draft.fields.get("secrets", ())
         self._draft = draft
+        self._conditions = ConditionCheck(draft, problems)
 
     def check(self) -> None:
         """Take note of everything that is wrong with the templates of the mission."""
@@ -72,8 +74,13 @@ class ReferenceCheck:
         expressions = EXPRESSIONS.get(normalise_type(str(raw.get("step_type"))))
         parameters = raw.get("parameters")
         if expressions and isinstance(parameters, Mapping):
-            for key in expressions:
-                self._check_expressions(parameters.get(key), (*path, "parameters", key), place)
+            for key, wanted in expressions.items():
+                self._check_expressions(
+                    parameters.get(key),
+                    (*path, "parameters", key),
+                    place,
+                    is_condition=wanted is Expression.CONDITION,
+                )
             rest = {key: value for key, value in parameters.items() if key not in expressions}
             self._check_value(rest, (*path, "parameters"), place)
         else:
@@ -82,7 +89,7 @@ class ReferenceCheck:
             self._check_value(raw.get(key), (*path, key), place)
         when = raw.get("when")
         if when.__class__ is str and when.strip():
-            self._check_text(when, (*path, "when"), place, whole=True)
+            self._check_condition(when, (*path, "when"), place)
 
     def _check_value(self, value: Any, path: Path, place: "_Place") -> None:
         if value is None:
@@ -91,13 +98,22 @@ class ReferenceCheck:
             if has_template(text):
                 self._check_text(text, where, place, whole=False)
 
-    def _check_expressions(self, value: Any, path: Path, place: "_Place") -> None:
+    def _check_expressions(
+        self, value: Any, path: Path, place: "_Place", *, is_condition: bool
+    ) -> None:
         """Check one expression or a list of them; anything else is left to the model."""
-        if value.__class__ is str:
+        if value.__class__ is str and is_condition:
+            self._check_condition(value, path, place)
+        elif value.__class__ is str:
             self._check_text(value, path, place, whole=True)
         elif value.__class__ is list:
             for number, item in enumerate(value):
-                self._check_expressions(item, (*path, number), place)
+                self._check_expressions(item, (*path, number), place, is_condition=is_condition)
+
+    def _check_condition(self, text: str, path: Path, place: "_Place") -> None:
+        """Check an expression that is to be true or false."""
+        if self._check_text(text, path, place, whole=True):
+            self._conditions.check(text, path)
 
     def _warn_unresolved(self, value: Any, path: Path) -> None:
         if value.__class__ is tuple:  # the inputs of the mission, already checked
@@ -114,7 +130,8 @@ class ReferenceCheck:
                     " and matrix",
                 )
 
-    def _check_text(self, text: str, path: Path, place: "_Place", *, whole: bool) -> None:
+    def _check_text(self, text: str, path: Path, place: "_Place", *, whole: bool) -> bool:
+        """Check a text with templates, or a `whole` expression; tell whether it can be read."""
         try:
             if whole:
                 text = as_template(text)
@@ -123,9 +140,10 @@ class ReferenceCheck:
         except TemplateSyntaxError as error:
             hint = error.hint or (None if whole else _LITERALLY)
             self._problems.error(Code.TEMPLATE_SYNTAX, f"template: {error}", path, hint=hint)
-            return
+            return False
         for reference, follower in template.names:
             self._check_reference(reference, follower, path, place)
+        return True
 
     def _error(
         self, code: Code, message: str, path: Path, reference: Reference, hint: str | None = None

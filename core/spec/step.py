@@ -207,7 +207,7 @@ STEP_KEYS = {
     ),
     "when": Key(
         check=check_condition,
-        doc="An expression; the step is skipped (CONDITION_FALSE) unless it is true.",
+        doc="An expression, true or false; if false, the step is skipped (CONDITION_FALSE).",
         schema={"type": ["string", "boolean"]},
         default="true",
         example="\"{{ params.target == 'production' }}\"",

@@ -4,6 +4,7 @@ Knows no parameter model and must not import one: `mission --version` and comple
 """
 
 import re
+from enum import Enum
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
@@ -54,7 +55,20 @@ BUILT_IN = MappingProxyType(
 )
 """Canonical name → `module:class`."""
 
-EXPRESSIONS = MappingProxyType({"transform": ("expression",), "assert": ("that",)})
+
+class Expression(Enum):
+    """What a parameter that is an expression has to give."""
+
+    VALUE = "value"
+    CONDITION = "condition"
+
+
+EXPRESSIONS = MappingProxyType(
+    {
+        "transform": {"expression": Expression.VALUE},
+        "assert": {"that": Expression.CONDITION},
+    }
+)
 """Parameters that are expressions: checked like `when`, evaluated by the step, never rendered."""
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -4,13 +4,13 @@
 `core.steps.registry.EXPRESSIONS`): what a template puts into a text must never be evaluated itself.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from core.expressions import ExpressionError, TemplateSyntaxError, evaluate, references
+from core.condition import ConditionError, NotBooleanError, bare, decide, seen
+from core.expressions import ExpressionError, evaluate
 from core.reasons import Reason
 from core.steps.base import (
     Mode,
@@ -22,11 +22,8 @@ from core.steps.base import (
     plain_text,
 )
 from core.steps.value import Printable, scalar_text
-from core.template import Reference, as_template
 
 _MOST_VARIABLES = 1000
-_VALUE_LIMIT = 80
-_SHOWN_VALUES = 10
 
 Expression = Annotated[str, BeforeValidator(scalar_text, json_schema_input_type=str)]
 """An expression, bare or in `{{ }}`."""
@@ -128,7 +125,10 @@ class AssertOutput(BaseModel):
 
 
 class Assert(StepType):
-    """Fails unless every expression is true, naming those that are not and the values they saw."""
+    """Fails unless every expression is true, naming those that are not and the values they saw.
+
+    An expression gives true or false: any other value is INVALID_PARAMETERS.
+    """
 
     name: ClassVar[str] = "assert"
     mode: ClassVar[Mode] = Mode.INSTANT
@@ -141,56 +141,25 @@ class Assert(StepType):
         parameters: AssertParameters = call.parameters
         that = parameters.that if isinstance(parameters.that, list) else [parameters.that]
         false = []
+        reason = Reason.STEP_ERROR
         for expression in that:
             try:
-                value = evaluate(expression, call.scope)
-            except ExpressionError as error:
-                false.append(f"{_bare(expression)}: {error}")
-                continue
-            if not value:
-                false.append(f"{_bare(expression)} is false{_seen(expression, call.scope)}")
+                if not decide(expression, call.scope):
+                    false.append(f"{bare(expression)} is false{seen(expression, call.scope)}")
+            except NotBooleanError as error:
+                false.append(str(error))
+                reason = Reason.INVALID_PARAMETERS
+            except ConditionError as error:
+                false.append(f"{bare(expression)}: {error}")
         if not false:
             return StepOutcome.success({"checked": len(that)})
         message = "; ".join(false)
         if parameters.message:
             message = f"{parameters.message} ({message})"
-        return StepOutcome.failure(Reason.STEP_ERROR, message, "assertion")
+        return StepOutcome.failure(reason, message, "assertion")
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Show what must be true."""
         that = parameters.get("that")
         shown = " and ".join(map(plain_text, that)) if isinstance(that, list) else plain_text(that)
         return clip(f"would check that {shown}")
-
-
-def _bare(expression: str) -> str:
-    text = expression.strip()
-    if text.startswith("{{") and text.endswith("}}"):
-        text = text[2:-2].strip("-").strip()
-    return plain_text(text)
-
-
-def _seen(expression: str, scope: Mapping[str, Any]) -> str:
-    """Return the values of the references in an expression: ` (vars.count = 3)`."""
-    try:
-        found = sorted(references(as_template(expression)))[:_SHOWN_VALUES]
-    except TemplateSyntaxError:
-        return ""
-    shown = [
-        f"{'.'.join(reference)} = {_shown_value(reference, scope)}"
-        for reference in found
-        if reference[0] != "secrets" and "*" not in reference
-    ]
-    return f" ({', '.join(shown)})" if shown else ""
-
-
-def _shown_value(reference: Reference, scope: Mapping[str, Any]) -> str:
-    value: Any = scope
-    for name in reference:
-        try:
-            value = value[int(name)] if isinstance(value, list) else value[name]
-        except (LookupError, TypeError, ValueError):
-            return "undefined"
-    if isinstance(value, Mapping):
-        value = dict(value)
-    return clip(json.dumps(value, ensure_ascii=False, default=str), _VALUE_LIMIT)
