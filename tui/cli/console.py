@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from tui.cli.outlet import Outlet, is_same_place
+from tui.cli.outlet import Outlet, Source, is_same_place
 from tui.output.document import dump
 from tui.output.glyph import Palette
 
@@ -94,6 +94,21 @@ class Console:
     def out_raw(self, text: str) -> None:
         """Write text as it is, without a line feed behind it."""
         _write(self._out, text)
+
+    def later(self, source: Source, *, on_stderr: bool = False) -> None:
+        """Write text that is made only when its turn has come, by the thread that writes it."""
+        stream = self._err if on_stderr else self._out
+        if isinstance(stream, Outlet):
+            stream.put(source)
+            return
+        for text in source():
+            _write(stream, text)
+
+    def when_idle(self, seconds: float, source: Source, *, on_stderr: bool = False) -> None:
+        """Also write what `source` gives whenever nothing came for so long; best effort only."""
+        stream = self._err if on_stderr else self._out
+        if isinstance(stream, Outlet):
+            stream.when_idle(seconds, source)
 
     def flush(self) -> None:
         """Hand everything written so far to whoever reads."""

@@ -1,8 +1,12 @@
-"""What `mission run` says while it runs: a plain line for each state change, once durable."""
+"""What `mission run` says while it runs: a plain line for each state change, once durable.
 
-from collections.abc import Sequence
+Among the lines stands what steps wrote, as far as that is wanted (`tui.cli.step_output`).
+"""
+
+from collections.abc import Iterator, Sequence
 
 from core.events import (
+    AttemptEnded,
     AttemptStarted,
     CancelRequested,
     Event,
@@ -11,25 +15,81 @@ from core.events import (
     StepExpanded,
     TaskStateChanged,
 )
+from core.model import TaskError
 from core.state_word import counted
 from core.states import ExecutionState, TaskState
 from tui.cli.console import Console
-from tui.output.line import QUIET, state_line
+from tui.cli.outlet import Source
+from tui.cli.step_output import StepOutput
+from tui.output.line import QUIET, state_line, told_with_cause
+
+NEWS_SECONDS = 0.1
+"""Between two looks for live output."""
 
 
 class Progress:
-    """Turns committed events into lines on stdout."""
+    """Turns committed events into lines on stdout, or on stderr where stdout is for data.
 
-    def __init__(self, console: Console) -> None:
+    `quiet` leaves the lines of state changes out.
+    """
+
+    def __init__(
+        self, console: Console, output: StepOutput, *, quiet: bool = False, on_stderr: bool = False
+    ) -> None:
         self._console = console
+        self._output = output
+        self._quiet = quiet
+        self._on_stderr = on_stderr
+        self._errors: dict[tuple[str, str], TaskError] = {}
+        if output.is_live:
+            console.when_idle(NEWS_SECONDS, output.news, on_stderr=on_stderr)
 
     def show(self, events: Sequence[Event], above: Sequence[str] = ()) -> None:
         """Print the lines of a committed batch; `above` are the steps a sub-mission runs under."""
         sign = self._console.palette.sign("›", ">")
         front = "".join(f"{task_id} {sign} " for task_id in above)
-        lines = [line for event in events if (line := self._line(event, front)) is not None]
-        self._console.out_lines(lines)
-        self._console.flush()
+        lines: list[str] = []
+        for event in events:
+            for found in self._of(event, front):
+                if isinstance(found, str):
+                    lines.append(found)
+                    continue
+                self._print(lines)
+                self._console.later(found, on_stderr=self._on_stderr)
+        self._print(lines)
+
+    def close(self) -> None:
+        """Print what is left of live output; release what was opened for it."""
+        if self._output.is_live:
+            self._console.later(self._output.news, on_stderr=self._on_stderr)
+        self._console.later(self._output.close, on_stderr=self._on_stderr)
+
+    def _print(self, lines: list[str]) -> None:
+        if lines:
+            self._console.out_lines(lines)
+            self._console.flush()
+            lines.clear()
+
+    def _of(self, event: Event, front: str) -> Iterator[str | Source]:
+        """Yield the line of an event, if it is worth one, and the output that belongs to it."""
+        output = self._output
+        found = None
+        if isinstance(event, AttemptStarted):
+            output.started(event.execution_id, event.task_id, front + event.task_id)
+        elif isinstance(event, AttemptEnded):
+            found = output.ended(
+                event.execution_id, event.task_id, event.attempt, event.log_entry_count
+            )
+            if event.error is not None:
+                self._errors[event.execution_id, event.task_id] = event.error
+        if not self._quiet and (line := self._line(event, front)) is not None:
+            yield line
+        if isinstance(event, TaskStateChanged) and event.to_state not in QUIET:
+            name = front + event.task_id
+            self._errors.pop((event.execution_id, event.task_id), None)
+            found = output.settled(event.execution_id, event.task_id, event.to_state, name)
+        if found is not None:
+            yield found
 
     def _line(self, event: Event, front: str) -> str | None:
         palette = self._console.palette
@@ -37,7 +97,8 @@ class Progress:
             if event.to_state in QUIET:
                 return None
             target, reason = front + event.task_id, event.reason_code.value
-            return state_line(event.at, event.to_state, target, reason, event.message, palette)
+            message = self._cause(event)
+            return state_line(event.at, event.to_state, target, reason, message, palette)
         if isinstance(event, AttemptStarted):
             target, what = front + event.task_id, f"attempt {event.attempt}"
             return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
@@ -55,3 +116,10 @@ class Progress:
         if isinstance(event, CancelRequested):
             return f"{'cancel requested':>28}  {front}by {event.actor}"
         return None
+
+    def _cause(self, event: TaskStateChanged) -> str | None:
+        """Return the message of a state change; of a failure with the line that tells why."""
+        error = self._errors.get((event.execution_id, event.task_id))
+        if error is None or event.to_state is not TaskState.FAILED:
+            return event.message
+        return told_with_cause(event.message, error)

@@ -1,14 +1,15 @@
 """Watch an execution to its end: on a terminal as the screen, elsewhere as lines."""
 
-from core.model import Execution
+from core.model import AuditEvent, Execution
 from core.ports import Reader
 from core.reasons import Reason
-from core.states import is_terminal
+from core.states import TaskState, is_terminal
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.outcome import exit_code, is_over
 from tui.cli.reading import open_records
 from tui.cli.screen import can_open_screen, open_screen
+from tui.cli.step_output import OutputMode, StepOutput
 from tui.output import shape
 from tui.output.detail import execution_text
 from tui.output.line import change_line
@@ -21,18 +22,19 @@ def watch(
     plain: bool = False,
     timeout: float | None = None,
     silent: bool = False,
+    output: OutputMode = OutputMode.NONE,
 ) -> tuple[Execution, int]:
     """Watch until the execution has ended; return it as it is then, and the exit code for that.
 
     On a terminal, unless `plain`, `silent` or with a `timeout`, the screen opens and closes with
     the execution, or earlier by its keys. Elsewhere one line is printed for every change of state;
-    `silent` only waits. Raises `WaitTimeoutError`.
+    `silent` only waits; `output` is what is printed of the steps' own. Raises `WaitTimeoutError`.
     """
     as_lines = plain or silent or invocation.json or timeout is not None
     with open_records(invocation) as reader:
         found = reader.find_execution(execution_id)
         if as_lines or not can_open_screen(invocation):
-            found = _follow(invocation, reader, found, timeout=timeout, silent=silent)
+            found = _follow(invocation, reader, found, timeout, silent=silent, output=output)
         elif not is_over(found):
             open_screen(invocation, start=found.execution_id, until_end=True)
             found = reader.find_execution(found.execution_id)
@@ -46,12 +48,14 @@ def _follow(
     invocation: Invocation,
     reader: Reader,
     found: Execution,
-    *,
     timeout: float | None,
+    *,
     silent: bool,
+    output: OutputMode,
 ) -> Execution:
     """Print every change of state until the execution ends or its runner is gone."""
     console = invocation.console
+    printed = StepOutput(output, invocation.paths.db, console.palette)
     after = 0
     lost = LostWatch(invocation)
     for _ in rounds(reader, timeout=timeout):
@@ -62,14 +66,39 @@ def _follow(
                     continue
                 if invocation.json:
                     console.out_ndjson(shape.event(event))
-                elif (line := change_line(event, console.palette)) is not None:
-                    console.out(line)
+                else:
+                    _print(invocation, event, printed)
             after = page[-1].seq
+        if printed.is_live:
+            console.later(printed.news)
         console.flush()
         if is_over(found):
             break
         lost.look()
+    console.later(printed.close)
     return found
+
+
+def _print(invocation: Invocation, event: AuditEvent, printed: StepOutput) -> None:
+    """Print the line of an event, if it is worth one, and the output that belongs to it."""
+    console, details = invocation.console, event.details
+    execution_id = event.execution_id or ""
+    task_id = shape.task_of(event)
+    if task_id is not None and event.event_type == "attempt.started":
+        printed.started(execution_id, task_id, task_id)
+    elif task_id is not None and event.event_type == "attempt.ended":
+        lines = (details.get("log") or {}).get("entries", 0)
+        wanted = printed.ended(execution_id, task_id, details["attempt"], lines)
+        if wanted is not None:
+            console.later(wanted)
+    line = change_line(event, console.palette)
+    if line is not None:
+        console.out(line)
+        if task_id is not None and event.event_type == "step.state_changed":
+            state = TaskState(details["to"])
+            wanted = printed.settled(execution_id, task_id, state, task_id)
+            if wanted is not None:
+                console.later(wanted)
 
 
 def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None:

@@ -1,15 +1,16 @@
 """How a run ended, in a few lines: outcome, counts, what failed, and the audit's head."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from core.duration import duration_text
-from core.model import MissionResult
+from core.model import MissionResult, TaskRun
 from core.plan import Ending
 from core.ports import Receipt
 from core.state_word import counted
 from core.states import OverallStatus, StepStatus
-from core.tally import Tally, tally_words
+from core.tally import tally_of, tally_words
 from tui.output.glyph import Palette
+from tui.output.line import told_with_cause
 from tui.output.text import safe, safe_line
 
 SHOWN = 3
@@ -25,17 +26,23 @@ def annotation_lines(result: MissionResult) -> Iterator[str]:
 
 
 def ending_lines(
-    result: MissionResult, tally: Tally, ending: Ending, receipt: Receipt | None, palette: Palette
+    result: MissionResult,
+    tasks: Mapping[str, TaskRun],
+    ending: Ending,
+    receipt: Receipt | None,
+    palette: Palette,
 ) -> Iterator[str]:
     """Yield the lines; the head is what `mission audit verify --head` takes later."""
     partial = "  partial" if result.overall_status is OverallStatus.PARTIAL else ""
     message = f": {safe_line(ending.message)}" if ending.message else ""
     yield ""
     yield f"{palette.state(ending.state)}{partial}  {ending.reason.value}{message}"
-    yield f"  {tally_words(tally)} in {duration_text(result.total_duration_ms / 1000)}"
+    counts = tally_words(tally_of(tasks.values()))
+    yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
     for one in failed[:SHOWN]:
-        yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(one.error or '')}"
+        told = told_with_cause(one.error, tasks[one.step_id].error)
+        yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(told)}"
     if len(failed) > SHOWN:
         yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
     if failed:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,24 +10,25 @@ import click
 
 from core.clock import SystemClock
 from core.errors import ConflictError, UsageError
-from core.events import Event, Noted
+from core.events import Noted
 from core.fold import Changes
 from core.launch import Order, create
-from core.model import MissionResult, MissionSource
+from core.model import MissionResult, MissionSource, TaskRun
 from core.ports import Batch
 from core.result import mission_result
 from core.spec.load import Loaded
 from core.states import ExecutionState, is_terminal
-from core.tally import Tally, tally_of
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.drive import Drive, Driven, drive
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, parse_params, read_mission
 from tui.cli.outcome import exit_code
+from tui.cli.output_option import output_options
 from tui.cli.progress import Progress
 from tui.cli.reading import open_records
 from tui.cli.session import open_session, protected_paths, shared_slots
+from tui.cli.step_output import OutputMode, StepOutput
 from tui.cli.stop_signal import StopSignals
 
 
@@ -37,7 +38,7 @@ class _Ran:
 
     driven: Driven
     result: MissionResult
-    tally: Tally
+    tasks: Mapping[str, TaskRun]
     code: int
 
 
@@ -54,6 +55,7 @@ class _Ran:
 @click.option(
     "--run-id", metavar="KEY", help="Start it once: a second run with this key shows the first."
 )
+@output_options
 @click.option(
     "--max-parallel", type=click.IntRange(1, 10_000), metavar="N", help="Attempts at once."
 )
@@ -68,12 +70,20 @@ def command(
     skip: tuple[str, ...],
     run_id: str | None,
     max_parallel: int | None,
+    output: OutputMode | None,
+    quiet: bool,
 ) -> None:
     """Run a mission to its end.
 
-    One line per state change goes to stdout; with --json the result object alone, at the end.
+    One line per state change goes to stdout, and behind that of a failure the last lines of the
+    step's output. With --json the result object alone is written, at the end; output of steps that
+    --output asks for goes to stderr then. With --quiet nothing is written unless the run fails.
     Ctrl-C stops gracefully, a second one kills.
     """
+    if detach and output is not None:
+        raise UsageError(
+            "a detached run prints no output of its steps", hint="`mission logs -f EXEC` does"
+        )
     gc.disable()  # a mission is many objects that all stay; collecting while it loads is lost time
     given = parse_params(params)
     loaded = read_mission(file)
@@ -101,12 +111,15 @@ def command(
         show_plan(invocation, order.mission, order.params)
         return
     if detach:
-        _run_detached(invocation, order)
+        _run_detached(invocation, order, quiet=quiet)
         return
     gc.enable()
+    progress = _progress(invocation, output, quiet=quiet)
     with StopSignals() as signals:
-        ran = asyncio.run(_run_here(invocation, order, signals))
-        _show_end(invocation, ran)
+        ran = asyncio.run(_run_here(invocation, order, signals, progress))
+        progress.close()
+        if ran.code or not quiet or invocation.json:
+            _show_end(invocation, ran)
     finish(ran.code)
 
 
@@ -172,7 +185,7 @@ def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
     return True
 
 
-def _run_detached(invocation: Invocation, order: Order) -> None:
+def _run_detached(invocation: Invocation, order: Order, *, quiet: bool) -> None:
     from tui.cli.start import start_detached
 
     execution_id = start_detached(invocation.paths, order, invocation.environ)
@@ -181,22 +194,30 @@ def _run_detached(invocation: Invocation, order: Order) -> None:
         console.out_json({"execution_id": execution_id, "workflow_id": order.mission.workflow_id})
     else:
         console.out(execution_id)
-        console.say(f"running detached; watch it with `mission watch {execution_id}`")
+        if not quiet:
+            console.say(f"running detached; watch it with `mission watch {execution_id}`")
 
 
-async def _run_here(invocation: Invocation, order: Order, signals: StopSignals) -> _Ran:
-    clock = SystemClock()
+def _progress(invocation: Invocation, output: OutputMode | None, *, quiet: bool) -> Progress:
     console = invocation.console
-    progress = None if invocation.json else Progress(console)
+    usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
+    palette = console.error_palette if invocation.json else console.palette
+    return Progress(
+        console,
+        StepOutput(output or usual, invocation.paths.db, palette),
+        quiet=quiet or invocation.json,
+        on_stderr=invocation.json,
+    )
 
-    def observer(events: Sequence[Event], above: tuple[str, ...]) -> None:
-        if progress is not None:
-            progress.show(events, above)
 
+async def _run_here(
+    invocation: Invocation, order: Order, signals: StopSignals, progress: Progress
+) -> _Ran:
+    clock = SystemClock()
     async with open_session(invocation.paths, clock) as store:
         snapshot, batch = create(order, clock)
         await store.journal.submit(batch)
-        observer(batch.events, ())
+        progress.show(batch.events)
         driven = await drive(
             store,
             clock,
@@ -208,12 +229,12 @@ async def _run_here(invocation: Invocation, order: Order, signals: StopSignals) 
                 environ=invocation.environ,
                 protected=protected_paths(invocation.paths),
                 slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
-                observer=observer,
+                observer=progress.show,
                 signals=signals,
-                say=console.say,
+                say=invocation.console.say,
             ),
         )
-        signals.over(console.abandon)
+        signals.over(invocation.console.abandon)
     intact = False
     if invocation.json:
         from tui.cli.integrity import is_execution_intact
@@ -229,7 +250,7 @@ async def _run_here(invocation: Invocation, order: Order, signals: StopSignals) 
     code = exit_code(driven.ending.state, driven.ending.reason, tasks)
     if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
         code = 128 + driven.signal
-    return _Ran(driven, result, tally_of(tasks), code)
+    return _Ran(driven, result, snapshot.tasks, code)
 
 
 def _show_end(invocation: Invocation, ran: _Ran) -> None:
@@ -245,5 +266,5 @@ def _show_end(invocation: Invocation, ran: _Ran) -> None:
         console.out_lines(list(annotation_lines(result)))
     console.flush()
     ending, receipt = ran.driven.ending, ran.driven.receipt
-    for line in ending_lines(result, ran.tally, ending, receipt, console.error_palette):
+    for line in ending_lines(result, ran.tasks, ending, receipt, console.error_palette):
         console.say(line)
