@@ -62,6 +62,11 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     attempt_base: Mapping[str, int] = EMPTY
     """By step: the last attempt of the execution this one retries, so that numbers go on."""
     retry_scope: Mapping[str, Any] | None = None
+    run_number: int | None = None
+    """Which run of its mission this is, from 1; the journal sets it (see `core.run_number`).
+
+    None before that, and in the events of executions older than run numbers.
+    """
 
     def details(self) -> dict[str, Any]:
         """Name the mission by digest, its steps by count and digest, and what it is linked to."""
@@ -80,6 +85,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
         }
         if self.parallel_limit is not None:
             links["parallel_limit"] = self.parallel_limit
+        if self.run_number is not None:
+            links["run_number"] = self.run_number
         if self.attempt_base:
             links["attempt_base"] = dict(self.attempt_base)
         if self.retry_scope is not None:

@@ -27,6 +27,7 @@ from core.model import Attempt, Execution, TaskRun
 from core.reasons import Reason
 from core.states import (
     AttemptState,
+    Coverage,
     ExecutionState,
     TaskState,
     check_transition,
@@ -129,6 +130,7 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
         run_key=event.run_key,
         parallel_limit=event.parallel_limit,
         retry_scope=event.retry_scope,
+        run_number=event.run_number,
         counts=snapshot.counts,
     )
     snapshot.tasks = {
@@ -216,6 +218,17 @@ def _task_changed(snapshot: Snapshot, event: TaskStateChanged) -> None:
             item=before.item,
         ),
     )
+    if event.reason_code is Reason.NOT_SELECTED:
+        _set_coverage(snapshot, Coverage.SUBSET)
+    elif before.reason_code is Reason.NOT_SELECTED:  # a user's retry took it in after all
+        left_out = (task.reason_code is Reason.NOT_SELECTED for task in snapshot.tasks.values())
+        _set_coverage(snapshot, Coverage.SUBSET if any(left_out) else Coverage.FULL)
+
+
+def _set_coverage(snapshot: Snapshot, coverage: Coverage) -> None:
+    if snapshot.current.coverage is not coverage:
+        snapshot.execution = replace(snapshot.current, coverage=coverage)
+        snapshot._touched_execution = True
 
 
 def _expanded(snapshot: Snapshot, event: StepExpanded) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 from msgspec import Struct
 
+from core.errors import BugError
 from core.events import Event, ExecutionCreated, Noted, TaskStateChanged
 from core.fold import Snapshot, apply
 from core.ids import uuid7
 from core.model import EMPTY, Mission
 from core.params import resolve_params
-from core.ports import Batch, Clock, MissionSource
+from core.ports import Batch, Clock, Journal, MissionSource
 from core.reasons import Reason
+from core.run_number import numbered
 from core.states import TaskState
 
 
@@ -52,6 +54,8 @@ class Order(Struct, frozen=True, kw_only=True):
 
 def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
     """Return the new execution's snapshot and the batch that makes it durable.
+
+    Neither has the run number, which the journal gives: `launch` does all of it.
 
     Raises `UsageError` for parameters the mission does not take.
     """
@@ -118,6 +122,20 @@ def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
         changes=snapshot.take_changes(),
         mission=order.source,
     )
+    return snapshot, batch
+
+
+async def launch(order: Order, clock: Clock, journal: Journal) -> tuple[Snapshot, Batch]:
+    """Create an execution and make it durable; snapshot and batch have its run number.
+
+    Raises `UsageError` as `create` does, and what the journal raises.
+    """
+    snapshot, batch = create(order, clock)
+    receipt = await journal.submit(batch)
+    if receipt.run_number is None:
+        raise BugError("the journal gave a new execution no run number")
+    batch = numbered(batch, receipt.run_number)
+    snapshot.execution = batch.changes.execution
     return snapshot, batch
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from core.reasons import Reason
 from core.states import (
     AttemptState,
+    Coverage,
     ExecutionState,
     OverallStatus,
     StepStatus,
@@ -183,13 +184,18 @@ class Mission(Struct, frozen=True, kw_only=True):
 
     @property
     def workflow_id(self) -> str:
-        """The stable id of the mission, derived from its name (UUIDv5)."""
-        return str(uuid5(WORKFLOW_NAMESPACE, self.name))
+        """The stable id of the mission, derived from its name."""
+        return workflow_id_of(self.name)
 
     @property
     def all_steps(self) -> tuple[MissionStep, ...]:
         """Steps and then handlers, in the order in which their task runs are numbered."""
         return self.steps + self.handlers.all
+
+
+def workflow_id_of(mission_name: str) -> str:
+    """Return the stable id of the missions of that name (UUIDv5)."""
+    return str(uuid5(WORKFLOW_NAMESPACE, mission_name))
 
 
 class MissionSource(Struct, frozen=True, kw_only=True):
@@ -246,6 +252,10 @@ class Execution(Struct, frozen=True, kw_only=True):
     """Attempts at once, where the run was asked for another number than its mission's."""
     retry_scope: Mapping[str, Any] | None = None
     """What a retry runs again, see `core.earlier.RetryScope`; None: what failed."""
+    run_number: int | None = None
+    """Which run of its mission this is, from 1 (see `core.run_number`); None until it is stored."""
+    coverage: Coverage = Coverage.FULL
+    """SUBSET when a step or an item was left out of this run and not reused from another."""
     log_entry_count: int = 0
     counts: Mapping[str, int] = EMPTY
     """How many task runs are in each state: steps, handlers, and items of fan-out steps."""
@@ -422,6 +432,9 @@ class MissionResult(Struct, frozen=True, kw_only=True):
     steps_skipped: int
     events_logged: int
     integrity_verified: bool
+    mission_name: str = ""
+    run_number: int | None = None
+    coverage: Coverage = Coverage.FULL
 
     @property
     def total_duration_ms(self) -> float:

@@ -3,13 +3,14 @@
 Every adapter of a port passes the same contract tests (`tests/contract_*`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from core.events import Event
+from core.execution_query import NEWEST, ExecutionQuery
 from core.fold import Changes
 from core.model import (
     EMPTY,
@@ -98,6 +99,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     size: int
     root: str
     execution_events: int
+    run_number: int | None = None
+    """The number of the run, for the batch that creates an execution."""
 
 
 class Journal(Protocol):
@@ -236,21 +239,28 @@ class Reader(Protocol):
     def last_seq(self) -> int:
         """Return the number of the newest audit event, 0 for none."""
 
-    def executions(
-        self,
-        *,
-        limit: int = 100,
-        mission_name: str | None = None,
-        states: frozenset[ExecutionState] = frozenset(),
-    ) -> list[Execution]:
-        """Return executions, newest first; with `states` only those in one of them."""
+    def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
+        """Return the page of executions that a query asks for, in its order."""
+
+    def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
+        """Return how many executions a query fits on all its pages, by state; no zeroes."""
+
+    def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
+        """Return how many sub-missions each execution's own steps ran, by state; those with any."""
+
+    def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
+        """Return each mission's newest run by name; those that nobody has run are left out.
+
+        A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
+        """
 
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions that an execution's own steps ran, oldest first."""
 
-    def find_execution(self, reference: str) -> Execution:
-        """Resolve a full id, unique prefix, `@last`, `@last-failed` or mission name.
+    def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
+        """Resolve an id, `NAME#7`, a mission's name, a unique prefix, `@last` or `@last-failed`.
 
+        With `folder`, `@last` and `@last-failed` prefer runs of mission files in or below it.
         Raises `NotFoundError`, or `AmbiguousError` naming the candidates.
         """
 

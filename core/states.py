@@ -167,6 +167,13 @@ class StepStatus(StrEnum):
     SKIPPED = "Skipped"
 
 
+class Coverage(StrEnum):
+    """Whether an execution runs, or reuses, every step of its mission, or leaves some out."""
+
+    FULL = "full"
+    SUBSET = "subset"
+
+
 class OverallStatus(StrEnum):
     """A mission's outcome in the words of the result schema."""
 

@@ -20,7 +20,7 @@ from core.model import (
     TaskRun,
 )
 from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState
+from core.states import AttemptState, Coverage, ExecutionState, TaskState
 
 Row = Sequence[Any]
 
@@ -102,6 +102,8 @@ EXECUTION = (
     "run_key",
     "parallel_limit",
     "retry_scope",
+    "run_number",
+    "coverage",
     "log_entry_count",
     "counts",
     "item_counts",
@@ -115,6 +117,7 @@ EXECUTION_CHANGING = (
     "ended_at",
     "cancel_requested_at",
     "cancel_requested_by",
+    "coverage",
     "counts",
     "item_counts",
 )
@@ -151,6 +154,8 @@ def execution_row(record: Execution) -> Row:
         text(record.run_key),
         record.parallel_limit,
         json_text(record.retry_scope),
+        record.run_number,
+        record.coverage.value,
         record.log_entry_count,
         json_text(record.counts),
         json_text(record.item_counts),
@@ -168,6 +173,7 @@ def execution_changes(record: Execution) -> Row:
         record.ended_at,
         record.cancel_requested_at,
         text(record.cancel_requested_by),
+        record.coverage._value_,
         json_text(record.counts),
         json_text(record.item_counts),
     )
@@ -186,14 +192,20 @@ def is_progress(before: Execution, after: Execution) -> bool:
 _settled = attrgetter(*(name for name in EXECUTION_CHANGING if name not in EXECUTION_PROGRESS))
 
 
+def execution_state(text: str) -> ExecutionState:
+    """Return the state of an execution that is stored as `text`."""
+    return _EXECUTION_STATES[text]
+
+
 def execution_of(row: Row) -> Execution:
     """Return the record in a row of `EXECUTION`."""
     values = dict(zip(EXECUTION, row, strict=True))
-    values["state"] = _EXECUTION_STATES[values["state"]]
+    values["state"] = execution_state(values["state"])
     values["reason_code"] = _REASONS[values["reason_code"]]
     values["params"] = json.loads(values["params"])
     values["counts"] = json.loads(values["counts"])
     values["item_counts"] = json.loads(values["item_counts"])
+    values["coverage"] = _COVERAGES[values["coverage"]]
     values["retry_scope"] = _json_of(values["retry_scope"])
     return Execution(**values)
 
@@ -375,6 +387,7 @@ def _error_of(stored: str | None) -> TaskError | None:
 
 _decode = json.JSONDecoder().decode
 _REASONS = {reason.value: reason for reason in Reason}
+_COVERAGES = {coverage.value: coverage for coverage in Coverage}
 _EXECUTION_STATES = {state.value: state for state in ExecutionState}
 _TASK_STATES = {state.value: state for state in TaskState}
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}

@@ -17,6 +17,7 @@ from core.errors import BugError, ConflictError, LeaseHeldError, NotFoundError, 
 from core.events import ExecutionCreated
 from core.model import Execution, TaskRun
 from core.ports import Batch, Clock, Receipt, Signer
+from core.run_number import numbered
 from core.states import AttemptState
 from storage import codec, statement
 from storage.connection import retry_while_busy, rollback
@@ -65,7 +66,9 @@ class Ledger:
         self._settle()
         size = self._head.size
         return [
-            Receipt(size=size, root=root, execution_events=found.events)
+            Receipt(
+                size=size, root=root, execution_events=found.events, run_number=found.run_number
+            )
             if isinstance(found, _Added)
             else found
             for found in results
@@ -131,8 +134,10 @@ class Ledger:
             self._take_links(None)
             return _Added(0)
         run = self._run(connection, batch.execution_id)
+        number = None
         if _creates(batch):
-            run = self._create(connection, batch, run)
+            number, batch = self._number(connection, batch, run)
+            run = self._create(connection, batch)
         elif run is None:
             raise NotFoundError(f"there is no execution {batch.execution_id}")
         elif run.sealed:
@@ -147,16 +152,22 @@ class Ledger:
             self._pending.sealed[run.row_id] = self._pending.records.get(run.row_id)
         self._take_links(run)
         self._pending.runs[run.row_id] = run
-        return _Added(run.sub.events)
+        return _Added(run.sub.events, number)
 
-    def _create(self, connection: sqlite3.Connection, batch: Batch, known: Run | None) -> Run:
-        record = batch.changes.execution
-        if record is None:
-            raise BugError("the batch that creates an execution has no record of it")
+    def _number(
+        self, connection: sqlite3.Connection, batch: Batch, known: Run | None
+    ) -> tuple[int, Batch]:
+        """Give a new execution the next run number of its workflow, unless it is refused."""
+        record = _created(batch)
         if known is not None:
             raise ConflictError(f"execution {batch.execution_id} exists already")
         if record.run_key is not None:
             self._check_run_key(connection, record)
+        ((number,),) = connection.execute(statement.TAKE_RUN_NUMBER, (record.workflow_id,))
+        return number, numbered(batch, number)
+
+    def _create(self, connection: sqlite3.Connection, batch: Batch) -> Run:
+        record = _created(batch)
         run = Run(row_id=0, sub=SubChain(batch.execution_id))
         inserted = connection.execute(statement.INSERT_EXECUTION, codec.execution_row(record))
         run.row_id = inserted.lastrowid or 0
@@ -319,9 +330,10 @@ class Ledger:
 
 
 class _Added(Struct, frozen=True):
-    """What a batch will have as its receipt: the events of its execution so far."""
+    """What the receipt of a batch will say of its execution."""
 
     events: int
+    run_number: int | None = None
 
 
 def start_log(
@@ -351,6 +363,14 @@ def _seal(connection: sqlite3.Connection, row_id: int, record: Execution | None)
         "UPDATE execution SET sealed = 1, log_entry_count = ?, updated_at = ? WHERE id = ?",
         (record.log_entry_count, record.updated_at, row_id),
     )
+
+
+def _created(batch: Batch) -> Execution:
+    """Return the record of the execution that a batch creates."""
+    record = batch.changes.execution
+    if record is None:
+        raise BugError("the batch that creates an execution has no record of it")
+    return record
 
 
 def _creates(batch: Batch) -> bool:

@@ -1,19 +1,21 @@
 """Committed records over a read-only connection: fetches all and closes, never blocks a writer."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.errors import NotFoundError, UnavailableError
 from core.events import StepExpanded
+from core.execution_query import NEWEST, ExecutionQuery
 from core.model import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
 from core.ports import Lease, LogQuery, MissionSource
 from core.states import ExecutionState
 from storage import codec, history
 from storage.codec import POSITION_BITS
 from storage.connection import open_readonly, unavailable
+from storage.execution_query import add_functions, conditions, ordering
 from storage.lease import read_lease
 from storage.log_reader import LogReader
 from storage.reference import resolve, shorten
@@ -27,6 +29,11 @@ _ATTEMPT = f"""
 SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run
 WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
+"""
+_CHILD_STATES = "SELECT state, count(*) FROM execution WHERE parent_execution_id = ? GROUP BY state"
+_LATEST_RUN = f"""
+{_EXECUTION} WHERE mission_name = ? AND parent_execution_id IS NULL AND coverage = 'full'
+ORDER BY id DESC LIMIT 1
 """
 _WITHIN = """
 event.execution = ?1
@@ -87,6 +94,7 @@ class SqliteReader:
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        add_functions(connection)
         self._connection = connection
         self._path = path
         self._row_ids: dict[str, int] = {}
@@ -103,25 +111,43 @@ class SqliteReader:
 
     # --- executions --------------------------------------------------------------------------
 
-    def executions(
-        self,
-        *,
-        limit: int = 100,
-        mission_name: str | None = None,
-        states: frozenset[ExecutionState] = frozenset(),
-    ) -> list[Execution]:
-        """Return executions, newest first; with `states` only those in one of them."""
-        where, values = [], []
-        if mission_name is not None:
-            where.append("mission_name = ?")
-            values.append(codec.text(mission_name))
-        if states:
-            where.append(f"state IN ({', '.join('?' * len(states))})")
-            values += sorted(state.value for state in states)
-        clause = f"WHERE {' AND '.join(where)}" if where else ""
+    def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
+        """Return the page of executions that a query asks for, in its order."""
+        where, values = conditions(query)
+        order, more = ordering(query)
         with self._guard():
-            rows = self._all(f"{_EXECUTION} {clause} ORDER BY id DESC LIMIT ?", *values, limit)
+            rows = self._all(f"{_EXECUTION} {where} {order}", *values, *more)
             return [codec.execution_of(row) for row in rows]
+
+    def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
+        """Return how many executions a query fits on all its pages, by state; no zeroes."""
+        where, values = conditions(query)
+        with self._guard():
+            rows = self._all(
+                f"SELECT state, count(*) FROM execution {where} GROUP BY state", *values
+            )
+            return {codec.execution_state(state): count for state, count in rows}
+
+    def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
+        """Return how many sub-missions each execution's own steps ran, by state; those with any."""
+        found: dict[str, dict[ExecutionState, int]] = {}
+        with self._guard():
+            for execution_id in execution_ids:
+                for state, count in self._all(_CHILD_STATES, execution_id):
+                    found.setdefault(execution_id, {})[codec.execution_state(state)] = count
+        return found
+
+    def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
+        """Return each mission's newest run by name; those that nobody has run are left out.
+
+        A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
+        """
+        found: dict[str, Execution] = {}
+        with self._guard():
+            for name in mission_names:
+                for row in self._all(_LATEST_RUN, codec.text(name)):
+                    found[name] = codec.execution_of(row)
+        return found
 
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions that an execution's own steps ran, oldest first."""
@@ -141,10 +167,13 @@ class SqliteReader:
             )
             return codec.execution_of(rows[0]) if rows else None
 
-    def find_execution(self, reference: str) -> Execution:
-        """Resolve a full id, a mission's name, a unique prefix, `@last` or `@last-failed`."""
+    def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
+        """Resolve an id, `NAME#7`, a mission's name, a unique prefix, `@last` or `@last-failed`.
+
+        With `folder`, `@last` and `@last-failed` prefer runs of mission files in or below it.
+        """
         with self._guard():
-            row_id = resolve(self._connection, reference)
+            row_id = resolve(self._connection, reference, folder)
             return codec.execution_of(self._all(f"{_EXECUTION} WHERE id = ?", row_id)[0])
 
     def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:

@@ -66,6 +66,11 @@ UPDATE_CHAIN = f"UPDATE execution SET {_assign(*_CHAIN)} WHERE id = ?"
 
 SELECT_RUN_KEY = "SELECT execution_id FROM execution WHERE workflow_id = ? AND run_key = ?"
 
+TAKE_RUN_NUMBER = """
+INSERT INTO run_number (workflow_id, last) VALUES (?, 1)
+ON CONFLICT (workflow_id) DO UPDATE SET last = last + 1 RETURNING last
+"""
+
 INSERT_MISSION = """
 INSERT INTO mission (digest, name, format, content, first_seen) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (digest) DO NOTHING

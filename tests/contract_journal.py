@@ -160,6 +160,21 @@ class JournalContract:
             await process.journal.submit(again.create().batch())
         assert len(world.task_runs(story.execution_id)) == 2
 
+    async def test_runs_of_a_mission_are_numbered_by_the_journal(self, world: World) -> None:
+        process, first = await a_running(world, run_number=None, run_key="nightly")
+        refused = Story("a", clock=world.clock, number=2, run_key="nightly", run_number=None)
+        second = Story("a", clock=world.clock, number=3, run_number=77)
+        other = Story("a", clock=world.clock, number=4, workflow_id="w-2")
+        stories = [refused, second, other]
+        futures = [process.journal.submit(one.create().batch()) for one in stories]
+        with pytest.raises(ConflictError):
+            await futures[0]
+        assert [(await one).run_number for one in futures[1:]] == [2, 1]
+        later = await process.journal.submit(first.begin("a").batch())
+        assert later.run_number is None
+        numbers = [world.execution(one.execution_id).run_number for one in (first, second, other)]
+        assert numbers == [1, 2, 1]
+
     async def test_a_run_key_is_used_once_for_a_mission(self, world: World) -> None:
         process, _ = await a_running(world, run_key="nightly")
         same = Story("a", clock=world.clock, number=2, run_key="nightly").create()

@@ -337,3 +337,42 @@ def test_the_records_hold_what_the_chain_knows_by_digest_only():
     )
     kinds = {type(event) for event in rebuilt(log)}
     assert {AttemptStarted, StepExpanded} <= kinds
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_an_edited_run_number_is_found_whether_the_chain_signed_or_only_counts_it(signs):
+    log = a_log(2, signs_run_numbers=signs)
+    numbers = [row["run_number"] for row in log.execution_rows.values()]
+    assert (numbers, verify(log).verdict) == ([1, 2], Verdict.INTACT)
+    log.execution_rows[EXECUTION_ID]["run_number"] = 3
+    (found,) = findings(log)
+    assert found.message == f"execution {EXECUTION_ID} says run number 3, the chain says 1"
+
+
+def test_a_run_number_that_was_signed_twice_is_found():
+    (found,) = findings(a_log(2, forgets_run_numbers=True))
+    assert "run number 1 follows 1" in found.message
+
+
+def test_executions_behind_damage_are_not_suspected_for_numbers_that_cannot_be_counted():
+    log = a_log(2, signs_run_numbers=False)
+    first = [row for row in log.event_rows if row[6] == EXECUTION_ID]
+    log.event_rows.remove(first[0])
+    messages = [found.message for found in verify(log).findings]
+    assert messages
+    assert not any("run number" in message for message in messages)
+
+
+def test_an_execution_that_claims_to_cover_everything_is_found():
+    log = MemoryLog()
+    events, _ = next(a_run())
+    left_out = TaskStateChanged(
+        at=events[-1].at + 1, execution_id=EXECUTION_ID, task_id="ship",
+        from_state=TaskState.PENDING, to_state=TaskState.SKIPPED, reason_code=Reason.NOT_SELECTED,
+    )  # fmt: skip
+    log.commit(*events, left_out)
+    assert log.execution_rows[EXECUTION_ID]["coverage"] == "subset"
+    assert verify(log).verdict is Verdict.INTACT
+    log.execution_rows[EXECUTION_ID]["coverage"] = "full"
+    (found,) = findings(log)
+    assert found.message == f"execution {EXECUTION_ID} says coverage full, the chain says subset"

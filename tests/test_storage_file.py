@@ -11,7 +11,8 @@ import pytest
 from core.audit.verdict import Verdict
 from core.audit.verify import verify
 from core.errors import AuditError, MissionDeckError, UnavailableError
-from core.states import ExecutionState
+from core.reasons import Reason
+from core.states import Coverage, ExecutionState, TaskState
 from storage.audit_source import SqliteChainSource
 from storage.backup import copy_into
 from storage.connection import open_readonly
@@ -291,7 +292,12 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
     """Take away from a file what later migrations added."""
     connection.executescript(
         """
+        DROP TABLE run_number;
+        DROP INDEX execution_run_number;
+        DROP INDEX execution_root;
         DROP INDEX execution_parent;
+        ALTER TABLE execution DROP COLUMN run_number;
+        ALTER TABLE execution DROP COLUMN coverage;
         ALTER TABLE execution DROP COLUMN parent_task_id;
         ALTER TABLE execution DROP COLUMN parent_attempt;
         ALTER TABLE execution DROP COLUMN retry_scope;
@@ -342,6 +348,68 @@ async def test_a_file_of_format_1_is_brought_up_to_date_and_stays_intact(tmp_pat
     source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
     assert verify(source).verdict is Verdict.INTACT
     source.close()
+
+
+async def test_executions_older_than_run_numbers_are_numbered_in_the_order_of_the_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "missions.db"
+    monkeypatch.setattr("storage.ledger.numbered", lambda batch, _number: batch)
+    store = await open_store(path, StorySigner())
+    old = [
+        Story("a", "b", number=9, workflow_id="w-1", run_number=None),
+        Story("a", number=8, workflow_id="w-2", run_number=None),
+        Story("a", number=1, workflow_id="w-1", run_number=None),
+    ]
+    for story in old:
+        await store.journal.submit(story.create().move(ExecutionState.RUNNING).batch())
+    left_out = old[0].task("b", TaskState.SKIPPED, Reason.NOT_SELECTED)
+    await store.journal.submit(left_out.finish())
+    await store.close()
+    monkeypatch.undo()
+    connection = vandal(path)
+    connection.execute("DROP TRIGGER execution_sealed")
+    connection.execute("UPDATE execution SET run_number = NULL")
+    back_to_format_1(connection)
+    connection.executescript(
+        "CREATE TRIGGER execution_sealed BEFORE UPDATE ON execution WHEN OLD.sealed "
+        "BEGIN SELECT RAISE(ABORT, 'the execution is sealed'); END;"
+    )
+    connection.close()
+    store = await open_store(path, StorySigner())
+    later = Story("a", number=3, workflow_id="w-1", run_number=3).create()
+    receipt = await store.journal.submit(later.batch())
+    await store.close()
+    assert receipt.run_number == 3
+    reader = open_reader(path)
+    found = {one.execution_id: one for one in reader.executions()}
+    assert [found[one.execution_id].run_number for one in (*old, later)] == [1, 1, 2, 3]
+    coverage = [found[one.execution_id].coverage for one in (*old, later)]
+    assert coverage == [Coverage.SUBSET, Coverage.FULL, Coverage.FULL, Coverage.FULL]
+    source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
+    assert [str(one) for one in verify(source).findings] == []
+    source.close()
+
+
+async def test_a_run_number_is_never_given_again_even_when_its_execution_is_gone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "missions.db"
+    await a_file(path)
+    connection = vandal(path)
+    connection.execute("DROP TRIGGER execution_never_deleted")
+    connection.execute("DROP TRIGGER task_run_never_deleted")
+    connection.execute("DELETE FROM execution")
+    connection.execute("DELETE FROM task_run")
+    with pytest.raises(sqlite3.IntegrityError, match="never given again"):
+        connection.execute("DELETE FROM run_number")
+    with pytest.raises(sqlite3.IntegrityError, match="only rise"):
+        connection.execute("UPDATE run_number SET last = 0")
+    connection.close()
+    store = await open_store(path, StorySigner())
+    receipt = await store.journal.submit(Story("a", number=2).create().batch())
+    await store.close()
+    assert receipt.run_number == 2
 
 
 async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from core.audit.chain import LOG_CREATED
 from core.audit.verdict import Verdict
 from core.audit.verify import verify
 from core.clock import SystemClock
+from core.execution_query import ExecutionQuery
 from core.states import ExecutionState
 from storage.audit_source import SqliteChainSource
 from storage.reader import open_reader
@@ -54,11 +55,12 @@ def test_four_processes_write_one_file_without_a_lock_error(tmp_path: Path) -> N
         assert (writer.returncode, err) == (0, "")
         written |= {line.split()[0] for line in out.splitlines()}
     reader = open_reader(path)
-    found = reader.executions(limit=1000)
+    found = reader.executions(ExecutionQuery(limit=1000))
     assert {one.execution_id for one in found} == written
     assert len(found) == 4 * count
     assert {one.state for one in found} == {ExecutionState.SUCCESS}
     assert {one.log_entry_count for one in found} == {1}
+    assert sorted(one.run_number or 0 for one in found) == list(range(1, 4 * count + 1))
     first = reader.audit_events(limit=1)[0]
     assert (first.event_type, reader.last_seq()) == (LOG_CREATED, 1 + 4 * count * 12)
     reader.close()

@@ -10,12 +10,15 @@ from msgspec.structs import replace
 
 from core.errors import AmbiguousError, NotFoundError, UnavailableError
 from core.events import Noted
+from core.execution_query import ExecutionOrder, ExecutionQuery
 from core.fold import Snapshot
-from core.model import EntityKind
+from core.model import EntityKind, workflow_id_of
 from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState
+from core.states import AttemptState, Coverage, ExecutionState, TaskState
+from storage.execution_query import conditions, ordering
 from storage.reader import SqliteReader, open_reader
 from storage.store import Store, open_store
+from tests.support import execution_list
 from tests.support.story import SteppingClock, Story, StorySigner, without_data
 
 
@@ -57,13 +60,15 @@ async def test_executions_come_newest_first_and_by_mission_and_state(
     await store.journal.submit(first.finish())
     ids = [one.execution_id for one in reader.executions()]
     assert ids == [third.execution_id, second.execution_id, first.execution_id]
-    assert reader.executions(limit=1) == [third.snapshot.current]
-    assert reader.executions(mission_name="other") == [second.snapshot.current]
-    running = reader.executions(states=frozenset({ExecutionState.RUNNING}))
+    assert reader.executions(ExecutionQuery(limit=1)) == [third.snapshot.current]
+    assert reader.executions(ExecutionQuery(mission_name="other")) == [second.snapshot.current]
+    running = reader.executions(ExecutionQuery(states=frozenset({ExecutionState.RUNNING})))
     assert [one.execution_id for one in running] == ids[:2]
     ended = frozenset({ExecutionState.SUCCESS, ExecutionState.FAILED})
-    assert reader.executions(states=ended, mission_name="story") == [first.snapshot.current]
-    assert reader.executions(states=ended, mission_name="other") == []
+    assert reader.executions(ExecutionQuery(states=ended, mission_name="story")) == [
+        first.snapshot.current
+    ]
+    assert reader.executions(ExecutionQuery(states=ended, mission_name="other")) == []
 
 
 async def test_children_are_those_of_one_parent_in_order(
@@ -74,6 +79,100 @@ async def test_children_are_those_of_one_parent_in_order(
     await a_story(store, number=4, parent_execution_id=kids[0].execution_id)
     assert reader.children(parent.execution_id) == [kid.snapshot.current for kid in kids]
     assert reader.children("nobody") == []
+
+
+async def several_runs(store: Store, clock: SteppingClock) -> list[Story]:
+    """Store runs of two missions in every state, one of a part of its steps, and sub-missions."""
+    clock.advance(-60)
+    ends = [ExecutionState.SUCCESS, ExecutionState.FAILED, ExecutionState.CANCELLED, None]
+    stories = []
+    for number, end in enumerate([*ends, *ends], 1):
+        name = "Ärger & Söhne" if number > len(ends) else "deploy"
+        story = await a_story(
+            store, number=number, clock=clock, mission_name=name, actor=f"ada{number}@host"
+        )
+        clock.advance(number * 3 % 7)
+        if number == 2:
+            story.task("b", TaskState.SKIPPED, Reason.NOT_SELECTED)
+        if end is not None:
+            story.move(end)
+        await store.journal.submit(story.batch())
+        stories.append(story)
+    for number, end in ((9, ExecutionState.FAILED), (10, ExecutionState.SUCCESS)):
+        parent = stories[0].execution_id
+        kid = await a_story(
+            store, number=number, clock=clock, mission_name="kid", parent_execution_id=parent
+        )
+        await store.journal.submit(kid.move(end).batch())
+        stories.append(kid)
+    created = Story("a", number=11, clock=clock, mission_name="deploy").create()
+    await store.journal.submit(created.batch())
+    return [*stories, created]
+
+
+async def test_filters_order_and_pages_of_executions_are_those_of_the_twin_in_memory(
+    store: Store, reader: SqliteReader, clock: SteppingClock
+) -> None:
+    stories = await several_runs(store, clock)
+    every = [story.snapshot.current for story in stories]
+    now = clock.now()
+    filters: list[dict[str, Any]] = [
+        {},
+        {"include_children": True},
+        {"parent": stories[0].execution_id},
+        {"parent": stories[0].execution_id, "states": frozenset({ExecutionState.FAILED})},
+        {"states": frozenset({ExecutionState.FAILED, ExecutionState.RUNNING})},
+        {"mission_name": "deploy", "coverage": Coverage.SUBSET},
+        {"words": ("DEPLOY#2",)},
+        {"words": ("söhne", "failed")},
+        {"words": ("ÄRGER",), "without": ("ada6",)},
+        {"without": ("deploy",), "include_children": True},
+        {"mission": "ÖHN"},
+        {"actor": "ADA3"},
+        {"longer_than": 4_000_000_000, "now": now},
+        {"shorter_than": 4_000_000_000, "now": now},
+        {"words": ("%",)},
+    ]
+    for wanted in filters:
+        counted = reader.count_executions(ExecutionQuery(**wanted, limit=1))
+        assert counted == execution_list.count(every, ExecutionQuery(**wanted)), wanted
+        for order in ExecutionOrder:
+            for page in ({}, {"reverse": True}, {"limit": 2, "offset": 1}):
+                query = ExecutionQuery(**{"now": now} | wanted, order=order, **page)
+                found = [one.execution_id for one in reader.executions(query)]
+                expected = [one.execution_id for one in execution_list.select(every, query)]
+                assert found == expected, query
+
+
+async def test_children_are_counted_under_their_parents_by_state(
+    store: Store, reader: SqliteReader, clock: SteppingClock
+) -> None:
+    stories = await several_runs(store, clock)
+    ids = [story.execution_id for story in stories]
+    counted = {ExecutionState.FAILED: 1, ExecutionState.SUCCESS: 1}
+    assert reader.child_counts(ids) == {ids[0]: counted}
+
+
+async def test_a_missions_latest_run_is_neither_a_subset_nor_a_sub_mission(
+    store: Store, reader: SqliteReader
+) -> None:
+    whole = await a_story(store, number=1, mission_name="deploy")
+    part = await a_story(store, number=2, mission_name="deploy")
+    await store.journal.submit(part.task("b", TaskState.SKIPPED, Reason.NOT_SELECTED).batch())
+    await a_story(store, number=3, mission_name="deploy", parent_execution_id=whole.execution_id)
+    await a_story(store, number=4, mission_name="kid", parent_execution_id=whole.execution_id)
+    latest = reader.latest_runs(["deploy", "kid", "never"])
+    assert latest == {"deploy": whole.snapshot.current}
+    assert part.snapshot.current.coverage is Coverage.SUBSET
+
+
+async def test_a_newest_page_does_not_read_every_execution(reader: SqliteReader) -> None:
+    where, values = conditions(ExecutionQuery())
+    order, more = ordering(ExecutionQuery())
+    plan = reader._all(
+        f"EXPLAIN QUERY PLAN SELECT * FROM execution {where} {order}", *values, *more
+    )
+    assert [row[3] for row in plan] == ["SCAN execution USING INDEX execution_root"]
 
 
 async def test_every_attribute_of_an_execution_comes_back(
@@ -122,6 +221,68 @@ async def test_a_reference_is_a_full_id_a_prefix_a_name_or_a_symbol(
     for reference in ("nothing", "", "@first", "%", "_", "' OR 1=1 --", "\udcff"):
         with pytest.raises(NotFoundError):
             reader.find_execution(reference)
+
+
+async def test_a_run_number_names_one_run_for_good(store: Store, reader: SqliteReader) -> None:
+    deploy = {"mission_name": "deploy", "workflow_id": workflow_id_of("deploy")}
+    first = await a_story(store, number=1, **deploy)
+    second = await a_story(store, number=2, **deploy)
+    assert reader.find_execution("deploy#1").execution_id == first.execution_id
+    assert reader.find_execution("deploy#2").execution_id == second.execution_id
+    with pytest.raises(NotFoundError, match="no run number 3") as caught:
+        reader.find_execution("deploy#3")
+    assert caught.value.hint == "its newest is deploy#2"
+    for reference in ("deploy#0", "deploy#01", "deploy#", "#1", "deploy#-1", "other#1"):
+        with pytest.raises(NotFoundError):
+            reader.find_execution(reference)
+
+
+async def test_a_name_with_a_number_sign_needs_the_id(store: Store, reader: SqliteReader) -> None:
+    fields = {"mission_name": "deploy#1", "workflow_id": workflow_id_of("deploy#1")}
+    odd = await a_story(store, number=1, **fields)
+    with pytest.raises(NotFoundError, match="'deploy'"):
+        reader.find_execution("deploy#1")
+    with pytest.raises(NotFoundError, match="takes no number"):
+        reader.find_execution("deploy#1#1")
+    assert reader.find_execution(odd.execution_id).mission_name == "deploy#1"
+
+
+async def test_last_is_what_somebody_started_and_prefers_the_folder(
+    store: Store, reader: SqliteReader
+) -> None:
+    here = await a_story(store, number=1, source_path="/work/shop/missions/a.yaml")
+    typed = await a_story(store, number=2, source_path=None, working_dir="/work/shop")
+    away = await a_story(store, number=3, source_path="/work/shop2/b.yaml")
+    child = await a_story(
+        store, number=4, source_path="/work/shop/c.yaml", parent_execution_id=away.execution_id
+    )
+    for story in (here, away, child):
+        await store.journal.submit(story.move(ExecutionState.FAILED).batch())
+    for reference, folder, expected in (
+        ("@last", None, away),
+        ("@last", "/work/shop", typed),
+        ("@last", "/work/shop/", typed),
+        ("@last", "/work/shop/missions", here),
+        ("@last", "/work/shop2", away),
+        ("@last", "/elsewhere", away),
+        ("@last", "/", away),
+        ("@last-failed", None, away),
+        ("@last-failed", "/work/shop", here),
+    ):
+        found = reader.find_execution(reference, folder=folder)
+        assert found.execution_id == expected.execution_id, (reference, folder)
+
+
+async def test_a_name_means_a_run_of_it_before_a_sub_mission(
+    store: Store, reader: SqliteReader
+) -> None:
+    own = await a_story(store, number=1, mission_name="kid")
+    await a_story(store, number=2, mission_name="kid", parent_execution_id=own.execution_id)
+    inner = await a_story(
+        store, number=3, mission_name="inner", parent_execution_id=own.execution_id
+    )
+    assert reader.find_execution("kid").execution_id == own.execution_id
+    assert reader.find_execution("inner").execution_id == inner.execution_id
 
 
 async def test_a_name_that_is_nearly_right_is_suggested(store: Store, reader: SqliteReader) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from core.execution_query import ExecutionQuery
 from core.model import Attempt, EntityKind, StateChange
 from core.states import AttemptState, ExecutionState, TaskState
 from storage.reader import SqliteReader, open_reader
@@ -181,7 +182,7 @@ def state_changes(home: Path) -> list[StateChange]:
     """Return every state change of the newest execution, in order."""
     reader = open_records(home)
     try:
-        newest = reader.executions(limit=1)[0]
+        newest = reader.executions(ExecutionQuery(limit=1))[0]
         return sorted(reader.state_changes(newest.execution_id), key=lambda one: one.seq)
     finally:
         reader.close()
@@ -254,7 +255,7 @@ def test_a_follower_that_was_cut_off_goes_on_where_it_was(tmp_path, home, look):
 def started_order(home: Path) -> list[str]:
     reader = open_records(home)
     try:
-        newest = reader.executions(limit=1)[0]
+        newest = reader.executions(ExecutionQuery(limit=1))[0]
         tries = sorted(reader.attempts(newest.execution_id), key=lambda one: one.started_at)
         return [one.task_id for one in tries]
     finally:

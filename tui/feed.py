@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from textual.message import Message
 
 from core.errors import BugError, MissionDeckError, NotFoundError
+from core.execution_query import ExecutionQuery
 from core.model import LogEntry
 from core.ports import LogQuery, Reader
 from core.states import ExecutionState, is_terminal
@@ -191,9 +192,9 @@ class Feed:
         delta = Delta(last_seq=reader.last_seq())
         if home:
             self._opened = None
-            recent = reader.executions(limit=EXECUTIONS)
+            recent = reader.executions(ExecutionQuery(limit=EXECUTIONS))
             known = {execution.execution_id for execution in recent}
-            live = reader.executions(limit=EXECUTIONS, states=LIVE)
+            live = reader.executions(ExecutionQuery(limit=EXECUTIONS, states=LIVE))
             delta.executions = [*recent, *(e for e in live if e.execution_id not in known)]
             delta.short_ids = reader.short_ids([e.execution_id for e in delta.executions])
         elif execution_id:

@@ -1,8 +1,9 @@
 """Questions for the lookup thread about one execution."""
 
+from core.execution_query import ExecutionQuery
 from core.model import AuditEvent, Execution, Mission
 from core.ports import LogQuery, Reader
-from core.states import ExecutionState
+from core.states import Coverage, ExecutionState
 from tui.backend import Backend
 from tui.log_tail import LINES
 from tui.logbook import Page, read_tail
@@ -42,9 +43,13 @@ def read_mission(reader: Reader, backend: Backend, execution: Execution) -> Miss
 def read_durations(reader: Reader, execution: Execution) -> list[float]:
     """Return how many seconds earlier runs of the mission took that succeeded."""
     past = reader.executions(
-        limit=PAST_RUNS,
-        mission_name=execution.mission_name,
-        states=frozenset({ExecutionState.SUCCESS}),
+        ExecutionQuery(
+            limit=PAST_RUNS,
+            mission_name=execution.mission_name,
+            states=frozenset({ExecutionState.SUCCESS}),
+            coverage=Coverage.FULL,
+            include_children=True,
+        )
     )
     return [
         (one.ended_at - one.started_at) / 1e9

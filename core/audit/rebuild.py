@@ -165,6 +165,7 @@ def _created(
         parallel_limit=found.number("parallel_limit"),
         attempt_base=found.numbers("attempt_base"),
         retry_scope=found.sealed("retry_scope_sha256"),
+        run_number=found.number("run_number"),
     )
 
 

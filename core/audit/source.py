@@ -55,6 +55,8 @@ EXECUTION: Final = (
     "run_key",
     "parallel_limit",
     "retry_scope",
+    "run_number",
+    "coverage",
     "log_entry_count",
     "counts",
     "item_counts",

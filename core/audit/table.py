@@ -5,6 +5,8 @@ from hashlib import sha256
 from itertools import islice
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.audit.compare import Rebuilt, compare
 from core.audit.rebuild import RebuildError, event_of
 from core.audit.source import ChainSource
@@ -28,6 +30,8 @@ class TableCheck:
         self._open: dict[str, Rebuilt] = {}
         self._seen: set[str] = set()
         self._is_damaged = False
+        self._run_numbers: dict[str, int] = {}
+        """The last run number of each workflow, in the order of the chain."""
 
     def doubt(self) -> None:
         """Stop judging what is being rebuilt: the chain itself is damaged where its events are."""
@@ -66,6 +70,8 @@ class TableCheck:
                 task_id=task_id,
                 step_ids=lambda: self._step_ids(execution_id, details),
             )
+            if isinstance(event, ExecutionCreated):
+                event = self._numbered(event)
             apply(rebuilt.snapshot, event)
         except StepsDifferError as error:
             rebuilt.is_doubtful = True
@@ -119,6 +125,24 @@ class TableCheck:
                     found=found,
                     message=f"the stored mission file {show(digest, 12)} is not the one it was",
                 )
+
+    def _numbered(self, event: ExecutionCreated) -> ExecutionCreated:
+        """Return a creation with its run number, counted where it is older than run numbers.
+
+        Raises `RebuildError` for a signed number that its workflow has had before. Behind damage
+        creations may be missing: then only signed numbers are judged, each against its own table.
+        """
+        last = self._run_numbers.get(event.workflow_id, 0)
+        number = event.run_number
+        if number is None:
+            number = last + 1
+            if self._is_damaged:
+                stored = (self._source.execution(event.execution_id) or {}).get("run_number")
+                number = stored if type(stored) is int else number
+        elif number <= last and not self._is_damaged:
+            raise RebuildError(f"run number {number} follows {last}")
+        self._run_numbers[event.workflow_id] = max(last, number)
+        return replace(event, run_number=number)
 
     def _compare(self, execution_id: str, rebuilt: Rebuilt, *, is_final: bool) -> None:
         if not rebuilt.is_doubtful and rebuilt.snapshot.execution is not None:

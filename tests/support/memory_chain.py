@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from core.audit.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
 from core.audit.checkpoint import log_verifier, origin_of, sign_checkpoint
@@ -66,6 +67,9 @@ class MemoryLog:
         self.output: dict[tuple[str, str, int], list[Any]] = {}
         self.subs: dict[str, SubChain] = {}
         self.snapshots: dict[str, Snapshot] = {}
+        self.run_numbers: dict[str, int] = {}
+        self.signs_run_numbers = True
+        """False: creations are written as by the versions that knew no run numbers."""
         random = Random(log_id)
         self.writer = ChainWriter(log_id, EMPTY_HEAD, random=random.randbytes, now=lambda: START)
         self.writer.start_log(self.verifier.vkey, START)
@@ -78,13 +82,22 @@ class MemoryLog:
             if event.execution_id:
                 sub = self.subs.setdefault(event.execution_id, SubChain(event.execution_id))
                 snapshot = self.snapshots.setdefault(event.execution_id, Snapshot())
+                signed = event
+                if isinstance(event, ExecutionCreated) and event.run_number is None:
+                    event = replace(event, run_number=self._next_number(event.workflow_id))
+                    signed = event if self.signs_run_numbers else signed
                 apply(snapshot, event)
+                event = signed
             self.writer.append_event(event, sub)
         if finalize:
             self.writer.finalize(self.subs[events[-1].execution_id], events[-1].at + 1)
         self._store(self.writer.take_links())
         for execution_id in {event.execution_id for event in events if event.execution_id}:
             self._project(execution_id)
+
+    def _next_number(self, workflow_id: str) -> int:
+        self.run_numbers[workflow_id] = self.run_numbers.get(workflow_id, 0) + 1
+        return self.run_numbers[workflow_id]
 
     def _store(self, links: Iterable[Link]) -> None:
         self.event_rows += [list(link) for link in links]
@@ -293,12 +306,21 @@ def sealed_log(*chunks: bytes) -> dict[str, Any]:
     }
 
 
-def a_log(executions: int = 1, *, whole: bool = True) -> MemoryLog:
+def a_log(
+    executions: int = 1,
+    *,
+    whole: bool = True,
+    signs_run_numbers: bool = True,
+    forgets_run_numbers: bool = False,
+) -> MemoryLog:
     """Return a log with so many executions of `a_run`, the last one unfinished unless `whole`."""
     log = MemoryLog()
+    log.signs_run_numbers = signs_run_numbers
     log.commit(Noted(at=START + 10, execution_id="", kind="mission.validated", facts={"ok": True}))
     for number in range(executions):
         execution_id = EXECUTION_ID[:-1] + "abcdef"[number]
+        if forgets_run_numbers:
+            log.run_numbers.clear()
         for events, is_last in a_run(execution_id, START + 1000 + number * 10**7):
             if whole or number < executions - 1 or not is_last:
                 log.commit(*events, finalize=is_last)

@@ -35,6 +35,7 @@ from core.ports import (
     RequestKind,
     RunnerIdentity,
 )
+from core.run_number import numbered
 from core.runner_identity import identity, is_alive
 from core.states import is_terminal
 
@@ -64,6 +65,8 @@ class MemoryWorld:
     requests: list[Request] = field(default_factory=list)
     taken: set[int] = field(default_factory=set)
     owners: int = 0
+    run_numbers: dict[str, int] = field(default_factory=dict)
+    """The last run number given, by workflow id."""
 
     def next_owner(self) -> str:
         """Return a name no other process has."""
@@ -198,7 +201,10 @@ class MemoryJournal:
         run = world.runs.get(batch.execution_id)
         if batch.execution_id:
             self._check_writer(batch.execution_id)
-            run = self._create(batch, run) if _creates(batch) else self._change(batch, run)
+            if _creates(batch):
+                batch, run = self._create(batch, run)
+            else:
+                run = self._change(batch, run)
         for event in batch.events:
             world.chain.append_event(event, None if run is None else run.sub)
             world.events.append(event)
@@ -206,16 +212,19 @@ class MemoryJournal:
             world.chain.finalize(run.sub, self._clock.now())
             run.sealed = True
             if batch.changes.execution is not None:
-                run.execution = batch.changes.execution
+                run.execution = replace(
+                    batch.changes.execution, run_number=run.execution.run_number
+                )
         world.chain.take_links()
         head = world.chain.head
         return Receipt(
             size=head.size,
             root=head.root.hex(),
             execution_events=0 if run is None else run.sub.events,
+            run_number=run.execution.run_number if run is not None and _creates(batch) else None,
         )
 
-    def _create(self, batch: Batch, known: MemoryRun | None) -> MemoryRun:
+    def _create(self, batch: Batch, known: MemoryRun | None) -> tuple[Batch, MemoryRun]:
         record = batch.changes.execution
         if record is None:
             raise BugError("the batch that creates an execution has no record of it")
@@ -225,12 +234,15 @@ class MemoryJournal:
             key = (other.execution.workflow_id, other.execution.run_key)
             if record.run_key is not None and key == (record.workflow_id, record.run_key):
                 raise ConflictError(f"the run key {record.run_key!r} was used")
-        run = MemoryRun(record, SubChain(batch.execution_id))
+        number = self.world.run_numbers.get(record.workflow_id, 0) + 1
+        self.world.run_numbers[record.workflow_id] = number
+        batch = numbered(batch, number)
+        run = MemoryRun(replace(record, run_number=number), SubChain(batch.execution_id))
         self.world.runs[batch.execution_id] = run
         if batch.mission is not None:
             self.world.missions.setdefault(batch.mission.digest, batch.mission)
         _take_records(run, batch)
-        return run
+        return batch, run
 
     def _change(self, batch: Batch, run: MemoryRun | None) -> MemoryRun:
         if run is None:
@@ -243,6 +255,7 @@ class MemoryJournal:
             run.execution = replace(
                 record,
                 log_entry_count=run.execution.log_entry_count,
+                run_number=run.execution.run_number,
                 updated_at=max(record.updated_at, run.execution.updated_at),
             )
         return run

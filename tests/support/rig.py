@@ -11,7 +11,7 @@ from core.engine import Engine, RunMission
 from core.events import Event
 from core.fold import Snapshot
 from core.graph import Graph
-from core.launch import Order, create
+from core.launch import Order, launch
 from core.model import Mission, MissionResult, MissionStep
 from core.plan import Ending
 from core.ports import Journal, MissionSource, Request, RequestKind, Slots
@@ -77,8 +77,7 @@ class Rig:
             params=self._params,
             unselected=self._unselected,
         )
-        self.snapshot, batch = create(order, self.clock)
-        await self.journal.submit(batch)
+        self.snapshot, batch = await launch(order, self.clock, self.journal)
         self.seen.extend(batch.events)
         self.engine = self.build(self.journal)
         loop = asyncio.get_running_loop()

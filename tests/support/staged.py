@@ -14,7 +14,7 @@ from core.events import (
     TaskStateChanged,
 )
 from core.fold import Snapshot, apply
-from core.launch import Order, create
+from core.launch import Order, launch
 from core.model import LogLevel, LogStream, Mission, MissionStep, RetryPolicy, TaskError
 from core.ports import Batch, LogChunk, LogSegment, MissionSource
 from core.reasons import Reason
@@ -75,8 +75,7 @@ class Stage:
     async def create(self) -> None:
         """Begin an execution of the mission."""
         order = Order(mission=MISSION, source=SOURCE, actor="ada@host", source_path="release.yaml")
-        self._snapshot, batch = create(order, self._clock)
-        await self._store.journal.submit(batch)
+        self._snapshot, _ = await launch(order, self._clock, self._store.journal)
 
     async def adopt(self) -> None:
         """Go on with the newest execution."""

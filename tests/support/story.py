@@ -65,7 +65,10 @@ class StorySigner:
 
 
 class Story:
-    """One execution: every verb emits events, `batch` takes what was emitted since the last."""
+    """One execution: every verb emits events, `batch` takes what was emitted since the last.
+
+    Its run number is `number`, which is what a journal gives to stories that come in their order.
+    """
 
     def __init__(self, *steps: str, clock: Any = None, number: int = 1, **fields: Any) -> None:
         self.clock = clock or SteppingClock()
@@ -82,7 +85,8 @@ class Story:
         self.mission = MissionSource(
             digest=hashlib.sha256(content).hexdigest(), name="story", content=content, format="yaml"
         )
-        self._fields = {"workflow_id": "w-1", "mission_name": "story"} | fields
+        birth = {"workflow_id": "w-1", "mission_name": "story", "run_number": number}
+        self._fields = birth | fields
 
     def emit(self, event: Event) -> None:
         """Fold an event of any kind."""

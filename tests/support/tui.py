@@ -5,7 +5,7 @@
 
 import dataclasses
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from core.events import (
     TaskStateChanged,
     event_type,
 )
+from core.execution_query import NEWEST, ExecutionQuery
 from core.fold import Snapshot, apply
 from core.model import (
     EMPTY,
@@ -47,7 +48,8 @@ from core.model import (
 )
 from core.ports import Lease, LogQuery, MissionSource, Reader, RequestKind, RunnerIdentity
 from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState, is_terminal
+from core.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
+from tests.support import execution_list
 from tui.app import MissionDeckApp
 from tui.backend import PLAIN, LaunchOptions, MissionFile, Preview, Surroundings
 
@@ -157,13 +159,17 @@ class FakeWorld:
                     mission_name=mission.name,
                     mission_digest=digest,
                     step_ids=tuple(step.id for step in mission.all_steps),
-                    **more,
+                    **{"run_number": self._next_number(mission.workflow_id), **more},
                 )
             )
             self.own(execution_id)
             if started:
                 self.execution(execution_id, ExecutionState.RUNNING, Reason.STARTED)
             return execution_id
+
+    def _next_number(self, workflow_id: str) -> int:
+        runs = (run.snapshot.execution for run in self.runs.values())
+        return 1 + sum(one is not None and one.workflow_id == workflow_id for one in runs)
 
     def own(self, execution_id: str, *, seconds: float = 3600) -> None:
         identity = RunnerIdentity(pid=1, start_time=1, boot_id="b", host="here")
@@ -340,24 +346,32 @@ class FakeReader(Reader):
     def last_seq(self) -> int:
         return self.world.seq
 
-    def executions(
-        self,
-        *,
-        limit: int = 100,
-        mission_name: str | None = None,
-        states: frozenset[ExecutionState] = frozenset(),
-    ) -> list[Execution]:
+    def _every(self) -> list[Execution]:
         self._check()
         with self.world.lock:
-            found = [
-                run.execution()
-                for run in reversed(self.world.runs.values())
-                if mission_name in (None, run.mission.name)
-                and (not states or run.snapshot.current.state in states)
-            ]
-        return found[:limit]
+            return [run.execution() for run in self.world.runs.values()]
 
-    def find_execution(self, reference: str) -> Execution:
+    def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
+        return execution_list.select(self._every(), query)
+
+    def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
+        return execution_list.count(self._every(), query)
+
+    def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
+        every = self._every()
+        counts = {one: execution_list.count(every, ExecutionQuery(parent=one))
+                  for one in execution_ids}  # fmt: skip
+        return {one: found for one, found in counts.items() if found}
+
+    def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
+        every = self._every()
+        found = {}
+        for name in mission_names:
+            query = ExecutionQuery(mission_name=name, coverage=Coverage.FULL, limit=1)
+            found.update((name, one) for one in execution_list.select(every, query))
+        return found
+
+    def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
         self._check()
         with self.world.lock:
             run = self._run(reference)
@@ -365,10 +379,10 @@ class FakeReader(Reader):
 
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions of an execution."""
-        return [one for one in self.executions() if one.parent_execution_id == execution_id]
+        return [one for one in self._every() if one.parent_execution_id == execution_id]
 
     def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
-        found = self.executions()
+        found = self._every()
         return next(
             (e for e in found if (e.workflow_id, e.run_key) == (workflow_id, run_key)), None
         )

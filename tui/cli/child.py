@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import ConflictError
 from core.fold import Snapshot
-from core.launch import Order, create
+from core.launch import Order, launch
 from core.model import MissionResult
 from core.ports import Clock, Receipt
 from core.result import mission_result
@@ -54,8 +54,7 @@ class ChildRunner:
             params=params,
             parent_execution_id=self.parent_id,
         )
-        snapshot, batch = create(order, self.clock)
-        await self.store.journal.submit(batch)
+        snapshot, _ = await launch(order, self.clock, self.store.journal)
         receipt = await self.drive(task_id, order, snapshot)
         events = 0 if receipt is None else receipt.execution_events
         return mission_result(

@@ -5,6 +5,7 @@ import asyncio
 from core.clock import SystemClock
 from core.errors import LeaseHeldError
 from core.events import Event
+from core.execution_query import ExecutionQuery
 from core.fold import apply
 from core.model import Execution
 from core.ports import Batch, Reader
@@ -22,7 +23,11 @@ def find_lost(reader: Reader, now: int) -> list[Execution]:
 
     On the runner's own machine its process tells; elsewhere its lease does, once it has expired.
     """
-    running = reader.executions(limit=1000, states=frozenset({ExecutionState.RUNNING}))
+    running = reader.executions(
+        ExecutionQuery(
+            limit=1000, states=frozenset({ExecutionState.RUNNING}), include_children=True
+        )
+    )
     return [one for one in running if not is_owned(reader.lease(one.execution_id), now)]
 
 

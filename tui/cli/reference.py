@@ -7,6 +7,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from core.errors import MissionDeckError
+from core.execution_query import ExecutionQuery
 from core.ports import Reader
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
@@ -33,7 +34,7 @@ def complete_execution(
     """Offer short ids with mission and state, and the `@` references."""
 
     def offer(reader: Reader) -> list[CompletionItem]:
-        found = reader.executions(limit=_OFFERED)
+        found = reader.executions(ExecutionQuery(limit=_OFFERED))
         short = reader.short_ids([one.execution_id for one in found])
         items = [
             CompletionItem(short[one.execution_id], help=f"{one.mission_name} {one.state}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from core.execution_query import ExecutionQuery
 from core.fold import Snapshot
 from core.graph import Graph
 from core.launch import Order
@@ -38,7 +39,9 @@ def select_steps(
 
 def _latest(reader: Reader, mission: Mission) -> Snapshot | None:
     """Return the newest ended execution of a mission of that name, if there is one."""
-    for execution in reader.executions(limit=50, mission_name=mission.name):
+    for execution in reader.executions(
+        ExecutionQuery(limit=50, mission_name=mission.name, include_children=True)
+    ):
         if is_terminal(execution.state):
             return load_snapshot(reader, execution.execution_id)
     return None

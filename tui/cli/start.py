@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from core.clock import SystemClock
-from core.launch import Order, create
+from core.launch import Order, launch
 from tui.cli.home import Paths
 from tui.cli.session import open_session
 from tui.cli.spawn import spawn_runner
@@ -20,6 +20,5 @@ def start_detached(paths: Paths, order: Order, environ: Mapping[str, str]) -> st
 async def _create(paths: Paths, order: Order) -> str:
     clock = SystemClock()
     async with open_session(paths, clock) as store:
-        snapshot, batch = create(order, clock)
-        await store.journal.submit(batch)
+        snapshot, _ = await launch(order, clock, store.journal)
         return snapshot.current.execution_id

@@ -3,6 +3,7 @@
 import click
 
 from core.errors import NotFoundError
+from core.execution_query import ExecutionQuery
 from core.model import Execution
 from core.states import ExecutionState
 from tui.cli.command import command as declare
@@ -52,7 +53,9 @@ def show_executions(
     short: dict[str, str] = {}
     try:
         with open_records(invocation) as reader:
-            shown = reader.executions(limit=limit, mission_name=mission, states=states)
+            shown = reader.executions(
+                ExecutionQuery(limit=limit, mission_name=mission, states=states)
+            )
             short = reader.short_ids([one.execution_id for one in shown])
     except NotFoundError as error:
         if invocation.paths.db.exists():

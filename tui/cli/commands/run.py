@@ -12,7 +12,7 @@ from core.clock import SystemClock
 from core.errors import ConflictError, UsageError
 from core.events import Noted
 from core.fold import Changes
-from core.launch import Order, create
+from core.launch import Order, launch
 from core.model import MissionResult, MissionSource, TaskRun
 from core.ports import Batch
 from core.result import mission_result
@@ -215,8 +215,7 @@ async def _run_here(
 ) -> _Ran:
     clock = SystemClock()
     async with open_session(invocation.paths, clock) as store:
-        snapshot, batch = create(order, clock)
-        await store.journal.submit(batch)
+        snapshot, batch = await launch(order, clock, store.journal)
         progress.show(batch.events)
         driven = await drive(
             store,

@@ -1,0 +1,66 @@
+"""A query for executions answered in memory: the twin of `storage.execution_query`."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from core.execution_query import ExecutionOrder, ExecutionQuery
+from core.model import Execution
+from core.states import ExecutionState
+
+_ATTENTION = ("RUNNING", "PAUSED", "PENDING", "FAILED", "CANCELLED", "SUCCESS")
+
+
+def select(executions: Iterable[Execution], query: ExecutionQuery) -> list[Execution]:
+    """Return the page a query asks for of `executions`, which come oldest first."""
+    found = [one for one in executions if _fits(one, query)]
+    found.reverse()
+
+    def spent(one: Execution) -> int:
+        return _spent(one, query) or 0
+
+    match query.order:
+        case ExecutionOrder.NEWEST:
+            found = found[::-1] if query.reverse else found
+        case ExecutionOrder.MISSION:
+            found.sort(key=lambda one: one.mission_name.casefold(), reverse=query.reverse)
+        case ExecutionOrder.STATE:
+            found.sort(key=lambda one: _ATTENTION.index(one.state.value), reverse=query.reverse)
+        case ExecutionOrder.DURATION:
+            found.sort(key=spent, reverse=not query.reverse)
+            found.sort(key=lambda one: one.started_at is None)
+    return found[query.offset : query.offset + query.limit]
+
+
+def count(executions: Iterable[Execution], query: ExecutionQuery) -> dict[ExecutionState, int]:
+    """Return how many of `executions` the query fits, by state."""
+    return dict(Counter(one.state for one in executions if _fits(one, query)))
+
+
+def _fits(one: Execution, query: ExecutionQuery) -> bool:
+    if query.parent is not None:
+        related = one.parent_execution_id == query.parent
+    else:
+        related = query.include_children or one.parent_execution_id is None
+    text = (
+        f"{one.mission_name}#{one.run_number or ''} {one.execution_id} {one.actor} "
+        f"{one.state.value} {one.reason_code.value} {one.coverage.value}"
+    ).casefold()
+    spent = _spent(one, query)
+    return (
+        related
+        and query.mission_name in (None, one.mission_name)
+        and (not query.states or one.state in query.states)
+        and query.coverage in (None, one.coverage)
+        and all(word.casefold() in text for word in query.words)
+        and not any(word.casefold() in text for word in query.without)
+        and (query.mission is None or query.mission.casefold() in one.mission_name.casefold())
+        and (query.actor is None or query.actor.casefold() in one.actor.casefold())
+        and (query.longer_than is None or (spent is not None and spent > query.longer_than))
+        and (query.shorter_than is None or (spent is not None and spent < query.shorter_than))
+    )
+
+
+def _spent(one: Execution, query: ExecutionQuery) -> int | None:
+    if one.started_at is None:
+        return None
+    return (query.now if one.ended_at is None else one.ended_at) - one.started_at
