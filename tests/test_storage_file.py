@@ -11,6 +11,7 @@ import pytest
 from core.audit.verdict import Verdict
 from core.audit.verify import verify
 from core.errors import AuditError, MissionDeckError, UnavailableError
+from core.execution_query import ExecutionQuery
 from core.reasons import Reason
 from core.states import Coverage, ExecutionState, TaskState
 from storage.audit_source import SqliteChainSource
@@ -342,7 +343,7 @@ async def test_a_file_of_format_1_is_brought_up_to_date_and_stays_intact(tmp_pat
     with pytest.raises(sqlite3.IntegrityError, match="sealed"):
         vandal(path).execute("UPDATE execution SET message = 'x' WHERE sealed")
     reader = open_reader(path)
-    newest, older = reader.executions()
+    newest, older = reader.executions(ExecutionQuery(include_children=True))
     assert newest == later.snapshot.current
     assert (older.parent_task_id, older.parent_attempt, older.retry_scope) == (None, None, None)
     source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
