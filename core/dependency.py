@@ -122,10 +122,8 @@ class Dependencies:
         state = task.state
         if state is TaskState.SUCCESS or task.reason_code is Reason.NOT_SELECTED:
             return "ok"
-        if state is TaskState.FAILED:
+        if state is TaskState.FAILED or state is TaskState.CANCELLED:
             return "tolerated" if self._steps[index].continue_on_error else "failed"
-        if state is TaskState.CANCELLED:
-            return "failed"
         if state is TaskState.SKIPPED:
             return "failed" if task.reason_code is Reason.UPSTREAM_FAILED else "skipped"
         return "pending"

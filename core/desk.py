@@ -115,7 +115,12 @@ class Desk:
     # --- stopping and retrying ------------------------------------------------------------------
 
     def _cancel(self, request: Request) -> None:
+        """Cancel the execution; repeated, it does not reach the handlers that follow from it.
+
+        With `force`, as a second signal sends it, there are no handlers.
+        """
         note = request.arguments.get("message")
+        repeated = self._recorder.snapshot.current.cancel_requested_at is not None
         self._recorder.emit(
             CancelRequested(
                 at=self._clock.now(),
@@ -124,7 +129,10 @@ class Desk:
                 message=note if isinstance(note, str) else None,
             )
         )
-        self._planner.stop(Reason.USER_CANCELLED, f"cancelled by {request.actor}")
+        message = f"cancelled by {request.actor}"
+        self._planner.stop(Reason.USER_CANCELLED, message)
+        if request.arguments.get("force") or (self._planner.runs_handlers and not repeated):
+            self._planner.stop_handlers(message)
 
     def _cancel_step(self, request: Request) -> None:
         task = self._recorder.snapshot.tasks.get(request.task_id or "")

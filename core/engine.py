@@ -14,7 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.attempt import Ended, run, run_instant
+from core.attempt import Ended, run, run_instant, step_error
 from core.company import Company
 from core.condition import ConditionError, decide
 from core.desk import Desk, Question
@@ -112,7 +112,7 @@ class Engine:
         self._starting: list[tuple[Prepared, int]] = []
         self._held: list[Ended] = []  # ends whose output may only be stored behind their start
         self._has_more = False
-        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self._attempts: dict[str, asyncio.Task[Ended]] = {}
         self._cancelled: dict[str, tuple[Reason, str]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._receipt: Receipt | None = None
@@ -175,9 +175,6 @@ class Engine:
             if task.state is TaskState.WAITING and task.resume_at is not None:
                 remaining = (task.resume_at - self._now()) / 1e9
                 self._later(max(0.0, remaining), Woken(task.task_id), task.task_id)
-        if execution.cancel_requested_at is not None:
-            by = execution.cancel_requested_by or "?"
-            self._planner.stop(Reason.USER_CANCELLED, f"cancelled by {by}")
 
     def _advance(self) -> Ending | None:
         """Fold all that follows from the states; return the ending when nothing can follow."""
@@ -294,18 +291,26 @@ class Engine:
         task_id = prepared.task.task_id
         self._company.began(task_id, asyncio.get_running_loop().time())
 
-        async def attempt_task() -> None:
-            ended = await run(
-                self._around,
-                prepared,
-                attempt,
-                timeout=self._timeout(prepared.step),
-                was_cancelled=lambda: task_id in self._cancelled,
-                host=_Host(self, task_id),
-            )
-            self._post(ended)
+        work = run(
+            self._around,
+            prepared,
+            attempt,
+            timeout=self._timeout(prepared.step),
+            was_cancelled=lambda: task_id in self._cancelled,
+            host=_Host(self, task_id),
+        )
+        task = group.create_task(work, name=f"{task_id}#{attempt}")
+        self._attempts[task_id] = task
+        task.add_done_callback(lambda done: self._attempt_done(done, task_id, attempt))
 
-        self._attempts[task_id] = group.create_task(attempt_task(), name=f"{task_id}#{attempt}")
+    def _attempt_done(self, done: asyncio.Task[Ended], task_id: str, attempt: int) -> None:
+        """Post the one end of a started attempt, also of one cancelled before its first step."""
+        if done.cancelled():
+            asked = task_id in self._cancelled
+            outcome = None if asked else step_error(asyncio.CancelledError("it cancelled itself"))
+            self._post(Ended(task_id=task_id, attempt=attempt, outcome=outcome))
+        elif done.exception() is None:  # else the task group ends the run with it
+            self._post(done.result())
 
     def _timeout(self, step: MissionStep) -> float | None:
         if step.id in self._handlers:  # a handler also runs after a timeout, so it has its own
@@ -372,14 +377,19 @@ class Engine:
             self._recorder.change(task_id, TaskState.READY, Reason.BACKOFF, message)
 
     def _start_deadline(self) -> None:
+        """Let the mission's deadline count from its start, whoever ran it and whether anybody did.
+
+        One that has passed already is taken in before anything starts.
+        """
         seconds = self._mission.config.timeout_seconds
         if seconds is None:
             return
-        execution = self._snapshot.current
-        used = 0.0
-        if execution.started_at is not None:  # resumed: what earlier runners used counts
-            used = max(0, execution.updated_at - execution.started_at) / 1e9
-        self._later(max(0.0, seconds - used), DeadlinePassed(), _DEADLINE)
+        started_at = self._snapshot.current.started_at
+        used = 0.0 if started_at is None else max(0, self._now() - started_at) / 1e9
+        if used < seconds:
+            self._later(seconds - used, DeadlinePassed(), _DEADLINE)
+        else:
+            self._post(DeadlinePassed())
 
     def _asked(self, question: Question) -> None:
         """Let an approval step wait outside a slot."""

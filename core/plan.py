@@ -93,6 +93,7 @@ class Planner:
         self._held: set[str] = set()  # attempts that wait for a person, outside a slot
         self._handlers: deque[int] | None = None
         self._handler_running: int | None = None
+        self._no_handlers: str | None = None
         self._ending: Ending | None = None
         self._stop: Stop | None = None
         self._stop_changed_something = False
@@ -118,17 +119,21 @@ class Planner:
         """Start nothing more, skip what waits, cancel what runs.
 
         A later, stronger reason (user over fail-fast, violation over user) replaces an earlier one.
-        Once the handlers run, only a user's cancel stops them.
+        The handlers are what follows from a stop, so none reaches them: see `stop_handlers`.
         """
-        if self._ending is not None and reason is not Reason.USER_CANCELLED:
+        if self._handlers is not None:
             return
         if self._stop is None or _STRENGTH[reason] > _STRENGTH[self._stop.reason]:
             self._stop = Stop(reason, message)
-            if self._handlers is None:
-                self._sweep = deque(t for t in self._snapshot.tasks if self._key(t)[0] < self._main)
-            else:
-                self._sweep = deque(step.id for step in self._steps[self._main :])
-                self._handlers.clear()
+            self._sweep = deque(t for t in self._snapshot.tasks if self._key(t)[0] < self._main)
+
+    def stop_handlers(self, message: str) -> None:
+        """Cancel the handler that runs and skip the others, also while the steps still run."""
+        self._no_handlers = message
+        if self._handlers is not None and self._stop is None:
+            self._stop = Stop(Reason.USER_CANCELLED, message)
+            self._sweep = deque(step.id for step in self._steps[self._main :])
+            self._handlers.clear()
 
     # --- what it is asked -----------------------------------------------------------------------
 
@@ -141,6 +146,11 @@ class Planner:
     def stopped(self) -> Stop | None:
         """Why nothing more is started, or None."""
         return self._stop
+
+    @property
+    def runs_handlers(self) -> bool:
+        """Tell whether the steps have ended and the handlers are what runs."""
+        return self._handlers is not None
 
     @property
     def parallel_limit(self) -> int:
@@ -227,12 +237,15 @@ class Planner:
             fan = fan_from(snapshot, step)
             if fan is not None:
                 self._fans[step.id] = fan
+        self._restore_stop()
         for task in snapshot.tasks.values():
             index, item = self._key(task.task_id)
             if index >= self._main:
                 continue
             if task.state is TaskState.FAILED and item < 0:
                 self._note_failure(task.task_id, self._steps[index])
+            elif task.state is TaskState.CANCELLED and item < 0:
+                self._note_cancelled(task.task_id, self._steps[index])
             elif task.state is TaskState.READY:
                 self._make_ready(task.task_id, index, item)
             elif task.state is TaskState.RUNNING and task.task_id not in self._fans:
@@ -242,6 +255,20 @@ class Planner:
         handlers = range(self._main, len(self._steps))
         if any(self._state(index) is not TaskState.PENDING for index in handlers):
             self._enter_handlers()
+
+    def _restore_stop(self) -> None:
+        """Take up again what an earlier runner was stopping for, and whether it had begun to."""
+        execution = self._snapshot.execution
+        if execution is not None and execution.cancel_requested_at is not None:
+            by = execution.cancel_requested_by or "?"
+            self.stop(Reason.USER_CANCELLED, f"cancelled by {by}")
+        for task in self._snapshot.tasks.values():
+            if not is_terminal(task.state) or self._key(task.task_id)[0] >= self._main:
+                continue
+            if task.reason_code is Reason.MISSION_TIMEOUT:
+                self.stop(Reason.MISSION_TIMEOUT, task.message or "the mission's time is over")
+            if self._stop is not None and task.reason_code is self._stop.reason:
+                self._stop_changed_something = True
 
     def _state(self, index: int) -> TaskState:
         return self._snapshot.tasks[self._steps[index].id].state
@@ -314,8 +341,8 @@ class Planner:
     def _settled(self, task_id: str, index: int, target: TaskState) -> None:
         if target is TaskState.FAILED:
             self._note_failure(task_id, self._steps[index])
-        elif target is TaskState.CANCELLED and self._stop is None:
-            self._failures.append(task_id)
+        elif target is TaskState.CANCELLED:
+            self._note_cancelled(task_id, self._steps[index])
         self._needs.settle(index)
 
     def _judge_handler(self, index: int, target: TaskState) -> None:
@@ -366,6 +393,11 @@ class Planner:
             if self._mission.config.fail_fast:
                 self.stop(Reason.FAIL_FAST, f"`{task_id}` failed ({task.reason_code})")
 
+    def _note_cancelled(self, task_id: str, step: MissionStep) -> None:
+        """Count a step that was cancelled by itself as a failure, unless failures are tolerated."""
+        if self._stop is None and not step.continue_on_error:
+            self._failures.append(task_id)
+
     # --- inside: judging ------------------------------------------------------------------------
 
     def _judged(self, index: int, at: int) -> TaskStateChanged | None:
@@ -414,6 +446,8 @@ class Planner:
             for index in range(self._main, len(self._steps))
             if not is_terminal(self._state(index))
         )
+        if self._no_handlers is not None:
+            self.stop_handlers(self._no_handlers)
 
     def _next_handler(self, at: int) -> TaskStateChanged | None:
         """Skip the handlers of other outcomes, start the wanted ones one after the other."""
@@ -435,7 +469,8 @@ class Planner:
             return self._change(step.id, refusal.state, refusal.reason, refusal.message, at)
         self._handler_running = index
         if self._state(index) is not TaskState.PENDING:  # it was under way when a runner was lost
-            self._make_ready(step.id, index, -1)
+            if self._state(index) is TaskState.READY:
+                self._make_ready(step.id, index, -1)
             return None
         return self._change(step.id, TaskState.READY, Reason.DEPS_MET, None, at)
 

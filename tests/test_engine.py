@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.engine import Engine
 from core.errors import UnavailableError
 from core.events import AttemptEnded, AttemptStarted, TaskStateChanged
 from core.fold import fold
@@ -155,6 +156,41 @@ def test_the_missions_timeout_stops_everything() -> None:
     assert (ending.state, ending.reason) == (ExecutionState.FAILED, Reason.MISSION_TIMEOUT)
     assert rig.state("b") is TaskState.SKIPPED
     assert rig.reason("b") is Reason.MISSION_TIMEOUT
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 0.001])
+@pytest.mark.parametrize("kind", ["command", "wait", "approval"])
+def test_a_deadline_that_comes_with_the_start_ends_the_mission(kind: str, seconds: float) -> None:
+    parameters = {
+        "command": {"command": "act", "args": ["a"]},
+        "wait": {"seconds": 1000},
+        "approval": {"prompt": "go?"},
+    }[kind]
+    step = a_step("a", step_type=kind, parameters=parameters)
+    rig = Rig(a_plan(step, timeout_seconds=seconds), {"a": Act(seconds=1000)})
+    assert rig.run().reason is Reason.MISSION_TIMEOUT
+    starts = [event for event in rig.seen if isinstance(event, AttemptStarted)]
+    ends = [event for event in rig.seen if isinstance(event, AttemptEnded)]
+    assert len(ends) == len(starts)
+
+
+def test_a_stop_that_waits_when_an_attempt_starts_ends_it_once() -> None:
+    """The stop is in the inbox before the attempt's task has run: its first step is its end."""
+    rig = Rig(a_plan(a_command("a")), {"a": Act(seconds=1000)})
+    spawn = Engine._spawn
+
+    def spawn_and_stop(engine: Engine, *arguments: Any) -> None:
+        spawn(engine, *arguments)
+        rig.ask(RequestKind.CANCEL)
+        engine._take_in()
+        assert engine._cancel_attempt("a", Reason.USER_CANCELLED, "by a test")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "_spawn", spawn_and_stop)
+        assert rig.run().state is ExecutionState.CANCELLED
+    assert rig.executor.jobs == []
+    (attempt,) = attempts_of(rig, "a")
+    assert attempt.state is AttemptState.CANCELLED
 
 
 def test_a_cancel_request_ends_what_runs_and_skips_the_rest() -> None:

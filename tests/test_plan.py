@@ -1,17 +1,19 @@
 """The planner: order, limits, failure, rules, fan-out, handlers, and rebuilding it any time."""
 
 import random
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.events import AttemptEnded, Event, TaskStateChanged
 from core.fold import fold
 from core.model import Handlers, Mission, TriggerRule
 from core.plan import Planner, Refusal
 from core.reasons import Reason
-from core.states import ExecutionState, TaskState
-from tests.support.simulation import Simulation, a_plan, a_step, all_settled
+from core.states import AttemptState, ExecutionState, TaskState
+from tests.support.simulation import EXECUTION, Simulation, a_plan, a_step, all_settled
 
 
 @st.composite
@@ -219,6 +221,68 @@ def test_handlers_run_one_after_the_other_by_outcome(
     for name in names:
         if name not in expected:
             assert simulation.reason(name) is Reason.HANDLER_NOT_NEEDED
+
+
+@pytest.mark.parametrize("insists", ["never", "before the handlers", "within the handlers"])
+def test_a_repeated_stop_does_not_reach_the_handlers_unless_somebody_insists(insists: str) -> None:
+    mission = Mission(
+        version="1.0",
+        name="handled",
+        steps=(a_step("main"),),
+        handlers=Handlers(on_cancel=(a_step("tidy"),), always=(a_step("tell"),)),
+    )
+    simulation = Simulation(mission)
+    planner: Planner = simulation.planner
+    simulation.advance()
+    planner.stop(Reason.USER_CANCELLED, "enough")
+    if insists == "before the handlers":
+        planner.stop_handlers("at once")
+    simulation.end("main")
+    simulation.advance()
+    planner.stop(Reason.USER_CANCELLED, "again")
+    if insists == "within the handlers":
+        planner.stop_handlers("at once")
+    assert simulation.run().state is ExecutionState.CANCELLED
+    assert (simulation.state("tidy"), simulation.state("tell")) == {
+        "never": (TaskState.SUCCESS, TaskState.SUCCESS),
+        "before the handlers": (TaskState.SKIPPED, TaskState.SKIPPED),
+        "within the handlers": (TaskState.CANCELLED, TaskState.SKIPPED),
+    }[insists]
+
+
+def test_a_step_that_a_person_cancels_is_tolerated_like_a_failure() -> None:
+    for tolerated in (False, True):
+        mission = a_plan(
+            a_step("a", continue_on_error=tolerated), a_step("b", "a"), fail_fast=False
+        )
+        simulation = Simulation(mission)
+        simulation.advance()
+        for event in a_cancelled_attempt(simulation, "a"):
+            simulation.emit(event)
+        simulation.planner = simulation.rebuilt()
+        ending = simulation.run()
+        assert ending.state is (ExecutionState.SUCCESS if tolerated else ExecutionState.FAILED)
+        assert simulation.started == (["a", "b"] if tolerated else ["a"])
+
+
+def a_cancelled_attempt(simulation: Simulation, task_id: str) -> Iterator[Event]:
+    """Yield the end of an attempt that a person cancelled by itself."""
+    yield AttemptEnded(
+        at=simulation.tick(),
+        execution_id=EXECUTION,
+        task_id=task_id,
+        attempt=1,
+        to_state=AttemptState.CANCELLED,
+        reason_code=Reason.USER_CANCELLED,
+    )
+    yield TaskStateChanged(
+        at=simulation.tick(),
+        execution_id=EXECUTION,
+        task_id=task_id,
+        from_state=TaskState.RUNNING,
+        to_state=TaskState.CANCELLED,
+        reason_code=Reason.USER_CANCELLED,
+    )
 
 
 def test_a_failed_handler_shows_in_the_ending() -> None:

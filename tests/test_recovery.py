@@ -1,14 +1,16 @@
 """Losing a runner at any turn: nothing is forgotten, nothing that succeeded runs again."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.events import CancelRequested
 from core.fold import apply
-from core.model import Mission
+from core.model import Handlers, Mission
 from core.reasons import Reason
 from core.recovery import lost, needs_consent, resumed
 from core.states import AttemptState, ExecutionState, TaskState
-from tests.support.simulation import Simulation, a_plan, a_step, all_settled
+from tests.support.simulation import EXECUTION, Simulation, a_plan, a_step, all_settled
 from tests.test_plan import missions
 
 
@@ -85,3 +87,36 @@ def test_a_paused_execution_that_loses_its_runner_stays_paused() -> None:
         apply(simulation.snapshot, event)
     again = list(lost(simulation.snapshot, Ticks(simulation), who="pid 2"))
     assert [event.details() for event in again] == [{"runner": "pid 2"}]
+
+
+@pytest.mark.parametrize(
+    ("reason", "handler"),
+    [(Reason.USER_CANCELLED, "on_cancel"), (Reason.MISSION_TIMEOUT, "on_failure")],
+)
+def test_an_ending_outlives_the_runner_that_was_running_its_handlers(
+    reason: Reason, handler: str
+) -> None:
+    names = ("on_success", "on_failure", "on_cancel")
+    mission = Mission(
+        version="1.0",
+        name="handled",
+        steps=(a_step("main"), a_step("next", "main")),
+        handlers=Handlers(**{name: (a_step(name), a_step(f"{name}_2")) for name in names}),
+    )
+    simulation = Simulation(mission)
+    simulation.advance()
+    if reason is Reason.USER_CANCELLED:
+        simulation.emit(CancelRequested(at=simulation.tick(), execution_id=EXECUTION, actor="me"))
+    simulation.planner.stop(reason, "enough")
+    simulation.advance()
+    simulation.end("main")
+    simulation.advance()
+    assert simulation.planner.running == {handler}
+    crash(simulation)
+    ending = simulation.run()
+    assert ending.reason is reason
+    assert [name for name in simulation.started if name != "main"] == [
+        handler,
+        handler,
+        f"{handler}_2",
+    ]

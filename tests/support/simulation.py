@@ -138,7 +138,7 @@ class Simulation:
                 task = self.snapshot.tasks[need]
                 tolerated = self.planner.step_of(need).continue_on_error
                 satisfied = task.state is TaskState.SUCCESS or (
-                    tolerated and task.state is TaskState.FAILED
+                    tolerated and task.state in {TaskState.FAILED, TaskState.CANCELLED}
                 )
                 assert satisfied, f"{task_id} started before {need}"
         self.started.append(task_id)

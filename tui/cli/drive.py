@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -197,12 +197,13 @@ class _Driver:
             _make(plan.working_dir)
             engine = driver.engine()
             running = asyncio.create_task(_run(self._store, engine, lease), name="sub-mission")
-            try:
-                await asyncio.shield(running)
-            except asyncio.CancelledError:
-                engine.request(_cancel_request(plan, "its parent was cancelled"))
-                await running
-                raise
+            with _insisting(engine, plan):
+                try:
+                    await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    engine.request(_cancel_request(plan, "its parent was cancelled"))
+                    await running
+                    raise
             return engine.receipt
 
 
@@ -285,21 +286,30 @@ async def _watched(
             stopped.number = number
             if plan.say is not None:
                 running = counted(plan.snapshot.counts.get("RUNNING", 0), "running step")
+                handlers = " and leaves the handlers out" if plan.mission.handlers.all else ""
                 plan.say(
                     f"{name}: stopping; SIGTERM goes to {running}, the rest is skipped."
-                    " Once more kills them."
+                    f" Once more kills what is left{handlers}."
                 )
             engine.request(_cancel_request(plan, name))
         else:
             if plan.say is not None:
                 plan.say(f"{name}: killing what still runs")
             executor.hurry()
+            plan.signals.insist()
 
-    with plan.signals, plan.signals.heard_by(on_signal):
+    with plan.signals, plan.signals.heard_by(on_signal), _insisting(engine, plan):
         yield stopped
 
 
-def _cancel_request(plan: Drive, name: str) -> Request:
+def _insisting(engine: Engine, plan: Drive) -> AbstractContextManager[None]:
+    """End an engine's handlers, too, when a second signal comes."""
+    return plan.signals.insisting(
+        lambda: engine.request(_cancel_request(plan, "a second signal", force=True))
+    )
+
+
+def _cancel_request(plan: Drive, name: str, *, force: bool = False) -> Request:
     execution = plan.snapshot.current
     return Request(
         request_id=0,
@@ -307,7 +317,7 @@ def _cancel_request(plan: Drive, name: str) -> Request:
         kind=RequestKind.CANCEL,
         actor=plan.actor,
         created_at=execution.updated_at,
-        arguments={"message": name},
+        arguments={"message": name, "force": force},
     )
 
 

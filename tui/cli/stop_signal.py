@@ -5,7 +5,9 @@ a signal must neither leave an execution that nobody drives nor change an exit c
 """
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -13,12 +15,16 @@ from typing import Self
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
+LAST_SECONDS = 10.0
+"""How long a process may take to end by itself after a second signal."""
+
 
 class StopSignals:
     """Keeps SIGINT and SIGTERM for whoever listens, and outlives SIGHUP, while it is entered.
 
     Entered again within itself it does nothing more. Of the signals that nobody listens to, the
-    first is kept and a second one ends the process, by `KeyboardInterrupt` or `SystemExit`.
+    first is kept and a second one ends the process, by `KeyboardInterrupt` or `SystemExit`. Where
+    somebody listens the second one ends it too: by force once `LAST_SECONDS` have passed.
     """
 
     def __init__(self) -> None:
@@ -26,6 +32,8 @@ class StopSignals:
         self._before: dict[int, object] = {}
         self._kept: list[int] = []
         self._tell: Callable[[int], object] | None = None
+        self._told = 0
+        self._insisted: list[Callable[[], None]] = []
 
     def __enter__(self) -> Self:
         self._depth += 1
@@ -53,6 +61,7 @@ class StopSignals:
 
         self._tell = tell
         kept, self._kept = self._kept, []
+        self._told = len(kept)
         for number in kept:
             tell(number)
         try:
@@ -60,12 +69,29 @@ class StopSignals:
         finally:
             self._tell = None
 
+    @contextmanager
+    def insisting(self, then: Callable[[], None]) -> Iterator[None]:
+        """Have `insist` call `then` while this is entered."""
+        self._insisted.append(then)
+        try:
+            yield
+        finally:
+            self._insisted.remove(then)
+
+    def insist(self) -> None:
+        """Tell everybody who drives something under these signals that a second one came."""
+        for then in list(self._insisted):
+            then()
+
     def over(self, then: Callable[[], None]) -> None:
         """Stop nothing any more, for the outcome is there: only call `then`."""
         self._tell = lambda _number: then()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._tell is not None:
+            self._told += 1
+            if self._told == 2:
+                _end_at_last(128 + number)
             self._tell(number)
         elif not self._kept:
             self._kept.append(number)
@@ -73,6 +99,13 @@ class StopSignals:
             raise KeyboardInterrupt
         else:
             raise SystemExit(128 + number)
+
+
+def _end_at_last(code: int) -> None:
+    """End the process after `LAST_SECONDS`, whatever its event loop and its threads do."""
+    timer = threading.Timer(LAST_SECONDS, os._exit, [code])
+    timer.daemon = True
+    timer.start()
 
 
 def _go_on(_number: int, _frame: FrameType | None) -> None:

@@ -78,7 +78,7 @@ def command(
     One line per state change goes to stdout, and behind that of a failure the last lines of the
     step's output. With --json the result object alone is written, at the end; output of steps that
     --output asks for goes to stderr then. With --quiet nothing is written unless the run fails.
-    Ctrl-C stops gracefully, a second one kills.
+    Ctrl-C stops gracefully; a second one kills what is left and leaves the handlers out.
     """
     if detach and output is not None:
         raise UsageError(
