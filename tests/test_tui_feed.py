@@ -13,7 +13,7 @@ from core.reasons import Reason
 from core.states import ExecutionState, TaskState
 from tests.support.tui import FakeReader, FakeWorld, busy_world, mission_of, step
 from tui.feed import Feed, Lookup
-from tui.messages import Committed, Delta, FeedBroken, FeedLost
+from tui.messages import Committed, Delta, FeedLost, ThreadBroken
 
 
 class Harness:
@@ -237,7 +237,7 @@ def test_a_bug_in_the_feed_is_reported_not_swallowed(harness: Any) -> None:
     h = harness(world, lambda: Broken(world))
     h.feed.watch_home()
     h.feed.start()
-    h.wait(FeedBroken)
+    h.wait(ThreadBroken)
 
 
 def test_stopping_closes_the_reader_in_its_own_thread() -> None:

@@ -7,6 +7,8 @@ import asyncio
 import os
 import shlex
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count as count_up
 from pathlib import Path
@@ -19,6 +21,7 @@ from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widgets import Input
 
 from core.errors import BugError, MissionDeckError
 from tui.ascii import AsciiFilter
@@ -27,6 +30,7 @@ from tui.keymap import bindings, group_of
 from tui.palette import DeckCommands
 from tui.screens.base import DeckScreen
 from tui.screens.start import StartScreen
+from tui.terminal_driver import TWICE_SECONDS, TerminalDriver
 from tui.text import clean_line
 from tui.theme import CYCLE, THEMES
 
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from tui.acting import Acts
     from tui.backend import Backend, MissionFile, Surroundings
     from tui.feed import Feed, Lookup
-    from tui.messages import Committed, FeedBroken, FeedLost
+    from tui.messages import Committed, FeedLost, ThreadBroken
     from tui.screens.home import HomeScreen
 
 CLIPBOARD_LIMIT = 70_000
@@ -44,6 +48,7 @@ CLIPBOARD_LIMIT = 70_000
 NAMED_KEYS = ("enter", "up", "down", "left", "right", "tab", "space", "backspace")
 LOST_SECONDS = 15.0
 """Between two looks for runners that are gone."""
+EXIT_INTERRUPTED = 130
 TURNS_TO_SAY_DIRTY = 8
 """Turns of the loop in which every widget tells the screen that it wants to be painted.
 
@@ -55,7 +60,8 @@ class MissionDeckApp(App[None]):
     """The screen over a `Backend`, or over what makes one (in a thread, after the first picture).
 
     `start` is the execution to open first, `theme` the theme of the first picture; `alone` closes
-    with that execution's screen instead of going home.
+    with that execution's screen instead of going home. `report_bug` writes a report and returns
+    where it is, or None.
     """
 
     TITLE = "Mission Deck"
@@ -80,16 +86,20 @@ class MissionDeckApp(App[None]):
         alone: bool = False,
         theme: str | None = None,
         clock: "Clock | None" = None,
+        report_bug: Callable[[BaseException], str | None] = lambda _error: None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=TerminalDriver if sys.stdin is not None else None)
         self._given = backend
         self._clock = clock
         self._start = start
         self._alone = alone
         self._wanted_theme = theme
         self.is_ready = False
-        self.failure: MissionDeckError | None = None
-        """Why it ended before it began: what making the backend raised."""
+        self.report_bug = report_bug
+        self.failure: Exception | None = None
+        """Why it ended: what making the backend raised, or a bug of ours."""
+        self.is_leaving = False
+        self._interrupted_at = -TWICE_SECONDS
         self.missions: Sequence[MissionFile] = ()
         self.executions: Sequence[Execution] = ()
         self.problem = ""
@@ -193,6 +203,42 @@ class MissionDeckApp(App[None]):
     def _acts_at_once(self) -> bool:
         return self.app_focus and getattr(self.screen.focused, "acts_at_once", False)
 
+    # --- the end ---------------------------------------------------------------------------------
+
+    def action_interrupt(self) -> None:
+        """Copy what is marked; the second time within `TWICE_SECONDS` quit, as Ctrl-C does."""
+        now = time.monotonic()
+        if now - self._interrupted_at <= TWICE_SECONDS:
+            self.end_interrupted()
+            return
+        self._interrupted_at = now
+        focused = self.screen.focused
+        marked = focused.selected_text if isinstance(focused, Input) else None
+        if text := marked or self.screen.get_selected_text():
+            self.copy(text, "the selection")
+        else:
+            self.tell("ctrl+c again quits; live runs go on")
+
+    def end_interrupted(self) -> None:
+        """Quit with the exit code of Ctrl-C and SIGINT."""
+        self.exit(return_code=EXIT_INTERRUPTED)
+
+    def exit(self, *args: Any, **options: Any) -> None:
+        """Begin to end."""
+        self.is_leaving = True
+        super().exit(*args, **options)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Take note of the first error that nothing caught: it ends the screen and is reported."""
+        if self.failure is None:
+            self.failure = error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """End at once, and leave the words to whoever ran the screen."""
+        self.is_leaving = True
+        self._close_messages_no_wait()
+
     # --- news ------------------------------------------------------------------------------------
 
     async def on_committed(self, _event: "Committed") -> None:
@@ -218,8 +264,8 @@ class MissionDeckApp(App[None]):
         """Say that reading fails, or that it works again."""
         self.complain(clean_line(f"cannot read: {event.text}") if event.text else "")
 
-    def on_feed_broken(self, event: "FeedBroken") -> None:
-        """End with the error that the feed met."""
+    def on_thread_broken(self, event: "ThreadBroken") -> None:
+        """End with the error that a thread of ours met."""
         raise event.error
 
     def tell(self, text: str) -> None:

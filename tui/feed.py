@@ -20,7 +20,7 @@ from core.execution_query import ExecutionQuery
 from core.model import LogEntry
 from core.ports import LogQuery, Reader
 from core.states import ExecutionState, is_terminal
-from tui.messages import Committed, Delta, FeedBroken, FeedLost, LogLines
+from tui.messages import Committed, Delta, FeedLost, LogLines, ThreadBroken
 
 T = TypeVar("T")
 
@@ -163,7 +163,7 @@ class Feed:
                 self._wake.wait(PACE_SECONDS if news else IDLE_SECONDS if quiet else LOOK_SECONDS)
         except Exception as error:  # noqa: BLE001 - a thread's failure must end the app, not vanish
             if not self._stopped:
-                self._post(FeedBroken(error))
+                self._post(ThreadBroken(error))
         finally:
             _close(reader)
 

@@ -20,6 +20,8 @@ class Key:
     label: str
     group: str
     show: bool = False
+    priority: bool = False
+    """Whether it works wherever the focus is, also in a field."""
 
 
 _TABLES: Mapping[str, tuple[Key, ...]] = {
@@ -29,6 +31,14 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("app.theme", "T", "next_theme", "next theme", "Everywhere"),
         Key("app.picture", "ctrl+s", "picture", "save a picture (SVG)", "Everywhere"),
         Key("app.quit", "ctrl+q", "quit", "quit; live runs go on", "Everywhere"),
+        Key(
+            "app.interrupt",
+            "ctrl+c",
+            "interrupt",
+            "copy what is marked; twice: quit, whatever goes on",
+            "Everywhere",
+            priority=True,
+        ),
     ),
     "list": (
         Key("list.down", "j,down", "move(1)", "down", "Moving"),
@@ -169,7 +179,8 @@ BY_ID: Mapping[str, Key] = {key.id: key for keys in _TABLES.values() for key in 
 def bindings(place: str) -> list[BindingType]:
     """Return the bindings of a place, each with its id."""
     return [
-        Binding(key.keys, key.action, key.label, show=key.show, id=key.id) for key in _TABLES[place]
+        Binding(key.keys, key.action, key.label, show=key.show, id=key.id, priority=key.priority)
+        for key in _TABLES[place]
     ]
 
 

@@ -53,8 +53,8 @@ class FeedLost(Message):
         self.text = text
 
 
-class FeedBroken(Message):
-    """The feed met a bug of ours; the app ends and reports it."""
+class ThreadBroken(Message):
+    """A thread met a bug of ours; the app ends and reports it."""
 
     bubble = False
 

@@ -3,13 +3,14 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyte
@@ -21,6 +22,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 """Makes the terminal the session's own, so that a new size reaches the program as SIGWINCH."""
 
+_MODE = re.compile(rb"\x1b\[\?(\d+)([hl])")
 PATIENCE = 60.0
 """Seconds a screen may take to show what is waited for, on a machine that does other things."""
 
@@ -34,6 +36,7 @@ class Terminal:
         self._fd, slave = pty.openpty()
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
+        self._drawn = bytearray()
         self.resize(columns, rows)
         self._process = subprocess.Popen(
             [sys.executable, "-c", _TAKE_TERMINAL, *argv],
@@ -56,9 +59,26 @@ class Terminal:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self._screen.resize(rows, columns)
 
+    @property
+    def fd(self) -> int:
+        """The terminal's own end."""
+        return self._fd
+
+    @property
+    def modes_left_on(self) -> set[int]:
+        """The private modes that were turned on and never off: mouse, paste, other screen, ..."""
+        left: set[int] = set()
+        for mode, switch in _MODE.findall(bytes(self._drawn)):
+            (left.add if switch == b"h" else left.discard)(int(mode))
+        return left - {7, 25}  # lines wrap and the cursor is seen, as ever
+
     def send(self, keys: str) -> None:
         """Type."""
-        os.write(self._fd, keys.encode())
+        self.send_bytes(keys.encode())
+
+    def send_bytes(self, data: bytes) -> None:
+        """Send what no keyboard would."""
+        os.write(self._fd, data)
 
     def wait_for(self, *wanted: str) -> None:
         """Read what the program draws until all of `wanted` is on the screen."""
@@ -68,14 +88,16 @@ class Terminal:
             assert left > 0, f"never saw {wanted} in\n{self.text}"
             assert self._read(min(left, 0.1)), f"it ended before {wanted}:\n{self.text}"
 
-    def wait_for_end(self) -> int:
-        """Read until the program ends and return its exit code."""
+    def wait_for_end(self, holds: Callable[["Terminal"], bool] | None = None) -> int:
+        """Read until the program ends and return its exit code; `holds` must be true then."""
         end = time.monotonic() + PATIENCE
         while self._read(0.1):
             assert time.monotonic() < end, f"it does not end:\n{self.text}"
         if self._process.returncode is None:
             self._process.wait(PATIENCE)
+            held = holds is None or holds(self)
             os.close(self._fd)
+            assert held, f"{holds} does not hold at its end"
         return self._process.returncode
 
     def kill(self) -> None:
@@ -93,4 +115,5 @@ class Terminal:
         except OSError:  # the other end is gone
             return False
         self._stream.feed(data)
+        self._drawn += data
         return bool(data)

@@ -5,6 +5,8 @@ import os
 from typing import TYPE_CHECKING
 
 from core.errors import UsageError
+from tui.cli.bug_report import write_bug_report
+from tui.cli.command import finish
 from tui.cli.hangup import end_with_terminal
 from tui.cli.invocation import Invocation
 from tui.cli.screen_end import closed_at_end
@@ -44,7 +46,13 @@ def open_screen(
         return CliBackend(invocation)
 
     theme = invocation.settings.theme
-    app = MissionDeckApp(open_backend, start=start, alone=until_end, theme=theme)
+    app = MissionDeckApp(
+        open_backend,
+        start=start,
+        alone=until_end,
+        theme=theme,
+        report_bug=lambda error: write_bug_report(error, invocation, ("(the screen)",)),
+    )
     if start is not None and until_end:
         with closed_at_end(app, invocation.paths.db, start):
             app.run()
@@ -52,6 +60,7 @@ def open_screen(
         app.run()
     if app.failure is not None:
         raise app.failure
+    finish(app.return_code or 0)
 
 
 async def _ensure_database(invocation: Invocation) -> None:

@@ -1,0 +1,26 @@
+"""Bytes that a terminal sends, as text: what is no text is dropped, nothing is refused."""
+
+import re
+from codecs import getincrementaldecoder
+
+_OLD_MOUSE = re.compile(rb"\x1b\[M[\x00-\xff]{3}")
+"""A mouse report of a terminal without SGR reports: button, column and row as a byte each.
+
+Its column is no UTF-8 from 96 on. Textual understands only SGR reports, so it loses nothing.
+"""
+_OLD_MOUSE_BEGUN = re.compile(rb"\x1b\[M[\x00-\xff]{0,2}\Z")
+
+
+class TerminalInput:
+    """Decodes what arrives, a part at a time."""
+
+    def __init__(self) -> None:
+        self._decode = getincrementaldecoder("utf-8")("ignore").decode
+        self._begun = b""
+
+    def take(self, data: bytes, *, final: bool = False) -> str:
+        """Return the text that is complete; `final` says that nothing follows."""
+        data = _OLD_MOUSE.sub(b"", self._begun + data)
+        begun = None if final else _OLD_MOUSE_BEGUN.search(data)
+        self._begun = b"" if begun is None else begun.group()
+        return self._decode(data[: len(data) - len(self._begun)], final)
