@@ -36,11 +36,11 @@ _LATEST_RUN = f"""
 ORDER BY id DESC LIMIT 1
 """
 _WITHIN = """
-event.execution = ?1
-AND seq BETWEEN max(?2 + 1, (SELECT chain_first_seq FROM execution WHERE id = ?1))
-AND (SELECT chain_last_seq FROM execution WHERE id = ?1)
+event.execution = :execution
+AND seq BETWEEN max(:after + 1, (SELECT chain_first_seq FROM execution WHERE id = :execution))
+AND (SELECT chain_last_seq FROM execution WHERE id = :execution)
 """
-"""Events of an execution (?1) after a number (?2): its first and last bound a range of the log."""
+"""Events of `:execution` after the number `:after`: its first and last bound a range of the log."""
 _CHANGED = f"""
 {_TASK_STATE} WHERE id IN (
   SELECT task_run FROM event WHERE {_WITHIN} AND task_run IS NOT NULL
@@ -56,7 +56,7 @@ WITH changed AS (
 )
 {_TASK_STATE} WHERE id IN (SELECT task_run FROM changed)
 UNION ALL
-{_TASK_STATE} WHERE id BETWEEN ?3 AND ?4
+{_TASK_STATE} WHERE id BETWEEN :first AND :last
   AND parent_task_id IN (SELECT task_id FROM task_run WHERE id IN
     (SELECT task_run FROM changed WHERE expanded))
   AND id NOT IN (SELECT task_run FROM changed)
@@ -225,10 +225,12 @@ class SqliteReader:
                 rows = self._all(f"{_TASK_STATE} WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
             elif after_seq >= newest:
                 rows = []
-            elif self._all(_EXPANDED, row_id, after_seq):
-                rows = self._all(_CHANGED_AND_ITEMS, row_id, after_seq, first, last)
+            elif self._all(_EXPANDED, execution=row_id, after=after_seq):
+                rows = self._all(
+                    _CHANGED_AND_ITEMS, execution=row_id, after=after_seq, first=first, last=last
+                )
             else:
-                rows = self._all(_CHANGED, row_id, after_seq)
+                rows = self._all(_CHANGED, execution=row_id, after=after_seq)
             found = [codec.task_run_of(execution_id, row) for row in rows]
             self._positions.setdefault(row_id, {}).update((t.task_id, t.position) for t in found)
             return newest, found
@@ -250,7 +252,9 @@ class SqliteReader:
         with self._guard():
             row_id = self._row_id(execution_id)
             if task_id is None:
-                rows = self._all(f"{_CHANGES} AND {_WITHIN} ORDER BY seq", row_id, 0)
+                rows = self._all(
+                    f"{_CHANGES} AND {_WITHIN} ORDER BY seq", execution=row_id, after=0
+                )
             else:
                 key = self._task_run_id(execution_id, task_id)
                 rows = self._all(f"{_CHANGES} AND event.task_run = ? ORDER BY seq", key)
@@ -266,7 +270,10 @@ class SqliteReader:
             else:
                 row_id = self._row_id(execution_id)
                 rows = self._all(
-                    f"{_EVENTS} WHERE {_WITHIN} ORDER BY seq LIMIT ?3", row_id, after_seq, limit
+                    f"{_EVENTS} WHERE {_WITHIN} ORDER BY seq LIMIT :limit",
+                    execution=row_id,
+                    after=after_seq,
+                    limit=limit,
                 )
             return [codec.audit_event_of(*row) for row in rows]
 
@@ -311,8 +318,8 @@ class SqliteReader:
 
     # --- helpers -----------------------------------------------------------------------------
 
-    def _all(self, sql: str, *values: Any) -> list[Any]:
-        return self._connection.execute(sql, values).fetchall()
+    def _all(self, sql: str, *values: Any, **named: Any) -> list[Any]:
+        return self._connection.execute(sql, named or values).fetchall()
 
     def _number(self, sql: str) -> int:
         with self._guard():

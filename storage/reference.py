@@ -58,9 +58,9 @@ def shorten(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> dic
     short = {}
     for execution_id in execution_ids:
         neighbours = connection.execute(
-            "SELECT (SELECT max(execution_id) FROM execution WHERE execution_id < ?1), "
-            "(SELECT min(execution_id) FROM execution WHERE execution_id > ?1)",
-            (execution_id,),
+            "SELECT (SELECT max(execution_id) FROM execution WHERE execution_id < :id), "
+            "(SELECT min(execution_id) FROM execution WHERE execution_id > :id)",
+            {"id": execution_id},
         ).fetchone()
         length = max(
             MIN_SHORT, *(_common(execution_id, other) + 1 for other in neighbours if other), 0

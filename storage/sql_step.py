@@ -6,6 +6,7 @@ It lives here because core knows no SQL (docs/decisions/0003); the registry name
 import base64
 import contextlib
 import math
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,6 +55,12 @@ def parse_database_url(value: str) -> str:
     if path.startswith(("file:", "//")) or "?" in path:
         raise ValueError("a path is wanted behind sqlite:, without host and options")
     return path or _MEMORY
+
+
+_PLACEHOLDER = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (\?\d+)""", re.VERBOSE | re.DOTALL
+)
+"""A numbered placeholder, or a text, name or comment in which there can be none."""
 
 
 class SqlParameters(StepParameters):
@@ -178,7 +185,7 @@ def _authorize(action: int, first: str | None, second: str | None, *_: str | Non
 
 
 def _run(connection: sqlite3.Connection, parameters: SqlParameters) -> Mapping[str, Any]:
-    cursor = connection.execute(parameters.query, parameters.args)
+    cursor = connection.execute(parameters.query, _bound(parameters.query, parameters.args))
     if cursor.description is None:
         changed = max(cursor.rowcount, 0)
         return {"columns": [], "rows": [], "row_count": changed, "truncated": False}
@@ -200,6 +207,14 @@ def _run(connection: sqlite3.Connection, parameters: SqlParameters) -> Mapping[s
             )
         rows.append(values)
     return {"columns": columns, "rows": rows, "row_count": len(rows), "truncated": truncated}
+
+
+def _bound(query: str, args: list[Any] | dict[str, Any]) -> list[Any] | dict[str, Any]:
+    """Return `args` as sqlite3 wants them: `?1` counts as a name, which a list does not have."""
+    is_numbered = any(match[1] for match in _PLACEHOLDER.finditer(query))
+    if isinstance(args, dict) or not is_numbered:
+        return args
+    return {str(number): value for number, value in enumerate(args, 1)}
 
 
 def _check_args(args: list[Any] | dict[str, Any]) -> None:

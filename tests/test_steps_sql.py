@@ -48,6 +48,7 @@ def test_values_are_bound_and_never_pasted(steps: StepRunner) -> None:
     found = query(steps, "SELECT count(*) FROM t WHERE name = :name", args={"name": evil})
     assert found["rows"] == [[1]]
     assert query(steps, "SELECT ?, ?, ?", args=[True, None, 1.5])["rows"] == [[1, None, 1.5]]
+    assert query(steps, "SELECT ?2, ?1, '?3'", args=["a", "b"])["rows"] == [["b", "a", "?3"]]
 
 
 def test_a_statement_that_writes_is_committed_and_says_how_many_rows(steps: StepRunner) -> None:
