@@ -4,16 +4,19 @@ Its lifecycle is Created → Initialized → Active → Archived. Secrets are na
 are resolved just before an attempt and live in its environment only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
 from core.clock import SystemClock
+from core.environment import FAILED
 from core.errors import BugError
 from core.events import dump_json
 from core.fold import Snapshot
+from core.handler_scope import failed_steps
 from core.instant import rfc3339
 from core.model import Json, Mission, TaskRun
+from core.plan import Ending
 from core.ports import Clock
 from core.states import is_terminal
 
@@ -56,6 +59,10 @@ class ExecutionContext:
         self._size_limit = size_limit
         self._output_limit = output_limit
         self._size = len(dump_json(self.variables))
+        self._mission = mission
+        self._handlers = frozenset(step.id for step in mission.handlers.all)
+        self.ending: Callable[[], Ending | None] = _no_ending
+        """Tells how the steps have ended, once they have; the engine knows."""
 
     @property
     def metadata(self) -> Mapping[str, Json]:
@@ -137,6 +144,15 @@ class ExecutionContext:
             "execution": self.metadata,
             "timestamp": rfc3339(self._clock.now()),
         }
+        ending = self.ending() if task is not None and task.task_id in self._handlers else None
+        if ending is not None:
+            found["execution"] = {
+                **self.metadata,
+                "state": ending.state.value,
+                "reason_code": ending.reason.value,
+                "message": ending.message or "",
+            }
+            found[FAILED] = failed_steps(self._mission, self._snapshot)
         if task is not None and task.parent_task_id is not None:
             found["item"] = task.item
             found["index"] = int(task.task_id[task.task_id.rindex("[") + 1 : -1])
@@ -170,3 +186,7 @@ class StepsView(Mapping[str, Mapping[str, Json]]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def _no_ending() -> Ending | None:
+    return None

@@ -95,6 +95,7 @@ class Engine:
             condition=self._condition,
             parallel_limit=parallel_limit,
         )
+        around.context.ending = lambda: self._planner.steps_ending
         self._recorder = Recorder(snapshot, self._planner, around.clock)
         self._settlement = Settlement(around, self._planner, self._recorder, chance)
         self._slots = SlotKeeper(slots)

@@ -55,6 +55,12 @@ HARMLESS = frozenset(
 )
 """Exceptions to the prefixes."""
 
+OUTCOME_NAMES = ("state", "reason_code", "message")
+"""Attributes of `execution` that only handlers have."""
+
+FAILED = "failed"
+"""The name of the list of what failed, which only handlers have."""
+
 EXPORT_LIMIT = 32 * 1024
 """Bytes of one exported value: Linux refuses to start a program with 128 KiB in one variable."""
 
@@ -82,13 +88,19 @@ def exported(scope: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
     """Return a mission's values as variables for scripts, and the names of those too large for it.
 
     `params.target` becomes MISSION_PARAM_TARGET, `vars.region` MISSION_VAR_REGION; in a fan-out
-    `item` and `index` become MISSION_ITEM and MISSION_INDEX. Lists and objects are JSON.
+    `item` and `index` become MISSION_ITEM and MISSION_INDEX. In a handler `execution.state` becomes
+    MISSION_EXECUTION_STATE, likewise `reason_code` and `message`, and `failed` becomes
+    MISSION_FAILED. Lists and objects are JSON.
     """
     values: dict[str, Any] = {
         f"MISSION_PARAM_{_upper(name)}": value for name, value in scope.get("params", {}).items()
     }
     values.update((f"MISSION_VAR_{_upper(name)}", v) for name, v in scope.get("vars", {}).items())
     values.update((f"MISSION_{_upper(n)}", scope[n]) for n in ("item", "index") if n in scope)
+    if FAILED in scope:
+        values[f"MISSION_{_upper(FAILED)}"] = scope[FAILED]
+        outcome = scope["execution"]
+        values.update((f"MISSION_EXECUTION_{_upper(n)}", outcome[n]) for n in OUTCOME_NAMES)
     found = {}
     too_large = []
     for name, value in values.items():

@@ -95,6 +95,7 @@ class Planner:
         self._handler_running: int | None = None
         self._no_handlers: str | None = None
         self._ending: Ending | None = None
+        self._steps_ending: Ending | None = None
         self._stop: Stop | None = None
         self._stop_changed_something = False
         self._sweep: deque[str] = deque()
@@ -220,6 +221,11 @@ class Planner:
         if self._stop is None or not (self._running or self._held):
             return None
         return self._stop, self.running
+
+    @property
+    def steps_ending(self) -> Ending | None:
+        """How the steps have ended, which decides between handlers; None before they have."""
+        return self._steps_ending
 
     def outcome(self) -> Ending | None:
         """Return how the execution ends once every step and handler is settled, else None."""
@@ -439,7 +445,7 @@ class Planner:
     # --- inside: ending -------------------------------------------------------------------------
 
     def _enter_handlers(self) -> None:
-        self._ending = self._main_ending()
+        self._ending = self._steps_ending = self._main_ending()
         self._stop = None
         self._handlers = deque(
             index

@@ -19,13 +19,24 @@ def _check_handler_steps(value: Any, path: Path, problems: Problems) -> Any:
         refuse_unsupported("handlers", path, problems)
     steps = [check_step(item, (*path, index), problems) for index, item in enumerate(value)]
     for index, step in enumerate(steps):
-        if step is not None and step.depends_on:
+        if step is None:
+            continue
+        if step.depends_on:
             problems.error(
                 Code.BAD_VALUE,
                 "the steps of a handler run in their order: `depends_on` is not allowed",
                 (*path, index, "depends_on"),
                 on_key=True,
             )
+        for key in ("foreach", "matrix"):
+            if getattr(step, key) is not None:
+                problems.error(
+                    Code.BAD_VALUE,
+                    f"the steps of a handler run once: `{key}` is not allowed",
+                    (*path, index, key),
+                    on_key=True,
+                    hint="let a script or a sub-mission go through the list",
+                )
     return steps
 
 

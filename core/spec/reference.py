@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.environment import FAILED, OUTCOME_NAMES
 from core.expressions import check_syntax
 from core.graph import Graph
 from core.spec.check import INVALID, suggest
@@ -22,6 +23,7 @@ from core.template import (
 )
 
 ROOTS = ("params", "vars", "steps", "execution", "timestamp", "secrets", "item", "index", "matrix")
+HANDLER_ROOTS = (*ROOTS, FAILED)
 EXECUTION_NAMES = ("id", "mission", "workflow_id", "started_at", "actor")
 STEP_NAMES = ("output", "state", "error")
 _LITERALLY = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
@@ -59,8 +61,11 @@ class ReferenceCheck:
                 self._check_step(raw, number, ("steps", number))
         for placed in draft.handlers:
             step = placed.step
-            raw = {"id": step.id, "step_type": step.step_type, "parameters": step.parameters}
-            self._check_step({**raw, "env": step.env, "when": step.when}, None, placed.path)
+            authored = {
+                key: getattr(step, key)
+                for key in ("id", "step_type", "parameters", "env", "when", "working_dir")
+            }
+            self._check_step(authored, None, placed.path)
 
     def _check_step(self, raw: Mapping[str, Any], number: int | None, path: Path) -> None:
         name = str(raw.get("id"))
@@ -167,7 +172,9 @@ class ReferenceCheck:
         elif root == "vars":
             self._check_known(reference, self._variables, "variable", path)
         elif root == "execution":
-            self._check_known(reference, set(EXECUTION_NAMES), "attribute of `execution`", path)
+            self._check_execution(reference, path, place)
+        elif root == FAILED:
+            self._check_handler_only(reference, path, place)
         elif root == "secrets":
             self._check_secret(reference, path)
         elif root in ("item", "index", "matrix"):
@@ -184,14 +191,33 @@ class ReferenceCheck:
                 f"unknown name `{root}` in a template",
                 path,
                 reference,
-                hint=self._hint_for_root(root),
+                hint=self._hint_for_root(root, place),
             )
 
-    def _hint_for_root(self, root: str) -> str:
+    def _check_execution(self, reference: Reference, path: Path, place: "_Place") -> None:
+        if len(reference) > 1 and reference[1] in OUTCOME_NAMES:
+            self._check_handler_only(reference, path, place)
+        else:
+            known = {*EXECUTION_NAMES, *(OUTCOME_NAMES if place.is_handler else ())}
+            self._check_known(reference, known, "attribute of `execution`", path)
+
+    def _check_handler_only(self, reference: Reference, path: Path, place: "_Place") -> None:
+        if not place.is_handler:
+            name = ".".join(reference[:2] if reference[0] == "execution" else reference[:1])
+            self._error(
+                Code.UNKNOWN_NAME,
+                f"`{name}` is known in handlers only: before, the mission has not ended",
+                path,
+                reference,
+                hint="use it in a step of `handlers`, such as `on_failure`",
+            )
+
+    def _hint_for_root(self, root: str, place: "_Place") -> str:
         for name, known in (("params", self._params), ("vars", self._variables)):
             if known and root in known:
                 return f"did you mean `{name}.{root}`?"
-        return suggest(root, ROOTS) or f"names are: {', '.join(ROOTS)}"
+        names = HANDLER_ROOTS if place.is_handler else ROOTS
+        return suggest(root, names) or f"names are: {', '.join(names)}"
 
     def _check_known(
         self, reference: Reference, known: set[str] | None, what: str, path: Path
@@ -282,12 +308,13 @@ class ReferenceCheck:
 class _Place:
     """Where a template stands: in which step, its number unless it is a handler's."""
 
-    __slots__ = ("fans_out", "number", "step")
+    __slots__ = ("fans_out", "is_handler", "number", "step")
 
     def __init__(self, *, step: str | None, number: int | None, fans_out: bool) -> None:
         self.step = step
         self.number = number
         self.fans_out = fans_out
+        self.is_handler = step is not None and number is None
 
 
 def _variables(draft: Draft) -> set[str] | None:
