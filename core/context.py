@@ -93,9 +93,7 @@ class ExecutionContext:
             raise BugError("context initialized twice")
         ended = [task for task in self._snapshot.tasks.values() if is_terminal(task.state)]
         for task in sorted(ended, key=lambda task: (task.ended_at or 0, task.position)):
-            if task.outputs:
-                self._size += len(dump_json(task.outputs))
-                self._adopt_variables(task)
+            self.take_over(task)
         self.state = ContextState.INITIALIZED
 
     def activate(self) -> None:
@@ -128,6 +126,12 @@ class ExecutionContext:
                 f" more than {self._size_limit:,}"
             )
         self._size += size
+
+    def take_over(self, task: TaskRun) -> None:
+        """Account for the output of a task run that ended before, or in another execution."""
+        if task.outputs:
+            self._size += len(dump_json(task.outputs))
+            self._adopt_variables(task)
 
     def ended(self, task: TaskRun) -> None:
         """Take note that a task run has ended: its variables count from now on."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from core.earlier import items_of_step
 from core.events import CancelRequested
 from core.graph import Graph
 from core.plan import Planner
@@ -166,23 +167,35 @@ class Desk:
         if self._planner.stopped is not None or task.task_id in self._handlers:
             self._refuse(request, "the execution is ending")
             return
-        if task.parent_task_id is not None and is_terminal(tasks[task.parent_task_id].state):
-            self._refuse(request, "its fan-out step has ended: retry that one")
-            return
         message, actor = f"retried by {request.actor}", request.actor
         reason = request.arguments.get("reason")
         if isinstance(reason, str) and reason:
             message = f"{message}: {reason}"
-        if request.arguments.get("downstream") and task.parent_task_id is None:
+        step_id = task.parent_task_id or task.task_id
+
+        def reopen(name: str, state: TaskState) -> None:
+            self._recorder.change(name, state, Reason.USER_RETRY, message, actor=actor)
+
+        if request.arguments.get("downstream"):
+            below = self._graph.descendants(step_id)
             for name in self._graph.ids:
-                below = tasks[name].state in RETRYABLE and name != task.task_id
-                if below and name in self._graph.descendants(task.task_id):
-                    self._recorder.change(
-                        name, TaskState.PENDING, Reason.USER_RETRY, message, actor=actor
-                    )
-        self._recorder.change(
-            task.task_id, TaskState.READY, Reason.USER_RETRY, message, actor=actor
-        )
+                if name in below and tasks[name].state in RETRYABLE:
+                    self._reopen_items(name, reopen)
+                    reopen(name, TaskState.PENDING)
+        if task.parent_task_id is None:
+            self._reopen_items(step_id, reopen)
+            reopen(step_id, TaskState.READY)
+        elif is_terminal(tasks[step_id].state):  # the step goes on, with this item alone
+            reopen(task.task_id, TaskState.PENDING)
+            reopen(step_id, TaskState.READY)
+        else:
+            reopen(task.task_id, TaskState.READY)
+
+    def _reopen_items(self, step_id: str, reopen: Callable[[str, TaskState], None]) -> None:
+        """Reopen the items of a fan-out step that did not succeed."""
+        for item in items_of_step(self._recorder.snapshot, step_id):
+            if item.state in RETRYABLE:
+                reopen(item.task_id, TaskState.PENDING)
 
     def _refuse(self, request: Request, why: str) -> None:
         self._recorder.note(

@@ -9,7 +9,7 @@ and its end share a transaction. The decisions are `core.plan`'s, what follows f
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -18,12 +18,13 @@ from core.attempt import Ended, run, run_instant, step_error
 from core.company import Company
 from core.condition import ConditionError, decide
 from core.desk import Desk, Question
+from core.earlier import Earlier, Fate, items_of_step
 from core.errors import BugError
-from core.events import AttemptStarted, Event, StepExpanded
+from core.events import AttemptStarted, Event, StepExpanded, TaskStateChanged, item_task_id
 from core.fold import Snapshot
 from core.graph import Graph
 from core.items import ItemsError, items_of
-from core.model import EMPTY, MissionResult, MissionStep
+from core.model import EMPTY, MissionStep, TaskRun
 from core.plan import Ending, Planner, Refusal
 from core.ports import Receipt, Request, Slots
 from core.preparation import Prepared, Surroundings, prepare
@@ -31,14 +32,11 @@ from core.reasons import Reason
 from core.recorder import Recorder
 from core.settlement import Settlement
 from core.slot_keeper import SlotKeeper
-from core.states import ExecutionState, TaskState
-from core.steps.host import Approval
+from core.states import ExecutionState, TaskState, is_terminal
+from core.steps.host import Approval, SubMissionEnd, SubMissions
 
 Observer = Callable[[Sequence[Event]], None]
 """Told of events after they are durable, in order."""
-
-RunMission = Callable[[str, str, Mapping[str, Any]], Awaitable[MissionResult]]
-"""Runs a sub-mission: the step that asks for it, file and parameters to its result."""
 
 SLOT_POLL_SECONDS = 0.1
 BATCH_EVENTS = 256
@@ -78,7 +76,8 @@ class Engine:
         chance: Callable[[], float] = random.random,
         facts: Mapping[str, str] = EMPTY,
         slots: Slots | None = None,
-        run_mission: RunMission | None = None,
+        missions: SubMissions | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self._around = around
         self._mission = around.mission
@@ -86,7 +85,8 @@ class Engine:
         self._snapshot = snapshot
         self._observer = observer
         self._facts = facts
-        self._run_mission = run_mission
+        self._missions = missions
+        self._earlier = earlier
         self._handlers = frozenset(step.id for step in around.mission.handlers.all)
         self._planner = Planner(
             around.mission,
@@ -148,6 +148,9 @@ class Engine:
                         await self._commit()
                         self._act(group)
                         await self._gather()
+                    if self._missions is not None and self._missions.has_abandoned():
+                        await self._commit()
+                        await self._missions.end_abandoned()
                     if self._facts:
                         self._recorder.note("engine.stopped", self._facts)
                     self._recorder.move(ending.state, ending.reason, ending.message)
@@ -267,7 +270,7 @@ class Engine:
     def _start(self, task_id: str) -> None:
         task = self._snapshot.tasks[task_id]
         prepared = prepare(self._around, task, self._planner.step_of(task_id))
-        attempt = task.attempt + 1
+        attempt = self._last_attempt(task) + 1
         self._recorder.emit(
             AttemptStarted(
                 at=self._now(),
@@ -287,6 +290,12 @@ class Engine:
             self._held.append(ended)
         else:
             self._attempt_ended(ended)
+
+    def _last_attempt(self, task: TaskRun) -> int:
+        """Return the number that was used last: those of a retry go on, for items as for steps."""
+        if task.attempt or self._earlier is None:
+            return task.attempt
+        return self._earlier.last_attempt(task)
 
     def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
         task_id = prepared.task.task_id
@@ -339,8 +348,17 @@ class Engine:
             self._later(pause, Woken(task_id), task_id)
 
     def _expand(self, task_id: str) -> None:
-        """Evaluate the items of a fan-out step and create a task run for each."""
+        """Evaluate the items of a fan-out step and create a task run for each.
+
+        They are evaluated once: a step that is tried again goes on with the items it has.
+        """
         task = self._snapshot.tasks[task_id]
+        if item_task_id(task_id, 0) in self._snapshot.tasks:
+            known = items_of_step(self._snapshot, task_id)
+            left = sum(not is_terminal(item.state) for item in known)
+            message = f"{left} of {len(known)} items again"
+            self._recorder.change(task_id, TaskState.RUNNING, Reason.EXPANDED, message)
+            return
         try:
             items = items_of(self._planner.step_of(task_id), self._around.context.scope(task))
         except ItemsError as error:
@@ -352,6 +370,32 @@ class Engine:
                 at=self._now(), execution_id=task.execution_id, task_id=task_id, items=items
             )
         )
+        if self._earlier is not None:
+            for item in items_of_step(self._snapshot, task_id):
+                self._take_over(item, self._earlier)
+
+    def _take_over(self, item: TaskRun, earlier: Earlier) -> None:
+        """Settle an item that a retry does not run: it succeeded before, or it is left out."""
+        fate, before = earlier.fate_of(item)
+        if fate is Fate.LEAVE_OUT:
+            message = "not selected for this run"
+            self._recorder.change(item.task_id, TaskState.SKIPPED, Reason.NOT_SELECTED, message)
+        elif fate is Fate.REUSE and before is not None:
+            origin = before.reused_from or before.execution_id
+            self._recorder.emit(
+                TaskStateChanged(
+                    at=self._now(),
+                    execution_id=item.execution_id,
+                    task_id=item.task_id,
+                    from_state=item.state,
+                    to_state=TaskState.SUCCESS,
+                    reason_code=Reason.REUSED,
+                    message=f"from {origin}",
+                    reused_from=origin,
+                    outputs=before.outputs or {},
+                )
+            )
+            self._around.context.take_over(self._snapshot.tasks[item.task_id])
 
     def _condition(self, step: MissionStep) -> Refusal | None:
         """Evaluate a step's `when`."""
@@ -408,11 +452,11 @@ class Engine:
 
     async def run_mission(
         self, task_id: str, file: str, params: Mapping[str, Any]
-    ) -> MissionResult:
+    ) -> SubMissionEnd:
         """Run a sub-mission by the runner around this engine."""
-        if self._run_mission is None:
+        if self._missions is None:
             raise BugError("this engine was not given a way to run sub-missions")
-        return await self._run_mission(task_id, file, params)
+        return await self._missions.run(self._snapshot.tasks[task_id], file, params)
 
     def _post(self, item: Happening) -> None:
         self._inbox.append(item)
@@ -430,7 +474,7 @@ class _Host:
         """Wait for a person's answer."""
         return await self._engine.approval(Question(self._task_id, prompt, approvers))
 
-    async def run_mission(self, file: str, params: Mapping[str, Any]) -> MissionResult:
+    async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end."""
         return await self._engine.run_mission(self._task_id, file, params)
 

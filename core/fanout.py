@@ -40,11 +40,17 @@ class FanEnd(Struct, frozen=True):
 def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     """Aggregate items: outputs in item order under `items`, with `count` and `failed`.
 
-    FAILED when any item failed, CANCELLED when any was cancelled or skipped, else SUCCESS.
+    FAILED when any item failed, CANCELLED when any was cancelled or skipped, else SUCCESS; items
+    that a retry leaves out do not count, as steps that it leaves out do not.
     """
     tasks = [snapshot.tasks[task_id] for task_id in items]
+    left_out = sum(task.reason_code is Reason.NOT_SELECTED for task in tasks)
     failed = [task.task_id for task in tasks if task.state is TaskState.FAILED]
-    stopped = [task.task_id for task in tasks if task.state in _STOPPED]
+    stopped = [
+        task.task_id
+        for task in tasks
+        if task.state in _STOPPED and task.reason_code is not Reason.NOT_SELECTED
+    ]
     outputs: dict[str, Json] = {
         "items": [None if task.outputs is None else dict(task.outputs) for task in tasks],
         "count": len(tasks),
@@ -58,7 +64,10 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
         first = snapshot.tasks[stopped[0]]
         message = f"{len(stopped)} of {counted(len(tasks), 'item')} did not finish"
         return FanEnd(TaskState.CANCELLED, first.reason_code, message, outputs)
-    return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, counted(len(tasks), "item"), outputs)
+    message = counted(len(tasks), "item")
+    if left_out:
+        message += f", {left_out} of them not selected for this run"
+    return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, message, outputs)
 
 
 def fan_from(snapshot: Snapshot, step: MissionStep) -> Fan | None:

@@ -298,6 +298,8 @@ class Planner:
             self._release(task_id, index, item)
             if event.reason_code is Reason.AWAITING_APPROVAL:
                 self._held.add(task_id)
+        elif target is TaskState.RUNNING and event.reason_code is Reason.EXPANDED:
+            self._expanded(task_id)  # a fan-out step goes on with the items it has
         if is_terminal(target):
             self._release(task_id, index, item)
             if self._stop is not None and event.reason_code is self._stop.reason:
@@ -334,8 +336,9 @@ class Planner:
 
     def _terminal(self, task_id: str, index: int, item: int, target: TaskState) -> None:
         if item >= 0:
-            fan = self._fans[self._steps[index].id]
-            fan.unsettled -= 1
+            fan = self._fans.get(self._steps[index].id)
+            if fan is not None:  # none: its step was to be tried again, and a stop came first
+                fan.unsettled -= 1
             if target is TaskState.FAILED:
                 self._note_failure(task_id, self._steps[index])
         elif index < self._main:
@@ -387,6 +390,8 @@ class Planner:
         self._failures = [f for f in self._failures if self.step_of(f).id != step_id]
         if item < 0 and index < self._main:
             self._needs.reopen(index)
+        elif item >= 0 and (fan := self._fans.get(step_id)) is not None:
+            fan.unsettled += 1
 
     def _note_failure(self, task_id: str, step: MissionStep) -> None:
         task = self._snapshot.tasks[task_id]

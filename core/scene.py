@@ -23,6 +23,8 @@ class Scene:
     mission: Mission | None = None
     attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
     is_owned: bool = True
+    resumed_with: str | None = None
+    """The execution to resume so that this one goes on, where it is not itself."""
     steps: Mapping[str, MissionStep] = field(init=False)
     """The steps and handlers of `mission` by id."""
 

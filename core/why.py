@@ -68,7 +68,9 @@ def _circumstances_of_execution(scene: Scene) -> list[str]:
     lines: list[str] = []
     lost = execution.reason_code is Reason.RUNNER_LOST
     if lost or not scene.is_owned:
-        lines.append("no runner drives this execution: it goes on with `mission resume`")
+        whole = scene.resumed_with
+        how = "`mission resume`" if whole is None else f"`mission resume {whole}`, as a part of it"
+        lines.append(f"no runner drives this execution: it goes on with {how}")
     if execution.cancel_requested_at is not None:
         lines.append(f"cancel was requested by {execution.cancel_requested_by or 'somebody'}")
     if execution.state is ExecutionState.PAUSED and not lost:

@@ -13,7 +13,7 @@ from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
 from storage.slots import FileSlots
 from tests.support.fake_executor import Act
-from tests.support.rig import Rig, a_command
+from tests.support.rig import FakeMissions, Rig, a_command
 from tests.support.simulation import a_plan, a_step
 
 BAD = Act(exit_code=1)
@@ -200,7 +200,7 @@ def test_a_sub_mission_hands_its_parameters_down_and_its_outputs_up() -> None:
                parameters={"message": "{{ steps.sub.output.outputs.hi.message }}"}),
     )  # fmt: skip
     rig = Rig(mission)
-    rig.run_mission = run_child
+    rig.missions = FakeMissions(run_child)
     assert rig.run().state is ExecutionState.SUCCESS
     assert asked == [("sub", "child.yaml", {"who": "bob"})]
     outputs = rig.snapshot.tasks["say"].outputs
@@ -220,7 +220,7 @@ def test_a_cancelled_parent_lets_its_child_clean_up_first() -> None:
             raise
 
     rig = Rig(a_plan(a_step("sub", step_type="mission", parameters={"file": "child.yaml"})))
-    rig.run_mission = run_child
+    rig.missions = FakeMissions(run_child)
     ending = rig.run((5.0, lambda r: r.ask(RequestKind.CANCEL)))
     assert ending.state is ExecutionState.CANCELLED
     assert cleaned == [True]

@@ -83,6 +83,11 @@ def _visible(character: str) -> str:
     return "�" if unicodedata.category(character) in _INVISIBLE else character
 
 
+def place_and_message(found: Diagnostic) -> str:
+    """Return a diagnostic in one line: where and what."""
+    return f"{_place(found)}: {printable(found.message)}"
+
+
 def _place(found: Diagnostic) -> str:
     file = printable(found.file)
     return f"{file}:{found.line}:{found.column}" if found.line else file

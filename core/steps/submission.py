@@ -4,9 +4,12 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from core.errors import MissionDeckError
+from core.errors import MissionDeckError, MissionInvalidError
+from core.failure import SUB_MISSION_FAILED
 from core.model import LogLevel
 from core.reasons import Reason
+from core.spec.diagnostic import Diagnostic, Severity
+from core.spec.render import place_and_message
 from core.states import ExecutionState
 from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
 
@@ -45,12 +48,20 @@ class MissionStepType(StepType):
         """Run it; its failure is this step's failure."""
         wanted: MissionParameters = call.parameters
         try:
-            result = await call.require_host().run_mission(wanted.file, wanted.params)
+            end = await call.require_host().run_mission(wanted.file, wanted.params)
         except MissionDeckError as error:
             hint = f" ({error.hint})" if error.hint else ""
+            found = _diagnostics(error)
+            for line in found:
+                call.log(LogLevel.ERROR, line)
+            first = f": {found[0]}" if found else ""
             return StepOutcome.failure(
-                Reason.INVALID_PARAMETERS, f"{error.message}{hint}", error.code
+                Reason.INVALID_PARAMETERS,
+                f"{error.message}{first}{hint}",
+                error.code,
+                stack_trace="\n".join(found),
             )
+        result = end.result
         call.log(LogLevel.INFO, f"execution {result.mission_id} ended {result.state}")
         output = {
             "execution_id": result.mission_id,
@@ -65,7 +76,18 @@ class MissionStepType(StepType):
             return StepOutcome.success(output, message=f"execution {result.mission_id}")
         return StepOutcome.failure(
             Reason.STEP_FAILED,
-            f"sub-mission {result.mission_id} ended {result.state} ({result.reason_code})",
-            "SubMissionFailed",
+            end.cause or f"sub-mission {result.mission_id} ended {result.state}",
+            SUB_MISSION_FAILED,
             output=output,
         )
+
+
+def _diagnostics(error: MissionDeckError) -> list[str]:
+    """Return what is wrong with a mission file, a line for each error, with its position."""
+    if not isinstance(error, MissionInvalidError):
+        return []
+    return [
+        place_and_message(one)
+        for one in error.diagnostics
+        if isinstance(one, Diagnostic) and one.severity is Severity.ERROR
+    ]

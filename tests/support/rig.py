@@ -7,18 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from core.context import ExecutionContext
-from core.engine import Engine, RunMission
+from core.engine import Engine
 from core.events import Event
 from core.fold import Snapshot
 from core.graph import Graph
 from core.launch import Order, launch
-from core.model import Mission, MissionResult, MissionStep
+from core.model import Mission, MissionResult, MissionStep, TaskRun
 from core.plan import Ending
 from core.ports import Journal, MissionSource, Request, RequestKind, Slots
 from core.preparation import Surroundings
 from core.reasons import Reason
 from core.result import mission_result
 from core.states import TaskState
+from core.steps.host import SubMissionEnd, SubMissions
 from tests.support.fake_executor import Act, FakeExecutor
 from tests.support.memory_journal import MemoryJournal
 from tests.support.simulation import a_step
@@ -29,6 +30,22 @@ def a_command(step_id: str, *needs: str, **fields: Any) -> MissionStep:
     """Return a command step whose act the rig's executor decides."""
     parameters = fields.pop("parameters", {"command": "act", "args": [step_id]})
     return a_step(step_id, *needs, step_type="command", parameters=parameters, **fields)
+
+
+class FakeMissions:
+    """Runs sub-missions by a function of step id, file and parameters; none is ever left."""
+
+    def __init__(self, run: Callable[[str, str, Mapping[str, Any]], Any]) -> None:
+        self._run = run
+
+    async def run(self, task: TaskRun, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
+        return SubMissionEnd(await self._run(task.task_id, file, params), None)
+
+    def has_abandoned(self) -> bool:
+        return False
+
+    async def end_abandoned(self) -> None:
+        raise AssertionError("nothing is left to end")
 
 
 class Rig:
@@ -53,7 +70,7 @@ class Rig:
         self._working_dir = working_dir or Path("/")
         self.snapshot = Snapshot()
         self.slots: Slots | None = None
-        self.run_mission: RunMission | None = None
+        self.missions: SubMissions | None = None
         self.journal: Any = None
         self.engine: Engine | None = None
         self.ending: Ending | None = None
@@ -105,7 +122,7 @@ class Rig:
             observer=self.seen.extend,
             chance=lambda: 0.0,
             slots=self.slots,
-            run_mission=self.run_mission,
+            missions=self.missions,
         )
 
     # --- what tests ask -------------------------------------------------------------------------

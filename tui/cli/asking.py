@@ -10,6 +10,7 @@ from core.model import EMPTY, AuditEvent, Execution
 from core.ports import Reader, RequestKind
 from core.reasons import Reason
 from core.states import is_terminal
+from tui.cli.ancestry import resumed_with
 from tui.cli.follow import rounds
 from tui.cli.invocation import Invocation
 from tui.cli.ownership import is_owned
@@ -32,6 +33,8 @@ class Asked:
     task_id: str | None
     owned: bool
     settled: bool = False
+    resumed_with: str = ""
+    """The execution to resume so that somebody takes the request."""
 
 
 def ask(
@@ -77,6 +80,7 @@ def ask(
         execution=execution,
         task_id=task_id,
         owned=owned,
+        resumed_with=resumed_with(reader, execution).execution_id,
     )
 
 
@@ -138,7 +142,7 @@ def tell(invocation: Invocation, asked: Asked) -> None:
     if not asked.owned:
         invocation.console.say(
             "no runner drives this execution: the request waits for the next one, "
-            f"`mission resume {execution_id}`"
+            f"`mission resume {asked.resumed_with}`"
         )
 
 

@@ -18,7 +18,6 @@ from core.executors.local import LocalExecutor
 from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
 from core.fold import Snapshot, apply
 from core.graph import Graph
-from core.launch import Order
 from core.model import Mission
 from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
@@ -27,7 +26,9 @@ from core.recovery import needs_consent, resumed
 from core.state_word import counted
 from core.states import ExecutionState, is_terminal
 from storage.store import Store
-from tui.cli.child import ChildRunner
+from tui.cli.child import Child, ChildRunner
+from tui.cli.family import Family, Origin, origin_of, read_family, take_up
+from tui.cli.relaunch import earlier_of
 from tui.cli.session import LEASE_SECONDS
 from tui.cli.stop_signal import StopSignals
 from tui.cli.version import VERSION
@@ -77,7 +78,7 @@ async def drive(store: Store, clock: Clock, plan: Drive) -> Driven:
     """
     executor = LocalExecutor()
     try:
-        driver = _Driver(store, clock, executor, plan)
+        driver = _Driver(store, clock, executor, plan, *_kin(store, plan.snapshot))
         async with driver.leased() as lease:
             asked = await store.control.take_requests(lease)
             await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
@@ -99,13 +100,21 @@ class _Driver:
     """One execution and what drives it; makes further ones for sub-missions."""
 
     def __init__(
-        self, store: Store, clock: Clock, executor: LocalExecutor, plan: Drive, depth: int = 0
+        self,
+        store: Store,
+        clock: Clock,
+        executor: LocalExecutor,
+        plan: Drive,
+        family: Family,
+        origins: Sequence[Origin],
     ) -> None:
         self._store = store
         self._clock = clock
         self._executor = executor
         self._plan = plan
-        self._depth = depth
+        self._family = family
+        self._origins = origins
+        self._is_resumed = False
 
     @asynccontextmanager
     async def leased(self) -> AsyncIterator[Lease]:
@@ -119,11 +128,16 @@ class _Driver:
             await self._store.control.release(lease)
 
     async def resume(self, *, is_ending: bool) -> None:
-        """Commit what a new runner starts with; nothing for an execution that never ran."""
+        """Commit what a new runner starts with; nothing for an execution that never ran.
+
+        The sub-missions that a lost runner left are marked lost, too, and wait for their steps.
+        """
         plan = self._plan
         if plan.snapshot.current.state is ExecutionState.PENDING:
             return
-        unsafe = needs_consent(plan.mission, plan.snapshot)
+        self._is_resumed = True
+        below = await take_up(self._store, self._clock, plan.snapshot.current.execution_id)
+        unsafe = [*needs_consent(plan.mission, plan.snapshot), *below]
         if unsafe and not plan.consent and not is_ending:
             raise ConflictError(
                 f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
@@ -159,6 +173,7 @@ class _Driver:
             protected_paths=plan.protected,
         )
         source = execution.source_path
+        earlier = earlier_of(self._store.path, plan.snapshot)
         return Engine(
             around,
             Graph.of(plan.mission),
@@ -167,14 +182,18 @@ class _Driver:
             parallel_limit=execution.parallel_limit,
             facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
             slots=plan.slots,
-            run_mission=ChildRunner(
+            earlier=earlier,
+            missions=ChildRunner(
                 store=self._store,
                 clock=self._clock,
-                parent_id=execution.execution_id,
+                parent=plan.snapshot,
+                earlier=earlier,
                 folder=plan.working_dir if source is None else Path(source).parent,
                 actor=plan.actor,
-                depth=self._depth,
+                family=self._family,
+                above=self._origins,
                 drive=self._drive_child,
+                is_resumed=self._is_resumed,
             ),
         )
 
@@ -182,20 +201,30 @@ class _Driver:
         if self._plan.observer is not None:
             self._plan.observer(events, self._plan.above)
 
-    async def _drive_child(self, task_id: str, order: Order, snapshot: Snapshot) -> Receipt | None:
+    async def _drive_child(self, task_id: str, child: Child, to_cancel: bool) -> Receipt | None:
+        execution = child.snapshot.current
         plan = replace(
             self._plan,
-            mission=order.mission,
-            snapshot=snapshot,
-            working_dir=Path(order.working_dir),
+            mission=child.mission,
+            snapshot=child.snapshot,
+            working_dir=Path(execution.working_dir),
             above=(*self._plan.above, task_id),
             on_ready=None,
             say=None,
         )
-        driver = _Driver(self._store, self._clock, self._executor, plan, self._depth + 1)
+        origin = origin_of(execution.source_path, execution.mission_digest)
+        driver = _Driver(
+            self._store, self._clock, self._executor, plan, self._family, [*self._origins, origin]
+        )
         async with driver.leased() as lease:
+            asked = [*await self._store.control.take_requests(lease)]
+            if to_cancel:
+                asked.append(_cancel_request(plan, "its parent has ended without it"))
+            await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
             _make(plan.working_dir)
             engine = driver.engine()
+            for request in asked:
+                engine.request(request)
             running = asyncio.create_task(_run(self._store, engine, lease), name="sub-mission")
             with _insisting(engine, plan):
                 try:
@@ -205,6 +234,14 @@ class _Driver:
                     await running
                     raise
             return engine.receipt
+
+
+def _kin(store: Store, snapshot: Snapshot) -> tuple[Family, list[Origin]]:
+    """Return the family and the origins of an execution; nothing is read for one that is new."""
+    execution = snapshot.current
+    if execution.state is ExecutionState.PENDING and execution.parent_execution_id is None:
+        return Family(), [origin_of(execution.source_path, execution.mission_digest)]
+    return read_family(store, execution)
 
 
 def _rendered(env: Mapping[str, str], context: ExecutionContext) -> Mapping[str, str]:

@@ -8,11 +8,12 @@ from core.events import Event
 from core.execution_query import ExecutionQuery
 from core.fold import apply
 from core.model import Execution
-from core.ports import Batch, Reader
+from core.ports import Batch, Clock, Reader
 from core.recovery import lost
 from core.states import ExecutionState
 from storage.reader import open_reader
 from storage.store import Store
+from tui.cli.ancestry import resumed_with
 from tui.cli.home import Paths
 from tui.cli.ownership import is_owned
 from tui.cli.session import load_snapshot, open_session
@@ -31,8 +32,11 @@ def find_lost(reader: Reader, now: int) -> list[Execution]:
     return [one for one in running if not is_owned(reader.lease(one.execution_id), now)]
 
 
-def notice_lost_runners(paths: Paths) -> list[Execution]:
-    """Mark what dead runners left; return those executions. Costs a read when there are none."""
+def notice_lost_runners(paths: Paths) -> list[tuple[Execution, int]]:
+    """Mark what dead runners left. Costs a read when there is nothing.
+
+    Return the executions that are to be resumed, and how many sub-missions each takes up.
+    """
     if not paths.db.exists():
         return []
     clock = SystemClock()
@@ -41,9 +45,18 @@ def notice_lost_runners(paths: Paths) -> list[Execution]:
         gone = find_lost(reader, clock.now())
         if gone:
             asyncio.run(_mark(paths, clock, reader, gone))
+        return _to_resume(reader, gone)
     finally:
         reader.close()
-    return gone
+
+
+def _to_resume(reader: Reader, gone: list[Execution]) -> list[tuple[Execution, int]]:
+    found: dict[str, tuple[Execution, int]] = {}
+    for execution in gone:
+        whole = resumed_with(reader, execution)
+        _, parts = found.get(whole.execution_id, (whole, 0))
+        found[whole.execution_id] = (whole, parts + (whole is not execution))
+    return list(found.values())
 
 
 async def _mark(
@@ -57,7 +70,7 @@ async def _mark(
                 continue
 
 
-async def mark_lost(store: Store, clock: SystemClock, reader: Reader, execution_id: str) -> None:
+async def mark_lost(store: Store, clock: Clock, reader: Reader, execution_id: str) -> None:
     """Take the lease of a dead runner, commit its loss and give the lease back."""
     before = reader.lease(execution_id)
     lease = await store.control.acquire(execution_id)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from core.errors import MissionDeckError, NotFoundError
 from core.ports import Reader
+from core.state_word import counted
 from tui.cli.invocation import Invocation
 
 
@@ -46,10 +47,11 @@ def notice_lost(invocation: Invocation) -> None:
     except MissionDeckError as error:
         _say(invocation, f"a lost runner could not be recorded: {error.message}")
         return
-    for execution in gone:
+    for execution, parts in gone:
+        below = f" and of its {counted(parts, 'sub-mission')}" if parts else ""
         _say(
             invocation,
-            f"the runner of {execution.execution_id} ({execution.mission_name}) is gone; "
+            f"the runner of {execution.execution_id} ({execution.mission_name}){below} is gone; "
             f"`mission resume {execution.execution_id}` goes on with it",
         )
 

@@ -1,9 +1,12 @@
 """Orders for executions that are linked to an earlier one: retry, rerun, resume-from."""
 
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 from msgspec.structs import replace
 
+from core.earlier import Earlier
 from core.execution_query import ExecutionQuery
 from core.fold import Snapshot
 from core.graph import Graph
@@ -13,6 +16,7 @@ from core.ports import MissionSource, Reader
 from core.selection import Selection, after, again, attempt_base, select
 from core.spec.load import load_mission
 from core.states import is_terminal
+from storage.reader import open_reader
 from tui.cli.order import require_valid
 from tui.cli.session import load_snapshot
 
@@ -59,18 +63,27 @@ def retry_order(
     reader: Reader,
     execution_id: str,
     *,
-    steps: Sequence[str],
-    downstream: bool,
+    steps: Sequence[str] = (),
+    downstream: bool = False,
     reason: str,
     actor: str,
+    may_be_empty: bool = False,
 ) -> tuple[Order, Selection]:
     """Return the order that runs again what failed (or `steps`), and what it covers.
 
-    Raises `ConflictError` for an execution that has not ended or has nothing left to run.
+    Raises `ConflictError` for an execution that has not ended or, unless it `may_be_empty`, has
+    nothing left to run but its handlers.
     """
     earlier = load_snapshot(reader, execution_id)
     mission, source = stored_mission(reader, earlier)
-    chosen = again(mission, Graph.of(mission), earlier, steps=steps, downstream=downstream)
+    chosen = again(
+        mission,
+        Graph.of(mission),
+        earlier,
+        steps=steps,
+        downstream=downstream,
+        may_be_empty=may_be_empty,
+    )
     execution = earlier.current
     order = Order(
         mission=mission,
@@ -83,9 +96,23 @@ def retry_order(
         unselected=chosen.unselected,
         reuse=chosen.reuse,
         attempt_base=attempt_base(earlier, chosen.run),
+        retry_scope=chosen.scope.to_json(),
         reason=reason,
     )
     return order, chosen
+
+
+def earlier_of(path: Path, snapshot: Snapshot) -> Earlier | None:
+    """Return what `snapshot` retries, read from the database at `path` when it is asked for."""
+    retried = snapshot.current.retry_of
+    if retried is None:
+        return None
+
+    def load() -> Snapshot:
+        with closing(open_reader(path)) as reader:
+            return load_snapshot(reader, retried)
+
+    return Earlier(snapshot, load)
 
 
 def rerun_order(reader: Reader, execution_id: str, *, reason: str, actor: str) -> Order:

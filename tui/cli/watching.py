@@ -4,6 +4,7 @@ from core.model import AuditEvent, Execution
 from core.ports import Reader
 from core.reasons import Reason
 from core.states import TaskState, is_terminal
+from tui.cli.ancestry import resumed_with
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.outcome import exit_code, is_over
@@ -112,13 +113,14 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,
+            resumed_with=resumed_with(reader, found).execution_id,
         )
     )
     console.flush()
     if not is_terminal(found.state):
-        how = (
-            "its runner is gone: `mission resume {}` goes on with it"
-            if found.reason_code is Reason.RUNNER_LOST
-            else "it goes on; `mission watch {}` watches it again"
-        )
-        console.say(how.format(found.execution_id))
+        if found.reason_code is Reason.RUNNER_LOST:
+            whole = resumed_with(reader, found).execution_id
+            console.say(f"its runner is gone: `mission resume {whole}` goes on with it")
+        else:
+            again = f"`mission watch {found.execution_id}`"
+            console.say(f"it goes on; {again} watches it again")

@@ -33,8 +33,12 @@ def execution_text(
     width: int | None,
     everything: bool = False,
     note: str | None = None,
+    resumed_with: str | None = None,
 ) -> list[str]:
-    """Return the lines of an execution: head, steps, and what its first failures say."""
+    """Return the lines of an execution: head, steps, and what its first failures say.
+
+    `resumed_with` is the execution to resume so that this one goes on, by default itself.
+    """
     lines = [*_head(one, palette, short=short, now=now)]
     if note:
         lines.append(palette.paint(f"  {note}", "yellow"))
@@ -51,7 +55,8 @@ def execution_text(
     if failed:
         lines += ["", *_next(failed[0], one, short)]
     elif one.state is ExecutionState.PAUSED:
-        lines += ["", f"  go on: mission resume {short}"]
+        itself = resumed_with is None or resumed_with == one.execution_id
+        lines += ["", f"  go on: mission resume {short if itself else resumed_with}"]
     return lines
 
 

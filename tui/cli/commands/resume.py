@@ -9,6 +9,7 @@ from core.errors import ConflictError
 from core.model import Execution
 from core.ports import RequestKind
 from core.states import is_terminal
+from tui.cli.ancestry import resumed_with
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.linked import after_start, watch_option
@@ -27,8 +28,9 @@ from tui.cli.spawn import spawn_runner
 def command(invocation: Invocation, reference: str, run_again: bool, watch: bool) -> None:
     """Go on with a paused execution, or with one whose runner is gone.
 
-    What succeeded is not run again; attempts that were lost are made anew. Without --watch it
-    returns as soon as a runner goes on with it.
+    What succeeded is not run again; attempts that were lost are made anew, and sub-missions go on
+    where they were. A sub-mission is resumed with the execution that it is a part of. Without
+    --watch it returns as soon as a runner goes on with it.
     """
     with open_records(invocation) as reader:
         execution = reader.find_execution(reference)
@@ -54,9 +56,16 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
         )
     with open_records(invocation) as reader:
         owned = is_owned(reader.lease(execution_id), invocation.now)
+        whole = resumed_with(reader, execution)
     if owned:
         asyncio.run(_ask(invocation, execution_id))
         return "asked its runner to go on"
+    if whole is not execution:
+        raise ConflictError(
+            f"execution {execution_id} is a part of {whole.execution_id} ({whole.mission_name}),"
+            " which goes on with it when it is resumed itself",
+            hint=f"mission resume {whole.execution_id}",
+        )
     spawn_runner(invocation.paths, execution_id, invocation.environ, run_again=run_again)
     return "a new runner goes on with it"
 

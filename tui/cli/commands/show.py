@@ -6,6 +6,7 @@ from core.errors import ConflictError, UnavailableError
 from core.model import AuditEvent, Execution
 from core.ports import Reader
 from core.states import is_terminal
+from tui.cli.ancestry import resumed_with
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
@@ -48,6 +49,7 @@ def _show_execution(
             now=invocation.now,
             width=console.width,
             everything=everything,
+            resumed_with=resumed_with(reader, found).execution_id,
         )
     )
 

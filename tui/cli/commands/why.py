@@ -5,6 +5,7 @@ from core.ports import Reader
 from core.scene import Scene
 from core.states import is_terminal
 from core.why import explain, explain_execution
+from tui.cli.ancestry import resumed_with
 from tui.cli.authored import mission_of
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
@@ -48,6 +49,7 @@ def _scene(invocation: Invocation, reader: Reader, found: Execution) -> Scene:
     for attempt in reader.attempts(found.execution_id):
         attempts.setdefault(attempt.task_id, []).append(attempt)
     now = invocation.now
+    whole = resumed_with(reader, found)
     return Scene(
         execution=found,
         tasks={task.task_id: task for task in reader.task_runs(found.execution_id)},
@@ -55,4 +57,5 @@ def _scene(invocation: Invocation, reader: Reader, found: Execution) -> Scene:
         mission=mission_of(reader, found),
         attempts=attempts,
         is_owned=is_terminal(found.state) or is_owned(reader.lease(found.execution_id), now),
+        resumed_with=None if whole is found else whole.execution_id,
     )
