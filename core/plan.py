@@ -19,6 +19,7 @@ from core.events import (
     StepExpanded,
     TaskStateChanged,
 )
+from core.failure import is_sub_mission_failure, step_failure
 from core.fanout import Fan, fan_end, fan_from
 from core.fold import Snapshot
 from core.graph import Graph
@@ -499,6 +500,8 @@ class Planner:
             task = self._snapshot.tasks[self._failures[0]]
             more = len(self._failures) - 1
             message = f"`{task.task_id}` failed ({task.reason_code})"
+            if is_sub_mission_failure(task):
+                message = step_failure(task)
             if more:
                 message += f" and {more} more"
             reason = task.reason_code if task.reason_code in _HALT else Reason.STEP_FAILED

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from textual.screen import Screen
 
 from core.errors import BugError, MissionDeckError
-from core.model import EMPTY, Execution
+from core.model import EMPTY, Execution, TaskRun
 from core.ports import RequestKind
 from core.reasons import Reason
 from core.state_word import counted
@@ -154,19 +154,21 @@ class Acts:
                 f"{name} succeeded; while the run is live only what failed is retried"
             )
             return
-        after = board.downstream([task_id]) if downstream else []
+        step_id = task.parent_task_id or task_id
+        after = board.downstream([step_id]) if downstream else []
         again = f" and {_steps(len(after), 'downstream')}:" if after else "."
         is_told = not downstream or board.mission is not None
         if not is_told:
             again = " and every step behind it. The mission is not read yet: they have no names."
-        lines = [f"Runs again: {name}{again}"]
+        lines = [f"Runs again: {name}{_part(board, task)}{again}"]
         lines += [f"  {clean_line(other)}" for other in after[:NAMED]]
         if len(after) > NAMED:
             lines.append(f"  … and {len(after) - NAMED:,} more")
         if board.is_live:
             lines.append("This run goes on; the new attempt is numbered after the last.")
         else:
-            rest = len(board.order) - len(after) - 1
+            steps = [one for one in board.tasks.values() if one.parent_task_id is None]
+            rest = len(steps) - len(after) - 1
             lines.append(
                 f"A new linked run; what succeeded of the {_steps(rest, 'other')} is reused."
                 if rest and is_told
@@ -191,7 +193,7 @@ class Acts:
             lambda: self._backend.retry(
                 execution_id, [task_id], downstream=downstream, reason=answer.text
             ),
-            focus_step=task_id,
+            focus_step=step_id,  # an item is there once its step was evaluated
         )
 
     async def rerun(self, execution: Execution) -> None:
@@ -261,6 +263,15 @@ class Acts:
 
 def _sentence(error: MissionDeckError) -> str:
     return clean_line(f"{error.message} ({error.hint})" if error.hint else error.message)
+
+
+def _part(board: Board, task: TaskRun) -> str:
+    """Say how much of a fan-out step runs again: its items that did not succeed."""
+    items = [one for one in board.tasks.values() if one.parent_task_id == task.task_id]
+    again = [one for one in items if one.state is not TaskState.SUCCESS]
+    if not again or task.state is TaskState.SUCCESS:
+        return ""
+    return f" ({len(again):,} of {counted(len(items), 'item')})"
 
 
 def _steps(number: int, kind: str) -> str:

@@ -52,7 +52,7 @@ class Family:
     """How many executions there are under one that somebody started, itself included."""
 
     count: int = 1
-    limit: int = field(default=MAX_EXECUTIONS)
+    limit: int = field(default_factory=lambda: MAX_EXECUTIONS)
 
     def admit(self, order: Order, above: Sequence[Origin]) -> None:
         """Count one more execution, or raise `ConflictError` when it must not be made.

@@ -298,7 +298,9 @@ class ExecutionScreen(PaneScreen):
         parts = head_parts(board, short, time, eta, now, kin=kin)
         self._head_bar.set_parts(*parts)
         if board.is_orphaned(now):
-            self.show_banner("nobody runs this any more: its runner is gone. p resumes it")
+            part = board.execution.parent_task_id is not None
+            how = "it goes on with the run it is a part of" if part else "p resumes it"
+            self.show_banner(f"nobody runs this any more: its runner is gone. {how}")
         elif not self.deck.problem:
             self.show_banner("")
 

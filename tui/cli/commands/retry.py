@@ -31,7 +31,7 @@ _NAMED = 20
     metavar="STEP",
     multiple=True,
     shell_complete=complete_step,
-    help="Only this step; may be repeated.",
+    help="Only this step, or this item of a fan-out: 'STEP[NUMBER]'; may be repeated.",
 )
 @click.option("--failed", is_flag=True, help="Everything that did not succeed (the default).")
 @click.option("--downstream", is_flag=True, help="Also what depends on it, though it succeeded.")
@@ -50,8 +50,10 @@ def command(
 ) -> None:
     """Run again what failed in EXEC: in a new execution that is linked to it.
 
-    What succeeded is not run again: its outputs are reused. The mission is the one that ran, not
-    its file as it is today. While EXEC is still live, the steps are tried again within it.
+    What succeeded is not run again: its outputs are reused. That holds for the items of a fan-out,
+    which are told by their value, and for the steps of a sub-mission, which is retried in a linked
+    execution of its own. The mission is the one that ran, not its file as it is today. While EXEC
+    is still live, the steps are tried again within it.
     Without --watch it prints the new id and returns as soon as a runner drives it.
     """
     from tui.cli.relaunch import retry_order
@@ -76,6 +78,10 @@ def command(
         "run": list(chosen.run),
         "reused": sorted(chosen.reuse),
         "left_out": sorted(chosen.unselected),
+        "items": {
+            step: {"run": one.run, "reused": one.reused, "left_out": one.left_out}
+            for step, one in chosen.items.items()
+        },
     }
     if dry_run and invocation.json:
         invocation.console.out_json(facts)
@@ -104,10 +110,12 @@ def _retry_live(
     chosen = list(steps)
     if not chosen:
         _, tasks = reader.task_states(found.execution_id)
+        # a fan-out step that failed goes on with its failed items; of one under way they are named
+        failed = {task.task_id for task in tasks if task.state is TaskState.FAILED}
         chosen = [
             task.task_id
             for task in tasks
-            if task.state is TaskState.FAILED and task.parent_task_id is None
+            if task.state is TaskState.FAILED and task.parent_task_id not in failed
         ]
     if not chosen:
         raise ConflictError(f"execution {found.execution_id} is live and nothing in it has failed")
@@ -128,16 +136,20 @@ def _retry_live(
 
 
 def _preview(invocation: Invocation, chosen: Selection) -> None:
+    items = chosen.items.values()
     told = (
-        ("runs again", chosen.run),
-        ("reused", tuple(chosen.reuse)),
-        ("left out", tuple(sorted(chosen.unselected))),
+        ("runs again", "step", chosen.run),
+        ("of these only", "item", tuple(name for one in items for name in one.run)),
+        ("reused", "step", tuple(chosen.reuse)),
+        ("reused", "item", tuple(name for one in items for name in one.reused)),
+        ("left out", "step", tuple(sorted(chosen.unselected))),
+        ("left out", "item", tuple(name for one in items for name in one.left_out)),
     )
-    for title, names in told:
+    for title, kind, names in told:
         if names:
             shown = ", ".join(safe_line(name) for name in names[:_NAMED])
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            invocation.console.say(f"{title}: {counted(len(names), 'step')}: {shown}{more}")
+            invocation.console.say(f"{title}: {counted(len(names), kind)}: {shown}{more}")
 
 
 def _ask_reason(invocation: Invocation) -> str:
