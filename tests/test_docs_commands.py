@@ -10,7 +10,7 @@ import pytest
 from tests.support.shared import ROOT
 from tui.cli.root import root
 
-PAGES = sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md"]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 _BLOCK = re.compile(r"^```(?:sh|crontab|ini|yaml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _INLINE = re.compile(r"`(mission [^`]*)`")
 _COMMAND = re.compile(r"(?:^|[\s/])mission (?P<rest>[a-z][^|#>;&\n]*)")
