@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from core.cancel import state_after_stop
 from core.earlier import items_of_step
 from core.events import CancelRequested
 from core.graph import Graph
@@ -154,7 +155,7 @@ class Desk:
         if self._cancel_attempt(task_id, Reason.USER_CANCELLED, message):
             return
         task = self._recorder.snapshot.tasks[task_id]
-        state = TaskState.SKIPPED if task.started_at is None else TaskState.CANCELLED
+        state = state_after_stop(task)
         self._recorder.change(task_id, state, Reason.USER_CANCELLED, message, actor=actor)
 
     def _retry(self, request: Request) -> None:

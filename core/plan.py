@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from core.cancel import handlers_for, state_after_stop
 from core.dependency import Dependencies
 from core.events import (
     AttemptStarted,
@@ -26,6 +27,7 @@ from core.graph import Graph
 from core.model import Mission, MissionStep
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
+from core.tally import holds_slot
 from core.trigger_rule import Verdict
 
 
@@ -255,7 +257,7 @@ class Planner:
                 self._note_cancelled(task.task_id, self._steps[index])
             elif task.state is TaskState.READY:
                 self._make_ready(task.task_id, index, item)
-            elif task.state is TaskState.RUNNING and task.task_id not in self._fans:
+            elif holds_slot(task):
                 self._hold(task.task_id)
         for fan in self._fans.values():
             self._items_due.extend(fan.items)
@@ -431,8 +433,7 @@ class Planner:
             return None
         if task_id in self._fans:
             return None  # ends by itself when its items have
-        target = TaskState.SKIPPED if task.started_at is None else TaskState.CANCELLED
-        return self._change(task_id, target, stop.reason, stop.message, at)
+        return self._change(task_id, state_after_stop(task), stop.reason, stop.message, at)
 
     def _change(
         self, task_id: str, target: TaskState, reason: Reason, message: str | None, at: int
@@ -467,13 +468,7 @@ class Planner:
             return None
         index = self._handlers.popleft()
         step = self._steps[index]
-        handlers = self._mission.handlers
-        wanted = {
-            ExecutionState.SUCCESS: handlers.on_success,
-            ExecutionState.FAILED: handlers.on_failure,
-            ExecutionState.CANCELLED: handlers.on_cancel,
-        }[self._ending.state]
-        if step not in wanted and step not in handlers.always:
+        if step not in handlers_for(self._mission.handlers, self._ending.state):
             message = f"the mission ended {self._ending.state}"
             return self._change(step.id, TaskState.SKIPPED, Reason.HANDLER_NOT_NEEDED, message, at)
         refusal = self._condition(step) if step.when is not None else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct, field
 
-from core.model import EMPTY, Execution, Mission, TaskRun
+from core.model import EMPTY, Execution, Mission, MissionStep, TaskRun
 from core.reasons import Reason
 from core.state_word import WORDS
 from core.states import TaskState, is_terminal
@@ -36,6 +36,11 @@ def holds_slot(task: TaskRun) -> bool:
     back. A step that runs a sub-mission keeps its slot until the sub-mission has ended.
     """
     return task.state is TaskState.RUNNING and task.reason_code is not Reason.EXPANDED
+
+
+def keeps_slot(step: MissionStep | None) -> bool:
+    """Tell whether the attempts of a step hold a slot from start to end; an approval's do not."""
+    return step is None or step.step_type != "approval"
 
 
 def slot_limit(execution: Execution, mission: Mission | None) -> int | None:

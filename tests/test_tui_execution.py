@@ -355,7 +355,7 @@ async def test_a_step_is_cancelled_and_one_that_ended_is_not() -> None:
         await pilot.press("x")
         await wait_for_text(pilot, "promote-7 has ended: there is nothing to cancel")
         await pilot.press("j", "x")
-        await wait_for_text(pilot, "Cancel step fetch-12: it gets SIGTERM")
+        await wait_for_text(pilot, "Cancel step fetch-12: 1 running step gets SIGTERM")
         await pilot.press("right", "enter")
         await wait_until(pilot, lambda: bool(backend.asked))
         assert backend.asked == [(run, RequestKind.CANCEL_STEP, "fetch-12", {})]

@@ -15,6 +15,7 @@ from tui.layout.tree import TreeRow, lay_tree
 from tui.status import NodeStatus
 from tui.theme import THEMES
 from tui.widgets.gantt import GanttView
+from tui.widgets.gantt_chart import Chart
 from tui.widgets.gantt_row import AttemptSpan
 from tui.widgets.tree import TreeView
 
@@ -277,3 +278,11 @@ async def test_any_tree_is_drawn_at_any_size(size: tuple[int, int], upstream: Up
             await pilot.pause()
             assert all(cell_len(line) == size[0] for line in app.lines)
             assert not set(app.text) & set("├╰│↳○▸⋯")
+
+
+def test_an_attempt_that_waits_for_a_person_is_not_among_those_at_once() -> None:
+    gate = AttemptSpan("gate", 1, AttemptState.RUNNING, 0, None, holds_slot=False)
+    work = AttemptSpan("work", 1, AttemptState.SUCCESS, 0, 10 * SECOND)
+    chart = Chart(lambda: 20 * SECOND)
+    chart.take([gate, work])
+    assert max(chart.frame(40).busy) == 1.0

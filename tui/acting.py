@@ -1,23 +1,29 @@
 """What the operator may do to executions and steps: ask in words, request, say what came of it."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from textual.screen import Screen
 
+from core.cancel import cancel_scope, cancel_step_scope
 from core.errors import BugError, MissionDeckError
 from core.model import EMPTY, Execution, TaskRun
 from core.ports import RequestKind
 from core.reasons import Reason
 from core.state_word import counted
 from core.states import ExecutionState, TaskState, is_terminal
+from core.tally import tally_of_execution
 from tui.backend import Backend
 from tui.board import Board, Bucket
+from tui.cancel_text import cancel_text, stop_text
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.text import clean_line, clean_lines
 
 NAMED = 8
+
+Live = Callable[[], Awaitable[Sequence[str]]]
+"""Gives the lines of a question anew."""
 
 
 class Front(Protocol):
@@ -44,22 +50,32 @@ class Acts:
         self._backend = backend
         self._short = short
 
-    async def cancel_run(self, execution: Execution) -> None:
-        """Cancel a whole execution."""
+    async def cancel_run(self, look: Callable[[], Awaitable[Board]]) -> None:
+        """Cancel a whole execution; `look` tells how it is at any moment."""
+        board = await look()
+        execution = board.execution
         short = self._short(execution.execution_id)
-        if is_terminal(execution.state):
+        if not board.is_live:
             self._front.complain(f"run {short} has ended: there is nothing to cancel")
             return
-        running = execution.counts.get("RUNNING", 0)
-        waiting = sum(execution.counts.get(name, 0) for name in ("PENDING", "READY", "WAITING"))
-        scope = (
-            f"Cancel run {short}: {_steps(running, 'running')} {_get(running)} SIGTERM, "
-            f"{_steps(waiting, 'queued')} {_are(waiting)} skipped."
-        )
-        lines = [scope, "What has ended stays as it is. This cannot be undone."]
-        if not await self._sure(
-            f"Cancel {clean_line(execution.mission_name)}?", lines, "Cancel run"
-        ):
+
+        async def lines() -> Sequence[str]:
+            board = await look()
+            if not board.is_live:
+                return [f"Run {short} has ended: there is nothing left to cancel."]
+            is_repeated = board.execution.cancel_requested_at is not None
+            scope = cancel_scope(board.tasks.values(), board.mission, is_repeated=is_repeated)
+            told = clean_line(cancel_text(scope, board.tasks, board.mission))
+            return [
+                f"Cancel run {short}: {told}",
+                "What has ended stays as it is. This cannot be undone.",
+            ]
+
+        title = f"Cancel {clean_line(execution.mission_name)}?"
+        if not await self._sure(title, await lines(), "Cancel run", live=lines):
+            return
+        if not (await look()).is_live:
+            self._front.complain(f"run {short} had ended: there was nothing to cancel")
             return
         await self._request(execution, RequestKind.CANCEL, f"run {short}: cancel requested")
 
@@ -71,9 +87,15 @@ class Acts:
             self._front.complain(f"{name} has ended: there is nothing to cancel")
             return
         after = len(board.downstream([task_id]))
-        how = "gets SIGTERM" if task.state is TaskState.RUNNING else "will not run"
-        lines = [f"Cancel step {name}: it {how}; {_steps(after, 'downstream')} may be skipped."]
-        if not await self._sure(f"Cancel step {name}?", lines, "Cancel step"):
+
+        async def lines() -> Sequence[str]:
+            if is_terminal(board.tasks[task_id].state):
+                return [f"{name} has ended: there is nothing left to cancel."]
+            scope = cancel_step_scope(task_id, board.tasks.values())
+            told = stop_text(scope, board.tasks, board.mission)
+            return [f"Cancel step {name}: {told}; {_steps(after, 'downstream')} may be skipped."]
+
+        if not await self._sure(f"Cancel step {name}?", await lines(), "Cancel step", live=lines):
             return
         await self._request(
             board.execution, RequestKind.CANCEL_STEP, f"{name}: cancel requested", task_id
@@ -96,9 +118,8 @@ class Acts:
         elif execution.state is ExecutionState.PAUSED:
             await self._request(execution, RequestKind.RESUME, f"run {short}: going on")
         else:
-            running = execution.counts.get("RUNNING", 0)
             scope = f"Pause run {short}: no further step starts; "
-            lines = [scope + f"what runs goes on to its end ({_steps(running, 'running')})."]
+            lines = [scope + "what runs goes on to its end."]
             if await self._sure(f"Pause run {short}?", lines, "Pause", tone="default"):
                 await self._request(execution, RequestKind.PAUSE, f"run {short}: pause requested")
 
@@ -199,7 +220,7 @@ class Acts:
     async def rerun(self, execution: Execution) -> None:
         """Run a whole mission again with the same parameters."""
         short = self._short(execution.execution_id)
-        total = sum(execution.counts.values())
+        total = sum(tally_of_execution(execution).steps.values())
         lines = [
             f"A new run of all {_steps(total, '')} with the same parameters, linked to {short}."
         ]
@@ -217,13 +238,21 @@ class Acts:
         *,
         ask: str | None = None,
         keep: str = "Keep",
+        live: Live | None = None,
     ) -> Answer | None:
-        return await self._front.push_screen_wait(Dialog(title, lines, choices, ask=ask, keep=keep))
+        dialog = Dialog(title, lines, choices, ask=ask, keep=keep, live=live)
+        return await self._front.push_screen_wait(dialog)
 
     async def _sure(
-        self, title: str, lines: Sequence[str], label: str, *, tone: str = "error"
+        self,
+        title: str,
+        lines: Sequence[str],
+        label: str,
+        *,
+        tone: str = "error",
+        live: Live | None = None,
     ) -> bool:
-        return await self._ask(title, lines, [Choice("yes", label, tone)]) is not None
+        return await self._ask(title, lines, [Choice("yes", label, tone)], live=live) is not None
 
     async def _request(
         self,
@@ -277,11 +306,3 @@ def _part(board: Board, task: TaskRun) -> str:
 def _steps(number: int, kind: str) -> str:
     noun = f"{kind} step" if kind else "step"
     return f"no {noun}" if number == 0 else counted(number, noun)
-
-
-def _are(number: int) -> str:
-    return "is" if number in (0, 1) else "are"
-
-
-def _get(number: int) -> str:
-    return "gets" if number in (0, 1) else "get"

@@ -193,9 +193,15 @@ class Board:
                 return members[0]
         return self.order[0] if self.order else None
 
+    def step(self, task_id: str) -> MissionStep | None:
+        """Return the step as authored; of an item, the step that fanned out."""
+        task = self.tasks.get(task_id)
+        parent = None if task is None else task.parent_task_id
+        return self.steps.get(parent or task_id)
+
     def max_attempts(self, task_id: str) -> int:
         """Return how many attempts a step may take, as far as the mission says."""
-        step = self.steps.get(task_id)
+        step = self.step(task_id)
         if step is None or self.mission is None:
             return 1
         return (step.retry or self.mission.config.retry).max_attempts

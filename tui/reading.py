@@ -1,10 +1,14 @@
 """Questions for the lookup thread about one execution."""
 
+from contextlib import suppress
+
+from core.errors import MissionInvalidError
 from core.execution_query import ExecutionQuery
 from core.model import AuditEvent, Execution, Mission
 from core.ports import LogQuery, Reader
 from core.states import Coverage, ExecutionState
 from tui.backend import Backend
+from tui.board import Board
 from tui.log_tail import LINES
 from tui.logbook import Page, read_tail
 from tui.story import Facts
@@ -38,6 +42,15 @@ def read_log_end(reader: Reader, execution_id: str, task_id: str, attempt: int) 
 def read_mission(reader: Reader, backend: Backend, execution: Execution) -> Mission:
     """Return the mission as authored; `MissionInvalidError` when it can no longer be read."""
     return backend.read_mission(reader.mission_source(execution.mission_digest))
+
+
+def read_board(reader: Reader, backend: Backend, execution_id: str) -> Board:
+    """Return an execution with its task runs, and its mission where that can still be read."""
+    execution = reader.find_execution(execution_id)
+    board = Board(execution, reader.task_states(execution_id)[1])
+    with suppress(MissionInvalidError):
+        board.learn(read_mission(reader, backend, execution))
+    return board
 
 
 def read_durations(reader: Reader, execution: Execution) -> list[float]:

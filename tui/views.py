@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from core.model import Attempt, TaskRun
 from core.ports import Clock
+from core.tally import keeps_slot
 from tui.board import Board
 from tui.messages import StepOpened, StepSelected
 from tui.status import NodeStatus, status_of
@@ -186,7 +187,7 @@ class GanttCanvas(Canvas):
     def _draw(self, board: Board) -> None:
         self._gantt.set_spans((), {step.id: step.id for step in board.steps.values()})
         if board.mission is not None:
-            self._gantt.set_slots(board.mission.config.parallel_limit)
+            self._gantt.set_slots(board.slot_limit)
         self._gantt.set_states(_statuses(board, board.tasks))
         self._has_drawn(board)
 
@@ -211,6 +212,7 @@ class GanttCanvas(Canvas):
                     attempt.started_at,
                     attempt.ended_at,
                     queued,
+                    keeps_slot(board.step(attempt.task_id)),
                 )
             )
         self._gantt.update_spans(spans)

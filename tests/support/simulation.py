@@ -142,8 +142,9 @@ class Simulation:
                 )
                 assert satisfied, f"{task_id} started before {need}"
         self.started.append(task_id)
-        self.most_at_once = max(self.most_at_once, len(self.planner.running))
-        assert len(self.planner.running) <= self.mission.config.parallel_limit
+        at_once = sum(self.state(one) is not TaskState.WAITING for one in self.planner.running)
+        self.most_at_once = max(self.most_at_once, at_once)
+        assert at_once <= self.mission.config.parallel_limit
         task = self.snapshot.tasks[task_id]
         self.emit(
             AttemptStarted(
@@ -176,8 +177,39 @@ class Simulation:
                 at=self.tick(),
                 execution_id=EXECUTION,
                 task_id=task_id,
-                from_state=TaskState.RUNNING,
+                from_state=task.state,
                 to_state=state,
+                reason_code=reason,
+            )
+        )
+
+    def hold(self, task_id: str) -> None:
+        """Let a running attempt wait for a person, its slot given back."""
+        self.wait(task_id, Reason.AWAITING_APPROVAL)
+
+    def back_off(self, task_id: str) -> None:
+        """Let a running attempt fail and its step wait for the next one."""
+        self.emit(
+            AttemptEnded(
+                at=self.tick(),
+                execution_id=EXECUTION,
+                task_id=task_id,
+                attempt=self.snapshot.tasks[task_id].attempt,
+                to_state=AttemptState.FAILED,
+                reason_code=Reason.EXIT_NONZERO,
+            )
+        )
+        self.wait(task_id, Reason.BACKOFF)
+
+    def wait(self, task_id: str, reason: Reason) -> None:
+        """Let a step wait."""
+        self.emit(
+            TaskStateChanged(
+                at=self.tick(),
+                execution_id=EXECUTION,
+                task_id=task_id,
+                from_state=TaskState.RUNNING,
+                to_state=TaskState.WAITING,
                 reason_code=reason,
             )
         )

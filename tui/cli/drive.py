@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from core.cancel import cancel_scope
 from core.context import ExecutionContext
 from core.engine import Engine
 from core.environment import base_environment
@@ -23,9 +24,9 @@ from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
 from core.preparation import Surroundings
 from core.recovery import needs_consent, resumed
-from core.state_word import counted
 from core.states import ExecutionState, is_terminal
 from storage.store import Store
+from tui.cancel_text import cancel_text
 from tui.cli.child import Child, ChildRunner
 from tui.cli.family import Family, Origin, origin_of, read_family, take_up
 from tui.cli.relaunch import earlier_of
@@ -322,12 +323,11 @@ async def _watched(
         if stopped.number is None:
             stopped.number = number
             if plan.say is not None:
-                running = counted(plan.snapshot.counts.get("RUNNING", 0), "running step")
+                tasks = plan.snapshot.tasks
+                scope = cancel_scope(tasks.values(), plan.mission)
+                told = cancel_text(scope, tasks, plan.mission)
                 handlers = " and leaves the handlers out" if plan.mission.handlers.all else ""
-                plan.say(
-                    f"{name}: stopping; SIGTERM goes to {running}, the rest is skipped."
-                    f" Once more kills what is left{handlers}."
-                )
+                plan.say(f"{name}: stopping; {told} Once more kills what is left{handlers}.")
             engine.request(_cancel_request(plan, name))
         else:
             if plan.say is not None:

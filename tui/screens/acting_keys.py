@@ -2,6 +2,7 @@
 
 from textual import work
 
+from core.errors import BugError
 from core.reasons import Reason
 from core.states import TaskState, is_terminal
 from tui.board import Board, Bucket
@@ -60,7 +61,12 @@ class ActingScreen(DeckScreen):
     async def action_cancel_run(self) -> None:
         """Cancel the execution."""
         if self.board is not None:
-            await self.deck.acts.cancel_run(self.board.execution)
+            await self.deck.acts.cancel_run(self._look)
+
+    async def _look(self) -> Board:
+        if self.board is None:
+            raise BugError("an execution that is not open was looked at")
+        return self.board
 
     @work
     async def action_pause(self) -> None:

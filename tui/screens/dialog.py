@@ -1,6 +1,6 @@
 """A question before something is done: what it covers in words, the safe choice in focus."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,9 +11,14 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from core.errors import MissionDeckError
 from tui.keymap import bindings
+from tui.one_at_a_time import OneAtATime
 from tui.text import width_of
 from tui.widgets.choice_button import ChoiceButton
+
+RENEW_SECONDS = 0.5
+"""Between two looks at what a question is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,10 @@ class Choice:
 
 
 class Dialog(ModalScreen[Answer | None]):
-    """A question with a safe choice, which has the focus and is also what leaving it means."""
+    """A question with a safe choice, which has the focus and is also what leaving it means.
+
+    `live` gives the lines anew while the question stands.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("dialog")
 
@@ -46,6 +54,7 @@ class Dialog(ModalScreen[Answer | None]):
         *,
         keep: str = "Keep",
         ask: str | None = None,
+        live: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -53,6 +62,8 @@ class Dialog(ModalScreen[Answer | None]):
         self._choices = tuple(choices)
         self._keep = keep
         self._ask = ask
+        self._live = live
+        self._renewal = OneAtATime(self._renew, self.run_worker)
 
     def compose(self) -> ComposeResult:
         """Title, scope in words, a field where something is asked, buttons."""
@@ -73,6 +84,20 @@ class Dialog(ModalScreen[Answer | None]):
     def on_mount(self) -> None:
         """Focus the safe choice."""
         self.query_one("#keep", Button).focus()
+        if self._live is not None:
+            self.set_interval(RENEW_SECONDS, self._renewal.ask)
+
+    async def _renew(self) -> None:
+        """Say what holds now, where that has changed since the question was asked."""
+        if self._live is None:
+            return
+        try:
+            lines = tuple(await self._live())
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        if lines != self._texts and self.is_attached:
+            self._texts = lines
+            self.query_one("#dialog-text", Static).update("\n".join(lines))
 
     def on_resize(self, event: events.Resize) -> None:
         """Put the choices one below the other where they do not fit side by side."""

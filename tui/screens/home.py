@@ -18,6 +18,7 @@ from tui.board import Board
 from tui.home_lines import fits, home_parts, mission_lines, pane_parts
 from tui.keymap import bindings
 from tui.messages import Delta
+from tui.reading import read_board
 from tui.screens.base import DeckScreen
 from tui.text import clean_line
 from tui.widgets.bar import Bar
@@ -305,8 +306,19 @@ class HomeScreen(DeckScreen):
     async def action_cancel_run(self) -> None:
         """Ask, then cancel the execution at hand."""
         execution = self._execution_list.current
-        if execution is not None:
-            await self.deck.acts.cancel_run(execution)
+        if execution is None:
+            return
+        lookup, backend = self.deck.lookup, self.deck.backend
+
+        async def look() -> Board:
+            return await lookup.read(
+                lambda reader: read_board(reader, backend, execution.execution_id)
+            )
+
+        try:
+            await self.deck.acts.cancel_run(look)
+        except MissionDeckError as error:
+            self.deck.complain(clean_line(str(error)))
 
     @work
     async def action_pause(self) -> None:

@@ -95,5 +95,9 @@ class Chart:
         now = self._now() if is_live else max((s.ended_at or 0 for s in spans), default=0)
         first = min((row.begins for row in self.rows), default=0)
         window = window_of(first, max(now, first + 1), width, self.zoom, self.shift)
-        times = ((s.started_at, now if s.ended_at is None else s.ended_at) for s in spans)
+        times = (
+            (span.started_at, now if span.ended_at is None else span.ended_at)
+            for span in spans
+            if span.holds_slot
+        )
         return Frame(window, now, coverage(times, window), is_live)

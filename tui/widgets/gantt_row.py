@@ -26,6 +26,8 @@ class AttemptSpan:
     started_at: int
     ended_at: int | None = None
     queued_at: int | None = None
+    holds_slot: bool = True
+    """Whether it counts among those that ran at once: one that waits for a person does not."""
 
 
 @dataclass(slots=True)

@@ -2,12 +2,15 @@
 
 import click
 
+from core.cancel import cancel_scope, cancel_step_scope
 from core.errors import ConflictError
 from core.model import Execution
 from core.ports import Reader, RequestKind
 from core.states import ExecutionState, is_terminal
 from core.tally import tally_of_execution, tally_words
+from tui.cancel_text import cancel_text, stop_text
 from tui.cli.asking import ask_and_wait, tell
+from tui.cli.authored import mission_of
 from tui.cli.command import command as declare
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
@@ -41,14 +44,29 @@ def command(
         if found.state is ExecutionState.CANCELLED and step is None:
             _done(invocation, found, "it was cancelled before")
             return
+        scope = _scope(reader, found, step)
         kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
         arguments = {} if reason is None else {"message": reason}
         asked = ask_and_wait(invocation, reader, found, kind, task_id=step, arguments=arguments)
         waits = (wait or timeout is not None) and asked.owned and step is None
         if not waits or not invocation.json:
             tell(invocation, asked)
+            if not invocation.json and scope:
+                invocation.console.say(f"  {scope}")
         if waits:
             _done(invocation, _wait(invocation, reader, found, timeout), "cancelled")
+
+
+def _scope(reader: Reader, found: Execution, step: str | None) -> str:
+    """Return in words what the cancel does, empty when there is nothing to do."""
+    tasks = {one.task_id: one for one in reader.task_states(found.execution_id)[1]}
+    mission = mission_of(reader, found)
+    if step is None:
+        is_repeated = found.cancel_requested_at is not None
+        scope = cancel_scope(tasks.values(), mission, is_repeated=is_repeated)
+        return "" if scope.is_empty else cancel_text(scope, tasks, mission)
+    scope = cancel_step_scope(step, tasks.values())
+    return "" if scope.is_empty else f"{stop_text(scope, tasks, mission)}."
 
 
 def _wait(
