@@ -34,6 +34,7 @@ class Code(StrEnum):
     DUPLICATE_KEY = "DUPLICATE_KEY", "a key occurs twice in one mapping"
     MULTIPLE_DOCUMENTS = "MULTIPLE_DOCUMENTS", "the file holds more than one YAML document"
     KEY_NOT_TEXT = "KEY_NOT_TEXT", "the key of a mapping is a list or mapping"
+    NUMBER_TEXT = "NUMBER_TEXT", "warning: a number is used as text and would look different"
     NUMBER_RANGE = "NUMBER_RANGE", "a number is infinite, not a number, or beyond 64 bits"
     # the structure
     NOT_A_MAPPING = "NOT_A_MAPPING", "the file is a list or a single value, not a mapping"

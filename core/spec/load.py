@@ -97,7 +97,8 @@ def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:
 
 
 def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
-    data = _parse(text, fmt, problems)
+    numbers: list[Any] = []
+    data = _parse(text, fmt, problems, numbers)
     if data is None:
         if not problems.has_errors:
             problems.error(
@@ -112,6 +113,10 @@ def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
     upstream = check_dependencies(draft.raw_steps, problems)
     seen = scan(text)
     _check_meaning(draft, upstream, seen, problems)
+    if numbers:
+        from core.spec.number import check_numbers
+
+        check_numbers(data, numbers, problems)
     return None if problems.has_errors else draft.mission()
 
 
@@ -155,14 +160,14 @@ def _check_parameters(draft: Draft, seen: Scan, problems: Problems) -> None:
         check(step.step_type, dict(parameters), (*path, "parameters"), step.id)
 
 
-def _parse(text: str, fmt: str, problems: Problems) -> Any:
+def _parse(text: str, fmt: str, problems: Problems, numbers: list[Any] | None = None) -> Any:
     if fmt == JSON:
         from core.spec.json_reader import read_json
 
         return read_json(text, problems)
     from core.spec.yaml_reader import read_yaml
 
-    return read_yaml(text, problems)
+    return read_yaml(text, problems, numbers)
 
 
 def _locator(fmt: str, text: str) -> Locate:

@@ -23,12 +23,14 @@ from yaml import (
 from core.spec.check import shorten
 from core.spec.code import Code
 from core.spec.limit import MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, MAX_SCALAR
+from core.spec.number import Written
 from core.spec.problem import Problems
 from core.spec.scalar import STARTS, NumberRangeError, resolve
 from core.spec.text import Span
 from core.spec.yaml_event import event_source
 
 _PENDING = object()
+_NUMBERS = frozenset((int, float))
 _SEPARATORS = ("\x85", "\u2028", "\u2029")
 """End a line, and so a comment, for libyaml; not for YAML 1.2, nor for editors."""
 _DUPLICATE = "\0duplicate"
@@ -39,11 +41,12 @@ class _Stop(Exception):  # noqa: N818 - ends the reading after a limit; never le
     pass
 
 
-def read_yaml(text: str, problems: Problems) -> Any:
+def read_yaml(text: str, problems: Problems, numbers: list[Written] | None = None) -> Any:
     """Return the one document of `text` as dicts, lists, texts, numbers, bools and None.
 
     Whatever is wrong goes into `problems`; after an error that ends the reading, None is returned,
-    after others the data as far as they allow. Keys are texts as they are written.
+    after others the data as far as they allow. Keys are texts as they are written. `numbers`
+    receives the numbers whose text is not what was written.
     """
     for separator in _SEPARATORS:
         if separator in text:
@@ -56,7 +59,7 @@ def read_yaml(text: str, problems: Problems) -> Any:
             )
             return None
     try:
-        return _Reader(text, problems).read()
+        return _Reader(text, problems, [] if numbers is None else numbers).read()
     except _Stop:
         return None
     except YAMLError as error:
@@ -67,9 +70,10 @@ def read_yaml(text: str, problems: Problems) -> Any:
 
 
 class _Reader:
-    def __init__(self, text: str, problems: Problems) -> None:
+    def __init__(self, text: str, problems: Problems, numbers: list[Written]) -> None:
         self._get: Callable[[], Any] = event_source(text)
         self._problems = problems
+        self._numbers = numbers
         self._nodes = 0
         self._alias_nodes = 0
         self._anchors: dict[str, tuple[Any, int]] = {}
@@ -126,6 +130,9 @@ class _Reader:
                     self._too_long(event, len(text))
                 if event.implicit[0] and (not text or text[0] in STARTS):
                     value = self._resolve(text, event)
+                    if value.__class__ in _NUMBERS and str(value) != text:
+                        place = len(container) if is_list else key
+                        self._numbers.append(Written(container, place, text))
                 else:
                     value = text
                 if event.tag is not None or event.anchor is not None:
