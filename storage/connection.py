@@ -3,6 +3,7 @@
 Commands that only look import this: it knows no event loop.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         )
     try:
         connection = sqlite3.connect(
-            f"file:{quote(str(path.absolute()))}?mode=ro",
+            f"file:{quote(os.fsencode(path.absolute()))}?mode=ro",
             uri=True,
             isolation_level=None,
             check_same_thread=False,

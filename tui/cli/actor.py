@@ -1,6 +1,7 @@
 """Who is acting, in the words of the audit."""
 
 import getpass
+import os
 import socket
 from collections.abc import Mapping
 
@@ -8,12 +9,15 @@ MAX_NAME = 200
 
 
 def actor_name(environ: Mapping[str, str]) -> str:
-    """Return `user@host`; `MISSION_ACTOR` replaces it, for services that act for somebody."""
+    """Return `user@host`, or `uid:NUMBER@host` for a user without a name.
+
+    `MISSION_ACTOR` replaces it, for services that act for somebody.
+    """
     named = environ.get("MISSION_ACTOR", "").strip()
     if named:
         return named[:MAX_NAME]
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name
-        user = "unknown"
+        user = f"uid:{os.getuid()}"
     return f"{user}@{socket.gethostname() or 'localhost'}"[:MAX_NAME]

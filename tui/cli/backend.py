@@ -11,6 +11,7 @@ from storage.reader import open_reader
 from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
 from tui.cli.asking import ask
 from tui.cli.discovery import Discovery, default_folders, findings_of
+from tui.cli.home import place_of
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, require_valid
 from tui.cli.reading import notice_lost, open_records, require_database
@@ -29,7 +30,7 @@ class CliBackend:
         invocation.quiet = True  # words on stderr would be drawn over the screen
         self._invocation = invocation
         settings = invocation.settings
-        chosen = tuple(Path(folder).expanduser() for folder in settings.mission_folders)
+        chosen = tuple(place_of(folder, "missions") for folder in settings.mission_folders)
         self._discovery = Discovery(chosen or default_folders(invocation.cwd))
         keymap, problems = _read_keys(invocation)
         self._surroundings = Surroundings(

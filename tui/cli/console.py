@@ -53,11 +53,11 @@ class Console:
                 with contextlib.suppress(OSError, ValueError):
                     stream.flush()
         out, err = _descriptor(self._stdout), _descriptor(self._stderr)
-        opened = None if out is None else Outlet(out, encoding=_encoding(self._stdout))
+        opened = _outlet(out, self._stdout)
         if out is not None and err is not None and is_same_place(out, err):
             other = opened  # one queue keeps the order
         else:
-            other = None if err is None else Outlet(err, encoding=_encoding(self._stderr))
+            other = _outlet(err, self._stderr)
         self._out, self._err = opened, other
         self._outlets = tuple({id(one): one for one in (opened, other) if one is not None}.values())
 
@@ -155,6 +155,13 @@ def _descriptor(stream: TextIO | None) -> int | None:
         return None if stream is None else stream.fileno()
     except (OSError, ValueError):  # closed, or made of memory
         return None
+
+
+def _outlet(descriptor: int | None, stream: TextIO | None) -> Outlet | None:
+    if descriptor is None:
+        return None
+    errors = getattr(stream, "errors", None) or "strict"
+    return Outlet(descriptor, encoding=_encoding(stream), errors=errors)
 
 
 def _encoding(stream: TextIO | None) -> str:

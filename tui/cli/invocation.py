@@ -10,7 +10,7 @@ import click
 
 from core.errors import MissionDeckError
 from tui.cli.console import Console
-from tui.cli.home import Paths, find_paths
+from tui.cli.home import Paths, current_folder, find_paths
 from tui.cli.setting import Settings, load_settings
 
 
@@ -29,11 +29,7 @@ class Invocation:
     @classmethod
     def from_process(cls) -> "Invocation":
         """Return the invocation of this process. A vanished working directory counts as `/`."""
-        try:
-            cwd = Path.cwd()
-        except FileNotFoundError:
-            cwd = Path("/")
-        return cls(environ=os.environ, cwd=cwd)
+        return cls(environ=os.environ, cwd=current_folder())
 
     @cached_property
     def settings(self) -> Settings:

@@ -1,7 +1,6 @@
 """The console script. It answers `--version` before anything is imported that costs time."""
 
 import os
-import signal
 import sys
 
 EXIT_UNAVAILABLE = 9
@@ -11,17 +10,25 @@ EXIT_BROKEN_PIPE = 141
 
 def entry() -> None:
     """Run the command line of this process and exit with its code."""
+    try:
+        import signal
+
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _leave)  # a traceback out of an import helps nobody
+    except KeyboardInterrupt:
+        os._exit(EXIT_INTERRUPTED)
     _open_closed_streams()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)  # a traceback out of an import helps nobody
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         sys.exit(_print_version())
     from tui.cli.process import run
 
     code = run(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it is over: nothing is left to interrupt
+    for number in (signal.SIGINT, signal.SIGTERM):  # it is over: nothing is left to interrupt
+        try:
+            signal.signal(number, signal.SIG_IGN)
+        except KeyboardInterrupt:
+            signal.signal(number, signal.SIG_IGN)
     sys.exit(code)
 
 

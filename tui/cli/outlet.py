@@ -25,13 +25,22 @@ Source = Callable[[], Iterable[str]]
 
 
 class Outlet:
-    """Writes to a descriptor that others may write to as well. `put` never blocks or fails."""
+    """Writes to a descriptor that others may write to as well. `put` never blocks or fails.
+
+    What `encoding` cannot carry with `errors` is written as an escape.
+    """
 
     def __init__(
-        self, descriptor: int, *, encoding: str = "utf-8", limit: int = QUEUE_CHARACTERS
+        self,
+        descriptor: int,
+        *,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        limit: int = QUEUE_CHARACTERS,
     ) -> None:
         self._descriptor = descriptor
         self._encoding = encoding
+        self._errors = errors
         self._limit = limit
         self._queue: deque[str | Source] = deque()
         self._held = 0
@@ -131,7 +140,10 @@ class Outlet:
         self._hand_over("".join(texts))
 
     def _hand_over(self, text: str) -> None:
-        data = memoryview(text.encode(self._encoding, "backslashreplace"))
+        try:
+            data = memoryview(text.encode(self._encoding, self._errors))
+        except UnicodeEncodeError:
+            data = memoryview(text.encode(self._encoding, "backslashreplace"))
         while data and not self._is_gone:
             try:
                 written = os.write(self._descriptor, data[:PIECE])

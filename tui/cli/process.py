@@ -28,6 +28,7 @@ from core.errors import (
 from tui.cli.console import Console, silence
 from tui.cli.invocation import Invocation
 from tui.cli.main import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
+from tui.cli.refusal import as_ours
 
 EXIT_TERMINATED = 143
 
@@ -82,7 +83,7 @@ def _invoke(root: click.Group, arguments: Sequence[str], invocation: Invocation)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
-        return _report(_as_ours(error), invocation, arguments)
+        return _report(as_ours(error), invocation, arguments)
     return 0
 
 
@@ -124,23 +125,6 @@ def _show(
         console.say(f"{palette.paint('hint', 'cyan')}: {safe(error.hint)}")
     if report:
         console.say(f"report: {report}")
-
-
-def _as_ours(error: Exception) -> MissionDeckError:
-    """Return what an exception means to the user: a refusal of the system, or a bug of ours."""
-    if isinstance(error, MissionDeckError):
-        return error
-    sqlite = sys.modules.get("sqlite3")
-    if sqlite is not None and isinstance(error, sqlite.OperationalError | sqlite.DatabaseError):
-        ours: MissionDeckError = UnavailableError(f"the database cannot be used: {error}")
-    elif isinstance(error, OSError) and error.filename is not None:
-        ours = UnavailableError(f"{os.fsdecode(error.filename)}: {error.strerror or error}")
-    elif isinstance(error, OSError) and error.strerror:
-        ours = UnavailableError(error.strerror)
-    else:
-        ours = BugError(f"{type(error).__name__}: {error}", hint="please send us the report")
-    ours.__cause__ = error
-    return ours
 
 
 def _usage_error(error: click.ClickException) -> MissionDeckError:

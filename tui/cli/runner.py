@@ -6,10 +6,12 @@ as a JSON object.
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from core.clock import SystemClock
@@ -17,7 +19,8 @@ from core.errors import BugError, MissionDeckError
 from storage.reader import open_reader
 from tui.cli.actor import actor_name
 from tui.cli.drive import Drive, Driven, drive
-from tui.cli.home import find_paths
+from tui.cli.home import current_folder, find_paths
+from tui.cli.refusal import as_ours
 from tui.cli.session import load_snapshot, open_session, protected_paths, shared_slots
 from tui.cli.setting import load_settings
 from tui.cli.stop_signal import StopSignals
@@ -30,20 +33,22 @@ def main(arguments: list[str]) -> int:
     try:
         with StopSignals() as signals:
             asyncio.run(_main(status, execution_id, arguments[2:], signals))
-    except MissionDeckError as error:
-        _tell_error(status, error)
-        sys.stderr.write(f"error[{error.code}]: {error.message}\n")
-        return error.exit_code
-    except Exception as error:
-        _tell_error(status, BugError(f"{type(error).__name__}: {error}"))
-        raise
+    except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
+        ours = as_ours(error)
+        _tell_error(status, ours)
+        with contextlib.suppress(OSError):  # a full disk behind the log
+            if isinstance(ours, BugError):
+                traceback.print_exception(error)
+            sys.stderr.write(f"error[{ours.code}]: {ours.message}\n")
+            sys.stderr.flush()
+        return ours.exit_code
     return 0
 
 
 async def _main(status: int, execution_id: str, options: list[str], signals: StopSignals) -> Driven:
     paths = find_paths(os.environ, database=os.environ.get("MISSION_DB"))
     settings = load_settings(
-        environ=os.environ, cwd=Path.cwd(), user_file=paths.config, flags={"db": None}
+        environ=os.environ, cwd=current_folder(), user_file=paths.config, flags={"db": None}
     )
     limit = settings.parallel_limit
     clock = SystemClock()

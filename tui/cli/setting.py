@@ -3,12 +3,14 @@
 The project's file is the nearest `.mission.toml` or `mission.toml` at or above where one works.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from tui.cli.home import place_of
 
 PROJECT_FILES = (".mission.toml", "mission.toml")
 COLOURS = ("auto", "always", "never")
@@ -104,8 +106,9 @@ def find_project_file(cwd: Path) -> Path | None:
     for folder in (cwd, *cwd.parents):
         for name in PROJECT_FILES:
             path = folder / name
-            if path.is_file():
-                return path
+            with contextlib.suppress(OSError):  # what may not be looked at is not ours
+                if path.is_file():
+                    return path
     return None
 
 
@@ -114,8 +117,10 @@ def _from_file(path: Path, notes: list[str]) -> dict[str, Setting]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8") from error
     import tomllib
 
     try:
@@ -132,12 +137,16 @@ def _from_file(path: Path, notes: list[str]) -> dict[str, Setting]:
     return found
 
 
+def _home_expanded(text: str, what: str) -> Path:
+    return place_of(text, what) if text.startswith("~") else Path(text)
+
+
 def _below(name: str, value: Any, folder: Path) -> Any:
     """Read the paths of a file relative to the file."""
     if name == "db" and isinstance(value, str) and value:
-        return str(folder / Path(value).expanduser())
+        return str(folder / _home_expanded(value, name))
     if name == "missions" and isinstance(value, list):
-        return [str(folder / Path(one).expanduser()) for one in value if isinstance(one, str)]
+        return [str(folder / _home_expanded(one, name)) for one in value if isinstance(one, str)]
     return value
 
 

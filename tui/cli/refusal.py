@@ -1,0 +1,38 @@
+"""What an exception means to the user: a refusal of the system, or a bug of ours."""
+
+import os
+import sys
+from pathlib import Path
+
+from core.errors import BugError, MissionDeckError, UnavailableError
+
+
+def as_ours(error: Exception) -> MissionDeckError:
+    """Return what an exception means to the user: a refusal of the system, or a bug of ours."""
+    if isinstance(error, MissionDeckError):
+        return error
+    ours: MissionDeckError
+    sqlite = sys.modules.get("sqlite3")
+    if sqlite is not None and isinstance(error, sqlite.OperationalError | sqlite.DatabaseError):
+        ours = UnavailableError(f"the database cannot be used: {error}")
+    elif isinstance(error, FileNotFoundError) and _is_homeless(error.filename):
+        ours = UnavailableError("the working directory is gone", hint="change to one that exists")
+    elif isinstance(error, OSError) and error.filename is not None:
+        ours = UnavailableError(f"{os.fsdecode(error.filename)}: {error.strerror or error}")
+    elif isinstance(error, OSError) and error.strerror:
+        ours = UnavailableError(error.strerror)
+    else:
+        ours = BugError(f"{type(error).__name__}: {error}", hint="please send us the report")
+    ours.__cause__ = error
+    return ours
+
+
+def _is_homeless(name: object) -> bool:
+    """Tell whether a name, or None, is not found because the working directory was deleted."""
+    if isinstance(name, str | bytes | os.PathLike) and Path(os.fsdecode(name)).is_absolute():
+        return False
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except FileNotFoundError:
+        return True
+    return False
