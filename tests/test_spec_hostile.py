@@ -213,6 +213,33 @@ def test_a_bomb_is_refused(text, code):
     assert code in {found.code for found in load_mission(text, fmt="yaml").diagnostics}
 
 
+class ForesightedParser:
+    """A YAML library with a nesting limit that it meets before it gives its first event."""
+
+    def __init__(self, text):
+        levels = 0
+        for index, character in enumerate(text):
+            levels += character in "[{"
+            if levels > 100:
+                mark = yaml.Mark("", index, 0, index, None, 0)
+                raise yaml.MarkedYAMLError(problem="too many levels for me", problem_mark=mark)
+        self.get_event = yaml.SafeLoader(text).get_event
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "column"),
+    [
+        ("[" * 500, Code.TOO_DEEP, 66),
+        ("x: " + "[" * 101, Code.TOO_DEEP, 68),
+        ("{" * 500, Code.KEY_NOT_TEXT, 2),
+    ],
+)
+def test_our_limit_is_met_before_any_of_the_library(text, code, column, monkeypatch):
+    monkeypatch.setattr("core.spec.yaml_event.EventParser", ForesightedParser)
+    (found,) = load_mission(text, fmt="yaml").diagnostics
+    assert (found.code, found.line, found.column) == (code, 1, column)
+
+
 @pytest.mark.parametrize("fmt", ["yaml", "json"])
 def test_a_file_with_too_many_values_is_refused(fmt, monkeypatch):
     monkeypatch.setattr(f"core.spec.{fmt}_reader.MAX_NODES", 1000)

@@ -9,6 +9,7 @@ from typing import Any
 from core.spec.check import shorten
 from core.spec.code import Code
 from core.spec.json_locator import JsonTokens
+from core.spec.json_syntax import JsonFault, find_fault
 from core.spec.limit import MAX_DEPTH, MAX_INTEGER, MAX_NODES, MAX_SCALAR
 from core.spec.problem import Problems
 from core.spec.text import Span
@@ -136,24 +137,7 @@ def _report_depth(text: str, problems: Problems) -> None:
     )
 
 
-_WORDS = (
-    ("Expecting value", "a value is missing", None),
-    ("Expecting property name", "a key in double quotes is missing", "no comma after the last one"),
-    ("Expecting ',' delimiter", "a `,` or a closing bracket is missing", None),
-    ("Expecting ':' delimiter", "a key without `:`", None),
-    ("Unterminated string", "the text ends inside quotes", "close the quotes"),
-    ("Invalid control character", "a line break or control character in quotes", "write \\n"),
-    ("Invalid \\", "unknown escape", "a backslash is written \\\\"),
-    ("Extra data", "something follows the end of the mission", "remove it"),
-    ("Illegal trailing comma", "a comma after the last value", "remove it"),
-)
-
-
 def _report_syntax(error: json.JSONDecodeError, text: str, problems: Problems) -> None:
-    message, hint = error.msg, None
-    for pattern, words, advice in _WORDS:
-        if error.msg.startswith(pattern):
-            message, hint = words, advice
-            break
-    index = min(error.pos, max(0, len(text) - 1))
-    problems.error(Code.SYNTAX, message, span=Span(index, index + 1), hint=hint)
+    fault = find_fault(text) or JsonFault(error.pos, error.msg)
+    index = min(fault.index, max(0, len(text) - 1))
+    problems.error(Code.SYNTAX, fault.message, span=Span(index, index + 1), hint=fault.hint)

@@ -69,6 +69,10 @@ class Problems:
         """Take note of an error at `path` (its key, its value or a part of it), or at `span`."""
         self._add(Problem(Severity.ERROR, code, message, path, on_key, hint, span, needle))
 
+    def add_last_error_of(self, other: "Problems") -> None:
+        """Take over the error that `other` noted last."""
+        self._add(other._found[Severity.ERROR][-1])
+
     def warn(
         self,
         code: Code,

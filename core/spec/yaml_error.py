@@ -62,6 +62,13 @@ def report_syntax(error: YAMLError, text: str, problems: Problems) -> None:
             hint="indent with spaces",
         )
         return
+    if "nesting" in problem or "depth" in problem:  # a limit of the library that is below ours
+        problems.error(
+            Code.TOO_DEEP,
+            "nested deeper than the YAML library can read",
+            span=Span(index, index + 1),
+        )
+        return
     message, hint = problem, None
     if "cannot start any token" in problem:
         message = f"a text cannot begin with `{text[index : index + 1]}`"

@@ -1,8 +1,10 @@
 """YAML text to plain JSON data, by the events of libyaml; limits are checked event by event.
 
 The composer of PyYAML's C loader is recursive and crashes the process on 100,000 nested brackets;
-its event parser keeps its own stack and survives them. Anchors and aliases are read, within limits;
-tags, duplicate keys and a second document are not.
+its event parser keeps its own stack and survives them. Some versions have limits of their own and
+look ahead of the events that they have given: what they refuse is read again up to that place, so
+that our limits come first whatever the version. Anchors and aliases are read, within limits; tags,
+duplicate keys and a second document are not.
 """
 
 import sys
@@ -36,6 +38,9 @@ _SEPARATORS = ("\x85", "\u2028", "\u2029")
 _DUPLICATE = "\0duplicate"
 """Takes the second value of a key until it is dropped."""
 
+_REREADINGS = 3
+"""How often a text is cut where the library objects, to find a limit before that place."""
+
 
 class _Stop(Exception):  # noqa: N818 - ends the reading after a limit; never leaves this module
     pass
@@ -65,8 +70,37 @@ def read_yaml(text: str, problems: Problems, numbers: list[Written] | None = Non
     except YAMLError as error:
         from core.spec.yaml_error import report_syntax  # its patterns take time to compile
 
-        report_syntax(error, text, problems)
+        if not _has_limit_before(error, text, problems):
+            report_syntax(error, text, problems)
         return None
+
+
+def _has_limit_before(error: YAMLError, text: str, problems: Problems) -> bool:
+    """Report a limit of ours that `text` exceeds before the place the library objects to.
+
+    The library scans up to 1,024 characters ahead of its events. Where it objects to something
+    there, the events of the text before that place have not been seen yet.
+    """
+    end = _place(error)
+    for _ in range(_REREADINGS):
+        again = Problems()
+        try:
+            _Reader(text[:end], again).read()
+        except _Stop:
+            problems.add_last_error_of(again)
+            return True
+        except YAMLError as earlier:  # mostly the missing rest of the text
+            if (place := _place(earlier)) >= end:
+                return False
+            end = place
+        else:
+            return False
+    return False
+
+
+def _place(error: YAMLError) -> int:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    return 0 if mark is None else int(mark.index)
 
 
 class _Reader:

@@ -5,6 +5,7 @@ import math
 from typing import Any, NoReturn
 
 MAX_DEPTH = 200
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 _CONTAINERS = (dict, list)
 
 
@@ -23,9 +24,9 @@ def parse_json_text(text: str) -> Any:
     try:
         data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
-        raise JsonTextError(error.msg, error.lineno, error.colno) from error
+        raise _fault(error, text) from error
     except RecursionError as error:
-        raise JsonTextError("nested too deeply") from error
+        raise JsonTextError(_TOO_DEEP) from error
     except JsonTextError:
         raise
     except ValueError as error:  # an integer of more digits than Python converts
@@ -33,8 +34,18 @@ def parse_json_text(text: str) -> Any:
     if "\\ud" in text or "\\uD" in text:
         check_surrogates(data)
     if _is_deeper(data, MAX_DEPTH):
-        raise JsonTextError(f"nested deeper than {MAX_DEPTH} levels")
+        raise JsonTextError(_TOO_DEEP)
     return data
+
+
+def _fault(error: json.JSONDecodeError, text: str) -> JsonTextError:
+    """Return the error with words and a position of ours, the same on every Python."""
+    from core.spec.json_syntax import JsonFault, find_fault  # only a mistake needs it
+
+    fault = find_fault(text) or JsonFault(error.pos, error.msg)
+    before = text[: fault.index]
+    line_start = before.rfind("\n") + 1
+    return JsonTextError(fault.message, before.count("\n") + 1, fault.index - line_start + 1)
 
 
 def _refuse_constant(name: str) -> NoReturn:
