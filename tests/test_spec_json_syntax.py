@@ -36,7 +36,7 @@ def test_the_first_fault_is_found_and_named(kind: str) -> None:
     text, index, message = FAULTS[kind]
     fault = find_fault(text)
     assert fault is not None
-    assert (fault.index, fault.message) == (index, message)
+    assert (fault.offset, fault.message) == (index, message)
 
 
 def test_a_trailing_comma_is_told_as_one() -> None:

@@ -1,5 +1,6 @@
 """The file itself: who may open it, how it comes about, what it refuses, how it is migrated."""
 
+import re
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import storage as sqlite_folder
 from core.audit.verdict import Verdict
 from core.audit.verify import verify
 from core.errors import AuditError, MissionDeckError, UnavailableError
@@ -464,3 +466,11 @@ async def test_items_of_an_older_file_are_counted_when_it_is_migrated(tmp_path: 
     connection.close()
     (execution,) = open_reader(path).executions()
     assert execution.item_counts == {state: 1}
+
+
+def test_no_statement_has_numbered_placeholders() -> None:
+    """Python 3.12 warns about `?1` that is given a sequence; `?` and `:name` are portable."""
+    folder = Path(sqlite_folder.__file__).parent
+    sources = [path for kind in ("*.py", "*.sql") for path in folder.rglob(kind)]
+    assert sources
+    assert [path.name for path in sources if re.search(r"[\s(=<>]\?\d", path.read_text())] == []

@@ -139,5 +139,5 @@ def _report_depth(text: str, problems: Problems) -> None:
 
 def _report_syntax(error: json.JSONDecodeError, text: str, problems: Problems) -> None:
     fault = find_fault(text) or JsonFault(error.pos, error.msg)
-    index = min(fault.index, max(0, len(text) - 1))
+    index = min(fault.offset, max(0, len(text) - 1))
     problems.error(Code.SYNTAX, fault.message, span=Span(index, index + 1), hint=fault.hint)

@@ -20,7 +20,7 @@ _CLOSING = {"{": "}", "[": "]"}
 class JsonFault(NamedTuple):
     """The first thing in a text that is not JSON: where it stands, what it is, what to do."""
 
-    index: int
+    offset: int
     message: str
     hint: str | None = None
 

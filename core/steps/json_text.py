@@ -43,9 +43,9 @@ def _fault(error: json.JSONDecodeError, text: str) -> JsonTextError:
     from core.spec.json_syntax import JsonFault, find_fault  # only a mistake needs it
 
     fault = find_fault(text) or JsonFault(error.pos, error.msg)
-    before = text[: fault.index]
+    before = text[: fault.offset]
     line_start = before.rfind("\n") + 1
-    return JsonTextError(fault.message, before.count("\n") + 1, fault.index - line_start + 1)
+    return JsonTextError(fault.message, before.count("\n") + 1, fault.offset - line_start + 1)
 
 
 def _refuse_constant(name: str) -> NoReturn:
