@@ -85,7 +85,7 @@ def _has_limit_before(error: YAMLError, text: str, problems: Problems) -> bool:
     for _ in range(_REREADINGS):
         again = Problems()
         try:
-            _Reader(text[:end], again).read()
+            _Reader(text[:end], again, []).read()
         except _Stop:
             problems.add_last_error_of(again)
             return True
