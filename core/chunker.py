@@ -18,8 +18,8 @@ CHUNK_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05
 """A chunk is handed on when it has this many bytes, or this long after its first ones came."""
 
-HOLD_SECONDS = 0.5
-"""A line in progress is handed on unfinished within this time, so that a prompt is seen."""
+HOLD_SECONDS = 0.25
+"""A line in progress is handed on unfinished within this time: a prompt, a progress bar."""
 
 MERGE_NS = 5_000_000
 """Output of one origin that arrives within this time shares a segment, and so a timestamp."""

@@ -299,6 +299,12 @@ class Reader(Protocol):
     def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
         """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time."""
 
+    def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
+        """Return the lines in progress of the step's running attempt, one a stream at most.
+
+        As far as they are stored, and of a long one perhaps its end alone. Nothing without a step.
+        """
+
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or not, or None."""
 

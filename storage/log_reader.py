@@ -9,6 +9,8 @@ import sqlite3
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 from msgspec import Struct, field
@@ -22,6 +24,8 @@ from storage.segment import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
 _PAGE = 32
 """Chunks read at once: about 4 MB of output at most."""
 _TAIL_CHUNKS = 1
+_UNFINISHED_CHUNKS = 512
+"""Chunks that are looked through for where a line in progress began; of a longer one, its end."""
 _COLUMNS = """
 log_chunk.id, task_run.task_id, log_chunk.task_run, log_chunk.attempt, chunk, first_seq,
 open_streams, segments, data
@@ -67,6 +71,24 @@ class LogReader(Struct):
         if self.query.tail is None:
             return self._scan(ids)
         return iter(self._tail(ids, self.query.tail))
+
+    def unfinished(self) -> list[LogEntry]:
+        """Return the lines in progress of the newest attempt asked for, if it runs."""
+        rows = self.connection.execute(
+            "SELECT id, attempt, open_streams & ? FROM log_chunk WHERE task_run = ? AND attempt ="
+            " ifnull(?, (SELECT max(attempt) FROM log_chunk WHERE task_run = ?))"
+            " ORDER BY chunk DESC LIMIT ?",
+            (self._streams, self.task_run, self.query.attempt, self.task_run, _UNFINISHED_CHUNKS),
+        ).fetchall()
+        if not rows or not rows[0][2] or self._has_ended(self.task_run or 0, rows[0][1]):
+            return []
+        found = array("q", reversed([row[0] for row in takewhile(itemgetter(2), rows)]))
+        place = _Open(0, 0, LineDecoder())
+        for chunk in self._chunks(found):
+            for _ in self._feed(place, chunk):
+                pass  # these have ended: a query gives them
+        lines = () if place.decoder is None else place.decoder.unfinished()
+        return [entry for entry in lines if self._is_wanted(entry)]
 
     def _tail(self, ids: Sequence[int], count: int) -> Sequence[Found]:
         """Return the last `count` entries, reading further back until there are as many."""

@@ -292,6 +292,15 @@ class SqliteReader:
             execution = self._row_id(query.execution_id)
             yield from LogReader(self._connection, query, execution, task_run).read()
 
+    def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
+        """Return the lines in progress of the step's running attempt, one a stream at most."""
+        if query.task_id is None:
+            return []
+        with self._guard():
+            task_run = self._task_run_id(query.execution_id, query.task_id)
+            execution = self._row_id(query.execution_id)
+            return LogReader(self._connection, query, execution, task_run).unfinished()
+
     def stored_log(self, execution_id: str, task_id: str, attempt: int) -> StoredLog:
         """Return what an attempt's stored output amounts to: its seal when its runner is lost."""
         import hashlib

@@ -284,3 +284,24 @@ def test_segments_survive_packing(parts: Any) -> None:
     assert unpacked == tuple(
         replace(one, source=one.source.encode("utf-8", "replace").decode()) for one in segments
     )
+
+
+async def test_a_line_in_progress_is_read_while_its_attempt_runs(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_logging_story(store)
+
+    def unfinished(**query: Any) -> list[str]:
+        asked = LogQuery(execution_id=story.execution_id, **query)
+        return [entry.message for entry in reader.unfinished_lines(asked)]
+
+    assert unfinished(task_id="a") == []
+    await append(store, story.chunk("a", b"done\n", b"\r 1 %"), story.chunk("b", b"other"))
+    await append(store, story.chunk("a", b"\r 2 %", (ERR, b"whole\n")))
+    assert unfinished(task_id="a") == ["\r 1 %\r 2 %"]
+    assert unfinished(task_id="a", streams=frozenset({ERR})) == []
+    assert unfinished() == [], "whose line would it be?"
+    assert lines(reader, story, task_id="a") == ["done", "whole"], "as it came, when it ends"
+    await append(store, story.chunk("a", b"\r 3 %\n"))
+    assert unfinished(task_id="a") == []
+    assert lines(reader, story, task_id="a") == ["done", "whole", "\r 1 %\r 2 %\r 3 %"]

@@ -286,3 +286,21 @@ async def test_hostile_output_and_names_are_drawn_as_text(size: tuple[int, int])
         await wait_for_text(pilot, "[red]x[/]")
         await pilot.press("escape", "q")
         await wait_for_text(pilot, "[red]")
+
+
+async def test_a_line_in_progress_is_shown_as_it_grows_and_only_its_last_version() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("pull"))
+    run = world.launch(mission)
+    world.begin(run, "pull")
+    async with running(FakeBackend(world, mission), start=run) as pilot:
+        world.write_unfinished(run, "pull", "\rlayer 1 %\rlayer 20 %")
+        await wait_for_text(pilot, "layer 20 %")
+        assert "layer 1 %" not in screen_text(pilot.app)
+        assert "No output" not in screen_text(pilot.app)
+        world.write_unfinished(run, "pull", "\rlayer 1 %\rlayer 20 %\rlayer 90 %")
+        await wait_for_text(pilot, "layer 90 %")
+        world.write_unfinished(run, "pull", "")
+        world.say(run, "pull", "\rlayer 1 %\rlayer 100 %")
+        await wait_for_text(pilot, "layer 100 %")
+        assert screen_text(pilot.app).count("layer") == 1

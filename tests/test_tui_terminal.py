@@ -65,10 +65,10 @@ class Desk:
         self.missions.mkdir()
         self._open: list[Terminal] = []
 
-    def sit_down(self, *, columns: int = 80, rows: int = 24) -> Terminal:
-        """Open the screen on a new terminal."""
+    def sit_down(self, *words: str, columns: int = 80, rows: int = 24) -> Terminal:
+        """Open the screen, or what `words` of the command line say, on a new terminal."""
         env = environment(self.home, MISSION_MISSIONS=str(self.missions))
-        found = Terminal([str(SCRIPT)], env, self.missions, columns=columns, rows=rows)
+        found = Terminal([str(SCRIPT), *words], env, self.missions, columns=columns, rows=rows)
         self._open.append(found)
         return found
 
@@ -239,3 +239,34 @@ def test_a_screen_ends_with_a_terminal_that_sends_no_signal(tmp_path: Path) -> N
     finally:
         screen.kill()
         screen.wait()
+
+
+PROGRESS = """\
+version: "1.0"
+name: progress
+steps:
+  - id: pull
+    step_type: command
+    parameters:
+      command: python3
+      args:
+        - -uc
+        - |
+          import sys, time
+          for n in range(10_000):
+              sys.stdout.write(f"\\rlayer {n} of many"); sys.stdout.flush(); time.sleep(0.05)
+"""
+
+
+def test_a_progress_bar_is_seen_live_on_the_screen_and_by_a_follower(desk: Desk) -> None:
+    (desk.missions / "progress.yaml").write_text(PROGRESS, encoding="utf-8")
+    assert mission(desk.home, "run", str(desk.missions / "progress.yaml"), "--detach").code == 0
+    follower = desk.sit_down("logs", "progress", "pull", "-f")
+    follower.wait_for("layer 2")
+    assert follower.text.count("layer") == 1, "drawn over itself"
+    screen = desk.sit_down("watch", "progress")
+    screen.wait_for("pull", "layer 4")
+    assert screen.text.count("layer") == 1
+    assert mission(desk.home, "cancel", "progress", "--wait").code == 0
+    follower.wait_for_end()
+    assert follower.text.count("layer") == 1

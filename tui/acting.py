@@ -68,7 +68,7 @@ class Acts:
             told = clean_line(cancel_text(scope, board.tasks, board.mission))
             return [
                 f"Cancel run {short}: {told}",
-                "What has ended stays as it is. This cannot be undone.",
+                "This cannot be undone.",
             ]
 
         title = f"Cancel {clean_line(execution.mission_name)}?"

@@ -9,3 +9,10 @@ SEQUENCE = re.compile(
     r"|\x1b[ -/]*[0-~]"  # every other escape
 )
 """Whole sequences; what has no end goes to the end of the line. A lonely escape is none."""
+
+
+def last_overwritten(text: str) -> str:
+    """Return what a terminal shows last of a line that carriage returns start over."""
+    if "\r" not in text:
+        return text
+    return next((part for part in reversed(text.split("\r")) if part), "")

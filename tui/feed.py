@@ -71,7 +71,7 @@ class Feed:
         self._cursor = 0
         self._log_cursor = 0
         self._log_token = 0
-        self._last_log_seq = 0
+        self._unfinished: tuple[LogEntry, ...] = ()
         self._seen_generation = -1
         self._opened: str | None = None
         self._version: int | None = None
@@ -229,9 +229,13 @@ class Feed:
         lines: list[tuple[int, LogEntry]] = list(reader.logs(query))
         if lines:
             self._log_cursor = lines[-1][0]
-        if lines or reset:
+        unfinished = tuple(reader.unfinished_lines(follow.query))
+        if lines or reset or unfinished != self._unfinished:
+            self._unfinished = unfinished
             gap = not reset and len(lines) == LOG_TAIL
-            delta.logs = [LogLines(follow.token, lines, gap=gap, reset=reset)]
+            delta.logs = [
+                LogLines(follow.token, lines, gap=gap, reset=reset, unfinished=unfinished)
+            ]
 
     def _offer(self, target: int, delta: Delta) -> None:
         with self._lock:

@@ -13,13 +13,15 @@ from core.ports import Lease
 class LogLines:
     """What a followed log brought. `gap` means lines were passed over to keep up.
 
-    `reset` marks the first delivery for a query: the tail of what is stored.
+    `reset` marks the first delivery for a query: the tail of what is stored. `unfinished` are the
+    lines in progress of a running step's log, as they are now.
     """
 
     token: int
     lines: Sequence[tuple[int, LogEntry]]
     gap: bool = False
     reset: bool = False
+    unfinished: tuple[LogEntry, ...] = ()
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
-from tui.escape import SEQUENCE
+from tui.escape import SEQUENCE, last_overwritten
 
 TAB_WIDTH = 8
 LONGEST = 8
@@ -33,8 +33,7 @@ def clean(text: str) -> str:
         return text
     if "\x1b" in text or not text.isascii():
         text = _INVISIBLE.sub("", SEQUENCE.sub("", text))
-    if "\r" in text:
-        text = next((part for part in reversed(text.split("\r")) if part), "")
+    text = last_overwritten(text)
     if "\t" in text:
         text = text.expandtabs(TAB_WIDTH)
     return text if text.isprintable() else text.translate(_CONTROLS)

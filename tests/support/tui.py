@@ -114,6 +114,7 @@ class Run:
     events: list[tuple[int, Event]] = field(default_factory=list)
     touched: dict[str, int] = field(default_factory=dict)
     logs: list[tuple[int, LogEntry]] = field(default_factory=list)
+    unfinished: dict[str, LogEntry] = field(default_factory=dict)
     lease: Lease | None = None
 
     def execution(self) -> Execution:
@@ -281,6 +282,17 @@ class FakeWorld:
                 )
                 if number % 500 == 0:
                     self.chunk += 1
+            self.version += 1
+
+    def write_unfinished(self, execution_id: str, task_id: str, text: str) -> None:
+        """Let a step's line in progress be this; empty ends it."""
+        with self.lock:
+            run = self.runs[execution_id]
+            if text:
+                self.say(execution_id, task_id, text)
+                run.unfinished[task_id] = run.logs.pop()[1]
+            else:
+                del run.unfinished[task_id]
             self.version += 1
 
     def end(
@@ -505,6 +517,13 @@ class FakeReader(Reader):
                 and (query.search is None or query.search.lower() in entry.message.lower())
             ]
         return iter(lines if query.tail is None else lines[-query.tail :])
+
+    def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
+        self._check()
+        with self.world.lock:
+            run = self._run(query.execution_id)
+            found = run.unfinished.get(query.task_id or "")
+        return [] if found is None else [found]
 
     def lease(self, execution_id: str) -> Lease | None:
         self._check()

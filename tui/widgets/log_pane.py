@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.errors import MissionDeckError
-from core.model import LogStream
+from core.model import LogEntry, LogStream
 from core.ports import LogQuery
 from tui.feed import Feed, Lookup
 from tui.keymap import bindings
@@ -36,6 +36,7 @@ from tui.logbook import (
     read_head,
 )
 from tui.messages import LogLines
+from tui.text import clean, width_of
 from tui.theme import Inks, inks_of
 from tui.widgets.line_view import Span, resize_content, strip_of
 from tui.widgets.log_row import LogRows
@@ -96,6 +97,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         self._token = 0
         self._window = LogWindow()
         self._fetching = False
+        self._unfinished: tuple[LogEntry, ...] = ()
         self._ending = ""
         self._empty = "No step selected"
         self._streams = 0
@@ -144,6 +146,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         """Show another log from its end."""
         self._query = query
         self._window.replace((), before=False, after=False)
+        self._unfinished = ()
         self._ending = ""
         self._empty = empty
         self._search.found(())
@@ -174,6 +177,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
             window.more_after = True
         else:
             window.append(news.lines, trim=self.following)
+        self._unfinished = () if window.more_after else news.unfinished
         self._resized()
         self._stick()
         self.post_message(self.Changed())
@@ -189,7 +193,11 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         if not self.wrapping:
             lines = self._window.lines
             widest = self._rows.lead + max((len(entry.message) for _c, entry in lines), default=0)
-        resize_content(self, Size(widest, self._window.rows + bool(self._ending)))
+            widest = max(
+                (widest, *(self._rows.lead + width_of(clean(e.message)) for e in self._unfinished))
+            )
+        rows = self._window.rows + len(self._unfinished) + bool(self._ending)
+        resize_content(self, Size(widest, rows))
         self.refresh()
 
     def _fold(self) -> None:
@@ -229,7 +237,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         width = self.scrollable_content_region.width
         left, top = self.scroll_offset
         row = y + top
-        if not self._window.lines and not self._ending:
+        if not self._window.lines and not self._unfinished and not self._ending:
             text = f" {self._empty}" if y == 0 else ""
             return strip_of([(text, inks.muted)], width, base)
         left = 0 if self.wrapping else left
@@ -239,7 +247,12 @@ class LogPane(ScrollView, Selectable, can_focus=True):
     def _spans(self, row: int, inks: Inks) -> list[Span]:
         window = self._window
         if row >= window.rows:
-            return [(f" {self._ending}", inks.strong)] if row == window.rows else []
+            behind = row - window.rows
+            if behind < len(self._unfinished):
+                entry = self._unfinished[behind]
+                return self._rows.spans((0, entry), 0, None, self._search, inks)
+            is_ending = behind == len(self._unfinished)
+            return [(f" {self._ending}", inks.strong)] if is_ending else []
         line, piece = window.place_of_row(row)
         return self._rows.spans(window.lines[line], piece, window.room, self._search, inks)
 

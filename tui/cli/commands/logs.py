@@ -12,8 +12,10 @@ from core.states import is_terminal
 from tui.cli.command import command as declare
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
+from tui.cli.live_line import LiveLine
 from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument, step_argument
+from tui.escape import last_overwritten
 from tui.output import shape
 from tui.output.instant import parse_since
 from tui.output.line import log_line
@@ -63,7 +65,9 @@ def command(
     """Print what the steps of EXEC wrote; of one STEP, or of one attempt of it (STEP/2).
 
     With STEP and off a terminal the lines are passed on as they were written; on a terminal,
-    control characters and escape sequences are made harmless. `--json` writes one object a line.
+    control characters and escape sequences are made harmless, of a line that carriage returns start
+    over the last version is shown, and with --follow a line in progress is shown as it grows.
+    `--json` writes one object a line.
     """
     step, attempt = _split(step)
     query = LogQuery(
@@ -84,8 +88,11 @@ def command(
         write = _writer(invocation, with_step=step is None, with_time=timestamps)
         if follow:
             _follow(invocation, reader, query, write)
-        else:
-            for _, entry in reader.logs(query):
+            return
+        for _, entry in reader.logs(query):
+            write(entry)
+        if not invocation.json:  # there a line in progress would pass for one that has ended
+            for entry in reader.unfinished_lines(query):
                 write(entry)
 
 
@@ -100,6 +107,7 @@ def _follow(
     everything = LogQuery(
         execution_id=query.execution_id, task_id=query.task_id, attempt=query.attempt
     )
+    live = LiveLine(invocation.console, is_on=not invocation.json)
     cursor = max((chunk for chunk, _ in reader.logs(replace(everything, tail=1))), default=0)
     for chunk, entry in reader.logs(query):
         if chunk <= cursor:
@@ -108,9 +116,12 @@ def _follow(
     for _ in rounds(reader):
         ended = _has_ended(reader, query)
         for chunk, entry in reader.logs(replace(everything, after_chunk=cursor)):
+            live.clear()
             if _is_wanted(entry, query):
                 write(entry)
             cursor = max(cursor, chunk)
+        unfinished = () if ended else reader.unfinished_lines(query)
+        live.show(unfinished[-1].message if unfinished else "")
         invocation.console.flush()
         if ended:
             return
@@ -146,9 +157,15 @@ def _writer(
     if not console.is_terminal and not with_step and not with_time:
         return lambda entry: console.out(entry.message)
     palette = console.palette
-    return lambda entry: console.out(
-        log_line(entry, palette, with_step=with_step, with_time=with_time, attempts=with_step)
-    )
+
+    def write(entry: LogEntry) -> None:
+        if console.is_terminal:
+            entry = replace(entry, message=last_overwritten(entry.message))
+        console.out(
+            log_line(entry, palette, with_step=with_step, with_time=with_time, attempts=with_step)
+        )
+
+    return write
 
 
 def _split(step: str | None) -> tuple[str | None, int | None]:
