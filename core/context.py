@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from core.clock import SystemClock
-from core.environment import FAILED
+from core.environment import FAILED, ReadableEnvironment
 from core.errors import BugError
 from core.events import dump_json
 from core.fold import Snapshot
@@ -61,6 +61,8 @@ class ExecutionContext:
         self._size = len(dump_json(self.variables))
         self._mission = mission
         self._handlers = frozenset(step.id for step in mission.handlers.all)
+        self.environ: Mapping[str, str] = {}
+        """The environment of the execution's processes, `env` in templates."""
         self.ending: Callable[[], Ending | None] = _no_ending
         """Tells how the steps have ended, once they have; the engine knows."""
 
@@ -144,6 +146,7 @@ class ExecutionContext:
         found: dict[str, Any] = {
             "params": execution.params,
             "vars": self.variables,
+            "env": ReadableEnvironment(self.environ),
             "steps": StepsView(self._snapshot),
             "execution": self.metadata,
             "timestamp": rfc3339(self._clock.now()),

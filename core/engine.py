@@ -95,6 +95,7 @@ class Engine:
             condition=self._condition,
             parallel_limit=parallel_limit,
         )
+        around.context.environ = around.environ
         around.context.ending = lambda: self._planner.steps_ending
         self._recorder = Recorder(snapshot, self._planner, around.clock)
         self._settlement = Settlement(around, self._planner, self._recorder, chance)
@@ -399,6 +400,9 @@ class Engine:
 
     def _condition(self, step: MissionStep) -> Refusal | None:
         """Evaluate a step's `when`."""
+        if self._around.environ_error is not None:
+            reason = Reason.INVALID_PARAMETERS
+            return Refusal(TaskState.FAILED, reason, self._around.environ_error)
         task = self._snapshot.tasks[step.id]
         try:
             wanted = decide(step.when or "true", self._around.context.scope(task))

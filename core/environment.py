@@ -4,8 +4,11 @@ Knows no mission file: names were checked by `is_denied` when it was validated.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
+
+from core.secret_name import is_secret_name
 
 DENIED = frozenset(
     {
@@ -82,6 +85,28 @@ def base_environment(
         **{name: value_text(value) for name, value in mission_env.items()},
         "MISSION_EXECUTION_ID": execution_id,
     }
+
+
+class ReadableEnvironment(Mapping[str, str]):
+    """`env` in templates: the environment without what may not be read.
+
+    That is what changes what code programs load, and what is a secret by its name: the values of
+    templates are recorded.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        if is_denied(name) or is_secret_name(name):
+            raise KeyError(name)
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._environ if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def exported(scope: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:

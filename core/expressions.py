@@ -45,6 +45,8 @@ MAX_OUTPUT = 8 * 1024 * 1024
 _MAX_DEPTH = 64
 _CHAIN_BEFORE = re.compile(r"(?:[\w.]|\[[^\[\]]*\])+$")
 _CHAIN_BYTES = 400
+_LARGE = ("steps", "env")
+"""Names of which a template gets only what it refers to."""
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -98,7 +100,7 @@ class Renderer:
         except TemplateSyntaxError as error:
             raise ExpressionError(_with_hint(error)) from error
         names = {
-            name: _subset(scope[name], template.references) if name == "steps" else scope[name]
+            name: _subset(name, scope[name], template.references) if name in _LARGE else scope[name]
             for name in {reference[0] for reference in template.references}
             if name in scope
         }
@@ -122,7 +124,8 @@ class Renderer:
         except ExpressionError:
             raise
         except TemplateError as error:
-            raise ExpressionError(_message(error, text)) from error
+            missing = _missing(text, names) if "undefined" in str(error) else None
+            raise ExpressionError(missing or _message(error, text)) from error
         except (TypeError, ValueError, KeyError, RecursionError, OverflowError) as error:
             raise ExpressionError(f"{type(error).__name__}: {error}") from error
 
@@ -271,15 +274,17 @@ def _as_text(value: Any, budget: int) -> str:
     return json.dumps(plain(value, budget), ensure_ascii=False, separators=(", ", ": "))
 
 
-def _subset(steps: Mapping[str, Any], wanted: frozenset[Reference]) -> Mapping[str, Any]:
-    """Return the steps a template names as a plain dict; all when it names one indirectly."""
-    names = {reference[1] for reference in wanted if reference[0] == "steps" and len(reference) > 1}
-    if "*" in names or any(reference == ("steps",) for reference in wanted):
-        names.update(steps)
+def _subset(
+    root: str, values: Mapping[str, Any], wanted: frozenset[Reference]
+) -> Mapping[str, Any]:
+    """Return what a template names of `steps` or `env` as a plain dict; all if it is indirect."""
+    names = {reference[1] for reference in wanted if reference[0] == root and len(reference) > 1}
+    if "*" in names or any(reference == (root,) for reference in wanted):
+        names.update(values)
     found: dict[str, Any] = {}
     for name in names:
         try:
-            found[name] = steps[name]
+            found[name] = values[name]
         except KeyError:
             continue
     return found
@@ -287,6 +292,34 @@ def _subset(steps: Mapping[str, Any], wanted: frozenset[Reference]) -> Mapping[s
 
 def _with_hint(error: TemplateSyntaxError) -> str:
     return f"{error} ({error.hint})" if error.hint else str(error)
+
+
+def _missing(text: str, names: Mapping[str, Any]) -> str | None:
+    """Say which reference has no value, if it is only one; a filter may give it a default."""
+    missing = [
+        reference
+        for reference, follower in read_template(text).names
+        if follower != "|" and "*" not in reference and not _is_defined(reference, names)
+    ]
+    if len(missing) != 1:
+        return None
+    shown = missing[0][0]
+    for name in missing[0][1:]:
+        shown += f".{name}" if name.isidentifier() or name.isdigit() else f"['{name}']"
+    if missing[0][0] == "env":
+        name = missing[0][1]
+        return f"the environment variable {name} is not set; `{shown}|default('')` allows that"
+    return f"`{shown}` is undefined"
+
+
+def _is_defined(reference: Reference, names: Mapping[str, Any]) -> bool:
+    value: Any = names
+    for name in reference:
+        try:
+            value = value[int(name)] if isinstance(value, list | tuple) else value[name]
+        except (LookupError, TypeError, ValueError):
+            return False
+    return True
 
 
 def _message(error: Any, text: str) -> str:

@@ -32,6 +32,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     clock: Clock
     working_dir: Path
     environ: Mapping[str, str]
+    environ_error: str | None = None
+    """Why the mission's own `env` has no value: then nothing can be started."""
     grace_seconds: float = 5.0
     log_limit_bytes: int = 10 * 1024 * 1024
     protected_paths: tuple[Path, ...] = ()
@@ -64,6 +66,8 @@ def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
     """Resolve templates and validate parameters; whatever is wrong becomes a refusal."""
     kind = None
     inputs: Mapping[str, Any] = step.parameters
+    if around.environ_error is not None:
+        return _refused(task, step, inputs, around.environ_error)
     try:
         kind = step_type(step.step_type)
         if kind is None:

@@ -76,4 +76,6 @@ class Code(StrEnum):
     SECRET_IN_FILE = "SECRET_IN_FILE", "a secret value stands in the file"
     SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "a template stands inside the text of a script"
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: a template stands in text handed to a shell"
+    NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` stands where no shell reads it"
     FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"
+    SECRET_ENV = "SECRET_ENV", "a template reads an environment variable that looks like a secret"

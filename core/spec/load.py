@@ -129,6 +129,10 @@ def _check_meaning(
         from core.spec.secret import check_secret_values
 
         check_secret_values(draft, problems)
+    if seen.dollars:
+        from core.spec.dollar import check_dollars
+
+        check_dollars(draft, problems)
     has_expressions = any(
         step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
     ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)

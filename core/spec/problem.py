@@ -81,9 +81,10 @@ class Problems:
         *,
         on_key: bool = False,
         hint: str | None = None,
+        needle: str | None = None,
     ) -> None:
         """Take note of a warning."""
-        self._add(Problem(Severity.WARNING, code, message, path, on_key, hint, None))
+        self._add(Problem(Severity.WARNING, code, message, path, on_key, hint, None, needle))
 
     def _add(self, problem: Problem) -> None:
         found = self._found[problem.severity]

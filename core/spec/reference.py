@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.environment import FAILED, OUTCOME_NAMES
+from core.environment import FAILED, OUTCOME_NAMES, is_denied
 from core.expressions import check_syntax
 from core.graph import Graph
+from core.secret_name import is_secret_name
 from core.spec.check import INVALID, suggest
 from core.spec.code import Code
 from core.spec.condition import ConditionCheck
@@ -22,7 +23,10 @@ from core.template import (
     read_template,
 )
 
-ROOTS = ("params", "vars", "steps", "execution", "timestamp", "secrets", "item", "index", "matrix")
+ROOTS = (
+    *("params", "vars", "env", "steps", "execution", "timestamp", "secrets"),
+    *("item", "index", "matrix"),
+)
 HANDLER_ROOTS = (*ROOTS, FAILED)
 EXECUTION_NAMES = ("id", "mission", "workflow_id", "started_at", "actor")
 STEP_NAMES = ("output", "state", "error")
@@ -175,6 +179,8 @@ class ReferenceCheck:
             self._check_execution(reference, path, place)
         elif root == FAILED:
             self._check_handler_only(reference, path, place)
+        elif root == "env":
+            self._check_env(reference, path)
         elif root == "secrets":
             self._check_secret(reference, path)
         elif root in ("item", "index", "matrix"):
@@ -192,6 +198,32 @@ class ReferenceCheck:
                 path,
                 reference,
                 hint=self._hint_for_root(root, place),
+            )
+
+    def _check_env(self, reference: Reference, path: Path) -> None:
+        """Check a variable of the environment: what is set is known when the mission runs."""
+        if len(reference) < 2 or reference[1] == "*":
+            self._error(
+                Code.UNKNOWN_NAME,
+                "a variable of the environment must be named literally: `env.NAME`",
+                path,
+                reference,
+            )
+        elif is_denied(reference[1]):
+            self._error(
+                Code.FORBIDDEN_ENV,
+                f"`env.{reference[1]}` cannot be read: it changes what code programs load",
+                path,
+                reference,
+                hint="a process has it in its environment all the same",
+            )
+        elif is_secret_name(reference[1]):
+            self._error(
+                Code.SECRET_ENV,
+                f"`env.{reference[1]}` looks like a secret, and what a template makes is recorded",
+                path,
+                reference,
+                hint="a process has it in its environment all the same: read it there",
             )
 
     def _check_execution(self, reference: Reference, path: Path, place: "_Place") -> None:

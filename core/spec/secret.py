@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from core.secret_name import is_secret_name
 from core.spec.check import INVALID
 from core.spec.code import Code
 from core.spec.mission import Draft
@@ -10,11 +11,6 @@ from core.spec.problem import Path, Problems
 from core.spec.scan import walk_texts
 from core.template import has_template
 
-_NAME = re.compile(
-    r"(?:.*[_-])?(?:password|passwd|passphrase|token|secret|api_?key|access_?key|secret_?key"
-    r"|private_?key|credentials?)",
-    re.IGNORECASE,
-)
 _TOKEN = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
@@ -26,7 +22,6 @@ _TOKEN = re.compile(
     r"|\bAIza[0-9A-Za-z_-]{35}\b"
 )
 """Texts that are secrets by their form."""
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ADVICE = "declare it under `secrets`, store its value there, and let the step ask for it"
 
 
@@ -67,11 +62,6 @@ def _check(value: Any, path: Path, problems: Problems) -> None:
                 problems.error(
                     Code.SECRET_IN_FILE, "this looks like a secret key", place, hint=_ADVICE
                 )
-
-
-def is_secret_name(name: str) -> bool:
-    """Tell whether what goes by this name is a secret: `api_key`, `DB_PASSWORD`, `accessToken`."""
-    return len(name) <= 100 and _NAME.fullmatch(_CAMEL.sub("_", name)) is not None
 
 
 def _is_literal(value: Any) -> bool:

@@ -13,7 +13,7 @@ from core.cancel import cancel_scope
 from core.context import ExecutionContext
 from core.engine import Engine
 from core.environment import base_environment
-from core.errors import ConflictError, MissionInvalidError, UnavailableError
+from core.errors import ConflictError, UnavailableError
 from core.events import Event
 from core.executors.local import LocalExecutor
 from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
@@ -161,7 +161,8 @@ class _Driver:
         """Return the engine over the plan's snapshot."""
         plan, execution = self._plan, self._plan.snapshot.current
         context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
-        mission_env = _rendered(plan.mission.env, context)
+        context.environ = plan.environ
+        mission_env, environ_error = _rendered(plan.mission.env, context)
         around = Surroundings(
             execution_id=execution.execution_id,
             mission=plan.mission,
@@ -171,6 +172,7 @@ class _Driver:
             clock=self._clock,
             working_dir=plan.working_dir,
             environ=base_environment(plan.environ, mission_env, execution.execution_id),
+            environ_error=environ_error,
             protected_paths=plan.protected,
         )
         source = execution.source_path
@@ -245,15 +247,17 @@ def _kin(store: Store, snapshot: Snapshot) -> tuple[Family, list[Origin]]:
     return read_family(store, execution)
 
 
-def _rendered(env: Mapping[str, str], context: ExecutionContext) -> Mapping[str, str]:
-    """Resolve templates of the mission's own `env`: it knows parameters and variables, no steps."""
+def _rendered(
+    env: Mapping[str, str], context: ExecutionContext
+) -> tuple[Mapping[str, str], str | None]:
+    """Resolve templates of the mission's own `env`; it knows no steps. Else say what is wrong."""
     if not has_template(env):
-        return env
+        return env, None
     try:
         found: Mapping[str, str] = render(env, context.scope())
     except (ExpressionError, TemplateSyntaxError) as error:
-        raise MissionInvalidError(f"env: {error}") from error
-    return found
+        return {}, f"env of the mission: {error}"
+    return found, None
 
 
 def _enter(folder: Path) -> None:
