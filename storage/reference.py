@@ -15,7 +15,7 @@ LAST_FAILED = "@last-failed"
 _SHOWN = 5
 _SELECT = "SELECT id, execution_id, mission_name, run_number, state FROM execution "
 _NEWEST = "ORDER BY id DESC LIMIT 1"
-_BELOW = "substr(coalesce(source_path, working_dir) || '/', 1, length(?1)) = ?1"
+_BELOW = "substr(coalesce(source_path, working_dir) || '/', 1, length(?)) = ?"
 
 Row = tuple[int, str, str, int | None, str]
 
@@ -78,7 +78,7 @@ def _newest(connection: sqlite3.Connection, reference: str, folder: str | None) 
     found: list[Row] = []
     if folder is not None:
         inside = f"{folder.rstrip('/')}/".encode("utf-8", "replace").decode()
-        found = _rows(connection, f"{where} AND {_BELOW} {_NEWEST}", inside)
+        found = _rows(connection, f"{where} AND {_BELOW} {_NEWEST}", inside, inside)
     found = found or _rows(connection, f"{where} {_NEWEST}")
     if not found:
         what = "no execution has failed" if reference == LAST_FAILED else "there are no executions"
