@@ -255,7 +255,7 @@ def test_nobody_at_the_gate_ends_in_a_timeout(home, folder):
 
 def test_sub_missions_are_executions_of_their_own_linked_to_the_parent(home, folder, look):
     run(home, folder, "sub-missions")
-    listed = look("ls", "--json").json
+    listed = look("ls", "--all", "--json").json
     parent = next(one for one in listed if one["mission_name"] == "sub-missions")
     children = [one for one in listed if one["mission_name"] == "site check"]
     assert sorted(one["params"]["site"] for one in children) == ["berlin", "lisbon", "oslo"]
