@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.context import ExecutionContext
+from core.earlier import Earlier
 from core.engine import Engine
 from core.events import Event
 from core.fold import Snapshot
@@ -71,6 +72,7 @@ class Rig:
         self.snapshot = Snapshot()
         self.slots: Slots | None = None
         self.missions: SubMissions | None = None
+        self.earlier: Earlier | None = None
         self.journal: Any = None
         self.engine: Engine | None = None
         self.ending: Ending | None = None
@@ -123,6 +125,7 @@ class Rig:
             chance=lambda: 0.0,
             slots=self.slots,
             missions=self.missions,
+            earlier=self.earlier,
         )
 
     # --- what tests ask -------------------------------------------------------------------------

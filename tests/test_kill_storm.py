@@ -1,0 +1,37 @@
+"""Runners killed with SIGKILL at random, in a mission with everything that can be interrupted."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import mission
+from tests.support.storm import Storm
+
+KILLS = 100
+SEED = 8
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_lose_nothing_and_run_nothing_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = time.monotonic()
+    storm = Storm(tmp_path, SEED)
+    storm.run(KILLS)
+    verified = mission(storm.home, "audit", "verify", timeout=300)
+    assert verified.code == 0, verified.out
+    found = storm.figures
+    hit = ", ".join(f"{name} {count}" for name, count in sorted(found.deepest.items()))
+    with capsys.disabled():
+        print(
+            f"\n{found.kills} kills in {found.executions} missions, {found.lost} attempts lost,"
+            f" {found.answers} approvals answered, {time.monotonic() - began:.0f} s;"
+            f" kills that hit: {hit}"
+        )
+
+
+def test_a_few_kills_lose_nothing_and_run_nothing_twice(tmp_path: Path) -> None:
+    storm = Storm(tmp_path, SEED + 1)
+    storm.run(2)
+    assert storm.figures.lost
