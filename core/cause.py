@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from core.duration import duration_text
+from core.item_label import quoted_title
 from core.model import Attempt, RetryPolicy, TaskRun
 from core.reason_text import phrase_of
 from core.reasons import Reason
@@ -216,7 +217,7 @@ def _brief(task: TaskRun, scene: Scene) -> str:
         last = _failed_attempt(task, scene)
         detail = f"{detail}, {_number(task, scene)}"
         detail += "" if last is None else f", last {_attempt_end(last)}"
-    return f"`{task.task_id}` {word_of(task)} ({detail})"
+    return f"{quoted_title(task)} {word_of(task)} ({detail})"
 
 
 def _slots(scene: Scene) -> str:
@@ -232,7 +233,7 @@ def _slots(scene: Scene) -> str:
 
 
 def _named(tasks: Sequence[TaskRun]) -> str:
-    told = ", ".join(f"`{task.task_id}` ({word_of(task)})" for task in tasks[:NAMED])
+    told = ", ".join(f"{quoted_title(task)} ({word_of(task)})" for task in tasks[:NAMED])
     return told + (f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else "")
 
 

@@ -6,6 +6,7 @@ sub-mission: "`kid` › `boom`: exit 3: the real reason".
 
 from collections.abc import Mapping
 
+from core.item_label import quoted_title
 from core.model import Mission, TaskRun
 from core.reasons import Reason
 from core.scene import root_failure
@@ -33,7 +34,7 @@ def failure_line(tasks: Mapping[str, TaskRun], mission: Mission | None) -> str |
 def step_failure(task: TaskRun) -> str:
     """Return what failed and how: the step's name, then its failure."""
     sign = " ›" if is_sub_mission_failure(task) else ":"
-    return clipped(f"`{task.task_id}`{sign} {failure_of(task)}")
+    return clipped(f"{quoted_title(task)}{sign} {failure_of(task)}")
 
 
 def failure_of(task: TaskRun) -> str:

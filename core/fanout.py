@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from core.fold import Snapshot
+from core.item_label import step_title
 from core.model import Json, MissionStep
 from core.reasons import Reason
 from core.state_word import counted
@@ -45,7 +46,7 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     """
     tasks = [snapshot.tasks[task_id] for task_id in items]
     left_out = sum(task.reason_code is Reason.NOT_SELECTED for task in tasks)
-    failed = [task.task_id for task in tasks if task.state is TaskState.FAILED]
+    failed = [step_title(task) for task in tasks if task.state is TaskState.FAILED]
     stopped = [
         task.task_id
         for task in tasks

@@ -24,6 +24,7 @@ from core.failure import is_sub_mission_failure, step_failure
 from core.fanout import Fan, fan_end, fan_from
 from core.fold import Snapshot
 from core.graph import Graph
+from core.item_label import quoted_title
 from core.model import Mission, MissionStep
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
@@ -401,11 +402,11 @@ class Planner:
         message = task.message or str(task.reason_code)
         if task.reason_code in _HALT:
             self._failures.append(task_id)
-            self.stop(task.reason_code, f"`{task_id}`: {message}")
+            self.stop(task.reason_code, f"{quoted_title(task)}: {message}")
         elif not step.continue_on_error:
             self._failures.append(task_id)
             if self._mission.config.fail_fast:
-                self.stop(Reason.FAIL_FAST, f"`{task_id}` failed ({task.reason_code})")
+                self.stop(Reason.FAIL_FAST, f"{quoted_title(task)} failed ({task.reason_code})")
 
     def _note_cancelled(self, task_id: str, step: MissionStep) -> None:
         """Count a step that was cancelled by itself as a failure, unless failures are tolerated."""
@@ -494,7 +495,7 @@ class Planner:
         if self._failures:
             task = self._snapshot.tasks[self._failures[0]]
             more = len(self._failures) - 1
-            message = f"`{task.task_id}` failed ({task.reason_code})"
+            message = f"{quoted_title(task)} failed ({task.reason_code})"
             if is_sub_mission_failure(task):
                 message = step_failure(task)
             if more:

@@ -7,6 +7,7 @@ says the same of a live execution, of one that ended a year ago, and of one whos
 from collections.abc import Iterator
 
 from core.cause import NAMED, behind, cause_line, word_of
+from core.item_label import quoted_title
 from core.model import TaskRun
 from core.reason_text import phrase_of
 from core.reasons import Reason
@@ -54,7 +55,7 @@ def explain_execution(scene: Scene) -> list[str]:
 
 
 def _told(task: TaskRun, scene: Scene) -> str:
-    return f"`{task.task_id}` {word_of(task)}: {cause_line(task, scene)}"
+    return f"{quoted_title(task)} {word_of(task)}: {cause_line(task, scene)}"
 
 
 def _circumstances(task: TaskRun, scene: Scene) -> list[str]:

@@ -344,3 +344,49 @@ def test_a_lost_attempt_in_a_sub_mission_needs_a_consent(tmp_path: Path) -> None
     assert mission(home, "resume", "--run-again", "parent").code == 0
     assert mission(home, "watch", "parent", timeout=60).code == 0
     assert ran(tmp_path) == {"slow": 2}
+
+
+# --- which item, and what a sub-mission wrote ----------------------------------------------------
+
+MATRIX = ", matrix: {py: ['3.9', '3.10'], os: [mac]}, env: {PY: '{{ item.py }}'}"
+WHICH = "t[1] py=3.10 os=mac"
+
+
+def test_an_item_says_which_one_it_is_wherever_it_is_named(inside: Inside, tmp_path: Path) -> None:
+    step = script("t", "test $PY != 3.10 || { echo no 3.10 >&2; exit 3; }", MATRIX)
+    lines = inside("run", a_file(tmp_path, "m", step)).out
+    assert f"{WHICH}  attempt 1" in lines
+    assert f"{WHICH}  EXIT_NONZERO" in lines
+    for command in (("show", "m"), ("show", "m", "t[1]"), ("logs", "m"), ("watch", "m", "--plain")):
+        assert WHICH in inside(*command).out, command
+    assert "`t[1]` py=3.10 os=mac failed" in inside("why", "m", "t").out
+    assert WHICH in inside("why", "m", "t[1]").out
+    shown = inside("show", "m", "--json").json
+    assert shown["message"].startswith("`t[1]` py=3.10 os=mac failed")
+    combination = {"py": "3.10", "os": "mac"}
+    assert [task["item"] for task in shown["task_runs"]][1:] == [
+        {"py": "3.9", "os": "mac"},
+        combination,
+    ]
+    assert [task["parent_task_id"] for task in shown["task_runs"]] == [None, "t", "t"]
+    events = [one for one in inside("events", "m").ndjson if one.get("task_id") == "t[1]"]
+    assert {str(one["item"]) for one in events} == {str(combination)}
+    (line,) = inside("logs", "m", "t[1]", "--json").ndjson
+    assert line["item"] == combination
+
+
+def test_logs_take_the_sub_missions_in(inside: Inside, tmp_path: Path) -> None:
+    a_failed_parent(inside, tmp_path, more=", foreach: [x y]")
+    alone = inside("logs", "parent").out
+    assert "the real reason" not in alone
+    told = inside("logs", "parent", "--children").out.splitlines()
+    front = 'kid[0] "x y" › boom#1 │ '
+    assert [line for line in told if line.startswith(front)] == [
+        f"{front}Traceback",
+        f"{front}ValueError: the real reason",
+    ]
+    of_step = inside("logs", "parent", "kid", "--children", "--stream", "err", "--tail", "1")
+    assert of_step.out == f"{front}ValueError: the real reason\n"
+    assert inside("logs", "parent", "--children", "--follow").out.splitlines() == told
+    (entry,) = inside("logs", "parent", "--children", "--search", "real", "--json").ndjson
+    assert (entry["above"], entry["task_id"]) == (['kid[0] "x y"'], "boom")

@@ -247,7 +247,14 @@ def test_a_failed_execution_lists_its_failures_roots_first():
 def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
     parent = a_task("f", TaskState.RUNNING, Reason.EXPANDED)
     items = [
-        a_task("f[0]", TaskState.FAILED, Reason.EXIT_NONZERO, parent_task_id="f", message="no"),
+        a_task(
+            "f[0]",
+            TaskState.FAILED,
+            Reason.EXIT_NONZERO,
+            parent_task_id="f",
+            item="x",
+            message="no",
+        ),
         a_task("f[1]", TaskState.RUNNING, Reason.SLOT_ACQUIRED, parent_task_id="f"),
     ]
     scene = a_scene([parent, *items], [a_step("f")])
@@ -255,7 +262,7 @@ def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
     ended = replace(parent, state=TaskState.FAILED, reason_code=Reason.ITEM_FAILED)
     told = explain("f", a_scene([ended, *items], [a_step("f")]))
     assert told[0] == "failed: 1 of its 2 items failed"
-    assert told[1].startswith("`f[0]` failed: ")
+    assert told[1].startswith("`f[0]` x failed: ")
 
 
 def test_a_handler_says_what_it_waits_for():

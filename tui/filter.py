@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.item_label import step_title
 from core.model import MissionStep, TaskRun
 from tui.format import elapsed
 
@@ -113,7 +114,7 @@ def _comparison(field: str, sign: str, value: str) -> Test | None:
 def _text(wanted: str) -> Test:
     def test(task: TaskRun, step: MissionStep | None, _bucket: str, _now: int) -> bool:
         return (
-            wanted in task.task_id.lower()
+            wanted in step_title(task).lower()
             or (step is not None and wanted in step.name.lower())
             or wanted in task.reason_code.value.lower()
             or (task.message is not None and wanted in task.message.lower())

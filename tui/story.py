@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.duration import duration_text
+from core.item_label import step_title
 from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
 from core.ports import MissionSource
 from core.reasons import Reason
@@ -76,7 +77,7 @@ def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
 def overview_lines(board: Board, facts: Facts, now: int, *, brief: bool = False) -> list[Line]:
     """Return what matters about a step at a glance; `brief` for a side pane."""
     task, step = facts.task, board.steps.get(facts.task.task_id)
-    lines: list[Line] = [] if brief else [[(clean_line(task.task_id), "strong")]]
+    lines: list[Line] = [] if brief else [[(clean_line(step_title(task)), "strong")]]
     if step is not None and step.name != step.id:
         lines.append([(clean_line(step.name), "muted")])
     lines.append(state_line(task))

@@ -19,6 +19,7 @@ from core.executors.local import LocalExecutor
 from core.expressions import ExpressionError, TemplateSyntaxError, has_template, render
 from core.fold import Snapshot, apply
 from core.graph import Graph
+from core.item_label import step_title
 from core.model import Mission
 from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
@@ -206,12 +207,14 @@ class _Driver:
 
     async def _drive_child(self, task_id: str, child: Child, to_cancel: bool) -> Receipt | None:
         execution = child.snapshot.current
+        task = self._plan.snapshot.tasks.get(task_id)
+        title = task_id if task is None else step_title(task)
         plan = replace(
             self._plan,
             mission=child.mission,
             snapshot=child.snapshot,
             working_dir=Path(execution.working_dir),
-            above=(*self._plan.above, task_id),
+            above=(*self._plan.above, title),
             on_ready=None,
             say=None,
         )

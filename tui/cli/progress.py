@@ -14,7 +14,9 @@ from core.events import (
     ExecutionStateChanged,
     StepExpanded,
     TaskStateChanged,
+    item_task_id,
 )
+from core.item_label import item_label
 from core.model import TaskError
 from core.state_word import counted
 from core.states import ExecutionState, TaskState
@@ -41,6 +43,7 @@ class Progress:
         self._quiet = quiet
         self._on_stderr = on_stderr
         self._errors: dict[tuple[str, str], TaskError] = {}
+        self._labels: dict[tuple[str, str], str] = {}
         if output.is_live:
             console.when_idle(NEWS_SECONDS, output.news, on_stderr=on_stderr)
 
@@ -74,8 +77,12 @@ class Progress:
         """Yield the line of an event, if it is worth one, and the output that belongs to it."""
         output = self._output
         found = None
+        if isinstance(event, StepExpanded):
+            for number, item in enumerate(event.items):
+                key = (event.execution_id, item_task_id(event.task_id, number))
+                self._labels[key] = f" {item_label(item)}"
         if isinstance(event, AttemptStarted):
-            output.started(event.execution_id, event.task_id, front + event.task_id)
+            output.started(event.execution_id, event.task_id, front + self._title(event))
         elif isinstance(event, AttemptEnded):
             found = output.ended(
                 event.execution_id, event.task_id, event.attempt, event.log_entry_count
@@ -85,7 +92,7 @@ class Progress:
         if not self._quiet and (line := self._line(event, front)) is not None:
             yield line
         if isinstance(event, TaskStateChanged) and event.to_state not in QUIET:
-            name = front + event.task_id
+            name = front + self._title(event)
             self._errors.pop((event.execution_id, event.task_id), None)
             found = output.settled(event.execution_id, event.task_id, event.to_state, name)
         if found is not None:
@@ -96,14 +103,14 @@ class Progress:
         if isinstance(event, TaskStateChanged):
             if event.to_state in QUIET:
                 return None
-            target, reason = front + event.task_id, event.reason_code.value
+            target, reason = front + self._title(event), event.reason_code.value
             message = self._cause(event)
             return state_line(event.at, event.to_state, target, reason, message, palette)
         if isinstance(event, AttemptStarted):
-            target, what = front + event.task_id, f"attempt {event.attempt}"
+            target, what = front + self._title(event), f"attempt {event.attempt}"
             return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
         if isinstance(event, StepExpanded):
-            target, what = front + event.task_id, counted(len(event.items), "item")
+            target, what = front + self._title(event), counted(len(event.items), "item")
             return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
         own = front.rstrip() or None
         if isinstance(event, ExecutionStateChanged):
@@ -116,6 +123,10 @@ class Progress:
         if isinstance(event, CancelRequested):
             return f"{'cancel requested':>28}  {front}by {event.actor}"
         return None
+
+    def _title(self, event: AttemptStarted | StepExpanded | TaskStateChanged) -> str:
+        """Return the step's id, with its item behind it where it is one of a fan-out."""
+        return event.task_id + self._labels.get((event.execution_id, event.task_id), "")
 
     def _cause(self, event: TaskStateChanged) -> str | None:
         """Return the message of a state change; of a failure with the line that tells why."""

@@ -11,6 +11,7 @@ from tui.cli.outcome import exit_code, is_over
 from tui.cli.reading import open_records
 from tui.cli.screen import can_open_screen, open_screen
 from tui.cli.step_output import OutputMode, StepOutput
+from tui.cli.step_titles import StepTitles
 from tui.output import shape
 from tui.output.detail import execution_text
 from tui.output.line import change_line
@@ -57,6 +58,7 @@ def _follow(
     """Print every change of state until the execution ends or its runner is gone."""
     console = invocation.console
     printed = StepOutput(output, invocation.paths.db, console.palette)
+    titles = StepTitles(reader)
     after = 0
     lost = LostWatch(invocation)
     for _ in rounds(reader, timeout=timeout):
@@ -66,9 +68,11 @@ def _follow(
                 if silent:
                     continue
                 if invocation.json:
-                    console.out_ndjson(shape.event(event))
+                    console.out_ndjson(
+                        shape.event(event, titles.item(event.execution_id, shape.task_of(event)))
+                    )
                 else:
-                    _print(invocation, event, printed)
+                    _print(invocation, event, printed, titles)
             after = page[-1].seq
         if printed.is_live:
             console.later(printed.news)
@@ -80,24 +84,27 @@ def _follow(
     return found
 
 
-def _print(invocation: Invocation, event: AuditEvent, printed: StepOutput) -> None:
+def _print(
+    invocation: Invocation, event: AuditEvent, printed: StepOutput, titles: StepTitles
+) -> None:
     """Print the line of an event, if it is worth one, and the output that belongs to it."""
     console, details = invocation.console, event.details
     execution_id = event.execution_id or ""
     task_id = shape.task_of(event)
+    title = None if task_id is None else titles.title(execution_id, task_id)
     if task_id is not None and event.event_type == "attempt.started":
-        printed.started(execution_id, task_id, task_id)
+        printed.started(execution_id, task_id, title or task_id)
     elif task_id is not None and event.event_type == "attempt.ended":
         lines = (details.get("log") or {}).get("entries", 0)
         wanted = printed.ended(execution_id, task_id, details["attempt"], lines)
         if wanted is not None:
             console.later(wanted)
-    line = change_line(event, console.palette)
+    line = change_line(event, console.palette, title)
     if line is not None:
         console.out(line)
         if task_id is not None and event.event_type == "step.state_changed":
             state = TaskState(details["to"])
-            wanted = printed.settled(execution_id, task_id, state, task_id)
+            wanted = printed.settled(execution_id, task_id, state, title or task_id)
             if wanted is not None:
                 console.later(wanted)
 

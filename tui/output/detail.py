@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.duration import duration_text
+from core.item_label import step_title
 from core.model import Attempt, Execution, StateChange, TaskError, TaskRun
 from core.state_word import counted, state_word
 from core.states import ExecutionState, TaskState, is_terminal
@@ -73,7 +74,7 @@ def step_text(
     spent = one.duration_ms
     lines = [
         (
-            f"{palette.paint(safe_line(one.task_id), 'bold')}  "
+            f"{palette.paint(safe_line(step_title(one)), 'bold')}  "
             f"{palette.state(one.state, one.reason_code)}  "
             f"{one.reason_code.value}{_behind(one.message)}"
         ),
@@ -151,7 +152,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
             spent = max(0, now - task.started_at) / 1_000_000
         rows.append(
             (
-                safe_line(task.task_id),
+                safe_line(step_title(task)),
                 Cell(text, (style,)),
                 str(task.attempt) if task.attempt else "",
                 "" if spent is None else duration_text(spent / 1000),
@@ -163,7 +164,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
 
 def _failure(task: TaskRun, palette: Palette) -> Iterator[str]:
     yield f"{palette.glyph(task.state)} " + palette.paint(
-        f"{safe_line(task.task_id)} {state_word(task.state)}: {task.reason_code.value}"
+        f"{safe_line(step_title(task))} {state_word(task.state)}: {task.reason_code.value}"
         f"{_behind(_what(task))}",
         "bold",
     )

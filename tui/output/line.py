@@ -52,8 +52,11 @@ def told_with_cause(message: str | None, error: TaskError | None) -> str:
     return f"{told}: {line}" if told else line
 
 
-def change_line(event: AuditEvent, palette: Palette) -> str | None:
-    """Return the line of a state change, or None for an event that is none worth a line."""
+def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -> str | None:
+    """Return the line of a state change, or None for an event that is none worth a line.
+
+    `title` stands for the step, by default its id.
+    """
     if event.event_type == "execution.cancel_requested":
         why = f"by {safe_line(event.actor)}"
         return _line(event.timestamp, "cancel requested", "yellow", None, why, palette)
@@ -74,7 +77,7 @@ def change_line(event: AuditEvent, palette: Palette) -> str | None:
     return state_line(
         event.timestamp,
         state,
-        task_of(event),
+        title or task_of(event),
         reason,
         None if message is None else str(message),
         palette,
@@ -82,14 +85,25 @@ def change_line(event: AuditEvent, palette: Palette) -> str | None:
 
 
 def log_line(
-    entry: LogEntry, palette: Palette, *, with_step: bool, with_time: bool, attempts: bool = False
+    entry: LogEntry,
+    palette: Palette,
+    *,
+    with_step: bool,
+    with_time: bool,
+    attempts: bool = False,
+    title: str | None = None,
 ) -> str:
-    """Return a log entry as a line that is safe on a terminal, its step and time in front."""
+    """Return a log entry as a line that is safe on a terminal, its step and time in front.
+
+    `title` stands for the step, by default its id.
+    """
     front: list[str] = []
     if with_time:
         front.append(palette.paint(clock_time(entry.timestamp), "dim"))
     if with_step:
-        name = f"{entry.task_id}#{entry.attempt}" if attempts else entry.task_id
+        name = title or entry.task_id
+        if attempts:
+            name = f"{name}#{entry.attempt}"
         front.append(palette.paint(safe_line(name), "cyan"))
     message = safe(entry.message)
     style = _LEVEL_STYLE.get(entry.level)

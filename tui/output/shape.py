@@ -94,6 +94,8 @@ def task_run(
         "task_run_id": record.task_run_id,
         "execution_id": record.execution_id,
         "task_id": record.task_id,
+        "parent_task_id": record.parent_task_id,
+        "item": record.item,
         "state": record.state.value,
         "reason_code": record.reason_code.value,
         "message": record.message,
@@ -172,8 +174,11 @@ def audit_event(record: AuditEvent) -> dict[str, Any]:
     }
 
 
-def event(record: AuditEvent) -> dict[str, Any]:
-    """Return one line of the event stream; fields that do not apply are left out."""
+def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
+    """Return one line of the event stream; fields that do not apply are left out.
+
+    `item` is the task run it is about, where that is an item of a fan-out.
+    """
     details = record.details
     optional = {
         "task_id": task_of(record),
@@ -191,6 +196,7 @@ def event(record: AuditEvent) -> dict[str, Any]:
         "type": record.event_type,
         "execution_id": record.execution_id,
         **{name: value for name, value in optional.items() if value is not None},
+        **({} if item is None else {"item": item.item}),
         "actor": record.actor,
     }
 
@@ -205,8 +211,14 @@ def task_of(record: AuditEvent) -> str | None:
     return None
 
 
-def log_entry(record: LogEntry) -> dict[str, Any]:
-    """Return one line of output, or one message of the engine."""
+def log_entry(
+    record: LogEntry, item: TaskRun | None = None, above: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return one line of output, or one message of the engine.
+
+    `item` is its task run where that is an item of a fan-out; `above` are the steps that led to the
+    sub-mission it is of, from the outermost.
+    """
     return {
         "execution_id": record.execution_id,
         "task_id": record.task_id,
@@ -217,6 +229,8 @@ def log_entry(record: LogEntry) -> dict[str, Any]:
         "source": record.source,
         "stream": record.stream.value,
         "message": record.message,
+        **({} if item is None else {"item": item.item}),
+        **({"above": list(above)} if above else {}),
     }
 
 

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from core.errors import MissionDeckError
+from core.item_label import step_title
 from core.model import Attempt, TaskRun
 from core.states import TaskState, is_terminal
 from tui.board import Board
@@ -246,7 +247,7 @@ class InspectorScreen(ActingScreen):
                     rank=3,
                     action="back",
                 ),
-                Part(clean_line(self._task_id), ink="strong"),
+                Part(clean_line(step_title(task)), ink="strong"),
                 Part(f"  {mark[0]}", ink=mark[1]),
                 Part(word[0], ink="muted", rank=1),
             ],

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 
 from core.duration import duration_text
+from core.item_label import step_title
 from core.ports import Clock
 from core.reasons import Reason
 from core.state_word import counted, state_word
@@ -67,7 +68,7 @@ class StepList(LineView):
         """Show another board with a step selected."""
         self._board = board
         self._point_at(selected)
-        longest = max(map(len, board.order), default=0)
+        longest = max((len(step_title(task)) for task in board.tasks.values()), default=0)
         self._name_width = max(12, min(LONGEST_NAME, longest))
         self._rebuild()
         self.refresh()
@@ -258,7 +259,10 @@ class StepList(LineView):
             why = clean_line(self._why(board, row))
         yield f"{sign(task.state)} ", style
         ended = bucket_of(task) in FOLDED
-        yield fit(clean_line(row), name_width) + " ", inks.muted if ended else inks.text
+        yield (
+            fit(clean_line(step_title(task)), name_width) + " ",
+            inks.muted if ended else inks.text,
+        )
         if name_width < rest:
             yield fit(why, rest - name_width - 1) + " ", inks.muted
         yield fit(state, 15), style

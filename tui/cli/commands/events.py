@@ -8,6 +8,7 @@ from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
 from tui.cli.reference import complete_execution
+from tui.cli.step_titles import StepTitles
 from tui.output import shape
 
 _PAGE = 1_000
@@ -27,18 +28,22 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
     """Print what happened, one JSON object a line, in the order of the audit chain.
 
     Each line has `v`, `seq`, `ts`, `type`, `execution_id` and, where they apply, `task_id`,
-    `attempt`, `from_state`, `state`, `reason_code`, `message`, `exit_code`. The lines are the same
-    with and without `--json`. A reader that was cut off goes on with `--since` and its last `seq`.
+    `attempt`, `from_state`, `state`, `reason_code`, `message`, `exit_code` and `item`, the value
+    of an item of a fan-out. The lines are the same with and without `--json`. A reader that was cut
+    off goes on with `--since` and its last `seq`.
     """
     console = invocation.console
     with open_records(invocation) as reader:
         wanted = None if execution is None else reader.find_execution(execution).execution_id
         lost = LostWatch(invocation)
+        items = StepTitles(reader)
         for _ in rounds(reader):
             ended = wanted is not None and is_terminal(reader.find_execution(wanted).state)
             while page := reader.audit_events(after_seq=since, execution_id=wanted, limit=_PAGE):
                 for event in page:
-                    console.out_ndjson(shape.event(event))
+                    console.out_ndjson(
+                        shape.event(event, items.item(event.execution_id, shape.task_of(event)))
+                    )
                 since = page[-1].seq
             console.flush()
             if ended or not follow:

@@ -1,5 +1,6 @@
 """`mission logs`."""
 
+from collections import deque
 from collections.abc import Callable
 
 import click
@@ -13,8 +14,10 @@ from tui.cli.command import command as declare
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.live_line import LiveLine
+from tui.cli.log_source import Line, log_sources, merged
 from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument, step_argument
+from tui.cli.step_titles import StepTitles
 from tui.escape import last_overwritten
 from tui.output import shape
 from tui.output.instant import parse_since
@@ -49,6 +52,7 @@ _LEVELS = tuple(LogLevel)
     help="Only this stream (sys: the engine's own words); may be repeated.",
 )
 @click.option("--search", metavar="TEXT", help="Only lines with this text, of all that is stored.")
+@click.option("--children", is_flag=True, help="Also what sub-missions wrote, in order of time.")
 @click.option("-t", "--timestamps", is_flag=True, help="Put the time in front of each line.")
 def command(
     invocation: Invocation,
@@ -60,9 +64,13 @@ def command(
     level: str | None,
     streams: tuple[str, ...],
     search: str | None,
+    children: bool,
     timestamps: bool,
 ) -> None:
     """Print what the steps of EXEC wrote; of one STEP, or of one attempt of it (STEP/2).
+
+    With --children the lines of sub-missions are among them, each with the steps that led to it:
+    `deploy › migrate`.
 
     With STEP and off a terminal the lines are passed on as they were written; on a terminal,
     control characters and escape sequences are made harmless, of a line that carriage returns start
@@ -85,47 +93,72 @@ def command(
         if step is not None:
             reader.task_run(found.execution_id, step)
         query = replace(query, execution_id=found.execution_id)
-        write = _writer(invocation, with_step=step is None, with_time=timestamps)
+        named = step is None or children
+        write = _writer(invocation, StepTitles(reader), with_step=named, with_time=timestamps)
         if follow:
-            _follow(invocation, reader, query, write)
+            _follow(invocation, reader, query, write, children=children)
             return
-        for _, entry in reader.logs(query):
-            write(entry)
+        sources = log_sources(reader, query, children=children)
+        lines = merged(reader, sources)
+        for line in lines if tail is None else deque(lines, tail):
+            write(line)
         if not invocation.json:  # there a line in progress would pass for one that has ended
-            for entry in reader.unfinished_lines(query):
-                write(entry)
+            for source in sources:
+                for line in source.unfinished(reader):
+                    write(line)
 
 
 def _follow(
-    invocation: Invocation, reader: Reader, query: LogQuery, write: Callable[[LogEntry], None]
+    invocation: Invocation,
+    reader: Reader,
+    query: LogQuery,
+    write: Callable[[Line], None],
+    *,
+    children: bool,
 ) -> None:
-    """Write what is there, then what comes.
+    """Write what is there, then what comes, of sub-missions that come as well.
 
     What comes is read unfiltered and filtered here, so that the cursor moves on over lines that are
     not wanted and nothing is read twice.
     """
-    everything = LogQuery(
-        execution_id=query.execution_id, task_id=query.task_id, attempt=query.attempt
-    )
     live = LiveLine(invocation.console, is_on=not invocation.json)
-    cursor = max((chunk for chunk, _ in reader.logs(replace(everything, tail=1))), default=0)
-    for chunk, entry in reader.logs(query):
-        if chunk <= cursor:
-            write(entry)
+    cursors: dict[str, int] = {}
     lost = LostWatch(invocation)
+    there = log_sources(reader, query, children=children)
+    for source in there:
+        one = _everything(source.query)
+        chunks = (chunk for chunk, _ in reader.logs(replace(one, tail=1)))
+        cursors[one.execution_id] = max(chunks, default=0)
+    known = (
+        line for line in merged(reader, there) if line.chunk <= cursors[line.entry.execution_id]
+    )
+    for line in known if query.tail is None else deque(known, query.tail):
+        write(line)
     for _ in rounds(reader):
         ended = _has_ended(reader, query)
-        for chunk, entry in reader.logs(replace(everything, after_chunk=cursor)):
+        sources = log_sources(reader, query, children=children)
+        news: list[Line] = []
+        for source in sources:
+            one = _everything(source.query)
+            after = cursors.get(one.execution_id, 0)
+            for line in source.lines(reader, replace(one, after_chunk=after)):
+                cursors[one.execution_id] = max(cursors.get(one.execution_id, 0), line.chunk)
+                news.append(line)
+        if news:
             live.clear()
-            if _is_wanted(entry, query):
-                write(entry)
-            cursor = max(cursor, chunk)
-        unfinished = () if ended else reader.unfinished_lines(query)
-        live.show(unfinished[-1].message if unfinished else "")
+        for line in sorted(news, key=lambda line: line.entry.timestamp) if children else news:
+            if _is_wanted(line.entry, query):
+                write(line)
+        unfinished = [] if ended else [line for one in sources for line in one.unfinished(reader)]
+        live.show(unfinished[-1].entry.message if unfinished else "")
         invocation.console.flush()
         if ended:
             return
         lost.look()
+
+
+def _everything(query: LogQuery) -> LogQuery:
+    return LogQuery(execution_id=query.execution_id, task_id=query.task_id, attempt=query.attempt)
 
 
 def _is_wanted(entry: LogEntry, query: LogQuery) -> bool:
@@ -149,22 +182,40 @@ def _has_ended(reader: Reader, query: LogQuery) -> bool:
 
 
 def _writer(
-    invocation: Invocation, *, with_step: bool, with_time: bool
-) -> Callable[[LogEntry], None]:
+    invocation: Invocation, titles: StepTitles, *, with_step: bool, with_time: bool
+) -> Callable[[Line], None]:
     console = invocation.console
-    if invocation.json:
-        return lambda entry: console.out_ndjson(shape.log_entry(entry))
-    if not console.is_terminal and not with_step and not with_time:
-        return lambda entry: console.out(entry.message)
     palette = console.palette
+    sign = palette.sign("›", ">")
 
-    def write(entry: LogEntry) -> None:
+    def write_json(line: Line) -> None:
+        entry = line.entry
+        item = titles.item(entry.execution_id, entry.task_id)
+        console.out_ndjson(shape.log_entry(entry, item, line.above))
+
+    def write(line: Line) -> None:
+        entry = line.entry
         if console.is_terminal:
             entry = replace(entry, message=last_overwritten(entry.message))
+        title = None
+        if with_step:
+            own = titles.title(entry.execution_id, entry.task_id)
+            title = f" {sign} ".join((*line.above, own))
         console.out(
-            log_line(entry, palette, with_step=with_step, with_time=with_time, attempts=with_step)
+            log_line(
+                entry,
+                palette,
+                with_step=with_step,
+                with_time=with_time,
+                attempts=with_step,
+                title=title,
+            )
         )
 
+    if invocation.json:
+        return write_json
+    if not console.is_terminal and not with_step and not with_time:
+        return lambda line: console.out(line.entry.message)
     return write
 
 

@@ -1,5 +1,6 @@
 """`mission why`."""
 
+from core.item_label import step_title
 from core.model import Attempt, Execution
 from core.ports import Reader
 from core.scene import Scene
@@ -37,7 +38,7 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
             }
         )
         return
-    name = found.mission_name if task is None else task.task_id
+    name = found.mission_name if task is None else step_title(task)
     first, *causes = [safe_line(line) for line in told]
     console.out(f"{console.palette.paint(safe_line(name), 'bold')} {first}")
     arrow = console.palette.sign("└", "-")
