@@ -126,6 +126,8 @@ class Renderer:
         except TemplateError as error:
             missing = _missing(text, names) if "undefined" in str(error) else None
             raise ExpressionError(missing or _message(error, text)) from error
+        except UnicodeEncodeError as error:
+            raise ExpressionError("a value in it is not UTF-8 text") from error
         except (TypeError, ValueError, KeyError, RecursionError, OverflowError) as error:
             raise ExpressionError(f"{type(error).__name__}: {error}") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.errors import UsageError
 from core.model import Mission, Param, ParamType
+from core.raw_bytes import is_text, shown_bytes
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -72,6 +73,8 @@ def _text(value: Any) -> str:
         raise ValueError(f"{value!r} is not text")  # noqa: TRY004 - one error type for all converters
     if "\0" in value:
         raise ValueError("text must not contain a NUL character")
+    if not is_text(value):
+        raise ValueError(f"{shown_bytes(value)} is not UTF-8 text")
     return value
 
 

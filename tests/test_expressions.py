@@ -374,3 +374,8 @@ def test_the_filter_bool_takes_a_text_at_its_word(text, said):
     with pytest.raises(ExpressionError, match="neither true nor false"):
         evaluate("vars.x|bool", {"vars": {"x": "perhaps"}})
     assert evaluate("[1]|bool and not []|bool", {}) is True
+
+
+def test_a_value_that_is_no_text_is_an_error_and_no_crash():
+    with pytest.raises(ExpressionError, match="not UTF-8"):
+        evaluate("vars.x", {"vars": {"x": "caf\udce9"}})

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.model import LogLevel
 from core.reasons import Reason
 from core.steps import walk
 from core.steps.walk import Glob
@@ -110,9 +111,34 @@ def test_what_is_no_folder_is_a_failure(steps: StepRunner, path: str) -> None:
     assert steps.run("list_directory", path=path).reason_code is Reason.STEP_ERROR
 
 
-def test_a_name_that_is_no_text_is_shown_with_replacements(steps: StepRunner) -> None:
+def test_a_name_that_is_no_text_is_refused_by_its_name_or_skipped_as_asked(
+    steps: StepRunner,
+) -> None:
     (steps.working_dir / os.fsdecode(b"\xff.py")).write_text("")
-    assert "�.py" in steps.ok("file_search", path=".", pattern="*.py")["matches"]
+    (steps.working_dir / "ä.py").write_text("")
+    for name in ("list_directory", "file_search"):
+        outcome = steps.run(name, path=".", pattern="*.py")
+        assert outcome.reason_code is Reason.STEP_ERROR
+        assert outcome.message == (
+            "the name \\xff.py is not UTF-8, so no later step could be given it;"
+            " rename it, or leave it out with `bad_name: skip`"
+        )
+        assert steps.ok(name, path=".", pattern="ä*")["count"] == 1
+    matches = steps.ok("file_search", path=".", pattern="*.py", bad_name="skip")["matches"]
+    assert "ä.py" in matches
+    assert all(match.isprintable() for match in matches)
+    assert steps.logs[-1] == (LogLevel.WARN, "left out \\xff.py: its name is not UTF-8")
+
+
+def test_a_failure_shows_the_bytes_of_a_name_that_is_no_text(steps: StepRunner) -> None:
+    (steps.working_dir / "bad").mkdir()
+    (steps.working_dir / "bad" / os.fsdecode(b"\xe9")).write_text("")
+    zipped = steps.run("compress", source="bad", destination="x.zip", format="zip")
+    assert zipped.message == "zip cannot hold the name bad/\\xe9: it is not UTF-8"
+    steps.ok("compress", source="bad", destination="x.tar", format="tar")
+    steps.ok("extract", source="x.tar", destination="out")
+    again = steps.run("extract", source="x.tar", destination="out", overwrite=False)
+    assert again.message == "bad/\\xe9: exists already, and overwrite is false"
 
 
 def test_a_cancelled_search_stops(steps: StepRunner) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from core.model import LogLevel
+from core.raw_bytes import shown_bytes
 from core.steps.archive_writer import MEDIA, ArchiveWriter, open_archive
 from core.steps.base import StepCall, StepParameters, clip
 from core.steps.confine import Tree
@@ -200,11 +201,12 @@ class _Packer:
         if replaced and (status.st_dev, status.st_ino) == (replaced.st_dev, replaced.st_ino):
             return True
         if self._tree.is_protected(status):
-            self._call.log(LogLevel.WARN, f"left out {entry.path}: it is protected")
+            self._call.log(LogLevel.WARN, f"left out {shown_bytes(entry.path)}: it is protected")
             return True
         if entry.is_file or entry.is_folder or entry.is_link:
             return False
-        self._call.log(LogLevel.WARN, f"left out {entry.path}: it is no file, folder or link")
+        shown = shown_bytes(entry.path)
+        self._call.log(LogLevel.WARN, f"left out {shown}: it is no file, folder or link")
         return True
 
     def _add(self, name: str, entry: Entry) -> None:

@@ -13,6 +13,7 @@ from os import stat_result
 from types import MappingProxyType
 from typing import BinaryIO, Protocol, cast
 
+from core.raw_bytes import shown_bytes
 from core.steps.failure import StepFailedError
 from core.steps.file_step import CHUNK
 
@@ -134,7 +135,10 @@ class _Zip:
         try:
             name.encode()
         except UnicodeEncodeError as error:
-            raise StepFailedError(f"zip cannot hold the name {name!a}", "name") from error
+            shown = shown_bytes(name)
+            raise StepFailedError(
+                f"zip cannot hold the name {shown}: it is not UTF-8", "name"
+            ) from error
         at = int(status.st_mtime) if self._mtime is None else self._mtime
         at = min(max(at, _ZIP_FIRST), _ZIP_LAST)
         info = zipfile.ZipInfo(name, time.gmtime(at)[:6])

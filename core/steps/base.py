@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from core.errors import BugError
 from core.model import EMPTY, LogLevel, TaskError
 from core.ports import Clock, Executor, OutputSink
+from core.raw_bytes import shown_bytes
 from core.reasons import Reason
 from core.states import AttemptState
 from core.steps.host import StepHost
@@ -131,6 +132,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         http_status: int | None = None,
     ) -> Self:
         """Return the outcome of a step that failed; `kind` names the failure for machines."""
+        message = shown_bytes(message)
         return cls(
             state=AttemptState.FAILED,
             reason_code=reason,

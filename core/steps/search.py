@@ -4,10 +4,12 @@ import os
 import stat
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
+from core.model import LogLevel
+from core.raw_bytes import is_text, shown_bytes
 from core.reasons import Reason
 from core.steps.base import StepCall, StepParameters, clip
 from core.steps.confine import Tree
@@ -22,7 +24,16 @@ MOST_ENTRIES = 100_000
 _TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
-class ListParameters(StepParameters):
+class _WalkParameters(StepParameters):
+    """What list_directory and file_search have in common."""
+
+    bad_name: Literal["fail", "skip"] = Field(
+        default="fail",
+        description="what to do about a name that is no UTF-8, which no later step could be given",
+    )
+
+
+class ListParameters(_WalkParameters):
     """Parameters of list_directory."""
 
     path: PathText = Field(description="the folder")
@@ -76,7 +87,7 @@ class ListDirectory(FileStep):
                 _check_count(entries, parameters.max_entries)
                 entries.append(
                     {
-                        "name": _text(entry.name),
+                        "name": entry.name,
                         "path": _below(place.path, entry.path),
                         "type": _TYPES.get(stat.S_IFMT(entry.status.st_mode), "other"),
                         "size": entry.status.st_size if entry.is_file else 0,
@@ -90,7 +101,7 @@ class ListDirectory(FileStep):
         return clip(f"would list {shown(parameters.get('path'))}")
 
 
-class SearchParameters(StepParameters):
+class SearchParameters(_WalkParameters):
     """Parameters of file_search."""
 
     path: PathText = Field(description="the folder to search")
@@ -158,10 +169,27 @@ def _found(
             look=lambda: check_cancelled(call),
             leave_out=lambda entry: tree.is_protected(entry.status),
         ):
-            if glob.matches(entry.path):
+            if glob.matches(entry.path) and _has_text_name(entry, parameters, call):
                 yield entry
     finally:
         os.close(folder)
+
+
+def _has_text_name(
+    entry: Entry, parameters: ListParameters | SearchParameters, call: StepCall
+) -> bool:
+    """Tell whether an entry can be handed on by its name; fail if it cannot, or skip it."""
+    if is_text(entry.path):
+        return True
+    name = shown_bytes(entry.path)
+    if parameters.bad_name == "fail":
+        raise StepFailedError(
+            f"the name {name} is not UTF-8, so no later step could be given it; rename it, or leave"
+            " it out with `bad_name: skip`",
+            "name",
+        )
+    call.log(LogLevel.WARN, f"left out {name}: its name is not UTF-8")
+    return False
 
 
 def _check_count(found: list[Any], limit: int) -> None:
@@ -174,9 +202,4 @@ def _check_count(found: list[Any], limit: int) -> None:
 
 
 def _below(folder: str, path: str) -> str:
-    return _text(path if folder == "." else f"{folder}/{path}")
-
-
-def _text(name: str) -> str:
-    """Return a name as text that JSON can carry; bytes that are not UTF-8 become U+FFFD."""
-    return name if name.isascii() else os.fsencode(name).decode("utf-8", "replace")
+    return path if folder == "." else f"{folder}/{path}"
