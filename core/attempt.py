@@ -66,9 +66,11 @@ async def run(
     timeout: float | None,  # noqa: ASYNC109 - the deadline is the step's, cancelled from inside
     was_cancelled: Callable[[], bool],
     host: StepHost,
+    waited: float = 0.0,
 ) -> Ended:
     """Run an attempt in the current task, `timeout` seconds at most (None: no deadline).
 
+    Of a step that only waits the seconds that lost attempts have `waited` count.
     A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
     """
     task_id = prepared.task.task_id
@@ -78,10 +80,12 @@ async def run(
     if kind.mode is Mode.BLOCKING:
         stop = threading.Event()
         sink.open()  # here, not in its thread
-    call = _call(around, prepared, attempt, sink, stop, host)
+    waited = waited if kind.only_waits else 0.0
+    call = _call(around, prepared, attempt, sink, stop, host, waited)
     outcome: StepOutcome | None
     try:
-        async with asyncio.timeout(timeout) as deadline:
+        left = None if timeout is None else max(0.0, timeout - waited)
+        async with asyncio.timeout(left) as deadline:
             outcome = _admitted(around, await _perform(kind, call))
     except asyncio.CancelledError:
         if not was_cancelled():
@@ -150,6 +154,7 @@ def _call(
     sink: "_LazyCapture",
     cancelled: threading.Event | None,
     host: StepHost | None = None,
+    waited: float = 0.0,
 ) -> StepCall:
     return StepCall(
         execution_id=around.execution_id,
@@ -168,6 +173,7 @@ def _call(
         root=around.working_dir,
         protected_paths=around.protected_paths,
         host=host,
+        waited=waited,
     )
 
 

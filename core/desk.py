@@ -1,6 +1,7 @@
 """The desk where people's requests arrive: cancel, pause, resume, approve, reject, retry.
 
-What a request cannot do now is refused with a reason, and the refusal is an event.
+Every request has one outcome: done, recorded with the events that are its effect, or refused with a
+reason, and the refusal is an event. One without an outcome is delivered again to the next runner.
 """
 
 import asyncio
@@ -16,21 +17,35 @@ from core.plan import Planner
 from core.ports import Clock, Request, RequestKind
 from core.reasons import Reason
 from core.recorder import Recorder
-from core.states import ExecutionState, TaskState, is_terminal
+from core.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.steps.host import Approval
 
 RETRYABLE = frozenset({TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED})
+
+APPROVAL = "approval"
+"""The step type that asks a person."""
+
+_ANSWERED = frozenset({Reason.APPROVED, Reason.REJECTED})
 
 CancelAttempt = Callable[[str, Reason, str], bool]
 """Cancels a running attempt (step, reason, message); False when none runs."""
 
 
 class Question(Struct, frozen=True):
-    """An approval step's question, and who may answer it (empty: anybody)."""
+    """An approval step's question, who may answer it (empty: anybody), and until when."""
 
     task_id: str
     prompt: str
     approvers: tuple[str, ...]
+    until: int | None = None
+
+
+class _Cancelling(Struct):
+    """A request to cancel a step, and the attempts whose end it waits for."""
+
+    request: Request
+    left: set[str]
+    took_effect: bool = False
 
 
 class Desk:
@@ -53,6 +68,9 @@ class Desk:
         self._cancel_attempt = cancel_attempt
         self._handlers = handlers
         self._open: dict[str, tuple[Question, asyncio.Future[Approval]]] = {}
+        self._answers: dict[str, Request] = {}
+        self._early: dict[str, list[Request]] = {}  # answers to what will be asked again
+        self._cancelling: list[_Cancelling] = []
 
     def handle(self, request: Request) -> None:
         """Do what was asked, or record why not."""
@@ -71,11 +89,13 @@ class Desk:
             self._recorder.move(
                 ExecutionState.PAUSED, Reason.USER_PAUSED, message, actor=request.actor
             )
+            self._recorder.settle(request)
         elif kind is RequestKind.RESUME and state is ExecutionState.PAUSED:
             message = f"resumed by {request.actor}"
             self._recorder.move(
                 ExecutionState.RUNNING, Reason.USER_RESUMED, message, actor=request.actor
             )
+            self._recorder.settle(request)
         else:
             self._refuse(request, f"the execution is {state}")
 
@@ -85,6 +105,8 @@ class Desk:
         """Open a question and return where its answer will be."""
         answer: asyncio.Future[Approval] = asyncio.get_running_loop().create_future()
         self._open[question.task_id] = (question, answer)
+        for request in self._early.pop(question.task_id, ()):
+            self._answer(request)
         return answer
 
     def is_open(self, question: Question) -> bool:
@@ -92,19 +114,50 @@ class Desk:
         return question.task_id in self._open
 
     def close(self, task_id: str) -> None:
-        """Forget a step's question: its attempt has ended."""
+        """Settle the requests that were about an attempt, which has ended."""
+        attempt = self._recorder.snapshot.attempt(task_id)
         self._open.pop(task_id, None)
+        answer = self._answers.pop(task_id, None)
+        if answer is not None:
+            if attempt is not None and attempt.reason_code in _ANSWERED:
+                self._recorder.settle(answer)
+            else:
+                self._refuse(answer, "the step had ended before the answer could count")
+        for request in self._early.pop(task_id, ()):
+            self._refuse(request, "the step had ended before it asked again")
+        if self._cancelling:
+            was_cancelled = attempt is not None and attempt.state is AttemptState.CANCELLED
+            self._count_ends(task_id, was_cancelled)
+
+    def _count_ends(self, task_id: str, was_cancelled: bool) -> None:
+        for one in self._cancelling:
+            if task_id in one.left:
+                one.left.discard(task_id)
+                one.took_effect |= was_cancelled
+                if not one.left and one.took_effect:
+                    self._recorder.settle(one.request)
+                elif not one.left:
+                    self._refuse(one.request, "it had ended before it could be cancelled")
+        self._cancelling = [one for one in self._cancelling if one.left]
 
     def _answer(self, request: Request) -> None:
         waiting = self._open.get(request.task_id or "")
         if waiting is None:
-            self._refuse(request, "the step does not wait for an approval")
+            if self._will_ask(request.task_id or ""):
+                self._early.setdefault(request.task_id or "", []).append(request)
+            else:
+                self._refuse(request, "the step does not wait for an approval")
             return
         question, answer = waiting
         user = request.actor.partition("@")[0]
         if question.approvers and not {request.actor, user} & set(question.approvers):
             self._refuse(request, f"only {', '.join(question.approvers)} may answer")
-        elif not answer.done():
+        elif question.until is not None and request.created_at > question.until:
+            self._refuse(request, "the time to answer was over")
+        elif answer.done():
+            self._refuse(request, "the step was answered before")
+        else:
+            self._answers[question.task_id] = request
             comment = request.arguments.get("comment")
             answer.set_result(
                 Approval(
@@ -113,6 +166,15 @@ class Desk:
                     comment=comment if isinstance(comment, str) else "",
                 )
             )
+
+    def _will_ask(self, task_id: str) -> bool:
+        """Tell whether a step is about to ask again what it asked before its runner was lost."""
+        task = self._recorder.snapshot.tasks.get(task_id)
+        attempt = self._recorder.snapshot.attempt(task_id)
+        if task is None or attempt is None or is_terminal(task.state):
+            return False
+        asks = self._planner.step_of(task_id).step_type == APPROVAL
+        return asks and attempt.state in {AttemptState.LOST, AttemptState.RUNNING}
 
     # --- stopping and retrying ------------------------------------------------------------------
 
@@ -135,28 +197,37 @@ class Desk:
         self._planner.stop(Reason.USER_CANCELLED, message)
         if request.arguments.get("force") or (self._planner.runs_handlers and not repeated):
             self._planner.stop_handlers(message)
+        self._recorder.settle(request)
 
     def _cancel_step(self, request: Request) -> None:
         task = self._recorder.snapshot.tasks.get(request.task_id or "")
         if task is None or is_terminal(task.state):
             self._refuse(request, "the step has ended" if task else "there is no such step")
             return
-        message = f"cancelled by {request.actor}"
-        if self._cancel_attempt(task.task_id, Reason.USER_CANCELLED, message):
-            return
-        if task.state is TaskState.RUNNING:  # a fan-out step: its items are what runs
-            for item in list(self._recorder.snapshot.tasks.values()):
-                if item.parent_task_id == task.task_id and not is_terminal(item.state):
-                    self._stop_one(item.task_id, message, request.actor)
+        wanted = [task.task_id]
+        is_fan = task.state is TaskState.RUNNING and task.reason_code is Reason.EXPANDED
+        if is_fan:  # its items are what runs
+            wanted = [
+                item.task_id
+                for item in self._recorder.snapshot.tasks.values()
+                if item.parent_task_id == task.task_id and not is_terminal(item.state)
+            ]
+        running = {task_id for task_id in wanted if self._stop_one(task_id, request.actor)}
+        if running:
+            took_effect = len(running) < len(wanted)
+            self._cancelling.append(_Cancelling(request, running, took_effect))
         else:
-            self._stop_one(task.task_id, message, request.actor)
+            self._recorder.settle(request)
 
-    def _stop_one(self, task_id: str, message: str, actor: str) -> None:
+    def _stop_one(self, task_id: str, actor: str) -> bool:
+        """Cancel a task run; tell whether its attempt runs, and ends in its own time."""
+        message = f"cancelled by {actor}"
         if self._cancel_attempt(task_id, Reason.USER_CANCELLED, message):
-            return
+            return True
         task = self._recorder.snapshot.tasks[task_id]
         state = state_after_stop(task)
         self._recorder.change(task_id, state, Reason.USER_CANCELLED, message, actor=actor)
+        return False
 
     def _retry(self, request: Request) -> None:
         """Reopen a step that has ended badly, and with `downstream` what was skipped for it."""
@@ -191,6 +262,7 @@ class Desk:
             reopen(step_id, TaskState.READY)
         else:
             reopen(task.task_id, TaskState.READY)
+        self._recorder.settle(request)
 
     def _reopen_items(self, step_id: str, reopen: Callable[[str, TaskState], None]) -> None:
         """Reopen the items of a fan-out step that did not succeed."""
@@ -201,7 +273,8 @@ class Desk:
     def _refuse(self, request: Request, why: str) -> None:
         self._recorder.note(
             "request.refused",
-            {"request": request.kind.value, "why": why},
-            task_id=request.task_id,
+            {"request": request.kind.value, "request_id": str(request.request_id), "why": why},
+            task_id=request.task_id if request.task_id in self._recorder.snapshot.tasks else None,
             actor=request.actor,
         )
+        self._recorder.settle(request, why)

@@ -30,6 +30,7 @@ from core.ports import Receipt, Request, Slots
 from core.preparation import Prepared, Surroundings, prepare
 from core.reasons import Reason
 from core.recorder import Recorder
+from core.recovery import waited_before
 from core.settlement import Settlement
 from core.slot_keeper import SlotKeeper
 from core.states import ExecutionState, TaskState, is_terminal
@@ -178,8 +179,9 @@ class Engine:
             self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
         for task in self._snapshot.tasks.values():
             if task.state is TaskState.WAITING and task.resume_at is not None:
-                remaining = (task.resume_at - self._now()) / 1e9
-                self._later(max(0.0, remaining), Woken(task.task_id), task.task_id)
+                whole = task.resume_at - task.updated_at
+                left = min(task.resume_at - self._now(), whole)  # the clock may have been set back
+                self._later(max(0, left) / 1e9, Woken(task.task_id), task.task_id)
 
     def _advance(self) -> Ending | None:
         """Fold all that follows from the states; return the ending when nothing can follow."""
@@ -309,6 +311,7 @@ class Engine:
             timeout=self._timeout(prepared.step),
             was_cancelled=lambda: task_id in self._cancelled,
             host=_Host(self, task_id),
+            waited=waited_before(self._snapshot, task_id, self._now()) if attempt > 1 else 0.0,
         )
         task = group.create_task(work, name=f"{task_id}#{attempt}")
         self._attempts[task_id] = task
@@ -342,9 +345,9 @@ class Engine:
         task_id = ended.task_id
         self._attempts.pop(task_id, None)
         self._company.ended(task_id, asyncio.get_running_loop().time())
-        self._desk.close(task_id)
         self._slots.free(task_id)
         pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))
+        self._desk.close(task_id)
         if pause is not None:
             self._later(pause, Woken(task_id), task_id)
 
@@ -474,9 +477,11 @@ class _Host:
         self._engine = engine
         self._task_id = task_id
 
-    async def approval(self, prompt: str, approvers: tuple[str, ...]) -> Approval:
+    async def approval(
+        self, prompt: str, approvers: tuple[str, ...], until: int | None
+    ) -> Approval:
         """Wait for a person's answer."""
-        return await self._engine.approval(Question(self._task_id, prompt, approvers))
+        return await self._engine.approval(Question(self._task_id, prompt, approvers, until))
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end."""

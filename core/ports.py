@@ -82,8 +82,24 @@ class LogChunk(Struct, frozen=True, kw_only=True):
     data: bytes
 
 
+class RequestOutcome(Struct, frozen=True, kw_only=True):
+    """What came of a person's request: it was done, or refused and `why` says the reason."""
+
+    request_id: int
+    done: bool
+    why: str | None = None
+
+
+TOO_LATE = "the execution had ended"
+"""Why a request is refused that nobody had decided when the execution ended."""
+
+
 class Batch(Struct, frozen=True, kw_only=True):
-    """Events in order, and the records the fold made of them; written in one transaction."""
+    """Events in order, and the records the fold made of them; written in one transaction.
+
+    `outcomes` are those of requests whose effects are among the events. With `finalize` every
+    request that has none yet gets one: it came too late.
+    """
 
     execution_id: str
     events: Sequence[Event]
@@ -91,6 +107,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     mission: MissionSource | None = None
     finalize: bool = False
     """Append `execution.finalized` behind the events, sealing the execution's sub-chain."""
+    outcomes: Sequence[RequestOutcome] = ()
 
 
 class Receipt(Struct, frozen=True, kw_only=True):
@@ -198,7 +215,10 @@ class Control(Protocol):
         """Leave a request for the owner and return its number."""
 
     async def take_requests(self, lease: Lease) -> Sequence[Request]:
-        """Return requests not taken before, oldest first, and mark them taken."""
+        """Return requests not taken under this lease that have no outcome, oldest first.
+
+        What an earlier owner took and lost before its effect was durable comes again.
+        """
 
 
 class Slots(Protocol):
@@ -304,6 +324,9 @@ class Reader(Protocol):
 
         As far as they are stored, and of a long one perhaps its end alone. Nothing without a step.
         """
+
+    def request_outcome(self, request_id: int) -> RequestOutcome | None:
+        """Return what came of a request, None while nobody has decided it; `NotFoundError`."""
 
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or not, or None."""

@@ -13,7 +13,7 @@ from core.events import (
 from core.fold import Snapshot, apply
 from core.model import EMPTY
 from core.plan import Planner
-from core.ports import Batch, Clock
+from core.ports import Batch, Clock, Request, RequestOutcome
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState
 
@@ -26,6 +26,7 @@ class Recorder:
         self._planner = planner
         self._clock = clock
         self._events: list[Event] = []
+        self._outcomes: list[RequestOutcome] = []
 
     def emit(self, event: Event) -> None:
         """Fold an event, let the planner see it, keep it for the next batch."""
@@ -43,12 +44,21 @@ class Recorder:
         if not self._events:
             return None
         events, self._events = self._events, []
+        outcomes, self._outcomes = self._outcomes, []
         return Batch(
             execution_id=self.snapshot.current.execution_id,
             events=events,
             changes=self.snapshot.take_changes(),
             finalize=finalize,
+            outcomes=outcomes,
         )
+
+    def settle(self, request: Request, refusal: str | None = None) -> None:
+        """Record what came of a request, with the events of this batch: done, or why refused."""
+        if request.request_id:  # a signal has none
+            self._outcomes.append(
+                RequestOutcome(request_id=request.request_id, done=refusal is None, why=refusal)
+            )
 
     def move(
         self,

@@ -14,10 +14,11 @@ from core.events import (
     TaskStateChanged,
 )
 from core.fold import Snapshot
-from core.model import Mission, TaskError
+from core.model import Mission, MissionStep, TaskError, TaskRun
 from core.ports import Clock
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
+from core.steps.registry import step_type
 
 
 def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
@@ -47,6 +48,8 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
             message=message,
             error=TaskError(message=message, kind="RunnerLost"),
         )
+        if task.state is TaskState.WAITING:  # for a person, who may still answer
+            continue
         yield TaskStateChanged(
             at=clock.now(),
             execution_id=execution.execution_id,
@@ -67,15 +70,55 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
         )
 
 
+def has_open_attempts(snapshot: Snapshot) -> bool:
+    """Tell whether an attempt is RUNNING: without a runner it is a lost one."""
+    return any(
+        tries[-1].state is AttemptState.RUNNING for tries in snapshot.attempts.values() if tries
+    )
+
+
 def needs_consent(mission: Mission, snapshot: Snapshot) -> list[str]:
-    """Return the steps whose attempt was lost and that must not simply be run a second time."""
+    """Return the task runs whose attempt was lost and must not simply be made a second time.
+
+    Items of fan-out steps are among them; a step that only waits has done nothing to repeat.
+    """
+    guarded = {
+        step.id for step in mission.all_steps if not step.idempotent and not _only_waits(step)
+    }
     return [
-        step.id
-        for step in mission.all_steps
-        if not step.idempotent
-        and snapshot.tasks[step.id].state is TaskState.WAITING
-        and snapshot.tasks[step.id].reason_code is Reason.RUNNER_LOST
+        task.task_id
+        for task in snapshot.tasks.values()
+        if (task.parent_task_id or task.task_id) in guarded and _is_lost(snapshot, task)
     ]
+
+
+def waited_before(snapshot: Snapshot, task_id: str, now: int) -> float:
+    """Return the seconds since the first of the attempts that runners have lost one after another.
+
+    0 when the attempt before the latest was not lost. Nobody may have been there for a part of that
+    time: what waits for a person or a condition of the world goes on waiting all the same.
+    """
+    since = now
+    for attempt in reversed(snapshot.attempts.get(task_id, ())[:-1]):
+        if attempt.state is not AttemptState.LOST:
+            break
+        since = attempt.started_at
+    return max(0, now - since) / 1e9
+
+
+def _is_lost(snapshot: Snapshot, task: TaskRun) -> bool:
+    """Tell whether a task run waits for the attempt that its runner lost."""
+    attempt = snapshot.attempt(task.task_id)
+    return (
+        task.state is TaskState.WAITING
+        and attempt is not None
+        and attempt.state is AttemptState.LOST
+    )
+
+
+def _only_waits(step: MissionStep) -> bool:
+    kind = step_type(step.step_type)
+    return kind is not None and kind.only_waits
 
 
 def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
@@ -101,7 +144,7 @@ def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
             message=f"resumed by {actor}",
         )
     for task in list(snapshot.tasks.values()):
-        if task.state is TaskState.WAITING and task.reason_code is Reason.RUNNER_LOST:
+        if _is_lost(snapshot, task):
             yield TaskStateChanged(
                 at=clock.now(),
                 execution_id=execution.execution_id,

@@ -26,7 +26,7 @@ VALUES (?, ?, ?, ?, ?, ?)
 _OPEN = """
 SELECT request.id, kind, task_id, arguments, request.actor, request.created_at
 FROM request JOIN execution ON execution.id = request.execution
-WHERE execution_id = ? AND taken_at IS NULL ORDER BY request.id
+WHERE execution_id = ? AND outcome IS NULL AND taken_by IS NOT ? ORDER BY request.id
 """
 _TAKE = "UPDATE request SET taken_at = ?, taken_by = ? WHERE id = ?"
 
@@ -72,12 +72,13 @@ class SqliteControl:
         return await self._call(lambda db, _book: _insert(db, execution_id, values))
 
     async def take_requests(self, lease: Lease) -> Sequence[Request]:
-        """Return requests not taken before, oldest first, and mark them taken.
+        """Return requests not taken under this lease that have no outcome, oldest first.
 
+        What an earlier owner took and lost before its effect was durable comes again.
         Cheap while there are none: nothing is locked or written. `LeaseHeldError` when the lease is
         another's by now.
         """
-        peek = partial(ReadEntry, partial(_open_requests, execution_id=lease.execution_id))
+        peek = partial(ReadEntry, partial(_open_requests, lease=lease))
         if not await self._writer.call(peek):
             return ()
         now = self._clock.now()
@@ -101,16 +102,22 @@ def _take(
     connection: sqlite3.Connection, book: LeaseBook, lease: Lease, now: int
 ) -> tuple[Request, ...]:
     book.require(connection, lease)
-    found = _open_requests(connection, lease.execution_id)
-    connection.executemany(_TAKE, [(now, lease.owner, request.request_id) for request in found])
+    found = _open_requests(connection, lease)
+    taker = _taker(lease)
+    connection.executemany(_TAKE, [(now, taker, request.request_id) for request in found])
     return found
 
 
-def _open_requests(connection: sqlite3.Connection, execution_id: str) -> tuple[Request, ...]:
+def _taker(lease: Lease) -> str:
+    """Return by whom a request counts as taken: an owner under one epoch of the lease."""
+    return f"{lease.owner}#{lease.epoch}"
+
+
+def _open_requests(connection: sqlite3.Connection, lease: Lease) -> tuple[Request, ...]:
     return tuple(
         Request(
             request_id=number,
-            execution_id=execution_id,
+            execution_id=lease.execution_id,
             kind=RequestKind(kind),
             actor=actor,
             created_at=created_at,
@@ -118,6 +125,6 @@ def _open_requests(connection: sqlite3.Connection, execution_id: str) -> tuple[R
             arguments=json.loads(arguments),
         )
         for number, kind, task_id, arguments, actor, created_at in connection.execute(
-            _OPEN, (execution_id,)
+            _OPEN, (lease.execution_id, _taker(lease))
         ).fetchall()
     )

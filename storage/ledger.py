@@ -16,7 +16,7 @@ from core.audit.checkpoint import origin_of, sign_checkpoint
 from core.errors import BugError, ConflictError, LeaseHeldError, NotFoundError, UnavailableError
 from core.events import ExecutionCreated
 from core.model import Execution, TaskRun
-from core.ports import Batch, Clock, Receipt, Signer
+from core.ports import TOO_LATE, Batch, Clock, Receipt, RequestOutcome, Signer
 from core.run_number import numbered
 from core.states import AttemptState
 from storage import codec, statement
@@ -144,11 +144,16 @@ class Ledger:
             raise ConflictError(f"execution {batch.execution_id} has ended and is sealed")
         else:
             self._add_records(connection, run, entry)
+        for outcome in batch.outcomes:
+            self._settle_request(connection, outcome)
         for event in batch.events:
             self._chain.append_event(event, run.sub)
         if batch.finalize:
             self._chain.finalize(run.sub, self._clock.now())
             run.sealed = True
+            connection.execute(
+                statement.SETTLE_LATE_REQUESTS, (TOO_LATE, self._clock.now(), run.row_id)
+            )
             self._pending.sealed[run.row_id] = self._pending.records.get(run.row_id)
         self._take_links(run)
         self._pending.runs[run.row_id] = run
@@ -238,6 +243,11 @@ class Ledger:
                 run.open_streams.pop(found, None)
         if changes.execution is not None:
             pending.records[run.row_id] = changes.execution
+
+    def _settle_request(self, connection: sqlite3.Connection, found: RequestOutcome) -> None:
+        word = "done" if found.done else "refused"
+        values = (word, codec.text(found.why), self._clock.now(), found.request_id)
+        connection.execute(statement.SETTLE_REQUEST, values)
 
     def _add_chunk(self, connection: sqlite3.Connection, entry: ChunkEntry) -> None:
         """Add output; that of an execution another runner has taken over is dropped."""

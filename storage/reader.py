@@ -10,7 +10,7 @@ from core.errors import NotFoundError, UnavailableError
 from core.events import StepExpanded
 from core.execution_query import NEWEST, ExecutionQuery
 from core.model import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
-from core.ports import Lease, LogQuery, MissionSource
+from core.ports import Lease, LogQuery, MissionSource, RequestOutcome
 from core.states import ExecutionState
 from storage import codec, history
 from storage.codec import POSITION_BITS
@@ -189,6 +189,17 @@ class SqliteReader:
                 raise NotFoundError(f"no mission with the digest {digest} is stored")
             name, form, content = rows[0]
             return MissionSource(digest=digest, name=name, content=content, format=form)
+
+    def request_outcome(self, request_id: int) -> RequestOutcome | None:
+        """Return what came of a request, None while nobody has decided it; `NotFoundError`."""
+        with self._guard():
+            rows = self._all("SELECT outcome, why FROM request WHERE id = ?", request_id)
+        if not rows:
+            raise NotFoundError(f"there is no request {request_id}")
+        word, why = rows[0]
+        if word is None:
+            return None
+        return RequestOutcome(request_id=request_id, done=word == "done", why=why)
 
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or not, or None."""

@@ -71,6 +71,15 @@ INSERT INTO run_number (workflow_id, last) VALUES (?, 1)
 ON CONFLICT (workflow_id) DO UPDATE SET last = last + 1 RETURNING last
 """
 
+SETTLE_REQUEST = """
+UPDATE request SET outcome = ?, why = ?, settled_at = ? WHERE id = ? AND outcome IS NULL
+"""
+
+SETTLE_LATE_REQUESTS = """
+UPDATE request SET outcome = 'refused', why = ?, settled_at = ?
+WHERE execution = ? AND outcome IS NULL
+"""
+
 INSERT_MISSION = """
 INSERT INTO mission (digest, name, format, content, first_seen) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (digest) DO NOTHING

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.errors import ConflictError, LeaseHeldError, NotFoundError
-from core.ports import RequestKind
+from core.ports import RequestKind, RequestOutcome
 from core.runner_identity import identity
 from tests.contract_journal import World, a_running
 from tests.support.story import ELSEWHERE
@@ -99,6 +99,22 @@ class ControlContract:
         assert dict(found[1].arguments) == {"comment": "go"}
         assert dict(found[0].arguments) == {}
         assert list(await process.control.take_requests(lease)) == []
+
+    async def test_a_request_without_an_outcome_comes_again_to_the_next_owner(
+        self, world: World
+    ) -> None:
+        process, story = await a_running(world)
+        lease = await process.control.acquire(story.execution_id)
+        first = await process.control.request(story.execution_id, RequestKind.PAUSE, actor="ann")
+        second = await process.control.request(story.execution_id, RequestKind.RESUME, actor="ann")
+        assert len(await process.control.take_requests(lease)) == 2
+        done = RequestOutcome(request_id=first, done=True)
+        await process.journal.submit(replace(story.begin("a").batch(), outcomes=[done]))
+        await process.control.release(lease)
+        again = await process.control.acquire(story.execution_id)
+        found = await process.control.take_requests(again)
+        assert [each.request_id for each in found] == [second]
+        assert list(await process.control.take_requests(again)) == []
 
     async def test_requests_are_kept_from_a_former_owner(self, world: World) -> None:
         process, story = await a_running(world)

@@ -51,14 +51,16 @@ def a_file(folder: Path, text: str, name: str = "m.yaml") -> str:
     return str(path)
 
 
-def wait_until_running(home: Path, step: str, *, seconds: float = 30) -> str:
+def wait_until_running(
+    home: Path, step: str, *, seconds: float = 30, state: str = "RUNNING"
+) -> str:
     """Wait until a step of the newest execution runs; return the execution's id."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         shown = mission(home, "show", "@last", "--json")
         if shown.code == 0:
             found = shown.json
-            if any(t["task_id"] == step and t["state"] == "RUNNING" for t in found["task_runs"]):
+            if any(t["task_id"] == step and t["state"] == state for t in found["task_runs"]):
                 return str(found["execution_id"])
     raise AssertionError(f"{step} never ran")
 

@@ -297,6 +297,11 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         """
         DROP TABLE run_number;
         DROP INDEX execution_run_number;
+        DROP INDEX request_open;
+        ALTER TABLE request DROP COLUMN outcome;
+        ALTER TABLE request DROP COLUMN why;
+        ALTER TABLE request DROP COLUMN settled_at;
+        CREATE INDEX request_open ON request (execution) WHERE taken_at IS NULL;
         DROP INDEX execution_root;
         DROP INDEX execution_parent;
         ALTER TABLE execution DROP COLUMN run_number;

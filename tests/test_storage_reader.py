@@ -13,6 +13,7 @@ from core.events import Noted
 from core.execution_query import ExecutionOrder, ExecutionQuery
 from core.fold import Snapshot
 from core.model import EntityKind, workflow_id_of
+from core.ports import TOO_LATE, RequestKind, RequestOutcome
 from core.reasons import Reason
 from core.states import AttemptState, Coverage, ExecutionState, TaskState
 from storage.execution_query import conditions, ordering
@@ -173,6 +174,28 @@ async def test_a_newest_page_does_not_read_every_execution(reader: SqliteReader)
         f"EXPLAIN QUERY PLAN SELECT * FROM execution {where} {order}", *values, *more
     )
     assert [row[3] for row in plan] == ["SCAN execution USING INDEX execution_root"]
+
+
+async def test_every_request_has_an_outcome_once_the_execution_has_ended(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_story(store)
+    asked = [
+        await store.control.request(story.execution_id, RequestKind.PAUSE, actor="ann")
+        for _ in range(3)
+    ]
+    assert reader.request_outcome(asked[0]) is None
+    outcomes = [
+        RequestOutcome(request_id=asked[0], done=True),
+        RequestOutcome(request_id=asked[1], done=False, why="it is paused"),
+    ]
+    await store.journal.submit(replace(story.begin("a").batch(), outcomes=outcomes))
+    assert [reader.request_outcome(number) for number in asked] == [*outcomes, None]
+    await store.journal.submit(story.finish())
+    late = RequestOutcome(request_id=asked[2], done=False, why=TOO_LATE)
+    assert [reader.request_outcome(number) for number in asked] == [*outcomes, late]
+    with pytest.raises(NotFoundError):
+        reader.request_outcome(99)
 
 
 async def test_every_attribute_of_an_execution_comes_back(

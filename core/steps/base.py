@@ -75,6 +75,8 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """The mission's folder, which no `working_dir` leaves; None: `working_dir` itself."""
     protected_paths: tuple[Path, ...] = ()
     """Files and folders no file step may touch: the home folder, the database, the keys."""
+    waited: float = 0.0
+    """Seconds that attempts which were lost with their runner have waited already."""
     host: StepHost | None = None
     """The engine, for steps that wait for a person or run another mission."""
 
@@ -158,6 +160,8 @@ class StepType:
     parameters: ClassVar[type[StepParameters]]
     output: ClassVar[type[BaseModel]] = NoOutput
     """Documents the keys of the output object; `run` returns plain JSON of that shape."""
+    only_waits: ClassVar[bool] = False
+    """Whether it does nothing but wait: then the time that lost attempts have waited counts."""
     summary: ClassVar[str]
     """One line: what it does, in the imperative."""
 

@@ -125,11 +125,13 @@ class Wait(StepType):
     parameters: ClassVar[type[StepParameters]] = WaitParameters
     output: ClassVar[type[BaseModel]] = WaitOutput
     summary: ClassVar[str] = "Wait for a number of seconds"
+    only_waits: ClassVar[bool] = True
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Sleep on the event loop's clock."""
         parameters: WaitParameters = call.parameters
         now = asyncio.get_running_loop().time
         start = now()
-        await asyncio.sleep(parameters.seconds)
-        return StepOutcome.success({"waited_ms": round((now() - start) * 1000, 3)})
+        await asyncio.sleep(max(0.0, parameters.seconds - call.waited))
+        waited = call.waited + now() - start
+        return StepOutcome.success({"waited_ms": round(waited * 1000, 3)})

@@ -43,8 +43,13 @@ class SubMissions(Protocol):
 class StepHost(Protocol):
     """The engine as a step sees it. Both methods may be cancelled while they wait."""
 
-    async def approval(self, prompt: str, approvers: tuple[str, ...]) -> Approval:
-        """Let the task run wait, slot given back, until somebody entitled has answered."""
+    async def approval(
+        self, prompt: str, approvers: tuple[str, ...], until: int | None
+    ) -> Approval:
+        """Let the task run wait, slot given back, until somebody entitled has answered.
+
+        An answer given after the instant `until` does not count.
+        """
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end as a linked execution and return how it ended.

@@ -34,6 +34,7 @@ class ApprovalStep(StepType):
 
     name = "approval"
     mode = Mode.ASYNC
+    only_waits = True
     parameters = ApprovalParameters
     output = ApprovalOutput
     summary = "Wait until a person approves or rejects"
@@ -42,9 +43,15 @@ class ApprovalStep(StepType):
         """Wait for the answer; a rejection is a failure that is never retried."""
         asked: ApprovalParameters = call.parameters
         call.log(LogLevel.INFO, f"waiting for approval: {asked.prompt}")
+        left = until = None
+        if asked.timeout is not None:
+            left = max(0.0, asked.timeout - call.waited)
+            until = call.clock.now() + round((asked.timeout - call.waited) * 1e9)
         try:
-            async with asyncio.timeout(asked.timeout) as deadline:
-                answer = await call.require_host().approval(asked.prompt, tuple(asked.approvers))
+            async with asyncio.timeout(left) as deadline:
+                answer = await call.require_host().approval(
+                    asked.prompt, tuple(asked.approvers), until
+                )
         except TimeoutError:
             if not deadline.expired():
                 raise

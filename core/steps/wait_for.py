@@ -18,6 +18,7 @@ from core.steps.place import PathRefusedError
 from core.steps.value import Seconds, Text, scalar_text
 
 _TRY_SECONDS = 10.0
+_LAST_LOOK_SECONDS = 1.0
 _DEFAULT_HOST = "127.0.0.1"
 _NOT_YET = (OSError, TimeoutError, StepFailedError)
 
@@ -71,6 +72,8 @@ class WaitFor(StepType):
     output: ClassVar[type[BaseModel]] = WaitForOutput
     summary: ClassVar[str] = "Wait for a file, a port or a URL"
 
+    only_waits: ClassVar[bool] = True
+
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Look, sleep, look again; the timeout ends even a look that hangs."""
         parameters: WaitForParameters = call.parameters
@@ -79,7 +82,7 @@ class WaitFor(StepType):
         last = "not looked yet"
         look, what = _look(call)
         try:
-            async with asyncio.timeout(parameters.timeout):
+            async with asyncio.timeout(_left(parameters.timeout, call.waited)):
                 while True:
                     try:
                         await look()
@@ -92,7 +95,7 @@ class WaitFor(StepType):
             return StepOutcome.failure(Reason.TIMEOUT, message, "timeout")
         except (AddressDeniedError, PathRefusedError) as error:
             return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "refused")
-        return StepOutcome.success({"waited_ms": round((now() - start) * 1000, 3)})
+        return StepOutcome.success({"waited_ms": round((call.waited + now() - start) * 1000, 3)})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Say what would be waited for."""
@@ -100,6 +103,11 @@ class WaitFor(StepType):
             if kind in parameters:
                 return clip(f"would wait for {kind} {shown(parameters[kind])}")
         return "would wait"
+
+
+def _left(timeout: float, waited: float) -> float:
+    """Return how long to wait yet: one look at least, had lost attempts waited all of it."""
+    return max(timeout - waited, min(timeout, _LAST_LOOK_SECONDS))
 
 
 def _look(call: StepCall) -> tuple[Callable[[], Awaitable[None]], str]:

@@ -25,6 +25,7 @@ from core.errors import (
 from core.events import Event, ExecutionCreated, dump_json
 from core.model import EMPTY, Attempt, Execution, TaskRun
 from core.ports import (
+    TOO_LATE,
     Batch,
     Clock,
     Lease,
@@ -33,6 +34,7 @@ from core.ports import (
     Receipt,
     Request,
     RequestKind,
+    RequestOutcome,
     RunnerIdentity,
 )
 from core.run_number import numbered
@@ -63,7 +65,9 @@ class MemoryWorld:
     leases: dict[str, tuple[Lease, bool]] = field(default_factory=dict)
     """The last lease of each execution, and whether it is held or was given back."""
     requests: list[Request] = field(default_factory=list)
-    taken: set[int] = field(default_factory=set)
+    taken: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """By whom requests were taken: an owner under an epoch of its lease."""
+    outcomes: dict[int, RequestOutcome] = field(default_factory=dict)
     owners: int = 0
     run_numbers: dict[str, int] = field(default_factory=dict)
     """The last run number given, by workflow id."""
@@ -208,6 +212,10 @@ class MemoryJournal:
         for event in batch.events:
             world.chain.append_event(event, None if run is None else run.sub)
             world.events.append(event)
+        for outcome in batch.outcomes:
+            world.outcomes.setdefault(outcome.request_id, outcome)
+        if batch.finalize:
+            self._settle_late(batch.execution_id)
         if batch.finalize and run is not None:
             world.chain.finalize(run.sub, self._clock.now())
             run.sealed = True
@@ -223,6 +231,12 @@ class MemoryJournal:
             execution_events=0 if run is None else run.sub.events,
             run_number=run.execution.run_number if run is not None and _creates(batch) else None,
         )
+
+    def _settle_late(self, execution_id: str) -> None:
+        for request in self.world.requests:
+            if request.execution_id == execution_id:
+                late = RequestOutcome(request_id=request.request_id, done=False, why=TOO_LATE)
+                self.world.outcomes.setdefault(request.request_id, late)
 
     def _create(self, batch: Batch, known: MemoryRun | None) -> tuple[Batch, MemoryRun]:
         record = batch.changes.execution
@@ -351,16 +365,18 @@ class MemoryControl:
         return request.request_id
 
     async def take_requests(self, lease: Lease) -> Sequence[Request]:
-        """Return requests not taken before, and mark them taken."""
+        """Return requests not taken under this lease that have no outcome."""
+        taker = (lease.owner, lease.epoch)
         found = tuple(
             request
             for request in self._world.requests
             if request.execution_id == lease.execution_id
-            and request.request_id not in self._world.taken
+            and request.request_id not in self._world.outcomes
+            and self._world.taken.get(request.request_id) != taker
         )
         if found:
             self._require(lease)
-        self._world.taken.update(request.request_id for request in found)
+        self._world.taken.update({request.request_id: taker for request in found})
         return found
 
     def _holds(self, lease: Lease) -> bool:

@@ -2,15 +2,16 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.audit.chain import SubChain
 from core.context import ExecutionContext
 from core.earlier import Earlier
 from core.engine import Engine
 from core.events import Event
-from core.fold import Snapshot
+from core.fold import Snapshot, apply
 from core.graph import Graph
 from core.launch import Order, launch
 from core.model import Mission, MissionResult, MissionStep, TaskRun
@@ -18,11 +19,12 @@ from core.plan import Ending
 from core.ports import Journal, MissionSource, Request, RequestKind, Slots
 from core.preparation import Surroundings
 from core.reasons import Reason
+from core.recovery import lost, resumed
 from core.result import mission_result
 from core.states import TaskState
 from core.steps.host import SubMissionEnd, SubMissions
 from tests.support.fake_executor import Act, FakeExecutor
-from tests.support.memory_journal import MemoryJournal
+from tests.support.memory_journal import MemoryJournal, MemoryRun, MemoryWorld
 from tests.support.simulation import a_step
 from tests.support.virtual_loop import VirtualClock, run_virtually
 
@@ -74,12 +76,62 @@ class Rig:
         self.missions: SubMissions | None = None
         self.earlier: Earlier | None = None
         self.journal: Any = None
+        self.journals: list[MemoryJournal] = []
+        self._asked = 0
         self.engine: Engine | None = None
         self.ending: Ending | None = None
 
     def run(self, *script: tuple[float, Callable[["Rig"], None]]) -> Ending:
         """Run to the end; `script` calls functions at virtual seconds."""
         return run_virtually(lambda: self._main(script))  # type: ignore[no-any-return] # any loop result
+
+    def run_twice(
+        self,
+        until: float,
+        away: float,
+        *script: tuple[float, Callable[["Rig"], None]],
+        first: Callable[["Rig"], None] | None = None,
+    ) -> Ending:
+        """Lose the runner at `until` seconds, leave for `away` seconds, resume and run to the end.
+
+        `first` is called before the second engine runs, `script` at seconds from then on.
+        """
+        return run_virtually(lambda: self._twice(until, away, script, first))  # type: ignore[no-any-return] # any loop result
+
+    async def _twice(
+        self,
+        until: float,
+        away: float,
+        script: Sequence[tuple[float, Callable[["Rig"], None]]],
+        first: Callable[["Rig"], None] | None,
+    ) -> Ending:
+        running = asyncio.ensure_future(self._main(()))
+        await asyncio.sleep(until)
+        running.cancel()
+        await asyncio.wait({running})
+        await asyncio.sleep(away)
+        self._take(lost(self.snapshot, self.clock, who="a test"))
+        self._take(resumed(self.snapshot, self.clock, actor="tester@rig"))
+        self.engine = self.build(MemoryJournal(world=self._adopted()))
+        loop = asyncio.get_running_loop()
+        if first is not None:
+            first(self)
+        for seconds, act in script:
+            loop.call_later(seconds, act, self)
+        self.ending = await self.engine.run()
+        return self.ending
+
+    def _adopted(self) -> MemoryWorld:
+        """Return a world that knows the execution as the snapshot does."""
+        execution = self.snapshot.current
+        run = MemoryRun(execution, SubChain(execution.execution_id))
+        return MemoryWorld(runs={execution.execution_id: run})
+
+    def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            apply(self.snapshot, event)
+            self.seen.append(event)
+        self.snapshot.take_changes()
 
     async def _main(self, script: Sequence[tuple[float, Callable[["Rig"], None]]]) -> Ending:
         self.journal = MemoryJournal()
@@ -107,6 +159,8 @@ class Rig:
 
     def build(self, journal: Journal) -> Engine:
         """Return an engine over the rig's snapshot."""
+        if isinstance(journal, MemoryJournal):
+            self.journals.append(journal)
         around = Surroundings(
             execution_id=self.snapshot.current.execution_id,
             mission=self.mission,
@@ -133,9 +187,10 @@ class Rig:
     def ask(self, kind: RequestKind, task_id: str | None = None, **arguments: Any) -> None:
         """Hand a request to the engine."""
         assert self.engine is not None
+        self._asked += 1
         self.engine.request(
             Request(
-                request_id=1,
+                request_id=self._asked,
                 execution_id=self.snapshot.current.execution_id,
                 kind=kind,
                 actor="operator@rig",

@@ -50,10 +50,16 @@ class VirtualClock:
 
     def __init__(self) -> None:
         self._last = 0
+        self._back = 0
+
+    def set_back(self, seconds: float) -> None:
+        """Set the clock back, as a new process with a clock that was set back has it."""
+        self._back += int(seconds * 1e9)
+        self._last = 0
 
     def now(self) -> int:
         """Return nanoseconds since the epoch."""
-        now = START + int(asyncio.get_running_loop().time() * 1e9)
+        now = START - self._back + int(asyncio.get_running_loop().time() * 1e9)
         self._last = max(now, self._last + 1)
         return self._last
 

@@ -1,20 +1,18 @@
 """Leave a request for whoever drives an execution, and see what comes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from core.errors import ConflictError, WaitTimeoutError
-from core.model import EMPTY, AuditEvent, Execution
+from core.model import EMPTY, Execution
 from core.ports import Reader, RequestKind
-from core.reasons import Reason
 from core.states import is_terminal
 from tui.cli.ancestry import resumed_with
 from tui.cli.follow import rounds
 from tui.cli.invocation import Invocation
 from tui.cli.ownership import is_owned
-from tui.output.shape import task_of
 
 PATIENCE = 5.0
 """Seconds to wait for a runner to take a request; it looks five times a second."""
@@ -100,19 +98,17 @@ def ask_and_wait(
     from dataclasses import replace
 
     invocation.console.best_effort()
-    before = reader.last_seq()
     asked = ask(invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
     if not asked.owned:
         return asked
     try:
         for _ in rounds(reader, timeout=PATIENCE):
-            events = reader.audit_events(after_seq=before, execution_id=execution.execution_id)
-            for event in events:
-                before = event.seq
-                if _is_refusal(event, asked):
-                    raise ConflictError(f"the runner refused: {event.details.get('why')}")
-                if _EFFECTS[kind](event, task_id):
-                    return replace(asked, settled=True)
+            outcome = reader.request_outcome(asked.request_id)
+            if outcome is None:
+                continue
+            if not outcome.done:
+                raise ConflictError(f"the runner refused: {outcome.why}")
+            return replace(asked, settled=True)
     except WaitTimeoutError:
         pass
     return asked
@@ -146,42 +142,6 @@ def tell(invocation: Invocation, asked: Asked) -> None:
         )
 
 
-def _is_refusal(event: AuditEvent, asked: Asked) -> bool:
-    return (
-        event.event_type == "request.refused"
-        and event.details.get("request") == asked.kind.value
-        and task_of(event) == asked.task_id
-    )
-
-
-def _says(
-    *, kind: str | None = None, to: tuple[str, ...] = (), reason: tuple[Reason, ...] = ()
-) -> Callable[[AuditEvent, str | None], bool]:
-    """Return a test of events: their type, the state they lead to, why, and the step."""
-
-    def is_effect(event: AuditEvent, task_id: str | None) -> bool:
-        details = event.details
-        return (
-            (kind is None or event.event_type == kind)
-            and (not to or details.get("to") in to)
-            and (not reason or details.get("reason_code") in reason)
-            and (task_id is None or task_of(event) == task_id)
-        )
-
-    return is_effect
-
-
-_EFFECTS: Mapping[RequestKind, Callable[[AuditEvent, str | None], bool]] = MappingProxyType(
-    {
-        RequestKind.CANCEL: _says(kind="execution.cancel_requested"),
-        RequestKind.CANCEL_STEP: _says(reason=(Reason.USER_CANCELLED,)),
-        RequestKind.PAUSE: _says(kind="execution.state_changed", to=("PAUSED",)),
-        RequestKind.RESUME: _says(kind="execution.state_changed", to=("RUNNING",)),
-        RequestKind.RETRY: _says(reason=(Reason.USER_RETRY,)),
-        RequestKind.APPROVE: _says(reason=(Reason.APPROVED,)),
-        RequestKind.REJECT: _says(reason=(Reason.REJECTED,)),
-    }
-)
 _DONE: Mapping[RequestKind, str] = MappingProxyType(
     {
         RequestKind.CANCEL: "is being cancelled",

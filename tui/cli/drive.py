@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from core.model import Mission
 from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
 from core.preparation import Surroundings
-from core.recovery import needs_consent, resumed
+from core.recovery import has_open_attempts, lost, needs_consent, resumed
 from core.states import ExecutionState, is_terminal
 from storage.store import Store
 from tui.cancel_text import cancel_text
@@ -138,6 +138,10 @@ class _Driver:
         if plan.snapshot.current.state is ExecutionState.PENDING:
             return
         self._is_resumed = True
+        if plan.snapshot.current.state is ExecutionState.RUNNING or has_open_attempts(
+            plan.snapshot
+        ):
+            await self._record(lost(plan.snapshot, self._clock, who="nobody had noticed"))
         below = await take_up(self._store, self._clock, plan.snapshot.current.execution_id)
         unsafe = [*needs_consent(plan.mission, plan.snapshot), *below]
         if unsafe and not plan.consent and not is_ending:
@@ -145,16 +149,21 @@ class _Driver:
                 f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
                 hint="see what it did; `mission resume --run-again EXEC` makes the attempt anew",
             )
+        await self._record(resumed(plan.snapshot, self._clock, actor=plan.actor))
+
+    async def _record(self, found: Iterable[Event]) -> None:
+        """Fold events one by one and commit them."""
+        snapshot = self._plan.snapshot
         events: list[Event] = []
-        for event in resumed(plan.snapshot, self._clock, actor=plan.actor):
-            apply(plan.snapshot, event)
+        for event in found:
+            apply(snapshot, event)
             events.append(event)
         if events:
             await self._store.journal.submit(
                 Batch(
-                    execution_id=plan.snapshot.current.execution_id,
+                    execution_id=snapshot.current.execution_id,
                     events=events,
-                    changes=plan.snapshot.take_changes(),
+                    changes=snapshot.take_changes(),
                 )
             )
 

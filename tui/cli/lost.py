@@ -9,8 +9,9 @@ from core.execution_query import ExecutionQuery
 from core.fold import apply
 from core.model import Execution
 from core.ports import Batch, Clock, Reader
-from core.recovery import lost
-from core.states import ExecutionState
+from core.reasons import Reason
+from core.recovery import has_open_attempts, lost
+from core.states import AttemptState, ExecutionState
 from storage.reader import open_reader
 from storage.store import Store
 from tui.cli.ancestry import resumed_with
@@ -20,16 +21,25 @@ from tui.cli.session import load_snapshot, open_session
 
 
 def find_lost(reader: Reader, now: int) -> list[Execution]:
-    """Return RUNNING executions that no live runner owns.
+    """Return executions that no live runner owns though their records say that one is at work.
 
-    On the runner's own machine its process tells; elsewhere its lease does, once it has expired.
+    They are RUNNING, or PAUSED by a person with an attempt under way. On the runner's own machine
+    its process tells; elsewhere its lease does, once it has expired.
     """
-    running = reader.executions(
-        ExecutionQuery(
-            limit=1000, states=frozenset({ExecutionState.RUNNING}), include_children=True
-        )
-    )
-    return [one for one in running if not is_owned(reader.lease(one.execution_id), now)]
+    states = frozenset({ExecutionState.RUNNING, ExecutionState.PAUSED})
+    live = reader.executions(ExecutionQuery(limit=1000, states=states, include_children=True))
+    return [
+        one
+        for one in live
+        if one.reason_code is not Reason.RUNNER_LOST
+        and not is_owned(reader.lease(one.execution_id), now)
+        and (one.state is ExecutionState.RUNNING or _has_open_attempts(reader, one))
+    ]
+
+
+def _has_open_attempts(reader: Reader, execution: Execution) -> bool:
+    attempts = reader.attempts(execution.execution_id)
+    return any(one.state is AttemptState.RUNNING for one in attempts)
 
 
 def notice_lost_runners(paths: Paths) -> list[tuple[Execution, int]]:
@@ -76,7 +86,7 @@ async def mark_lost(store: Store, clock: Clock, reader: Reader, execution_id: st
     lease = await store.control.acquire(execution_id)
     try:
         snapshot = load_snapshot(reader, execution_id)
-        if snapshot.current.state is not ExecutionState.RUNNING:
+        if snapshot.current.state is not ExecutionState.RUNNING and not has_open_attempts(snapshot):
             return
         who = (
             "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"
