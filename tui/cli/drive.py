@@ -340,7 +340,8 @@ async def _watched(
             stopped.number = number
             if plan.say is not None:
                 tasks = plan.snapshot.tasks
-                scope = cancel_scope(tasks.values(), plan.mission)
+                repeated = plan.snapshot.current.cancel_requested_at is not None
+                scope = cancel_scope(tasks.values(), plan.mission, is_repeated=repeated)
                 told = cancel_text(scope, tasks, plan.mission)
                 handlers = " and leaves the handlers out" if plan.mission.handlers.all else ""
                 plan.say(f"{name}: stopping; {told} Once more kills what is left{handlers}.")

@@ -97,7 +97,7 @@ async def take_up(store: Store, clock: Clock, execution_id: str) -> list[str]:
     unsafe: list[str] = []
     with closing(open_reader(store.path)) as reader:
         for child in descendants(reader, execution_id, live=True):
-            if child.state is ExecutionState.RUNNING:
+            if child.state in {ExecutionState.RUNNING, ExecutionState.PAUSED}:
                 try:
                     await mark_lost(store, clock, reader, child.execution_id)
                 except LeaseHeldError:  # a person let it go on by itself
