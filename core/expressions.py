@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from core.model import Json
+from core.raw_bytes import is_text
 from core.template import (
     Reference,
     TemplateSyntaxError,
@@ -126,8 +127,6 @@ class Renderer:
         except TemplateError as error:
             missing = _missing(text, names) if "undefined" in str(error) else None
             raise ExpressionError(missing or _message(error, text)) from error
-        except UnicodeEncodeError as error:
-            raise ExpressionError("a value in it is not UTF-8 text") from error
         except (TypeError, ValueError, KeyError, RecursionError, OverflowError) as error:
             raise ExpressionError(f"{type(error).__name__}: {error}") from error
 
@@ -289,6 +288,8 @@ def _subset(
             found[name] = values[name]
         except KeyError:
             continue
+        if isinstance(found[name], str) and not is_text(found[name]):
+            raise ExpressionError(f"the value of {root}.{name} is not UTF-8 text")
     return found
 
 

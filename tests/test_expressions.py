@@ -376,6 +376,7 @@ def test_the_filter_bool_takes_a_text_at_its_word(text, said):
     assert evaluate("[1]|bool and not []|bool", {}) is True
 
 
-def test_a_value_that_is_no_text_is_an_error_and_no_crash():
-    with pytest.raises(ExpressionError, match="not UTF-8"):
-        evaluate("vars.x", {"vars": {"x": "caf\udce9"}})
+def test_a_variable_of_the_environment_that_is_no_text_is_an_error():
+    for text in ("{{ env.x }}", "a {{ env.x }}"):
+        with pytest.raises(ExpressionError, match=r"env\.x is not UTF-8 text"):
+            render(text, {"env": {"x": "caf\udce9"}})

@@ -136,8 +136,8 @@ def test_a_failure_shows_the_bytes_of_a_name_that_is_no_text(steps: StepRunner) 
     zipped = steps.run("compress", source="bad", destination="x.zip", format="zip")
     assert zipped.message == "zip cannot hold the name bad/\\xe9: it is not UTF-8"
     steps.ok("compress", source="bad", destination="x.tar", format="tar")
-    steps.ok("extract", source="x.tar", destination="out")
-    again = steps.run("extract", source="x.tar", destination="out", overwrite=False)
+    steps.ok("extract", source="x.tar", destination="unpacked")
+    again = steps.run("extract", source="x.tar", destination="unpacked", overwrite=False)
     assert again.message == "bad/\\xe9: exists already, and overwrite is false"
 
 
