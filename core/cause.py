@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from core.duration import duration_text
 from core.item_label import quoted_title
-from core.model import Attempt, RetryPolicy, TaskRun
+from core.model import Attempt, RetryPolicy, TaskRun, duration_ms
 from core.reason_text import phrase_of
 from core.reasons import Reason
 from core.scene import (
@@ -70,7 +70,7 @@ def _running(task: TaskRun, scene: Scene) -> str:
         told = count_words(tally_of(found).items)
         return counted(len(found), "item") + (f": {told}" if told else "")
     attempt = _latest(task, scene)
-    since = task.started_at if attempt is None else attempt.started_at
+    since = task.worked_from if attempt is None else attempt.started_at
     spent = "" if since is None else f" for {duration_text((scene.now - since) / SECOND)}"
     text = f"attempt {_number(task, scene)}{spent}"
     if task.reason_code not in _ORDINARY_START:
@@ -265,7 +265,7 @@ def _exit_code(task: TaskRun, scene: Scene) -> int | None:
 
 
 def _after(task: TaskRun, scene: Scene) -> str:
-    spent = task.duration_ms
+    spent = duration_ms(task.worked_from, task.worked_until)
     text = "" if spent is None else f" after {duration_text(spent / 1000)}"
     tried = f", attempt {_number(task, scene)}" if task.attempt > 1 else ""
     return text + tried

@@ -216,6 +216,8 @@ def _task_changed(snapshot: Snapshot, event: TaskStateChanged) -> None:
             reused_from=before.reused_from if event.reused_from is None else event.reused_from,
             parent_task_id=before.parent_task_id,
             item=before.item,
+            attempt_started_at=before.attempt_started_at,
+            attempt_ended_at=before.attempt_ended_at,
         ),
     )
     if event.reason_code is Reason.NOT_SELECTED:
@@ -301,6 +303,7 @@ def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
             inputs=event.inputs,
             parent_task_id=before.parent_task_id,
             item=before.item,
+            attempt_started_at=event.at,
         ),
     )
 
@@ -332,6 +335,8 @@ def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
         log_digest=event.log_digest,
     )
     snapshot.attempts[event.task_id] = (*tries[:-1], after)
+    task = snapshot.tasks[event.task_id]
+    snapshot.tasks[event.task_id] = replace(task, attempt_ended_at=event.at)
     snapshot._touched_attempts[event.task_id, len(tries)] = None
     if event.log_entry_count:
         execution = snapshot.current

@@ -286,6 +286,10 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     """The fan-out step this is an item of; `position` then counts on behind the mission's steps."""
     item: Any = None
     """The item of a fan-out this task run works on (JSON)."""
+    attempt_started_at: int | None = None
+    """When the latest attempt of this execution began; None before the first. From its record."""
+    attempt_ended_at: int | None = None
+    """When that attempt ended."""
 
     @property
     def task_run_id(self) -> str:
@@ -293,8 +297,18 @@ class TaskRun(Struct, frozen=True, kw_only=True):
         return str(uuid5(TASK_RUN_NAMESPACE, f"{self.execution_id}/{self.task_id}"))
 
     @property
+    def worked_from(self) -> int | None:
+        """When the latest attempt began; of a fan-out step, when it did."""
+        return self.started_at if self.attempt_started_at is None else self.attempt_started_at
+
+    @property
+    def worked_until(self) -> int | None:
+        """When that ended; None while it goes on. What the step waited for then is not in it."""
+        return self.ended_at if self.attempt_started_at is None else self.attempt_ended_at
+
+    @property
     def duration_ms(self) -> float | None:
-        """End minus start in milliseconds; None while either is missing."""
+        """End minus first start in milliseconds, waiting included; None while either is missing."""
         return duration_ms(self.started_at, self.ended_at)
 
 

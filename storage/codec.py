@@ -227,6 +227,14 @@ TASK_RUN_STATE = (
 )
 TASK_RUN_DATA = ("outputs", "error", "inputs")
 TASK_RUN = TASK_RUN_FIXED + TASK_RUN_STATE + TASK_RUN_DATA
+_LATEST = "FROM attempt WHERE attempt.task_run = task_run.id AND attempt.attempt = task_run.attempt"
+TASK_RUN_READ = (
+    *TASK_RUN_FIXED,
+    *TASK_RUN_STATE,
+    f"(SELECT attempt.started_at {_LATEST})",
+    f"(SELECT attempt.ended_at {_LATEST})",
+)
+"""What is read of a task run: its columns but `TASK_RUN_DATA`, the times of its latest attempt."""
 
 
 def task_run_changes(record: TaskRun, texts: JsonTexts) -> tuple[Any, ...]:
@@ -260,10 +268,10 @@ def task_run_row(record: TaskRun, texts: JsonTexts) -> Row:
 
 
 def task_run_of(execution_id: str, row: Row) -> TaskRun:
-    """Return the record in a row of `TASK_RUN`, or of it without `TASK_RUN_DATA`."""
+    """Return the record in a row of `TASK_RUN_READ`, or of it without `TASK_RUN_DATA`."""
     (
         task_id, position, parent, item, state, reason, message, updated_at, attempt,
-        ready_at, started_at, ended_at, resume_at, reused_from, *data,
+        ready_at, started_at, ended_at, resume_at, reused_from, begun_at, over_at, *data,
     ) = row  # fmt: skip
     outputs, error, inputs = data or (None, None, None)
     return TaskRun(
@@ -285,6 +293,8 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
         reused_from=reused_from,
         parent_task_id=parent,
         item=_json_of(item),
+        attempt_started_at=begun_at,
+        attempt_ended_at=over_at,
     )
 
 

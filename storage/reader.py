@@ -23,8 +23,8 @@ from storage.reference import resolve, shorten
 # ruff: noqa: S608 - statements are put together from constants of this package alone
 
 _EXECUTION = f"SELECT {codec.names(codec.EXECUTION)} FROM execution"
-_TASK_RUN = f"SELECT {codec.names(codec.TASK_RUN)} FROM task_run"
-_TASK_STATE = f"SELECT {codec.names(codec.TASK_RUN_FIXED + codec.TASK_RUN_STATE)} FROM task_run"
+_TASK_RUN = f"SELECT {codec.names(codec.TASK_RUN_READ + codec.TASK_RUN_DATA)} FROM task_run"
+_TASK_STATE = f"SELECT {codec.names(codec.TASK_RUN_READ)} FROM task_run"
 _ATTEMPT = f"""
 SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run

@@ -11,9 +11,12 @@ from tui.backend import Backend
 from tui.board import Board
 from tui.log_tail import LINES
 from tui.logbook import Page, read_tail
+from tui.outlook import Past, step_seconds
 from tui.story import Facts
 
 PAST_RUNS = 30
+MOST_PAST_STEPS = 20_000
+"""Steps of an earlier run that are read, to know how long each took."""
 EVENT_PAGE = 1000
 
 
@@ -53,8 +56,8 @@ def read_board(reader: Reader, backend: Backend, execution_id: str) -> Board:
     return board
 
 
-def read_durations(reader: Reader, execution: Execution) -> list[float]:
-    """Return how many seconds earlier runs of the mission took that succeeded."""
+def read_past(reader: Reader, execution: Execution) -> Past:
+    """Return how long earlier runs of the mission took that succeeded, and the newest's steps."""
     past = reader.executions(
         ExecutionQuery(
             limit=PAST_RUNS,
@@ -64,13 +67,17 @@ def read_durations(reader: Reader, execution: Execution) -> list[float]:
             include_children=True,
         )
     )
-    return [
+    others = [one for one in past if one.execution_id != execution.execution_id]
+    runs = [
         (one.ended_at - one.started_at) / 1e9
-        for one in past
-        if one.ended_at is not None
-        and one.started_at is not None
-        and one.execution_id != execution.execution_id
+        for one in others
+        if one.ended_at is not None and one.started_at is not None
     ]
+    if not others or sum(others[0].counts.values()) > MOST_PAST_STEPS:
+        return Past(runs)
+    _, tasks = reader.task_states(others[0].execution_id)
+    steps = {task.task_id: took for task in tasks if (took := step_seconds(task)) is not None}
+    return Past(runs, steps)
 
 
 def read_events(reader: Reader, execution_id: str, after: int) -> list[AuditEvent]:

@@ -37,8 +37,8 @@ def status_of(run: TaskRun, max_attempts: int = 1) -> NodeStatus:
         run.attempt,
         max_attempts,
         run.reason_code,
-        run.started_at,
-        run.ended_at,
+        run.worked_from,
+        run.worked_until,
         run.resume_at,
     )
 

@@ -5,7 +5,9 @@ Pure: from records to text. Everything that came from outside is made safe here.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
+from core.cancel import awaits_person
 from core.duration import duration_text
 from core.item_label import step_title
 from core.model import Attempt, EntityKind, MissionStep, StateChange, TaskError, TaskRun
@@ -104,21 +106,26 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
     limit = board.max_attempts(task.task_id)
     if task.attempt:
         lines.append(field("attempt", f"{task.attempt} of {max(limit, task.attempt)}"))
-    spent = elapsed(task.started_at, task.ended_at, now)
-    if spent is not None:
-        lines.append(field("took" if task.ended_at else "running for", duration_text(spent)))
-    if task.ready_at is not None and task.started_at is not None:
-        lines.append(
-            field("queued for", duration_text(max(0, task.started_at - task.ready_at) / SECOND))
-        )
-    for name, at in (
+    began, until = task.worked_from, task.worked_until
+    spent = elapsed(began, until, now)
+    if awaits_person(task):
+        lines.append(field("asked for", duration_text(spent or 0)))
+    elif spent is not None:
+        lines.append(field("took" if until is not None else "running for", duration_text(spent)))
+    if task.ready_at is not None and began is not None and task.ready_at <= began:
+        lines.append(field("queued for", duration_text((began - task.ready_at) / SECOND)))
+    in_all = elapsed(task.started_at, task.ended_at, now)
+    if task.started_at != began and in_all is not None:
+        lines.append(field("in all", f"{duration_text(in_all)}, waiting between attempts included"))
+    times = [
         ("ready", task.ready_at),
-        ("started", task.started_at),
-        ("ended", task.ended_at),
-        ("wakes", task.resume_at),
-    ):
-        if at is not None:
-            lines.append(field(name, moment(at)))
+        ("first start" if task.started_at != began else "started", task.started_at),
+        ("started", began if task.started_at != began else None),
+        ("ended", task.ended_at if is_terminal(task.state) else until),
+        ("wakes", task.resume_at if task.state is TaskState.WAITING else None),
+    ]
+    known = [(name, at) for name, at in times if at is not None]
+    lines += [field(name, moment(at)) for name, at in sorted(known, key=itemgetter(1))]
     if not lines:
         lines.append([("it has not started", "muted")])
     return lines

@@ -22,12 +22,10 @@ TABS = (
 )
 
 
-def head_parts(
-    board: Board, short: str, spent: str, eta: str | None, now: int, *, kin: str = ""
-) -> Parts:
+def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin: str = "") -> Parts:
     """Return the header: where we are, state, counts; progress at the right.
 
-    `kin` says which run it is a retry of.
+    `eta` says when it ends, or what decides that; `kin` which run it is a retry of.
     """
     execution = board.execution
     seen = look(execution.state)
@@ -60,8 +58,8 @@ def head_parts(
         Part(rest, ink="faint", rank=5),
         Part(f" {percent(share)} ", ink="text"),
     ]
-    if eta is not None:
-        right.append(Part(f" eta ~{eta} ", ink="muted", rank=4))
+    if eta:
+        right.append(Part(f" {eta} ", ink="muted", rank=4))
     if board.is_live and board.slot_limit is not None:
         right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", ink="muted", rank=7))
     return left, right

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.duration import duration_text
 from core.item_label import step_title
-from core.model import Attempt, Execution, StateChange, TaskError, TaskRun
+from core.model import Attempt, Execution, StateChange, TaskError, TaskRun, duration_ms
 from core.state_word import counted, state_word
 from core.states import ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
@@ -71,7 +71,7 @@ def step_text(
     now: int,
 ) -> list[str]:
     """Return the lines of a step: state, error, attempts, inputs, outputs, history."""
-    spent = one.duration_ms
+    spent = duration_ms(one.worked_from, one.worked_until)
     lines = [
         (
             f"{palette.paint(safe_line(step_title(one)), 'bold')}  "
@@ -83,7 +83,7 @@ def step_text(
             part
             for part in (
                 f"attempt {one.attempt}" if one.attempt else "not tried",
-                f"started {local_time(one.started_at)}" if one.started_at else "",
+                f"started {local_time(one.worked_from)}" if one.worked_from else "",
                 f"took {duration_text(spent / 1000)}" if spent is not None else "",
                 f"wakes {ago(one.resume_at, now)}" if one.resume_at else "",
                 f"reused from {one.reused_from}" if one.reused_from else "",
@@ -147,9 +147,9 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
     rows = []
     for task in tasks:
         text, style = look(task.state, task.reason_code, unicode=palette.unicode)
-        spent = task.duration_ms
-        if spent is None and task.started_at is not None and not is_terminal(task.state):
-            spent = max(0, now - task.started_at) / 1_000_000
+        spent = duration_ms(task.worked_from, task.worked_until)
+        if spent is None and task.worked_from is not None and not is_terminal(task.state):
+            spent = max(0, now - task.worked_from) / 1_000_000
         rows.append(
             (
                 safe_line(step_title(task)),

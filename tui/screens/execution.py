@@ -10,19 +10,19 @@ from textual.binding import BindingType
 from core.duration import duration_text
 from core.errors import MissionDeckError
 from core.model import Execution
-from core.states import ExecutionState, TaskState, is_terminal
+from core.states import TaskState, is_terminal
 from tui.board import Board
 from tui.data_lines import facts_json
-from tui.format import remaining, rough
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
 from tui.one_at_a_time import OneAtATime
+from tui.outlook import Past, outlook
 from tui.reading import (
     EVENT_PAGE,
-    read_durations,
     read_events,
     read_facts,
     read_mission,
+    read_past,
 )
 from tui.screens.inspector import InspectorScreen
 from tui.screens.panes import PaneScreen
@@ -33,8 +33,6 @@ from tui.widgets.bar import Part
 from tui.widgets.event_list import task_of
 from tui.widgets.line_view import LineView
 
-TELLING_STEPS = 20
-"""Steps a run without history has at least for its own pace to tell when it ends."""
 SETTLE_SECONDS = 0.12
 """How long the selection rests before its details are read."""
 
@@ -50,7 +48,7 @@ class ExecutionScreen(PaneScreen):
         self._wanted = focus_step
         self._steered = False
         self._facts: Facts | None = None
-        self._history: list[float] = []
+        self._past = Past()
         self._facts_wanted = OneAtATime(self._read_facts, self.run_worker)
         self._attempts_wanted = OneAtATime(self._read_attempts, self.run_worker)
         self._events_wanted = OneAtATime(self._read_events, self.run_worker)
@@ -153,7 +151,7 @@ class ExecutionScreen(PaneScreen):
         """Read the authored mission and how long it took before."""
         lookup, backend = self.deck.lookup, self.deck.backend
         try:
-            self._history = await lookup.read(lambda reader: read_durations(reader, execution))
+            self._past = await lookup.read(lambda reader: read_past(reader, execution))
             mission = await lookup.read(lambda reader: read_mission(reader, backend, execution))
         except MissionDeckError as error:
             self.deck.complain(
@@ -284,11 +282,7 @@ class ExecutionScreen(PaneScreen):
         execution = board.execution
         started, ended = execution.started_at, execution.ended_at
         spent = 0.0 if started is None else ((ended or now) - started) / 1e9
-        eta = None
-        if execution.state is ExecutionState.RUNNING:
-            telling = self._history or len(board.order) >= TELLING_STEPS
-            left = remaining(spent, board.tally.share_done, self._history) if telling else None
-            eta = None if left is None else rough(left)
+        eta = clean_line(outlook(board, self._past, now))
         time = duration_text(spent)
         origin = execution.retry_of or execution.rerun_of
         kin = "" if origin is None else self.deck.short_id(origin)
