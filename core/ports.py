@@ -268,6 +268,9 @@ class Reader(Protocol):
     def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
         """Return how many sub-missions each execution's own steps ran, by state; those with any."""
 
+    def mission_names(self) -> list[str]:
+        """Return the names of all missions that have run, sub-missions too, in order."""
+
     def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
         """Return each mission's newest run by name; those that nobody has run are left out.
 

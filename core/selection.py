@@ -4,7 +4,6 @@ Pure: from a mission, its graph and an earlier execution's records to sets of st
 """
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 
 from msgspec import Struct
 
@@ -15,6 +14,7 @@ from core.graph import Graph
 from core.launch import Reuse
 from core.model import Mission, MissionStep
 from core.states import TaskState, is_terminal
+from core.suggestion import did_you_mean
 
 SUB_MISSION = "mission"
 """The step type that runs another mission."""
@@ -166,9 +166,9 @@ def require_step(mission: Mission, step_id: str, items: Collection[str] = ()) ->
     """Raise `NotFoundError` unless the mission has that step; `items` are near misses, too."""
     known = [*(step.id for step in mission.steps), *items]
     if step_id not in known:
-        near = get_close_matches(step_id, known, n=3)
-        hint = f"did you mean {', '.join(f'`{name}`' for name in near)}?" if near else None
-        raise NotFoundError(f"the mission has no step `{step_id}`", hint=hint)
+        raise NotFoundError(
+            f"the mission has no step `{step_id}`", hint=did_you_mean(step_id, known)
+        )
 
 
 def _selection(

@@ -12,6 +12,7 @@ from core.execution_query import NEWEST, ExecutionQuery
 from core.model import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
 from core.ports import Lease, LogQuery, MissionSource, RequestOutcome
 from core.states import ExecutionState
+from core.suggestion import did_you_mean
 from storage import codec, history
 from storage.codec import POSITION_BITS
 from storage.connection import open_readonly, unavailable
@@ -136,6 +137,12 @@ class SqliteReader:
                 for state, count in self._all(_CHILD_STATES, execution_id):
                     found.setdefault(execution_id, {})[codec.execution_state(state)] = count
         return found
+
+    def mission_names(self) -> list[str]:
+        """Return the names of all missions that have run, sub-missions too, in order."""
+        with self._guard():
+            names = "SELECT DISTINCT mission_name FROM execution ORDER BY mission_name"
+            return [name for (name,) in self._all(names)]
 
     def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
         """Return each mission's newest run by name; those that nobody has run are left out.
@@ -376,12 +383,9 @@ class SqliteReader:
         names = self._all(
             "SELECT task_id FROM task_run WHERE id BETWEEN ? AND ?", *self._range(execution_id)
         )
-        import difflib  # only a mistake needs it
-
-        close = difflib.get_close_matches(task_id, [name for (name,) in names], n=3)
         raise NotFoundError(
             f"the execution has no step {task_id!r}",
-            hint=f"did you mean {' or '.join(close)}?" if close else None,
+            hint=did_you_mean(task_id, (name for (name,) in names)),
         )
 
     @contextmanager

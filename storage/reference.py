@@ -8,6 +8,7 @@ from core.errors import AmbiguousError, NotFoundError
 from core.model import workflow_id_of
 from core.run_number import MARK, parse_run_reference, run_reference
 from core.states import ExecutionState
+from core.suggestion import did_you_mean
 
 MIN_SHORT = 8
 LAST = "@last"
@@ -129,12 +130,9 @@ def _ambiguous(
 
 
 def _not_found(connection: sqlite3.Connection, reference: str) -> NotFoundError:
-    import difflib  # only a mistake needs it
-
     names = [row[0] for row in connection.execute("SELECT DISTINCT mission_name FROM execution")]
     names += [LAST, LAST_FAILED]
-    close = difflib.get_close_matches(reference, names, n=3)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`mission ls` lists what there is"
+    hint = did_you_mean(reference, names) or "`mission ls` lists what there is"
     return NotFoundError(f"there is no execution {reference!r}", hint=hint)
 
 

@@ -56,8 +56,8 @@ def test_without_a_database_the_list_is_empty_and_a_reference_is_not_found(insid
 
 def test_the_list_shows_state_in_words_and_why(look):
     head, line = look("ls").out.splitlines()
-    assert head.split()[:3] == ["EXEC", "MISSION", "STATE"]
-    assert "release" in line
+    assert head.split()[:3] == ["RUN", "ID", "STATE"]
+    assert "release#1" in line
     assert "✗ failed" in line
     assert "1 done, 1 failed, 1 skipped" in line
     assert "STEP_FAILED: `build` failed" in line
@@ -65,7 +65,9 @@ def test_the_list_shows_state_in_words_and_why(look):
     assert one["counts"] == {"SUCCESS": 1, "FAILED": 1, "SKIPPED": 1}
     assert one["log_entry_count"] == 7
     assert look("ls", "--state", "SUCCESS", "--json").json == []
-    assert look("ls", "other", "--json").json == []
+    ran = look("ls", "releas", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (4, "NOT_FOUND")
+    assert ran.json["error"]["hint"] == "did you mean `release`?"
     assert len(look("ls", "release", "--state", "failed", "--json").json) == 1
 
 

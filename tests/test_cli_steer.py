@@ -117,7 +117,8 @@ def test_started_again_a_command_returns_and_says_how_to_watch(inside, tmp_path)
         ran = mission(inside.home, command, failed)
         assert ran.code == 0, ran.err
         execution_id = ran.out.strip()
-        assert f"`mission watch {execution_id}`" in ran.err
+        reference = inside("show", execution_id, "--json").json["reference"]
+        assert f"`mission watch {reference}`" in ran.err
         assert mission(inside.home, "watch", execution_id).code == 0
 
 

@@ -312,7 +312,7 @@ async def test_a_name_that_is_nearly_right_is_suggested(store: Store, reader: Sq
     await a_story(store, mission_name="nightly-etl")
     with pytest.raises(NotFoundError) as caught:
         reader.find_execution("nightly-elt")
-    assert caught.value.hint == "did you mean nightly-etl?"
+    assert caught.value.hint == "did you mean `nightly-etl`?"
 
 
 async def test_an_ambiguous_prefix_names_the_candidates(store: Store, reader: SqliteReader) -> None:
@@ -359,7 +359,7 @@ async def test_a_step_is_found_by_name_and_near_misses_are_suggested(
     assert reader.task_run(story.execution_id, "build") == story.snapshot.tasks["build"]
     with pytest.raises(NotFoundError) as caught:
         reader.task_run(story.execution_id, "biuld")
-    assert caught.value.hint == "did you mean build?"
+    assert caught.value.hint == "did you mean `build`?"
     with pytest.raises(NotFoundError):
         reader.task_runs("no-such")
 

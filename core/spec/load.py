@@ -25,8 +25,11 @@ from core.spec.quick_parameter import is_certain
 from core.spec.scan import Scan, scan
 from core.spec.text import Lines, Span, TextError, decode
 from core.steps.registry import EXPRESSIONS
+from core.suggestion import did_you_mean
 
 YAML, JSON = "yaml", "json"
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+"""How the names of mission files end where files are looked for."""
 
 
 class Loaded(Struct, frozen=True):
@@ -197,6 +200,14 @@ def _guess_format(name: str, content: bytes) -> str:
     return JSON if start.startswith(b"{") and start[1:].lstrip().startswith((b'"', b"}")) else YAML
 
 
+def _names_beside(path: FilePath) -> list[str]:
+    """Return the names of the files that could be mission files in the folder of `path`."""
+    try:
+        return [one.name for one in path.parent.iterdir() if one.suffix.lower() in SUFFIXES]
+    except (OSError, ValueError):
+        return []
+
+
 def _read_file(path: FilePath) -> bytes | Diagnostic:
     try:
         mode = path.stat().st_mode
@@ -206,9 +217,8 @@ def _read_file(path: FilePath) -> bytes | Diagnostic:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFoundError(
-            f"there is no mission file {path}", hint="`mission init` writes one"
-        ) from error
+        hint = did_you_mean(path.name, _names_beside(path)) or "`mission init` writes one"
+        raise NotFoundError(f"there is no mission file {path}", hint=hint) from error
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         return _of_file(Code.UNREADABLE, f"{path} cannot be read: {reason}", str(path))

@@ -375,6 +375,9 @@ class FakeReader(Reader):
                   for one in execution_ids}  # fmt: skip
         return {one: found for one, found in counts.items() if found}
 
+    def mission_names(self) -> list[str]:
+        return sorted({one.mission_name for one in self._every()})
+
     def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
         every = self._every()
         found = {}

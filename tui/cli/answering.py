@@ -8,6 +8,8 @@ from core.states import TaskState
 from tui.cli.asking import ask_and_wait, tell
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
+from tui.cli.reference import find_execution
+from tui.label import full_argument, full_label
 
 
 def answer(
@@ -19,7 +21,7 @@ def answer(
     steps wait and none is named.
     """
     with open_records(invocation) as reader:
-        found = reader.find_execution(reference)
+        found = find_execution(invocation, reader, reference)
         task_id = _waiting(reader, found) if step is None else step
         asked = ask_and_wait(
             invocation, reader, found, kind, task_id=task_id, arguments={"comment": comment}
@@ -36,8 +38,8 @@ def _waiting(reader: Reader, found: Execution) -> str:
     ]
     if not waiting:
         raise ConflictError(
-            f"no step of {found.execution_id} waits for an approval",
-            hint="`mission why` says what it waits for",
+            f"no step of {full_label(found)} waits for an approval",
+            hint=f"`mission why {full_argument(found)}` says what it waits for",
         )
     if len(waiting) > 1:
         raise AmbiguousError(

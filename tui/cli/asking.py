@@ -13,6 +13,8 @@ from tui.cli.ancestry import resumed_with
 from tui.cli.follow import rounds
 from tui.cli.invocation import Invocation
 from tui.cli.ownership import is_owned
+from tui.label import full_argument, full_label
+from tui.output.text import safe_line
 
 PATIENCE = 5.0
 """Seconds to wait for a runner to take a request; it looks five times a second."""
@@ -55,7 +57,7 @@ def ask(
 
     execution_id = execution.execution_id
     if is_terminal(execution.state):
-        raise ConflictError(f"execution {execution_id} has ended: {execution.state}")
+        raise ConflictError(f"{full_label(execution)} has ended: {execution.state}")
     if task_id is not None:
         reader.task_run(execution_id, task_id)
     owned = is_owned(reader.lease(execution_id), invocation.now)
@@ -78,7 +80,7 @@ def ask(
         execution=execution,
         task_id=task_id,
         owned=owned,
-        resumed_with=resumed_with(reader, execution).execution_id,
+        resumed_with=safe_line(full_argument(resumed_with(reader, execution))),
     )
 
 
@@ -128,11 +130,11 @@ def asked_json(asked: Asked) -> dict[str, Any]:
 
 def tell(invocation: Invocation, asked: Asked) -> None:
     """Say what was asked and done, and what to do when nobody is there to hear it."""
-    execution_id, task_id = asked.execution.execution_id, asked.task_id
+    label, task_id = safe_line(full_label(asked.execution)), asked.task_id
     if invocation.json:
         invocation.console.out_json(asked_json(asked))
         return
-    subject = execution_id if task_id is None else f"{execution_id} {task_id}"
+    subject = label if task_id is None else f"{label} {safe_line(task_id)}"
     told = _DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
     invocation.console.say(f"{subject}: {told}")
     if not asked.owned:

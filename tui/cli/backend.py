@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.launch import Order
 from core.model import EMPTY, Mission
 from core.ports import MissionSource, Reader, RequestKind
 from core.spec.load import load_mission
@@ -84,7 +85,7 @@ class CliBackend:
             rerun_of=options.rerun_of,
             parallel_limit=options.parallel_limit,
         )
-        return start_detached(self._invocation.paths, order, self._invocation.environ)
+        return self._start(order)
 
     def request(
         self,
@@ -120,13 +121,17 @@ class CliBackend:
                 reason=reason,
                 actor=self._invocation.actor,
             )
-        return start_detached(self._invocation.paths, order, self._invocation.environ)
+        return self._start(order)
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""
         with open_records(self._invocation) as reader:
             order = rerun_order(reader, execution_id, reason="", actor=self._invocation.actor)
-        return start_detached(self._invocation.paths, order, self._invocation.environ)
+        return self._start(order)
+
+    def _start(self, order: Order) -> str:
+        paths, environ = self._invocation.paths, self._invocation.environ
+        return start_detached(paths, order, environ).execution_id
 
 
 def _read_keys(invocation: Invocation) -> tuple[Mapping[str, str], Sequence[str]]:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import MissionDeckError
-from core.spec.load import Loaded, load_mission
+from core.spec.load import SUFFIXES, Loaded, load_mission
 from tui.backend import Finding, MissionFile
 
-SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 FOLDER_LIMIT = 500
 """Files looked at in one folder: one that holds more is no folder of missions."""
 

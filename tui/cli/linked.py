@@ -6,8 +6,12 @@ from typing import Any, TypeVar
 import click
 
 from core.launch import Order
+from core.model import Execution
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
+from tui.label import full_argument, full_label, run_name
+from tui.output.shape import reference_of
+from tui.output.text import safe_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,14 +29,15 @@ def start_linked(
     from tui.cli.start import start_detached
 
     invocation.console.best_effort()
-    execution_id = start_detached(invocation.paths, order, invocation.environ)
+    execution = start_detached(invocation.paths, order, invocation.environ)
     if not (invocation.json or watch):
-        invocation.console.out(execution_id)
-    after_start(invocation, execution_id, {"execution_id": execution_id, **facts}, watch=watch)
+        invocation.console.out(execution.execution_id)
+    names = {"execution_id": execution.execution_id, "reference": reference_of(execution)}
+    after_start(invocation, execution, {**names, **facts}, watch=watch)
 
 
 def after_start(
-    invocation: Invocation, execution_id: str, facts: Mapping[str, Any], *, watch: bool
+    invocation: Invocation, execution: Execution, facts: Mapping[str, Any], *, watch: bool
 ) -> None:
     """Watch the execution, or say how to; end the command with the exit code of its outcome.
 
@@ -44,13 +49,16 @@ def after_start(
         if invocation.json:
             console.out_json(facts)
         else:
-            console.say(f"runs on its own; `mission watch {execution_id}` watches it")
+            name = safe_line(run_name(execution))
+            how = safe_line(full_argument(execution))
+            console.say(f"{name} runs on its own; `mission watch {how}` watches it")
         return
     from tui.cli.watching import watch as watch_to_end
 
     if not invocation.json:
-        console.say(f"{execution_id} runs on its own: Ctrl-C ends the watching alone")
-    ended, code = watch_to_end(invocation, execution_id, silent=invocation.json)
+        label = safe_line(full_label(execution))
+        console.say(f"{label} runs on its own: Ctrl-C ends the watching alone")
+    ended, code = watch_to_end(invocation, execution.execution_id, silent=invocation.json)
     if invocation.json:
         state, reason = ended.state.value, ended.reason_code.value
         console.out_json({**facts, "state": state, "reason_code": reason})

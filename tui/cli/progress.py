@@ -23,7 +23,9 @@ from core.states import ExecutionState, TaskState
 from tui.cli.console import Console
 from tui.cli.outlet import Source
 from tui.cli.step_output import StepOutput
+from tui.label import run_name
 from tui.output.line import QUIET, state_line, told_with_cause
+from tui.output.text import safe_line
 
 NEWS_SECONDS = 0.1
 """Between two looks for live output."""
@@ -118,7 +120,7 @@ class Progress:
             return state_line(event.at, event.to_state, own, reason, message, palette)
         if isinstance(event, ExecutionCreated):
             steps = counted(len(event.step_ids), "step")
-            what = f"{event.mission_name}: {steps} as {event.execution_id}"
+            what = f"{safe_line(run_name(event))}: {steps} as {event.execution_id}"
             return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
         if isinstance(event, CancelRequested):
             return f"{'cancel requested':>28}  {front}by {event.actor}"

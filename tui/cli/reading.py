@@ -7,6 +7,8 @@ from core.errors import MissionDeckError, NotFoundError
 from core.ports import Reader
 from core.state_word import counted
 from tui.cli.invocation import Invocation
+from tui.label import full_argument, full_label
+from tui.output.text import safe_line
 
 
 @contextmanager
@@ -51,8 +53,8 @@ def notice_lost(invocation: Invocation) -> None:
         below = f" and of its {counted(parts, 'sub-mission')}" if parts else ""
         _say(
             invocation,
-            f"the runner of {execution.execution_id} ({execution.mission_name}){below} is gone; "
-            f"`mission resume {execution.execution_id}` goes on with it",
+            f"the runner of {safe_line(full_label(execution))}{below} is gone; "
+            f"`mission resume {safe_line(full_argument(execution))}` goes on with it",
         )
 
 

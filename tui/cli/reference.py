@@ -1,16 +1,20 @@
 """The arguments EXEC and STEP: how they are declared, and how a shell completes them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from core.errors import MissionDeckError
+from core.errors import MissionDeckError, NotFoundError
 from core.execution_query import ExecutionQuery
+from core.model import Execution
 from core.ports import Reader
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
+from tui.label import run_argument, run_label
+from tui.output.text import safe_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OFFERED = 50
@@ -26,6 +30,76 @@ def _complete(
             return [item for item in offer(reader) if str(item.value).startswith(incomplete)]
     except MissionDeckError:
         return []
+
+
+def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Execution:
+    """Return the execution that a reference on the command line names.
+
+    `@last` and `@last-failed` prefer the current folder's missions; it is said on stderr when that
+    changes the answer. Raises `NotFoundError`, `AmbiguousError`.
+    """
+    found = reader.find_execution(reference, folder=str(invocation.cwd))
+    if reference.startswith("@"):
+        newest = reader.find_execution(reference)
+        if newest.execution_id != found.execution_id and not invocation.quiet:
+            labels = labels_of(reader, (found, newest))
+            invocation.console.say(
+                f"{reference} of this folder's missions is {labels[found.execution_id]}; "
+                f"of all missions it would be {labels[newest.execution_id]}"
+            )
+    return found
+
+
+def labels_of(reader: Reader, executions: Iterable[Execution]) -> dict[str, str]:
+    """Return what each execution is called, safe for a terminal, by id: `deploy#7 0193c0de`."""
+    found = list(executions)
+    short = reader.short_ids([one.execution_id for one in found])
+    return {one.execution_id: safe_line(run_label(one, short[one.execution_id])) for one in found}
+
+
+def label_of(reader: Reader, execution: Execution) -> str:
+    """Return what one execution is called, see `labels_of`."""
+    return labels_of(reader, (execution,))[execution.execution_id]
+
+
+def argument_of(reader: Reader, execution: Execution) -> str:
+    """Return what names an execution for good in a command, for hints."""
+    short = reader.short_ids([execution.execution_id])[execution.execution_id]
+    return run_argument(execution, short)
+
+
+def linked_labels(reader: Reader, execution: Execution) -> dict[str, str]:
+    """Return the labels of the executions that one is linked to, by id; those that exist."""
+    found = []
+    for other in (execution.parent_execution_id, execution.retry_of, execution.rerun_of):
+        if other is not None:
+            with suppress(NotFoundError):
+                found.append(reader.find_execution(other))
+    return labels_of(reader, found)
+
+
+def parent_labels(reader: Reader, executions: Iterable[Execution]) -> dict[str, str]:
+    """Return the label of each sub-mission's parent, by the id of the sub-mission."""
+    of = {
+        one.execution_id: one.parent_execution_id
+        for one in executions
+        if one.parent_execution_id is not None
+    }
+    found = []
+    for parent in dict.fromkeys(of.values()):
+        with suppress(NotFoundError):
+            found.append(reader.find_execution(parent))
+    labels = labels_of(reader, found)
+    return {child: labels[parent] for child, parent in of.items() if parent in labels}
+
+
+def complete_mission(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the names of missions that have run."""
+    return _complete(
+        ctx, lambda reader: [CompletionItem(name) for name in reader.mission_names()], incomplete
+    )
 
 
 def complete_execution(

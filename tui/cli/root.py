@@ -62,7 +62,9 @@ SECTIONS = {
     invoke_without_command=True,
     params=[database_option(), colour_option()],
     epilog=(
-        "EXEC is an execution's id, a unique prefix of it, @last, @last-failed or a mission's name."
+        "EXEC is NAME#7 (run 7 of the mission NAME), an execution's id or a unique prefix of it, a"
+        " mission's name (its newest run), @last or @last-failed (the newest run that somebody"
+        " started, of the current folder's missions first)."
         f" Exit codes: {in_words()}."
     ),
 )

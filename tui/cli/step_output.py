@@ -16,6 +16,7 @@ from core.state_word import counted
 from core.states import TaskState
 from storage.reader import open_reader
 from tui.cli.outlet import Source
+from tui.label import full_argument
 from tui.output.glyph import Palette
 from tui.output.line import log_line
 from tui.output.text import safe_line
@@ -124,7 +125,8 @@ class StepOutput:
         if is_cut:
             end = sign("└", "+")
             step = quote(f"{query.task_id}/{query.attempt}")
-            whole = safe_line(f"all of it: mission logs {query.execution_id} {step}")
+            named = full_argument(reader.find_execution(query.execution_id))
+            whole = safe_line(f"all of it: mission logs {named} {step}")
             yield f"  {paint(f'{end} {whole}', 'dim')}\n"
 
     def _text(self, entry: LogEntry) -> str:

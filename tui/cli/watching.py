@@ -9,12 +9,15 @@ from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.outcome import exit_code, is_over
 from tui.cli.reading import open_records
+from tui.cli.reference import find_execution, linked_labels
 from tui.cli.screen import can_open_screen, open_screen
 from tui.cli.step_output import OutputMode, StepOutput
 from tui.cli.step_titles import StepTitles
+from tui.label import full_argument
 from tui.output import shape
 from tui.output.detail import execution_text
 from tui.output.line import change_line
+from tui.output.text import safe_line
 
 
 def watch(
@@ -34,7 +37,7 @@ def watch(
     """
     as_lines = plain or silent or invocation.json or timeout is not None
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution_id)
+        found = find_execution(invocation, reader, execution_id)
         if as_lines or not can_open_screen(invocation):
             found = _follow(invocation, reader, found, timeout, silent=silent, output=output)
         elif not is_over(found):
@@ -120,14 +123,15 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,
-            resumed_with=resumed_with(reader, found).execution_id,
+            linked=linked_labels(reader, found),
+            resumed_with=safe_line(full_argument(resumed_with(reader, found))),
         )
     )
     console.flush()
     if not is_terminal(found.state):
         if found.reason_code is Reason.RUNNER_LOST:
-            whole = resumed_with(reader, found).execution_id
+            whole = safe_line(full_argument(resumed_with(reader, found)))
             console.say(f"its runner is gone: `mission resume {whole}` goes on with it")
         else:
-            again = f"`mission watch {found.execution_id}`"
+            again = f"`mission watch {safe_line(full_argument(found))}`"
             console.say(f"it goes on; {again} watches it again")

@@ -6,11 +6,12 @@ from typing import Any
 
 from core.duration import duration_text
 from core.item_label import step_title
-from core.model import Attempt, Execution, StateChange, TaskError, TaskRun, duration_ms
+from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRun, duration_ms
 from core.state_word import counted, state_word
-from core.states import ExecutionState, TaskState, is_terminal
+from core.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
 from tui.format import ago
+from tui.label import SUBSET, run_argument, run_label, run_name
 from tui.output.glyph import Palette, look
 from tui.output.instant import clock_time, local_time
 from tui.output.listing import why_line
@@ -32,15 +33,18 @@ def execution_text(
     short: str,
     now: int,
     width: int | None,
+    linked: Mapping[str, str] = EMPTY,
     everything: bool = False,
     note: str | None = None,
     resumed_with: str | None = None,
 ) -> list[str]:
     """Return the lines of an execution: head, steps, and what its first failures say.
 
-    `resumed_with` is the execution to resume so that this one goes on, by default itself.
+    `linked` has the labels of the executions this one is linked to, by id. `resumed_with` is what
+    to resume so that this one goes on, as typed in a command; by default itself.
     """
-    lines = [*_head(one, palette, short=short, now=now)]
+    argument = run_argument(one, short)
+    lines = [*_head(one, palette, short=short, linked=linked, now=now)]
     if note:
         lines.append(palette.paint(f"  {note}", "yellow"))
     shown = [task for task in tasks if everything or task.state not in _CALM]
@@ -54,15 +58,15 @@ def execution_text(
     for task in failed[:3]:
         lines += ["", *_failure(task, palette)]
     if failed:
-        lines += ["", *_next(failed[0], one, short)]
+        lines += ["", *_next(failed[0], one, argument)]
     elif one.state is ExecutionState.PAUSED:
-        itself = resumed_with is None or resumed_with == one.execution_id
-        lines += ["", f"  go on: mission resume {short if itself else resumed_with}"]
+        lines += ["", f"  go on: mission resume {resumed_with or argument}"]
     return lines
 
 
 def step_text(
     one: TaskRun,
+    execution: Execution,
     attempts: Sequence[Attempt],
     changes: Sequence[StateChange],
     palette: Palette,
@@ -75,6 +79,7 @@ def step_text(
     lines = [
         (
             f"{palette.paint(safe_line(step_title(one)), 'bold')}  "
+            f"of {safe_line(run_label(execution, short))}  "
             f"{palette.state(one.state, one.reason_code)}  "
             f"{one.reason_code.value}{_behind(one.message)}"
         ),
@@ -102,14 +107,18 @@ def step_text(
         lines += ["", palette.paint("History", "bold")]
         lines += [_change(change) for change in changes]
     if one.attempt:
-        lines += ["", f"  logs: mission logs {short} {safe_line(one.task_id)}"]
+        argument = run_argument(execution, short)
+        lines += ["", f"  logs: mission logs {argument} {safe_line(one.task_id)}"]
     return lines
 
 
-def _head(one: Execution, palette: Palette, *, short: str, now: int) -> Iterator[str]:
+def _head(
+    one: Execution, palette: Palette, *, short: str, linked: Mapping[str, str], now: int
+) -> Iterator[str]:
+    subset = f" {palette.paint(SUBSET, 'yellow')}" if one.coverage is Coverage.SUBSET else ""
     yield (
-        f"{palette.paint(safe_line(one.mission_name), 'bold')}  {short}  "
-        f"{palette.state(one.state)}  {why_line(one)}"
+        f"{palette.paint(safe_line(run_name(one)), 'bold')}  {short}  "
+        f"{palette.state(one.state)}{subset}  {why_line(one)}"
     )
     started = one.created_at if one.started_at is None else one.started_at
     ended = now if one.ended_at is None else one.ended_at
@@ -129,7 +138,8 @@ def _head(one: Execution, palette: Palette, *, short: str, now: int) -> Iterator
     )
     for title, other in links:
         if other:
-            yield f"  {title} {other}"
+            label = f"{safe_line(linked[other])}  " if other in linked else ""
+            yield f"  {title} {label}{other}"
     if one.cancel_requested_at is not None and not is_terminal(one.state):
         by = safe_line(one.cancel_requested_by or "somebody")
         yield palette.paint(f"  cancel requested by {by}", "yellow")
@@ -189,13 +199,13 @@ def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
         yield f"  {bar} {line}"
 
 
-def _next(task: TaskRun, one: Execution, short: str) -> Iterator[str]:
+def _next(task: TaskRun, one: Execution, argument: str) -> Iterator[str]:
     name = safe_line(task.task_id)
-    yield f"  more: mission logs {short} {name} · mission show {short} {name}"
+    yield f"  more: mission logs {argument} {name} · mission show {argument} {name}"
     if is_terminal(one.state):
-        yield f"  again: mission retry {short}"
+        yield f"  again: mission retry {argument}"
     else:
-        yield f"  live: mission watch {short}"
+        yield f"  live: mission watch {argument}"
 
 
 def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:

@@ -7,8 +7,9 @@ from core.model import MissionResult, TaskRun
 from core.plan import Ending
 from core.ports import Receipt
 from core.state_word import counted
-from core.states import OverallStatus, StepStatus
+from core.states import Coverage, OverallStatus, StepStatus
 from core.tally import tally_of, tally_words
+from tui.label import SUBSET, run_argument, run_name
 from tui.output.glyph import Palette
 from tui.output.line import told_with_cause
 from tui.output.text import safe, safe_line
@@ -36,7 +37,10 @@ def ending_lines(
     partial = "  partial" if result.overall_status is OverallStatus.PARTIAL else ""
     message = f": {safe_line(ending.message)}" if ending.message else ""
     yield ""
-    yield f"{palette.state(ending.state)}{partial}  {ending.reason.value}{message}"
+    subset = f" {palette.paint(SUBSET, 'yellow')}" if result.coverage is Coverage.SUBSET else ""
+    name = palette.paint(safe_line(run_name(result)), "bold")
+    outcome = f"{palette.state(ending.state)}{subset}{partial}"
+    yield f"{name}  {outcome}  {ending.reason.value}{message}"
     counts = tally_words(tally_of(tasks.values()))
     yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
@@ -46,7 +50,8 @@ def ending_lines(
     if len(failed) > SHOWN:
         yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
     if failed:
-        yield f"  see `mission show {result.mission_id}` and `mission logs {result.mission_id}`"
+        named = safe_line(run_argument(result, result.mission_id))
+        yield f"  see `mission show {named}` and `mission logs {named}`"
     if receipt is not None:
         yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
 

@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from core.duration import duration_text
 from core.model import Execution, duration_ms
+from core.states import Coverage
 from core.tally import tally_of_execution, tally_words
 from tui.format import ago
+from tui.label import SUBSET, number_width, run_name
 from tui.output.glyph import Palette, look
 from tui.output.table import Cell, Column, table
 from tui.output.text import safe_line
+
+_AMBER = "yellow"
 
 
 def execution_table(
@@ -16,36 +20,52 @@ def execution_table(
     short: Mapping[str, str],
     palette: Palette,
     *,
+    parents: Mapping[str, str],
+    children: Mapping[str, int],
     now: int,
     width: int | None,
 ) -> list[str]:
-    """Return the lines; ids as short as `short` says, nothing cut without `width`."""
+    """Return the lines; ids as short as `short` says, nothing cut without `width`.
+
+    `parents` has the label of the execution that each sub-mission belongs to, `children` the number
+    of sub-missions each execution ran, both by id of the one listed.
+    """
+    kin = [_kin(one, parents, children) for one in executions]
     columns = (
-        Column("EXEC"),
-        Column("MISSION", shrink=True),
+        Column("RUN", shrink=True),
+        Column("ID"),
         Column("STATE"),
         Column("STEPS", shrink=True),
         Column("STARTED"),
         Column("TOOK", right=True),
+        *((Column("SUB-MISSION", shrink=True),) if any(kin) else ()),
         Column("WHY", shrink=True),
     )
     return table(
         columns,
         [
             (
+                Cell(safe_line(run_name(one)), tail=number_width(one)),
                 short.get(one.execution_id, one.execution_id),
-                safe_line(one.mission_name),
                 _state(one, palette),
                 tally_words(tally_of_execution(one)),
                 ago(one.created_at if one.started_at is None else one.started_at, now),
                 _took(one, now),
+                *((related,) if any(kin) else ()),
                 why_line(one),
             )
-            for one in executions
+            for one, related in zip(executions, kin, strict=True)
         ],
         palette,
         width=width,
     )
+
+
+def _kin(one: Execution, parents: Mapping[str, str], children: Mapping[str, int]) -> str:
+    count = children.get(one.execution_id, 0)
+    parent = parents.get(one.execution_id)
+    told = (None if parent is None else f"of {parent}", f"ran {count}" if count else None)
+    return ", ".join(part for part in told if part)
 
 
 def why_line(one: Execution) -> str:
@@ -58,6 +78,8 @@ def _state(one: Execution, palette: Palette) -> Cell:
     text, style = look(one.state, unicode=palette.unicode)
     if one.cancel_requested_at is not None and one.ended_at is None:
         text += " (cancelling)"
+    if one.coverage is Coverage.SUBSET:
+        return Cell(f"{text} {SUBSET}", (_AMBER,))
     return Cell(text, (style,))
 
 

@@ -21,6 +21,7 @@ from core.model import (
     TaskRun,
     duration_ms,
 )
+from core.run_number import run_reference
 from core.spec.diagnostic import Diagnostic
 from tui.output.instant import rfc3339_or_none
 
@@ -34,6 +35,7 @@ def execution(record: Execution) -> dict[str, Any]:
         "execution_id": record.execution_id,
         "workflow_id": record.workflow_id,
         "mission_name": record.mission_name,
+        **_named(record, record.execution_id),
         "state": record.state.value,
         "reason_code": record.reason_code.value,
         "message": record.message,
@@ -58,6 +60,20 @@ def execution(record: Execution) -> dict[str, Any]:
         "retry_of": record.retry_of,
         "rerun_of": record.rerun_of,
         "run_key": record.run_key,
+    }
+
+
+def reference_of(record: Execution) -> str:
+    """Return what names an execution for good: `NAME#7`, or its id."""
+    return run_reference(record.mission_name, record.run_number) or record.execution_id
+
+
+def _named(record: Execution | MissionResult, execution_id: str) -> dict[str, Any]:
+    """Return the run's number, what names it for good, and whether it covers all its steps."""
+    return {
+        "run_number": record.run_number,
+        "reference": run_reference(record.mission_name, record.run_number) or execution_id,
+        "coverage": record.coverage.value,
     }
 
 
@@ -252,6 +268,8 @@ def result(record: MissionResult) -> dict[str, Any]:
         },
         "execution_id": record.mission_id,
         "workflow_id": record.workflow_id,
+        "mission_name": record.mission_name,
+        **_named(record, record.mission_id),
         "state": record.state.value,
         "reason_code": record.reason_code.value,
     }

@@ -21,10 +21,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One field: its text without any escape sequence, and the styles it is painted in."""
+    """One field: its text without any escape sequence, and the styles it is painted in.
+
+    The last `tail` characters survive when the rest is cut.
+    """
 
     text: str
     styles: tuple[str, ...] = ()
+    tail: int = 0
 
 
 def table(
@@ -57,12 +61,19 @@ def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:
         excess -= 1
 
 
+def _fitted(cell: Cell, width: int) -> str:
+    end = cell.text[len(cell.text) - cell.tail :]
+    if cells(cell.text) <= width or cells(end) >= width:
+        return fit(cell.text, width)
+    return fit(cell.text[: len(cell.text) - cell.tail], width - cells(end)) + end
+
+
 def _line(
     columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int], palette: Palette
 ) -> str:
     parts: list[str] = []
     for index, (column, cell) in enumerate(zip(columns, row, strict=True)):
-        text = fit(cell.text, widths[index])
+        text = _fitted(cell, widths[index])
         last = index == len(columns) - 1
         blank = " " * (widths[index] - cells(text))
         painted = palette.paint(text, *cell.styles)

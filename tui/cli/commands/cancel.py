@@ -16,8 +16,10 @@ from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.option import seconds_option
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_step, execution_argument
+from tui.cli.reference import complete_step, execution_argument, find_execution
+from tui.label import full_label
 from tui.output import shape
+from tui.output.text import safe_line
 
 
 @declare("cancel")
@@ -40,7 +42,7 @@ def command(
     is 0 when the execution ended cancelled, 6 when it had not ended in time.
     """
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         if found.state is ExecutionState.CANCELLED and step is None:
             _done(invocation, found, "it was cancelled before")
             return
@@ -79,7 +81,7 @@ def _wait(
             break
         lost.look()
     if found.state is not ExecutionState.CANCELLED:
-        raise ConflictError(f"execution {found.execution_id} had ended before: {found.state}")
+        raise ConflictError(f"{full_label(found)} had ended before: {found.state}")
     return found
 
 
@@ -88,4 +90,4 @@ def _done(invocation: Invocation, found: Execution, words: str) -> None:
         invocation.console.out_json(shape.execution(found))
     else:
         told = tally_words(tally_of_execution(found))
-        invocation.console.say(f"{found.execution_id}: {words} ({told})")
+        invocation.console.say(f"{safe_line(full_label(found))}: {words} ({told})")

@@ -7,7 +7,7 @@ from tui.cli.command import command as declare
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_execution
+from tui.cli.reference import complete_execution, find_execution
 from tui.cli.step_titles import StepTitles
 from tui.output import shape
 
@@ -34,7 +34,11 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
     """
     console = invocation.console
     with open_records(invocation) as reader:
-        wanted = None if execution is None else reader.find_execution(execution).execution_id
+        wanted = (
+            None
+            if execution is None
+            else find_execution(invocation, reader, execution).execution_id
+        )
         lost = LostWatch(invocation)
         items = StepTitles(reader)
         for _ in rounds(reader):

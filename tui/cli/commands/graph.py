@@ -6,16 +6,17 @@ import click
 
 from core.errors import UnavailableError
 from core.model import Execution, Mission
+from core.spec.load import SUFFIXES
 from tui.cli.authored import mission_of
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.order import STDIN, read_mission, require_valid
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_execution
+from tui.cli.reference import complete_execution, find_execution
+from tui.output.shape import reference_of
 from tui.output.text import safe
 
 FORMATS = ("text", "dot", "mermaid", "json")
-_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 @declare("graph")
@@ -33,7 +34,7 @@ def command(invocation: Invocation, subject: str, form: str | None) -> None:
     What exists as a file is a file. The JSON of an execution has the state of every step.
     """
     form = "json" if invocation.json else form or "text"
-    if subject == STDIN or Path(subject).exists() or Path(subject).suffix.lower() in _SUFFIXES:
+    if subject == STDIN or Path(subject).exists() or Path(subject).suffix.lower() in SUFFIXES:
         mission, _ = require_valid(read_mission(subject))
         found: Execution | None = None
         states: dict[str, str] = {}
@@ -53,7 +54,7 @@ def _of_execution(
     invocation: Invocation, reference: str
 ) -> tuple[Mission, Execution, dict[str, str]]:
     with open_records(invocation) as reader:
-        found = reader.find_execution(reference)
+        found = find_execution(invocation, reader, reference)
         mission = mission_of(reader, found)
         _, tasks = reader.task_states(found.execution_id)
     if mission is None:
@@ -68,4 +69,9 @@ def _json(mission: Mission, found: Execution | None, states: dict[str, str]) -> 
     if found is None:
         return graph
     nodes = [{**node, "state": states.get(node["id"])} for node in graph["nodes"]]
-    return {"execution_id": found.execution_id, **graph, "nodes": nodes}
+    return {
+        "execution_id": found.execution_id,
+        "reference": reference_of(found),
+        **graph,
+        "nodes": nodes,
+    }

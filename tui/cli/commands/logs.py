@@ -16,7 +16,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.live_line import LiveLine
 from tui.cli.log_source import Line, log_sources, merged
 from tui.cli.reading import open_records
-from tui.cli.reference import execution_argument, step_argument
+from tui.cli.reference import execution_argument, find_execution, step_argument
 from tui.cli.step_titles import StepTitles
 from tui.escape import last_overwritten
 from tui.output import shape
@@ -89,7 +89,7 @@ def command(
         tail=tail,
     )
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         if step is not None:
             reader.task_run(found.execution_id, step)
         query = replace(query, execution_id=found.execution_id)

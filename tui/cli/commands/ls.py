@@ -1,20 +1,32 @@
 """`mission ls`."""
 
+from collections.abc import Mapping
+
 import click
+from msgspec.structs import replace
 
 from core.errors import NotFoundError
 from core.execution_query import ExecutionQuery
 from core.model import Execution
+from core.ports import Reader
 from core.states import ExecutionState
+from core.suggestion import did_you_mean
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
+from tui.cli.reference import (
+    complete_execution,
+    complete_mission,
+    find_execution,
+    label_of,
+    parent_labels,
+)
 from tui.output import shape
 from tui.output.listing import execution_table
 
 
 @declare("ls")
-@click.argument("mission", required=False)
+@click.argument("mission", required=False, shell_complete=complete_mission)
 @click.option(
     "-n",
     "--limit",
@@ -31,40 +43,108 @@ from tui.output.listing import execution_table
     type=click.Choice([state.value for state in ExecutionState], case_sensitive=False),
     help="Only executions in this state; may be repeated.",
 )
+@click.option("--all", "everything", is_flag=True, help="Also runs that are sub-missions.")
+@click.option(
+    "--parent",
+    metavar="EXEC",
+    shell_complete=complete_execution,
+    help="Only the sub-missions that EXEC ran.",
+)
 def command(
-    invocation: Invocation, mission: str | None, limit: int, states: tuple[str, ...]
-) -> None:
-    """List executions, newest first; of one MISSION when its name is given."""
-    show_executions(
-        invocation, mission=mission, limit=limit, states=frozenset(map(ExecutionState, states))
-    )
-
-
-def show_executions(
     invocation: Invocation,
-    *,
-    mission: str | None = None,
-    limit: int = 50,
-    states: frozenset[ExecutionState] = frozenset(),
+    mission: str | None,
+    limit: int,
+    states: tuple[str, ...],
+    everything: bool,
+    parent: str | None,
 ) -> None:
-    """Print the list."""
+    """List runs that people started, newest first; of one MISSION when its name is given.
+
+    The missions that another mission runs are listed with --all, or with --parent under it.
+    """
+    query = ExecutionQuery(
+        mission_name=mission,
+        limit=limit,
+        states=frozenset(map(ExecutionState, states)),
+        include_children=everything,
+    )
+    _list(invocation, query, parent)
+
+
+def _list(invocation: Invocation, query: ExecutionQuery, parent: str | None) -> None:
+    """Print the list, and say when it is not all of it.
+
+    Raises `NotFoundError` for a mission or parent that never ran.
+    """
     console = invocation.console
-    shown: list[Execution] = []
-    short: dict[str, str] = {}
     try:
         with open_records(invocation) as reader:
-            shown = reader.executions(
-                ExecutionQuery(limit=limit, mission_name=mission, states=states)
+            if parent is not None:
+                found = find_execution(invocation, reader, parent)
+                query = replace(query, parent=found.execution_id)
+            if query.mission_name is not None:
+                _require_mission(reader, query.mission_name)
+            shown = reader.executions(query)
+            total = sum(reader.count_executions(query).values())
+            ids = [one.execution_id for one in shown]
+            children = reader.child_counts(ids)
+            if invocation.json:
+                console.out_json([_json(one, children) for one in shown])
+                return
+            lines = execution_table(
+                shown,
+                reader.short_ids(ids),
+                console.palette,
+                parents=parent_labels(reader, shown),
+                children={key: sum(counts.values()) for key, counts in children.items()},
+                now=invocation.now,
+                width=console.width,
             )
-            short = reader.short_ids([one.execution_id for one in shown])
+            if not shown:
+                _say_nothing(invocation, reader, query)
     except NotFoundError as error:
-        if invocation.paths.db.exists():
+        if invocation.paths.db.exists() or query.mission_name is not None or parent is not None:
             raise
-        if not invocation.json:
+        if invocation.json:
+            console.out_json([])
+        else:
             console.say(f"{error.message}: {error.hint}")
-    if invocation.json:
-        console.out_json([shape.execution(one) for one in shown])
-    elif shown:
-        console.out_lines(
-            execution_table(shown, short, console.palette, now=invocation.now, width=console.width)
-        )
+        return
+    if shown:
+        console.out_lines(lines)
+    if len(shown) < total:
+        console.flush()
+        console.say(f"{len(shown)} of {total}; `-n {total}` lists all")
+
+
+def _require_mission(reader: Reader, name: str) -> None:
+    """Raise `NotFoundError` for a mission that has never run, not even as a sub-mission."""
+    names = reader.mission_names()
+    if name not in names:
+        hint = did_you_mean(name, names) or "`mission ls` lists all runs"
+        raise NotFoundError(f"no mission named {name!r} has run", hint=hint)
+
+
+def _say_nothing(invocation: Invocation, reader: Reader, query: ExecutionQuery) -> None:
+    """Say why the list is empty: what there would be without the last condition."""
+    everything = ExecutionQuery(mission_name=query.mission_name, include_children=True)
+    if query.parent is not None:
+        label = label_of(reader, reader.find_execution(query.parent))
+        told = f"no sub-mission of {label} is in this list"
+    elif query.states:
+        told = "no run is in this state"
+    elif reader.count_executions(everything):
+        told = "all runs are sub-missions of others: --all lists them"
+    else:
+        told = "there are no runs yet: start one with `mission run FILE`"
+    invocation.console.say(told)
+
+
+def _json(
+    one: Execution, children: Mapping[str, Mapping[ExecutionState, int]]
+) -> dict[str, object]:
+    counts = children.get(one.execution_id, {})
+    return {
+        **shape.execution(one),
+        "child_counts": {state.value: count for state, count in counts.items()},
+    }

@@ -3,7 +3,7 @@
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
-from tui.cli.reference import execution_argument
+from tui.cli.reference import execution_argument, find_execution
 from tui.cli.screen import open_screen
 
 
@@ -20,5 +20,5 @@ def command(invocation: Invocation, execution: str) -> None:
 def open_execution(invocation: Invocation, reference: str) -> None:
     """Open the screen on an execution; `UsageError` off a terminal."""
     with open_records(invocation) as reader:
-        found = reader.find_execution(reference)
+        found = find_execution(invocation, reader, reference)
     open_screen(invocation, start=found.execution_id)

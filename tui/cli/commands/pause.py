@@ -5,7 +5,7 @@ from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
-from tui.cli.reference import execution_argument
+from tui.cli.reference import execution_argument, find_execution
 
 
 @declare("pause")
@@ -13,6 +13,6 @@ from tui.cli.reference import execution_argument
 def command(invocation: Invocation, execution: str) -> None:
     """Pause EXEC: what runs goes on, nothing more is started until `mission resume`."""
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         asked = ask_and_wait(invocation, reader, found, RequestKind.PAUSE)
     tell(invocation, asked)

@@ -6,7 +6,7 @@ from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.linked import start_linked, watch_option
 from tui.cli.reading import open_records
-from tui.cli.reference import execution_argument
+from tui.cli.reference import execution_argument, find_execution
 
 
 @declare("rerun")
@@ -22,6 +22,6 @@ def command(invocation: Invocation, execution: str, reason: str, watch: bool) ->
     from tui.cli.relaunch import rerun_order
 
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         order = rerun_order(reader, found.execution_id, reason=reason, actor=invocation.actor)
     start_linked(invocation, order, {"rerun_of": found.execution_id}, watch=watch)

@@ -15,8 +15,12 @@ from tui.cli.invocation import Invocation
 from tui.cli.linked import after_start, watch_option
 from tui.cli.ownership import is_owned
 from tui.cli.reading import open_records
+from tui.cli.reference import find_execution
 from tui.cli.session import open_session
 from tui.cli.spawn import spawn_runner
+from tui.label import full_argument, full_label
+from tui.output.shape import reference_of
+from tui.output.text import safe_line
 
 
 @declare("resume", short_help="Go on with a paused or abandoned execution.")
@@ -33,14 +37,17 @@ def command(invocation: Invocation, reference: str, run_again: bool, watch: bool
     --watch it returns as soon as a runner goes on with it.
     """
     with open_records(invocation) as reader:
-        execution = reader.find_execution(reference)
+        execution = find_execution(invocation, reader, reference)
     invocation.console.best_effort()
     how = resume(invocation, execution, run_again=run_again)
-    execution_id = execution.execution_id
     if not invocation.json:
-        invocation.console.say(f"{execution_id}: {how}")
-    facts = {"execution_id": execution_id, "resumed": how}
-    after_start(invocation, execution_id, facts, watch=watch)
+        invocation.console.say(f"{safe_line(full_label(execution))}: {how}")
+    facts = {
+        "execution_id": execution.execution_id,
+        "reference": reference_of(execution),
+        "resumed": how,
+    }
+    after_start(invocation, execution, facts, watch=watch)
 
 
 def resume(invocation: Invocation, execution: Execution, *, run_again: bool = False) -> str:
@@ -51,8 +58,8 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
     execution_id = execution.execution_id
     if is_terminal(execution.state):
         raise ConflictError(
-            f"execution {execution_id} has ended: {execution.state}",
-            hint=f"`mission retry {execution_id}` runs what failed again",
+            f"{full_label(execution)} has ended: {execution.state}",
+            hint=f"`mission retry {full_argument(execution)}` runs what failed again",
         )
     with open_records(invocation) as reader:
         owned = is_owned(reader.lease(execution_id), invocation.now)
@@ -62,9 +69,9 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
         return "asked its runner to go on"
     if whole is not execution:
         raise ConflictError(
-            f"execution {execution_id} is a part of {whole.execution_id} ({whole.mission_name}),"
+            f"{full_label(execution)} is a part of {full_label(whole)},"
             " which goes on with it when it is resumed itself",
-            hint=f"mission resume {whole.execution_id}",
+            hint=f"mission resume {full_argument(whole)}",
         )
     spawn_runner(invocation.paths, execution_id, invocation.environ, run_again=run_again)
     return "a new runner goes on with it"

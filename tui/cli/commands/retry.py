@@ -17,7 +17,8 @@ from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.linked import start_linked, watch_option
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_step, execution_argument
+from tui.cli.reference import complete_step, execution_argument, find_execution
+from tui.label import full_label
 from tui.output.text import safe_line
 
 _NAMED = 20
@@ -61,7 +62,7 @@ def command(
     if failed and steps:
         raise UsageError("--failed and --step exclude each other")
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         if not is_terminal(found.state):
             _retry_live(invocation, reader, found, steps, downstream=downstream, reason=reason)
             return
@@ -118,7 +119,7 @@ def _retry_live(
             if task.state is TaskState.FAILED and task.parent_task_id not in failed
         ]
     if not chosen:
-        raise ConflictError(f"execution {found.execution_id} is live and nothing in it has failed")
+        raise ConflictError(f"{full_label(found)} is live and nothing in it has failed")
     arguments = {
         "downstream": downstream,
         "reason": _ask_reason(invocation) if reason is None else reason,

@@ -30,6 +30,9 @@ from tui.cli.reading import open_records
 from tui.cli.session import open_session, protected_paths, shared_slots
 from tui.cli.step_output import OutputMode, StepOutput
 from tui.cli.stop_signal import StopSignals
+from tui.label import full_argument, full_label, run_name
+from tui.output.shape import reference_of
+from tui.output.text import safe_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +173,8 @@ def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
         _, tasks = reader.task_states(found.execution_id)
     if not is_terminal(found.state):
         raise ConflictError(
-            f"the run key {run_id!r} belongs to execution {found.execution_id}, which is"
-            f" {found.state}",
-            hint=f"mission watch {found.execution_id}",
+            f"the run key {run_id!r} belongs to {full_label(found)}, which is {found.state}",
+            hint=f"mission watch {full_argument(found)}",
         )
     if invocation.json:
         from tui.output.shape import execution as execution_shape
@@ -188,14 +190,22 @@ def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
 def _run_detached(invocation: Invocation, order: Order, *, quiet: bool) -> None:
     from tui.cli.start import start_detached
 
-    execution_id = start_detached(invocation.paths, order, invocation.environ)
+    execution = start_detached(invocation.paths, order, invocation.environ)
     console = invocation.console
     if invocation.json:
-        console.out_json({"execution_id": execution_id, "workflow_id": order.mission.workflow_id})
+        console.out_json(
+            {
+                "execution_id": execution.execution_id,
+                "workflow_id": order.mission.workflow_id,
+                "run_number": execution.run_number,
+                "reference": reference_of(execution),
+            }
+        )
     else:
-        console.out(execution_id)
+        console.out(execution.execution_id)
         if not quiet:
-            console.say(f"running detached; watch it with `mission watch {execution_id}`")
+            name, how = safe_line(run_name(execution)), safe_line(full_argument(execution))
+            console.say(f"{name} runs detached; watch it with `mission watch {how}`")
 
 
 def _progress(invocation: Invocation, output: OutputMode | None, *, quiet: bool) -> Progress:

@@ -10,9 +10,11 @@ from tui.cli.ancestry import resumed_with
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
-from tui.cli.reference import execution_argument, step_argument
+from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
+from tui.label import full_argument, full_label
 from tui.output import shape
 from tui.output.detail import execution_text, step_text
+from tui.output.text import safe_line
 
 
 @declare("show")
@@ -25,7 +27,7 @@ def command(
 ) -> None:
     """Show execution EXEC and why it is where it is; with STEP, one step in full."""
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         if result:
             invocation.console.out_json(_result(invocation, reader, found))
         elif step is not None:
@@ -48,8 +50,9 @@ def _show_execution(
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,
+            linked=linked_labels(reader, found),
             everything=everything,
-            resumed_with=resumed_with(reader, found).execution_id,
+            resumed_with=safe_line(full_argument(resumed_with(reader, found))),
         )
     )
 
@@ -65,6 +68,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     console.out_lines(
         step_text(
             task,
+            found,
             attempts,
             changes,
             console.palette,
@@ -82,7 +86,7 @@ def _result(invocation: Invocation, reader: Reader, found: Execution) -> dict[st
 
     if not is_terminal(found.state):
         raise ConflictError(
-            f"execution {found.execution_id} has not ended: {found.state}",
+            f"{full_label(found)} has not ended: {found.state}",
             hint="a result is made once, when it ends; `mission watch` waits for that",
         )
     mission = mission_of(reader, found)

@@ -12,7 +12,9 @@ from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.ownership import is_owned
 from tui.cli.reading import open_records
-from tui.cli.reference import execution_argument, step_argument
+from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
+from tui.label import full_argument
+from tui.output.shape import reference_of
 from tui.output.text import safe_line
 
 
@@ -22,15 +24,17 @@ from tui.output.text import safe_line
 def command(invocation: Invocation, execution: str, step: str | None) -> None:
     """Explain why STEP of EXEC is in its state, cause behind cause; without STEP, why EXEC is."""
     with open_records(invocation) as reader:
-        found = reader.find_execution(execution)
+        found = find_execution(invocation, reader, execution)
         task = None if step is None else reader.task_run(found.execution_id, step)
         scene = _scene(invocation, reader, found)
+        label = label_of(reader, found)
     told = explain_execution(scene) if task is None else explain(task.task_id, scene)
     console = invocation.console
     if invocation.json:
         console.out_json(
             {
                 "execution_id": found.execution_id,
+                "reference": reference_of(found),
                 "task_id": None if task is None else task.task_id,
                 "state": (found if task is None else task).state.value,
                 "reason_code": (found if task is None else task).reason_code.value,
@@ -38,9 +42,9 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
             }
         )
         return
-    name = found.mission_name if task is None else step_title(task)
+    name = label if task is None else f"{safe_line(step_title(task))} of {label}"
     first, *causes = [safe_line(line) for line in told]
-    console.out(f"{console.palette.paint(safe_line(name), 'bold')} {first}")
+    console.out(f"{console.palette.paint(name, 'bold')} {first}")
     arrow = console.palette.sign("└", "-")
     console.out_lines([f"  {arrow} {line}" for line in causes])
 
@@ -58,5 +62,5 @@ def _scene(invocation: Invocation, reader: Reader, found: Execution) -> Scene:
         mission=mission_of(reader, found),
         attempts=attempts,
         is_owned=is_terminal(found.state) or is_owned(reader.lease(found.execution_id), now),
-        resumed_with=None if whole is found else whole.execution_id,
+        resumed_with=None if whole is found else full_argument(whole),
     )
