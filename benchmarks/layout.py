@@ -16,7 +16,7 @@ from textual.app import App, ComposeResult
 
 from core.states import TaskState
 from tui.layout.dag import dag_of
-from tui.layout.fold import fold, stem
+from tui.layout.fold import family, fold
 from tui.layout.plane import lay_out
 from tui.widgets.graph import GraphView
 from tui.widgets.graph_canvas import Canvas
@@ -112,7 +112,7 @@ def main() -> int:
         unfolded = milliseconds(start)
         start = time.process_time()
         dag = dag_of(upstream)
-        lay_out(fold(dag, [stem(f"step-{n}") for n in range(len(dag))]).dag)
+        lay_out(fold(dag, [family(f"step-{n}") for n in range(len(dag))]).dag)
         folded = milliseconds(start)
         cold, scrolled, changed = asyncio.run(on_screen(upstream))
         print(f"{name:24}{unfolded:10.0f}{folded:10.0f}{cold:9.1f}{scrolled:9.1f}{changed:9.1f}")

@@ -11,14 +11,14 @@ from tui.layout.fold import (
     FOLD_OVER,
     Folding,
     FoldKind,
+    family,
     fold,
-    stem,
 )
 
 
 def folded(upstream: Upstream, **options: object) -> Folding:
-    stems = [stem(step_id) for step_id in ids_of(upstream)]
-    return fold(dag_of(upstream), stems, **options)  # type: ignore[arg-type] # options of fold
+    families = [family(step_id) for step_id in ids_of(upstream)]
+    return fold(dag_of(upstream), families, **options)  # type: ignore[arg-type] # options of fold
 
 
 def kinds(folding: Folding) -> list[tuple[FoldKind, int]]:
@@ -76,15 +76,40 @@ def test_a_chain_becomes_one_node() -> None:
     assert kinds(folded(chain(10_000))) == [(FoldKind.CHAIN, 10_000)]
 
 
-def test_chains_side_by_side_become_one_node_with_their_number() -> None:
+def test_chains_side_by_side_become_a_chain_of_folds() -> None:
     upstream: Upstream = [[]]
     for _ in range(30):
         first = len(upstream)
         upstream += [[0], [first], [first + 1]]
     upstream.append([3 * lane + 3 for lane in range(30)])
     folding = folded(upstream)
-    assert kinds(folding) == [(FoldKind.STEP, 1), (FoldKind.SIBLINGS, 90), (FoldKind.STEP, 1)]
-    assert folding.groups[1].width == 30
+    lanes = [(FoldKind.SIBLINGS, 30)] * 3
+    assert kinds(folding) == [(FoldKind.STEP, 1), *lanes, (FoldKind.STEP, 1)]
+    assert folding.dag.upstream == ((), (0,), (1,), (2,), (3,))
+
+
+def test_a_fold_never_holds_unlike_steps() -> None:
+    """The mission of a fault: seven unlike steps share their needs with 200 items and 9 others."""
+    unlike = ("flaky", "bigfail", "gate", "runaway", "stdin", "parts", "matrix")
+    items = [*(f"parts[{n}]" for n in range(200)), *(f"matrix[{n}]" for n in range(9))]
+    names = ["prepare", *unlike, *items]
+    dag = dag_of([[], *([0] for _ in names[1:])])
+    folding = fold(dag, [family(name) for name in names])
+    found = [{family(names[node]) for node in group.members} for group in folding.groups]
+    assert all(len(families) == 1 for families in found)
+    assert kinds(folding) == [
+        *[(FoldKind.STEP, 1)] * 8,
+        (FoldKind.SIBLINGS, 200),
+        (FoldKind.SIBLINGS, 9),
+    ]
+
+
+@settings(deadline=None)
+@given(upstreams(max_nodes=40), st.lists(st.sampled_from("abc"), min_size=40, max_size=40))
+def test_every_fold_is_of_one_family(upstream: Upstream, kinds_of: list[str]) -> None:
+    families = kinds_of[: len(upstream)]
+    folding = fold(dag_of(upstream), families, enabled=True)
+    assert all(len({families[node] for node in group.members}) == 1 for group in folding.groups)
 
 
 def test_look_alikes_of_a_layer_are_folded_only_while_much_is_left() -> None:
@@ -110,10 +135,16 @@ def test_a_step_of_an_opened_fold_knows_what_closes_it() -> None:
 
 @pytest.mark.parametrize(
     ("step_id", "expected"),
-    [("mDiffFit_ID0000123", "mDiffFit_ID#"), ("fetch", "fetch"), ("chr21.part3", "chr#.part#")],
+    [
+        ("mDiffFit_ID0000123", "mDiffFit_ID#"),
+        ("fetch", "fetch"),
+        ("chr21.part3", "chr#.part#"),
+        ("parts1[7]", "parts1[]"),
+        ("parts2[7]", "parts2[]"),
+    ],
 )
-def test_look_alikes_differ_in_digits_only(step_id: str, expected: str) -> None:
-    assert stem(step_id) == expected
+def test_a_family_differs_in_digits_only_or_is_of_one_fan_out(step_id: str, expected: str) -> None:
+    assert family(step_id) == expected
 
 
 def test_the_critical_path_is_the_longest_by_hops_or_by_weight() -> None:

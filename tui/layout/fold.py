@@ -1,9 +1,12 @@
-"""Which steps a large graph draws as one: identical siblings, chains, and look-alikes of a layer.
+"""Which steps a large graph draws as one: only steps of one family, never unlike ones.
 
-- SIBLINGS: steps, or chains of the same length, with the same upstream and the same downstream.
+A family is the items of one fan-out step, or the steps whose ids differ in digits only.
+
+- SIBLINGS: steps with the same upstream and the same downstream, also in chains side by side: then
+  the first steps of the chains are one fold, the second steps another.
 - CHAIN: a run in which each step has nothing but the next one.
-- ALIKE: only when the graph is still large, steps of one layer whose ids differ in digits only;
-  their edges are the union of those of the members.
+- ALIKE: only when the graph is still large, steps of one layer; their edges are the union of those
+  of the members.
 Every step is in exactly one group, and the graph of groups has no cycle.
 """
 
@@ -12,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 
 from tui.layout.dag import Dag, dag_of
 
@@ -41,11 +45,10 @@ FoldKey = tuple[FoldKind, int]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One drawn node. `members` in drawing order; `width` counts the chains side by side."""
+    """One drawn node. `members` in drawing order."""
 
     kind: FoldKind
     members: tuple[int, ...]
-    width: int = 1
 
     @property
     def key(self) -> FoldKey:
@@ -63,14 +66,19 @@ class Folding:
     opened: dict[int, FoldKey]
 
 
-def stem(text: str) -> str:
-    """Return an id with its runs of digits taken out: look-alikes have the same."""
-    return _DIGITS.sub("#", text)
+def family(task_id: str) -> str:
+    """Return what steps that may be drawn as one have in common, and no other step has.
+
+    Of an item it is the fan-out step; of a step its id with the runs of digits taken out.
+    """
+    if task_id.endswith("]"):
+        return f"{task_id[: task_id.rindex('[')]}[]"
+    return _DIGITS.sub("#", task_id)
 
 
 def fold(
     dag: Dag,
-    stems: Sequence[Hashable],
+    families: Sequence[Hashable],
     *,
     enabled: bool | None = None,
     opened: frozenset[FoldKey] = frozenset(),
@@ -92,16 +100,23 @@ def fold(
         closing.update(dict.fromkeys(found.members, found.key))
         return False
 
-    for chains in _siblings(dag, _chains(dag)):
-        members = tuple(node for chain in chains for node in chain)
-        if len(chains) >= SIBLINGS_MIN and close(Group(FoldKind.SIBLINGS, members, len(chains))):
-            continue
-        for chain in chains:
-            if len(chain) < CHAIN_MIN or not close(Group(FoldKind.CHAIN, chain)):
-                groups.extend(Group(FoldKind.STEP, (node,)) for node in chain)
+    for chains in _siblings(dag, _chains(dag), families):
+        if len(chains) >= SIBLINGS_MIN:
+            runs, kind = list(zip(*chains, strict=True)), FoldKind.SIBLINGS
+        else:
+            kind = FoldKind.CHAIN
+            runs = [
+                tuple(run)
+                for chain in chains
+                for _, run in groupby(chain, key=lambda node: families[node])
+            ]
+        least = SIBLINGS_MIN if kind is FoldKind.SIBLINGS else CHAIN_MIN
+        for run in runs:
+            if len(run) < least or not close(Group(kind, run)):
+                groups.extend(Group(FoldKind.STEP, (node,)) for node in run)
     groups.sort(key=lambda group: group.members[0])
     if len(groups) > ALIKE_OVER:
-        groups = _fold_alike(dag, groups, stems, opened, closing)
+        groups = _fold_alike(dag, groups, families, opened, closing)
     group_of = _owners(groups, count)
     return Folding(tuple(groups), tuple(group_of), _quotient(dag, groups, group_of), closing)
 
@@ -120,11 +135,14 @@ def _chains(dag: Dag) -> list[tuple[int, ...]]:
     return chains
 
 
-def _siblings(dag: Dag, chains: Iterable[tuple[int, ...]]) -> Iterable[list[tuple[int, ...]]]:
-    """Put chains of the same length between the same steps together, by first appearance."""
+def _siblings(
+    dag: Dag, chains: Iterable[tuple[int, ...]], families: Sequence[Hashable]
+) -> Iterable[list[tuple[int, ...]]]:
+    """Put chains of the same families between the same steps together, by first appearance."""
     alike: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
     for chain in chains:
-        ends = (tuple(sorted(dag.upstream[chain[0]])), dag.downstream[chain[-1]], len(chain))
+        named = tuple(families[node] for node in chain)
+        ends = (tuple(sorted(dag.upstream[chain[0]])), dag.downstream[chain[-1]], named)
         alike[ends].append(chain)
     return alike.values()
 
@@ -132,7 +150,7 @@ def _siblings(dag: Dag, chains: Iterable[tuple[int, ...]]) -> Iterable[list[tupl
 def _fold_alike(
     dag: Dag,
     groups: list[Group],
-    stems: Sequence[Hashable],
+    families: Sequence[Hashable],
     opened: frozenset[FoldKey],
     closing: dict[int, FoldKey],
 ) -> list[Group]:
@@ -143,13 +161,13 @@ def _fold_alike(
         if group.members[0] in closing:  # of a fold the user has opened: let it be seen
             folded.append(group)
         else:
-            alike[layer, stems[group.members[0]]].append(group)
+            alike[layer, families[group.members[0]]].append(group)
     for same in alike.values():
         if len(same) < ALIKE_MIN:
             folded += same
             continue
         members = tuple(node for group in same for node in group.members)
-        whole = Group(FoldKind.ALIKE, members, len(members))
+        whole = Group(FoldKind.ALIKE, members)
         if whole.key in opened:
             closing.update(dict.fromkeys(members, whole.key))
             folded += same

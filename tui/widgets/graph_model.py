@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from core.states import TaskState
 from tui.glyph import SEVERITY
 from tui.layout.dag import Dag, critical_path, induced, within_hops
-from tui.layout.fold import Folding, FoldKey, FoldKind, Group, fold, stem
+from tui.layout.fold import Folding, FoldKey, FoldKind, Group, family, fold
 from tui.layout.lane import Lanes, lay_lanes
 from tui.layout.plane import Plane, lay_out
 from tui.status import IDLE, NodeStatus
@@ -111,7 +111,7 @@ def draw(
     else:
         steps = tuple(within_hops(model.dag, focus.centre, focus.hops))
         dag = induced(model.dag, steps)
-    folding = fold(dag, [stem(model.ids[step]) for step in steps], enabled=enabled, opened=opened)
+    folding = fold(dag, [family(model.ids[step]) for step in steps], enabled=enabled, opened=opened)
     groups = tuple(tuple(steps[m] for m in group.members) for group in folding.groups)
     return Drawing(
         steps,
@@ -121,27 +121,25 @@ def draw(
         groups,
         {step: number for number, members in enumerate(groups) for step in members},
         tuple(
-            _title(group, [model.names[step] for step in members])
+            _title(
+                group,
+                [model.names[step] for step in members],
+                [clean_line(model.ids[step]) for step in members],
+            )
             for group, members in zip(folding.groups, groups, strict=True)
         ),
         focus,
     )
 
 
-def _title(group: Group, names: Sequence[str]) -> str:
-    """Name a group: `fetch[×128]` for siblings, `a ⋯ z (12)` for a chain."""
+def _title(group: Group, names: Sequence[str], ids: Sequence[str]) -> str:
+    """Name a group: `fetch[×128]` for siblings, `part-1 ⋯ part-12 (12)` for a chain."""
     if group.kind is FoldKind.STEP:
         return names[0]
     size = len(names)
     if group.kind is FoldKind.CHAIN:
         return f"{names[0]} ⋯ {names[-1]} ({size})"
-    length = size // group.width
-    heads = names[::length]
-    title = _common(heads)
-    if length > 1:
-        title += f" ⋯ {_common(names[length - 1 :: length])}"
-        return f"{title}[{length}×{group.width}]"
-    return f"{title}[×{size}]"
+    return f"{_common(names) or _common(ids) or names[0]}[×{size}]"
 
 
 def _common(names: Sequence[str]) -> str:
@@ -150,4 +148,4 @@ def _common(names: Sequence[str]) -> str:
     size = 0
     while size < min(len(first), len(last)) and first[size] == last[size]:
         size += 1
-    return first[:size].rstrip("0123456789-_.# :[(") or f"{names[0]}…"
+    return first[:size].rstrip("0123456789-_.# :[(")
