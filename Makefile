@@ -3,18 +3,41 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 WORKERS ?= 3
+CONSTRAINTS ?= constraints.txt
+DEMO := $(CURDIR)/.demo
 
-.PHONY: run setup check test test-slow bench docs shots clean
+.PHONY: help run setup check test test-slow test-latest test-lowest test-pythons suite lock bench docs shots clean
 
-run: setup            ## open the screen on the sample missions; without a terminal run one and print its result
-	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/mission; else $(BIN)/mission run sample_missions/hello.yaml; fi
+help:                 ## list these targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: .venv/.ready   ## leaves .venv/bin/mission
+run: .venv/.runs      ## open the screen on the sample missions; without a terminal run one and print its result
+	@echo "This demo keeps its records in .demo, apart from your own."
+	@echo "For the command mission in this shell:  export PATH=\"$(CURDIR)/$(BIN):\$$PATH\""
+	@echo "To install it for good:                 pipx install .    (or: uv tool install .)"
+	@if [ -t 0 ] && [ -t 1 ]; then $(IN_DEMO) $(BIN)/mission; else $(IN_DEMO) $(BIN)/mission run sample_missions/hello.yaml; fi
 
-.venv/.ready: pyproject.toml
+IN_DEMO = env -u MISSION_DB MISSION_HOME=$(DEMO)
+
+setup: .venv/.ready   ## install everything that running, testing and checking needs into .venv
+
+# $(call install,ENVIRONMENT,EXTRAS,CONSTRAINTS,PIP OPTIONS): install this folder, editable. The
+# build system is installed first, under the same constraints, so that the build fetches nothing.
+define install
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@test -x $(1)/bin/python || { echo "making $(1) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(1); }
+	@echo "installing missiondeck$(2) into $(1)"
+	@$(1)/bin/python -m pip install $(PIP_OPTIONS) --constraint $(3) hatchling editables
+	@$(1)/bin/python -m pip install $(PIP_OPTIONS) --constraint $(3) $(4) --no-build-isolation --editable '.$(2)'
+endef
+PIP_OPTIONS = --disable-pip-version-check --no-input
+
+.venv/.runs: pyproject.toml constraints.txt
+	$(call install,.venv,,$(CONSTRAINTS))
+	@touch $@
+
+.venv/.ready: .venv/.runs
+	$(call install,.venv,[dev],$(CONSTRAINTS))
 	@touch $@
 
 check: setup          ## format, lint, types, import contracts
@@ -29,6 +52,25 @@ test: check           ## everything that must hold, in under five minutes
 test-slow: setup      ## crash loops, fuzzing, 100k steps
 	MISSION_SEARCH=1 $(BIN)/python -m pytest -m "slow or hypothesis"
 
+test-latest:          ## the suite on the newest versions of all packages that pyproject.toml allows
+	@$(MAKE) --no-print-directory suite ENVIRONMENT=.venvs/latest CONSTRAINTS=/dev/null UPGRADE="--upgrade --upgrade-strategy eager"
+
+test-lowest: setup    ## the suite on the lowest versions of the direct packages
+	@mkdir -p .venvs
+	@$(BIN)/python -m tests.support.dependencies lowest > .venvs/lowest.txt
+	@$(MAKE) --no-print-directory suite ENVIRONMENT=.venvs/lowest CONSTRAINTS=.venvs/lowest.txt
+
+test-pythons: setup   ## the suite on every supported Python of this machine; PYTHONS="..." names them
+	@$(BIN)/python tests/support/pythons.py
+
+# The suite in an environment of its own: what the three above share. SUITE adds pytest arguments.
+suite:
+	$(call install,$(ENVIRONMENT),[test],$(CONSTRAINTS),$(UPGRADE))
+	$(ENVIRONMENT)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(SUITE)
+
+lock: setup           ## write constraints.txt anew: the newest versions that pyproject.toml allows
+	$(BIN)/python -m tests.support.dependencies lock
+
 bench: setup          ## cost per step, memory, start-up; ratios in one run
 	$(BIN)/python -m benchmarks
 
@@ -40,4 +82,4 @@ shots: setup          ## make the pictures of README and docs
 	$(BIN)/python -m tests.support.shots
 
 clean:
-	rm -rf .venv .bench .shots
+	rm -rf .venv .venvs .demo .bench .shots
