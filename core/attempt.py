@@ -122,6 +122,10 @@ async def _perform(kind: StepType, call: StepCall) -> StepOutcome:
         await asyncio.wait({work}, timeout=call.grace_seconds)
         if work.done():
             work.exception()
+        else:
+            call.log(
+                LogLevel.WARN, "it cannot be interrupted: what it still does is not waited for"
+            )
         raise
 
 

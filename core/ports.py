@@ -357,6 +357,9 @@ class OutcomeKind(StrEnum):
 
     EXITED = "exited"
     UNSTARTABLE = "unstartable"
+    """It did not start; another try may."""
+    IMPOSSIBLE = "impossible"
+    """It can never start as it is: no such program, not executable, arguments too long, ..."""
     LOST = "lost"
     UNPLACEABLE = "unplaceable"
 

@@ -226,10 +226,12 @@ async def test_a_flood_is_cancelled_and_leaves_the_loop_free(
 # --- what cannot start ---------------------------------------------------------------------------
 
 
-async def refusal(executor: LocalExecutor, job: Job) -> str:
+async def refusal(
+    executor: LocalExecutor, job: Job, kind: OutcomeKind = OutcomeKind.IMPOSSIBLE
+) -> str:
     sink = RecordingSink()
     outcome = await executor.run(job, sink)
-    assert outcome.kind is OutcomeKind.UNSTARTABLE
+    assert outcome.kind is kind
     assert (sink.writes, sink.censuses) == (0, [])
     assert outcome.message is not None
     return outcome.message
@@ -454,7 +456,7 @@ async def test_when_nothing_will_make_room_the_job_is_refused(executor: LocalExe
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
     try:
-        message = await refusal(executor, a_job("true"))
+        message = await refusal(executor, a_job("true"), OutcomeKind.UNSTARTABLE)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 

@@ -162,10 +162,10 @@ async def test_an_unexpected_zero_is_a_failure(desk: Desk) -> None:
     assert (outcome.state, outcome.message) == (FAILED, "exit code 0")
 
 
-async def test_a_command_that_cannot_start_is_a_step_error(desk: Desk) -> None:
+async def test_a_command_that_can_never_start_has_invalid_parameters(desk: Desk) -> None:
     outcome = await desk.run("command", command="no-such-program")
 
-    assert (outcome.state, outcome.reason_code) == (FAILED, Reason.STEP_ERROR)
+    assert (outcome.state, outcome.reason_code) == (FAILED, Reason.INVALID_PARAMETERS)
     assert outcome.message == "command not found: `no-such-program`"
     assert outcome.exit_code is None
     assert outcome.output == {}
@@ -320,6 +320,7 @@ async def test_a_cancelled_command_keeps_what_it_wrote(desk: Desk) -> None:
         (OutcomeKind.LOST, Reason.WORKER_LOST),
         (OutcomeKind.UNPLACEABLE, Reason.RESOURCE_EXHAUSTED),
         (OutcomeKind.UNSTARTABLE, Reason.STEP_ERROR),
+        (OutcomeKind.IMPOSSIBLE, Reason.INVALID_PARAMETERS),
     ],
 )
 async def test_an_executor_that_could_not_run_it_is_a_reason(
@@ -408,7 +409,7 @@ async def test_a_missing_interpreter_is_named(desk: Desk, tmp_path: Path) -> Non
     outcome = await desk.script("true", shell="zsh")
 
     assert (outcome.reason_code, outcome.message) == (
-        Reason.STEP_ERROR,
+        Reason.INVALID_PARAMETERS,
         "command not found: `zsh`",
     )
 

@@ -11,7 +11,7 @@ import os
 import sys
 
 from core.errors import BugError
-from core.executors.lookup import UnstartableError
+from core.executors.lookup import ImpossibleError, UnstartableError
 from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import ExhaustedError, Spawner
@@ -48,6 +48,8 @@ class LocalExecutor:
         """
         try:
             running = await self._start(job, sink)
+        except ImpossibleError as error:
+            return Outcome(kind=OutcomeKind.IMPOSSIBLE, message=str(error))
         except UnstartableError as error:
             return Outcome(kind=OutcomeKind.UNSTARTABLE, message=str(error))
         note = None

@@ -10,6 +10,32 @@ class UnstartableError(Exception):
     """Raised within an executor when a job cannot become a process; says why, for the operator."""
 
 
+class ImpossibleError(UnstartableError):
+    """Raised when the cause is one that lasts: the job can never start as it is."""
+
+
+LASTING = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOEXEC,
+        errno.E2BIG,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.EINVAL,
+    }
+)
+"""Errors of the system that another try meets again."""
+
+
+def refusal(error: OSError, message: str) -> UnstartableError:
+    """Return the error to raise for one of the system: an `ImpossibleError` where it lasts."""
+    return (ImpossibleError if error.errno in LASTING else UnstartableError)(message)
+
+
 class Lookup:
     """Finds executables; remembers those found on the search path."""
 
@@ -17,15 +43,15 @@ class Lookup:
         self._found: dict[tuple[str, str], str] = {}
 
     def find(self, command: str, env: Mapping[str, str], cwd: str) -> str:
-        """Return the absolute path of `command`; raise `UnstartableError` when there is none.
+        """Return the absolute path of `command`; raise `ImpossibleError` when there is none.
 
         A command with a slash is a path, relative to `cwd`; any other is looked for on the job's
         own PATH.
         """
         if not command:
-            raise UnstartableError("the command is empty")
+            raise ImpossibleError("the command is empty")
         if "\0" in command:
-            raise UnstartableError("the command contains a NUL character")
+            raise ImpossibleError("the command contains a NUL character")
         if "/" in command:
             return _checked(os.path.join(cwd, command), command)  # noqa: PTH118 - hot path
         path = env.get("PATH", os.defpath)
@@ -67,7 +93,7 @@ def _search(command: str, path: str, cwd: str) -> str:
             if os.path.isfile(candidate):  # noqa: PTH113 - hot path
                 denied = candidate
     if denied:
-        raise UnstartableError(f"permission denied: `{denied}` is not executable (chmod +x)")
+        raise ImpossibleError(f"permission denied: `{denied}` is not executable (chmod +x)")
     hint = ""
     if os.path.isfile(os.path.join(cwd, command)):  # noqa: PTH113, PTH118 - hot path
         hint = f"; there is a file of that name in the working directory: write `./{command}`"
@@ -76,18 +102,20 @@ def _search(command: str, path: str, cwd: str) -> str:
             "; `command` is one program: write its arguments in `args`, "
             "or use a `script` step for a shell"
         )
-    raise UnstartableError(f"command not found: `{command}`{hint}")
+    raise ImpossibleError(f"command not found: `{command}`{hint}")
 
 
 def _checked(path: str, command: str) -> str:
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - hot path
     except (FileNotFoundError, NotADirectoryError):
-        raise UnstartableError(f"command not found: `{command}` (looked at {path})") from None
-    except (OSError, ValueError) as error:
-        raise UnstartableError(f"cannot start `{command}`: {error}") from error
+        raise ImpossibleError(f"command not found: `{command}` (looked at {path})") from None
+    except ValueError as error:
+        raise ImpossibleError(f"cannot start `{command}`: {error}") from error
+    except OSError as error:
+        raise refusal(error, f"cannot start `{command}`: {error}") from error
     if stat.S_ISDIR(mode):
-        raise UnstartableError(f"cannot start `{command}`: it is a directory")
+        raise ImpossibleError(f"cannot start `{command}`: it is a directory")
     if not os.access(path, os.X_OK):
-        raise UnstartableError(f"permission denied: `{path}` is not executable (chmod +x)")
+        raise ImpossibleError(f"permission denied: `{path}` is not executable (chmod +x)")
     return path

@@ -12,7 +12,13 @@ import sys
 
 from msgspec import Struct
 
-from core.executors.lookup import Lookup, UnstartableError, explain
+from core.executors.lookup import (
+    ImpossibleError,
+    Lookup,
+    UnstartableError,
+    explain,
+    refusal,
+)
 from core.ports import Job
 
 JOB_VARIABLE = "MISSION_JOB"
@@ -52,7 +58,7 @@ class Spawner:
         self._null: int | None = None
 
     def spawn(self, job: Job) -> Spawned:
-        """Start `job`; raise `UnstartableError` (`ExhaustedError` if that may pass)."""
+        """Start `job`; raise `UnstartableError`, an `ImpossibleError` if the cause lasts."""
         try:
             return self._spawn(job)
         except UnstartableError:
@@ -60,9 +66,9 @@ class Spawner:
         except OSError as error:
             if error.errno in _RETRYABLE:
                 raise ExhaustedError(f"cannot start `{job.argv[0]}`: {error.strerror}") from error
-            raise UnstartableError(f"cannot start `{job.argv[0]}`: {error}") from error
+            raise refusal(error, f"cannot start `{job.argv[0]}`: {error}") from error
         except (ValueError, TypeError) as error:  # NUL, or what is no text, in argv or environment
-            raise UnstartableError(f"cannot start the process: {error}") from error
+            raise ImpossibleError(f"cannot start the process: {error}") from error
 
     def close(self) -> None:
         """Free what is kept between jobs. Idempotent."""
@@ -72,7 +78,7 @@ class Spawner:
 
     def _spawn(self, job: Job) -> Spawned:
         if not job.argv:
-            raise UnstartableError("the command is empty")
+            raise ImpossibleError("the command is empty")
         here = _is_here(job.cwd)
         path = self._lookup.find(job.argv[0], job.env, job.cwd)
         env = {**job.env, JOB_VARIABLE: job.key, "PWD": job.cwd}
@@ -100,7 +106,7 @@ class Spawner:
         except OSError as error:
             if error.errno in _RETRYABLE:
                 raise
-            raise UnstartableError(explain(error, job.argv[0], path)) from error
+            raise refusal(error, explain(error, job.argv[0], path)) from error
         finally:
             for fd in fds:
                 os.close(fd)
@@ -156,13 +162,13 @@ def _is_here(cwd: str) -> bool:
             return True
         return os.path.samestat(os.stat(cwd + "/."), os.stat("."))  # noqa: PTH116 - hot path
     except NotADirectoryError:
-        raise UnstartableError(f"the working directory {cwd} is not a directory") from None
+        raise ImpossibleError(f"the working directory {cwd} is not a directory") from None
     except FileNotFoundError:
-        raise UnstartableError(f"the working directory {cwd} does not exist") from None
+        raise ImpossibleError(f"the working directory {cwd} does not exist") from None
     except ValueError:
-        raise UnstartableError("the working directory contains a NUL character") from None
+        raise ImpossibleError("the working directory contains a NUL character") from None
     except PermissionError:
-        raise UnstartableError(f"the working directory {cwd} may not be entered") from None
+        raise ImpossibleError(f"the working directory {cwd} may not be entered") from None
 
 
 def _pipe() -> tuple[int, int]:

@@ -221,6 +221,7 @@ def _not_run(outcome: Outcome) -> StepOutcome:
     reason, kind = {
         OutcomeKind.LOST: (Reason.WORKER_LOST, "Lost"),
         OutcomeKind.UNPLACEABLE: (Reason.RESOURCE_EXHAUSTED, "Unplaceable"),
+        OutcomeKind.IMPOSSIBLE: (Reason.INVALID_PARAMETERS, "Unstartable"),
     }.get(outcome.kind, (Reason.STEP_ERROR, "Unstartable"))
     return StepOutcome.failure(reason, outcome.message or "the process did not run", kind)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.cancel import cancel_scope
 from core.context import ExecutionContext
+from core.daemon_threads import DaemonThreads
 from core.engine import Engine
 from core.environment import base_environment
 from core.errors import ConflictError, UnavailableError
@@ -79,6 +80,7 @@ async def drive(store: Store, clock: Clock, plan: Drive) -> Driven:
     ended, and what the journal raises when it cannot be written.
     """
     executor = LocalExecutor()
+    asyncio.get_running_loop().set_default_executor(DaemonThreads())
     try:
         driver = _Driver(store, clock, executor, plan, *_kin(store, plan.snapshot))
         async with driver.leased() as lease:

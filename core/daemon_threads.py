@@ -1,0 +1,89 @@
+"""Threads for work that cannot be interrupted: they never keep the process from ending.
+
+The threads of `ThreadPoolExecutor` are joined when the event loop closes and once more when the
+interpreter exits, so a call in C code that takes minutes holds up a runner that is done.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_THREADS = 64
+"""Calls at once; what comes on top waits for one of them to end."""
+
+IDLE_SECONDS = 10.0
+"""How long a thread waits for its next call before it ends."""
+
+_Call = tuple["Future[Any]", Callable[[], Any]]
+
+
+class DaemonThreads(ThreadPoolExecutor):
+    """An executor an event loop accepts as its default, whose threads nobody waits for.
+
+    Only the interface is that of `ThreadPoolExecutor`: the threads are made here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1)
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
+        self._guard = threading.Lock()
+        self._count = 0
+        self._free = 0  # idle threads no call was put for yet; too few costs a thread, no more
+        self._is_over = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue a call and return its future; `RuntimeError` after `shutdown`."""
+        future: Future[T] = Future()
+        with self._guard:
+            if self._is_over:
+                raise RuntimeError("no more calls after the shutdown")
+            self._calls.put((future, lambda: fn(*args, **kwargs)))
+            if self._free:
+                self._free -= 1
+            elif self._count < MAX_THREADS:
+                self._count += 1
+                name = f"blocking-{self._count}"
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - as Executor has it
+        """Take no more calls, and wait for none: that is what this class is for."""
+        with self._guard:
+            self._is_over = True
+
+    def _work(self) -> None:
+        while (call := self._next()) is not None:
+            future, function = call
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the future
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+            del call, future, function  # an idle thread must not keep them alive
+
+    def _next(self) -> _Call | None:
+        """Return the next call, None when there was none for a while."""
+        with self._guard:
+            try:
+                return self._calls.get_nowait()
+            except Empty:
+                self._free += 1
+        try:
+            return self._calls.get(timeout=IDLE_SECONDS)
+        except Empty:
+            pass
+        with self._guard:
+            try:
+                return self._calls.get_nowait()
+            except Empty:
+                self._free = max(0, self._free - 1)
+                self._count -= 1
+                return None
