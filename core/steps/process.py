@@ -161,6 +161,7 @@ async def run_process(
         env={
             **call.env,
             **env,
+            "MISSION_EXECUTION_ID": call.execution_id,
             "MISSION_STEP_ID": call.task_id,
             "MISSION_ATTEMPT": str(call.attempt),
         },
