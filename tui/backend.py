@@ -36,6 +36,8 @@ class MissionFile:
     description: str | None = None
     params: tuple[Param, ...] = ()
     findings: tuple[Finding, ...] = ()
+    group: str = ""
+    """The heading it is listed under: where it was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from textual.message import Message
 
 from core.errors import BugError, MissionDeckError, NotFoundError
-from core.execution_query import ExecutionQuery
 from core.model import LogEntry
 from core.ports import LogQuery, Reader
-from core.states import ExecutionState, is_terminal
+from core.states import is_terminal
+from tui.home_page import NOTHING, HomeQuestion, read_home
 from tui.messages import Committed, Delta, FeedLost, LogLines, ThreadBroken
 
 T = TypeVar("T")
@@ -34,8 +34,6 @@ IDLE_AFTER = 2.0
 LEASE_SECONDS = 1.0
 LOG_TAIL = 2000
 """Log entries read at once; a follower that is further behind skips to the end."""
-EXECUTIONS = 200
-LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._pending = Delta()
         self._posted = False
-        self._home = False
+        self._home: HomeQuestion | None = None
         self._execution_id: str | None = None
         self._follow: _Follow | None = None
         self._target = 0
@@ -90,13 +88,13 @@ class Feed:
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    def watch_home(self) -> None:
-        """Watch the list of executions."""
-        self._aim(home=True, execution_id=None)
+    def watch_home(self, question: HomeQuestion) -> None:
+        """Watch what home shows."""
+        self._aim(home=question, execution_id=None)
 
     def watch_execution(self, execution_id: str) -> None:
         """Watch one execution: itself, its task runs and who runs it."""
-        self._aim(home=False, execution_id=execution_id)
+        self._aim(home=None, execution_id=execution_id)
 
     def follow_log(self, query: LogQuery | None) -> int:
         """Follow a log instead of the one before; return the token its lines will carry."""
@@ -119,7 +117,7 @@ class Feed:
             delta, self._pending, self._posted = self._pending, Delta(), False
         return delta
 
-    def _aim(self, *, home: bool, execution_id: str | None) -> None:
+    def _aim(self, *, home: HomeQuestion | None, execution_id: str | None) -> None:
         with self._lock:
             if (home, execution_id) == (self._home, self._execution_id):
                 return
@@ -171,12 +169,12 @@ class Feed:
         """Deliver emptiness where there is no database yet; complain of a missing execution."""
         with self._lock:
             target, home = self._target, self._home
-            if not home:
+            if home is None:
                 self._execution_id = None
-        if not home:
+        if home is None:
             self._post(FeedLost(error.message))
         elif reader is None:
-            self._offer(target, Delta(executions=(), short_ids={}))
+            self._offer(target, Delta(home=NOTHING))
 
     def _poll(self, reader: Reader) -> bool:
         with self._lock:
@@ -190,13 +188,10 @@ class Feed:
             return False
         self._seen_generation, self._version = generation, version
         delta = Delta(last_seq=reader.last_seq())
-        if home:
+        if home is not None:
             self._opened = None
-            recent = reader.executions(ExecutionQuery(limit=EXECUTIONS))
-            known = {execution.execution_id for execution in recent}
-            live = reader.executions(ExecutionQuery(limit=EXECUTIONS, states=LIVE))
-            delta.executions = [*recent, *(e for e in live if e.execution_id not in known)]
-            delta.short_ids = reader.short_ids([e.execution_id for e in delta.executions])
+            delta.home = read_home(reader, home)
+            delta.short_ids = delta.home.short_ids
         elif execution_id:
             self._read_execution(reader, execution_id, delta)
         if follow is not None and follow.query.execution_id:
@@ -249,8 +244,8 @@ class Feed:
 
 
 def _merge(pending: Delta, delta: Delta) -> None:
-    if delta.executions is not None:
-        pending.executions = delta.executions
+    if delta.home is not None:
+        pending.home = delta.home
     if delta.short_ids is not None:
         pending.short_ids = {**(pending.short_ids or {}), **delta.short_ids}
     if delta.execution is not None:

@@ -1,19 +1,23 @@
-"""The filter language of the step list: `state:failed type:command dur>30s try>1 some text`.
+"""The filter language of the step list: `state:failed type:command dur>30s try>1 some text`."""
 
-Terms are joined by *and*; `-` or `!` in front turns one around; values may be lists:
-`state:failed,running`. What is not understood is looked for in id, name, reason and message.
-"""
-
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from core.item_label import step_title
 from core.model import MissionStep, TaskRun
+from core.reasons import Reason
+from core.states import TaskState
 from tui.format import elapsed
+from tui.terms import Term, is_compared, one_of, parse_terms, seconds_of
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_FIELDS = {
+    "state": "state",
+    "s": "state",
+    "reason": "reason",
+    "type": "type",
+    "id": "id",
+}
+_MEASURES = ("dur", "try", "attempt")
 _WORDS = {
     "ok": "success",
     "done": "success",
@@ -21,6 +25,30 @@ _WORDS = {
     "retry": "retrying",
     "canceled": "cancelled",
 }
+_STATES = (*(state.value.lower() for state in TaskState), "retrying", *_WORDS)
+_SHOWN_STATES = (
+    "failed",
+    "retrying",
+    "running",
+    "waiting",
+    "queued",
+    "pending",
+    "done",
+    "skipped",
+    "cancelled",
+)
+
+SYNTAX = (
+    ("state:failed,running", "in one of these states; the beginning of the word is enough"),
+    ("type:command", "of this step type"),
+    ("reason:timeout", "with this reason code"),
+    ("id:build", "with this in the id"),
+    ("dur>30s  dur<5m", "took longer, or shorter: ms s m h d"),
+    ("try>1", "by the number of attempts"),
+    ("words", "in id, name, reason code or message"),
+    ("-word  -state:done", "without"),
+)
+"""What a filter of steps may say, for the help."""
 
 Test = Callable[[TaskRun, MissionStep | None, str, int], bool]
 
@@ -31,6 +59,8 @@ class Filter:
 
     text: str
     tests: tuple[Test, ...]
+    problems: tuple[str, ...] = ()
+    """A sentence for everything that is not understood; it does not narrow."""
 
     def accepts(self, task: TaskRun, step: MissionStep | None, bucket: str, now: int) -> bool:
         """Tell whether a task run passes; `bucket` is the name of its place by attention."""
@@ -41,36 +71,52 @@ class Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a filter. Every text is one: there are no errors."""
-    return Filter(text, tuple(_term(word) for word in text.split()))
+    """Read a filter. There are no errors: what is not understood is told by `problems`."""
+    terms, problems = parse_terms(text, _FIELDS, _MEASURES)
+    tests = []
+    for term in terms:
+        problem = _problem(term)
+        if problem:
+            problems.append(problem)
+        else:
+            test = _test(term)
+            tests.append(test if term.wanted else _turned(test))
+    return Filter(text, tuple(tests), tuple(problems))
 
 
-def _term(word: str) -> Test:
-    if len(word) > 1 and word[0] in "-!":
-        inner = _term(word[1:])
-        return lambda task, step, bucket, now: not inner(task, step, bucket, now)
-    key, colon, value = word.partition(":")
-    if colon and value:
-        wanted = tuple(part for part in value.lower().split(",") if part)
-        match key.lower():
-            case "state" | "s":
-                return _state(tuple(_WORDS.get(part, part) for part in wanted))
-            case "reason":
-                return lambda task, _s, _b, _n: any(
-                    part in task.reason_code.value.lower() for part in wanted
-                )
-            case "type":
-                return lambda _t, step, _b, _n: (
-                    step is not None and any(part in step.step_type.lower() for part in wanted)
-                )
-            case "id":
-                return lambda task, _s, _b, _n: any(part in task.task_id.lower() for part in wanted)
-    compared = re.fullmatch(r"(dur|try|attempt)(>=|<=|>|<|=)(.+)", word.lower())
-    if compared is not None:
-        test = _comparison(*compared.groups())
-        if test is not None:
-            return test
-    return _text(word.lower())
+def _problem(term: Term) -> str:
+    """Say what no step could ever fulfil."""
+    for value in term.values:
+        if term.field == "state" and not any(state.startswith(value) for state in _STATES):
+            return one_of(value, _SHOWN_STATES)
+        if term.field == "reason" and not any(value in reason.value.lower() for reason in Reason):
+            return f"{value} is in no reason code"
+    return ""
+
+
+def _turned(test: Test) -> Test:
+    return lambda task, step, bucket, now: not test(task, step, bucket, now)
+
+
+def _test(term: Term) -> Test:
+    values = term.values
+    match term.field:
+        case "state":
+            return _state(tuple(_WORDS.get(value, value) for value in values))
+        case "reason":
+            return lambda task, _s, _b, _n: any(
+                value in task.reason_code.value.lower() for value in values
+            )
+        case "type":
+            return lambda _t, step, _b, _n: (
+                step is not None and any(value in step.step_type.lower() for value in values)
+            )
+        case "id":
+            return lambda task, _s, _b, _n: any(value in task.task_id.lower() for value in values)
+        case "":
+            return _text(term.value)
+        case measure:
+            return _comparison(measure, term.sign, seconds_of(term.value))
 
 
 def _state(wanted: tuple[str, ...]) -> Test:
@@ -81,32 +127,12 @@ def _state(wanted: tuple[str, ...]) -> Test:
     return test
 
 
-def _comparison(field: str, sign: str, value: str) -> Test | None:
-    found = _DURATION.fullmatch(value)
-    if found is None:
-        return None
-    limit = float(found[1]) * _UNITS[found[2]]
-
-    def measure(task: TaskRun, now: int) -> float | None:
-        if field == "dur":
-            return elapsed(task.started_at, task.ended_at, now)
-        return float(task.attempt)
-
+def _comparison(field: str, sign: str, limit: float) -> Test:
     def test(task: TaskRun, _step: MissionStep | None, _bucket: str, now: int) -> bool:
-        value = measure(task, now)
-        if value is None:
-            return False
-        match sign:
-            case ">":
-                return value > limit
-            case ">=":
-                return value >= limit
-            case "<":
-                return value < limit
-            case "<=":
-                return value <= limit
-            case _:
-                return value == limit
+        if field == "dur":
+            value = elapsed(task.started_at, task.ended_at, now)
+            return value is not None and is_compared(value, sign, limit)
+        return is_compared(float(task.attempt), sign, limit)
 
     return test
 

@@ -7,6 +7,7 @@ from textual.message import Message
 
 from core.model import Execution, LogEntry, TaskRun
 from core.ports import Lease
+from tui.home_page import HomePage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class LogLines:
 class Delta:
     """What was committed since the last delivery; later news replace earlier ones in place."""
 
-    executions: Sequence[Execution] | None = None
+    home: HomePage | None = None
     short_ids: Mapping[str, str] | None = None
     execution: Execution | None = None
     tasks: dict[str, TaskRun] | None = None

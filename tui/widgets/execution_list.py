@@ -1,0 +1,133 @@
+"""The executions that are known, sub-missions under their parent, with progress while they run."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from core.duration import duration_text
+from core.model import Execution
+from core.ports import Clock
+from core.state_word import counted
+from core.states import Coverage, ExecutionState, is_terminal
+from core.tally import tally_of_execution
+from tui.counts import count_signs
+from tui.format import bar, elapsed, percent, when
+from tui.glyph import look, sign
+from tui.home_page import HomeRow
+from tui.text import clean_line, fit, fit_right, width_of
+from tui.theme import Inks
+from tui.widgets.ages import Ages
+from tui.widgets.line_view import LineView, Span
+
+
+class ExecutionList(LineView):
+    """Executions in the order of the database, each with its number among the runs of its mission."""
+
+    def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._clock = clock
+        self._rows: Sequence[HomeRow] = ()
+        self._short: Mapping[str, str] = {}
+        self._ages = Ages()
+
+    def show(self, rows: Sequence[HomeRow], short_ids: Mapping[str, str]) -> None:
+        """Show other executions; the cursor stays on the one it is on, or at the top."""
+        before, shown, was = self.current, self._rows, self._short
+        self._rows, self._short = rows, short_ids
+        at = 0
+        if before is not None and self.cursor > 0:
+            ids = [row.execution.execution_id for row in rows]
+            at = ids.index(before.execution_id) if before.execution_id in ids else self.cursor
+        if was == short_ids and len(shown) == len(rows):
+            self.refresh_rows(i for i in self.visible_rows if shown[i] != rows[i])
+        else:
+            self.rows_changed()
+        self.move_to(at)
+
+    def tick(self) -> None:
+        """Repaint the visible rows whose time goes on, and those whose age is another."""
+        aged = self._ages.changed(self.visible_rows, self._age)
+        moving = (i for i in self.visible_rows if not is_terminal(self._rows[i].execution.state))
+        self.refresh_rows([*aged, *moving])
+
+    @property
+    def current_row(self) -> HomeRow | None:
+        """The row under the cursor."""
+        return self._rows[self.cursor] if self.cursor < len(self._rows) else None
+
+    @property
+    def current(self) -> Execution | None:
+        """The execution under the cursor."""
+        row = self.current_row
+        return None if row is None else row.execution
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self._rows)
+
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+        """Return state, mission, number, progress, time, who and when."""
+        row = self._rows[index]
+        execution = row.execution
+        now = self._clock.now()
+        style = inks.state(execution.state)
+        word = look(execution.state).word
+        if execution.coverage is Coverage.SUBSET and execution.state is ExecutionState.SUCCESS:
+            style, word = inks.warn, "subset"
+        spent = elapsed(execution.started_at, execution.ended_at, now)
+        aged, middle, wide = width >= 46, width >= 56, width >= 90
+        fixed = 24 + 8 * aged + 17 * middle + 10 * wide
+        yield f"{sign(execution.state)} ", style
+        yield from self._name(row, max(8, width - fixed), inks)
+        yield fit(word, 10), style
+        if middle:
+            yield from self._progress(execution, inks)
+        yield fit_right("" if spent is None else duration_text(spent), 8) + "  ", inks.text
+        if wide:
+            yield fit(clean_line(execution.actor), 9) + " ", inks.muted
+        if aged:
+            yield fit_right(self._age(index), 8), inks.muted
+
+    def _name(self, row: HomeRow, width: int, inks: Inks) -> Iterable[Span]:
+        """Return the name with its number, and below or above whom it stands."""
+        execution = row.execution
+        indent = "  " * min(row.depth, 4)
+        if row.children:
+            indent += "▾ " if row.is_open else "▸ "
+        number = execution.run_number
+        if number is None or "#" in execution.mission_name:
+            tag = f" {self._short.get(execution.execution_id, execution.execution_id[:8])}"
+        else:
+            tag = f"#{number}"
+        notes = []
+        if row.children:
+            notes.append(counted(sum(row.children.values()), "sub-mission"))
+            failed = row.children.get(ExecutionState.FAILED, 0)
+            notes += [f"{failed:,} failed"] if failed else []
+        elif row.parent:
+            notes.append(f"of {clean_line(row.parent)}")
+        note = f"  {', '.join(notes)}" if notes else ""
+        name = clean_line(execution.mission_name)
+        left = width - width_of(indent) - width_of(tag)
+        name = fit(name, left).rstrip() if width_of(name) > left else name
+        yield indent, inks.accent if row.children else inks.faint
+        yield name, inks.text
+        yield tag, inks.muted
+        yield fit(note, left - width_of(name)) + " ", inks.faint
+
+    def _progress(self, execution: Execution, inks: Inks) -> Iterable[Span]:
+        tally = tally_of_execution(execution)
+        if not is_terminal(execution.state) and execution.state is not ExecutionState.PENDING:
+            share = tally.share_done
+            filled, rest = bar(share, 11)
+            yield filled, inks.state(execution.state)
+            yield rest, inks.faint
+            yield fit_right(percent(share), 5) + " ", inks.text
+            return
+        left = 17
+        for state, text in count_signs(tally.steps):
+            if width_of(text) < left:
+                yield f"{text} ", inks.state(state)
+                left -= width_of(text) + 1
+        yield " " * left, inks.muted
+
+    def _age(self, index: int) -> str:
+        return when(self._rows[index].execution, self._clock.now())
