@@ -277,6 +277,9 @@ class Reader(Protocol):
         A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
         """
 
+    def source_paths(self, *, limit: int) -> list[str]:
+        """Return the mission files that people ran, that of the newest run first, none twice."""
+
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions that an execution's own steps ran, oldest first."""
 

@@ -36,6 +36,11 @@ _LATEST_RUN = f"""
 {_EXECUTION} WHERE mission_name = ? AND parent_execution_id IS NULL AND coverage = 'full'
 ORDER BY id DESC LIMIT 1
 """
+_SOURCE_PATHS = """
+SELECT source_path FROM execution
+WHERE parent_execution_id IS NULL AND source_path IS NOT NULL
+GROUP BY source_path ORDER BY max(id) DESC LIMIT ?
+"""
 _WITHIN = """
 event.execution = :execution
 AND seq BETWEEN max(:after + 1, (SELECT chain_first_seq FROM execution WHERE id = :execution))
@@ -155,6 +160,11 @@ class SqliteReader:
                 for row in self._all(_LATEST_RUN, codec.text(name)):
                     found[name] = codec.execution_of(row)
         return found
+
+    def source_paths(self, *, limit: int) -> list[str]:
+        """Return the mission files that people ran, that of the newest run first, none twice."""
+        with self._guard():
+            return [path for (path,) in self._all(_SOURCE_PATHS, limit)]
 
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions that an execution's own steps ran, oldest first."""

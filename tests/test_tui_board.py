@@ -107,7 +107,6 @@ def test_an_execution_is_orphaned_when_its_lease_is_gone_or_over() -> None:
         ("reason:backoff", ["fetch-12"]),
         ("type:nothing", []),
         ("part id:clean-a", ["clean-a"]),
-        ("dur>soon", []),
         ("publish", ["publish"]),
     ],
 )
@@ -115,6 +114,38 @@ def test_filters_select_by_state_duration_attempt_and_words(text: str, found: li
     world, run = busy_world()
     board = board_of(world, run)
     assert board.matching(parse_filter(text), world.clock.at) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("state:bogus", "bogus is none of failed, retrying, running"),
+        ("-state:bogus publish", "bogus is none of"),
+        ("dur>", "dur> needs a number, as in dur>30s"),
+        ("dur>soon", "dur> needs a number"),
+        ("size>3", "size> is not known here; known are dur> try>"),
+        ("tag:db", "tag: is not known here; known are state: reason: type: id:"),
+        ("state:", "state: needs a value"),
+        ("reason:nonsense", "nonsense is in no reason code"),
+    ],
+)
+def test_what_a_filter_does_not_understand_is_said_and_narrows_nothing(
+    text: str, problem: str
+) -> None:
+    world, run = busy_world()
+    board = board_of(world, run)
+    condition = parse_filter(text)
+    (said,) = condition.problems
+    assert problem in said
+    rest = [word for word in text.split() if word == "publish"]
+    assert board.matching(condition, world.clock.at) == (
+        rest or board.matching(parse_filter(""), 0)
+    )
+
+
+@pytest.mark.parametrize("text", ["12:30", "http://host/x", "é:1", "-", "!"])
+def test_a_word_with_a_colon_that_is_no_field_is_looked_for(text: str) -> None:
+    assert parse_filter(text).problems == ()
 
 
 def test_the_retry_limit_is_the_steps_own_or_the_missions() -> None:

@@ -13,6 +13,7 @@ from core.reasons import Reason
 from core.states import ExecutionState, TaskState
 from tests.support.tui import FakeReader, FakeWorld, busy_world, mission_of, step
 from tui.feed import Feed, Lookup
+from tui.home_page import HomeQuestion
 from tui.messages import Committed, Delta, FeedLost, ThreadBroken
 
 
@@ -72,13 +73,13 @@ def harness(request: pytest.FixtureRequest) -> Any:
 def test_home_gets_the_executions_and_every_change_of_them(harness: Any) -> None:
     world, run = busy_world()
     h = harness(world)
-    h.feed.watch_home()
+    h.feed.watch_home(HomeQuestion())
     h.feed.start()
-    first = h.until(lambda d: d.executions is not None)
-    assert len(first.executions) == 7
+    first = h.until(lambda d: d.home is not None)
+    assert len(first.home.rows) == 7
     assert first.short_ids[run] == run[:8]
     world.execution(run, ExecutionState.CANCELLED, Reason.USER_CANCELLED)
-    h.until(lambda d: d.executions and d.executions[0].state is ExecutionState.CANCELLED)
+    h.until(lambda d: d.home and d.home.rows[0].execution.state is ExecutionState.CANCELLED)
 
 
 def test_an_execution_comes_whole_once_and_then_by_its_changes(harness: Any) -> None:
@@ -211,11 +212,11 @@ def test_without_a_database_home_is_empty_and_fills_once_there_is_one(harness: A
         return FakeReader(world)
 
     h = harness(world, open_reader)
-    h.feed.watch_home()
+    h.feed.watch_home(HomeQuestion())
     h.feed.start()
-    assert h.until(lambda d: d.executions is not None).executions == ()
+    assert h.until(lambda d: d.home is not None).home.rows == ()
     there.set()
-    h.until(lambda d: d.executions)
+    h.until(lambda d: d.home and d.home.rows)
     assert not [m for m in h.posted if isinstance(m, FeedLost)]
 
 
@@ -235,7 +236,7 @@ def test_a_bug_in_the_feed_is_reported_not_swallowed(harness: Any) -> None:
 
     world, _run = busy_world()
     h = harness(world, lambda: Broken(world))
-    h.feed.watch_home()
+    h.feed.watch_home(HomeQuestion())
     h.feed.start()
     h.wait(ThreadBroken)
 
@@ -249,7 +250,7 @@ def test_stopping_closes_the_reader_in_its_own_thread() -> None:
         return readers[-1]
 
     h = Harness(world, open_reader)
-    h.feed.watch_home()
+    h.feed.watch_home(HomeQuestion())
     h.feed.start()
     h.wait(Committed)
     h.feed.stop()

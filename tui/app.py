@@ -35,7 +35,6 @@ from tui.text import clean_line
 from tui.theme import CYCLE, THEMES
 
 if TYPE_CHECKING:
-    from core.model import Execution
     from core.ports import Clock, LogQuery
     from tui.acting import Acts
     from tui.backend import Backend, MissionFile, Surroundings
@@ -101,7 +100,6 @@ class MissionDeckApp(App[None]):
         self.is_leaving = False
         self._interrupted_at = -TWICE_SECONDS
         self.missions: Sequence[MissionFile] = ()
-        self.executions: Sequence[Execution] = ()
         self.problem = ""
         self._short_ids: dict[str, str] = {}
         self._ascii: AsciiFilter | None = None if is_utf8_terminal() else AsciiFilter()
@@ -248,17 +246,21 @@ class MissionDeckApp(App[None]):
         delta = self.feed.take()
         if delta.short_ids:
             self._short_ids.update(delta.short_ids)
-        if delta.executions is not None:
-            self.executions = delta.executions
-        for screen in reversed(self.screen_stack):
-            if isinstance(screen, DeckScreen) and screen.watches:
-                with self.batch_update():
-                    screen.deliver(delta)
-                    for _ in range(TURNS_TO_SAY_DIRTY):
-                        await asyncio.sleep(0)
-                for painted in {screen, *self.screen_stack[-1:]}:
-                    painted.check_idle()  # the end of a batch wakes neither, nor a dialog on top
-                return
+        screen = self.watching
+        if screen is None:
+            return
+        with self.batch_update():
+            screen.deliver(delta)
+            for _ in range(TURNS_TO_SAY_DIRTY):
+                await asyncio.sleep(0)
+        for painted in {screen, *self.screen_stack[-1:]}:
+            painted.check_idle()  # the end of a batch wakes neither, nor a dialog on top
+
+    @property
+    def watching(self) -> DeckScreen | None:
+        """The screen that the feed works for: the topmost that watches."""
+        found = (one for one in reversed(self.screen_stack) if isinstance(one, DeckScreen))
+        return next((one for one in found if one.watches), None)
 
     def on_feed_lost(self, event: "FeedLost") -> None:
         """Say that reading fails, or that it works again."""
@@ -351,7 +353,9 @@ class MissionDeckApp(App[None]):
             before = entries.get(known)
             keys = key if before is None else f"{before.keys} {key}"
             entries[known] = HelpEntry(keys, binding.description, group, known)
-        self.push_screen(HelpScreen(list(entries.values())))
+        screen = self.screen
+        filters = screen.filter_help if isinstance(screen, DeckScreen) else ()
+        self.push_screen(HelpScreen(list(entries.values()), filters))
 
     def action_next_theme(self) -> None:
         """Change to the next theme."""

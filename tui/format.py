@@ -5,8 +5,10 @@ Durations are written by `core.duration`, counts by `core.tally`.
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from core.model import Execution
+if TYPE_CHECKING:
+    from core.model import Execution
 
 SECOND = 1_000_000_000
 _SPARKS = "▁▂▃▄▅▆▇█"
@@ -38,7 +40,7 @@ def ago(at: int, now: int) -> str:
     return f"{text} ago" if seconds > 0 else f"in {text}"
 
 
-def when(execution: Execution, now: int) -> str:
+def when(execution: "Execution", now: int) -> str:
     """Write how long ago an execution ended, `now` while it goes on: one meaning everywhere."""
     return "now" if execution.ended_at is None else ago(execution.ended_at, now)
 

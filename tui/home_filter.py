@@ -42,14 +42,16 @@ MISSION_SYNTAX = (
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
-    """A filter as a query without an order or a page, and a sentence for what was not understood."""
+    """A filter as a query without order and page, and a sentence for what is not understood."""
 
     text: str
     query: ExecutionQuery
     problems: tuple[str, ...] = ()
 
-    def __bool__(self) -> bool:
-        return self.query != ExecutionQuery(now=self.query.now)
+    @property
+    def is_timed(self) -> bool:
+        """Whether what passes changes while nothing happens."""
+        return self.query.longer_than is not None or self.query.shorter_than is not None
 
 
 def parse_execution_filter(text: str, now: int) -> ExecutionFilter:

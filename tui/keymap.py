@@ -60,6 +60,8 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("home.pause", "p", "pause", "pause / resume", "Acting", show=True),
         Key("home.rerun", "R", "rerun", "run again", "Acting", show=True),
         Key("home.filter", "/", "filter", "filter", "Finding", show=True),
+        Key("home.sort", "s", "sort", "sort by another order", "Finding"),
+        Key("home.unfold", "space", "unfold", "sub-missions", "Looking"),
         Key("home.missions", "1", "show_pane('missions')", "missions", "Looking"),
         Key("home.executions", "2", "show_pane('executions')", "executions", "Looking"),
         Key("home.pane", "tab,shift+tab", "other_pane", "other pane", "Looking", show=True),

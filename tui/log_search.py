@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from tui.logbook import Line, place_of
 
+LOG_SYNTAX = (("any text", "in all lines of the log; large and small letters are alike"),)
+"""What a search may say, for the help."""
+
 
 class LogSearch:
     """A text and the lines that hold it, one of them the current one."""

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from tui.format import ago
-from tui.glyph import look
 from tui.text import clean_line
 
 if TYPE_CHECKING:
@@ -29,9 +27,10 @@ class DeckCommands(Provider):
             yield DiscoveryHit(Content(text), act, text=text)
 
     async def search(self, query: str) -> Hits:
-        """Show what fits."""
+        """Show what fits: executions as they are at this moment, of the database as a whole."""
         matcher = self.matcher(query)
-        for text, act in self._entries():
+        entries = [*self._actions(), *self._missions(), *await self._executions(query)]
+        for text, act in entries:
             score = matcher.match(text)
             if score > 0:
                 yield Hit(score, Content(text), act, text=text)
@@ -40,18 +39,28 @@ class DeckCommands(Provider):
     def _deck(self) -> "MissionDeckApp":
         return cast("MissionDeckApp", self.app)
 
-    def _entries(self) -> Iterator[Entry]:
-        yield from self._actions()
+    def _missions(self) -> Iterator[Entry]:
         deck = self._deck
         for mission in deck.missions:
             yield f"launch {clean_line(mission.name)}", partial(deck.open_launch, mission.path)
+
+    async def _executions(self, query: str) -> list[Entry]:
+        from core.errors import MissionDeckError
+        from tui.palette_runs import read_offered, run_title
+
+        deck = self._deck
+        if not deck.is_ready:
+            return []
+        words = tuple(word for word in query.split() if word != "open")
+        try:
+            found = await deck.lookup.read(lambda reader: read_offered(reader, words))
+        except MissionDeckError:
+            return []  # the feed meets the same failure and shows it
         now = deck.clock.now()
-        for execution in deck.executions:
-            text = (
-                f"open {clean_line(execution.mission_name)} {deck.short_id(execution.execution_id)}"
-                f"  {look(execution.state).word}, {ago(execution.created_at, now)}"
-            )
-            yield text, partial(deck.open_execution, execution.execution_id)
+        return [
+            (f"open {run_title(one, now)}", partial(deck.open_execution, one.execution_id))
+            for one in found
+        ]
 
     def _actions(self) -> Iterator[Entry]:
         deck, screen = self._deck, self.screen

@@ -1,4 +1,4 @@
-"""What all filters share: words and `field:value` terms, joined by *and*, and what is not understood.
+"""What all filters share: words and `field:value` terms, joined by *and*.
 
 `-` or `!` in front turns a term around; a value may be a list: `state:failed,running`.
 """
@@ -53,7 +53,8 @@ def parse_terms(
         elif (found := _FIELD.fullmatch(plain)) is not None and not found[2].startswith("//"):
             field, value = found.groups()
             if field not in fields:
-                problems.append(_unknown(f"{field}:", [f"{one}:" for one in fields if len(one) > 1]))
+                known = [f"{one}:" for one in fields if len(one) > 1]
+                problems.append(_unknown(f"{field}:", known))
             elif value:
                 terms.append(Term(value, fields[field], ":", wanted))
             else:

@@ -65,8 +65,10 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
     return left, right
 
 
-def tab_parts(current: str, filter_text: str, matched: int | None) -> Parts:
-    """Return the tabs, and the filter that is in force."""
+def tab_parts(
+    current: str, filter_text: str, matched: int | None, problems: Sequence[str] = ()
+) -> Parts:
+    """Return the tabs, and the filter that is in force with what nobody understands of it."""
     left: list[Part] = []
     for number, (tab, label) in enumerate(TABS, 1):
         action = f"tab('{tab}')"
@@ -80,6 +82,8 @@ def tab_parts(current: str, filter_text: str, matched: int | None) -> Parts:
             Part(f" /{clean_line(filter_text)} ", ink="accent"),
             Part(f"{matched or 0:,} match ", ink="muted", rank=2),
         ]
+    if problems:
+        right.insert(1, Part(f"? {clean_line('; '.join(problems))} ", ink="warn", rank=1))
     return left, right
 
 

@@ -392,6 +392,10 @@ class FakeReader(Reader):
             run = self._run(reference)
             return run.execution()
 
+    def source_paths(self, *, limit: int) -> list[str]:
+        found = [one.source_path for one in reversed(self._every()) if one.source_path]
+        return list(dict.fromkeys(found))[:limit]
+
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions of an execution."""
         return [one for one in self._every() if one.parent_execution_id == execution_id]

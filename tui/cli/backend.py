@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.errors import MissionDeckError
 from core.launch import Order
 from core.model import EMPTY, Mission
 from core.ports import MissionSource, Reader, RequestKind
@@ -11,7 +12,7 @@ from core.spec.load import load_mission
 from storage.reader import open_reader
 from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
 from tui.cli.asking import ask
-from tui.cli.discovery import Discovery, default_folders, findings_of
+from tui.cli.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.cli.home import place_of
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, require_valid
@@ -22,6 +23,8 @@ from tui.cli.version import VERSION
 from tui.keymap import read_keymap
 
 AS_AUTHORED = LaunchOptions()
+RUN_BEFORE = 30
+"""Files of earlier runs that are listed, wherever they are."""
 
 
 class CliBackend:
@@ -32,13 +35,16 @@ class CliBackend:
         self._invocation = invocation
         settings = invocation.settings
         chosen = tuple(place_of(folder, "missions") for folder in settings.mission_folders)
-        self._discovery = Discovery(chosen or default_folders(invocation.cwd))
+        places = tuple(Place(folder, str(folder)) for folder in chosen)
+        self._discovery = Discovery(
+            places or default_places(invocation.cwd), samples=None if chosen else samples_folder()
+        )
         keymap, problems = _read_keys(invocation)
         self._surroundings = Surroundings(
             database=str(invocation.paths.db),
             actor=invocation.actor,
             version=VERSION,
-            mission_folders=tuple(map(str, self._discovery.folders)),
+            mission_folders=tuple(str(place.folder) for place in self._discovery.places),
             export_folder=invocation.cwd,
             keymap={**keymap, **settings.keymap},
             theme=settings.theme,
@@ -60,8 +66,13 @@ class CliBackend:
         notice_lost(self._invocation)
 
     def discover_missions(self) -> Sequence[MissionFile]:
-        """Find and validate the mission files of the folders."""
-        return self._discovery.find()
+        """Find and validate the mission files of the folders, and those run before."""
+        try:
+            with open_records(self._invocation) as reader:
+                run_before = reader.source_paths(limit=RUN_BEFORE)
+        except MissionDeckError:  # nothing has run, or the feed says what is wrong
+            run_before = []
+        return self._discovery.find(run_before)
 
     def preview(self, path: str) -> Preview:
         """Read and validate one mission file."""

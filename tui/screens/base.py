@@ -1,11 +1,13 @@
 """What all full screens share: the way to the app, a banner for what is wrong, sizes as classes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from textual import events
 from textual.screen import Screen
 
 from tui.widgets.bar import Bar, Part
+from tui.widgets.filter_field import Syntax
 
 if TYPE_CHECKING:
     from tui.app import MissionDeckApp
@@ -32,6 +34,11 @@ class DeckScreen(Screen[None]):
     def deck(self) -> "MissionDeckApp":
         """The application."""
         return cast("MissionDeckApp", self.app)
+
+    @property
+    def filter_help(self) -> Sequence[tuple[str, Syntax]]:
+        """What filters here may say, each under a title, for the help."""
+        return ()
 
     def deliver(self, delta: "Delta") -> None:
         """Take in news from the feed."""

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tui.keymap import GROUPS, bindings
 from tui.text import fit
+from tui.widgets.filter_field import Syntax
 from tui.widgets.text_view import Line, TextView
 
 LEGEND = (
@@ -41,9 +42,12 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("help")
 
-    def __init__(self, entries: Sequence[HelpEntry]) -> None:
+    def __init__(
+        self, entries: Sequence[HelpEntry], filters: Sequence[tuple[str, Syntax]] = ()
+    ) -> None:
         super().__init__()
         self._entries = entries
+        self._filters = filters
 
     def compose(self) -> ComposeResult:
         """Title, search field, keys."""
@@ -95,6 +99,19 @@ class HelpScreen(ModalScreen[None]):
                         (entry.id, "faint"),
                     ]
                     for entry in entries
+                ]
+                lines.append([("", "")])
+        for title, syntax in self._filters:
+            told = [
+                (example, meaning)
+                for example, meaning in syntax
+                if all(word in f"{title} {example} {meaning} filter".lower() for word in words)
+            ]
+            if told:
+                lines.append([(f"{title} (/)", "accent")])
+                lines += [
+                    [("  ", ""), (fit(example, 22) + " ", "strong"), (meaning, "text")]
+                    for example, meaning in told
                 ]
                 lines.append([("", "")])
         if not words:

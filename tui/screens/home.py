@@ -1,8 +1,9 @@
 """Home: the missions that were found, the executions of all of them, live."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,25 +11,38 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from core.errors import MissionDeckError
-from core.model import Execution
+from core.execution_query import ExecutionOrder
 from core.ports import Clock
 from core.states import is_terminal
 from tui.backend import MissionFile
 from tui.board import Board
-from tui.home_lines import fits, home_parts, mission_lines, pane_parts
+from tui.home_filter import (
+    EXECUTION_SYNTAX,
+    MISSION_SYNTAX,
+    fitting_missions,
+    parse_execution_filter,
+)
+from tui.home_lines import count_note, home_parts, mission_lines, pane_parts
+from tui.home_page import HomePage, HomeQuestion
 from tui.keymap import bindings
 from tui.messages import Delta
 from tui.reading import read_board
 from tui.screens.base import DeckScreen
 from tui.text import clean_line
 from tui.widgets.bar import Bar
-from tui.widgets.filter_field import FilterField
+from tui.widgets.execution_list import ExecutionList
+from tui.widgets.filter_field import FilterField, FilterNote, Syntax
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.line_view import LineView
-from tui.widgets.mission_list import ExecutionList, MissionList
+from tui.widgets.mission_list import MissionList
 from tui.widgets.text_view import TextView
 
 PANES = ("missions", "executions")
+PAGE = 200
+"""Executions that are read at first, and more each time the cursor comes near the last."""
+NEAR_END = 10
+ORDERS = tuple(ExecutionOrder)
+SYNTAX = {"missions": MISSION_SYNTAX, "executions": EXECUTION_SYNTAX}
 
 
 class HomeScreen(DeckScreen):
@@ -39,9 +53,12 @@ class HomeScreen(DeckScreen):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
+        self._clock = clock
         self._missions: Sequence[MissionFile] | None = None
-        self._executions: Sequence[Execution] | None = None
-        self._short: Mapping[str, str] = {}
+        self._page: HomePage | None = None
+        self._limit = PAGE
+        self._order = ExecutionOrder.NEWEST
+        self._opened: frozenset[str] = frozenset()
         self._pane = "executions"
         self._steered = False
         self._filters = {"missions": "", "executions": ""}
@@ -56,7 +73,8 @@ class HomeScreen(DeckScreen):
         }
         self._offered: tuple[bool, ...] = ()
         self._detail_view = TextView(id="mission-detail", focusable=False)
-        self._field = FilterField("filter: words, or state:failed")
+        self._field = FilterField()
+        self._note = FilterNote()
 
     def compose(self) -> ComposeResult:
         """Title, two panes, filter, keys."""
@@ -70,6 +88,7 @@ class HomeScreen(DeckScreen):
             with self._panes["executions"]:
                 yield self._pane_titles["executions"]
                 yield self._execution_list
+        yield self._note
         yield self._field
         yield KeyBar()
 
@@ -81,8 +100,9 @@ class HomeScreen(DeckScreen):
         self.set_interval(1.0, self._tick)
 
     def on_screen_resume(self) -> None:
-        """Watch the list of executions while this is the screen."""
-        self.deck.feed.watch_home()
+        """Watch the list of executions while this is the screen, and look at the files again."""
+        self._ask()
+        self.deck.discover()
         if self.focused is None:
             self.set_focus(self._list)
 
@@ -96,19 +116,36 @@ class HomeScreen(DeckScreen):
         """Show the missions that were found."""
         self._missions = missions
         self._show_missions()
+        self._ask()
 
     def deliver(self, delta: Delta) -> None:
         """Take in the executions."""
-        if delta.executions is None:
+        page = delta.home
+        if page is None:
             return
-        first = self._executions is None
-        self._executions = delta.executions
-        self._short = delta.short_ids or {}
-        if first and not delta.executions and not self._steered:
+        first = self._page is None
+        self._page = page
+        if first and not page.total and not self._steered:
             self.action_show_pane("missions", steer=False)
-        self._mission_list.learn(delta.executions)
+        self._mission_list.learn(page.last)
         self._show_executions()
         self._show_detail()
+
+    def _ask(self) -> None:
+        """Ask the feed for what is to be shown; the answer comes as a delivery."""
+        if self.deck.watching is not self:
+            return  # the feed is another screen's; it is asked again when this one comes back
+        mission = self._mission_list.current
+        condition = parse_execution_filter(self._filters["executions"], self._clock.now())
+        names = dict.fromkeys(one.name for one in self._missions or ())
+        self.deck.feed.watch_home(
+            HomeQuestion(
+                query=replace(condition.query, order=self._order, limit=self._limit),
+                opened=self._opened,
+                missions=tuple(names),
+                detail=None if mission is None else mission.name,
+            )
+        )
 
     def offers(self, action: str) -> bool:
         """Show what can be done to the execution at hand as it is now."""
@@ -129,16 +166,12 @@ class HomeScreen(DeckScreen):
         missions = self._missions
         if missions is None:
             return
-        wanted = self._filters["missions"].lower().split()
-        found = [
-            mission
-            for mission in missions
-            if all(word in f"{mission.name} {mission.path}".lower() for word in wanted)
-        ]
+        text = self._filters["missions"]
+        found, _ = fitting_missions(missions, text)
         folders = ", ".join(self.deck.surroundings.mission_folders) or "./missions"
         self._mission_list.placeholder = (
             "No mission matches this filter\nesc clears it"
-            if wanted
+            if text.strip()
             else f"No mission files in {clean_line(folders)}\n"
             "Write one with `mission init`, then press F5"
         )
@@ -147,42 +180,56 @@ class HomeScreen(DeckScreen):
         self._show_detail()
 
     def _show_executions(self) -> None:
-        if self._executions is None:
+        page = self._page
+        if page is None:
             return
-        wanted = self._filters["executions"].lower().split()
-        found = [e for e in self._executions if all(fits(e, word) for word in wanted)]
         self._execution_list.placeholder = (
             "No execution matches this filter\nesc clears it"
-            if wanted
+            if self._filters["executions"].strip()
             else "Nothing has run yet\nPress 1 for the missions, then n to launch one"
         )
-        self._execution_list.show(found, self._short)
+        self._execution_list.show(page.rows, page.short_ids)
         self._titles()
         self._note_offers()
 
     def _tick(self) -> None:
         if self.is_current:
             self._execution_list.tick()
+            self._mission_list.tick()
+            if parse_execution_filter(self._filters["executions"], 0).is_timed:
+                self._ask()  # what still runs passes, or no longer passes, as time goes on
 
     def _titles(self) -> None:
-        executions = self._executions or ()
-        live = sum(not is_terminal(execution.state) for execution in executions)
+        page = self._page
+        live = None if page is None else page.live
         self._head.set_parts(*home_parts(self.deck.surroundings, live))
         alone = self.has_class("-narrow")
+        notes = {"missions": "", "executions": "" if page is None else count_note(page)}
+        if self._missions is not None:
+            shown, total = self._mission_list.shown, len(self._missions)
+            notes["missions"] = f"{total}" if shown == total else f"{shown} of {total}"
+        order = "" if self._order is ExecutionOrder.NEWEST else f"by {self._order.value}"
         for number, pane in enumerate(PANES, 1):
-            shown = self._lists[pane].row_count()
-            total = len((self._missions if pane == "missions" else executions) or ())
-            wanted = self._filters[pane]
-            note = f"{shown} of {total}" if wanted else f"{total}"
-            parts = pane_parts(number, PANES, note, wanted, alone=alone)
+            note = notes[pane] + (f" {order}" if order and pane == "executions" else "")
+            parts = pane_parts(
+                number, PANES, note, self._filters[pane], self._problems(pane), alone=alone
+            )
             self._pane_titles[pane].set_parts(*parts)
 
+    def _problems(self, pane: str) -> Sequence[str]:
+        """Return a sentence for everything in a pane's filter that is not understood."""
+        text = self._filters[pane]
+        if pane == "missions":
+            return fitting_missions((), text)[1]
+        return parse_execution_filter(text, 0).problems
+
     def _show_detail(self) -> None:
-        mission = self._mission_list.current
+        mission, page = self._mission_list.current, self._page
         view = self._detail_view
         view.display = mission is not None
         if mission is not None:
-            view.set_lines(mission_lines(mission, self._executions or ()))
+            known = page is not None and page.detail == mission.name
+            view.set_lines(mission_lines(mission, page.history if page and known else None))
 
     # --- moving about ----------------------------------------------------------------------------
 
@@ -220,9 +267,18 @@ class HomeScreen(DeckScreen):
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         """Show the mission under the cursor in detail, and the keys for the execution there."""
         if event.view.id == "missions":
+            self._ask()
             self._show_detail()
-        else:
-            self._note_offers()
+            return
+        self._note_offers()
+        page = self._page
+        if (
+            page is not None
+            and page.listed < page.matched
+            and event.index >= len(page.rows) - NEAR_END
+        ):
+            self._limit = page.listed + PAGE
+            self._ask()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Launch a mission, open an execution."""
@@ -233,12 +289,17 @@ class HomeScreen(DeckScreen):
 
     # --- filter ----------------------------------------------------------------------------------
 
+    @property
+    def filter_help(self) -> Sequence[tuple[str, Syntax]]:
+        """What the filters of both panes may say, that of the pane at hand first."""
+        panes = sorted(PANES, key=lambda pane: pane != self._pane)
+        return [(f"Filter of {pane}", SYNTAX[pane]) for pane in panes]
+
     def action_filter(self) -> None:
         """Filter the pane in focus."""
-        field = self._field
-        field.display = True
-        field.value = self._filters[self._pane]
-        self.set_focus(field)
+        self._note.begin(SYNTAX[self._pane])
+        self._field.begin(self._filters[self._pane])
+        self.set_focus(self._field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter while it is typed."""
@@ -246,17 +307,23 @@ class HomeScreen(DeckScreen):
 
     def on_input_submitted(self) -> None:
         """Keep the filter and go back to the list."""
-        self._field.display = False
+        self._close_field()
+
+    def _close_field(self) -> None:
+        self._field.display = self._note.display = False
         self.set_focus(self._list)
 
     def _set_filter(self, text: str) -> None:
         if self._filters[self._pane] == text:
             return
         self._filters[self._pane] = text
+        self._note.say(self._problems(self._pane))
         if self._pane == "missions":
             self._show_missions()
         else:
-            self._show_executions()
+            self._limit = PAGE
+            self._titles()
+        self._ask()
 
     def action_clear(self) -> None:
         """Clear the filter."""
@@ -265,8 +332,20 @@ class HomeScreen(DeckScreen):
     def action_leave_field(self) -> None:
         """Clear the filter and go back to the list."""
         self._set_filter("")
-        self._field.display = False
-        self.set_focus(self._list)
+        self._close_field()
+
+    def action_sort(self) -> None:
+        """Sort the executions by the next order there is."""
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._titles()
+        self._ask()
+
+    def action_unfold(self) -> None:
+        """List the sub-missions of the execution at hand under it, or no longer."""
+        row = self._execution_list.current_row
+        if row is not None and row.children:
+            self._opened ^= {row.execution.execution_id}
+            self._ask()
 
     # --- acting ----------------------------------------------------------------------------------
 
@@ -355,6 +434,6 @@ class HomeScreen(DeckScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
         """Offer only what works on the pane in focus."""
-        if action in ("cancel_run", "pause", "rerun"):
+        if action in ("cancel_run", "pause", "rerun", "sort", "unfold"):
             return self._pane == "executions"
         return self._pane == "missions" if action == "validate" else True

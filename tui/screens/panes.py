@@ -1,15 +1,19 @@
 """The panes of an execution: how they are arranged, and the keys that go about in them."""
 
+from collections.abc import Sequence
+
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
+from tui.filter import SYNTAX
+from tui.log_search import LOG_SYNTAX
 from tui.screens.acting_keys import ActingScreen
 from tui.titles import side_parts
 from tui.widgets.bar import Bar
-from tui.widgets.filter_field import FilterField
+from tui.widgets.filter_field import FilterField, FilterNote, Syntax
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.step_list import StepList
 from tui.widgets.step_log import StepLog
@@ -41,6 +45,7 @@ class PaneScreen(ActingScreen):
         self._bottom = StepLog(execution_id, self.deck.feed, self.deck.lookup, id="bottom")
         self._log = self._bottom.pane
         self._field = FilterField()
+        self._note = FilterNote()
 
     def compose(self) -> ComposeResult:
         """Header, tabs over views and side pane, log, field, keys."""
@@ -55,8 +60,14 @@ class PaneScreen(ActingScreen):
                         yield self._summary
                         yield self._side_list
             yield self._bottom
+        yield self._note
         yield self._field
         yield KeyBar()
+
+    @property
+    def filter_help(self) -> Sequence[tuple[str, Syntax]]:
+        """What the filter of the steps may say, and the search in the log."""
+        return [("Filter of steps", SYNTAX), ("Search in the log", LOG_SYNTAX)]
 
     def tab_shown(self, tab: str) -> None:
         """Take note that another view is in sight."""
@@ -215,18 +226,11 @@ class PaneScreen(ActingScreen):
 
     def action_filter(self) -> None:
         """Filter the steps, or search the log when it has the focus."""
-        field = self._field
-        self._filtering = "log" if self.focused is self._log else "steps"
-        if self._filtering == "log":
-            field.placeholder = "search all lines"
-        else:
-            field.placeholder = "filter: state:failed  type:command  dur>30s  try>1  words"
-        field.display = True
-        with self.prevent(Input.Changed):
-            field.value = (
-                self._log.search if self._filtering == "log" else self._left.steps.filter_text
-            )
-        self.set_focus(field)
+        in_log = self.focused is self._log
+        self._filtering = "log" if in_log else "steps"
+        self._note.begin(LOG_SYNTAX if in_log else SYNTAX)
+        self._field.begin(self._log.search if in_log else self._left.steps.filter_text)
+        self.set_focus(self._field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Filter or search while it is typed."""
@@ -238,6 +242,7 @@ class PaneScreen(ActingScreen):
     def _set_step_filter(self, text: str) -> None:
         self._left.set_filter(text)
         self._side_list.set_filter(text)
+        self._note.say(self._left.steps.filter_problems)
         self.filter_set()
         self._titles()
 
@@ -257,7 +262,7 @@ class PaneScreen(ActingScreen):
         self._leave_field()
 
     def _leave_field(self) -> None:
-        self._field.display = False
+        self._field.display = self._note.display = False
         if self._filtering == "log":
             self.set_focus(self._log)
         elif self._left.tab == "list":

@@ -17,7 +17,7 @@ KEEP = 20_000
 class EventList(LineView):
     """Events of one execution. It stays at the end while the cursor is on the last row."""
 
-    placeholder = "No events yet"
+    placeholder = "Reading the events …"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -33,6 +33,8 @@ class EventList(LineView):
     def extend(self, events: Sequence[AuditEvent]) -> None:
         """Add newer events."""
         if not events:
+            self.placeholder = "No events yet"
+            self.refresh()
             return
         at_end = self.cursor >= len(self._events) - 1
         self._events.extend(events)

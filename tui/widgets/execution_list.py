@@ -19,7 +19,7 @@ from tui.widgets.line_view import LineView, Span
 
 
 class ExecutionList(LineView):
-    """Executions in the order of the database, each with its number among the runs of its mission."""
+    """Executions as the database orders them, each with its number among those of its mission."""
 
     def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -76,7 +76,7 @@ class ExecutionList(LineView):
         aged, middle, wide = width >= 46, width >= 56, width >= 90
         fixed = 24 + 8 * aged + 17 * middle + 10 * wide
         yield f"{sign(execution.state)} ", style
-        yield from self._name(row, max(8, width - fixed), inks)
+        yield from self._title(row, max(8, width - fixed), inks)
         yield fit(word, 10), style
         if middle:
             yield from self._progress(execution, inks)
@@ -86,7 +86,7 @@ class ExecutionList(LineView):
         if aged:
             yield fit_right(self._age(index), 8), inks.muted
 
-    def _name(self, row: HomeRow, width: int, inks: Inks) -> Iterable[Span]:
+    def _title(self, row: HomeRow, width: int, inks: Inks) -> Iterable[Span]:
         """Return the name with its number, and below or above whom it stands."""
         execution = row.execution
         indent = "  " * min(row.depth, 4)
@@ -97,14 +97,14 @@ class ExecutionList(LineView):
             tag = f" {self._short.get(execution.execution_id, execution.execution_id[:8])}"
         else:
             tag = f"#{number}"
-        notes = []
+        note = ""
         if row.children:
-            notes.append(counted(sum(row.children.values()), "sub-mission"))
+            children = sum(row.children.values())
             failed = row.children.get(ExecutionState.FAILED, 0)
-            notes += [f"{failed:,} failed"] if failed else []
+            some = f"{failed:,} of {children:,} failed"
+            note = "  " + (some if failed else counted(children, "sub-mission"))
         elif row.parent:
-            notes.append(f"of {clean_line(row.parent)}")
-        note = f"  {', '.join(notes)}" if notes else ""
+            note = f"  of {clean_line(row.parent)}"
         name = clean_line(execution.mission_name)
         left = width - width_of(indent) - width_of(tag)
         name = fit(name, left).rstrip() if width_of(name) > left else name

@@ -44,7 +44,7 @@ class GanttAxis(Widget):
 class GanttRows(LineView):
     """The rows; only the visible ones are drawn."""
 
-    placeholder = "nothing has started yet"
+    placeholder = "reading the attempts …"
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "shift(-1)", "earlier", show=False, id="gantt.earlier"),
@@ -125,6 +125,7 @@ class GanttView(Vertical, StepCanvas):
 
     def update_spans(self, spans: Iterable[AttemptSpan]) -> None:
         """Add attempts, or replace those of the same step and number."""
+        self._list.placeholder = "nothing has started yet"
         self.chart.take(spans)
         self._redraw()
 

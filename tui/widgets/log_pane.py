@@ -100,6 +100,8 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         self._unfinished: tuple[LogEntry, ...] = ()
         self._ending = ""
         self._empty = "No step selected"
+        self._is_read = True
+        """Whether what is shown is the log that was asked for last, not one still on its way."""
         self._streams = 0
         self._search = LogSearch()
 
@@ -149,6 +151,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         self._unfinished = ()
         self._ending = ""
         self._empty = empty
+        self._is_read = query is None
         self._search.found(())
         self._token = self._feed.follow_log(self._asked())
         self._resized()
@@ -167,6 +170,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         """Take in what the feed brought; of a log shown before, nothing."""
         if news.token != self._token:
             return
+        self._is_read = True
         window = self._window
         if news.reset or (news.gap and self.following):
             if self.text_selection is not None:
@@ -205,6 +209,13 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         width = self.scrollable_content_region.width
         fold_it = self.wrapping and width > 0
         self._window.fold_to(max(LEAST_ROOM, width - self._rows.lead) if fold_it else None)
+        if (
+            fold_it
+            and not self.show_vertical_scrollbar
+            and self._window.rows + bool(self._ending) > self.size.height
+        ):  # the scroll bar that comes with so many rows takes its column from the first frame on
+            width -= self.scrollbar_size_vertical
+            self._window.fold_to(max(LEAST_ROOM, width - self._rows.lead))
         self._resized()
 
     @property
@@ -238,7 +249,8 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         left, top = self.scroll_offset
         row = y + top
         if not self._window.lines and not self._unfinished and not self._ending:
-            text = f" {self._empty}" if y == 0 else ""
+            empty = self._empty if self._is_read else "reading …"
+            text = f" {empty}" if y == 0 else ""
             return strip_of([(text, inks.muted)], width, base)
         left = 0 if self.wrapping else left
         strip = strip_of(self._spans(row, inks), left + width, base)
@@ -351,7 +363,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
                 return await self._lookup.read(lambda reader: read_around(reader, query, to))
             return await self._lookup.read(lambda reader: read_head(reader, query))
         except MissionDeckError as error:
-            self._empty = str(error)
+            self._empty, self._is_read = str(error), True
             return None
 
     @work(group="log-fetch")
@@ -405,12 +417,11 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         self.refresh()
         self.post_message(self.Changed())
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
-        """Leave the match keys to others while nothing is searched for."""
-        return bool(self.search) if action == "match" else True
-
     def action_match(self, step: int) -> None:
-        """Go to the next or previous match, round and round."""
+        """Go to the next or previous match, round and round; without a search say how to begin."""
+        if not self.search:
+            self.notify("nothing is searched for: / searches the log", markup=False, timeout=4)
+            return
         if self._search.step(step):
             self._to_match()
             self.refresh()

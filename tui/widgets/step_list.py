@@ -64,6 +64,11 @@ class StepList(LineView):
         """The filter in force, empty for none."""
         return self._filter.text
 
+    @property
+    def filter_problems(self) -> tuple[str, ...]:
+        """A sentence for everything in the filter that is not understood."""
+        return self._filter.problems
+
     def show(self, board: Board, selected: str | None) -> None:
         """Show another board with a step selected."""
         self._board = board

@@ -132,6 +132,7 @@ class StepViews(Vertical):
     def retitle(self) -> None:
         """Say which tab is shown and what the list is narrowed to."""
         text = self.steps.filter_text
-        self._bar.set_parts(*tab_parts(self.tab, text, self.steps.matched if text else None))
+        matched = self.steps.matched if text else None
+        self._bar.set_parts(*tab_parts(self.tab, text, matched, self.steps.filter_problems))
         focused = self.screen.focused
         self._bar.lit = focused is not None and self._switcher in focused.ancestors

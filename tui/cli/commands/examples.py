@@ -40,7 +40,7 @@ def command(invocation: Invocation, name: str | None, target: Path | None) -> No
     Most can be run as they are: `mission examples NAME | mission run -`. One that runs another
     mission needs that file beside it: copy all of them with `--copy FOLDER`.
     """
-    samples = Discovery([samples_folder()]).find()
+    samples = Discovery((), samples=samples_folder()).find()
     if name is not None:
         samples = [_named(samples, name)]
     if target is not None:

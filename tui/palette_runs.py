@@ -1,0 +1,27 @@
+"""The executions that the palette offers: the newest, and those that what is typed finds."""
+
+from collections.abc import Sequence
+
+from core.execution_query import ExecutionQuery
+from core.model import Execution
+from core.ports import Reader
+from core.run_number import run_reference
+from tui.format import when
+from tui.glyph import look
+from tui.text import clean_line
+
+LISTED = 200
+
+
+def read_offered(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
+    """Return the newest executions and those with these words in them, none twice."""
+    newest = reader.executions(ExecutionQuery(limit=LISTED))
+    fitting = reader.executions(ExecutionQuery(words=words, include_children=True, limit=LISTED))
+    return list({one.execution_id: one for one in (*newest, *fitting)}.values())
+
+
+def run_title(execution: Execution, now: int) -> str:
+    """Return how an execution is referred to, and how it is."""
+    reference = run_reference(execution.mission_name, execution.run_number)
+    name = reference or f"{execution.mission_name} {execution.execution_id}"
+    return f"{clean_line(name)}  {look(execution.state).word}, {when(execution, now)}"
