@@ -309,7 +309,7 @@ def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(inside, gate
 def test_a_run_within_github_actions_annotates_what_failed(inside):
     ran = mission(inside.home, "run", "shaky.yaml", env={"GITHUB_ACTIONS": "true"})
     (line,) = [line for line in ran.out.splitlines() if line.startswith("::error ")]
-    assert line == "::error title=second EXIT_NONZERO::exit code 1"
+    assert line.startswith("::error title=second EXIT_NONZERO::exit 1: cat: wanted.txt")
     assert (
         "::error" not in mission(inside.home, "run", "shaky.yaml", env={"GITHUB_ACTIONS": ""}).out
     )

@@ -72,7 +72,10 @@ def test_a_failure_is_printed_with_its_cause_and_its_last_lines(folder):
     assert below(lines, "each[1], attempt 1, 1 line") == ["got y"]
     assert below(lines, "outer › boom, attempt 1, 1 line") == ["why"]
     assert not any("│ one" in line or "got x" in line for line in lines)
-    assert "compile: exit code 3: foo.c:3: error: expected ;" in ran.err
+    told = {line.split()[1]: line for line in ran.err.splitlines() if line.startswith("  ✗ ")}
+    assert told["compile:"].endswith(": foo.c:3: error: expected ;")
+    assert "each[1]" in told["each:"]
+    assert told["outer:"].endswith("`boom`: exit 5: why")
     assert "\x1b" not in ran.out + ran.err
 
 

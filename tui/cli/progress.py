@@ -20,11 +20,12 @@ from core.item_label import item_label
 from core.model import TaskError
 from core.state_word import counted
 from core.states import ExecutionState, TaskState
+from core.telling_line import telling_line
 from tui.cli.console import Console
 from tui.cli.outlet import Source
 from tui.cli.step_output import StepOutput
 from tui.label import run_name
-from tui.output.line import QUIET, state_line, told_with_cause
+from tui.output.line import QUIET, state_line
 from tui.output.text import safe_line
 
 NEWS_SECONDS = 0.1
@@ -135,4 +136,7 @@ class Progress:
         error = self._errors.get((event.execution_id, event.task_id))
         if error is None or event.to_state is not TaskState.FAILED:
             return event.message
-        return told_with_cause(event.message, error)
+        told, line = event.message or "", telling_line(error.stack_trace)
+        if line is None or line in told:
+            return told
+        return f"{told}: {line}" if told else line

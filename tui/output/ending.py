@@ -3,27 +3,28 @@
 from collections.abc import Iterator, Mapping
 
 from core.duration import duration_text
-from core.model import MissionResult, TaskRun
+from core.failure import failure_of, step_failure
+from core.model import MissionResult, StepResult, TaskRun
 from core.plan import Ending
 from core.ports import Receipt
+from core.reasons import Reason
 from core.state_word import counted
-from core.states import Coverage, OverallStatus, StepStatus
+from core.states import Coverage, OverallStatus, StepStatus, TaskState
 from core.tally import tally_of, tally_words
 from tui.label import SUBSET, run_argument, run_name
 from tui.output.glyph import Palette
-from tui.output.line import told_with_cause
 from tui.output.text import safe, safe_line
 
 SHOWN = 3
 """Failed steps that are told one by one."""
 
 
-def annotation_lines(result: MissionResult) -> Iterator[str]:
+def annotation_lines(result: MissionResult, tasks: Mapping[str, TaskRun]) -> Iterator[str]:
     """Yield a GitHub annotation for each failed step (docs.github.com, "Workflow commands")."""
     for one in result.step_results.values():
         if one.status is StepStatus.FAILED:
             title = _property(f"{one.step_id} {one.reason_code.value}")
-            yield f"::error title={title}::{_data(one.error or '')}"
+            yield f"::error title={title}::{_data(_failure(one, tasks))}"
 
 
 def ending_lines(
@@ -45,8 +46,7 @@ def ending_lines(
     yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
     for one in failed[:SHOWN]:
-        told = told_with_cause(one.error, tasks[one.step_id].error)
-        yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(told)}"
+        yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(_failure(one, tasks))}"
     if len(failed) > SHOWN:
         yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
     if failed:
@@ -54,6 +54,16 @@ def ending_lines(
         yield f"  see `mission show {named}` and `mission logs {named}`"
     if receipt is not None:
         yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
+
+
+def _failure(one: StepResult, tasks: Mapping[str, TaskRun]) -> str:
+    """Return how a step failed, down to the line that tells why; of a fan-out its first item's."""
+    task = tasks[one.step_id]
+    if task.reason_code is not Reason.ITEM_FAILED:
+        return failure_of(task)
+    items = (item for item in tasks.values() if item.parent_task_id == task.task_id)
+    failed = next((item for item in items if item.state is TaskState.FAILED), None)
+    return failure_of(task) if failed is None else f"{failure_of(task)}; {step_failure(failed)}"
 
 
 def _data(text: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from core.model import AuditEvent, LogEntry, LogLevel, LogStream, TaskError
+from core.model import AuditEvent, LogEntry, LogLevel, LogStream
 from core.state_word import counted
 from core.states import ExecutionState, State, TaskState
-from core.telling_line import telling_line
 from tui.output.glyph import Palette, look
 from tui.output.instant import clock_time
 from tui.output.shape import task_of
@@ -41,15 +40,6 @@ def state_line(
     text, style = look(state, unicode=palette.unicode)
     why = ": ".join(part for part in (reason, safe_line(message or "")) if part)
     return _line(at, text, style, task_id, why, palette)
-
-
-def told_with_cause(message: str | None, error: TaskError | None) -> str:
-    """Return how something failed, and behind it the line of its output that says why."""
-    told = message or ""
-    line = None if error is None else telling_line(error.stack_trace)
-    if line is None or line in told:
-        return told
-    return f"{told}: {line}" if told else line
 
 
 def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -> str | None:

@@ -272,7 +272,7 @@ def _show_end(invocation: Invocation, ran: _Ran) -> None:
     from tui.output.ending import annotation_lines, ending_lines
 
     if invocation.environ.get("GITHUB_ACTIONS") == "true":
-        console.out_lines(list(annotation_lines(result)))
+        console.out_lines(list(annotation_lines(result, ran.tasks)))
     console.flush()
     ending, receipt = ran.driven.ending, ran.driven.receipt
     for line in ending_lines(result, ran.tasks, ending, receipt, console.error_palette):
