@@ -94,7 +94,10 @@ def again(
         step.id for step in mission.steps if earlier.tasks[step.id].state is not TaskState.SUCCESS
     }
     if not run and not may_be_empty:
-        raise ConflictError("every step succeeded: there is nothing to retry", hint="mission rerun")
+        raise ConflictError(
+            "every step succeeded: there is nothing to retry",
+            hint=f"`mission rerun {earlier.current.execution_id}` runs all of it again",
+        )
     below = set().union(*(graph.descendants(step_id) for step_id in run)) if downstream else set()
     fresh = below | {name for name in named if earlier.tasks[name].state is TaskState.SUCCESS}
     items = {

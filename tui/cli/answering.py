@@ -39,7 +39,7 @@ def _waiting(reader: Reader, found: Execution) -> str:
     if not waiting:
         raise ConflictError(
             f"no step of {full_label(found)} waits for an approval",
-            hint=f"`mission why {full_argument(found)}` says what it waits for",
+            hint=f"`mission why {full_argument(found)}` says why it is where it is",
         )
     if len(waiting) > 1:
         raise AmbiguousError(

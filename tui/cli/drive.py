@@ -149,7 +149,8 @@ class _Driver:
         if unsafe and not plan.consent and not is_ending:
             raise ConflictError(
                 f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
-                hint="see what it did; `mission resume --run-again EXEC` makes the attempt anew",
+                hint="see what it did; `mission resume --run-again"
+                f" {plan.snapshot.current.execution_id}` makes the attempt anew",
             )
         await self._record(resumed(plan.snapshot, self._clock, actor=plan.actor))
 

@@ -46,7 +46,7 @@ def rounds(
             if deadline is not None and time.monotonic() >= deadline:
                 raise WaitTimeoutError(
                     f"it has not ended within {timeout:g} seconds",
-                    hint="the execution itself goes on; `mission watch` follows it",
+                    hint="the execution itself was left alone; `mission watch` waits for it again",
                 )
             is_quiet = reader.data_version() == seen and time.monotonic() < quiet_until
             if is_quiet:

@@ -12,6 +12,7 @@ from core.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
 from tui.format import ago
 from tui.label import SUBSET, run_argument, run_label, run_name
+from tui.output.again import again
 from tui.output.glyph import Palette, look
 from tui.output.instant import clock_time, local_time
 from tui.output.listing import why_line
@@ -58,7 +59,7 @@ def execution_text(
     for task in failed[:3]:
         lines += ["", *_failure(task, palette)]
     if failed:
-        lines += ["", *_next(failed[0], one, argument)]
+        lines += ["", *_next(failed[0], one, tasks, argument)]
     elif one.state is ExecutionState.PAUSED:
         lines += ["", f"  go on: mission resume {resumed_with or argument}"]
     return lines
@@ -199,11 +200,11 @@ def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
         yield f"  {bar} {line}"
 
 
-def _next(task: TaskRun, one: Execution, argument: str) -> Iterator[str]:
+def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str) -> Iterator[str]:
     name = safe_line(task.task_id)
     yield f"  more: mission logs {argument} {name} · mission show {argument} {name}"
     if is_terminal(one.state):
-        yield f"  again: mission retry {argument}"
+        yield f"  again: {again(one, tasks, named=argument)}"
     else:
         yield f"  live: mission watch {argument}"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from core.duration import duration_text
 from core.failure import failure_of, step_failure
-from core.model import MissionResult, StepResult, TaskRun
+from core.model import Execution, MissionResult, StepResult, TaskRun
 from core.plan import Ending
 from core.ports import Receipt
 from core.reasons import Reason
@@ -12,6 +12,7 @@ from core.state_word import counted
 from core.states import Coverage, OverallStatus, StepStatus, TaskState
 from core.tally import tally_of, tally_words
 from tui.label import SUBSET, run_argument, run_name
+from tui.output.again import again
 from tui.output.glyph import Palette
 from tui.output.text import safe, safe_line
 
@@ -29,6 +30,7 @@ def annotation_lines(result: MissionResult, tasks: Mapping[str, TaskRun]) -> Ite
 
 def ending_lines(
     result: MissionResult,
+    execution: Execution,
     tasks: Mapping[str, TaskRun],
     ending: Ending,
     receipt: Receipt | None,
@@ -51,7 +53,8 @@ def ending_lines(
         yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
     if failed:
         named = safe_line(run_argument(result, result.mission_id))
-        yield f"  see `mission show {named}` and `mission logs {named}`"
+        yield f"  more: mission show {named} · mission logs {named}"
+        yield f"  again: {again(execution, tasks.values(), named=named)}"
     if receipt is not None:
         yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -73,7 +74,8 @@ def command(invocation: Invocation, file: Path, force: bool, no_schema: bool) ->
         console.out_json({"written": [str(path) for path in written]})
         return
     console.out_lines([str(path) for path in written])
-    console.say(f"next: mission validate {file} && mission run {file}")
+    name = quote(str(file))
+    console.say(f"next: mission validate {name} && mission run {name}")
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

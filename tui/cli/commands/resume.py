@@ -19,6 +19,7 @@ from tui.cli.reference import find_execution
 from tui.cli.session import open_session
 from tui.cli.spawn import spawn_runner
 from tui.label import full_argument, full_label
+from tui.output.again import again
 from tui.output.shape import reference_of
 from tui.output.text import safe_line
 
@@ -56,12 +57,12 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
     Raises `ConflictError` when the execution has ended or is not paused.
     """
     execution_id = execution.execution_id
-    if is_terminal(execution.state):
-        raise ConflictError(
-            f"{full_label(execution)} has ended: {execution.state}",
-            hint=f"`mission retry {full_argument(execution)}` runs what failed again",
-        )
     with open_records(invocation) as reader:
+        if is_terminal(execution.state):
+            raise ConflictError(
+                f"{full_label(execution)} has ended: {execution.state}",
+                hint=again(execution, reader.task_runs(execution_id)),
+            )
         owned = is_owned(reader.lease(execution_id), invocation.now)
         whole = resumed_with(reader, execution)
     if owned:

@@ -13,7 +13,7 @@ from core.errors import ConflictError, UsageError
 from core.events import Noted
 from core.fold import Changes
 from core.launch import Order, launch
-from core.model import MissionResult, MissionSource, TaskRun
+from core.model import Execution, MissionResult, MissionSource, TaskRun
 from core.ports import Batch
 from core.result import mission_result
 from core.spec.load import Loaded
@@ -41,6 +41,7 @@ class _Ran:
 
     driven: Driven
     result: MissionResult
+    execution: Execution
     tasks: Mapping[str, TaskRun]
     code: int
 
@@ -259,7 +260,7 @@ async def _run_here(
     code = exit_code(driven.ending.state, driven.ending.reason, tasks)
     if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
         code = 128 + driven.signal
-    return _Ran(driven, result, snapshot.tasks, code)
+    return _Ran(driven, result, snapshot.current, snapshot.tasks, code)
 
 
 def _show_end(invocation: Invocation, ran: _Ran) -> None:
@@ -274,6 +275,6 @@ def _show_end(invocation: Invocation, ran: _Ran) -> None:
     if invocation.environ.get("GITHUB_ACTIONS") == "true":
         console.out_lines(list(annotation_lines(result, ran.tasks)))
     console.flush()
-    ending, receipt = ran.driven.ending, ran.driven.receipt
-    for line in ending_lines(result, ran.tasks, ending, receipt, console.error_palette):
+    ending, receipt, palette = ran.driven.ending, ran.driven.receipt, console.error_palette
+    for line in ending_lines(result, ran.execution, ran.tasks, ending, receipt, palette):
         console.say(line)
