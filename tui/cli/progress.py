@@ -124,7 +124,7 @@ class Progress:
             what = f"{safe_line(run_name(event))}: {steps} as {event.execution_id}"
             return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
         if isinstance(event, CancelRequested):
-            return f"{'cancel requested':>28}  {front}by {event.actor}"
+            return f"{'cancel requested':>28}  {front}by {safe_line(event.actor)}"
         return None
 
     def _title(self, event: AttemptStarted | StepExpanded | TaskStateChanged) -> str:
