@@ -13,8 +13,9 @@ from tui.output.text import safe_line
 def again(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:
     """Return the command, with a word in front of it where more is to be done.
 
-    `named` is what names the execution in a command. `retry` takes what failed from the mission as it was stored, which is no help when a mistake in
-    the file made a step fail: then it is the mended file that is to be run.
+    `named` is what names the execution in a command. `retry` takes what failed from the mission as
+    it was stored, which is no help when a mistake in the file made a step fail: then it is the
+    mended file that is to be run.
     """
     name = named or safe_line(full_argument(one))
     if one.state is ExecutionState.SUCCESS:
