@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Any
 
 from core.duration import duration_text
@@ -109,7 +110,8 @@ def step_text(
         lines += [_change(change) for change in changes]
     if one.attempt:
         argument = run_argument(execution, short)
-        lines += ["", f"  logs: mission logs {argument} {safe_line(one.task_id)}"]
+        name = quote(safe_line(one.task_id))
+        lines += ["", f"  logs: mission logs {argument} {name}"]
     return lines
 
 
@@ -201,7 +203,7 @@ def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
 
 
 def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str) -> Iterator[str]:
-    name = safe_line(task.task_id)
+    name = quote(safe_line(task.task_id))  # the brackets of an item are a pattern to a shell
     yield f"  more: mission logs {argument} {name} · mission show {argument} {name}"
     if is_terminal(one.state):
         yield f"  again: {again(one, tasks, named=argument)}"
