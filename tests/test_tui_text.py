@@ -1,5 +1,7 @@
 """Text from outside: what reaches the terminal, and how wide it is."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +84,10 @@ def test_what_is_cut_says_so() -> None:
     assert fit("abcdef", 4) == "abc…"
     assert fit("日本語", 4) == "日… "
     assert fit("x", 0) == ""
+
+
+def test_a_text_of_blanks_is_wrapped_at_once():
+    began = time.monotonic()
+    assert wrap("word" + " " * 50_000, 80)[0].startswith("word")
+    assert wrap(" " * 50_000, 80)
+    assert time.monotonic() - began < 2

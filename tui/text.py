@@ -83,7 +83,11 @@ def wrap(text: str, width: int) -> list[str]:
         return [text]
     lines: list[str] = []
     line, used = "", 0
-    for word in re.findall(r"\s*\S+\s*$|\s*\S+", text):
+    written = text.rstrip()  # a pattern that tried the blanks at the end would take n² steps
+    words = re.findall(r"\s*\S+", written)
+    if words:
+        words[-1] += text[len(written) :]
+    for word in words:
         size = width_of(word)
         if used + size <= width:
             line, used = line + word, used + size
