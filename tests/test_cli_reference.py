@@ -50,7 +50,7 @@ def test_a_run_is_named_by_its_number_in_every_output(inside):
     assert (result["run_number"], result["reference"]) == (1, "deploy#1")
     ran = inside("run", "deploy.yaml")
     assert "deploy#2: 3 steps as " in ran.out
-    assert "see `mission show deploy#2`" in ran.err
+    assert "more: mission show deploy#2 · mission logs deploy#2" in ran.err
     shown = inside("show", "deploy#1", "--json").json
     assert shown["execution_id"] == result["execution_id"]
     assert (shown["run_number"], shown["reference"]) == (1, "deploy#1")
