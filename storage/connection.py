@@ -13,6 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from core.errors import MissionDeckError, UnavailableError
+from storage.presence import is_created
 from storage.schema import APPLICATION_ID, SCHEMA_VERSION
 
 T = TypeVar("T")
@@ -43,9 +44,17 @@ _HINTS = {
 def open_readonly(path: Path) -> sqlite3.Connection:
     """Open a connection that cannot write; it may be used from one thread at a time.
 
-    Raises `UnavailableError` for a file that is missing, not ours, or of a newer version.
+    Raises `UnavailableError` for a file that is missing, not ours, or of another version.
     """
-    if not path.exists():
+    connection = open_any_readonly(path)
+    with closed_on_failure(connection, path):
+        _require_current(connection, path)
+    return connection
+
+
+def open_any_readonly(path: Path) -> sqlite3.Connection:
+    """Open a connection that cannot write, to a file of any version, ours or not."""
+    if not is_created(path):
         raise UnavailableError(
             f"there is no database {path}", hint="`mission run FILE` creates it, or pass --db"
         )
@@ -67,7 +76,6 @@ def open_readonly(path: Path) -> sqlite3.Connection:
         raise unavailable(error, path) from error
     with closed_on_failure(connection, path):
         connection.executescript(PRAGMAS + "PRAGMA query_only = ON;")
-        _require_current(connection, path)
     return connection
 
 
@@ -105,7 +113,12 @@ def recognise(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def _require_current(connection: sqlite3.Connection, path: Path) -> None:
-    if recognise(connection, path) != SCHEMA_VERSION:
+    version = recognise(connection, path)
+    if not version:
+        raise UnavailableError(
+            f"the database {path} holds nothing yet", hint="`mission run FILE` fills it"
+        )
+    if version != SCHEMA_VERSION:
         raise UnavailableError(
             f"{path} is of an older version of Mission Deck",
             hint="`mission run` and `mission resume` bring it up to date (after a backup)",

@@ -55,6 +55,18 @@ class FileSigner:
         return self._key.sign(message)
 
 
+def load_signer(folder: Path) -> FileSigner | None:
+    """Return the key of `folder`, None when there is none; nothing is made or written.
+
+    Raises `UnavailableError` for a key that is there and cannot be used.
+    """
+    if not folder.exists():
+        return None
+    with _open_folder(folder, create=False) as directory:
+        data = _read(directory, folder, PRIVATE_FILE, secret=True)
+    return None if data is None else FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
+
+
 def load_or_create_signer(folder: Path) -> FileSigner:
     """Return the key of `folder`, made on first use; several processes at once get the same one.
 

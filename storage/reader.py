@@ -19,6 +19,7 @@ from storage.connection import open_readonly, unavailable
 from storage.execution_query import add_functions, conditions, ordering
 from storage.lease import read_lease
 from storage.log_reader import LogReader
+from storage.presence import place_of
 from storage.reference import resolve, shorten
 
 # ruff: noqa: S608 - statements are put together from constants of this package alone
@@ -102,13 +103,22 @@ class SqliteReader:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         add_functions(connection)
         self._connection = connection
-        self._path = path
+        self._path = path.absolute()
+        self._place = place_of(path)
         self._row_ids: dict[str, int] = {}
         self._positions: dict[int, dict[str, int]] = {}
         """Where the task runs are that were asked for; a position never changes."""
 
     def data_version(self) -> int:
-        """Return a number that changes when any other connection commits."""
+        """Return a number that changes when any other connection commits.
+
+        Raises `UnavailableError` once the file is another, or gone: nothing would ever change.
+        """
+        if place_of(self._path) != self._place:
+            raise UnavailableError(
+                f"the database {self._path} was deleted or replaced while it was read",
+                hint="what is shown is of the former file: open it again",
+            )
         return self._number("PRAGMA data_version")
 
     def last_seq(self) -> int:

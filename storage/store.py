@@ -1,23 +1,25 @@
 """Opens a database for writing: one connection, one writer task, and the two ports over it."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 from msgspec import Struct
 
 from core.audit.chain import Head, decode_head
-from core.audit.checkpoint import log_verifier, open_checkpoint
+from core.audit.checkpoint import Checkpoint, log_verifier, open_checkpoint
 from core.audit.note import UnknownKeyError
 from core.clock import SystemClock
 from core.errors import AuditError, UnavailableError
 from core.ports import Clock, RunnerIdentity, Signer
 from core.runner_identity import identity
-from storage.connection import unavailable
+from storage.connection import open_any_readonly, recognise, unavailable
 from storage.control import SqliteControl
 from storage.journal import SqliteJournal
 from storage.lease import LeaseBook
 from storage.ledger import Ledger, start_log
+from storage.presence import Anchorage
 from storage.transactor import open_writer
 from storage.writer import Writer
 
@@ -78,8 +80,33 @@ async def open_store(
         identity=owner,
         ttl_ns=round(lease_ttl * 1_000_000_000),
     )
-    writer = Writer(connection, Ledger(log_id, signer, wall, leases), path)
+    writer = Writer(connection, Ledger(log_id, signer, wall, leases), path, Anchorage(path))
     return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall))
+
+
+def require_signer(path: Path, signer: Signer | None) -> None:
+    """Raise unless `signer` can go on with the log of the database at `path`. Writes nothing.
+
+    To be asked before a key is made or trusted: one that is made because the log's own was lost
+    would be of no use, and would look as if it could be trusted. Raises `UnavailableError` for a
+    missing or another key, or for a file that cannot be read, `AuditError` for a damaged log.
+    """
+    with closing(open_any_readonly(path)) as connection:
+        try:
+            if recognise(connection, path):
+                _check_key(connection, path, signer)
+        except sqlite3.Error as error:
+            raise unavailable(error, path) from error
+
+
+def _check_key(connection: sqlite3.Connection, path: Path, signer: Signer | None) -> None:
+    log_id, _, note = read_head(connection)
+    if signer is None:
+        raise UnavailableError(
+            f"the key that signs the audit log of {path} is missing",
+            hint="restore keys/audit.pem from a backup, or start a new database with --db",
+        )
+    _open_signed(note, log_id, path, signer)
 
 
 def read_head(connection: sqlite3.Connection) -> tuple[str, Head, bytes]:
@@ -97,18 +124,22 @@ def read_head(connection: sqlite3.Connection) -> tuple[str, Head, bytes]:
 def _check_head(connection: sqlite3.Connection, path: Path, signer: Signer) -> str:
     """Return the log's id; refuse to go on from a head that our key has not signed."""
     log_id, head, note = read_head(connection)
-    try:
-        signed = open_checkpoint(note, [log_verifier(log_id, signer.public_key)])
-    except UnknownKeyError as error:
-        raise UnavailableError(
-            f"{path} is signed with another key than ours",
-            hint="restore the key it was made with, or start a new database with --db",
-        ) from error
+    signed = _open_signed(note, log_id, path, signer)
     if (signed.size, signed.root) != (head.size, head.root):
         raise AuditError(
             "the head of the audit log is not the one that was signed last", hint=_VERIFY
         )
     return log_id
+
+
+def _open_signed(note: bytes, log_id: str, path: Path, signer: Signer) -> Checkpoint:
+    try:
+        return open_checkpoint(note, [log_verifier(log_id, signer.public_key)])
+    except UnknownKeyError as error:
+        raise UnavailableError(
+            f"{path} is signed with another key than ours",
+            hint="restore the key it was made with, or start a new database with --db",
+        ) from error
 
 
 _VERIFY = "run `mission audit verify`; a backup can be restored over the file"

@@ -20,6 +20,7 @@ from core.errors import AuditError, BugError, MissionDeckError, UnavailableError
 from storage.connection import unavailable
 from storage.entry import BatchEntry, CallEntry, ChunkEntry, Entry, FlushEntry, ReadEntry, Work
 from storage.ledger import Ledger
+from storage.presence import Anchorage, MovedError
 from storage.transactor import Transactor
 
 MAX_GROUP = 4096
@@ -37,10 +38,13 @@ class _Outcome(Struct):
 class Writer:
     """A queue of entries and the task that commits them. All methods belong to the event loop."""
 
-    def __init__(self, connection: Transactor, ledger: Ledger, path: Path) -> None:
+    def __init__(
+        self, connection: Transactor, ledger: Ledger, path: Path, anchorage: Anchorage
+    ) -> None:
         self._connection = connection
         self._ledger = ledger
         self._path = path
+        self._anchorage = anchorage
         self._queue: deque[Entry] = deque()
         self._idle: Future[None] | None = None
         self._closing = False
@@ -176,7 +180,7 @@ class Writer:
     ) -> None:
         """Write a group; if that fails for one entry's sake, write them one by one."""
         try:
-            outcome.results = self._ledger.write(connection, work)
+            outcome.results = self._write_in_place(connection, work)
         except Exception as error:  # noqa: BLE001 - every failure must reach those who wait
             if len(work) == 1 or _is_final(error):
                 outcome.error = self._translate(error)
@@ -185,10 +189,19 @@ class Writer:
             return
         for entry in work:
             try:
-                outcome.results += self._ledger.write(connection, (entry,))
+                outcome.results += self._write_in_place(connection, (entry,))
             except Exception as error:  # noqa: BLE001 - as above
                 outcome.error = self._translate(error)
                 return
+
+    def _write_in_place(self, connection: sqlite3.Connection, work: Sequence[Work]) -> list[Any]:
+        """Write in one transaction; nothing counts as written in a file that left its path.
+
+        Heartbeats come this way too, so that it is noticed while nothing else happens.
+        """
+        results = self._ledger.write(connection, work)
+        self._anchorage.require()
+        return results
 
     def _translate(self, error: Exception) -> MissionDeckError:
         if isinstance(error, MissionDeckError):
@@ -233,8 +246,10 @@ class Writer:
 
 
 def _is_final(error: Exception) -> bool:
-    """Tell whether trying entries one by one is pointless: disk full, I/O error, file damaged."""
-    return isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError)
+    """Tell whether trying entries one by one is pointless: disk full, file damaged or gone."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return False
+    return isinstance(error, sqlite3.Error | MovedError)
 
 
 def _nothing(_connection: sqlite3.Connection) -> None:

@@ -25,6 +25,16 @@ class Paths:
     config: Path
     logs: Path
 
+    @property
+    def has_database(self) -> bool:
+        """Whether there is a database; an empty file is a new one, of which nothing is known yet.
+
+        Raises `UnavailableError` for one that was emptied.
+        """
+        from storage.presence import is_created
+
+        return is_created(self.db)
+
 
 def find_paths(environ: Mapping[str, str], *, database: str | None = None) -> Paths:
     """Return the places; `database` replaces the database alone.

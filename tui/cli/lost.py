@@ -47,7 +47,7 @@ def notice_lost_runners(paths: Paths) -> list[tuple[Execution, int]]:
 
     Return the executions that are to be resumed, and how many sub-missions each takes up.
     """
-    if not paths.db.exists():
+    if not paths.has_database:
         return []
     clock = SystemClock()
     reader = open_reader(paths.db)

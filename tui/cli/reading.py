@@ -30,7 +30,7 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
 
 def require_database(invocation: Invocation) -> None:
     """Raise `NotFoundError` when there is no database yet."""
-    if not invocation.paths.db.exists():
+    if not invocation.paths.has_database:
         raise NotFoundError(
             "there are no executions yet",
             hint=f"start one with `mission run FILE` (database: {invocation.paths.db})",

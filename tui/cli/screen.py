@@ -68,6 +68,6 @@ async def _ensure_database(invocation: Invocation) -> None:
     from core.clock import SystemClock
     from tui.cli.session import open_session
 
-    if not invocation.paths.db.exists():
+    if not invocation.paths.has_database:
         async with open_session(invocation.paths, SystemClock()):
             return

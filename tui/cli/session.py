@@ -7,9 +7,9 @@ from pathlib import Path
 from core.clock import SystemClock
 from core.fold import Snapshot
 from core.ports import Reader
-from storage.keystore import load_or_create_signer
+from storage.keystore import load_or_create_signer, load_signer
 from storage.slots import FileSlots
-from storage.store import Store, open_store
+from storage.store import Store, open_store, require_signer
 from tui.cli.home import Paths
 
 LEASE_SECONDS = 15.0
@@ -20,8 +20,10 @@ LEASE_SECONDS = 15.0
 async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]:
     """Open the database for writing; create it and its key on first use.
 
-    Raises `UnavailableError` when either cannot be used.
+    Raises `UnavailableError` when either cannot be used, or the key is not the one of its log.
     """
+    if paths.has_database:
+        require_signer(paths.db, load_signer(paths.keys))
     if not paths.home.exists():
         paths.home.mkdir(parents=True, mode=0o700)
     signer = load_or_create_signer(paths.keys)

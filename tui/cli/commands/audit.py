@@ -55,7 +55,7 @@ def _verify(invocation: Invocation, *, deep: bool, head: str | None, require: st
         require=parse_tiers(require),
     )
     paths = invocation.paths
-    if not paths.db.exists():
+    if not paths.has_database:
         raise NotFoundError(f"there is no database {paths.db} to verify")
     source = SqliteChainSource(paths.db, [key.vkey for key in public_keys(paths.keys)])
     try:

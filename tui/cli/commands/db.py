@@ -102,7 +102,7 @@ def stats(invocation: Invocation) -> None:
 
 def _existing(invocation: Invocation) -> Path:
     place = invocation.paths.db
-    if not place.exists():
+    if not invocation.paths.has_database:
         raise NotFoundError(f"there is no database {place} yet", hint="`mission run FILE` makes it")
     return place
 

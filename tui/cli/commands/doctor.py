@@ -103,12 +103,12 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
 
 def _database(invocation: Invocation) -> Iterator[Check]:
     path = invocation.paths.db
-    if not path.exists():
-        yield Check("records", OK, "there is no database yet: the first run makes it")
-        return
     from storage.upkeep import find_damage, read_stats
 
     try:
+        if not invocation.paths.has_database:
+            yield Check("records", OK, "there is no database yet: the first run makes it")
+            return
         damage = find_damage(path)
         stats = read_stats(path)
     except MissionDeckError as error:
@@ -124,19 +124,22 @@ def _database(invocation: Invocation) -> Iterator[Check]:
 
 
 def _keys(invocation: Invocation) -> Iterator[Check]:
-    from storage.keystore import public_keys
+    from storage.keystore import PRIVATE_FILE, public_keys
 
-    folder = invocation.paths.keys
+    paths = invocation.paths
+    folder = paths.keys
     try:
         keys = public_keys(folder)
+        is_needed = paths.has_database
     except MissionDeckError as error:
         yield Check("keys", PROBLEM, error.message, error.hint)
         return
-    if keys:
-        yield Check("keys", OK, f"{len(keys)} in {folder}")
-    elif invocation.paths.db.exists():
+    if is_needed and not (keys and (folder / PRIVATE_FILE).exists()):
+        told = f"{PRIVATE_FILE} is missing in {folder}" if keys else f"there are none in {folder}"
         hint = "restore them from where they are kept: without them nothing can be appended"
-        yield Check("keys", PROBLEM, f"there are none in {folder}", hint)
+        yield Check("keys", PROBLEM, told, hint)
+    elif keys:
+        yield Check("keys", OK, f"{len(keys)} in {folder}")
     else:
         yield Check("keys", OK, "there are none yet: the first run makes one")
 

@@ -103,7 +103,7 @@ def _list(invocation: Invocation, query: ExecutionQuery, parent: str | None) -> 
             if not shown:
                 _say_nothing(invocation, reader, query)
     except NotFoundError as error:
-        if invocation.paths.db.exists() or query.mission_name is not None or parent is not None:
+        if invocation.paths.has_database or query.mission_name is not None or parent is not None:
             raise
         if invocation.json:
             console.out_json([])

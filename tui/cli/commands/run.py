@@ -129,7 +129,7 @@ def command(
 
 def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
     """Let the audit know that somebody tried to run an invalid mission, where there is an audit."""
-    if loaded.source is not None and invocation.paths.db.exists():
+    if loaded.source is not None and invocation.paths.has_database:
         asyncio.run(_append_rejection(invocation, loaded.source, loaded.path))
 
 
@@ -157,7 +157,7 @@ def _restricted(
 ) -> Order:
     from tui.cli.relaunch import select_steps
 
-    if not invocation.paths.db.exists():
+    if not invocation.paths.has_database:
         return select_steps(order, None, only=only, skip=skip, resume_from=resume_from)
     with open_records(invocation) as reader:
         return select_steps(order, reader, only=only, skip=skip, resume_from=resume_from)
@@ -165,7 +165,7 @@ def _restricted(
 
 def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
     """Show the execution that has the key already, if there is one, instead of a second run."""
-    if not invocation.paths.db.exists():
+    if not invocation.paths.has_database:
         return False
     with open_records(invocation) as reader:
         found = reader.find_run_key(order.mission.workflow_id, run_id)
