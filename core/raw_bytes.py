@@ -4,18 +4,24 @@ Such a name is half a text: JSON, SQLite and the audit log cannot hold it. It is
 `caf\xe9.txt` and never handed on as data.
 """
 
-import re
-
-_ESCAPED = re.compile("[\udc80-\udcff]")
-
 
 def is_text(name: str) -> bool:
     """Tell whether a name is text: whether its bytes are UTF-8."""
-    return name.isascii() or _ESCAPED.search(name) is None
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown_bytes(text: str) -> str:
-    r"""Return `text` with the bytes that are no UTF-8 as `\xe9`."""
-    if text.isascii():
+    r"""Return `text`, bytes that are no UTF-8 as `\xe9` and other half characters as `?`."""
+    if is_text(text):
         return text
-    return _ESCAPED.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", text)
+    try:
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair that stands for no byte
+        data = text.encode("utf-8", "replace")
+    return data.decode("utf-8", "backslashreplace")
