@@ -333,7 +333,7 @@ async def test_a_runaway_is_cancelled_and_the_dialog_names_the_scope(size: tuple
     async with running(backend, size=size, start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
         await pilot.press("X")
-        await wait_for_text(pilot, "Cancel run 01990006", "1 running", "SIGTERM", "Keep")
+        await wait_for_text(pilot, "Cancel run nightly-etl#7", "1 running", "SIGTERM", "Keep")
         assert pilot.app.focused is not None
         assert pilot.app.focused.id == "keep"
         await pilot.press("escape")
@@ -505,7 +505,7 @@ async def test_only_keys_of_use_are_shown_and_a_linked_run_says_of_what() -> Non
         await pilot.press("right")
         await wait_for_text(pilot, "  Keep", "▸ Retry")
         await pilot.press("enter")
-        await wait_for_text(pilot, f"retry of {run[:8]}", "X cancel run")
+        await wait_for_text(pilot, f"retry of nightly-etl#7 {run[:8]}", "X cancel run")
 
 
 async def test_the_title_of_the_log_names_the_step_whose_lines_are_shown() -> None:

@@ -17,6 +17,7 @@ from core.tally import tally_of_execution
 from tui.backend import Backend
 from tui.board import Board, Bucket
 from tui.cancel_text import cancel_text, stop_text
+from tui.label import run_name
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.text import clean_line, clean_lines
 
@@ -45,39 +46,39 @@ class Front(Protocol):
 class Acts:
     """Every act: a dialog that names the scope and focuses the safe choice, then the request."""
 
-    def __init__(self, front: Any, backend: Backend, short: Callable[[str], str]) -> None:
+    def __init__(self, front: Any, backend: Backend, label: Callable[[Execution], str]) -> None:
         self._front: Front = front
         self._backend = backend
-        self._short = short
+        self._label = label
 
     async def cancel_run(self, look: Callable[[], Awaitable[Board]]) -> None:
         """Cancel a whole execution; `look` tells how it is at any moment."""
         board = await look()
         execution = board.execution
-        short = self._short(execution.execution_id)
+        label = self._label(execution)
         if not board.is_live:
-            self._front.complain(f"run {short} has ended: there is nothing to cancel")
+            self._front.complain(f"run {label} has ended: there is nothing to cancel")
             return
 
         async def lines() -> Sequence[str]:
             board = await look()
             if not board.is_live:
-                return [f"Run {short} has ended: there is nothing left to cancel."]
+                return [f"Run {label} has ended: there is nothing left to cancel."]
             is_repeated = board.execution.cancel_requested_at is not None
             scope = cancel_scope(board.tasks.values(), board.mission, is_repeated=is_repeated)
             told = clean_line(cancel_text(scope, board.tasks, board.mission))
             return [
-                f"Cancel run {short}: {told}",
+                f"Cancel run {label}: {told}",
                 "This cannot be undone.",
             ]
 
-        title = f"Cancel {clean_line(execution.mission_name)}?"
+        title = f"Cancel {clean_line(run_name(execution))}?"
         if not await self._sure(title, await lines(), "Cancel run", live=lines):
             return
         if not (await look()).is_live:
-            self._front.complain(f"run {short} had ended: there was nothing to cancel")
+            self._front.complain(f"run {label} had ended: there was nothing to cancel")
             return
-        await self._request(execution, RequestKind.CANCEL, f"run {short}: cancel requested")
+        await self._request(execution, RequestKind.CANCEL, f"run {label}: cancel requested")
 
     async def cancel_step(self, board: Board, task_id: str) -> None:
         """Cancel one step."""
@@ -103,25 +104,25 @@ class Acts:
 
     async def pause(self, execution: Execution, *, orphaned: bool) -> None:
         """Pause an execution, let a paused one go on, give one without a runner a new runner."""
-        short = self._short(execution.execution_id)
+        label = self._label(execution)
         if is_terminal(execution.state):
-            self._front.complain(f"run {short} has ended: there is nothing to pause")
+            self._front.complain(f"run {label} has ended: there is nothing to pause")
         elif orphaned:
             lines = [
-                f"Nobody runs {short} any more: its runner is gone.",
+                f"Nobody runs {label} any more: its runner is gone.",
                 "A new runner goes on where it stopped; what succeeded is not run again.",
             ]
-            if await self._sure(f"Resume run {short}?", lines, "Resume", tone="default"):
+            if await self._sure(f"Resume run {label}?", lines, "Resume", tone="default"):
                 await self._do(
-                    lambda: self._backend.resume(execution.execution_id), f"run {short}: resumed"
+                    lambda: self._backend.resume(execution.execution_id), f"run {label}: resumed"
                 )
         elif execution.state is ExecutionState.PAUSED:
-            await self._request(execution, RequestKind.RESUME, f"run {short}: going on")
+            await self._request(execution, RequestKind.RESUME, f"run {label}: going on")
         else:
-            scope = f"Pause run {short}: no further step starts; "
+            scope = f"Pause run {label}: no further step starts; "
             lines = [scope + "what runs goes on to its end."]
-            if await self._sure(f"Pause run {short}?", lines, "Pause", tone="default"):
-                await self._request(execution, RequestKind.PAUSE, f"run {short}: pause requested")
+            if await self._sure(f"Pause run {label}?", lines, "Pause", tone="default"):
+                await self._request(execution, RequestKind.PAUSE, f"run {label}: pause requested")
 
     async def approve(self, board: Board, task_id: str) -> None:
         """Approve or reject a step that waits for it."""
@@ -219,12 +220,12 @@ class Acts:
 
     async def rerun(self, execution: Execution) -> None:
         """Run a whole mission again with the same parameters."""
-        short = self._short(execution.execution_id)
+        label = self._label(execution)
         total = sum(tally_of_execution(execution).steps.values())
         lines = [
-            f"A new run of all {_steps(total, '')} with the same parameters, linked to {short}."
+            f"A new run of all {_steps(total, '')} with the same parameters, linked to {label}."
         ]
-        title = f"Run {clean_line(execution.mission_name)} again?"
+        title = f"Run {clean_line(run_name(execution))} again?"
         if await self._sure(title, lines, "Run again", tone="default"):
             await self._start(lambda: self._backend.rerun(execution.execution_id))
 

@@ -27,6 +27,7 @@ from core.errors import BugError, MissionDeckError
 from tui.ascii import AsciiFilter
 from tui.glyph import is_utf8_terminal
 from tui.keymap import bindings, group_of
+from tui.label import run_label
 from tui.palette import DeckCommands
 from tui.screens.base import DeckScreen
 from tui.screens.start import StartScreen
@@ -174,7 +175,7 @@ class MissionDeckApp(App[None]):
         self.clock = self._clock or SystemClock()
         self.feed = Feed(self.backend.open_reader, self.post_message)
         self.lookup = Lookup(self.backend.open_reader)
-        self.acts = Acts(self, self.backend, self.short_id)
+        self.acts = Acts(self, self.backend, self.label)
 
     async def on_unmount(self) -> None:
         """End the threads; executions go on without us."""
@@ -301,6 +302,10 @@ class MissionDeckApp(App[None]):
             raise
         except MissionDeckError as error:
             self.complain(clean_line(f"a lost runner could not be recorded: {error.message}"))
+
+    def label(self, execution: "Execution") -> str:
+        """Return what an execution is called: `deploy#7 0193c0de`."""
+        return clean_line(run_label(execution, self.short_id(execution.execution_id)))
 
     def short_id(self, execution_id: str) -> str:
         """Return the short form of an execution's id."""

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from textual.message import Message
 
 from core.errors import BugError, MissionDeckError, NotFoundError
-from core.model import LogEntry
+from core.model import Execution, LogEntry
 from core.ports import LogQuery, Reader
 from core.states import is_terminal
 from tui.home_page import NOTHING, HomeQuestion, read_home
@@ -203,7 +203,13 @@ class Feed:
         if self._opened != execution_id:
             self._opened, self._cursor, self._lease_at = execution_id, 0, 0.0
             delta.opened = True
-            delta.short_ids = reader.short_ids([execution_id])
+            delta.origin = _origin(reader, execution_id)
+            known = (
+                [execution_id]
+                if delta.origin is None
+                else [execution_id, delta.origin.execution_id]
+            )
+            delta.short_ids = reader.short_ids(known)
         self._cursor, tasks = reader.task_states(execution_id, after_seq=self._cursor)
         delta.tasks = {task.task_id: task for task in tasks}
         delta.execution = execution = reader.find_execution(execution_id)
@@ -243,6 +249,16 @@ class Feed:
             self._post(Committed())
 
 
+def _origin(reader: Reader, execution_id: str) -> Execution | None:
+    """Return the execution that one retries or reruns, None where there is none any more."""
+    execution = reader.find_execution(execution_id)
+    linked = execution.retry_of or execution.rerun_of
+    try:
+        return None if linked is None else reader.find_execution(linked)
+    except NotFoundError:
+        return None
+
+
 def _merge(pending: Delta, delta: Delta) -> None:
     if delta.home is not None:
         pending.home = delta.home
@@ -250,6 +266,8 @@ def _merge(pending: Delta, delta: Delta) -> None:
         pending.short_ids = {**(pending.short_ids or {}), **delta.short_ids}
     if delta.execution is not None:
         pending.execution = delta.execution
+    if delta.origin is not None:
+        pending.origin = delta.origin
     if delta.tasks is not None:
         pending.tasks = {**(pending.tasks or {}), **delta.tasks}
     if delta.lease_read:

@@ -32,6 +32,8 @@ class Delta:
     home: HomePage | None = None
     short_ids: Mapping[str, str] | None = None
     execution: Execution | None = None
+    origin: Execution | None = None
+    """What the execution retries or reruns, told once when it is opened."""
     tasks: dict[str, TaskRun] | None = None
     opened: bool = False
     lease: Lease | None = None

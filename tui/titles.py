@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from core.model import Attempt
+from core.states import Coverage
 from tui.board import Board
 from tui.counts import count_signs
 from tui.format import bar, percent
 from tui.glyph import look
+from tui.label import SUBSET, number_width, run_name
 from tui.text import clean_line, fit, width_of
 from tui.widgets.bar import Part
 from tui.widgets.log_pane import LogPane
@@ -21,6 +23,9 @@ TABS = (
     ("events", "Events"),
 )
 
+LONGEST_NAME = 40
+"""Cells of a mission's name in the header."""
+
 
 def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin: str = "") -> Parts:
     """Return the header: where we are, state, counts; progress at the right.
@@ -30,12 +35,18 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
     execution = board.execution
     seen = look(execution.state)
     ink = f"state:{execution.state.value}"
-    name = clean_line(execution.mission_name)
+    name = clean_line(run_name(execution))
+    number = name[len(name) - number_width(execution) :]
+    name = name.removesuffix(number)
+    if width_of(name) > LONGEST_NAME:
+        name = fit(name, LONGEST_NAME).rstrip()
     left = [
         Part(" missions ▸", ink="faint", action="home", rank=9),
-        Part(" " + (fit(name, 40).rstrip() if width_of(name) > 40 else name), ink="strong"),
+        Part(f" {name}", ink="strong"),
+        Part(number, ink="strong", rank=1),
         Part(f" ▸ {short}", ink="faint", rank=7),
         Part(f"  {seen.sign} {seen.word}", ink=ink),
+        Part(f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", ink="warn"),
         Part(f" {spent} ", ink="text", rank=1),
     ]
     if kin:

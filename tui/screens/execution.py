@@ -49,6 +49,7 @@ class ExecutionScreen(PaneScreen):
         self._steered = False
         self._facts: Facts | None = None
         self._past = Past()
+        self._origin: Execution | None = None
         self._facts_wanted = OneAtATime(self._read_facts, self.run_worker)
         self._attempts_wanted = OneAtATime(self._read_attempts, self.run_worker)
         self._events_wanted = OneAtATime(self._read_events, self.run_worker)
@@ -74,6 +75,7 @@ class ExecutionScreen(PaneScreen):
         execution = delta.execution
         if execution is not None and execution.execution_id == self.execution_id:
             if self.board is None or delta.opened:
+                self._origin = delta.origin
                 self._open(execution, delta)
             else:
                 self._change(self.board, execution, delta)
@@ -284,10 +286,10 @@ class ExecutionScreen(PaneScreen):
         spent = 0.0 if started is None else ((ended or now) - started) / 1e9
         eta = clean_line(outlook(board, self._past, now))
         time = duration_text(spent)
-        origin = execution.retry_of or execution.rerun_of
-        kin = "" if origin is None else self.deck.short_id(origin)
-        if kin:
-            kin = f"{'retry' if execution.retry_of else 'rerun'} of {kin}"
+        kin = ""
+        if self._origin is not None:
+            how = "retry" if execution.retry_of else "rerun"
+            kin = f"{how} of {self.deck.label(self._origin)}"
         short = self.deck.short_id(self.execution_id)
         parts = head_parts(board, short, time, eta, now, kin=kin)
         self._head_bar.set_parts(*parts)
