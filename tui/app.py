@@ -36,6 +36,7 @@ from tui.text import clean_line
 from tui.theme import CYCLE, THEMES
 
 if TYPE_CHECKING:
+    from core.model import Execution
     from core.ports import Clock, LogQuery
     from tui.acting import Acts
     from tui.backend import Backend, MissionFile, Surroundings
