@@ -12,7 +12,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from core.chunker import CHUNK_BYTES, Chunker, Origin
-from core.logline import LINE_LIMIT, text_of
+from core.logline import DROPPED_NOTICE, LINE_LIMIT, text_of
 from core.model import LogLevel, LogStream
 from core.ports import Clock, LogChunk
 
@@ -200,7 +200,7 @@ class Capture:
         now = self._clock.now()
         if self._dropped:
             self._chunker.end_lines(now)
-            notice = f"output limit reached: {self._dropped} bytes dropped here\n"
+            notice = f"{DROPPED_NOTICE}: {self._dropped} bytes dropped here\n"
             self._chunker.add(
                 Origin(now, LogStream.SYSTEM, LogLevel.WARN, "engine"), notice.encode()
             )

@@ -23,6 +23,9 @@ from core.ports import LogChunk, LogSegment
 LINE_LIMIT = 64 * 1024
 """Bytes of one entry. Part of the format: another value reads old logs differently."""
 
+DROPPED_NOTICE = "output limit reached"
+"""How the system entry begins that stands where output was dropped."""
+
 
 class _Open(Struct):
     """What is in progress of one attempt: per stream, the bytes and where the last came from."""

@@ -129,7 +129,7 @@ def test_logs_of_a_step_are_the_text_it_wrote_and_nothing_else(look):
 def test_logs_of_all_steps_name_step_and_attempt(look):
     lines = look("logs", "@last").out.splitlines()
     assert lines[0] == "fetch#1 │ one"
-    assert lines[-1] == "build#2 │ stop"
+    assert lines[-1] == "build#2 err │ stop"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_attention_goes_to_the_failure_that_came_first_and_was_not_tolerated() -
     world.run_step(run, "b", exit_code=1)
     world.run_step(run, "c", exit_code=1)
     board = board_of(world, run)
-    assert board.failures() == ["tolerated", "b", "c"]
+    assert board.failures() == ["c", "b", "tolerated"], "the order of the list"
     assert board.attention() == "b"
 
 

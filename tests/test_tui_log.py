@@ -1,9 +1,12 @@
 """The log pane: attempts, follow, wrap, streams, search over all lines, copy and save."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
+from core.logline import DROPPED_NOTICE
 from core.model import LogStream
 from core.ports import LogQuery
 from tests.support.tui import (
@@ -57,7 +60,8 @@ def test_parts_of_a_log_join_without_gap_or_overlap() -> None:
     first = read_before(reader, query, head.lines[40], 1000)
     assert [e.seq for _c, e in first.lines] == list(range(1, 41))
     assert not first.more_before
-    found = find_lines(reader, query, "LINE 4321 ")
+    found, more = find_lines(reader, query, "LINE 4321 ")
+    assert not more
     around = read_around(reader, query, found[0], 200)
     assert around.lines[around.at][1].seq == 4321
     assert [e.seq for _c, e in around.lines] == list(range(4221, 4422))
@@ -304,3 +308,46 @@ async def test_a_line_in_progress_is_shown_as_it_grows_and_only_its_last_version
         world.say(run, "pull", "\rlayer 1 %\rlayer 100 %")
         await wait_for_text(pilot, "layer 100 %")
         assert screen_text(pilot.app).count("layer") == 1
+
+
+async def test_a_capped_number_of_hits_says_that_there_are_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.logbook.MAX_MATCHES", 1000)
+    world, run = chatty(1001)
+    async with running(FakeBackend(world), start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "line 1001")
+        log_of(pilot.app).set_search("line 1")
+        await wait_for_text(pilot, "/line 1 ")
+        await wait_until(pilot, lambda: "/113 " in screen_text(pilot.app))
+        log_of(pilot.app).set_search("many")
+        await wait_until(pilot, lambda: "/1,000+ " in screen_text(pilot.app))
+
+
+async def test_dropped_output_is_told_by_a_chip_that_stays_and_leads_to_the_gap(
+    tmp_path: Path,
+) -> None:
+    world, run = chatty(0)
+    world.say(run, "talk", *(f"head {number}" for number in range(2500)))
+    notice = f"{DROPPED_NOTICE}: 1258291 bytes dropped here"
+    world.say(run, "talk", notice, stream=LogStream.SYSTEM)
+    world.say(run, "talk", *(f"tail {number}" for number in range(2500)))
+    world.say(run, "talk", "on stderr", stream=LogStream.STDERR)
+    world.end(run, "talk", dropped=1_258_291)
+    backend = FakeBackend(world, folder=tmp_path)
+    async with running(backend, start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "1.2 MiB dropped", "on stderr")
+        await pilot.press("s", "s")
+        await wait_for_text(pilot, "1.2 MiB dropped", notice, "on stderr")
+        await pilot.press("s", "D")
+        await wait_for_text(pilot, "1.2 MiB dropped", notice, "head 2499", "tail 0")
+        await pilot.press("S")
+        await wait_until(pilot, lambda: said(pilot, "5,002 lines (1.2 MiB of it dropped by"))
+        assert notice in (tmp_path / "talk-1.log").read_text()
+        await pilot.press("l", "y")
+        await wait_until(pilot, lambda: said(pilot, "the log (1.2 MiB of it dropped by"))
+
+
+def said(pilot: Pilot[Any], text: str) -> bool:
+    """Tell whether a notification holds a text, however it is wrapped."""
+    return any(text in note.message for note in pilot.app._notifications)

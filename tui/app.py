@@ -411,29 +411,33 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="take")
     async def copy_log(self, query: "LogQuery", *, as_json: bool) -> None:
         """Copy a whole log, as far as the clipboard takes it."""
-        from tui.logbook import whole_text
+        from tui.format import dropped_note
+        from tui.logbook import dropped_bytes, whole_text
 
         try:
             text = await self.lookup.read(lambda reader: whole_text(reader, query, as_json=as_json))
+            dropped = await self.lookup.read(lambda reader: dropped_bytes(reader, query))
         except MissionDeckError as error:
             self.complain(clean_line(str(error)))
             return
-        self.copy(text, "the log")
+        self.copy(text, "the log" + dropped_note(dropped))
 
     @work(exclusive=True, group="take")
     async def save_log(self, query: "LogQuery") -> None:
         """Write a whole log to a file of the export folder."""
         from core.state_word import counted
-        from tui.logbook import write_log
+        from tui.format import dropped_note
+        from tui.logbook import dropped_bytes, write_log
 
         stem = f"{query.task_id}-{query.attempt or 0}" if query.task_id else "all-steps"
         path = _free_path(self.surroundings.export_folder, stem, "log")
         try:
             lines = await self.lookup.read(lambda reader: write_log(reader, query, path))
+            dropped = await self.lookup.read(lambda reader: dropped_bytes(reader, query))
         except (MissionDeckError, OSError) as error:
             self.complain(clean_line(f"not written: {error}"))
             return
-        self.tell(clean_line(f"{counted(lines, 'line')} written to {path}"))
+        self.tell(clean_line(f"{counted(lines, 'line')}{dropped_note(dropped)} written to {path}"))
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file of the export folder."""

@@ -176,14 +176,13 @@ class Board:
             return self.execution.state is not ExecutionState.PENDING
         return self.lease.expires_at <= now
 
-    def failures(self) -> list[str]:
-        """Return failed steps, the one that failed first in front: the root of what followed."""
-        failed = self.members(Bucket.FAILED)
-        return sorted(failed, key=lambda task_id: self.tasks[task_id].ended_at or 0)
+    def failures(self) -> Sequence[str]:
+        """Return failed steps in the order in which the list shows them."""
+        return self.members(Bucket.FAILED)
 
     def attention(self) -> str | None:
         """Return the step to look at first: the root failure, else what runs, else the first."""
-        failures = self.failures()
+        failures = sorted(self.failures(), key=lambda task_id: self.tasks[task_id].ended_at or 0)
         if failures:
             steps = self.steps
             fatal = (f for f in failures if f not in steps or not steps[f].continue_on_error)

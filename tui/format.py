@@ -65,6 +65,11 @@ def size(count: int) -> str:
     return f"{value:.1f} TiB"
 
 
+def dropped_note(count: int) -> str:
+    """Write that some of an output is missing, to stand behind its name; empty when none is."""
+    return f" ({size(count)} of it dropped by the output limit)" if count else ""
+
+
 def bar(share: float, width: int) -> tuple[str, str]:
     """Return the filled and the empty part of a progress bar, together `width` cells."""
     halves = round(min(1.0, max(0.0, share)) * width * 2)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from core.duration import duration_text
 from core.model import Execution
+from core.state_word import counted
 from core.states import Coverage, ExecutionState
 from tui.backend import MissionFile, Surroundings
 from tui.format import sparkline
@@ -81,6 +82,9 @@ def mission_lines(mission: MissionFile, history: Sequence[Execution] | None) -> 
     if mission.description:
         lines.append([(clean_line(mission.description), "muted")])
     lines += map(finding_line, mission.findings[:SHOWN_FINDINGS])
+    if len(mission.findings) > SHOWN_FINDINGS:
+        more = counted(len(mission.findings) - SHOWN_FINDINGS, "more finding")
+        lines.append([(f"… {more}", "faint")])
     if mission.params:
         names = ", ".join(clean_line(param.name) for param in mission.params)
         lines.append([("params ", "faint"), (names, "muted")])

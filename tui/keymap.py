@@ -87,6 +87,7 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("run.wrap", "W", "log('wrap')", "wrap lines", "Log"),
         Key("run.times", "t", "log('times')", "timestamps", "Log"),
         Key("run.streams", "s", "log('streams')", "out / err / both", "Log"),
+        Key("run.gap", "D", "log('gap')", "where output was dropped", "Log"),
         Key("run.save_log", "S", "save_log", "save the log", "Taking along"),
         Key("run.previous_attempt", "[", "attempt(-1)", "attempt before", "Log"),
         Key("run.next_attempt", "]", "attempt(1)", "next attempt", "Log"),

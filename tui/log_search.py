@@ -16,14 +16,19 @@ class LogSearch:
         self._matches: Sequence[Line] = ()
         self._places: set[tuple[int, str, int, int]] = set()
         self._at = -1
+        self._has_more = False
 
     def begin(self, text: str) -> None:
         """Look for another text; nothing is found yet."""
         self.text = text
         self.found(())
 
-    def found(self, matches: Sequence[Line], *, last: bool = False) -> None:
-        """Take the lines that were found; the first or the last is the current one."""
+    def found(self, matches: Sequence[Line], *, last: bool = False, has_more: bool = False) -> None:
+        """Take the lines that were found; the first or the last is the current one.
+
+        `has_more`: the log holds more matches than were looked for.
+        """
+        self._has_more = has_more
         self._matches = matches
         self._places = {place_of(line) for line in matches}
         self._at = (len(matches) - 1 if last else 0) if matches else -1
@@ -43,6 +48,12 @@ class LogSearch:
     def position(self) -> tuple[int, int]:
         """The number of the current match (from 1, 0 for none yet) and how many there are."""
         return self._at + 1, len(self._matches)
+
+    @property
+    def count_text(self) -> str:
+        """The number of the current match and how many there are: `1/50,000+` when not all."""
+        at, total = self.position
+        return f"{at:,}/{total:,}{'+' if self._has_more else ''}"
 
     def holds(self, line: Line) -> bool:
         """Tell whether a line is a match."""

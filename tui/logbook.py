@@ -13,7 +13,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from core.model import LogEntry
+from core.logline import DROPPED_NOTICE
+from core.model import LogEntry, LogStream
 from core.ports import LogQuery, Reader
 from tui.text import clean
 
@@ -95,10 +96,29 @@ def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE) 
     )
 
 
-def find_lines(reader: Reader, query: LogQuery, text: str) -> list[Line]:
-    """Return every line that contains a text, over all that is stored, up to `MAX_MATCHES`."""
+def find_lines(reader: Reader, query: LogQuery, text: str) -> tuple[list[Line], bool]:
+    """Return the lines that contain a text, over all that is stored, and whether there are more.
+
+    At most `MAX_MATCHES`, the first ones.
+    """
     found = reader.logs(replace(query, after_chunk=0, tail=None, search=text))
-    return list(islice(found, MAX_MATCHES))
+    lines = list(islice(found, MAX_MATCHES))
+    return lines, next(iter(found), None) is not None
+
+
+def find_gap(reader: Reader, query: LogQuery) -> Line | None:
+    """Return the line that says that output was dropped there, None when none was."""
+    notices = replace(query, streams=frozenset({LogStream.SYSTEM}), after_chunk=0, tail=None)
+    return next(iter(reader.logs(replace(notices, search=DROPPED_NOTICE))), None)
+
+
+def dropped_bytes(reader: Reader, query: LogQuery) -> int:
+    """Return how many bytes the output limit took from a log."""
+    return sum(
+        attempt.log_dropped_bytes
+        for attempt in reader.attempts(query.execution_id, query.task_id)
+        if query.attempt in (None, attempt.attempt)
+    )
 
 
 def _from(reader: Reader, query: LogQuery, chunk: int) -> Iterator[Line]:

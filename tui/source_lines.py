@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from core.ports import MissionSource
+from core.state_word import counted
 from tui.data_lines import json_lines
 from tui.story import LONGEST
 from tui.text import clean, clean_lines
@@ -39,7 +40,11 @@ def _json_step(text: str, task_id: str) -> list[Line]:
     try:
         steps = json.loads(text).get("steps", [])
     except (ValueError, AttributeError):
-        return [[(line, "muted")] for line in clean_lines(text)[:LONGEST]]
+        rows = clean_lines(text)
+        lines: list[Line] = [[(row, "muted")] for row in rows[:LONGEST]]
+        if len(rows) > LONGEST:
+            lines.append([(f"… {counted(len(rows) - LONGEST, 'more line')}", "faint")])
+        return lines
     found = next((s for s in steps if isinstance(s, dict) and s.get("id") == task_id), None)
     return json_lines(found, empty="The step is not in the mission file")
 

@@ -191,7 +191,10 @@ def _listed(board: Board, task_ids: Sequence[str], most: int = 12) -> list[Line]
 
 def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
     """Return message, kind, exit code, and the trace or last stderr lines."""
-    lines: list[Line] = [[(text, "bad")] for text in clean_lines(error.message)[:most]]
+    message = clean_lines(error.message)
+    lines: list[Line] = [[(text, "bad")] for text in message[:most]]
+    if len(message) > most:
+        lines.append([(f"… {counted(len(message) - most, 'more line')}", "faint")])
     facts = clean_line(error.kind)
     if error.exit_code is not None:
         facts += (

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
-from core.model import Attempt
+from core.model import Attempt, LogStream
 from core.states import Coverage
 from tui.board import Board
 from tui.counts import count_signs
-from tui.format import bar, percent
+from tui.format import bar, percent, size
 from tui.glyph import look
 from tui.label import SUBSET, number_width, run_name
 from tui.text import clean_line, fit, width_of
 from tui.widgets.bar import Part
 from tui.widgets.log_pane import LogPane
+
+SHOWN_ATTEMPTS = 6
+"""Of more attempts the latest are named, behind an ellipsis."""
 
 Parts = tuple[list[Part], list[Part]]
 
@@ -123,7 +126,11 @@ def log_title_parts(
     elif selected is not None:
         left.append(Part(clean_line(selected), ink="text"))
         left += attempt_parts(attempts, shown)
-    streams = "+".join(sorted((s.value for s in log.streams), reverse=True)) or "out+err"
+    dropped = next((a.log_dropped_bytes for a in attempts if a.attempt == shown), 0)
+    if dropped and not merged:
+        left.append(Part(f"  {size(dropped)} dropped ", ink="warn", action="log('gap')", rank=1))
+    named = (s.value for s in log.streams if s is not LogStream.SYSTEM)
+    streams = "+".join(sorted(named, reverse=True)) or "out+err"
     left.append(Part("  "))
     left.append(Part(f" {streams} ", ink="muted", action="log('streams')", rank=5))
     for name, on, rank in (
@@ -141,8 +148,7 @@ def log_title_parts(
         )
     right = []
     if log.search:
-        at, total = log.match_position
-        right.append(Part(f" /{clean_line(log.search)} {at}/{total} ", ink="accent"))
+        right.append(Part(f" /{clean_line(log.search)} {log.match_count} ", ink="accent"))
     if log.position:
         right.append(Part(f" {log.position} ", ink="muted", rank=3))
     return left, right
@@ -153,7 +159,9 @@ def attempt_parts(attempts: Sequence[Attempt], shown: int) -> list[Part]:
     if not attempts:
         return []
     parts = [Part(" ▸ attempt", ink="muted", rank=4)]
-    for attempt in attempts[-6:]:
+    if len(attempts) > SHOWN_ATTEMPTS:
+        parts.append(Part(" …", ink="muted"))
+    for attempt in attempts[-SHOWN_ATTEMPTS:]:
         on = attempt.attempt == shown
         mark = f"{attempt.attempt}{look(attempt.state).sign}"
         parts.append(

@@ -305,6 +305,7 @@ class FakeWorld:
         outputs: Mapping[str, Any] | None = None,
         retry_in: float | None = None,
         reason: Reason | None = None,
+        dropped: int = 0,
     ) -> None:
         run = self.runs[execution_id]
         good = exit_code == 0 and error is None
@@ -321,6 +322,7 @@ class FakeWorld:
                 outputs=outputs,
                 error=error,
                 log_entry_count=sum(e.task_id == task_id for _c, e in run.logs),
+                log_dropped_bytes=dropped,
                 log_digest="ab" * 32,
             )
         )

@@ -11,7 +11,7 @@ from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRu
 from core.state_word import counted, state_word
 from core.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
-from tui.format import ago
+from tui.format import ago, size
 from tui.label import SUBSET, run_argument, run_label, run_name
 from tui.output.again import again
 from tui.output.glyph import Palette, look
@@ -222,7 +222,7 @@ def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
             f"{local_time(one.started_at)}",
             duration_text(spent / 1000) if spent is not None else "",
             counted(one.log_entry_count, "log line"),
-            f"{one.log_dropped_bytes:,} bytes dropped" if one.log_dropped_bytes else "",
+            f"{size(one.log_dropped_bytes)} dropped" if one.log_dropped_bytes else "",
         ]
         yield "  ".join(part for part in parts if part)
 

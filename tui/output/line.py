@@ -99,7 +99,9 @@ def log_line(
     style = _LEVEL_STYLE.get(entry.level)
     if entry.stream is LogStream.SYSTEM:
         front.append(palette.paint(entry.level.value, style or "dim"))
-    elif style is not None:
+    elif entry.stream is LogStream.STDERR and front:
+        front.append(palette.paint("err", "yellow"))
+    if entry.stream is not LogStream.SYSTEM and style is not None:
         message = palette.paint(message, style)
     if not front:
         return message

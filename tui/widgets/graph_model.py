@@ -54,9 +54,8 @@ class GraphModel:
     statuses: list[NodeStatus] = field(default_factory=list)
 
     def failures(self) -> list[int]:
-        """Return the failed steps, upstream first."""
-        failed = [i for i, s in enumerate(self.statuses) if s.state is TaskState.FAILED]
-        return sorted(failed, key=lambda step: (self.dag.layers[step], step))
+        """Return the failed steps in the order of the list."""
+        return [i for i, s in enumerate(self.statuses) if s.state is TaskState.FAILED]
 
     def critical(self) -> list[int]:
         """Return the longest path: by durations when every step has ended, else by hops."""

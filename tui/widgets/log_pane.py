@@ -28,6 +28,7 @@ from tui.logbook import (
     PAGE,
     Line,
     Page,
+    find_gap,
     find_lines,
     place_of,
     read_after,
@@ -49,9 +50,10 @@ EDGE = 50
 
 STREAM_CHOICES: tuple[frozenset[LogStream], ...] = (
     frozenset(),
-    frozenset({LogStream.STDOUT}),
-    frozenset({LogStream.STDERR}),
+    frozenset({LogStream.STDOUT, LogStream.SYSTEM}),
+    frozenset({LogStream.STDERR, LogStream.SYSTEM}),
 )
+"""What may be shown. The engine's own words belong to each: one says that output was dropped."""
 
 
 class LogPane(ScrollView, Selectable, can_focus=True):
@@ -128,9 +130,9 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         return self._search.text
 
     @property
-    def match_position(self) -> tuple[int, int]:
+    def match_count(self) -> str:
         """The number of the current match (from 1, 0 for none yet) and how many there are."""
-        return self._search.position
+        return self._search.count_text
 
     @property
     def position(self) -> str:
@@ -344,6 +346,19 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         self.show(self._query, empty=self._empty)
         self._ending = ending
 
+    @work(exclusive=True, group="log-gap")
+    async def show_gap(self) -> None:
+        """Go to where output was dropped."""
+        query = self._asked()
+        if query is None:
+            return
+        try:
+            gap = await self._lookup.read(lambda reader: find_gap(reader, query))
+        except MissionDeckError:
+            return  # the feed meets the same failure and shows it
+        if gap is not None and query == self._asked():
+            self._to(gap)
+
     @work(exclusive=True, group="log-window")
     async def _jump(self, to: Line | None) -> None:
         query = self._asked()
@@ -407,12 +422,12 @@ class LogPane(ScrollView, Selectable, can_focus=True):
         if query is None:
             return
         try:
-            found = await self._lookup.read(lambda reader: find_lines(reader, query, text))
+            found, more = await self._lookup.read(lambda reader: find_lines(reader, query, text))
         except MissionDeckError:
             return  # the feed meets the same failure and shows it
         if query != self._asked() or text != self.search:
             return
-        self._search.found(found, last=self.following)
+        self._search.found(found, last=self.following, has_more=more)
         self._to_match()
         self.refresh()
         self.post_message(self.Changed())
@@ -429,8 +444,11 @@ class LogPane(ScrollView, Selectable, can_focus=True):
 
     def _to_match(self) -> None:
         wanted = self._search.current
-        if wanted is None:
-            return
+        if wanted is not None:
+            self._to(wanted)
+
+    def _to(self, wanted: Line) -> None:
+        """Go to a line, wherever the window is."""
         self.following = False
         line = self._window.index_of(wanted)
         if line is None:

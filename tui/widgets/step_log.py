@@ -123,6 +123,8 @@ class StepLog(Vertical):
                 self.pane.toggle_wrap()
             case "times":
                 self.pane.toggle_times()
+            case "gap":
+                self.pane.show_gap()
             case _:
                 self.pane.next_streams()
 

@@ -7,6 +7,7 @@ import click
 from msgspec.structs import replace
 
 from core.errors import UsageError
+from core.logline import DROPPED_NOTICE
 from core.model import LogEntry, LogLevel, LogStream
 from core.ports import LogQuery, Reader
 from core.states import is_terminal
@@ -19,9 +20,11 @@ from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
 from tui.cli.step_titles import StepTitles
 from tui.escape import last_overwritten
+from tui.format import size
 from tui.output import shape
 from tui.output.instant import parse_since
 from tui.output.line import log_line
+from tui.output.text import safe_line
 
 _STREAMS = {
     "out": LogStream.STDOUT,
@@ -97,6 +100,7 @@ def command(
         write = _writer(invocation, StepTitles(reader), with_step=named, with_time=timestamps)
         if follow:
             _follow(invocation, reader, query, write, children=children)
+            _tell_dropped(invocation, reader, query)
             return
         sources = log_sources(reader, query, children=children)
         lines = merged(reader, sources)
@@ -106,6 +110,20 @@ def command(
             for source in sources:
                 for line in source.unfinished(reader):
                     write(line)
+        invocation.console.flush()
+        for source in sources:
+            _tell_dropped(invocation, reader, source.query)
+
+
+def _tell_dropped(invocation: Invocation, reader: Reader, query: LogQuery) -> None:
+    """Say of which attempts output is missing: the line in its place is easily overlooked."""
+    for attempt in reader.attempts(query.execution_id, query.task_id):
+        if attempt.log_dropped_bytes and query.attempt in (None, attempt.attempt):
+            invocation.console.say(
+                f"output of {safe_line(attempt.task_id)}/{attempt.attempt}: "
+                f"{size(attempt.log_dropped_bytes)} dropped by the output limit, where a line"
+                f" says `{DROPPED_NOTICE}`"
+            )
 
 
 def _follow(
