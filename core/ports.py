@@ -194,8 +194,11 @@ class Request(Struct, frozen=True, kw_only=True):
 class Control(Protocol):
     """Leases and requests. All methods are durable when they return."""
 
-    async def acquire(self, execution_id: str) -> Lease:
-        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives."""
+    async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:
+        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives.
+
+        With `from_parent` also over the process that started this one: it held it for us.
+        """
 
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat; `LeaseHeldError` when the epoch has moved on."""

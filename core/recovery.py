@@ -28,6 +28,8 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
     """
     execution = snapshot.current
     message = f"the runner is gone ({who})"
+    if execution.state is ExecutionState.PENDING:
+        message = f"it was never started: its launcher is gone ({who})"
     yield Noted(
         at=clock.now(),
         execution_id=execution.execution_id,
@@ -59,7 +61,7 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
             reason_code=Reason.RUNNER_LOST,
             message=message,
         )
-    if execution.state is ExecutionState.RUNNING:
+    if execution.state in {ExecutionState.PENDING, ExecutionState.RUNNING}:
         yield ExecutionStateChanged(
             at=clock.now(),
             execution_id=execution.execution_id,

@@ -82,6 +82,7 @@ _E, _T, _A, _G = ExecutionState, TaskState, AttemptState, Trigger
 TRANSITIONS: Mapping[tuple[State, Trigger], State] = MappingProxyType(
     {
         (_E.PENDING, _G.START): _E.RUNNING,
+        (_E.PENDING, _G.PAUSE): _E.PAUSED,
         (_E.PENDING, _G.FAIL): _E.FAILED,
         (_E.PENDING, _G.CANCEL): _E.CANCELLED,
         (_E.RUNNING, _G.PAUSE): _E.PAUSED,

@@ -1,6 +1,7 @@
 """The control port over the writer: leases, heartbeats and requests, durable when they return."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -38,10 +39,16 @@ class SqliteControl:
         self._writer = writer
         self._clock = clock
 
-    async def acquire(self, execution_id: str) -> Lease:
-        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives."""
+    async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:
+        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives.
+
+        With `from_parent` also over the process that started this one: it held it for us.
+        """
         now = self._clock.now()
-        return await self._call(lambda db, book: book.acquire(db, execution_id, now))
+        launcher = os.getppid() if from_parent else None
+        return await self._call(
+            lambda db, book: book.acquire(db, execution_id, now, launcher=launcher)
+        )
 
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat; `LeaseHeldError` when the epoch has moved on."""

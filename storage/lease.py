@@ -74,14 +74,25 @@ class LeaseBook(Struct):
     _epochs: dict[str, int] = field(default_factory=dict)
     _staged: dict[str, int | None] = field(default_factory=dict)
 
-    def acquire(self, connection: sqlite3.Connection, execution_id: str, now: int) -> Lease:
-        """Take or take over the lease; `LeaseHeldError` while another owner lives."""
+    def acquire(
+        self,
+        connection: sqlite3.Connection,
+        execution_id: str,
+        now: int,
+        *,
+        launcher: int | None = None,
+    ) -> Lease:
+        """Take or take over the lease; `LeaseHeldError` while another owner lives.
+
+        The process with the pid `launcher`, on this machine, gives it up to us.
+        """
         stored = read_lease(connection, execution_id)
         epoch = 1
         if stored is not None:
             if stored.owner == self.owner:
                 return self.renew(connection, stored.lease, now)
-            if stored.owner is not None and is_live(stored.lease, now):
+            is_ours = stored.lease.identity.pid == launcher and is_alive(stored.lease.identity)
+            if stored.owner is not None and not is_ours and is_live(stored.lease, now):
                 raise _held(stored.lease)
             epoch = stored.lease.epoch + 1
         lease = Lease(

@@ -188,7 +188,9 @@ def test_a_second_ctrl_c_kills_what_ignores_the_first(home: Path, tmp_path: Path
 def test_losing_the_terminal_cancels_nothing(home: Path, tmp_path: Path) -> None:
     text = SLOW.replace("exec sleep 60", "sleep 1")
     running = start(home, "run", a_file(tmp_path, text))
-    wait_until_running(home, "long")
+    assert running.stdout is not None
+    while b"long" not in (said := running.stdout.readline()):  # at once: it runs for a second
+        assert said, "it ended without running it"
     running.send_signal(signal.SIGHUP)
     running.communicate(timeout=30)
     assert running.returncode == 0

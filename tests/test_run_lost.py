@@ -1,13 +1,16 @@
 """Runners killed by real signals: what waits goes on waiting, what must not run twice asks."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cli import mission, start
+from tests.support.cli import environment, mission, start
 from tests.test_run import SLOW, a_file, processes_of, wait_until_running
 
 ASKS = """\
@@ -87,3 +90,63 @@ def test_steps_of_a_paused_execution_are_made_again_when_its_runner_was_killed(
         os.kill(pid, signal.SIGKILL)
     assert mission(home, "resume", execution_id).code == 0
     assert ended(home, execution_id)["state"] == "SUCCESS"
+
+
+KEYED = """\
+version: "1.0"
+name: keyed
+steps:
+  - {id: a, name: A, step_type: wait, parameters: {seconds: 1.5}}
+"""
+
+LAUNCHER_THAT_DIES = """
+import os, sys
+import tui.cli.start
+tui.cli.start.spawn_runner = lambda *_, **__: os._exit(9)
+from tui.cli.process import run
+run(["run", "--detach", "--run-id", "K", sys.argv[1]])
+"""
+
+
+def test_an_execution_whose_launcher_died_is_noticed_and_its_key_runs_it(
+    home: Path, tmp_path: Path
+) -> None:
+    file = a_file(tmp_path, KEYED)
+    program = [sys.executable, "-c", LAUNCHER_THAT_DIES, file]
+    assert subprocess.run(program, env=environment(home), check=False).returncode == 9
+    (noticed,) = mission(home, "ls", "--json").json
+    assert (noticed["state"], noticed["reason_code"]) == ("PAUSED", "RUNNER_LOST")
+    assert "launcher" in noticed["message"]
+    assert mission(home, "run", "--run-id", "K", file).code == 0
+    (done,) = mission(home, "ls", "--json").json
+    assert (done["execution_id"], done["state"]) == (noticed["execution_id"], "SUCCESS")
+    assert mission(home, "audit", "verify").code == 0
+
+
+def test_a_second_run_with_a_key_reports_the_first_in_the_same_shape(
+    home: Path, tmp_path: Path
+) -> None:
+    file = a_file(tmp_path, KEYED)
+    first = start(home, "run", "--json", "--run-id", "K", file)
+    wait_until_running(home, "a")
+    during = mission(home, "run", "--json", "--run-id", "K", file)
+    out, _ = first.communicate(timeout=30)
+    after = mission(home, "run", "--json", "--run-id", "K", file)
+    assert (first.returncode, during.code, after.code) == (0, 0, 0)
+    assert json.loads(out) == during.json == after.json
+    detached = [mission(home, "run", "--detach", "--json", "--run-id", "L", file) for _ in "12"]
+    assert detached[0].json == detached[1].json
+    assert len(mission(home, "ls", "--json").json) == 2
+
+
+@pytest.mark.slow
+def test_a_runner_that_cannot_be_interrupted_ends_all_the_same(home: Path, tmp_path: Path) -> None:
+    """Its thread is in C code for minutes: the step times out, and the command returns."""
+    query = "SELECT instr(zeroblob(8000000), CAST(zeroblob(4000000) || x'01' AS BLOB))"
+    text = KEYED.replace(
+        "step_type: wait, parameters: {seconds: 1.5}",
+        f'step_type: sql_query, timeout_seconds: 0.2, parameters: {{query: "{query}"}}',
+    )
+    done = mission(home, "run", a_file(tmp_path, text), timeout=30)
+    assert done.code == 1
+    assert "TIMEOUT" in done.out

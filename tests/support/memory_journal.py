@@ -5,6 +5,7 @@ was lost, the data was not), which is what a disk may do to the last transaction
 """
 
 import asyncio
+import os
 from asyncio import Future
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -303,14 +304,15 @@ class MemoryControl:
         self._ttl = round(lease_ttl * 1_000_000_000)
         self._runner = runner or identity()
 
-    async def acquire(self, execution_id: str) -> Lease:
+    async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:
         """Take the lease, also over a dead or expired owner."""
+        parent = os.getppid() if from_parent else None
         now = self._clock.now()
         lease, held = self._world.leases.get(execution_id, (None, False))
         if lease is not None and held:
             if lease.owner == self._journal.owner:
                 return await self.renew(lease)
-            if _is_live(lease, now):
+            if lease.identity.pid != parent and _is_live(lease, now):
                 raise LeaseHeldError(f"execution {execution_id} is owned by {lease.owner}")
         taken = Lease(
             execution_id=execution_id,

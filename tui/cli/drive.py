@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,12 +21,13 @@ from core.expressions import ExpressionError, TemplateSyntaxError, has_template,
 from core.fold import Snapshot, apply
 from core.graph import Graph
 from core.item_label import step_title
-from core.model import Mission
+from core.model import Execution, Mission
 from core.plan import Ending
 from core.ports import Batch, Clock, Lease, Receipt, Request, RequestKind, Slots
 from core.preparation import Surroundings
 from core.recovery import has_open_attempts, lost, needs_consent, resumed
 from core.states import ExecutionState, is_terminal
+from storage.reader import open_reader
 from storage.store import Store
 from tui.cancel_text import cancel_text
 from tui.cli.child import Child, ChildRunner
@@ -61,6 +62,8 @@ class Drive:
     slots: Slots | None = None
     consent: bool = False
     """Run lost attempts again even of steps that say they are not idempotent."""
+    is_launched: bool = False
+    """The process that started this one created the execution and holds its lease for it."""
     observer: Callable[[Sequence[Event], tuple[str, ...]], None] | None = None
     """Told of events once they are durable, of sub-missions too, and of the steps above them."""
     above: tuple[str, ...] = ()
@@ -125,8 +128,12 @@ class _Driver:
         execution = self._plan.snapshot.current
         if is_terminal(execution.state):
             raise ConflictError(f"execution {execution.execution_id} has ended: {execution.state}")
-        lease = await self._store.control.acquire(execution.execution_id)
+        lease = await self._store.control.acquire(
+            execution.execution_id, from_parent=self._plan.is_launched
+        )
         try:
+            if lease.epoch > 1:
+                _require_unchanged(self._store, execution)
             yield lease
         finally:
             await self._store.control.release(lease)
@@ -229,6 +236,7 @@ class _Driver:
             above=(*self._plan.above, title),
             on_ready=None,
             say=None,
+            is_launched=False,
         )
         origin = origin_of(execution.source_path, execution.mission_digest)
         driver = _Driver(
@@ -252,6 +260,17 @@ class _Driver:
                     await running
                     raise
             return engine.receipt
+
+
+def _require_unchanged(store: Store, execution: Execution) -> None:
+    """Raise `ConflictError` when somebody drove it between our reading of it and our lease."""
+    with closing(open_reader(store.path)) as reader:
+        now = reader.find_execution(execution.execution_id)
+    if (now.state, now.updated_at) != (execution.state, execution.updated_at):
+        raise ConflictError(
+            f"execution {execution.execution_id} was driven by somebody else in the meantime",
+            hint="`mission show` tells where it is; try again if it still waits",
+        )
 
 
 def _kin(store: Store, snapshot: Snapshot) -> tuple[Family, list[Origin]]:

@@ -8,7 +8,7 @@ from core.events import Event
 from core.execution_query import ExecutionQuery
 from core.fold import apply
 from core.model import Execution
-from core.ports import Batch, Clock, Reader
+from core.ports import Batch, Clock, Lease, Reader
 from core.reasons import Reason
 from core.recovery import has_open_attempts, lost
 from core.states import AttemptState, ExecutionState
@@ -19,22 +19,33 @@ from tui.cli.home import Paths
 from tui.cli.ownership import is_owned
 from tui.cli.session import load_snapshot, open_session
 
+START_SECONDS = 60.0
+"""How long an execution may be PENDING without an owner: it is being started."""
+
 
 def find_lost(reader: Reader, now: int) -> list[Execution]:
     """Return executions that no live runner owns though their records say that one is at work.
 
-    They are RUNNING, or PAUSED by a person with an attempt under way. On the runner's own machine
-    its process tells; elsewhere its lease does, once it has expired.
+    They are RUNNING, or PAUSED by a person with an attempt under way, or PENDING and whoever was to
+    start them is gone. On the runner's own machine its process tells; elsewhere its lease does,
+    once it has expired.
     """
-    states = frozenset({ExecutionState.RUNNING, ExecutionState.PAUSED})
+    states = frozenset({ExecutionState.PENDING, ExecutionState.RUNNING, ExecutionState.PAUSED})
     live = reader.executions(ExecutionQuery(limit=1000, states=states, include_children=True))
     return [
         one
         for one in live
         if one.reason_code is not Reason.RUNNER_LOST
-        and not is_owned(reader.lease(one.execution_id), now)
-        and (one.state is ExecutionState.RUNNING or _has_open_attempts(reader, one))
+        and not is_owned(lease := reader.lease(one.execution_id), now)
+        and _counts_as_driven(reader, one, lease, now)
     ]
+
+
+def _counts_as_driven(reader: Reader, execution: Execution, lease: Lease | None, now: int) -> bool:
+    """Tell whether the records say that a runner is at work, or about to be."""
+    if execution.state is ExecutionState.PENDING:
+        return lease is not None or now - execution.created_at > START_SECONDS * 1_000_000_000
+    return execution.state is ExecutionState.RUNNING or _has_open_attempts(reader, execution)
 
 
 def _has_open_attempts(reader: Reader, execution: Execution) -> bool:
@@ -86,7 +97,8 @@ async def mark_lost(store: Store, clock: Clock, reader: Reader, execution_id: st
     lease = await store.control.acquire(execution_id)
     try:
         snapshot = load_snapshot(reader, execution_id)
-        if snapshot.current.state is not ExecutionState.RUNNING and not has_open_attempts(snapshot):
+        is_driven = snapshot.current.state in {ExecutionState.PENDING, ExecutionState.RUNNING}
+        if not is_driven and not has_open_attempts(snapshot):
             return
         who = (
             "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"

@@ -1,8 +1,8 @@
 """The runner: a process of its own that drives one execution, started by `spawn`.
 
-Run as `python -P -m tui.cli.runner STATUS_FD EXECUTION_ID [--run-again]`, the places in the
-environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else an error
-as a JSON object.
+Run as `python -P -m tui.cli.runner STATUS_FD EXECUTION_ID [--run-again] [--launched]`, the places
+in the environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else an
+error as a JSON object.
 """
 
 import asyncio
@@ -78,6 +78,7 @@ async def _main(status: int, execution_id: str, options: list[str], signals: Sto
                 protected=protected_paths(paths),
                 slots=shared_slots(paths, limit),
                 consent="--run-again" in options,
+                is_launched="--launched" in options,
                 signals=signals,
                 on_ready=lambda: _tell(status, "ok"),
             ),

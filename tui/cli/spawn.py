@@ -22,17 +22,24 @@ READY_SECONDS = 60.0
 
 
 def spawn_runner(
-    paths: Paths, execution_id: str, environ: Mapping[str, str], *, run_again: bool = False
+    paths: Paths,
+    execution_id: str,
+    environ: Mapping[str, str],
+    *,
+    run_again: bool = False,
+    is_launch: bool = False,
 ) -> int:
     """Start a detached runner for a created execution and return its pid once it runs.
 
-    `run_again` consents to repeat lost attempts of steps that are not idempotent.
+    `run_again` consents to repeat lost attempts of steps that are not idempotent; with `is_launch`
+    the runner takes over the lease that this process holds.
 
     Raises `LeaseHeldError` or `ConflictError` as the runner meets them, `UnavailableError` when it
     ends without a word.
     """
     paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     options = ["--run-again"] if run_again else []
+    options += ["--launched"] if is_launch else []
     log = paths.logs / f"runner-{execution_id}.log"
     reading, writing = os.pipe()
     try:

@@ -4,22 +4,38 @@ import asyncio
 from collections.abc import Mapping
 
 from core.clock import SystemClock
+from core.errors import MissionDeckError
 from core.launch import Order, launch
 from core.model import Execution
+from core.ports import Lease
 from tui.cli.home import Paths
 from tui.cli.session import open_session
 from tui.cli.spawn import spawn_runner
 
 
 def start_detached(paths: Paths, order: Order, environ: Mapping[str, str]) -> Execution:
-    """Create the execution, start its runner and return its first record once it runs."""
-    execution = asyncio.run(_create(paths, order))
-    spawn_runner(paths, execution.execution_id, environ)
+    """Create the execution, start its runner and return its first record once it runs.
+
+    Until the runner has it, the lease is this process's: should it die before, the execution counts
+    as one whose runner is lost, and is resumed like one.
+    """
+    execution, lease = asyncio.run(_create(paths, order))
+    try:
+        spawn_runner(paths, execution.execution_id, environ, is_launch=True)
+    except MissionDeckError:
+        asyncio.run(_give_up(paths, lease))
+        raise
     return execution
 
 
-async def _create(paths: Paths, order: Order) -> Execution:
+async def _create(paths: Paths, order: Order) -> tuple[Execution, Lease]:
     clock = SystemClock()
     async with open_session(paths, clock) as store:
         snapshot, _ = await launch(order, clock, store.journal)
-        return snapshot.current
+        lease = await store.control.acquire(snapshot.current.execution_id)
+        return snapshot.current, lease
+
+
+async def _give_up(paths: Paths, lease: Lease) -> None:
+    async with open_session(paths, SystemClock()) as store:
+        await store.control.release(lease)

@@ -1,22 +1,19 @@
 """`mission resume`: go on with a paused execution, or with one whose runner is gone."""
 
-import asyncio
-
 import click
 
-from core.clock import SystemClock
-from core.errors import ConflictError
+from core.errors import ConflictError, UnavailableError
 from core.model import Execution
 from core.ports import RequestKind
 from core.states import is_terminal
 from tui.cli.ancestry import resumed_with
+from tui.cli.asking import ask_and_wait
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.linked import after_start, watch_option
 from tui.cli.ownership import is_owned
 from tui.cli.reading import open_records
 from tui.cli.reference import find_execution
-from tui.cli.session import open_session
 from tui.cli.spawn import spawn_runner
 from tui.label import full_argument, full_label
 from tui.output.again import again
@@ -54,7 +51,8 @@ def command(invocation: Invocation, reference: str, run_again: bool, watch: bool
 def resume(invocation: Invocation, execution: Execution, *, run_again: bool = False) -> str:
     """Resume by request where a runner lives, by a new runner where none does; say which.
 
-    Raises `ConflictError` when the execution has ended or is not paused.
+    Raises `ConflictError` when the execution has ended or is not paused, and `UnavailableError`
+    when its runner does not answer.
     """
     execution_id = execution.execution_id
     with open_records(invocation) as reader:
@@ -65,9 +63,14 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
             )
         owned = is_owned(reader.lease(execution_id), invocation.now)
         whole = resumed_with(reader, execution)
-    if owned:
-        asyncio.run(_ask(invocation, execution_id))
-        return "asked its runner to go on"
+        if owned:
+            asked = ask_and_wait(invocation, reader, execution, RequestKind.RESUME)
+            if not asked.settled:
+                raise UnavailableError(
+                    f"the runner of {full_label(execution)} has not answered yet",
+                    hint="the request waits for it; `mission show` tells whether it goes on",
+                )
+            return "its runner goes on with it"
     if whole is not execution:
         raise ConflictError(
             f"{full_label(execution)} is a part of {full_label(whole)},"
@@ -76,8 +79,3 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
         )
     spawn_runner(invocation.paths, execution_id, invocation.environ, run_again=run_again)
     return "a new runner goes on with it"
-
-
-async def _ask(invocation: Invocation, execution_id: str) -> None:
-    async with open_session(invocation.paths, SystemClock()) as store:
-        await store.control.request(execution_id, RequestKind.RESUME, actor=invocation.actor)

@@ -17,7 +17,7 @@ from core.model import Execution, MissionResult, MissionSource, TaskRun
 from core.ports import Batch
 from core.result import mission_result
 from core.spec.load import Loaded
-from core.states import ExecutionState, is_terminal
+from core.states import ExecutionState
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.drive import Drive, Driven, drive
@@ -30,7 +30,7 @@ from tui.cli.reading import open_records
 from tui.cli.session import open_session, protected_paths, shared_slots
 from tui.cli.step_output import OutputMode, StepOutput
 from tui.cli.stop_signal import StopSignals
-from tui.label import full_argument, full_label, run_name
+from tui.label import full_argument, run_name
 from tui.output.shape import reference_of
 from tui.output.text import safe_line
 
@@ -105,19 +105,59 @@ def command(
         raise UsageError("--only and --resume-from exclude each other")
     if not dry_run:
         invocation.console.best_effort()
-    if only or skip or resume_from or run_id:
+    if only or skip or resume_from:
         order = _restricted(invocation, order, only, skip, resume_from)
-        if run_id is not None and _is_known(invocation, order, run_id):
-            return
     if dry_run:
         from tui.cli.commands.plan import show_plan
 
         show_plan(invocation, order.mission, order.params)
         return
-    if detach:
-        _run_detached(invocation, order, quiet=quiet)
-        return
     gc.enable()
+
+    def run_known(known: Execution) -> None:
+        from tui.cli.known_run import go_on, report_known
+
+        if detach:
+            go_on(invocation, known)
+            _tell_detached(invocation, known, quiet=quiet)
+        else:
+            usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
+            report_known(invocation, known, output=output or usual, quiet=quiet)
+
+    known = _known(invocation, order)
+    if known is None:
+        try:
+            _run_new(invocation, order, detach=detach, output=output, quiet=quiet)
+        except ConflictError:  # perhaps another command took the key in the meantime
+            known = _known(invocation, order)
+            if known is None:
+                raise
+    if known is not None:
+        run_known(known)
+
+
+def _known(invocation: Invocation, order: Order) -> Execution | None:
+    """Return the execution that has the order's run key already, if it has one."""
+    if order.run_key is None or not invocation.paths.has_database:
+        return None
+    with open_records(invocation) as reader:
+        return reader.find_run_key(order.mission.workflow_id, order.run_key)
+
+
+def _run_new(
+    invocation: Invocation,
+    order: Order,
+    *,
+    detach: bool,
+    output: OutputMode | None,
+    quiet: bool,
+) -> None:
+    if detach:
+        from tui.cli.start import start_detached
+
+        execution = start_detached(invocation.paths, order, invocation.environ)
+        _tell_detached(invocation, execution, quiet=quiet)
+        return
     progress = _progress(invocation, output, quiet=quiet)
     with StopSignals() as signals:
         ran = asyncio.run(_run_here(invocation, order, signals, progress))
@@ -163,41 +203,13 @@ def _restricted(
         return select_steps(order, reader, only=only, skip=skip, resume_from=resume_from)
 
 
-def _is_known(invocation: Invocation, order: Order, run_id: str) -> bool:
-    """Show the execution that has the key already, if there is one, instead of a second run."""
-    if not invocation.paths.has_database:
-        return False
-    with open_records(invocation) as reader:
-        found = reader.find_run_key(order.mission.workflow_id, run_id)
-        if found is None:
-            return False
-        _, tasks = reader.task_states(found.execution_id)
-    if not is_terminal(found.state):
-        raise ConflictError(
-            f"the run key {run_id!r} belongs to {full_label(found)}, which is {found.state}",
-            hint=f"mission watch {full_argument(found)}",
-        )
-    if invocation.json:
-        from tui.output.shape import execution as execution_shape
-
-        invocation.console.out_json(execution_shape(found))
-    else:
-        invocation.console.out(found.execution_id)
-        invocation.console.say(f"the run key {run_id!r} has run already: {found.state}")
-    finish(exit_code(found.state, found.reason_code, tasks))
-    return True
-
-
-def _run_detached(invocation: Invocation, order: Order, *, quiet: bool) -> None:
-    from tui.cli.start import start_detached
-
-    execution = start_detached(invocation.paths, order, invocation.environ)
+def _tell_detached(invocation: Invocation, execution: Execution, *, quiet: bool) -> None:
     console = invocation.console
     if invocation.json:
         console.out_json(
             {
                 "execution_id": execution.execution_id,
-                "workflow_id": order.mission.workflow_id,
+                "workflow_id": execution.workflow_id,
                 "run_number": execution.run_number,
                 "reference": reference_of(execution),
             }

@@ -2,16 +2,15 @@
 
 import click
 
-from core.errors import ConflictError, UnavailableError
-from core.model import AuditEvent, Execution
+from core.model import Execution
 from core.ports import Reader
-from core.states import is_terminal
 from tui.cli.ancestry import resumed_with
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
 from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
-from tui.label import full_argument, full_label
+from tui.cli.result_of import events_of, result_of
+from tui.label import full_argument
 from tui.output import shape
 from tui.output.detail import execution_text, step_text
 from tui.output.text import safe_line
@@ -29,7 +28,7 @@ def command(
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if result:
-            invocation.console.out_json(_result(invocation, reader, found))
+            invocation.console.out_json(result_of(invocation, reader, found))
         elif step is not None:
             _show_step(invocation, reader, found, step)
         elif invocation.json:
@@ -78,33 +77,6 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     )
 
 
-def _result(invocation: Invocation, reader: Reader, found: Execution) -> dict[str, object]:
-    from core.result import mission_result
-    from tui.cli.authored import mission_of
-    from tui.cli.integrity import is_execution_intact
-    from tui.cli.session import load_snapshot
-
-    if not is_terminal(found.state):
-        raise ConflictError(
-            f"{full_label(found)} has not ended: {found.state}",
-            hint="a result is made once, when it ends; `mission watch` waits for that",
-        )
-    mission = mission_of(reader, found)
-    if mission is None:
-        raise UnavailableError(
-            "the mission it was made from cannot be read any more",
-            hint="a step type may have been uninstalled; `mission show` works without it",
-        )
-    return shape.result(
-        mission_result(
-            mission,
-            load_snapshot(reader, found.execution_id),
-            events_logged=len(_events(reader, found.execution_id)),
-            integrity_verified=is_execution_intact(invocation.paths, found.execution_id),
-        )
-    )
-
-
 def _detail(reader: Reader, found: Execution) -> dict[str, object]:
     execution_id = found.execution_id
     return shape.execution_detail(
@@ -112,14 +84,5 @@ def _detail(reader: Reader, found: Execution) -> dict[str, object]:
         reader.task_runs(execution_id),
         reader.attempts(execution_id),
         reader.state_changes(execution_id),
-        _events(reader, execution_id),
+        events_of(reader, execution_id),
     )
-
-
-def _events(reader: Reader, execution_id: str) -> list[AuditEvent]:
-    events: list[AuditEvent] = []
-    while page := reader.audit_events(
-        after_seq=events[-1].seq if events else 0, execution_id=execution_id, limit=10_000
-    ):
-        events += page
-    return events
