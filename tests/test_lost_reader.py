@@ -198,7 +198,8 @@ def test_what_was_done_is_exit_0_though_nobody_could_be_told(tmp_path):
 @pytest.mark.parametrize("streams", ["2>/dev/full", "2>&-"])
 def test_words_that_cannot_be_said_change_no_exit_code(streams, tmp_path):
     (tmp_path / "m.yaml").write_text("version: '1.0'\nname: m\nsteps: []\n", encoding="utf-8")
-    for arguments, code in (("ls", 0), ("validate m.yaml", 3), ("run m.yaml", 3), ("show x", 4)):
+    told = [("ls", 0), ("validate m.yaml", 3), ("run m.yaml", 3), ("run - <&-", 2), ("show x", 4)]
+    for arguments, code in told:
         command = f"exec '{SCRIPT}' {arguments} >/dev/null {streams}"
         env = environment(tmp_path / "home")
         done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, check=False)

@@ -59,7 +59,7 @@ def test_nobody_waits_for_a_reader_that_does_not_read(pipe):
     for _ in range(100):
         outlet.put("z" * 10_000)
     assert time.monotonic() - began < 1
-    outlet.close(patience=0.1)
+    assert not outlet.close(patience=0.1)
     assert time.monotonic() - began < 2
     assert outlet.is_gone
 

@@ -1,5 +1,6 @@
 """Watching to the end, and the exit code of an outcome: one for every command that has one."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from core.model import TaskRun
 from core.reasons import Reason
 from core.states import ExecutionState, TaskState
-from tests.support.cli import SCRIPT, environment, mission, on_a_terminal, start
+from tests.support.cli import SCRIPT, Inside, environment, mission, on_a_terminal, start
 from tests.support.terminal import Terminal
 from tui.cli.outcome import exit_code
 
@@ -125,3 +126,37 @@ def test_a_watcher_whose_reader_leaves_ends_quietly(gated):
     assert watcher.wait(20) == 141
     with watcher.stderr as said:
         assert said.read() == b""
+
+
+ENDS = """
+version: "1.0"
+name: ends
+params: {code: {type: string, default: "0"}}
+steps:
+  - {id: gate, step_type: approval, parameters: {prompt: "Go on?"}}
+  - {id: work, step_type: command, depends_on: [gate],
+     parameters: {command: sh, args: ["-c", "exit $CODE"]}, env: {CODE: "{{ params.code }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "exit_of_work", "code"),
+    [("approve", "0", 0), ("approve", "3", 1), ("reject", "0", 5), ("cancel", "0", 5)],
+)
+def test_every_command_that_knows_the_outcome_exits_with_its_code(
+    act, exit_of_work, code, tmp_path, monkeypatch, capfd
+):
+    inside = Inside(tmp_path / "home", monkeypatch, capfd)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(ENDS, encoding="utf-8")
+    key = ("m.yaml", "-p", f"code={exit_of_work}", "--run-id", "K")
+    running = start(tmp_path / "home", "run", *key, cwd=tmp_path)
+    end = time.monotonic() + 30
+    while inside(act, "@last").code and time.monotonic() < end:
+        time.sleep(0.05)
+    running.communicate(timeout=30)
+    assert running.returncode == code
+    assert inside("watch", "@last").code == code
+    assert inside("watch", "@last", "--json").code == code
+    assert inside("run", *key).code == code
+    assert inside("run", *key, "--json").code == code

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ def write_bug_report(
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except Exception:  # noqa: BLE001 - a failing report must not hide the failure it reports
-        sys.stderr.write(text)
+        invocation.console.say(text)
         return None
     return str(folder / name)
 

@@ -64,7 +64,8 @@ class Console:
     def finish(self) -> None:
         """Hand over everything; an `OSError` says that data did not arrive."""
         for outlet in self._outlets:
-            outlet.close()
+            if not outlet.close() and outlet is self._out:
+                self.say("the rest of the output is dropped: nobody has read it for some seconds")
         if not self._outlets and self._stdout is not None:
             self._stdout.flush()
 

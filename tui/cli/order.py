@@ -19,9 +19,12 @@ STDIN = "-"
 def read_mission(reference: str) -> Loaded:
     """Read and validate a mission file, or standard input for `-`.
 
-    Raises `NotFoundError` for a file that is not there; everything else is in the diagnostics.
+    Raises `NotFoundError` for a file that is not there, `UsageError` for a standard input that is
+    closed; everything else is in the diagnostics.
     """
     if reference == STDIN:
+        if sys.stdin is None:
+            raise UsageError("standard input is closed: there is no mission to read")
         return load_mission(sys.stdin.buffer.read(), name="<stdin>")
     return load_mission(Path(reference))
 

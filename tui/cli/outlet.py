@@ -83,8 +83,11 @@ class Outlet:
     def flush(self) -> None:
         """Do nothing: the thread hands over what it has without being asked."""
 
-    def close(self, patience: float = PATIENCE_SECONDS) -> None:
-        """Wait until all is written; give up once nothing was taken for `patience` seconds."""
+    def close(self, patience: float = PATIENCE_SECONDS) -> bool:
+        """Wait until all is written; give up once nothing was taken for `patience` seconds.
+
+        Return False for a reader that is still there and does not read.
+        """
         with self._changed:
             self._note_dropped()
             self._is_closing = True
@@ -92,8 +95,10 @@ class Outlet:
             while self._thread is not None and self._thread.is_alive() and not self._is_gone:
                 before = self._moved
                 if not self._changed.wait(patience) and before == self._moved:
-                    break
+                    self.abandon()
+                    return False
         self.abandon()
+        return True
 
     def abandon(self) -> None:
         """Drop what is queued, and whatever comes."""
