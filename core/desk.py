@@ -15,6 +15,7 @@ from core.events import CancelRequested
 from core.graph import Graph
 from core.plan import Planner
 from core.ports import Clock, Request, RequestKind
+from core.question import may_answer
 from core.reasons import Reason
 from core.recorder import Recorder
 from core.states import AttemptState, ExecutionState, TaskState, is_terminal
@@ -149,8 +150,7 @@ class Desk:
                 self._refuse(request, "the step does not wait for an approval")
             return
         question, answer = waiting
-        user = request.actor.partition("@")[0]
-        if question.approvers and not {request.actor, user} & set(question.approvers):
+        if not may_answer(request.actor, question.approvers):
             self._refuse(request, f"only {', '.join(question.approvers)} may answer")
         elif question.until is not None and request.created_at > question.until:
             self._refuse(request, "the time to answer was over")

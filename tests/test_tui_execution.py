@@ -290,7 +290,7 @@ async def test_retry_of_a_live_step_says_what_runs_again_and_keeps_by_default() 
         await pilot.press("shift+tab")
         await type_in(pilot, "slot is free")
         await pilot.press("tab", "tab", "enter")
-        await wait_for_text(pilot, "promote-7: retry requested")
+        await wait_for_text(pilot, "promote-7: will be tried again")
         assert backend.asked == [
             (run, RequestKind.RETRY, "promote-7", {"downstream": True, "reason": "slot is free"})
         ]
@@ -369,7 +369,7 @@ async def test_pause_resume_and_a_runner_that_is_gone() -> None:
         await pilot.press("p")
         await wait_for_text(pilot, "Pause run", "no further step starts")
         await pilot.press("right", "enter")
-        await wait_for_text(pilot, "pause requested")
+        await wait_for_text(pilot, "paused; what runs goes on")
         world.execution(run, ExecutionState.PAUSED, Reason.USER_PAUSED)
         await wait_for_text(pilot, "‖ paused")
         await pilot.press("p")

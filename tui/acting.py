@@ -2,21 +2,25 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from textual.screen import Screen
 
 from core.cancel import cancel_scope, cancel_step_scope
+from core.duration import duration_text
 from core.errors import BugError, MissionDeckError
 from core.model import EMPTY, Execution, TaskRun
-from core.ports import RequestKind
+from core.ports import Clock, RequestKind
+from core.question import OpenQuestion, may_answer
 from core.reasons import Reason
-from core.state_word import counted
+from core.state_word import counted, state_word
 from core.states import ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution
-from tui.backend import Backend
+from tui.backend import Backend, Receipt
 from tui.board import Board, Bucket
 from tui.cancel_text import cancel_text, stop_text
+from tui.format import SECOND, moment
 from tui.label import run_name
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.text import clean_line, clean_lines
@@ -30,6 +34,10 @@ Live = Callable[[], Awaitable[Sequence[str]]]
 class Front(Protocol):
     """What acting needs of the application."""
 
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+
     async def push_screen_wait(self, screen: Screen[Answer | None]) -> Answer | None:
         """Ask and wait for the answer."""
 
@@ -41,6 +49,12 @@ class Front(Protocol):
 
     def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
         """Show an execution, with one of its steps selected."""
+
+    def follow(self, receipt: Receipt, kind: RequestKind, subject: str) -> None:
+        """Say the outcome of a request once it has one, whatever screen is shown then."""
+
+    async def question(self, board: Board, task_id: str) -> OpenQuestion:
+        """Read what a step that waits for an approval asks, of whom, and until when."""
 
 
 class Acts:
@@ -78,7 +92,7 @@ class Acts:
         if not (await look()).is_live:
             self._front.complain(f"run {label} had ended: there was nothing to cancel")
             return
-        await self._request(execution, RequestKind.CANCEL, f"run {label}: cancel requested")
+        await self._request(execution, RequestKind.CANCEL, f"run {label}")
 
     async def cancel_step(self, board: Board, task_id: str) -> None:
         """Cancel one step."""
@@ -98,9 +112,7 @@ class Acts:
 
         if not await self._sure(f"Cancel step {name}?", await lines(), "Cancel step", live=lines):
             return
-        await self._request(
-            board.execution, RequestKind.CANCEL_STEP, f"{name}: cancel requested", task_id
-        )
+        await self._request(board.execution, RequestKind.CANCEL_STEP, name, task_id)
 
     async def pause(self, execution: Execution, *, orphaned: bool) -> None:
         """Pause an execution, let a paused one go on, give one without a runner a new runner."""
@@ -117,53 +129,60 @@ class Acts:
                     lambda: self._backend.resume(execution.execution_id), f"run {label}: resumed"
                 )
         elif execution.state is ExecutionState.PAUSED:
-            await self._request(execution, RequestKind.RESUME, f"run {label}: going on")
+            await self._request(execution, RequestKind.RESUME, f"run {label}")
         else:
             scope = f"Pause run {label}: no further step starts; "
             lines = [scope + "what runs goes on to its end."]
             if await self._sure(f"Pause run {label}?", lines, "Pause", tone="default"):
-                await self._request(execution, RequestKind.PAUSE, f"run {label}: pause requested")
+                await self._request(execution, RequestKind.PAUSE, f"run {label}")
 
     async def approve(self, board: Board, task_id: str) -> None:
         """Approve or reject a step that waits for it."""
         task = board.tasks[task_id]
-        if task.state is not TaskState.WAITING or task.reason_code is not Reason.AWAITING_APPROVAL:
-            waiting = [
-                other
-                for other in board.members(Bucket.WAITING)
-                if board.tasks[other].reason_code is Reason.AWAITING_APPROVAL
-            ]
+        if not awaits(task):
+            waiting = [one for one in board.members(Bucket.WAITING) if awaits(board.tasks[one])]
             if not waiting:
                 self._front.complain("no step waits for an approval")
                 return
             task_id = waiting[0]
-            task = board.tasks[task_id]
         name = clean_line(task_id)
         after = len(board.downstream([task_id]))
-        step = board.steps.get(task_id)
-        prompt = step.parameters.get("prompt") if step is not None else None
-        asked = task.message or prompt  # the message has what the file's templates stand for
-        lines = [
-            *(clean_lines(str(asked)) if asked else [f"{name} waits for an approval."]),
-            f"{_steps(after, 'downstream')} {'waits' if after == 1 else 'wait'} behind it.",
-        ]
+        actor = self._backend.surroundings.actor
+        try:
+            question = await self._front.question(board, task_id)
+        except MissionDeckError as error:
+            self._front.complain(_sentence(error))
+            return
+        allowed = may_answer(actor, question.approvers)
+
+        async def lines() -> Sequence[str]:
+            task = board.tasks[task_id]
+            if not awaits(task):
+                word = state_word(task.state, task.reason_code)
+                return [f"{name} waits no longer: it is {word}."]
+            asked = question.prompt
+            return [
+                *(clean_lines(asked) if asked else [f"{name} waits for an approval."]),
+                f"{_steps(after, 'downstream')} {'waits' if after == 1 else 'wait'} behind it.",
+                "",
+                *question_lines(question, actor, self._front.clock.now()),
+            ]
+
         answer = await self._ask(
-            f"Approve {name}?",
-            lines,
-            [Choice("approve", "Approve"), Choice("reject", "Reject", "error")],
-            ask="comment (optional)",
+            f"Approve {name}?" if allowed else f"{name} waits for an approval",
+            await lines(),
+            [
+                Choice("approve", "Approve", enabled=allowed),
+                Choice("reject", "Reject", "error", enabled=allowed),
+            ],
+            ask="comment (optional)" if allowed else None,
             keep="Leave it waiting",
+            live=lines,
         )
         if answer is None:
             return
         kind = RequestKind.APPROVE if answer.choice == "approve" else RequestKind.REJECT
-        await self._request(
-            board.execution,
-            kind,
-            f"{name}: {answer.choice} requested",
-            task_id,
-            {"comment": answer.text},
-        )
+        await self._request(board.execution, kind, name, task_id, {"comment": answer.text})
 
     async def retry(self, board: Board, task_id: str, *, downstream: bool) -> None:
         """Run a step again: in place while the run is live, else as a linked execution."""
@@ -206,9 +225,7 @@ class Acts:
             return
         if board.is_live:
             arguments = {"downstream": downstream, "reason": answer.text}
-            await self._request(
-                board.execution, RequestKind.RETRY, f"{name}: retry requested", task_id, arguments
-            )
+            await self._request(board.execution, RequestKind.RETRY, name, task_id, arguments)
             return
         execution_id = board.execution.execution_id
         await self._start(
@@ -259,16 +276,27 @@ class Acts:
         self,
         execution: Execution,
         kind: RequestKind,
-        done: str,
+        subject: str,
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
     ) -> None:
-        await self._do(
-            lambda: self._backend.request(
-                execution.execution_id, kind, task_id=task_id, arguments=arguments
-            ),
-            done,
-        )
+        try:
+            receipt = await asyncio.to_thread(
+                partial(
+                    self._backend.request,
+                    execution.execution_id,
+                    kind,
+                    task_id=task_id,
+                    arguments=arguments,
+                )
+            )
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self._front.complain(_sentence(error))
+        else:
+            self._front.complain("")
+            self._front.follow(receipt, kind, subject)
 
     async def _do(self, act: Callable[[], None], done: str) -> None:
         try:
@@ -289,6 +317,27 @@ class Acts:
             self._front.complain(_sentence(error))
         else:
             self._front.open_execution(execution_id, focus_step=focus_step)
+
+
+def awaits(task: TaskRun) -> bool:
+    """Tell whether a task run waits for somebody to approve it."""
+    return task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
+
+
+def question_lines(question: OpenQuestion, actor: str, now: int) -> list[str]:
+    """Say who may answer, whether you may, and until when."""
+    if question.approvers:
+        who = ", ".join(map(clean_line, question.approvers))
+        may = "you are one of them" if may_answer(actor, question.approvers) else "you may not"
+        lines = [f"Who may answer: {who}. You are {clean_line(actor)}: {may}."]
+    else:
+        lines = [f"Anybody may answer; you answer as {clean_line(actor)}."]
+    if question.until is None:
+        return [*lines, "It waits until somebody answers."]
+    left = (question.until - now) / SECOND
+    if left <= 0:
+        return [*lines, "The time to answer is over."]
+    return [*lines, f"Until {moment(question.until)}, {duration_text(left)} from now."]
 
 
 def _sentence(error: MissionDeckError) -> str:

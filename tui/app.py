@@ -37,9 +37,11 @@ from tui.theme import CYCLE, THEMES
 
 if TYPE_CHECKING:
     from core.model import Execution
-    from core.ports import Clock, LogQuery
+    from core.ports import Clock, LogQuery, Reader, RequestKind, RequestOutcome
+    from core.question import OpenQuestion
     from tui.acting import Acts
-    from tui.backend import Backend, MissionFile, Surroundings
+    from tui.backend import Backend, MissionFile, Receipt, Surroundings
+    from tui.board import Board
     from tui.feed import Feed, Lookup
     from tui.messages import Committed, FeedLost, ThreadBroken
     from tui.screens.home import HomeScreen
@@ -312,6 +314,30 @@ class MissionDeckApp(App[None]):
         """Return the short form of an execution's id."""
         return self._short_ids.get(execution_id, execution_id[:8])
 
+    @work(group="requests")
+    async def follow(self, receipt: "Receipt", kind: "RequestKind", subject: str) -> None:
+        """Say the outcome of a request once it has one, whatever screen is shown then."""
+        from tui.follow_request import follow_request
+
+        async def look(request_id: int) -> "RequestOutcome | None":
+            return await self.lookup.read(lambda reader: reader.request_outcome(request_id))
+
+        await follow_request(self, receipt, kind, subject, look)
+
+    async def question(self, board: "Board", task_id: str) -> "OpenQuestion":
+        """Read what a step that waits for an approval asks, of whom, and until when."""
+        from core.question import open_question
+
+        execution = board.execution
+
+        def read(reader: "Reader") -> "OpenQuestion":
+            task = reader.task_run(execution.execution_id, task_id)
+            attempts = reader.attempts(execution.execution_id, task_id)
+            step = board.steps.get(task_id)
+            return open_question(task, attempts, execution, step, board.mission)
+
+        return await self.lookup.read(read)
+
     # --- going about -----------------------------------------------------------------------------
 
     def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
@@ -389,9 +415,10 @@ class MissionDeckApp(App[None]):
                 continue
             if binding.id and binding.description and active.enabled and not binding.system:
                 key = self.get_key_display(binding)
-                found.setdefault(
-                    binding.id, (key, binding.description, binding.action, active.node)
-                )
+                label = binding.description
+                if isinstance(screen, DeckScreen):
+                    label = screen.label_of(binding.action, label)
+                found.setdefault(binding.id, (key, label, binding.action, active.node))
         return [found[name] for name in sorted(found, key=lambda name: group_of(name) != "Acting")]
 
     # --- taking along ----------------------------------------------------------------------------

@@ -60,6 +60,15 @@ PLAIN = LaunchOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A request that is durable. Its outcome is asked of the reader by its number."""
+
+    request_id: int
+    is_owned: bool = True
+    """Whether a runner drives the execution; else the request waits for the next one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """Where the screen is: for titles, for files it writes, and how the user wants it.
 
@@ -113,7 +122,7 @@ class Backend(Protocol):
         *,
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
-    ) -> None:
+    ) -> Receipt:
         """Leave a request for the runner of an execution; durable on return.
 
         A step's retry is RETRY with the step and `{"downstream": bool}`; an approval APPROVE or

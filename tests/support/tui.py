@@ -46,12 +46,20 @@ from core.model import (
     TaskError,
     TaskRun,
 )
-from core.ports import Lease, LogQuery, MissionSource, Reader, RequestKind, RunnerIdentity
+from core.ports import (
+    Lease,
+    LogQuery,
+    MissionSource,
+    Reader,
+    RequestKind,
+    RequestOutcome,
+    RunnerIdentity,
+)
 from core.reasons import Reason
 from core.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
 from tests.support import execution_list
 from tui.app import MissionDeckApp
-from tui.backend import PLAIN, LaunchOptions, MissionFile, Preview, Surroundings
+from tui.backend import PLAIN, LaunchOptions, MissionFile, Preview, Receipt, Surroundings
 
 START = 1_760_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -140,6 +148,7 @@ class FakeWorld:
         self.sources: dict[str, Mission] = {}
         self.source_texts: dict[str, bytes] = {}
         self.broken = ""
+        self.outcomes: dict[int, RequestOutcome] = {}
 
     # --- driving ---------------------------------------------------------------------------------
 
@@ -394,6 +403,9 @@ class FakeReader(Reader):
             run = self._run(reference)
             return run.execution()
 
+    def request_outcome(self, request_id: int) -> RequestOutcome | None:
+        return self.world.outcomes.get(request_id)
+
     def source_paths(self, *, limit: int) -> list[str]:
         found = [one.source_path for one in reversed(self._every()) if one.source_path]
         return list(dict.fromkeys(found))[:limit]
@@ -550,6 +562,9 @@ class FakeBackend:
         self.known = {f"/missions/{mission.name}.yaml": mission for mission in missions}
         self.files: list[MissionFile] = []
         self.asked: list[tuple[str, RequestKind, str | None, dict[str, Any]]] = []
+        self.decides = True
+        """Whether requests are done at once, as by a runner; else `decide` does it."""
+        self.is_owned = True
         self.calls: list[tuple[str, Any]] = []
         self.refuse = ""
         self.noticed = 0
@@ -614,13 +629,23 @@ class FakeBackend:
         *,
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
-    ) -> None:
+    ) -> Receipt:
         self._refuse()
         self.asked.append((execution_id, kind, task_id, dict(arguments)))
+        request_id = len(self.asked)
+        if self.decides:
+            self.decide(request_id)
         if kind is RequestKind.CANCEL:
             self.world.commit(
                 CancelRequested(at=self.world.clock.now(), execution_id=execution_id, actor="ada")
             )
+        return Receipt(request_id=request_id, is_owned=self.is_owned)
+
+    def decide(self, request_id: int, why: str | None = None) -> None:
+        """Decide a request as a runner does: do it, or refuse it for a reason."""
+        self.world.outcomes[request_id] = RequestOutcome(
+            request_id=request_id, done=why is None, why=why
+        )
 
     def resume(self, execution_id: str) -> None:
         self._refuse()

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from core.errors import ConflictError, WaitTimeoutError
 from core.model import EMPTY, Execution
 from core.ports import Reader, RequestKind
+from core.request_word import DONE
 from core.states import is_terminal
 from tui.cli.ancestry import resumed_with
 from tui.cli.follow import rounds
@@ -135,23 +135,10 @@ def tell(invocation: Invocation, asked: Asked) -> None:
         invocation.console.out_json(asked_json(asked))
         return
     subject = label if task_id is None else f"{label} {safe_line(task_id)}"
-    told = _DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
+    told = DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
     invocation.console.say(f"{subject}: {told}")
     if not asked.owned:
         invocation.console.say(
             "no runner drives this execution: the request waits for the next one, "
             f"`mission resume {asked.resumed_with}`"
         )
-
-
-_DONE: Mapping[RequestKind, str] = MappingProxyType(
-    {
-        RequestKind.CANCEL: "is being cancelled",
-        RequestKind.CANCEL_STEP: "is being cancelled",
-        RequestKind.PAUSE: "paused; what runs goes on",
-        RequestKind.RESUME: "goes on",
-        RequestKind.RETRY: "will be tried again",
-        RequestKind.APPROVE: "approved",
-        RequestKind.REJECT: "rejected",
-    }
-)

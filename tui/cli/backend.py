@@ -10,7 +10,7 @@ from core.model import EMPTY, Mission
 from core.ports import MissionSource, Reader, RequestKind
 from core.spec.load import load_mission
 from storage.reader import open_reader
-from tui.backend import LaunchOptions, MissionFile, Preview, Surroundings
+from tui.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
 from tui.cli.asking import ask
 from tui.cli.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.cli.home import place_of
@@ -105,11 +105,14 @@ class CliBackend:
         *,
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
-    ) -> None:
+    ) -> Receipt:
         """Leave a request for the runner of an execution; durable on return."""
         with open_records(self._invocation) as reader:
             execution = reader.find_execution(execution_id)
-            ask(self._invocation, reader, execution, kind, task_id=task_id, arguments=arguments)
+            asked = ask(
+                self._invocation, reader, execution, kind, task_id=task_id, arguments=arguments
+            )
+        return Receipt(request_id=asked.request_id, is_owned=asked.owned)
 
     def resume(self, execution_id: str) -> None:
         """Start a new detached runner for an execution whose runner is gone."""

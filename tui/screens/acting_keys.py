@@ -3,8 +3,8 @@
 from textual import work
 
 from core.errors import BugError
-from core.reasons import Reason
-from core.states import TaskState, is_terminal
+from core.states import ExecutionState, TaskState, is_terminal
+from tui.acting import awaits
 from tui.board import Board, Bucket
 from tui.screens.base import DeckScreen
 
@@ -23,8 +23,10 @@ class ActingScreen(DeckScreen):
         if board is None or task is None:
             return True
         match action.partition("(")[0]:
-            case "cancel_run" | "pause":
+            case "cancel_run":
                 return board.is_live
+            case "pause":
+                return board.is_live and not (self._is_orphaned and self._is_part)
             case "cancel_step":
                 return board.is_live and not is_terminal(task.state)
             case "retry":
@@ -37,10 +39,26 @@ class ActingScreen(DeckScreen):
             case _:
                 return True
 
+    def label_of(self, action: str, label: str) -> str:
+        """Call `pause` what it does now."""
+        if action != "pause" or self.board is None:
+            return super().label_of(action, label)
+        paused = self.board.execution.state is ExecutionState.PAUSED
+        return "resume" if paused or self._is_orphaned else "pause"
+
+    @property
+    def _is_orphaned(self) -> bool:
+        return self.board is not None and self.board.is_orphaned(self.deck.clock.now())
+
+    @property
+    def _is_part(self) -> bool:
+        """Whether it is a sub-mission, which goes on with the run it is a part of."""
+        return self.board is not None and self.board.execution.parent_task_id is not None
+
     def note_offers(self) -> None:
-        """Have the keys shown anew when other ones are of use."""
-        asked = ("cancel_run", "cancel_step", "retry", "approve", "failure")
-        offered = tuple(self.offers(action) for action in asked)
+        """Have the keys shown anew when other ones are of use, or mean another thing."""
+        asked = ("cancel_run", "pause", "cancel_step", "retry", "approve", "failure")
+        offered = (*(self.offers(action) for action in asked), self.label_of("pause", ""))
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
@@ -119,5 +137,5 @@ class ActingScreen(DeckScreen):
 
 def awaits_approval(board: Board) -> bool:
     """Tell whether a step of the run waits for somebody to approve it."""
-    reasons = (board.tasks[task_id].reason_code for task_id in board.members(Bucket.WAITING))
-    return board.is_live and Reason.AWAITING_APPROVAL in reasons
+    waiting = (board.tasks[task_id] for task_id in board.members(Bucket.WAITING))
+    return board.is_live and any(map(awaits, waiting))

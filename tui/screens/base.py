@@ -47,6 +47,10 @@ class DeckScreen(Screen[None]):
         """Tell whether an action is worth showing now; its key works either way."""
         return True
 
+    def label_of(self, action: str, label: str) -> str:  # noqa: ARG002 - for subclasses
+        """Return what a key does now; `label` is what it does in general."""
+        return label
+
     def show_banner(self, text: str) -> None:
         """Say what is wrong in a line of its own, until it is said that it is over (empty text)."""
         self.banner.display = bool(text)

@@ -31,11 +31,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A button. `tone` is a Textual button variant: `error` for what cannot be undone."""
+    """A button. `tone` is a Textual button variant: `error` for what cannot be undone.
+
+    One that is not `enabled` shows what you may not do.
+    """
 
     value: str
     label: str
     tone: str = "default"
+    enabled: bool = True
 
 
 class Dialog(ModalScreen[Answer | None]):
@@ -79,6 +83,7 @@ class Dialog(ModalScreen[Answer | None]):
                         choice.label,
                         variant="error" if choice.tone == "error" else "default",
                         name=choice.value,
+                        disabled=not choice.enabled,
                     )
 
     def on_mount(self) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from core.errors import MissionDeckError
 from core.execution_query import ExecutionOrder
 from core.ports import Clock
-from core.states import is_terminal
+from core.states import ExecutionState, is_terminal
 from tui.backend import MissionFile
 from tui.board import Board
 from tui.home_filter import (
@@ -71,7 +71,7 @@ class HomeScreen(DeckScreen):
             "missions": self._mission_list,
             "executions": self._execution_list,
         }
-        self._offered: tuple[bool, ...] = ()
+        self._offered: tuple[object, ...] = ()
         self._detail_view = TextView(id="mission-detail", focusable=False)
         self._field = FilterField()
         self._note = FilterNote()
@@ -156,8 +156,18 @@ class HomeScreen(DeckScreen):
             return not is_terminal(execution.state)
         return is_terminal(execution.state) if action == "rerun" else True
 
+    def label_of(self, action: str, label: str) -> str:
+        """Call `pause` what it does to the execution at hand."""
+        execution = self._execution_list.current
+        if action != "pause" or execution is None:
+            return super().label_of(action, label)
+        return "resume" if execution.state is ExecutionState.PAUSED else "pause"
+
     def _note_offers(self) -> None:
-        offered = tuple(self.offers(action) for action in ("cancel_run", "rerun"))
+        offered = (
+            *(self.offers(action) for action in ("cancel_run", "rerun")),
+            self.label_of("pause", ""),
+        )
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()

@@ -14,8 +14,9 @@ class ChoiceButton(Button):
         variant: str = "default",
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name
+        disabled: bool = False,
     ) -> None:
-        super().__init__(_marked(label, " "), variant=variant, name=name, id=id)  # type: ignore[arg-type]  # one of Textual's literals
+        super().__init__(_marked(label, " "), variant=variant, name=name, id=id, disabled=disabled)  # type: ignore[arg-type]  # one of Textual's literals
         self._text = label
 
     def on_focus(self) -> None:

@@ -57,6 +57,7 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
     """
     found: dict[str, tuple[str, str, str]] = {}
     offers = getattr(screen, "offers", None)
+    label_of = getattr(screen, "label_of", lambda _action, label: label)
     typing = isinstance(screen.focused, Input)
     first: Sequence[str] = getattr(screen.focused, "first_keys", ())
     for active in screen.active_bindings.values():
@@ -71,7 +72,7 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
             if key not in found:
                 found[key] = (
                     app.get_key_display(binding),
-                    binding.description,
+                    label_of(binding.action, binding.description),
                     f"app.simulate_key('{binding.key}')",
                 )
     names = sorted(found, key=lambda name: first.index(name) if name in first else len(first))
