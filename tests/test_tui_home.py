@@ -156,7 +156,7 @@ async def test_home_offers_what_fits_the_execution_and_resumes_one_that_lost_its
     world, run = busy_world()
     backend = FakeBackend(world, nightly())
     async with running(backend, size=(160, 40)) as pilot:
-        await wait_for_text(pilot, "X cancel run", "p pause / resume")
+        await wait_for_text(pilot, "X cancel run", "p pause")
         assert "run again" not in screen_text(pilot.app)
         await pilot.press("j")
         await wait_for_text(pilot, "R run again")
