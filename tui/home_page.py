@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from core.execution_query import NEWEST, ExecutionOrder, ExecutionQuery
 from core.model import EMPTY, Execution
 from core.ports import Reader
-from core.run_number import run_reference
 from core.states import ExecutionState, is_terminal
+from tui.label import run_name
 
 CHILDREN = 1000
 """Sub-missions of one execution that are listed under it."""
@@ -133,6 +133,5 @@ class _Rows:
             return ""
         if execution_id not in self._names:
             parent = self._reader.find_execution(execution_id)
-            name = run_reference(parent.mission_name, parent.run_number)
-            self._names[execution_id] = name or parent.mission_name
+            self._names[execution_id] = run_name(parent)
         return self._names[execution_id]

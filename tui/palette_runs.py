@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from core.execution_query import ExecutionQuery
 from core.model import Execution
 from core.ports import Reader
-from core.run_number import run_reference
 from tui.format import when
 from tui.glyph import look
+from tui.label import full_argument
 from tui.text import clean_line
 
 LISTED = 200
@@ -22,6 +22,5 @@ def read_offered(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
 
 def run_title(execution: Execution, now: int) -> str:
     """Return how an execution is referred to, and how it is."""
-    reference = run_reference(execution.mission_name, execution.run_number)
-    name = reference or f"{execution.mission_name} {execution.execution_id}"
-    return f"{clean_line(name)}  {look(execution.state).word}, {when(execution, now)}"
+    word = look(execution.state).word
+    return f"{clean_line(full_argument(execution))}  {word}, {when(execution, now)}"

@@ -12,6 +12,7 @@ from tui.counts import count_signs
 from tui.format import bar, elapsed, percent, when
 from tui.glyph import look, sign
 from tui.home_page import HomeRow
+from tui.label import SUBSET, number_width, run_name
 from tui.text import clean_line, fit, fit_right, width_of
 from tui.theme import Inks
 from tui.widgets.ages import Ages
@@ -71,7 +72,7 @@ class ExecutionList(LineView):
         style = inks.state(execution.state)
         word = look(execution.state).word
         if execution.coverage is Coverage.SUBSET and execution.state is ExecutionState.SUCCESS:
-            style, word = inks.warn, "subset"
+            style, word = inks.warn, SUBSET
         spent = elapsed(execution.started_at, execution.ended_at, now)
         aged, middle, wide = width >= 46, width >= 56, width >= 90
         fixed = 24 + 8 * aged + 17 * middle + 10 * wide
@@ -92,11 +93,9 @@ class ExecutionList(LineView):
         indent = "  " * min(row.depth, 4)
         if row.children:
             indent += "▾ " if row.is_open else "▸ "
-        number = execution.run_number
-        if number is None or "#" in execution.mission_name:
-            tag = f" {self._short.get(execution.execution_id, execution.execution_id[:8])}"
-        else:
-            tag = f"#{number}"
+        numbered = number_width(execution)
+        short = self._short.get(execution.execution_id, execution.execution_id[:8])
+        tag = run_name(execution)[-numbered:] if numbered else f" {short}"
         note = ""
         if row.children:
             children = sum(row.children.values())
