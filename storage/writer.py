@@ -197,10 +197,12 @@ class Writer:
     def _write_in_place(self, connection: sqlite3.Connection, work: Sequence[Work]) -> list[Any]:
         """Write in one transaction; nothing counts as written in a file that left its path.
 
-        Heartbeats come this way too, so that it is noticed while nothing else happens.
+        Heartbeats and the release of a lease come this way too and look at once: it is noticed
+        while nothing else happens, and before a run ends.
         """
         results = self._ledger.write(connection, work)
-        self._anchorage.require()
+        is_call = any(isinstance(entry, CallEntry) for entry in work)
+        self._anchorage.require(at_once=is_call)
         return results
 
     def _translate(self, error: Exception) -> MissionDeckError:

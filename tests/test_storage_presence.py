@@ -1,5 +1,6 @@
 """A database file that goes, is replaced or emptied, and a key that is lost: nothing is written."""
 
+import asyncio
 import shutil
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from core.errors import UnavailableError
 from core.states import ExecutionState
 from storage.keystore import PRIVATE_FILE, load_or_create_signer, load_signer
-from storage.presence import MovedError, is_created
+from storage.presence import LOOK_SECONDS, MovedError, is_created
 from storage.reader import open_reader
 from storage.store import Store, open_store, require_signer
 from tests.support.cli import mission, start
@@ -60,6 +61,7 @@ def move_the_folder(path: Path) -> None:
 async def test_a_file_that_goes_fails_closed(tmp_path: Path, lose) -> None:
     store, story = await a_running(tmp_path / "home" / "m.db")
     lose(store.path)
+    await asyncio.sleep(LOOK_SECONDS)
     with pytest.raises(UnavailableError, match=r"was (deleted|replaced by another file) while"):
         await store.journal.submit(story.begin("a").batch())
     with pytest.raises(UnavailableError):
