@@ -108,7 +108,28 @@ def test_a_home_in_several_places_is_protected_where_it_does_not_exist_yet(
     ):
         for name, outcome in attempts(steps, str(path.relative_to(root))):
             assert outcome.reason_code is Reason.SECURITY_VIOLATION, (path, name, outcome)
-    assert not (root / "config").exists()
+    assert not (root / "config" / "missiondeck").exists()
+    assert steps.ok("create_file", path="config/other/x", content="x")["created"]
+
+
+def test_an_archive_cannot_bring_the_way_to_a_home_that_does_not_exist_yet(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("DATA", "CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(root / kind.lower()))
+    steps = StepRunner(root, protected_paths=protected_paths(find_paths({})))
+    (root / "evil").symlink_to("inside")
+    for member, source, destination in (
+        ("config/missiondeck/config.toml", "inside", "."),
+        ("missiondeck/config.toml", "inside", "config"),
+        ("config", "evil", "."),
+        ("config", "inside", "."),
+    ):
+        with tarfile.open(root / "x.tar", "w") as archive:
+            archive.add(root / source, member)
+        outcome = steps.run("extract", source="x.tar", destination=destination)
+        assert outcome.reason_code is Reason.SECURITY_VIOLATION, (member, outcome)
+        assert not (root / "config").exists()
 
 
 def test_a_database_outside_the_home_protects_itself_and_not_its_folder(root: Path) -> None:

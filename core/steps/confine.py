@@ -102,6 +102,14 @@ class Tree:
         if self._protected and self._protected.covers_name(directory, name):
             raise _refusal(shown)
 
+    def is_way(self, directory: int, name: str) -> bool:
+        """Tell whether a name is a missing folder on the way to a protected one."""
+        return self._protected.is_way(directory, name)
+
+    def look_again(self) -> None:
+        """Look anew where what is protected is, now that such a folder is there."""
+        self._protected.look()
+
 
 class _Walk:
     """One path being walked: the folders open so far, and the components still to come."""
@@ -154,6 +162,7 @@ class _Walk:
 
     def _down(self, name: str) -> None:
         self.tree.check_name(self.stack[-1], name, self._shown(name))
+        is_way = self.tree.is_way(self.stack[-1], name)
         try:
             descriptor = os.open(name, _WALK, dir_fd=self.stack[-1])
         except FileNotFoundError as error:
@@ -175,6 +184,8 @@ class _Walk:
         self.names.append(name)
         if self.tree.is_protected(os.fstat(descriptor)):
             raise _refusal(self._shown())
+        if is_way:
+            self.tree.look_again()
 
     def _followed(self, name: str) -> bool:
         """Replace a link by its text, to be walked next; False when it is none."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from core.steps.confine import Tree
 from core.steps.failure import StepFailedError
-from core.steps.place import LIST_FLAGS, TAKEN, Place, take_name
+from core.steps.place import LIST_FLAGS, TAKEN, PathRefusedError, Place, take_name
 
 
 class Staging:
@@ -42,6 +42,7 @@ class Staging:
 
     def _move_all(self, place: Place, *, overwrite: bool, keep_modes: Collection[str]) -> None:
         if place.status() is None:
+            _check_way(self._outer, place)
             _rename_folder(self._anchor.descriptor, self._name, place)
             return
         with self._outer.subtree(place) as target:
@@ -117,6 +118,7 @@ def _moves(staged: int, target: Tree, prefix: str, *, overwrite: bool) -> Iterat
         is_folder = stat.S_ISDIR(os.stat(name, dir_fd=staged, follow_symlinks=False).st_mode)
         with target.place(path, follow=False, links=False) as place:
             found = place.status()
+            _check_way(target, place)
             if not is_folder or found is None:
                 _check_room(place, found, overwrite=overwrite)
                 yield path
@@ -128,6 +130,12 @@ def _moves(staged: int, target: Tree, prefix: str, *, overwrite: bool) -> Iterat
             yield from _moves(inner, target, f"{path}/", overwrite=overwrite)
         finally:
             os.close(inner)
+
+
+def _check_way(tree: Tree, place: Place) -> None:
+    """Refuse to put a whole folder, or a link, where the way to a protected one is missing."""
+    if tree.is_way(place.directory, place.name):
+        raise PathRefusedError(f"{place.path} would lead to the home folder of Mission Deck")
 
 
 def _check_room(place: Place, found: os.stat_result | None, *, overwrite: bool) -> None:
