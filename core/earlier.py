@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from core.events import item_task_id
 from core.fold import Snapshot
 from core.json_encoder import make_encoder
 from core.model import EMPTY, Execution, TaskRun
@@ -153,7 +154,10 @@ def match_items(now: Sequence[TaskRun], then: Sequence[TaskRun]) -> dict[str, Ta
 
 def items_of_step(snapshot: Snapshot, step_id: str) -> list[TaskRun]:
     """Return the items of a fan-out step in order, none where it was not evaluated."""
-    return [task for task in snapshot.tasks.values() if task.parent_task_id == step_id]
+    found: list[TaskRun] = []
+    while (task := snapshot.tasks.get(item_task_id(step_id, len(found)))) is not None:
+        found.append(task)
+    return found
 
 
 def number_of(item_id: str) -> int:

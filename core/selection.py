@@ -13,6 +13,7 @@ from core.fold import Snapshot
 from core.graph import Graph
 from core.launch import Reuse
 from core.model import Mission, MissionStep
+from core.reasons import Reason
 from core.states import TaskState, is_terminal
 from core.suggestion import did_you_mean
 
@@ -91,7 +92,7 @@ def again(
         if step_id not in earlier.tasks or not _is_item(earlier, step_id)
     }
     run = named | chosen.keys() or {
-        step.id for step in mission.steps if earlier.tasks[step.id].state is not TaskState.SUCCESS
+        step.id for step in mission.steps if not _has_succeeded(earlier, step.id)
     }
     if not run and not may_be_empty:
         raise ConflictError(
@@ -99,7 +100,7 @@ def again(
             hint=f"`mission rerun {earlier.current.execution_id}` runs all of it again",
         )
     below = set().union(*(graph.descendants(step_id) for step_id in run)) if downstream else set()
-    fresh = below | {name for name in named if earlier.tasks[name].state is TaskState.SUCCESS}
+    fresh = below | {name for name in named if _has_succeeded(earlier, name)}
     items = {
         step_id: numbers for step_id, numbers in chosen.items() if step_id not in fresh | named
     }
@@ -125,6 +126,13 @@ def _chosen_items(
 def known_items(snapshot: Snapshot) -> list[str]:
     """Return the ids of all items of an execution's fan-outs."""
     return [task.task_id for task in snapshot.tasks.values() if task.parent_task_id is not None]
+
+
+def _has_succeeded(snapshot: Snapshot, step_id: str) -> bool:
+    """Tell whether a step succeeded as a whole, with no item left out."""
+    return snapshot.tasks[step_id].state is TaskState.SUCCESS and not any(
+        item.reason_code is Reason.NOT_SELECTED for item in items_of_step(snapshot, step_id)
+    )
 
 
 def _has_parts(step: MissionStep) -> bool:
@@ -186,7 +194,7 @@ def _selection(
         if step.id in run:
             continue
         task = None if earlier is None else earlier.tasks.get(step.id)
-        if earlier is not None and task is not None and task.state is TaskState.SUCCESS:
+        if earlier is not None and task is not None and _has_succeeded(earlier, step.id):
             origin = task.reused_from or earlier.current.execution_id
             reuse[step.id] = Reuse(origin, task.outputs or {})
         else:

@@ -22,7 +22,7 @@ def test_a_hundred_kills_lose_nothing_and_run_nothing_twice(
     verified = mission(storm.home, "audit", "verify", timeout=300)
     assert verified.code == 0, verified.out
     found = storm.figures
-    hit = ", ".join(f"{name} {count}" for name, count in sorted(found.deepest.items()))
+    hit = ", ".join(f"{name} {count}" for name, count in sorted(found.hit.items()))
     with capsys.disabled():
         print(
             f"\n{found.kills} kills in {found.executions} missions, {found.lost} attempts lost,"

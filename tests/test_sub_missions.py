@@ -93,6 +93,13 @@ def test_one_item_is_retried_by_its_name(inside: Inside, tmp_path: Path) -> None
     assert [tasks[f"a[{n}]"]["state"] for n in range(3)] == ["SKIPPED", "SUCCESS", "SKIPPED"]
     assert tasks["a"]["message"] == "3 items, 2 of them not selected for this run"
     assert tasks["after"]["reason_code"] == "NOT_SELECTED"
+    assert inside("show", "@last", "--json").json["coverage"] == "subset"
+    # what it left out has not succeeded: a retry of it runs that, and what is behind
+    assert inside("retry", "--watch", "@last", "--reason", "the rest").code == 0
+    assert ran(tmp_path) == {"a x": 2, "a y": 2, "a z": 2}
+    whole = inside("show", "@last", "--json").json
+    assert whole["coverage"] == "full"
+    assert {task["state"] for task in whole["task_runs"]} == {"SUCCESS"}
 
 
 def test_a_step_named_though_it_succeeded_runs_all_its_items(
@@ -188,6 +195,7 @@ def test_the_failure_of_a_sub_mission_is_told_down_to_the_line(
     shown = inside("show", "top", "--json").json
     assert shown["message"] == f"`mid` › `kid` › {reason}"
     assert shown["task_runs"][0]["message"] == f"`kid` › {reason}"
+    assert "mid --children" in inside("show", "top").out
     for command in (("show", "top"), ("why", "top"), ("why", "top", "mid")):
         assert f"`kid` › {reason}" in inside(*command).out
 

@@ -97,7 +97,7 @@ class Acts:
     async def cancel_step(self, board: Board, task_id: str) -> None:
         """Cancel one step."""
         task = board.tasks[task_id]
-        name = clean_line(task_id)
+        name = clean_line(board.title(task_id))
         if is_terminal(task.state):
             self._front.complain(f"{name} has ended: there is nothing to cancel")
             return
@@ -145,7 +145,7 @@ class Acts:
                 self._front.complain("no step waits for an approval")
                 return
             task_id = waiting[0]
-        name = clean_line(task_id)
+        name = clean_line(board.title(task_id))
         after = len(board.downstream([task_id]))
         actor = self._backend.surroundings.actor
         try:
@@ -186,7 +186,7 @@ class Acts:
 
     async def retry(self, board: Board, task_id: str, *, downstream: bool) -> None:
         """Run a step again: in place while the run is live, else as a linked execution."""
-        task, name = board.tasks[task_id], clean_line(task_id)
+        task, name = board.tasks[task_id], clean_line(board.title(task_id))
         if board.is_live and not is_terminal(task.state):
             self._front.complain(f"{name} has not ended: there is nothing to retry yet")
             return

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import IntEnum
 from itertools import compress
 
+from core.item_label import step_title
 from core.model import Execution, Mission, MissionStep, TaskRun
 from core.ports import Lease
 from core.reasons import Reason
@@ -191,6 +192,11 @@ class Board:
             if members := self.members(bucket):
                 return members[0]
         return self.order[0] if self.order else None
+
+    def title(self, task_id: str) -> str:
+        """Return a step's id; of an item with its value behind it."""
+        task = self.tasks.get(task_id)
+        return task_id if task is None else step_title(task)
 
     def step(self, task_id: str) -> MissionStep | None:
         """Return the step as authored; of an item, the step that fanned out."""

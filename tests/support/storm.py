@@ -22,7 +22,7 @@ def a_step(step: str, seconds: float, more: str = "", *, flaky: bool = False) ->
     end = (FLAKY if flaky else "") + MARK.format("end")
     script = f"{MARK.format('begin')}; sleep {seconds}; {end}"
     if flaky:
-        more += ", retry: {max_attempts: 4, initial_interval: 0.4}"
+        more += ", retry: {max_attempts: 4, initial_interval: 0.8}"
     kind = "step_type: script"
     return f"{{id: {step}, name: {step}, {kind}, parameters: {{script: '{script}'}}{more}}}"
 
@@ -89,8 +89,8 @@ class Figures:
     executions: int = 0
     lost: int = 0
     answers: int = 0
-    deepest: Counter[str] = field(default_factory=Counter)
-    """How often a kill left an approval waiting, a backoff, a handler, an item, a child step."""
+    hit: Counter[str] = field(default_factory=Counter)
+    """How many kills left an approval waiting, a backoff, a handler, an item, a sub-mission."""
 
 
 class Storm:
@@ -160,8 +160,8 @@ class Storm:
             except ProcessLookupError:
                 continue
         self.figures.kills += 1
-        for name, count in self._rows(_HIT_BY_KILL):
-            self.figures.deepest[name] += count > 0
+        for name, count in zip(_HIT_NAMES, self._rows(_HIT_BY_KILL)[0], strict=True):
+            self.figures.hit[name] += bool(count)
         return True
 
     def _orphans(self) -> list[int]:
@@ -265,13 +265,13 @@ JOIN execution ON execution.id = task_run.execution
 WHERE execution_id = ? ORDER BY attempt.task_run, attempt.attempt
 """
 _HIT_BY_KILL = """
-SELECT CASE
-  WHEN task_run.reason_code = 'AWAITING_APPROVAL' THEN 'approvals waiting'
-  WHEN task_run.reason_code = 'BACKOFF' THEN 'backoffs'
-  WHEN task_id IN ('announce', 'sweep', 'tidy') THEN 'handlers'
-  WHEN execution.parent_execution_id IS NOT NULL THEN 'steps of sub-missions'
-  WHEN task_run.parent_task_id IS NOT NULL THEN 'items'
-  ELSE 'other steps' END AS kind, count(*)
+SELECT
+  sum(task_run.reason_code = 'AWAITING_APPROVAL'),
+  sum(task_run.reason_code = 'BACKOFF'),
+  sum(task_id IN ('announce', 'sweep', 'tidy')),
+  sum(task_run.parent_task_id IS NOT NULL),
+  sum(execution.parent_execution_id IS NOT NULL)
 FROM task_run JOIN execution ON execution.id = task_run.execution
-WHERE execution.state = 'RUNNING' AND task_run.state IN ('RUNNING', 'WAITING') GROUP BY kind
+WHERE execution.state = 'RUNNING' AND task_run.state IN ('RUNNING', 'WAITING')
 """
+_HIT_NAMES = ("approvals waiting", "backoffs", "handlers", "items", "sub-missions")

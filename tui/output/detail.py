@@ -6,6 +6,7 @@ from shlex import quote
 from typing import Any
 
 from core.duration import duration_text
+from core.failure import is_sub_mission_failure
 from core.item_label import step_title
 from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRun, duration_ms
 from core.state_word import counted, state_word
@@ -204,7 +205,9 @@ def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
 
 def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str) -> Iterator[str]:
     name = quote(safe_line(task.task_id))  # the brackets of an item are a pattern to a shell
-    yield f"  more: mission logs {argument} {name} · mission show {argument} {name}"
+    parts = [one for one in tasks if task.task_id in (one.task_id, one.parent_task_id)]
+    below = " --children" if any(is_sub_mission_failure(part) for part in parts) else ""
+    yield f"  more: mission logs {argument} {name}{below} · mission show {argument} {name}"
     if is_terminal(one.state):
         yield f"  again: {again(one, tasks, named=argument)}"
     else:

@@ -88,7 +88,10 @@ class PaneScreen(ActingScreen):
         self._left.retitle()
         side = self._side_title
         filter_text = self._left.steps.filter_text
-        side.set_parts(*side_parts(self._left.tab, self.selected, filter_text))
+        title = self.selected
+        if self.board is not None and title is not None:
+            title = self.board.title(title)
+        side.set_parts(*side_parts(self._left.tab, title, filter_text))
         side.lit = focused in ("summary", "side-list")
         self._bottom.retitle()
 

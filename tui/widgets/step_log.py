@@ -75,7 +75,10 @@ class StepLog(Vertical):
         shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
         ending = "" if self._merged or self._board is None else ending_of(shown, self._board)
         self.pane.set_ending(ending)
-        self._titled = self._task_id, self._attempts, self._attempt
+        title = self._task_id
+        if self._board is not None and title is not None:
+            title = self._board.title(title)
+        self._titled = title, self._attempts, self._attempt
         self.retitle()
 
     @property
