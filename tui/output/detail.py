@@ -205,7 +205,7 @@ def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
 
 def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str) -> Iterator[str]:
     name = quote(safe_line(task.task_id))  # the brackets of an item are a pattern to a shell
-    parts = [one for one in tasks if task.task_id in (one.task_id, one.parent_task_id)]
+    parts = [part for part in tasks if task.task_id in (part.task_id, part.parent_task_id)]
     below = " --children" if any(is_sub_mission_failure(part) for part in parts) else ""
     yield f"  more: mission logs {argument} {name}{below} · mission show {argument} {name}"
     if is_terminal(one.state):
