@@ -388,7 +388,7 @@ def test_logs_take_the_sub_missions_in(inside: Inside, tmp_path: Path) -> None:
     alone = inside("logs", "parent").out
     assert "the real reason" not in alone
     told = inside("logs", "parent", "--children").out.splitlines()
-    front = 'kid[0] "x y" › boom#1 │ '
+    front = 'kid[0] "x y" › boom#1 err │ '
     assert [line for line in told if line.startswith(front)] == [
         f"{front}Traceback",
         f"{front}ValueError: the real reason",
