@@ -118,6 +118,18 @@ def test_assertions_and_handlers_are_conditions_too():
     assert [one.code for one in found] == [Code.NOT_BOOLEAN]
 
 
+def test_a_parameter_that_is_true_or_false_is_no_text_either():
+    def refused(flag):
+        step = {"step_type": "create_file", "parameters": {"path": "x", "overwrite": flag}}
+        return wrong("true", **step)
+
+    assert refused("{{ params.text }}") == ["params.text"]
+    assert refused("{{ params.flag and params.n }}") == ["params.n"]
+    assert refused("{{ params.text == 'x' }}") == []
+    assert refused("{{ params.flag }}") == []
+    assert refused("{{ vars.set }}") == []
+
+
 def test_the_place_is_that_of_the_part_and_the_hint_says_what_to_write():
     text = (
         'version: "1.0"\nname: m\nparams: {go: {default: "no"}}\nsteps:\n'

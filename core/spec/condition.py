@@ -5,6 +5,7 @@ So the operands of `and`, `or`, `not` and `if` are looked at as well as the whol
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -89,7 +90,7 @@ class ConditionCheck:
         for wrong in self._wrong(condition_tokens(condition)):
             self._problems.error(
                 Code.NOT_BOOLEAN,
-                f"`{wrong.text}` is {KIND_WORDS[wrong.kind]}, and a condition is true or false",
+                f"`{wrong.text}` is {KIND_WORDS[wrong.kind]}, where true or false is wanted",
                 path,
                 hint=comparison(wrong.text, wrong.kind),
                 needle=wrong.text,
@@ -162,6 +163,27 @@ class ConditionCheck:
         return None
 
 
+@cache
+def boolean_parameters(type_name: str) -> frozenset[str]:
+    """Return the parameters of a step type that are true or false."""
+    kind = _type(type_name)
+    if kind is None:
+        return frozenset()
+    fields = kind.parameters.model_fields.items()
+    return frozenset(field.alias or name for name, field in fields if field.annotation is bool)
+
+
+def _type(type_name: str) -> Any:
+    """Return a step type, None if there is none or it cannot be loaded."""
+    from core.errors import MissionDeckError
+    from core.steps.registry import step_type  # loads the family of the type
+
+    try:
+        return step_type(normalise_type(type_name))
+    except MissionDeckError:
+        return None
+
+
 def _param_kind(param: Param) -> str | None:
     if param.type is ParamType.CHOICE:
         kinds = {kind_of_value(choice) for choice in param.choices}
@@ -196,13 +218,7 @@ def _is_process(raw: Mapping[str, Any]) -> bool:
 
 def _output_kind(raw: Mapping[str, Any], name: str) -> str | None:
     """Return the kind the documented output of a step's type has."""
-    from core.errors import MissionDeckError
-    from core.steps.registry import step_type  # loads the family of the type
-
-    try:
-        kind = step_type(normalise_type(str(raw.get("step_type"))))
-    except MissionDeckError:
-        return None
+    kind = _type(str(raw.get("step_type")))
     field = None if kind is None else kind.output.model_fields.get(name)
     if field is None:
         return None

@@ -1,6 +1,7 @@
 """Templates of a mission: that they can be read, and that what they refer to will be there."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from core.environment import FAILED, OUTCOME_NAMES, is_denied
@@ -9,7 +10,7 @@ from core.graph import Graph
 from core.secret_name import is_secret_name
 from core.spec.check import INVALID, suggest
 from core.spec.code import Code
-from core.spec.condition import ConditionCheck
+from core.spec.condition import ConditionCheck, boolean_parameters
 from core.spec.mission import Draft
 from core.spec.problem import Path, Problems
 from core.spec.scan import walk_texts
@@ -94,6 +95,7 @@ class ReferenceCheck:
             self._check_value(rest, (*path, "parameters"), place)
         else:
             self._check_value(parameters, (*path, "parameters"), place)
+            self._check_booleans(raw, (*path, "parameters"))
         for key in ("env", "working_dir"):
             self._check_value(raw.get(key), (*path, key), place)
         when = raw.get("when")
@@ -106,6 +108,18 @@ class ReferenceCheck:
         for text, where, _ in walk_texts(value, path):
             if has_template(text):
                 self._check_text(text, where, place, whole=False)
+
+    def _check_booleans(self, raw: Mapping[str, Any], path: Path) -> None:
+        """Check templates that are given where a step type wants true or false."""
+        parameters = raw.get("parameters")
+        if parameters.__class__ is not dict:
+            return
+        for key, value in parameters.items():
+            if value.__class__ is not str or not value.strip().startswith("{{"):
+                continue
+            if key in boolean_parameters(str(raw.get("step_type"))):
+                with suppress(TemplateSyntaxError):  # told before
+                    self._conditions.check(as_template(value), (*path, key))
 
     def _check_expressions(
         self, value: Any, path: Path, place: "_Place", *, is_condition: bool
