@@ -4,9 +4,10 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TextIO
 
+from core.errors import UnavailableError
 from tui.cli.outlet import Outlet, Source, is_same_place
 from tui.output.document import dump
 from tui.output.glyph import Palette
@@ -15,7 +16,8 @@ from tui.output.glyph import Palette
 class Console:
     """The two streams of one command. `colour` is `auto`, `always` or `never`.
 
-    Words on stderr are never a reason to fail. Data on stdout is, until `best_effort` was called.
+    Words on stderr are never a reason to fail. Data on stdout is, until `best_effort` was called:
+    `BrokenPipeError` says that the reader left, `UnavailableError` that it cannot be written.
     """
 
     def __init__(
@@ -62,12 +64,11 @@ class Console:
         self._outlets = tuple({id(one): one for one in (opened, other) if one is not None}.values())
 
     def finish(self) -> None:
-        """Hand over everything; an `OSError` says that data did not arrive."""
+        """Hand over everything; `UnavailableError` says that data did not arrive."""
         for outlet in self._outlets:
             if not outlet.close() and outlet is self._out:
                 self.say("the rest of the output is dropped: nobody has read it for some seconds")
-        if not self._outlets and self._stdout is not None:
-            self._stdout.flush()
+        self.flush()
 
     def abandon(self) -> None:
         """Give up what is still queued for a reader that does not read."""
@@ -76,25 +77,25 @@ class Console:
 
     def out(self, text: str = "") -> None:
         """Write a line of data; what the encoding cannot carry is written as an escape."""
-        _write(self._out, text + "\n")
+        self._data(text + "\n")
 
     def out_lines(self, lines: list[str]) -> None:
         """Write lines of data."""
         if lines:
-            _write(self._out, "\n".join(lines) + "\n")
+            self._data("\n".join(lines) + "\n")
 
     def out_json(self, value: object) -> None:
         """Write one JSON document, indented on a terminal, on one line elsewhere."""
         text = dump(value, indent=2 if self.is_terminal else None)
-        _write(self._out, text + "\n", keep=True)
+        self._data(text + "\n", keep=True)
 
     def out_ndjson(self, value: object) -> None:
         """Write one line of NDJSON and let a waiting reader have it."""
-        _write(self._out, dump(value) + "\n")
+        self._data(dump(value) + "\n")
 
     def out_raw(self, text: str) -> None:
         """Write text as it is, without a line feed behind it."""
-        _write(self._out, text)
+        self._data(text)
 
     def later(self, source: Source, *, on_stderr: bool = False) -> None:
         """Write text that is made only when its turn has come, by the thread that writes it."""
@@ -113,8 +114,9 @@ class Console:
 
     def flush(self) -> None:
         """Hand everything written so far to whoever reads."""
-        if self._out is not None:
-            self._out.flush()
+        with _named_failure():
+            if self._out is not None:
+                self._out.flush()
 
     def say(self, text: str = "") -> None:
         """Write a line for people to stderr; a stderr that cannot take it is no reason to fail."""
@@ -125,6 +127,10 @@ class Console:
         except (OSError, ValueError):
             silence(self._stderr)
             self._err = None
+
+    def _data(self, text: str, *, keep: bool = False) -> None:
+        with _named_failure():
+            _write(self._out, text, keep=keep)
 
     def _palette(self, stream: TextIO | None, colour: str) -> Palette:
         return Palette(
@@ -137,6 +143,17 @@ class Console:
             ),
             unicode=_encoding(stream).lower().startswith("utf"),
         )
+
+
+@contextlib.contextmanager
+def _named_failure() -> Iterator[None]:
+    """Say of a failure to write that it was stdout that could not be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, a terminal that is gone
+        raise UnavailableError(f"stdout: {error.strerror}") from error
 
 
 def silence(stream: TextIO | None) -> None:

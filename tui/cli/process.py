@@ -58,10 +58,10 @@ def _finish(code: int, invocation: Invocation) -> int:
         invocation.console.finish()
     except BrokenPipeError:
         raise
-    except OSError as error:  # a full disk
+    except UnavailableError as error:
         silence(sys.stdout)
         if code == 0:
-            return _report(UnavailableError(f"stdout: {error.strerror}"), invocation, ())
+            return _report(error, invocation, ())
     except (KeyboardInterrupt, SystemExit):  # nobody waits for the output; what is done is done
         invocation.console.abandon()
     return code
@@ -108,7 +108,7 @@ def _show(
         try:
             console.out_json({**shape.failure(error), **({"report": report} if report else {})})
             console.flush()
-        except OSError:  # the exit code says it all the same
+        except (OSError, UnavailableError):  # the exit code says it all the same
             silence(sys.stdout)
         return
     from tui.output.text import safe
