@@ -25,6 +25,7 @@ from tests.support.tui import (
 )
 from tui.log_window import WINDOW
 from tui.logbook import find_lines, read_after, read_around, read_before, read_head, read_tail
+from tui.screens.execution import ExecutionScreen
 from tui.widgets.log_pane import LogPane
 
 
@@ -351,3 +352,50 @@ async def test_dropped_output_is_told_by_a_chip_that_stays_and_leads_to_the_gap(
 def said(pilot: Pilot[Any], text: str) -> bool:
     """Tell whether a notification holds a text, however it is wrapped."""
     return any(text in note.message for note in pilot.app._notifications)
+
+
+async def test_a_wrapped_log_leaves_the_scroll_bar_its_column_from_the_first_frame() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("talk"))
+    run = world.launch(mission)
+    world.begin(run, "talk")
+    world.say(run, "talk", *("wide " * 60 for _ in range(9)))
+    async with running(FakeBackend(world, mission), start=run, size=(100, 40)) as pilot:
+        await wait_for_text(pilot, "wide wide")
+        pane = pilot.app.screen.query_one(LogPane)
+        assert not pane.show_vertical_scrollbar
+        pane.toggle_wrap()
+        first = pane._window.rows
+        await wait_until(pilot, lambda: pane.show_vertical_scrollbar)
+        await pilot.pause()
+        room = pane.scrollable_content_region.width - pane._rows.lead
+        pane._window.fold_to(room)
+        assert first == pane._window.rows
+
+
+async def test_n_in_the_log_means_the_next_match_and_nothing_else() -> None:
+    world, run = busy_world()
+    backend = FakeBackend(world, nightly())
+    async with running(backend, start=run) as pilot:
+        await wait_for_text(pilot, "replication slot busy")
+        await pilot.press("l", "n")
+        await wait_for_text(pilot, "nothing is searched for: / searches the log")
+        assert isinstance(pilot.app.screen, ExecutionScreen)
+        footer = screen_text(pilot.app).split("\n")[-1]
+        assert "palette" in footer, "what is told must not cover the keys"
+        await pilot.press("slash")
+        await type_in(pilot, "slot")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "/slot 1/2")
+        await pilot.press("n")
+        await wait_for_text(pilot, "/slot 2/2")
+
+
+async def test_a_log_on_its_way_is_not_called_empty() -> None:
+    world, run = busy_world()
+    async with running(FakeBackend(world, nightly()), start=run) as pilot:
+        await wait_for_text(pilot, "replication slot busy")
+        pane = pilot.app.screen.query_one(LogPane)
+        pane.show(pane.query_shown)
+        assert pane.render_line(0).text.strip() == "reading …"
+        await wait_for_text(pilot, "replication slot busy")

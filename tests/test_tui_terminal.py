@@ -113,7 +113,7 @@ def test_a_mission_with_params_is_launched_watched_and_left_by_keyboard(
     terminal.wait_for("Launch", "Plan in order", "who *", "is required")
     terminal.send("Ada q")
     terminal.send(CTRL_R)
-    terminal.wait_for("✓ done", "100%", "dear Ada q")
+    terminal.wait_for("✓ done", "2✓", "dear Ada q")
     terminal.send(ESCAPE)
     terminal.wait_for("Missions", "Executions")
     terminal.send("q")

@@ -65,13 +65,15 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
         left.append(Part("  items", ink="muted", rank=3))
         for state, text in count_signs(tally.items):
             left.append(Part(f" {text}", ink=f"state:{state}", rank=3))
-    share = tally.share_done
-    filled, rest = bar(share, 20)
-    right = [
-        Part(f" {filled}", ink=ink, rank=5),
-        Part(rest, ink="faint", rank=5),
-        Part(f" {percent(share)} ", ink="text"),
-    ]
+    right: list[Part] = []
+    if board.is_live:  # what has ended made as much progress as it ever will: its counts tell all
+        share = tally.share_done
+        filled, rest = bar(share, 20)
+        right = [
+            Part(f" {filled}", ink=ink, rank=5),
+            Part(rest, ink="faint", rank=5),
+            Part(f" {percent(share)} ", ink="text"),
+        ]
     if eta:
         right.append(Part(f" {eta} ", ink="muted", rank=4))
     if board.is_live and board.slot_limit is not None:

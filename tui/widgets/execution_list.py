@@ -96,17 +96,11 @@ class ExecutionList(LineView):
         numbered = number_width(execution)
         short = self._short.get(execution.execution_id, execution.execution_id[:8])
         tag = run_name(execution)[-numbered:] if numbered else f" {short}"
-        note = ""
-        if row.children:
-            children = sum(row.children.values())
-            failed = row.children.get(ExecutionState.FAILED, 0)
-            some = f"{failed:,} of {children:,} failed"
-            note = "  " + (some if failed else counted(children, "sub-mission"))
-        elif row.parent:
-            note = f"  of {clean_line(row.parent)}"
         name = clean_line(execution.mission_name)
         left = width - width_of(indent) - width_of(tag)
         name = fit(name, left).rstrip() if width_of(name) > left else name
+        notes = (f"  {note}" for note in _notes(row))
+        note = next((note for note in notes if width_of(note) <= left - width_of(name)), "")
         yield indent, inks.accent if row.children else inks.faint
         yield name, inks.text
         yield tag, inks.muted
@@ -130,3 +124,18 @@ class ExecutionList(LineView):
 
     def _age(self, index: int) -> str:
         return when(self._rows[index].execution, self._clock.now())
+
+
+def _notes(row: HomeRow) -> Iterable[str]:
+    """Return what is to be said of an execution's kin, in more and in fewer words."""
+    if row.children:
+        children = sum(row.children.values())
+        failed = row.children.get(ExecutionState.FAILED, 0)
+        if failed:
+            yield f"{failed:,} of {children:,} failed"
+            yield f"{failed:,}/{children:,}✗"
+        else:
+            yield counted(children, "sub-mission")
+        yield f"×{children:,}"
+    elif row.parent:
+        yield f"of {clean_line(row.parent)}"

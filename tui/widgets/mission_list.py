@@ -8,7 +8,7 @@ from core.state_word import counted
 from tui.backend import MissionFile
 from tui.format import when
 from tui.glyph import sign
-from tui.text import clean_line, fit, fit_right
+from tui.text import clean_line, fit, fit_right, width_of
 from tui.theme import Inks
 from tui.widgets.ages import Ages
 from tui.widgets.line_view import LineView, Span
@@ -85,7 +85,7 @@ class MissionList(LineView):
         mission = self._rows[index]
         if isinstance(mission, str):
             yield f"{clean_line(mission)} ", inks.faint
-            yield "─" * width, inks.faint
+            yield "─" * (width - width_of(clean_line(mission)) - 1), inks.faint
             return
         last = self._last.get(mission.name)
         tail = 24 if width >= 44 else 12
