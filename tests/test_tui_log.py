@@ -386,9 +386,9 @@ async def test_n_in_the_log_means_the_next_match_and_nothing_else() -> None:
         await pilot.press("slash")
         await type_in(pilot, "slot")
         await pilot.press("enter")
-        await wait_for_text(pilot, "/slot 1/2")
+        await wait_for_text(pilot, "/slot 2/2")  # from where it is on, which is the end
         await pilot.press("n")
-        await wait_for_text(pilot, "/slot 2/2")
+        await wait_for_text(pilot, "/slot 1/2")
 
 
 async def test_a_log_on_its_way_is_not_called_empty() -> None:
