@@ -335,3 +335,37 @@ def test_real_workflows_load_in_both_formats_and_their_order_respects_the_edges(
     assert len(position) == len(noop.steps)
     for step in noop.steps:
         assert all(position[need] < position[step.id] for need in step.depends_on)
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        ("step_type: noop, working_dir: ..", 4),
+        ("step_type: noop, working_dir: a/../../b", 4),
+        ("step_type: command, parameters: {command: x, working_dir: ../..}", 4),
+        ("step_type: script, working_dir: a, parameters: {script: x, working_dir: ../..}", 4),
+    ],
+)
+def test_a_working_folder_that_goes_up_too_far_is_refused_before_the_run(step, line):
+    text = 'version: "1.0"\nname: m\nsteps:\n- {id: a, name: a, %s}\n'
+    (found,) = load_mission(text % step).diagnostics
+    assert (found.code, found.line) == (Code.BAD_VALUE, line)
+    assert "leaves the mission's folder" in found.message
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "step_type: noop, working_dir: a/../b",
+        "step_type: noop, working_dir: ..a",
+        "step_type: noop, working_dir: /tmp/../x",
+        "step_type: command, working_dir: a/b, parameters: {command: x, working_dir: ../..}",
+        (
+            "step_type: command, working_dir: '{{ timestamp }}',"
+            " parameters: {command: x, working_dir: ..}"
+        ),
+    ],
+)
+def test_a_working_folder_that_may_stay_inside_is_let_pass(step):
+    text = 'version: "1.0"\nname: m\nsteps:\n- {id: a, name: a, %s}\n'
+    assert load_mission(text % step).ok

@@ -19,7 +19,7 @@ _READERS = frozenset(f"{_SHELLS} {_LANGUAGES} {_STARTERS}".split())
 
 
 def check_dollars(draft: Draft, problems: Problems) -> None:
-    """Warn of `$NAME` in values of an environment and in a command's arguments."""
+    """Warn of `$NAME` in an environment, a working folder and a command's arguments."""
     env = draft.fields.get("env")
     if env is not INVALID:
         _check_env(env, ("env",), problems)
@@ -27,6 +27,7 @@ def check_dollars(draft: Draft, problems: Problems) -> None:
     placed += [(found.step, found.path) for found in draft.handlers]  # type: ignore[misc]  # paths are longer
     for step, path in placed:
         _check_env(step.env, (*path, "env"), problems)
+        _check(step.working_dir, (*path, "working_dir"), problems)
         if step.step_type == "command":
             _check_command(step.parameters, (*path, "parameters"), problems)
 

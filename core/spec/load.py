@@ -132,6 +132,10 @@ def _check_meaning(
         from core.spec.secret import check_secret_values
 
         check_secret_values(draft, problems)
+    if seen.climbs:
+        from core.spec.folder import check_folders
+
+        check_folders(draft, problems)
     if seen.dollars:
         from core.spec.dollar import check_dollars
 

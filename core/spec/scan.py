@@ -24,17 +24,21 @@ class Scan(Struct, frozen=True):
     templates: bool
     secrets: bool
     dollars: bool
+    climbs: bool
 
 
 def scan(text: str) -> Scan:
     """Look at a whole file. Plain searches only: a pattern would take longer than the parsing."""
     if any(escape in text for escape in _ESCAPES):
-        return Scan(templates=True, secrets=True, dollars=True)  # an escape may spell anything
+        return Scan(
+            templates=True, secrets=True, dollars=True, climbs=True
+        )  # an escape may spell anything
     lower = text.lower()
     return Scan(
         templates="{{" in text or "{%" in text,
         secrets=any(word in lower for word in _WORDS) or any(part in text for part in _TOKEN_PARTS),
         dollars="$" in text,
+        climbs=".." in text,
     )
 
 
