@@ -191,7 +191,9 @@ class LogReader(Struct):
     def _unfinished(self) -> Iterator[Found]:
         """Yield the last lines of attempts that have ended without ending them: a lost runner's."""
         for key, place in self._open.items():
-            if place.decoder is not None and self._has_ended(*key):
+            if place.decoder is None or not self._has_ended(*key):
+                continue
+            if self._is_last(*key, place.chunk):  # or the rest has been stored since we looked
                 for entry in place.decoder.unfinished():
                     if self._is_wanted(entry):
                         yield place.row_id, entry
@@ -201,6 +203,10 @@ class LogReader(Struct):
             "SELECT state FROM attempt WHERE task_run = ? AND attempt = ?", (task_run, attempt)
         ).fetchone()
         return row is not None and row[0] != AttemptState.RUNNING.value
+
+    def _is_last(self, task_run: int, attempt: int, chunk: int) -> bool:
+        later = "SELECT 1 FROM log_chunk WHERE task_run = ? AND attempt = ? AND chunk > ? LIMIT 1"
+        return self.connection.execute(later, (task_run, attempt, chunk)).fetchone() is None
 
     def _is_wanted(self, entry: LogEntry) -> bool:
         query = self.query

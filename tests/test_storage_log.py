@@ -167,6 +167,21 @@ async def test_the_last_words_of_a_lost_attempt_are_shown(
     assert lines(reader, story, search="working") == ["working on"]
 
 
+async def test_a_line_whose_rest_is_stored_while_it_is_read_does_not_come_in_two_parts(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_logging_story(store)
+    await append(store, story.chunk("a", b"one\ntw"))
+    reading = reader.logs(LogQuery(execution_id=story.execution_id))
+    found = [next(reading)]
+    await append(store, story.chunk("a", b"o\n"))
+    await store.journal.submit(story.end("a", AttemptState.SUCCESS).batch())
+    found += reading
+    cursor = found[-1][0]
+    found += reader.logs(LogQuery(execution_id=story.execution_id, after_chunk=cursor))
+    assert [entry.message for _, entry in found] == ["one", "two"]
+
+
 async def test_what_is_stored_of_an_attempt_can_be_sealed_by_another_process(
     store: Store, reader: SqliteReader
 ) -> None:

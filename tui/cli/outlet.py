@@ -17,6 +17,8 @@ PATIENCE_SECONDS = 3.0
 """How long the end waits for a reader that takes nothing."""
 PIECE = 4096
 """Bytes written at once: a pipe takes them whole (PIPE_BUF), and taking them is progress."""
+TOGETHER = 32 * 1024
+"""Characters that are encoded and handed over together."""
 PAUSE_SECONDS = 0.01
 """Between two looks at the queue: what comes meanwhile is written at once."""
 
@@ -109,17 +111,19 @@ class Outlet:
 
     def _work(self) -> None:
         pause = threading.Event()
-        while True:
+        try:
+            while True:
+                with self._changed:
+                    items = self._take()
+                if items is None:
+                    return
+                self._deliver(items)
+                if not self._is_closing:
+                    pause.wait(PAUSE_SECONDS)
+        finally:
             with self._changed:
-                items = self._take()
-            if items is None:
-                break
-            self._deliver(items)
-            if not self._is_closing:
-                pause.wait(PAUSE_SECONDS)
-        with self._changed:
-            self._thread = None
-            self._changed.notify_all()
+                self._is_gone = True  # also when a source has raised: nobody writes any more
+                self._changed.notify_all()
 
     def _take(self) -> list[str | Source] | None:
         """Wait for something to write; None at the end."""
@@ -134,14 +138,17 @@ class Outlet:
 
     def _deliver(self, items: list[str | Source]) -> None:
         texts: list[str] = []
+        size = 0
         for item in items:
-            if isinstance(item, str):
-                texts.append(item)
-                continue
-            self._hand_over("".join(texts))
-            texts.clear()
-            for text in item():
-                self._hand_over(text)
+            for text in (item,) if isinstance(item, str) else item():
+                texts.append(text)
+                size += len(text)
+                if size >= TOGETHER:
+                    self._hand_over("".join(texts))
+                    texts.clear()
+                    size = 0
+                if self._is_gone:
+                    return
         self._hand_over("".join(texts))
 
     def _hand_over(self, text: str) -> None:

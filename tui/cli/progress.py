@@ -19,7 +19,7 @@ from core.events import (
 from core.item_label import item_label
 from core.model import TaskError
 from core.state_word import counted
-from core.states import ExecutionState, TaskState
+from core.states import ExecutionState, TaskState, is_terminal
 from core.telling_line import telling_line
 from tui.cli.console import Console
 from tui.cli.outlet import Source
@@ -92,6 +92,8 @@ class Progress:
             )
             if event.error is not None:
                 self._errors[event.execution_id, event.task_id] = event.error
+        elif isinstance(event, ExecutionStateChanged) and is_terminal(event.to_state):
+            found = output.finished(event.execution_id)
         if not self._quiet and (line := self._line(event, front)) is not None:
             yield line
         if isinstance(event, TaskStateChanged) and event.to_state not in QUIET:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from shlex import quote
 
+from msgspec.structs import replace
+
 from core.errors import MissionDeckError
 from core.model import LogEntry, LogStream
 from core.ports import LogQuery, Reader
@@ -23,6 +25,8 @@ from tui.output.text import safe_line
 
 LAST_LINES = 20
 """Lines that are shown of a step that failed."""
+LONGEST = 2000
+"""Characters that are shown of each of them."""
 
 
 class OutputMode(StrEnum):
@@ -94,6 +98,17 @@ class StepOutput:
                 front = self._palette.paint(safe_line(name), "cyan")
                 yield f"{front} {self._bar} {self._text(entry)}\n"
 
+    def finished(self, execution_id: str) -> Source | None:
+        """Note that an execution has ended; return what to print at once."""
+        if execution_id not in self._cursors:
+            return None
+
+        def rest() -> Iterator[str]:
+            yield from self.news()
+            self._cursors.pop(execution_id, None)
+
+        return rest
+
     def close(self) -> Iterator[str]:
         """Release the database; on the thread that read from it."""
         if self._reader is not None:
@@ -116,6 +131,8 @@ class StepOutput:
         bar = paint(self._bar, "dim")
         kept: list[str] = [head]
         for _, entry in self._entries(reader, query):
+            if query.tail is not None and len(entry.message) > LONGEST:
+                entry = replace(entry, message=f"{entry.message[:LONGEST]}…")
             kept.append(f"  {bar} {self._text(entry)}\n")
             if query.tail is None or entry.stream is not LogStream.SYSTEM:
                 yield from kept  # of a failure, the engine's words say no more than its own line
