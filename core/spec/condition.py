@@ -26,6 +26,7 @@ from core.spec.check import INVALID
 from core.spec.code import Code
 from core.spec.mission import Draft
 from core.spec.problem import Path, Problems
+from core.spec.shape import bare, depths, is_bar, names, split, ternary, written
 from core.steps.registry import normalise_type
 from core.template import Token, condition_tokens
 
@@ -98,14 +99,14 @@ class ConditionCheck:
 
     def _wrong(self, tokens: list[Token]) -> Iterator[_Wrong]:
         """Yield what is wrong where `tokens` are to be true or false."""
-        tokens = _bare(tokens)
-        branches = _ternary(tokens)
+        tokens = bare(tokens)
+        branches = ternary(tokens)
         if branches is not None:
             for branch in branches:
                 yield from self._wrong(branch)
             return
         for word in ("or", "and"):
-            operands = _split(tokens, word)
+            operands = split(tokens, word)
             if len(operands) > 1:
                 for operand in operands:
                     yield from self._wrong(operand)
@@ -118,18 +119,18 @@ class ConditionCheck:
             return
         kind = self._kind(tokens)
         if kind is not None and kind != BOOLEAN:
-            yield _Wrong(_written(tokens), kind)
+            yield _Wrong(written(tokens), kind)
 
     def _kind(self, tokens: list[Token]) -> str | None:
         """Return the kind of an expression without `and`, `or`, `not`; None when it is unknown."""
-        top = [token for token, depth in _depths(tokens) if not depth]
+        top = [token for token, depth in depths(tokens) if not depth]
         operators = {token.text for token in top if token.kind != "string"}
         if operators & _COMPARISONS:
             return BOOLEAN
         if "~" in operators:
             return TEXT
         filtered = [
-            n for n, (token, depth) in enumerate(_depths(tokens)) if not depth and _is_bar(token)
+            n for n, (token, depth) in enumerate(depths(tokens)) if not depth and is_bar(token)
         ]
         if filtered and not operators & _ARITHMETIC:
             name = tokens[filtered[-1] + 1].text if filtered[-1] + 1 < len(tokens) else ""
@@ -138,14 +139,14 @@ class ConditionCheck:
             return None
         first = tokens[0]
         if first.text in ("[", "{"):
-            closed = all(depth for _, depth in list(_depths(tokens))[1:-1])
+            closed = all(depth for _, depth in list(depths(tokens))[1:-1])
             return (LIST if first.text == "[" else MAPPING) if closed else None
         if len(tokens) == 1 and first.kind in ("string", "number"):
             return TEXT if first.kind == "string" else NUMBER
         if len(tokens) == 1 and first.text.lower() in _LITERALS:
             return _LITERALS[first.text.lower()]
-        names = _names(tokens)
-        return None if names is None else self._kind_of(names)
+        reference = names(tokens)
+        return None if reference is None else self._kind_of(reference)
 
     def _kind_of(self, names: list[str]) -> str | None:
         """Return the kind of what a reference names."""
@@ -244,97 +245,3 @@ def _constants(draft: Draft) -> Mapping[str, Any] | None:
             for name in values:
                 constants.pop(name, None)
     return constants
-
-
-def _depths(tokens: list[Token]) -> Iterator[tuple[Token, int]]:
-    """Yield each token with how many brackets are open around it; brackets count as inside."""
-    depth = 0
-    for token in tokens:
-        if token.kind == "operator" and token.text in ("(", "[", "{"):
-            depth += 1
-            yield token, depth
-        elif token.kind == "operator" and token.text in (")", "]", "}"):
-            yield token, depth
-            depth -= 1
-        else:
-            yield token, depth
-
-
-def _bare(tokens: list[Token]) -> list[Token]:
-    """Return the tokens without brackets around all of them."""
-    while (
-        len(tokens) > 2
-        and tokens[0].text == "("
-        and tokens[-1].text == ")"
-        and all(depth for _, depth in _depths(tokens))
-        and _closes_last(tokens)
-    ):
-        tokens = tokens[1:-1]
-    return tokens
-
-
-def _closes_last(tokens: list[Token]) -> bool:
-    """Tell whether the first bracket is closed by the last token."""
-    depth = 0
-    for number, token in enumerate(tokens):
-        if token.kind == "operator":
-            depth += (token.text in ("(", "[", "{")) - (token.text in (")", "]", "}"))
-        if not depth:
-            return number == len(tokens) - 1
-    return False
-
-
-def _split(tokens: list[Token], word: str) -> list[list[Token]]:
-    parts: list[list[Token]] = [[]]
-    for token, depth in _depths(tokens):
-        if not depth and token.kind == "name" and token.text == word:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
-
-
-def _ternary(tokens: list[Token]) -> tuple[list[Token], ...] | None:
-    """Return value, condition and alternative of `A if C else B`; None when it is none."""
-    parts = _split(tokens, "if")
-    if len(parts) < 2:
-        return None
-    rest = tokens[len(parts[0]) + 1 :]
-    condition = _split(rest, "else")[0]
-    alternative = rest[len(condition) + 1 :]
-    return (parts[0], condition, alternative) if alternative else (parts[0], condition)
-
-
-def _names(tokens: list[Token]) -> list[str] | None:
-    """Return the names of a plain reference such as `steps['a-b'].output.x`; None for others."""
-    names: list[str] = []
-    index = 0
-    while index < len(tokens):
-        texts = [token.text for token in tokens[index : index + 3]]
-        if not index and tokens[0].kind == "name":
-            names.append(texts[0])
-            index += 1
-        elif texts[0] == "." and len(texts) > 1 and tokens[index + 1].kind in ("name", "number"):
-            names.append(texts[1])
-            index += 2
-        elif texts[0] == "[" and texts[2:] == ["]"] and tokens[index + 1].kind == "string":
-            names.append(texts[1][1:-1])
-            index += 3
-        else:
-            return None
-    return names
-
-
-def _is_bar(token: Token) -> bool:
-    return token.kind == "operator" and token.text == "|"
-
-
-def _written(tokens: list[Token]) -> str:
-    """Return tokens as they may have been written: words apart, the rest together."""
-    text = ""
-    previous = ""
-    for token in tokens:
-        apart = token.kind == "name" and previous not in ("", "operator")
-        text += f" {token.text}" if apart else token.text
-        previous = token.kind
-    return text
