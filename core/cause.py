@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from core.duration import duration_text
 from core.item_label import quoted_title
-from core.model import Attempt, RetryPolicy, TaskRun, duration_ms
+from core.model import Attempt, RetryPolicy, TaskRun
 from core.reason_text import phrase_of
 from core.reasons import Reason
 from core.scene import (
@@ -265,7 +265,7 @@ def _exit_code(task: TaskRun, scene: Scene) -> int | None:
 
 
 def _after(task: TaskRun, scene: Scene) -> str:
-    spent = duration_ms(task.worked_from, task.worked_until)
+    spent = task.worked_ms
     text = "" if spent is None else f" after {duration_text(spent / 1000)}"
     tried = f", attempt {_number(task, scene)}" if task.attempt > 1 else ""
     return text + tried

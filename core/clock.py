@@ -1,26 +1,58 @@
-"""The wall clock. Knows no event loop: deadlines and backoff use monotonic time instead."""
+"""The wall clock, and whether it was set. Knows no event loop.
+
+Deadlines, backoffs and durations use monotonic time instead.
+"""
 
 import threading
 import time
+
+STEP_NS = 1_000_000_000
+"""How far the wall clock must go apart from the steady one between two looks to count as set."""
 
 
 class SystemClock:
     """Nanoseconds since the epoch, strictly rising within the process even when the clock is not.
 
-    May be asked from any thread.
+    Where the wall clock was set back it goes on at its own pace. May be asked from any thread.
     """
 
-    __slots__ = ("_last", "_lock")
+    __slots__ = ("_last", "_lock", "_steady")
 
     def __init__(self) -> None:
         self._last = 0
+        self._steady = 0
         self._lock = threading.Lock()
 
     def now(self) -> int:
-        """Return the wall time, or one more than the last value where that is greater."""
+        """Return the wall time, or the last value and the time since where that is greater."""
         with self._lock:
-            now = time.time_ns()
+            now, steady = time.time_ns(), time.monotonic_ns()
             if now <= self._last:
-                now = self._last + 1
-            self._last = now
+                now = self._last + max(1, steady - self._steady)
+            self._last, self._steady = now, steady
             return now
+
+
+class ClockWatch:
+    """Notices that the wall clock was set, by a clock that counts on while the machine sleeps."""
+
+    __slots__ = ("_ahead",)
+
+    def __init__(self) -> None:
+        self._ahead = time.time_ns() - _steady_ns()
+
+    def step_ns(self) -> int:
+        """Return by how much it was set since the last look, 0 for less than `STEP_NS`."""
+        ahead = time.time_ns() - _steady_ns()
+        step, self._ahead = ahead - self._ahead, ahead
+        return step if abs(step) >= STEP_NS else 0
+
+
+def _steady_ns() -> int:
+    """Return nanoseconds of a clock that nobody sets: since boot, sleep included where possible."""
+    if _BOOTTIME is None:
+        return time.monotonic_ns()
+    return time.clock_gettime_ns(_BOOTTIME)
+
+
+_BOOTTIME: int | None = getattr(time, "CLOCK_BOOTTIME", None)

@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from core.attempt import Ended, run, run_instant, step_error
+from core.clock import ClockWatch
 from core.company import Company
 from core.condition import ConditionError, decide
 from core.desk import Desk, Question
@@ -77,6 +78,7 @@ class Engine:
         chance: Callable[[], float] = random.random,
         facts: Mapping[str, str] = EMPTY,
         slots: Slots | None = None,
+        clock_watch: ClockWatch | None = None,
         missions: SubMissions | None = None,
         earlier: Earlier | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class Engine:
         self._snapshot = snapshot
         self._observer = observer
         self._facts = facts
+        self._clock_watch = clock_watch
         self._missions = missions
         self._earlier = earlier
         self._handlers = frozenset(step.id for step in around.mission.handlers.all)
@@ -193,7 +196,7 @@ class Engine:
                 break
             change = planner.next_transition(self._now())
             if change is not None:
-                recorder.emit(change)
+                recorder.emit_planned(change)
                 continue
             task_id = planner.next_expansion()
             if task_id is not None:
@@ -243,6 +246,9 @@ class Engine:
             await self._wake.wait()
             timer.cancel()
         self._company.leave()
+        step = 0 if self._clock_watch is None else self._clock_watch.step_ns()
+        if step:
+            self._recorder.note("clock.stepped", {"by_ms": round(step / 1_000_000)})
 
     def _take_in(self) -> bool:
         """Fold everything that has happened; tell whether it was ends alone."""

@@ -112,10 +112,18 @@ class ExecutionStateChanged(Event, frozen=True, kw_only=True):
     to_state: ExecutionState
     reason_code: Reason
     message: str | None = None
+    duration_us: int | None = None
+    """At the end: what the process that saw its start, too, measured by its monotonic clock."""
 
     def details(self) -> dict[str, Any]:
-        """Give both states, the reason and the message."""
-        return _transition(self.from_state.text, self.to_state.text, self.reason_code, self.message)
+        """Give both states, the reason and the message, and how long it took."""
+        return _transition(
+            self.from_state.text,
+            self.to_state.text,
+            self.reason_code,
+            self.message,
+            self.duration_us,
+        )
 
 
 class CancelRequested(Event, frozen=True, kw_only=True):
@@ -143,6 +151,8 @@ class TaskStateChanged(Event, frozen=True, kw_only=True):
     resume_at: int | None = None
     reused_from: str | None = None
     outputs: Mapping[str, Any] | None = None
+    duration_us: int | None = None
+    """At the end: from its first start, as measured by the process that saw both."""
 
     @property
     def task(self) -> str | None:
@@ -152,7 +162,11 @@ class TaskStateChanged(Event, frozen=True, kw_only=True):
     def details(self) -> dict[str, Any]:
         """Give both states, the reason and the message, and when it wakes."""
         found = _transition(
-            self.from_state.text, self.to_state.text, self.reason_code, self.message
+            self.from_state.text,
+            self.to_state.text,
+            self.reason_code,
+            self.message,
+            self.duration_us,
         )
         if self.resume_at is not None:
             found["resume_at"] = str(self.resume_at)
@@ -242,6 +256,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_dropped_bytes: int = 0
     log_digest: str | None = None
     census: Mapping[str, int] | None = None
+    duration_us: int | None = None
+    """Measured by the monotonic clock; None for an attempt that nobody saw end."""
 
     @property
     def task(self) -> str | None:
@@ -251,7 +267,11 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     def details(self) -> dict[str, Any]:
         """Give the attempt's end, exit code, log seal, and digests of outputs and error."""
         found = _transition(
-            AttemptState.RUNNING.text, self.to_state.text, self.reason_code, self.message
+            AttemptState.RUNNING.text,
+            self.to_state.text,
+            self.reason_code,
+            self.message,
+            self.duration_us,
         )
         found["attempt"] = self.attempt
         if self.exit_code is not None:
@@ -326,8 +346,16 @@ def steps_digest(step_ids: tuple[str, ...]) -> str:
     return hashlib.sha256("".join(f"{step}\n" for step in step_ids).encode()).hexdigest()
 
 
-def _transition(source: str, target: str, reason: Reason, message: str | None) -> dict[str, Any]:
+def _transition(
+    source: str,
+    target: str,
+    reason: Reason,
+    message: str | None,
+    duration_us: int | None = None,
+) -> dict[str, Any]:
     found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason._value_}
+    if duration_us is not None:
+        found["duration_us"] = duration_us
     if message is not None:
         found["message"] = message
     return found

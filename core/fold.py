@@ -164,6 +164,7 @@ def _execution_changed(snapshot: Snapshot, event: ExecutionStateChanged) -> None
         message=event.message,
         started_at=started,
         ended_at=event.at if is_terminal(event.to_state) else None,
+        duration_us=event.duration_us,
         updated_at=event.at,
     )
     snapshot._touched_execution = True
@@ -218,6 +219,8 @@ def _task_changed(snapshot: Snapshot, event: TaskStateChanged) -> None:
             item=before.item,
             attempt_started_at=before.attempt_started_at,
             attempt_ended_at=before.attempt_ended_at,
+            attempt_duration_us=before.attempt_duration_us,
+            duration_us=event.duration_us,
         ),
     )
     if event.reason_code is Reason.NOT_SELECTED:
@@ -325,6 +328,7 @@ def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
         started_at=before.started_at,
         message=event.message,
         ended_at=event.at,
+        duration_us=event.duration_us,
         exit_code=event.exit_code,
         inputs=before.inputs,
         outputs=event.outputs,
@@ -336,7 +340,9 @@ def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
     )
     snapshot.attempts[event.task_id] = (*tries[:-1], after)
     task = snapshot.tasks[event.task_id]
-    snapshot.tasks[event.task_id] = replace(task, attempt_ended_at=event.at)
+    snapshot.tasks[event.task_id] = replace(
+        task, attempt_ended_at=event.at, attempt_duration_us=event.duration_us
+    )
     snapshot._touched_attempts[event.task_id, len(tries)] = None
     if event.log_entry_count:
         execution = snapshot.current

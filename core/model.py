@@ -235,6 +235,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     message: str | None = None
     started_at: int | None = None
     ended_at: int | None = None
+    duration_us: int | None = None
+    """From start to end by the monotonic clock; None where no process saw both."""
     cancel_requested_at: int | None = None
     cancel_requested_by: str | None = None
     params: Mapping[str, Any] = EMPTY
@@ -262,6 +264,11 @@ class Execution(Struct, frozen=True, kw_only=True):
     item_counts: Mapping[str, int] = EMPTY
     """How many of them are items of fan-out steps."""
 
+    @property
+    def duration_ms(self) -> float | None:
+        """How long it took in milliseconds; None before its end."""
+        return measured_ms(self.duration_us, self.started_at, self.ended_at)
+
 
 class TaskRun(Struct, frozen=True, kw_only=True):
     """One step within one execution. `position` is its place in the mission file, from 0."""
@@ -277,6 +284,8 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     ready_at: int | None = None
     started_at: int | None = None
     ended_at: int | None = None
+    duration_us: int | None = None
+    """From the first start to the end by the monotonic clock; None where no process saw both."""
     resume_at: int | None = None
     inputs: Mapping[str, Any] | None = None
     outputs: Mapping[str, Any] | None = None
@@ -290,6 +299,8 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     """When the latest attempt of this execution began; None before the first. From its record."""
     attempt_ended_at: int | None = None
     """When that attempt ended."""
+    attempt_duration_us: int | None = None
+    """How long that attempt took by the monotonic clock, where its process saw it end."""
 
     @property
     def task_run_id(self) -> str:
@@ -308,8 +319,15 @@ class TaskRun(Struct, frozen=True, kw_only=True):
 
     @property
     def duration_ms(self) -> float | None:
-        """End minus first start in milliseconds, waiting included; None while either is missing."""
-        return duration_ms(self.started_at, self.ended_at)
+        """From its first start to its end in milliseconds, waiting included; None before that."""
+        return measured_ms(self.duration_us, self.started_at, self.ended_at)
+
+    @property
+    def worked_ms(self) -> float | None:
+        """How long the latest attempt took in milliseconds; of a fan-out step, how long it did."""
+        if self.attempt_started_at is None:
+            return self.duration_ms
+        return measured_ms(self.attempt_duration_us, self.worked_from, self.worked_until)
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -323,6 +341,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
     started_at: int
     message: str | None = None
     ended_at: int | None = None
+    duration_us: int | None = None
+    """By the monotonic clock; None where no process saw it end."""
     exit_code: int | None = None
     inputs: Mapping[str, Any] | None = None
     outputs: Mapping[str, Any] | None = None
@@ -334,8 +354,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
     @property
     def duration_ms(self) -> float | None:
-        """End minus start in milliseconds; None while it runs."""
-        return duration_ms(self.started_at, self.ended_at)
+        """How long it took in milliseconds; None while it runs."""
+        return measured_ms(self.duration_us, self.started_at, self.ended_at)
 
 
 class EntityKind(StrEnum):
@@ -449,11 +469,25 @@ class MissionResult(Struct, frozen=True, kw_only=True):
     mission_name: str = ""
     run_number: int | None = None
     coverage: Coverage = Coverage.FULL
+    duration_us: int | None = None
+    """From start to end by the monotonic clock; None where no process saw both."""
 
     @property
     def total_duration_ms(self) -> float:
-        """End minus start in milliseconds."""
-        return duration_ms(self.start_time, self.end_time) or 0.0
+        """How long it took in milliseconds."""
+        return measured_ms(self.duration_us, self.start_time, self.end_time) or 0.0
+
+
+def measured_ms(duration_us: int | None, start: int | None, end: int | None) -> float | None:
+    """Return a measured duration in milliseconds, else `end - start`, never less than 0.
+
+    The instants are those of the wall clock, perhaps of two processes: it may have been set between
+    them. None while there is no end.
+    """
+    if end is not None and duration_us is not None:
+        return duration_us / 1000
+    found = duration_ms(start, end)
+    return None if found is None else max(0.0, found)
 
 
 def duration_ms(start: int | None, end: int | None) -> float | None:

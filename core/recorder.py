@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.events import (
     ENGINE,
+    AttemptStarted,
     Event,
     ExecutionStateChanged,
     Noted,
+    StepExpanded,
     TaskStateChanged,
 )
 from core.fold import Snapshot, apply
@@ -15,7 +19,8 @@ from core.model import EMPTY
 from core.plan import Planner
 from core.ports import Batch, Clock, Request, RequestOutcome
 from core.reasons import Reason
-from core.states import ExecutionState, TaskState
+from core.states import ExecutionState, TaskState, is_terminal
+from core.stopwatch import Stopwatch
 
 
 class Recorder:
@@ -27,12 +32,35 @@ class Recorder:
         self._clock = clock
         self._events: list[Event] = []
         self._outcomes: list[RequestOutcome] = []
+        self.stopwatch = Stopwatch()
 
     def emit(self, event: Event) -> None:
         """Fold an event, let the planner see it, keep it for the next batch."""
         apply(self.snapshot, event)
+        self._time(event)
         self._planner.observe(event)
         self._events.append(event)
+
+    def emit_planned(self, event: TaskStateChanged) -> None:
+        """Emit a transition that the planner decided, with how long an ended task run took."""
+        if is_terminal(event.to_state):
+            took = self.stopwatch.task_us(event.task_id)
+            if took is not None:
+                event = replace(event, duration_us=took)
+        self.emit(event)
+
+    def _time(self, event: Event) -> None:
+        """Take note of what begins with an event that was folded."""
+        if isinstance(event, AttemptStarted):
+            is_first = self.snapshot.tasks[event.task_id].started_at == event.at
+            self.stopwatch.attempt_began(event.task_id, is_first=is_first)
+        elif isinstance(event, StepExpanded):
+            self.stopwatch.task_began(event.task_id)
+        elif (
+            isinstance(event, ExecutionStateChanged)
+            and self.snapshot.current.started_at == event.at
+        ):
+            self.stopwatch.execution_began()
 
     @property
     def pending(self) -> int:
@@ -79,6 +107,7 @@ class Recorder:
                 to_state=state,
                 reason_code=reason,
                 message=message,
+                duration_us=self.stopwatch.execution_us() if is_terminal(state) else None,
             )
         )
 
@@ -105,6 +134,7 @@ class Recorder:
                 reason_code=reason,
                 message=message,
                 resume_at=resume_at,
+                duration_us=self.stopwatch.task_us(task_id) if is_terminal(state) else None,
             )
         )
 

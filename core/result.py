@@ -34,6 +34,7 @@ def mission_result(
         steps_skipped=tally[StepStatus.SKIPPED],
         events_logged=events_logged,
         integrity_verified=integrity_verified,
+        duration_us=execution.duration_us,
         mission_name=execution.mission_name,
         run_number=execution.run_number,
         coverage=execution.coverage,

@@ -64,6 +64,7 @@ class Settlement:
                 log_dropped_bytes=ended.seal.dropped_bytes,
                 log_digest=ended.seal.digest,
                 census=census,
+                duration_us=self._recorder.stopwatch.attempt_ended(task_id),
             )
         )
         pause = None

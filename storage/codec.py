@@ -89,6 +89,7 @@ EXECUTION = (
     "message",
     "started_at",
     "ended_at",
+    "duration_us",
     "cancel_requested_at",
     "cancel_requested_by",
     "params",
@@ -115,6 +116,7 @@ EXECUTION_CHANGING = (
     "message",
     "started_at",
     "ended_at",
+    "duration_us",
     "cancel_requested_at",
     "cancel_requested_by",
     "coverage",
@@ -141,6 +143,7 @@ def execution_row(record: Execution) -> Row:
         text(record.message),
         record.started_at,
         record.ended_at,
+        record.duration_us,
         record.cancel_requested_at,
         text(record.cancel_requested_by),
         json_text(record.params),
@@ -171,6 +174,7 @@ def execution_changes(record: Execution) -> Row:
         text(record.message),
         record.started_at,
         record.ended_at,
+        record.duration_us,
         record.cancel_requested_at,
         text(record.cancel_requested_by),
         record.coverage._value_,
@@ -222,6 +226,7 @@ TASK_RUN_STATE = (
     "ready_at",
     "started_at",
     "ended_at",
+    "duration_us",
     "resume_at",
     "reused_from",
 )
@@ -233,6 +238,7 @@ TASK_RUN_READ = (
     *TASK_RUN_STATE,
     f"(SELECT attempt.started_at {_LATEST})",
     f"(SELECT attempt.ended_at {_LATEST})",
+    f"(SELECT attempt.duration_us {_LATEST})",
 )
 """What is read of a task run: its columns but `TASK_RUN_DATA`, the times of its latest attempt."""
 
@@ -248,6 +254,7 @@ def task_run_changes(record: TaskRun, texts: JsonTexts) -> tuple[Any, ...]:
         record.ready_at,
         record.started_at,
         record.ended_at,
+        record.duration_us,
         record.resume_at,
         record.reused_from,
         texts.data(record.outputs),
@@ -271,7 +278,8 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
     """Return the record in a row of `TASK_RUN_READ`, or of it without `TASK_RUN_DATA`."""
     (
         task_id, position, parent, item, state, reason, message, updated_at, attempt,
-        ready_at, started_at, ended_at, resume_at, reused_from, begun_at, over_at, *data,
+        ready_at, started_at, ended_at, duration_us, resume_at, reused_from, begun_at, over_at,
+        worked_us, *data,
     ) = row  # fmt: skip
     outputs, error, inputs = data or (None, None, None)
     return TaskRun(
@@ -286,6 +294,7 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
         ready_at=ready_at,
         started_at=started_at,
         ended_at=ended_at,
+        duration_us=duration_us,
         resume_at=resume_at,
         inputs=_json_of(inputs),
         outputs=_json_of(outputs),
@@ -295,6 +304,7 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
         item=_json_of(item),
         attempt_started_at=begun_at,
         attempt_ended_at=over_at,
+        attempt_duration_us=worked_us,
     )
 
 
@@ -306,6 +316,7 @@ ATTEMPT_END = (
     "reason_code",
     "message",
     "ended_at",
+    "duration_us",
     "exit_code",
     "outputs",
     "error",
@@ -324,6 +335,7 @@ def attempt_end(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
         record.reason_code._value_,
         text(record.message),
         record.ended_at,
+        record.duration_us,
         record.exit_code,
         texts.data(record.outputs),
         texts.error(record.error),
@@ -342,8 +354,8 @@ def attempt_start(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
 def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
     """Return the record in a row of `ATTEMPT`."""
     (
-        attempt, started_at, inputs, state, reason, message, ended_at, exit_code, outputs, error,
-        log_entry_count, log_bytes, log_dropped_bytes, log_digest,
+        attempt, started_at, inputs, state, reason, message, ended_at, duration_us, exit_code,
+        outputs, error, log_entry_count, log_bytes, log_dropped_bytes, log_digest,
     ) = row  # fmt: skip
     return Attempt(
         execution_id=execution_id,
@@ -354,6 +366,7 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
         started_at=started_at,
         message=message,
         ended_at=ended_at,
+        duration_us=duration_us,
         exit_code=exit_code,
         inputs=_json_of(inputs),
         outputs=_json_of(outputs),

@@ -298,6 +298,9 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         DROP TABLE run_number;
         DROP INDEX execution_run_number;
         DROP INDEX request_open;
+        ALTER TABLE execution DROP COLUMN duration_us;
+        ALTER TABLE task_run DROP COLUMN duration_us;
+        ALTER TABLE attempt DROP COLUMN duration_us;
         ALTER TABLE request DROP COLUMN outcome;
         ALTER TABLE request DROP COLUMN why;
         ALTER TABLE request DROP COLUMN settled_at;

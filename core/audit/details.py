@@ -31,13 +31,15 @@ def usual_details(event: Event) -> str | None:
 def _task_moved(event: TaskStateChanged) -> str | None:
     if event.resume_at is not None or event.reused_from is not None or event.outputs is not None:
         return None
+    took = "" if event.duration_us is None else f'"duration_us":{event.duration_us},'
     if event.message is None:
-        return _move(event.from_state, event.to_state, event.reason_code)
+        move = _move(event.from_state, event.to_state, event.reason_code)
+        return f"{{{took}{move[1:]}" if took else move
     message = _plain(event.message)
     if message is None:
         return None
     return (
-        f'{{"from":"{event.from_state.text}","message":{message},'
+        f'{{{took}"from":"{event.from_state.text}","message":{message},'
         f'"reason_code":"{event.reason_code._value_}","to":"{event.to_state.text}"}}'
     )
 
@@ -56,9 +58,11 @@ def _attempt_started(event: AttemptStarted) -> str:
 
 
 def _attempt_ended(event: AttemptEnded) -> str | None:
-    error = exit_code = log = message = outputs = ""
+    took = error = exit_code = log = message = outputs = ""
     if event.census is not None:
         return None
+    if event.duration_us is not None:
+        took = f'"duration_us":{event.duration_us},'
     if event.error is not None:
         error = f'"error_sha256":"{json_digest(error_json(event.error))}",'
     if event.exit_code is not None:
@@ -76,7 +80,8 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
     if event.outputs is not None:
         outputs = f'"outputs_sha256":"{json_digest(event.outputs)}",'
     return (
-        f'{{"attempt":{event.attempt},{error}{exit_code}"from":"RUNNING",{log}{message}{outputs}'
+        f'{{"attempt":{event.attempt},{took}{error}{exit_code}"from":"RUNNING",'
+        f"{log}{message}{outputs}"
         f'"reason_code":"{event.reason_code._value_}","to":"{event.to_state.text}"}}'
     )
 

@@ -176,6 +176,7 @@ def _execution_changed(found: _Details, common: Mapping[str, Any]) -> ExecutionS
         to_state=found.member(_EXECUTION_STATES, "to"),
         reason_code=found.reason(),
         message=found.optional("message"),
+        duration_us=found.number("duration_us"),
     )
 
 
@@ -194,6 +195,7 @@ def _task_changed(found: _Details, common: Mapping[str, Any]) -> TaskStateChange
         resume_at=found.instant("resume_at"),
         reused_from=found.optional("reused_from"),
         outputs=found.sealed("outputs_sha256"),
+        duration_us=found.number("duration_us"),
     )
 
 
@@ -232,6 +234,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         exit_code=found.number("exit_code"),
         outputs=found.sealed("outputs_sha256"),
         error=found.sealed("error_sha256"),
+        duration_us=found.number("duration_us"),
         **found.log(),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audit.chain import SubChain
+from core.clock import ClockWatch
 from core.context import ExecutionContext
 from core.earlier import Earlier
 from core.engine import Engine
@@ -73,6 +74,7 @@ class Rig:
         self._working_dir = working_dir or Path("/")
         self.snapshot = Snapshot()
         self.slots: Slots | None = None
+        self.clock_watch: ClockWatch | None = None
         self.missions: SubMissions | None = None
         self.earlier: Earlier | None = None
         self.journal: Any = None
@@ -178,6 +180,7 @@ class Rig:
             observer=self.seen.extend,
             chance=lambda: 0.0,
             slots=self.slots,
+            clock_watch=self.clock_watch,
             missions=self.missions,
             earlier=self.earlier,
         )

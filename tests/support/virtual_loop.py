@@ -57,6 +57,10 @@ class VirtualClock:
         self._back += int(seconds * 1e9)
         self._last = 0
 
+    def set_forward(self, seconds: float) -> None:
+        """Set the clock forward."""
+        self._back -= int(seconds * 1e9)
+
     def now(self) -> int:
         """Return nanoseconds since the epoch."""
         now = START - self._back + int(asyncio.get_running_loop().time() * 1e9)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.cancel import cancel_scope
+from core.clock import ClockWatch
 from core.context import ExecutionContext
 from core.daemon_threads import DaemonThreads
 from core.engine import Engine
@@ -205,6 +206,7 @@ class _Driver:
             parallel_limit=execution.parallel_limit,
             facts={"version": VERSION, "pid": str(os.getpid()), "actor": plan.actor},
             slots=plan.slots,
+            clock_watch=ClockWatch(),
             earlier=earlier,
             missions=ChildRunner(
                 store=self._store,

@@ -8,7 +8,7 @@ from typing import Any
 from core.duration import duration_text
 from core.failure import is_sub_mission_failure
 from core.item_label import step_title
-from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRun, duration_ms
+from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRun
 from core.state_word import counted, state_word
 from core.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
@@ -78,7 +78,7 @@ def step_text(
     now: int,
 ) -> list[str]:
     """Return the lines of a step: state, error, attempts, inputs, outputs, history."""
-    spent = duration_ms(one.worked_from, one.worked_until)
+    spent = one.worked_ms
     lines = [
         (
             f"{palette.paint(safe_line(step_title(one)), 'bold')}  "
@@ -161,7 +161,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
     rows = []
     for task in tasks:
         text, style = look(task.state, task.reason_code, unicode=palette.unicode)
-        spent = duration_ms(task.worked_from, task.worked_until)
+        spent = task.worked_ms
         if spent is None and task.worked_from is not None and not is_terminal(task.state):
             spent = max(0, now - task.worked_from) / 1_000_000
         rows.append(

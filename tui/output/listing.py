@@ -84,5 +84,5 @@ def _state(one: Execution, palette: Palette) -> Cell:
 
 
 def _took(one: Execution, now: int) -> str:
-    spent = duration_ms(one.started_at, now if one.ended_at is None else one.ended_at)
+    spent = one.duration_ms if one.ended_at is not None else duration_ms(one.started_at, now)
     return "" if spent is None else duration_text(max(0.0, spent) / 1000)

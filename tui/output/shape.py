@@ -19,7 +19,6 @@ from core.model import (
     StepResult,
     TaskError,
     TaskRun,
-    duration_ms,
 )
 from core.run_number import run_reference
 from core.spec.diagnostic import Diagnostic
@@ -43,7 +42,7 @@ def execution(record: Execution) -> dict[str, Any]:
         "started_at": rfc3339_or_none(record.started_at),
         "ended_at": rfc3339_or_none(record.ended_at),
         "updated_at": rfc3339(record.updated_at),
-        "duration_ms": duration_ms(record.started_at, record.ended_at),
+        "duration_ms": record.duration_ms,
         "log_entry_count": record.log_entry_count,
         "counts": dict(record.counts),
         "item_counts": dict(record.item_counts),
