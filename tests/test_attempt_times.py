@@ -46,7 +46,13 @@ def test_a_step_that_succeeded_at_its_second_attempt_took_what_that_took() -> No
     found = [name for line in lines for name in names if line.startswith(f"{name} ")]
     assert found == list(names)
     text = step_text(
-        task, snapshot.attempts["bad"], (), Palette(colour=False), short="x", now=world.clock.at
+        task,
+        snapshot.current,
+        snapshot.attempts["bad"],
+        (),
+        Palette(colour=False),
+        short="x",
+        now=world.clock.at,
     )
     assert "took 10ms" in text[1]
 
