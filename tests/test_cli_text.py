@@ -1,5 +1,6 @@
 """What reaches a terminal, and how wide it is."""
 
+import io
 import json
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 from core.state_word import state_word
 from core.states import AttemptState, ExecutionState, TaskState
+from tui.cli.console import Console
 from tui.format import ago
+from tui.glyph import is_utf8_terminal
 from tui.output.document import dump
 from tui.output.glyph import Palette, look
 from tui.output.instant import SECOND, parse_since, parse_span, rfc3339
@@ -152,3 +155,32 @@ def test_spans_and_instants_are_read_and_nonsense_is_refused():
     for wrong in ("", "soon", "5 fortnights", "٥m", "-5m", "1970-13-01T00:00:00Z"):
         with pytest.raises(ValueError):
             parse_since(wrong, now)
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_utf8"),
+    [
+        ({}, True),
+        ({"LC_ALL": "C"}, False),
+        ({"LC_ALL": "POSIX"}, False),
+        ({"LANG": "C"}, False),
+        ({"LC_ALL": "C.UTF-8"}, True),
+        ({"LANG": "de_DE.utf8@euro"}, True),
+        ({"LANG": "de_DE.ISO-8859-1"}, False),
+        ({"LC_ALL": "C.UTF-8", "MISSION_ASCII": "1"}, False),
+        ({"LC_ALL": "", "LANG": "en_GB.UTF-8"}, True),
+    ],
+)
+def test_the_locale_says_whether_a_terminal_takes_utf8(environ, is_utf8):
+    assert is_utf8_terminal(environ, "utf-8") is is_utf8
+
+
+@pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {"MISSION_ASCII": "1"}])
+def test_words_are_ascii_where_the_locale_is_and_data_stays_as_it_is(environ):
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(environ=environ, stdout=out, stderr=err)
+    console.out("✗ née … 12 × a → b 世")
+    console.say("‘gone’")
+    console.out_raw("née\n")
+    assert out.getvalue() == "x nee ~ 12 x a > b ??\nnée\n"
+    assert err.getvalue() == "'gone'\n"

@@ -4,38 +4,8 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from tui.glyph import LOOKS
 from tui.text import width_of
-
-_PAIRS = (
-    ("▌▸▶›→", ">>>>>"),
-    ("◂←", "<<"),
-    ("▲↑▴", "^^^"),
-    ("▼↓▾", "vvv"),
-    ("●▣▦◆", "****"),
-    ("…⋯·•", "~~.-"),
-    ("━╸╺═", "===="),
-    ("─╌┄┈▔▁—–", "--------"),
-    ("│╷╵┃╎▏▕║⏎", "|||||||||"),
-    ("╭╮╰╯┌┐└┘├┤┬┴┼┏┓┗┛╔╗╚╝", "+++++++++++++++++++++"),
-    ("█▉▊▋▐▍▎▇▆▅▄▃▂▀", "#########==-_^"),
-    ("░▒▓×", ".:%x"),
-    ("‘’“”", "''\"\""),
-)
-_TABLE = {look.sign: look.ascii for look in LOOKS.values()}
-_TABLE |= {
-    sign: other for signs, others in _PAIRS for sign, other in zip(signs, others, strict=True)
-}
-
-
-def to_ascii(text: str) -> str:
-    """Return a safe text in ASCII that takes the same cells; what has no likeness becomes `?`."""
-    if text.isascii():
-        return text
-    return "".join(
-        character if character.isascii() else _TABLE.get(character) or "?" * width_of(character)
-        for character in text
-    )
+from tui.transliterate import to_ascii
 
 
 class AsciiFilter(LineFilter):
@@ -44,6 +14,8 @@ class AsciiFilter(LineFilter):
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - Textual's own
         """Return the segments in ASCII."""
         return [
-            segment if segment.text.isascii() else segment._replace(text=to_ascii(segment.text))
+            segment
+            if segment.text.isascii()
+            else segment._replace(text=to_ascii(segment.text, width_of))
             for segment in segments
         ]

@@ -79,12 +79,23 @@ def sign(state: State, *, ascii_only: bool = False) -> str:
     return found.ascii if ascii_only else found.sign
 
 
-def is_utf8_terminal() -> bool:
-    """Tell whether the terminal takes UTF-8, by the encoding of stdout and the locale.
+def is_utf8_terminal(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> bool:
+    """Tell whether a terminal takes UTF-8, by the locale, then by the encoding of its stream.
 
-    MISSION_ASCII in the environment says that it does not, whatever the locale claims.
+    MISSION_ASCII in the environment says that it does not, whatever the locale claims. The locale
+    comes first: in the locale `C` Python writes UTF-8 all the same (PEP 540).
     """
-    if os.environ.get("MISSION_ASCII"):
+    environ = os.environ if environ is None else environ
+    if environ.get("MISSION_ASCII"):
         return False
-    encoding = getattr(sys.__stdout__, "encoding", None) or locale.getpreferredencoding(False)
+    named = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    codeset = named.partition("@")[0].partition(".")[2]
+    if named in ("C", "POSIX") or (codeset and not _is_utf(codeset)):
+        return False
+    if encoding is None:
+        encoding = getattr(sys.__stdout__, "encoding", None) or locale.getpreferredencoding(False)
+    return _is_utf(encoding)
+
+
+def _is_utf(encoding: str) -> bool:
     return encoding.lower().replace("-", "").startswith("utf")

@@ -9,8 +9,10 @@ from typing import TextIO
 
 from core.errors import UnavailableError
 from tui.cli.outlet import Outlet, Source, is_same_place
+from tui.glyph import is_utf8_terminal
 from tui.output.document import dump
 from tui.output.glyph import Palette
+from tui.transliterate import to_ascii
 
 
 class Console:
@@ -76,13 +78,13 @@ class Console:
             outlet.abandon()
 
     def out(self, text: str = "") -> None:
-        """Write a line of data; what the encoding cannot carry is written as an escape."""
-        self._data(text + "\n")
+        """Write a line for people; what the encoding cannot carry is written as an escape."""
+        self._data(_drawn(text, self.palette) + "\n")
 
     def out_lines(self, lines: list[str]) -> None:
-        """Write lines of data."""
+        """Write lines for people."""
         if lines:
-            self._data("\n".join(lines) + "\n")
+            self._data(_drawn("\n".join(lines), self.palette) + "\n")
 
     def out_json(self, value: object) -> None:
         """Write one JSON document, indented on a terminal, on one line elsewhere."""
@@ -94,7 +96,7 @@ class Console:
         self._data(dump(value) + "\n")
 
     def out_raw(self, text: str) -> None:
-        """Write text as it is, without a line feed behind it."""
+        """Write data as it is, in whatever characters it has, without a line feed behind it."""
         self._data(text)
 
     def later(self, source: Source, *, on_stderr: bool = False) -> None:
@@ -121,7 +123,7 @@ class Console:
     def say(self, text: str = "") -> None:
         """Write a line for people to stderr; a stderr that cannot take it is no reason to fail."""
         try:
-            _write(self._err, text + "\n", keep=True)
+            _write(self._err, _drawn(text, self.error_palette) + "\n", keep=True)
             if self._err is not None:
                 self._err.flush()
         except (OSError, ValueError):
@@ -141,8 +143,13 @@ class Console:
                 and not self._environ.get("NO_COLOR")
                 and self._environ.get("TERM") != "dumb"
             ),
-            unicode=_encoding(stream).lower().startswith("utf"),
+            unicode=is_utf8_terminal(self._environ, _encoding(stream)),
         )
+
+
+def _drawn(text: str, palette: Palette) -> str:
+    """Return a text in characters that the terminal has."""
+    return text if palette.unicode or text.isascii() else to_ascii(text)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from tui.layout.fold import FoldKind
 from tui.layout.scale import Zoom
 from tui.status import NodeStatus
 from tui.text import fit, width_of
+from tui.transliterate import to_ascii
 from tui.widgets.graph_model import Drawing, GraphModel
 from tui.widgets.graph_style import CanvasStyles
 from tui.widgets.line_view import Span
@@ -101,8 +102,7 @@ class Labels:
         """Return the name of a node in characters the terminal has."""
         title = self._drawing.titles[group]
         if self._ascii:
-            title = title.replace("⋯", "..").replace("×", "x")
-            return title.encode("ascii", "replace").decode()
+            return to_ascii(title, width_of)
         return title
 
     def counts(self, group: int, room: int, styles: CanvasStyles) -> list[Span]:

@@ -12,6 +12,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from tui.glyph import LOOKS, is_utf8_terminal
+from tui.text import width_of
+from tui.transliterate import to_ascii
 
 AT_ONCE = 300
 """Up to this many steps are laid out at once, more of them in a thread."""
@@ -58,7 +60,7 @@ class StepCanvas(Widget):
 
     def drawable(self, text: str) -> str:
         """Return a safe text in the characters there are."""
-        return text.encode("ascii", "replace").decode() if self._ascii else text
+        return to_ascii(text, width_of) if self._ascii else text
 
     def watch_selection(self) -> None:
         """Put the cursor on the selected step."""

@@ -30,7 +30,7 @@ def command(invocation: Invocation, shell: str) -> None:
     if invocation.json:
         invocation.console.out_json({"shell": shell, "script": script, "install": _HOW[shell]})
     else:
-        invocation.console.out(script)
+        invocation.console.out_raw(f"{script}\n")
 
 
 def completion_script(shell: str) -> str:

@@ -25,7 +25,7 @@ def path(invocation: Invocation) -> None:
     if invocation.json:
         invocation.console.out_json({"path": str(place), "exists": place.exists()})
     else:
-        invocation.console.out(str(place))
+        invocation.console.out_raw(f"{place}\n")
 
 
 @declare("check", short_help="Check that the file is sound.")
@@ -73,7 +73,7 @@ def backup(invocation: Invocation, target: Path | None) -> None:
     if invocation.json:
         invocation.console.out_json({"path": str(place), "backup": str(target), "bytes": count})
     else:
-        invocation.console.out(str(target))
+        invocation.console.out_raw(f"{target}\n")
         invocation.console.say(f"{size(count)} copied; the keys in {invocation.paths.keys} are not")
 
 

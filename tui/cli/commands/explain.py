@@ -30,7 +30,7 @@ def command(invocation: Invocation, topic: str | None) -> None:
 
     text = explain(topic or "mission")
     if not invocation.json:
-        invocation.console.out_raw(text)
+        invocation.console.out(text.rstrip("\n"))
         return
     found: dict[str, object] = {"topic": topic or "mission", "text": text}
     if topic is None:

@@ -73,7 +73,7 @@ def command(invocation: Invocation, file: Path, force: bool, no_schema: bool) ->
     if invocation.json:
         console.out_json({"written": [str(path) for path in written]})
         return
-    console.out_lines([str(path) for path in written])
+    console.out_raw("".join(f"{path}\n" for path in written))
     name = quote(str(file))
     console.say(f"next: mission validate {name} && mission run {name}")
 

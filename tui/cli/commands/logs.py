@@ -233,7 +233,7 @@ def _writer(
     if invocation.json:
         return write_json
     if not console.is_terminal and not with_step and not with_time:
-        return lambda line: console.out(line.entry.message)
+        return lambda line: console.out_raw(f"{line.entry.message}\n")
     return write
 
 

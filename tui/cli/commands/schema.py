@@ -12,7 +12,7 @@ def command(invocation: Invocation) -> None:
 
     It holds the parameters of every step type that is installed here.
     """
-    invocation.console.out(schema_text())
+    invocation.console.out_raw(f"{schema_text()}\n")
 
 
 def schema_text() -> str:

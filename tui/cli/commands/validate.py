@@ -81,7 +81,11 @@ def _print_rendered(
 
     console = invocation.console
     findings = [one for loaded in read for one in loaded.diagnostics]
-    console.out_raw(render(findings, form, color=console.palette.colour))
+    rendered = render(findings, form, color=console.palette.colour)
+    if form == "text" and rendered:
+        console.out(rendered.removesuffix("\n"))
+    else:
+        console.out_raw(rendered)
     if form == "sarif":
         console.out()
     for loaded in read:
