@@ -494,7 +494,8 @@ class Planner:
             return Ending(state, stop.reason, stop.message)
         if self._failures:
             task = self._snapshot.tasks[self._failures[0]]
-            more = len(self._failures) - 1
+            with_items = {self._snapshot.tasks[name].parent_task_id for name in self._failures}
+            more = sum(name not in with_items for name in self._failures) - 1
             message = f"{quoted_title(task)} failed ({task.reason_code})"
             if is_sub_mission_failure(task):
                 message = step_failure(task)
