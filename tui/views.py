@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from core.item_label import step_title
 from core.model import Attempt, TaskRun
 from core.ports import Clock
 from core.tally import keeps_slot
@@ -177,6 +178,7 @@ class GanttCanvas(Canvas):
         from tui.widgets.gantt import GanttView
 
         self._gantt: GanttView = GanttView(now=clock.now)
+        self._names: dict[str, str] = {}
         super().__init__(tab, self._gantt)
 
     @property
@@ -185,7 +187,8 @@ class GanttCanvas(Canvas):
         return next((w for w in self._gantt.query("*") if w.focusable), self._gantt)
 
     def _draw(self, board: Board) -> None:
-        self._gantt.set_spans((), {step.id: step.id for step in board.steps.values()})
+        self._names = {step.id: step.id for step in board.steps.values()}
+        self._gantt.set_spans((), self._names)
         if board.mission is not None:
             self._gantt.set_slots(board.slot_limit)
         self._gantt.set_states(_statuses(board, board.tasks))
@@ -202,6 +205,8 @@ class GanttCanvas(Canvas):
         for attempt in attempts:
             task = board.tasks.get(attempt.task_id)
             latest = task is not None and task.attempt == attempt.attempt
+            if attempt.task_id not in self._names:
+                self._names[attempt.task_id] = board.title(attempt.task_id)
             ready = task.ready_at if task is not None and latest else None
             queued = ready if ready is not None and ready <= attempt.started_at else None
             spans.append(
@@ -244,7 +249,9 @@ def _model_of(board: Board, ids: Sequence[str], tasks: Mapping[str, TaskRun]) ->
         step = board.steps.get(parent or task_id)
         needs = step.depends_on if step is not None else ()
         upstream.append([index[need] for need in needs if need in index])
-        if step is not None and parent is None:
+        if parent is not None:
+            names[task_id] = step_title(tasks[task_id])
+        elif step is not None:
             names[task_id] = step.name
     conditional = [step.id for step in board.steps.values() if step.when is not None]
     model = model_of(ids, dag_of(upstream), names, conditional)

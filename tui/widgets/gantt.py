@@ -117,7 +117,7 @@ class GanttView(Vertical, StepCanvas):
     ) -> None:
         """Show other attempts; `names` replaces ids on the screen."""
         self.chart.clear()
-        self.chart.names = names or {}
+        self.chart.names = {} if names is None else names
         self.chart.take(spans)
         self.set_reactive(StepCanvas.selection, None)
         self._list.cursor = 0
