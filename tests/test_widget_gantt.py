@@ -161,7 +161,7 @@ async def test_the_rows_tell_the_selection_and_take_it() -> None:
 
 
 async def test_before_anything_started_the_chart_says_so() -> None:
-    app = OneView(gantt(0), lambda v: v.set_spans([]))
+    app = OneView(gantt(0), lambda v: v.update_spans([]))
     async with app.run_test(size=(80, 12)) as pilot:
         await pilot.pause()
         assert "nothing has started yet" in app.text
