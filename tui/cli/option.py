@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from core.instant import SECOND
+from tui.cli.completing import complete_mission_step, complete_param
 from tui.output.instant import parse_span
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,6 +27,24 @@ class _Span(click.ParamType[float]):
             return parse_span(str(value)) / SECOND
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def param_option(function: F) -> F:
+    """Add `-p NAME=VALUE`, passed as `params`."""
+    return click.option(
+        "-p",
+        "--param",
+        "params",
+        metavar="NAME=VALUE",
+        multiple=True,
+        shell_complete=complete_param,
+        help="A parameter.",
+    )(function)
+
+
+def mission_step_option(name: str, **attrs: Any) -> Callable[[F], F]:
+    """Add an option that takes a step of the argument FILE."""
+    return click.option(name, metavar="STEP", shell_complete=complete_mission_step, **attrs)
 
 
 def seconds_option(name: str, **attrs: Any) -> Callable[[F], F]:

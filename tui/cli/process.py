@@ -38,6 +38,9 @@ def run(arguments: Sequence[str]) -> int:
     from tui.cli.root import root
 
     if "_MISSION_COMPLETE" in os.environ:  # a shell asks for completions: click answers and exits
+        from tui.cli.shell import register
+
+        register()
         root.main(args=list(arguments), prog_name="mission")
     invocation = Invocation.from_process()
     _exit_on_sigterm()

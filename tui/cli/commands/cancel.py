@@ -12,11 +12,12 @@ from tui.cancel_text import cancel_text, stop_text
 from tui.cli.asking import ask_and_wait, tell
 from tui.cli.authored import mission_of
 from tui.cli.command import command as declare
+from tui.cli.completing import complete_step
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.option import seconds_option
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_step, execution_argument, find_execution
+from tui.cli.reference import execution_argument, find_execution
 from tui.label import full_label
 from tui.output import shape
 from tui.output.text import safe_line

@@ -5,6 +5,7 @@ from click.shell_completion import get_completion_class
 
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
+from tui.cli.shell import register
 
 VARIABLE = "_MISSION_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
@@ -37,6 +38,7 @@ def completion_script(shell: str) -> str:
     """Return the script by which a shell asks `mission` for completions."""
     from tui.cli.root import root
 
+    register()
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"click completes no {shell}")

@@ -4,10 +4,11 @@ import click
 
 from core.states import is_terminal
 from tui.cli.command import command as declare
+from tui.cli.completing import complete_execution
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_execution, find_execution
+from tui.cli.reference import find_execution
 from tui.cli.step_titles import StepTitles
 from tui.output import shape
 

@@ -9,10 +9,11 @@ from core.model import Execution, Mission
 from core.spec.load import SUFFIXES
 from tui.cli.authored import mission_of
 from tui.cli.command import command as declare
+from tui.cli.completing import complete_subject
 from tui.cli.invocation import Invocation
 from tui.cli.order import STDIN, read_mission, require_valid
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_execution, find_execution
+from tui.cli.reference import find_execution
 from tui.output.shape import reference_of
 from tui.output.text import safe
 
@@ -20,7 +21,7 @@ FORMATS = ("text", "dot", "mermaid", "json")
 
 
 @declare("graph")
-@click.argument("subject", metavar="FILE|EXEC|-", shell_complete=complete_execution)
+@click.argument("subject", metavar="FILE|EXEC|-", shell_complete=complete_subject)
 @click.option(
     "-o",
     "--output",

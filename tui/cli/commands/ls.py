@@ -12,15 +12,10 @@ from core.ports import Reader
 from core.states import ExecutionState
 from core.suggestion import did_you_mean
 from tui.cli.command import command as declare
+from tui.cli.completing import complete_execution, complete_mission
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
-from tui.cli.reference import (
-    complete_execution,
-    complete_mission,
-    find_execution,
-    label_of,
-    parent_labels,
-)
+from tui.cli.reference import find_execution, label_of, parent_labels
 from tui.output import shape
 from tui.output.listing import execution_table
 

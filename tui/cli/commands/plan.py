@@ -8,14 +8,16 @@ import click
 from core.graph import Graph
 from core.model import Mission, MissionStep
 from tui.cli.command import command as declare
+from tui.cli.completing import complete_file
 from tui.cli.invocation import Invocation
+from tui.cli.option import param_option
 from tui.cli.order import parse_params, read_mission, require_valid
 from tui.output.plan import HIDDEN, plan_json, plan_text
 
 
 @declare("plan")
-@click.argument("file", metavar="FILE|-")
-@click.option("-p", "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter.")
+@click.argument("file", metavar="FILE|-", shell_complete=complete_file)
+@param_option
 def command(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
     """Show what the mission in FILE would do, in which order; nothing is run."""
     given = parse_params(params)

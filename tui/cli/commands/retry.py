@@ -14,10 +14,11 @@ from core.state_word import counted
 from core.states import TaskState, is_terminal
 from tui.cli.asking import ask_and_wait, asked_json, tell
 from tui.cli.command import command as declare
+from tui.cli.completing import complete_step
 from tui.cli.invocation import Invocation
 from tui.cli.linked import start_linked, watch_option
 from tui.cli.reading import open_records
-from tui.cli.reference import complete_step, execution_argument, find_execution
+from tui.cli.reference import execution_argument, find_execution
 from tui.label import full_label
 from tui.output.text import safe_line
 

@@ -20,8 +20,10 @@ from core.spec.load import Loaded
 from core.states import ExecutionState
 from tui.cli.command import command as declare
 from tui.cli.command import finish
+from tui.cli.completing import complete_file
 from tui.cli.drive import Drive, Driven, drive
 from tui.cli.invocation import Invocation
+from tui.cli.option import mission_step_option, param_option
 from tui.cli.order import make_order, parse_params, read_mission
 from tui.cli.outcome import exit_code
 from tui.cli.output_option import output_options
@@ -47,15 +49,13 @@ class _Ran:
 
 
 @declare("run", short_help="Run a mission to its end.")
-@click.argument("file", metavar="FILE|-")
-@click.option("-p", "--param", "params", metavar="NAME=VALUE", multiple=True, help="A parameter.")
+@click.argument("file", metavar="FILE|-", shell_complete=complete_file)
+@param_option
 @click.option("--detach", is_flag=True, help="Start a runner of its own and print the id.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing.")
-@click.option(
-    "--resume-from", metavar="STEP", help="Start there; reuse what the last run did before it."
-)
-@click.option("--only", metavar="STEP", multiple=True, help="Run this step alone; may be repeated.")
-@click.option("--skip", metavar="STEP", multiple=True, help="Leave this step out.")
+@mission_step_option("--resume-from", help="Start there; reuse what the last run did before it.")
+@mission_step_option("--only", multiple=True, help="Run this step alone; may be repeated.")
+@mission_step_option("--skip", multiple=True, help="Leave this step out.")
 @click.option(
     "--run-id", metavar="KEY", help="Start it once: a second run with this key shows the first."
 )

@@ -9,6 +9,7 @@ from core.errors import MissionInvalidError, NotFoundError
 from core.state_word import counted
 from tui.cli.command import command as declare
 from tui.cli.command import finish
+from tui.cli.completing import complete_file
 from tui.cli.invocation import Invocation
 from tui.cli.order import read_mission
 from tui.output.text import safe_line
@@ -20,7 +21,7 @@ FORMATS = ("text", "json", "sarif", "github")
 
 
 @declare("validate")
-@click.argument("files", metavar="FILE|-...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE|-...", nargs=-1, required=True, shell_complete=complete_file)
 @click.option(
     "--format",
     "form",

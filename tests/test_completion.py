@@ -1,0 +1,183 @@
+"""Completion as people meet it: a tab typed into a real bash, zsh and fish."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import SCRIPT, environment, mission
+from tui.cli.commands.completion import SHELLS
+
+DEPLOY = """
+version: "1.0"
+name: deploy
+params:
+  target: {type: choice, choices: [staging, production], default: staging}
+  dry: {type: boolean, default: false}
+steps:
+  - {id: build, name: Build it, step_type: noop}
+  - {id: bundle, name: Bundle it, step_type: noop, depends_on: [build]}
+"""
+PREPARE = {
+    "bash": 'eval "$(mission completion bash)"; bind "set bell-style none"; PS1="READY> "',
+    "zsh": 'autoload -U compinit; compinit -u -D; eval "$(mission completion zsh)"; PS1="READY> "',
+    "fish": 'mission completion fish | source; function fish_prompt; echo "READY> "; end',
+}
+START = {
+    "bash": ["--norc", "--noprofile", "-i"],
+    "zsh": ["-f", "-i"],
+    "fish": ["--no-config", "-i"],
+}
+_ESCAPES = re.compile(rb"\x1b\[[0-9;?<>=]*[A-Za-z]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b[()=>][0B]?")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("completion")
+    (place / "deploy.yaml").write_text(DEPLOY)
+    (place / "depot.txt").write_text("")
+    (place / "deeper").mkdir()
+    (place / "deeper" / "inner.yaml").write_text(DEPLOY.replace("name: deploy", "name: inner"))
+    assert mission(place / "home", "run", "deploy.yaml", cwd=place).code == 0
+    return place
+
+
+def answer(place: Path, line: str, shell: str = "fish") -> list[str]:
+    """Return the values the program offers for a line, as it answers a shell."""
+    words = line if shell == "bash" else line.replace(" ", "\n")
+    done = subprocess.run(
+        [SCRIPT],
+        env=environment(
+            place / "home", _MISSION_COMPLETE=f"{shell}_complete", _MISSION_WORDS=words
+        ),
+        cwd=place, capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == b""
+    return [row.split("\t")[1] for row in done.stdout.decode().splitlines() if row]
+
+
+OFFERED = {
+    "mission run ": ["deploy.yaml", "deeper/", "home/", "depot.txt"],
+    "mission run de": ["deploy.yaml", "deeper/", "depot.txt"],
+    "mission run ./deeper/": ["./deeper/inner.yaml"],
+    "mission validate deploy.yaml de": ["deploy.yaml", "deeper/", "depot.txt"],
+    "mission run deploy.yaml --only b": ["build", "bundle"],
+    "mission run deploy.yaml --skip=bu": ["--skip=build", "--skip=bundle"],
+    "mission run deploy.yaml --resume-from ": ["build", "bundle"],
+    "mission run deploy.yaml -p ": ["target=", "dry="],
+    "mission run deploy.yaml -p target=": ["target=staging", "target=production"],
+    "mission run deploy.yaml -p dry=t": ["dry=true"],
+    "mission show ": ["@last", "@last-failed", "deploy#1"],
+    "mission show @": ["@last", "@last-failed"],
+    "mission show dep": ["deploy#1", "deploy"],
+    "mission show @last b": ["build", "bundle"],
+    "mission retry deploy#1 --step bun": ["bundle"],
+    "mission ls ": ["deploy"],
+    "mission graph de": ["deploy.yaml", "deeper/", "deploy#1", "deploy"],
+    "mission run nowhere.yaml --only ": [],
+    "mission show nothing b": [],
+}
+
+
+@pytest.mark.parametrize("line", OFFERED)
+def test_the_program_offers_what_fits(line, place):
+    assert answer(place, line) == OFFERED[line]
+
+
+def test_a_prefix_of_an_id_is_completed(place):
+    execution_id = mission(place / "home", "show", "deploy#1", "--json").json["execution_id"]
+    (found,) = answer(place, f"mission show {execution_id[:3]}")
+    assert execution_id.startswith(found)
+
+
+def test_without_a_database_there_is_nothing_to_offer_and_none_is_made(place, tmp_path):
+    assert answer(tmp_path, "mission show dep") == []
+    assert not (tmp_path / "home").exists()
+
+
+def test_bash_gets_what_stands_behind_its_word_breaks_with_odd_characters_quoted(place, tmp_path):
+    shutil.copy(place / "deploy.yaml", tmp_path / "my mission (1).yaml")
+    assert answer(tmp_path, "mission run my", "bash") == [r"my\ mission\ \(1\).yaml"]
+    assert answer(tmp_path, r"mission run my\ m", "bash") == [r"my\ mission\ \(1\).yaml"]
+    assert answer(tmp_path, "mission run 'my m", "bash") == ["my mission (1).yaml"]
+    assert answer(place, "mission run deploy.yaml -p target=st", "bash") == ["staging"]
+    assert answer(place, "mission run deploy.yaml --only=bun", "bash") == ["bundle"]
+
+
+TYPED = {
+    "mission run deplo": "mission run deploy.yaml",
+    "mission run deepe": "mission run deeper/inner.yaml",
+    "mission run deploy.yaml --only bun": "--only bundle",
+    "mission run deploy.yaml -p tar": "-p target=",
+    "mission run deploy.yaml -p target=st": "-p target=staging",
+    "mission show @last-": "mission show @last-failed",
+    "mission show deploy#": "mission show deploy#1",
+    "mission show deploy#1 bun": "deploy#1 bundle",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_tab_completes_in_a_real_shell(shell, place):
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    with Typing([program, *START[shell]], place) as typing:
+        typing.send(PREPARE[shell] + "\n")
+        typing.wait_for("READY> ")
+        for line, expected in TYPED.items():
+            typing.screen = b""
+            typing.send(f"{line}\t")  # a prompt is there: what is typed earlier is not completed
+            if line.endswith("deepe"):  # the folder first, then the one file in it
+                typing.wait_for("deeper/")
+                typing.send("\t")
+            typing.wait_for(expected.split(" ")[-1])
+            typing.screen = b""
+            typing.send("\x03")
+            typing.wait_for("READY> ")
+
+
+class Typing:
+    """A shell on a terminal of its own."""
+
+    def __init__(self, command: list[str], place: Path) -> None:
+        self._main, side = pty.openpty()
+        path = f"{SCRIPT.parent}:{os.environ['PATH']}"
+        self._child = subprocess.Popen(
+            command, stdin=side, stdout=side, stderr=side, cwd=place, start_new_session=True,
+            env=environment(place / "home", TERM="xterm", PATH=path, HOME=str(place / "home"),
+                            COLUMNS="120", LINES="30"),
+        )  # fmt: skip
+        os.close(side)
+        self.screen = b""
+
+    def __enter__(self) -> "Typing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.kill()
+        self._child.wait()
+        os.close(self._main)
+
+    def send(self, text: str) -> None:
+        """Type."""
+        os.write(self._main, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text was drawn."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            if select.select([self._main], [], [], 0.05)[0]:
+                self.screen += os.read(self._main, 65536)
+            drawn = _ESCAPES.sub(b"", self.screen).replace(b"\x08", b"").decode(errors="replace")
+            if text in drawn:
+                return
+        sys.stderr.write(drawn)
+        raise AssertionError(f"{text!r} was never drawn: {drawn!r}")
