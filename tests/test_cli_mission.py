@@ -239,14 +239,3 @@ def test_completion_scripts_ask_the_program(shell, told, inside):
     out = inside("completion", shell).out
     assert told in out
     assert "_MISSION_COMPLETE" in out
-
-
-def complete(home, line, index):
-    env = {"_MISSION_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(index)}
-    return {text.partition(",")[2] for text in mission(home, env=env).out.splitlines()}
-
-
-def test_a_shell_is_offered_commands_and_topics(tmp_path):
-    assert {"watch"} == complete(tmp_path, "mission wa", 1)
-    assert "step.command" in complete(tmp_path, "mission explain step.com", 2)
-    assert complete(tmp_path, "mission show ", 2) <= {""}
