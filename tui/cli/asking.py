@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import ConflictError, WaitTimeoutError
+from core.errors import ConflictError, LeaseHeldError, WaitTimeoutError
 from core.model import EMPTY, Execution
 from core.ports import Reader, RequestKind
 from core.request_word import DONE
@@ -72,7 +72,8 @@ def ask(
     if kind is RequestKind.CANCEL and not owned:
         from tui.cli.spawn import spawn_runner
 
-        spawn_runner(invocation.paths, execution_id, invocation.environ)  # it takes the request
+        with contextlib.suppress(LeaseHeldError):  # one has come in the meantime: it takes it, too
+            spawn_runner(invocation.paths, execution_id, invocation.environ)
         owned = True
     return Asked(
         request_id=request_id,

@@ -64,11 +64,11 @@ def spawn_runner(
             )
     finally:
         os.close(writing)
+    process.returncode = 0  # it is not ours to wait for; without this Popen warns when collected
     try:
         _check(_read_line(reading), str(log))
     finally:
         os.close(reading)
-    process.returncode = 0  # it is not ours to wait for; without this Popen warns when collected
     return process.pid
 
 
