@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # asyncio is a third of the start-up of commands that run not
 
 
 class Clock(Protocol):
-    """Wall time. Deadlines and backoff use the event loop's monotonic time, never this."""
+    """Wall time. Deadlines, backoff and durations use the loop's monotonic time, never this."""
 
     def now(self) -> int:
         """Return nanoseconds since the epoch, greater than every value returned before."""

@@ -22,6 +22,8 @@ from core.reasons import Reason
 from core.states import ExecutionState, TaskState, is_terminal
 from core.stopwatch import Stopwatch
 
+_BEGINNING = (AttemptStarted, StepExpanded, ExecutionStateChanged)
+
 
 class Recorder:
     """Everything that happens to one execution goes through `emit`, in order."""
@@ -37,7 +39,8 @@ class Recorder:
     def emit(self, event: Event) -> None:
         """Fold an event, let the planner see it, keep it for the next batch."""
         apply(self.snapshot, event)
-        self._time(event)
+        if isinstance(event, _BEGINNING):
+            self._began(event)
         self._planner.observe(event)
         self._events.append(event)
 
@@ -49,17 +52,14 @@ class Recorder:
                 event = replace(event, duration_us=took)
         self.emit(event)
 
-    def _time(self, event: Event) -> None:
+    def _began(self, event: AttemptStarted | StepExpanded | ExecutionStateChanged) -> None:
         """Take note of what begins with an event that was folded."""
         if isinstance(event, AttemptStarted):
             is_first = self.snapshot.tasks[event.task_id].started_at == event.at
             self.stopwatch.attempt_began(event.task_id, is_first=is_first)
         elif isinstance(event, StepExpanded):
             self.stopwatch.task_began(event.task_id)
-        elif (
-            isinstance(event, ExecutionStateChanged)
-            and self.snapshot.current.started_at == event.at
-        ):
+        elif self.snapshot.current.started_at == event.at:
             self.stopwatch.execution_began()
 
     @property

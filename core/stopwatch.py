@@ -5,50 +5,52 @@ something took.
 """
 
 import asyncio
+from collections.abc import Callable
 
 
 class Stopwatch:
     """Remembers when the execution, its task runs and their running attempts began."""
 
-    __slots__ = ("_attempts", "_execution", "_tasks")
+    __slots__ = ("_attempts", "_clock", "_execution", "_tasks")
 
     def __init__(self) -> None:
+        self._clock: Callable[[], float] | None = None
         self._execution: float | None = None
         self._tasks: dict[str, float] = {}
         self._attempts: dict[str, float] = {}
 
     def execution_began(self) -> None:
         """Take note that the execution began."""
-        self._execution = _now()
+        self._execution = self._now()
 
     def task_began(self, task_id: str) -> None:
         """Take note that a task run began, which had not begun before."""
-        self._tasks[task_id] = _now()
+        self._tasks[task_id] = self._now()
 
     def attempt_began(self, task_id: str, *, is_first: bool) -> None:
         """Take note that an attempt began; with the first one its task run does."""
-        now = self._attempts[task_id] = _now()
+        now = self._attempts[task_id] = self._now()
         if is_first:
             self._tasks[task_id] = now
 
     def execution_us(self) -> int | None:
         """Return the microseconds since the execution began, None when it began elsewhere."""
-        return None if self._execution is None else _since(self._execution)
+        return None if self._execution is None else self._since(self._execution)
 
     def task_us(self, task_id: str) -> int | None:
         """Return the microseconds since a task run began, None when that was elsewhere or never."""
         began = self._tasks.get(task_id)
-        return None if began is None else _since(began)
+        return None if began is None else self._since(began)
 
     def attempt_ended(self, task_id: str) -> int | None:
         """Return the microseconds since the running attempt of a task run began, and forget it."""
         began = self._attempts.pop(task_id, None)
-        return None if began is None else _since(began)
+        return None if began is None else self._since(began)
 
+    def _now(self) -> float:
+        if self._clock is None:  # made before there is a loop
+            self._clock = asyncio.get_running_loop().time
+        return self._clock()
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _since(began: float) -> int:
-    return max(0, round((_now() - began) * 1_000_000))
+    def _since(self, began: float) -> int:
+        return int((self._now() - began) * 1_000_000)
