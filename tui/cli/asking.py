@@ -1,5 +1,6 @@
 """Leave a request for whoever drives an execution, and see what comes of it."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
