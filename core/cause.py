@@ -12,10 +12,12 @@ from core.model import Attempt, RetryPolicy, TaskRun
 from core.reason_text import phrase_of
 from core.reasons import Reason
 from core.scene import (
+    NO_LONGER,
     SECOND,
     Scene,
     is_handler,
     is_obstacle,
+    is_outdated,
     items,
     root_failure,
     unfinished_upstream,
@@ -138,6 +140,9 @@ def _exhausted(task: TaskRun, scene: Scene) -> str:
 
 
 def _upstream(task: TaskRun, scene: Scene) -> str:
+    step = scene.step(task.task_id)
+    if step is not None and is_outdated(task, step.depends_on, scene.tasks):
+        return NO_LONGER
     culprits = [one for one in upstream(task, scene) if is_obstacle(one)]
     if not culprits:
         return _message(task) or phrase_of(task.reason_code)

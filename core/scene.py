@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.model import Attempt, Execution, Mission, MissionStep, TaskRun
+from core.reasons import Reason
 from core.states import TaskState, is_terminal
 
 SECOND = 1_000_000_000
@@ -82,6 +83,23 @@ def items(task: TaskRun, scene: Scene) -> list[TaskRun]:
 def is_obstacle(task: TaskRun) -> bool:
     """Tell whether a task run ended in another way than success."""
     return is_terminal(task.state) and task.state is not TaskState.SUCCESS
+
+
+NO_LONGER = "what it needs has succeeded since: it runs when it is retried"
+"""Instead of the recorded message of a skipped step whose cause was retried since, and is gone."""
+
+
+def is_outdated(task: TaskRun, needs: Sequence[str], tasks: Mapping[str, TaskRun]) -> bool:
+    """Tell whether a step was skipped for what a user's retry has mended since.
+
+    `needs` is what it depends on.
+    """
+    if task.state is not TaskState.SKIPPED or task.reason_code not in _FOR_UPSTREAM:
+        return False
+    return all(tasks[one].state is TaskState.SUCCESS for one in needs if one in tasks)
+
+
+_FOR_UPSTREAM = frozenset({Reason.UPSTREAM_FAILED, Reason.UPSTREAM_SKIPPED})
 
 
 def is_handler(task: TaskRun, scene: Scene) -> bool:

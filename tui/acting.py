@@ -218,11 +218,22 @@ class Acts:
                 else "A new linked run."
             )
         title = f"Retry {name}" + (" and what follows?" if downstream else "?")
-        answer = await self._ask(
-            title, lines, [Choice("retry", "Retry")], ask="reason (for the audit log)"
-        )
+        choices = [Choice("retry", "Retry")]
+        skipped = [] if downstream or not board.is_live else board.skipped_for(step_id)
+        if skipped:
+            are = "was" if len(skipped) == 1 else "were"
+            lines.append(
+                f"{counted(len(skipped), 'step')} behind it {are} skipped, "
+                f"and {'runs' if len(skipped) == 1 else 'run'} only if retried as well."
+            )
+            choices = [
+                Choice("downstream", "Retry with downstream"),
+                Choice("retry", "Retry alone"),
+            ]
+        answer = await self._ask(title, lines, choices, ask="reason (for the audit log)")
         if answer is None:
             return
+        downstream = downstream or answer.choice == "downstream"
         if board.is_live:
             arguments = {"downstream": downstream, "reason": answer.text}
             await self._request(board.execution, RequestKind.RETRY, name, task_id, arguments)

@@ -12,6 +12,7 @@ from core.item_label import step_title
 from core.model import Execution, Mission, MissionStep, TaskRun
 from core.ports import Lease
 from core.reasons import Reason
+from core.scene import is_outdated
 from core.states import ExecutionState, TaskState, is_terminal
 from core.tally import slot_limit, tally_of
 from tui.filter import Filter
@@ -210,6 +211,19 @@ class Board:
         if step is None or self.mission is None:
             return 1
         return (step.retry or self.mission.config.retry).max_attempts
+
+    def is_outdated(self, task_id: str) -> bool:
+        """Tell whether a step was skipped for what a user's retry has mended since."""
+        step = self.steps.get(task_id)
+        return step is not None and is_outdated(self.tasks[task_id], step.depends_on, self.tasks)
+
+    def skipped_for(self, task_id: str) -> list[str]:
+        """Return the steps behind one that were skipped and run only if they are retried, too."""
+        return [
+            other
+            for other in self.downstream([task_id])
+            if other in self.tasks and self.tasks[other].state is TaskState.SKIPPED
+        ]
 
     def downstream(self, task_ids: Sequence[str]) -> list[str]:
         """Return every step that needs one of `task_ids`, directly or not, in file order."""

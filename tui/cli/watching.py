@@ -5,6 +5,7 @@ from core.ports import Reader
 from core.reasons import Reason
 from core.states import TaskState, is_terminal
 from tui.cli.ancestry import resumed_with
+from tui.cli.authored import outdated_skips
 from tui.cli.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.outcome import exit_code, is_over
@@ -115,11 +116,13 @@ def _print(
 def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None:
     console = invocation.console
     console.out()
+    tasks = reader.task_runs(found.execution_id)
     console.out_lines(
         execution_text(
             found,
-            reader.task_runs(found.execution_id),
+            tasks,
             console.palette,
+            outdated=outdated_skips(reader, found, tasks),
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,

@@ -1,7 +1,7 @@
 """One execution, and one step of it, as text that tells at a glance why it failed."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -9,6 +9,7 @@ from core.duration import duration_text
 from core.failure import is_sub_mission_failure
 from core.item_label import step_title
 from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRun
+from core.scene import NO_LONGER
 from core.state_word import counted, state_word
 from core.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
@@ -40,11 +41,13 @@ def execution_text(
     everything: bool = False,
     note: str | None = None,
     resumed_with: str | None = None,
+    outdated: Collection[str] = (),
 ) -> list[str]:
     """Return the lines of an execution: head, steps, and what its first failures say.
 
     `linked` has the labels of the executions this one is linked to, by id. `resumed_with` is what
     to resume so that this one goes on, as typed in a command; by default itself.
+    `outdated` are the steps whose recorded reason holds no longer.
     """
     argument = run_argument(one, short)
     lines = [*_head(one, palette, short=short, linked=linked, now=now)]
@@ -54,7 +57,7 @@ def execution_text(
     if width is None or len(tasks) <= FEW_STEPS:
         shown = list(tasks)
     if shown:
-        lines += ["", *_steps(shown, palette, now=now, width=width)]
+        lines += ["", *_steps(shown, palette, now=now, width=width, outdated=outdated)]
     if len(shown) < len(tasks):
         lines.append(f"  … {counted(len(tasks) - len(shown), 'more step')}; --all lists them")
     failed = [task for task in tasks if task.state is TaskState.FAILED]
@@ -150,7 +153,14 @@ def _head(
     yield f"  id {one.execution_id}"
 
 
-def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int | None) -> list[str]:
+def _steps(
+    tasks: Sequence[TaskRun],
+    palette: Palette,
+    *,
+    now: int,
+    width: int | None,
+    outdated: Collection[str],
+) -> list[str]:
     columns = (
         Column("STEP", shrink=True),
         Column("STATE"),
@@ -170,7 +180,7 @@ def _steps(tasks: Sequence[TaskRun], palette: Palette, *, now: int, width: int |
                 Cell(text, (style,)),
                 str(task.attempt) if task.attempt else "",
                 "" if spent is None else duration_text(spent / 1000),
-                f"{task.reason_code.value}{_behind(_what(task))}",
+                f"{task.reason_code.value}{_behind(_what(task, outdated))}",
             )
         )
     return table(columns, rows, palette, width=width)
@@ -244,7 +254,9 @@ def _json_lines(value: Mapping[str, Any]) -> list[str]:
     return [f"  {line}" for line in safe(text).splitlines()]
 
 
-def _what(task: TaskRun) -> str | None:
+def _what(task: TaskRun, outdated: Collection[str] = ()) -> str | None:
+    if task.task_id in outdated:
+        return NO_LONGER
     if task.message:
         return task.message
     return None if task.error is None else task.error.message

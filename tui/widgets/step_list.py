@@ -9,6 +9,7 @@ from core.duration import duration_text
 from core.item_label import step_title
 from core.ports import Clock
 from core.reasons import Reason
+from core.scene import NO_LONGER
 from core.state_word import counted, state_word
 from core.states import TaskState
 from tui.board import FOLDED, Board, Bucket, bucket_of
@@ -278,6 +279,8 @@ class StepList(LineView):
 
     def _why(self, board: Board, task_id: str) -> str:
         task = board.tasks[task_id]
+        if board.is_outdated(task_id):
+            return NO_LONGER
         if task.message:
             return task.message
         if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):

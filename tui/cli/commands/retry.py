@@ -135,6 +135,29 @@ def _retry_live(
             tell(invocation, asked)
     if invocation.json:
         invocation.console.out_json({"requests": done})
+    elif not downstream:
+        _tell_left_skipped(invocation, reader, found, chosen)
+
+
+def _tell_left_skipped(
+    invocation: Invocation, reader: Reader, found: Execution, chosen: Sequence[str]
+) -> None:
+    """Say which steps stay skipped although what they were skipped for is tried again."""
+    from core.graph import Graph
+    from tui.cli.authored import mission_of
+
+    mission = mission_of(reader, found)
+    if mission is None:
+        return
+    graph = Graph.of(mission)
+    behind = {name for step in chosen if step in graph.ids for name in graph.descendants(step)}
+    _, tasks = reader.task_states(found.execution_id)
+    left = [t.task_id for t in tasks if t.task_id in behind and t.state is TaskState.SKIPPED]
+    if left:
+        stay = "stays" if len(left) == 1 else "stay"
+        invocation.console.say(
+            f"{counted(len(left), 'step')} behind {stay} skipped: --downstream retries them as well"
+        )
 
 
 def _preview(invocation: Invocation, chosen: Selection) -> None:

@@ -5,6 +5,7 @@ import click
 from core.model import Execution
 from core.ports import Reader
 from tui.cli.ancestry import resumed_with
+from tui.cli.authored import outdated_skips
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reading import open_records
@@ -41,11 +42,13 @@ def _show_execution(
     invocation: Invocation, reader: Reader, found: Execution, *, everything: bool
 ) -> None:
     console = invocation.console
+    tasks = reader.task_runs(found.execution_id)
     console.out_lines(
         execution_text(
             found,
-            reader.task_runs(found.execution_id),
+            tasks,
             console.palette,
+            outdated=outdated_skips(reader, found, tasks),
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             width=console.width,
