@@ -16,6 +16,7 @@ from tests.support.tui import (
     FakeBackend,
     FakeWorld,
     mission_of,
+    screen_text,
     step,
     type_in,
     wait_for_text,
@@ -163,3 +164,20 @@ async def test_the_next_error_is_shown_also_when_the_filter_leaves_it_out() -> N
         await pilot.press("e")
         await wait_until(pilot, lambda: selections(pilot) == {"build-050"})
         assert pilot.app.screen.query_one("#list", StepList).filter_text == ""
+
+
+@pytest.mark.parametrize("tab", ["1", "2", "3", "4"])
+async def test_a_key_is_about_the_step_that_the_key_before_it_went_to(tab: str) -> None:
+    world = FakeWorld()
+    mission = mission_of("kitchen", *(step(f"s{n}") for n in range(4)))
+    run, heard = world.launch(mission), Heard()
+    for n in range(4):
+        world.begin(run, f"s{n}")
+    async with listening(world, mission, run, heard) as pilot:
+        await pilot.press(tab)
+        drawn = 1 if tab == "1" else 2  # in the view, and in the list beside it
+        await wait_until(pilot, lambda: screen_text(pilot.app).count("▶ s3 ") >= drawn)
+        await pilot.press("g")
+        await wait_until(pilot, lambda: "s0" in selections(pilot))
+        await type_in(pilot, "jx")
+        await wait_for_text(pilot, "Cancel step s1?")

@@ -146,7 +146,6 @@ class Acts:
                 return
             task_id = waiting[0]
         name = clean_line(board.title(task_id))
-        after = len(board.downstream([task_id]))
         actor = self._backend.surroundings.actor
         try:
             question = await self._front.question(board, task_id)
@@ -161,9 +160,12 @@ class Acts:
                 word = state_word(task.state, task.reason_code)
                 return [f"{name} waits no longer: it is {word}."]
             asked = question.prompt
+            after = len(board.downstream([task_id]))
+            waits = "waits" if after < 2 else "wait"
+            behind = f"{_steps(after, 'downstream')} {waits} behind it."
             return [
                 *(clean_lines(asked) if asked else [f"{name} waits for an approval."]),
-                f"{_steps(after, 'downstream')} {'waits' if after == 1 else 'wait'} behind it.",
+                behind if board.mission is not None else "What waits behind it is being read.",
                 "",
                 *question_lines(question, actor, self._front.clock.now()),
             ]

@@ -197,6 +197,8 @@ class MissionDeckApp(App[None]):
         """
         if isinstance(event, Key) and not event.is_forwarded and self._acts_at_once:
             key = event.key
+            if isinstance(self.screen, DeckScreen):
+                self.screen.catch_up()
             if await self._check_bindings(key, priority=True) or await self._check_bindings(key):
                 return
         await super().on_event(event)

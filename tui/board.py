@@ -160,6 +160,9 @@ class Board:
         """Return the bucket a step is in."""
         return self._bucket[task_id]
 
+    is_unreadable = False
+    """Whether it is known that the mission cannot be read."""
+
     @property
     def slot_limit(self) -> int | None:
         """How many attempts may run at once; None while the mission is not read."""

@@ -25,6 +25,7 @@ CANVAS_TABS = ("graph", "tree", "gantt")
 WIDE_COLUMNS = 100
 """A terminal at least so wide shows the graph in layers, also beside the side pane."""
 LEAST_LAYERS = 60
+UNREADABLE = "the mission of this run cannot be read: what needs what is not known"
 
 
 class Canvas(Vertical):
@@ -62,6 +63,7 @@ class Canvas(Vertical):
     def show_board(self, board: Board, selected: str | None) -> None:
         """Draw another board, or one whose mission has become known."""
         if board.mission is None:
+            self.say("reading the mission …" if not board.is_unreadable else UNREADABLE)
             return
         self._told = selected
         self._late.clear()
@@ -99,8 +101,13 @@ class Canvas(Vertical):
     def select_step(self, task_id: str | None) -> None:
         """Follow the selection of the other views."""
         self._told = task_id
+        self._view.chosen = None
         if task_id is not None and self._drawn is not None and self._view.selection != task_id:
             self._view.selection = task_id
+
+    def say(self, text: str) -> None:
+        """Say why nothing is drawn."""
+        self._view.say(text)
 
     def take_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Take all attempts of the execution."""
@@ -188,6 +195,7 @@ class GanttCanvas(Canvas):
 
     def _draw(self, board: Board) -> None:
         self._names = {step.id: step.id for step in board.steps.values()}
+        self._gantt.say("reading the attempts …")
         self._gantt.set_spans((), self._names)
         if board.mission is not None:
             self._gantt.set_slots(board.slot_limit)

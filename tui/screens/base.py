@@ -40,6 +40,9 @@ class DeckScreen(Screen[None]):
         """What filters here may say, each under a title, for the help."""
         return ()
 
+    def catch_up(self) -> None:
+        """Take what a person did just now, though its message may be on its way, before a key."""
+
     def deliver(self, delta: "Delta") -> None:
         """Take in news from the feed."""
 

@@ -159,6 +159,9 @@ class ExecutionScreen(PaneScreen):
             self.deck.complain(
                 f"the mission file of this run cannot be read: {clean_line(str(error))}"
             )
+            if self.board is not None:
+                self.board.is_unreadable = True
+                self._left.mission_known()
             return
         board = self.board
         if board is None:
@@ -206,6 +209,15 @@ class ExecutionScreen(PaneScreen):
         """Make what a person chose in one view the selection of all."""
         self._steered = True
         self.select(event.task_id)
+
+    def catch_up(self) -> None:
+        """Make what a person chose last the selection: the next key is about that step."""
+        for node in () if self.focused is None else self.focused.ancestors_with_self:
+            chosen = getattr(node, "chosen", None)
+            if chosen is not None:
+                self._steered = True
+                self.select(chosen)
+                return
 
     def filter_set(self) -> None:
         """Keep the selection among the steps that pass a filter."""

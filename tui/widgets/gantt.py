@@ -19,6 +19,7 @@ from tui.widgets.gantt_row import AttemptSpan, draw_row
 from tui.widgets.line_view import LineView, Span, strip_of
 from tui.widgets.step_canvas import StepCanvas
 
+NOTHING = "nothing has started yet"
 _ZOOM_MAX = 16
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _ASCII_LEVELS = " .:-=+*#@"
@@ -44,7 +45,7 @@ class GanttAxis(Widget):
 class GanttRows(LineView):
     """The rows; only the visible ones are drawn."""
 
-    placeholder = "reading the attempts …"
+    placeholder = NOTHING
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "shift(-1)", "earlier", show=False, id="gantt.earlier"),
@@ -65,6 +66,11 @@ class GanttRows(LineView):
     def row(self, index: int, width: int, inks: Inks) -> list[Span]:  # noqa: ARG002 - the window has its width
         """Return sign, name and bars of a step."""
         return self._view.row_line(index, inks)
+
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row because a person wants it, and make its step the selection."""
+        super().steer_to(index)
+        self._view.steered()
 
     def action_shift(self, direction: int) -> None:
         """Show an earlier or later part of the time."""
@@ -123,9 +129,14 @@ class GanttView(Vertical, StepCanvas):
         self._list.cursor = 0
         self._redraw()
 
+    def say(self, text: str) -> None:
+        """Say in the place of the rows why there are none; the next attempts end it."""
+        self._list.placeholder = text
+        self._list.refresh()
+
     def update_spans(self, spans: Iterable[AttemptSpan]) -> None:
         """Add attempts, or replace those of the same step and number."""
-        self._list.placeholder = "nothing has started yet"
+        self._list.placeholder = NOTHING
         self.chart.take(spans)
         self._redraw()
 
@@ -236,11 +247,10 @@ class GanttView(Vertical, StepCanvas):
             self._list.move_to(self.chart.rows.index(row))
             self._reveal()
 
-    def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Make the row under the cursor the selection."""
-        event.stop()
-        if event.index < len(self.chart.rows):
-            step_id = self.chart.rows[event.index].task_id
+    def steered(self) -> None:
+        """Make the step of the row that a person went to the selection."""
+        if self._list.cursor < len(self.chart.rows):
+            step_id = self.chart.rows[self._list.cursor].task_id
             if step_id != self.selection:
                 self.tell_selected(step_id)
             self._reveal()

@@ -114,6 +114,11 @@ class GraphView(ScrollView, StepCanvas, can_focus=True):
         self.set_reactive(StepCanvas.selection, None)
         self._lay_out()
 
+    def say(self, text: str) -> None:
+        """Say in the place of a graph why there is none; the next graph ends it."""
+        self._notice = text
+        self.refresh()
+
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
         """Take newer states; only the visible lines they are on are drawn again."""
         if self._scene is None:

@@ -25,6 +25,9 @@ class StepCanvas(Widget):
     selection: reactive[str | None] = reactive(None, repaint=False)
     """The id of the selected step; a canvas that does not draw it leaves its cursor where it is."""
 
+    chosen: str | None = None
+    """What a person chose and the screen has not taken yet."""
+
     class Told(Message):
         """Base of what a canvas says about a step."""
 
@@ -71,7 +74,7 @@ class StepCanvas(Widget):
 
     def tell_selected(self, task_id: str, members: tuple[str, ...] = ()) -> None:
         """Select a step because the user wants it."""
-        self.selection = task_id
+        self.selection = self.chosen = task_id
         self.post_message(self.Selected(self, task_id, members))
 
     def action_open(self) -> None:

@@ -56,6 +56,8 @@ class StepList(LineView):
         self.selected: str | None = None
         self._at: str | Bucket | None = None
         """What the cursor is on: the selection, or the fold a person went to."""
+        self.chosen: str | None = None
+        """What a person chose and the screen has not taken yet."""
         self._is_tucked = False
         """Whether a person folded away what holds the selection."""
         self._name_width = 20
@@ -145,6 +147,7 @@ class StepList(LineView):
 
     def _point_at(self, task_id: str | None) -> None:
         self.selected = self._at = task_id
+        self.chosen = None
         self._is_tucked = False
 
     def _row_of(self, row: str | Bucket | None) -> int | None:
@@ -207,6 +210,7 @@ class StepList(LineView):
         if self.cursor < len(self._rows):
             row = self._at = self._rows[self.cursor]
             if isinstance(row, str) and row != self.selected:
+                self.chosen = row
                 self.post_message(StepSelected(row, lambda: self.pointed))
 
     def action_toggle_fold(self) -> None:

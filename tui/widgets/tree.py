@@ -19,6 +19,7 @@ from tui.widgets.step_canvas import AT_ONCE, StepCanvas
 
 _LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""
+NOTHING = "no steps"
 _NAMED = 2
 _NAME_LIMIT = 40
 
@@ -32,7 +33,7 @@ class TreeView(LineView, StepCanvas):
         Binding("right,l", "child", "downstream", show=False, id="tree.child"),
     ]
 
-    placeholder = "no steps"
+    placeholder = NOTHING
 
     def __init__(
         self,
@@ -67,6 +68,11 @@ class TreeView(LineView, StepCanvas):
         self._take_rows([])
         self.set_reactive(StepCanvas.selection, None)
         self._rebuild()
+
+    def say(self, text: str) -> None:
+        """Say in the place of the rows why there are none; the next graph ends it."""
+        self.placeholder = text
+        self.refresh()
 
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
         """Take newer states; only visible rows are drawn again."""
@@ -113,7 +119,7 @@ class TreeView(LineView, StepCanvas):
     def _take_rows(self, rows: list[TreeRow]) -> None:
         self._rows = rows
         self._row_of = {row.node: number for number, row in enumerate(rows)}
-        self.placeholder = TreeView.placeholder
+        self.placeholder = NOTHING
         self.rows_changed()
         if rows:
             self.follow_selection()
@@ -179,13 +185,13 @@ class TreeView(LineView, StepCanvas):
             return
         self.move_to(self._row_of[step])
 
-    def on_line_view_moved(self, event: LineView.Moved) -> None:
-        """Make the row under the cursor the selection."""
-        event.stop()
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row because a person wants it, and make its step the selection."""
+        super().steer_to(index)
         model = self._model
-        if model is None or event.index >= len(self._rows):
+        if model is None or self.cursor >= len(self._rows):
             return
-        step_id = model.ids[self._rows[event.index].node]
+        step_id = model.ids[self._rows[self.cursor].node]
         if step_id != self.selection:
             self.tell_selected(step_id)
 
