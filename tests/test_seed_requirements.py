@@ -63,6 +63,9 @@ FAILING = mission_yaml(
     variables={"where": "a file"},
     config={"fail_fast": False, "working_dir": "work"},
 )
+BETWEEN_TWO_CLOCKS_MS = 250
+"""How far a monotonic duration may be from the difference of two readings of the wall clock."""
+
 RESULT_SCHEMA = {
     "type": "object",
     "required": [
@@ -288,7 +291,8 @@ def test_duration_is_the_end_minus_the_start(world):
         else:
             assert task.started_at is not None
             assert task.ended_at is not None
-            assert shown == round((task.ended_at - task.started_at) / 1e6, 3)
+            by_wall_clock = (task.ended_at - task.started_at) / 1e6
+            assert shown == pytest.approx(by_wall_clock, abs=BETWEEN_TWO_CLOCKS_MS)
 
 
 # --- results --------------------------------------------------------------------------------------
@@ -307,6 +311,7 @@ def test_the_result_holds_the_names_of_the_specification_and_ours_beside_them(wo
         *RESULT_SCHEMA["required"],
         *("steps_completed", "steps_failed", "steps_skipped"),
         *("execution_id", "workflow_id", "state", "reason_code"),
+        *("mission_name", "run_number", "reference", "coverage"),
     }
     for one in world.result["step_results"].values():
         assert set(one) - {"error"} == {
@@ -362,7 +367,7 @@ def test_the_times_of_a_result_agree(world):
     start, end = (world.result[name] for name in ("start_time", "end_time"))
     assert (start, end) == (world.shown["started_at"], world.shown["ended_at"])
     spent = (instant(end) - instant(start)).total_seconds() * 1000
-    assert world.result["total_duration_ms"] == pytest.approx(spent, abs=0.01)
+    assert world.result["total_duration_ms"] == pytest.approx(spent, abs=BETWEEN_TWO_CLOCKS_MS)
     for one in world.result["step_results"].values():
         assert start <= one["timestamp"] <= end
         assert 0 <= one["duration_ms"] <= world.result["total_duration_ms"]
