@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -219,8 +220,9 @@ def test_a_mission_that_runs_itself_is_refused(
         a_file(tmp_path, name, f"{step}: {{file: {below}.yaml}}")
     assert inside("run", str(tmp_path / "a.yaml")).code == 1
     assert "runs itself" in inside("show", "a").out
-    count = sqlite3.connect(inside.home / "missions.db").execute("SELECT count(*) FROM execution")
-    assert count.fetchone()[0] <= 1 + 2 + 4
+    with closing(sqlite3.connect(inside.home / "missions.db")) as database:
+        (count,) = database.execute("SELECT count(*) FROM execution").fetchone()
+    assert count <= 1 + 2 + 4
 
 
 def test_a_link_or_a_copy_beside_it_is_the_same_mission(inside: Inside, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ alone. The environments are kept in `.venvs/`.
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def candidates(environ: dict[str, str]) -> list[str]:
     """Return what may be a Python, by name or path, in the order it is looked at."""
     named = environ.get("PYTHONS", "")
     if named.strip():
-        return re.split(r"[\s:]+", named.strip())
+        return [shutil.which(name) or name for name in re.split(r"[\s:]+", named.strip())]
     folders = [Path(folder) for folder in environ.get("PATH", "").split(os.pathsep) if folder]
     root = Path(environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     folders += sorted((root / "versions").glob("*/bin"))
@@ -133,9 +134,8 @@ def environment_name(python: Interpreter) -> str:
 
 def main() -> None:
     """Find the interpreters, run the suite on each; exit with 1 if one failed or there is none."""
-    found = [
-        (candidate, probe(candidate)) for candidate in dict.fromkeys(candidates({**os.environ}))
-    ]
+    names = {os.path.realpath(name): name for name in reversed(candidates({**os.environ}))}
+    found = [(name, probe(name)) for name in reversed(names.values())]
     chosen = choose(found, supported_versions())
     if not chosen:
         sys.exit("no supported Python was found: PYTHONS names some")
