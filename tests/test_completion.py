@@ -96,6 +96,13 @@ def test_the_program_offers_what_fits(line, place):
     assert answer(place, line) == OFFERED[line]
 
 
+def test_steps_of_a_mission_that_is_not_valid_yet_are_offered(tmp_path):
+    (tmp_path / "half.yaml").write_text(DEPLOY.replace("noop, depends_on", "bogus, depends_on"))
+    assert "build" in answer(tmp_path, "mission run half.yaml --only b")
+    (tmp_path / "half.yaml").write_text("steps: [[[")
+    assert answer(tmp_path, "mission run half.yaml --only b") == []
+
+
 def test_a_prefix_of_an_id_is_completed(place):
     execution_id = mission(place / "home", "show", "deploy#1", "--json").json["execution_id"]
     (found,) = answer(place, f"mission show {execution_id[:3]}")

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from core.errors import NotFoundError
 from core.graph import Graph, Neighbours
-from core.model import Mission, MissionSource, MissionStep
+from core.model import Mission, MissionSource, MissionStep, Param
 from core.spec.code import Code
 from core.spec.dependency import check_dependencies
 from core.spec.diagnostic import Diagnostic, Severity
@@ -82,6 +82,30 @@ def load_mission(
         mission = _validate(text, fmt, problems)
         found_out = problems.diagnostics(name, text, _locator(fmt, text))
     return Loaded(mission, found_out, kept, name)
+
+
+def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
+    """Return the steps and parameters of a mission file that can be told without its whole meaning.
+
+    Quick, for a shell that waits: parameters of steps and templates are not looked at, and what is
+    wrong is left out. Raises `NotFoundError` when there is no such file, and nothing else.
+    """
+    content = _read_file(path)
+    if isinstance(content, Diagnostic) or len(content) > MAX_BYTES:
+        return (), ()
+    problems = Problems()
+    try:
+        data = _parse(decode(content), _guess_format(str(path), content), problems)
+    except TextError:
+        return (), ()
+    draft = None if data is None else check_mission(data, problems)
+    if draft is None:
+        return (), ()
+    params = draft.fields.get("params", ())
+    return (
+        tuple(step for step in draft.steps if step is not None),
+        tuple(one for one in params if isinstance(one, Param)),
+    )
 
 
 def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:

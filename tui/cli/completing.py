@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from core.errors import MissionDeckError
 from core.execution_query import ExecutionQuery
-from core.model import Execution, Mission
+from core.model import Execution, MissionStep, Param
 from core.ports import Reader
 from core.run_number import run_reference
 from core.state_word import state_word
@@ -112,8 +112,7 @@ def complete_mission_step(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer the steps of the mission file that is named before."""
-    mission = _mission(ctx)
-    steps = () if mission is None else mission.steps
+    steps, _ = _outline(ctx)
     return [
         CompletionItem(step.id, help=None if step.name == step.id else step.name)
         for step in steps
@@ -125,17 +124,15 @@ def complete_param(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer `NAME=` for the parameters of the mission file, then what a choice or boolean takes."""
-    mission = _mission(ctx)
-    if mission is None:
-        return []
+    _, params = _outline(ctx)
     name, equals, value = incomplete.partition("=")
     if not equals:
         return [
             CompletionItem(f"{one.name}=", type=OPEN, help=one.description or one.type.value)
-            for one in mission.params
+            for one in params
             if one.name.startswith(name)
         ]
-    for one in mission.params:
+    for one in params:
         if one.name == name:
             if one.type.value == "path":
                 return [
@@ -186,20 +183,20 @@ def _first(ctx: click.Context, name: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _mission(ctx: click.Context) -> Mission | None:
-    """Return the mission in the file that is named before, None when it cannot be read quickly."""
-    from core.spec.load import load_mission
+def _outline(ctx: click.Context) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
+    """Return steps and parameters of the mission file that is named before, as far as they show."""
+    from core.spec.load import read_outline
 
     file = _first(ctx, "file")
     if file is None:
-        return None
+        return (), ()
     path = Path(file)
     try:
         if not path.is_file() or path.stat().st_size > MOST_BYTES:
-            return None
-        return load_mission(path).mission
+            return (), ()
+        return read_outline(path)
     except (OSError, ValueError, MissionDeckError):
-        return None
+        return (), ()
 
 
 def _paths(incomplete: str) -> Iterator[CompletionItem]:
