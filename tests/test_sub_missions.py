@@ -315,38 +315,47 @@ def test_a_parent_takes_up_the_sub_missions_its_lost_runner_left(tmp_path: Path)
     assert mission(home, "audit", "verify").code == 0
 
 
-def test_a_lost_sub_mission_ends_with_its_cancelled_parent(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    a_file(tmp_path, "child", script("slow", HOLD))
+def a_lost_parent(home: Path, folder: Path, more: str = "") -> None:
+    """Run a mission with a sub-mission, and kill its runner while the sub-mission's step runs."""
+    a_file(folder, "child", script("slow", HOLD, more))
     file = a_file(
-        tmp_path, "parent", "id: k, name: k, step_type: mission, parameters: {file: child.yaml}"
+        folder, "parent", "id: k, name: k, step_type: mission, parameters: {file: child.yaml}"
     )
-    runner = start(home, "run", file, cwd=tmp_path)
+    runner = start(home, "run", file, cwd=folder)
     end = time.monotonic() + 30
-    while not (tmp_path / "pids").exists():
+    while not (folder / "pids").exists():
         assert time.monotonic() < end
         time.sleep(0.02)
-    kill_runner(home, tmp_path)
+    kill_runner(home, folder)
     runner.communicate(timeout=30)
+
+
+def state_of(home: Path, name: str) -> str:
+    return str(mission(home, "show", name, "--json").json["state"])
+
+
+def test_a_lost_sub_mission_ends_with_its_cancelled_parent(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    a_lost_parent(home, tmp_path)
     assert mission(home, "cancel", "parent", "--wait").code == 0
-    for name in ("parent", "child"):
-        assert mission(home, "show", name, "--json").json["state"] == "CANCELLED"
+    assert (state_of(home, "parent"), state_of(home, "child")) == ("CANCELLED", "CANCELLED")
+    assert ran(tmp_path) == {"slow": 1}
+
+
+def test_a_lost_sub_mission_that_a_person_cancelled_ends_its_step(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    a_lost_parent(home, tmp_path)
+    assert mission(home, "cancel", "child", "--wait").code == 0
+    assert mission(home, "resume", "parent").code == 0
+    assert mission(home, "watch", "parent", timeout=60).code == 1
+    shown = mission(home, "show", "parent", "--json").json
+    assert "child ended CANCELLED" in shown["message"]
     assert ran(tmp_path) == {"slow": 1}
 
 
 def test_a_lost_attempt_in_a_sub_mission_needs_a_consent(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    a_file(tmp_path, "child", script("slow", HOLD, ", idempotent: false"))
-    file = a_file(
-        tmp_path, "parent", "id: k, name: k, step_type: mission, parameters: {file: child.yaml}"
-    )
-    runner = start(home, "run", file, cwd=tmp_path)
-    end = time.monotonic() + 30
-    while not (tmp_path / "pids").exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    kill_runner(home, tmp_path)
-    runner.communicate(timeout=30)
+    a_lost_parent(home, tmp_path, ", idempotent: false")
     (tmp_path / "free").touch()
     refused = mission(home, "resume", "parent")
     assert refused.code == 7

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from core.fold import Snapshot
 from core.launch import Order, launch
 from core.model import Execution, Mission, TaskRun
 from core.params import resolve_params
-from core.ports import Clock, Receipt
+from core.ports import Clock, Receipt, RequestKind
 from core.result import mission_result
 from core.spec.load import load_mission
 from core.states import AttemptState, ExecutionState, is_terminal
@@ -25,6 +25,7 @@ from storage.reader import open_reader
 from storage.store import Store
 from tui.cli.family import Family, Origin
 from tui.cli.order import make_order
+from tui.cli.ownership import is_owned
 from tui.cli.relaunch import earlier_of, retry_order, stored_mission
 from tui.cli.session import load_snapshot
 
@@ -65,6 +66,8 @@ class ChildRunner:
     above: Sequence[Origin]
     drive: DriveChild
     is_resumed: bool
+    under_way: set[str] = field(default_factory=set)
+    """The steps whose sub-mission has no end here: it runs, or it was cut short."""
 
     async def run(self, task: TaskRun, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run a mission for the running attempt of `task`.
@@ -74,7 +77,12 @@ class ChildRunner:
         `MissionDeckError` for a file that is not there, not valid, above this one, or nested too
         deep.
         """
-        path = self.folder / file
+        self.under_way.add(task.task_id)
+        end = await self._run(task, self.folder / file, params)
+        self.under_way.discard(task.task_id)
+        return end
+
+    async def _run(self, task: TaskRun, path: Path, params: Mapping[str, Any]) -> SubMissionEnd:
         known = self._known(task)
         if known is not None and not self._is_same(known, path, params):
             await self._end(task.task_id, known)
@@ -91,7 +99,7 @@ class ChildRunner:
 
     def has_abandoned(self) -> bool:
         """Tell whether a sub-mission is left that no step will take up again."""
-        return self.is_resumed and bool(self._abandoned())
+        return (self.is_resumed or bool(self.under_way)) and bool(self._abandoned())
 
     async def end_abandoned(self) -> None:
         """Cancel the sub-missions that are left, and wait for their ends."""
@@ -180,10 +188,12 @@ class ChildRunner:
         return Child(order.mission, snapshot)
 
     async def _drive(self, task_id: str, child: Child, *, to_cancel: bool = False) -> SubMissionEnd:
-        try:
-            receipt = await self.drive(task_id, child, to_cancel)
-        except LeaseHeldError:  # somebody cancelled it meanwhile, and its own runner does so
-            return _end_of(await self._ended_elsewhere(child), None)
+        receipt = None
+        while not is_terminal(child.snapshot.current.state):
+            try:
+                receipt = await self.drive(task_id, child, to_cancel)
+            except LeaseHeldError:  # somebody cancelled it meanwhile, and its own runner does so
+                child = await self._left_by_another(child)
         return _end_of(child, receipt)
 
     async def _end(self, task_id: str, known: Execution) -> None:
@@ -191,12 +201,27 @@ class ChildRunner:
         if not is_terminal(known.state):
             await self._drive(task_id, self._stored(known), to_cancel=True)
 
-    async def _ended_elsewhere(self, child: Child) -> Child:
-        while True:
-            await asyncio.sleep(OTHER_RUNNER_SECONDS)
-            found = self._stored(child.snapshot.current)
-            if is_terminal(found.snapshot.current.state):
-                return found
+    async def _left_by_another(self, child: Child) -> Child:
+        """Return a sub-mission once its other runner has ended it, or is gone itself.
+
+        A cancel that comes meanwhile is passed on to that runner.
+        """
+        execution = child.snapshot.current
+        try:
+            while True:
+                await asyncio.sleep(OTHER_RUNNER_SECONDS)
+                found = self._stored(execution)
+                if is_terminal(found.snapshot.current.state) or not self._is_owned(execution):
+                    return found
+        except asyncio.CancelledError:
+            await self.store.control.request(
+                execution.execution_id, RequestKind.CANCEL, actor=self.actor
+            )
+            raise
+
+    def _is_owned(self, execution: Execution) -> bool:
+        with closing(open_reader(self.store.path)) as reader:
+            return is_owned(reader.lease(execution.execution_id), self.clock.now())
 
 
 def _end_of(child: Child, receipt: Receipt | None) -> SubMissionEnd:
