@@ -32,7 +32,7 @@ def parse_duration(value: object) -> float:
 
 
 def duration_text(seconds: float) -> str:
-    """Write a duration for people: `0ms`, `340ms`, `4.2s`, `43s`, `1m17s`, `2h05m`, `3d04h`.
+    """Write a duration for people: `<1ms`, `340ms`, `4.2s`, `43s`, `1m17s`, `2h05m`, `3d04h`.
 
     Cut, not rounded, so that a running clock never shows what has not passed yet.
     """
@@ -40,7 +40,7 @@ def duration_text(seconds: float) -> str:
         return "-" + duration_text(-seconds)
     millis = int(round(seconds * 1_000_000) / 1_000)
     if millis < 1_000:
-        return f"{millis}ms" if millis or not seconds else "<1ms"
+        return f"{millis}ms" if millis else "<1ms"
     whole = millis // 1_000
     if whole < 10 and (tenths := millis % 1_000 // 100):
         return f"{whole}.{tenths}s"

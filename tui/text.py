@@ -71,6 +71,21 @@ def _fit(text: str, width: int) -> str:
     return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
 
 
+def shorten(text: str, width: int) -> str:
+    """Return a safe text in at most `width` cells; what is cut is taken from its middle.
+
+    Names of one family differ at their ends.
+    """
+    if width_of(text) <= width:
+        return text
+    tail = ""
+    for character in reversed(text):
+        if width_of(character + tail) > width // 3:
+            break
+        tail = character + tail
+    return fit(text, width - width_of(tail)).rstrip() + tail
+
+
 def fit_right(text: str, width: int) -> str:
     """Return a safe text flush right in exactly `width` cells; what does not fit is cut."""
     size = width_of(text)

@@ -8,7 +8,7 @@ from tui.glyph import LOOKS, SEVERITY
 from tui.layout.fold import FoldKind
 from tui.layout.scale import Zoom
 from tui.status import NodeStatus
-from tui.text import fit, width_of
+from tui.text import fit, shorten, width_of
 from tui.transliterate import to_ascii
 from tui.widgets.graph_model import Drawing, GraphModel
 from tui.widgets.graph_style import CanvasStyles
@@ -150,21 +150,6 @@ class Labels:
             text = detail(self._model.statuses[step], now, inner)
             middle = [(fit(text, inner), styles.muted)]
         return [(side + " ", edge), *middle, (" " + side, edge)]
-
-
-def shorten(text: str, width: int) -> str:
-    """Return a safe text in at most `width` cells; what is cut is taken from its middle.
-
-    Names of one family differ at their ends.
-    """
-    if width_of(text) <= width:
-        return text
-    tail = ""
-    for character in reversed(text):
-        if width_of(character + tail) > width // 3:
-            break
-        tail = character + tail
-    return fit(text, width - width_of(tail)).rstrip() + tail
 
 
 def detail(status: NodeStatus, now: int, width: int = 80) -> str:

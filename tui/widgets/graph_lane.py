@@ -7,9 +7,9 @@ from textual.strip import Strip
 from tui.layout.arm import ASCII_GLYPHS, GLYPHS, UP_DOWN
 from tui.layout.lane import CELLS, LaneRow
 from tui.layout.trail import Mark
-from tui.text import width_of
+from tui.text import shorten, width_of
 from tui.widgets.graph_canvas import Look
-from tui.widgets.graph_label import Labels, detail, shorten
+from tui.widgets.graph_label import Labels, detail
 from tui.widgets.graph_model import Drawing, GraphModel
 from tui.widgets.graph_style import CanvasStyles
 from tui.widgets.line_view import Span

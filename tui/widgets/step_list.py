@@ -18,14 +18,11 @@ from tui.format import SECOND, elapsed, rough
 from tui.glyph import look, sign
 from tui.keymap import bindings
 from tui.messages import StepSelected
-from tui.text import clean_line, fit, fit_right
+from tui.step_columns import STATE, TIME, TRIES, step_columns
+from tui.text import clean_line, fit, fit_right, shorten
 from tui.theme import Inks
 from tui.widgets.line_view import LineView, Span
 
-LONGEST_NAME = 44
-"""Cells that ids get at most where a column says why."""
-LEAST_WHY = 14
-"""Cells that column needs to be there at all."""
 SMALL = 200
 """Steps of an execution that are not folded when there is nothing else to show."""
 
@@ -77,7 +74,7 @@ class StepList(LineView):
         self._board = board
         self._point_at(selected)
         longest = max((len(step_title(task)) for task in board.tasks.values()), default=0)
-        self._name_width = max(12, min(LONGEST_NAME, longest))
+        self._name_width = longest
         self._rebuild()
         self.refresh()
 
@@ -258,28 +255,18 @@ class StepList(LineView):
             state = f"retry in {rough(left)}" if left >= 0.5 else "retry due"
         elif task.reason_code is Reason.REUSED:
             state = "reused"
-        tail = 15
-        tail += 6 if width >= 40 else 0
-        tail += 8 if width >= 34 else 0
-        rest = max(4, width - 3 - tail)
-        why = ""
-        name_width = rest
-        if rest - self._name_width >= LEAST_WHY:
-            name_width = self._name_width
-            why = clean_line(self._why(board, row))
-        yield f"{sign(task.state)} ", style
+        columns = step_columns(width, self._name_width)
+        name = shorten(clean_line(step_title(task)), columns.name)
         ended = bucket_of(task) in FOLDED
-        yield (
-            fit(clean_line(step_title(task)), name_width) + " ",
-            inks.muted if ended else inks.text,
-        )
-        if name_width < rest:
-            yield fit(why, rest - name_width - 1) + " ", inks.muted
-        yield fit(state, 15), style
-        if width >= 40:
-            yield fit_right(tries, 5) + " ", inks.muted
-        if width >= 34:
-            yield fit_right(time, 7) + " ", inks.muted
+        yield f"{sign(task.state)} ", style
+        yield fit(name, columns.name) + " ", inks.muted if ended else inks.text
+        if columns.why:
+            yield fit(clean_line(self._why(board, row)), columns.why) + " ", inks.muted
+        yield fit(state, STATE), style
+        if columns.tries:
+            yield fit_right(tries, TRIES - 1) + " ", inks.muted
+        if columns.time:
+            yield fit_right(time, TIME - 1) + " ", inks.muted
 
     def _why(self, board: Board, task_id: str) -> str:
         task = board.tasks[task_id]

@@ -11,8 +11,9 @@ from tui.glyph import LOOKS
 from tui.layout.dag import dag_of
 from tui.layout.tree import TreeRow, guides, lay_tree
 from tui.status import NodeStatus, as_status
+from tui.text import shorten
 from tui.theme import Inks
-from tui.widgets.graph_label import detail, shorten
+from tui.widgets.graph_label import detail
 from tui.widgets.graph_model import GraphModel, model_of
 from tui.widgets.line_view import LineView, Span
 from tui.widgets.step_canvas import AT_ONCE, StepCanvas
