@@ -118,10 +118,10 @@ def check(reader: SqliteReader, story: Story) -> None:
 )
 async def test_tables_equal_the_fold_of_the_events(tmp_path: Path, data: Any) -> None:
     path = tmp_path / uuid4().hex / "missions.db"
+    steps = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
+    params = data.draw(OBJECTS)  # a draw may end the example: nothing is open yet
     store = await open_store(path, StorySigner(), clock=SteppingClock())
     reader = open_reader(path)
-    steps = data.draw(st.lists(st.sampled_from("abcd"), min_size=1, max_size=4, unique=True))
-    params = data.draw(OBJECTS)
     story = Story(*steps, params=params, clock=store.control._clock)
     try:
         await perform(data, store, story)
