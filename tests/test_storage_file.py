@@ -4,6 +4,7 @@ import re
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -350,8 +351,8 @@ async def test_a_file_of_format_1_is_brought_up_to_date_and_stays_intact(tmp_pat
     await store.journal.submit(later.batch())
     await store.close()
     assert len(list(tmp_path.glob("missions.db.format1-*.backup"))) == 1
-    with pytest.raises(sqlite3.IntegrityError, match="sealed"):
-        vandal(path).execute("UPDATE execution SET message = 'x' WHERE sealed")
+    with closing(vandal(path)) as edit, pytest.raises(sqlite3.IntegrityError, match="sealed"):
+        edit.execute("UPDATE execution SET message = 'x' WHERE sealed")
     reader = open_reader(path)
     newest, older = reader.executions(ExecutionQuery(include_children=True))
     assert newest == later.snapshot.current
