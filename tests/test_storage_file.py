@@ -15,6 +15,7 @@ from core.audit.verdict import Verdict
 from core.audit.verify import verify
 from core.errors import AuditError, MissionDeckError, UnavailableError
 from core.execution_query import ExecutionQuery
+from core.model import Execution
 from core.reasons import Reason
 from core.states import Coverage, ExecutionState, TaskState
 from storage.audit_source import SqliteChainSource
@@ -46,6 +47,12 @@ def vandal(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA recursive_triggers = ON")
     return connection
+
+
+def executions_in(path: Path) -> list[Execution]:
+    """Return all executions, the reader closed again."""
+    with closing(open_reader(path)) as reader:
+        return reader.executions()
 
 
 # --- coming about ------------------------------------------------------------------------------
@@ -334,7 +341,7 @@ async def test_an_older_file_is_backed_up_and_migrated_in_one_go(tmp_path: Path)
     (backup,) = tmp_path.glob("missions.db.format*.backup")
     assert f".format{SCHEMA_VERSION}-" in backup.name
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
-    assert len(open_reader(backup).executions()) == 1
+    assert len(executions_in(backup)) == 1
     with pytest.raises(UnavailableError, match="newer"):
         open_reader(path)
 
@@ -360,6 +367,7 @@ async def test_a_file_of_format_1_is_brought_up_to_date_and_stays_intact(tmp_pat
     source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
     assert verify(source).verdict is Verdict.INTACT
     source.close()
+    reader.close()
 
 
 async def test_executions_older_than_run_numbers_are_numbered_in_the_order_of_the_chain(
@@ -401,6 +409,7 @@ async def test_executions_older_than_run_numbers_are_numbered_in_the_order_of_th
     source = SqliteChainSource(path, [StorySigner().vkey(store.log_id)])
     assert [str(one) for one in verify(source).findings] == []
     source.close()
+    reader.close()
 
 
 async def test_a_run_number_is_never_given_again_even_when_its_execution_is_gone(
@@ -434,7 +443,7 @@ async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) 
         migrate(connection, path, lambda _: None, steps)
     assert list(connection.iterdump()) == before
     connection.close()
-    assert len(open_reader(path).executions()) == 1
+    assert len(executions_in(path)) == 1
 
 
 async def test_an_older_file_is_not_read_before_it_is_migrated(
@@ -458,7 +467,7 @@ async def test_a_copy_is_whole_and_never_overwrites(tmp_path: Path) -> None:
         copy_into(connection, tmp_path / "copy.db")
     connection.close()
     await store.close()
-    assert open_reader(tmp_path / "copy.db").executions() == [story.snapshot.current]
+    assert executions_in(tmp_path / "copy.db") == [story.snapshot.current]
     copied = await open_store(tmp_path / "copy.db", StorySigner())
     assert copied.log_id == store.log_id
     await copied.close()
@@ -473,7 +482,7 @@ async def test_items_of_an_older_file_are_counted_when_it_is_migrated(tmp_path: 
     back_to_format_1(connection)
     migrate(connection, path, lambda _connection: None)
     connection.close()
-    (execution,) = open_reader(path).executions()
+    (execution,) = executions_in(path)
     assert execution.item_counts == {state: 1}
 
 
