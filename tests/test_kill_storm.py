@@ -18,7 +18,10 @@ def test_a_hundred_kills_lose_nothing_and_run_nothing_twice(
 ) -> None:
     began = time.monotonic()
     storm = Storm(tmp_path, SEED)
-    storm.run(KILLS)
+    try:
+        storm.run(KILLS)
+    finally:
+        storm.stop()
     verified = mission(storm.home, "audit", "verify", timeout=300)
     assert verified.code == 0, verified.out
     found = storm.figures

@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,12 @@ class Storm:
             self._drive(started.out.strip(), kills)
             self.figures.executions += 1
 
+    def stop(self) -> None:
+        """End what a storm that failed left running."""
+        for pid in {*self._runners(), *self._orphans()}:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def _drive(self, execution_id: str, kills: int) -> None:
         while not self._ended(execution_id):
             if self.figures.kills < kills:
@@ -155,17 +161,22 @@ class Storm:
         except ProcessLookupError:
             return False
         for pid in self._orphans():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         self.figures.kills += 1
         for name, count in zip(_HIT_NAMES, self._rows(_HIT_BY_KILL)[0], strict=True):
             self.figures.hit[name] += bool(count)
         return True
 
     def _orphans(self) -> list[int]:
-        wanted = f"STORM={self.token}".encode()
+        """Return the processes of steps, told by what the mission puts into their environment."""
+        return self._processes(f"STORM={self.token}")
+
+    def _runners(self) -> list[int]:
+        return self._processes(f"MISSION_HOME={self.home}")
+
+    def _processes(self, variable: str) -> list[int]:
+        wanted = variable.encode()
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
