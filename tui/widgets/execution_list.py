@@ -104,7 +104,8 @@ class ExecutionList(LineView):
         yield indent, inks.accent if row.children else inks.faint
         yield name, inks.text
         yield tag, inks.muted
-        yield fit(note, left - width_of(name)) + " ", inks.faint
+        failed = bool(row.children.get(ExecutionState.FAILED))
+        yield fit(note, left - width_of(name)) + " ", inks.bad if failed else inks.faint
 
     def _progress(self, execution: Execution, inks: Inks) -> Iterable[Span]:
         tally = tally_of_execution(execution)
