@@ -323,11 +323,14 @@ class TaskRun(Struct, frozen=True, kw_only=True):
         return measured_ms(self.duration_us, self.started_at, self.ended_at)
 
     @property
+    def worked_us(self) -> int | None:
+        """What was measured between `worked_from` and `worked_until`, if anything was."""
+        return self.duration_us if self.attempt_started_at is None else self.attempt_duration_us
+
+    @property
     def worked_ms(self) -> float | None:
         """How long the latest attempt took in milliseconds; of a fan-out step, how long it did."""
-        if self.attempt_started_at is None:
-            return self.duration_ms
-        return measured_ms(self.attempt_duration_us, self.worked_from, self.worked_until)
+        return measured_ms(self.worked_us, self.worked_from, self.worked_until)
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

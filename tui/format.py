@@ -26,8 +26,15 @@ def rough(seconds: float) -> str:
     return f"{whole // 86_400}d"
 
 
-def elapsed(start: int | None, end: int | None, now: int) -> float | None:
-    """Return seconds between two instants, up to `now` while the second is missing."""
+def elapsed(
+    start: int | None, end: int | None, now: int, took_us: int | None = None
+) -> float | None:
+    """Return seconds between two instants, up to `now` while the second is missing.
+
+    What was measured between them (`took_us`) goes before: the wall clock may have been set.
+    """
+    if end is not None and took_us is not None:
+        return took_us / 1_000_000
     return None if start is None else max(0, (now if end is None else end) - start) / SECOND
 
 

@@ -99,4 +99,4 @@ def step_seconds(task: TaskRun) -> float | None:
     """Return how long what succeeded took in its last attempt; None for any other."""
     if task.state is not TaskState.SUCCESS or task.reason_code is Reason.REUSED:
         return None
-    return elapsed(task.worked_from, task.worked_until, 0)
+    return elapsed(task.worked_from, task.worked_until, 0, task.worked_us)

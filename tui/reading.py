@@ -68,11 +68,7 @@ def read_past(reader: Reader, execution: Execution) -> Past:
         )
     )
     others = [one for one in past if one.execution_id != execution.execution_id]
-    runs = [
-        (one.ended_at - one.started_at) / 1e9
-        for one in others
-        if one.ended_at is not None and one.started_at is not None
-    ]
+    runs = [took / 1000 for one in others if (took := one.duration_ms) is not None]
     if not others or sum(others[0].counts.values()) > MOST_PAST_STEPS:
         return Past(runs)
     _, tasks = reader.task_states(others[0].execution_id)

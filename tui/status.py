@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from core.model import TaskRun
 from core.reasons import Reason
 from core.states import TaskState
+from tui.format import elapsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +19,12 @@ class NodeStatus:
     started_at: int | None = None
     ended_at: int | None = None
     resume_at: int | None = None
+    took_us: int | None = None
+    """How long it took by the monotonic clock, where that was measured."""
 
     def seconds(self, now: int) -> float | None:
         """Return how long it runs or ran, in seconds; None before its start."""
-        if self.started_at is None:
-            return None
-        end = self.ended_at if self.ended_at is not None else now
-        return max(0, end - self.started_at) / 1_000_000_000
+        return elapsed(self.started_at, self.ended_at, now, self.took_us)
 
 
 IDLE = NodeStatus()
@@ -40,6 +40,7 @@ def status_of(run: TaskRun, max_attempts: int = 1) -> NodeStatus:
         run.worked_from,
         run.worked_until,
         run.resume_at,
+        run.worked_us,
     )
 
 

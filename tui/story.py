@@ -107,14 +107,14 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
     if task.attempt:
         lines.append(field("attempt", f"{task.attempt} of {max(limit, task.attempt)}"))
     began, until = task.worked_from, task.worked_until
-    spent = elapsed(began, until, now)
+    spent = elapsed(began, until, now, task.worked_us)
     if awaits_person(task):
         lines.append(field("asked for", duration_text(spent or 0)))
     elif spent is not None:
         lines.append(field("took" if until is not None else "running for", duration_text(spent)))
     if task.ready_at is not None and began is not None and task.ready_at <= began:
         lines.append(field("queued for", duration_text((began - task.ready_at) / SECOND)))
-    in_all = elapsed(task.started_at, task.ended_at, now)
+    in_all = elapsed(task.started_at, task.ended_at, now, task.duration_us)
     if task.started_at != began and in_all is not None:
         lines.append(field("in all", f"{duration_text(in_all)}, waiting between attempts included"))
     times = [
@@ -220,7 +220,7 @@ def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
     lines: list[Line] = []
     for attempt in attempts:
         seen = look(attempt.state)
-        spent = elapsed(attempt.started_at, attempt.ended_at, now) or 0.0
+        spent = elapsed(attempt.started_at, attempt.ended_at, now, attempt.duration_us) or 0.0
         exit_code = "" if attempt.exit_code is None else f"  exit {attempt.exit_code}"
         lines.append(
             [
@@ -293,7 +293,7 @@ def ending_of(attempt: Attempt | None, board: Board) -> str:
             parts.append(f"retries exhausted ({attempt.attempt}/{max(limit, attempt.attempt)})")
         elif task.state is TaskState.WAITING:
             parts.append("will be retried")
-    spent = elapsed(attempt.started_at, attempt.ended_at, attempt.ended_at)
+    spent = elapsed(attempt.started_at, attempt.ended_at, attempt.ended_at, attempt.duration_us)
     if spent is not None:
         parts.append(duration_text(spent))
     return f"── {' · '.join(parts)} ──"

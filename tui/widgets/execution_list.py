@@ -73,7 +73,7 @@ class ExecutionList(LineView):
         word = look(execution.state).word
         if execution.coverage is Coverage.SUBSET and execution.state is ExecutionState.SUCCESS:
             style, word = inks.warn, SUBSET
-        spent = elapsed(execution.started_at, execution.ended_at, now)
+        spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
         aged, middle, wide = width >= 46, width >= 56, width >= 90
         fixed = 24 + 8 * aged + 17 * middle + 10 * wide
         yield f"{sign(execution.state)} ", style

@@ -248,7 +248,7 @@ class StepList(LineView):
         state = state_word(task.state, task.reason_code)
         most = max(task.attempt, limit)
         tries = f"{task.attempt}/{most}" if most > 1 and task.attempt else ""
-        spent = elapsed(task.worked_from, task.worked_until, now)
+        spent = elapsed(task.worked_from, task.worked_until, now, task.worked_us)
         time = "" if spent is None else duration_text(spent)
         if task.state is TaskState.WAITING and task.resume_at is not None:
             left = (task.resume_at - now) / SECOND
