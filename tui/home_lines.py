@@ -98,7 +98,7 @@ def _history(runs: Sequence[Execution]) -> Line:
         return [("never run: press ", "muted"), ("n", "accent"), (" to launch it", "muted")]
     if not past:
         return [("its first run has not ended yet", "muted")]
-    ended = [((e.ended_at or 0) - (e.started_at or 0)) / 1e9 for e in reversed(past)]
+    ended = [(e.duration_ms or 0.0) / 1000 for e in reversed(past)]
     good = sum(e.state is ExecutionState.SUCCESS and e.coverage is Coverage.FULL for e in past)
     told = f"last {len(ended)}: {good} done, latest took {duration_text(ended[-1])}"
     return [(sparkline(ended) + " ", "accent"), (told, "muted")]

@@ -13,7 +13,7 @@ from core.scene import NO_LONGER
 from core.state_word import counted, state_word
 from core.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.tally import tally_of_execution, tally_words
-from tui.format import ago, size
+from tui.format import ago, elapsed, size
 from tui.label import SUBSET, run_argument, run_label, run_name
 from tui.output.again import again
 from tui.output.glyph import Palette, look
@@ -128,12 +128,12 @@ def _head(
         f"{palette.state(one.state)}{subset}  {why_line(one)}"
     )
     started = one.created_at if one.started_at is None else one.started_at
-    ended = now if one.ended_at is None else one.ended_at
+    spent = elapsed(started, one.ended_at, now, one.duration_us) or 0.0
     took = "took" if one.ended_at is not None else "for"
     yield "  " + " · ".join(
         (
             f"started {local_time(started)} ({ago(started, now)})",
-            f"{took} {duration_text(max(0, ended - started) / 1e9)}",
+            f"{took} {duration_text(spent)}",
             f"by {safe_line(one.actor)}",
         )
     )

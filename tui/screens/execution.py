@@ -13,6 +13,7 @@ from core.model import Execution
 from core.states import TaskState, is_terminal
 from tui.board import Board
 from tui.data_lines import facts_json
+from tui.format import elapsed
 from tui.keymap import bindings
 from tui.messages import Delta, StepOpened, StepSelected
 from tui.one_at_a_time import OneAtATime
@@ -294,10 +295,9 @@ class ExecutionScreen(PaneScreen):
             return
         now = self.deck.clock.now()
         execution = board.execution
-        started, ended = execution.started_at, execution.ended_at
-        spent = 0.0 if started is None else ((ended or now) - started) / 1e9
+        spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
         eta = clean_line(outlook(board, self._past, now))
-        time = duration_text(spent)
+        time = duration_text(spent or 0.0)
         kin = ""
         if self._origin is not None:
             how = "retry" if execution.retry_of else "rerun"
