@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
 
@@ -25,6 +26,7 @@ from tests.support.tui import (
 from tui.app import MissionDeckApp
 from tui.messages import StepSelected
 from tui.screens.execution import ExecutionScreen
+from tui.widgets.graph import GraphView
 from tui.widgets.line_view import LineView
 from tui.widgets.step_list import StepList
 
@@ -181,3 +183,15 @@ async def test_a_key_is_about_the_step_that_the_key_before_it_went_to(tab: str) 
         await wait_until(pilot, lambda: "s0" in selections(pilot))
         await type_in(pilot, "jx")
         await wait_for_text(pilot, "Cancel step s1?")
+
+
+async def test_a_graph_that_gets_its_steps_while_it_is_mounted_draws_them() -> None:
+    class Bare(App[None]):
+        def compose(self) -> ComposeResult:
+            view = GraphView()
+            view.set_graph(["first", "second"], [[], [0]])  # as a mission that is read meanwhile
+            yield view
+
+    app = Bare()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await wait_for_text(pilot, "first", "second")

@@ -246,7 +246,7 @@ class GraphView(ScrollView, StepCanvas, can_focus=True):
     def on_mount(self) -> None:
         """Lay out what was set before, and let shown times go on."""
         self.set_interval(1.0, self._tick)
-        self._lay_out()
+        self.call_later(self._lay_out)  # it counts as mounted only when this has returned
 
     def _tick(self) -> None:
         if self._scene is not None and self.is_on_screen:
