@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import MissionInvalidError
+from core.events import StepExpanded
 from core.model import (
     LogStream,
     Mission,
@@ -450,6 +451,20 @@ async def test_the_filter_narrows_the_list_and_escape_brings_all_back() -> None:
         assert "load-1" not in screen_text(pilot.app)
         await pilot.press("escape")
         await wait_for_text(pilot, "load-1")
+
+
+async def test_names_of_items_have_room_though_the_list_was_open_before_the_fan_out() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("fan", foreach="x"))
+    run = world.launch(mission)
+    world.task(run, "fan", TaskState.READY, Reason.DEPS_MET)
+    async with running(FakeBackend(world, mission), start=run) as pilot:
+        await wait_for_text(pilot, "fan")
+        items = tuple(f"item-{number:04}" for number in range(5))
+        world.commit(
+            StepExpanded(at=world.clock.now(), execution_id=run, task_id="fan", items=items)
+        )
+        await wait_for_text(pilot, "fan[4] item-0004")
 
 
 async def test_what_has_ended_unfolds() -> None:

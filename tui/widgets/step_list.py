@@ -58,6 +58,8 @@ class StepList(LineView):
         self._is_tucked = False
         """Whether a person folded away what holds the selection."""
         self._name_width = 20
+        self._measured = 0
+        """Of how many task runs the names were measured."""
 
     @property
     def filter_text(self) -> str:
@@ -73,10 +75,15 @@ class StepList(LineView):
         """Show another board with a step selected."""
         self._board = board
         self._point_at(selected)
-        longest = max((len(step_title(task)) for task in board.tasks.values()), default=0)
-        self._name_width = longest
+        self._measure()
         self._rebuild()
         self.refresh()
+
+    def _measure(self) -> None:
+        """Take the width of the longest name."""
+        tasks = self._board.tasks if self._board is not None else {}
+        self._measured = len(tasks)
+        self._name_width = max((len(step_title(task)) for task in tasks.values()), default=0)
 
     def board_changed(
         self, changed: Iterable[str], *, moved: bool, selected: str | None = None
@@ -87,6 +94,8 @@ class StepList(LineView):
         that has ended to where that is now.
         """
         wanted = set(changed)
+        if self._board is not None and len(self._board.tasks) != self._measured:
+            self._measure()  # a step has fanned out
         if selected is not None:
             self._point_at(selected)
         if moved or self._filter:
