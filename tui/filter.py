@@ -130,7 +130,7 @@ def _state(wanted: tuple[str, ...]) -> Test:
 def _comparison(field: str, sign: str, limit: float) -> Test:
     def test(task: TaskRun, _step: MissionStep | None, _bucket: str, now: int) -> bool:
         if field == "dur":
-            value = elapsed(task.started_at, task.ended_at, now, task.duration_us)
+            value = elapsed(task.worked_from, task.worked_until, now, task.worked_us)
             return value is not None and is_compared(value, sign, limit)
         return is_compared(float(task.attempt), sign, limit)
 
