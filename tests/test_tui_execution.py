@@ -270,7 +270,7 @@ async def test_events_are_listed_live_and_lead_to_their_step() -> None:
         await pilot.press("5")
         await wait_for_text(pilot, "RETRIES_EXHAUSTED", "promote-7 #3")
         world.begin(run, "fetch-12")
-        await wait_for_text(pilot, "SLOT_ACQUIRED")
+        await wait_for_text(pilot, "fetch-12 #2")
         await pilot.press("G", "enter")
         await wait_for_text(pilot, "fetch-12  ▶ running")
 
