@@ -9,6 +9,7 @@ MissionDeckError
 │   └── LeaseHeldError         exit 7   another live runner owns the execution
 ├── AuditError                 exit 8   the chain does not verify
 ├── UnavailableError           exit 9   the database or an executor cannot be used
+│   ├── OlderFormatError       exit 9   the database is of an older version of Mission Deck
 │   └── StepTypeLoadError      exit 9   the package of a step type cannot be loaded
 └── BugError                   exit 70  a broken invariant of ours; never caught, always reported
     └── IllegalTransitionError
@@ -99,6 +100,12 @@ class UnavailableError(MissionDeckError):
 
     exit_code = 9
     code = "UNAVAILABLE"
+
+
+class OlderFormatError(UnavailableError):
+    """Raised when a database was written by an older version and has to be migrated first."""
+
+    code = "OLDER_FORMAT"
 
 
 class StepTypeLoadError(UnavailableError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
-from core.errors import MissionDeckError, UnavailableError
+from core.errors import MissionDeckError, OlderFormatError, UnavailableError
 from storage.presence import is_created
 from storage.schema import APPLICATION_ID, SCHEMA_VERSION
 
@@ -119,9 +119,9 @@ def _require_current(connection: sqlite3.Connection, path: Path) -> None:
             f"the database {path} holds nothing yet", hint="`mission run FILE` fills it"
         )
     if version != SCHEMA_VERSION:
-        raise UnavailableError(
+        raise OlderFormatError(
             f"{path} is of an older version of Mission Deck",
-            hint="`mission run` and `mission resume` bring it up to date (after a backup)",
+            hint="`mission ls` brings it up to date (after a backup)",
         )
 
 

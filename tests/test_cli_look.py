@@ -2,8 +2,10 @@
 
 import re
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from core.model import LogStream
 from core.reasons import Reason
 from core.states import AttemptState, ExecutionState, TaskState
 from tests.support.cli import SCRIPT, Inside, environment, mission, on_a_terminal, start
+from tests.support.old_format import back_to_format_1
 from tests.support.staged import Stage, a_failed_execution, staged
 
 
@@ -280,3 +283,22 @@ def test_a_full_disk_behind_stdout_is_said(home):
 def test_closed_streams_are_no_bug(home):
     command = f"exec '{SCRIPT}' ls >&- 2>&- <&-"
     assert subprocess.run(["sh", "-c", command], env=environment(home), check=False).returncode == 0
+
+
+def test_a_database_of_an_older_version_is_migrated_by_whoever_looks(
+    tmp_path, monkeypatch, capfd
+) -> None:
+    staged(tmp_path, a_failed_execution)
+    database = tmp_path / "missions.db"
+    with closing(sqlite3.connect(database)) as connection:
+        back_to_format_1(connection)
+    look = Inside(tmp_path, monkeypatch, capfd)
+    refused = look("audit", "verify")
+    assert refused.code == 9
+    assert "older version" in refused.err
+    assert "mission ls" in refused.err
+    listed = look("ls")
+    assert listed.code == 0
+    assert "brought up to date" in listed.err
+    assert len(list(tmp_path.glob("missions.db.format1-*.backup"))) == 1
+    assert look("ls").err == ""

@@ -25,6 +25,7 @@ from storage.migration import migrate, read_migrations, split_statements
 from storage.reader import open_reader
 from storage.schema import APPLICATION_ID, SCHEMA_VERSION
 from storage.store import open_store
+from tests.support.old_format import back_to_format_1
 from tests.support.story import SteppingClock, Story, StorySigner
 
 
@@ -297,33 +298,6 @@ def test_a_script_is_split_into_whole_statements() -> None:
         "BEGIN SELECT 1; SELECT 2; END;",
         "INSERT INTO t VALUES (';');",
     ]
-
-
-def back_to_format_1(connection: sqlite3.Connection) -> None:
-    """Take away from a file what later migrations added."""
-    connection.executescript(
-        """
-        DROP TABLE run_number;
-        DROP INDEX execution_run_number;
-        DROP INDEX request_open;
-        ALTER TABLE execution DROP COLUMN duration_us;
-        ALTER TABLE task_run DROP COLUMN duration_us;
-        ALTER TABLE attempt DROP COLUMN duration_us;
-        ALTER TABLE request DROP COLUMN outcome;
-        ALTER TABLE request DROP COLUMN why;
-        ALTER TABLE request DROP COLUMN settled_at;
-        CREATE INDEX request_open ON request (execution) WHERE taken_at IS NULL;
-        DROP INDEX execution_root;
-        DROP INDEX execution_parent;
-        ALTER TABLE execution DROP COLUMN run_number;
-        ALTER TABLE execution DROP COLUMN coverage;
-        ALTER TABLE execution DROP COLUMN parent_task_id;
-        ALTER TABLE execution DROP COLUMN parent_attempt;
-        ALTER TABLE execution DROP COLUMN retry_scope;
-        ALTER TABLE execution DROP COLUMN item_counts;
-        PRAGMA user_version = 1;
-        """
-    )
 
 
 async def test_an_older_file_is_backed_up_and_migrated_in_one_go(tmp_path: Path) -> None:

@@ -9,14 +9,13 @@ from core.launch import Order
 from core.model import EMPTY, Mission
 from core.ports import MissionSource, Reader, RequestKind
 from core.spec.load import load_mission
-from storage.reader import open_reader
 from tui.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
 from tui.cli.asking import ask
 from tui.cli.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.cli.home import place_of
 from tui.cli.invocation import Invocation
 from tui.cli.order import make_order, require_valid
-from tui.cli.reading import notice_lost, open_records, require_database
+from tui.cli.reading import notice_lost, open_current, open_records
 from tui.cli.relaunch import rerun_order, retry_order
 from tui.cli.start import start_detached
 from tui.cli.version import VERSION
@@ -58,8 +57,7 @@ class CliBackend:
 
     def open_reader(self) -> Reader:
         """Open a read-only connection; `NotFoundError` while there is no database."""
-        require_database(self._invocation)
-        return open_reader(self._invocation.paths.db)
+        return open_current(self._invocation)
 
     def notice_lost(self) -> None:
         """Record the loss of runners that are gone."""

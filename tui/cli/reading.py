@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.errors import MissionDeckError, NotFoundError
+from core.errors import MissionDeckError, NotFoundError, OlderFormatError
 from core.ports import Reader
 from core.state_word import counted
 from tui.cli.invocation import Invocation
@@ -13,19 +13,52 @@ from tui.output.text import safe_line
 
 @contextmanager
 def open_records(invocation: Invocation) -> Iterator[Reader]:
-    """Open the database read-only, after executions whose runner is gone were noticed.
+    """Open the database read-only, and record the loss of runners that are gone.
 
     Raises `NotFoundError` when there is no database yet, `UnavailableError` when it cannot be read.
+    """
+    reader = open_current(invocation)
+    try:
+        notice_lost(invocation)
+        yield reader
+    finally:
+        reader.close()
+
+
+def open_current(invocation: Invocation) -> Reader:
+    """Open the database read-only; migrate it first when it is of an older version.
+
+    Raises `NotFoundError` when there is no database yet, `OlderFormatError` for an older one that
+    cannot be written, `UnavailableError` when it cannot be read.
     """
     require_database(invocation)
     from storage.reader import open_reader
 
-    notice_lost(invocation)
-    reader = open_reader(invocation.paths.db)
     try:
-        yield reader
-    finally:
-        reader.close()
+        return open_reader(invocation.paths.db)
+    except OlderFormatError:
+        _migrate(invocation)
+        return open_reader(invocation.paths.db)
+
+
+def _migrate(invocation: Invocation) -> None:
+    import asyncio
+
+    from tui.cli.session import migrate_database
+
+    try:
+        asyncio.run(migrate_database(invocation.paths))
+    except MissionDeckError as error:
+        raise OlderFormatError(
+            f"{invocation.paths.db} is of an older version of Mission Deck and cannot be brought"
+            f" up to date: {error.message}",
+            hint=error.hint,
+        ) from error
+    _say(
+        invocation,
+        f"{safe_line(str(invocation.paths.db))} was brought up to date;"
+        " a copy of it as it was is beside it",
+    )
 
 
 def require_database(invocation: Invocation) -> None:

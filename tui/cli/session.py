@@ -34,6 +34,12 @@ async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]
         await store.close()
 
 
+async def migrate_database(paths: Paths) -> None:
+    """Bring a database of an older version to this one's format; `open_session`'s errors."""
+    async with open_session(paths, SystemClock()):
+        return
+
+
 def protected_paths(paths: Paths) -> tuple[Path, ...]:
     """Return what no file step may touch: the folders of this program, the database, the keys.
 

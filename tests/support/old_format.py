@@ -1,0 +1,30 @@
+"""Database files as older versions left them."""
+
+import sqlite3
+
+
+def back_to_format_1(connection: sqlite3.Connection) -> None:
+    """Take away from a file what later migrations added."""
+    connection.executescript(
+        """
+        DROP TABLE run_number;
+        DROP INDEX execution_run_number;
+        DROP INDEX request_open;
+        ALTER TABLE execution DROP COLUMN duration_us;
+        ALTER TABLE task_run DROP COLUMN duration_us;
+        ALTER TABLE attempt DROP COLUMN duration_us;
+        ALTER TABLE request DROP COLUMN outcome;
+        ALTER TABLE request DROP COLUMN why;
+        ALTER TABLE request DROP COLUMN settled_at;
+        CREATE INDEX request_open ON request (execution) WHERE taken_at IS NULL;
+        DROP INDEX execution_root;
+        DROP INDEX execution_parent;
+        ALTER TABLE execution DROP COLUMN run_number;
+        ALTER TABLE execution DROP COLUMN coverage;
+        ALTER TABLE execution DROP COLUMN parent_task_id;
+        ALTER TABLE execution DROP COLUMN parent_attempt;
+        ALTER TABLE execution DROP COLUMN retry_scope;
+        ALTER TABLE execution DROP COLUMN item_counts;
+        PRAGMA user_version = 1;
+        """
+    )
