@@ -22,8 +22,8 @@ async def test_the_scope_follows_the_run_while_the_dialog_is_open() -> None:
     async with running(FakeBackend(world, mission), start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "slots 2/8")
         await pilot.press("X")
-        await wait_for_text(pilot, "2 running steps get SIGTERM, 1 approval is")
-        await wait_for_text(pilot, "withdrawn, 1 step that has not started", "handler `tidy` runs")
+        await wait_for_text(pilot, "2 running steps get SIGTERM, 1 approval")
+        await wait_for_text(pilot, "withdrawn, 1 step that has not started", "`tidy` runs")
         world.end(run, "a")
         await wait_for_text(pilot, "1 running step gets SIGTERM")
         world.end(run, "b")

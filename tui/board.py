@@ -215,6 +215,19 @@ class Board:
             return 1
         return (step.retry or self.mission.config.retry).max_attempts
 
+    def told_anew(self, changed: Mapping[str, TaskRun]) -> dict[str, TaskRun]:
+        """Return what is told of differently after a change: itself, and what was skipped for it.
+
+        A mended cause is no longer blamed by the steps directly behind it.
+        """
+        told = dict(changed)
+        for task_id in changed:
+            for other in self.dependents.get(task_id, ()):
+                task = self.tasks.get(other)
+                if task is not None and task.state is TaskState.SKIPPED:
+                    told[other] = task
+        return told
+
     def is_outdated(self, task_id: str) -> bool:
         """Tell whether a step was skipped for what a user's retry has mended since."""
         step = self.steps.get(task_id)

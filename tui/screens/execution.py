@@ -110,17 +110,18 @@ class ExecutionScreen(PaneScreen):
         if not changed:
             return
         moved = board.apply(changed)
+        told = board.told_anew(changed)
         focus = self._next_focus(board) if moved else None
         hidden = self._left.steps.hides_selection
-        self._left.board_changed(changed, moved=moved, selected=focus)
+        self._left.board_changed(told, moved=moved, selected=focus)
         if self._left.tab != "list":
-            self._side_list.board_changed(changed, moved=moved, selected=focus)
+            self._side_list.board_changed(told, moved=moved, selected=focus)
         self._attempts_wanted.ask()
         if focus is not None:
             self.select(focus)
         elif not hidden and self._left.steps.hides_selection:
             self._leave_hidden()
-        elif self.selected in changed:
+        elif self.selected in told:
             self._facts_wanted.ask()
 
     def _next_focus(self, board: Board) -> str | None:
