@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual._xterm_parser import XTermParser
+from textual.events import Key
 
 from tests.support.cli import SCRIPT, environment
 from tests.support.terminal import Terminal
-from tui.terminal_input import TerminalInput
+from tui.terminal_input import TerminalInput, events_of
 
 CTRL_C = "\x03"
 BROKEN = """
@@ -40,6 +42,14 @@ sys.exit(run([]))
 def test_what_is_no_text_is_dropped_from_the_input(parts: list[bytes], text: str) -> None:
     decoder = TerminalInput()
     assert "".join(map(decoder.take, parts)) + decoder.take(b"", final=True) == text
+
+
+def test_input_that_was_dropped_altogether_is_not_the_end_of_it() -> None:
+    parser, decoder = XTermParser(), TerminalInput()
+    assert list(events_of(parser, decoder.take(b"\xff"))) == []
+    assert [
+        event.key for event in events_of(parser, decoder.take(b"a")) if isinstance(event, Key)
+    ] == ["a"]
 
 
 class Opened:

@@ -20,7 +20,7 @@ from textual.events import Key
 from textual.message import Message
 
 from core.errors import BugError
-from tui.terminal_input import TerminalInput
+from tui.terminal_input import TerminalInput, events_of
 
 if TYPE_CHECKING:
     from tui.app import MissionDeckApp
@@ -86,12 +86,12 @@ class TerminalDriver(LinuxDriver):
                 if not data:  # the terminal is gone: `tui.cli.hangup` ends this process
                     self.exit_event.wait()
                     break
-                for event in parser.feed(decoder.take(data)):
+                for event in events_of(parser, decoder.take(data)):
                     self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)
         try:
-            for event in parser.feed(decoder.take(b"", final=True)):
+            for event in events_of(parser, decoder.take(b"", final=True)):
                 self.process_message(event)
             for _ in parser.feed(""):
                 pass

@@ -2,6 +2,10 @@
 
 import re
 from codecs import getincrementaldecoder
+from collections.abc import Iterable
+
+from textual._xterm_parser import XTermParser
+from textual.message import Message
 
 _OLD_MOUSE = re.compile(rb"\x1b\[M[\x00-\xff]{3}")
 """A mouse report of a terminal without SGR reports: button, column and row as a byte each.
@@ -24,3 +28,8 @@ class TerminalInput:
         begun = None if final else _OLD_MOUSE_BEGUN.search(data)
         self._begun = b"" if begun is None else begun.group()
         return self._decode(data[: len(data) - len(self._begun)], final)
+
+
+def events_of(parser: XTermParser, text: str) -> Iterable[Message]:
+    """Return what `text` means. An empty text, which the parser takes for the end, means nothing."""
+    return parser.feed(text) if text else ()
