@@ -31,5 +31,5 @@ class TerminalInput:
 
 
 def events_of(parser: XTermParser, text: str) -> Iterable[Message]:
-    """Return what `text` means. An empty text, which the parser takes for the end, means nothing."""
+    """Return what `text` means; the parser would take an empty text for the end of all input."""
     return parser.feed(text) if text else ()
