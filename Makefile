@@ -57,11 +57,11 @@ test-latest:          ## the suite on the newest versions of all packages that p
 
 test-lowest: setup    ## the suite on the lowest versions of the direct packages
 	@mkdir -p .venvs
-	@$(BIN)/python -m tests.support.dependencies lowest > .venvs/lowest.txt
+	@$(BIN)/python -m tests.tools.dependencies lowest > .venvs/lowest.txt
 	@$(MAKE) --no-print-directory suite ENVIRONMENT=.venvs/lowest CONSTRAINTS=.venvs/lowest.txt
 
 test-pythons: setup   ## the suite on every supported Python of this machine; PYTHONS="..." names them
-	@$(BIN)/python tests/support/pythons.py
+	@$(BIN)/python tests/tools/pythons.py
 
 # The suite in an environment of its own: what the three above share. SUITE adds pytest arguments.
 suite:
@@ -69,17 +69,17 @@ suite:
 	$(ENVIRONMENT)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(SUITE)
 
 lock: setup           ## write constraints.txt anew: the newest versions that pyproject.toml allows
-	$(BIN)/python -m tests.support.dependencies lock
+	$(BIN)/python -m tests.tools.dependencies lock
 
 bench: setup          ## cost per step, memory, start-up; ratios in one run
 	$(BIN)/python -m benchmarks
 
 docs: setup           ## write the generated parts of the docs anew
-	$(BIN)/python -m tests.support.generate_docs
-	$(BIN)/python -m tests.support.generate_step_docs
+	$(BIN)/python -m tests.tools.generate_docs
+	$(BIN)/python -m tests.tools.generate_step_docs
 
 shots: setup          ## make the pictures of README and docs
-	$(BIN)/python -m tests.support.shots
+	$(BIN)/python -m tests.tools.shots
 
 clean:
 	rm -rf .venv .venvs .demo .bench .shots

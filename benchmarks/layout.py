@@ -14,12 +14,12 @@ import time
 
 from textual.app import App, ComposeResult
 
-from core.states import TaskState
+from core.domain.states import TaskState
 from tui.layout.dag import dag_of
 from tui.layout.fold import family, fold
 from tui.layout.plane import lay_out
-from tui.widgets.graph import GraphView
-from tui.widgets.graph_canvas import Canvas
+from tui.widgets.graph.canvas import Canvas
+from tui.widgets.graph.graph_view import GraphView
 
 Upstream = list[list[int]]
 SIZE = (120, 40)

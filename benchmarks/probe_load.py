@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from core.spec.load import load_mission
+from core.mission_file.load import load_mission
 
 
 def main(path: Path, rounds: int) -> None:

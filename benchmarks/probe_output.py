@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.putting_out import LINE
 from benchmarks.storage import Bench, BenchSigner
-from core.capture import Capture
-from core.clock import SystemClock
 from core.executors.local import LocalExecutor
-from core.ports import Job
-from storage.store import open_store
+from core.machine.clock import SystemClock
+from core.output.capture import Capture
+from core.ports.executor import Job
+from storage.write.store import open_store
 
 TICK_SECONDS = 0.001
 

@@ -13,7 +13,7 @@ import time
 from collections import deque
 
 from benchmarks.workload import Workload
-from core.events import (
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
@@ -21,12 +21,12 @@ from core.events import (
     ExecutionStateChanged,
     TaskStateChanged,
 )
-from core.fold import Snapshot, apply
-from core.graph import Graph
-from core.model import Mission, MissionConfig, MissionStep
-from core.plan import Planner
-from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import Mission, MissionConfig, MissionStep
+from core.domain.reasons import Reason
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.graph.dag import Graph
+from core.planning.planner import Planner
 
 LIMIT = 8
 REPEATS = 3

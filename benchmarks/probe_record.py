@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.storage import Bench, BenchSigner
-from core.audit.chain import ChainWriter, SubChain, decode_head, encode_head
-from core.audit.checkpoint import origin_of, sign_checkpoint
-from core.clock import SystemClock
-from core.ports import Batch
-from storage import statement
-from storage.entry import BatchEntry
-from storage.lease import LeaseBook
-from storage.ledger import Ledger
-from storage.store import open_store
+from core.audit.chain.chain import ChainWriter, SubChain, decode_head, encode_head
+from core.audit.format.checkpoint import origin_of, sign_checkpoint
+from core.machine.clock import SystemClock
+from core.ports.journal import Batch
+from storage.rows.lease import LeaseBook
+from storage.write import statement
+from storage.write.entry import BatchEntry
+from storage.write.ledger import Ledger
+from storage.write.store import open_store
 
 
 def main(folder: Path, steps: int, group: int) -> None:

@@ -16,8 +16,8 @@ from textual.pilot import Pilot
 
 from benchmarks.bench import environment, newest
 from tui.app import MissionDeckApp
-from tui.cli.backend import CliBackend
 from tui.cli.invocation import Invocation
+from tui.host.site import CliBackend
 
 
 async def main(home: Path, frames: int) -> None:

@@ -10,9 +10,9 @@ import resource
 import sys
 import time
 
+from core.domain.records import LogStream
 from core.executors.local import LocalExecutor
-from core.model import LogStream
-from core.ports import Job
+from core.ports.executor import Job
 
 
 class Nowhere:

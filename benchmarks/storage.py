@@ -20,8 +20,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from core.clock import SystemClock
-from core.events import (
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
@@ -29,14 +28,16 @@ from core.events import (
     ExecutionStateChanged,
     TaskStateChanged,
 )
-from core.fold import Snapshot, apply
-from core.ids import uuid7
-from core.model import LogLevel, LogStream
-from core.ports import Batch, LogChunk, LogQuery, LogSegment
-from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState
-from storage.reader import open_reader
-from storage.store import Store, open_store
+from core.domain.fold import Snapshot, apply
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, LogStream
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.launch.uuid7 import uuid7
+from core.machine.clock import SystemClock
+from core.ports.journal import Batch, LogChunk, LogSegment
+from core.ports.reader import LogQuery
+from storage.read.reader import open_reader
+from storage.write.store import Store, open_store
 
 
 class BenchSigner:

@@ -24,26 +24,28 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from core.errors import BugError, MissionDeckError
-from tui.ascii import AsciiFilter
-from tui.glyph import is_utf8_terminal
-from tui.keymap import bindings, group_of
-from tui.label import run_label
+from tui.look.ascii_filter import AsciiFilter
+from tui.look.keymap import bindings, group_of
+from tui.look.theme import CYCLE, THEMES
 from tui.palette import DeckCommands
 from tui.screens.base import DeckScreen
 from tui.screens.start import StartScreen
-from tui.terminal_driver import TWICE_SECONDS, TerminalDriver
-from tui.text import clean_line
-from tui.theme import CYCLE, THEMES
+from tui.terminal.terminal_driver import TWICE_SECONDS, TerminalDriver
+from tui.words.glyph import is_utf8_terminal
+from tui.words.run_label import run_label
+from tui.words.safe_text import clean_line
 
 if TYPE_CHECKING:
-    from core.model import Execution
-    from core.ports import Clock, LogQuery, Reader, RequestKind, RequestOutcome
-    from core.question import OpenQuestion
-    from tui.acting import Acts
-    from tui.backend import Backend, MissionFile, Receipt, Surroundings
-    from tui.board import Board
-    from tui.feed import Feed, Lookup
-    from tui.messages import Committed, FeedLost, ThreadBroken
+    from core.domain.question import OpenQuestion
+    from core.domain.records import Execution
+    from core.ports.clock import Clock
+    from core.ports.control import RequestKind, RequestOutcome
+    from core.ports.reader import LogQuery, Reader
+    from tui.live.backend import Backend, MissionFile, Receipt, Surroundings
+    from tui.live.board import Board
+    from tui.live.feed import Feed, Lookup
+    from tui.live.messages import Committed, FeedLost, ThreadBroken
+    from tui.screens.acting import Acts
     from tui.screens.home import HomeScreen
 
 CLIPBOARD_LIMIT = 70_000
@@ -169,9 +171,9 @@ class MissionDeckApp(App[None]):
 
     def _prepare(self) -> None:
         """Import what was put off, and make everything that lives as long as the application."""
-        from core.clock import SystemClock
-        from tui.acting import Acts
-        from tui.feed import Feed, Lookup
+        from core.machine.clock import SystemClock
+        from tui.live.feed import Feed, Lookup
+        from tui.screens.acting import Acts
 
         given = self._given
         self.backend = given() if callable(given) else given
@@ -319,7 +321,7 @@ class MissionDeckApp(App[None]):
     @work(group="requests")
     async def follow(self, receipt: "Receipt", kind: "RequestKind", subject: str) -> None:
         """Say the outcome of a request once it has one, whatever screen is shown then."""
-        from tui.follow_request import follow_request
+        from tui.live.follow_request import follow_request
 
         async def look(request_id: int) -> "RequestOutcome | None":
             return await self.lookup.read(lambda reader: reader.request_outcome(request_id))
@@ -328,7 +330,7 @@ class MissionDeckApp(App[None]):
 
     async def question(self, board: "Board", task_id: str) -> "OpenQuestion":
         """Read what a step that waits for an approval asks, of whom, and until when."""
-        from core.question import open_question
+        from core.domain.question import open_question
 
         execution = board.execution
 
@@ -440,8 +442,8 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="take")
     async def copy_log(self, query: "LogQuery", *, as_json: bool) -> None:
         """Copy a whole log, as far as the clipboard takes it."""
-        from tui.format import dropped_note
-        from tui.logbook import dropped_bytes, whole_text
+        from tui.live.logbook import dropped_bytes, whole_text
+        from tui.words.numbers import dropped_note
 
         try:
             text = await self.lookup.read(lambda reader: whole_text(reader, query, as_json=as_json))
@@ -454,9 +456,9 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="take")
     async def save_log(self, query: "LogQuery") -> None:
         """Write a whole log to a file of the export folder."""
-        from core.state_word import counted
-        from tui.format import dropped_note
-        from tui.logbook import dropped_bytes, write_log
+        from core.domain.state_word import counted
+        from tui.live.logbook import dropped_bytes, write_log
+        from tui.words.numbers import dropped_note
 
         stem = f"{query.task_id}-{query.attempt or 0}" if query.task_id else "all-steps"
         path = _free_path(self.surroundings.export_folder, stem, "log")
@@ -480,7 +482,7 @@ class MissionDeckApp(App[None]):
 
     def action_picture(self) -> None:
         """Save what is on the screen as an SVG picture."""
-        from tui.picture import tidy
+        from tui.look.picture import tidy
 
         picture = tidy(self.export_screenshot(title="Mission Deck"))
         self.save_text(picture, "mission-deck", "svg")
@@ -488,7 +490,7 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="validate")
     async def validate(self, path: str) -> None:
         """Validate a mission file and say what was found."""
-        from core.state_word import counted
+        from core.domain.state_word import counted
 
         try:
             preview = await asyncio.to_thread(self.backend.preview, path)

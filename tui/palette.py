@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from tui.text import clean_line
+from tui.words.safe_text import clean_line
 
 if TYPE_CHECKING:
     from tui.app import MissionDeckApp
@@ -46,7 +46,7 @@ class DeckCommands(Provider):
 
     async def _executions(self, query: str) -> list[Entry]:
         from core.errors import MissionDeckError
-        from tui.palette_runs import read_offered, run_title
+        from tui.search.palette_runs import read_offered, run_title
 
         deck = self._deck
         if not deck.is_ready:

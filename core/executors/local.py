@@ -16,7 +16,7 @@ from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import ExhaustedError, Spawner
 from core.executors.tree import TableReader
-from core.ports import Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink
 
 LEFTOVER_GRACE_SECONDS = 1.0
 """Between TERM and KILL for processes that hold the pipes of one that has exited."""

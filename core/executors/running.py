@@ -9,12 +9,12 @@ import contextlib
 import os
 import threading
 
+from core.domain.records import LogStream
 from core.executors.ladder import GroupTree, Ladder, ProcTree, Tree
 from core.executors.poller import READABLE, EpollPoller, LoopPoller
 from core.executors.spawn import Spawned
 from core.executors.tree import TableReader
-from core.model import LogStream
-from core.ports import Job, OutputSink
+from core.ports.executor import Job, OutputSink
 
 READ_BYTES = 64 * 1024
 

@@ -19,7 +19,7 @@ from core.executors.lookup import (
     explain,
     refusal,
 )
-from core.ports import Job
+from core.ports.executor import Job
 
 JOB_VARIABLE = "MISSION_JOB"
 """Names the attempt in a child's environment; by it a process that left its session is found."""

@@ -1,5 +1,5 @@
--- Version 1. Instants are nanoseconds since the epoch; JSON is text as `core.events.dump_json` writes it.
--- Columns of execution, task_run and attempt are the fields of the records of `core.model`.
+-- Version 1. Instants are nanoseconds since the epoch; JSON is text as `core.domain.events.dump_json` writes it.
+-- Columns of execution, task_run and attempt are the fields of the records of `core.domain.records`.
 
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
@@ -8,7 +8,7 @@ CREATE TABLE meta (
 
 -- --- the audit chain --------------------------------------------------------------------------
 
--- The last state of the chain (`core.audit.chain.encode_head`), so that an append reads one row.
+-- The last state of the chain (`core.audit.chain.chain.encode_head`), so that an append reads one row.
 CREATE TABLE head (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   data BLOB NOT NULL
@@ -132,7 +132,7 @@ CREATE TABLE attempt (
 
 -- --- logs -------------------------------------------------------------------------------------
 
--- `segments` is packed by `storage.segment`; `streams` and `levels` are the sets of what is in them and
+-- `segments` is packed by `storage.rows.segment`; `streams` and `levels` are the sets of what is in them and
 -- `open_streams` those whose line is cut by the chunk's end (bits as there).
 CREATE TABLE log_chunk (
   id INTEGER PRIMARY KEY,

@@ -132,7 +132,7 @@ class Inside:
 
     def __call__(self, *arguments: str) -> Ran:
         """Run one command line."""
-        from tui.cli.process import run
+        from tui.cli.frame import run
 
         self._capfd.readouterr()
         code = run(arguments)

@@ -1,11 +1,11 @@
-"""A query for executions answered in memory: the twin of `storage.execution_query`."""
+"""A query for executions answered in memory: the twin of `storage.read.execution_sql`."""
 
 from collections import Counter
 from collections.abc import Iterable
 
-from core.execution_query import ExecutionOrder, ExecutionQuery
-from core.model import Execution
-from core.states import ExecutionState
+from core.domain.records import Execution
+from core.domain.states import ExecutionState
+from core.ports.execution_query import ExecutionOrder, ExecutionQuery
 
 _ATTENTION = ("RUNNING", "PAUSED", "PENDING", "FAILED", "CANCELLED", "SUCCESS")
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.model import LogStream
-from core.ports import Job, Outcome, OutcomeKind, OutputSink
+from core.domain.records import LogStream
+from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink
 
 
 @dataclass(frozen=True, kw_only=True)

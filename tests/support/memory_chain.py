@@ -8,10 +8,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from core.audit.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
-from core.audit.checkpoint import log_verifier, origin_of, sign_checkpoint
-from core.audit.source import ATTEMPT, EXECUTION, TASK_RUN, Record, Row
-from core.events import (
+from core.audit.chain.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
+from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
+from core.audit.verify.source import ATTEMPT, EXECUTION, TASK_RUN, Record, Row
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     CancelRequested,
@@ -24,10 +24,10 @@ from core.events import (
     dump_json,
     error_json,
 )
-from core.fold import Snapshot, apply
-from core.model import TaskError
-from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, State, TaskState
+from core.domain.fold import Snapshot, apply
+from core.domain.reasons import Reason
+from core.domain.records import TaskError
+from core.domain.states import AttemptState, ExecutionState, State, TaskState
 
 LOG_ID = "0193c0de-0000-7000-8000-000000000001"
 START = 1_700_000_000_000_000_000

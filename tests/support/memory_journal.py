@@ -13,8 +13,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from core.audit.chain import ChainWriter, SubChain
-from core.clock import SystemClock
+from core.audit.chain.chain import ChainWriter, SubChain
+from core.domain.events import Event, ExecutionCreated, dump_json
+from core.domain.mission import EMPTY, MissionSource
+from core.domain.records import Attempt, Execution, TaskRun
+from core.domain.states import is_terminal
 from core.errors import (
     BugError,
     ConflictError,
@@ -23,24 +26,12 @@ from core.errors import (
     NotFoundError,
     UnavailableError,
 )
-from core.events import Event, ExecutionCreated, dump_json
-from core.model import EMPTY, Attempt, Execution, TaskRun
-from core.ports import (
-    TOO_LATE,
-    Batch,
-    Clock,
-    Lease,
-    LogChunk,
-    MissionSource,
-    Receipt,
-    Request,
-    RequestKind,
-    RequestOutcome,
-    RunnerIdentity,
-)
-from core.run_number import numbered
-from core.runner_identity import identity, is_alive
-from core.states import is_terminal
+from core.launch.run_number import numbered
+from core.machine.clock import SystemClock
+from core.machine.runner_identity import identity, is_alive
+from core.ports.clock import Clock
+from core.ports.control import TOO_LATE, Lease, Request, RequestKind, RequestOutcome, RunnerIdentity
+from core.ports.journal import Batch, LogChunk, Receipt
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.model import Mission, MissionConfig, MissionStep
+from core.domain.mission import Mission, MissionConfig, MissionStep
 
 
 def mission(arrows: str, **fields: Any) -> Mission:

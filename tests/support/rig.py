@@ -6,24 +6,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.audit.chain import SubChain
-from core.clock import ClockWatch
-from core.context import ExecutionContext
-from core.earlier import Earlier
-from core.engine import Engine
-from core.events import Event
-from core.fold import Snapshot, apply
-from core.graph import Graph
-from core.launch import Order, launch
-from core.model import Mission, MissionResult, MissionStep, TaskRun
-from core.plan import Ending
-from core.ports import Journal, MissionSource, Request, RequestKind, Slots
-from core.preparation import Surroundings
-from core.reasons import Reason
-from core.recovery import lost, resumed
-from core.result import mission_result
-from core.states import TaskState
-from core.steps.host import SubMissionEnd, SubMissions
+from core.audit.chain.chain import SubChain
+from core.domain.events import Event
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import Mission, MissionSource, MissionStep
+from core.domain.mission_result import mission_result
+from core.domain.reasons import Reason
+from core.domain.records import MissionResult, TaskRun
+from core.domain.states import TaskState
+from core.engine.context import ExecutionContext
+from core.engine.loop import Engine
+from core.engine.preparation import Surroundings
+from core.graph.dag import Graph
+from core.launch.order import Order, launch
+from core.machine.clock import ClockWatch
+from core.planning.earlier_items import Earlier
+from core.planning.planner import Ending
+from core.planning.recovery import lost, resumed
+from core.ports.control import Request, RequestKind, Slots
+from core.ports.journal import Journal
+from core.step_type.host import SubMissionEnd, SubMissions
 from tests.support.fake_executor import Act, FakeExecutor
 from tests.support.memory_journal import MemoryJournal, MemoryRun, MemoryWorld
 from tests.support.simulation import a_step

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
-from core.events import (
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
@@ -14,12 +14,12 @@ from core.events import (
     StepExpanded,
     TaskStateChanged,
 )
-from core.fold import Snapshot, apply
-from core.graph import Graph
-from core.model import Mission, MissionConfig, MissionStep
-from core.plan import Ending, Planner, Refusal
-from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState, is_terminal
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import Mission, MissionConfig, MissionStep
+from core.domain.reasons import Reason
+from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
+from core.graph.dag import Graph
+from core.planning.planner import Ending, Planner, Refusal
 
 EXECUTION = "0190b5a0-0000-7000-8000-000000000000"
 

@@ -5,24 +5,25 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from core.clock import SystemClock
-from core.events import (
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
     ExecutionStateChanged,
     TaskStateChanged,
 )
-from core.fold import Snapshot, apply
-from core.launch import Order, launch
-from core.model import LogLevel, LogStream, Mission, MissionStep, RetryPolicy, TaskError
-from core.ports import Batch, LogChunk, LogSegment, MissionSource
-from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState, is_terminal
-from storage.reader import open_reader
-from storage.store import Store
-from tui.cli.home import find_paths
-from tui.cli.session import load_snapshot, open_session
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import Mission, MissionSource, MissionStep, RetryPolicy
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, LogStream, TaskError
+from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
+from core.launch.order import Order, launch
+from core.machine.clock import SystemClock
+from core.ports.journal import Batch, LogChunk, LogSegment
+from storage.read.reader import open_reader
+from storage.write.store import Store
+from tui.host.places import find_paths
+from tui.host.session import load_snapshot, open_session
 
 CONTENT = b"""\
 version: "1.0"

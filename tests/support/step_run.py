@@ -8,10 +8,10 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
-from core.model import LogLevel
-from core.states import AttemptState
-from core.steps.base import Mode, StepCall, StepOutcome
-from core.steps.registry import step_type
+from core.domain.records import LogLevel
+from core.domain.states import AttemptState
+from core.step_type.registry import step_type
+from core.step_type.step_type import Mode, StepCall, StepOutcome
 
 
 @dataclass

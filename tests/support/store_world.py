@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from core.model import Attempt, Execution, TaskRun
-from core.ports import RunnerIdentity
-from storage.reader import SqliteReader, open_reader
-from storage.store import Store, open_store
-from tests.contract_journal import Process
+from core.domain.records import Attempt, Execution, TaskRun
+from core.ports.control import RunnerIdentity
+from storage.read.reader import SqliteReader, open_reader
+from storage.write.store import Store, open_store
+from tests.support.contract_journal import Process
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryWorld
 from tests.support.story import SteppingClock, StorySigner
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from core.audit.key import Verifier
-from core.events import (
+from core.audit.format.key import Verifier
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
@@ -18,11 +18,13 @@ from core.events import (
     StepExpanded,
     TaskStateChanged,
 )
-from core.fold import Snapshot, apply
-from core.model import LogLevel, LogStream, TaskError
-from core.ports import Batch, LogChunk, LogSegment, MissionSource, RunnerIdentity
-from core.reasons import Reason
-from core.states import AttemptState, ExecutionState, TaskState
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import MissionSource
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, LogStream, TaskError
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.ports.control import RunnerIdentity
+from core.ports.journal import Batch, LogChunk, LogSegment
 
 EPOCH = 1_700_000_000_000_000_000
 

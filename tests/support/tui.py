@@ -17,8 +17,7 @@ from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from core.errors import ConflictError, NotFoundError, UnavailableError
-from core.events import (
+from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     CancelRequested,
@@ -28,10 +27,10 @@ from core.events import (
     TaskStateChanged,
     event_type,
 )
-from core.execution_query import NEWEST, ExecutionQuery
-from core.fold import Snapshot, apply
-from core.model import (
-    EMPTY,
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import EMPTY, Mission, MissionConfig, MissionSource, MissionStep
+from core.domain.reasons import Reason
+from core.domain.records import (
     Attempt,
     AuditEvent,
     EntityKind,
@@ -39,27 +38,18 @@ from core.model import (
     LogEntry,
     LogLevel,
     LogStream,
-    Mission,
-    MissionConfig,
-    MissionStep,
     StateChange,
     TaskError,
     TaskRun,
 )
-from core.ports import (
-    Lease,
-    LogQuery,
-    MissionSource,
-    Reader,
-    RequestKind,
-    RequestOutcome,
-    RunnerIdentity,
-)
-from core.reasons import Reason
-from core.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
+from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
+from core.errors import ConflictError, NotFoundError, UnavailableError
+from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentity
+from core.ports.execution_query import NEWEST, ExecutionQuery
+from core.ports.reader import LogQuery, Reader
 from tests.support import execution_list
 from tui.app import MissionDeckApp
-from tui.backend import PLAIN, LaunchOptions, MissionFile, Preview, Receipt, Surroundings
+from tui.live.backend import PLAIN, LaunchOptions, MissionFile, Preview, Receipt, Surroundings
 
 START = 1_760_000_000_000_000_000
 SECOND = 1_000_000_000

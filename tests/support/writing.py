@@ -8,9 +8,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from core.clock import SystemClock
-from core.states import ExecutionState
-from storage.store import open_store
+from core.domain.states import ExecutionState
+from core.machine.clock import SystemClock
+from storage.write.store import open_store
 from tests.support.story import Story, StorySigner
 
 

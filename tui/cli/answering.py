@@ -1,15 +1,16 @@
 """Answer a step that waits for an approval: approve and reject share this."""
 
+from core.domain.reasons import Reason
+from core.domain.records import Execution
+from core.domain.states import TaskState
 from core.errors import AmbiguousError, ConflictError
-from core.model import Execution
-from core.ports import Reader, RequestKind
-from core.reasons import Reason
-from core.states import TaskState
+from core.ports.control import RequestKind
+from core.ports.reader import Reader
 from tui.cli.asking import ask_and_wait, tell
 from tui.cli.invocation import Invocation
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.label import full_argument, full_label
+from tui.words.run_label import full_argument, full_label
 
 
 def answer(

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.domain.mission import EMPTY
+from core.domain.records import Execution
+from core.domain.states import is_terminal
 from core.errors import ConflictError, LeaseHeldError, WaitTimeoutError
-from core.model import EMPTY, Execution
-from core.ports import Reader, RequestKind
-from core.request_word import DONE
-from core.states import is_terminal
-from tui.cli.ancestry import resumed_with
-from tui.cli.follow import rounds
+from core.explain.request_word import DONE
+from core.machine.ownership import is_owned
+from core.operations.ancestry import resumed_with
+from core.ports.control import RequestKind
+from core.ports.reader import Reader
+from tui.cli.following.follow import rounds
 from tui.cli.invocation import Invocation
-from tui.cli.ownership import is_owned
-from tui.label import full_argument, full_label
 from tui.output.text import safe_line
+from tui.words.run_label import full_argument, full_label
 
 PATIENCE = 5.0
 """Seconds to wait for a runner to take a request; it looks five times a second."""
@@ -53,8 +55,8 @@ def ask(
     """
     import asyncio
 
-    from core.clock import SystemClock
-    from tui.cli.session import open_session
+    from core.machine.clock import SystemClock
+    from tui.host.session import open_session
 
     execution_id = execution.execution_id
     if is_terminal(execution.state):
@@ -71,7 +73,7 @@ def ask(
 
     request_id = asyncio.run(leave())
     if kind is RequestKind.CANCEL and not owned:
-        from tui.cli.spawn import spawn_runner
+        from tui.host.spawn import spawn_runner
 
         with contextlib.suppress(LeaseHeldError):  # one has come in the meantime: it takes it, too
             spawn_runner(invocation.paths, execution_id, invocation.environ)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Sequence
 
 from tui.cli.invocation import Invocation
-from tui.cli.version import VERSION
+from tui.host.version import VERSION
 
 
 def write_bug_report(

@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tui.cli.invocation import Invocation, pass_invocation
-from tui.cli.setting import COLOURS
+from tui.host.settings import COLOURS
 
 F = TypeVar("F", bound=Callable[..., Any])
 

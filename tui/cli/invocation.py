@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from core.errors import MissionDeckError
-from tui.cli.console import Console
-from tui.cli.home import Paths, current_folder, find_paths
-from tui.cli.setting import Settings, load_settings
+from tui.cli.printing.console import Console
+from tui.host.places import Paths, current_folder, find_paths
+from tui.host.settings import Settings, load_settings
 
 
 class Invocation:
@@ -33,7 +33,7 @@ class Invocation:
 
     @cached_property
     def settings(self) -> Settings:
-        """Flags over environment over project file over user file; see `tui.cli.setting`."""
+        """Flags over environment over project file over user file; see `tui.host.settings`."""
         return load_settings(
             environ=self.environ,
             cwd=self.cwd,
@@ -54,7 +54,7 @@ class Invocation:
     @cached_property
     def actor(self) -> str:
         """Who is acting, as the audit records it: `user@host`."""
-        from tui.cli.actor import actor_name
+        from tui.host.actor import actor_name
 
         return actor_name(self.environ)
 

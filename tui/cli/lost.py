@@ -2,22 +2,25 @@
 
 import asyncio
 
-from core.clock import SystemClock
+from core.domain.events import Event
+from core.domain.fold import apply
+from core.domain.reasons import Reason
+from core.domain.records import Execution
+from core.domain.states import AttemptState, ExecutionState
 from core.errors import LeaseHeldError
-from core.events import Event
-from core.execution_query import ExecutionQuery
-from core.fold import apply
-from core.model import Execution
-from core.ports import Batch, Clock, Lease, Reader
-from core.reasons import Reason
-from core.recovery import has_open_attempts, lost
-from core.states import AttemptState, ExecutionState
-from storage.reader import open_reader
-from storage.store import Store
-from tui.cli.ancestry import resumed_with
-from tui.cli.home import Paths
-from tui.cli.ownership import is_owned
-from tui.cli.session import load_snapshot, open_session
+from core.machine.clock import SystemClock
+from core.machine.ownership import is_owned
+from core.operations.ancestry import resumed_with
+from core.planning.recovery import has_open_attempts, lost
+from core.ports.clock import Clock
+from core.ports.control import Lease
+from core.ports.execution_query import ExecutionQuery
+from core.ports.journal import Batch
+from core.ports.reader import Reader
+from storage.read.reader import open_reader
+from storage.write.store import Store
+from tui.host.places import Paths
+from tui.host.session import load_snapshot, open_session
 
 START_SECONDS = 60.0
 """How long an execution may be PENDING without an owner: it is being started."""

@@ -21,7 +21,7 @@ def entry() -> None:
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         sys.exit(_print_version())
-    from tui.cli.process import run
+    from tui.cli.frame import run
 
     code = run(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):  # it is over: nothing is left to interrupt
@@ -33,7 +33,7 @@ def entry() -> None:
 
 
 def _print_version() -> int:
-    from tui.cli.version import VERSION
+    from tui.host.version import VERSION
 
     try:
         os.write(1, f"mission {VERSION}\n".encode())

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from core.instant import SECOND
-from tui.cli.completing import complete_mission_step, complete_param
+from core.value.timestamp import SECOND
+from tui.cli.completion.completing import complete_mission_step, complete_param
 from tui.output.instant import parse_span
 
 F = TypeVar("F", bound=Callable[..., Any])

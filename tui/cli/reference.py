@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 import click
 
+from core.domain.records import Execution
 from core.errors import NotFoundError
-from core.model import Execution
-from core.ports import Reader
-from tui.cli.completing import complete_execution, complete_step
+from core.ports.reader import Reader
+from tui.cli.completion.completing import complete_execution, complete_step
 from tui.cli.invocation import Invocation
-from tui.label import run_argument, run_label
 from tui.output.text import safe_line
+from tui.words.run_label import run_argument, run_label
 
 F = TypeVar("F", bound=Callable[..., Any])
 

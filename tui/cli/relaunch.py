@@ -6,19 +6,19 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from core.earlier import Earlier
-from core.execution_query import ExecutionQuery
-from core.fold import Snapshot
-from core.graph import Graph
-from core.launch import Order
-from core.model import Mission
-from core.ports import MissionSource, Reader
-from core.selection import Selection, after, again, attempt_base, select
-from core.spec.load import load_mission
-from core.states import is_terminal
-from storage.reader import open_reader
-from tui.cli.order import require_valid
-from tui.cli.session import load_snapshot
+from core.domain.fold import Snapshot
+from core.domain.mission import Mission, MissionSource
+from core.domain.states import is_terminal
+from core.graph.dag import Graph
+from core.launch.order import Order
+from core.launch.selection import Selection, after, again, attempt_base, select
+from core.mission_file.load import load_mission
+from core.operations.mission_order import require_valid
+from core.planning.earlier_items import Earlier
+from core.ports.execution_query import ExecutionQuery
+from core.ports.reader import Reader
+from storage.read.reader import open_reader
+from tui.host.session import load_snapshot
 
 
 def select_steps(

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 
-from core.clock import SystemClock
+from core.domain.records import Execution
 from core.errors import MissionDeckError
-from core.launch import Order, launch
-from core.model import Execution
-from core.ports import Lease
-from tui.cli.home import Paths
-from tui.cli.session import open_session
-from tui.cli.spawn import spawn_runner
+from core.launch.order import Order, launch
+from core.machine.clock import SystemClock
+from core.ports.control import Lease
+from tui.host.places import Paths
+from tui.host.session import open_session
+from tui.host.spawn import spawn_runner
 
 
 def start_detached(paths: Paths, order: Order, environ: Mapping[str, str]) -> Execution:

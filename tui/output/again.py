@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from shlex import quote
 
-from core.model import Execution, TaskRun
-from core.reasons import Reason
-from core.states import ExecutionState, TaskState
-from tui.label import full_argument
+from core.domain.reasons import Reason
+from core.domain.records import Execution, TaskRun
+from core.domain.states import ExecutionState, TaskState
 from tui.output.text import safe_line
+from tui.words.run_label import full_argument
 
 
 def again(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:

@@ -5,22 +5,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
-from core.duration import duration_text
-from core.failure import is_sub_mission_failure
-from core.item_label import step_title
-from core.model import EMPTY, Attempt, Execution, StateChange, TaskError, TaskRun
-from core.scene import NO_LONGER
-from core.state_word import counted, state_word
-from core.states import Coverage, ExecutionState, TaskState, is_terminal
-from core.tally import tally_of_execution, tally_words
-from tui.format import ago, elapsed, size
-from tui.label import SUBSET, run_argument, run_label, run_name
+from core.domain.item_label import step_title
+from core.domain.mission import EMPTY
+from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
+from core.domain.state_word import counted, state_word
+from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
+from core.domain.tally import tally_of_execution, tally_words
+from core.explain.failure_line import is_sub_mission_failure
+from core.explain.situation import NO_LONGER
+from core.value.duration import duration_text
 from tui.output.again import again
-from tui.output.glyph import Palette, look
 from tui.output.instant import clock_time, local_time
 from tui.output.listing import why_line
+from tui.output.paint import Palette, look
 from tui.output.table import Cell, Column, table
 from tui.output.text import safe, safe_line
+from tui.words.numbers import ago, elapsed, size
+from tui.words.run_label import SUBSET, run_argument, run_label, run_name
 
 LAST_LINES = 15
 """Lines of a failed step's stderr or trace that are shown."""

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
-from core.duration import duration_text
-from core.failure import failure_of, step_failure
-from core.model import Execution, MissionResult, StepResult, TaskRun
-from core.plan import Ending
-from core.ports import Receipt
-from core.reasons import Reason
-from core.state_word import counted
-from core.states import Coverage, OverallStatus, StepStatus, TaskState
-from core.tally import tally_of, tally_words
-from tui.label import SUBSET, run_argument, run_name
+from core.domain.reasons import Reason
+from core.domain.records import Execution, MissionResult, StepResult, TaskRun
+from core.domain.state_word import counted
+from core.domain.states import Coverage, OverallStatus, StepStatus, TaskState
+from core.domain.tally import tally_of, tally_words
+from core.explain.failure_line import failure_of, step_failure
+from core.planning.planner import Ending
+from core.ports.journal import Receipt
+from core.value.duration import duration_text
 from tui.output.again import again
-from tui.output.glyph import Palette
+from tui.output.paint import Palette
 from tui.output.text import safe, safe_line
+from tui.words.run_label import SUBSET, run_argument, run_name
 
 SHOWN = 3
 """Failed steps that are told one by one."""

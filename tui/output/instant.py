@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from core.instant import MAX_INSTANT, SECOND, rfc3339
+from core.value.timestamp import MAX_INSTANT, SECOND, rfc3339
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {

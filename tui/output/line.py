@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from core.model import AuditEvent, LogEntry, LogLevel, LogStream
-from core.state_word import counted
-from core.states import ExecutionState, State, TaskState
-from tui.output.glyph import Palette, look
+from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
+from core.domain.state_word import counted
+from core.domain.states import ExecutionState, State, TaskState
 from tui.output.instant import clock_time
+from tui.output.paint import Palette, look
 from tui.output.shape import task_of
 from tui.output.text import pad, safe, safe_line
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.duration import duration_text
-from core.model import Execution, duration_ms
-from core.states import Coverage
-from core.tally import tally_of_execution, tally_words
-from tui.format import ago
-from tui.label import SUBSET, number_width, run_name
-from tui.output.glyph import Palette, look
+from core.domain.records import Execution, duration_ms
+from core.domain.states import Coverage
+from core.domain.tally import tally_of_execution, tally_words
+from core.value.duration import duration_text
+from tui.output.paint import Palette, look
 from tui.output.table import Cell, Column, table
 from tui.output.text import safe_line
+from tui.words.numbers import ago
+from tui.words.run_label import SUBSET, number_width, run_name
 
 _AMBER = "yellow"
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from core.duration import duration_text
-from core.graph import Graph
-from core.model import Mission, MissionStep, TriggerRule
-from core.state_word import counted
-from tui.output.glyph import Palette
+from core.domain.mission import Mission, MissionStep, TriggerRule
+from core.domain.state_word import counted
+from core.graph.dag import Graph
+from core.value.duration import duration_text
+from tui.output.paint import Palette
 from tui.output.table import Column, table
 from tui.output.text import safe_line
 

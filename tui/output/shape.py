@@ -6,10 +6,8 @@ Times are RFC 3339 UTC with nine fractional digits, durations milliseconds, miss
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.errors import MissionDeckError, MissionInvalidError
-from core.events import error_json
-from core.instant import rfc3339
-from core.model import (
+from core.domain.events import error_json
+from core.domain.records import (
     Attempt,
     AuditEvent,
     Execution,
@@ -20,8 +18,10 @@ from core.model import (
     TaskError,
     TaskRun,
 )
-from core.run_number import run_reference
-from core.spec.diagnostic import Diagnostic
+from core.errors import MissionDeckError, MissionInvalidError
+from core.launch.run_number import run_reference
+from core.mission_file.finding.diagnostic import Diagnostic
+from core.value.timestamp import rfc3339
 from tui.output.instant import rfc3339_or_none
 
 EVENT_VERSION = 1
@@ -297,7 +297,7 @@ def failure(error: MissionDeckError) -> dict[str, Any]:
         "hint": error.hint,
     }
     if isinstance(error, MissionInvalidError) and error.diagnostics:
-        from core.spec.render import as_json
+        from core.mission_file.render import as_json
 
         found["diagnostics"] = [
             as_json(one) for one in error.diagnostics if isinstance(one, Diagnostic)

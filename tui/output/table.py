@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.output.glyph import Palette
+from tui.output.paint import Palette
 from tui.output.text import cells, fit
 
 GAP = "  "

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from tui.escape import SEQUENCE
+from tui.words.escape_sequence import SEQUENCE
 
 _CONTROL = (
     r"\x7f-\x9f"  # DEL and C1

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from core.audit.verdict import Finding, Report, Tier, headline
-from core.state_word import counted
-from tui.output.glyph import Palette
+from core.audit.verify.verdict import Finding, Report, Tier, headline
+from core.domain.state_word import counted
+from tui.output.paint import Palette
 from tui.output.text import safe_line
 
 SHOWN = 20

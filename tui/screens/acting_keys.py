@@ -2,10 +2,10 @@
 
 from textual import work
 
+from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import BugError
-from core.states import ExecutionState, TaskState, is_terminal
-from tui.acting import awaits
-from tui.board import Board, Bucket
+from tui.live.board import Board, Bucket
+from tui.screens.acting import awaits
 from tui.screens.base import DeckScreen
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, cast
 from textual import events
 from textual.screen import Screen
 
-from tui.widgets.bar import Bar, Part
-from tui.widgets.filter_field import Syntax
+from tui.widgets.base.bar import Bar, Part
+from tui.widgets.base.filter_field import Syntax
 
 if TYPE_CHECKING:
     from tui.app import MissionDeckApp
-    from tui.messages import Delta
+    from tui.live.messages import Delta
 
 NARROW_COLUMNS = 100
 SMALL = (60, 15)

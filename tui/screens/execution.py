@@ -7,32 +7,32 @@ from typing import ClassVar
 from textual import work
 from textual.binding import BindingType
 
-from core.duration import duration_text
+from core.domain.records import Execution
+from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
-from core.model import Execution
-from core.states import TaskState, is_terminal
-from tui.board import Board
-from tui.data_lines import facts_json
-from tui.format import elapsed
-from tui.keymap import bindings
-from tui.messages import Delta, StepOpened, StepSelected
-from tui.one_at_a_time import OneAtATime
-from tui.outlook import Past, outlook
-from tui.reading import (
+from core.value.duration import duration_text
+from tui.lines.data import facts_json
+from tui.lines.step import Facts, overview_lines
+from tui.lines.titles import head_parts
+from tui.live.board import Board
+from tui.live.messages import Delta, StepOpened, StepSelected
+from tui.live.one_at_a_time import OneAtATime
+from tui.live.outlook import Past, outlook
+from tui.live.questions import (
     EVENT_PAGE,
     read_events,
     read_facts,
     read_mission,
     read_past,
 )
+from tui.look.keymap import bindings
 from tui.screens.inspector import InspectorScreen
 from tui.screens.panes import PaneScreen
-from tui.story import Facts, overview_lines
-from tui.text import clean_line
-from tui.titles import head_parts
-from tui.widgets.bar import Part
-from tui.widgets.event_list import task_of
-from tui.widgets.line_view import LineView
+from tui.widgets.base.bar import Part
+from tui.widgets.base.line_view import LineView
+from tui.widgets.steps.event_list import task_of
+from tui.words.numbers import elapsed
+from tui.words.safe_text import clean_line
 
 SETTLE_SECONDS = 0.12
 """How long the selection rests before its details are read."""

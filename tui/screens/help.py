@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
-from tui.keymap import GROUPS, bindings
-from tui.text import fit
-from tui.widgets.filter_field import Syntax
-from tui.widgets.text_view import Line, TextView
+from tui.look.keymap import GROUPS, bindings
+from tui.widgets.base.filter_field import Syntax
+from tui.widgets.base.text_view import Line, TextView
+from tui.words.safe_text import fit
 
 LEGEND = (
     ("SUCCESS", "✓ done"),

@@ -10,32 +10,32 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
+from core.domain.states import ExecutionState, is_terminal
 from core.errors import MissionDeckError
-from core.execution_query import ExecutionOrder
-from core.ports import Clock
-from core.states import ExecutionState, is_terminal
-from tui.backend import MissionFile
-from tui.board import Board
-from tui.home_filter import (
+from core.ports.clock import Clock
+from core.ports.execution_query import ExecutionOrder
+from tui.lines.mission_pane import count_note, home_parts, mission_lines, pane_parts
+from tui.live.backend import MissionFile
+from tui.live.board import Board
+from tui.live.messages import Delta
+from tui.live.questions import read_board
+from tui.look.keymap import bindings
+from tui.screens.base import DeckScreen
+from tui.search.home_filter import (
     EXECUTION_SYNTAX,
     MISSION_SYNTAX,
     fitting_missions,
     parse_execution_filter,
 )
-from tui.home_lines import count_note, home_parts, mission_lines, pane_parts
-from tui.home_page import HomePage, HomeQuestion
-from tui.keymap import bindings
-from tui.messages import Delta
-from tui.reading import read_board
-from tui.screens.base import DeckScreen
-from tui.text import clean_line
-from tui.widgets.bar import Bar
-from tui.widgets.execution_list import ExecutionList
-from tui.widgets.filter_field import FilterField, FilterNote, Syntax
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.line_view import LineView
-from tui.widgets.mission_list import MissionList
-from tui.widgets.text_view import TextView
+from tui.search.home_page import HomePage, HomeQuestion
+from tui.widgets.base.bar import Bar
+from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
+from tui.widgets.base.key_bar import KeyBar
+from tui.widgets.base.line_view import LineView
+from tui.widgets.base.text_view import TextView
+from tui.widgets.steps.execution_list import ExecutionList
+from tui.widgets.steps.mission_list import MissionList
+from tui.words.safe_text import clean_line
 
 PANES = ("missions", "executions")
 PAGE = 200

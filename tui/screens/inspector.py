@@ -7,21 +7,14 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from core.domain.item_label import step_title
+from core.domain.records import Attempt, TaskRun
+from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
-from core.item_label import step_title
-from core.model import Attempt, TaskRun
-from core.states import TaskState, is_terminal
-from tui.board import Board
-from tui.data_lines import facts_json, json_lines
-from tui.keymap import bindings
-from tui.log_tail import tail_lines
-from tui.logbook import Page
-from tui.messages import Delta
-from tui.one_at_a_time import OneAtATime
-from tui.reading import read_all_facts, read_log_end
-from tui.screens.acting_keys import ActingScreen
-from tui.source_lines import source_lines
-from tui.story import (
+from tui.lines.data import facts_json, json_lines
+from tui.lines.log_tail import tail_lines
+from tui.lines.source import source_lines
+from tui.lines.step import (
     Facts,
     attempt_lines,
     ending_of,
@@ -33,11 +26,18 @@ from tui.story import (
     why_lines,
     why_silent,
 )
-from tui.text import clean_line
-from tui.titles import attempt_parts
-from tui.widgets.bar import Bar, Part
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.text_view import Line, TextView
+from tui.lines.titles import attempt_parts
+from tui.live.board import Board
+from tui.live.logbook import Page
+from tui.live.messages import Delta
+from tui.live.one_at_a_time import OneAtATime
+from tui.live.questions import read_all_facts, read_log_end
+from tui.look.keymap import bindings
+from tui.screens.acting_keys import ActingScreen
+from tui.widgets.base.bar import Bar, Part
+from tui.widgets.base.key_bar import KeyBar
+from tui.widgets.base.text_view import Line, TextView
+from tui.words.safe_text import clean_line
 
 if TYPE_CHECKING:
     from tui.screens.execution import ExecutionScreen

@@ -12,19 +12,19 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static
 
+from core.domain.mission import Mission, Param, ParamType
+from core.domain.state_word import counted
 from core.errors import BugError, MissionDeckError
-from core.model import Mission, Param, ParamType
-from core.params import convert
-from core.state_word import counted
-from tui.backend import LaunchOptions, Preview
-from tui.keymap import bindings
-from tui.plan_lines import plan_lines
+from core.mission_file.keys.param_values import convert
+from tui.lines.mission_plan import plan_lines
+from tui.live.backend import LaunchOptions, Preview
+from tui.look.keymap import bindings
 from tui.screens.base import DeckScreen
-from tui.text import clean_line
-from tui.widgets.bar import Bar, Part
-from tui.widgets.choice_button import ChoiceButton
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.text_view import TextView
+from tui.widgets.base.bar import Bar, Part
+from tui.widgets.base.choice_button import ChoiceButton
+from tui.widgets.base.key_bar import KeyBar
+from tui.widgets.base.text_view import TextView
+from tui.words.safe_text import clean_line
 
 
 class _Field:

@@ -8,17 +8,17 @@ from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
-from tui.filter import SYNTAX
-from tui.log_search import LOG_SYNTAX
+from tui.lines.titles import side_parts
 from tui.screens.acting_keys import ActingScreen
-from tui.titles import side_parts
-from tui.widgets.bar import Bar
-from tui.widgets.filter_field import FilterField, FilterNote, Syntax
-from tui.widgets.key_bar import KeyBar
-from tui.widgets.step_list import StepList
-from tui.widgets.step_log import StepLog
-from tui.widgets.step_views import StepViews
-from tui.widgets.text_view import TextView
+from tui.search.log_search import LOG_SYNTAX
+from tui.search.step_filter import SYNTAX
+from tui.widgets.base.bar import Bar
+from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
+from tui.widgets.base.key_bar import KeyBar
+from tui.widgets.base.text_view import TextView
+from tui.widgets.log.step_log import StepLog
+from tui.widgets.steps.step_list import StepList
+from tui.widgets.steps.step_views import StepViews
 
 SHORT_ROWS = 18
 """A terminal with fewer rows shows steps or log, not both."""

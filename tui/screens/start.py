@@ -3,7 +3,7 @@
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tui.widgets.bar import Bar, Part
+from tui.widgets.base.bar import Bar, Part
 
 
 class StartScreen(Screen[None]):

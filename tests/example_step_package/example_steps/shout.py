@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from core.model import LogLevel
-from core.reasons import Reason
-from core.steps.base import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType
 
 
 class ShoutParameters(StepParameters):

@@ -2,7 +2,7 @@
 
 import click
 
-from core.audit.verdict import Report, report_json
+from core.audit.verify.verdict import Report, report_json
 from core.errors import AuditError, NotFoundError
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
@@ -44,10 +44,10 @@ def verify(invocation: Invocation, deep: bool, head: str | None, require: str) -
 
 
 def _verify(invocation: Invocation, *, deep: bool, head: str | None, require: str) -> Report:
-    from core.audit.verify import VerifyOptions, parse_head, parse_tiers
-    from core.audit.verify import verify as verify_log
-    from storage.audit_source import SqliteChainSource
-    from storage.keystore import public_keys
+    from core.audit.verify.verify import VerifyOptions, parse_head, parse_tiers
+    from core.audit.verify.verify import verify as verify_log
+    from storage.file.keystore import public_keys
+    from storage.read.audit_source import SqliteChainSource
 
     options = VerifyOptions(
         deep=deep,

@@ -2,25 +2,26 @@
 
 import click
 
-from core.cancel import cancel_scope, cancel_step_scope
+from core.domain.records import Execution
+from core.domain.states import ExecutionState, is_terminal
+from core.domain.tally import tally_of_execution, tally_words
 from core.errors import ConflictError
-from core.model import Execution
-from core.ports import Reader, RequestKind
-from core.states import ExecutionState, is_terminal
-from core.tally import tally_of_execution, tally_words
-from tui.cancel_text import cancel_text, stop_text
+from core.operations.recorded_mission import mission_of
+from core.planning.cancel_scope import cancel_scope, cancel_step_scope
+from core.ports.control import RequestKind
+from core.ports.reader import Reader
 from tui.cli.asking import ask_and_wait, tell
-from tui.cli.authored import mission_of
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_step
-from tui.cli.follow import LostWatch, rounds
+from tui.cli.completion.completing import complete_step
+from tui.cli.following.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.option import seconds_option
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.label import full_label
 from tui.output import shape
 from tui.output.text import safe_line
+from tui.words.cancel_text import cancel_text, stop_text
+from tui.words.run_label import full_label
 
 
 @declare("cancel")

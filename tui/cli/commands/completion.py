@@ -4,8 +4,8 @@ import click
 from click.shell_completion import get_completion_class
 
 from tui.cli.command import command as declare
+from tui.cli.completion.shell import register
 from tui.cli.invocation import Invocation
-from tui.cli.shell import register
 
 VARIABLE = "_MISSION_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
@@ -36,7 +36,7 @@ def command(invocation: Invocation, shell: str) -> None:
 
 def completion_script(shell: str) -> str:
     """Return the script by which a shell asks `mission` for completions."""
-    from tui.cli.root import root
+    from tui.cli.commands_table import root
 
     register()
     kind = get_completion_class(shell)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.domain.state_word import counted
 from core.errors import MissionDeckError, UnavailableError
-from core.state_word import counted
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
-from tui.cli.version import VERSION
-from tui.format import size
+from tui.host.version import VERSION
 from tui.output.text import safe_line
+from tui.words.numbers import size
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _LITTLE = 256 * 1024 * 1024
@@ -103,7 +103,7 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
 
 def _database(invocation: Invocation) -> Iterator[Check]:
     path = invocation.paths.db
-    from storage.upkeep import find_damage, read_stats
+    from storage.file.upkeep import find_damage, read_stats
 
     try:
         if not invocation.paths.has_database:
@@ -124,7 +124,7 @@ def _database(invocation: Invocation) -> Iterator[Check]:
 
 
 def _keys(invocation: Invocation) -> Iterator[Check]:
-    from storage.keystore import PRIVATE_FILE, public_keys
+    from storage.file.keystore import PRIVATE_FILE, public_keys
 
     paths = invocation.paths
     folder = paths.keys
@@ -145,7 +145,7 @@ def _keys(invocation: Invocation) -> Iterator[Check]:
 
 
 def _step_types(_invocation: Invocation) -> Iterator[Check]:
-    from core.steps.registry import BUILT_IN, step_type, step_type_names
+    from core.step_type.registry import BUILT_IN, step_type, step_type_names
 
     names = step_type_names()
     for name in names:

@@ -2,14 +2,14 @@
 
 import click
 
-from core.states import is_terminal
+from core.domain.states import is_terminal
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_execution
-from tui.cli.follow import LostWatch, rounds
+from tui.cli.completion.completing import complete_execution
+from tui.cli.following.follow import LostWatch, rounds
 from tui.cli.invocation import Invocation
-from tui.cli.reading import open_records
+from tui.cli.printing.step_titles import StepTitles
+from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.cli.step_titles import StepTitles
 from tui.output import shape
 
 _PAGE = 1_000

@@ -7,10 +7,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from core.errors import ConflictError, NotFoundError
-from tui.backend import MissionFile
 from tui.cli.command import command as declare
-from tui.cli.discovery import Discovery, samples_folder
 from tui.cli.invocation import Invocation
+from tui.host.discovery import Discovery, samples_folder
+from tui.live.backend import MissionFile
 from tui.output.table import Column, table
 from tui.output.text import safe_line
 

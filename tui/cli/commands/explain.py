@@ -10,7 +10,7 @@ from tui.cli.invocation import Invocation
 def _complete(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from core.spec.explain import topics
+    from core.mission_file.explain import topics
 
     return [
         CompletionItem(topic) for topic in topics() if topic.lower().startswith(incomplete.lower())
@@ -26,7 +26,7 @@ def command(invocation: Invocation, topic: str | None) -> None:
     code (EXIT_NONZERO; `reasons` lists them), or the code of a diagnostic (CYCLE; `codes` lists
     them).
     """
-    from core.spec.explain import explain, topics
+    from core.mission_file.explain import explain, topics
 
     text = explain(topic or "mission")
     if not invocation.json:

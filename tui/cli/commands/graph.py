@@ -4,15 +4,16 @@ from pathlib import Path
 
 import click
 
+from core.domain.mission import Mission
+from core.domain.records import Execution
 from core.errors import UnavailableError
-from core.model import Execution, Mission
-from core.spec.load import SUFFIXES
-from tui.cli.authored import mission_of
+from core.mission_file.load import SUFFIXES
+from core.operations.mission_order import STDIN, read_mission, require_valid
+from core.operations.recorded_mission import mission_of
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_subject
+from tui.cli.completion.completing import complete_subject
 from tui.cli.invocation import Invocation
-from tui.cli.order import STDIN, read_mission, require_valid
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import find_execution
 from tui.output.shape import reference_of
 from tui.output.text import safe
@@ -45,7 +46,7 @@ def command(invocation: Invocation, subject: str, form: str | None) -> None:
         invocation.json = True
         invocation.console.out_json(_json(mission, found, states))
         return
-    from core.graph_export import export
+    from core.graph.graph_export import export
 
     text = export(mission, form)
     invocation.console.out_raw(safe(text) if invocation.console.is_terminal else text)
@@ -64,7 +65,7 @@ def _of_execution(
 
 
 def _json(mission: Mission, found: Execution | None, states: dict[str, str]) -> dict[str, object]:
-    from core.graph_export import graph_json
+    from core.graph.graph_export import graph_json
 
     graph = graph_json(mission)
     if found is None:

@@ -6,25 +6,25 @@ from collections.abc import Callable
 import click
 from msgspec.structs import replace
 
+from core.domain.records import LogEntry, LogLevel, LogStream
+from core.domain.states import is_terminal
 from core.errors import UsageError
-from core.logline import DROPPED_NOTICE
-from core.model import LogEntry, LogLevel, LogStream
-from core.ports import LogQuery, Reader
-from core.states import is_terminal
+from core.output.log_format import DROPPED_NOTICE
+from core.ports.reader import LogQuery, Reader
 from tui.cli.command import command as declare
-from tui.cli.follow import LostWatch, rounds
+from tui.cli.following.follow import LostWatch, rounds
+from tui.cli.following.log_source import Line, log_sources, merged
 from tui.cli.invocation import Invocation
-from tui.cli.live_line import LiveLine
-from tui.cli.log_source import Line, log_sources, merged
-from tui.cli.reading import open_records
+from tui.cli.printing.live_line import LiveLine
+from tui.cli.printing.step_titles import StepTitles
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
-from tui.cli.step_titles import StepTitles
-from tui.escape import last_overwritten
-from tui.format import size
 from tui.output import shape
 from tui.output.instant import parse_since
 from tui.output.line import log_line
 from tui.output.text import safe_line
+from tui.words.escape_sequence import last_overwritten
+from tui.words.numbers import size
 
 _STREAMS = {
     "out": LogStream.STDOUT,

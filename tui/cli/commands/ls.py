@@ -5,16 +5,16 @@ from collections.abc import Mapping
 import click
 from msgspec.structs import replace
 
+from core.domain.records import Execution
+from core.domain.states import ExecutionState
 from core.errors import NotFoundError
-from core.execution_query import ExecutionQuery
-from core.model import Execution
-from core.ports import Reader
-from core.states import ExecutionState
-from core.suggestion import did_you_mean
+from core.ports.execution_query import ExecutionQuery
+from core.ports.reader import Reader
+from core.value.suggestion import did_you_mean
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_execution, complete_mission
+from tui.cli.completion.completing import complete_execution, complete_mission
 from tui.cli.invocation import Invocation
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import find_execution, label_of, parent_labels
 from tui.output import shape
 from tui.output.listing import execution_table

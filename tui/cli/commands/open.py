@@ -1,10 +1,10 @@
 """`mission open`."""
 
 from tui.cli.command import command as declare
+from tui.cli.following.screen import open_screen
 from tui.cli.invocation import Invocation
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.cli.screen import open_screen
 
 
 @declare("open")

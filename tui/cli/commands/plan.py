@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from core.graph import Graph
-from core.model import Mission, MissionStep
+from core.domain.mission import Mission, MissionStep
+from core.graph.dag import Graph
+from core.operations.mission_order import parse_params, read_mission, require_valid
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_file
+from tui.cli.completion.completing import complete_file
 from tui.cli.invocation import Invocation
 from tui.cli.option import param_option
-from tui.cli.order import parse_params, read_mission, require_valid
 from tui.output.plan import HIDDEN, plan_json, plan_text
 
 
@@ -47,7 +47,7 @@ def show_plan(
 def _values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dict[str, Any]:
     from msgspec.structs import replace
 
-    from core.params import resolve_params
+    from core.mission_file.keys.param_values import resolve_params
 
     asked = mission
     if lenient:
@@ -62,7 +62,7 @@ def _values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dic
 
 
 def _describe(step: MissionStep) -> str:
-    from core.steps.registry import step_type
+    from core.step_type.registry import step_type
 
     found = step_type(step.step_type)
     return step.step_type if found is None else found.describe(step.parameters)

@@ -2,7 +2,7 @@
 
 import click
 
-from core.ports import RequestKind
+from core.ports.control import RequestKind
 from tui.cli.answering import answer
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation

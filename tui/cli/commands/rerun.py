@@ -3,9 +3,9 @@
 import click
 
 from tui.cli.command import command as declare
+from tui.cli.following.linked import start_linked, watch_option
 from tui.cli.invocation import Invocation
-from tui.cli.linked import start_linked, watch_option
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
 
 

@@ -2,23 +2,23 @@
 
 import click
 
+from core.domain.records import Execution
+from core.domain.states import is_terminal
 from core.errors import ConflictError, UnavailableError
-from core.model import Execution
-from core.ports import RequestKind
-from core.states import is_terminal
-from tui.cli.ancestry import resumed_with
+from core.machine.ownership import is_owned
+from core.operations.ancestry import resumed_with
+from core.ports.control import RequestKind
 from tui.cli.asking import ask_and_wait
 from tui.cli.command import command as declare
+from tui.cli.following.linked import after_start, watch_option
 from tui.cli.invocation import Invocation
-from tui.cli.linked import after_start, watch_option
-from tui.cli.ownership import is_owned
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.cli.spawn import spawn_runner
-from tui.label import full_argument, full_label
+from tui.host.spawn import spawn_runner
 from tui.output.again import again
 from tui.output.shape import reference_of
 from tui.output.text import safe_line
+from tui.words.run_label import full_argument, full_label
 
 
 @declare("resume", short_help="Go on with a paused or abandoned execution.")

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 import click
 
+from core.domain.records import Execution
+from core.domain.state_word import counted
+from core.domain.states import TaskState, is_terminal
 from core.errors import ConflictError, UsageError
-from core.model import Execution
-from core.ports import Reader, RequestKind
-from core.selection import Selection
-from core.state_word import counted
-from core.states import TaskState, is_terminal
+from core.launch.selection import Selection
+from core.ports.control import RequestKind
+from core.ports.reader import Reader
 from tui.cli.asking import ask_and_wait, asked_json, tell
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_step
+from tui.cli.completion.completing import complete_step
+from tui.cli.following.linked import start_linked, watch_option
 from tui.cli.invocation import Invocation
-from tui.cli.linked import start_linked, watch_option
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.label import full_label
 from tui.output.text import safe_line
+from tui.words.run_label import full_label
 
 _NAMED = 20
 
@@ -143,8 +144,8 @@ def _tell_left_skipped(
     invocation: Invocation, reader: Reader, found: Execution, chosen: Sequence[str]
 ) -> None:
     """Say which steps stay skipped although what they were skipped for is tried again."""
-    from core.graph import Graph
-    from tui.cli.authored import mission_of
+    from core.graph.dag import Graph
+    from core.operations.recorded_mission import mission_of
 
     mission = mission_of(reader, found)
     if mission is None:

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from tui.cli.command import command as declare
-from tui.cli.completing import complete_file
+from tui.cli.completion.completing import complete_file
 from tui.cli.invocation import Invocation
 from tui.cli.option import mission_step_option, param_option
-from tui.cli.output_option import output_options
+from tui.cli.printing.output_option import output_options
 
 
 @declare("run", short_help="Run a mission to its end.")
@@ -38,6 +38,6 @@ def command(invocation: Invocation, file: str, **options: Any) -> None:
     --output asks for goes to stderr then. With --quiet nothing is written unless the run fails.
     Ctrl-C stops gracefully; a second one kills what is left and leaves the handlers out.
     """
-    from tui.cli.run_mission import run_mission
+    from tui.cli.following.run_mission import run_mission
 
     run_mission(invocation, file, **options)

@@ -17,6 +17,6 @@ def command(invocation: Invocation) -> None:
 
 def schema_text() -> str:
     """Return the schema as indented text."""
-    from core.spec.schema import mission_schema
+    from core.mission_file.schema import mission_schema
 
     return json.dumps(mission_schema(), indent=2)

@@ -2,19 +2,19 @@
 
 import click
 
-from core.model import Execution
-from core.ports import Reader
-from tui.cli.ancestry import resumed_with
-from tui.cli.authored import outdated_skips
+from core.domain.records import Execution
+from core.operations.ancestry import resumed_with
+from core.operations.recorded_mission import outdated_skips
+from core.ports.reader import Reader
 from tui.cli.command import command as declare
+from tui.cli.following.result_of import events_of, result_of
 from tui.cli.invocation import Invocation
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
-from tui.cli.result_of import events_of, result_of
-from tui.label import full_argument
 from tui.output import shape
 from tui.output.detail import execution_text, step_text
 from tui.output.text import safe_line
+from tui.words.run_label import full_argument
 
 
 @declare("show")

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core.domain.state_word import counted
 from core.errors import MissionInvalidError, NotFoundError
-from core.state_word import counted
+from core.operations.mission_order import read_mission
 from tui.cli.command import command as declare
 from tui.cli.command import finish
-from tui.cli.completing import complete_file
+from tui.cli.completion.completing import complete_file
 from tui.cli.invocation import Invocation
-from tui.cli.order import read_mission
 from tui.output.text import safe_line
 
 if TYPE_CHECKING:
-    from core.spec.load import Loaded
+    from core.mission_file.load import Loaded
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -67,7 +67,7 @@ def _print_json(
     *,
     single: bool,
 ) -> None:
-    from core.spec.render import validation_json
+    from core.mission_file.render import validation_json
     from tui.output import shape
 
     found: list[dict[str, Any]] = [validation_json(loaded) for loaded in read]
@@ -78,7 +78,7 @@ def _print_json(
 def _print_rendered(
     invocation: Invocation, read: Sequence["Loaded"], missing: Sequence[NotFoundError], form: str
 ) -> None:
-    from core.spec.render import render
+    from core.mission_file.render import render
 
     console = invocation.console
     findings = [one for loaded in read for one in loaded.diagnostics]

@@ -4,7 +4,7 @@ import click
 
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.version import VERSION
+from tui.host.version import VERSION
 
 
 @declare("version")

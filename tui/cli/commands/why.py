@@ -1,21 +1,21 @@
 """`mission why`."""
 
-from core.item_label import step_title
-from core.model import Attempt, Execution
-from core.ports import Reader
-from core.scene import Scene
-from core.states import is_terminal
-from core.why import explain, explain_execution
-from tui.cli.ancestry import resumed_with
-from tui.cli.authored import mission_of
+from core.domain.item_label import step_title
+from core.domain.records import Attempt, Execution
+from core.domain.states import is_terminal
+from core.explain.situation import Scene
+from core.explain.why import explain, explain_execution
+from core.machine.ownership import is_owned
+from core.operations.ancestry import resumed_with
+from core.operations.recorded_mission import mission_of
+from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.cli.ownership import is_owned
-from tui.cli.reading import open_records
+from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
-from tui.label import full_argument
 from tui.output.shape import reference_of
 from tui.output.text import safe_line
+from tui.words.run_label import full_argument
 
 
 @declare("why")

@@ -1,0 +1,1 @@
+"""Appending to the audit chain."""

@@ -1,0 +1,1 @@
+"""Verification: what was changed, and where."""

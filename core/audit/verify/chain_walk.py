@@ -1,0 +1,284 @@
+"""Walks the stored events in order: links, columns, sub-chains, and the tree over what is there.
+
+The fast path makes a body's frame out of the columns and of what came before; a body that starts
+and ends with it agrees in every field at once. Only rows that do not are examined (`damage`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from core.audit.chain.chain import Head
+from core.audit.format import canonical, merkle
+from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
+from core.audit.verify.damage import Examiner, Known, SubState, Suspect
+from core.audit.verify.source import Row
+from core.audit.verify.table import TableCheck
+from core.audit.verify.verdict import Findings, Verdict, show
+
+_NO_HASH = "0" * 64
+_NONE = type(None)
+_SHAPES = frozenset(
+    (int, bytes, int, str, str, str, *execution, *step, bytes, bytes)
+    for execution in ((_NONE, _NONE), (str, int))
+    for step in ((_NONE, _NONE), (str, _NONE), (str, int))
+)
+_sha256 = hashlib.sha256
+
+
+class Walk:
+    """The state of a verification between two rows.
+
+    `count` rows have been read, the last is number `last_seq`; `edge` is that of the tree over all
+    bodies; `vkey` is the key the log says it was created with.
+    """
+
+    def __init__(self, log_id: str, findings: Findings, tables: TableCheck | None) -> None:
+        self.log_id = log_id
+        self.count = 0
+        self.last_seq = 0
+        self.last_ts = 0
+        self.last_hash = bytes(32)
+        self.edge: list[bytes] = []
+        self.vkey: str | None = None
+        self.executions = 0
+        self._subs: dict[str, SubState] = {}
+        self._findings = findings
+        self._tables = tables
+        self._examiner = Examiner(findings)
+        self._previous: str | None = _NO_HASH
+        self._suspect: Suspect | None = None
+        self._shift = 0
+        self._generation = 0
+        self._is_damaged = False
+
+    @property
+    def open_executions(self) -> int:
+        """Executions that were not finalised so far."""
+        return len(self._subs)
+
+    @property
+    def is_damaged(self) -> bool:
+        """Tell whether anything was found wrong with the rows read so far."""
+        return self._is_damaged
+
+    @property
+    def head(self) -> Head:
+        """The head as it should be stored behind the rows read so far."""
+        return Head(self.last_seq, self.last_hash, self.last_ts, tuple(self.edge))
+
+    @property
+    def root(self) -> bytes:
+        """The Merkle root over the rows read so far."""
+        return merkle.root_of_edge(self.edge)
+
+    def row(self, row: Row) -> None:
+        """Take the next row in order of seq."""
+        if tuple(map(type, row)) not in _SHAPES or not self._follows(row):
+            self._examine(row)
+
+    def finish(self) -> None:
+        """Take note that there are no more rows."""
+        self._examiner.resolve()
+
+    def _follows(self, row: Any) -> bool:
+        """Take a row of the right types if it is just what must come next; else change nothing."""
+        (
+            seq, event_id, ts, kind, actor, target, execution_id, exec_seq, task_id, attempt, body,
+            digest,
+        ) = row  # fmt: skip
+        previous = self._previous
+        computed = _sha256(b"\x00" + body).digest()
+        if (
+            computed != digest
+            or previous is None
+            or seq != self.last_seq + 1
+            or not self.last_ts < ts <= MAX_TS
+            or len(event_id) != 16
+            or not _names(target, task_id, attempt)
+        ):
+            return False
+        if execution_id is None:
+            sub, exec_previous = None, ""
+        else:
+            sub = self._sub(execution_id)
+            exec_previous = sub.last_hash
+            if exec_seq != sub.events + 1 or sub.generation != self._generation:
+                return False
+        before, behind = frame(
+            actor, event_id.hex(), exec_previous, exec_seq, execution_id, self.log_id, previous,
+            seq, target, ts, kind,
+        )  # fmt: skip
+        try:
+            text = body.decode()
+        except UnicodeDecodeError:
+            return False
+        if not (
+            text.startswith(before)
+            and text.endswith(behind)
+            and len(text) > len(before) + len(behind)
+        ):
+            return False
+        details: Any = None
+        if self._tables is not None or kind in (LOG_CREATED, EXECUTION_FINALIZED):
+            try:
+                details = canonical.decode_text(text[len(before) : -len(behind)], 2)
+            except canonical.CanonicalError:
+                return False
+            if type(details) is not dict:
+                return False
+        self._advance(seq, ts, computed)
+        if sub is not None:
+            self._advance_sub(execution_id, sub, seq, kind, details)
+            self._fold(seq, kind, details, ts, actor, execution_id, task_id, attempt)
+        elif kind == LOG_CREATED:
+            self._log_created(seq, details)
+        return True
+
+    def _examine(self, row: Row) -> None:
+        """Take a row that is not as expected; find out why, and from where to go on."""
+        known = Known(
+            log_id=self.log_id,
+            last_seq=self.last_seq,
+            last_ts=self.last_ts,
+            previous=self._previous,
+            shift=self._shift,
+            suspect=self._suspect,
+        )
+        found_before = self._findings.count
+        examined = self._examiner.examine(row, known, self._certain_sub)
+        is_expected = self._previous is None or self._shift != 0 or self._generation > 0
+        if self._findings.count == found_before and not is_expected:
+            # The fast path is the judge: what it refuses is never passed over in silence.
+            self._findings.add(Verdict.MODIFIED, "body", seq=examined.seq)
+        if self._findings.count != found_before:
+            self._generation += 1
+            self._is_damaged = True
+            if self._tables is not None:
+                self._tables.doubt()
+        self._shift = examined.shift
+        body = examined.body
+        ts = self.last_ts
+        if body is not None:
+            column = row[2]
+            ts = column if type(column) is int and self.last_ts < column <= MAX_TS else ts
+        self._advance(examined.seq, ts, examined.computed)
+        if examined.suspect is not None or body is None:
+            self._previous = None
+        self._suspect = examined.suspect
+        if body is None:
+            return
+        kind, execution_id = body["type"], body["execution_id"]
+        if execution_id is not None and type(body["exec_seq"]) is int:
+            sub = self._sub(execution_id)
+            is_certain = sub.generation == self._generation
+            sub.events = body["exec_seq"] - 1
+            details = body["details"]
+            self._advance_sub(execution_id, sub, body["seq"], kind, details if is_certain else None)
+            self._fold(
+                examined.seq, kind, details, ts, body["actor"], execution_id,
+                *columns_of(body["target"]),
+            )  # fmt: skip
+        elif kind == LOG_CREATED:
+            self._log_created(examined.seq, body["details"])
+
+    def _fold(
+        self,
+        seq: int,
+        kind: str,
+        details: Mapping[str, Any],
+        ts: int,
+        actor: str,
+        execution_id: str,
+        task_id: str | None,
+        attempt: int | None,
+    ) -> None:
+        """Hand an event of an execution on to be rebuilt; the last one closes the execution."""
+        tables = self._tables
+        if tables is not None:
+            tables.event(
+                seq, kind, details, ts=ts, actor=actor, execution_id=execution_id,
+                task_id=task_id, attempt=attempt,
+            )  # fmt: skip
+        if kind == EXECUTION_FINALIZED:
+            self._subs.pop(execution_id, None)
+            if tables is not None:
+                tables.finalized(execution_id)
+
+    def _certain_sub(self, execution_id: str) -> SubState | None:
+        sub = self._sub(execution_id)
+        return sub if sub.generation == self._generation else None
+
+    def _sub(self, execution_id: str) -> SubState:
+        """Return the state of an execution; one first met behind damage is uncertain."""
+        return self._subs.get(execution_id) or SubState(-1 if self._generation else 0)
+
+    def _advance(self, seq: int, ts: int, computed: bytes) -> None:
+        merkle.append(self.edge, self.count, computed)
+        self.count += 1
+        self.last_seq = seq
+        self.last_ts = ts
+        self.last_hash = computed
+        self._previous = computed.hex()
+        self._suspect = None
+
+    def _advance_sub(
+        self,
+        execution_id: str,
+        sub: SubState,
+        seq: int,
+        kind: str,
+        details: Mapping[str, Any] | None,
+    ) -> None:
+        if not sub.events:
+            sub.first_seq = seq
+            self._subs[execution_id] = sub
+            self.executions += 1
+        elif kind == EXECUTION_FINALIZED and details is not None:
+            self._check_final(seq, sub, details)
+        sub.generation = self._generation
+        sub.events += 1
+        sub.last_seq = seq
+        sub.last_hash = self._previous or _NO_HASH
+
+    def _check_final(self, seq: int, sub: SubState, details: Mapping[str, Any]) -> None:
+        expected = {
+            "events": sub.events,
+            "first_seq": sub.first_seq,
+            "head": sub.last_hash,
+            "last_seq": sub.last_seq,
+        }
+        if details != expected:
+            self._is_damaged = True
+            self._findings.add(
+                Verdict.MODIFIED,
+                "details",
+                seq=seq,
+                message="the seal of the execution does not describe its events",
+            )
+
+    def _log_created(self, seq: int, details: Mapping[str, Any]) -> None:
+        log_id, vkey = details.get("log_id"), details.get("vkey")
+        if seq != 1 or log_id != self.log_id or not isinstance(vkey, str):
+            self._is_damaged = True
+            self._findings.add(
+                Verdict.MODIFIED,
+                "details",
+                seq=seq,
+                expected=self.log_id,
+                found=log_id,
+                message=f"this is not how the log {show(self.log_id)} begins",
+            )
+            return
+        self.vkey = vkey
+
+
+def _names(target: str, task_id: str | None, attempt: int | None) -> bool:
+    """Tell whether a target names this step and attempt, by its usual spelling or as it is read."""
+    if attempt is None:
+        usual = f"step/{task_id}"
+    elif attempt.bit_length() <= 62:
+        usual = f"attempt/{attempt}/{task_id}"
+    else:
+        return False
+    return (target == usual and task_id is not None) or columns_of(target) == (task_id, attempt)

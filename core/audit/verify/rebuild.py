@@ -1,0 +1,255 @@
+"""From the chain back to events: what a body says happened, as the fold understands it.
+
+Free data is in the chain by digest only; in a rebuilt event a `Sealed` stands in its place, which
+the fold carries into the records, where it is compared with what the tables hold.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from msgspec import Struct
+
+from core.audit.format.body import EXECUTION_CREATED
+from core.domain.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CancelRequested,
+    Event,
+    ExecutionCreated,
+    ExecutionStateChanged,
+    Noted,
+    StepExpanded,
+    TaskStateChanged,
+)
+from core.domain.reasons import Reason
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.errors import AuditError
+
+MAX_ITEMS: Final = 1_000_000
+"""Items of a fan-out; a body that claims more is not believed."""
+
+T = TypeVar("T")
+
+
+class RebuildError(AuditError):
+    """Raised when the details of a body are not those of its type."""
+
+    code = "REBUILD"
+
+
+class Sealed(Struct, frozen=True):
+    """Free data known only by the SHA-256 (hex) of its JSON text."""
+
+    digest: str
+
+
+def event_of(
+    kind: str,
+    details: Mapping[str, Any],
+    *,
+    ts: int,
+    actor: str,
+    execution_id: str,
+    task_id: str | None,
+    step_ids: Callable[[], tuple[str, ...]],
+) -> Event:
+    """Return the event a body records.
+
+    `step_ids` gives the steps of an execution that is being created, which the chain knows by count
+    and digest only. A type that changes no state becomes a `Noted`. Raises `RebuildError`.
+    """
+    make = _MAKERS.get(kind)
+    if make is None and kind != EXECUTION_CREATED:
+        return Noted(at=ts, execution_id=execution_id, actor=actor, kind=kind, facts=details)
+    found = _Details(details, task_id)
+    at = found.instant("at")
+    common = {"at": ts if at is None else at, "execution_id": execution_id, "actor": actor}
+    if make is None:
+        return _created(found, common, step_ids())
+    return make(found, common)
+
+
+class _Details:
+    """Typed access to details that may hold anything."""
+
+    __slots__ = ("_details", "_task_id")
+
+    def __init__(self, details: Mapping[str, Any], task_id: str | None) -> None:
+        self._details = details
+        self._task_id = task_id
+
+    def task(self) -> str:
+        if self._task_id is None:
+            raise RebuildError("a step's event that names no step")
+        return self._task_id
+
+    def text(self, name: str) -> str:
+        value = self._details.get(name)
+        if type(value) is not str:
+            raise RebuildError(f"details without the text {name}")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        return self.text(name) if name in self._details else None
+
+    def integer(self, name: str) -> int:
+        value = self._details.get(name)
+        if type(value) is not int:
+            raise RebuildError(f"details without the number {name}")
+        return value
+
+    def number(self, name: str) -> int | None:
+        return self.integer(name) if name in self._details else None
+
+    def instant(self, name: str) -> int | None:
+        if name not in self._details:
+            return None
+        text = self.text(name)  # beyond 2^53
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 25):
+            raise RebuildError(f"{name} is not an instant")
+        return int(text)
+
+    def member(self, members: Mapping[str, T], name: str) -> T:
+        value = self._details.get(name)
+        found = members.get(value) if type(value) is str else None
+        if found is None:
+            raise RebuildError(f"details without a known {name}")
+        return found
+
+    def reason(self) -> Reason:
+        return self.member(_REASONS, "reason_code")
+
+    def numbers(self, name: str) -> Mapping[str, int]:
+        value = self._details.get(name, {})
+        if type(value) is not dict or any(type(number) is not int for number in value.values()):
+            raise RebuildError(f"{name} is no object of numbers")
+        return value
+
+    def sealed(self, name: str) -> Any:
+        return Sealed(self.text(name)) if name in self._details else None
+
+    def log(self) -> dict[str, Any]:
+        if "log" not in self._details:
+            return {}
+        value = self._details["log"]
+        if type(value) is not dict:
+            raise RebuildError("a log seal that is no object")
+        seal = _Details(value, None)
+        return {
+            "log_entry_count": seal.integer("entries"),
+            "log_bytes": seal.integer("bytes"),
+            "log_dropped_bytes": seal.integer("dropped_bytes"),
+            "log_digest": seal.text("sha256"),
+        }
+
+
+def _created(
+    found: _Details, common: Mapping[str, Any], step_ids: tuple[str, ...]
+) -> ExecutionCreated:
+    return ExecutionCreated(
+        **common,
+        workflow_id=found.text("workflow_id"),
+        mission_name=found.text("mission_name"),
+        mission_digest=found.text("mission_sha256"),
+        step_ids=step_ids,
+        params=found.sealed("params_sha256"),
+        source_path=found.optional("source_path"),
+        working_dir=found.text("working_dir"),
+        parent_execution_id=found.optional("parent_execution_id"),
+        parent_task_id=found.optional("parent_task_id"),
+        parent_attempt=found.number("parent_attempt"),
+        retry_of=found.optional("retry_of"),
+        rerun_of=found.optional("rerun_of"),
+        run_key=found.optional("run_key"),
+        parallel_limit=found.number("parallel_limit"),
+        attempt_base=found.numbers("attempt_base"),
+        retry_scope=found.sealed("retry_scope_sha256"),
+        run_number=found.number("run_number"),
+    )
+
+
+def _execution_changed(found: _Details, common: Mapping[str, Any]) -> ExecutionStateChanged:
+    return ExecutionStateChanged(
+        **common,
+        from_state=found.member(_EXECUTION_STATES, "from"),
+        to_state=found.member(_EXECUTION_STATES, "to"),
+        reason_code=found.reason(),
+        message=found.optional("message"),
+        duration_us=found.number("duration_us"),
+    )
+
+
+def _cancel_requested(found: _Details, common: Mapping[str, Any]) -> CancelRequested:
+    return CancelRequested(**common, message=found.optional("message"))
+
+
+def _task_changed(found: _Details, common: Mapping[str, Any]) -> TaskStateChanged:
+    return TaskStateChanged(
+        **common,
+        task_id=found.task(),
+        from_state=found.member(_TASK_STATES, "from"),
+        to_state=found.member(_TASK_STATES, "to"),
+        reason_code=found.reason(),
+        message=found.optional("message"),
+        resume_at=found.instant("resume_at"),
+        reused_from=found.optional("reused_from"),
+        outputs=found.sealed("outputs_sha256"),
+        duration_us=found.number("duration_us"),
+    )
+
+
+def _expanded(found: _Details, common: Mapping[str, Any]) -> StepExpanded:
+    count = found.integer("items")
+    if not 0 <= count <= MAX_ITEMS:
+        raise RebuildError(f"a fan-out of {count} items")
+    return StepExpanded(
+        **common,
+        task_id=found.task(),
+        items=(Sealed(found.text("items_sha256")),) * count,
+        from_state=found.member(_TASK_STATES, "from"),
+        reason_code=found.reason(),
+    )
+
+
+def _attempt_started(found: _Details, common: Mapping[str, Any]) -> AttemptStarted:
+    return AttemptStarted(
+        **common,
+        task_id=found.task(),
+        attempt=found.integer("attempt"),
+        from_state=found.member(_TASK_STATES, "from"),
+        reason_code=found.reason(),
+        inputs=found.sealed("inputs_sha256"),
+    )
+
+
+def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
+    return AttemptEnded(
+        **common,
+        task_id=found.task(),
+        attempt=found.integer("attempt"),
+        to_state=found.member(_ATTEMPT_STATES, "to"),
+        reason_code=found.reason(),
+        message=found.optional("message"),
+        exit_code=found.number("exit_code"),
+        outputs=found.sealed("outputs_sha256"),
+        error=found.sealed("error_sha256"),
+        duration_us=found.number("duration_us"),
+        **found.log(),
+    )
+
+
+_REASONS = {reason.value: reason for reason in Reason}
+_EXECUTION_STATES = {state.value: state for state in ExecutionState}
+_TASK_STATES = {state.value: state for state in TaskState}
+_ATTEMPT_STATES = {state.value: state for state in AttemptState}
+
+_Maker = Callable[[_Details, Mapping[str, Any]], Event]
+_MAKERS: Mapping[str, _Maker] = {
+    ExecutionStateChanged.type: _execution_changed,
+    CancelRequested.type: _cancel_requested,
+    TaskStateChanged.type: _task_changed,
+    StepExpanded.type: _expanded,
+    AttemptStarted.type: _attempt_started,
+    AttemptEnded.type: _attempt_ended,
+}

@@ -1,0 +1,163 @@
+"""Judges the signed checkpoints of a log against the tree over the events that are there."""
+
+from collections.abc import Iterator, Sequence
+
+from core.audit.format import note
+from core.audit.format.checkpoint import Checkpoint, checkpoint_text, open_checkpoint, origin_of
+from core.audit.format.key import Verifier
+from core.audit.verify.verdict import Findings, Verdict, show
+
+Stored = tuple[object, object]
+"""A checkpoint as it is stored: size and note, either of which may be anything."""
+
+
+class SealCheck:
+    """Compares checkpoints as their sizes are reached, and judges the last one at the end.
+
+    `stored` are the checkpoints to compare on the way (none for a fast verification), `last` is the
+    one whose signature decides. With `deep` the signatures of all are verified.
+    """
+
+    def __init__(
+        self,
+        log_id: str,
+        verifiers: Sequence[Verifier],
+        stored: Iterator[Stored],
+        last: Stored | None,
+        findings: Findings,
+        *,
+        deep: bool,
+    ) -> None:
+        self._origin = origin_of(log_id)
+        self._verifiers = verifiers
+        self._stored = stored
+        self._last = last
+        self._last_size = 0 if last is None else _size(last[0])
+        self._findings = findings
+        self._deep = deep
+        self._root_at_last: bytes | None = None
+        self._is_broken = False
+        self._compared = 0
+        self._size, self._note = self._take(0)
+        self.signed_by: Verifier | None = None
+
+    @property
+    def next_size(self) -> int:
+        """The next size at which `reached` wants to be called, 0 for none."""
+        sizes = [size for size in (self._size, self._last_size) if size > self._compared]
+        return min(sizes, default=0)
+
+    def reached(self, size: int, root: bytes, *, is_damaged: bool) -> None:
+        """Compare what is stored for `size` with the root of the tree that was read."""
+        self._compared = size
+        if size == self._last_size and not is_damaged:
+            self._root_at_last = root
+        while self._size == size:
+            if not is_damaged:
+                self._compare(size, self._note, root)
+            self._size, self._note = self._take(size)
+
+    def finish(self, last_seq: int, *, is_damaged: bool) -> None:
+        """Judge the last checkpoint; `last_seq` is the number of the last event there is."""
+        if self._last is None:
+            if last_seq:
+                self._findings.add(
+                    Verdict.UNSEALED, "checkpoint", message="no checkpoint: nothing is signed"
+                )
+            return
+        size, data = self._last
+        found = self._open(size, data)
+        if found is None:
+            return
+        if found.size > last_seq:
+            self._findings.add(
+                Verdict.TRUNCATED,
+                "size",
+                seq=last_seq,
+                expected=found.size,
+                found=last_seq,
+                message=f"{found.size} events were signed, {last_seq} are here",
+            )
+        elif found.size < last_seq:
+            self._findings.add(
+                Verdict.UNSIGNED_TAIL,
+                "size",
+                seq=found.size + 1,
+                expected=found.size,
+                found=last_seq,
+                message=f"nobody signed the events from {found.size + 1} to {last_seq}",
+            )
+        elif not is_damaged and not self._is_broken:
+            if self._root_at_last == found.root:
+                self.signed_by = found.signed_by
+            else:
+                self._not_signed(found.size, found.root, self._root_at_last)
+
+    def _take(self, after: int) -> tuple[int, object]:
+        """Return the next stored checkpoint beyond size `after`; (0, None) when there is none."""
+        for stored, data in self._stored:
+            size = _size(stored)
+            if size > after:
+                return size, data
+            self._bad(after, f"a checkpoint with the size {show(stored)} behind one of {after}")
+        return 0, None
+
+    def _compare(self, size: int, data: object, root: bytes) -> None:
+        text = checkpoint_text(self._origin, size, root).encode()
+        if isinstance(data, bytes) and data.startswith(text + b"\n"):
+            if self._deep and not self._is_broken:
+                self._open(size, data)
+            return
+        if self._is_broken:
+            return
+        found = self._open(size, data)
+        if found is not None and size != self._last_size:
+            self._not_signed(size, found.root, root)
+
+    def _open(self, size: object, data: object) -> Checkpoint | None:
+        """Return a checkpoint whose signature and size are right, or add a finding."""
+        at = _size(size) or None
+        if not isinstance(data, bytes):
+            self._bad(at, f"a checkpoint that is {show(data)}")
+            return None
+        try:
+            found = open_checkpoint(data, self._verifiers)
+        except note.UnknownKeyError as error:
+            self._is_broken = True
+            known = ", ".join(verifier.vkey for verifier in self._verifiers)
+            self._findings.add(
+                Verdict.WRONG_KEY,
+                "key",
+                seq=at,
+                expected=known or "a known key",
+                found=", ".join(error.names),
+                message="it is signed by a key that is not known here",
+            )
+            return None
+        except note.NoteError as error:
+            self._bad(at, error.message)
+            return None
+        if found.size != size:
+            self._bad(at, f"the checkpoint stored for {show(size)} is one for {found.size}")
+            return None
+        return found
+
+    def _not_signed(self, size: int, expected: bytes, found: bytes | None) -> None:
+        self._is_broken = True
+        self._findings.add(
+            Verdict.MODIFIED,
+            "root",
+            seq=size,
+            expected=expected,
+            found=found,
+            message=f"the events up to {size} are not those that were signed",
+        )
+
+    def _bad(self, size: int | None, message: str) -> None:
+        self._is_broken = True
+        self._findings.add(Verdict.MODIFIED, "checkpoint", seq=size, message=message)
+
+
+def _size(stored: object) -> int:
+    """Return a stored size, 0 for what cannot be one."""
+    return stored if type(stored) is int and 0 < stored < 1 << 62 else 0

@@ -1,0 +1,253 @@
+"""Verification of a stored log: what is there, who signed it, and one verdict. See docs/audit.md.
+
+Reads every event once, in order, in memory that grows with open executions only. Never raises over
+what a file holds; only over wrong options and trusted keys that are damaged.
+"""
+
+import re
+from collections.abc import Iterable
+from itertools import chain as concatenate
+from itertools import islice
+from typing import Final
+
+from msgspec import Struct
+
+from core.audit.chain import chain
+from core.audit.format import canonical
+from core.audit.format.body import LOG_CREATED
+from core.audit.format.checkpoint import log_verifier
+from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
+from core.audit.verify.chain_walk import Walk
+from core.audit.verify.seal import SealCheck
+from core.audit.verify.source import ROW, ChainSource, Row
+from core.audit.verify.table import TableCheck
+from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
+from core.errors import AuditError, UsageError
+
+MAX_FINDINGS: Final = 100
+
+_HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
+
+
+class NotedHead(Struct, frozen=True, kw_only=True):
+    """A head that was noted outside the database: so many events, their Merkle root."""
+
+    size: int
+    root: bytes
+
+
+class VerifyOptions(Struct, frozen=True, kw_only=True):
+    """What to verify beside the chain and the last signature.
+
+    `tables`: rebuild all records and compare them, and every checkpoint's root. `logs`: digest all
+    stored output (with `tables`). `deep`: verify all signatures. `require`: tiers to be reached.
+    """
+
+    tables: bool = True
+    logs: bool = True
+    deep: bool = False
+    head: NotedHead | None = None
+    require: frozenset[Tier] = frozenset()
+
+
+DEFAULT: Final = VerifyOptions()
+
+
+def parse_head(text: str) -> NotedHead:
+    """Return the head in `SIZE:HASH`, as it is printed at the end of a run; `UsageError`."""
+    match = _HEAD.fullmatch(text.strip().lower())
+    if match is None:
+        raise UsageError(
+            f"not a head: {show(text)}", hint="a head is SIZE:HASH, the hash 64 hex digits"
+        )
+    return NotedHead(size=int(match[1]), root=bytes.fromhex(match[2]))
+
+
+def parse_tiers(text: str) -> frozenset[Tier]:
+    """Return the tiers in a list like `signed,anchored`; `UsageError` for any other word."""
+    try:
+        return frozenset(Tier(word.strip()) for word in text.split(",") if word.strip())
+    except ValueError as error:
+        raise UsageError(
+            f"not a tier: {show(text)}", hint=f"tiers are {', '.join(Tier)}"
+        ) from error
+
+
+def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
+    """Verify a log and say what was found.
+
+    Raises `InvalidKeyError` when a trusted key is no key. `UsageError` is left to the parsers of
+    options.
+    """
+    findings = Findings(MAX_FINDINGS)
+    table_findings = Findings(MAX_FINDINGS)
+    rows = source.rows()
+    first = list(islice(rows, 1))
+    log_id = _log_id(source.log_id(), first, findings)
+    tables = TableCheck(source, table_findings, logs=options.logs) if options.tables else None
+    walk = Walk(log_id, findings, tables)
+    seal = SealCheck(
+        log_id,
+        _verifiers(log_id, source.vkeys()),
+        source.checkpoints() if options.tables or options.deep else iter(()),
+        source.last_checkpoint(),
+        findings,
+        deep=options.deep,
+    )
+    noted = options.head
+    noted_root = _read(walk, concatenate(first, rows), seal, 0 if noted is None else noted.size)
+    is_whole = not walk.is_damaged
+    walk.finish()
+    seal.finish(walk.last_seq, is_damaged=walk.is_damaged)
+    _check_key(walk, seal.signed_by, findings)
+    _check_head(source.head(), walk, findings)
+    is_anchored = noted is not None and _check_noted(noted, noted_root, walk, findings)
+    if tables is not None:
+        tables.finish()
+    tiers = {
+        Tier.CHAIN: is_whole,
+        Tier.SIGNED: is_whole and seal.signed_by is not None,
+        Tier.ANCHORED: is_whole and is_anchored,
+        Tier.COMPLETE: is_whole and not walk.open_executions,
+    }
+    findings.extend(table_findings)
+    for tier in Tier:
+        if tier in options.require and not tiers[tier]:
+            findings.add(
+                Verdict.UNSEALED,
+                tier.value,
+                expected="reached",
+                found="not reached",
+                message=f"the log is not {tier.value}, as demanded",
+            )
+    return Report(
+        verdict=findings.kept[0].kind if findings.kept else Verdict.INTACT,
+        tiers=tiers,
+        events=walk.count,
+        head=f"{walk.count}:{walk.root.hex()}",
+        findings=tuple(findings.kept),
+        finding_count=findings.count,
+        key=seal.signed_by.vkey if seal.signed_by is not None else None,
+        executions=walk.executions,
+        open_executions=walk.open_executions,
+    )
+
+
+def _read(walk: Walk, rows: Iterable[Row], seal: SealCheck, noted_size: int) -> bytes | None:
+    """Walk all rows; return the root at `noted_size`, None when it was not reached whole."""
+    noted_root = None
+    next_size = seal.next_size
+    for row in rows:
+        walk.row(row)
+        if walk.count == next_size:
+            seal.reached(next_size, walk.root, is_damaged=walk.is_damaged)
+            next_size = seal.next_size
+        if walk.count == noted_size and not walk.is_damaged:
+            noted_root = walk.root
+    return noted_root
+
+
+def _verifiers(log_id: str, vkeys: Iterable[str]) -> list[Verifier]:
+    """Return the trusted keys as keys of this log, whatever name they were kept under."""
+    return [log_verifier(log_id, decode_vkey(vkey).public_key) for vkey in vkeys]
+
+
+def _log_id(stored: object, first: list[Row], findings: Findings) -> str:
+    """Return the id the log goes by, from its first event where the stored one is lost."""
+    if isinstance(stored, str) and chain.is_log_id(stored):
+        return stored
+    if first:
+        findings.add(Verdict.MODIFIED, "log_id", found=stored, message="the log's id is lost")
+    for row in first:
+        body = dict(zip(ROW, row, strict=False)).get("body")
+        try:
+            found = canonical.decode(body)["log_id"] if isinstance(body, bytes) else None
+        except (AuditError, KeyError, TypeError):
+            continue
+        if isinstance(found, str) and chain.is_log_id(found):
+            return found
+    return "unknown"
+
+
+def _check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> None:
+    """Compare the key that signs with the one the log was created with."""
+    if walk.is_damaged or not walk.count:
+        return
+    if walk.vkey is None:
+        findings.add(
+            Verdict.MODIFIED,
+            "type",
+            seq=1,
+            expected=LOG_CREATED,
+            message="the log does not begin with its creation",
+        )
+        return
+    try:
+        created_with = decode_vkey(walk.vkey).public_key
+    except InvalidKeyError as error:
+        findings.add(Verdict.MODIFIED, "details", seq=1, found=walk.vkey, message=error.message)
+        return
+    if signed_by is not None and signed_by.public_key != created_with:
+        findings.add(
+            Verdict.WRONG_KEY,
+            "key",
+            seq=walk.last_seq,
+            expected=walk.vkey,
+            found=signed_by.vkey,
+            message="it is signed by another key than the log was created with",
+        )
+
+
+def _check_head(stored: object, walk: Walk, findings: Findings) -> None:
+    """Compare the row from which the next append goes on with the head of what is there."""
+    if stored is None and not walk.count:
+        return
+    try:
+        head = chain.decode_head(stored if isinstance(stored, bytes) else b"")
+    except AuditError:
+        findings.add(
+            Verdict.MODIFIED, "head", found=stored, message="the stored head cannot be read"
+        )
+        return
+    if head.size > walk.last_seq:
+        findings.add(
+            Verdict.TRUNCATED,
+            "size",
+            seq=walk.last_seq,
+            expected=head.size,
+            found=walk.last_seq,
+            message=f"the stored head counts {head.size} events, {walk.last_seq} are here",
+        )
+    elif not walk.is_damaged and head != walk.head:
+        findings.add(
+            Verdict.MODIFIED,
+            "head",
+            seq=walk.last_seq,
+            expected=f"{walk.count}:{walk.root.hex()}",
+            found=f"{head.size}:{head.root.hex()}",
+            message="the stored head is not that of the events",
+        )
+
+
+def _check_noted(noted: NotedHead, root: bytes | None, walk: Walk, findings: Findings) -> bool:
+    """Tell whether the log continues a head that was noted elsewhere."""
+    if noted.size > walk.last_seq:
+        findings.add(
+            Verdict.TRUNCATED,
+            "size",
+            seq=walk.last_seq,
+            expected=noted.size,
+            found=walk.last_seq,
+            message=f"the noted head counts {noted.size} events, {walk.last_seq} are here",
+        )
+        return False
+    if root is not None and root != noted.root:
+        findings.add(
+            Verdict.MODIFIED,
+            "root",
+            seq=noted.size,
+            expected=noted.root,
+            found=root,
+            message=f"the events up to {noted.size} are not those of the noted head",
+        )
+    return root == noted.root

@@ -1,0 +1,1 @@
+"""What missions, executions and events are: frozen data, one transition table, one fold."""

@@ -1,0 +1,374 @@
+"""What can happen to an execution, in the past tense: the only input of the fold.
+
+Every event becomes one link of the audit chain. `details()` gives what the chain records of it:
+canonical JSON (no floats, see `core.audit.format.canonical`), small, and enough to rebuild every
+state. Free data (inputs, outputs, errors, parameters) enters the chain as its SHA-256; the data
+itself travels on the event into the tables and is compared with the digest on verification.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from msgspec import Struct
+
+from core.domain.mission import EMPTY
+from core.domain.reasons import Reason
+from core.domain.records import TaskError
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.errors import BugError
+from core.value.json_encoder import make_encoder
+
+ENGINE = "engine"
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """Base of all events. `at` is nanoseconds since the epoch, strictly rising within a process."""
+
+    type: ClassVar[str]
+
+    at: int
+    execution_id: str
+    actor: str = ENGINE
+
+    @property
+    def task(self) -> str | None:
+        """The step this event is about, if it is about one."""
+        return None
+
+    def details(self) -> dict[str, Any]:
+        """Return what the audit chain records beside the common fields."""
+        raise BugError(f"{type(self).__name__} has no details")
+
+
+class ExecutionCreated(Event, frozen=True, kw_only=True):
+    """An execution exists, all its task runs PENDING. `step_ids` are in file order."""
+
+    type: ClassVar[str] = "execution.created"
+
+    workflow_id: str
+    mission_name: str
+    mission_digest: str
+    step_ids: tuple[str, ...]
+    params: Mapping[str, Any] = EMPTY
+    source_path: str | None = None
+    working_dir: str = "."
+    parent_execution_id: str | None = None
+    parent_task_id: str | None = None
+    parent_attempt: int | None = None
+    retry_of: str | None = None
+    rerun_of: str | None = None
+    run_key: str | None = None
+    parallel_limit: int | None = None
+    attempt_base: Mapping[str, int] = EMPTY
+    """By step: the last attempt of the execution this one retries, so that numbers go on."""
+    retry_scope: Mapping[str, Any] | None = None
+    run_number: int | None = None
+    """Which run of its mission this is, from 1; the journal sets it (see `core.launch.run_number`).
+
+    None before that, and in the events of executions older than run numbers.
+    """
+
+    def details(self) -> dict[str, Any]:
+        """Name the mission by digest, its steps by count and digest, and what it is linked to."""
+        links: dict[str, Any] = {
+            name: value
+            for name, value in (
+                ("parent_execution_id", self.parent_execution_id),
+                ("parent_task_id", self.parent_task_id),
+                ("parent_attempt", self.parent_attempt),
+                ("retry_of", self.retry_of),
+                ("rerun_of", self.rerun_of),
+                ("run_key", self.run_key),
+                ("source_path", self.source_path),
+            )
+            if value is not None
+        }
+        if self.parallel_limit is not None:
+            links["parallel_limit"] = self.parallel_limit
+        if self.run_number is not None:
+            links["run_number"] = self.run_number
+        if self.attempt_base:
+            links["attempt_base"] = dict(self.attempt_base)
+        if self.retry_scope is not None:
+            links["retry_scope_sha256"] = json_digest(self.retry_scope)
+        return {
+            "workflow_id": self.workflow_id,
+            "mission_name": self.mission_name,
+            "mission_sha256": self.mission_digest,
+            "step_count": len(self.step_ids),
+            "steps_sha256": steps_digest(self.step_ids),
+            "params_sha256": json_digest(self.params),
+            "working_dir": self.working_dir,
+            **links,
+        }
+
+
+class ExecutionStateChanged(Event, frozen=True, kw_only=True):
+    """An execution went from one state to another."""
+
+    type: ClassVar[str] = "execution.state_changed"
+
+    from_state: ExecutionState
+    to_state: ExecutionState
+    reason_code: Reason
+    message: str | None = None
+    duration_us: int | None = None
+    """At the end: what the process that saw its start, too, measured by its monotonic clock."""
+
+    def details(self) -> dict[str, Any]:
+        """Give both states, the reason and the message, and how long it took."""
+        return _transition(
+            self.from_state.text,
+            self.to_state.text,
+            self.reason_code,
+            self.message,
+            self.duration_us,
+        )
+
+
+class CancelRequested(Event, frozen=True, kw_only=True):
+    """Somebody asked for the execution to be cancelled; states change only when it happens."""
+
+    type: ClassVar[str] = "execution.cancel_requested"
+
+    message: str | None = None
+
+    def details(self) -> dict[str, Any]:
+        """Give the message, if there is one."""
+        return {} if self.message is None else {"message": self.message}
+
+
+class TaskStateChanged(Event, frozen=True, kw_only=True):
+    """A task run went from one state to another; `resume_at` is when a WAITING one wakes."""
+
+    type: ClassVar[str] = "step.state_changed"
+
+    task_id: str
+    from_state: TaskState
+    to_state: TaskState
+    reason_code: Reason
+    message: str | None = None
+    resume_at: int | None = None
+    reused_from: str | None = None
+    outputs: Mapping[str, Any] | None = None
+    duration_us: int | None = None
+    """At the end: from its first start, as measured by the process that saw both."""
+
+    @property
+    def task(self) -> str | None:
+        """The step whose state changed."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give both states, the reason and the message, and when it wakes."""
+        found = _transition(
+            self.from_state.text,
+            self.to_state.text,
+            self.reason_code,
+            self.message,
+            self.duration_us,
+        )
+        if self.resume_at is not None:
+            found["resume_at"] = str(self.resume_at)
+        if self.reused_from is not None:
+            found["reused_from"] = self.reused_from
+        if self.outputs is not None:
+            found["outputs_sha256"] = json_digest(self.outputs)
+        return found
+
+
+class StepExpanded(Event, frozen=True, kw_only=True):
+    """A fan-out step became one task run for each item: READY → RUNNING, its items PENDING.
+
+    The task runs of the items are named `STEP[0]`, `STEP[1]`, ...
+    """
+
+    type: ClassVar[str] = "step.expanded"
+
+    task_id: str
+    items: tuple[Any, ...]
+    from_state: TaskState = TaskState.READY
+    reason_code: Reason = Reason.EXPANDED
+
+    @property
+    def task(self) -> str | None:
+        """The step that fans out."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the transition, the number of items and their digest."""
+        found = _transition(self.from_state.text, TaskState.RUNNING.text, self.reason_code, None)
+        found["items"] = len(self.items)
+        found["items_sha256"] = json_digest({"items": self.items})
+        return found
+
+
+def item_task_id(task_id: str, index: int) -> str:
+    """Return the name of the task run of a fan-out step's item number `index`, from 0."""
+    return f"{task_id}[{index}]"
+
+
+class AttemptStarted(Event, frozen=True, kw_only=True):
+    """A try began: the task run goes READY → RUNNING and the attempt is born RUNNING.
+
+    `inputs` are the resolved parameters, secrets masked.
+    """
+
+    type: ClassVar[str] = "attempt.started"
+
+    task_id: str
+    attempt: int
+    from_state: TaskState = TaskState.READY
+    reason_code: Reason = Reason.SLOT_ACQUIRED
+    inputs: Mapping[str, Any] = EMPTY
+
+    @property
+    def task(self) -> str | None:
+        """The step that is tried."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt number, the task run's transition and the digest of the inputs."""
+        return {
+            "attempt": self.attempt,
+            "from": self.from_state.text,
+            "to": TaskState.RUNNING.text,
+            "reason_code": self.reason_code._value_,
+            "inputs_sha256": json_digest(self.inputs),
+        }
+
+
+class AttemptEnded(Event, frozen=True, kw_only=True):
+    """A try ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""
+
+    type: ClassVar[str] = "attempt.ended"
+
+    task_id: str
+    attempt: int
+    to_state: AttemptState
+    reason_code: Reason
+    message: str | None = None
+    exit_code: int | None = None
+    outputs: Mapping[str, Any] | None = None
+    error: TaskError | None = None
+    log_entry_count: int = 0
+    log_bytes: int = 0
+    log_dropped_bytes: int = 0
+    log_digest: str | None = None
+    census: Mapping[str, int] | None = None
+    duration_us: int | None = None
+    """Measured by the monotonic clock; None for an attempt that nobody saw end."""
+
+    @property
+    def task(self) -> str | None:
+        """The step that was tried."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt's end, exit code, log seal, and digests of outputs and error."""
+        found = _transition(
+            AttemptState.RUNNING.text,
+            self.to_state.text,
+            self.reason_code,
+            self.message,
+            self.duration_us,
+        )
+        found["attempt"] = self.attempt
+        if self.exit_code is not None:
+            found["exit_code"] = self.exit_code
+        if self.outputs is not None:
+            found["outputs_sha256"] = json_digest(self.outputs)
+        if self.error is not None:
+            found["error_sha256"] = json_digest(error_json(self.error))
+        if self.log_digest is not None:
+            found["log"] = {
+                "entries": self.log_entry_count,
+                "bytes": self.log_bytes,
+                "dropped_bytes": self.log_dropped_bytes,
+                "sha256": self.log_digest,
+            }
+        if self.census is not None:
+            found["census"] = dict(self.census)
+        return found
+
+
+class Noted(Event, frozen=True, kw_only=True):
+    """Something that changes no state but belongs in the audit: runner lost, mission rejected, ...
+
+    `execution_id` is empty for what concerns no execution.
+    """
+
+    type: ClassVar[str] = "noted"
+
+    kind: str
+    facts: Mapping[str, Any] = EMPTY
+    task_id: str | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The step this is about, if it is about one."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the facts as they are."""
+        return dict(self.facts)
+
+
+def event_type(event: Event) -> str:
+    """Return the type the chain records: a note's own kind, else the class's type."""
+    return event.kind if isinstance(event, Noted) else event.type
+
+
+def error_json(error: TaskError) -> dict[str, Any]:
+    """Return an error as the JSON object that is stored and shown."""
+    return {
+        "message": error.message,
+        "kind": error.kind,
+        "stack_trace": error.stack_trace,
+        "exit_code": error.exit_code,
+    }
+
+
+def dump_json(value: object) -> str:
+    """Return JSON data as the compact text that is stored and digested, keys in given order."""
+    return "".join(_encode(value, 0))
+
+
+def json_digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 (hex) of `dump_json(value)` (ASCII, so lone surrogates survive)."""
+    if not value:
+        return _EMPTY_OBJECT_DIGEST
+    return hashlib.sha256(dump_json(value).encode("ascii")).hexdigest()
+
+
+def steps_digest(step_ids: tuple[str, ...]) -> str:
+    """Return the SHA-256 (hex) over the step ids in file order, a line feed behind each."""
+    return hashlib.sha256("".join(f"{step}\n" for step in step_ids).encode()).hexdigest()
+
+
+def _transition(
+    source: str,
+    target: str,
+    reason: Reason,
+    message: str | None,
+    duration_us: int | None = None,
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"from": source, "to": target, "reason_code": reason._value_}
+    if duration_us is not None:
+        found["duration_us"] = duration_us
+    if message is not None:
+        found["message"] = message
+    return found
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON data")
+
+
+_encode = make_encoder(ensure_ascii=True, sort_keys=False, default=_plain)
+_EMPTY_OBJECT_DIGEST = hashlib.sha256(b"{}").hexdigest()

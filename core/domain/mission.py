@@ -1,0 +1,191 @@
+"""The mission as authored, as frozen data. Durations of policies are in seconds.
+
+Nothing here parses, decides or stores.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from msgspec import Struct, field
+
+
+class _Empty(Mapping[str, Any]):
+    """The empty mapping, hashable: before Python 3.12 a mappingproxy cannot be a field default."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+Json = Any
+"""Plain JSON data: None, bool, int, float, str, list, and dict with string keys."""
+EMPTY: Mapping[str, Any] = _Empty()
+WORKFLOW_NAMESPACE = UUID("0b3f1d1e-90f5-5b0e-8a4d-2f2b1f6f9a77")
+
+
+class TriggerRule(StrEnum):
+    """Which upstream outcomes permit a step."""
+
+    ALL_SUCCESS = "all_success"
+    ALL_DONE = "all_done"
+    ALL_FAILED = "all_failed"
+    ONE_SUCCESS = "one_success"
+    ONE_FAILED = "one_failed"
+    ONE_DONE = "one_done"
+    NONE_FAILED = "none_failed"
+    NONE_SKIPPED = "none_skipped"
+    NONE_FAILED_MIN_ONE_SUCCESS = "none_failed_min_one_success"
+    ALWAYS = "always"
+
+
+class ParamType(StrEnum):
+    """The type of a mission parameter."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    CHOICE = "choice"
+    PATH = "path"
+
+
+class Durability(StrEnum):
+    """When a step may start: after its start is on disk, or (relaxed) while it is being written."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
+class RetryOn(Struct, frozen=True, kw_only=True):
+    """Which failures are retried; an empty tuple does not restrict."""
+
+    exit_codes: tuple[int, ...] = ()
+    reason_codes: tuple[str, ...] = ()
+    http_status: tuple[int, ...] = ()
+
+
+class RetryPolicy(Struct, frozen=True, kw_only=True):
+    """Temporal's retry fields. Intervals in seconds; `jitter` is the fraction (0..1) taken off."""
+
+    max_attempts: int = 1
+    initial_interval: float = 1.0
+    backoff_coefficient: float = 2.0
+    max_interval: float = 100.0
+    jitter: float = 0.0
+    retry_on: RetryOn | None = None
+
+
+class Param(Struct, frozen=True, kw_only=True):
+    """A typed input of a mission."""
+
+    name: str
+    type: ParamType = ParamType.STRING
+    required: bool = False
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    pattern: str | None = None
+    secret: bool = False
+    description: str = ""
+
+
+class MissionConfig(Struct, frozen=True, kw_only=True):
+    """How a mission is executed. `timeout_seconds` None means no deadline."""
+
+    timeout_seconds: float | None = None
+    fail_fast: bool = True
+    parallel_limit: int = 8
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    working_dir: str = "."
+    durability: Durability = Durability.STRICT
+
+
+class MissionStep(Struct, frozen=True, kw_only=True):
+    """One node of a mission. `parameters` is plain JSON data, templates unresolved."""
+
+    id: str
+    name: str
+    step_type: str
+    depends_on: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+    continue_on_error: bool = False
+    parameters: Mapping[str, Any] = EMPTY
+    retry: RetryPolicy | None = None
+    when: str | None = None
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+    foreach: Any = None
+    matrix: Mapping[str, Any] | None = None
+    max_parallel: int | None = None
+    env: Mapping[str, str] = EMPTY
+    secrets: tuple[str, ...] = ()
+    working_dir: str | None = None
+    idempotent: bool = True
+    runs_on: Mapping[str, Any] = EMPTY
+
+
+class Handlers(Struct, frozen=True, kw_only=True):
+    """Steps that run when the mission has ended, each with its own deadline."""
+
+    on_success: tuple[MissionStep, ...] = ()
+    on_failure: tuple[MissionStep, ...] = ()
+    on_cancel: tuple[MissionStep, ...] = ()
+    always: tuple[MissionStep, ...] = ()
+
+    @property
+    def all(self) -> tuple[MissionStep, ...]:
+        """Every handler step, in the order of the groups."""
+        return self.on_success + self.on_failure + self.on_cancel + self.always
+
+
+class Mission(Struct, frozen=True, kw_only=True):
+    """A validated mission: 1..N steps with unique ids, every dependency existing, no cycle."""
+
+    version: str
+    name: str
+    steps: tuple[MissionStep, ...]
+    description: str | None = None
+    params: tuple[Param, ...] = ()
+    variables: Mapping[str, Any] = EMPTY
+    secrets: tuple[str, ...] = ()
+    env: Mapping[str, str] = EMPTY
+    config: MissionConfig = field(default_factory=MissionConfig)
+    handlers: Handlers = field(default_factory=Handlers)
+
+    @property
+    def workflow_id(self) -> str:
+        """The stable id of the mission, derived from its name."""
+        return workflow_id_of(self.name)
+
+    @property
+    def all_steps(self) -> tuple[MissionStep, ...]:
+        """Steps and then handlers, in the order in which their task runs are numbered."""
+        return self.steps + self.handlers.all
+
+
+def workflow_id_of(mission_name: str) -> str:
+    """Return the stable id of the missions of that name (UUIDv5)."""
+    return str(uuid5(WORKFLOW_NAMESPACE, mission_name))
+
+
+class MissionSource(Struct, frozen=True, kw_only=True):
+    """A mission file as it was read: `digest` is the SHA-256 (hex) of `content`'s bytes."""
+
+    digest: str
+    name: str
+    content: bytes
+    format: str
+    """`yaml` or `json`."""

@@ -1,0 +1,58 @@
+"""An approval step's question while it is open: what is asked, who may answer, and until when."""
+
+from collections.abc import Collection, Sequence
+from itertools import takewhile
+
+from msgspec import Struct
+
+from core.domain.mission import Mission, MissionStep
+from core.domain.records import Attempt, Execution, TaskRun
+from core.domain.states import AttemptState
+from core.value.duration import parse_duration
+
+SECOND = 1_000_000_000
+
+
+class OpenQuestion(Struct, frozen=True, kw_only=True):
+    """What a person decides by. `approvers` empty: anybody. `until` None: it waits for ever."""
+
+    prompt: str
+    approvers: tuple[str, ...] = ()
+    until: int | None = None
+
+
+def may_answer(actor: str, approvers: Collection[str]) -> bool:
+    """Tell whether `actor` (`user@host`) is among those who may answer, by either name."""
+    return not approvers or bool({actor, actor.partition("@")[0]} & set(approvers))
+
+
+def open_question(
+    task: TaskRun,
+    attempts: Sequence[Attempt],
+    execution: Execution,
+    step: MissionStep | None,
+    mission: Mission | None,
+) -> OpenQuestion:
+    """Return the question of a task run that waits for an answer, from its resolved inputs.
+
+    Its time counts from the first of the attempts that were lost with their runner, if there were
+    any: an open question survives its runner.
+    """
+    inputs = task.inputs or {}
+    named = inputs.get("approvers") or ()
+    approvers = tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+    ends: list[int] = []
+    if attempts:
+        lost = takewhile(lambda one: one.state is AttemptState.LOST, reversed(attempts[:-1]))
+        begun = [*lost, attempts[-1]]
+        start = min(one.started_at for one in begun)
+        limits = (inputs.get("timeout"), None if step is None else step.timeout_seconds)
+        ends += [start + round(parse_duration(one) * SECOND) for one in limits if one is not None]
+    limit = None if mission is None else mission.config.timeout_seconds
+    if limit is not None and execution.started_at is not None:
+        ends.append(execution.started_at + round(limit * SECOND))
+    return OpenQuestion(
+        prompt=task.message or str(inputs.get("prompt") or ""),
+        approvers=approvers,
+        until=min(ends, default=None),
+    )

@@ -1,0 +1,47 @@
+"""The one word that people read for a state, and a number with its noun.
+
+In the command line, on the screen, and in what `mission why` tells.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.domain.reasons import Reason
+from core.domain.states import State
+
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "PENDING": "pending",
+        "READY": "queued",
+        "RUNNING": "running",
+        "WAITING": "waiting",
+        "PAUSED": "paused",
+        "SUCCESS": "done",
+        "FAILED": "failed",
+        "SKIPPED": "skipped",
+        "CANCELLED": "cancelled",
+        "LOST": "lost",
+    }
+)
+"""By the value of any state of an execution, task run or attempt."""
+
+_WAITING_WORDS: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.BACKOFF: "retrying",
+        Reason.AWAITING_APPROVAL: "needs approval",
+        Reason.RESOURCE_EXHAUSTED: "held back",
+    }
+)
+
+
+def state_word(state: State, reason: Reason | None = None) -> str:
+    """Return the word of a state; a waiting one says what it waits for when that is known."""
+    found = WORDS[state.value]
+    if reason is not None and state.value == "WAITING":
+        return _WAITING_WORDS.get(reason, found)
+    return found
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with its noun: `1 step`, `1,738 steps`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

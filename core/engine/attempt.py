@@ -1,0 +1,267 @@
+"""One attempt of one step: run its type, turn whatever happens into data.
+
+Nothing that a step does leaves here as an exception; only cancellation of the engine itself does.
+"""
+
+import asyncio
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, LogStream, TaskRun
+from core.domain.states import AttemptState
+from core.engine.context import ContextLimitError, ExecutionContext
+from core.engine.preparation import Prepared, Surroundings
+from core.errors import BugError
+from core.output.capture import Capture, LogSeal
+from core.ports.journal import LogChunk
+from core.step_type.host import StepHost
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
+
+TRACE_LIMIT = 16 * 1024
+"""Characters of a stack trace that are kept: its end, where the cause stands."""
+
+NO_LOG = LogSeal(entries=0, bytes=0, dropped_bytes=0, digest=None)
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """How an attempt ended. `outcome` is None when it was cancelled."""
+
+    task_id: str
+    attempt: int
+    outcome: StepOutcome | None
+    seal: LogSeal = NO_LOG
+    census: tuple[int, int] | None = None
+    chunks: Sequence[LogChunk] = ()
+    """What it wrote that the journal does not have yet: it is to have it behind the start."""
+
+
+def run_instant(around: Surroundings, prepared: Prepared, attempt: int) -> Ended:
+    """Run an attempt that needs neither I/O nor a task of its own; what it writes is held."""
+    task_id = prepared.task.task_id
+    if prepared.refusal is not None:
+        return Ended(task_id=task_id, attempt=attempt, outcome=prepared.refusal)
+    held: list[LogChunk] = []
+    sink = _LazyCapture(around, task_id, attempt, held.append)
+    call = _call(around, prepared, attempt, sink, None)
+    try:
+        outcome = _admitted(around, _type(prepared).run(call))
+    except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
+        outcome = step_error(error)
+    seal, census = sink.close()
+    return Ended(
+        task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census, chunks=held
+    )
+
+
+async def run(
+    around: Surroundings,
+    prepared: Prepared,
+    attempt: int,
+    *,
+    timeout: float | None,  # noqa: ASYNC109 - the deadline is the step's, cancelled from inside
+    was_cancelled: Callable[[], bool],
+    host: StepHost,
+    waited: float = 0.0,
+) -> Ended:
+    """Run an attempt in the current task, `timeout` seconds at most (None: no deadline).
+
+    Of a step that only waits the seconds that lost attempts have `waited` count.
+    A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
+    """
+    task_id = prepared.task.task_id
+    sink = _LazyCapture(around, task_id, attempt, around.journal.append_log)
+    kind = _type(prepared)
+    stop = None
+    if kind.mode is Mode.BLOCKING:
+        stop = threading.Event()
+        sink.open()  # here, not in its thread
+    waited = waited if kind.only_waits else 0.0
+    call = _call(around, prepared, attempt, sink, stop, host, waited)
+    outcome: StepOutcome | None
+    try:
+        left = None if timeout is None else max(0.0, timeout - waited)
+        async with asyncio.timeout(left) as deadline:
+            outcome = _admitted(around, await _perform(kind, call))
+    except asyncio.CancelledError:
+        if not was_cancelled():
+            raise
+        outcome = None
+    except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
+        if isinstance(error, TimeoutError) and deadline.expired():
+            outcome = _timed_out(timeout or 0.0, sink)
+        else:
+            outcome = step_error(error)
+    finally:
+        seal, census = sink.close()
+    return Ended(task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census)
+
+
+def step_error(error: BaseException) -> StepOutcome:
+    """Return the outcome of a step that raised: STEP_ERROR with message and trace."""
+    trace = "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return StepOutcome.failure(Reason.STEP_ERROR, message, type(error).__name__, stack_trace=trace)
+
+
+async def _perform(kind: StepType, call: StepCall) -> StepOutcome:
+    if kind.mode is Mode.ASYNC:
+        return await kind.run_async(call)
+    if kind.mode is Mode.INSTANT:
+        return kind.run(call)
+    work = asyncio.get_running_loop().run_in_executor(None, kind.run, call)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        if call.cancelled is not None:
+            call.cancelled.set()  # a thread cannot be interrupted: it is asked, and waited for
+        await asyncio.wait({work}, timeout=call.grace_seconds)
+        if work.done():
+            work.exception()
+        else:
+            call.log(
+                LogLevel.WARN, "it cannot be interrupted: what it still does is not waited for"
+            )
+        raise
+
+
+def _admitted(around: Surroundings, outcome: StepOutcome) -> StepOutcome:
+    """Account for the output, or turn the outcome into the failure of one that is too large."""
+    try:
+        around.context.admit(outcome.output)
+    except ContextLimitError as error:
+        return StepOutcome.failure(Reason.OUTPUT_LIMIT, str(error), "OutputLimit")
+    return outcome
+
+
+def _timed_out(seconds: float, sink: "_LazyCapture") -> StepOutcome:
+    message = f"timed out after {seconds:g} s"
+    return StepOutcome.failure(
+        Reason.TIMEOUT, message, "Timeout", stack_trace="\n".join(sink.tail())
+    )
+
+
+def _type(prepared: Prepared) -> StepType:
+    if prepared.type is None:
+        raise BugError(f"{prepared.task.task_id}: an attempt without a type was run")
+    return prepared.type
+
+
+def _call(
+    around: Surroundings,
+    prepared: Prepared,
+    attempt: int,
+    sink: "_LazyCapture",
+    cancelled: threading.Event | None,
+    host: StepHost | None = None,
+    waited: float = 0.0,
+) -> StepCall:
+    return StepCall(
+        execution_id=around.execution_id,
+        task_id=prepared.task.task_id,
+        attempt=attempt,
+        parameters=prepared.parameters,
+        working_dir=prepared.working_dir or around.working_dir,
+        env={**around.environ, **prepared.env} if prepared.env else around.environ,
+        executor=around.executor,
+        sink=sink,
+        log=sink.log,
+        clock=around.clock,
+        grace_seconds=around.grace_seconds,
+        scope=_LazyScope(around.context, prepared.task),
+        cancelled=cancelled,
+        root=around.working_dir,
+        protected_paths=around.protected_paths,
+        host=host,
+        waited=waited,
+    )
+
+
+class _LazyScope(Mapping[str, Any]):
+    """A template scope that is put together when a step first looks into it."""
+
+    def __init__(self, context: ExecutionContext, task: TaskRun) -> None:
+        self._context = context
+        self._task = task
+        self._scope: dict[str, Any] | None = None
+
+    def _all(self) -> dict[str, Any]:
+        if self._scope is None:
+            self._scope = self._context.scope(self._task)
+        return self._scope
+
+    def __getitem__(self, key: str) -> Any:
+        return self._all()[key]
+
+    def __iter__(self) -> Any:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+class _LazyCapture:
+    """A capture that is made when the first byte comes: most instant steps write nothing."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        task_id: str,
+        attempt: int,
+        emit: Callable[[LogChunk], None],
+    ) -> None:
+        self._around = around
+        self._task_id = task_id
+        self._attempt = attempt
+        self._emit = emit
+        self._capture: Capture | None = None
+
+    def open(self) -> Capture:
+        """Return the capture, made on the first call."""
+        if self._capture is None:
+            around = self._around
+            self._capture = Capture(
+                execution_id=around.execution_id,
+                task_id=self._task_id,
+                attempt=self._attempt,
+                emit=self._emit,
+                clock=around.clock,
+                limit_bytes=around.log_limit_bytes,
+                backlog=lambda: around.journal.backlog,
+            )
+        return self._capture
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Pass output on."""
+        return self.open().write(stream, data)
+
+    async def drain(self) -> None:
+        """Wait until more may be written."""
+        await self.open().drain()
+
+    def census(self, processes: int, survivors: int) -> None:
+        """Pass the count of a kill on."""
+        self.open().census(processes, survivors)
+
+    def log(self, level: LogLevel, message: str) -> None:
+        """Add a system entry."""
+        self.open().log(level, message, "step")
+
+    def tail(self) -> list[str]:
+        """Return the last lines of stderr."""
+        return [] if self._capture is None else self._capture.tail()
+
+    def close(self) -> tuple[LogSeal, tuple[int, int] | None]:
+        """Return the seal of what was written, and the census of a kill."""
+        if self._capture is None:
+            return NO_LOG, None
+        return self._capture.close(), self._capture.killed
+
+
+def state_of(ended: Ended) -> AttemptState:
+    """Return the attempt state an end stands for."""
+    return AttemptState.CANCELLED if ended.outcome is None else ended.outcome.state

@@ -1,0 +1,512 @@
+"""The engine: one task that turns ends, requests and timers into events, commits them, then acts.
+
+Every turn of the loop: take what happened → fold it → let the planner decide → commit everything in
+one transaction → only then start attempts. A step without I/O acts on nothing outside, so its start
+and its end share a transaction. The decisions are `core.planning.planner`'s, what follows from an
+end is `core.engine.settlement`'s, requests are `core.engine.requests`'s; here is the order in which
+they meet.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.events import AttemptStarted, Event, StepExpanded, TaskStateChanged, item_task_id
+from core.domain.fold import Snapshot
+from core.domain.mission import EMPTY, MissionStep
+from core.domain.reasons import Reason
+from core.domain.records import TaskRun
+from core.domain.states import ExecutionState, TaskState, is_terminal
+from core.engine.attempt import Ended, run, run_instant, step_error
+from core.engine.commit_delay import Company
+from core.engine.preparation import Prepared, Surroundings, prepare
+from core.engine.recorder import Recorder
+from core.engine.requests import Desk, Question
+from core.engine.settlement import Settlement
+from core.engine.slot_keeper import SlotKeeper
+from core.errors import BugError
+from core.expression.condition import ConditionError, decide
+from core.graph.dag import Graph
+from core.machine.clock import ClockWatch
+from core.planning.earlier_items import Earlier, Fate, items_of_step
+from core.planning.fanout_items import ItemsError, items_of
+from core.planning.planner import Ending, Planner, Refusal
+from core.planning.recovery import waited_before
+from core.ports.control import Request, Slots
+from core.ports.journal import Receipt
+from core.step_type.host import Approval, SubMissionEnd, SubMissions
+
+Observer = Callable[[Sequence[Event]], None]
+"""Told of events after they are durable, in order."""
+
+SLOT_POLL_SECONDS = 0.1
+BATCH_EVENTS = 256
+"""Events in a turn from which it is committed, though more could follow at once."""
+HANDLER_SECONDS = 300.0
+"""The deadline of a handler that has none of its own."""
+
+
+class Woken(Struct, frozen=True):
+    """A backoff is over."""
+
+    task_id: str
+
+
+class SlotsTight(Struct, frozen=True):
+    """The limit over all executions was reached; it is time to try again."""
+
+
+class DeadlinePassed(Struct, frozen=True):
+    """The mission's own time is over."""
+
+
+Happening = Ended | Request | Woken | Question | SlotsTight | DeadlinePassed
+
+
+class Engine:
+    """Drives one execution from its snapshot to its end."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        graph: Graph,
+        snapshot: Snapshot,
+        *,
+        observer: Observer | None = None,
+        parallel_limit: int | None = None,
+        chance: Callable[[], float] = random.random,
+        facts: Mapping[str, str] = EMPTY,
+        slots: Slots | None = None,
+        clock_watch: ClockWatch | None = None,
+        missions: SubMissions | None = None,
+        earlier: Earlier | None = None,
+    ) -> None:
+        self._around = around
+        self._mission = around.mission
+        self._now = around.clock.now
+        self._snapshot = snapshot
+        self._observer = observer
+        self._facts = facts
+        self._clock_watch = clock_watch
+        self._missions = missions
+        self._earlier = earlier
+        self._handlers = frozenset(step.id for step in around.mission.handlers.all)
+        self._planner = Planner(
+            around.mission,
+            graph,
+            snapshot,
+            condition=self._condition,
+            parallel_limit=parallel_limit,
+        )
+        around.context.environ = around.environ
+        around.context.ending = lambda: self._planner.steps_ending
+        self._recorder = Recorder(snapshot, self._planner, around.clock)
+        self._settlement = Settlement(around, self._planner, self._recorder, chance)
+        self._slots = SlotKeeper(slots)
+        self._desk = Desk(
+            self._recorder,
+            self._planner,
+            graph,
+            around.clock,
+            cancel_attempt=self._cancel_attempt,
+            handlers=self._handlers,
+        )
+        self._company = Company()
+        self._inbox: deque[Happening] = deque()
+        self._wake = asyncio.Event()
+        self._starting: list[tuple[Prepared, int]] = []
+        self._held: list[Ended] = []  # ends whose output may only be stored behind their start
+        self._has_more = False
+        self._attempts: dict[str, asyncio.Task[Ended]] = {}
+        self._cancelled: dict[str, tuple[Reason, str]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._receipt: Receipt | None = None
+
+    # --- for the outside ------------------------------------------------------------------------
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The proof of the last commit: the audit log's size and root."""
+        return self._receipt
+
+    def request(self, request: Request) -> None:
+        """Hand in what somebody asked for; it takes effect on the next turn."""
+        self._post(request)
+
+    async def run(self) -> Ending:
+        """Drive the execution to its end, seal it and return how it ended.
+
+        Raises what the journal raises when it cannot be written: everything that runs is cancelled
+        first, and nothing more is started (fail closed).
+        """
+        context = self._around.context
+        context.initialize()
+        self._start_deadline()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._begin()
+                self._take_in()  # what was asked before there was a runner comes before any start
+                context.activate()
+                try:
+                    while (ending := self._advance()) is None:
+                        await self._commit()
+                        self._act(group)
+                        await self._gather()
+                    if self._missions is not None and self._missions.has_abandoned():
+                        await self._commit()
+                        await self._missions.end_abandoned()
+                    if self._facts:
+                        self._recorder.note("engine.stopped", self._facts)
+                    self._recorder.move(ending.state, ending.reason, ending.message)
+                    await self._commit(finalize=True)
+                finally:
+                    for task in self._attempts.values():
+                        task.cancel()
+        except BaseExceptionGroup as caught:
+            raise _only(caught) from caught
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            self._slots.close()
+            context.archive()
+        return ending
+
+    # --- one turn -------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        execution = self._snapshot.current
+        if self._facts:
+            self._recorder.note("engine.started", self._facts)
+        if execution.state is ExecutionState.PENDING:
+            self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
+        for task in self._snapshot.tasks.values():
+            if task.state is TaskState.WAITING and task.resume_at is not None:
+                whole = task.resume_at - task.updated_at
+                left = min(task.resume_at - self._now(), whole)  # the clock may have been set back
+                self._later(max(0, left) / 1e9, Woken(task.task_id), task.task_id)
+
+    def _advance(self) -> Ending | None:
+        """Fold all that follows from the states; return the ending when nothing can follow."""
+        planner, recorder = self._planner, self._recorder
+        self._has_more = False
+        while True:
+            if recorder.pending >= BATCH_EVENTS:
+                self._has_more = True
+                break
+            change = planner.next_transition(self._now())
+            if change is not None:
+                recorder.emit_planned(change)
+                continue
+            task_id = planner.next_expansion()
+            if task_id is not None:
+                self._expand(task_id)
+                continue
+            if not self._slots.reserve():
+                if _SLOTS not in self._timers:
+                    self._later(SLOT_POLL_SECONDS, SlotsTight(), _SLOTS)
+                break
+            task_id = planner.next_start()
+            if task_id is None:
+                self._slots.give_back_spare()
+                break
+            self._start(task_id)
+        return planner.outcome()
+
+    async def _commit(self, *, finalize: bool = False) -> None:
+        batch = self._recorder.take_batch(finalize=finalize)
+        if batch is not None:
+            self._receipt = await self._around.journal.submit(batch)
+            if self._observer is not None:
+                self._observer(batch.events)
+
+    def _act(self, group: asyncio.TaskGroup) -> None:
+        """Start what is durably started, cancel what must not go on."""
+        for prepared, attempt in self._starting:
+            self._spawn(group, prepared, attempt)
+        self._starting.clear()
+        self._inbox.extend(self._held)
+        self._held.clear()
+        stopping = self._planner.to_cancel()
+        if stopping is not None:
+            stop, task_ids = stopping
+            for task_id in task_ids:
+                self._cancel_attempt(task_id, stop.reason, stop.message)
+
+    async def _gather(self) -> None:
+        """Wait until something happened and fold all of it, with the ends about to follow."""
+        if not self._inbox and not self._has_more:
+            await self._wake.wait()
+        loop = asyncio.get_running_loop()
+        while self._take_in():
+            until = self._company.expected_until(loop.time())
+            if until is None:
+                break
+            timer = loop.call_at(until, self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+        self._company.leave()
+        step = 0 if self._clock_watch is None else self._clock_watch.step_ns()
+        if step:
+            self._recorder.note("clock.stepped", {"by_ms": round(step / 1_000_000)})
+
+    def _take_in(self) -> bool:
+        """Fold everything that has happened; tell whether it was ends alone."""
+        self._wake.clear()
+        only_ends = not self._has_more
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, Ended):
+                self._attempt_ended(item)
+                continue
+            only_ends = False
+            if isinstance(item, Woken):
+                self._woken(item.task_id)
+            elif isinstance(item, Request):
+                self._desk.handle(item)
+            elif isinstance(item, Question):
+                self._asked(item)
+            elif isinstance(item, SlotsTight):
+                self._timers.pop(_SLOTS, None)
+            else:
+                seconds = self._mission.config.timeout_seconds or 0.0
+                message = f"the mission's {seconds:g} s are over"
+                self._planner.stop(Reason.MISSION_TIMEOUT, message)
+        return only_ends
+
+    # --- attempts -------------------------------------------------------------------------------
+
+    def _start(self, task_id: str) -> None:
+        task = self._snapshot.tasks[task_id]
+        prepared = prepare(self._around, task, self._planner.step_of(task_id))
+        attempt = self._last_attempt(task) + 1
+        self._recorder.emit(
+            AttemptStarted(
+                at=self._now(),
+                execution_id=task.execution_id,
+                task_id=task_id,
+                attempt=attempt,
+                from_state=task.state,
+                inputs=prepared.inputs,
+            )
+        )
+        self._slots.assign(task_id)
+        if not prepared.is_instant:
+            self._starting.append((prepared, attempt))
+            return
+        ended = run_instant(self._around, prepared, attempt)
+        if ended.chunks:
+            self._held.append(ended)
+        else:
+            self._attempt_ended(ended)
+
+    def _last_attempt(self, task: TaskRun) -> int:
+        """Return the number that was used last: those of a retry go on, for items as for steps."""
+        if task.attempt or self._earlier is None:
+            return task.attempt
+        return self._earlier.last_attempt(task)
+
+    def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
+        task_id = prepared.task.task_id
+        self._company.began(task_id, asyncio.get_running_loop().time())
+
+        work = run(
+            self._around,
+            prepared,
+            attempt,
+            timeout=self._timeout(prepared.step),
+            was_cancelled=lambda: task_id in self._cancelled,
+            host=_Host(self, task_id),
+            waited=waited_before(self._snapshot, task_id, self._now()) if attempt > 1 else 0.0,
+        )
+        task = group.create_task(work, name=f"{task_id}#{attempt}")
+        self._attempts[task_id] = task
+        task.add_done_callback(lambda done: self._attempt_done(done, task_id, attempt))
+
+    def _attempt_done(self, done: asyncio.Task[Ended], task_id: str, attempt: int) -> None:
+        """Post the one end of a started attempt, also of one cancelled before its first step."""
+        if done.cancelled():
+            asked = task_id in self._cancelled
+            outcome = None if asked else step_error(asyncio.CancelledError("it cancelled itself"))
+            self._post(Ended(task_id=task_id, attempt=attempt, outcome=outcome))
+        elif done.exception() is None:  # else the task group ends the run with it
+            self._post(done.result())
+
+    def _timeout(self, step: MissionStep) -> float | None:
+        if step.id in self._handlers:  # a handler also runs after a timeout, so it has its own
+            return step.timeout_seconds or HANDLER_SECONDS
+        return step.timeout_seconds or self._mission.config.timeout_seconds
+
+    def _cancel_attempt(self, task_id: str, reason: Reason, message: str) -> bool:
+        """Cancel a running attempt, once: a second cancel would interrupt its clean-up."""
+        attempt = self._attempts.get(task_id)
+        if attempt is None:
+            return False
+        if task_id not in self._cancelled:
+            self._cancelled[task_id] = (reason, message)
+            attempt.cancel()
+        return True
+
+    def _attempt_ended(self, ended: Ended) -> None:
+        task_id = ended.task_id
+        self._attempts.pop(task_id, None)
+        self._company.ended(task_id, asyncio.get_running_loop().time())
+        self._slots.free(task_id)
+        pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))
+        self._desk.close(task_id)
+        if pause is not None:
+            self._later(pause, Woken(task_id), task_id)
+
+    def _expand(self, task_id: str) -> None:
+        """Evaluate the items of a fan-out step and create a task run for each.
+
+        They are evaluated once: a step that is tried again goes on with the items it has.
+        """
+        task = self._snapshot.tasks[task_id]
+        if item_task_id(task_id, 0) in self._snapshot.tasks:
+            known = items_of_step(self._snapshot, task_id)
+            left = sum(not is_terminal(item.state) for item in known)
+            message = f"{left} of {len(known)} items again"
+            self._recorder.change(task_id, TaskState.RUNNING, Reason.EXPANDED, message)
+            return
+        try:
+            items = items_of(self._planner.step_of(task_id), self._around.context.scope(task))
+        except ItemsError as error:
+            reason = Reason.INVALID_PARAMETERS
+            self._recorder.change(task_id, TaskState.FAILED, reason, str(error))
+            return
+        self._recorder.emit(
+            StepExpanded(
+                at=self._now(), execution_id=task.execution_id, task_id=task_id, items=items
+            )
+        )
+        if self._earlier is not None:
+            for item in items_of_step(self._snapshot, task_id):
+                self._take_over(item, self._earlier)
+
+    def _take_over(self, item: TaskRun, earlier: Earlier) -> None:
+        """Settle an item that a retry does not run: it succeeded before, or it is left out."""
+        fate, before = earlier.fate_of(item)
+        if fate is Fate.LEAVE_OUT:
+            message = "not selected for this run"
+            self._recorder.change(item.task_id, TaskState.SKIPPED, Reason.NOT_SELECTED, message)
+        elif fate is Fate.REUSE and before is not None:
+            origin = before.reused_from or before.execution_id
+            self._recorder.emit(
+                TaskStateChanged(
+                    at=self._now(),
+                    execution_id=item.execution_id,
+                    task_id=item.task_id,
+                    from_state=item.state,
+                    to_state=TaskState.SUCCESS,
+                    reason_code=Reason.REUSED,
+                    message=f"from {origin}",
+                    reused_from=origin,
+                    outputs=before.outputs or {},
+                )
+            )
+            self._around.context.take_over(self._snapshot.tasks[item.task_id])
+
+    def _condition(self, step: MissionStep) -> Refusal | None:
+        """Evaluate a step's `when`."""
+        if self._around.environ_error is not None:
+            reason = Reason.INVALID_PARAMETERS
+            return Refusal(TaskState.FAILED, reason, self._around.environ_error)
+        task = self._snapshot.tasks[step.id]
+        try:
+            wanted = decide(step.when or "true", self._around.context.scope(task))
+        except ConditionError as error:
+            return Refusal(TaskState.FAILED, Reason.INVALID_PARAMETERS, f"when: {error}")
+        if wanted:
+            return None
+        return Refusal(TaskState.SKIPPED, Reason.CONDITION_FALSE, f"when: {step.when}")
+
+    # --- timers and questions -------------------------------------------------------------------
+
+    def _later(self, seconds: float, happening: Happening, key: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[key] = loop.call_later(seconds, self._post, happening)
+
+    def _woken(self, task_id: str) -> None:
+        self._timers.pop(task_id, None)
+        task = self._snapshot.tasks[task_id]
+        if task.state is TaskState.WAITING and task.reason_code is Reason.BACKOFF:
+            message = "the backoff is over"
+            self._recorder.change(task_id, TaskState.READY, Reason.BACKOFF, message)
+
+    def _start_deadline(self) -> None:
+        """Let the mission's deadline count from its start, whoever ran it and whether anybody did.
+
+        One that has passed already is taken in before anything starts.
+        """
+        seconds = self._mission.config.timeout_seconds
+        if seconds is None:
+            return
+        started_at = self._snapshot.current.started_at
+        used = 0.0 if started_at is None else max(0, self._now() - started_at) / 1e9
+        if used < seconds:
+            self._later(seconds - used, DeadlinePassed(), _DEADLINE)
+        else:
+            self._post(DeadlinePassed())
+
+    def _asked(self, question: Question) -> None:
+        """Let an approval step wait outside a slot."""
+        task = self._snapshot.tasks[question.task_id]
+        if task.state is TaskState.RUNNING and self._desk.is_open(question):
+            reason = Reason.AWAITING_APPROVAL
+            self._recorder.change(task.task_id, TaskState.WAITING, reason, question.prompt)
+            self._slots.free(task.task_id)
+
+    async def approval(self, question: Question) -> Approval:
+        """Wait for the answer to an approval step's question."""
+        answer = self._desk.ask(question)
+        self._post(question)
+        return await answer
+
+    async def run_mission(
+        self, task_id: str, file: str, params: Mapping[str, Any]
+    ) -> SubMissionEnd:
+        """Run a sub-mission by the runner around this engine."""
+        if self._missions is None:
+            raise BugError("this engine was not given a way to run sub-missions")
+        return await self._missions.run(self._snapshot.tasks[task_id], file, params)
+
+    def _post(self, item: Happening) -> None:
+        self._inbox.append(item)
+        self._wake.set()
+
+
+class _Host:
+    """The engine as one step's host."""
+
+    def __init__(self, engine: Engine, task_id: str) -> None:
+        self._engine = engine
+        self._task_id = task_id
+
+    async def approval(
+        self, prompt: str, approvers: tuple[str, ...], until: int | None
+    ) -> Approval:
+        """Wait for a person's answer."""
+        return await self._engine.approval(Question(self._task_id, prompt, approvers, until))
+
+    async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
+        """Run another mission to its end."""
+        return await self._engine.run_mission(self._task_id, file, params)
+
+
+_SLOTS = "(slots)"
+_DEADLINE = "(deadline)"
+"""Keys of timers that belong to no step; step ids hold no parentheses."""
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first exception of a group that is not itself a group."""
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    if isinstance(first, BugError):
+        first.add_note(f"{len(group.exceptions)} tasks failed")
+    return first

@@ -1,0 +1,153 @@
+"""An attempt before it starts: templates resolved, parameters checked, its folder found.
+
+Whatever is wrong becomes a refusal: the attempt starts and fails with that outcome.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.mission import EMPTY, Mission, MissionStep
+from core.domain.reasons import Reason
+from core.domain.records import TaskRun
+from core.engine.context import ExecutionContext
+from core.errors import MissionDeckError
+from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
+from core.machine.environment import value_text
+from core.machine.working_dir import folder_within
+from core.ports.clock import Clock
+from core.ports.executor import Executor
+from core.ports.journal import Journal
+from core.step_type.registry import EXPRESSIONS, step_type
+from core.step_type.step_type import Mode, StepOutcome, StepParameters, StepType
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What all attempts of one execution share."""
+
+    execution_id: str
+    mission: Mission
+    context: ExecutionContext
+    executor: Executor
+    journal: Journal
+    clock: Clock
+    working_dir: Path
+    environ: Mapping[str, str]
+    environ_error: str | None = None
+    """Why the mission's own `env` has no value: then nothing can be started."""
+    grace_seconds: float = 5.0
+    log_limit_bytes: int = 10 * 1024 * 1024
+    protected_paths: tuple[Path, ...] = ()
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """An attempt that can start: `inputs` are the resolved parameters as they are recorded.
+
+    With a `refusal` it is over before it began: the attempt starts and fails with that outcome.
+    """
+
+    task: TaskRun
+    step: MissionStep
+    type: StepType | None
+    inputs: Mapping[str, Any]
+    parameters: StepParameters | None = None
+    env: Mapping[str, str] = EMPTY
+    working_dir: Path | None = None
+    refusal: StepOutcome | None = None
+
+    @property
+    def is_instant(self) -> bool:
+        """Tell whether it runs inline, without a task of its own."""
+        return self.refusal is not None or (
+            self.type is not None and self.type.mode is Mode.INSTANT
+        )
+
+
+def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
+    """Resolve templates and validate parameters; whatever is wrong becomes a refusal."""
+    kind = None
+    inputs: Mapping[str, Any] = step.parameters
+    if around.environ_error is not None:
+        return _refused(task, step, inputs, around.environ_error)
+    try:
+        kind = step_type(step.step_type)
+        if kind is None:
+            return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
+        inputs = _inputs(step, around.context, task)
+        parameters = _validated(kind, inputs)
+        env = _env(around.context, task, step) if step.env else EMPTY
+        folder = _working_dir(around, step, task)
+    except MissionDeckError as error:
+        return _refused(task, step, inputs, error.message)
+    except (ExpressionError, TemplateSyntaxError) as error:
+        return _refused(task, step, inputs, str(error))
+    except ValueError as error:
+        return _refused(task, step, inputs, _reason_of(error))
+    return Prepared(
+        task=task,
+        step=step,
+        type=kind,
+        inputs=inputs,
+        parameters=parameters,
+        env=env,
+        working_dir=folder,
+    )
+
+
+def _inputs(step: MissionStep, context: ExecutionContext, task: TaskRun) -> Mapping[str, Any]:
+    """Return the parameters with templates rendered; expressions stay, the step evaluates them."""
+    expressions = EXPRESSIONS.get(step.step_type)
+    if expressions is None:
+        resolved: Mapping[str, Any] = _resolved(step.parameters, context, task)
+        return resolved
+    return {
+        key: value if key in expressions else _resolved(value, context, task)
+        for key, value in step.parameters.items()
+    }
+
+
+def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:
+    """Return `value` with templates rendered; what holds none is returned as it is."""
+    return render(value, context.scope(task)) if value and has_template(value) else value
+
+
+def _env(context: ExecutionContext, task: TaskRun, step: MissionStep) -> dict[str, str]:
+    found = _resolved(step.env, context, task)
+    return {name: value_text(value) for name, value in found.items()}
+
+
+def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
+    if not inputs:
+        blank = _BLANK.get(kind.parameters)
+        if blank is None:
+            blank = _BLANK[kind.parameters] = kind.parameters.model_validate({})
+        return blank
+    return kind.parameters.model_validate(dict(inputs))
+
+
+_BLANK: dict[type[StepParameters], StepParameters] = {}
+
+
+def _reason_of(error: ValueError) -> str:
+    """Return what is wrong in one line; a pydantic error names every field."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in found['loc']) or 'parameters'}: {found['msg']}"
+        for found in errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+def _working_dir(around: Surroundings, step: MissionStep, task: TaskRun) -> Path:
+    if step.working_dir is None:
+        return around.working_dir
+    name = str(_resolved(step.working_dir, around.context, task))
+    return folder_within(around.working_dir, around.working_dir, name)
+
+
+def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:
+    outcome = StepOutcome.failure(Reason.INVALID_PARAMETERS, why, "InvalidParameters")
+    return Prepared(task=task, step=step, type=None, inputs=inputs, refusal=outcome)

@@ -1,0 +1,125 @@
+"""What follows from the end of an attempt: its events, and whether the step is tried again."""
+
+from collections.abc import Callable, Mapping
+
+from core.domain.events import AttemptEnded
+from core.domain.reasons import Reason
+from core.domain.records import TaskError
+from core.domain.states import AttemptState, TaskState, is_terminal
+from core.engine.attempt import Ended, state_of
+from core.engine.preparation import Surroundings
+from core.engine.recorder import Recorder
+from core.planning.planner import Planner
+from core.planning.retry import backoff_seconds, is_retryable
+from core.step_type.step_type import StepOutcome
+
+Why = tuple[Reason, str]
+"""Why an attempt was cancelled: the reason and words for it."""
+
+_STATES = {AttemptState.SUCCESS: TaskState.SUCCESS, AttemptState.CANCELLED: TaskState.CANCELLED}
+"""What a step is after an attempt of these ends; after any other its policy decides."""
+
+
+class Settlement:
+    """Turns ends into events by the step's retry policy. `chance` gives numbers in [0, 1)."""
+
+    def __init__(
+        self,
+        around: Surroundings,
+        planner: Planner,
+        recorder: Recorder,
+        chance: Callable[[], float],
+    ) -> None:
+        self._around = around
+        self._planner = planner
+        self._recorder = recorder
+        self._chance = chance
+
+    def settle(self, ended: Ended, cancelled: Why | None) -> float | None:
+        """Record an end; return the seconds until the next try, None when there is none.
+
+        `cancelled` is why an attempt without an outcome was cancelled.
+        """
+        task_id = ended.task_id
+        outcome = ended.outcome or _cancelled(cancelled)
+        for chunk in ended.chunks:
+            self._around.journal.append_log(chunk)
+        census = _census(ended.census)
+        if census is not None:
+            self._recorder.note("attempt.killed", census, task_id=task_id)
+        self._recorder.emit(
+            AttemptEnded(
+                at=self._around.clock.now(),
+                execution_id=self._around.execution_id,
+                task_id=task_id,
+                attempt=ended.attempt,
+                to_state=state_of(ended),
+                reason_code=outcome.reason_code,
+                message=outcome.message,
+                exit_code=outcome.exit_code,
+                outputs=_outputs(outcome),
+                error=outcome.error,
+                log_entry_count=ended.seal.entries,
+                log_bytes=ended.seal.bytes,
+                log_dropped_bytes=ended.seal.dropped_bytes,
+                log_digest=ended.seal.digest,
+                census=census,
+                duration_us=self._recorder.stopwatch.attempt_ended(task_id),
+            )
+        )
+        pause = None
+        state = _STATES.get(outcome.state)
+        if state is None:
+            pause = self._failed(task_id, outcome)
+        else:
+            self._recorder.change(task_id, state, outcome.reason_code, outcome.message)
+        task = self._recorder.snapshot.tasks[task_id]
+        if is_terminal(task.state):
+            self._around.context.ended(task)
+        return pause
+
+    def _failed(self, task_id: str, outcome: StepOutcome) -> float | None:
+        """Retry a failed attempt by its policy, or let the task run fail."""
+        policy = self._planner.step_of(task_id).retry or self._around.mission.config.retry
+        attempts = self._recorder.snapshot.attempts[task_id]
+        tries = sum(attempt.state is not AttemptState.LOST for attempt in attempts)
+        what = f"{outcome.message or outcome.reason_code} ({outcome.reason_code})"
+        retryable = is_retryable(
+            policy,
+            outcome.reason_code,
+            exit_code=outcome.exit_code,
+            http_status=outcome.http_status,
+        )
+        change = self._recorder.change
+        if not retryable or policy.max_attempts <= 1 or self._planner.stopped is not None:
+            change(task_id, TaskState.FAILED, outcome.reason_code, outcome.message)
+            return None
+        if tries >= policy.max_attempts:
+            message = f"{tries} of {policy.max_attempts} attempts failed; last: {what}"
+            change(task_id, TaskState.FAILED, Reason.RETRIES_EXHAUSTED, message)
+            return None
+        pause = backoff_seconds(policy, tries, self._chance())
+        message = f"attempt {tries + 1} of {policy.max_attempts} in {pause:.3g} s after {what}"
+        resume_at = self._around.clock.now() + int(pause * 1e9)
+        change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at=resume_at)
+        return pause
+
+
+def _cancelled(why: Why | None) -> StepOutcome:
+    reason, message = why or (Reason.USER_CANCELLED, "cancelled")
+    return StepOutcome(
+        state=AttemptState.CANCELLED,
+        reason_code=reason,
+        message=message,
+        error=TaskError(message=message, kind="Cancelled"),
+    )
+
+
+def _outputs(outcome: StepOutcome) -> Mapping[str, object]:
+    if not outcome.variables:
+        return outcome.output
+    return {**outcome.output, "variables": dict(outcome.variables)}
+
+
+def _census(found: tuple[int, int] | None) -> Mapping[str, int] | None:
+    return None if found is None else {"processes": found[0], "survivors": found[1]}

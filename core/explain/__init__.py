@@ -1,0 +1,1 @@
+"""Why something is in its state, in words: pure functions of the records."""

@@ -1,0 +1,66 @@
+"""A failure in one line, down to the line of output that matters, through sub-missions. Pure.
+
+"`boom`: exit 3: the real reason"; with the steps that led to it in front, where it happened in a
+sub-mission: "`kid` › `boom`: exit 3: the real reason".
+"""
+
+from collections.abc import Mapping
+
+from core.domain.item_label import quoted_title
+from core.domain.mission import Mission
+from core.domain.reasons import Reason
+from core.domain.records import TaskRun
+from core.domain.states import TaskState
+from core.explain.situation import root_failure
+from core.explain.telling_line import telling_line
+
+SUB_MISSION_FAILED = "SubMissionFailed"
+"""The kind of the error of a step whose sub-mission failed; its message is that failure."""
+
+LENGTH_LIMIT = 600
+"""Characters of a line that are kept: its end, where the cause stands."""
+
+
+def failure_line(tasks: Mapping[str, TaskRun], mission: Mission | None) -> str | None:
+    """Return the failure that everything else follows from, None where no step failed."""
+    root = root_failure(tasks, mission)
+    if root is None:
+        return None
+    if root.reason_code is Reason.ITEM_FAILED:
+        items = (task for task in tasks.values() if task.parent_task_id == root.task_id)
+        root = next((task for task in items if task.state is TaskState.FAILED), root)
+    return step_failure(root)
+
+
+def step_failure(task: TaskRun) -> str:
+    """Return what failed and how: the step's name, then its failure."""
+    sign = " ›" if is_sub_mission_failure(task) else ":"
+    return clipped(f"{quoted_title(task)}{sign} {failure_of(task)}")
+
+
+def failure_of(task: TaskRun) -> str:
+    """Return how a step failed in one line, without its name."""
+    error = task.error
+    if error is None:
+        return _first_line(task.message) or task.reason_code.value
+    if error.kind == SUB_MISSION_FAILED:
+        return clipped(_first_line(error.message))
+    told = _first_line(task.message) or _first_line(error.message) or task.reason_code.value
+    if task.reason_code is Reason.EXIT_NONZERO and error.exit_code is not None:
+        told = f"exit {error.exit_code}" if error.exit_code >= 0 else told
+    line = telling_line(error.stack_trace)
+    return clipped(told if line is None or line in told or told in line else f"{told}: {line}")
+
+
+def is_sub_mission_failure(task: TaskRun) -> bool:
+    """Tell whether a step failed because its sub-mission did."""
+    return task.error is not None and task.error.kind == SUB_MISSION_FAILED
+
+
+def clipped(text: str) -> str:
+    """Return `text`, its beginning taken off where it is longer than `LENGTH_LIMIT`."""
+    return text if len(text) <= LENGTH_LIMIT else f"…{text[1 - LENGTH_LIMIT :]}"
+
+
+def _first_line(text: str | None) -> str:
+    return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")

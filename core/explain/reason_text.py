@@ -1,0 +1,259 @@
+"""Every reason code in words: a phrase, when the code occurs, and what to do about it.
+
+`mission explain CODE` and docs/reason-codes.md print this; `mission why` falls back on the phrase
+where the records know nothing more precise.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from msgspec import Struct
+
+from core.domain.reasons import Reason
+
+
+class ReasonText(Struct, frozen=True):
+    """What is told of one reason code. `occurs` and `action` are whole sentences."""
+
+    phrase: str
+    """Completes "the step is where it is because ..."."""
+    occurs: str
+    """When an execution, step or attempt carries the code."""
+    action: str
+    """What an operator can do about it."""
+
+
+_NOTHING = "Nothing."
+
+REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
+    {
+        Reason.CREATED: ReasonText(
+            "it was created and nothing has happened since",
+            "The execution has been recorded and no runner has started to drive it.",
+            "Nothing, if its runner is just starting. If it stays so, its runner never started:"
+            " `mission resume EXEC` starts another.",
+        ),
+        Reason.STARTED: ReasonText(
+            "it was started",
+            "A runner has begun to drive the execution.",
+            _NOTHING,
+        ),
+        Reason.DEPS_MET: ReasonText(
+            "everything it depends on is done",
+            "The trigger rule of the step is satisfied and its condition is true: it is queued.",
+            "Nothing. A step that stays queued waits for a free slot: `parallel_limit` in the"
+            " mission, `--max-parallel`, or the limit over all executions in the settings.",
+        ),
+        Reason.DEPS_PENDING: ReasonText(
+            "what it depends on is not done",
+            "At least one step that this step depends on has not ended.",
+            "Nothing. `mission why EXEC STEP` names the steps it waits for.",
+        ),
+        Reason.SLOT_ACQUIRED: ReasonText(
+            "it has a slot",
+            "An attempt was started.",
+            _NOTHING,
+        ),
+        Reason.EXPANDED: ReasonText(
+            "it fanned out into items",
+            "A step with `foreach` or `matrix` has become one task run for each item.",
+            "Nothing. The step ends when all of its items have.",
+        ),
+        Reason.ITEM_FAILED: ReasonText(
+            "an item of its fan-out failed",
+            "At least one item of a step with `foreach` or `matrix` has failed.",
+            "Look at the items that failed (`mission show EXEC`). `mission retry EXEC` runs them"
+            " again and keeps the items that succeeded.",
+        ),
+        Reason.HANDLER_FAILED: ReasonText(
+            "a handler failed",
+            "Every step succeeded, and a handler without `continue_on_error` failed.",
+            "Read the log of the handler: `mission logs EXEC HANDLER`.",
+        ),
+        Reason.HANDLER_NOT_NEEDED: ReasonText(
+            "this handler is for another outcome",
+            "The execution ended in an outcome that this handler is not declared for.",
+            _NOTHING,
+        ),
+        Reason.EXIT_ZERO: ReasonText(
+            "it did what it was asked",
+            "The attempt did what was asked of it. A process ended with one of its expected exit"
+            " codes.",
+            _NOTHING,
+        ),
+        Reason.EXIT_NONZERO: ReasonText(
+            "it ended with an exit code that means failure",
+            "The process of the step ended with an exit code that `expect_exit` does not list, or"
+            " by a signal (exit code -N for signal N).",
+            "Read the last lines of its log: `mission logs EXEC STEP -n 20`.",
+        ),
+        Reason.ALL_STEPS_DONE: ReasonText(
+            "all steps are done",
+            "Everything ended well, or every failure was tolerated by `continue_on_error`.",
+            _NOTHING,
+        ),
+        Reason.STEP_FAILED: ReasonText(
+            "a step failed",
+            "A step failed, and its failure was not tolerated by `continue_on_error`. A"
+            " sub-mission step has this code when its child execution failed.",
+            "`mission why EXEC` leads to the step; `mission retry EXEC` runs what did not succeed.",
+        ),
+        Reason.TIMEOUT: ReasonText(
+            "it ran out of time",
+            "The attempt was ended when its `timeout_seconds` had passed, a request or a"
+            " `wait_for` had no answer in time, or nobody answered an approval within its timeout.",
+            "See what it last wrote; give it more time, or find out why it takes so long. A retry"
+            " policy may name TIMEOUT in `retry_on.reason_codes`.",
+        ),
+        Reason.MISSION_TIMEOUT: ReasonText(
+            "the mission's deadline passed",
+            "`config.timeout_seconds` of the mission had passed: what ran was ended and the rest"
+            " was skipped.",
+            "Raise the deadline in the mission file, or find the step that took the time:"
+            " `mission show EXEC`.",
+        ),
+        Reason.BACKOFF: ReasonText(
+            "it waits before its next try",
+            "An attempt failed and the retry policy allows another one after a pause.",
+            "Nothing. The pause survives a restart of the runner.",
+        ),
+        Reason.RETRIES_EXHAUSTED: ReasonText(
+            "every try that was allowed failed",
+            "The attempt failed, and it was the last that `retry.max_attempts` allows.",
+            "Compare the attempts: `mission logs EXEC STEP/1`, `STEP/2`, and so on.",
+        ),
+        Reason.UPSTREAM_FAILED: ReasonText(
+            "a step it depends on failed",
+            "A step that this step depends on failed, or was skipped because of a failure.",
+            "Mend the step that failed; `mission retry EXEC` then also runs this one.",
+        ),
+        Reason.UPSTREAM_SKIPPED: ReasonText(
+            "a step it depends on was skipped",
+            "A step that this step depends on was skipped, and the trigger rule wants a success.",
+            "If this step is to run anyway, give it another `trigger_rule`, such as"
+            " none_failed_min_one_success.",
+        ),
+        Reason.TRIGGER_RULE: ReasonText(
+            "its trigger rule can no longer be met",
+            "The steps it depends on have ended so that its `trigger_rule` cannot become true.",
+            "Nothing, if that is what the rule is for; else choose another rule.",
+        ),
+        Reason.CONDITION_FALSE: ReasonText(
+            "its condition is false",
+            "The `when` of the step was evaluated and is false.",
+            "Nothing, if that is what the condition is for.",
+        ),
+        Reason.NOT_SELECTED: ReasonText(
+            "it was left out when the execution was started",
+            "`--only`, `--skip`, `--resume-from` or a retry of other steps left this step out.",
+            "Run the mission without the option to run all of its steps.",
+        ),
+        Reason.FAIL_FAST: ReasonText(
+            "another step failed and fail_fast stops the rest",
+            "Another step failed and `config.fail_fast` is true (the default).",
+            "Mend the step that failed first: `mission why EXEC`. With `fail_fast: false`"
+            " independent branches go on.",
+        ),
+        Reason.USER_CANCELLED: ReasonText(
+            "somebody cancelled it",
+            "Somebody cancelled the execution or the step, with a command, a key or a signal.",
+            "`mission retry EXEC` runs what did not succeed.",
+        ),
+        Reason.USER_PAUSED: ReasonText(
+            "somebody paused it",
+            "Somebody paused the execution: what runs goes on, nothing more is started.",
+            "`mission resume EXEC` goes on.",
+        ),
+        Reason.USER_RESUMED: ReasonText(
+            "somebody resumed it",
+            "Somebody let a paused execution go on.",
+            _NOTHING,
+        ),
+        Reason.USER_RETRY: ReasonText(
+            "somebody asked for another try",
+            "Somebody asked for the step to be tried again while the execution was live.",
+            _NOTHING,
+        ),
+        Reason.AWAITING_APPROVAL: ReasonText(
+            "somebody has to approve it",
+            "An approval step waits for the answer of a person.",
+            "`mission approve EXEC STEP` or `mission reject EXEC STEP`, by one of its approvers.",
+        ),
+        Reason.APPROVED: ReasonText(
+            "it was approved",
+            "A person approved.",
+            _NOTHING,
+        ),
+        Reason.REJECTED: ReasonText(
+            "it was rejected",
+            "A person rejected. A rejection is never retried by a retry policy.",
+            "The message names who rejected and their comment. `mission retry EXEC` asks again.",
+        ),
+        Reason.POLICY_VIOLATION: ReasonText(
+            "the policy does not allow it",
+            "The policy denied the step. The execution is halted at once, and"
+            " `continue_on_error` is ignored.",
+            "Change the step, or have the policy changed by whoever owns it.",
+        ),
+        Reason.SECURITY_VIOLATION: ReasonText(
+            "it broke a security rule and everything was halted",
+            "The step tried to leave its working folder, to touch Mission Deck's own files, or to"
+            " reach a forbidden address. The execution is halted at once.",
+            "The message names the rule. If the step was meant to do this, it has to do it in"
+            " another way; if not, find out who changed the mission.",
+        ),
+        Reason.RESOURCE_EXHAUSTED: ReasonText(
+            "the machine is short of a resource",
+            "The machine has no room for another process or file.",
+            "Free the resource that the message names, then `mission resume EXEC` or"
+            " `mission retry EXEC`.",
+        ),
+        Reason.INVALID_PARAMETERS: ReasonText(
+            "its parameters are not valid with their templates filled in",
+            "With its templates filled in, the step cannot be done as written: a value has the"
+            " wrong type, or the step cannot start for a lasting cause. It is never retried by a"
+            " retry policy.",
+            "Mend the mission file, then `mission run FILE --resume-from STEP`: a retry would use"
+            " the mission as it was recorded.",
+        ),
+        Reason.STEP_ERROR: ReasonText(
+            "the step itself raised an error",
+            "What the step was asked to do cannot be done: a file that is missing, text that is no"
+            " JSON, an assertion that does not hold, or an error in the code of the step type.",
+            "The message says what; `mission show EXEC STEP` has the stack trace, if there is one.",
+        ),
+        Reason.RUNNER_LOST: ReasonText(
+            "the runner that drove it is gone",
+            "The process that drove the execution ended without a word (kill -9, power cut). The"
+            " attempts that ran are LOST.",
+            "`mission resume EXEC` goes on: what succeeded is not run again, lost attempts are made"
+            " anew.",
+        ),
+        Reason.CRASH_RECOVERY: ReasonText(
+            "it was found unfinished after its runner was gone",
+            "A new runner took over from a lost one and makes the lost attempts anew.",
+            _NOTHING,
+        ),
+        Reason.OUTPUT_LIMIT: ReasonText(
+            "it wrote more output than is allowed",
+            "The result of the step is larger than a step's output may be.",
+            "Write large data to a file, and pass its path on.",
+        ),
+        Reason.WORKER_LOST: ReasonText(
+            "the worker it ran on is gone",
+            "Nobody could tell how the process of the attempt ended.",
+            "Find out what it did, then `mission retry EXEC`.",
+        ),
+        Reason.REUSED: ReasonText(
+            "its result was reused from an earlier execution",
+            "The step had succeeded in the execution that this one retries or resumes from.",
+            _NOTHING,
+        ),
+    }
+)
+"""Total: a test looks every reason up."""
+
+
+def phrase_of(reason: Reason) -> str:
+    """Return the phrase for a reason code."""
+    return REASON_TEXTS[reason].phrase

@@ -1,0 +1,109 @@
+"""One execution's records side by side, and what they are to each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.domain.mission import Mission, MissionStep
+from core.domain.reasons import Reason
+from core.domain.records import Attempt, Execution, TaskRun
+from core.domain.states import TaskState, is_terminal
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is known when somebody asks. `now` in nanoseconds since the epoch.
+
+    `mission` is None when its file cannot be read any more: limits and conditions are untold then.
+    `is_owned` is False when no living runner drives the execution.
+    """
+
+    execution: Execution
+    tasks: Mapping[str, TaskRun]
+    now: int
+    mission: Mission | None = None
+    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
+    is_owned: bool = True
+    resumed_with: str | None = None
+    """The execution to resume so that this one goes on, where it is not itself."""
+    steps: Mapping[str, MissionStep] = field(init=False)
+    """The steps and handlers of `mission` by id."""
+
+    def __post_init__(self) -> None:
+        """Index the steps once: a chain of causes may be as long as the mission."""
+        steps = () if self.mission is None else self.mission.all_steps
+        object.__setattr__(self, "steps", {step.id: step for step in steps})
+
+    def step(self, task_id: str) -> MissionStep | None:
+        """Return the step as authored; of an item of a fan-out, the step that fanned out."""
+        task = self.tasks.get(task_id)
+        parent = None if task is None else task.parent_task_id
+        return self.steps.get(parent or task_id)
+
+
+def root_failure(tasks: Mapping[str, TaskRun], mission: Mission | None) -> TaskRun | None:
+    """Return the failure everything else follows from: the first that was not tolerated."""
+    failed = failures(tasks, mission)
+    return failed[0] if failed else None
+
+
+def failures(tasks: Mapping[str, TaskRun], mission: Mission | None) -> list[TaskRun]:
+    """Return what failed, untolerated failures first, each part in order of time."""
+    tolerated = (
+        {step.id for step in mission.all_steps if step.continue_on_error} if mission else set()
+    )
+    failed = [
+        task
+        for task in tasks.values()
+        if task.state is TaskState.FAILED and task.parent_task_id is None
+    ]
+    return sorted(
+        failed, key=lambda task: (task.task_id in tolerated, task.ended_at or task.updated_at)
+    )
+
+
+def upstream(task: TaskRun, scene: Scene) -> list[TaskRun]:
+    """Return what a step depends on, in the order of its file."""
+    step = scene.step(task.task_id)
+    if step is None:
+        return []
+    return [scene.tasks[name] for name in step.depends_on if name in scene.tasks]
+
+
+def unfinished_upstream(task: TaskRun, scene: Scene) -> list[TaskRun]:
+    """Return what a step depends on and that has not ended."""
+    return [one for one in upstream(task, scene) if not is_terminal(one.state)]
+
+
+def items(task: TaskRun, scene: Scene) -> list[TaskRun]:
+    """Return the items of a fan-out step."""
+    return [one for one in scene.tasks.values() if one.parent_task_id == task.task_id]
+
+
+def is_obstacle(task: TaskRun) -> bool:
+    """Tell whether a task run ended in another way than success."""
+    return is_terminal(task.state) and task.state is not TaskState.SUCCESS
+
+
+NO_LONGER = "what it needs has succeeded since: it runs when it is retried"
+"""Instead of the recorded message of a skipped step whose cause was retried since, and is gone."""
+
+
+def is_outdated(task: TaskRun, needs: Sequence[str], tasks: Mapping[str, TaskRun]) -> bool:
+    """Tell whether a step was skipped for what a user's retry has mended since.
+
+    `needs` is what it depends on.
+    """
+    if task.state is not TaskState.SKIPPED or task.reason_code not in _FOR_UPSTREAM:
+        return False
+    return all(tasks[one].state is TaskState.SUCCESS for one in needs if one in tasks)
+
+
+_FOR_UPSTREAM = frozenset({Reason.UPSTREAM_FAILED, Reason.UPSTREAM_SKIPPED})
+
+
+def is_handler(task: TaskRun, scene: Scene) -> bool:
+    """Tell whether a task run is a handler's."""
+    mission = scene.mission
+    return mission is not None and any(step.id == task.task_id for step in mission.handlers.all)

@@ -1,0 +1,1 @@
+"""Templates and expressions of mission files: parsing and evaluation."""

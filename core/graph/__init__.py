@@ -1,0 +1,1 @@
+"""The graph of a mission, and its export."""

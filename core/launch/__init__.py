@@ -1,0 +1,1 @@
+"""From an order to the first batch of a new execution."""

@@ -1,0 +1,172 @@
+"""The birth of an execution: from a validated mission and its parameters to the first batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.events import Event, ExecutionCreated, Noted, TaskStateChanged
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import EMPTY, Mission, MissionSource
+from core.domain.reasons import Reason
+from core.domain.states import TaskState
+from core.errors import BugError
+from core.launch.run_number import numbered
+from core.launch.uuid7 import uuid7
+from core.mission_file.keys.param_values import resolve_params
+from core.ports.clock import Clock
+from core.ports.journal import Batch, Journal
+
+
+class Reuse(Struct, frozen=True):
+    """A step's success in an earlier execution."""
+
+    execution_id: str
+    outputs: Mapping[str, Any]
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a user asks for: a mission, its parameters, and how this run relates to others."""
+
+    mission: Mission
+    source: MissionSource
+    actor: str
+    params: Mapping[str, Any] = EMPTY
+    source_path: str | None = None
+    working_dir: str = "."
+    parent_execution_id: str | None = None
+    parent_task_id: str | None = None
+    parent_attempt: int | None = None
+    retry_of: str | None = None
+    rerun_of: str | None = None
+    run_key: str | None = None
+    parallel_limit: int | None = None
+    unselected: frozenset[str] = frozenset()
+    """Steps that are not to run; their dependents treat them as satisfied."""
+    reuse: Mapping[str, Reuse] = EMPTY
+    """Steps that are not run because an earlier execution has their outputs, by id."""
+    attempt_base: Mapping[str, int] = EMPTY
+    """By step: the number of attempts the execution it retries made of it."""
+    retry_scope: Mapping[str, Any] | None = None
+    """How much of its steps a retry runs again, see `core.planning.earlier_items.RetryScope`."""
+    reason: str | None = None
+    """Why somebody retries or reruns, in their words."""
+
+
+def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
+    """Return the new execution's snapshot and the batch that makes it durable.
+
+    Neither has the run number, which the journal gives: `launch` does all of it.
+
+    Raises `UsageError` for parameters the mission does not take.
+    """
+    params = resolve_params(order.mission, order.params)
+    execution_id = str(uuid7(clock))
+    snapshot = Snapshot()
+    events: list[Event] = []
+
+    def emit(event: Event) -> None:
+        apply(snapshot, event)
+        events.append(event)
+
+    emit(
+        ExecutionCreated(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            workflow_id=order.mission.workflow_id,
+            mission_name=order.mission.name,
+            mission_digest=order.source.digest,
+            step_ids=tuple(step.id for step in order.mission.all_steps),
+            params=params,
+            source_path=order.source_path,
+            working_dir=order.working_dir,
+            parent_execution_id=order.parent_execution_id,
+            parent_task_id=order.parent_task_id,
+            parent_attempt=order.parent_attempt,
+            retry_of=order.retry_of,
+            rerun_of=order.rerun_of,
+            run_key=order.run_key,
+            parallel_limit=order.parallel_limit,
+            attempt_base=order.attempt_base,
+            retry_scope=order.retry_scope,
+        )
+    )
+    emit(
+        Noted(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            kind="mission.validated",
+            facts={"mission_sha256": order.source.digest, "steps": len(order.mission.all_steps)},
+        )
+    )
+    if order.reason is not None:
+        facts = {"reason": order.reason, "of": order.retry_of or order.rerun_of or ""}
+        kind = "execution.retried" if order.retry_of else "execution.rerun"
+        emit(
+            Noted(
+                at=clock.now(),
+                execution_id=execution_id,
+                actor=order.actor,
+                kind=kind,
+                facts=facts,
+            )
+        )
+    for step in order.mission.steps:
+        settled = _settled_from_birth(order, step.id, execution_id, clock)
+        if settled is not None:
+            emit(settled)
+    batch = Batch(
+        execution_id=execution_id,
+        events=events,
+        changes=snapshot.take_changes(),
+        mission=order.source,
+    )
+    return snapshot, batch
+
+
+async def launch(order: Order, clock: Clock, journal: Journal) -> tuple[Snapshot, Batch]:
+    """Create an execution and make it durable; snapshot and batch have its run number.
+
+    Raises `UsageError` as `create` does, and what the journal raises.
+    """
+    snapshot, batch = create(order, clock)
+    receipt = await journal.submit(batch)
+    if receipt.run_number is None:
+        raise BugError("the journal gave a new execution no run number")
+    batch = numbered(batch, receipt.run_number)
+    snapshot.execution = batch.changes.execution
+    return snapshot, batch
+
+
+def _settled_from_birth(
+    order: Order, step_id: str, execution_id: str, clock: Clock
+) -> TaskStateChanged | None:
+    """Return the transition of a step that this execution does not run, None for one it does."""
+    reuse = order.reuse.get(step_id)
+    if reuse is not None:
+        return TaskStateChanged(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            task_id=step_id,
+            from_state=TaskState.PENDING,
+            to_state=TaskState.SUCCESS,
+            reason_code=Reason.REUSED,
+            message=f"from {reuse.execution_id}",
+            reused_from=reuse.execution_id,
+            outputs=reuse.outputs,
+        )
+    if step_id not in order.unselected:
+        return None
+    return TaskStateChanged(
+        at=clock.now(),
+        execution_id=execution_id,
+        actor=order.actor,
+        task_id=step_id,
+        from_state=TaskState.PENDING,
+        to_state=TaskState.SKIPPED,
+        reason_code=Reason.NOT_SELECTED,
+        message="not selected for this run",
+    )

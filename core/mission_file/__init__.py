@@ -1,0 +1,1 @@
+"""Mission files: reading, checking, explaining."""

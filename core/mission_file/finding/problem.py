@@ -1,0 +1,153 @@
+"""Collects what is wrong with a file; where it stands is looked up once, and only if needed."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from msgspec import Struct
+
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.diagnostic import Diagnostic, Severity
+from core.mission_file.finding.limit import MAX_DIAGNOSTICS
+from core.mission_file.finding.source_text import Lines, Span
+
+Path = tuple[str | int, ...]
+"""The keys and indexes that lead to a value: `("steps", 3, "parameters", "command")`."""
+
+
+class Spot(Struct, frozen=True):
+    """Where a value stands; `key` is None for the items of a list and for the whole document."""
+
+    key: Span | None
+    value: Span
+
+
+Locate = Callable[[Iterable[Path]], Mapping[Path, Spot]]
+"""Finds paths and all that lead to them; what is not in the file is missing from the answer."""
+
+
+class Problem(Struct, frozen=True):
+    """A finding whose place is a path, or a span already known."""
+
+    severity: Severity
+    code: Code
+    message: str
+    path: Path
+    on_key: bool
+    hint: str | None
+    span: Span | None
+    needle: str | None = None
+    """A part of the value's text that is meant, if it stands there as it is."""
+
+
+class Problems:
+    """The findings of one file, in the order they were made."""
+
+    def __init__(self) -> None:
+        self._found: dict[Severity, list[Problem]] = {Severity.ERROR: [], Severity.WARNING: []}
+        self._more = {Severity.ERROR: 0, Severity.WARNING: 0}
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything was found that keeps the mission from running."""
+        return bool(self._found[Severity.ERROR])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found at all."""
+        return not self.has_errors and not self._found[Severity.WARNING]
+
+    def error(
+        self,
+        code: Code,
+        message: str,
+        path: Path = (),
+        *,
+        on_key: bool = False,
+        hint: str | None = None,
+        span: Span | None = None,
+        needle: str | None = None,
+    ) -> None:
+        """Take note of an error at `path` (its key, its value or a part of it), or at `span`."""
+        self._add(Problem(Severity.ERROR, code, message, path, on_key, hint, span, needle))
+
+    def add_last_error_of(self, other: "Problems") -> None:
+        """Take over the error that `other` noted last."""
+        self._add(other._found[Severity.ERROR][-1])
+
+    def warn(
+        self,
+        code: Code,
+        message: str,
+        path: Path = (),
+        *,
+        on_key: bool = False,
+        hint: str | None = None,
+        needle: str | None = None,
+    ) -> None:
+        """Take note of a warning."""
+        self._add(Problem(Severity.WARNING, code, message, path, on_key, hint, None, needle))
+
+    def _add(self, problem: Problem) -> None:
+        found = self._found[problem.severity]
+        if len(found) < MAX_DIAGNOSTICS:
+            found.append(problem)
+        else:
+            self._more[problem.severity] += 1
+
+    def diagnostics(self, file: str, text: str, locate: Locate) -> tuple[Diagnostic, ...]:
+        """Return the findings with their places, ordered by place, errors and warnings mixed."""
+        if self.is_empty:
+            return ()
+        problems = [problem for found in self._found.values() for problem in found]
+        wanted = {problem.path for problem in problems if problem.span is None}
+        spots = locate(wanted) if wanted else {}
+        lines = Lines(text)
+        placed = sorted(
+            ((_span(problem, spots, text), problem) for problem in problems),
+            key=lambda pair: pair[0].start,
+        )
+        result = [_diagnostic(file, lines, span, problem) for span, problem in placed]
+        for severity, more in self._more.items():
+            if more:
+                result.append(
+                    Diagnostic(
+                        severity=severity,
+                        code=Code.MORE,
+                        message=f"{more} more {severity}s are not shown",
+                        file=file,
+                    )
+                )
+        return tuple(result)
+
+
+def _span(problem: Problem, spots: Mapping[Path, Spot], text: str) -> Span:
+    if problem.span is not None:
+        return problem.span
+    path, on_key = problem.path, problem.on_key
+    while path not in spots:
+        if not path:
+            first = len(text) - len(text.lstrip())
+            return Span(first, first + 1)
+        path, on_key = path[:-1], True
+    spot = spots[path]
+    if on_key and spot.key is not None:
+        return spot.key
+    span = spot.value
+    if problem.needle and (at := text.find(problem.needle, span.start, span.end)) >= 0:
+        return Span(at, at + len(problem.needle))
+    return span
+
+
+def _diagnostic(file: str, lines: Lines, span: Span, problem: Problem) -> Diagnostic:
+    place = lines.place(span)
+    return Diagnostic(
+        severity=problem.severity,
+        code=problem.code,
+        message=problem.message,
+        file=file,
+        line=place.line,
+        column=place.column,
+        hint=problem.hint,
+        source_line=place.source_line,
+        caret=place.caret,
+        length=place.length,
+    )

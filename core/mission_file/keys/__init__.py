@@ -1,0 +1,1 @@
+"""The keys of a mission file, one file for each part."""

@@ -1,0 +1,131 @@
+"""The keys of `config`: how a mission is executed."""
+
+import os
+from typing import Any
+
+from msgspec.structs import replace
+
+from core.domain.mission import Durability, MissionConfig
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.limit import MAX_LIMIT
+from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.finding.value_check import (
+    INVALID,
+    Key,
+    check_boolean,
+    check_mapping,
+    check_timeout,
+    mapping_schema,
+    one_of,
+    text,
+    whole,
+)
+from core.mission_file.keys.json_schema import BOOLEAN, TEXT, TIMEOUT, integer
+from core.mission_file.keys.not_yet import refuse_unsupported
+from core.mission_file.keys.retry_policy import RETRY_KEYS, check_retry
+
+_PARALLEL_LIMIT = Key(
+    check=whole(1, MAX_LIMIT),
+    doc="How many attempts may run at once.",
+    schema=integer(1, MAX_LIMIT),
+    default="the number of CPUs + 4, at most 64",
+    example="4",
+    synonyms=("parallelism", "max_parallel", "concurrency", "max_workers", "jobs", "parallel"),
+)
+
+OLD_SPELLINGS = ("max_parallel_steps", "max_concurrent_steps")
+"""What `parallel_limit` was called where the schema comes from."""
+
+CONFIG_KEYS = {
+    "timeout_seconds": Key(
+        check=check_timeout,
+        doc="The mission's deadline, and the ceiling for a step without its own.",
+        schema=TIMEOUT,
+        default="no deadline",
+        example="3600",
+        synonyms=("timeout", "deadline", "max_duration"),
+    ),
+    "fail_fast": Key(
+        check=check_boolean,
+        doc="Whether the first failure cancels what runs and skips what waits; otherwise only"
+        " the steps that depend on the failed one are skipped.",
+        schema=BOOLEAN,
+        default="true",
+        example="false",
+        synonyms=("stop_on_error", "abort_on_error"),
+    ),
+    "parallel_limit": _PARALLEL_LIMIT,
+    "retry": Key(
+        check=check_retry,
+        doc="The retry policy of steps without their own.",
+        schema=mapping_schema(RETRY_KEYS),
+        default="no retry",
+        example="{max_attempts: 3}",
+        synonyms=("retries", "retry_policy"),
+    ),
+    "working_dir": Key(
+        check=text(4096),
+        doc="The folder steps work in, relative to the mission file; file steps never leave it.",
+        schema=TEXT,
+        default="the folder of the mission file",
+        example="build",
+        synonyms=("cwd", "workdir", "working_directory"),
+    ),
+    "durability": Key(
+        check=one_of(Durability),
+        doc="strict: a step starts when its start is on disk; relaxed: while it is being written,"
+        " so that a power cut may run the last steps again.",
+        schema={"enum": [choice.value for choice in Durability]},
+        default="strict",
+        example="strict",
+    ),
+}
+
+_ACCEPTED = {
+    **CONFIG_KEYS,
+    **dict.fromkeys(OLD_SPELLINGS, replace(_PARALLEL_LIMIT, is_old=True, synonyms=())),
+}
+
+
+def default_parallel_limit() -> int:
+    """Return how many attempts run at once when a mission does not say."""
+    return min(64, (os.cpu_count() or 1) + 4)
+
+
+def check_config(value: Any, path: Path, problems: Problems) -> Any:
+    """Check `config`; return a `MissionConfig`."""
+    fields = check_mapping(value, path, problems, _ACCEPTED, "`config`")
+    if fields is INVALID:
+        return INVALID
+    for old in OLD_SPELLINGS:
+        if old not in fields:
+            continue
+        limit = fields.pop(old)
+        if "parallel_limit" in fields:
+            problems.error(
+                Code.DUPLICATE_KEY,
+                f"`{old}` and `parallel_limit` are the same",
+                (*path, old),
+                on_key=True,
+                hint="keep `parallel_limit`",
+            )
+            return INVALID
+        fields["parallel_limit"] = limit
+        problems.warn(
+            Code.RENAMED_KEY,
+            f"`{old}` is read as `parallel_limit`",
+            (*path, old),
+            on_key=True,
+            hint="write `parallel_limit`",
+        )
+    if fields.get("durability") is Durability.RELAXED:
+        refuse_unsupported("durability: relaxed", (*path, "durability"), problems)
+    if INVALID in fields.values():
+        return INVALID
+    return make_config(fields)
+
+
+def make_config(fields: dict[str, Any]) -> MissionConfig:
+    """Return a config with defaults where `fields` has none."""
+    fields.setdefault("parallel_limit", default_parallel_limit())
+    return MissionConfig(**fields)

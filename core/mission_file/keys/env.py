@@ -1,0 +1,102 @@
+"""Environment variables of steps: their names, their texts, and those nobody may set."""
+
+from typing import Any
+
+from core.machine.environment import is_denied
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, label, suggest, wrong_type
+
+
+def check_env(value: Any, path: Path, problems: Problems) -> Any:
+    """Check environment variables; whole numbers and booleans become text."""
+    if value.__class__ is not dict:
+        return wrong_type(value, path, problems, "a mapping of names to texts")
+    result: dict[str, str] = {}
+    for name, item in value.items():
+        place = (*path, name)
+        if not VARIABLE_NAME.fullmatch(name):
+            problems.error(
+                Code.BAD_ID,
+                f"`{name}` is not a name for an environment variable",
+                place,
+                on_key=True,
+                hint="a name has letters, digits and _, and does not begin with a digit",
+            )
+        elif is_denied(name):
+            problems.error(
+                Code.FORBIDDEN_ENV,
+                f"`{name}` may not be set: it changes what code programs load",
+                place,
+                on_key=True,
+                hint="set it inside a script that you trust",
+            )
+        else:
+            result[name] = _check_text(item, place, problems)
+    return INVALID if len(result) != len(value) or INVALID in result.values() else result
+
+
+def _check_text(value: Any, path: Path, problems: Problems) -> Any:
+    if value.__class__ is str:
+        if "\0" in value:
+            problems.error(Code.BAD_VALUE, f"{label(path)} holds a NUL character", path)
+            return INVALID
+        return value
+    if value is True or value is False:
+        return "true" if value else "false"
+    if value.__class__ is int:
+        return str(value)
+    if value is None:
+        return ""
+    if value.__class__ is float:
+        problems.error(
+            Code.WRONG_TYPE,
+            f"{label(path)} must be text: as a number, 1.10 would become 1.1",
+            path,
+            hint="quote it",
+        )
+        return INVALID
+    return wrong_type(value, path, problems, "text")
+
+
+def check_secret_names(value: Any, path: Path, problems: Problems) -> Any:
+    """Check a list of secret names; a mapping would hold their values and is refused as such."""
+    if value.__class__ is dict:
+        for name in value:
+            problems.error(
+                Code.SECRET_IN_FILE,
+                f"the value of secret `{name}` stands in the mission file",
+                (*path, name),
+                on_key=True,
+                hint=f"write `secrets: [{', '.join(value)}]`, and the value into a secret store",
+            )
+        return INVALID
+    if value.__class__ is not list:
+        return wrong_type(value, path, problems, "a list of names")
+    names: list[str] = []
+    for index, name in enumerate(value):
+        place = (*path, index)
+        if name.__class__ is not str or not VARIABLE_NAME.fullmatch(name):
+            problems.error(
+                Code.BAD_ID,
+                f"{label(place)} is not a name: letters, digits and _ only",
+                place,
+                hint="only names of secrets stand here, never their values",
+            )
+        else:
+            names.append(name)
+    return tuple(dict.fromkeys(names)) if len(names) == len(value) else INVALID
+
+
+def check_declared(
+    names: tuple[str, ...], declared: tuple[str, ...], path: Path, problems: Problems
+) -> None:
+    """Take note of secrets a step wants and the mission does not declare."""
+    for index, name in enumerate(names):
+        if name not in declared:
+            problems.error(
+                Code.UNKNOWN_NAME,
+                f"secret `{name}` is not declared by the mission",
+                (*path, index),
+                hint=suggest(name, declared) or f"add it to the mission's `secrets`: [{name}]",
+            )

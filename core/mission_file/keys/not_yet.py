@@ -1,0 +1,61 @@
+"""What the language knows and nothing runs yet: parsed, then refused, never accepted and ignored.
+
+Whoever makes one of these work removes its row; nothing else has to change.
+"""
+
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.problem import Path, Problems
+
+NOT_YET = frozenset(
+    {
+        "secrets",
+        "secret params",
+        "runs_on",
+        "durability: relaxed",
+    }
+)
+"""Features of mission and step keys."""
+
+LANGUAGE_TYPES = (
+    "noop",
+    "log",
+    "fail",
+    "wait",
+    "wait_for",
+    "command",
+    "script",
+    "create_file",
+    "append_file",
+    "edit_file",
+    "copy_file",
+    "move_file",
+    "delete_file",
+    "read_file",
+    "list_directory",
+    "file_search",
+    "checksum",
+    "compress",
+    "extract",
+    "http",
+    "sql_query",
+    "parse_json",
+    "parse_yaml",
+    "parse_csv",
+    "validate_schema",
+    "transform",
+    "set_variables",
+    "assert",
+    "approval",
+    "mission",
+    "tool",
+    "llm",
+)
+"""All step types of the language; those the registry does not have are not supported yet."""
+
+
+def refuse_unsupported(
+    feature: str, path: Path, problems: Problems, *, on_key: bool = True
+) -> None:
+    """Take note of a feature that nothing runs yet; do nothing for one that works."""
+    if feature in NOT_YET:
+        problems.error(Code.NOT_SUPPORTED, f"{feature} is not supported yet", path, on_key=on_key)

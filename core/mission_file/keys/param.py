@@ -1,0 +1,160 @@
+"""The typed inputs of a mission: their keys, and whether default, choices and pattern agree."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from core.domain.mission import Param, ParamType
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.limit import MAX_DESCRIPTION
+from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.finding.value_check import (
+    INVALID,
+    VARIABLE_NAME,
+    Key,
+    check_boolean,
+    check_mapping,
+    check_pattern,
+    one_of,
+    shorten,
+    text,
+    wrong_type,
+)
+from core.mission_file.keys.json_schema import BOOLEAN, TEXT, array
+from core.mission_file.keys.not_yet import refuse_unsupported
+from core.mission_file.keys.param_values import convert
+
+
+def _check_scalar(value: Any, path: Path, problems: Problems) -> Any:
+    if value.__class__ in (dict, list):
+        return wrong_type(value, path, problems, "text, a number, true or false")
+    return value
+
+
+def _check_choices(value: Any, path: Path, problems: Problems) -> Any:
+    if value.__class__ is not list:
+        return wrong_type(value, path, problems, "a list")
+    if not value:
+        problems.error(Code.BAD_VALUE, "`choices` is empty", path)
+        return INVALID
+    checked = [_check_scalar(item, (*path, index), problems) for index, item in enumerate(value)]
+    return INVALID if INVALID in checked else tuple(checked)
+
+
+PARAM_KEYS = {
+    "type": Key(
+        check=one_of(ParamType),
+        doc="string, integer, number, boolean, choice or path.",
+        schema={"enum": [kind.value for kind in ParamType]},
+        default="string",
+        example="choice",
+    ),
+    "required": Key(
+        check=check_boolean,
+        doc="Whether a run must give it.",
+        schema=BOOLEAN,
+        default="false",
+        example="true",
+    ),
+    "default": Key(
+        check=_check_scalar,
+        doc="What it is when a run does not give it.",
+        schema={"type": ["string", "number", "boolean", "null"]},
+        default="null",
+        example="staging",
+    ),
+    "choices": Key(
+        check=_check_choices,
+        doc="The values it may have.",
+        schema={**array({"type": ["string", "number", "boolean"]}), "minItems": 1},
+        example="[staging, production]",
+        synonyms=("options", "enum", "values"),
+    ),
+    "pattern": Key(
+        check=check_pattern,
+        doc="A regular expression (RE2) that must be found in its text.",
+        schema=TEXT,
+        example='"^v[0-9]+$"',
+        synonyms=("regex",),
+    ),
+    "secret": Key(
+        check=check_boolean,
+        doc="Whether its value is masked wherever it shows.",
+        schema=BOOLEAN,
+        default="false",
+        example="true",
+    ),
+    "description": Key(
+        check=text(MAX_DESCRIPTION, empty=True),
+        doc="What it is for.",
+        schema=TEXT,
+        example="where to deploy",
+    ),
+}
+
+
+def check_params(value: Any, path: Path, problems: Problems) -> Any:
+    """Check the inputs of a mission; return `Param`s in file order."""
+    if value.__class__ is not dict:
+        return wrong_type(value, path, problems, "a mapping of names to inputs")
+    params = [_check_param(name, item, (*path, name), problems) for name, item in value.items()]
+    return INVALID if INVALID in params else tuple(params)
+
+
+def _check_param(name: str, value: Any, path: Path, problems: Problems) -> Any:
+    if not VARIABLE_NAME.fullmatch(name):
+        problems.error(
+            Code.BAD_ID,
+            f"`{name}` is not a name for an input",
+            path,
+            on_key=True,
+            hint="a name has letters, digits and _, and does not begin with a digit",
+        )
+        return INVALID
+    if value is None:
+        value = {}
+    if value.__class__ is not dict:
+        return wrong_type(
+            value, path, problems, f"a mapping, such as {{default: {shorten(value)}}}"
+        )
+    fields = check_mapping(value, path, problems, PARAM_KEYS, f"input `{name}`")
+    if INVALID in fields.values():
+        return INVALID
+    return _agreed(Param(name=name, **fields), path, problems)
+
+
+def _agreed(param: Param, path: Path, problems: Problems) -> Any:
+    """Return the input with its default as a value of its type."""
+    if param.type is ParamType.CHOICE and not param.choices:
+        problems.error(
+            Code.MISSING_KEY, f"input `{param.name}` has no `choices`", path, on_key=True
+        )
+        return INVALID
+    if param.secret:
+        refuse_unsupported("secret params", (*path, "secret"), problems)
+        if param.default is not None:
+            problems.error(
+                Code.SECRET_IN_FILE,
+                f"the secret input `{param.name}` has its value in the file",
+                (*path, "default"),
+                hint="remove the default; give the value when the mission is run",
+            )
+            return INVALID
+    if param.default is None:
+        return param
+    if param.required:
+        problems.warn(
+            Code.BAD_VALUE,
+            f"input `{param.name}` is required, so its default is never used",
+            (*path, "default"),
+            on_key=True,
+        )
+    try:
+        return replace(param, default=convert(param, param.default))
+    except (ValueError, TypeError) as error:
+        problems.error(
+            Code.BAD_VALUE,
+            f"the default of input `{param.name}` does not fit: {error}",
+            (*path, "default"),
+        )
+        return INVALID

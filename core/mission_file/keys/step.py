@@ -1,0 +1,317 @@
+"""The keys of a step, and the check of one step."""
+
+from typing import Any
+
+from core.domain.mission import MissionStep, TriggerRule
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.limit import MAX_LIMIT
+from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.finding.value_check import (
+    INVALID,
+    STEP_ID,
+    VARIABLE_NAME,
+    Key,
+    check_boolean,
+    check_mapping,
+    check_name,
+    check_timeout,
+    list_of,
+    one_of,
+    require_keys,
+    shorten,
+    suggest,
+    text,
+    whole,
+    wrong_type,
+)
+from core.mission_file.keys.config import CONFIG_KEYS
+from core.mission_file.keys.env import check_env, check_secret_names
+from core.mission_file.keys.json_schema import (
+    BOOLEAN,
+    MAPPING,
+    NAME,
+    STEP_ID_PATTERN,
+    TEXT,
+    TIMEOUT,
+    VARIABLE_PATTERN,
+    array,
+    integer,
+    mapping_of,
+)
+from core.mission_file.keys.not_yet import LANGUAGE_TYPES, refuse_unsupported
+from core.mission_file.keys.retry_policy import check_retry
+from core.step_type.registry import BUILT_IN, normalise_type, step_type_names
+
+
+def check_step_id(value: Any, path: Path, problems: Problems) -> Any:
+    """Check a step's id."""
+    if value.__class__ is not str:
+        return wrong_type(value, path, problems, "text")
+    if STEP_ID.fullmatch(value):
+        return value
+    problems.error(
+        Code.BAD_ID,
+        f"{shorten(value)} is not a step id",
+        path,
+        hint="letters, digits, `_`, `.` and `-`, at most 100, a letter first",
+    )
+    return INVALID
+
+
+def check_step_type(value: Any, path: Path, problems: Problems) -> Any:
+    """Check a step's type; return its canonical name."""
+    if value.__class__ is not str:
+        return wrong_type(value, path, problems, "text")
+    if value in BUILT_IN:
+        return value
+    name = normalise_type(value)
+    if name in BUILT_IN:
+        return name
+    known = step_type_names()
+    if name in known:
+        return name
+    if name in LANGUAGE_TYPES:
+        problems.error(Code.NOT_SUPPORTED, f"step type `{name}` is not supported yet", path)
+        return name
+    problems.error(
+        Code.UNKNOWN_STEP_TYPE,
+        f"unknown step type {shorten(value)}",
+        path,
+        hint=suggest(name, known) or f"step types are: {', '.join(known)}",
+    )
+    return INVALID
+
+
+_check_ids = list_of(check_step_id)
+
+
+def check_depends_on(value: Any, path: Path, problems: Problems) -> Any:
+    """Check a list of step ids; return each once."""
+    names = _check_ids(value, path, problems)
+    if names is INVALID or len(names) < 2:
+        return names
+    once = tuple(dict.fromkeys(names))
+    if len(once) != len(names):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                problems.warn(
+                    Code.DUPLICATE_DEPENDENCY, f"`{name}` is listed twice", (*path, index)
+                )
+    return once
+
+
+def check_data(value: Any, path: Path, problems: Problems) -> Any:
+    """Check a free mapping."""
+    return value if value.__class__ is dict else wrong_type(value, path, problems, "a mapping")
+
+
+def check_condition(value: Any, path: Path, problems: Problems) -> Any:
+    """Check `when`: an expression, or simply true or false."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    if value.__class__ is not str:
+        return wrong_type(value, path, problems, "text with an expression")
+    if not value.strip():
+        problems.error(Code.BAD_VALUE, "`when` is empty", path)
+        return INVALID
+    return value
+
+
+def check_foreach(value: Any, path: Path, problems: Problems) -> Any:
+    """Check `foreach`: a list, or an expression that gives one."""
+    from core.expression.template import has_template  # rarely needed, and it takes time to load
+
+    if value.__class__ is list or (value.__class__ is str and has_template(value)):
+        return value
+    return wrong_type(value, path, problems, "a list, or one template that gives a list")
+
+
+def check_matrix(value: Any, path: Path, problems: Problems) -> Any:
+    """Check `matrix`: names, each with a list of values or an expression that gives one."""
+    if value.__class__ is not dict or not value:
+        return wrong_type(value, path, problems, "a mapping of names to lists")
+    good = True
+    for name, values in value.items():
+        if not VARIABLE_NAME.fullmatch(name):
+            problems.error(
+                Code.BAD_ID, f"`{name}` is not a name for an axis", (*path, name), on_key=True
+            )
+            good = False
+        good = check_foreach(values, (*path, name), problems) is not INVALID and good
+    return value if good else INVALID
+
+
+STEP_KEYS = {
+    "id": Key(
+        check=check_step_id,
+        doc="What other steps, commands and logs call it; unique within the mission.",
+        schema={"type": "string", "pattern": STEP_ID_PATTERN},
+        required=True,
+        example="build",
+    ),
+    "name": Key(
+        check=check_name,
+        doc="What people call it: one line, any script.",
+        schema=NAME,
+        default="its id, with a warning",
+        example="Build the wheel",
+        synonyms=("title", "label"),
+    ),
+    "step_type": Key(
+        check=check_step_type,
+        doc="What it does; `mission explain step.TYPE` tells more. CamelCase is accepted.",
+        schema=TEXT,
+        required=True,
+        example="command",
+        synonyms=("type", "kind", "action", "uses", "module"),
+    ),
+    "depends_on": Key(
+        check=check_depends_on,
+        doc="The ids of steps that must have ended before.",
+        schema=array({"type": "string", "pattern": STEP_ID_PATTERN}),
+        default="[]",
+        example="[fetch, configure]",
+        synonyms=("needs", "after", "dependencies", "requires", "upstream", "depends", "deps"),
+    ),
+    "timeout_seconds": Key(
+        check=check_timeout,
+        doc="How long one attempt may take before it is ended with TIMEOUT.",
+        schema=TIMEOUT,
+        default="the mission's deadline",
+        example="300",
+        synonyms=("timeout", "time_limit"),
+    ),
+    "continue_on_error": Key(
+        check=check_boolean,
+        doc="Whether its failure counts as satisfied for what depends on it.",
+        schema=BOOLEAN,
+        default="false",
+        example="true",
+        synonyms=("ignore_errors", "allow_failure", "continue_on_failure"),
+    ),
+    "parameters": Key(
+        check=check_data,
+        doc="What its type needs to know; templates are resolved just before an attempt.",
+        schema=MAPPING,
+        default="{}",
+        example="{command: make, args: [all]}",
+        synonyms=("with", "params", "args", "inputs", "arguments", "config"),
+    ),
+    "retry": Key(
+        check=check_retry,
+        doc="Its retry policy.",
+        schema=CONFIG_KEYS["retry"].schema,
+        default="`config.retry`",
+        example="{max_attempts: 3, initial_interval: 2s}",
+        synonyms=("retries", "retry_policy"),
+    ),
+    "when": Key(
+        check=check_condition,
+        doc="An expression, true or false; if false, the step is skipped (CONDITION_FALSE).",
+        schema={"type": ["string", "boolean"]},
+        default="true",
+        example="\"{{ params.target == 'production' }}\"",
+        synonyms=("if", "condition", "only_if"),
+    ),
+    "trigger_rule": Key(
+        check=one_of(TriggerRule),
+        doc="Which outcomes of the steps it depends on permit it.",
+        schema={"enum": [rule.value for rule in TriggerRule]},
+        default="all_success",
+        example="all_done",
+        synonyms=("run_if", "trigger"),
+    ),
+    "foreach": Key(
+        check=check_foreach,
+        doc="A list: the step runs once for each `item`, its outputs gathered in a list.",
+        schema={"type": ["string", "array"]},
+        example='"{{ steps.list.output.entries }}"',
+        synonyms=("with_items", "loop", "for_each", "items"),
+    ),
+    "matrix": Key(
+        check=check_matrix,
+        doc="Names with lists: the step runs once for each combination.",
+        schema=mapping_of(VARIABLE_PATTERN, {"type": ["array", "string"]}),
+        example="{os: [linux, macos], python: [3.11, 3.12]}",
+    ),
+    "max_parallel": Key(
+        check=whole(1, MAX_LIMIT),
+        doc="How many items of `foreach` or `matrix` may run at once.",
+        schema=integer(1, MAX_LIMIT),
+        default="`config.parallel_limit`",
+        example="2",
+    ),
+    "env": Key(
+        check=check_env,
+        doc="Environment variables of its process, over those of the mission.",
+        schema=mapping_of(VARIABLE_PATTERN, {"type": ["string", "integer", "boolean", "null"]}),
+        default="{}",
+        example="{LANG: C.UTF-8}",
+        synonyms=("environment", "envs", "env_vars"),
+    ),
+    "secrets": Key(
+        check=check_secret_names,
+        doc="Names of the mission's secrets that it may read.",
+        schema=array({"type": "string", "pattern": VARIABLE_PATTERN}),
+        default="[]",
+        example="[DEPLOY_TOKEN]",
+    ),
+    "working_dir": Key(
+        check=text(4096),
+        doc="The folder it works in, relative to the mission's and within it.",
+        schema=TEXT,
+        default="`config.working_dir`",
+        example="docs",
+        synonyms=("cwd", "workdir", "working_directory", "chdir"),
+    ),
+    "idempotent": Key(
+        check=check_boolean,
+        doc="Whether it may run again after its runner was lost; if not, a person is asked.",
+        schema=BOOLEAN,
+        default="true",
+        example="false",
+    ),
+    "runs_on": Key(
+        check=check_data,
+        doc="Resources it needs of a worker.",
+        schema=MAPPING,
+        default="{}",
+        example="{gpu: 1}",
+    ),
+}
+
+_UNSUPPORTED = ("foreach", "matrix", "secrets", "runs_on")
+
+
+def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
+    """Check one step; return it, or None when anything about it is wrong."""
+    fields = check_mapping(value, path, problems, STEP_KEYS, "a step")
+    if fields is INVALID:
+        return None
+    if "id" not in fields or "step_type" not in fields:
+        what = f"step `{fields['id']}`" if fields.get("id") not in (None, INVALID) else "the step"
+        require_keys(value, path, problems, STEP_KEYS, what)
+        return None
+    for feature in _UNSUPPORTED:
+        if fields.get(feature):
+            refuse_unsupported(feature, (*path, feature), problems)
+    if "foreach" in fields and "matrix" in fields:
+        problems.error(
+            Code.BAD_VALUE,
+            "`foreach` and `matrix` cannot be used together",
+            (*path, "matrix"),
+            on_key=True,
+            hint="put the items into the matrix as one more name",
+        )
+        return None
+    if "name" not in fields:
+        if fields["id"] is INVALID:
+            return None
+        fields["name"] = fields["id"]
+        problems.warn(
+            Code.MISSING_NAME,
+            f"step `{fields['id']}` has no `name`; its id is taken",
+            (*path, "id"),
+            hint="add `name: ...`, for people",
+        )
+    return None if INVALID in fields.values() else MissionStep(**fields)

@@ -1,0 +1,268 @@
+"""A mission file from its bytes to a validated mission, or to all that is wrong with it."""
+
+import gc
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path as FilePath
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.mission import Mission, MissionSource, MissionStep, Param
+from core.errors import NotFoundError
+from core.graph.dag import Graph, Neighbours
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.diagnostic import Diagnostic, Severity
+from core.mission_file.finding.limit import MAX_BYTES
+from core.mission_file.finding.problem import Locate, Path, Problems
+from core.mission_file.finding.source_text import Lines, Span, TextError, decode
+from core.mission_file.keys.mission import Draft, check_mission
+from core.mission_file.meaning.dependency_check import check_dependencies
+from core.mission_file.meaning.quick_parameter import is_certain
+from core.mission_file.meaning.scan import Scan, scan
+from core.step_type.registry import EXPRESSIONS
+from core.value.suggestion import did_you_mean
+
+YAML, JSON = "yaml", "json"
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+"""How the names of mission files end where files are looked for."""
+
+
+class Loaded(Struct, frozen=True):
+    """A mission file that was read: `mission` is None when a diagnostic is an error."""
+
+    mission: Mission | None
+    diagnostics: tuple[Diagnostic, ...]
+    source: MissionSource | None
+    path: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the mission can run: there is one, and no error."""
+        return self.mission is not None and not any(
+            found.severity is Severity.ERROR for found in self.diagnostics
+        )
+
+
+def load_mission(
+    source: FilePath | bytes | str, *, name: str = "<stdin>", fmt: str | None = None
+) -> Loaded:
+    """Read and validate a mission: the file at a `Path`, or content given as bytes or text.
+
+    `name` is what diagnostics call content; `fmt` is `yaml` or `json`, guessed if None. The result
+    depends on nothing but the bytes. Raises `NotFoundError` when there is no such file, and nothing
+    else, whatever the content is.
+    """
+    if isinstance(source, FilePath):
+        name = str(source)
+        found = _read_file(source)
+        if isinstance(found, Diagnostic):
+            return Loaded(None, (found,), None, name)
+        source = found
+    content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    if len(content) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
+        return Loaded(None, (_of_file(Code.TOO_LARGE, message, name),), None, name)
+    fmt = fmt or _guess_format(name, content)
+    kept = MissionSource(
+        digest=hashlib.sha256(content).hexdigest(), name=name, content=content, format=fmt
+    )
+    problems = Problems()
+    try:
+        text = decode(content)
+    except TextError as error:
+        span = Span(error.index, error.index + 1)
+        problems.error(error.code, error.message, span=span, hint=error.hint)
+        return Loaded(None, problems.diagnostics(name, error.text, _nowhere), kept, name)
+    with _collector_off():
+        mission = _validate(text, fmt, problems)
+        found_out = problems.diagnostics(name, text, _locator(fmt, text))
+    return Loaded(mission, found_out, kept, name)
+
+
+def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
+    """Return the steps and parameters of a mission file that can be told without its whole meaning.
+
+    Quick, for a shell that waits: parameters of steps and templates are not looked at, and what is
+    wrong is left out. Raises `NotFoundError` when there is no such file, and nothing else.
+    """
+    content = _read_file(path)
+    if isinstance(content, Diagnostic) or len(content) > MAX_BYTES:
+        return (), ()
+    problems = Problems()
+    try:
+        data = _parse(decode(content), _guess_format(str(path), content), problems)
+    except TextError:
+        return (), ()
+    draft = None if data is None else check_mission(data, problems)
+    if draft is None:
+        return (), ()
+    params = draft.fields.get("params", ())
+    return (
+        tuple(step for step in draft.steps if step is not None),
+        tuple(one for one in params if isinstance(one, Param)),
+    )
+
+
+def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:
+    """Return the first and last line, counted from 1, of every step of a valid mission, by id."""
+    text = decode(source.content)
+    data = _parse(text, source.format, Problems())
+    ids = [step["id"] for step in data["steps"]]
+    lines = Lines(text)
+    spots = _locator(source.format, text)([("steps", index) for index in range(len(ids))])
+    result: dict[str, tuple[int, int]] = {}
+    for index, step_id in enumerate(ids):
+        span = spots["steps", index].value
+        last = max(span.start, span.end - 1)
+        result[step_id] = (lines.line_of(span.start), lines.line_of(last))
+    return result
+
+
+def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
+    numbers: list[Any] = []
+    data = _parse(text, fmt, problems, numbers)
+    if data is None:
+        if not problems.has_errors:
+            problems.error(
+                Code.EMPTY_FILE,
+                "the file holds no mission",
+                hint="`mission init` writes one to start from",
+            )
+        return None
+    draft = check_mission(data, problems)
+    if draft is None:
+        return None
+    upstream = check_dependencies(draft.raw_steps, problems)
+    seen = scan(text)
+    _check_meaning(draft, upstream, seen, problems)
+    if numbers:
+        from core.mission_file.meaning.number_text import check_numbers
+
+        check_numbers(data, numbers, problems)
+    return None if problems.has_errors else draft.mission()
+
+
+def _check_meaning(
+    draft: Draft, upstream: Neighbours | None, seen: Scan, problems: Problems
+) -> None:
+    """Check what needs the whole file; the modules are loaded only if it has such things."""
+    _check_parameters(draft, seen, problems)
+    if seen.secrets:
+        from core.mission_file.meaning.secret_look import check_secret_values
+
+        check_secret_values(draft, problems)
+    if seen.climbs:
+        from core.mission_file.meaning.working_folder import check_folders
+
+        check_folders(draft, problems)
+    if seen.dollars:
+        from core.mission_file.meaning.dollar_name import check_dollars
+
+        check_dollars(draft, problems)
+    has_expressions = any(
+        step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
+    ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
+    if seen.templates or has_expressions:
+        from core.mission_file.meaning.injection import check_injection
+        from core.mission_file.meaning.reference import ReferenceCheck
+
+        check_injection(draft, problems)
+        graph = None
+        if upstream is not None:
+            graph = Graph([str(index) for index in range(len(upstream))], upstream)
+        ReferenceCheck(draft, graph, problems).check()
+
+
+def _check_parameters(draft: Draft, seen: Scan, problems: Problems) -> None:
+    check: Any = None
+    placed: list[tuple[MissionStep, Path]] = [
+        (step, ("steps", index)) for index, step in enumerate(draft.steps) if step is not None
+    ]
+    placed += [(found.step, found.path) for found in draft.handlers]
+    for step, path in placed:
+        parameters = step.parameters
+        if is_certain(step.step_type, parameters):  # type: ignore[arg-type]  # a dict, or EMPTY
+            continue
+        if check is None:
+            from core.mission_file.meaning.step_parameters import ParameterCheck  # loads pydantic
+
+            check = ParameterCheck(problems, may_template=seen.templates).check
+        check(step.step_type, dict(parameters), (*path, "parameters"), step.id)
+
+
+def _parse(text: str, fmt: str, problems: Problems, numbers: list[Any] | None = None) -> Any:
+    if fmt == JSON:
+        from core.mission_file.reading.json_reader import read_json
+
+        return read_json(text, problems)
+    from core.mission_file.reading.yaml_reader import read_yaml
+
+    return read_yaml(text, problems, numbers)
+
+
+def _locator(fmt: str, text: str) -> Locate:
+    if fmt == JSON:
+        from core.mission_file.reading.json_locator import locate_json
+
+        return partial(locate_json, text)
+    from core.mission_file.reading.yaml_locator import locate_yaml
+
+    return partial(locate_yaml, text)
+
+
+def _nowhere(_: object) -> dict[Any, Any]:
+    return {}
+
+
+def _guess_format(name: str, content: bytes) -> str:
+    if name.lower().endswith(".json"):
+        return JSON
+    if name.lower().endswith((".yaml", ".yml")):
+        return YAML
+    start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return JSON if start.startswith(b"{") and start[1:].lstrip().startswith((b'"', b"}")) else YAML
+
+
+def _names_beside(path: FilePath) -> list[str]:
+    """Return the names of the files that could be mission files in the folder of `path`."""
+    try:
+        return [one.name for one in path.parent.iterdir() if one.suffix.lower() in SUFFIXES]
+    except (OSError, ValueError):
+        return []
+
+
+def _read_file(path: FilePath) -> bytes | Diagnostic:
+    try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            return _of_file(Code.NOT_A_FILE, f"{path} is {kind}, not a mission file", str(path))
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        hint = did_you_mean(path.name, _names_beside(path)) or "`mission init` writes one"
+        raise NotFoundError(f"there is no mission file {path}", hint=hint) from error
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        return _of_file(Code.UNREADABLE, f"{path} cannot be read: {reason}", str(path))
+
+
+def _of_file(code: Code, message: str, name: str) -> Diagnostic:
+    return Diagnostic(severity=Severity.ERROR, code=code, message=message, file=name)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Keep the garbage collector out: nothing read here is garbage, and looking costs half."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

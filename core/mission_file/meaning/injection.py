@@ -1,0 +1,53 @@
+"""Templates in text that a shell reads: whoever controls the value controls the shell."""
+
+import re
+from typing import Any
+
+from core.expression.template import has_template
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.keys.mission import Draft
+
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox"})
+_COMMAND_FLAG = re.compile(r"-[a-zA-Z]*c")
+
+
+def check_injection(draft: Draft, problems: Problems) -> None:
+    """Refuse templates in the text of scripts; warn of those in what a command hands to a shell."""
+    for index, step in enumerate(draft.steps):
+        if step is not None:
+            _check(step.step_type, step.parameters, ("steps", index, "parameters"), problems)
+    for placed in draft.handlers:
+        step = placed.step
+        _check(step.step_type, step.parameters, (*placed.path, "parameters"), problems)
+
+
+def _check(step_type: str, parameters: Any, path: Path, problems: Problems) -> None:
+    if step_type == "script" and has_template(parameters.get("script")):
+        problems.error(
+            Code.SCRIPT_TEMPLATE,
+            "a template inside the text of a script lets its value run as code",
+            (*path, "script"),
+            hint="put the value into `env`, such as {TARGET: '{{ params.target }}'},"
+            ' and write "$TARGET"',
+        )
+    elif step_type == "command":
+        args = parameters.get("args")
+        words = [parameters.get("command"), *(args if args.__class__ is list else [])]
+        _check_command(words, path, problems)
+
+
+def _check_command(words: list[Any], path: Path, problems: Problems) -> None:
+    texts = [word if word.__class__ is str else "" for word in words]
+    if not any(text.rsplit("/", 1)[-1] in _SHELLS for text in texts):
+        return
+    for number, text in enumerate(texts[1:], start=1):
+        before = texts[number - 1]
+        if _COMMAND_FLAG.fullmatch(before) and has_template(text):
+            problems.warn(
+                Code.SHELL_TEMPLATE,
+                "a template inside shell text: its value can run any command (injection)",
+                (*path, "args", number - 1),
+                hint='hand the value over by `env` and write "$NAME", or call the program'
+                " without a shell",
+            )

@@ -1,0 +1,107 @@
+"""Numbers that would not look the same as text: 3.10 becomes 3.1, and 0123 becomes 123.
+
+YAML reads both as numbers. Where they are used as text (a version in a matrix, an argument, a
+variable of the environment), what was written is lost without a word; so there is one.
+"""
+
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from core.errors import MissionDeckError
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.problem import Path, Problems
+from core.step_type.registry import normalise_type, step_type
+
+_NUMERIC = ("integer", "number")
+_HANDED_ON = {"set_variables": "values", "mission": "params"}
+"""Parameters of which later templates may make text, whatever their values are."""
+
+
+class Written(Struct, frozen=True):
+    """A number whose own text is not what was written: where it is held, and what was written."""
+
+    container: Any
+    key: str | int
+    text: str
+
+
+def check_numbers(data: Any, numbers: Iterable[Written], problems: Problems) -> None:
+    """Warn of each number of a mission file that lands where its text counts."""
+    held = {(id(number.container), number.key): number.text for number in numbers}
+    for number, text, path in _placed(data, (), held):
+        if _counts_as_text(data, path):
+            problems.warn(
+                Code.NUMBER_TEXT,
+                f"`{text}` is the number {number} here, not the text that is written",
+                path,
+                hint=f'quote it: "{text}"',
+            )
+
+
+def _placed(
+    value: Any, path: Path, held: dict[tuple[int, str | int], str]
+) -> Iterator[tuple[Any, str, Path]]:
+    """Yield each number that is held, what was written, and its path; each once."""
+    if value.__class__ is dict:
+        pairs: Iterable[tuple[Any, Any]] = value.items()
+    elif value.__class__ is list:
+        pairs = enumerate(value)
+    else:
+        return
+    for key, item in pairs:
+        text = held.pop((id(value), key), None)
+        if text is not None:
+            yield item, text, (*path, key)
+        elif item.__class__ is dict or item.__class__ is list:
+            yield from _placed(item, (*path, key), held)
+
+
+def _counts_as_text(data: dict[str, Any], path: Path) -> bool:
+    match path:
+        case ("variables", *_) | ("env", *_):
+            return True
+        case ("params", name, "default" | "choices", *_):
+            return data["params"][name].get("type") not in _NUMERIC
+        case ("steps", index, *rest):
+            return _counts_in_step(data["steps"][index], rest)
+        case ("handlers", name, index, *rest):
+            return _counts_in_step(data["handlers"][name][index], rest)
+    return False
+
+
+def _counts_in_step(step: Any, path: list[str | int]) -> bool:
+    match path:
+        case ["env" | "matrix" | "foreach", *_]:
+            return True
+        case ["parameters", key, *_]:
+            name = normalise_type(str(step.get("step_type")))
+            return _HANDED_ON.get(name) == key or _takes_text(name, str(key))
+    return False
+
+
+def _takes_text(type_name: str, key: str) -> bool:
+    """Tell whether a parameter of a step type is text, or holds texts, and no numbers."""
+    try:
+        kind = step_type(type_name)
+    except MissionDeckError:
+        return False
+    if kind is None:
+        return False
+    for name, field in kind.parameters.model_fields.items():
+        if key in (name, field.alias):
+            kinds = set(_plain_types(field.annotation))
+            return str in kinds and not kinds & {int, float, Any}
+    return False
+
+
+def _plain_types(annotation: Any) -> Iterator[Any]:
+    inner = typing.get_args(annotation)
+    if typing.get_origin(annotation) is typing.Annotated:
+        inner = inner[:1]
+    if not inner:
+        yield annotation
+    for one in inner:
+        yield from _plain_types(one)

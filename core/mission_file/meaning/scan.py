@@ -1,0 +1,55 @@
+"""What the text of a file may hold, told from the whole text at once.
+
+Most missions have no template and no secret; then no text of any step has to be looked at.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from core.mission_file.finding.problem import Path
+
+_ESCAPES = ("\\x", "\\u", "\\U")
+_WORDS = ("passw", "passphrase", "token", "secret", "key", "credential")
+_TOKEN_PARTS = (  # of what `core.mission_file.meaning.secret_look` knows by its form
+    *("-----BEGIN", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    *("glpat-", "xox", "sk_live_", "AIza"),
+)
+
+
+class Scan(Struct, frozen=True):
+    """False means certainly not."""
+
+    templates: bool
+    secrets: bool
+    dollars: bool
+    climbs: bool
+
+
+def scan(text: str) -> Scan:
+    """Look at a whole file. Plain searches only: a pattern would take longer than the parsing."""
+    if any(escape in text for escape in _ESCAPES):
+        return Scan(
+            templates=True, secrets=True, dollars=True, climbs=True
+        )  # an escape may spell anything
+    lower = text.lower()
+    return Scan(
+        templates="{{" in text or "{%" in text,
+        secrets=any(word in lower for word in _WORDS) or any(part in text for part in _TOKEN_PARTS),
+        dollars="$" in text,
+        climbs=".." in text,
+    )
+
+
+def walk_texts(value: Any, path: Path) -> Iterator[tuple[str, Path, bool]]:
+    """Yield every text in `value`, at any depth, with its path and whether it is a key."""
+    if value.__class__ is str:
+        yield value, path, False
+    elif value.__class__ is dict:
+        for key, item in value.items():
+            yield key, (*path, key), True
+            yield from walk_texts(item, (*path, key))
+    elif value.__class__ is list:
+        for index, item in enumerate(value):
+            yield from walk_texts(item, (*path, index))

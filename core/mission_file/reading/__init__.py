@@ -1,0 +1,1 @@
+"""From text to plain data, with limits and positions."""

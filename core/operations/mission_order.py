@@ -1,0 +1,75 @@
+"""From a mission file on the command line to an order the engine can take."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.domain.mission import Mission, MissionSource
+from core.errors import MissionInvalidError, UsageError
+from core.mission_file.load import Loaded, load_mission
+
+if TYPE_CHECKING:  # validating a file needs no events
+    from core.launch.order import Order
+
+STDIN = "-"
+
+
+def read_mission(reference: str) -> Loaded:
+    """Read and validate a mission file, or standard input for `-`.
+
+    Raises `NotFoundError` for a file that is not there, `UsageError` for a standard input that is
+    closed; everything else is in the diagnostics.
+    """
+    if reference == STDIN:
+        if sys.stdin is None:
+            raise UsageError("standard input is closed: there is no mission to read")
+        return load_mission(sys.stdin.buffer.read(), name="<stdin>")
+    return load_mission(Path(reference))
+
+
+def require_valid(loaded: Loaded) -> tuple[Mission, MissionSource]:
+    """Return mission and source, or raise `MissionInvalidError` with the diagnostics."""
+    if not loaded.ok or loaded.mission is None or loaded.source is None:
+        errors = [found for found in loaded.diagnostics if found.severity == "error"]
+        count = f"{len(errors)} error{'s' if len(errors) != 1 else ''}"
+        raise MissionInvalidError(f"{loaded.path} is not valid: {count}", tuple(loaded.diagnostics))
+    return loaded.mission, loaded.source
+
+
+def make_order(
+    loaded: Loaded,
+    *,
+    reference: str,
+    actor: str,
+    params: Mapping[str, Any],
+    **links: Any,
+) -> "Order":
+    """Return the order for a run of what was loaded; steps work below the mission file's folder."""
+    from core.launch.order import Order
+
+    mission, source = require_valid(loaded)
+    path = None if reference == STDIN else Path(reference).absolute()
+    folder = Path.cwd() if path is None else path.parent
+    return Order(
+        mission=mission,
+        source=source,
+        actor=actor,
+        params=params,
+        source_path=None if path is None else str(path),
+        working_dir=str((folder / mission.config.working_dir).absolute()),
+        **links,
+    )
+
+
+def parse_params(pairs: Sequence[str]) -> dict[str, str]:
+    """Return `k=v` pairs as a mapping; `UsageError` for one without `=` or given twice."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"-p {pair!r} is not NAME=VALUE")
+        if name in found:
+            raise UsageError(f"parameter `{name}` is given twice")
+        found[name] = value
+    return found

@@ -1,0 +1,1 @@
+"""From pieces of output to stored log chunks."""

@@ -1,0 +1,210 @@
+"""What one attempt writes, capped and sealed: the `OutputSink` in front of the log chunks.
+
+Knows nothing of processes or of the database. All methods belong to the event loop's thread, except
+`log`, and none of them blocks.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from core.domain.records import LogLevel, LogStream
+from core.output.chunker import CHUNK_BYTES, Chunker, Origin
+from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT, text_of
+from core.ports.clock import Clock
+from core.ports.journal import LogChunk
+
+DEFAULT_LIMIT = 10 * 1024 * 1024
+"""Bytes kept of one attempt's output: the first half as it comes, and the last half."""
+
+BACKLOG_LIMIT = 8 * 1024 * 1024
+"""Bytes queued for the disk above which writers are asked to wait; they go on at half of it."""
+
+PROCESS = "process"
+"""The source of what a process writes."""
+
+_POLL_SECONDS = 0.005
+_MAX_PIECES = 20_000  # a piece of one byte costs 300 bytes of memory
+_LEVELS = {
+    LogStream.STDOUT: LogLevel.INFO,
+    LogStream.STDERR: LogLevel.WARN,
+    LogStream.SYSTEM: LogLevel.INFO,
+}
+
+
+class LogSeal(Struct, frozen=True, kw_only=True):
+    """What an attempt's end event records of its output.
+
+    `entries` and `bytes` are what is stored, `dropped_bytes` what the cap took from the middle,
+    `digest` the SHA-256 (hex) over the stored bytes in order, None when there are none.
+    """
+
+    entries: int
+    bytes: int
+    dropped_bytes: int
+    digest: str | None
+
+
+class Tail:
+    """The last bytes of a stream, for the error of a step."""
+
+    __slots__ = ("_data", "_limit")
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._data = b""
+
+    def add(self, data: bytes) -> None:
+        """Take more of the stream."""
+        limit = self._limit
+        self._data = data[-limit:] if len(data) >= limit else (self._data + data)[-limit:]
+
+    def lines(self, count: int = 20) -> list[str]:
+        """Return the last lines, at most `count`; the first may lack its beginning."""
+        text = self._data.rstrip(b"\r\n")
+        return [text_of(line) for line in text.split(b"\n")[-count:]] if text else []
+
+
+class Capture:
+    """The `OutputSink` of one attempt, and where the engine and the step log.
+
+    The first half of `limit_bytes` is emitted as it comes. From then on only the newest bytes are
+    kept, in memory, up to the other half; `close` emits them, behind a system entry that says how
+    many bytes were dropped between the halves. That notice alone is not counted by the limit.
+    """
+
+    def __init__(
+        self,
+        *,
+        execution_id: str,
+        task_id: str,
+        attempt: int,
+        emit: Callable[[LogChunk], None],
+        clock: Clock,
+        limit_bytes: int = DEFAULT_LIMIT,
+        line_limit: int = LINE_LIMIT,
+        backlog: Callable[[], int] | None = None,
+    ) -> None:
+        self._chunker = Chunker(
+            execution_id=execution_id,
+            task_id=task_id,
+            attempt=attempt,
+            emit=emit,
+            line_limit=line_limit,
+        )
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._backlog = backlog
+        self._head_left = limit_bytes - limit_bytes // 2
+        self._tail_limit = limit_bytes // 2
+        self._tail: deque[tuple[Origin, bytearray]] | None = None
+        self._tail_size = 0
+        self._dropped = 0
+        self._errors = Tail()
+        self._killed: tuple[int, int] | None = None
+        self._seal: LogSeal | None = None
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Take bytes; False asks the writer to wait for `drain` before the next."""
+        if self._seal is None and data:
+            if stream is LogStream.STDERR:
+                self._errors.add(data)
+            self._take(Origin(self._clock.now(), stream, _LEVELS[stream], PROCESS), data)
+        return self._backlog is None or self._backlog() <= BACKLOG_LIMIT
+
+    async def drain(self) -> None:
+        """Return when what waits for the disk has shrunk to half of the limit."""
+        while self._backlog is not None and self._backlog() > BACKLOG_LIMIT // 2:  # noqa: ASYNC110 - the journal tells no event
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def census(self, processes: int, survivors: int) -> None:
+        """Take note of how many processes a kill found, and how many it left."""
+        self._killed = (processes, survivors)
+        self.log(
+            LogLevel.WARN if survivors else LogLevel.INFO,
+            f"{processes} process{'' if processes == 1 else 'es'}, "
+            f"{survivors} survivor{'' if survivors == 1 else 's'}",
+            "executor",
+        )
+
+    def log(self, level: LogLevel, message: str, source: str = "engine") -> None:
+        """Add a system entry, one for each line of `message`, where the output has got to.
+
+        May be called from the thread of a blocking step: the entry is then made by the loop.
+        """
+        if threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self.log, level, message, source)
+        elif self._seal is None:
+            data = message.encode("utf-8", "backslashreplace").rstrip(b"\n") + b"\n"
+            self._take(Origin(self._clock.now(), LogStream.SYSTEM, level, source), data)
+
+    @property
+    def killed(self) -> tuple[int, int] | None:
+        """(processes found, survivors) of the kill that ended the attempt, None without one."""
+        return self._killed
+
+    def tail(self, count: int = 20) -> list[str]:
+        """Return the last lines of stderr, at most `count` and 4 KiB."""
+        return self._errors.lines(count)
+
+    def close(self) -> LogSeal:
+        """Emit what is held and return the seal. Idempotent; what is written later is ignored."""
+        if self._seal is None:
+            if self._tail is not None:
+                self._emit_tail(self._tail)
+            self._chunker.close(self._clock.now())
+            self._seal = LogSeal(
+                entries=self._chunker.entries,
+                bytes=self._chunker.bytes,
+                dropped_bytes=self._dropped,
+                digest=self._chunker.digest,
+            )
+        return self._seal
+
+    def _take(self, origin: Origin, data: bytes) -> None:
+        if self._tail is None:
+            room = self._head_left
+            if len(data) <= room:
+                self._head_left = room - len(data)
+                self._chunker.add(origin, data)
+                return
+            cut = data.rfind(b"\n", 0, room) + 1 or room
+            self._tail_limit += room - cut  # what the head leaves at a line's end is the tail's
+            self._chunker.add(origin, data[:cut])
+            self._chunker.flush()
+            data = data[cut:]
+            self._tail = deque()
+        self._push(self._tail, origin, data)
+
+    def _push(self, tail: deque[tuple[Origin, bytearray]], origin: Origin, data: bytes) -> None:
+        if tail and len(tail[-1][1]) < CHUNK_BYTES and tail[-1][0].is_like(origin):
+            tail[-1][1].extend(data)
+        else:
+            tail.append((origin, bytearray(data)))
+        self._tail_size += len(data)
+        while tail and (self._tail_size > self._tail_limit or len(tail) > _MAX_PIECES):
+            oldest = tail[0][1]
+            excess = self._tail_size - self._tail_limit
+            if 0 < excess < len(oldest):
+                del oldest[:excess]
+            else:
+                excess = len(oldest)
+                tail.popleft()
+            self._tail_size -= excess
+            self._dropped += excess
+
+    def _emit_tail(self, tail: deque[tuple[Origin, bytearray]]) -> None:
+        now = self._clock.now()
+        if self._dropped:
+            self._chunker.end_lines(now)
+            notice = f"{DROPPED_NOTICE}: {self._dropped} bytes dropped here\n"
+            self._chunker.add(
+                Origin(now, LogStream.SYSTEM, LogLevel.WARN, "engine"), notice.encode()
+            )
+        while tail:
+            origin, data = tail.popleft()
+            self._chunker.add(origin, bytes(data))

@@ -1,0 +1,122 @@
+"""The format of stored output: how log entries are read back from chunks and segments.
+
+A chunk's data is the bytes of its segments, one behind the other. Each stream of an attempt (out,
+err, sys) has a line of its own in progress, so a segment of one stream in the middle of another's
+line breaks nothing. An entry ends
+
+- at a line feed (which is not part of it, nor is a carriage return before it);
+- where its line has `LINE_LIMIT` bytes and yet another comes that is no line feed: a longer line is
+  several entries, no byte of it is lost;
+- at a segment of length 0, which says that its stream ended without a line feed.
+
+An entry belongs to the segment it ends in: that gives its time, level and source, and its number,
+counted from the chunk's `first_seq`. A segment's `lines` is the number of entries that end in it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct, field
+
+from core.domain.records import LogEntry, LogStream
+from core.ports.journal import LogChunk, LogSegment
+
+LINE_LIMIT = 64 * 1024
+"""Bytes of one entry. Part of the format: another value reads old logs differently."""
+
+DROPPED_NOTICE = "output limit reached"
+"""How the system entry begins that stands where output was dropped."""
+
+
+class _Open(Struct):
+    """What is in progress of one attempt: per stream, the bytes and where the last came from."""
+
+    lines: dict[LogStream, tuple[bytes, LogSegment]] = field(default_factory=dict)
+    chunk: LogChunk | None = None
+    next_seq: int = 1
+
+
+class LineDecoder(Struct):
+    """Turns chunks into entries, keeping what is in progress of each attempt's streams.
+
+    Feed it the chunks of an attempt in order; those of different attempts may be mixed. A follower
+    keeps one decoder across its polls, so that a line cut by a chunk's end comes out whole.
+    """
+
+    line_limit: int = LINE_LIMIT
+    _open: dict[tuple[str, str, int], _Open] = field(default_factory=dict)
+
+    def feed(self, chunk: LogChunk) -> Iterator[LogEntry]:
+        """Yield the entries that end in `chunk`, in order of arrival."""
+        key = (chunk.execution_id, chunk.task_id, chunk.attempt)
+        attempt = self._open.pop(key, None) or _Open()
+        attempt.chunk = chunk
+        attempt.next_seq = chunk.first_seq
+        offset = 0
+        for segment in chunk.segments:
+            data = chunk.data[offset : offset + segment.length]
+            offset += segment.length
+            for line in self._lines(attempt, segment, data):
+                entry = _entry(chunk, segment, attempt.next_seq, line)
+                attempt.next_seq += 1
+                yield entry
+        if attempt.lines:
+            self._open[key] = attempt
+
+    def unfinished(self) -> Iterator[LogEntry]:
+        """Yield the lines still in progress, numbered as if they ended now.
+
+        Those of an attempt that runs, or that was never sealed because its runner was lost.
+        """
+        for attempt in self._open.values():
+            if attempt.chunk is not None:
+                for seq, (line, segment) in enumerate(attempt.lines.values(), attempt.next_seq):
+                    yield _entry(attempt.chunk, segment, seq, line)
+
+    def _lines(self, attempt: _Open, segment: LogSegment, data: bytes) -> Iterator[bytes]:
+        held, _ = attempt.lines.pop(segment.stream, (b"", None))
+        if not data:
+            yield held
+            return
+        lines = (held + data).split(b"\n")
+        rest = self._cut(lines.pop())
+        for line in lines:
+            yield from self._cut(line)
+        if rest[-1]:
+            attempt.lines[segment.stream] = (rest.pop(), segment)
+            yield from rest
+
+    def _cut(self, line: bytes) -> list[bytes]:
+        limit = self.line_limit
+        if len(line) <= limit:
+            return [line]
+        return [line[start : start + limit] for start in range(0, len(line), limit)]
+
+
+def entries(chunks: Iterable[tuple[int, LogChunk]]) -> Iterator[tuple[int, LogEntry]]:
+    """Yield (chunk row id, entry) from (row id, chunk) in order of arrival.
+
+    A line that no chunk has ended yet is not among them; see `LineDecoder.unfinished`.
+    """
+    decoder = LineDecoder()
+    for row_id, chunk in chunks:
+        for entry in decoder.feed(chunk):
+            yield row_id, entry
+
+
+def text_of(line: bytes) -> str:
+    """Return one line as text: UTF-8, wrong bytes as U+FFFD, a carriage return at the end off."""
+    return line.removesuffix(b"\r").decode("utf-8", "replace")
+
+
+def _entry(chunk: LogChunk, segment: LogSegment, seq: int, line: bytes) -> LogEntry:
+    return LogEntry(
+        execution_id=chunk.execution_id,
+        task_id=chunk.task_id,
+        attempt=chunk.attempt,
+        seq=seq,
+        timestamp=segment.at,
+        level=segment.level,
+        source=segment.source,
+        stream=segment.stream,
+        message=text_of(line),
+    )

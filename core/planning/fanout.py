@@ -1,0 +1,86 @@
+"""Fan-out steps at run time: which items may start, and what their ends make of the step."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec import Struct, field
+
+from core.domain.fold import Snapshot
+from core.domain.item_label import step_title
+from core.domain.mission import Json, MissionStep
+from core.domain.reasons import Reason
+from core.domain.state_word import counted
+from core.domain.states import TaskState, is_terminal
+
+
+class Fan(Struct):
+    """One expanded step: its items by task id, which run, which wait for the step's own limit."""
+
+    step: MissionStep
+    items: tuple[str, ...]
+    running: set[str] = field(default_factory=set)
+    parked: deque[int] = field(default_factory=deque)
+    unsettled: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the step's own `max_parallel` forbids another item."""
+        limit = self.step.max_parallel
+        return limit is not None and len(self.running) >= limit
+
+
+class FanEnd(Struct, frozen=True):
+    """How a fan-out step ends when all its items have."""
+
+    state: TaskState
+    reason: Reason
+    message: str | None
+    outputs: dict[str, Json]
+
+
+def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
+    """Aggregate items: outputs in item order under `items`, with `count` and `failed`.
+
+    FAILED when any item failed, CANCELLED when any was cancelled or skipped, else SUCCESS; items
+    that a retry leaves out do not count, as steps that it leaves out do not.
+    """
+    tasks = [snapshot.tasks[task_id] for task_id in items]
+    left_out = sum(task.reason_code is Reason.NOT_SELECTED for task in tasks)
+    failed = [step_title(task) for task in tasks if task.state is TaskState.FAILED]
+    stopped = [
+        task.task_id
+        for task in tasks
+        if task.state in _STOPPED and task.reason_code is not Reason.NOT_SELECTED
+    ]
+    outputs: dict[str, Json] = {
+        "items": [None if task.outputs is None else dict(task.outputs) for task in tasks],
+        "count": len(tasks),
+        "failed": len(failed),
+    }
+    if failed:
+        named = ", ".join(failed[:3]) + (f" and {len(failed) - 3} more" if failed[3:] else "")
+        message = f"{len(failed)} of {counted(len(tasks), 'item')} failed: {named}"
+        return FanEnd(TaskState.FAILED, Reason.ITEM_FAILED, message, outputs)
+    if stopped:
+        first = snapshot.tasks[stopped[0]]
+        message = f"{len(stopped)} of {counted(len(tasks), 'item')} did not finish"
+        return FanEnd(TaskState.CANCELLED, first.reason_code, message, outputs)
+    message = counted(len(tasks), "item")
+    if left_out:
+        message += f", {left_out} of them not selected for this run"
+    return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, message, outputs)
+
+
+def fan_from(snapshot: Snapshot, step: MissionStep) -> Fan | None:
+    """Rebuild the fan of a step that is expanded and not settled, None when it is not."""
+    task = snapshot.tasks[step.id]
+    if task.state is not TaskState.RUNNING or task.reason_code is not Reason.EXPANDED:
+        return None
+    items = tuple(
+        found.task_id for found in snapshot.tasks.values() if found.parent_task_id == step.id
+    )
+    unsettled = sum(not is_terminal(snapshot.tasks[item].state) for item in items)
+    return Fan(step, items, unsettled=unsettled)
+
+
+_STOPPED = frozenset({TaskState.CANCELLED, TaskState.SKIPPED})

@@ -1,0 +1,159 @@
+"""What becomes of an execution whose runner is gone: attempts are LOST, it waits to be resumed.
+
+Pure: events from a snapshot. The next `mission` command that notices commits `lost`; the runner
+that resumes commits `resumed` before it drives on. What succeeded is never run again.
+"""
+
+from collections.abc import Iterator
+
+from core.domain.events import (
+    AttemptEnded,
+    Event,
+    ExecutionStateChanged,
+    Noted,
+    TaskStateChanged,
+)
+from core.domain.fold import Snapshot
+from core.domain.mission import Mission, MissionStep
+from core.domain.reasons import Reason
+from core.domain.records import TaskError, TaskRun
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.ports.clock import Clock
+from core.step_type.registry import step_type
+
+
+def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
+    """Yield what the loss of a runner means: attempts LOST, steps WAITING, the execution PAUSED.
+
+    The caller folds each event before it takes the next. `who` names the dead runner.
+    """
+    execution = snapshot.current
+    message = f"the runner is gone ({who})"
+    if execution.state is ExecutionState.PENDING:
+        message = f"it was never started: its launcher is gone ({who})"
+    yield Noted(
+        at=clock.now(),
+        execution_id=execution.execution_id,
+        kind="runner.lost",
+        facts={"runner": who},
+    )
+    for task in list(snapshot.tasks.values()):
+        attempt = snapshot.attempt(task.task_id)
+        if attempt is None or attempt.state is not AttemptState.RUNNING:
+            continue
+        yield AttemptEnded(
+            at=clock.now(),
+            execution_id=execution.execution_id,
+            task_id=task.task_id,
+            attempt=attempt.attempt,
+            to_state=AttemptState.LOST,
+            reason_code=Reason.RUNNER_LOST,
+            message=message,
+            error=TaskError(message=message, kind="RunnerLost"),
+        )
+        if task.state is TaskState.WAITING:  # for a person, who may still answer
+            continue
+        yield TaskStateChanged(
+            at=clock.now(),
+            execution_id=execution.execution_id,
+            task_id=task.task_id,
+            from_state=task.state,
+            to_state=TaskState.WAITING,
+            reason_code=Reason.RUNNER_LOST,
+            message=message,
+        )
+    if execution.state in {ExecutionState.PENDING, ExecutionState.RUNNING}:
+        yield ExecutionStateChanged(
+            at=clock.now(),
+            execution_id=execution.execution_id,
+            from_state=execution.state,
+            to_state=ExecutionState.PAUSED,
+            reason_code=Reason.RUNNER_LOST,
+            message=message,
+        )
+
+
+def has_open_attempts(snapshot: Snapshot) -> bool:
+    """Tell whether an attempt is RUNNING: without a runner it is a lost one."""
+    return any(
+        tries[-1].state is AttemptState.RUNNING for tries in snapshot.attempts.values() if tries
+    )
+
+
+def needs_consent(mission: Mission, snapshot: Snapshot) -> list[str]:
+    """Return the task runs whose attempt was lost and must not simply be made a second time.
+
+    Items of fan-out steps are among them; a step that only waits has done nothing to repeat.
+    """
+    guarded = {
+        step.id for step in mission.all_steps if not step.idempotent and not _only_waits(step)
+    }
+    return [
+        task.task_id
+        for task in snapshot.tasks.values()
+        if (task.parent_task_id or task.task_id) in guarded and _is_lost(snapshot, task)
+    ]
+
+
+def waited_before(snapshot: Snapshot, task_id: str, now: int) -> float:
+    """Return the seconds since the first of the attempts that runners have lost one after another.
+
+    0 when the attempt before the latest was not lost. Nobody may have been there for a part of that
+    time: what waits for a person or a condition of the world goes on waiting all the same.
+    """
+    since = now
+    for attempt in reversed(snapshot.attempts.get(task_id, ())[:-1]):
+        if attempt.state is not AttemptState.LOST:
+            break
+        since = attempt.started_at
+    return max(0, now - since) / 1e9
+
+
+def _is_lost(snapshot: Snapshot, task: TaskRun) -> bool:
+    """Tell whether a task run waits for the attempt that its runner lost."""
+    attempt = snapshot.attempt(task.task_id)
+    return (
+        task.state is TaskState.WAITING
+        and attempt is not None
+        and attempt.state is AttemptState.LOST
+    )
+
+
+def _only_waits(step: MissionStep) -> bool:
+    kind = step_type(step.step_type)
+    return kind is not None and kind.only_waits
+
+
+def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
+    """Yield what a new runner starts with: lost steps READY again, the execution RUNNING."""
+    execution = snapshot.current
+    was_lost = execution.reason_code is Reason.RUNNER_LOST
+    if was_lost:
+        yield Noted(
+            at=clock.now(),
+            execution_id=execution.execution_id,
+            actor=actor,
+            kind="runner.recovered",
+            facts={},
+        )
+    if execution.state is ExecutionState.PAUSED:
+        yield ExecutionStateChanged(
+            at=clock.now(),
+            execution_id=execution.execution_id,
+            actor=actor,
+            from_state=execution.state,
+            to_state=ExecutionState.RUNNING,
+            reason_code=Reason.CRASH_RECOVERY if was_lost else Reason.USER_RESUMED,
+            message=f"resumed by {actor}",
+        )
+    for task in list(snapshot.tasks.values()):
+        if _is_lost(snapshot, task):
+            yield TaskStateChanged(
+                at=clock.now(),
+                execution_id=execution.execution_id,
+                task_id=task.task_id,
+                from_state=task.state,
+                to_state=TaskState.READY,
+                reason_code=Reason.CRASH_RECOVERY,
+                message="the lost attempt is made again",
+            )

@@ -1,0 +1,55 @@
+"""Which executions a list shows and in which order: asked of the database, not of one page."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from core.domain.states import Coverage, ExecutionState
+
+
+class ExecutionOrder(StrEnum):
+    """What a list of executions is sorted by; newer ones come first among equals."""
+
+    NEWEST = "newest"
+    MISSION = "mission"
+    """By mission name, letters of either case alike."""
+    STATE = "state"
+    """What needs attention first: running, paused, pending, failed, cancelled, success."""
+    DURATION = "duration"
+    """The longest first; what has not started comes last."""
+
+
+class ExecutionQuery(Struct, frozen=True, kw_only=True):
+    """A filter, an order and a page. Conditions are joined by *and*; texts match in either case.
+
+    Executions that a step of another one runs (sub-missions) are left out unless `parent` names
+    that other one, or `include_children` is set.
+    """
+
+    mission_name: str | None = None
+    """Only of this mission, by its exact name."""
+    states: frozenset[ExecutionState] = frozenset()
+    """Only in one of these; empty does not restrict."""
+    coverage: Coverage | None = None
+    parent: str | None = None
+    """Only the sub-missions of this execution (its id)."""
+    include_children: bool = False
+    words: tuple[str, ...] = ()
+    """Each must occur in the mission's name, the reference, id, actor, state or reason code."""
+    without: tuple[str, ...] = ()
+    """None of these may occur there."""
+    mission: str | None = None
+    """A part of the mission's name."""
+    actor: str | None = None
+    """A part of the actor."""
+    longer_than: int | None = None
+    """Took longer than so many nanoseconds; what still runs is measured until `now`."""
+    shorter_than: int | None = None
+    now: int = 0
+    order: ExecutionOrder = ExecutionOrder.NEWEST
+    reverse: bool = False
+    limit: int = 100
+    offset: int = 0
+
+
+NEWEST = ExecutionQuery()

@@ -1,0 +1,68 @@
+"""Where the processes of attempts run."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from core.domain.mission import MissionSource as MissionSource
+from core.domain.records import LogStream
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One process to run in its own session. `key` is `execution/step/attempt`."""
+
+    key: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    stdin: bytes | None = None
+    grace_seconds: float = 5.0
+
+
+class OutcomeKind(StrEnum):
+    """How a job came to an end, as far as the executor knows."""
+
+    EXITED = "exited"
+    UNSTARTABLE = "unstartable"
+    """It did not start; another try may."""
+    IMPOSSIBLE = "impossible"
+    """It can never start as it is: no such program, not executable, arguments too long, ..."""
+    LOST = "lost"
+    UNPLACEABLE = "unplaceable"
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The end of a job. `exit_code` is -N for death by signal N; None unless EXITED."""
+
+    kind: OutcomeKind
+    exit_code: int | None = None
+    message: str | None = None
+
+
+class OutputSink(Protocol):
+    """Where an executor puts what a process writes, as it arrives."""
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Take bytes; False asks the writer to wait for `drain` before the next."""
+
+    async def drain(self) -> None:
+        """Return when more may be written."""
+
+    def census(self, processes: int, survivors: int) -> None:
+        """Take note of how many processes a kill found, and how many it left."""
+
+
+class Executor(Protocol):
+    """Runs jobs. The same contract tests run over every adapter."""
+
+    async def run(self, job: Job, sink: OutputSink) -> Outcome:
+        """Run `job` to its end, output into `sink`.
+
+        Cancelling the awaiting task ends the process group TERM → grace → KILL and raises
+        `CancelledError` only when it is gone or known to be unreachable, its output kept.
+        """
+
+    async def close(self) -> None:
+        """End what still runs and free the resources. Idempotent."""

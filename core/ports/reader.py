@@ -1,0 +1,128 @@
+"""What can be read of executions, without writing anything."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from core.domain.mission import MissionSource as MissionSource
+from core.domain.records import (
+    Attempt,
+    AuditEvent,
+    Execution,
+    LogEntry,
+    LogLevel,
+    LogStream,
+    StateChange,
+    TaskRun,
+)
+from core.domain.states import ExecutionState
+from core.ports.control import Lease, RequestOutcome
+from core.ports.execution_query import NEWEST, ExecutionQuery
+
+
+class LogQuery(Struct, frozen=True, kw_only=True):
+    """Which log entries, over all lines that are stored. `since` is in nanoseconds."""
+
+    execution_id: str
+    task_id: str | None = None
+    attempt: int | None = None
+    streams: frozenset[LogStream] = frozenset()
+    min_level: LogLevel | None = None
+    since: int | None = None
+    search: str | None = None
+    after_chunk: int = 0
+    """Only chunks whose row id is greater: the cursor of a follower."""
+    tail: int | None = None
+    """Only the last so many entries."""
+
+
+class Reader(Protocol):
+    """Committed records. Cheap to call often; never blocks a writer; holds no transaction open."""
+
+    def data_version(self) -> int:
+        """Return a number that changes when any other connection commits."""
+
+    def last_seq(self) -> int:
+        """Return the number of the newest audit event, 0 for none."""
+
+    def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
+        """Return the page of executions that a query asks for, in its order."""
+
+    def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
+        """Return how many executions a query fits on all its pages, by state; no zeroes."""
+
+    def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
+        """Return how many sub-missions each execution's own steps ran, by state; those with any."""
+
+    def mission_names(self) -> list[str]:
+        """Return the names of all missions that have run, sub-missions too, in order."""
+
+    def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
+        """Return each mission's newest run by name; those that nobody has run are left out.
+
+        A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
+        """
+
+    def source_paths(self, *, limit: int) -> list[str]:
+        """Return the mission files that people ran, that of the newest run first, none twice."""
+
+    def children(self, execution_id: str) -> list[Execution]:
+        """Return the sub-missions that an execution's own steps ran, oldest first."""
+
+    def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
+        """Resolve an id, `NAME#7`, a mission's name, a unique prefix, `@last` or `@last-failed`.
+
+        With `folder`, `@last` and `@last-failed` prefer runs of mission files in or below it.
+        Raises `NotFoundError`, or `AmbiguousError` naming the candidates.
+        """
+
+    def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
+        """Return the execution of a mission that was started under a run key, or None."""
+
+    def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:
+        """Return the shortest unique prefix (at least 8 characters) of each id."""
+
+    def mission_source(self, digest: str) -> MissionSource:
+        """Return the mission file an execution was made from."""
+
+    def task_runs(self, execution_id: str) -> list[TaskRun]:
+        """Return all task runs in file order, with inputs, outputs and errors."""
+
+    def task_run(self, execution_id: str, task_id: str) -> TaskRun:
+        """Return one task run; `NotFoundError` with near misses in the hint."""
+
+    def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
+        """Return task runs changed by audit events after `after_seq`, and the newest seq seen.
+
+        Inputs, outputs and errors are left out (None): this is what a live screen polls.
+        """
+
+    def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
+        """Return attempts ordered by step position and number."""
+
+    def state_changes(self, execution_id: str, task_id: str | None = None) -> list[StateChange]:
+        """Return transitions in order, of the execution or of one step and its attempts."""
+
+    def audit_events(
+        self, *, after_seq: int = 0, execution_id: str | None = None, limit: int = 1000
+    ) -> list[AuditEvent]:
+        """Return audit events in order."""
+
+    def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
+        """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time."""
+
+    def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
+        """Return the lines in progress of the step's running attempt, one a stream at most.
+
+        As far as they are stored, and of a long one perhaps its end alone. Nothing without a step.
+        """
+
+    def request_outcome(self, request_id: int) -> RequestOutcome | None:
+        """Return what came of a request, None while nobody has decided it; `NotFoundError`."""
+
+    def lease(self, execution_id: str) -> Lease | None:
+        """Return the current lease, live or not, or None."""
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""

@@ -1,0 +1,1 @@
+"""Everything that a step type sees, built in or installed."""

@@ -1,0 +1,58 @@
+"""What a step may ask of the engine that runs it: a person's word, or another mission."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from core.domain.records import MissionResult, TaskRun
+
+
+class Approval(Struct, frozen=True):
+    """A person's answer to an approval step."""
+
+    approved: bool
+    by: str
+    comment: str
+
+
+class SubMissionEnd(Struct, frozen=True):
+    """How a sub-mission ended. `cause` is the failure behind it in one line, None for a success."""
+
+    result: MissionResult
+    cause: str | None
+
+
+class SubMissions(Protocol):
+    """What runs the sub-missions of one execution.
+
+    A sub-mission's end belongs to the step that asked for it: a step that is tried again goes on
+    with the sub-mission that its last attempt lost, and retries one that failed.
+    """
+
+    async def run(self, task: TaskRun, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
+        """Run a mission for the running attempt of `task`; `MissionDeckError` when it cannot be."""
+
+    def has_abandoned(self) -> bool:
+        """Tell whether a sub-mission is left that no step will take up again."""
+
+    async def end_abandoned(self) -> None:
+        """Cancel the sub-missions that are left, and wait for their ends."""
+
+
+class StepHost(Protocol):
+    """The engine as a step sees it. Both methods may be cancelled while they wait."""
+
+    async def approval(
+        self, prompt: str, approvers: tuple[str, ...], until: int | None
+    ) -> Approval:
+        """Let the task run wait, slot given back, until somebody entitled has answered.
+
+        An answer given after the instant `until` does not count.
+        """
+
+    async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
+        """Run another mission to its end as a linked execution and return how it ended.
+
+        Raises `MissionDeckError` when it cannot be run at all.
+        """

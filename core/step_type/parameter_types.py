@@ -1,0 +1,61 @@
+"""The forms parameter values may take in a mission file: durations, texts, levels.
+
+Each is an annotated type whose validator turns what was written into one Python value, so that
+step parameters stay strict everywhere else.
+"""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from core.domain.records import LogLevel
+from core.value.duration import parse_duration
+
+_LEVEL_WORDS = {"WARNING": "WARN", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
+
+
+def parse_level(value: object) -> LogLevel:
+    """Return the log level of that name in any case (`warning` is WARN); `ValueError` else."""
+    if isinstance(value, LogLevel):
+        return value
+    word = str(value).strip().upper()
+    try:
+        return LogLevel(_LEVEL_WORDS.get(word, word))
+    except ValueError:
+        raise ValueError("a level is one of DEBUG, INFO, WARN, ERROR") from None
+
+
+def scalar_text(value: object) -> object:
+    """Return numbers and booleans as the text a template would make of them; the rest unchanged.
+
+    A value that is one whole template expression keeps its type, so `{{ params.port }}` arrives
+    as a number where a text is wanted.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return value
+
+
+def any_text(value: object) -> object:
+    """Return scalars as text and lists and objects as JSON."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return "null" if value is None else scalar_text(value)
+
+
+Seconds = Annotated[
+    float, BeforeValidator(parse_duration, json_schema_input_type=float | str), Field(ge=0)
+]
+"""A duration in seconds."""
+
+Text = Annotated[str, BeforeValidator(scalar_text, json_schema_input_type=str | int | float | bool)]
+"""A text; numbers and booleans become what they look like."""
+
+Printable = Annotated[str, BeforeValidator(any_text, json_schema_input_type=Any)]
+"""A text to show; anything else becomes JSON."""
+
+Level = Annotated[LogLevel, BeforeValidator(parse_level, json_schema_input_type=str)]
+"""A log level, in any case."""

@@ -1,0 +1,195 @@
+"""What a step type is: a parameter model, a documented output, and one way to run.
+
+A step sees of the world only what its `StepCall` holds. What it expects to go wrong it returns as
+`StepOutcome.failure`; an exception that leaves `run` is a STEP_ERROR with its trace.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from threading import Event
+from typing import Any, ClassVar, Self
+
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict
+
+from core.domain.mission import EMPTY
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, TaskError
+from core.domain.states import AttemptState
+from core.errors import BugError
+from core.ports.clock import Clock
+from core.ports.executor import Executor, OutputSink
+from core.step_type.host import StepHost
+from core.value.raw_bytes import shown_bytes
+
+DESCRIPTION_LIMIT = 200
+
+
+class StepParameters(BaseModel):
+    """Base of parameter models: unknown keys are errors, and nothing is guessed from another type.
+
+    Values come from YAML or JSON, or from a template that kept its type; a field that takes more
+    than one form says so by its type (`core.step_type.parameter_types`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+class NoOutput(BaseModel):
+    """The output of a step that has nothing to tell: an empty object."""
+
+
+class Mode(Enum):
+    """How the engine runs a step type."""
+
+    INSTANT = "instant"
+    """Synchronous and without I/O: called inline on the event loop."""
+    BLOCKING = "blocking"
+    """Synchronous: runs in a thread, which cannot be interrupted."""
+    ASYNC = "async"
+    """A coroutine; cancelling it ends the step once its clean-up is done."""
+
+
+class StepCall(Struct, frozen=True, kw_only=True):
+    """All a step may see of the world.
+
+    `parameters` is the validated instance of the type's model, `env` the complete environment of a
+    child, `scope` plain JSON: `params`, `vars`, `steps` (outputs by step id), `execution`.
+    """
+
+    execution_id: str
+    task_id: str
+    attempt: int
+    parameters: Any
+    working_dir: Path
+    env: Mapping[str, str]
+    executor: Executor
+    sink: OutputSink
+    log: Callable[[LogLevel, str], None]
+    clock: Clock
+    grace_seconds: float = 5.0
+    scope: Mapping[str, Any] = EMPTY
+    cancelled: Event | None = None
+    """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
+    root: Path | None = None
+    """The mission's folder, which no `working_dir` leaves; None: `working_dir` itself."""
+    protected_paths: tuple[Path, ...] = ()
+    """Files and folders no file step may touch: the home folder, the database, the keys."""
+    waited: float = 0.0
+    """Seconds that attempts which were lost with their runner have waited already."""
+    host: StepHost | None = None
+    """The engine, for steps that wait for a person or run another mission."""
+
+    def require_host(self) -> StepHost:
+        """Return the engine; `BugError` where a step is run without one."""
+        if self.host is None:
+            raise BugError(f"{self.task_id}: this step needs an engine around it")
+        return self.host
+
+
+class StepOutcome(Struct, frozen=True, kw_only=True):
+    """How an attempt went: SUCCESS or FAILED, why, and what it left. `output` is plain JSON."""
+
+    state: AttemptState
+    reason_code: Reason
+    message: str | None = None
+    output: Mapping[str, Any] = EMPTY
+    error: TaskError | None = None
+    exit_code: int | None = None
+    http_status: int | None = None
+    variables: Mapping[str, Any] = EMPTY
+
+    @classmethod
+    def success(
+        cls,
+        output: Mapping[str, Any] = EMPTY,
+        *,
+        reason: Reason = Reason.EXIT_ZERO,
+        message: str | None = None,
+        exit_code: int | None = None,
+        http_status: int | None = None,
+        variables: Mapping[str, Any] = EMPTY,
+    ) -> Self:
+        """Return the outcome of a step that did what it was asked."""
+        return cls(
+            state=AttemptState.SUCCESS,
+            reason_code=reason,
+            message=message,
+            output=output,
+            exit_code=exit_code,
+            http_status=http_status,
+            variables=variables,
+        )
+
+    @classmethod
+    def failure(
+        cls,
+        reason: Reason,
+        message: str,
+        kind: str,
+        *,
+        stack_trace: str = "",
+        output: Mapping[str, Any] = EMPTY,
+        exit_code: int | None = None,
+        http_status: int | None = None,
+    ) -> Self:
+        """Return the outcome of a step that failed; `kind` names the failure for machines."""
+        message = shown_bytes(message)
+        return cls(
+            state=AttemptState.FAILED,
+            reason_code=reason,
+            message=message,
+            output=output,
+            error=TaskError(
+                message=message, kind=kind, stack_trace=stack_trace, exit_code=exit_code
+            ),
+            exit_code=exit_code,
+            http_status=http_status,
+        )
+
+
+class StepType:
+    """A kind of step. One instance serves all calls, so it keeps no state between them.
+
+    A subclass sets the class attributes and overrides `run` (INSTANT, BLOCKING) or `run_async`
+    (ASYNC). Third parties offer theirs through the entry-point group `missiondeck.step_types`.
+    """
+
+    name: ClassVar[str]
+    mode: ClassVar[Mode]
+    parameters: ClassVar[type[StepParameters]]
+    output: ClassVar[type[BaseModel]] = NoOutput
+    """Documents the keys of the output object; `run` returns plain JSON of that shape."""
+    only_waits: ClassVar[bool] = False
+    """Whether it does nothing but wait: then the time that lost attempts have waited counts."""
+    summary: ClassVar[str]
+    """One line: what it does, in the imperative."""
+
+    def run(self, call: StepCall) -> StepOutcome:
+        """Run an INSTANT or BLOCKING step."""
+        raise BugError(f"{call.task_id}: {self.name} ({self.mode.value}) has no synchronous run")
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Run an ASYNC step."""
+        raise BugError(f"{call.task_id}: {self.name} ({self.mode.value}) has no coroutine")
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say in one line what would be done, from raw parameters with templates unresolved."""
+        if not parameters:
+            return self.name
+        shown = ", ".join(f"{key}={plain_text(value)}" for key, value in parameters.items())
+        return clip(f"{self.name}: {shown}")
+
+
+def plain_text(value: object) -> str:
+    """Return a raw parameter value as one line of text."""
+    if isinstance(value, str):
+        return " ".join(value.split())
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def clip(text: str, limit: int = DESCRIPTION_LIMIT) -> str:
+    """Return `text`, cut to `limit` characters with an ellipsis."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,1 @@
+"""Steps that pack and unpack archives."""

@@ -1,0 +1,1 @@
+"""Steps that steer the mission: approvals, sub-missions, waits."""

@@ -1,0 +1,68 @@
+"""Steps that wait for a person: approval."""
+
+import asyncio
+
+from pydantic import BaseModel, Field
+
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel
+from core.step_type.parameter_types import Seconds
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType
+
+
+class ApprovalParameters(StepParameters):
+    """What is asked, and of whom."""
+
+    prompt: str = Field(min_length=1, description="What the person is asked.")
+    approvers: list[str] = Field(
+        default=[], description="Who may answer, as `user@host` or `user`; empty means anybody."
+    )
+    timeout: Seconds | None = Field(
+        default=None, description="How long to wait before the step fails; none waits for ever."
+    )
+
+
+class ApprovalOutput(BaseModel):
+    """Who answered."""
+
+    approved_by: str = Field(description="Who approved, as the audit names them.")
+    comment: str = Field(description="What they said.")
+
+
+class ApprovalStep(StepType):
+    """Asks a person; `mission approve` and `mission reject` answer."""
+
+    name = "approval"
+    mode = Mode.ASYNC
+    only_waits = True
+    parameters = ApprovalParameters
+    output = ApprovalOutput
+    summary = "Wait until a person approves or rejects"
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Wait for the answer; a rejection is a failure that is never retried."""
+        asked: ApprovalParameters = call.parameters
+        call.log(LogLevel.INFO, f"waiting for approval: {asked.prompt}")
+        left = until = None
+        if asked.timeout is not None:
+            left = max(0.0, asked.timeout - call.waited)
+            until = call.clock.now() + round((asked.timeout - call.waited) * 1e9)
+        try:
+            async with asyncio.timeout(left) as deadline:
+                answer = await call.require_host().approval(
+                    asked.prompt, tuple(asked.approvers), until
+                )
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            message = f"nobody answered within {asked.timeout:g} s"
+            return StepOutcome.failure(Reason.TIMEOUT, message, "ApprovalTimeout")
+        said = f": {answer.comment}" if answer.comment else ""
+        if not answer.approved:
+            message = f"rejected by {answer.by}{said}"
+            return StepOutcome.failure(Reason.REJECTED, message, "Rejected")
+        return StepOutcome.success(
+            {"approved_by": answer.by, "comment": answer.comment},
+            reason=Reason.APPROVED,
+            message=f"approved by {answer.by}{said}",
+        )

@@ -1,0 +1,93 @@
+"""The step that runs another mission as a linked execution."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel
+from core.domain.states import ExecutionState
+from core.errors import MissionDeckError, MissionInvalidError
+from core.explain.failure_line import SUB_MISSION_FAILED
+from core.mission_file.finding.diagnostic import Diagnostic, Severity
+from core.mission_file.render import place_and_message
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType
+
+
+class MissionParameters(StepParameters):
+    """Which mission, with which parameters."""
+
+    file: str = Field(
+        min_length=1, description="The mission file, relative to this mission's file."
+    )
+    params: dict[str, Any] = Field(default={}, description="Values for its parameters.")
+
+
+class MissionOutput(BaseModel):
+    """How the sub-mission ended."""
+
+    execution_id: str = Field(description="The linked execution.")
+    overall_status: str = Field(description="Success, Partial or Failed.")
+    state: str = Field(description="SUCCESS, FAILED or CANCELLED.")
+    steps_completed: int = Field(description="Steps that completed.")
+    steps_failed: int = Field(description="Steps that failed.")
+    steps_skipped: int = Field(description="Steps that were skipped.")
+    outputs: dict[str, Any] = Field(description="The output of each of its steps, by id.")
+
+
+class MissionStepType(StepType):
+    """Runs a mission inside a mission; its steps, logs and audit are those of its own execution."""
+
+    name = "mission"
+    mode = Mode.ASYNC
+    parameters = MissionParameters
+    output = MissionOutput
+    summary = "Run another mission and wait for its end"
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Run it; its failure is this step's failure."""
+        wanted: MissionParameters = call.parameters
+        try:
+            end = await call.require_host().run_mission(wanted.file, wanted.params)
+        except MissionDeckError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            found = _diagnostics(error)
+            for line in found:
+                call.log(LogLevel.ERROR, line)
+            first = f": {found[0]}" if found else ""
+            return StepOutcome.failure(
+                Reason.INVALID_PARAMETERS,
+                f"{error.message}{first}{hint}",
+                error.code,
+                stack_trace="\n".join(found),
+            )
+        result = end.result
+        call.log(LogLevel.INFO, f"execution {result.mission_id} ended {result.state}")
+        output = {
+            "execution_id": result.mission_id,
+            "overall_status": result.overall_status.value,
+            "state": result.state.value,
+            "steps_completed": result.steps_completed,
+            "steps_failed": result.steps_failed,
+            "steps_skipped": result.steps_skipped,
+            "outputs": {name: dict(step.output) for name, step in result.step_results.items()},
+        }
+        if result.state is ExecutionState.SUCCESS:
+            return StepOutcome.success(output, message=f"execution {result.mission_id}")
+        return StepOutcome.failure(
+            Reason.STEP_FAILED,
+            end.cause or f"sub-mission {result.mission_id} ended {result.state}",
+            SUB_MISSION_FAILED,
+            output=output,
+        )
+
+
+def _diagnostics(error: MissionDeckError) -> list[str]:
+    """Return what is wrong with a mission file, a line for each error, with its position."""
+    if not isinstance(error, MissionInvalidError):
+        return []
+    return [
+        place_and_message(one)
+        for one in error.diagnostics
+        if isinstance(one, Diagnostic) and one.severity is Severity.ERROR
+    ]

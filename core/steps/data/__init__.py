@@ -1,0 +1,1 @@
+"""Steps that parse, check and transform data."""

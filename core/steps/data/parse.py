@@ -1,0 +1,175 @@
+"""Steps that read structured text: parse_json, parse_yaml, parse_csv."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from core.domain.reasons import Reason
+from core.step_type.json_text import JsonTextError, check_surrogates, parse_json_text
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.steps.file.file_step import shown_size
+
+_ERRORS_SHOWN = 5
+_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+class ParseParameters(StepParameters):
+    """Parameters of parse_json and parse_yaml."""
+
+    content: str = Field(description="the text to read")
+
+
+class ParseOutput(BaseModel):
+    """What parse_json and parse_yaml leave."""
+
+    parsed: Any = Field(description="the data")
+    valid: bool = Field(description="true: a text that cannot be read fails the step")
+
+
+class ParseJson(StepType):
+    """Reads JSON text. Of a key that is there twice, the last counts."""
+
+    name: ClassVar[str] = "parse_json"
+    mode: ClassVar[Mode] = Mode.BLOCKING
+    parameters: ClassVar[type[StepParameters]] = ParseParameters
+    output: ClassVar[type[BaseModel]] = ParseOutput
+    summary: ClassVar[str] = "Read JSON text into data"
+
+    def run(self, call: StepCall) -> StepOutcome:
+        """Parse; an error names line and column."""
+        parameters: ParseParameters = call.parameters
+        try:
+            parsed = parse_json_text(parameters.content)
+        except JsonTextError as error:
+            return StepOutcome.failure(Reason.STEP_ERROR, f"not JSON: {error}", "parse")
+        return StepOutcome.success({"parsed": parsed, "valid": True})
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say how much would be parsed."""
+        return clip(f"would parse {shown_size(parameters.get('content'))} as JSON")
+
+
+class ParseYaml(StepType):
+    """Reads one YAML document by the rules and limits of mission files (YAML 1.2, no tags)."""
+
+    name: ClassVar[str] = "parse_yaml"
+    mode: ClassVar[Mode] = Mode.BLOCKING
+    parameters: ClassVar[type[StepParameters]] = ParseParameters
+    output: ClassVar[type[BaseModel]] = ParseOutput
+    summary: ClassVar[str] = "Read YAML text into data"
+
+    def run(self, call: StepCall) -> StepOutcome:
+        """Parse; errors name line and column."""
+        from core.mission_file.finding.problem import Problems
+        from core.mission_file.reading.yaml_reader import read_yaml
+
+        parameters: ParseParameters = call.parameters
+        problems = Problems()
+        try:
+            check_surrogates(parameters.content)  # libyaml wants UTF-8
+            parsed = read_yaml(parameters.content, problems)
+            check_surrogates(parsed)
+        except JsonTextError as error:
+            return StepOutcome.failure(Reason.STEP_ERROR, f"not YAML: {error}", "parse")
+        if problems.has_errors:
+            found = problems.diagnostics("content", parameters.content, lambda _: {})
+            shown = [f"line {at.line}, column {at.column}: {at.message}" for at in found]
+            if len(shown) > _ERRORS_SHOWN:
+                shown[_ERRORS_SHOWN:] = [f"and {len(shown) - _ERRORS_SHOWN} more"]
+            return StepOutcome.failure(Reason.STEP_ERROR, f"not YAML: {'; '.join(shown)}", "parse")
+        return StepOutcome.success({"parsed": parsed, "valid": True})
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say how much would be parsed."""
+        return clip(f"would parse {shown_size(parameters.get('content'))} as YAML")
+
+
+def parse_delimiter(value: str) -> str:
+    """Return the one character that separates fields; `tab` and the like are its names."""
+    delimiter = _DELIMITERS.get(value, value)
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise ValueError("a delimiter is one character, or tab, comma, semicolon, pipe")
+    return delimiter
+
+
+class CsvParameters(StepParameters):
+    """Parameters of parse_csv."""
+
+    content: str = Field(description="the text to read")
+    delimiter: Annotated[str, AfterValidator(parse_delimiter)] = Field(
+        default=",", description="what separates fields: one character, or tab, semicolon, pipe"
+    )
+    header: bool = Field(
+        default=True,
+        description="whether the first row holds the names; false: records are lists of fields",
+    )
+
+
+class CsvOutput(BaseModel):
+    """What parse_csv leaves."""
+
+    headers: list[str] = Field(description="the names of the columns; empty without a header row")
+    records: list[dict[str, str] | list[str]] = Field(
+        description="the rows: by name, or as lists without a header row; fields are texts"
+    )
+    row_count: int = Field(description="how many rows there are, the header row not counted")
+    valid: bool = Field(description="true: a text that cannot be read fails the step")
+
+
+class ParseCsv(StepType):
+    """Reads CSV (RFC 4180). Empty lines are skipped; every row has as many fields as the first."""
+
+    name: ClassVar[str] = "parse_csv"
+    mode: ClassVar[Mode] = Mode.BLOCKING
+    parameters: ClassVar[type[StepParameters]] = CsvParameters
+    output: ClassVar[type[BaseModel]] = CsvOutput
+    summary: ClassVar[str] = "Read CSV text into records"
+
+    def run(self, call: StepCall) -> StepOutcome:
+        """Parse; an error names the line."""
+        parameters: CsvParameters = call.parameters
+        text = parameters.content.removeprefix("\ufeff")
+        reader = csv.reader(
+            io.StringIO(text, newline=""), delimiter=parameters.delimiter, strict=True
+        )
+        try:
+            rows = _rows(reader)
+            headers = _headers(rows) if parameters.header and rows else []
+        except csv.Error as error:
+            message = f"not CSV: line {max(reader.line_num, 1)}: {error}"
+            return StepOutcome.failure(Reason.STEP_ERROR, message, "parse")
+        records: list[Any] = (
+            [dict(zip(headers, row, strict=True)) for row in rows] if headers else rows
+        )
+        return StepOutcome.success(
+            {"headers": headers, "records": records, "row_count": len(rows), "valid": True}
+        )
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say how much would be parsed."""
+        return clip(f"would parse {shown_size(parameters.get('content'))} as CSV")
+
+
+def _rows(reader: Iterable[list[str]]) -> list[list[str]]:
+    rows: list[list[str]] = []
+    for row in reader:
+        if not row:
+            continue
+        if rows and len(row) != len(rows[0]):
+            raise csv.Error(f"{len(row)} fields, the first row has {len(rows[0])}")
+        rows.append(row)
+    return rows
+
+
+def _headers(rows: list[list[str]]) -> list[str]:
+    """Take the names off the rows."""
+    headers = rows.pop(0)
+    seen: set[str] = set()
+    for name in headers:
+        if name in seen:
+            raise csv.Error(f"two columns are named {name!r}")
+        seen.add(name)
+    return headers

@@ -1,0 +1,1 @@
+"""Steps that act on files within the working folder."""

@@ -1,0 +1,228 @@
+"""Steps that make, extend, read and remove one file inside the working directory."""
+
+import base64
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from core.domain.reasons import Reason
+from core.step_type.failure import StepFailedError
+from core.step_type.parameter_types import Printable
+from core.step_type.step_type import StepCall, StepParameters, clip
+from core.steps.file.confined_tree import Tree
+from core.steps.file.file_step import (
+    SIZE_LIMIT,
+    Encoding,
+    FileMode,
+    FileStep,
+    PathText,
+    encoded,
+    locked,
+    read_bytes,
+    shown,
+    shown_size,
+    write_all,
+)
+
+READ_LIMIT = 4 * 1024 * 1024
+"""What one output may hold, see `core.engine.context`."""
+
+
+class WriteParameters(StepParameters):
+    """Parameters of create_file."""
+
+    path: PathText = Field(description="the file; missing folders are made")
+    content: Printable = Field(default="", description="what to write; objects are written as JSON")
+    mode: FileMode = Field(default=None, description='permissions in octal, such as "0644"')
+    overwrite: bool = Field(
+        default=True, description="replace what is there; false: fail when the file exists"
+    )
+    encoding: Encoding = Field(
+        default="utf-8", description="of the file; base64: content holds bytes"
+    )
+
+
+class AppendParameters(StepParameters):
+    """Parameters of append_file."""
+
+    path: PathText = Field(description="the file; it and missing folders are made")
+    content: Printable = Field(default="", description="what to add; objects are added as JSON")
+    mode: FileMode = Field(default=None, description='permissions in octal, such as "0644"')
+    overwrite: bool = Field(default=True, description="false: fail when the file exists")
+    encoding: Encoding = Field(
+        default="utf-8", description="of the file; base64: content holds bytes"
+    )
+
+
+class WriteOutput(BaseModel):
+    """What create_file and append_file leave."""
+
+    path: str = Field(description="the file, relative to the working directory")
+    size: int = Field(description="its size in bytes")
+    created: bool = Field(description="whether it did not exist before")
+
+
+class CreateFile(FileStep):
+    """Writes a file that appears whole or not at all."""
+
+    name: ClassVar[str] = "create_file"
+    parameters: ClassVar[type[StepParameters]] = WriteParameters
+    output: ClassVar[type[BaseModel]] = WriteOutput
+    summary: ClassVar[str] = "Write a file, atomically"
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """Write the content to a temporary file and give it the name."""
+        parameters: WriteParameters = call.parameters
+        data = encoded(parameters.content, parameters.encoding)
+        with tree.place(parameters.path, make_parents=True) as place:
+            created = place.file_status() is None
+            with place.written(mode=parameters.mode, overwrite=parameters.overwrite) as descriptor:
+                write_all(descriptor, data)
+            return {"path": place.path, "size": len(data), "created": created}
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say how much would be written where."""
+        size = shown_size(parameters.get("content", ""))
+        return clip(f"would write {size} to {shown(parameters.get('path'))}")
+
+
+class AppendFile(FileStep):
+    """Adds to the end of a file."""
+
+    name: ClassVar[str] = "append_file"
+    parameters: ClassVar[type[StepParameters]] = AppendParameters
+    output: ClassVar[type[BaseModel]] = WriteOutput
+    summary: ClassVar[str] = "Add text to the end of a file"
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """Append in one go; a write that fails half-way is taken back."""
+        parameters: AppendParameters = call.parameters
+        data = encoded(parameters.content, parameters.encoding)
+        with tree.place(parameters.path, make_parents=True) as place:
+            created = place.file_status() is None
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            if not parameters.overwrite:
+                flags |= os.O_EXCL
+            with locked(place, flags, call) as descriptor:
+                before = os.fstat(descriptor).st_size
+                try:
+                    write_all(descriptor, data)
+                    if parameters.mode is not None:
+                        os.fchmod(descriptor, parameters.mode)
+                    os.fsync(descriptor)
+                except OSError:
+                    os.ftruncate(descriptor, before)
+                    raise
+            if created:
+                place.sync()
+            return {"path": place.path, "size": before + len(data), "created": created}
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say how much would be added where."""
+        size = shown_size(parameters.get("content", ""))
+        return clip(f"would append {size} to {shown(parameters.get('path'))}")
+
+
+class DeleteParameters(StepParameters):
+    """Parameters of delete_file."""
+
+    path: PathText = Field(description="the file; of a symbolic link, the link itself")
+    missing_ok: bool = Field(default=True, description="false: fail when there is no such file")
+
+
+class DeleteOutput(BaseModel):
+    """What delete_file leaves."""
+
+    path: str = Field(description="the file, relative to the working directory")
+    existed: bool = Field(description="whether it was there")
+    deleted: bool = Field(description="whether this step removed it")
+
+
+class DeleteFile(FileStep):
+    """Removes one file."""
+
+    name: ClassVar[str] = "delete_file"
+    parameters: ClassVar[type[StepParameters]] = DeleteParameters
+    output: ClassVar[type[BaseModel]] = DeleteOutput
+    summary: ClassVar[str] = "Remove a file"
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """Unlink it; a folder is a failure."""
+        parameters: DeleteParameters = call.parameters
+        path = parameters.path
+        try:
+            with tree.place(path, follow=False) as place:
+                path = place.path
+                place.status()
+                place.remove()
+        except FileNotFoundError:
+            if parameters.missing_ok:
+                return {"path": path, "existed": False, "deleted": False}
+            raise StepFailedError(f"{path} does not exist", "not_found") from None
+        return {"path": path, "existed": True, "deleted": True}
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say what would be removed."""
+        return clip(f"would delete {shown(parameters.get('path'))}")
+
+
+class ReadParameters(StepParameters):
+    """Parameters of read_file."""
+
+    path: PathText = Field(description="the file")
+    encoding: Encoding = Field(
+        default="utf-8", description="of the file; base64: return its bytes as base64"
+    )
+    max_bytes: int = Field(
+        default=READ_LIMIT, ge=1, le=SIZE_LIMIT, description="fail when the file is larger"
+    )
+
+
+class ReadOutput(BaseModel):
+    """What read_file leaves."""
+
+    path: str = Field(description="the file, relative to the working directory")
+    content: str = Field(description="its text, or its bytes as base64")
+    size: int = Field(description="its size in bytes")
+
+
+class ReadFile(FileStep):
+    """Reads a whole file into the output."""
+
+    name: ClassVar[str] = "read_file"
+    parameters: ClassVar[type[StepParameters]] = ReadParameters
+    output: ClassVar[type[BaseModel]] = ReadOutput
+    summary: ClassVar[str] = "Read a file into the output"
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """Read at most `max_bytes`, whatever the file's size claims."""
+        parameters: ReadParameters = call.parameters
+        with tree.place(parameters.path) as place:
+            path = place.path
+            descriptor = place.open_file()
+        try:
+            data = read_bytes(descriptor, call, parameters.max_bytes)
+        finally:
+            os.close(descriptor)
+        if len(data) > parameters.max_bytes:
+            raise StepFailedError(
+                f"{path} is larger than max_bytes ({parameters.max_bytes})",
+                "too_large",
+                reason=Reason.OUTPUT_LIMIT,
+            )
+        if parameters.encoding == "base64":
+            content = base64.b64encode(data).decode("ascii")
+        else:
+            try:
+                content = data.decode(parameters.encoding)
+            except UnicodeError as error:
+                raise StepFailedError(
+                    f"{path} is not {parameters.encoding}: {error}", "encoding"
+                ) from error
+        return {"path": path, "content": content, "size": len(data)}
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say what would be read."""
+        return clip(f"would read {shown(parameters.get('path'))}")

@@ -1,0 +1,201 @@
+"""What all file steps share: the confined tree, parameter forms, how failures become outcomes."""
+
+import base64
+import binascii
+import codecs
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from core.domain.reasons import Reason
+from core.errors import BugError
+from core.step_type.failure import StepFailedError, check_cancelled, os_failure
+from core.step_type.parameter_types import scalar_text
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
+from core.steps.file.confined_tree import Tree
+from core.steps.file.place import PathRefusedError, Place
+
+CHUNK = 1 << 20
+SIZE_LIMIT = 256 * 1024 * 1024
+"""What a step holds in memory at most, in bytes."""
+_MODE_MAX = 0o777
+_LOCK_POLL_SECONDS = 0.01
+_NOT_TEXT = frozenset({"unicode-escape", "raw-unicode-escape", "utf-7", "punycode", "idna"})
+"""Codecs that make text no JSON can carry, or that are no file encodings."""
+
+
+class FileStep(StepType):
+    """A step confined to the working directory; it overrides `act` instead of `run`.
+
+    `act` returns the output object. Every path that leaves the working directory, and every device,
+    FIFO, socket or protected file, ends the step with SECURITY_VIOLATION, which halts the mission.
+    """
+
+    mode: ClassVar[Mode] = Mode.BLOCKING
+
+    def run(self, call: StepCall) -> StepOutcome:
+        """Act within the working directory."""
+        try:
+            with Tree(call.working_dir, call.protected_paths) as tree:
+                return StepOutcome.success(self.act(tree, call))
+        except PathRefusedError as error:
+            return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "path_refused")
+        except StepFailedError as error:
+            return error.outcome()
+        except OSError as error:
+            return os_failure(error)
+
+    def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
+        """Do the work and return the output; `OSError` and `StepFailedError` are failures."""
+        raise BugError(f"{call.task_id}: {self.name} does nothing in {tree.root}")
+
+
+def parse_mode(value: object) -> object:
+    """Return permission bits from octal text (`"0644"`, `"0o644"`) or an unquoted number.
+
+    YAML reads an unquoted 0644 as the number 644 and 0o644 as 420: a number is taken as the digits
+    or as the value, whichever is a sensible mode, and refused when both are.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _octal(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError('a mode is octal text such as "0644"')  # noqa: TRY004 - pydantic takes ValueError
+    digits = str(value)
+    readings = {value} if _is_sensible(value) else set()
+    if set(digits) <= set("01234567") and _is_sensible(int(digits, 8)):
+        readings.add(int(digits, 8))
+    if len(readings) != 1:
+        raise ValueError(f'{value} may mean two modes, or none: write it quoted, such as "0644"')
+    return readings.pop()
+
+
+def _octal(text: str) -> int:
+    digits = text.removeprefix("0o")
+    if not digits or set(digits) - set("01234567") or int(digits, 8) > _MODE_MAX:
+        raise ValueError(f'{text!r} is not a mode: write octal text from "0000" to "0777"')
+    return int(digits, 8)
+
+
+def _is_sensible(mode: int) -> bool:
+    owner, group, other = mode >> 6, mode >> 3 & 7, mode & 7
+    return 0 <= mode <= _MODE_MAX and owner & 4 == 4 and not group & ~owner and not other & ~group
+
+
+PathText = Annotated[
+    str,
+    BeforeValidator(scalar_text, json_schema_input_type=str),
+    Field(min_length=1, max_length=4096),
+]
+"""A path relative to the working directory, or absolute and inside it."""
+
+FileMode = Annotated[
+    int | None,
+    BeforeValidator(parse_mode, json_schema_input_type=str | int | None),
+    PlainSerializer(lambda mode: None if mode is None else f"{mode:04o}", return_type=str | None),
+]
+"""Permission bits of a file, written in octal."""
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of `data`, however many calls it takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def copy_bytes(source: int, target: int, call: StepCall) -> int:
+    """Copy what is left of `source` and return its size in bytes; stops when cancelled."""
+    size = 0
+    while chunk := os.read(source, CHUNK):
+        check_cancelled(call)
+        write_all(target, chunk)
+        size += len(chunk)
+    return size
+
+
+def shown(value: object) -> str:
+    """Return a raw parameter for a plan text: a path as written, on one line."""
+    return " ".join(str(value).split()) or "?"
+
+
+def shown_size(content: object) -> str:
+    """Return how much text would be written, as far as it is known before templates resolve."""
+    if isinstance(content, str) and "{{" not in content and "{%" not in content:
+        size = len(content.encode("utf-8", "replace"))
+        return "1 byte" if size == 1 else f"{size} bytes"
+    return "the rendered content"
+
+
+def parse_encoding(value: str) -> str:
+    """Return `base64` or the name of a text encoding Python knows; `ValueError` else."""
+    if value.strip().lower() == "base64":
+        return "base64"
+    try:
+        name = codecs.lookup(value.strip()).name
+        "".encode(name)  # refuses codecs that are not text encodings (zlib, hex, rot13)
+    except (LookupError, ValueError):
+        name = ""
+    if not name or name in _NOT_TEXT:
+        raise ValueError(f"unknown encoding {value!r}: utf-8, latin-1, utf-16, ..., or base64")
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(parse_encoding)]
+"""A text encoding, or `base64` for bytes."""
+
+
+def encoded(content: str, encoding: str) -> bytes:
+    """Return the bytes to write. Raises `StepFailedError` when the text does not fit."""
+    try:
+        if encoding == "base64":
+            return base64.b64decode("".join(content.split()), validate=True)
+        return content.encode(encoding)
+    except (UnicodeError, binascii.Error) as error:
+        raise StepFailedError(f"content is not {encoding}: {error}", "encoding") from error
+
+
+def read_bytes(descriptor: int, call: StepCall, limit: int = SIZE_LIMIT) -> bytes:
+    """Return the content, or its first `limit + 1` bytes when it is longer."""
+    data = bytearray()
+    while len(data) <= limit:
+        check_cancelled(call)
+        chunk = os.read(descriptor, min(CHUNK, limit + 1 - len(data)))
+        if not chunk:
+            break
+        data += chunk
+    return bytes(data)
+
+
+@contextmanager
+def locked(place: Place, flags: int, call: StepCall) -> Iterator[int]:
+    """Open a file with an exclusive lock, of what has the name now and no predecessor."""
+    while True:
+        descriptor = place.open_file(flags)
+        try:
+            while not _try_lock(descriptor):
+                check_cancelled(call)
+                time.sleep(_LOCK_POLL_SECONDS)
+            mine, current = os.fstat(descriptor), place.file_status()
+            if current is not None and (mine.st_dev, mine.st_ino) == (
+                current.st_dev,
+                current.st_ino,
+            ):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

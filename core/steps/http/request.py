@@ -1,0 +1,308 @@
+"""The step that makes an HTTP request."""
+
+import asyncio
+import json
+import os
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel
+from core.step_type.failure import StepFailedError, os_failure
+from core.step_type.json_text import JsonTextError, parse_json_text
+from core.step_type.parameter_types import Printable, Seconds, Text, scalar_text
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.steps.file.confined_tree import Tree
+from core.steps.file.file_step import encoded, read_bytes, shown
+from core.steps.file.place import PathRefusedError
+from core.steps.http.address_guard import AddressDeniedError, check_url
+
+if TYPE_CHECKING:  # httpx takes 150 ms to load
+    from ssl import SSLContext
+
+    from core.steps.http.exchange import Request, Response, Terms
+
+DEFAULT_BYTES = 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_OURS = frozenset(
+    {
+        *("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"),
+        *("accept-encoding", "proxy-authorization", "expect"),
+    }
+)
+_CA_LIMIT = 4 * 1024 * 1024
+_SHOWN_BODY = 200
+
+
+def parse_method(value: str) -> str:
+    """Return the method in capitals; `ValueError` for one that is not supported."""
+    method = value.strip().upper()
+    if method not in _METHODS:
+        raise ValueError(f"a method is one of {', '.join(sorted(_METHODS))}")
+    return method
+
+
+def parse_headers(value: dict[str, str]) -> dict[str, str]:
+    """Return headers with lower-case names; `ValueError` for what would break out of a header."""
+    headers = {}
+    for name, text in value.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a header")
+        if name.lower() in _OURS:
+            raise ValueError(f"the header {name} is set by the step itself")
+        if name.lower() in headers:
+            raise ValueError(f"the header {name} is given twice")
+        if not text.isascii() or any(
+            ord(character) < 32 and character != "\t" for character in text
+        ):
+            raise ValueError(
+                f"the header {name} holds a line break, control or non-ASCII character"
+            )
+        headers[name.lower()] = text.strip()
+    return headers
+
+
+def parse_query(value: object) -> object:
+    """Return query parameters as texts or lists of texts; None and empty lists are left out."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: [scalar_text(part) for part in item] if isinstance(item, list) else scalar_text(item)
+        for name, item in value.items()
+        if item is not None and item != []
+    }
+
+
+def parse_statuses(value: object) -> object:
+    """Return one status as a list of one."""
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Auth(StepParameters):
+    """Credentials: user name and password, or a bearer token."""
+
+    username: Text | None = Field(default=None, description="for basic authentication")
+    password: Text | None = Field(default=None, description="for basic authentication")
+    bearer: Text | None = Field(default=None, description="a token")
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> Self:
+        if (self.bearer is None) == (self.username is None):
+            raise ValueError("auth is either username and password, or bearer")
+        if self.username is None and self.password is not None:
+            raise ValueError("a password needs a username")
+        if self.username is not None and ":" in self.username:
+            raise ValueError("a username holds no colon")
+        for text in (self.username, self.password, self.bearer):
+            if text is not None and any(ord(character) < 32 for character in text):
+                raise ValueError("credentials hold no line breaks or control characters")
+        if self.bearer is not None and not self.bearer.isascii():
+            raise ValueError("a bearer token is ASCII")
+        return self
+
+    def header(self) -> str:
+        """Return the value of the Authorization header."""
+        if self.bearer is not None:
+            return f"Bearer {self.bearer}"
+        pair = f"{self.username}:{self.password or ''}"
+        return f"Basic {b64encode(pair.encode()).decode('ascii')}"
+
+
+class HttpParameters(StepParameters):
+    """Parameters of http."""
+
+    url: Annotated[Text, AfterValidator(check_url)] = Field(
+        max_length=16_384, description="an http or https URL, without credentials"
+    )
+    method: Annotated[str, AfterValidator(parse_method)] = Field(
+        default="GET", description="GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS or QUERY"
+    )
+    headers: Annotated[dict[str, Text], AfterValidator(parse_headers)] = Field(
+        default_factory=dict, description="names and values"
+    )
+    query: Annotated[dict[str, str | list[str]], BeforeValidator(parse_query)] = Field(
+        default_factory=dict, description="merged into the URL's own query; a list gives several"
+    )
+    body: Printable | None = Field(default=None, description="a text to send")
+    json_: Any = Field(default=None, alias="json", description="data to send as JSON")
+    auth: Auth | None = Field(
+        default=None, description="username and password, or bearer; not sent on to other hosts"
+    )
+    expected_status: Annotated[list[int], BeforeValidator(parse_statuses)] | None = Field(
+        default=None, description="what counts as success; default: 200 to 399"
+    )
+    follow_redirects: bool = Field(default=True, description="follow up to ten redirects")
+    verify: bool | str = Field(
+        default=True,
+        description="whether to check the server's certificate; a text: the file with the "
+        "certificate authorities to trust",
+    )
+    timeout: Seconds = Field(default=60.0, gt=0, description="for everything, redirects included")
+    max_bytes: int = Field(
+        default=DEFAULT_BYTES, ge=0, le=MOST_BYTES, description="fail when the body is larger"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_body(self) -> Self:
+        if self.body is not None and "json_" in self.model_fields_set:
+            raise ValueError("give either body or json")
+        if self.auth is not None and "authorization" in self.headers:
+            raise ValueError("give either auth or the header Authorization")
+        return self
+
+
+class HttpOutput(BaseModel):
+    """What http leaves, of the final answer."""
+
+    status: int = Field(description="the status code")
+    headers: dict[str, str] = Field(description="the headers, names in lower case")
+    response: str = Field(description="the body as text; bytes that are no text become U+FFFD")
+    json_: Any = Field(alias="json", description="the body as data if it is JSON, else null")
+    url: str = Field(description="where the answer came from, after redirects")
+
+
+class Http(StepType):
+    """Makes one HTTP request.
+
+    Link-local and cloud metadata addresses are refused, at every redirect, as a security violation.
+    Retries on a status are asked for by `retry.retry_on.http_status` of the step.
+    """
+
+    name: ClassVar[str] = "http"
+    mode: ClassVar[Mode] = Mode.ASYNC
+    parameters: ClassVar[type[StepParameters]] = HttpParameters
+    output: ClassVar[type[BaseModel]] = HttpOutput
+    summary: ClassVar[str] = "Make an HTTP request"
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Send, follow, read, judge the status."""
+        parameters: HttpParameters = call.parameters
+        try:
+            request, terms = await asyncio.to_thread(_prepared, call)
+            from core.steps.http.exchange import exchange  # loaded by now, in the thread
+
+            async with asyncio.timeout(parameters.timeout) as deadline:
+                response = await exchange(request, terms)
+        except TimeoutError as error:
+            if not deadline.expired():
+                return os_failure(error)
+            message = f"no answer within {parameters.timeout:g} s"
+            return StepOutcome.failure(Reason.TIMEOUT, message, "timeout")
+        except (AddressDeniedError, PathRefusedError) as error:
+            return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "address_denied")
+        except StepFailedError as error:
+            return error.outcome()
+        except OSError as error:
+            return os_failure(error)
+        call.log(LogLevel.INFO, _told(request.method, response))
+        return _judged(parameters, request.method, response)
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Say what would be asked of whom."""
+        method = shown(parameters.get("method", "GET")).upper()
+        return clip(f"would send {method} {shown(parameters.get('url'))}")
+
+
+def _prepared(call: StepCall) -> tuple["Request", "Terms"]:
+    """Make the request: in a thread, because httpx takes its time to load."""
+    from core.steps.http.exchange import Request, Terms, parse_url
+
+    parameters: HttpParameters = call.parameters
+    try:
+        url = parse_url(parameters.url, parameters.query)
+    except ValueError as error:
+        raise StepFailedError(str(error), "url", reason=Reason.INVALID_PARAMETERS) from error
+    headers = dict(parameters.headers)
+    body = None
+    if "json_" in parameters.model_fields_set:
+        body = json.dumps(parameters.json_, allow_nan=False).encode()
+        headers.setdefault("content-type", "application/json")
+    elif parameters.body is not None:
+        body = encoded(parameters.body, "utf-8")
+        headers.setdefault("content-type", "text/plain; charset=utf-8")
+    request = Request(
+        method=parameters.method,
+        url=url,
+        headers=headers,
+        body=body,
+        authorization=parameters.auth.header() if parameters.auth else None,
+    )
+    terms = Terms(
+        max_bytes=parameters.max_bytes,
+        follow_redirects=parameters.follow_redirects,
+        tls=_tls(call, parameters.verify),
+    )
+    return request, terms
+
+
+def _tls(call: StepCall, verify: bool | str) -> "SSLContext | None":
+    from core.steps.http.exchange import trusting, unverified
+
+    if verify is True:
+        return None
+    if verify is False:
+        call.log(LogLevel.WARN, "the server's certificate is not checked (verify: false)")
+        return unverified()
+    with Tree(call.working_dir, call.protected_paths) as tree, tree.place(verify) as place:
+        path = place.path
+        with os.fdopen(place.open_file(), "rb") as file:
+            pem = read_bytes(file.fileno(), call, _CA_LIMIT)
+    try:
+        return trusting(pem.decode("ascii"))
+    except (ValueError, OSError) as error:
+        raise StepFailedError(f"{path} holds no certificates: {error}", "tls") from error
+
+
+def _told(method: str, response: "Response") -> str:
+    hops = f" after {len(response.hops)} redirects" if response.hops else ""
+    size = len(response.body)
+    return f"{method} {response.url}: {response.status} {response.phrase}, {size} bytes{hops}"
+
+
+def _judged(parameters: HttpParameters, method: str, response: "Response") -> StepOutcome:
+    text = _text(response)
+    output = {
+        "status": response.status,
+        "headers": dict(response.headers),
+        "response": text,
+        "json": _json(response, text),
+        "url": response.url,
+    }
+    expected = parameters.expected_status
+    fits = 200 <= response.status < 400 if expected is None else response.status in expected
+    if fits:
+        return StepOutcome.success(output, http_status=response.status)
+    phrase = f"{response.status} {response.phrase}".strip()
+    said = clip(" ".join(text.split()), _SHOWN_BODY)
+    return StepOutcome.failure(
+        Reason.STEP_ERROR,
+        f"{method} {response.url}: {phrase}" + (f": {said}" if said else ""),
+        "http_status",
+        output=output,
+        http_status=response.status,
+    )
+
+
+def _text(response: "Response") -> str:
+    media = response.headers.get("content-type", "")
+    found = re.search(r"charset=\"?([A-Za-z0-9._-]{1,40})", media)
+    try:
+        return response.body.decode(found[1] if found else "utf-8", "replace")
+    except LookupError:
+        return response.body.decode("utf-8", "replace")
+
+
+def _json(response: "Response", text: str) -> Any:
+    media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not (media.endswith(("/json", "+json")) or text.lstrip()[:1] in {"{", "["}):
+        return None
+    try:
+        return parse_json_text(text)
+    except JsonTextError:
+        return None

@@ -1,0 +1,255 @@
+"""Steps that run a program; here `command`, an argument list that no shell reads."""
+
+import shlex
+import signal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from core.domain.mission import EMPTY
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, LogStream
+from core.machine.working_dir import folder_within
+from core.output.capture import Tail
+from core.output.log_format import text_of
+from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink
+from core.step_type.json_text import JsonTextError, parse_json_text
+from core.step_type.parameter_types import Printable, Text
+from core.step_type.step_type import (
+    Mode,
+    StepCall,
+    StepOutcome,
+    StepParameters,
+    StepType,
+    clip,
+    plain_text,
+)
+
+MAX_OUTPUT_BYTES = 256 * 1024
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, int) else value
+
+
+class ProcessParameters(StepParameters):
+    """What command and script have in common."""
+
+    working_dir: str | None = Field(
+        default=None,
+        min_length=1,
+        description="where it runs: relative to the step's folder, within the mission's",
+    )
+    stdin: Printable | None = Field(
+        default=None, description="its standard input; lists and objects become JSON"
+    )
+    expect_exit: Annotated[list[int], BeforeValidator(_one_or_more)] = Field(
+        default_factory=lambda: [0],  # a list as default would be copied deeply for every attempt
+        min_length=1,
+        description="exit codes that are success",
+        json_schema_extra={"default": [0]},
+    )
+    output: Literal["text", "json", "lines"] = Field(
+        default="text", description="how to read stdout into `parsed`"
+    )
+    max_output_bytes: int = Field(
+        default=MAX_OUTPUT_BYTES,
+        ge=0,
+        le=1024 * 1024,
+        description="bytes of stdout and of stderr kept in the output; the log has the rest",
+    )
+
+
+class CommandParameters(ProcessParameters):
+    """Parameters of command."""
+
+    command: Text = Field(min_length=1, description="the program: a name on PATH, or a path")
+    args: list[Text] = Field(
+        default_factory=list,
+        description="its arguments, each as it is, no shell",
+        json_schema_extra={"default": []},
+    )
+
+
+class ProcessOutput(BaseModel):
+    """What command and script leave."""
+
+    exit_code: int = Field(description="the exit code; -N for death by signal N")
+    stdout: str = Field(description="standard output, as UTF-8")
+    stderr: str = Field(description="standard error, as UTF-8")
+    parsed: Any = Field(description="with output json its value, with lines a list, else null")
+    truncated: bool = Field(description="whether stdout or stderr was longer than was kept")
+
+
+class Command(StepType):
+    """Runs a program with an argument list: nothing in it is read by a shell."""
+
+    name: ClassVar[str] = "command"
+    mode: ClassVar[Mode] = Mode.ASYNC
+    parameters: ClassVar[type[StepParameters]] = CommandParameters
+    output: ClassVar[type[BaseModel]] = ProcessOutput
+    summary: ClassVar[str] = "Run a program with arguments, without a shell"
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Run it to its end."""
+        parameters: CommandParameters = call.parameters
+        return await run_process(call, parameters, (parameters.command, *parameters.args), EMPTY)
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Show the command line as a shell would take it."""
+        args = parameters.get("args")
+        words = [parameters.get("command", ""), *(args if isinstance(args, list) else [])]
+        line = " ".join(_quoted(plain_text(word)) for word in words)
+        return clip(f"run {line}{place_text(parameters)}")
+
+
+class _Kept:
+    """Passes output on and remembers its beginning, and the end of each stream for an error."""
+
+    __slots__ = ("_limit", "_sink", "_tails", "err", "out", "truncated")
+
+    def __init__(self, sink: OutputSink, limit: int) -> None:
+        self._sink = sink
+        self._limit = limit
+        self._tails: dict[LogStream, Tail] = {}
+        self.out = bytearray()
+        self.err = bytearray()
+        self.truncated: set[LogStream] = set()
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Pass bytes on."""
+        tail = self._tails.get(stream)
+        if tail is None:
+            tail = self._tails[stream] = Tail()
+        tail.add(data)
+        kept = self.out if stream is LogStream.STDOUT else self.err
+        room = self._limit - len(kept)
+        if len(data) > room:
+            self.truncated.add(stream)
+            kept += data[:room]
+        else:
+            kept += data
+        return self._sink.write(stream, data)
+
+    async def drain(self) -> None:
+        """Wait until more may be written."""
+        await self._sink.drain()
+
+    def census(self, processes: int, survivors: int) -> None:
+        """Pass the count of a kill on."""
+        self._sink.census(processes, survivors)
+
+    def last_lines(self) -> str:
+        """Return the last lines of stderr, or of stdout where it is empty."""
+        for stream in (LogStream.STDERR, LogStream.STDOUT):
+            tail = self._tails.get(stream)
+            if tail is not None and (lines := tail.lines()):
+                return "\n".join(lines)
+        return ""
+
+
+async def run_process(
+    call: StepCall,
+    parameters: ProcessParameters,
+    argv: tuple[str, ...],
+    env: Mapping[str, str],
+) -> StepOutcome:
+    """Run `argv` with `env` over the call's, and judge how it ended."""
+    folder = call.working_dir
+    if parameters.working_dir is not None:
+        try:
+            folder = folder_within(call.root or folder, folder, parameters.working_dir)
+        except ValueError as error:
+            return StepOutcome.failure(Reason.INVALID_PARAMETERS, str(error), "InvalidParameters")
+    kept = _Kept(call.sink, parameters.max_output_bytes)
+    stdin = parameters.stdin
+    job = Job(
+        key=f"{call.execution_id}/{call.task_id}/{call.attempt}",
+        argv=argv,
+        env={
+            **call.env,
+            **env,
+            "MISSION_EXECUTION_ID": call.execution_id,
+            "MISSION_STEP_ID": call.task_id,
+            "MISSION_ATTEMPT": str(call.attempt),
+        },
+        cwd=str(folder),
+        stdin=None if stdin is None else stdin.encode("utf-8", "replace"),
+        grace_seconds=call.grace_seconds,
+    )
+    outcome = await call.executor.run(job, kept)
+    if outcome.kind is not OutcomeKind.EXITED or outcome.exit_code is None:
+        return _not_run(outcome)
+    if outcome.message is not None:
+        call.log(LogLevel.WARN, outcome.message)
+    return _judged(parameters, outcome.exit_code, kept)
+
+
+def _judged(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepOutcome:
+    stdout = kept.out.decode("utf-8", "replace")
+    output = {
+        "exit_code": exit_code,
+        "stdout": stdout,
+        "stderr": kept.err.decode("utf-8", "replace"),
+        "parsed": None,
+        "truncated": bool(kept.truncated),
+    }
+    if exit_code not in parameters.expect_exit:
+        return StepOutcome.failure(
+            Reason.EXIT_NONZERO,
+            _exit_text(exit_code),
+            "Signal" if exit_code < 0 else "ExitCode",
+            stack_trace=kept.last_lines(),
+            output=output,
+            exit_code=exit_code,
+        )
+    if parameters.output == "lines":
+        lines = bytes(kept.out).removesuffix(b"\n").split(b"\n") if kept.out else []
+        output["parsed"] = [text_of(line) for line in lines]
+    elif parameters.output == "json":
+        if LogStream.STDOUT in kept.truncated:
+            message = f"stdout is longer than {parameters.max_output_bytes} bytes: not read as JSON"
+            return StepOutcome.failure(
+                Reason.OUTPUT_LIMIT, message, "OutputLimit", output=output, exit_code=exit_code
+            )
+        try:
+            output["parsed"] = parse_json_text(stdout)
+        except JsonTextError as error:
+            return StepOutcome.failure(
+                Reason.STEP_ERROR,
+                f"stdout is not JSON: {error}",
+                "OutputFormat",
+                stack_trace=kept.last_lines(),
+                output=output,
+                exit_code=exit_code,
+            )
+    return StepOutcome.success(output, exit_code=exit_code)
+
+
+def _not_run(outcome: Outcome) -> StepOutcome:
+    reason, kind = {
+        OutcomeKind.LOST: (Reason.WORKER_LOST, "Lost"),
+        OutcomeKind.UNPLACEABLE: (Reason.RESOURCE_EXHAUSTED, "Unplaceable"),
+        OutcomeKind.IMPOSSIBLE: (Reason.INVALID_PARAMETERS, "Unstartable"),
+    }.get(outcome.kind, (Reason.STEP_ERROR, "Unstartable"))
+    return StepOutcome.failure(reason, outcome.message or "the process did not run", kind)
+
+
+def _exit_text(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _quoted(word: str) -> str:
+    return word if "{{" in word else shlex.quote(word)
+
+
+def place_text(parameters: Mapping[str, Any]) -> str:
+    """Say where it would run, for `describe`."""
+    folder = parameters.get("working_dir")
+    return f" (in {plain_text(folder)})" if folder else ""

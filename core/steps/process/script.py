@@ -1,0 +1,88 @@
+"""The step that runs a text with a shell or another interpreter.
+
+No template is ever put into the text: what varies arrives as environment variables.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, Field
+
+from core.domain.records import LogLevel
+from core.machine.environment import exported
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.steps.process.command import ProcessOutput, ProcessParameters, place_text, run_process
+
+SHELLS: Mapping[str, tuple[str, ...]] = {
+    "bash": ("bash", "-eo", "pipefail"),
+    "sh": ("sh", "-e"),
+    "dash": ("dash", "-e"),
+    "zsh": ("zsh", "-eo", "pipefail"),
+    "ksh": ("ksh", "-e"),
+    "python": ("python3",),
+    "python3": ("python3",),
+    "node": ("node",),
+    "perl": ("perl",),
+    "ruby": ("ruby",),
+}
+"""What runs a script's file. Shells stop at the first failing command, unless it says `set +e`.
+
+In bash and zsh a pipeline fails when any of its commands does (`set +o pipefail` undoes it). POSIX
+sh has no such option, and not every ksh has it.
+"""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+
+
+class ScriptParameters(ProcessParameters):
+    """Parameters of script."""
+
+    script: str = Field(
+        min_length=1, description="the text; values arrive as environment variables"
+    )
+    shell: Literal[
+        "bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby"
+    ] = Field(
+        default="bash",
+        description="what runs it: bash and zsh with -eo pipefail, other shells with -e",
+    )
+
+
+class Script(StepType):
+    """Runs a text with a shell or another interpreter."""
+
+    name: ClassVar[str] = "script"
+    mode: ClassVar[Mode] = Mode.ASYNC
+    parameters: ClassVar[type[StepParameters]] = ScriptParameters
+    output: ClassVar[type[BaseModel]] = ProcessOutput
+    summary: ClassVar[str] = "Run a script; values arrive as MISSION_PARAM_… and MISSION_VAR_…"
+
+    async def run_async(self, call: StepCall) -> StepOutcome:
+        """Run it from a file only the owner can read, which is removed behind it."""
+        import shutil  # with tempfile 10 ms of start-up, which other missions save
+        import tempfile
+
+        parameters: ScriptParameters = call.parameters
+        values, too_large = exported(call.scope)
+        for name in too_large:
+            call.log(LogLevel.WARN, f"{name} is too large for an environment variable: not set")
+        values = {name: value for name, value in values.items() if name not in call.env}
+        folder = Path(tempfile.mkdtemp(prefix="mission-"))
+        try:
+            file = folder / (_UNSAFE.sub("_", call.task_id) or "script")
+            file.touch(mode=0o600)
+            file.write_text(parameters.script, encoding="utf-8")
+            return await run_process(
+                call, parameters, (*SHELLS[parameters.shell], str(file)), values
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def describe(self, parameters: Mapping[str, Any]) -> str:
+        """Show the shell, the number of lines and the first of them."""
+        lines = str(parameters.get("script", "")).strip().splitlines() or [""]
+        more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
+        shell = parameters.get("shell", "bash")
+        return clip(f"run {shell} script: {lines[0].strip()}{more}{place_text(parameters)}")

@@ -1,0 +1,1 @@
+"""Values without meaning of their own: instants, durations, JSON text, patterns."""

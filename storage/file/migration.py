@@ -1,0 +1,72 @@
+"""Brings a database file to the current format: numbered SQL files, forward only, all or nothing.
+
+`PRAGMA user_version` is the number of the last file applied. An existing file is copied first.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from storage.file.backup import copy_into
+from storage.file.file_format import APPLICATION_ID
+
+
+def read_migrations() -> tuple[str, ...]:
+    """Return the SQL of all migrations in order; the first creates format 1."""
+    folder = files("storage") / "migrations"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return tuple((folder / name).read_text("utf-8") for name in names)
+
+
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    birth: Callable[[sqlite3.Connection], None],
+    migrations: Sequence[str] | None = None,
+) -> None:
+    """Apply what is missing, in one transaction; `birth` runs in it when the file was empty.
+
+    A file that holds something already is first copied to `NAME.formatN-TIME.backup` beside it.
+    Raises `sqlite3.Error`; the file is then as it was.
+    """
+    steps = read_migrations() if migrations is None else migrations
+    found = _version(connection)
+    if 0 < found < len(steps):
+        _back_up(connection, path, found)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        found = _version(connection)  # another process may have been faster
+        for number, script in enumerate(steps[found:], found + 1):
+            for statement in split_statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        if not found:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            birth(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def split_statements(script: str) -> Iterator[str]:
+    """Yield the statements of an SQL script; a trigger, semicolons and all, is one."""
+    held = ""
+    for line in script.splitlines(keepends=True):
+        held += line
+        if sqlite3.complete_statement(held):
+            yield held
+            held = ""
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return found
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    copy_into(connection, path.with_name(f"{path.name}.format{version}-{stamp}.backup"))

@@ -1,0 +1,89 @@
+"""A query for executions as SQL: conditions, order and page of `core.ports.execution_query`."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from core.ports.execution_query import ExecutionOrder, ExecutionQuery
+from storage.rows import codec
+
+_TEXT = (
+    "mission_name || '#' || coalesce(run_number, '') || ' ' || execution_id || ' ' || actor"
+    " || ' ' || state || ' ' || reason_code || ' ' || coverage"
+)
+_SPENT = "(coalesce(ended_at, ?) - started_at)"
+_ATTENTION = (
+    "CASE state WHEN 'RUNNING' THEN 0 WHEN 'PAUSED' THEN 1 WHEN 'PENDING' THEN 2"
+    " WHEN 'FAILED' THEN 3 WHEN 'CANCELLED' THEN 4 ELSE 5 END"
+)
+
+
+def add_functions(connection: sqlite3.Connection) -> None:
+    """Give a connection what the conditions call: SQLite's own `lower` knows ASCII only."""
+    connection.create_function("casefold", 1, _casefold, deterministic=True)
+
+
+def conditions(query: ExecutionQuery) -> tuple[str, list[Any]]:
+    """Return the WHERE clause (empty for none) and its values."""
+    found = _Conditions()
+    if query.parent is not None:
+        found.add("parent_execution_id = ?", query.parent)
+    elif not query.include_children:
+        found.add("parent_execution_id IS NULL")
+    if query.mission_name is not None:
+        found.add("mission_name = ?", codec.text(query.mission_name))
+    if query.states:
+        states = sorted(state.value for state in query.states)
+        found.add(f"state IN ({', '.join('?' * len(states))})", *states)
+    if query.coverage is not None:
+        found.add("coverage = ?", query.coverage.value)
+    for word in query.words:
+        found.contains(_TEXT, word)
+    for word in query.without:
+        found.contains(_TEXT, word, sign="=")
+    if query.mission is not None:
+        found.contains("mission_name", query.mission)
+    if query.actor is not None:
+        found.contains("actor", query.actor)
+    if query.longer_than is not None:
+        found.add(f"{_SPENT} > ?", query.now, query.longer_than)
+    if query.shorter_than is not None:
+        found.add(f"{_SPENT} < ?", query.now, query.shorter_than)
+    clause = f"WHERE {' AND '.join(found.texts)}" if found.texts else ""
+    return clause, found.values
+
+
+def ordering(query: ExecutionQuery) -> tuple[str, list[Any]]:
+    """Return the ORDER BY and LIMIT clauses and their values."""
+    down, up = ("ASC", "DESC") if query.reverse else ("DESC", "ASC")
+    values: Sequence[Any] = ()
+    match query.order:
+        case ExecutionOrder.NEWEST:
+            keys = f"id {down}"
+        case ExecutionOrder.MISSION:
+            keys = f"casefold(mission_name) {up}, id DESC"
+        case ExecutionOrder.STATE:
+            keys = f"{_ATTENTION} {up}, id DESC"
+        case ExecutionOrder.DURATION:
+            keys = f"started_at IS NULL, {_SPENT} {down}, id DESC"
+            values = (query.now,)
+    return f"ORDER BY {keys} LIMIT ? OFFSET ?", [*values, query.limit, query.offset]
+
+
+class _Conditions:
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, text: str, *values: Any) -> None:
+        self.texts.append(text)
+        self.values += values
+
+    def contains(self, column: str, part: str, *, sign: str = ">") -> None:
+        """Demand that `part` occurs in a column, or with the sign `=` that it does not."""
+        fold = "lower" if part.isascii() else "casefold"
+        self.add(f"instr({fold}({column}), ?) {sign} 0", _casefold(codec.text(part)))
+
+
+def _casefold(text: Any) -> Any:
+    return text.casefold() if isinstance(text, str) else text

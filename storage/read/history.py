@@ -1,0 +1,70 @@
+"""State changes, read back from the bodies of audit events."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from core.domain.events import (
+    AttemptEnded,
+    AttemptStarted,
+    ExecutionCreated,
+    ExecutionStateChanged,
+    StepExpanded,
+    TaskStateChanged,
+)
+from core.domain.reasons import Reason
+from core.domain.records import EntityKind, StateChange
+from core.domain.states import AttemptState, ExecutionState
+
+TYPES = (
+    ExecutionCreated.type,
+    ExecutionStateChanged.type,
+    TaskStateChanged.type,
+    StepExpanded.type,
+    AttemptStarted.type,
+    AttemptEnded.type,
+)
+"""The events that record transitions."""
+
+_ENTITIES = {
+    ExecutionCreated.type: EntityKind.EXECUTION,
+    ExecutionStateChanged.type: EntityKind.EXECUTION,
+    AttemptEnded.type: EntityKind.ATTEMPT,
+}
+_CREATED = {"to": ExecutionState.PENDING.value, "reason_code": Reason.CREATED.value}
+
+
+def changes_in(
+    execution_id: str, seq: int, ts: int, kind: str, task_id: str | None, body: bytes
+) -> Iterator[StateChange]:
+    """Yield the transitions one event records, in the order in which they happened.
+
+    An attempt's start is two: of its task run, and its own from nothing. An event that repeats the
+    state an entity was in is none.
+    """
+    found = json.loads(body)
+    details = found["details"]
+    if kind == ExecutionCreated.type:
+        details = _CREATED | details
+    entity = _ENTITIES.get(kind, EntityKind.TASK_RUN)
+
+    def change(entity: EntityKind, source: str | None, details: Mapping[str, Any]) -> StateChange:
+        return StateChange(
+            seq=seq,
+            at=int(details.get("at", ts)),
+            entity=entity,
+            execution_id=execution_id,
+            task_id=task_id,
+            attempt=details.get("attempt"),
+            from_state=source,
+            to_state=details["to"],
+            reason_code=details["reason_code"],
+            message=details.get("message"),
+            actor=found["actor"],
+        )
+
+    if details.get("from") != details["to"]:
+        yield change(entity, details.get("from"), details)
+    if kind == AttemptStarted.type:
+        begun = {**details, "to": AttemptState.RUNNING.value}
+        yield change(EntityKind.ATTEMPT, None, begun)

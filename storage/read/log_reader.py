@@ -1,0 +1,219 @@
+"""Log entries out of stored chunks: over all lines, a bounded part in memory at a time.
+
+A chunk that cannot hold or cut a wanted entry is passed over unread, which is safe because every
+chunk says which streams' lines it leaves unfinished. Where reading begins in the middle of an
+attempt, it goes back until no wanted line is in progress.
+"""
+
+import sqlite3
+from array import array
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from operator import itemgetter
+from typing import Any
+
+from msgspec import Struct, field
+
+from core.domain.records import LogEntry, LogLevel
+from core.domain.states import AttemptState
+from core.output.log_format import LineDecoder
+from core.ports.journal import LogChunk
+from core.ports.reader import LogQuery
+from storage.rows.segment import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
+
+_PAGE = 32
+"""Chunks read at once: about 4 MB of output at most."""
+_TAIL_CHUNKS = 1
+_UNFINISHED_CHUNKS = 512
+"""Chunks that are looked through for where a line in progress began; of a longer one, its end."""
+_COLUMNS = """
+log_chunk.id, task_run.task_id, log_chunk.task_run, log_chunk.attempt, chunk, first_seq,
+open_streams, segments, data
+"""
+
+Found = tuple[int, LogEntry]
+
+
+class _Open(Struct):
+    """Where reading has got to in one attempt."""
+
+    chunk: int
+    row_id: int
+    decoder: LineDecoder | None
+
+
+class LogReader(Struct):
+    """Answers one query. `task_run` None means all steps of the execution."""
+
+    connection: sqlite3.Connection
+    query: LogQuery
+    execution: int
+    task_run: int | None
+    _streams: int = 0
+    _levels: int = 0
+    _needle: str = ""
+    _raw_needle: bytes = b""
+    _open: dict[tuple[int, int], _Open] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Work out the sets of streams and levels, and what to look for in undecoded bytes."""
+        query = self.query
+        self._streams = sum(STREAM_BIT[stream] for stream in query.streams or STREAM_BIT)
+        lowest = LEVELS.index(query.min_level or LogLevel.DEBUG)
+        self._levels = sum(LEVEL_BIT[level] for level in LEVELS[lowest:])
+        self._needle = (query.search or "").lower()
+        if self._needle.isascii():
+            self._raw_needle = self._needle.encode()
+
+    def read(self) -> Iterator[Found]:
+        """Yield (chunk row id, entry) in order of arrival."""
+        ids = self._ids()
+        if self.query.tail is None:
+            return self._scan(ids)
+        return iter(self._tail(ids, self.query.tail))
+
+    def unfinished(self) -> list[LogEntry]:
+        """Return the lines in progress of the newest attempt asked for, if it runs."""
+        rows = self.connection.execute(
+            "SELECT id, attempt, open_streams & ? FROM log_chunk WHERE task_run = ? AND attempt ="
+            " ifnull(?, (SELECT max(attempt) FROM log_chunk WHERE task_run = ?))"
+            " ORDER BY chunk DESC LIMIT ?",
+            (self._streams, self.task_run, self.query.attempt, self.task_run, _UNFINISHED_CHUNKS),
+        ).fetchall()
+        if not rows or not rows[0][2] or self._has_ended(self.task_run or 0, rows[0][1]):
+            return []
+        found = array("q", reversed([row[0] for row in takewhile(itemgetter(2), rows)]))
+        place = _Open(0, 0, LineDecoder())
+        for chunk in self._chunks(found):
+            for _ in self._feed(place, chunk):
+                pass  # these have ended: a query gives them
+        lines = () if place.decoder is None else place.decoder.unfinished()
+        return [entry for entry in lines if self._is_wanted(entry)]
+
+    def _tail(self, ids: Sequence[int], count: int) -> Sequence[Found]:
+        """Return the last `count` entries, reading further back until there are as many."""
+        window = _TAIL_CHUNKS
+        while count > 0:
+            found = deque(self._scan(ids[-window:]), maxlen=count)
+            if len(found) == count or window >= len(ids):
+                return found
+            window *= 4
+        return ()
+
+    # --- which chunks ------------------------------------------------------------------------
+
+    def _ids(self) -> Sequence[int]:
+        """Return the row ids of the chunks that matter, in order of arrival."""
+        query = self.query
+        where = ["execution = ?"] if self.task_run is None else ["task_run = ?"]
+        values: list[Any] = [self.execution if self.task_run is None else self.task_run]
+        if query.attempt is not None:
+            where.append("attempt = ?")
+            values.append(query.attempt)
+        if query.after_chunk:
+            where.append("id > ?")
+            values.append(query.after_chunk)
+        if query.streams or query.min_level is not None or query.since is not None:
+            where.append("((streams & ? AND levels & ? AND at_last >= ?) OR open_streams & ?)")
+            values += (self._streams, self._levels, query.since or 0, self._streams)
+        rows = self.connection.execute(
+            f"SELECT id FROM log_chunk WHERE {' AND '.join(where)} ORDER BY id",  # noqa: S608 - constants
+            values,
+        )
+        return array("q", (row[0] for row in rows.fetchall()))
+
+    def _chunks(self, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            yield from self.connection.execute(
+                f"SELECT {_COLUMNS} FROM log_chunk JOIN task_run ON task_run.id = task_run "  # noqa: S608 - constants
+                f"WHERE log_chunk.id IN ({', '.join('?' * len(page))}) ORDER BY log_chunk.id",
+                tuple(page),
+            ).fetchall()
+
+    def _cut_before(self, task_run: int, attempt: int, chunk: int) -> Sequence[int]:
+        """Return the chunks before `chunk` in which a line began that it may go on with."""
+        found: deque[int] = deque()
+        rows = self.connection.execute(
+            "SELECT id, open_streams & ? FROM log_chunk WHERE task_run = ? AND attempt = ? "
+            "AND chunk < ? ORDER BY chunk DESC",
+            (self._streams, task_run, attempt, chunk),
+        )
+        for row_id, left_open in rows:
+            if not left_open:
+                break
+            found.appendleft(row_id)
+        rows.close()
+        return found
+
+    # --- what is in them ---------------------------------------------------------------------
+
+    def _scan(self, ids: Sequence[int]) -> Iterator[Found]:
+        self._open.clear()
+        for row in self._chunks(ids):
+            row_id, _, task_run, attempt, number, *_ = row
+            key = (task_run, attempt)
+            before = self._open.get(key)
+            if before is None or before.chunk + 1 != number:
+                # what was passed over left no line of ours unfinished; what lies before may have
+                before = _Open(number, row_id, None)
+                earlier = () if self._open.get(key) else self._cut_before(*key, number)
+                for cut in self._chunks(array("q", earlier)):
+                    for _ in self._feed(before, cut):
+                        pass  # these end before what was asked for
+                self._open[key] = before
+            for entry in self._feed(before, row):
+                if self._is_wanted(entry):
+                    yield row_id, entry
+        yield from self._unfinished()
+
+    def _feed(self, place: _Open, row: tuple[Any, ...]) -> Iterator[LogEntry]:
+        row_id, task_id, _, attempt, number, first_seq, left_open, segments, data = row
+        place.chunk, place.row_id = number, row_id
+        if place.decoder is None:
+            if not left_open and self._raw_needle and self._raw_needle not in data.lower():
+                return
+            place.decoder = LineDecoder()
+        yield from place.decoder.feed(
+            LogChunk(
+                execution_id=self.query.execution_id,
+                task_id=task_id,
+                attempt=attempt,
+                chunk=number,
+                first_seq=first_seq,
+                segments=unpack_segments(segments),
+                data=data,
+            )
+        )
+        if not left_open:
+            place.decoder = None
+
+    def _unfinished(self) -> Iterator[Found]:
+        """Yield the last lines of attempts that have ended without ending them: a lost runner's."""
+        for key, place in self._open.items():
+            if place.decoder is None or not self._has_ended(*key):
+                continue
+            if self._is_last(*key, place.chunk):  # or the rest has been stored since we looked
+                for entry in place.decoder.unfinished():
+                    if self._is_wanted(entry):
+                        yield place.row_id, entry
+
+    def _has_ended(self, task_run: int, attempt: int) -> bool:
+        row = self.connection.execute(
+            "SELECT state FROM attempt WHERE task_run = ? AND attempt = ?", (task_run, attempt)
+        ).fetchone()
+        return row is not None and row[0] != AttemptState.RUNNING.value
+
+    def _is_last(self, task_run: int, attempt: int, chunk: int) -> bool:
+        later = "SELECT 1 FROM log_chunk WHERE task_run = ? AND attempt = ? AND chunk > ? LIMIT 1"
+        return self.connection.execute(later, (task_run, attempt, chunk)).fetchone() is None
+
+    def _is_wanted(self, entry: LogEntry) -> bool:
+        query = self.query
+        return (
+            STREAM_BIT[entry.stream] & self._streams != 0
+            and LEVEL_BIT[entry.level] & self._levels != 0
+            and (query.since is None or entry.timestamp >= query.since)
+            and (not self._needle or self._needle in entry.message.lower())
+        )

@@ -1,0 +1,435 @@
+"""Committed records over a read-only connection: fetches all and closes, never blocks a writer."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.domain.events import StepExpanded
+from core.domain.mission import MissionSource
+from core.domain.records import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
+from core.domain.states import ExecutionState
+from core.errors import NotFoundError, UnavailableError
+from core.ports.control import Lease, RequestOutcome
+from core.ports.execution_query import NEWEST, ExecutionQuery
+from core.ports.reader import LogQuery
+from core.value.suggestion import did_you_mean
+from storage.file.connection import open_readonly, unavailable
+from storage.file.presence import place_of
+from storage.read import history
+from storage.read.execution_sql import add_functions, conditions, ordering
+from storage.read.log_reader import LogReader
+from storage.read.reference import resolve, shorten
+from storage.rows import codec
+from storage.rows.codec import POSITION_BITS
+from storage.rows.lease import read_lease
+
+# ruff: noqa: S608 - statements are put together from constants of this package alone
+
+_EXECUTION = f"SELECT {codec.names(codec.EXECUTION)} FROM execution"
+_TASK_RUN = f"SELECT {codec.names(codec.TASK_RUN_READ + codec.TASK_RUN_DATA)} FROM task_run"
+_TASK_STATE = f"SELECT {codec.names(codec.TASK_RUN_READ)} FROM task_run"
+_ATTEMPT = f"""
+SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
+FROM attempt JOIN task_run ON task_run.id = attempt.task_run
+WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
+"""
+_CHILD_STATES = "SELECT state, count(*) FROM execution WHERE parent_execution_id = ? GROUP BY state"
+_LATEST_RUN = f"""
+{_EXECUTION} WHERE mission_name = ? AND parent_execution_id IS NULL AND coverage = 'full'
+ORDER BY id DESC LIMIT 1
+"""
+_SOURCE_PATHS = """
+SELECT source_path FROM execution
+WHERE parent_execution_id IS NULL AND source_path IS NOT NULL
+GROUP BY source_path ORDER BY max(id) DESC LIMIT ?
+"""
+_WITHIN = """
+event.execution = :execution
+AND seq BETWEEN max(:after + 1, (SELECT chain_first_seq FROM execution WHERE id = :execution))
+AND (SELECT chain_last_seq FROM execution WHERE id = :execution)
+"""
+"""Events of `:execution` after the number `:after`: its first and last bound a range of the log."""
+_CHANGED = f"""
+{_TASK_STATE} WHERE id IN (
+  SELECT task_run FROM event WHERE {_WITHIN} AND task_run IS NOT NULL
+) ORDER BY id
+"""
+_EXPANDED = f"""
+SELECT 1 FROM event WHERE {_WITHIN} AND type = '{StepExpanded.type}' LIMIT 1
+"""
+_CHANGED_AND_ITEMS = f"""
+WITH changed AS (
+  SELECT task_run, max(type = '{StepExpanded.type}') AS expanded FROM event
+  WHERE {_WITHIN} AND task_run IS NOT NULL GROUP BY task_run
+)
+{_TASK_STATE} WHERE id IN (SELECT task_run FROM changed)
+UNION ALL
+{_TASK_STATE} WHERE id BETWEEN :first AND :last
+  AND parent_task_id IN (SELECT task_id FROM task_run WHERE id IN
+    (SELECT task_run FROM changed WHERE expanded))
+  AND id NOT IN (SELECT task_run FROM changed)
+ORDER BY position
+"""
+"""The same with the items of fan-outs, which no event names: looks at every task run."""
+_EVENTS = "SELECT seq, ts, body, hash FROM event"
+_CHANGES = f"""
+SELECT seq, ts, type, task_id, body
+FROM event LEFT JOIN task_run ON task_run.id = event.task_run
+WHERE type IN ({", ".join(f"'{kind}'" for kind in history.TYPES)})
+"""
+
+
+class StoredLog(NamedTuple):
+    """What is stored of one attempt's output: entries, bytes, and their SHA-256 (hex) or None."""
+
+    entries: int
+    bytes: int
+    digest: str | None
+
+
+def open_reader(path: Path) -> "SqliteReader":
+    """Open the database read-only.
+
+    Raises `UnavailableError` when it is missing, not ours, damaged, or of another version.
+    """
+    return SqliteReader(open_readonly(path), path)
+
+
+class SqliteReader:
+    """Implements `core.ports.Reader`. Used by one thread at a time.
+
+    Any method raises `UnavailableError` when the file cannot be read or holds what nobody wrote.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        add_functions(connection)
+        self._connection = connection
+        self._path = path.absolute()
+        self._place = place_of(path)
+        self._row_ids: dict[str, int] = {}
+        self._positions: dict[int, dict[str, int]] = {}
+        """Where the task runs are that were asked for; a position never changes."""
+
+    def data_version(self) -> int:
+        """Return a number that changes when any other connection commits.
+
+        Raises `UnavailableError` once the file is another, or gone: nothing would ever change.
+        """
+        if place_of(self._path) != self._place:
+            raise UnavailableError(
+                f"the database {self._path} was deleted or replaced while it was read",
+                hint="what is shown is of the former file: open it again",
+            )
+        return self._number("PRAGMA data_version")
+
+    def last_seq(self) -> int:
+        """Return the number of the newest audit event, 0 for none."""
+        return self._number("SELECT coalesce(max(seq), 0) FROM event")
+
+    # --- executions --------------------------------------------------------------------------
+
+    def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
+        """Return the page of executions that a query asks for, in its order."""
+        where, values = conditions(query)
+        order, more = ordering(query)
+        with self._guard():
+            rows = self._all(f"{_EXECUTION} {where} {order}", *values, *more)
+            return [codec.execution_of(row) for row in rows]
+
+    def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
+        """Return how many executions a query fits on all its pages, by state; no zeroes."""
+        where, values = conditions(query)
+        with self._guard():
+            rows = self._all(
+                f"SELECT state, count(*) FROM execution {where} GROUP BY state", *values
+            )
+            return {codec.execution_state(state): count for state, count in rows}
+
+    def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
+        """Return how many sub-missions each execution's own steps ran, by state; those with any."""
+        found: dict[str, dict[ExecutionState, int]] = {}
+        with self._guard():
+            for execution_id in execution_ids:
+                for state, count in self._all(_CHILD_STATES, execution_id):
+                    found.setdefault(execution_id, {})[codec.execution_state(state)] = count
+        return found
+
+    def mission_names(self) -> list[str]:
+        """Return the names of all missions that have run, sub-missions too, in order."""
+        with self._guard():
+            names = "SELECT DISTINCT mission_name FROM execution ORDER BY mission_name"
+            return [name for (name,) in self._all(names)]
+
+    def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
+        """Return each mission's newest run by name; those that nobody has run are left out.
+
+        A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
+        """
+        found: dict[str, Execution] = {}
+        with self._guard():
+            for name in mission_names:
+                for row in self._all(_LATEST_RUN, codec.text(name)):
+                    found[name] = codec.execution_of(row)
+        return found
+
+    def source_paths(self, *, limit: int) -> list[str]:
+        """Return the mission files that people ran, that of the newest run first, none twice."""
+        with self._guard():
+            return [path for (path,) in self._all(_SOURCE_PATHS, limit)]
+
+    def children(self, execution_id: str) -> list[Execution]:
+        """Return the sub-missions that an execution's own steps ran, oldest first."""
+        with self._guard():
+            rows = self._all(
+                f"{_EXECUTION} WHERE parent_execution_id = ? ORDER BY id", execution_id
+            )
+            return [codec.execution_of(row) for row in rows]
+
+    def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
+        """Return the execution of a mission that was started under a run key, or None."""
+        with self._guard():
+            rows = self._all(
+                f"{_EXECUTION} WHERE workflow_id = ? AND run_key = ?",
+                workflow_id,
+                codec.text(run_key),
+            )
+            return codec.execution_of(rows[0]) if rows else None
+
+    def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
+        """Resolve an id, `NAME#7`, a mission's name, a unique prefix, `@last` or `@last-failed`.
+
+        With `folder`, `@last` and `@last-failed` prefer runs of mission files in or below it.
+        """
+        with self._guard():
+            row_id = resolve(self._connection, reference, folder)
+            return codec.execution_of(self._all(f"{_EXECUTION} WHERE id = ?", row_id)[0])
+
+    def short_ids(self, execution_ids: Sequence[str]) -> dict[str, str]:
+        """Return the shortest unique prefix (at least 8 characters) of each id."""
+        with self._guard():
+            return shorten(self._connection, execution_ids)
+
+    def mission_source(self, digest: str) -> MissionSource:
+        """Return the mission file an execution was made from."""
+        with self._guard():
+            rows = self._all("SELECT name, format, content FROM mission WHERE digest = ?", digest)
+            if not rows:
+                raise NotFoundError(f"no mission with the digest {digest} is stored")
+            name, form, content = rows[0]
+            return MissionSource(digest=digest, name=name, content=content, format=form)
+
+    def request_outcome(self, request_id: int) -> RequestOutcome | None:
+        """Return what came of a request, None while nobody has decided it; `NotFoundError`."""
+        with self._guard():
+            rows = self._all("SELECT outcome, why FROM request WHERE id = ?", request_id)
+        if not rows:
+            raise NotFoundError(f"there is no request {request_id}")
+        word, why = rows[0]
+        if word is None:
+            return None
+        return RequestOutcome(request_id=request_id, done=word == "done", why=why)
+
+    def lease(self, execution_id: str) -> Lease | None:
+        """Return the current lease, live or not, or None."""
+        with self._guard():
+            stored = read_lease(self._connection, execution_id)
+            return None if stored is None or stored.owner is None else stored.lease
+
+    # --- task runs and attempts --------------------------------------------------------------
+
+    def task_runs(self, execution_id: str) -> list[TaskRun]:
+        """Return all task runs in file order, with inputs, outputs and errors."""
+        with self._guard():
+            rows = self._all(
+                f"{_TASK_RUN} WHERE id BETWEEN ? AND ? ORDER BY id", *self._range(execution_id)
+            )
+            return [codec.task_run_of(execution_id, row) for row in rows]
+
+    def task_run(self, execution_id: str, task_id: str) -> TaskRun:
+        """Return one task run; `NotFoundError` with near misses in the hint."""
+        with self._guard():
+            key = self._task_run_id(execution_id, task_id)
+            return codec.task_run_of(execution_id, self._all(f"{_TASK_RUN} WHERE id = ?", key)[0])
+
+    def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
+        """Return task runs changed by audit events after `after_seq`, and the newest seq seen.
+
+        Inputs, outputs and errors are left out.
+        """
+        with self._guard(), self._snapshot():
+            row_id = self._row_id(execution_id)
+            first, last = self._range(execution_id)
+            newest = self._number("SELECT coalesce(max(seq), 0) FROM event")
+            if after_seq <= 0:
+                rows = self._all(f"{_TASK_STATE} WHERE id BETWEEN ? AND ? ORDER BY id", first, last)
+            elif after_seq >= newest:
+                rows = []
+            elif self._all(_EXPANDED, execution=row_id, after=after_seq):
+                rows = self._all(
+                    _CHANGED_AND_ITEMS, execution=row_id, after=after_seq, first=first, last=last
+                )
+            else:
+                rows = self._all(_CHANGED, execution=row_id, after=after_seq)
+            found = [codec.task_run_of(execution_id, row) for row in rows]
+            self._positions.setdefault(row_id, {}).update((t.task_id, t.position) for t in found)
+            return newest, found
+
+    def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
+        """Return attempts ordered by step position and number."""
+        with self._guard():
+            if task_id is None:
+                first, last = self._range(execution_id)
+            else:
+                first = last = self._task_run_id(execution_id, task_id)
+            rows = self._all(_ATTEMPT, first, last)
+            return [codec.attempt_of(execution_id, row[0], row[1:]) for row in rows]
+
+    # --- history -----------------------------------------------------------------------------
+
+    def state_changes(self, execution_id: str, task_id: str | None = None) -> list[StateChange]:
+        """Return transitions in order, of the execution or of one step and its attempts."""
+        with self._guard():
+            row_id = self._row_id(execution_id)
+            if task_id is None:
+                rows = self._all(
+                    f"{_CHANGES} AND {_WITHIN} ORDER BY seq", execution=row_id, after=0
+                )
+            else:
+                key = self._task_run_id(execution_id, task_id)
+                rows = self._all(f"{_CHANGES} AND event.task_run = ? ORDER BY seq", key)
+            return [change for row in rows for change in history.changes_in(execution_id, *row)]
+
+    def audit_events(
+        self, *, after_seq: int = 0, execution_id: str | None = None, limit: int = 1000
+    ) -> list[AuditEvent]:
+        """Return audit events in order."""
+        with self._guard():
+            if execution_id is None:
+                rows = self._all(f"{_EVENTS} WHERE seq > ? ORDER BY seq LIMIT ?", after_seq, limit)
+            else:
+                row_id = self._row_id(execution_id)
+                rows = self._all(
+                    f"{_EVENTS} WHERE {_WITHIN} ORDER BY seq LIMIT :limit",
+                    execution=row_id,
+                    after=after_seq,
+                    limit=limit,
+                )
+            return [codec.audit_event_of(*row) for row in rows]
+
+    # --- logs --------------------------------------------------------------------------------
+
+    def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
+        """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time.
+
+        `search` matches in either case. A line in progress comes when it ends, or when its attempt
+        has ended without it.
+        """
+        with self._guard():
+            task_run = None
+            if query.task_id is not None:
+                task_run = self._task_run_id(query.execution_id, query.task_id)
+            execution = self._row_id(query.execution_id)
+            yield from LogReader(self._connection, query, execution, task_run).read()
+
+    def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
+        """Return the lines in progress of the step's running attempt, one a stream at most."""
+        if query.task_id is None:
+            return []
+        with self._guard():
+            task_run = self._task_run_id(query.execution_id, query.task_id)
+            execution = self._row_id(query.execution_id)
+            return LogReader(self._connection, query, execution, task_run).unfinished()
+
+    def stored_log(self, execution_id: str, task_id: str, attempt: int) -> StoredLog:
+        """Return what an attempt's stored output amounts to: its seal when its runner is lost."""
+        import hashlib
+
+        with self._guard():
+            key = self._task_run_id(execution_id, task_id)
+            digest = hashlib.sha256()
+            entries = size = 0
+            ids = self._all(
+                "SELECT id FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk",
+                key,
+                attempt,
+            )
+            for (row_id,) in ids:
+                lines, data = self._all("SELECT lines, data FROM log_chunk WHERE id = ?", row_id)[0]
+                entries += lines
+                size += len(data)
+                digest.update(data)
+            return StoredLog(entries, size, digest.hexdigest() if ids else None)
+
+    def close(self) -> None:
+        """Release the connection. Idempotent."""
+        self._connection.close()
+
+    # --- helpers -----------------------------------------------------------------------------
+
+    def _all(self, sql: str, *values: Any, **named: Any) -> list[Any]:
+        return self._connection.execute(sql, named or values).fetchall()
+
+    def _number(self, sql: str) -> int:
+        with self._guard():
+            found: int = self._connection.execute(sql).fetchone()[0]
+            return found
+
+    def _row_id(self, execution_id: str) -> int:
+        found = self._row_ids.get(execution_id)
+        if found is None:
+            rows = self._all("SELECT id FROM execution WHERE execution_id = ?", execution_id)
+            if not rows:
+                raise NotFoundError(f"there is no execution {execution_id!r}")
+            found = self._row_ids[execution_id] = rows[0][0]
+        return found
+
+    def _range(self, execution_id: str) -> tuple[int, int]:
+        """Return the first and last row id that task runs of an execution can have."""
+        first = self._row_id(execution_id) << POSITION_BITS
+        return first, first + (1 << POSITION_BITS) - 1
+
+    def _task_run_id(self, execution_id: str, task_id: str) -> int:
+        row_id = self._row_id(execution_id)
+        position = self._positions.get(row_id, {}).get(task_id)
+        if position is not None:
+            return (row_id << POSITION_BITS) + position
+        rows = self._all(
+            "SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND task_id = ?",
+            *self._range(execution_id),
+            codec.text(task_id),
+        )
+        if rows:
+            found: int = rows[0][0]
+            return found
+        names = self._all(
+            "SELECT task_id FROM task_run WHERE id BETWEEN ? AND ?", *self._range(execution_id)
+        )
+        raise NotFoundError(
+            f"the execution has no step {task_id!r}",
+            hint=did_you_mean(task_id, (name for (name,) in names)),
+        )
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let several statements see the same commit; short, or the WAL cannot be emptied."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Turn errors of SQLite, and of records nobody of us wrote, into `UnavailableError`."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise unavailable(error, self._path) from error
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise UnavailableError(
+                f"the database {self._path} holds a record that cannot be read "
+                f"({type(error).__name__}: {error})",
+                hint="`mission audit verify` tells what was changed",
+            ) from error

@@ -1,0 +1,178 @@
+"""Who owns an execution: leases as rows, fencing by epoch, takeover of the dead.
+
+Runs on the connection's thread, inside its transactions. An owner on this machine holds its lease
+as long as its process lives (a laptop that slept has not lost it); one that cannot be seen from
+here, as long as it renews.
+"""
+
+import sqlite3
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from core.errors import LeaseHeldError
+from core.machine.runner_identity import is_alive
+from core.ports.control import Lease, RunnerIdentity
+
+COLUMNS = "execution_id, owner, epoch, expires_at, pid, start_time, boot_id, host"
+
+_READ = f"SELECT {COLUMNS} FROM lease WHERE execution_id = ?"  # noqa: S608 - constants only
+_WRITE = f"""
+INSERT INTO lease ({COLUMNS}, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (execution_id) DO UPDATE SET
+  owner = excluded.owner, epoch = excluded.epoch, expires_at = excluded.expires_at,
+  pid = excluded.pid, start_time = excluded.start_time, boot_id = excluded.boot_id,
+  host = excluded.host, heartbeat_at = excluded.heartbeat_at
+"""  # noqa: S608 - constants only
+_RENEW = """
+UPDATE lease SET expires_at = ?, heartbeat_at = ? WHERE execution_id = ? AND owner = ? AND epoch = ?
+"""
+_RELEASE = """
+UPDATE lease SET owner = NULL, expires_at = 0 WHERE execution_id = ? AND owner = ? AND epoch = ?
+"""
+
+
+class Stored(Struct, frozen=True):
+    """A row of the lease table; a released one has no owner, but keeps its epoch."""
+
+    owner: str | None
+    lease: Lease
+
+
+def read_lease(connection: sqlite3.Connection, execution_id: str) -> Stored | None:
+    """Return the lease row of an execution, also of one that does not exist yet."""
+    row = connection.execute(_READ, (execution_id,)).fetchone()
+    if row is None:
+        return None
+    _, owner, epoch, expires_at, pid, start_time, boot_id, host = row
+    identity = RunnerIdentity(pid=pid, start_time=start_time, boot_id=boot_id, host=host)
+    lease = Lease(
+        execution_id=execution_id,
+        owner=owner or "",
+        epoch=epoch,
+        expires_at=expires_at,
+        identity=identity,
+    )
+    return Stored(owner, lease)
+
+
+def is_live(lease: Lease, now: int) -> bool:
+    """Tell whether the owner is at work: its process lives, or cannot be seen but has renewed."""
+    alive = is_alive(lease.identity)
+    return lease.expires_at > now if alive is None else alive
+
+
+class LeaseBook(Struct):
+    """The leases this process took, by which its batches are fenced.
+
+    What a transaction changes is staged, and holds only once it has committed (`settle`).
+    """
+
+    owner: str
+    identity: RunnerIdentity
+    ttl_ns: int
+    _epochs: dict[str, int] = field(default_factory=dict)
+    _staged: dict[str, int | None] = field(default_factory=dict)
+
+    def acquire(
+        self,
+        connection: sqlite3.Connection,
+        execution_id: str,
+        now: int,
+        *,
+        launcher: int | None = None,
+    ) -> Lease:
+        """Take or take over the lease; `LeaseHeldError` while another owner lives.
+
+        The process with the pid `launcher`, on this machine, gives it up to us.
+        """
+        stored = read_lease(connection, execution_id)
+        epoch = 1
+        if stored is not None:
+            if stored.owner == self.owner:
+                return self.renew(connection, stored.lease, now)
+            is_ours = stored.lease.identity.pid == launcher and is_alive(stored.lease.identity)
+            if stored.owner is not None and not is_ours and is_live(stored.lease, now):
+                raise _held(stored.lease)
+            epoch = stored.lease.epoch + 1
+        lease = Lease(
+            execution_id=execution_id,
+            owner=self.owner,
+            epoch=epoch,
+            expires_at=now + self.ttl_ns,
+            identity=self.identity,
+        )
+        identity = self.identity
+        connection.execute(
+            _WRITE,
+            (
+                execution_id, self.owner, epoch, lease.expires_at, identity.pid,
+                identity.start_time, identity.boot_id, identity.host, now,
+            ),
+        )  # fmt: skip
+        self._staged[execution_id] = epoch
+        return lease
+
+    def renew(self, connection: sqlite3.Connection, lease: Lease, now: int) -> Lease:
+        """Prolong the lease; `LeaseHeldError` when it is no longer this one."""
+        expires_at = now + self.ttl_ns
+        changed = connection.execute(
+            _RENEW, (expires_at, now, lease.execution_id, lease.owner, lease.epoch)
+        )
+        if changed.rowcount != 1:
+            raise _lost(connection, lease)
+        return replace(lease, expires_at=expires_at)
+
+    def release(self, connection: sqlite3.Connection, lease: Lease) -> None:
+        """Give the lease back; nothing happens when it is no longer this one."""
+        connection.execute(_RELEASE, (lease.execution_id, lease.owner, lease.epoch))
+        self._staged[lease.execution_id] = None
+
+    def require(self, connection: sqlite3.Connection, lease: Lease) -> None:
+        """Raise `LeaseHeldError` unless the lease is still this one."""
+        stored = read_lease(connection, lease.execution_id)
+        if stored is None or (stored.owner, stored.lease.epoch) != (lease.owner, lease.epoch):
+            raise _lost(connection, lease)
+
+    def check_writer(self, connection: sqlite3.Connection, execution_id: str, now: int) -> None:
+        """Raise `LeaseHeldError` when somebody else owns, or since owned, the execution.
+
+        Whoever never took a lease may write as long as nobody else does: to create an execution, or
+        to note something about one that nobody runs.
+        """
+        stored = read_lease(connection, execution_id)
+        epoch = self._staged.get(execution_id, self._epochs.get(execution_id))
+        if stored is None or (stored.owner == self.owner and stored.lease.epoch == epoch):
+            return
+        if epoch is not None or (stored.owner is not None and is_live(stored.lease, now)):
+            raise _held(stored.lease)
+
+    def settle(self) -> bool:
+        """Adopt what the committed transaction staged; tell whether there was anything."""
+        staged, self._staged = self._staged, {}
+        for execution_id, epoch in staged.items():
+            if epoch is None:
+                self._epochs.pop(execution_id, None)
+            else:
+                self._epochs[execution_id] = epoch
+        return bool(staged)
+
+    def discard(self) -> None:
+        """Forget what the rolled back transaction staged."""
+        self._staged.clear()
+
+
+def _held(lease: Lease) -> LeaseHeldError:
+    identity = lease.identity
+    where = f"process {identity.pid} on {identity.host}"
+    return LeaseHeldError(
+        f"execution {lease.execution_id} is owned by another runner ({where})",
+        hint="`mission watch` shows what it does; `mission cancel` asks it to stop",
+    )
+
+
+def _lost(connection: sqlite3.Connection, lease: Lease) -> LeaseHeldError:
+    stored = read_lease(connection, lease.execution_id)
+    if stored is not None and stored.owner is not None:
+        return _held(stored.lease)
+    return LeaseHeldError(f"the lease on execution {lease.execution_id} was given back")

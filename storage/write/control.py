@@ -1,0 +1,138 @@
+"""The control port over the writer: leases, heartbeats and requests, durable when they return."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from core.domain.events import dump_json
+from core.domain.mission import EMPTY
+from core.domain.states import ExecutionState, is_terminal
+from core.errors import ConflictError, NotFoundError
+from core.ports.clock import Clock
+from core.ports.control import Lease, Request, RequestKind
+from storage.rows import codec
+from storage.rows.lease import LeaseBook
+from storage.write.entry import CallEntry, ReadEntry
+from storage.write.writer import Writer
+
+T = TypeVar("T")
+
+_FIND = "SELECT id, state FROM execution WHERE execution_id = ?"
+_INSERT = """
+INSERT INTO request (execution, kind, task_id, arguments, actor, created_at)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
+_OPEN = """
+SELECT request.id, kind, task_id, arguments, request.actor, request.created_at
+FROM request JOIN execution ON execution.id = request.execution
+WHERE execution_id = ? AND outcome IS NULL AND taken_by IS NOT ? ORDER BY request.id
+"""
+_TAKE = "UPDATE request SET taken_at = ?, taken_by = ? WHERE id = ?"
+
+
+class SqliteControl:
+    """Implements `core.ports.Control`. Belongs to one event loop."""
+
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+
+    async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:
+        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives.
+
+        With `from_parent` also over the process that started this one: it held it for us.
+        """
+        now = self._clock.now()
+        launcher = os.getppid() if from_parent else None
+        return await self._call(
+            lambda db, book: book.acquire(db, execution_id, now, launcher=launcher)
+        )
+
+    async def renew(self, lease: Lease) -> Lease:
+        """Heartbeat; `LeaseHeldError` when the epoch has moved on."""
+        now = self._clock.now()
+        return await self._call(lambda db, book: book.renew(db, lease, now))
+
+    async def release(self, lease: Lease) -> None:
+        """Give the lease back. Idempotent."""
+        await self._call(lambda db, book: book.release(db, lease))
+
+    async def request(
+        self,
+        execution_id: str,
+        kind: RequestKind,
+        *,
+        actor: str,
+        task_id: str | None = None,
+        arguments: Mapping[str, Any] = EMPTY,
+    ) -> int:
+        """Leave a request for the owner and return its number.
+
+        Raises `NotFoundError`, or `ConflictError` when the execution has ended.
+        """
+        values = (
+            kind.value, codec.text(task_id), dump_json(arguments), codec.text(actor),
+            self._clock.now(),
+        )  # fmt: skip
+        return await self._call(lambda db, _book: _insert(db, execution_id, values))
+
+    async def take_requests(self, lease: Lease) -> Sequence[Request]:
+        """Return requests not taken under this lease that have no outcome, oldest first.
+
+        What an earlier owner took and lost before its effect was durable comes again.
+        Cheap while there are none: nothing is locked or written. `LeaseHeldError` when the lease is
+        another's by now.
+        """
+        peek = partial(ReadEntry, partial(_open_requests, lease=lease))
+        if not await self._writer.call(peek):
+            return ()
+        now = self._clock.now()
+        return await self._call(lambda db, book: _take(db, book, lease, now))
+
+    async def _call(self, function: Callable[[sqlite3.Connection, LeaseBook], T]) -> T:
+        result: T = await self._writer.call(partial(CallEntry, function))
+        return result
+
+
+def _insert(connection: sqlite3.Connection, execution_id: str, values: tuple[Any, ...]) -> int:
+    row = connection.execute(_FIND, (execution_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no execution {execution_id}")
+    if is_terminal(ExecutionState(row[1])):
+        raise ConflictError(f"execution {execution_id} has ended ({row[1]})")
+    return connection.execute(_INSERT, (row[0], *values)).lastrowid or 0
+
+
+def _take(
+    connection: sqlite3.Connection, book: LeaseBook, lease: Lease, now: int
+) -> tuple[Request, ...]:
+    book.require(connection, lease)
+    found = _open_requests(connection, lease)
+    taker = _taker(lease)
+    connection.executemany(_TAKE, [(now, taker, request.request_id) for request in found])
+    return found
+
+
+def _taker(lease: Lease) -> str:
+    """Return by whom a request counts as taken: an owner under one epoch of the lease."""
+    return f"{lease.owner}#{lease.epoch}"
+
+
+def _open_requests(connection: sqlite3.Connection, lease: Lease) -> tuple[Request, ...]:
+    return tuple(
+        Request(
+            request_id=number,
+            execution_id=lease.execution_id,
+            kind=RequestKind(kind),
+            actor=actor,
+            created_at=created_at,
+            task_id=task_id,
+            arguments=json.loads(arguments),
+        )
+        for number, kind, task_id, arguments, actor, created_at in connection.execute(
+            _OPEN, (lease.execution_id, _taker(lease))
+        ).fetchall()
+    )

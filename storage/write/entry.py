@@ -1,0 +1,97 @@
+"""What waits in the writer's queue: batches, output, and calls that belong into a transaction."""
+
+import sqlite3
+from asyncio import Future
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.events import AttemptStarted
+from core.ports.journal import Batch, LogChunk, Receipt
+from storage.rows import codec
+from storage.rows.lease import LeaseBook
+from storage.rows.segment import LEVEL_BIT, STREAM_BIT, pack_segments
+
+
+class BatchEntry(Struct):
+    """A batch and who waits for it. `tasks` and `attempts` are its records as column values.
+
+    A task run's inputs, and an attempt's fixed columns, are among them only when it starts in this
+    batch: they never change again.
+    """
+
+    batch: Batch
+    future: "Future[Receipt]"
+    tasks: Sequence[tuple[Any, ...]] = ()
+    attempts: Sequence[tuple[Any, ...]] = ()
+
+    def encode(self) -> None:
+        """Turn the records into values, before the transaction holds up other processes."""
+        changes = self.batch.changes
+        texts = codec.JsonTexts()
+        begun = {
+            (event.task_id, event.attempt)
+            for event in self.batch.events
+            if isinstance(event, AttemptStarted)
+        }
+        tasks = {task_id for task_id, _ in begun}
+        self.tasks = [
+            (*codec.task_run_changes(task, texts), texts.data(task.inputs))
+            if task.task_id in tasks
+            else codec.task_run_changes(task, texts)
+            for task in changes.tasks
+        ]
+        self.attempts = [
+            (*codec.attempt_start(attempt, texts), *codec.attempt_end(attempt, texts))
+            if (attempt.task_id, attempt.attempt) in begun
+            else codec.attempt_end(attempt, texts)
+            for attempt in changes.attempts
+        ]
+
+
+class ChunkEntry(Struct):
+    """Output of an attempt; nobody waits for it. `values` is what needs no look at the database."""
+
+    chunk: LogChunk
+    values: tuple[Any, ...] = ()
+
+    def encode(self) -> None:
+        """Work out the columns."""
+        segments = self.chunk.segments
+        streams = levels = lines = 0
+        for segment in segments:
+            streams |= STREAM_BIT[segment.stream]
+            levels |= LEVEL_BIT[segment.level]
+            lines += segment.lines
+        at_first = segments[0].at if segments else 0
+        at_last = max((segment.at for segment in segments), default=0)
+        packed = pack_segments(segments)
+        self.values = (lines, at_first, at_last, streams, levels, packed)
+
+
+class CallEntry(Struct):
+    """A function that reads and writes leases and requests inside the group's transaction.
+
+    It must raise before it writes, or not at all.
+    """
+
+    function: Callable[[sqlite3.Connection, LeaseBook], Any]
+    future: "Future[Any]"
+
+
+class ReadEntry(Struct):
+    """A function that only reads, outside of any transaction."""
+
+    function: Callable[[sqlite3.Connection], Any]
+    future: "Future[Any]"
+
+
+class FlushEntry(Struct):
+    """Somebody waits for everything before it."""
+
+    future: "Future[None]"
+
+
+Work = BatchEntry | ChunkEntry | CallEntry
+Entry = Work | ReadEntry | FlushEntry

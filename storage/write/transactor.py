@@ -1,0 +1,100 @@
+"""The writing connection: made with its file, and run a whole transaction at a time."""
+
+import asyncio
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from core.errors import UnavailableError
+from storage.file.connection import PRAGMAS, closed_on_failure, recognise, retry_while_busy
+from storage.file.file_format import SCHEMA_VERSION
+from storage.file.migration import migrate
+from storage.file.private_file import create_private_file
+
+T = TypeVar("T")
+
+_BUSY_MS = 2
+_WAL_PAGES = 4000
+_WAL_LIMIT = 64 * 1024 * 1024
+
+_WRITER_PRAGMAS = f"""
+{PRAGMAS}
+PRAGMA synchronous = FULL;
+PRAGMA wal_autocheckpoint = {_WAL_PAGES};
+PRAGMA journal_size_limit = {_WAL_LIMIT};
+PRAGMA busy_timeout = {_BUSY_MS};
+"""
+
+
+class Transactor(aiosqlite.Connection):
+    """An aiosqlite connection that runs a function of many statements as one call on its thread."""
+
+    async def transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Return `function(connection)`, run on the connection's thread.
+
+        Cancelling this call does not stop the function: call it only from the task that owns the
+        connection.
+        """
+        execute: Any = self._execute  # protected and untyped, but the one way to its thread
+        result: T = await execute(function, self._conn)
+        return result
+
+    def join(self) -> None:
+        """Wait until the connection's thread has ended; blocks the calling thread."""
+        self._thread.join()
+
+
+async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -> Transactor:
+    """Open the one writing connection of this process, creating or migrating the file first.
+
+    `birth` fills a file that was just created, in the transaction that creates it. The folder gets
+    mode 0700, the file 0600. Raises `UnavailableError` for a file that cannot be used.
+    """
+
+    def connect() -> sqlite3.Connection:
+        try:
+            _create_private(path)
+        except OSError as error:
+            raise UnavailableError(
+                f"{path} cannot be used: {error.strerror or error}",
+                hint="--db or MISSION_DB names another file",
+            ) from error
+        connection = sqlite3.connect(
+            path, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        with closed_on_failure(connection, path):
+            retry_while_busy(lambda: _prepare(connection, path, birth))
+        return connection
+
+    writer = Transactor(connect, iter_chunk_size=64)
+    try:
+        await writer
+    except BaseException:
+        # aiosqlite has told its thread to stop; it still answers to this loop, so let it end first
+        await asyncio.to_thread(writer.join)
+        raise
+    return writer
+
+
+def _create_private(path: Path) -> None:
+    """Make folder and file, so that SQLite finds a file of our mode; -wal and -shm inherit it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        create_private_file(path)
+    except FileExistsError:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is not a regular file") from None
+
+
+def _prepare(
+    connection: sqlite3.Connection, path: Path, birth: Callable[[sqlite3.Connection], None]
+) -> None:
+    connection.executescript(_WRITER_PRAGMAS)
+    version = recognise(connection, path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    if version != SCHEMA_VERSION:
+        migrate(connection, path, birth)

@@ -1,0 +1,162 @@
+"""Watching to the end, and the exit code of an outcome: one for every command that has one."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from core.domain.reasons import Reason
+from core.domain.records import TaskRun
+from core.domain.states import ExecutionState, TaskState
+from tests.support.cli import SCRIPT, Inside, environment, mission, on_a_terminal, start
+from tests.support.terminal import Terminal
+from tui.cli.following.outcome import exit_code
+
+GATED = """
+version: "1.0"
+name: gated
+steps:
+  - {id: wait, step_type: command,
+     parameters: {command: sh, args: ["-c", "until test -e go; do sleep 0.05; done; exit 3"]}}
+"""
+OUTCOMES = {
+    "succeeded": (ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE, (), 0),
+    "failed": (ExecutionState.FAILED, Reason.STEP_FAILED, (Reason.EXIT_NONZERO,), 1),
+    "in time": (ExecutionState.FAILED, Reason.MISSION_TIMEOUT, (Reason.MISSION_TIMEOUT,), 1),
+    "cancelled": (ExecutionState.CANCELLED, Reason.USER_CANCELLED, (), 5),
+    "rejected": (ExecutionState.FAILED, Reason.STEP_FAILED, (Reason.REJECTED,), 5),
+    "rejected and more": (
+        ExecutionState.FAILED,
+        Reason.STEP_FAILED,
+        (Reason.REJECTED, Reason.TIMEOUT),
+        1,
+    ),
+    "policy": (ExecutionState.FAILED, Reason.POLICY_VIOLATION, (Reason.POLICY_VIOLATION,), 5),
+    "security": (ExecutionState.FAILED, Reason.SECURITY_VIOLATION, (), 5),
+    "runs": (ExecutionState.RUNNING, Reason.STARTED, (Reason.EXIT_NONZERO,), 6),
+    "paused": (ExecutionState.PAUSED, Reason.USER_PAUSED, (), 6),
+    "lost": (ExecutionState.PAUSED, Reason.RUNNER_LOST, (), 9),
+}
+
+
+def a_failure(reason):
+    return TaskRun(
+        task_id="a",
+        execution_id="e",
+        state=TaskState.FAILED,
+        reason_code=reason,
+        position=0,
+        updated_at=0,
+    )
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_an_outcome_has_one_exit_code(outcome):
+    state, reason, failed, code = OUTCOMES[outcome]
+    assert exit_code(state, reason, [a_failure(one) for one in failed]) == code
+
+
+@pytest.fixture
+def gated(tmp_path):
+    """An execution whose only step fails once there is a file `go`; its home and id."""
+    (tmp_path / "m.yaml").write_text(GATED, encoding="utf-8")
+    home = tmp_path / "home"
+    ran = mission(home, "run", "m.yaml", "--detach", cwd=tmp_path)
+    yield home, ran.out.strip()
+    (tmp_path / "go").touch()
+    mission(home, "cancel", ran.out.strip(), "--wait")
+
+
+def on_screen(home: Path, *arguments: str) -> Terminal:
+    return Terminal([str(SCRIPT), *arguments], environment(home), home.parent, columns=80, rows=24)
+
+
+def test_a_screen_that_watches_closes_with_the_run_and_exits_with_its_code(gated):
+    home, execution_id = gated
+    terminal = on_screen(home, "watch", execution_id)
+    try:
+        terminal.wait_for("slots")
+        (home.parent / "go").touch()
+        assert terminal.wait_for_end() == 1
+        assert "again: mission retry" in terminal.text
+    finally:
+        terminal.kill()
+    ended = on_a_terminal(home, "watch", execution_id)
+    assert ended.code == 1
+    assert "failed" in ended.out
+    assert "\x1b[?1049h" not in ended.out  # no screen opens for what has ended
+
+
+def test_one_key_ends_the_watching_and_the_code_says_that_the_run_goes_on(gated):
+    home, execution_id = gated
+    terminal = on_screen(home, "watch", execution_id)
+    try:
+        terminal.wait_for("slots")
+        terminal.send("q")
+        assert terminal.wait_for_end() == 6
+        assert "it goes on" in terminal.text
+    finally:
+        terminal.kill()
+
+
+def test_a_screen_that_was_opened_stays(gated):
+    home, execution_id = gated
+    terminals = [on_screen(home, "open", execution_id), on_screen(home, "watch", "--stay", "@last")]
+    try:
+        for terminal in terminals:
+            terminal.wait_for("slots")
+        (home.parent / "go").touch()
+        for terminal in terminals:
+            terminal.wait_for("✗ failed")
+            terminal.send("q")
+            terminal.wait_for("Executions")
+    finally:
+        for terminal in terminals:
+            terminal.kill()
+
+
+def test_a_watcher_whose_reader_leaves_ends_quietly(gated):
+    home, execution_id = gated
+    watcher = start(home, "watch", execution_id)
+    assert watcher.stdout is not None
+    assert watcher.stderr is not None
+    watcher.stdout.readline()
+    watcher.stdout.close()
+    (home.parent / "go").touch()
+    assert watcher.wait(20) == 141
+    with watcher.stderr as said:
+        assert said.read() == b""
+
+
+ENDS = """
+version: "1.0"
+name: ends
+params: {code: {type: string, default: "0"}}
+steps:
+  - {id: gate, step_type: approval, parameters: {prompt: "Go on?"}}
+  - {id: work, step_type: command, depends_on: [gate],
+     parameters: {command: sh, args: ["-c", "exit $CODE"]}, env: {CODE: "{{ params.code }}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "exit_of_work", "code"),
+    [("approve", "0", 0), ("approve", "3", 1), ("reject", "0", 5), ("cancel", "0", 5)],
+)
+def test_every_command_that_knows_the_outcome_exits_with_its_code(
+    act, exit_of_work, code, tmp_path, monkeypatch, capfd
+):
+    inside = Inside(tmp_path / "home", monkeypatch, capfd)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(ENDS, encoding="utf-8")
+    key = ("m.yaml", "-p", f"code={exit_of_work}", "--run-id", "K")
+    running = start(tmp_path / "home", "run", *key, cwd=tmp_path)
+    end = time.monotonic() + 30
+    while inside(act, "@last").code and time.monotonic() < end:
+        time.sleep(0.05)
+    running.communicate(timeout=30)
+    assert running.returncode == code
+    assert inside("watch", "@last").code == code
+    assert inside("watch", "@last", "--json").code == code
+    assert inside("run", *key).code == code
+    assert inside("run", *key, "--json").code == code

@@ -1,0 +1,270 @@
+import itertools
+
+import pytest
+from msgspec.structs import replace
+
+from core.domain.mission import (
+    Handlers,
+    Mission,
+    MissionConfig,
+    MissionStep,
+    RetryPolicy,
+    TriggerRule,
+)
+from core.domain.reasons import Reason
+from core.domain.records import Attempt, Execution, TaskError, TaskRun
+from core.domain.state_word import state_word
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.explain.reason_text import REASON_TEXTS
+from core.explain.situation import Scene
+from core.explain.why import explain, explain_execution
+
+SECOND = 1_000_000_000
+NOW = 1_000 * SECOND
+
+
+def an_execution(state=ExecutionState.RUNNING, reason=Reason.STARTED, **more):
+    return Execution(
+        execution_id="e",
+        workflow_id="w",
+        mission_name="m",
+        mission_digest="d",
+        state=state,
+        reason_code=reason,
+        created_at=0,
+        updated_at=0,
+        actor="ada@host",
+        **more,
+    )
+
+
+def a_task(task_id, state=TaskState.PENDING, reason=Reason.DEPS_PENDING, **more):
+    return TaskRun(
+        execution_id="e",
+        task_id=task_id,
+        position=0,
+        state=state,
+        reason_code=reason,
+        updated_at=more.pop("updated_at", NOW - 5 * SECOND),
+        **more,
+    )
+
+
+def an_attempt(task_id, number, state, reason, **more):
+    return Attempt(
+        execution_id="e",
+        task_id=task_id,
+        attempt=number,
+        state=state,
+        reason_code=reason,
+        started_at=NOW - 12 * SECOND,
+        **more,
+    )
+
+
+def a_step(step_id, *depends_on, **more):
+    return MissionStep(id=step_id, name=step_id, step_type="noop", depends_on=depends_on, **more)
+
+
+def a_scene(tasks, steps=(), *, config=None, execution=None, attempts=None, **more):
+    mission = Mission(
+        version="1.0",
+        name="m",
+        steps=tuple(steps) or tuple(a_step(task.task_id) for task in tasks),
+        config=config or MissionConfig(),
+        handlers=more.pop("handlers", Handlers()),
+    )
+    return Scene(
+        execution=execution or an_execution(),
+        tasks={task.task_id: task for task in tasks},
+        now=NOW,
+        mission=mission,
+        attempts=attempts or {},
+        **more,
+    )
+
+
+def test_every_reason_has_words():
+    assert set(REASON_TEXTS) == set(Reason)
+
+
+@pytest.mark.parametrize("state", list(TaskState))
+def test_no_state_of_a_step_is_without_an_explanation(state):
+    steps = [a_step("up"), a_step("s", "up")]
+    for reason in Reason:
+        for task in (
+            a_task("s", state, reason),
+            a_task("s", state, reason, message="because", attempt=2),
+        ):
+            word, _, cause = explain("s", a_scene([task, a_task("up")], steps))[0].partition(": ")
+            assert word == state_word(state, reason)
+            assert cause.strip()
+        bare = Scene(execution=an_execution(), tasks={"s": a_task("s", state, reason)}, now=NOW)
+        assert explain("s", bare)[0].partition(": ")[2]
+
+
+@pytest.mark.parametrize("state", list(ExecutionState))
+def test_no_state_of_an_execution_is_without_an_explanation(state):
+    for reason in Reason:
+        told = explain_execution(a_scene([a_task("s")], execution=an_execution(state, reason)))
+        assert told[0].partition(": ")[2].strip()
+
+
+def test_a_skipped_step_names_the_failure_behind_it_with_its_time_limit():
+    scene = a_scene(
+        [
+            a_task("build", TaskState.FAILED, Reason.TIMEOUT),
+            a_task("ship", TaskState.SKIPPED, Reason.UPSTREAM_FAILED),
+        ],
+        [a_step("build", timeout_seconds=300), a_step("ship", "build")],
+    )
+    assert explain("ship", scene)[0] == "skipped: `build` failed (TIMEOUT, 5m00s)"
+
+
+def test_a_queued_step_names_the_limit_and_who_takes_its_slots():
+    running = [a_task(name, TaskState.RUNNING, Reason.SLOT_ACQUIRED) for name in "abcd"]
+    scene = a_scene(
+        [*running, a_task("e", TaskState.READY, Reason.DEPS_MET)],
+        config=MissionConfig(parallel_limit=4),
+    )
+    assert explain("e", scene) == ["queued: parallel_limit 4, running a b c d"]
+
+
+def test_a_step_in_backoff_says_which_try_comes_when_and_after_what():
+    task = a_task("fetch", TaskState.WAITING, Reason.BACKOFF, attempt=1, resume_at=NOW + 8 * SECOND)
+    failed = an_attempt("fetch", 1, AttemptState.FAILED, Reason.EXIT_NONZERO, exit_code=75)
+    scene = a_scene(
+        [task],
+        [a_step("fetch", retry=RetryPolicy(max_attempts=5))],
+        attempts={"fetch": (failed,)},
+    )
+    assert explain("fetch", scene) == ["retrying: retry 2/5 in 8s after exit 75"]
+
+
+def test_a_pending_step_is_followed_down_to_what_really_runs():
+    tasks = [
+        a_task("a", TaskState.RUNNING, Reason.SLOT_ACQUIRED, attempt=1, started_at=NOW - SECOND),
+        a_task("b"),
+        a_task("c"),
+    ]
+    told = explain("c", a_scene(tasks, [a_step("a"), a_step("b", "a"), a_step("c", "b")]))
+    assert told == [
+        "pending: waits for `b` (pending)",
+        "`b` pending: waits for `a` (running)",
+        "`a` running: attempt 1/1 for 1s",
+    ]
+
+
+def test_the_chain_of_a_long_mission_keeps_both_ends_and_counts_the_middle():
+    names = [f"s{n}" for n in range(20_000)]
+    tasks = [a_task("s0", TaskState.FAILED, Reason.EXIT_NONZERO, message="exit 3")]
+    tasks += [a_task(n, TaskState.SKIPPED, Reason.UPSTREAM_FAILED) for n in names[1:]]
+    steps = [a_step("s0")] + [a_step(name, before) for before, name in itertools.pairwise(names)]
+    told = explain("s19999", a_scene(tasks, steps))
+    assert len(told) == 1 + 8 + 1
+    assert told[-2] == "… 19,991 more steps in between …"
+    assert told[-1].startswith("`s0` failed: ")
+    assert "exit 3" in told[-1]
+
+
+def test_fail_fast_names_the_first_failure_that_was_not_tolerated():
+    tasks = [
+        a_task("lint", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=1),
+        a_task("build", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=2, attempt=1),
+        a_task("ship", TaskState.SKIPPED, Reason.FAIL_FAST),
+    ]
+    steps = [a_step("lint", continue_on_error=True), a_step("build"), a_step("ship")]
+    told = explain("ship", a_scene(tasks, steps))
+    assert told[0] == "skipped: fail_fast: `build` failed (EXIT_NONZERO)"
+    assert told[1].startswith("`build` failed: ")
+
+
+def test_what_holds_a_whole_execution_up_is_said_behind_the_step():
+    execution = an_execution(
+        ExecutionState.PAUSED,
+        Reason.USER_PAUSED,
+        cancel_requested_at=1,
+        cancel_requested_by="bob@host",
+    )
+    told = explain("s", a_scene([a_task("s")], execution=execution, is_owned=False))
+    assert told[1:] == [
+        "no runner drives this execution: it goes on with `mission resume`",
+        "cancel was requested by bob@host",
+        "the execution is paused: no step is started",
+    ]
+
+
+def test_a_condition_and_a_trigger_rule_are_quoted_as_authored():
+    steps = [
+        a_step("up"),
+        a_step("when", "up", when="{{ params.go }}"),
+        a_step("rule", "up", trigger_rule=TriggerRule.ONE_FAILED),
+    ]
+    tasks = [
+        a_task("up", TaskState.SUCCESS, Reason.EXIT_ZERO),
+        a_task("when", TaskState.SKIPPED, Reason.CONDITION_FALSE),
+        a_task("rule", TaskState.SKIPPED, Reason.TRIGGER_RULE),
+    ]
+    scene = a_scene(tasks, steps)
+    assert explain("when", scene) == ["skipped: when `{{ params.go }}` is false"]
+    assert explain("rule", scene) == [
+        "skipped: trigger_rule one_failed can no longer be met: `up` done (EXIT_ZERO)"
+    ]
+
+
+def test_exhausted_retries_tell_how_the_last_try_ended():
+    error = TaskError(message="replication slot busy\nmore", kind="ProcessFailed")
+    last = an_attempt("s", 3, AttemptState.FAILED, Reason.TIMEOUT, error=error)
+    scene = a_scene(
+        [a_task("s", TaskState.FAILED, Reason.RETRIES_EXHAUSTED, attempt=3)],
+        [a_step("s", retry=RetryPolicy(max_attempts=3))],
+        attempts={"s": (last,)},
+    )
+    assert explain("s", scene) == [
+        "failed: retries exhausted (3/3), the last one: TIMEOUT (replication slot busy)"
+    ]
+
+
+def test_a_failed_execution_lists_its_failures_roots_first():
+    tasks = [
+        a_task("soft", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=1),
+        a_task("hard", TaskState.FAILED, Reason.STEP_ERROR, ended_at=2, message="boom"),
+    ]
+    scene = a_scene(
+        tasks,
+        [a_step("soft", continue_on_error=True), a_step("hard")],
+        execution=an_execution(ExecutionState.FAILED, Reason.STEP_FAILED),
+    )
+    told = explain_execution(scene)
+    assert told[0] == "failed: a step failed"
+    assert told[1] == "`hard` failed: the step itself raised an error: boom"
+    assert told[2].startswith("`soft` failed: ")
+
+
+def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
+    parent = a_task("f", TaskState.RUNNING, Reason.EXPANDED)
+    items = [
+        a_task(
+            "f[0]",
+            TaskState.FAILED,
+            Reason.EXIT_NONZERO,
+            parent_task_id="f",
+            item="x",
+            message="no",
+        ),
+        a_task("f[1]", TaskState.RUNNING, Reason.SLOT_ACQUIRED, parent_task_id="f"),
+    ]
+    scene = a_scene([parent, *items], [a_step("f")])
+    assert explain("f", scene)[0] == "running: 2 items: 1 running, 1 failed"
+    ended = replace(parent, state=TaskState.FAILED, reason_code=Reason.ITEM_FAILED)
+    told = explain("f", a_scene([ended, *items], [a_step("f")]))
+    assert told[0] == "failed: 1 of its 2 items failed"
+    assert told[1].startswith("`f[0]` x failed: ")
+
+
+def test_a_handler_says_what_it_waits_for():
+    handler = a_step("tidy")
+    scene = a_scene(
+        [a_task("s"), a_task("tidy")], [a_step("s")], handlers=Handlers(always=(handler,))
+    )
+    assert "handler" in explain("tidy", scene)[0]

@@ -1,0 +1,65 @@
+"""A number that is used as text and would look different is warned of, with the form to write."""
+
+import pytest
+
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.diagnostic import Severity
+from core.mission_file.load import load_mission
+
+HEAD = 'version: "1.0"\nname: m\n'
+STEP = "steps:\n- {id: a, name: a, step_type: %s}\n"
+
+
+def warned(rest, step="noop"):
+    loaded = load_mission(HEAD + rest + STEP % step)
+    assert loaded.ok, loaded.diagnostics
+    found = [one for one in loaded.diagnostics if one.code is Code.NUMBER_TEXT]
+    assert all(one.severity is Severity.WARNING for one in found)
+    return [one.hint.removeprefix("quote it: ") for one in found if one.hint]
+
+
+@pytest.mark.parametrize("text", ["3.10", "0123", "1e3", "0x10", "0o17", "+5", ".5", "1.", "-0"])
+def test_a_number_that_would_change_is_warned_of_wherever_it_lands_in_text(text):
+    quoted = [f'"{text}"']
+    assert warned(f"variables: {{v: {text}}}\n") == quoted
+    assert warned(f"variables: {{v: [{{w: {text}}}]}}\n") == quoted
+    assert warned(f"params: {{v: {{type: choice, choices: [{text}]}}}}\n") == quoted
+    assert warned("", f"noop, matrix: {{v: [1, {text}]}}") == quoted
+    assert warned("", f"noop, foreach: [{text}]") == quoted
+    assert warned("", f"command, parameters: {{command: x, args: [{text}]}}") == quoted
+    assert warned("", f"log, parameters: {{message: {text}}}") == quoted
+    assert warned("", f"create_file, parameters: {{path: x, content: {text}}}") == quoted
+    assert warned("", f"set_variables, parameters: {{values: {{v: {text}}}}}") == quoted
+    assert warned("", f"command, parameters: {{command: x, args: [{text}, '{{{{ timestamp }}}}']}}") == quoted  # fmt: skip  # noqa: E501 - one line a case
+    handler = f"{{id: h, name: h, step_type: log, parameters: {{message: {text}}}}}"
+    assert warned(f"handlers: {{always: [{handler}]}}\n") == quoted
+
+
+@pytest.mark.parametrize("text", ["0123", "0x10", "+5"])
+def test_whole_numbers_in_an_environment_are_warned_of(text):
+    assert warned(f"env: {{V: {text}}}\n") == [f'"{text}"']
+    assert warned("", f"noop, env: {{V: {text}}}") == [f'"{text}"']
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "3.5", "-1", "0", "10.25", "3.0", "1_000", "'3.10'", "12:30"]
+)
+def test_what_looks_the_same_is_not_warned_of(text):
+    assert warned(f"variables: {{v: {text}}}\n") == []
+    assert warned("", f"noop, matrix: {{v: [{text}]}}") == []
+    assert warned("", f"command, parameters: {{command: x, args: [{text}]}}") == []
+
+
+def test_a_number_that_stays_a_number_is_not_warned_of():
+    assert warned("config: {timeout_seconds: 1e3}\n") == []
+    assert warned("params: {n: {type: integer, default: 010}, f: {type: number, default: 1e3}}\n") == []  # fmt: skip  # noqa: E501 - one line a case
+    assert warned("", "wait, timeout_seconds: 1e1, parameters: {seconds: .5}") == []
+    assert warned("", "create_file, parameters: {path: x, mode: 0644}") == []
+    assert warned("", "command, parameters: {command: x, expect_exit: [010]}") == []
+
+
+def test_the_warning_stands_at_the_number_and_once():
+    loaded = load_mission(HEAD + "variables:\n  a: &x [3.9, 3.10]\n  b: *x\n" + STEP % "noop")
+    (found,) = [one for one in loaded.diagnostics if one.code is Code.NUMBER_TEXT]
+    assert (found.line, found.column) == (4, 15)
+    assert found.message == "`3.10` is the number 3.1 here, not the text that is written"

@@ -1,0 +1,42 @@
+"""The generated parts of the documents are those of this program."""
+
+from tests.tools.generate_docs import (
+    ARCHITECTURE,
+    BEGIN,
+    COMMANDS,
+    REASONS,
+    WRONG_FILE,
+    commands_page,
+    reasons_page,
+    states_block,
+    with_codes,
+    with_states,
+)
+
+
+def test_the_page_of_commands_is_fresh():
+    assert COMMANDS.read_text(encoding="utf-8") == commands_page(), "run `make docs`"
+
+
+def test_the_state_diagram_is_fresh():
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    assert with_states(text) == text, "run `make docs`"
+
+
+def test_the_page_of_reason_codes_is_fresh():
+    assert REASONS.read_text(encoding="utf-8") == reasons_page(), "run `make docs`"
+
+
+def test_the_table_of_diagnostic_codes_is_fresh():
+    text = WRONG_FILE.read_text(encoding="utf-8")
+    assert with_codes(text) == text, "run `make docs`"
+
+
+def test_a_stale_diagram_is_replaced_and_the_rest_is_kept():
+    page = f"# before\n\n{BEGIN}\nold\n<!-- end of states -->\n\nafter\n"
+    fresh = with_states(page)
+    assert states_block() in fresh
+    assert "old" not in fresh
+    assert fresh.startswith("# before\n")
+    assert fresh.endswith("\n\nafter\n")
+    assert with_states(fresh) == fresh

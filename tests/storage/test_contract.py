@@ -1,0 +1,31 @@
+"""SQLite's journal and control, and their twins in memory, keep the same promises."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("tests.support.contract_control", "tests.support.contract_journal")
+
+from tests.support.contract_control import ControlContract  # noqa: E402 - after its rewriting is asked for
+from tests.support.contract_journal import JournalContract  # noqa: E402 - likewise
+from tests.support.store_world import MemoryWorldAdapter, SqliteWorld  # noqa: E402 - likewise
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+async def world(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[SqliteWorld | MemoryWorldAdapter]:
+    made = (
+        SqliteWorld(tmp_path / "missions.db") if request.param == "sqlite" else MemoryWorldAdapter()
+    )
+    yield made
+    await made.close()
+
+
+class TestJournal(JournalContract):
+    """The journal's contract."""
+
+
+class TestControl(ControlContract):
+    """The control's contract."""

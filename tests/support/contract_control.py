@@ -1,0 +1,136 @@
+"""What leases and requests must do, whatever they are written to."""
+
+import pytest
+from msgspec.structs import replace
+
+from core.errors import ConflictError, LeaseHeldError, NotFoundError
+from core.machine.runner_identity import identity
+from core.ports.control import RequestKind, RequestOutcome
+from tests.support.contract_journal import World, a_running
+from tests.support.story import ELSEWHERE
+
+
+class ControlContract:
+    """Contract tests of `core.ports.Control`."""
+
+    async def test_a_lease_is_held_by_one(self, world: World) -> None:
+        first, second = await world.open(), await world.open()
+        lease = await first.control.acquire("x")
+        assert lease.epoch == 1
+        assert lease.identity == identity()
+        with pytest.raises(LeaseHeldError):
+            await second.control.acquire("x")
+        assert (await second.control.acquire("y")).epoch == 1
+
+    async def test_the_owner_may_take_its_lease_again(self, world: World) -> None:
+        process = await world.open()
+        lease = await process.control.acquire("x")
+        again = await process.control.acquire("x")
+        assert (again.owner, again.epoch) == (lease.owner, lease.epoch)
+        assert again.expires_at > lease.expires_at
+
+    async def test_a_released_lease_is_free_and_its_epoch_goes_on(self, world: World) -> None:
+        first, second = await world.open(), await world.open()
+        lease = await first.control.acquire("x")
+        await first.control.release(lease)
+        await first.control.release(lease)
+        taken = await second.control.acquire("x")
+        assert taken.epoch == 2
+        await first.control.release(lease)  # of an epoch that is over: nothing happens
+        assert (await second.control.renew(taken)).epoch == 2
+
+    async def test_a_dead_owner_on_this_machine_is_replaced_at_once(self, world: World) -> None:
+        gone = replace(identity(), pid=2**22 + 1)
+        dead, heir = await world.open(gone), await world.open()
+        lease = await dead.control.acquire("x")
+        assert (await heir.control.acquire("x")).epoch == 2
+        with pytest.raises(LeaseHeldError):
+            await dead.control.renew(lease)
+
+    async def test_another_process_with_the_same_pid_does_not_pass_for_the_owner(
+        self, world: World
+    ) -> None:
+        reused = replace(identity(), start_time=identity().start_time - 1)
+        dead, heir = await world.open(reused), await world.open()
+        await dead.control.acquire("x")
+        assert (await heir.control.acquire("x")).epoch == 2
+
+    async def test_an_owner_elsewhere_is_replaced_when_its_lease_expires(
+        self, world: World
+    ) -> None:
+        far, near = await world.open(ELSEWHERE), await world.open()
+        lease = await far.control.acquire("x")
+        world.clock.advance(10)
+        lease = await far.control.renew(lease)
+        world.clock.advance(10)
+        with pytest.raises(LeaseHeldError):
+            await near.control.acquire("x")
+        world.clock.advance(10)
+        assert (await near.control.acquire("x")).epoch == 2
+        with pytest.raises(LeaseHeldError):
+            await far.control.renew(lease)
+
+    async def test_a_living_owner_on_this_machine_keeps_an_expired_lease(
+        self, world: World
+    ) -> None:
+        asleep, other = await world.open(), await world.open()
+        lease = await asleep.control.acquire("x")
+        world.clock.advance(3600)
+        with pytest.raises(LeaseHeldError):
+            await other.control.acquire("x")
+        assert (await asleep.control.renew(lease)).epoch == lease.epoch
+
+    async def test_requests_reach_the_owner_once_and_in_order(self, world: World) -> None:
+        process, story = await a_running(world)
+        lease = await process.control.acquire(story.execution_id)
+        assert list(await process.control.take_requests(lease)) == []
+        other = await world.open()
+        first = await other.control.request(
+            story.execution_id, RequestKind.CANCEL_STEP, actor="ann", task_id="a"
+        )
+        second = await other.control.request(
+            story.execution_id, RequestKind.APPROVE, actor="bob", arguments={"comment": "go"}
+        )
+        found = await process.control.take_requests(lease)
+        assert [(each.request_id, each.kind, each.actor, each.task_id) for each in found] == [
+            (first, RequestKind.CANCEL_STEP, "ann", "a"),
+            (second, RequestKind.APPROVE, "bob", None),
+        ]
+        assert dict(found[1].arguments) == {"comment": "go"}
+        assert dict(found[0].arguments) == {}
+        assert list(await process.control.take_requests(lease)) == []
+
+    async def test_a_request_without_an_outcome_comes_again_to_the_next_owner(
+        self, world: World
+    ) -> None:
+        process, story = await a_running(world)
+        lease = await process.control.acquire(story.execution_id)
+        first = await process.control.request(story.execution_id, RequestKind.PAUSE, actor="ann")
+        second = await process.control.request(story.execution_id, RequestKind.RESUME, actor="ann")
+        assert len(await process.control.take_requests(lease)) == 2
+        done = RequestOutcome(request_id=first, done=True)
+        await process.journal.submit(replace(story.begin("a").batch(), outcomes=[done]))
+        await process.control.release(lease)
+        again = await process.control.acquire(story.execution_id)
+        found = await process.control.take_requests(again)
+        assert [each.request_id for each in found] == [second]
+        assert list(await process.control.take_requests(again)) == []
+
+    async def test_requests_are_kept_from_a_former_owner(self, world: World) -> None:
+        process, story = await a_running(world)
+        far = await world.open(ELSEWHERE)
+        old = await far.control.acquire(story.execution_id)
+        world.clock.advance(60)
+        new = await process.control.acquire(story.execution_id)
+        await process.control.request(story.execution_id, RequestKind.CANCEL, actor="ann")
+        with pytest.raises(LeaseHeldError):
+            await far.control.take_requests(old)
+        assert len(await process.control.take_requests(new)) == 1
+
+    async def test_nothing_is_asked_of_what_is_not_there_or_has_ended(self, world: World) -> None:
+        process, story = await a_running(world)
+        with pytest.raises(NotFoundError):
+            await process.control.request("no-such", RequestKind.CANCEL, actor="ann")
+        await process.journal.submit(story.finish())
+        with pytest.raises(ConflictError):
+            await process.control.request(story.execution_id, RequestKind.CANCEL, actor="ann")

@@ -1,0 +1,174 @@
+"""The made-up worlds that the pictures of README and docs are taken of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from core.domain.mission import Mission, MissionConfig, Param, ParamType, RetryPolicy
+from core.domain.reasons import Reason
+from core.domain.records import LogStream, TaskError
+from core.domain.states import ExecutionState, TaskState
+from tests.support.tui import FakeBackend, FakeWorld, busy_world, mission_of, nightly, step
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A world behind its backend, and the execution to open."""
+
+    backend: FakeBackend
+    run: str
+
+
+Staging = Callable[[], Stage]
+
+
+def release() -> Mission:
+    """A mission with parameters, for the launch form and the run that is watched."""
+    params = (
+        Param(
+            name="target",
+            type=ParamType.CHOICE,
+            choices=("staging", "production"),
+            default="staging",
+            description="where to",
+        ),
+        Param(name="tag", required=True, pattern="^v[0-9.]+$", description="what to release"),
+        Param(name="notify", type=ParamType.BOOLEAN, default=True),
+    )
+    tests = [f"test-{name}" for name in ("api", "auth", "cli", "search", "store")]
+    builds = [f"build-{name}" for name in ("amd64", "arm64", "wheel")]
+    again = RetryPolicy(max_attempts=3, initial_interval=5)
+    steps = (
+        step("checkout", name="Fetch the tag"),
+        step("lint", "checkout", name="Look for slips"),
+        *(step(one, "checkout", name=f"Test {one[5:]}", retry=again) for one in tests),
+        *(step(one, "lint", name=f"Build for {one[6:]}") for one in builds),
+        step("sign", *builds, name="Sign what was built"),
+        step("ship", "sign", *tests, name="Ship it", timeout_seconds=600),
+        step("smoke", "ship", name="Ask the new one"),
+        step("announce", "smoke", name="Tell everybody", when="{{ params.notify }}"),
+    )
+    return mission_of(
+        "release",
+        *steps,
+        params=params,
+        config=MissionConfig(parallel_limit=4),
+        description="Test, build and ship a tag",
+    )
+
+
+def a_busy_night() -> Stage:
+    """A nightly run that is retrying one step while another has failed for good."""
+    world, run = busy_world()
+    world.begin(run, "fetch-12")
+    return Stage(FakeBackend(world, nightly(), release()), run)
+
+
+def a_release_under_way() -> Stage:
+    """A release in the middle: some of it done, a flaky test retried, the rest to come."""
+    world = FakeWorld()
+    mission = release()
+    params = {"target": "staging", "tag": "v2.4.0", "notify": True}
+    for seconds in (412, 388, 455, 401):
+        earlier = world.launch(mission, params=params)
+        for one in mission.steps:
+            world.run_step(earlier, one.id)
+        world.clock.forward(seconds)
+        world.execution(earlier, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
+    world.clock.forward(3600)
+    run = world.launch(mission, params=params, source_path="/missions/release.yaml")
+    world.begin(run, "checkout")
+    world.clock.forward(4.2)
+    world.end(run, "checkout")
+    for one in ("lint", "test-api", "test-auth", "test-cli"):
+        world.begin(run, one)
+    world.clock.forward(31)
+    for one in ("lint", "test-api"):
+        world.end(run, one)
+    world.begin(run, "build-amd64")
+    world.begin(run, "build-arm64")
+    world.say(run, "test-auth", "connection reset by peer", stream=LogStream.STDERR)
+    world.end(run, "test-auth", exit_code=1, retry_in=75)
+    world.begin(run, "test-search")
+    world.clock.forward(17)
+    world.end(run, "test-cli")
+    for part, seconds in (("api", 3.1), ("core", 7.4), ("storage", 6.2), ("tui", 8.8)):
+        world.say(run, "build-amd64", f"compiling release-{part} v2.4.0 (amd64)")
+        world.clock.forward(seconds)
+    world.say(run, "build-amd64", "warning: unused import `retry`", stream=LogStream.STDERR)
+    world.clock.forward(2.5)
+    world.say(run, "build-amd64", "linking release v2.4.0 (amd64), optimised")
+    world.clock.forward(1.5)
+    return Stage(FakeBackend(world, mission), run)
+
+
+def sky_survey() -> Mission:
+    """1,738 steps with the shape of the Montage workflow: three bands, each stitched and viewed."""
+    steps = []
+    tables = []
+    for band in ("j", "h", "k"):
+        project = [f"{band}-project-{n}" for n in range(80)]
+        fit = [f"{band}-difffit-{n}" for n in range(414)]
+        background = [f"{band}-background-{n}" for n in range(80)]
+        steps += [step(one) for one in project]
+        steps += [
+            step(one, project[n % 80], project[(n % 80 + 1 + n // 80) % 80])
+            for n, one in enumerate(fit)
+        ]
+        steps += [step(f"{band}-concat", *fit), step(f"{band}-model", f"{band}-concat")]
+        steps += [step(one, project[n], f"{band}-model") for n, one in enumerate(background)]
+        steps += [
+            step(f"{band}-table", *background),
+            step(f"{band}-add", f"{band}-table"),
+            step(f"{band}-view", f"{band}-add"),
+        ]
+        tables.append(f"{band}-add")
+    steps.append(step("colour-view", *tables))
+    return mission_of("sky-survey", *steps, config=MissionConfig(parallel_limit=16))
+
+
+def a_failed_survey() -> Stage:
+    """1,738 steps of which one failed, and stopped the rest."""
+    world = FakeWorld()
+    mission = sky_survey()
+    run = world.launch(mission)
+    broken = "h-difffit-231"
+    band = [one.id for one in mission.steps if one.id.startswith(("j-", "h-project", "h-diff"))]
+    for task_id in band[: band.index(broken)]:
+        world.begin(run, task_id)
+        world.clock.forward(0.9)
+        world.end(run, task_id)
+    world.begin(run, broken, command="mDiffFit", args=["-t", "tile-12.fits", "tile-73.fits"])
+    world.say(run, broken, "reading tile-12.fits", "reading tile-73.fits")
+    world.clock.forward(2.7)
+    words = ("tile-73.fits: NAXIS2 is missing", "the header of tile 73 is damaged")
+    world.say(run, broken, *words, stream=LogStream.STDERR)
+    error = TaskError(
+        message="exit code 3", kind="ExitCode", stack_trace="\n".join(words), exit_code=3
+    )
+    world.end(run, broken, exit_code=3, error=error)
+    tasks = world.runs[run].snapshot.tasks
+    for task_id, task in list(tasks.items()):
+        if task.state is TaskState.PENDING:
+            why = f"`{broken}` failed"
+            world.task(run, task_id, TaskState.SKIPPED, Reason.FAIL_FAST, why)
+    world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
+    return Stage(FakeBackend(world, mission), run)
+
+
+def a_runaway() -> Stage:
+    """Polling that finds no end, with a queue behind it."""
+    world = FakeWorld()
+    names = [f"shard-{n:02}" for n in range(1, 25)]
+    polls = [step(f"poll-{name}", "open", name=f"Wait for {name}") for name in names[:4]]
+    loads = [step(f"load-{name}", f"poll-{names[n % 4]}") for n, name in enumerate(names)]
+    mission = mission_of(
+        "backfill", step("open"), *polls, *loads, config=MissionConfig(parallel_limit=4)
+    )
+    run = world.launch(mission)
+    world.run_step(run, "open")
+    for one in polls:
+        world.begin(run, one.id)
+    for number in range(1, 40):
+        world.clock.forward(87)
+        world.say(run, "poll-shard-01", f"poll {number * 29}: not ready, asking again in 3 s")
+    return Stage(FakeBackend(world, mission), run)

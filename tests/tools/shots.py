@@ -1,0 +1,82 @@
+"""Make the pictures of README and docs: a made-up night at fixed sizes and a clock that stands."""
+
+import asyncio
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.tui import running, wait_for_text
+from tests.tools.shot_worlds import (
+    Staging,
+    a_busy_night,
+    a_failed_survey,
+    a_release_under_way,
+    a_runaway,
+)
+from tui.look.picture import tidy
+
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: the keys that lead there, and what must be in sight before it is taken."""
+
+    name: str
+    keys: Sequence[str]
+    sights: Sequence[str]
+    size: tuple[int, int] = (120, 34)
+    at_home: bool = False
+    stage: Staging = a_busy_night
+
+
+SHOTS = (
+    Shot("home", (), ("nightly-etl", "release", "60%"), at_home=True),
+    Shot("small", (), ("promote-7", "replication slot busy"), size=(80, 24)),
+    Shot("graph", ("2",), ("Clean part a", "publish"), size=(150, 40)),
+    Shot("gantt", ("4",), ("elapsed", "at once")),
+    Shot("inspector", ("enter", "6"), ("RETRIES_EXHAUSTED", "BACKOFF")),
+    Shot("launch", ("1", "j", "n", "tab", *"v2.4.0"), ("v2.4.0", "Plan", "smoke"), at_home=True),
+    Shot("watch", ("j", "j"), ("build-amd64", "linking", "retry in"), stage=a_release_under_way),
+    Shot("why", (), ("h-difffit-231", "NAXIS2", "why"), stage=a_failed_survey),
+    Shot("where", ("2", "z"), ("difffit", "colour-view"), size=(190, 18), stage=a_failed_survey),
+    Shot("retry", ("R",), ("what follows?", "86 downstream", "Keep"), stage=a_failed_survey),
+    Shot("cancel", ("X",), ("4 running steps get SIGTERM", "Keep"), stage=a_runaway),
+)
+
+
+async def take(shot: Shot, folder: Path) -> None:
+    """Write one picture."""
+    stage = shot.stage()
+    start = None if shot.at_home else stage.run
+    async with running(stage.backend, size=shot.size, start=start) as pilot:
+        name = stage.backend.world.runs[stage.run].mission.name
+        await wait_for_text(pilot, name)
+        await pilot.pause(0.6)
+        for key in shot.keys:
+            await pilot.press(key)
+            await pilot.pause(0.3)
+        await wait_for_text(pilot, *shot.sights)
+        await pilot.pause(0.2)
+        svg = tidy(pilot.app.export_screenshot(title="Mission Deck"))
+    folder.mkdir(parents=True, exist_ok=True)
+    unique = re.compile(r"terminal-\d+")  # a number of its own in every picture: no change is none
+    (folder / f"{shot.name}.svg").write_text(unique.sub("terminal-deck", svg), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make all pictures, or those named."""
+    os.environ["TZ"] = "UTC"  # the same times of day wherever they are made
+    time.tzset()
+    wanted = set(arguments) or {shot.name for shot in SHOTS}
+    for shot in SHOTS:
+        if shot.name in wanted:
+            asyncio.run(take(shot, FOLDER))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

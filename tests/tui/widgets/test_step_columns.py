@@ -1,0 +1,34 @@
+"""The columns of the step list follow the content and the room."""
+
+import pytest
+
+from tests.support.tui import FakeBackend, FakeWorld, mission_of, running, step, wait_for_text
+from tui.widgets.steps.step_columns import LEAST_NAME, LEAST_WHY, WIDE, StepColumns, step_columns
+
+
+@pytest.mark.parametrize("longest", [3, 20, 55, 100])
+def test_every_row_is_exactly_filled_and_a_wide_one_always_says_why(longest: int) -> None:
+    for width in range(30, 240):
+        found = step_columns(width, longest)
+        behind = found.why + 1 if found.why else 0
+        assert found.name + behind + 3 + 15 + 6 * found.tries + 8 * found.time == width
+        if width >= WIDE:
+            assert found.why >= LEAST_WHY
+            assert found.name >= LEAST_NAME
+
+
+def test_a_name_gets_what_it_needs_where_there_is_room_and_no_more() -> None:
+    assert step_columns(160, 55).name == 55
+    assert step_columns(160, 14).name == 14
+    assert step_columns(70, 55) == StepColumns(18, 19, tries=True, time=True)
+    assert step_columns(50, 55) == StepColumns(15, 16, tries=False, time=False)
+
+
+async def test_a_long_id_does_not_take_the_reason_away_from_all_rows() -> None:
+    name = "extract-customer-orders-from-legacy-warehouse-eu-west-1"
+    world = FakeWorld()
+    mission = mission_of("m", step(name), step("b"))
+    run = world.launch(mission)
+    world.run_step(run, "b", exit_code=4)
+    async with running(FakeBackend(world, mission), start=run, size=(100, 30)) as pilot:
+        await wait_for_text(pilot, "EXIT_NONZERO", "failed", "extract…st-1")

@@ -1,0 +1,156 @@
+"""How each shell asks for completions and gets them: its script, and the two sides of the talk.
+
+The script passes on the words before the cursor; the answer has a line for each completion: its
+kind (`open` when more is to be typed behind it), value and help, with tabs between them.
+"""
+
+import os
+import re
+import shlex
+from typing import Any, ClassVar
+
+from click.shell_completion import CompletionItem, ShellComplete, add_completion_class
+
+from tui.cli.completion.completing import OPEN
+
+WORDS = "_MISSION_WORDS"
+BREAKS = "_MISSION_BREAKS"
+_SPECIAL = re.compile(r"([^\w@%+=:,./~#\[\]-])")
+
+_BASH = """\
+%(complete_func)s() {
+    local kind value help
+    COMPREPLY=()
+    while IFS=$'\\t' read -r kind value help; do
+        [[ -n $value ]] && COMPREPLY+=("$value")
+        [[ $kind == open ]] && compopt -o nospace
+    done < <(%(complete_var)s=bash_complete _MISSION_WORDS="${COMP_LINE:0:COMP_POINT}" \
+_MISSION_BREAKS="$COMP_WORDBREAKS" "$1" 2>/dev/null)
+}
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
+
+_ZSH = """\
+#compdef %(prog_name)s
+%(complete_func)s() {
+    local -a plain told open
+    local kind value help
+    while IFS=$'\\t' read -r kind value help; do
+        if [[ $kind == open ]]; then
+            open+=("$value")
+        elif [[ -n $value ]]; then
+            plain+=("$value")
+            told+=("${value}${help:+  -- $help}")
+        fi
+    done < <(%(complete_var)s=zsh_complete _MISSION_WORDS="${(F)${(@Q)words[1,CURRENT]}}" \
+${words[1]} 2>/dev/null)
+    (( $#plain )) && compadd -V missions -l -d told -a -- plain
+    (( $#open )) && compadd -V folders -S '' -a -- open
+}
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+    %(complete_func)s "$@"
+else
+    compdef %(complete_func)s %(prog_name)s
+fi
+"""
+
+_FISH = """\
+function %(complete_func)s
+    set -l current (commandline -ct)
+    set -l words (commandline -opc)
+    set -l answer (%(complete_var)s=fish_complete \
+_MISSION_WORDS=(string join \\n -- $words "$current" | string collect) \
+%(prog_name)s 2>/dev/null)
+    for line in $answer
+        set -l parts (string split \\t -- $line)
+        test -n "$parts[2]"; and printf '%%s\\t%%s\\n' $parts[2] "$parts[3]"
+    end
+end
+complete --command %(prog_name)s --no-files --keep-order --arguments '(%(complete_func)s)'
+"""
+
+
+class _Shell(ShellComplete):
+    """What the shells have in common: words come a line each, values go out whole."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words behind the program's name, and the one that is being typed."""
+        words = os.environ.get(WORDS, "").split("\n")
+        return words[1:-1], words[-1] if len(words) > 1 else ""
+
+    def complete(self) -> str:
+        """Return the answer."""
+        args, incomplete = self.get_completion_args()
+        lines = []
+        for item in self.get_completions(args, incomplete):
+            if item.type not in ("plain", OPEN):
+                continue
+            value = self.spelled(str(item.value), incomplete)
+            told = " ".join(str(item.help or "").split())
+            lines.append("\t".join((item.type, value, told)))
+        return "\n".join(lines)
+
+    def spelled(self, value: str, incomplete: str) -> str:
+        """Return a value as the shell is to put it in the place of what is typed."""
+        option, equals, _ = incomplete.partition("=")
+        if equals and option.startswith("--") and not value.startswith(option + equals):
+            return f"{option}={value}"
+        return value
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return one line; `complete` makes them itself."""
+        return f"{item.type}\t{item.value}\t{item.help or ''}"
+
+
+class BashShell(_Shell):
+    """bash replaces what stands behind the last of its word breaks, and quotes nothing itself."""
+
+    name: ClassVar[str] = "bash"
+    source_template: ClassVar[str] = _BASH
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words of the line up to the cursor, read as bash reads them."""
+        line = os.environ.get(WORDS, "")
+        self._quote = ""
+        for closing in ("", "'", '"'):
+            try:
+                words = shlex.split(line + closing)
+            except ValueError:
+                continue
+            self._quote = closing
+            break
+        else:
+            words = line.split()
+        if not words or (line[-1:].isspace() and not self._quote and not line.endswith("\\ ")):
+            words.append("")
+        return words[1:-1], words[-1] if len(words) > 1 else ""
+
+    def spelled(self, value: str, incomplete: str) -> str:
+        """Return what bash is to put behind the last word break, special characters quoted."""
+        whole = super().spelled(value, incomplete)
+        if self._quote:
+            return whole
+        breaks = os.environ.get(BREAKS, "\"'><=;|&(:").replace("@", "")
+        cut = max((incomplete.rfind(one) for one in breaks), default=-1) + 1
+        return _SPECIAL.sub(r"\\\1", whole[cut:])
+
+
+class ZshShell(_Shell):
+    """zsh quotes what it inserts."""
+
+    name: ClassVar[str] = "zsh"
+    source_template: ClassVar[str] = _ZSH
+
+
+class FishShell(_Shell):
+    """fish quotes what it inserts."""
+
+    name: ClassVar[str] = "fish"
+    source_template: ClassVar[str] = _FISH
+
+
+def register() -> None:
+    """Let click answer these shells our way."""
+    kinds: tuple[Any, ...] = (BashShell, ZshShell, FishShell)
+    for kind in kinds:
+        add_completion_class(kind)

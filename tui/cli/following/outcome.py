@@ -1,0 +1,37 @@
+"""The exit code of an execution's outcome: one rule for every command that has one.
+
+| the execution | exit code |
+|---|---|
+| succeeded | 0 |
+| failed | 1 |
+| was cancelled, stopped by a policy, or failed only because a person rejected it | 5 |
+| lost its runner | 9 |
+| goes on | 6 |
+"""
+
+from collections.abc import Iterable
+
+from core.domain.reasons import Reason
+from core.domain.records import Execution, TaskRun
+from core.domain.states import ExecutionState, TaskState, is_terminal
+
+_DENIED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
+LOST = 9
+GOES_ON = 6
+
+
+def is_over(execution: Execution) -> bool:
+    """Tell whether there is nothing more to wait for: it has ended, or nobody drives it."""
+    return is_terminal(execution.state) or execution.reason_code is Reason.RUNNER_LOST
+
+
+def exit_code(state: ExecutionState, reason: Reason, tasks: Iterable[TaskRun]) -> int:
+    """Return the exit code for an execution in `state`, whose task runs are `tasks`."""
+    if state is ExecutionState.SUCCESS:
+        return 0
+    if state is ExecutionState.CANCELLED or reason in _DENIED:
+        return 5
+    if state is ExecutionState.FAILED:
+        failed = {task.reason_code for task in tasks if task.state is TaskState.FAILED}
+        return 5 if failed == {Reason.REJECTED} else 1
+    return LOST if reason is Reason.RUNNER_LOST else GOES_ON

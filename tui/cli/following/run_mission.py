@@ -1,0 +1,267 @@
+"""Run a mission here, or detached, and say how it ended: what is behind `mission run`."""
+
+import asyncio
+import gc
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.domain.events import Noted
+from core.domain.fold import Changes
+from core.domain.mission import MissionSource
+from core.domain.mission_result import mission_result
+from core.domain.records import Execution, MissionResult, TaskRun
+from core.domain.states import ExecutionState
+from core.errors import ConflictError, UsageError
+from core.launch.order import Order, launch
+from core.machine.clock import SystemClock
+from core.mission_file.load import Loaded
+from core.operations.mission_order import make_order, parse_params, read_mission
+from core.ports.journal import Batch
+from tui.cli.command import finish
+from tui.cli.following.outcome import exit_code
+from tui.cli.invocation import Invocation
+from tui.cli.printing.progress import Progress
+from tui.cli.printing.step_output import OutputMode, StepOutput
+from tui.cli.records import open_records
+from tui.host.drive import Drive, Driven, drive
+from tui.host.session import open_session, protected_paths, shared_slots
+from tui.host.stop_signal import StopSignals
+from tui.output.shape import reference_of
+from tui.output.text import safe_line
+from tui.words.run_label import full_argument, run_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """How a run here ended, and the exit code for it."""
+
+    driven: Driven
+    result: MissionResult
+    execution: Execution
+    tasks: Mapping[str, TaskRun]
+    code: int
+
+
+def run_mission(
+    invocation: Invocation,
+    file: str,
+    *,
+    params: Sequence[str],
+    detach: bool,
+    dry_run: bool,
+    resume_from: str | None,
+    only: Sequence[str],
+    skip: Sequence[str],
+    run_id: str | None,
+    max_parallel: int | None,
+    output: OutputMode | None,
+    quiet: bool,
+) -> None:
+    """Do what `mission run` with these options does; ends the command with the outcome's code."""
+    if detach and output is not None:
+        raise UsageError(
+            "a detached run prints no output of its steps", hint="`mission logs -f EXEC` does"
+        )
+    gc.disable()  # a mission is many objects that all stay; collecting while it loads is lost time
+    given = parse_params(params)
+    loaded = read_mission(file)
+    if not loaded.ok:
+        _record_rejection(invocation, loaded)
+    order = make_order(
+        loaded,
+        reference=file,
+        actor=invocation.actor,
+        params=given,
+        parallel_limit=max_parallel,
+        run_key=run_id,
+    )
+    if only and resume_from:
+        raise UsageError("--only and --resume-from exclude each other")
+    if not dry_run:
+        invocation.console.best_effort()
+    if only or skip or resume_from:
+        order = _restricted(invocation, order, only, skip, resume_from)
+    if dry_run:
+        from tui.cli.commands.plan import show_plan
+
+        show_plan(invocation, order.mission, order.params)
+        return
+    gc.enable()
+
+    def run_known(known: Execution) -> None:
+        from tui.cli.following.known_run import go_on, report_known
+
+        if detach:
+            go_on(invocation, known)
+            _tell_detached(invocation, known, quiet=quiet)
+        else:
+            usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
+            report_known(invocation, known, output=output or usual, quiet=quiet)
+
+    known = _known(invocation, order)
+    if known is None:
+        try:
+            _run_new(invocation, order, detach=detach, output=output, quiet=quiet)
+        except ConflictError:  # perhaps another command took the key in the meantime
+            known = _known(invocation, order)
+            if known is None:
+                raise
+    if known is not None:
+        run_known(known)
+
+
+def _known(invocation: Invocation, order: Order) -> Execution | None:
+    """Return the execution that has the order's run key already, if it has one."""
+    if order.run_key is None or not invocation.paths.has_database:
+        return None
+    with open_records(invocation) as reader:
+        return reader.find_run_key(order.mission.workflow_id, order.run_key)
+
+
+def _run_new(
+    invocation: Invocation,
+    order: Order,
+    *,
+    detach: bool,
+    output: OutputMode | None,
+    quiet: bool,
+) -> None:
+    if detach:
+        from tui.cli.start import start_detached
+
+        execution = start_detached(invocation.paths, order, invocation.environ)
+        _tell_detached(invocation, execution, quiet=quiet)
+        return
+    progress = _progress(invocation, output, quiet=quiet)
+    with StopSignals() as signals:
+        ran = asyncio.run(_run_here(invocation, order, signals, progress))
+        progress.close()
+        if ran.code or not quiet or invocation.json:
+            _show_end(invocation, ran)
+    finish(ran.code)
+
+
+def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
+    """Let the audit know that somebody tried to run an invalid mission, where there is an audit."""
+    if loaded.source is not None and invocation.paths.has_database:
+        asyncio.run(_append_rejection(invocation, loaded.source, loaded.path))
+
+
+async def _append_rejection(invocation: Invocation, source: MissionSource, path: str) -> None:
+    clock = SystemClock()
+    async with open_session(invocation.paths, clock) as store:
+        event = Noted(
+            at=clock.now(),
+            execution_id="",
+            actor=invocation.actor,
+            kind="mission.rejected",
+            facts={"mission_sha256": source.digest, "file": path},
+        )
+        await store.journal.submit(
+            Batch(execution_id="", events=[event], changes=Changes(None, (), ()))
+        )
+
+
+def _restricted(
+    invocation: Invocation,
+    order: Order,
+    only: Sequence[str],
+    skip: Sequence[str],
+    resume_from: str | None,
+) -> Order:
+    from tui.cli.relaunch import select_steps
+
+    if not invocation.paths.has_database:
+        return select_steps(order, None, only=only, skip=skip, resume_from=resume_from)
+    with open_records(invocation) as reader:
+        return select_steps(order, reader, only=only, skip=skip, resume_from=resume_from)
+
+
+def _tell_detached(invocation: Invocation, execution: Execution, *, quiet: bool) -> None:
+    console = invocation.console
+    if invocation.json:
+        console.out_json(
+            {
+                "execution_id": execution.execution_id,
+                "workflow_id": execution.workflow_id,
+                "run_number": execution.run_number,
+                "reference": reference_of(execution),
+            }
+        )
+    else:
+        console.out(execution.execution_id)
+        if not quiet:
+            name, how = safe_line(run_name(execution)), safe_line(full_argument(execution))
+            console.say(f"{name} runs detached; watch it with `mission watch {how}`")
+
+
+def _progress(invocation: Invocation, output: OutputMode | None, *, quiet: bool) -> Progress:
+    console = invocation.console
+    usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
+    palette = console.error_palette if invocation.json else console.palette
+    return Progress(
+        console,
+        StepOutput(output or usual, invocation.paths.db, palette),
+        quiet=quiet or invocation.json,
+        on_stderr=invocation.json,
+    )
+
+
+async def _run_here(
+    invocation: Invocation, order: Order, signals: StopSignals, progress: Progress
+) -> _Ran:
+    clock = SystemClock()
+    async with open_session(invocation.paths, clock) as store:
+        snapshot, batch = await launch(order, clock, store.journal)
+        progress.show(batch.events)
+        driven = await drive(
+            store,
+            clock,
+            Drive(
+                mission=order.mission,
+                snapshot=snapshot,
+                working_dir=Path(order.working_dir),
+                actor=order.actor,
+                environ=invocation.environ,
+                protected=protected_paths(invocation.paths),
+                slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
+                observer=progress.show,
+                signals=signals,
+                say=invocation.console.say,
+            ),
+        )
+        signals.over(invocation.console.abandon)
+    intact = False
+    if invocation.json:
+        from tui.host.integrity import is_execution_intact
+
+        intact = is_execution_intact(invocation.paths, snapshot.current.execution_id)
+    result = mission_result(
+        order.mission,
+        snapshot,
+        events_logged=driven.receipt.execution_events if driven.receipt else 0,
+        integrity_verified=intact,
+    )
+    tasks = snapshot.tasks.values()
+    code = exit_code(driven.ending.state, driven.ending.reason, tasks)
+    if driven.signal is not None and driven.ending.state is ExecutionState.CANCELLED:
+        code = 128 + driven.signal
+    return _Ran(driven, result, snapshot.current, snapshot.tasks, code)
+
+
+def _show_end(invocation: Invocation, ran: _Ran) -> None:
+    console, result = invocation.console, ran.result
+    if invocation.json:
+        from tui.output.shape import result as result_shape
+
+        console.out_json(result_shape(result))
+        return
+    from tui.output.ending import annotation_lines, ending_lines
+
+    if invocation.environ.get("GITHUB_ACTIONS") == "true":
+        console.out_lines(list(annotation_lines(result, ran.tasks)))
+    console.flush()
+    ending, receipt, palette = ran.driven.ending, ran.driven.receipt, console.error_palette
+    for line in ending_lines(result, ran.execution, ran.tasks, ending, receipt, palette):
+        console.say(line)

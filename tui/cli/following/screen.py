@@ -1,0 +1,73 @@
+"""Open the Textual screen on this terminal, or say why not."""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from core.errors import UsageError
+from tui.cli.bug_report import write_bug_report
+from tui.cli.command import finish
+from tui.cli.following.screen_end import closed_at_end
+from tui.cli.invocation import Invocation
+from tui.terminal.hangup import end_with_terminal
+
+if TYPE_CHECKING:
+    from tui.live.backend import Backend
+
+
+def can_open_screen(invocation: Invocation) -> bool:
+    """Tell whether this process has a terminal on all three streams that a screen can draw on."""
+    on_terminals = invocation.console.is_terminal and os.isatty(0) and os.isatty(2)
+    return on_terminals and invocation.environ.get("TERM", "dumb") != "dumb"
+
+
+def open_screen(
+    invocation: Invocation, *, start: str | None = None, until_end: bool = False
+) -> None:
+    """Run the screen until it is closed; `start` is the execution to show first.
+
+    `until_end` closes it once that execution has ended or lost its runner, or when the execution's
+    own screen is left.
+
+    Raises `UsageError` off a terminal. Closing it leaves every execution running.
+    """
+    if not can_open_screen(invocation):
+        raise UsageError(
+            "TUI off: stdin, stdout or stderr is not a terminal that can draw",
+            hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
+        )
+    end_with_terminal()
+    from tui.app import MissionDeckApp  # Textual: nothing that does not draw may pay for it
+
+    def open_backend() -> "Backend":
+        asyncio.run(_ensure_database(invocation))
+        from tui.host.site import CliBackend  # half as dear as Textual: after the first picture
+
+        return CliBackend(invocation)
+
+    theme = invocation.settings.theme
+    app = MissionDeckApp(
+        open_backend,
+        start=start,
+        alone=until_end,
+        theme=theme,
+        report_bug=lambda error: write_bug_report(error, invocation, ("(the screen)",)),
+    )
+    if start is not None and until_end:
+        with closed_at_end(app, invocation.paths.db, start):
+            app.run()
+    else:
+        app.run()
+    if app.failure is not None:
+        raise app.failure
+    finish(app.return_code or 0)
+
+
+async def _ensure_database(invocation: Invocation) -> None:
+    """Create the database on first use, so that the screen has something to watch."""
+    from core.machine.clock import SystemClock
+    from tui.host.session import open_session
+
+    if not invocation.paths.has_database:
+        async with open_session(invocation.paths, SystemClock()):
+            return

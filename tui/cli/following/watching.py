@@ -1,0 +1,140 @@
+"""Watch an execution to its end: on a terminal as the screen, elsewhere as lines."""
+
+from core.domain.reasons import Reason
+from core.domain.records import AuditEvent, Execution
+from core.domain.states import TaskState, is_terminal
+from core.operations.ancestry import resumed_with
+from core.operations.recorded_mission import outdated_skips
+from core.ports.reader import Reader
+from tui.cli.following.follow import LostWatch, rounds
+from tui.cli.following.outcome import exit_code, is_over
+from tui.cli.following.screen import can_open_screen, open_screen
+from tui.cli.invocation import Invocation
+from tui.cli.printing.step_output import OutputMode, StepOutput
+from tui.cli.printing.step_titles import StepTitles
+from tui.cli.records import open_records
+from tui.cli.reference import find_execution, linked_labels
+from tui.output import shape
+from tui.output.detail import execution_text
+from tui.output.line import change_line
+from tui.output.text import safe_line
+from tui.words.run_label import full_argument
+
+
+def watch(
+    invocation: Invocation,
+    execution_id: str,
+    *,
+    plain: bool = False,
+    timeout: float | None = None,
+    silent: bool = False,
+    output: OutputMode = OutputMode.NONE,
+) -> tuple[Execution, int]:
+    """Watch until the execution has ended; return it as it is then, and the exit code for that.
+
+    On a terminal, unless `plain`, `silent` or with a `timeout`, the screen opens and closes with
+    the execution, or earlier by its keys. Elsewhere one line is printed for every change of state;
+    `silent` only waits; `output` is what is printed of the steps' own. Raises `WaitTimeoutError`.
+    """
+    as_lines = plain or silent or invocation.json or timeout is not None
+    with open_records(invocation) as reader:
+        found = find_execution(invocation, reader, execution_id)
+        if as_lines or not can_open_screen(invocation):
+            found = _follow(invocation, reader, found, timeout, silent=silent, output=output)
+        elif not is_over(found):
+            open_screen(invocation, start=found.execution_id, until_end=True)
+            found = reader.find_execution(found.execution_id)
+        if not (silent or invocation.json):
+            _summarise(invocation, reader, found)
+        _, tasks = reader.task_states(found.execution_id)
+    return found, exit_code(found.state, found.reason_code, tasks)
+
+
+def _follow(
+    invocation: Invocation,
+    reader: Reader,
+    found: Execution,
+    timeout: float | None,
+    *,
+    silent: bool,
+    output: OutputMode,
+) -> Execution:
+    """Print every change of state until the execution ends or its runner is gone."""
+    console = invocation.console
+    printed = StepOutput(output, invocation.paths.db, console.palette)
+    titles = StepTitles(reader)
+    after = 0
+    lost = LostWatch(invocation)
+    for _ in rounds(reader, timeout=timeout):
+        found = reader.find_execution(found.execution_id)
+        while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):
+            for event in page:
+                if silent:
+                    continue
+                if invocation.json:
+                    console.out_ndjson(
+                        shape.event(event, titles.item(event.execution_id, shape.task_of(event)))
+                    )
+                else:
+                    _print(invocation, event, printed, titles)
+            after = page[-1].seq
+        if printed.is_live:
+            console.later(printed.news)
+        console.flush()
+        if is_over(found):
+            break
+        lost.look()
+    console.later(printed.close)
+    return found
+
+
+def _print(
+    invocation: Invocation, event: AuditEvent, printed: StepOutput, titles: StepTitles
+) -> None:
+    """Print the line of an event, if it is worth one, and the output that belongs to it."""
+    console, details = invocation.console, event.details
+    execution_id = event.execution_id or ""
+    task_id = shape.task_of(event)
+    title = None if task_id is None else titles.title(execution_id, task_id)
+    if task_id is not None and event.event_type == "attempt.started":
+        printed.started(execution_id, task_id, title or task_id)
+    elif task_id is not None and event.event_type == "attempt.ended":
+        lines = (details.get("log") or {}).get("entries", 0)
+        wanted = printed.ended(execution_id, task_id, details["attempt"], lines)
+        if wanted is not None:
+            console.later(wanted)
+    line = change_line(event, console.palette, title)
+    if line is not None:
+        console.out(line)
+        if task_id is not None and event.event_type == "step.state_changed":
+            state = TaskState(details["to"])
+            wanted = printed.settled(execution_id, task_id, state, title or task_id)
+            if wanted is not None:
+                console.later(wanted)
+
+
+def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None:
+    console = invocation.console
+    console.out()
+    tasks = reader.task_runs(found.execution_id)
+    console.out_lines(
+        execution_text(
+            found,
+            tasks,
+            console.palette,
+            outdated=outdated_skips(reader, found, tasks),
+            short=reader.short_ids([found.execution_id])[found.execution_id],
+            now=invocation.now,
+            width=console.width,
+            linked=linked_labels(reader, found),
+            resumed_with=safe_line(full_argument(resumed_with(reader, found))),
+        )
+    )
+    console.flush()
+    if not is_terminal(found.state):
+        if found.reason_code is Reason.RUNNER_LOST:
+            whole = safe_line(full_argument(resumed_with(reader, found)))
+            console.say(f"its runner is gone: `mission resume {whole}` goes on with it")
+        else:
+            again = f"`mission watch {safe_line(full_argument(found))}`"
+            console.say(f"it goes on; {again} watches it again")

@@ -1,0 +1,213 @@
+"""Where a command's words go: data to stdout, everything else to stderr."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from typing import TextIO
+
+from core.errors import UnavailableError
+from tui.cli.printing.outlet import Outlet, Source, is_same_place
+from tui.output.document import dump
+from tui.output.paint import Palette
+from tui.words.glyph import is_utf8_terminal
+from tui.words.transliterate import to_ascii
+
+
+class Console:
+    """The two streams of one command. `colour` is `auto`, `always` or `never`.
+
+    Words on stderr are never a reason to fail. Data on stdout is, until `best_effort` was called:
+    `BrokenPipeError` says that the reader left, `UnavailableError` that it cannot be written.
+    """
+
+    def __init__(
+        self,
+        *,
+        colour: str = "auto",
+        environ: Mapping[str, str] | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._stdout = stdout or sys.stdout
+        self._stderr = stderr or sys.stderr
+        self._out: TextIO | Outlet | None = self._stdout
+        self._err: TextIO | Outlet | None = self._stderr
+        self._outlets: tuple[Outlet, ...] = ()
+        self.is_terminal = _is_terminal(self._stdout)
+        self.palette = self._palette(self._stdout, colour)
+        self.error_palette = self._palette(self._stderr, colour)
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal; None off a terminal, where nothing is cut."""
+        return shutil.get_terminal_size((80, 24)).columns if self.is_terminal else None
+
+    def best_effort(self) -> None:
+        """Let no output fail or delay this process from now on: what it does counts more.
+
+        For every command that acts: whoever lost the words still gets the right exit code.
+        """
+        if self._outlets:
+            return
+        for stream in (self._stdout, self._stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    stream.flush()
+        out, err = _descriptor(self._stdout), _descriptor(self._stderr)
+        opened = _outlet(out, self._stdout)
+        if out is not None and err is not None and is_same_place(out, err):
+            other = opened  # one queue keeps the order
+        else:
+            other = _outlet(err, self._stderr)
+        self._out, self._err = opened, other
+        self._outlets = tuple({id(one): one for one in (opened, other) if one is not None}.values())
+
+    def finish(self) -> None:
+        """Hand over everything; `UnavailableError` says that data did not arrive."""
+        for outlet in self._outlets:
+            if not outlet.close() and outlet is self._out:
+                self.say("the rest of the output is dropped: nobody has read it for some seconds")
+        self.flush()
+
+    def abandon(self) -> None:
+        """Give up what is still queued for a reader that does not read."""
+        for outlet in self._outlets:
+            outlet.abandon()
+
+    def out(self, text: str = "") -> None:
+        """Write a line for people; what the encoding cannot carry is written as an escape."""
+        self._data(_drawn(text, self.palette) + "\n")
+
+    def out_lines(self, lines: list[str]) -> None:
+        """Write lines for people."""
+        if lines:
+            self._data(_drawn("\n".join(lines), self.palette) + "\n")
+
+    def out_json(self, value: object) -> None:
+        """Write one JSON document, indented on a terminal, on one line elsewhere."""
+        text = dump(value, indent=2 if self.is_terminal else None)
+        self._data(text + "\n", keep=True)
+
+    def out_ndjson(self, value: object) -> None:
+        """Write one line of NDJSON and let a waiting reader have it."""
+        self._data(dump(value) + "\n")
+
+    def out_raw(self, text: str) -> None:
+        """Write data as it is, in whatever characters it has, without a line feed behind it."""
+        self._data(text)
+
+    def later(self, source: Source, *, on_stderr: bool = False) -> None:
+        """Write text that is made only when its turn has come, by the thread that writes it."""
+        stream = self._err if on_stderr else self._out
+        if isinstance(stream, Outlet):
+            stream.put(source)
+            return
+        for text in source():
+            _write(stream, text)
+
+    def when_idle(self, seconds: float, source: Source, *, on_stderr: bool = False) -> None:
+        """Also write what `source` gives whenever nothing came for so long; best effort only."""
+        stream = self._err if on_stderr else self._out
+        if isinstance(stream, Outlet):
+            stream.when_idle(seconds, source)
+
+    def flush(self) -> None:
+        """Hand everything written so far to whoever reads."""
+        with _named_failure():
+            if self._out is not None:
+                self._out.flush()
+
+    def say(self, text: str = "") -> None:
+        """Write a line for people to stderr; a stderr that cannot take it is no reason to fail."""
+        try:
+            _write(self._err, _drawn(text, self.error_palette) + "\n", keep=True)
+            if self._err is not None:
+                self._err.flush()
+        except (OSError, ValueError):
+            silence(self._stderr)
+            self._err = None
+
+    def _data(self, text: str, *, keep: bool = False) -> None:
+        with _named_failure():
+            _write(self._out, text, keep=keep)
+
+    def _palette(self, stream: TextIO | None, colour: str) -> Palette:
+        return Palette(
+            colour=colour == "always"
+            or (
+                colour == "auto"
+                and _is_terminal(stream)
+                and not self._environ.get("NO_COLOR")
+                and self._environ.get("TERM") != "dumb"
+            ),
+            unicode=is_utf8_terminal(self._environ, _encoding(stream)),
+        )
+
+
+def _drawn(text: str, palette: Palette) -> str:
+    """Return a text in characters that the terminal has."""
+    return text if palette.unicode or text.isascii() else to_ascii(text)
+
+
+@contextlib.contextmanager
+def _named_failure() -> Iterator[None]:
+    """Say of a failure to write that it was stdout that could not be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, a terminal that is gone
+        raise UnavailableError(f"stdout: {error.strerror}") from error
+
+
+def silence(stream: TextIO | None) -> None:
+    """Point a stream to nothing, so that the interpreter's last flush of it succeeds."""
+    descriptor = _descriptor(stream)
+    if descriptor is None:  # nothing to flush to
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, descriptor)
+    finally:
+        os.close(nothing)
+
+
+def _descriptor(stream: TextIO | None) -> int | None:
+    try:
+        return None if stream is None else stream.fileno()
+    except (OSError, ValueError):  # closed, or made of memory
+        return None
+
+
+def _outlet(descriptor: int | None, stream: TextIO | None) -> Outlet | None:
+    if descriptor is None:
+        return None
+    errors = getattr(stream, "errors", None) or "strict"
+    return Outlet(descriptor, encoding=_encoding(stream), errors=errors)
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def _write(stream: TextIO | Outlet | None, text: str, *, keep: bool = False) -> None:
+    if stream is None:  # a process may be started with its streams closed
+        return
+    if isinstance(stream, Outlet):
+        stream.put(text, keep=keep)
+        return
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "utf-8"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -1,0 +1,30 @@
+"""A line that is not finished yet, drawn over itself at the bottom of a terminal."""
+
+from tui.cli.printing.console import Console
+from tui.output.text import fit, safe_line
+from tui.words.escape_sequence import last_overwritten
+
+_ERASE = "\r\x1b[K"
+
+
+class LiveLine:
+    """Shows the line in progress of a log that is followed; nothing off a terminal."""
+
+    def __init__(self, console: Console, *, is_on: bool = True) -> None:
+        self._console = console
+        self._is_on = is_on and console.is_terminal
+        self._shown = ""
+
+    def show(self, text: str) -> None:
+        """Show another state of the line; empty takes it away."""
+        if not self._is_on:
+            return
+        width = (self._console.width or 80) - 1
+        line = fit(safe_line(last_overwritten(text)).expandtabs(), width)
+        if line != self._shown:
+            self._console.out_raw(_ERASE + line)
+            self._shown = line
+
+    def clear(self) -> None:
+        """Take the line away, for what has ended is about to be written in its place."""
+        self.show("")

@@ -1,0 +1,144 @@
+"""What `mission run` says while it runs: a plain line for each state change, once durable.
+
+Among the lines stands what steps wrote, as far as that is wanted (`tui.cli.printing.step_output`).
+"""
+
+from collections.abc import Iterator, Sequence
+
+from core.domain.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CancelRequested,
+    Event,
+    ExecutionCreated,
+    ExecutionStateChanged,
+    StepExpanded,
+    TaskStateChanged,
+    item_task_id,
+)
+from core.domain.item_label import item_label
+from core.domain.records import TaskError
+from core.domain.state_word import counted
+from core.domain.states import ExecutionState, TaskState, is_terminal
+from core.explain.telling_line import telling_line
+from tui.cli.printing.console import Console
+from tui.cli.printing.outlet import Source
+from tui.cli.printing.step_output import StepOutput
+from tui.output.line import QUIET, state_line
+from tui.output.text import safe_line
+from tui.words.run_label import run_name
+
+NEWS_SECONDS = 0.1
+"""Between two looks for live output."""
+
+
+class Progress:
+    """Turns committed events into lines on stdout, or on stderr where stdout is for data.
+
+    `quiet` leaves the lines of state changes out.
+    """
+
+    def __init__(
+        self, console: Console, output: StepOutput, *, quiet: bool = False, on_stderr: bool = False
+    ) -> None:
+        self._console = console
+        self._output = output
+        self._quiet = quiet
+        self._on_stderr = on_stderr
+        self._errors: dict[tuple[str, str], TaskError] = {}
+        self._labels: dict[tuple[str, str], str] = {}
+        if output.is_live:
+            console.when_idle(NEWS_SECONDS, output.news, on_stderr=on_stderr)
+
+    def show(self, events: Sequence[Event], above: Sequence[str] = ()) -> None:
+        """Print the lines of a committed batch; `above` are the steps a sub-mission runs under."""
+        sign = self._console.palette.sign("›", ">")
+        front = "".join(f"{task_id} {sign} " for task_id in above)
+        lines: list[str] = []
+        for event in events:
+            for found in self._of(event, front):
+                if isinstance(found, str):
+                    lines.append(found)
+                    continue
+                self._print(lines)
+                self._console.later(found, on_stderr=self._on_stderr)
+        self._print(lines)
+
+    def close(self) -> None:
+        """Print what is left of live output; release what was opened for it."""
+        if self._output.is_live:
+            self._console.later(self._output.news, on_stderr=self._on_stderr)
+        self._console.later(self._output.close, on_stderr=self._on_stderr)
+
+    def _print(self, lines: list[str]) -> None:
+        if lines:
+            self._console.out_lines(lines)
+            self._console.flush()
+            lines.clear()
+
+    def _of(self, event: Event, front: str) -> Iterator[str | Source]:
+        """Yield the line of an event, if it is worth one, and the output that belongs to it."""
+        output = self._output
+        found = None
+        if isinstance(event, StepExpanded):
+            for number, item in enumerate(event.items):
+                key = (event.execution_id, item_task_id(event.task_id, number))
+                self._labels[key] = f" {item_label(item)}"
+        if isinstance(event, AttemptStarted):
+            output.started(event.execution_id, event.task_id, front + self._title(event))
+        elif isinstance(event, AttemptEnded):
+            found = output.ended(
+                event.execution_id, event.task_id, event.attempt, event.log_entry_count
+            )
+            if event.error is not None:
+                self._errors[event.execution_id, event.task_id] = event.error
+        elif isinstance(event, ExecutionStateChanged) and is_terminal(event.to_state):
+            found = output.finished(event.execution_id)
+        if not self._quiet and (line := self._line(event, front)) is not None:
+            yield line
+        if isinstance(event, TaskStateChanged) and event.to_state not in QUIET:
+            name = front + self._title(event)
+            self._errors.pop((event.execution_id, event.task_id), None)
+            found = output.settled(event.execution_id, event.task_id, event.to_state, name)
+        if found is not None:
+            yield found
+
+    def _line(self, event: Event, front: str) -> str | None:
+        palette = self._console.palette
+        if isinstance(event, TaskStateChanged):
+            if event.to_state in QUIET:
+                return None
+            target, reason = front + self._title(event), event.reason_code.value
+            message = self._cause(event)
+            return state_line(event.at, event.to_state, target, reason, message, palette)
+        if isinstance(event, AttemptStarted):
+            target, what = front + self._title(event), f"attempt {event.attempt}"
+            return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
+        if isinstance(event, StepExpanded):
+            target, what = front + self._title(event), counted(len(event.items), "item")
+            return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
+        own = front.rstrip() or None
+        if isinstance(event, ExecutionStateChanged):
+            reason, message = event.reason_code.value, event.message
+            return state_line(event.at, event.to_state, own, reason, message, palette)
+        if isinstance(event, ExecutionCreated):
+            steps = counted(len(event.step_ids), "step")
+            what = f"{safe_line(run_name(event))}: {steps} as {event.execution_id}"
+            return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
+        if isinstance(event, CancelRequested):
+            return f"{'cancel requested':>28}  {front}by {safe_line(event.actor)}"
+        return None
+
+    def _title(self, event: AttemptStarted | StepExpanded | TaskStateChanged) -> str:
+        """Return the step's id, with its item behind it where it is one of a fan-out."""
+        return event.task_id + self._labels.get((event.execution_id, event.task_id), "")
+
+    def _cause(self, event: TaskStateChanged) -> str | None:
+        """Return the message of a state change; of a failure with the line that tells why."""
+        error = self._errors.get((event.execution_id, event.task_id))
+        if error is None or event.to_state is not TaskState.FAILED:
+            return event.message
+        told, line = event.message or "", telling_line(error.stack_trace)
+        if line is None or line in told:
+            return told
+        return f"{told}: {line}" if told else line

@@ -1,0 +1,1 @@
+"""The only joiner of core and storage: database, settings and processes of this machine."""

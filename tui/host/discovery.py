@@ -1,0 +1,156 @@
+"""Find mission files in folders and say of each whether it is valid."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from core.errors import MissionDeckError
+from core.mission_file.load import SUFFIXES, Loaded, load_mission
+from tui.live.backend import Finding, MissionFile
+
+_KEYS = (
+    re.compile(rb"""(?m)^steps[ \t]*:|["']steps["'][ \t]*:"""),
+    re.compile(rb"""(?m)^(?:version|name)[ \t]*:|["'](?:version|name)["'][ \t]*:"""),
+)
+LOOKED_AT = 256 * 1024
+"""Bytes of a file that are looked at to tell whether it is a mission."""
+FOLDER_LIMIT = 500
+"""Files looked at in one folder: one that holds more is no folder of missions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder to look into, and the heading its missions are listed under.
+
+    One with `others` holds files of other programs too: only what looks like a mission is listed.
+    """
+
+    folder: Path
+    group: str
+    others: bool = False
+
+
+class Discovery:
+    """Looks into folders again and again; a file that has not changed is read once.
+
+    The `samples` come last, under a heading of their own.
+    """
+
+    def __init__(self, places: Iterable[Place], *, samples: Path | None = None) -> None:
+        self.places = tuple(places)
+        self._samples = samples
+        self._known: dict[Path, tuple[tuple[int, int], MissionFile]] = {}
+
+    def find(self, run_before: Iterable[str] = ()) -> list[MissionFile]:
+        """Return the mission files by their groups, each folder's in order of name, none twice.
+
+        `run_before` are the files that executions were made from, newest first.
+        """
+        seen: set[Path] = set()
+        found: list[MissionFile] = []
+
+        def take(path: Path, group: str) -> None:
+            real = path.resolve()
+            if real not in seen:
+                seen.add(real)
+                found.append(replace(self._describe(path), group=group))
+
+        samples = () if self._samples is None else tuple(_files(self._samples))
+        for place in self.places:
+            for path in _files(place.folder):
+                if not place.others or looks_like_mission(path):
+                    take(path, place.group)
+        bundled = {path.resolve() for path in samples}
+        for path in map(Path, run_before):
+            if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve() not in bundled:
+                take(path, "run before")
+        for path in samples:
+            take(path, "samples")
+        return found
+
+    def _describe(self, path: Path) -> MissionFile:
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            known = self._known.get(path)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            described = describe(path, load_mission(path))
+        except (OSError, MissionDeckError) as error:  # it went away while we looked
+            broken = Finding(severity="error", code="UNREADABLE", message=str(error))
+            return MissionFile(
+                path=str(path), name=path.stem, steps=0, valid=False, findings=(broken,)
+            )
+        self._known[path] = (stamp, described)
+        return described
+
+
+def default_places(cwd: Path) -> tuple[Place, ...]:
+    """Return the current folder, `./missions` and `./sample_missions`."""
+    here = Place(cwd, "this folder", others=True)
+    under = (Place(cwd / name, f"./{name}") for name in ("missions", "sample_missions"))
+    return (here, *(place for place in under if place.folder != samples_folder()))
+
+
+def looks_like_mission(path: Path) -> bool:
+    """Tell whether a file has a mission's keys at its top: many programs write YAML and JSON."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(LOOKED_AT)
+    except OSError:
+        return False
+    if path.suffix.lower() == ".json":
+        try:
+            found = json.loads(head)
+        except (ValueError, RecursionError):  # cut off, or a mission with a mistake in it
+            return all(key.search(head) is not None for key in _KEYS)
+        return isinstance(found, dict) and "steps" in found and bool({"name", "version"} & {*found})
+    return all(key.search(head) is not None for key in _KEYS)
+
+
+def samples_folder() -> Path:
+    """Return the folder of the samples that come with the program."""
+    import sample_missions
+
+    return Path(next(iter(sample_missions.__path__)))
+
+
+def describe(path: Path, loaded: Loaded) -> MissionFile:
+    """Say what a file is; one that is not valid goes by the name of its file."""
+    mission = loaded.mission
+    return MissionFile(
+        path=str(path),
+        name=path.stem if mission is None else mission.name,
+        steps=0 if mission is None else len(mission.steps),
+        valid=loaded.ok,
+        description=None if mission is None else mission.description,
+        params=() if mission is None else mission.params,
+        findings=findings_of(loaded),
+    )
+
+
+def findings_of(loaded: Loaded) -> tuple[Finding, ...]:
+    """Return the diagnostics of a file as the screen shows them."""
+    return tuple(
+        Finding(
+            severity=found.severity.value,
+            code=found.code.value,
+            message=found.message,
+            line=found.line or None,
+            column=found.column or None,
+            hint=found.hint,
+        )
+        for found in loaded.diagnostics
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:  # not there, or not ours to read: nothing to be found in it
+        return
+    candidates = (one for one in entries if one.suffix.lower() in SUFFIXES and one.is_file())
+    yield from islice(candidates, FOLDER_LIMIT)

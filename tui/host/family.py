@@ -1,0 +1,109 @@
+"""What a runner has to know of the executions around a sub-mission: limits, and what was lost."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.domain.records import Execution
+from core.domain.states import ExecutionState
+from core.errors import ConflictError, LeaseHeldError
+from core.launch.order import Order
+from core.operations.ancestry import MAX_DEPTH, ancestors, descendants
+from core.planning.recovery import needs_consent
+from core.ports.clock import Clock
+from storage.read.reader import open_reader
+from storage.write.store import Store
+from tui.cli.lost import mark_lost
+from tui.cli.relaunch import stored_mission
+from tui.host.session import load_snapshot
+
+MAX_EXECUTIONS = 5_000
+"""Executions under one that somebody started, itself included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which file an execution was made from: its real path, None for standard input, and digest."""
+
+    path: Path | None
+    digest: str
+
+    def is_same(self, other: "Origin") -> bool:
+        """Tell whether both are one mission: the same file, or the same text in the same folder.
+
+        What a mission runs is named relative to its file, so the same text elsewhere may run
+        something else.
+        """
+        if self.path is None or other.path is None:
+            return self.digest == other.digest
+        return self.path == other.path or (
+            self.digest == other.digest and self.path.parent == other.path.parent
+        )
+
+
+def origin_of(source_path: str | None, digest: str) -> Origin:
+    """Return the origin of a mission, links in its path resolved."""
+    return Origin(None if source_path is None else Path(source_path).resolve(), digest)
+
+
+@dataclass(slots=True)
+class Family:
+    """How many executions there are under one that somebody started, itself included."""
+
+    count: int = 1
+    limit: int = field(default_factory=lambda: MAX_EXECUTIONS)
+
+    def admit(self, order: Order, above: Sequence[Origin]) -> None:
+        """Count one more execution, or raise `ConflictError` when it must not be made.
+
+        `above` are the origins from the root down to the execution that asks.
+        """
+        origin = origin_of(order.source_path, order.source.digest)
+        if any(origin.is_same(one) for one in above):
+            raise ConflictError(
+                f"{order.source_path} runs itself: an execution above this one was made from"
+                " the same file",
+                hint="a loop is `foreach`, a second try is `retry`",
+            )
+        if len(above) > MAX_DEPTH:
+            raise ConflictError(f"missions are nested more than {MAX_DEPTH} deep")
+        if self.count >= self.limit:
+            raise ConflictError(
+                f"more than {self.limit:,} executions under one that somebody started",
+                hint="let fewer sub-missions do more steps each, or start several missions",
+            )
+        self.count += 1
+
+
+def read_family(store: Store, execution: Execution) -> tuple[Family, list[Origin]]:
+    """Return the family of an execution that goes on, and the origins from its root down to it."""
+    with closing(open_reader(store.path)) as reader:
+        above = [
+            origin_of(one.source_path, one.mission_digest) for one in ancestors(reader, execution)
+        ]
+        count = 1 + sum(1 for _ in descendants(reader, execution.execution_id))
+    return Family(count), [
+        *reversed(above),
+        origin_of(execution.source_path, execution.mission_digest),
+    ]
+
+
+async def take_up(store: Store, clock: Clock, execution_id: str) -> list[str]:
+    """Mark the sub-missions below that a lost runner left; return steps that need a consent.
+
+    Each is named behind the steps above it.
+    """
+    unsafe: list[str] = []
+    with closing(open_reader(store.path)) as reader:
+        for child in descendants(reader, execution_id, live=True):
+            if child.state in {ExecutionState.RUNNING, ExecutionState.PAUSED}:
+                try:
+                    await mark_lost(store, clock, reader, child.execution_id)
+                except LeaseHeldError:  # a person let it go on by itself
+                    continue
+            snapshot = load_snapshot(reader, child.execution_id)
+            mission, _ = stored_mission(reader, snapshot)
+            front = child.parent_task_id or child.mission_name
+            unsafe += [f"{front} › {step}" for step in needs_consent(mission, snapshot)]
+    return unsafe

@@ -1,0 +1,103 @@
+"""The runner: a process of its own that drives one execution, started by `spawn`.
+
+Run as `python -P -m tui.host.runner STATUS_FD EXECUTION_ID [--run-again] [--launched]`, the places
+in the environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else an
+error as a JSON object.
+"""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from core.errors import BugError, MissionDeckError
+from core.machine.clock import SystemClock
+from storage.read.reader import open_reader
+from tui.cli.refusal import as_ours
+from tui.host.actor import actor_name
+from tui.host.drive import Drive, Driven, drive
+from tui.host.places import current_folder, find_paths
+from tui.host.session import load_snapshot, open_session, protected_paths, shared_slots
+from tui.host.settings import load_settings
+from tui.host.stop_signal import StopSignals
+
+
+def main(arguments: list[str]) -> int:
+    """Drive the execution named in `arguments` and return an exit code."""
+    status, execution_id = int(arguments[0]), arguments[1]
+    os.set_inheritable(status, False)
+    try:
+        with StopSignals() as signals:
+            asyncio.run(_main(status, execution_id, arguments[2:], signals))
+    except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
+        ours = as_ours(error)
+        _tell_error(status, ours)
+        with contextlib.suppress(OSError):  # a full disk behind the log
+            if isinstance(ours, BugError):
+                traceback.print_exception(error)
+            sys.stderr.write(f"error[{ours.code}]: {ours.message}\n")
+            sys.stderr.flush()
+        return ours.exit_code
+    return 0
+
+
+async def _main(status: int, execution_id: str, options: list[str], signals: StopSignals) -> Driven:
+    paths = find_paths(os.environ, database=os.environ.get("MISSION_DB"))
+    settings = load_settings(
+        environ=os.environ, cwd=current_folder(), user_file=paths.config, flags={"db": None}
+    )
+    limit = settings.parallel_limit
+    clock = SystemClock()
+    gc.disable()  # a mission is millions of objects that all stay: collect once, after loading
+    reader = open_reader(paths.db)
+    try:
+        snapshot = load_snapshot(reader, execution_id)
+        source = reader.mission_source(snapshot.current.mission_digest)
+    finally:
+        reader.close()
+    from core.mission_file.load import load_mission
+    from core.operations.mission_order import require_valid
+
+    name = snapshot.current.source_path or "<stdin>"
+    mission, _ = require_valid(load_mission(source.content, name=name, fmt=source.format))
+    gc.enable()
+    async with open_session(paths, clock) as store:
+        return await drive(
+            store,
+            clock,
+            Drive(
+                mission=mission,
+                snapshot=snapshot,
+                working_dir=Path(snapshot.current.working_dir),
+                actor=actor_name(os.environ),
+                environ=os.environ,
+                protected=protected_paths(paths),
+                slots=shared_slots(paths, limit),
+                consent="--run-again" in options,
+                is_launched="--launched" in options,
+                signals=signals,
+                on_ready=lambda: _tell(status, "ok"),
+            ),
+        )
+
+
+def _tell_error(status: int, error: MissionDeckError) -> None:
+    fields = {"code": error.code, "message": error.message, "hint": error.hint}
+    _tell(status, json.dumps({"exit_code": error.exit_code, **fields}))
+
+
+def _tell(status: int, line: str) -> None:
+    """Write the one status line, if nobody has yet; a parent that is gone does not matter."""
+    try:
+        os.write(status, line.encode() + b"\n")
+        os.close(status)
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""The composition root's core: store, signer, clock and executor joined for writing commands."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core.domain.fold import Snapshot
+from core.machine.clock import SystemClock
+from core.ports.reader import Reader
+from storage.file.keystore import load_or_create_signer, load_signer
+from storage.file.slots import FileSlots
+from storage.write.store import Store, open_store, require_signer
+from tui.host.places import Paths
+
+LEASE_SECONDS = 15.0
+"""How long a runner of another machine is believed to live after its last heartbeat."""
+
+
+@asynccontextmanager
+async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]:
+    """Open the database for writing; create it and its key on first use.
+
+    Raises `UnavailableError` when either cannot be used, or the key is not the one of its log.
+    """
+    if paths.has_database:
+        require_signer(paths.db, load_signer(paths.keys))
+    if not paths.home.exists():
+        paths.home.mkdir(parents=True, mode=0o700)
+    signer = load_or_create_signer(paths.keys)
+    store = await open_store(paths.db, signer, clock=clock, lease_ttl=LEASE_SECONDS)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def migrate_database(paths: Paths) -> None:
+    """Bring a database of an older version to this one's format; `open_session`'s errors."""
+    async with open_session(paths, SystemClock()):
+        return
+
+
+def protected_paths(paths: Paths) -> tuple[Path, ...]:
+    """Return what no file step may touch: the folders of this program, the database, the keys.
+
+    The key files are named one by one as well, for a hard link to one of them is to be known.
+    """
+    folders = dict.fromkeys((paths.home, paths.config.parent, paths.logs.parent, paths.keys))
+    keys = tuple(paths.keys.iterdir()) if paths.keys.is_dir() else ()
+    return (*folders, paths.db, paths.config, *keys)
+
+
+def shared_slots(paths: Paths, limit: int | None) -> FileSlots | None:
+    """Return the slots all executions share, None where no such limit is set."""
+    return None if limit is None else FileSlots(paths.home / "slots", limit)
+
+
+def load_snapshot(reader: Reader, execution_id: str) -> Snapshot:
+    """Return the snapshot of an execution as its committed records tell it."""
+    execution = reader.find_execution(execution_id)
+    snapshot = Snapshot(execution=execution)
+    for task in reader.task_runs(execution.execution_id):
+        snapshot.tasks[task.task_id] = task
+        state = task.state.value
+        counted = [snapshot.counts]
+        if task.parent_task_id is not None:
+            counted.append(snapshot.item_counts)
+        for counts in counted:
+            counts[state] = counts.get(state, 0) + 1
+    for attempt in reader.attempts(execution.execution_id):
+        tries = snapshot.attempts.get(attempt.task_id, ())
+        snapshot.attempts[attempt.task_id] = (*tries, attempt)
+    return snapshot

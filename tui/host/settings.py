@@ -1,0 +1,197 @@
+"""The user's settings: flags over `MISSION_*` over the project's file over the user's file.
+
+The project's file is the nearest `.mission.toml` or `mission.toml` at or above where one works.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.errors import UsageError
+from tui.host.places import place_of
+
+PROJECT_FILES = (".mission.toml", "mission.toml")
+COLOURS = ("auto", "always", "never")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it came from: `--db`, `MISSION_DB`, or the path of a file."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What was set, by name; what is missing was not set anywhere."""
+
+    found: Mapping[str, Setting] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What was wrong with the files: unknown names. Said once, never fatal."""
+
+    def value(self, name: str) -> Any:
+        """Return the value of a setting, None when it was not set."""
+        setting = self.found.get(name)
+        return None if setting is None else setting.value
+
+    @property
+    def database(self) -> str | None:
+        """Where the database is, when it was moved."""
+        value: str | None = self.value("db")
+        return value
+
+    @property
+    def parallel_limit(self) -> int | None:
+        """Attempts at once over all executions of this user, None for no such limit."""
+        value: int | None = self.value("parallel_limit")
+        return value
+
+    @property
+    def colour(self) -> str:
+        """`auto`, `always` or `never`."""
+        value: str = self.value("color") or "auto"
+        return value
+
+    @property
+    def mission_folders(self) -> tuple[str, ...]:
+        """Folders in which missions are looked for."""
+        value: tuple[str, ...] = self.value("missions") or ()
+        return value
+
+    @property
+    def theme(self) -> str | None:
+        """The theme of the screen."""
+        value: str | None = self.value("theme")
+        return value
+
+    @property
+    def keymap(self) -> Mapping[str, str]:
+        """Keys of the screen by the id of their binding."""
+        value: Mapping[str, str] = self.value("keymap") or {}
+        return value
+
+
+def load_settings(
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    user_file: Path,
+    flags: Mapping[str, Any],
+) -> Settings:
+    """Gather the settings of all places.
+
+    Raises `UsageError` for a file that is no TOML and for a value of a wrong kind.
+    """
+    found: dict[str, Setting] = {}
+    notes: list[str] = []
+    for path in (user_file, find_project_file(cwd)):
+        if path is not None:
+            found |= _from_file(path, notes)
+    for name, check in _CHECKS.items():
+        variable = f"MISSION_{name.upper()}"
+        text = environ.get(variable)
+        if text and name in _FROM_ENVIRONMENT:
+            found[name] = Setting(check(_FROM_ENVIRONMENT[name](text), variable), variable)
+    for name, value in flags.items():
+        if value is not None:
+            found[name] = Setting(value, f"--{name}")
+    return Settings(found=found, notes=tuple(notes))
+
+
+def find_project_file(cwd: Path) -> Path | None:
+    """Return the nearest project file at or above `cwd`, or None."""
+    for folder in (cwd, *cwd.parents):
+        for name in PROJECT_FILES:
+            path = folder / name
+            with contextlib.suppress(OSError):  # what may not be looked at is not ours
+                if path.is_file():
+                    return path
+    return None
+
+
+def _from_file(path: Path, notes: list[str]) -> dict[str, Setting]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8") from error
+    import tomllib
+
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML: {error}") from error
+    found: dict[str, Setting] = {}
+    for name, value in table.items():
+        check = _CHECKS.get(name)
+        if check is None:
+            notes.append(f"{path}: unknown setting {name!r} (known: {', '.join(sorted(_CHECKS))})")
+            continue
+        found[name] = Setting(check(_below(name, value, path.parent), str(path)), str(path))
+    return found
+
+
+def _home_expanded(text: str, what: str) -> Path:
+    return place_of(text, what) if text.startswith("~") else Path(text)
+
+
+def _below(name: str, value: Any, folder: Path) -> Any:
+    """Read the paths of a file relative to the file."""
+    if name == "db" and isinstance(value, str) and value:
+        return str(folder / _home_expanded(value, name))
+    if name == "missions" and isinstance(value, list):
+        return [str(folder / _home_expanded(one, name)) for one in value if isinstance(one, str)]
+    return value
+
+
+def _count(value: Any, origin: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000:
+        raise UsageError(f"{origin}: {value!r} is not a number from 1 to 10000")
+    return value
+
+
+def _text(value: Any, origin: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise UsageError(f"{origin}: {value!r} is not a text")
+    return value
+
+
+def _colour(value: Any, origin: str) -> str:
+    if value not in COLOURS:
+        raise UsageError(f"{origin}: {value!r} is none of {', '.join(COLOURS)}")
+    return str(value)
+
+
+def _texts(value: Any, origin: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise UsageError(f"{origin}: {value!r} is not a list of texts")
+    return tuple(value)
+
+
+def _text_table(value: Any, origin: str) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise UsageError(f"{origin}: {value!r} is not a table of texts")
+    return dict(value)
+
+
+_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
+    "db": _text,
+    "parallel_limit": _count,
+    "color": _colour,
+    "missions": _texts,
+    "theme": _text,
+    "keymap": _text_table,
+}
+_FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
+    "db": str,
+    "parallel_limit": lambda text: int(text) if text.isdecimal() else text,
+    "color": str,
+    "missions": lambda text: text.split(":"),
+    "theme": str,
+}

@@ -1,0 +1,1 @@
+"""Prose of the screens, line by line."""

@@ -1,0 +1,51 @@
+"""What a mission file says before it runs: what was found in it, and its steps. Pure."""
+
+from core.domain.state_word import counted
+from core.value.duration import duration_text
+from tui.live.backend import Finding, Preview
+from tui.widgets.base.text_view import Line
+from tui.words.safe_text import clean_line
+
+SHOWN_STEPS = 500
+
+
+def finding_line(finding: Finding) -> Line:
+    """Return a finding: how bad it is, where, and what."""
+    where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
+    return [
+        (f"{finding.severity} ", "bad" if finding.severity == "error" else "warn"),
+        (f"{where}{finding.code}  ", "faint"),
+        (clean_line(finding.message), "text"),
+    ]
+
+
+def plan_lines(preview: Preview) -> list[Line]:
+    """Return findings, then every step in order with its type, what it waits for and its limits."""
+    lines: list[Line] = []
+    for finding in preview.findings:
+        lines.append(finding_line(finding))
+        if finding.hint:
+            lines.append([("  ", ""), (clean_line(finding.hint), "muted")])
+    mission = preview.mission
+    if mission is None:
+        return lines
+    if lines:
+        lines.append([("", "")])
+    width = len(str(len(mission.steps)))
+    for number, step in enumerate(mission.steps[:SHOWN_STEPS], 1):
+        after = ""
+        if step.depends_on:
+            named = ", ".join(clean_line(name) for name in step.depends_on[:4])
+            more = len(step.depends_on) - 4
+            after = f"  after {named}" + (f" and {more} more" if more > 0 else "")
+        limits = f"  at most {duration_text(step.timeout_seconds)}" if step.timeout_seconds else ""
+        lines.append(
+            [
+                (f"{number:>{width}} ", "faint"),
+                (f"{clean_line(step.id)}  ", "text"),
+                (f"{clean_line(step.step_type)}{limits}{after}", "muted"),
+            ]
+        )
+    if len(mission.steps) > SHOWN_STEPS:
+        lines.append([(f"… {counted(len(mission.steps) - SHOWN_STEPS, 'more step')}", "faint")])
+    return lines

@@ -1,0 +1,97 @@
+"""A bounded window of a log's lines, and the rows they take. Data; reads and draws nothing."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from tui.live.logbook import Line, Page, place_of
+from tui.words.safe_text import clean, fold
+
+WINDOW = 6000
+"""Lines held at most; those furthest from what is read are let go."""
+
+
+class LogWindow:
+    """Consecutive lines with what is known of what lies beyond, laid out as rows.
+
+    `room` is the width text is folded to; None leaves every line one row.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self.more_before = False
+        self.more_after = False
+        self.room: int | None = None
+        self._starts: list[int] = [0]
+
+    @property
+    def rows(self) -> int:
+        """How many rows the lines take."""
+        return self._starts[-1]
+
+    def place_of_row(self, row: int) -> tuple[int, int]:
+        """Return the index of the line a row belongs to, and which of its pieces it is."""
+        line = max(0, bisect_right(self._starts, row) - 1)
+        return line, row - self._starts[line]
+
+    def row_of(self, line: int) -> int:
+        """Return the first row of a line; behind the last, the number of rows."""
+        return self._starts[max(0, min(line, len(self.lines)))]
+
+    def index_of(self, wanted: Line) -> int | None:
+        """Return the index of a line, or None when it is not in the window."""
+        place = place_of(wanted)
+        return next((i for i, line in enumerate(self.lines) if place_of(line) == place), None)
+
+    def fold_to(self, room: int | None) -> None:
+        """Fold all lines to another width."""
+        self.room = room
+        self._lay_out(0)
+
+    def replace(self, lines: Sequence[Line], *, before: bool, after: bool) -> None:
+        """Hold other lines."""
+        self.lines = list(lines)
+        self.more_before, self.more_after = before, after
+        self._lay_out(0)
+
+    def append(self, lines: Sequence[Line], *, trim: bool) -> None:
+        """Add lines that just came; let the oldest go when that is too many and `trim`."""
+        kept = len(self.lines)
+        self.lines.extend(lines)
+        if trim and len(self.lines) > WINDOW:
+            del self.lines[: len(self.lines) - WINDOW * 3 // 4]
+            self.more_before = True
+            kept = 0
+        self._lay_out(kept)
+
+    def put_before(self, page: Page) -> int:
+        """Add the lines in front; return how many rows what was there moved down."""
+        self.lines[:0] = page.lines
+        self.more_before = page.more_before
+        if len(self.lines) > WINDOW:
+            del self.lines[WINDOW:]
+            self.more_after = True
+        self._lay_out(0)
+        return self._starts[min(len(page.lines), len(self.lines))]
+
+    def put_behind(self, page: Page) -> int:
+        """Add the lines behind; return how many rows were let go in front."""
+        self.lines.extend(page.lines)
+        self.more_after = page.more_after
+        self._lay_out(0)
+        spare = max(0, len(self.lines) - WINDOW)
+        gone = self._starts[spare]
+        if spare:
+            del self.lines[:spare]
+            self.more_before = True
+            self._lay_out(0)
+        return gone
+
+    def _lay_out(self, kept: int) -> None:
+        starts = self._starts = self._starts[: kept + 1] if kept else [0]
+        room = self.room
+        if room is None:
+            first = starts[-1] + 1
+            starts.extend(range(first, first + len(self.lines) - kept))
+            return
+        for _chunk, entry in self.lines[kept:]:
+            starts.append(starts[-1] + len(fold(clean(entry.message), room)))

@@ -1,0 +1,159 @@
+"""Reading a log a part at a time: what is before, behind or around a line, and where a text occurs.
+
+Questions for the lookup thread. A line is known by the row id of its chunk and by step, attempt
+and number; chunk ids rise with time, so earlier parts are found by trying lower ids.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from core.domain.records import LogEntry, LogStream
+from core.output.log_format import DROPPED_NOTICE
+from core.ports.reader import LogQuery, Reader
+from tui.words.safe_text import clean
+
+Line = tuple[int, LogEntry]
+"""The row id of the chunk an entry ends in, and the entry."""
+
+PAGE = 1000
+MAX_MATCHES = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Consecutive lines. `at` is the index of the line that was asked for, where one was."""
+
+    lines: list[Line]
+    more_before: bool
+    more_after: bool
+    at: int = 0
+
+
+def place_of(line: Line) -> tuple[int, str, int, int]:
+    """Return what identifies a line."""
+    chunk, entry = line
+    return chunk, entry.task_id, entry.attempt, entry.seq
+
+
+def read_tail(reader: Reader, query: LogQuery, count: int = PAGE) -> Page:
+    """Return the last lines."""
+    lines = list(reader.logs(replace(query, after_chunk=0, tail=count)))
+    return Page(lines, len(lines) == count, more_after=False)
+
+
+def read_head(reader: Reader, query: LogQuery, count: int = PAGE) -> Page:
+    """Return the first lines."""
+    lines = list(islice(_from(reader, query, 0), count + 1))
+    return Page(lines[:count], more_before=False, more_after=len(lines) > count)
+
+
+def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE) -> Page:
+    """Return the lines in front of `first`."""
+    place = place_of(first)
+    reach = 2
+    while True:
+        start = max(0, first[0] - reach)
+        kept: deque[Line] = deque(maxlen=count + 1)
+        for line in _from(reader, query, start):
+            if place_of(line) == place or line[0] > first[0]:
+                break
+            kept.append(line)
+        if len(kept) > count or start == 0:
+            lines = list(kept)
+            return Page(lines[-count:], len(lines) > count, more_after=True)
+        reach *= 4
+
+
+def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE) -> Page:
+    """Return the lines behind `last`."""
+    place = place_of(last)
+    lines: list[Line] = []
+    passed = False
+    for line in _from(reader, query, max(0, last[0] - 1)):
+        if passed or line[0] > last[0]:
+            lines.append(line)
+            if len(lines) > count:
+                break
+        passed = passed or place_of(line) == place
+    return Page(lines[:count], more_before=True, more_after=len(lines) > count)
+
+
+def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE) -> Page:
+    """Return the lines around one line, which is at `Page.at`."""
+    before = read_before(reader, query, line, count // 2)
+    after = read_after(reader, query, line, count // 2)
+    return Page(
+        [*before.lines, line, *after.lines],
+        before.more_before,
+        after.more_after,
+        at=len(before.lines),
+    )
+
+
+def find_lines(reader: Reader, query: LogQuery, text: str) -> tuple[list[Line], bool]:
+    """Return the lines that contain a text, over all that is stored, and whether there are more.
+
+    At most `MAX_MATCHES`, the first ones.
+    """
+    found = reader.logs(replace(query, after_chunk=0, tail=None, search=text))
+    lines = list(islice(found, MAX_MATCHES))
+    return lines, next(iter(found), None) is not None
+
+
+def find_gap(reader: Reader, query: LogQuery) -> Line | None:
+    """Return the line that says that output was dropped there, None when none was."""
+    notices = replace(query, streams=frozenset({LogStream.SYSTEM}), after_chunk=0, tail=None)
+    return next(iter(reader.logs(replace(notices, search=DROPPED_NOTICE))), None)
+
+
+def dropped_bytes(reader: Reader, query: LogQuery) -> int:
+    """Return how many bytes the output limit took from a log."""
+    return sum(
+        attempt.log_dropped_bytes
+        for attempt in reader.attempts(query.execution_id, query.task_id)
+        if query.attempt in (None, attempt.attempt)
+    )
+
+
+def _from(reader: Reader, query: LogQuery, chunk: int) -> Iterator[Line]:
+    return reader.logs(replace(query, after_chunk=chunk, tail=None))
+
+
+def whole_text(reader: Reader, query: LogQuery, *, as_json: bool) -> str:
+    """Return a whole log as safe text, or as one JSON object a line."""
+    if not as_json:
+        return "\n".join(clean(entry.message) for _chunk, entry in reader.logs(query))
+    return "\n".join(_as_json(entry) for _chunk, entry in reader.logs(query))
+
+
+def write_log(reader: Reader, query: LogQuery, path: Path) -> int:
+    """Write a whole log to a file as it is stored; return how many lines."""
+    lines = 0
+    with path.open("w", encoding="utf-8", errors="replace") as file:
+        for _chunk, entry in reader.logs(query):
+            file.write(f"{entry.message}\n")
+            lines += 1
+    return lines
+
+
+def _as_json(entry: LogEntry) -> str:
+    return json.dumps(
+        {
+            "execution_id": entry.execution_id,
+            "task_id": entry.task_id,
+            "attempt": entry.attempt,
+            "seq": entry.seq,
+            "timestamp": entry.timestamp,
+            "level": entry.level.value,
+            "source": entry.source,
+            "stream": entry.stream.value,
+            "message": entry.message,
+        },
+        ensure_ascii=False,
+    )

@@ -1,0 +1,94 @@
+"""Every message that crosses between feed, screens and widgets."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from core.domain.records import Execution, LogEntry, TaskRun
+from core.ports.control import Lease
+from tui.search.home_page import HomePage
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """What a followed log brought. `gap` means lines were passed over to keep up.
+
+    `reset` marks the first delivery for a query: the tail of what is stored. `unfinished` are the
+    lines in progress of a running step's log, as they are now.
+    """
+
+    token: int
+    lines: Sequence[tuple[int, LogEntry]]
+    gap: bool = False
+    reset: bool = False
+    unfinished: tuple[LogEntry, ...] = ()
+
+
+@dataclass(slots=True)
+class Delta:
+    """What was committed since the last delivery; later news replace earlier ones in place."""
+
+    home: HomePage | None = None
+    short_ids: Mapping[str, str] | None = None
+    execution: Execution | None = None
+    origin: Execution | None = None
+    """What the execution retries or reruns, told once when it is opened."""
+    tasks: dict[str, TaskRun] | None = None
+    opened: bool = False
+    lease: Lease | None = None
+    lease_read: bool = False
+    logs: list[LogLines] | None = None
+    last_seq: int = 0
+
+
+class Committed(Message):
+    """The feed has news; the app takes them from it, so a slow screen gets fewer, larger ones."""
+
+    bubble = False
+
+
+class FeedLost(Message):
+    """Reading failed; the feed keeps trying. An empty text says that it works again."""
+
+    bubble = False
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class ThreadBroken(Message):
+    """A thread met a bug of ours; the app ends and reports it."""
+
+    bubble = False
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class StepSelected(Message):
+    """A person chose a step in one of the views; a view that follows the selection is silent.
+
+    `pointed` tells which step the view points at by now: when keys come faster than messages, an
+    older choice must not undo a newer one.
+    """
+
+    def __init__(self, task_id: str, pointed: Callable[[], str | None]) -> None:
+        super().__init__()
+        self._task_id = task_id
+        self._pointed = pointed
+
+    @property
+    def task_id(self) -> str:
+        """The step that is chosen now."""
+        return self._pointed() or self._task_id
+
+
+class StepOpened(Message):
+    """A step is to be inspected."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self.task_id = task_id

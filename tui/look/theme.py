@@ -1,0 +1,207 @@
+"""The themes, and the styles that our own widgets draw with, derived from whichever is active."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+from textual.theme import Theme
+
+from core.domain.states import State
+from tui.words.glyph import LOOKS
+
+DARK = Theme(
+    name="deck-dark",
+    primary="#56b4e9",
+    secondary="#7aa2c8",
+    accent="#e6a700",
+    warning="#e6a700",
+    error="#f0632b",
+    success="#2ab58a",
+    foreground="#d5dae2",
+    background="#0f1318",
+    surface="#151a21",
+    panel="#1e2630",
+    dark=True,
+    variables={"footer-key-foreground": "#e6a700", "block-cursor-text-style": "none"},
+)
+LIGHT = Theme(
+    name="deck-light",
+    primary="#0b62a3",
+    secondary="#3d6485",
+    accent="#9a5b00",
+    warning="#9a5b00",
+    error="#b83a0a",
+    success="#0b7a55",
+    foreground="#1d232b",
+    background="#fbfbf9",
+    surface="#f3f4f1",
+    panel="#e4e8ea",
+    dark=False,
+    variables={
+        "footer-key-foreground": "#9a5b00",
+        "block-cursor-text-style": "none",
+        "state-pending": "#6b7380",
+        "state-queued": "#3d6fa5",
+        "state-running": "#0b62a3",
+        "state-waiting": "#8a5a00",
+        "state-paused": "#8a5a00",
+        "state-done": "#0b7a55",
+        "state-failed": "#b83a0a",
+        "state-skipped": "#767d87",
+        "state-cancelled": "#9b3f75",
+        "state-lost": "#b83a0a",
+    },
+)
+CONTRAST = Theme(
+    name="deck-contrast",
+    primary="#6fd3ff",
+    secondary="#b9dcff",
+    accent="#ffe14d",
+    warning="#ffd000",
+    error="#ff8a5c",
+    success="#4dffc3",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#2a2a2a",
+    dark=True,
+    variables={
+        "footer-key-foreground": "#ffe14d",
+        "block-cursor-text-style": "none",
+        "state-pending": "#d0d0d0",
+        "state-queued": "#b9dcff",
+        "state-running": "#6fd3ff",
+        "state-waiting": "#ffd000",
+        "state-paused": "#ffd000",
+        "state-done": "#4dffc3",
+        "state-failed": "#ff8a5c",
+        "state-skipped": "#c0c0c0",
+        "state-cancelled": "#ff9fe0",
+        "state-lost": "#ff8a5c",
+    },
+)
+THEMES = (DARK, LIGHT, CONTRAST)
+"""Ours; the first is the default. All keep to hues that colour-blind people tell apart."""
+
+CYCLE = (*(theme.name for theme in THEMES), "ansi-dark", "ansi-light")
+"""What the theme key goes through; the last two use the terminal's own sixteen colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inks:
+    """Styles to draw with, laid over a widget's own. `states` is by the value of a state."""
+
+    text: Style
+    strong: Style
+    muted: Style
+    faint: Style
+    accent: Style
+    good: Style
+    warn: Style
+    bad: Style
+    cursor: Style
+    cursor_blurred: Style
+    bar: Style
+    bar_focused: Style
+    match: Style
+    match_current: Style
+    states: Mapping[str, Style]
+
+    def state(self, state: State) -> Style:
+        """Return the style of a state."""
+        return self.states[state.value]
+
+    def named(self, name: str) -> Style:
+        """Return a style by name: one of these, `state:NAME`, or for an empty name none."""
+        if not name:
+            return Style.null()
+        if name.startswith("state:"):
+            return self.states.get(name[6:], self.muted)
+        style: Style = getattr(self, name)
+        return style
+
+
+def inks_of(app: App[object]) -> Inks:
+    """Return the styles of the theme that is active."""
+    return _inks(_Key(app.current_theme))
+
+
+class _Key:
+    """A theme as a key of the cache: `Theme` itself cannot be hashed."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+
+    def __hash__(self) -> int:
+        return hash(self.theme.name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self.theme is other.theme
+
+
+@lru_cache(maxsize=16)
+def _inks(key: _Key) -> Inks:
+    theme = key.theme
+    return _ansi_inks() if theme.ansi else _colour_inks(theme)
+
+
+def _colour_inks(theme: Theme) -> Inks:
+    variables = theme.variables
+    background = Color.parse(theme.background or ("#111111" if theme.dark else "#f5f5f5"))
+    foreground = Color.parse(theme.foreground or background.get_contrast_text().hex)
+    panel = Color.parse(theme.panel or background.blend(foreground, 0.12).hex)
+    primary = Color.parse(theme.primary)
+    accent = Color.parse(theme.accent or theme.primary)
+    warn = Color.parse(theme.warning or theme.primary)
+    bad = Color.parse(theme.error or theme.primary)
+    good = Color.parse(theme.success or theme.primary)
+
+    def over(colour: Color, share: float) -> str:
+        return background.blend(colour, share).hex6
+
+    states = {
+        name: Style(color=variables.get(f"state-{look.word}", look.colour), bold=look.bold or None)
+        for name, look in LOOKS.items()
+    }
+    return Inks(
+        text=Style(color=foreground.hex6),
+        strong=Style(color=foreground.hex6, bold=True),
+        muted=Style(color=over(foreground, 0.62)),
+        faint=Style(color=over(foreground, 0.34)),
+        accent=Style(color=accent.hex6),
+        good=Style(color=good.hex6),
+        warn=Style(color=warn.hex6),
+        bad=Style(color=bad.hex6, bold=True),
+        cursor=Style(bgcolor=over(primary, 0.28)),
+        cursor_blurred=Style(bgcolor=over(primary, 0.13)),
+        bar=Style(color=over(foreground, 0.75), bgcolor=panel.hex6),
+        bar_focused=Style(color=foreground.hex6, bgcolor=over(primary, 0.36)),
+        match=Style(color=background.hex6, bgcolor=over(accent, 0.75)),
+        match_current=Style(color=background.hex6, bgcolor=accent.hex6, bold=True),
+        states=states,
+    )
+
+
+def _ansi_inks() -> Inks:
+    return Inks(
+        text=Style(),
+        strong=Style(bold=True),
+        muted=Style(dim=True),
+        faint=Style(color="bright_black"),
+        accent=Style(color="yellow"),
+        good=Style(color="green"),
+        warn=Style(color="yellow"),
+        bad=Style(color="red", bold=True),
+        cursor=Style(reverse=True),
+        cursor_blurred=Style(underline=True),
+        bar=Style(reverse=True, dim=True),
+        bar_focused=Style(reverse=True, bold=True),
+        match=Style(underline=True, bold=True),
+        match_current=Style(reverse=True, bold=True),
+        states={
+            name: Style(color=look.ansi, bold=look.bold or None) for name, look in LOOKS.items()
+        },
+    )

@@ -1,0 +1,1 @@
+"""Filters, searches and pages over many things."""

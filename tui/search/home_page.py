@@ -1,0 +1,138 @@
+"""What home shows of the executions, read in one go: rows, how many there are, last outcomes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from core.domain.mission import EMPTY
+from core.domain.records import Execution
+from core.domain.states import ExecutionState, is_terminal
+from core.ports.execution_query import NEWEST, ExecutionOrder, ExecutionQuery
+from core.ports.reader import Reader
+from tui.words.run_label import run_name
+
+CHILDREN = 1000
+"""Sub-missions of one execution that are listed under it."""
+HISTORY = 20
+"""Runs of a mission that its history tells of."""
+LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
+
+
+@dataclass(frozen=True, slots=True)
+class HomeQuestion:
+    """What is to be read. `opened` are executions whose sub-missions are listed."""
+
+    query: ExecutionQuery = NEWEST
+    opened: frozenset[str] = frozenset()
+    missions: tuple[str, ...] = ()
+    """The names of the missions whose last run is wanted."""
+    detail: str | None = None
+    """The name of the mission whose history is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeRow:
+    """An execution, how far it is indented, and whose sub-mission it is where that is not above."""
+
+    execution: Execution
+    depth: int = 0
+    parent: str = ""
+    children: Mapping[ExecutionState, int] = field(default_factory=dict)
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    """The answer. `matched` counts what the filter fits, `total` what there is without it."""
+
+    rows: Sequence[HomeRow] = ()
+    listed: int = 0
+    """How many of `matched` are among the rows."""
+    matched: int = 0
+    total: int = 0
+    live: int = 0
+    last: Mapping[str, Execution] = EMPTY
+    history: Sequence[Execution] = ()
+    detail: str | None = None
+    short_ids: Mapping[str, str] = EMPTY
+
+
+NOTHING = HomePage()
+
+
+def read_home(reader: Reader, question: HomeQuestion) -> HomePage:
+    """Read what home shows. Raises what the reader raises."""
+    query = question.query
+    found = reader.executions(query)
+    if query.order is ExecutionOrder.NEWEST and not query.reverse and len(found) == query.limit:
+        known = {one.execution_id for one in found}
+        states = query.states & LIVE if query.states else LIVE
+        if states:
+            live = reader.executions(replace(query, states=states))
+            found += [one for one in live if one.execution_id not in known]
+    rows = list(_Rows(reader, question, found).all())
+    everything = ExecutionQuery(include_children=query.include_children)
+    roots = reader.count_executions()
+    every = reader.count_executions(everything) if query.include_children else roots
+    plain = query == replace(
+        everything, now=query.now, order=query.order, reverse=query.reverse, limit=query.limit
+    )
+    matched = every if plain else reader.count_executions(query)
+    detail = question.detail
+    return HomePage(
+        rows=rows,
+        listed=len(found),
+        matched=sum(matched.values()),
+        total=sum(every.values()),
+        live=sum(number for state, number in roots.items() if state in LIVE),
+        last=reader.latest_runs(question.missions),
+        history=()
+        if detail is None
+        else reader.executions(ExecutionQuery(mission_name=detail, limit=HISTORY)),
+        detail=detail,
+        short_ids=reader.short_ids([row.execution.execution_id for row in rows]),
+    )
+
+
+class _Rows:
+    """Puts sub-missions under their parent: those that were found, or all of an opened one."""
+
+    def __init__(self, reader: Reader, question: HomeQuestion, found: Sequence[Execution]) -> None:
+        self._reader = reader
+        self._question = question
+        self._found = found
+        self._ids = {one.execution_id for one in found}
+        self._under: dict[str, list[Execution]] = {}
+        for one in found:
+            if one.parent_execution_id in self._ids:
+                self._under.setdefault(one.parent_execution_id or "", []).append(one)
+        self._names: dict[str, str] = {}
+
+    def all(self) -> Iterator[HomeRow]:
+        """Yield the rows from the top."""
+        tops = [one for one in self._found if one.parent_execution_id not in self._ids]
+        yield from self._rows(tops, 0)
+
+    def _rows(self, executions: Sequence[Execution], depth: int) -> Iterator[HomeRow]:
+        counts = self._reader.child_counts([one.execution_id for one in executions])
+        for one in executions:
+            execution_id = one.execution_id
+            children = counts.get(execution_id, {})
+            below = self._under.get(execution_id, [])
+            if children and execution_id in self._question.opened:
+                below = self._reader.executions(
+                    ExecutionQuery(parent=execution_id, limit=CHILDREN, reverse=True)
+                )
+            parent = one.parent_execution_id if depth == 0 else None
+            yield HomeRow(one, depth, self._name(parent), children, bool(below))
+            if below:
+                yield from self._rows(below, depth + 1)
+
+    def _name(self, execution_id: str | None) -> str:
+        if execution_id is None:
+            return ""
+        if execution_id not in self._names:
+            parent = self._reader.find_execution(execution_id)
+            self._names[execution_id] = run_name(parent)
+        return self._names[execution_id]

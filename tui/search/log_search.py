@@ -1,0 +1,76 @@
+"""What is searched for in a log and where it was found. Data; reads and draws nothing."""
+
+from collections.abc import Sequence
+
+from tui.live.logbook import Line, place_of
+
+LOG_SYNTAX = (("any text", "in all lines of the log; large and small letters are alike"),)
+"""What a search may say, for the help."""
+
+
+class LogSearch:
+    """A text and the lines that hold it, one of them the current one."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._matches: Sequence[Line] = ()
+        self._places: set[tuple[int, str, int, int]] = set()
+        self._at = -1
+        self._has_more = False
+
+    def begin(self, text: str) -> None:
+        """Look for another text; nothing is found yet."""
+        self.text = text
+        self.found(())
+
+    def found(self, matches: Sequence[Line], *, last: bool = False, has_more: bool = False) -> None:
+        """Take the lines that were found; the first or the last is the current one.
+
+        `has_more`: the log holds more matches than were looked for.
+        """
+        self._has_more = has_more
+        self._matches = matches
+        self._places = {place_of(line) for line in matches}
+        self._at = (len(matches) - 1 if last else 0) if matches else -1
+
+    def step(self, step: int) -> bool:
+        """Go on by a number of matches, round and round; False when there is none."""
+        if self._matches:
+            self._at = (self._at + step) % len(self._matches)
+        return bool(self._matches)
+
+    @property
+    def current(self) -> Line | None:
+        """The current match."""
+        return self._matches[self._at] if self._matches else None
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The number of the current match (from 1, 0 for none yet) and how many there are."""
+        return self._at + 1, len(self._matches)
+
+    @property
+    def count_text(self) -> str:
+        """The number of the current match and how many there are: `1/50,000+` when not all."""
+        at, total = self.position
+        return f"{at:,}/{total:,}{'+' if self._has_more else ''}"
+
+    def holds(self, line: Line) -> bool:
+        """Tell whether a line is a match."""
+        return bool(self._places) and place_of(line) in self._places
+
+    def is_current(self, line: Line) -> bool:
+        """Tell whether a line is the current match."""
+        return self.current is not None and place_of(self.current) == place_of(line)
+
+    def parts(self, text: str) -> list[tuple[str, bool]]:
+        """Cut a matching line's text into pieces, each with whether it is what was looked for."""
+        wanted, folded = self.text.lower(), text.lower()
+        if len(folded) != len(text):  # a letter that changes its length: do not guess where
+            return [(text, True)]
+        found: list[tuple[str, bool]] = []
+        at = 0
+        while wanted and (place := folded.find(wanted, at)) >= 0:
+            found += [(text[at:place], False), (text[place : place + len(wanted)], True)]
+            at = place + len(wanted)
+        return [*found, (text[at:], False)]

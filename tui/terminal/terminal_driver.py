@@ -1,0 +1,145 @@
+"""The terminal under Textual: input that cannot break it, and an end that cannot be refused.
+
+Both live in the thread that reads the keys, which goes on while the event loop is stuck.
+"""
+
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any, cast
+
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
+from textual.message import Message
+
+from core.errors import BugError
+from tui.terminal.terminal_input import TerminalInput, events_of
+
+if TYPE_CHECKING:
+    from tui.app import MissionDeckApp
+
+TWICE_SECONDS = 3.0
+"""Within which the second ctrl+c ends the screen."""
+PATIENCE_SECONDS = 2.0
+"""What a screen that was told to end gets for it before it is ended by force."""
+LEAVING_SECONDS = 8.0
+"""The same when it has begun to: a reading may have to end first."""
+CHUNK = 4096
+_LEAVE = (
+    b"\x18"  # whatever sequence was being written is void
+    b"\x1b[?2004l\x1b[?7h\x1b[?2048l"  # pasted text unmarked, lines wrap, sizes by signal
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l\x1b[?1004l"  # no mouse, no focus
+    b"\x1b[<u\x1b[?1049l\x1b[?25h"  # keys as ever, the shell's screen, its cursor
+)
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver with a tolerant decoder and a watch on ctrl+c."""
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._released = threading.Event()
+        self._interrupted_at = -TWICE_SECONDS
+        self._ending = False
+
+    @property
+    def _deck(self) -> "MissionDeckApp":
+        return cast("MissionDeckApp", self._app)
+
+    def start_application_mode(self) -> None:
+        """Take the terminal; from here on SIGINT ends the application in order."""
+        self._released.clear()
+        self._loop.add_signal_handler(signal.SIGINT, self._deck.end_interrupted)
+        super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's own
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back."""
+        super().stop_application_mode()
+        self._released.set()
+
+    # --- input -----------------------------------------------------------------------------------
+
+    def _run_input_thread(self) -> None:
+        """Read keys; a failure ends the application, which reports it."""
+        try:
+            self.run_input_thread()
+        except Exception as error:  # noqa: BLE001 - a thread's failure must end the app, not vanish
+            from tui.live.messages import (
+                ThreadBroken,  # needs the records, which come after the start
+            )
+
+            self.send_message(ThreadBroken(error))
+
+    def run_input_thread(self) -> None:
+        """Hand on what is typed until the terminal is given back."""
+        parser, decoder = XTermParser(self._debug), TerminalInput()
+        poll = select.poll()
+        poll.register(self.fileno, select.POLLIN)
+        while not self.exit_event.is_set():
+            if poll.poll(100):
+                data = os.read(self.fileno, CHUNK)
+                if not data:  # the terminal is gone: `tui.terminal.hangup` ends this process
+                    self.exit_event.wait()
+                    break
+                for event in events_of(parser, decoder.take(data)):
+                    self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
+        try:
+            for event in events_of(parser, decoder.take(b"", final=True)):
+                self.process_message(event)
+            for _ in parser.feed(""):
+                pass
+        except (EOFError, ParseError):
+            pass
+
+    def process_message(self, message: Message) -> None:
+        """Hand an event on to the application; watch for ctrl+c."""
+        if isinstance(message, Key) and message.key == "ctrl+c":
+            self._interrupted()
+        super().process_message(message)
+
+    # --- the end by force ------------------------------------------------------------------------
+
+    def _interrupted(self) -> None:
+        now = time.monotonic()
+        if now - self._interrupted_at <= TWICE_SECONDS and not self._ending:
+            self._ending = True
+            threading.Thread(target=self._end_by_force, name="end", daemon=True).start()
+        self._interrupted_at = now
+
+    def _end_by_force(self) -> None:
+        """End this process if the application does not within a while."""
+        if self._released.wait(PATIENCE_SECONDS):
+            return
+        if self._deck.is_leaving and self._released.wait(LEAVING_SECONDS):
+            return
+        error = BugError(f"the screen did not answer for {PATIENCE_SECONDS:.0f} s")
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        error.add_note("where it was:\n" + "".join(traceback.format_stack(frame)))
+        report = self._deck.report_bug(error)
+        self._restore_terminal()
+        words = f"error[{error.code}]: {error.message}; it was ended, and live runs go on\n"
+        if report is not None:
+            words += f"report: {report}\n"
+        if sys.__stderr__ is not None:  # Textual has put its own in the place of `sys.stderr`
+            sys.__stderr__.write(words)
+            sys.__stderr__.flush()
+        os._exit(error.exit_code)
+
+    def _restore_terminal(self) -> None:
+        """Give the terminal back without the event loop."""
+        try:
+            if self.attrs_before is not None:
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+            if select.select([], [self.fileno], [], 1.0)[1]:
+                os.write(self.fileno, _LEAVE)
+        except (OSError, ValueError, termios.error):
+            pass  # the terminal is gone

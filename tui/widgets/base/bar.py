@@ -1,0 +1,103 @@
+"""A one-line bar of parts: titles, tabs, switches, counts. Parts may be clicked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.style import Style
+from textual import events
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.look.theme import inks_of
+from tui.widgets.base.line_view import Span, strip_of
+from tui.words.safe_text import fit, width_of
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar. `ink` names a style of `Inks`; `action` is run when it is clicked.
+
+    `rank` says what goes first where there is no room: the highest; 0 stays and is cut.
+    """
+
+    text: str
+    ink: str = ""
+    style: Style | None = None
+    action: str | None = None
+    rank: int = 0
+
+
+class Bar(Widget):
+    """One line of parts, some flush left, some flush right."""
+
+    DEFAULT_CSS = """
+    Bar { height: 1; width: 1fr; }
+    """
+
+    lit: reactive[bool] = reactive(False)
+    """Whether it is the title of the pane that has the focus."""
+
+    def __init__(self, *, plain: bool = False, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._left: tuple[Part, ...] = ()
+        self._right: tuple[Part, ...] = ()
+        self._plain = plain
+        self._spots: list[tuple[int, int, str]] = []
+
+    def set_parts(self, left: Sequence[Part], right: Sequence[Part] = ()) -> None:
+        """Show other parts."""
+        parts = tuple(left), tuple(right)
+        if parts != (self._left, self._right):
+            self._left, self._right = parts
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the line; parts of lowest rank stay longest where it is narrow."""
+        width = self.size.width
+        inks = inks_of(self.app)
+        base = self.rich_style
+        if not self._plain:
+            base += inks.bar_focused if self.lit else inks.bar
+        if y:
+            return Strip.blank(width, base)
+        left, right = list(self._left), list(self._right)
+        while sum(width_of(p.text) for p in (*left, *right)) > width:
+            worst = max((part.rank for part in (*left, *right)), default=0)
+            if not worst:
+                break
+            left = [part for part in left if part.rank < worst]
+            right = [part for part in right if part.rank < worst]
+        tail = sum(width_of(part.text) for part in right)
+        room = max(0, width - tail)
+        spans: list[Span] = []
+        self._spots = []
+        x = 0
+        for part in left:
+            size = width_of(part.text)
+            text = part.text if size <= room - x else fit(part.text, room - x)
+            x = self._put(spans, part, text, x)
+        if x < room:
+            spans.append((" " * (room - x), Style.null()))
+            x = room
+        for part in right:
+            x = self._put(spans, part, part.text, x)
+        return strip_of(spans, width, base)
+
+    def _put(self, spans: list[Span], part: Part, text: str, x: int) -> int:
+        style = part.style or Style.null()
+        if part.ink:
+            style = inks_of(self.app).named(part.ink) + style
+        spans.append((text, style))
+        end = x + width_of(text)
+        if part.action:
+            self._spots.append((x, end, part.action))
+        return end
+
+    async def on_click(self, event: events.Click) -> None:
+        """Run the action of the part that was clicked."""
+        for start, end, action in self._spots:
+            if start <= event.x < end:
+                event.stop()
+                await self.app.run_action(action, self.screen)
+                return

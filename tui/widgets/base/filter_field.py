@@ -1,0 +1,56 @@
+"""The field for a filter or a search: every letter is text, enter keeps, escape clears."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.widgets import Input
+
+from tui.look.keymap import bindings
+from tui.widgets.base.bar import Bar, Part
+from tui.words.safe_text import clean_line
+
+Syntax = Sequence[tuple[str, str]]
+"""What may be written, and what it means."""
+
+
+class FilterField(Input):
+    """Out of sight until it is asked for. Its screen has an action `leave_field`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("field")
+
+    def __init__(self, placeholder: str = "") -> None:
+        super().__init__(placeholder=placeholder, id="filter", compact=True)
+        self.display = False
+
+    def begin(self, text: str) -> None:
+        """Come into sight with a text, which is no change of it."""
+        self.display = True
+        with self.prevent(Input.Changed):
+            self.value = text
+
+
+class FilterNote(Bar):
+    """The line above the field: what may be written, or what of it is not understood."""
+
+    def __init__(self) -> None:
+        super().__init__(plain=True, id="filter-note")
+        self.display = False
+        self._syntax: Syntax = ()
+
+    def begin(self, syntax: Syntax) -> None:
+        """Come into sight and say what may be written."""
+        self.display = True
+        self._syntax = syntax
+        self.say(())
+
+    def say(self, problems: Sequence[str]) -> None:
+        """Say what is not understood; the syntax where all is."""
+        if problems:
+            self.set_parts([Part(f" ? {clean_line('; '.join(problems))}", ink="warn")])
+            return
+        parts = [Part(" ", ink="muted")]
+        for number, (example, _meaning) in enumerate(self._syntax):
+            parts.append(Part(f" {example} ", ink="muted", rank=number))
+        parts.append(Part("  ? in the list: what they mean", ink="faint", rank=20))
+        self.set_parts(parts)

@@ -1,0 +1,84 @@
+"""The last line: what the keys do here, most useful first, as many as there is room for."""
+
+from collections.abc import Sequence
+
+from textual.app import App
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tui.widgets.base.bar import Bar, Part
+from tui.words.safe_text import width_of
+
+ALWAYS = ("help", "palette")
+"""The labels that are shown however little room there is, at the end."""
+
+
+class KeyBar(Bar):
+    """Shows the bindings that are marked to be shown and work now."""
+
+    DEFAULT_CSS = """
+    KeyBar { dock: bottom; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(plain=True)
+
+    def on_mount(self) -> None:
+        """Follow the bindings as focus moves."""
+        self.screen.bindings_updated_signal.subscribe(self, self._update)
+        self.call_after_refresh(self._update, self.screen)
+
+    def on_resize(self) -> None:
+        """Show as many as fit."""
+        self._update(self.screen)
+
+    def _update(self, _screen: Screen[object]) -> None:
+        if not self.is_attached:
+            return
+        parts: list[Part] = []
+        keys = shown_keys(self.app, self.screen)
+        always = [entry for entry in keys if entry[1] in ALWAYS]
+        room = self.size.width - sum(_cells(entry) for entry in always)
+        shown = []
+        for entry in keys:
+            if entry not in always and _cells(entry) <= room:
+                room -= _cells(entry)
+                shown.append(entry)
+        for key, label, action in (*shown, *always):
+            parts.append(Part(f" {key}", ink="accent", action=action))
+            parts.append(Part(f" {label} ", ink="muted", action=action))
+        self.set_parts(parts)
+
+
+def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str, str]]:
+    """Return key, label and action of what the footer shows, those of the focus first.
+
+    A widget's `first_keys` are ids of bindings of its screen that are about it.
+    """
+    found: dict[str, tuple[str, str, str]] = {}
+    offers = getattr(screen, "offers", None)
+    label_of = getattr(screen, "label_of", lambda _action, label: label)
+    typing = isinstance(screen.focused, Input)
+    first: Sequence[str] = getattr(screen.focused, "first_keys", ())
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if typing and binding.key == "slash":
+            continue  # Textual does not know that this is a character to type
+        if offers is not None and not offers(binding.action):
+            continue
+        is_shown = binding.show or binding.id in first
+        if is_shown and active.enabled and binding.description:
+            key = binding.id or binding.action
+            if key not in found:
+                found[key] = (
+                    app.get_key_display(binding),
+                    label_of(binding.action, binding.description),
+                    f"app.simulate_key('{binding.key}')",
+                )
+    names = sorted(found, key=lambda name: first.index(name) if name in first else len(first))
+    return [found[name] for name in names]
+
+
+def _cells(entry: tuple[str, str, str]) -> int:
+    key, label, _action = entry
+    return width_of(key) + width_of(label) + 3

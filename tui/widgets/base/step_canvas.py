@@ -1,0 +1,83 @@
+"""What graph, tree and gantt share: one selection, what they say of it, the signs they draw.
+
+`Selected` and `Opened` are handled as `on_step_canvas_selected` and `on_step_canvas_opened`,
+whichever canvas says so.
+"""
+
+import time
+from collections.abc import Callable
+
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui.words.glyph import LOOKS, is_utf8_terminal
+from tui.words.safe_text import width_of
+from tui.words.transliterate import to_ascii
+
+AT_ONCE = 300
+"""Up to this many steps are laid out at once, more of them in a thread."""
+
+
+class StepCanvas(Widget):
+    """Second base of a canvas. The selection is a step id, however the canvas draws steps."""
+
+    selection: reactive[str | None] = reactive(None, repaint=False)
+    """The id of the selected step; a canvas that does not draw it leaves its cursor where it is."""
+
+    chosen: str | None = None
+    """What a person chose and the screen has not taken yet."""
+
+    class Told(Message):
+        """Base of what a canvas says about a step."""
+
+        def __init__(self, view: "StepCanvas", task_id: str) -> None:
+            super().__init__()
+            self.view = view
+            self.task_id = task_id
+
+        @property
+        def control(self) -> "StepCanvas":
+            """The canvas."""
+            return self.view
+
+    class Selected(Told):
+        """Another step is selected. `members` has every step of the node under the cursor."""
+
+        def __init__(self, view: "StepCanvas", task_id: str, members: tuple[str, ...] = ()) -> None:
+            super().__init__(view, task_id)
+            self.members = members
+
+    class Opened(Told):
+        """Enter or a second click on a step."""
+
+    def equip(self, ascii_only: bool | None, now: Callable[[], int] | None) -> None:
+        """Take the characters to draw with, by default as the terminal has them, and a clock."""
+        self._ascii = not is_utf8_terminal() if ascii_only is None else ascii_only
+        self._now = now or time.time_ns
+
+    def sign_of(self, state: str) -> str:
+        """Return the sign of a state, by its value."""
+        look = LOOKS[state]
+        return look.ascii if self._ascii else look.sign
+
+    def drawable(self, text: str) -> str:
+        """Return a safe text in the characters there are."""
+        return to_ascii(text, width_of) if self._ascii else text
+
+    def watch_selection(self) -> None:
+        """Put the cursor on the selected step."""
+        self.follow_selection()
+
+    def follow_selection(self) -> None:
+        """Put the cursor where the selection is."""
+
+    def tell_selected(self, task_id: str, members: tuple[str, ...] = ()) -> None:
+        """Select a step because the user wants it."""
+        self.selection = self.chosen = task_id
+        self.post_message(self.Selected(self, task_id, members))
+
+    def action_open(self) -> None:
+        """Open the selected step."""
+        if self.selection is not None:
+            self.post_message(self.Opened(self, self.selection))

@@ -1,0 +1,134 @@
+"""A scrolling text of styled lines, wrapped to the window; only the lines in sight are drawn."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.look.keymap import bindings
+from tui.look.theme import inks_of
+from tui.widgets.base.line_view import Span, resize_content, strip_of
+from tui.widgets.base.selectable import Selectable
+from tui.words.safe_text import width_of, wrap
+
+Ink = str
+"""The name of a style of `tui.look.theme.Inks`, or `state:NAME` for that of a state; empty for
+none."""
+
+Line = Sequence[tuple[str, Ink]]
+"""Safe texts, each with its ink. Every piece but the last is kept on the first row."""
+
+
+class TextView(ScrollView, Selectable, can_focus=True):
+    """Lines of text to read. `hang` cells are left free where a wrapped line goes on."""
+
+    acts_at_once = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for binding in bindings("list") if getattr(binding, "id", "") != "list.open"
+    ]
+    DEFAULT_CSS = """
+    TextView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str | None = None, focusable: bool = True) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.can_focus = focusable
+        self._lines: list[Line] = []
+        self._starts: list[int] = [0]
+
+    def set_lines(self, lines: Iterable[Line], *, keep_place: bool = False) -> None:
+        """Show other lines, from the top unless the place is to be kept."""
+        before, self._lines = self._lines, list(lines)
+        if self._lines != before:
+            self._relayout()
+        if not keep_place:
+            self.scroll_to(y=0, animate=False, force=True)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the last line is in sight."""
+        return self.scroll_offset.y >= self.max_scroll_y
+
+    @property
+    def plain(self) -> str:
+        """The text without its styles."""
+        return "\n".join("".join(text for text, _ink in line).rstrip() for line in self._lines)
+
+    def show_line(self, index: int) -> None:
+        """Scroll so that a line is in the upper part of the window."""
+        if 0 <= index < len(self._lines):
+            height = self.scrollable_content_region.height
+            self.scroll_to(y=max(0, self._starts[index] - height // 3), animate=False, force=True)
+
+    def _pieces(self, line: Line) -> list[str]:
+        """Fold the last text of a line into the room that the texts before it leave."""
+        if not line:
+            return [""]
+        lead = sum(width_of(text) for text, _ink in line[:-1])
+        room = self._room - lead
+        return wrap(line[-1][0], room if room >= 12 else max(1, self._room))
+
+    @property
+    def _room(self) -> int:
+        return max(1, self.scrollable_content_region.width)
+
+    def _relayout(self) -> None:
+        starts = [0]
+        for line in self._lines:
+            starts.append(starts[-1] + len(self._pieces(line)))
+        self._starts = starts
+        resize_content(self, Size(self._room, starts[-1]))
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Fold the lines anew."""
+        self._relayout()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one visible row."""
+        row = y + self.scroll_offset.y
+        strip = strip_of(self._spans(row), self._room, self.rich_style)
+        return self.selectable(strip, row)
+
+    def row_text(self, row: int) -> str:
+        """Return the text of a row."""
+        return "".join(text for text, _style in self._spans(row))
+
+    def _spans(self, row: int) -> list[Span]:
+        index = bisect_right(self._starts, row) - 1
+        if index >= len(self._lines):
+            return []
+        line = self._lines[index]
+        piece = row - self._starts[index]
+        inks = inks_of(self.app)
+        spans: list[Span] = []
+        for place, (text, ink) in enumerate(line):
+            style = inks.named(ink)
+            last = place == len(line) - 1
+            if not last:
+                spans.append((text if piece == 0 else " " * width_of(text), style))
+            else:
+                pieces = self._pieces(line)
+                spans.append((pieces[min(piece, len(pieces) - 1)], style))
+        return spans
+
+    def action_move(self, rows: int) -> None:
+        """Scroll by a number of rows."""
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
+
+    def action_page(self, pages: float) -> None:
+        """Scroll by a share of the window."""
+        rows = round(pages * max(1, self.size.height - 1))
+        self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
+
+    def action_first(self) -> None:
+        """Go to the first line."""
+        self.scroll_to(y=0, animate=False, force=True)
+
+    def action_last(self) -> None:
+        """Go to the last line."""
+        self.scroll_to(y=self.max_scroll_y, animate=False, force=True)

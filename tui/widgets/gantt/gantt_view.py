@@ -1,0 +1,287 @@
+"""When every attempt waited and ran: a time axis, how many ran at once, and a row a step."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.strip import Strip
+from textual.widget import Widget
+
+from core.domain.states import TaskState
+from tui.layout.timeline import ticks
+from tui.live.node_status import NodeStatus
+from tui.look.theme import Inks, inks_of
+from tui.widgets.base.line_view import LineView, Span, strip_of
+from tui.widgets.base.step_canvas import StepCanvas
+from tui.widgets.gantt.chart import Chart, Frame
+from tui.widgets.gantt.gantt_row import AttemptSpan, draw_row
+from tui.words.safe_text import fit, fit_right
+
+NOTHING = "nothing has started yet"
+_ZOOM_MAX = 16
+_LEVELS = " ▁▂▃▄▅▆▇█"
+_ASCII_LEVELS = " .:-=+*#@"
+
+
+class GanttAxis(Widget):
+    """Two lines above the rows: elapsed time, and how many attempts ran at once."""
+
+    DEFAULT_CSS = "GanttAxis { height: 2; }"
+
+    def __init__(self, view: "GanttView") -> None:
+        super().__init__()
+        self._view = view
+
+    def render_line(self, y: int) -> Strip:
+        """Draw the ticks (line 0) or the load (line 1)."""
+        inks = inks_of(self.app)
+        width = self.size.width
+        spans = self._view.axis_line(y, inks)
+        return strip_of(spans, width, self.rich_style)
+
+
+class GanttRows(LineView):
+    """The rows; only the visible ones are drawn."""
+
+    placeholder = NOTHING
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "shift(-1)", "earlier", show=False, id="gantt.earlier"),
+        Binding("right,l", "shift(1)", "later", show=False, id="gantt.later"),
+        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False, id="gantt.zoom_in"),
+        Binding("minus", "zoom(-1)", "zoom out", show=False, id="gantt.zoom_out"),
+        Binding("0", "zoom(0)", "fit", show=False, id="gantt.zoom_fit"),
+    ]
+
+    def __init__(self, view: "GanttView") -> None:
+        super().__init__()
+        self._view = view
+
+    def row_count(self) -> int:
+        """Return how many steps have started."""
+        return len(self._view.chart.rows)
+
+    def row(self, index: int, width: int, inks: Inks) -> list[Span]:  # noqa: ARG002 - the window has its width
+        """Return sign, name and bars of a step."""
+        return self._view.row_line(index, inks)
+
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row because a person wants it, and make its step the selection."""
+        super().steer_to(index)
+        self._view.steered()
+
+    def action_shift(self, direction: int) -> None:
+        """Show an earlier or later part of the time."""
+        self._view.shift_by(direction)
+
+    def action_zoom(self, step: int) -> None:
+        """Zoom in, out, or to all (0)."""
+        self._view.zoom_by(step)
+
+
+class GanttView(Vertical, StepCanvas):
+    """Attempts over time. The selection is a step id."""
+
+    DEFAULT_CSS = """
+    GanttView > GanttRows { height: 1fr; }
+    """
+
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        ascii_only: bool | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.equip(ascii_only, now)
+        self.chart = Chart(self._now)
+        self._frame: Frame | None = None
+        self._axis = GanttAxis(self)
+        self._list = GanttRows(self)
+
+    def compose(self) -> ComposeResult:
+        """Put the axis above the rows."""
+        yield self._axis
+        yield self._list
+
+    def on_mount(self) -> None:
+        """Let open attempts grow."""
+        self.set_interval(1.0, self._tick)
+
+    def focus(self, scroll_visible: bool = True) -> "GanttView":
+        """Focus the rows."""
+        self._list.focus(scroll_visible)
+        return self
+
+    # --- what is drawn ---------------------------------------------------------------------------
+
+    def set_spans(
+        self, spans: Iterable[AttemptSpan], names: Mapping[str, str] | None = None
+    ) -> None:
+        """Show other attempts; `names` replaces ids on the screen."""
+        self.chart.clear()
+        self.chart.names = {} if names is None else names
+        self.chart.take(spans)
+        self.set_reactive(StepCanvas.selection, None)
+        self._list.cursor = 0
+        self._redraw()
+
+    def say(self, text: str) -> None:
+        """Say in the place of the rows why there are none; the next attempts end it."""
+        self._list.placeholder = text
+        self._list.refresh()
+
+    def update_spans(self, spans: Iterable[AttemptSpan]) -> None:
+        """Add attempts, or replace those of the same step and number."""
+        self._list.placeholder = NOTHING
+        self.chart.take(spans)
+        self._redraw()
+
+    def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
+        """Take newer states of steps: a waiting one shows its backoff until it goes on."""
+        if self.chart.take_states(changes):
+            self._frame = None
+            self.refresh_all()
+
+    def set_critical(self, ids: Collection[str]) -> None:
+        """Mark the steps of the critical path."""
+        self.chart.critical = frozenset(ids)
+        self.refresh_all()
+
+    def set_slots(self, slots: int | None) -> None:
+        """Take the number of attempts that may run at once: the top of the load line."""
+        self.chart.slots = slots
+        self.refresh_all()
+
+    def refresh_all(self) -> None:
+        """Draw axis and rows again."""
+        self._axis.refresh()
+        self._list.refresh()
+
+    def _redraw(self) -> None:
+        self._frame = None
+        if self.is_mounted:
+            self._list.rows_changed()
+            self.follow_selection()
+            self.refresh_all()
+
+    def _tick(self) -> None:
+        if self.is_on_screen and (self._frame is None or self._frame.is_live):
+            self._frame = None
+            self.refresh_all()
+
+    def on_resize(self) -> None:
+        """Fit the window of time to the new width."""
+        self._frame = None
+        self.refresh_all()
+
+    # --- lines -----------------------------------------------------------------------------------
+
+    @property
+    def _name_width(self) -> int:
+        return max(1, min(self.chart.name_width, self.size.width // 3))
+
+    def _now_frame(self) -> Frame:
+        if self._frame is None:
+            # cursor, sign, name and two blanks stand left of the bars
+            width = self._list.scrollable_content_region.width - self._name_width - 5
+            self._frame = self.chart.frame(max(1, width))
+        return self._frame
+
+    def axis_line(self, y: int, inks: Inks) -> list[Span]:
+        """Write a line of the axis."""
+        frame = self._now_frame()
+        left = self._name_width + 5
+        if not self.chart.rows:
+            return []
+        if y == 0:
+            text = [" "] * frame.window.width
+            for x, label in ticks(frame.window):
+                room = f"{'|' if self._ascii else '╷'}{label}"
+                for place, character in enumerate(room, x):
+                    if place < len(text):
+                        text[place] = character
+            note = fit_right("elapsed ", left) if not self.chart.zoom else self._zoom_note(left)
+            return [(note, inks.faint), ("".join(text), inks.muted)]
+        peak = max(frame.busy, default=0.0)
+        top = max(float(self.chart.slots or 0), peak, 1.0)
+        levels = _ASCII_LEVELS if self._ascii else _LEVELS
+        bars = "".join(levels[min(8, -int(-8 * busy // top))] for busy in frame.busy)
+        limit = f"/{self.chart.slots}" if self.chart.slots else ""
+        note = fit_right(f"at once {peak:.0f}{limit} ", left)
+        return [(note, inks.faint), (bars, inks.states["RUNNING"])]
+
+    def _zoom_note(self, width: int) -> str:
+        return fit_right(f"×{1 << self.chart.zoom} elapsed ", width)
+
+    def row_line(self, index: int, inks: Inks) -> list[Span]:
+        """Write sign, name and bars of a row."""
+        row = self.chart.rows[index]
+        frame = self._now_frame()
+        name = self.drawable(row.name)
+        style = inks.accent if row.task_id in self.chart.critical else inks.text
+        if row.look_name == "FAILED":
+            style = inks.states["FAILED"]
+        return [
+            (self.sign_of(row.look_name) + " ", inks.states[row.look_name]),
+            (fit(name, self._name_width) + "  ", style),
+            *draw_row(
+                row,
+                frame.window,
+                frame.now,
+                inks,
+                is_live=frame.is_live,
+                ascii_only=self._ascii,
+            ),
+        ]
+
+    # --- selection, zoom and shift ---------------------------------------------------------------
+
+    def follow_selection(self) -> None:
+        """Put the cursor on the selected step, if it has started."""
+        row = self.chart.by_id.get(self.selection or "")
+        if row is not None:
+            self._list.move_to(self.chart.rows.index(row))
+            self._reveal()
+
+    def steered(self) -> None:
+        """Make the step of the row that a person went to the selection."""
+        if self._list.cursor < len(self.chart.rows):
+            step_id = self.chart.rows[self._list.cursor].task_id
+            if step_id != self.selection:
+                self.tell_selected(step_id)
+            self._reveal()
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Open the row that was chosen."""
+        event.stop()
+        if event.index < len(self.chart.rows):
+            self.post_message(self.Opened(self, self.chart.rows[event.index].task_id))
+
+    def zoom_by(self, step: int) -> None:
+        """Zoom in (1), out (-1), or show all (0)."""
+        zoom = 0 if step == 0 else self.chart.zoom + step
+        self.chart.zoom = max(0, min(_ZOOM_MAX, zoom))
+        self._frame = None
+        self._reveal()
+        self.refresh_all()
+
+    def _reveal(self) -> None:
+        """Bring the bars of the selected row into the window."""
+        index = self._list.cursor
+        rows = self.chart.rows
+        if index < len(rows) and self.chart.reveal(rows[index], self._now_frame()):
+            self._frame = None
+            self.refresh_all()
+
+    def shift_by(self, direction: int) -> None:
+        """Move the window by half its width."""
+        hidden = (1 << self.chart.zoom) - 1
+        if hidden:
+            shift = self.chart.shift + direction * 0.5 / hidden
+            self.chart.shift = max(0.0, min(1.0, shift))
+            self._frame = None
+            self.refresh_all()

@@ -1,0 +1,63 @@
+"""A whole plane in a few braille cells with the window on it, for the graph's corner."""
+
+from collections.abc import Iterable
+
+from rich.style import Style
+
+from tui.layout.braille import Raster
+from tui.widgets.base.line_view import Span
+from tui.widgets.graph.canvas import Canvas
+from tui.widgets.graph.style import CanvasStyles
+from tui.words.glyph import SEVERITY
+
+WIDTH, HEIGHT = 26, 7
+_SHOWN = ("FAILED", "LOST", "WAITING", "RUNNING", "SUCCESS", "CANCELLED")
+
+
+class Minimap:
+    """Dots for nodes, coloured by the worst state in a cell; the window is a brighter ground."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
+        width, height = canvas.size
+        self._raster = Raster(WIDTH, HEIGHT, max(1, width), max(1, height))
+        self._cell_of: list[tuple[int, int]] = []
+        for group in range(canvas.plane.nodes):
+            region = canvas.region(group)
+            x, y = region.x + region.width // 2, region.y + region.height // 2
+            self._raster.dot(x, y, group)
+            self._cell_of.append(self._raster.cell_of(x, y))
+        self._worst: dict[tuple[int, int], str] = {}
+
+    def changed(self, groups: Iterable[int]) -> None:
+        """Forget the colours of the cells these nodes are in."""
+        for group in groups:
+            self._worst.pop(self._cell_of[group], None)
+
+    def line(
+        self, y: int, window: tuple[int, int, int, int], styles: CanvasStyles, ground: Style
+    ) -> list[Span]:
+        """Write line `y` of the map; `window` is (x, y, width, height) in the canvas's cells."""
+        left, top = self._raster.cell_of(window[0], window[1])
+        right, bottom = self._raster.cell_of(window[0] + window[2] - 1, window[1] + window[3] - 1)
+        spans: list[Span] = []
+        for x in range(WIDTH):
+            state = self._state(x, y)
+            style = styles.signs[state] if state in _SHOWN else styles.muted
+            inside = left <= x <= right and top <= y <= bottom
+            spans.append((self._raster.glyph(x, y), style + ground if inside else style))
+        return spans
+
+    def point_of(self, x: int, y: int) -> tuple[int, int]:
+        """Return the place in the canvas that a cell of the map stands for."""
+        return self._raster.point_of(x, y)
+
+    def _state(self, x: int, y: int) -> str:
+        """Return the worst state in a cell, by name; empty for none."""
+        state = self._worst.get((x, y))
+        if state is None:
+            labels = self._canvas.labels
+            found = {labels.state(group).value for group in self._raster.owners.get((x, y), ())}
+            state = max(found, key=lambda value: SEVERITY[value], default="")
+            self._worst[x, y] = state
+        return state

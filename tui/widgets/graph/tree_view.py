@@ -1,0 +1,219 @@
+"""The steps as an indented tree: each under its first dependency, the others noted beside it."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from core.domain.states import TaskState
+from tui.layout.dag import dag_of
+from tui.layout.tree import TreeRow, guides, lay_tree
+from tui.live.node_status import NodeStatus, as_status
+from tui.look.theme import Inks
+from tui.widgets.base.line_view import LineView, Span
+from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
+from tui.widgets.graph.label import detail
+from tui.widgets.graph.model import GraphModel, model_of
+from tui.words.glyph import LOOKS
+from tui.words.safe_text import shorten
+
+_LEVELS = 12
+"""Levels of indentation drawn; deeper ones are told by an ellipsis."""
+NOTHING = "no steps"
+_NAMED = 2
+_NAME_LIMIT = 40
+
+
+class TreeView(LineView, StepCanvas):
+    """Steps with guides. The selection is a step id; a folded step hides what is below it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "fold", "fold", id="tree.fold"),
+        Binding("left,h", "parent", "upstream", show=False, id="tree.parent"),
+        Binding("right,l", "child", "downstream", show=False, id="tree.child"),
+    ]
+
+    placeholder = NOTHING
+
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        ascii_only: bool | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.equip(ascii_only, now)
+        self._model: GraphModel | None = None
+        self._rows: list[TreeRow] = []
+        self._row_of: dict[int, int] = {}
+        self._folded: set[int] = set()
+
+    def set_graph(
+        self,
+        ids: Sequence[str],
+        upstream: Sequence[Sequence[int]],
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """Show another graph; `upstream` holds indices into `ids`.
+
+        Raises ValueError when an index does not exist or there is a cycle.
+        """
+        self.show_model(model_of(ids, dag_of(upstream), names))
+
+    def show_model(self, model: GraphModel) -> None:
+        """Show another graph with the states its model has."""
+        self._model = model
+        self._folded = set()
+        self._take_rows([])
+        self.set_reactive(StepCanvas.selection, None)
+        self._rebuild()
+
+    def say(self, text: str) -> None:
+        """Say in the place of the rows why there are none; the next graph ends it."""
+        self.placeholder = text
+        self.refresh()
+
+    def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
+        """Take newer states; only visible rows are drawn again."""
+        model = self._model
+        if model is None:
+            return
+        rows = []
+        for step_id, value in changes.items():
+            step = model.index.get(step_id)
+            if step is not None:
+                model.statuses[step] = as_status(value)
+                rows.append(self._row_of.get(step, -1))
+        self.refresh_rows(rows)
+
+    def tick(self) -> None:
+        """Repaint the visible rows whose time goes on."""
+        model = self._model
+        if model is None:
+            return
+        moving = (TaskState.RUNNING, TaskState.WAITING)
+        self.refresh_rows(
+            index
+            for index in self.visible_rows
+            if model.statuses[self._rows[index].node].state in moving
+        )
+
+    def _rebuild(self) -> None:
+        model = self._model
+        if model is None:
+            return
+        if len(model.ids) <= AT_ONCE:
+            self._take_rows(lay_tree(model.dag, self._folded))
+            return
+        if not self._rows:
+            self.placeholder = f"laying out {len(model.ids):,} steps…"
+            self.refresh()
+        self.run_worker(self._rebuild_aside(model), exclusive=True, group="layout")
+
+    async def _rebuild_aside(self, model: GraphModel) -> None:
+        rows = await asyncio.to_thread(lay_tree, model.dag, frozenset(self._folded))
+        if model is self._model:
+            self._take_rows(rows)
+
+    def _take_rows(self, rows: list[TreeRow]) -> None:
+        self._rows = rows
+        self._row_of = {row.node: number for number, row in enumerate(rows)}
+        self.placeholder = NOTHING
+        self.rows_changed()
+        if rows:
+            self.follow_selection()
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self._rows)
+
+    def row(self, index: int, width: int, inks: Inks) -> list[Span]:  # noqa: ARG002 - what is too long is cut
+        """Return guides, sign, name, time and further parents of a step."""
+        model = self._model
+        if model is None:
+            return []
+        row = self._rows[index]
+        status = model.statuses[row.node]
+        look = LOOKS[status.state.value]
+        spans: list[Span] = [
+            (self._guides(row), inks.faint),
+            (self.sign_of(status.state.value) + " ", inks.state(status.state)),
+            (self._title(row.node), inks.state(status.state) if look.bold else inks.text),
+            ("  " + detail(status, self._now()), inks.muted),
+        ]
+        if row.extra:
+            named = ", ".join(self._title(parent) for parent in row.extra[:_NAMED])
+            more = f" +{len(row.extra) - _NAMED}" if len(row.extra) > _NAMED else ""
+            spans.append((f"  + {named}{more}", inks.faint))
+        if row.hidden:
+            spans.append((f"  {'>' if self._ascii else '▸'} {row.hidden:,} below", inks.accent))
+        return spans
+
+    def _title(self, step: int) -> str:
+        name = self._model.names[step] if self._model is not None else ""
+        return self.drawable(shorten(name, _NAME_LIMIT))
+
+    def _guides(self, row: TreeRow) -> str:
+        if row.depth == 0:
+            return ""
+        bars, is_cut = guides(self._rows, row, _LEVELS)
+        down, tee, end, run = ("| ", "|-", "`-", "|>") if self._ascii else ("│ ", "├─", "╰─", "│↳")
+        text = ("..." if self._ascii else "⋯ ") if is_cut else ""
+        text += "".join(down if goes_on else "  " for goes_on in bars)
+        head = self._rows[row.head]
+        if row.is_run:
+            return text + (" " + run[1] if head.is_last else run)
+        return text + (end if row.is_last else tee)
+
+    # --- selection -------------------------------------------------------------------------------
+
+    def follow_selection(self) -> None:
+        """Put the cursor on the selected step, unfolding what hides it."""
+        model = self._model
+        if model is None or not self._rows:
+            return
+        step = model.index.get(self.selection or "")
+        if step is None:
+            self.set_reactive(StepCanvas.selection, model.ids[self._rows[0].node])
+            return
+        if step not in self._row_of:
+            while step not in self._row_of and model.dag.upstream[step]:
+                step = model.dag.upstream[step][0]
+                self._folded.discard(step)
+            self._rebuild()
+            return
+        self.move_to(self._row_of[step])
+
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row because a person wants it, and make its step the selection."""
+        super().steer_to(index)
+        model = self._model
+        if model is None or self.cursor >= len(self._rows):
+            return
+        step_id = model.ids[self._rows[self.cursor].node]
+        if step_id != self.selection:
+            self.tell_selected(step_id)
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Open the selected step."""
+        event.stop()
+        self.action_open()
+
+    def action_fold(self) -> None:
+        """Hide or show what is below the selected step."""
+        if self._rows:
+            self._folded ^= {self._rows[self.cursor].node}
+            self._rebuild()
+
+    def action_parent(self) -> None:
+        """Move to the step this one stands under."""
+        if self._rows and self._rows[self.cursor].above >= 0:
+            self.steer_to(self._rows[self.cursor].above)
+
+    def action_child(self) -> None:
+        """Move to the first step below this one."""
+        below = self.cursor + 1
+        if below < len(self._rows) and self._rows[below].above == self.cursor:
+            self.steer_to(below)

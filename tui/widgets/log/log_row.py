@@ -1,0 +1,58 @@
+"""How a line of a log is drawn: when, whose, which stream, and what it says."""
+
+from dataclasses import dataclass
+
+from rich.style import Style
+
+from core.domain.records import LogEntry, LogStream
+from tui.lines.log_tail import stream_mark
+from tui.live.logbook import Line
+from tui.look.theme import Inks
+from tui.search.log_search import LogSearch
+from tui.widgets.base.line_view import Span
+from tui.words.numbers import time_of_day
+from tui.words.safe_text import clean, fit, fold
+
+STEP_CELLS = 16
+TIME_CELLS = 13
+MARK_CELLS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LogRows:
+    """What stands in front of the text: its time, and in a merged log its step."""
+
+    times: bool
+    steps: bool
+
+    @property
+    def lead(self) -> int:
+        """How many cells stand in front of the text."""
+        return MARK_CELLS + TIME_CELLS * self.times + (STEP_CELLS + 1) * self.steps
+
+    def spans(
+        self, line: Line, piece: int, room: int | None, search: LogSearch, inks: Inks
+    ) -> list[Span]:
+        """Return a line, or one piece of it where it is folded to `room` cells."""
+        entry = line[1]
+        style = inks.muted if entry.stream is LogStream.SYSTEM else Style.null()
+        text = clean(entry.message)
+        if room is not None:
+            pieces = fold(text, room)
+            text = pieces[min(piece, len(pieces) - 1)]
+        spans = [(" " * self.lead, style)] if piece else self._lead_spans(entry, inks)
+        if not search.holds(line):
+            return [*spans, (text, style)]
+        ink = inks.match_current if search.is_current(line) else inks.match
+        spans.extend((part, ink if wanted else style) for part, wanted in search.parts(text))
+        return spans
+
+    def _lead_spans(self, entry: LogEntry, inks: Inks) -> list[Span]:
+        spans: list[Span] = []
+        if self.times:
+            spans.append((f"{time_of_day(entry.timestamp)} ", inks.faint))
+        if self.steps:
+            spans.append((fit(clean(entry.task_id), STEP_CELLS) + " ", inks.accent))
+        mark, ink = stream_mark(entry.stream)
+        spans.append((f"{mark} ", inks.named(ink)))
+        return spans

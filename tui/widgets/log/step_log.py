@@ -1,0 +1,141 @@
+"""The log of the selected step under its title: which attempt, or all steps, and switches."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from core.domain.records import Attempt
+from core.ports.reader import LogQuery
+from tui.lines.step import Facts, ending_of, why_silent
+from tui.lines.titles import log_title_parts
+from tui.live.board import Board
+from tui.live.feed import Feed, Lookup
+from tui.widgets.base.bar import Bar
+from tui.widgets.log.log_pane import LogPane
+
+
+class StepLog(Vertical):
+    """A `LogPane` and its title. The latest attempt is followed until another is asked for."""
+
+    DEFAULT_CSS = """
+    StepLog > LogPane { height: 1fr; }
+    """
+
+    def __init__(self, execution_id: str, feed: Feed, lookup: Lookup, *, id: str) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.pane = LogPane(feed, lookup, id="log")
+        self._title = Bar(id="log-title")
+        self._execution_id = execution_id
+        self._board: Board | None = None
+        self._task_id: str | None = None
+        self._facts: Facts | None = None
+        self._attempt = 0
+        self._merged = False
+        self._titled: tuple[str | None, Sequence[Attempt], int] = (None, (), 0)
+        """Whose lines the pane shows: those of the selection only once they were read."""
+
+    def compose(self) -> ComposeResult:
+        """Put the title above the log."""
+        yield self._title
+        yield self.pane
+
+    def select(self, board: Board, task_id: str) -> None:
+        """Turn to another step; its log comes with its facts."""
+        self._board, self._task_id, self._facts = board, task_id, None
+        self._attempt = 0
+
+    def show_facts(self, facts: Facts) -> None:
+        """Show the log of the step these are about; a newer attempt if the latest was shown."""
+        before, self._facts = self._facts, facts
+        newest = facts.attempts[-1].attempt if facts.attempts else 0
+        followed = (
+            before is None or not before.attempts or self._attempt == before.attempts[-1].attempt
+        )
+        if not self._attempt or (followed and newest):
+            self._attempt = newest
+        self.refresh_log()
+
+    def refresh_log(self) -> None:
+        """Show what is to be shown, following it again where another log was followed since."""
+        empty = "No output yet"
+        query: LogQuery | None = LogQuery(execution_id=self._execution_id)
+        if not self._merged:
+            if self._task_id is None or not self._attempt:
+                query, empty = None, "No step selected"
+                if self._board is not None and self._task_id is not None:
+                    empty = why_silent(self._board, self._task_id)
+            else:
+                query = LogQuery(
+                    execution_id=self._execution_id, task_id=self._task_id, attempt=self._attempt
+                )
+                empty = "No output"
+        if self.pane.query_shown != query or self.pane.is_stale:
+            self.pane.show(query, empty=empty)
+        shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
+        ending = "" if self._merged or self._board is None else ending_of(shown, self._board)
+        self.pane.set_ending(ending)
+        title = self._task_id
+        if self._board is not None and title is not None:
+            title = self._board.title(title)
+        self._titled = title, self._attempts, self._attempt
+        self.retitle()
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the log of all steps is shown."""
+        return self._merged
+
+    @property
+    def has_attempts(self) -> bool:
+        """Whether the selection has more than one log to choose from."""
+        return not self._merged and len(self._attempts) > 1
+
+    @property
+    def _attempts(self) -> Sequence[Attempt]:
+        return () if self._facts is None else self._facts.attempts
+
+    def toggle_merged(self) -> None:
+        """Show the log of all steps in one, or that of the selection again."""
+        self._merged = not self._merged
+        self.refresh_log()
+
+    def show_single(self) -> None:
+        """Show the log of the selection."""
+        if self._merged:
+            self.toggle_merged()
+
+    def show_attempt(self, number: int) -> None:
+        """Show the log of an attempt by its number."""
+        self._attempt, self._merged = number, False
+        self.refresh_log()
+
+    def step_attempt(self, step: int) -> None:
+        """Show the log of an attempt before or behind."""
+        numbers = [attempt.attempt for attempt in self._attempts]
+        if numbers:
+            at = numbers.index(self._attempt) if self._attempt in numbers else len(numbers) - 1
+            self.show_attempt(numbers[max(0, min(len(numbers) - 1, at + step))])
+
+    def turn(self, switch: str) -> None:
+        """Turn a switch of the log by its name."""
+        match switch:
+            case "follow":
+                self.pane.toggle_follow()
+            case "wrap":
+                self.pane.toggle_wrap()
+            case "times":
+                self.pane.toggle_times()
+            case "gap":
+                self.pane.show_gap()
+            case _:
+                self.pane.next_streams()
+
+    def retitle(self) -> None:
+        """Say whose log it is and how it is shown."""
+        self._title.set_parts(*log_title_parts(self.pane, *self._titled, self._merged))
+        self._title.lit = self.pane.has_focus
+
+    def on_log_pane_changed(self) -> None:
+        """Keep the title true."""
+        self.retitle()

@@ -1,0 +1,1 @@
+"""Lists of steps, events, executions and missions."""

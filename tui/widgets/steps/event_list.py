@@ -1,0 +1,88 @@
+"""What happened, as the audit chain has it: newest last, only the rows in sight drawn."""
+
+from collections.abc import Iterable, Sequence
+
+from core.audit.format.body import columns_of
+from core.domain.records import AuditEvent
+from tui.look.theme import Inks
+from tui.widgets.base.line_view import LineView, Span
+from tui.words.glyph import LOOKS
+from tui.words.numbers import time_of_day
+from tui.words.safe_text import clean_line, fit, fit_right
+
+KEEP = 20_000
+"""Events held at most; the oldest are let go."""
+
+
+class EventList(LineView):
+    """Events of one execution. It stays at the end while the cursor is on the last row."""
+
+    placeholder = "Reading the events …"
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._events: list[AuditEvent] = []
+        self.last_seq = 0
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._events = []
+        self.last_seq = 0
+        self.rows_changed()
+
+    def extend(self, events: Sequence[AuditEvent]) -> None:
+        """Add newer events."""
+        if not events:
+            self.placeholder = "No events yet"
+            self.refresh()
+            return
+        at_end = self.cursor >= len(self._events) - 1
+        self._events.extend(events)
+        self.last_seq = events[-1].seq
+        if len(self._events) > KEEP:
+            del self._events[: len(self._events) - KEEP]
+        self.rows_changed()
+        if at_end:
+            self.move_to(len(self._events) - 1)
+
+    def event(self, index: int) -> AuditEvent | None:
+        """Return the event of a row."""
+        return self._events[index] if 0 <= index < len(self._events) else None
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self._events)
+
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+        """Return number, time, what it is about, what became of it and why."""
+        event = self._events[index]
+        details = event.details
+        before, to = str(details.get("from", "")), str(details.get("to", ""))
+        look = LOOKS.get(to)
+        narrow = width < 72
+        about = task_of(event) or ("run" if event.execution_id else event.target)
+        if details.get("attempt"):
+            about += f" #{details['attempt']}"
+        yield fit_right(f"{event.seq}", 6) + " ", inks.faint
+        yield time_of_day(event.timestamp)[: 8 if narrow else None] + " ", inks.muted
+        if look is not None:
+            yield f"{look.sign} ", inks.states[to]
+        else:
+            yield "· ", inks.faint
+        yield fit(clean_line(about), max(10, min(32, (width - 30) // 3))) + " ", inks.text
+        if look is not None:
+            source = LOOKS[before].word if before in LOOKS else before
+            if not narrow:
+                yield fit_right(f"{clean_line(source)} → ", 12), inks.faint
+            yield fit(look.word, 10), inks.states[to]
+        else:
+            yield fit(clean_line(event.event_type), 22), inks.muted
+        why = " ".join(str(details[key]) for key in ("reason_code", "message") if details.get(key))
+        if event.actor != "engine":
+            why += f"  by {event.actor}"
+        yield clean_line(why), inks.muted
+
+
+def task_of(event: AuditEvent) -> str | None:
+    """Return the step an event is about, or None."""
+    return columns_of(event.target)[0]

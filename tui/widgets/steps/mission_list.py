@@ -1,0 +1,108 @@
+"""The missions that were found, by the group they were found in, with their last outcome."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from core.domain.records import Execution
+from core.domain.state_word import counted
+from core.ports.clock import Clock
+from tui.live.backend import MissionFile
+from tui.look.theme import Inks
+from tui.widgets.base.ages import Ages
+from tui.widgets.base.line_view import LineView, Span
+from tui.words.glyph import sign
+from tui.words.numbers import when
+from tui.words.safe_text import clean_line, fit, fit_right, width_of
+
+
+class MissionList(LineView):
+    """Mission files with validity, size, last outcome. A heading names each group."""
+
+    def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self._clock = clock
+        self._rows: list[MissionFile | str] = []
+        self._last: Mapping[str, Execution] = {}
+        self._ages = Ages()
+
+    def show(self, missions: Sequence[MissionFile]) -> None:
+        """Show other missions, the cursor on the same file where it is still there."""
+        before = self.current
+        rows: list[MissionFile | str] = []
+        group = ""
+        for mission in missions:
+            if mission.group != group:
+                group = mission.group
+                rows.append(group)
+            rows.append(mission)
+        self._rows = rows
+        paths = [row.path if isinstance(row, MissionFile) else None for row in rows]
+        self.rows_changed()
+        if before is not None and before.path in paths:
+            self.cursor = paths.index(before.path)
+        elif self.current is None:
+            self.move_to(next((at for at, path in enumerate(paths) if path is not None), 0))
+
+    def learn(self, last: Mapping[str, Execution]) -> None:
+        """Take the last run of each mission, by name."""
+        before, self._last = self._last, last
+        changed = {
+            index: row.name
+            for index in self.visible_rows
+            if isinstance(row := self._rows[index], MissionFile)
+        }
+        self.refresh_rows(i for i, n in changed.items() if before.get(n) != last.get(n))
+
+    def tick(self) -> None:
+        """Write the ages anew that have changed."""
+        self.refresh_rows(self._ages.changed(self.visible_rows, self._age))
+
+    @property
+    def current(self) -> MissionFile | None:
+        """The mission under the cursor."""
+        row = self._rows[self.cursor] if self.cursor < len(self._rows) else None
+        return row if isinstance(row, MissionFile) else None
+
+    @property
+    def shown(self) -> int:
+        """How many missions are listed."""
+        return sum(isinstance(row, MissionFile) for row in self._rows)
+
+    def steer_to(self, index: int) -> None:
+        """Put the cursor on a row because a person wants it; headings are passed over."""
+        index = max(0, min(index, len(self._rows) - 1))
+        ahead = range(index, len(self._rows))
+        behind = range(index, -1, -1)
+        ways = (ahead, behind) if index >= self.cursor else (behind, ahead)
+        places = (at for way in ways for at in way if isinstance(self._rows[at], MissionFile))
+        super().steer_to(next(places, index))
+
+    def row_count(self) -> int:
+        """Return how many rows there are."""
+        return len(self._rows)
+
+    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+        """Return validity, name, size and last outcome, or the heading of a group."""
+        mission = self._rows[index]
+        if isinstance(mission, str):
+            yield f"{clean_line(mission)} ", inks.faint
+            yield "─" * (width - width_of(clean_line(mission)) - 1), inks.faint
+            return
+        last = self._last.get(mission.name)
+        tail = 24 if width >= 44 else 12
+        if mission.valid:
+            yield "● ", inks.good
+            yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", inks.text
+            yield fit_right(counted(mission.steps, "step"), 11), inks.muted
+        else:
+            errors = sum(finding.severity == "error" for finding in mission.findings)
+            yield "✗ ", inks.bad
+            yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", inks.muted
+            yield fit_right(f"invalid {errors or ''}".strip(), 11), inks.bad
+        if tail == 24 and last is not None:
+            yield f"  {sign(last.state)} ", inks.state(last.state)
+            yield fit(self._age(index), 8), inks.muted
+
+    def _age(self, index: int) -> str:
+        row = self._rows[index]
+        last = self._last.get(row.name) if isinstance(row, MissionFile) else None
+        return "" if last is None else when(last, self._clock.now())

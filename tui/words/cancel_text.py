@@ -1,0 +1,66 @@
+"""What a cancel would do in a sentence or two, for the dialog and for the command line."""
+
+from collections.abc import Mapping, Sequence
+
+from core.domain.mission import Mission
+from core.domain.records import TaskRun
+from core.planning.cancel_scope import CancelScope
+
+_PROCESSES = frozenset({"command", "script"})
+"""Step types whose attempt is a process, which a cancel sends SIGTERM."""
+
+NAMED = 6
+"""Handlers named; the rest is counted."""
+
+
+def cancel_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission | None) -> str:
+    """Return what is stopped, withdrawn, cancelled and skipped, and which handlers run then."""
+    if scope.is_empty:
+        return "nothing is left to cancel."
+    return f"{stop_text(scope, tasks, mission)}. {_handlers(scope)}"
+
+
+def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission | None) -> str:
+    """Return what is stopped, withdrawn, cancelled and skipped, as a part of a sentence."""
+    types = {step.id: step.step_type for step in mission.all_steps} if mission else {}
+    told: list[str] = []
+    if scope.ended:
+        is_one = len(scope.ended) == 1
+        kinds = {types.get(tasks[one].parent_task_id or one) for one in scope.ended}
+        how = "gets SIGTERM" if is_one else "get SIGTERM"
+        if not kinds <= _PROCESSES:
+            how = "is stopped" if is_one else "are stopped"
+        told.append(f"{_number(scope.ended, tasks, 'running ')} {how}")
+    if scope.withdrawn:
+        is_one = len(scope.withdrawn) == 1
+        noun = "approval is" if is_one else "approvals are"
+        told.append(f"{len(scope.withdrawn):,} {noun} withdrawn")
+    if scope.cancelled:
+        is_one = len(scope.cancelled) == 1
+        which = "that waits is" if is_one else "that wait are"
+        told.append(f"{_number(scope.cancelled, tasks)} {which} cancelled")
+    if scope.skipped:
+        is_one = len(scope.skipped) == 1
+        which = "that has not started is" if is_one else "that have not started are"
+        told.append(f"{_number(scope.skipped, tasks)} {which} skipped")
+    return ", ".join(told)
+
+
+def _number(ids: Sequence[str], tasks: Mapping[str, TaskRun], kind: str = "") -> str:
+    items = sum(tasks[one].parent_task_id is not None for one in ids)
+    noun = "steps and items" if 0 < items < len(ids) else "item" if items else "step"
+    plural = "" if len(ids) == 1 or noun.endswith("s") else "s"
+    return f"{len(ids):,} {kind}{noun}{plural}"
+
+
+def _handlers(scope: CancelScope) -> str:
+    if not scope.handlers_known:
+        return "Its handlers for a cancel run then, if it has any."
+    names = [f"`{name}`" for name in scope.handlers]
+    if not names:
+        return "No handler runs."
+    if len(names) == 1:
+        return f"Then the handler {names[0]} runs."
+    if len(names) > NAMED:
+        names = [*names[:NAMED], f"{len(names) - NAMED} more"]
+    return f"Then the handlers {', '.join(names[:-1])} and {names[-1]} run."

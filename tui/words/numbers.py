@@ -1,0 +1,112 @@
+"""How instants, sizes and shares are written. Instants in nanoseconds, durations in seconds.
+
+Durations are written by `core.value.duration`, counts by `core.domain.tally`.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.domain.records import Execution
+
+SECOND = 1_000_000_000
+_SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def rough(seconds: float) -> str:
+    """Write a duration that is an estimate in one unit: `8s`, `19m`, `3h`, `2d`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3_600:
+        return f"{whole // 60}m"
+    if whole < 86_400:
+        return f"{whole // 3_600}h"
+    return f"{whole // 86_400}d"
+
+
+def elapsed(
+    start: int | None, end: int | None, now: int, took_us: int | None = None
+) -> float | None:
+    """Return seconds between two instants, up to `now` while the second is missing.
+
+    What was measured between them (`took_us`) goes before: the wall clock may have been set.
+    """
+    if end is not None and took_us is not None:
+        return took_us / 1_000_000
+    return None if start is None else max(0, (now if end is None else end) - start) / SECOND
+
+
+def ago(at: int, now: int) -> str:
+    """Write how long ago an instant was, or in how long it will be: `3m ago`, `in 8s`."""
+    seconds = (now - at) / SECOND
+    if -1 < seconds < 1:
+        return "just now"
+    text = rough(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def when(execution: "Execution", now: int) -> str:
+    """Write how long ago an execution ended, `now` while it goes on: one meaning everywhere."""
+    return "now" if execution.ended_at is None else ago(execution.ended_at, now)
+
+
+def time_of_day(at: int) -> str:
+    """Write an instant as local `12:06:22.001`."""
+    return dt.datetime.fromtimestamp(at / SECOND).strftime("%H:%M:%S.%f")[:-3]  # noqa: DTZ006 - the operator's own clock
+
+
+def moment(at: int) -> str:
+    """Write an instant as local date and time to the second."""
+    return dt.datetime.fromtimestamp(at // SECOND).strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ006 - the operator's own clock
+
+
+def size(count: int) -> str:
+    """Write a number of bytes: `812 B`, `1.4 MiB`."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{int(value)} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def dropped_note(count: int) -> str:
+    """Write that some of an output is missing, to stand behind its name; empty when none is."""
+    return f" ({size(count)} of it dropped by the output limit)" if count else ""
+
+
+def bar(share: float, width: int) -> tuple[str, str]:
+    """Return the filled and the empty part of a progress bar, together `width` cells."""
+    halves = round(min(1.0, max(0.0, share)) * width * 2)
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
+    return filled, "─" * (width - len(filled))
+
+
+def percent(share: float) -> str:
+    """Write a share; 100 % only when it is all, 0 % only when it is nothing."""
+    if share >= 1:
+        return "100%"
+    return f"{max(1, min(99, int(share * 100))) if share > 0 else 0}%"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Draw values, oldest first, as bars between zero and the largest."""
+    top = max(values, default=0.0)
+    if top <= 0:
+        return _SPARKS[0] * len(values)
+    return "".join(_SPARKS[min(7, int(value / top * 7.999))] for value in values)
+
+
+def remaining(spent: float, share: float, history: Sequence[float]) -> float | None:
+    """Estimate the seconds left of a run that has `spent` seconds behind it and `share` done.
+
+    Past durations of the same mission count while the run keeps within them, then its own pace;
+    None when neither says anything.
+    """
+    if history:
+        left = sorted(history)[len(history) // 2] - spent
+        if left > 0:
+            return left
+    return spent * (1 - share) / share if share >= 0.02 and spent >= 2 else None
