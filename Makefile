@@ -77,6 +77,7 @@ bench: setup          ## cost per step, memory, start-up; ratios in one run
 docs: setup           ## write the generated parts of the docs anew
 	$(BIN)/python -m tests.tools.generate_docs
 	$(BIN)/python -m tests.tools.generate_step_docs
+	$(BIN)/python -m tests.tools.generate_man
 
 shots: setup          ## make the pictures of README and docs
 	$(BIN)/python -m tests.tools.shots

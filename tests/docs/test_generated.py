@@ -12,6 +12,7 @@ from tests.tools.generate_docs import (
     with_codes,
     with_states,
 )
+from tests.tools.generate_man import PAGE, man_page
 
 
 def test_the_page_of_commands_is_fresh():
@@ -30,6 +31,10 @@ def test_the_page_of_reason_codes_is_fresh():
 def test_the_table_of_diagnostic_codes_is_fresh():
     text = WRONG_FILE.read_text(encoding="utf-8")
     assert with_codes(text) == text, "run `make docs`"
+
+
+def test_the_manual_page_is_fresh():
+    assert PAGE.read_text(encoding="utf-8") == man_page(), "run `make docs`"
 
 
 def test_a_stale_diagram_is_replaced_and_the_rest_is_kept():
