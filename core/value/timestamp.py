@@ -21,3 +21,8 @@ def second_text(second: int) -> str:
     """Return whole seconds since the epoch as `2025-01-20T12:06:22`."""
     t = time.gmtime(second)
     return f"{t[0]:04d}-{t[1]:02d}-{t[2]:02d}T{t[3]:02d}:{t[4]:02d}:{t[5]:02d}"
+
+
+def file_stamp() -> str:
+    """Return the present time in UTC for the name of a file, `20250120T120622Z`."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())

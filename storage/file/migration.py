@@ -4,11 +4,11 @@
 """
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from core.value.timestamp import file_stamp
 from storage.file.backup import copy_into
 from storage.file.file_format import APPLICATION_ID
 
@@ -68,5 +68,4 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    copy_into(connection, path.with_name(f"{path.name}.format{version}-{stamp}.backup"))
+    copy_into(connection, path.with_name(f"{path.name}.format{version}-{file_stamp()}.backup"))

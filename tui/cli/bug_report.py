@@ -2,10 +2,10 @@
 
 import os
 import platform
-import time
 import traceback
 from collections.abc import Sequence
 
+from core.value.timestamp import file_stamp
 from tui.cli.invocation import Invocation
 from tui.host.version import VERSION
 
@@ -28,7 +28,7 @@ def write_bug_report(
     try:
         folder = invocation.paths.logs
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"bug-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.txt"
+        name = f"bug-{file_stamp()}-{os.getpid()}.txt"
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)

@@ -5,9 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from core.value.timestamp import SECOND
+from core.value.duration import parse_duration
 from tui.cli.completion.completing import complete_mission_step, complete_param
-from tui.output.instant import parse_span
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,9 +23,9 @@ class _Span(click.ParamType[float]):
         if isinstance(value, float):
             return value
         try:
-            return parse_span(str(value)) / SECOND
+            return parse_duration(str(value))
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{value!r} {error}", param, ctx)
 
 
 def param_option(function: F) -> F:

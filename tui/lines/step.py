@@ -17,10 +17,11 @@ from core.explain.situation import Scene
 from core.explain.why import explain
 from core.planning.cancel_scope import awaits_person
 from core.value.duration import duration_text
+from core.value.timestamp import SECOND
 from tui.live.board import Board
 from tui.widgets.base.text_view import Line
 from tui.words.glyph import LOOKS, look
-from tui.words.numbers import SECOND, elapsed, moment, size, time_of_day
+from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.safe_text import clean_line, clean_lines
 
 LONGEST = 4000

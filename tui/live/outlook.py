@@ -14,8 +14,9 @@ from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState
 from core.domain.tally import holds_slot
 from core.planning.cancel_scope import awaits_person
+from core.value.timestamp import SECOND
 from tui.live.board import Board, Bucket
-from tui.words.numbers import SECOND, elapsed, remaining, rough
+from tui.words.numbers import elapsed, remaining, rough
 
 TELLING_STEPS = 20
 """Steps a run without history has at least for its own pace to tell when it ends."""

@@ -15,12 +15,11 @@ from core.explain.failure_line import is_sub_mission_failure
 from core.explain.situation import NO_LONGER
 from core.value.duration import duration_text
 from tui.output.again import again
-from tui.output.instant import clock_time, local_time
 from tui.output.listing import why_line
 from tui.output.paint import Palette, look
 from tui.output.table import Cell, Column, table
 from tui.output.text import safe, safe_line
-from tui.words.numbers import ago, elapsed, size
+from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
 
 LAST_LINES = 15
@@ -95,7 +94,7 @@ def step_text(
             part
             for part in (
                 f"attempt {one.attempt}" if one.attempt else "not tried",
-                f"started {local_time(one.worked_from)}" if one.worked_from else "",
+                f"started {moment(one.worked_from)}" if one.worked_from else "",
                 f"took {duration_text(spent / 1000)}" if spent is not None else "",
                 f"wakes {ago(one.resume_at, now)}" if one.resume_at else "",
                 f"reused from {one.reused_from}" if one.reused_from else "",
@@ -133,7 +132,7 @@ def _head(
     took = "took" if one.ended_at is not None else "for"
     yield "  " + " · ".join(
         (
-            f"started {local_time(started)} ({ago(started, now)})",
+            f"started {moment(started)} ({ago(started, now)})",
             f"{took} {duration_text(spent)}",
             f"by {safe_line(one.actor)}",
         )
@@ -233,7 +232,7 @@ def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
             palette.state(one.state),
             f"{one.reason_code.value}{_behind(one.message)}",
             f"exit {one.exit_code}" if one.exit_code is not None else "",
-            f"{local_time(one.started_at)}",
+            f"{moment(one.started_at)}",
             duration_text(spent / 1000) if spent is not None else "",
             counted(one.log_entry_count, "log line"),
             f"{size(one.log_dropped_bytes)} dropped" if one.log_dropped_bytes else "",
@@ -245,7 +244,7 @@ def _change(change: StateChange) -> str:
     what = f"attempt {change.attempt} " if change.entity.value == "attempt" else ""
     arrow = f"{change.from_state} → {change.to_state}" if change.from_state else change.to_state
     return (
-        f"  #{change.seq}  {clock_time(change.at)}  {what}{arrow}  {change.reason_code}"
+        f"  #{change.seq}  {time_of_day(change.at)}  {what}{arrow}  {change.reason_code}"
         f"{_behind(change.message)}  ({safe_line(change.actor)})"
     )
 

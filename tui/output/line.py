@@ -6,10 +6,10 @@ from types import MappingProxyType
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
-from tui.output.instant import clock_time
 from tui.output.paint import Palette, look
 from tui.output.shape import task_of
 from tui.output.text import pad, safe, safe_line
+from tui.words.numbers import time_of_day
 
 QUIET = frozenset({TaskState.READY, TaskState.PENDING})
 """Task-run states on the way to something: not worth a line of their own."""
@@ -89,7 +89,7 @@ def log_line(
     """
     front: list[str] = []
     if with_time:
-        front.append(palette.paint(clock_time(entry.timestamp), "dim"))
+        front.append(palette.paint(time_of_day(entry.timestamp), "dim"))
     if with_step:
         name = title or entry.task_id
         if attempts:
@@ -109,7 +109,7 @@ def log_line(
 
 
 def _line(at: int, text: str, style: str, task_id: str | None, why: str, palette: Palette) -> str:
-    parts = [palette.paint(clock_time(at), "dim"), palette.paint(pad(text, _STATE_WIDTH), style)]
+    parts = [palette.paint(time_of_day(at), "dim"), palette.paint(pad(text, _STATE_WIDTH), style)]
     if task_id is not None:
         parts.append(safe_line(task_id))
         why = palette.paint(why, "dim")

@@ -22,7 +22,7 @@ from core.errors import MissionDeckError, MissionInvalidError
 from core.launch.run_number import run_reference
 from core.mission_file.finding.diagnostic import Diagnostic
 from core.value.timestamp import rfc3339
-from tui.output.instant import rfc3339_or_none
+from tui.words.numbers import rfc3339_or_none
 
 EVENT_VERSION = 1
 """`v` of the event stream; rises only when a field changes its meaning."""

@@ -19,11 +19,12 @@ from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.clock import Clock
 from core.ports.control import RequestKind
 from core.value.duration import duration_text
+from core.value.timestamp import SECOND
 from tui.live.backend import Backend, Receipt
 from tui.live.board import Board, Bucket
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.words.cancel_text import cancel_text, stop_text
-from tui.words.numbers import SECOND, moment
+from tui.words.numbers import moment
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line, clean_lines
 

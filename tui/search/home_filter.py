@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from core.domain.state_word import WORDS
 from core.domain.states import Coverage, ExecutionState
 from core.ports.execution_query import ExecutionQuery
+from core.value.timestamp import SECOND
 from tui.live.backend import MissionFile
 from tui.search.terms import Term, one_of, parse_terms, seconds_of
-from tui.words.numbers import SECOND
 
 _FIELDS = {"state": "state", "s": "state", "mission": "mission", "by": "by", "is": "is"}
 _STATES = {

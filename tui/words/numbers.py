@@ -1,16 +1,24 @@
-"""How instants, sizes and shares are written. Instants in nanoseconds, durations in seconds.
+"""How instants, ages, sizes and shares are written, and how instants are read.
 
-Durations are written by `core.value.duration`, counts by `core.domain.tally`.
+Instants are nanoseconds since the epoch (UTC), durations are seconds. Durations are written and
+read by `core.value.duration`, counts are written by `core.domain.tally`.
 """
 
-import datetime as dt
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from core.value.duration import parse_duration
+from core.value.timestamp import MAX_INSTANT, SECOND, rfc3339
 
 if TYPE_CHECKING:
     from core.domain.records import Execution
 
-SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_STORED_INSTANT = 2**63 - 1
+"""The last instant that a 64-bit column holds, in the year 2262."""
 _SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -52,14 +60,46 @@ def when(execution: "Execution", now: int) -> str:
     return "now" if execution.ended_at is None else ago(execution.ended_at, now)
 
 
+def rfc3339_or_none(at: int | None) -> str | None:
+    """Return `rfc3339(at)`, and None for None."""
+    return None if at is None else rfc3339(at)
+
+
 def time_of_day(at: int) -> str:
-    """Write an instant as local `12:06:22.001`."""
-    return dt.datetime.fromtimestamp(at / SECOND).strftime("%H:%M:%S.%f")[:-3]  # noqa: DTZ006 - the operator's own clock
+    """Write an instant as the local time of day with milliseconds, `12:06:22.001`."""
+    seconds, nanos = divmod(max(0, min(at, MAX_INSTANT)), SECOND)
+    return f"{_time_of_day(seconds, time.tzname)}.{nanos // 1_000_000:03d}"
+
+
+@lru_cache(maxsize=8)
+def _time_of_day(seconds: int, _zone: tuple[str, str]) -> str:
+    return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%H:%M:%S}"
 
 
 def moment(at: int) -> str:
-    """Write an instant as local date and time to the second."""
-    return dt.datetime.fromtimestamp(at // SECOND).strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ006 - the operator's own clock
+    """Write an instant as local date and time to the second, `2025-01-20 12:06:22`."""
+    seconds = max(0, min(at, MAX_INSTANT)) // SECOND
+    return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def parse_since(text: str, now: int) -> int:
+    """Read a span before `now` (`5m`) or an instant (`2025-01-20T12:00:00Z`, local without a zone).
+
+    Raises ValueError with a sentence for people.
+    """
+    try:
+        return max(0, now - round(parse_duration(text) * SECOND))
+    except ValueError:
+        pass
+    try:
+        instant = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a span such as 5m nor an RFC 3339 instant") from None
+    if instant.tzinfo is None:
+        instant = instant.astimezone()
+    delta = instant - _EPOCH
+    at = (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
+    return max(0, min(at, _MAX_STORED_INSTANT))
 
 
 def size(count: int) -> str:

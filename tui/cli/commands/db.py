@@ -1,12 +1,12 @@
 """`mission db`: the database as a file."""
 
-import time
 from pathlib import Path
 
 import click
 
 from core.domain.state_word import counted
 from core.errors import NotFoundError, UnavailableError
+from core.value.timestamp import file_stamp
 from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
@@ -64,8 +64,7 @@ def backup(invocation: Invocation, target: Path | None) -> None:
 
     place = _existing(invocation)
     if target is None:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        target = place.with_name(f"{place.stem}-{stamp}{place.suffix}")
+        target = place.with_name(f"{place.stem}-{file_stamp()}{place.suffix}")
     elif target.is_dir():
         target = target / place.name
     count = back_up(place, target)

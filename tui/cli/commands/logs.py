@@ -20,11 +20,10 @@ from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
 from tui.output import shape
-from tui.output.instant import parse_since
 from tui.output.line import log_line
 from tui.output.text import safe_line
 from tui.words.escape_sequence import last_overwritten
-from tui.words.numbers import size
+from tui.words.numbers import parse_since, size
 
 _STREAMS = {
     "out": LogStream.STDOUT,
