@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from benchmarks.bench import environment, newest
 from tui.app import MissionDeckApp
 from tui.cli.invocation import Invocation
-from tui.host.site import CliBackend
+from tui.host.screen_backend import CliBackend
 
 
 async def main(home: Path, frames: int) -> None:

@@ -101,8 +101,8 @@ steps:
 
 LAUNCHER_THAT_DIES = """
 import os, sys
-import tui.cli.start
-tui.cli.start.spawn_runner = lambda *_, **__: os._exit(9)
+import tui.host.spawn
+tui.host.spawn.spawn_runner = lambda *_, **__: os._exit(9)
 from tui.cli.frame import run
 run(["run", "--detach", "--run-id", "K", sys.argv[1]])
 """

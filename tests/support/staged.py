@@ -19,11 +19,12 @@ from core.domain.records import LogLevel, LogStream, TaskError
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.launch.order import Order, launch
 from core.machine.clock import SystemClock
+from core.operations.snapshot import load_snapshot
 from core.ports.journal import Batch, LogChunk, LogSegment
 from storage.read.reader import open_reader
 from storage.write.store import Store
 from tui.host.places import find_paths
-from tui.host.session import load_snapshot, open_session
+from tui.host.session import open_session
 
 CONTENT = b"""\
 version: "1.0"

@@ -73,10 +73,8 @@ def ask(
 
     request_id = asyncio.run(leave())
     if kind is RequestKind.CANCEL and not owned:
-        from tui.host.spawn import spawn_runner
-
         with contextlib.suppress(LeaseHeldError):  # one has come in the meantime: it takes it, too
-            spawn_runner(invocation.paths, execution_id, invocation.environ)
+            asyncio.run(invocation.site.start_runner(execution_id))
         owned = True
     return Asked(
         request_id=request_id,

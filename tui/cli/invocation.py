@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from core.errors import MissionDeckError
 from tui.cli.printing.console import Console
 from tui.host.places import Paths, current_folder, find_paths
 from tui.host.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from tui.host.site import LocalSite
 
 
 class Invocation:
@@ -57,6 +61,13 @@ class Invocation:
         from tui.host.actor import actor_name
 
         return actor_name(self.environ)
+
+    @cached_property
+    def site(self) -> "LocalSite":
+        """This user's database and runners, as the operations see them."""
+        from tui.host.site import LocalSite
+
+        return LocalSite(paths=self.paths, environ=self.environ)
 
     @property
     def now(self) -> int:

@@ -1,8 +1,9 @@
 """How commands get at committed records: one reader, opened late and always closed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
+from core.domain.records import Execution
 from core.domain.state_word import counted
 from core.errors import MissionDeckError, NotFoundError, OlderFormatError
 from core.ports.reader import Reader
@@ -75,10 +76,8 @@ def notice_lost(invocation: Invocation) -> None:
 
     What cannot be written can still be read: a refusal is no reason not to show anything.
     """
-    from tui.cli.lost import notice_lost_runners
-
     try:
-        gone = notice_lost_runners(invocation.paths)
+        gone = _record_lost(invocation)
     except MissionDeckError as error:
         _say(invocation, f"a lost runner could not be recorded: {error.message}")
         return
@@ -89,6 +88,22 @@ def notice_lost(invocation: Invocation) -> None:
             f"the runner of {safe_line(full_label(execution))}{below} is gone; "
             f"`mission resume {safe_line(full_argument(execution))}` goes on with it",
         )
+
+
+def _record_lost(invocation: Invocation) -> Sequence[tuple[Execution, int]]:
+    """Record what dead runners left and return what is to be resumed. Usually it only reads."""
+    from core.operations.lost import find_lost, record_lost
+
+    if not invocation.paths.has_database:
+        return ()
+    site = invocation.site
+    with closing(site.open_reader()) as reader:
+        gone = find_lost(reader, site.clock.now())
+        if not gone:
+            return ()
+        import asyncio
+
+        return asyncio.run(record_lost(site, reader, gone))
 
 
 def _say(invocation: Invocation, text: str) -> None:

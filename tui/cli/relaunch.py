@@ -14,11 +14,11 @@ from core.launch.order import Order
 from core.launch.selection import Selection, after, again, attempt_base, select
 from core.mission_file.load import load_mission
 from core.operations.mission_order import require_valid
+from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import Earlier
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 from storage.read.reader import open_reader
-from tui.host.session import load_snapshot
 
 
 def select_steps(

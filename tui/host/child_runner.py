@@ -21,6 +21,7 @@ from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
 from core.operations.mission_order import make_order
+from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import Earlier
 from core.ports.clock import Clock
 from core.ports.control import RequestKind
@@ -30,7 +31,6 @@ from storage.read.reader import open_reader
 from storage.write.store import Store
 from tui.cli.relaunch import earlier_of, retry_order, stored_mission
 from tui.host.family import Family, Origin
-from tui.host.session import load_snapshot
 
 OTHER_RUNNER_SECONDS = 0.2
 """How often it is looked whether another runner has ended a sub-mission."""

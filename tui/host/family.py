@@ -10,13 +10,13 @@ from core.domain.states import ExecutionState
 from core.errors import ConflictError, LeaseHeldError
 from core.launch.order import Order
 from core.operations.ancestry import MAX_DEPTH, ancestors, descendants
+from core.operations.lost import mark_lost
+from core.operations.snapshot import load_snapshot
 from core.planning.recovery import needs_consent
 from core.ports.clock import Clock
 from storage.read.reader import open_reader
 from storage.write.store import Store
-from tui.cli.lost import mark_lost
 from tui.cli.relaunch import stored_mission
-from tui.host.session import load_snapshot
 
 MAX_EXECUTIONS = 5_000
 """Executions under one that somebody started, itself included."""

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
 from core.machine.clock import SystemClock
+from core.operations.snapshot import load_snapshot
 from storage.read.reader import open_reader
 from tui.cli.refusal import as_ours
 from tui.host.actor import actor_name
 from tui.host.drive import Drive, Driven, drive
 from tui.host.places import current_folder, find_paths
-from tui.host.session import load_snapshot, open_session, protected_paths, shared_slots
+from tui.host.session import open_session, protected_paths, shared_slots
 from tui.host.settings import load_settings
 from tui.host.stop_signal import StopSignals
 

@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from core.domain.fold import Snapshot
 from core.machine.clock import SystemClock
-from core.ports.reader import Reader
 from storage.file.keystore import load_or_create_signer, load_signer
 from storage.file.slots import FileSlots
 from storage.write.store import Store, open_store, require_signer
@@ -53,21 +51,3 @@ def protected_paths(paths: Paths) -> tuple[Path, ...]:
 def shared_slots(paths: Paths, limit: int | None) -> FileSlots | None:
     """Return the slots all executions share, None where no such limit is set."""
     return None if limit is None else FileSlots(paths.home / "slots", limit)
-
-
-def load_snapshot(reader: Reader, execution_id: str) -> Snapshot:
-    """Return the snapshot of an execution as its committed records tell it."""
-    execution = reader.find_execution(execution_id)
-    snapshot = Snapshot(execution=execution)
-    for task in reader.task_runs(execution.execution_id):
-        snapshot.tasks[task.task_id] = task
-        state = task.state.value
-        counted = [snapshot.counts]
-        if task.parent_task_id is not None:
-            counted.append(snapshot.item_counts)
-        for counts in counted:
-            counts[state] = counts.get(state, 0) + 1
-    for attempt in reader.attempts(execution.execution_id):
-        tries = snapshot.attempts.get(attempt.task_id, ())
-        snapshot.attempts[attempt.task_id] = (*tries, attempt)
-    return snapshot

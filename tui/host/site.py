@@ -1,159 +1,49 @@
-"""The world behind the screen: this machine's database, mission files and runners."""
+"""This user's database on this machine, and runners that are processes of it."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 
-from core.domain.mission import EMPTY, Mission, MissionSource
-from core.errors import MissionDeckError
-from core.launch.order import Order
-from core.mission_file.load import load_mission
-from core.operations.mission_order import make_order, require_valid
-from core.ports.control import RequestKind
+from core.machine.clock import SystemClock
+from core.operations.site import OpenStore
 from core.ports.reader import Reader
-from tui.cli.asking import ask
-from tui.cli.invocation import Invocation
-from tui.cli.records import notice_lost, open_current, open_records
-from tui.cli.relaunch import rerun_order, retry_order
-from tui.cli.start import start_detached
-from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
-from tui.host.places import place_of
-from tui.host.version import VERSION
-from tui.live.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
-from tui.look.keymap import read_keymap
-
-AS_AUTHORED = LaunchOptions()
-RUN_BEFORE = 30
-"""Files of earlier runs that are listed, wherever they are."""
+from tui.host.places import Paths
 
 
-class CliBackend:
-    """Implements `tui.live.backend.Backend`. Methods may be called from several threads."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSite:
+    """Implements `core.operations.site.Site`. Writing is imported when somebody writes."""
 
-    def __init__(self, invocation: Invocation) -> None:
-        invocation.quiet = True  # words on stderr would be drawn over the screen
-        self._invocation = invocation
-        settings = invocation.settings
-        chosen = tuple(place_of(folder, "missions") for folder in settings.mission_folders)
-        places = tuple(Place(folder, str(folder)) for folder in chosen)
-        self._discovery = Discovery(
-            places or default_places(invocation.cwd), samples=None if chosen else samples_folder()
-        )
-        keymap, problems = _read_keys(invocation)
-        self._surroundings = Surroundings(
-            database=str(invocation.paths.db),
-            actor=invocation.actor,
-            version=VERSION,
-            mission_folders=tuple(str(place.folder) for place in self._discovery.places),
-            export_folder=invocation.cwd,
-            keymap={**keymap, **settings.keymap},
-            theme=settings.theme,
-            notes=(*settings.notes, *problems),
-        )
+    paths: Paths
+    environ: Mapping[str, str]
+    """The environment of runners that are started here; `MISSION_ACTOR` names the actor."""
+    clock: SystemClock = field(default_factory=SystemClock)
 
     @property
-    def surroundings(self) -> Surroundings:
-        """The database, the actor and the user's configuration."""
-        return self._surroundings
+    def actor(self) -> str:
+        """Who is acting, as the audit records it: `user@host`."""
+        from tui.host.actor import actor_name
+
+        return actor_name(self.environ)
+
+    def open_store(self) -> AbstractAsyncContextManager[OpenStore]:
+        """Open the database for writing; create it and its key on first use."""
+        from tui.host.session import open_session
+
+        return open_session(self.paths, self.clock)
 
     def open_reader(self) -> Reader:
-        """Open a read-only connection; `NotFoundError` while there is no database."""
-        return open_current(self._invocation)
+        """Open a read-only connection to the database."""
+        from storage.read.reader import open_reader
 
-    def notice_lost(self) -> None:
-        """Record the loss of runners that are gone."""
-        notice_lost(self._invocation)
+        return open_reader(self.paths.db)
 
-    def discover_missions(self) -> Sequence[MissionFile]:
-        """Find and validate the mission files of the folders, and those run before."""
-        try:
-            with open_records(self._invocation) as reader:
-                run_before = reader.source_paths(limit=RUN_BEFORE)
-        except MissionDeckError:  # nothing has run, or the feed says what is wrong
-            run_before = []
-        return self._discovery.find(run_before)
+    async def start_runner(
+        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+    ) -> None:
+        """Start a detached runner process and return once it drives the execution."""
+        from tui.host.spawn import spawn_runner
 
-    def preview(self, path: str) -> Preview:
-        """Read and validate one mission file."""
-        loaded = load_mission(Path(path))
-        return Preview(mission=loaded.mission, findings=findings_of(loaded))
-
-    def read_mission(self, source: MissionSource) -> Mission:
-        """Return the mission an execution was made from; `MissionInvalidError`."""
-        loaded = load_mission(source.content, name=source.name, fmt=source.format)
-        return require_valid(loaded)[0]
-
-    def launch(
-        self, path: str, params: Mapping[str, Any], options: LaunchOptions = AS_AUTHORED
-    ) -> str:
-        """Start a detached runner and return the id of its execution once that is durable."""
-        order = make_order(
-            load_mission(Path(path)),
-            reference=path,
-            actor=self._invocation.actor,
-            params=params,
-            rerun_of=options.rerun_of,
-            parallel_limit=options.parallel_limit,
+        await spawn_runner(
+            self.paths, execution_id, self.environ, run_again=run_again, is_launch=is_launch
         )
-        return self._start(order)
-
-    def request(
-        self,
-        execution_id: str,
-        kind: RequestKind,
-        *,
-        task_id: str | None = None,
-        arguments: Mapping[str, Any] = EMPTY,
-    ) -> Receipt:
-        """Leave a request for the runner of an execution; durable on return."""
-        with open_records(self._invocation) as reader:
-            execution = reader.find_execution(execution_id)
-            asked = ask(
-                self._invocation, reader, execution, kind, task_id=task_id, arguments=arguments
-            )
-        return Receipt(request_id=asked.request_id, is_owned=asked.owned)
-
-    def resume(self, execution_id: str) -> None:
-        """Start a new detached runner for an execution whose runner is gone."""
-        from tui.cli.commands.resume import resume
-
-        with open_records(self._invocation) as reader:
-            execution = reader.find_execution(execution_id)
-        resume(self._invocation, execution)
-
-    def retry(
-        self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
-    ) -> str:
-        """Start a linked execution of an ended one that runs these steps again; return its id."""
-        with open_records(self._invocation) as reader:
-            order, _ = retry_order(
-                reader,
-                execution_id,
-                steps=task_ids,
-                downstream=downstream,
-                reason=reason,
-                actor=self._invocation.actor,
-            )
-        return self._start(order)
-
-    def rerun(self, execution_id: str) -> str:
-        """Start a linked execution afresh, with the same mission and parameters; return its id."""
-        with open_records(self._invocation) as reader:
-            order = rerun_order(reader, execution_id, reason="", actor=self._invocation.actor)
-        return self._start(order)
-
-    def _start(self, order: Order) -> str:
-        paths, environ = self._invocation.paths, self._invocation.environ
-        return start_detached(paths, order, environ).execution_id
-
-
-def _read_keys(invocation: Invocation) -> tuple[Mapping[str, str], Sequence[str]]:
-    """Read the user's `keys.toml` beside the settings; return the keymap and what is wrong."""
-    path = invocation.paths.config.with_name("keys.toml")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}, ()
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, (f"{path} cannot be read: {error}",)
-    return read_keymap(text)

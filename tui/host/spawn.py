@@ -1,12 +1,12 @@
 """Start a runner that outlives this process, and wait until it runs or says why it cannot."""
 
+import asyncio
 import json
 import os
-import select
 import subprocess
 import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from core.errors import (
     ConflictError,
@@ -21,7 +21,7 @@ READY_SECONDS = 60.0
 """How long a runner may take to load its mission and get its lease."""
 
 
-def spawn_runner(
+async def spawn_runner(
     paths: Paths,
     execution_id: str,
     environ: Mapping[str, str],
@@ -37,10 +37,22 @@ def spawn_runner(
     Raises `LeaseHeldError` or `ConflictError` as the runner meets them, `UnavailableError` when it
     ends without a word.
     """
-    paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     options = ["--run-again"] if run_again else []
     options += ["--launched"] if is_launch else []
+    paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = paths.logs / f"runner-{execution_id}.log"
+    pid, reading = _start(paths, execution_id, environ, options, log)
+    try:
+        _check(await _read_line(reading), str(log))
+    finally:
+        os.close(reading)
+    return pid
+
+
+def _start(
+    paths: Paths, execution_id: str, environ: Mapping[str, str], options: Sequence[str], log: Path
+) -> tuple[int, int]:
+    """Start the process; return its pid and the pipe on which it reports."""
     reading, writing = os.pipe()
     try:
         with log.open("ab") as output:
@@ -65,23 +77,27 @@ def spawn_runner(
     finally:
         os.close(writing)
     process.returncode = 0  # it is not ours to wait for; without this Popen warns when collected
-    try:
-        _check(_read_line(reading), str(log))
-    finally:
-        os.close(reading)
-    return process.pid
+    return process.pid, reading
 
 
-def _read_line(reading: int) -> str:
-    deadline = time.monotonic() + READY_SECONDS
+async def _read_line(reading: int) -> str:
+    """Return the line that the runner writes, or as much of it as there is when time is up."""
+    loop = asyncio.get_running_loop()
     found = b""
-    while not found.endswith(b"\n"):
-        if not select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            break
+    over: asyncio.Future[None] = loop.create_future()
+
+    def read() -> None:
+        nonlocal found
         data = os.read(reading, 4096)
-        if not data:
-            break
         found += data
+        if not over.done() and (not data or found.endswith(b"\n")):
+            over.set_result(None)
+
+    loop.add_reader(reading, read)
+    try:
+        await asyncio.wait((over,), timeout=READY_SECONDS)
+    finally:
+        loop.remove_reader(reading)
     return found.decode("utf-8", "replace").strip()
 
 

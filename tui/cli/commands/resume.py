@@ -1,5 +1,7 @@
 """`mission resume`: go on with a paused execution, or with one whose runner is gone."""
 
+import asyncio
+
 import click
 
 from core.domain.records import Execution
@@ -14,7 +16,6 @@ from tui.cli.following.linked import after_start, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.host.spawn import spawn_runner
 from tui.output.again import again
 from tui.output.shape import reference_of
 from tui.output.text import safe_line
@@ -77,5 +78,5 @@ def resume(invocation: Invocation, execution: Execution, *, run_again: bool = Fa
             " which goes on with it when it is resumed itself",
             hint=f"mission resume {full_argument(whole)}",
         )
-    spawn_runner(invocation.paths, execution_id, invocation.environ, run_again=run_again)
+    asyncio.run(invocation.site.start_runner(execution_id, run_again=run_again))
     return "a new runner goes on with it"

@@ -26,10 +26,12 @@ def start_linked(
     invocation: Invocation, order: Order, facts: Mapping[str, Any], *, watch: bool
 ) -> None:
     """Start an execution that is linked to an earlier one in a runner of its own."""
-    from tui.cli.start import start_detached
+    import asyncio
+
+    from core.operations.launch import launch_detached
 
     invocation.console.best_effort()
-    execution = start_detached(invocation.paths, order, invocation.environ)
+    execution = asyncio.run(launch_detached(invocation.site, order))
     if not (invocation.json or watch):
         invocation.console.out(execution.execution_id)
     names = {"execution_id": execution.execution_id, "reference": reference_of(execution)}

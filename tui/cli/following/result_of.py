@@ -16,8 +16,8 @@ def result_of(invocation: Invocation, reader: Reader, found: Execution) -> dict[
     """
     from core.domain.mission_result import mission_result
     from core.operations.recorded_mission import mission_of
+    from core.operations.snapshot import load_snapshot
     from tui.host.integrity import is_execution_intact
-    from tui.host.session import load_snapshot
 
     if not is_terminal(found.state):
         raise ConflictError(

@@ -128,9 +128,9 @@ def _run_new(
     quiet: bool,
 ) -> None:
     if detach:
-        from tui.cli.start import start_detached
+        from core.operations.launch import launch_detached
 
-        execution = start_detached(invocation.paths, order, invocation.environ)
+        execution = asyncio.run(launch_detached(invocation.site, order))
         _tell_detached(invocation, execution, quiet=quiet)
         return
     progress = _progress(invocation, output, quiet=quiet)

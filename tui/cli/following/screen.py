@@ -41,7 +41,9 @@ def open_screen(
 
     def open_backend() -> "Backend":
         asyncio.run(_ensure_database(invocation))
-        from tui.host.site import CliBackend  # half as dear as Textual: after the first picture
+        from tui.host.screen_backend import (
+            CliBackend,  # half as dear as Textual: after the first picture
+        )
 
         return CliBackend(invocation)
 

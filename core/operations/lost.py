@@ -1,6 +1,7 @@
 """Notice executions whose runner is gone, and commit what that means for them."""
 
-import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 
 from core.domain.events import Event
 from core.domain.fold import apply
@@ -8,19 +9,16 @@ from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import AttemptState, ExecutionState
 from core.errors import LeaseHeldError
-from core.machine.clock import SystemClock
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
+from core.operations.site import OpenStore, Site
+from core.operations.snapshot import load_snapshot
 from core.planning.recovery import has_open_attempts, lost
 from core.ports.clock import Clock
 from core.ports.control import Lease
 from core.ports.execution_query import ExecutionQuery
 from core.ports.journal import Batch
 from core.ports.reader import Reader
-from storage.read.reader import open_reader
-from storage.write.store import Store
-from tui.host.places import Paths
-from tui.host.session import load_snapshot, open_session
 
 START_SECONDS = 60.0
 """How long an execution may be PENDING without an owner: it is being started."""
@@ -56,25 +54,17 @@ def _has_open_attempts(reader: Reader, execution: Execution) -> bool:
     return any(one.state is AttemptState.RUNNING for one in attempts)
 
 
-def notice_lost_runners(paths: Paths) -> list[tuple[Execution, int]]:
-    """Mark what dead runners left. Costs a read when there is nothing.
+async def record_lost(
+    site: Site, reader: Reader, gone: Sequence[Execution]
+) -> list[tuple[Execution, int]]:
+    """Commit the loss of the runners of the executions that `find_lost` found.
 
     Return the executions that are to be resumed, and how many sub-missions each takes up.
     """
-    if not paths.has_database:
-        return []
-    clock = SystemClock()
-    reader = open_reader(paths.db)
-    try:
-        gone = find_lost(reader, clock.now())
-        if gone:
-            asyncio.run(_mark(paths, clock, reader, gone))
-        return _to_resume(reader, gone)
-    finally:
-        reader.close()
-
-
-def _to_resume(reader: Reader, gone: list[Execution]) -> list[tuple[Execution, int]]:
+    async with site.open_store() as store:
+        for execution in gone:
+            with suppress(LeaseHeldError):  # somebody resumed it in the meantime
+                await mark_lost(store, site.clock, reader, execution.execution_id)
     found: dict[str, tuple[Execution, int]] = {}
     for execution in gone:
         whole = resumed_with(reader, execution)
@@ -83,18 +73,7 @@ def _to_resume(reader: Reader, gone: list[Execution]) -> list[tuple[Execution, i
     return list(found.values())
 
 
-async def _mark(
-    paths: Paths, clock: SystemClock, reader: Reader, executions: list[Execution]
-) -> None:
-    async with open_session(paths, clock) as store:
-        for execution in executions:
-            try:
-                await mark_lost(store, clock, reader, execution.execution_id)
-            except LeaseHeldError:  # somebody resumed it in the meantime
-                continue
-
-
-async def mark_lost(store: Store, clock: Clock, reader: Reader, execution_id: str) -> None:
+async def mark_lost(store: OpenStore, clock: Clock, reader: Reader, execution_id: str) -> None:
     """Take the lease of a dead runner, commit its loss and give the lease back."""
     before = reader.lease(execution_id)
     lease = await store.control.acquire(execution_id)

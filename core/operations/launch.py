@@ -1,0 +1,28 @@
+"""Make an ordered execution durable and hand it to a detached runner."""
+
+from core.domain.records import Execution
+from core.errors import MissionDeckError
+from core.launch.order import Order, launch
+from core.operations.site import Site
+
+
+async def launch_detached(site: Site, order: Order) -> Execution:
+    """Create the execution, start its runner and return its first record once it runs.
+
+    Until the runner has it, the lease is this process's: should it die before, the execution counts
+    as one whose runner is lost, and is resumed like one.
+
+    Raises `UsageError` for parameters the mission does not take, and what `Site.start_runner`
+    raises.
+    """
+    async with site.open_store() as store:
+        snapshot, _ = await launch(order, site.clock, store.journal)
+        execution = snapshot.current
+        lease = await store.control.acquire(execution.execution_id)
+    try:
+        await site.start_runner(execution.execution_id, is_launch=True)
+    except MissionDeckError:
+        async with site.open_store() as store:
+            await store.control.release(lease)
+        raise
+    return execution

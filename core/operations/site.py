@@ -1,0 +1,57 @@
+"""What an operation needs of the installation it works on: its records, its runners, its user."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from core.ports.clock import Clock
+from core.ports.control import Control
+from core.ports.journal import Journal
+from core.ports.reader import Reader
+
+
+class OpenStore(Protocol):
+    """A database that is open for writing."""
+
+    @property
+    def journal(self) -> Journal:
+        """Where batches of events are committed."""
+
+    @property
+    def control(self) -> Control:
+        """Where leases are taken and requests are left."""
+
+
+class Site(Protocol):
+    """One installation as one user sees it: a database and the means to start runners."""
+
+    @property
+    def actor(self) -> str:
+        """Who is acting, as the audit records it: `user@host`."""
+
+    @property
+    def clock(self) -> Clock:
+        """The wall clock."""
+
+    def open_store(self) -> AbstractAsyncContextManager[OpenStore]:
+        """Open the database for writing; create it on first use.
+
+        Raises `UnavailableError` when it cannot be used.
+        """
+
+    def open_reader(self) -> Reader:
+        """Open a read-only connection; whoever opens it closes it.
+
+        Raises `UnavailableError` when there is no database, or one that cannot be read.
+        """
+
+    async def start_runner(
+        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+    ) -> None:
+        """Start a detached runner for an execution and return once it drives the execution.
+
+        `run_again` consents to repeating lost attempts of steps that are not idempotent; with
+        `is_launch` the runner takes over the lease that this process holds.
+
+        Raises `LeaseHeldError` or `ConflictError` as the runner meets them, `UnavailableError` when
+        it ends without reporting anything.
+        """

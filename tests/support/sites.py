@@ -1,0 +1,28 @@
+"""The sites that tests of operations run against: this machine's, and its twin in memory."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.memory_site import MemorySite, Runners
+from tui.host.places import find_paths
+from tui.host.site import LocalSite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietSite(LocalSite):
+    """This machine's site in a folder of a test, whose runners are only noted down."""
+
+    runners: Runners = field(default_factory=Runners)
+
+    async def start_runner(
+        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+    ) -> None:
+        self.runners.start(execution_id)
+
+
+def make_site(kind: str, folder: Path) -> QuietSite | MemorySite:
+    """Return a new site of a kind: `local` or `memory`."""
+    if kind == "memory":
+        return MemorySite()
+    environ = {"MISSION_HOME": str(folder), "MISSION_ACTOR": "tester@memory"}
+    return QuietSite(paths=find_paths(environ), environ=environ)
