@@ -11,9 +11,9 @@ from core.launch.order import Order
 from core.mission_file.load import load_mission
 from core.operations.launch import launch_detached
 from core.operations.mission_order import make_order, require_valid
+from core.operations.request import leave_request
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.asking import ask
 from tui.cli.invocation import Invocation
 from tui.cli.records import notice_lost, open_current, open_records
 from tui.cli.relaunch import rerun_order, retry_order
@@ -109,8 +109,9 @@ class CliBackend:
         """Leave a request for the runner of an execution; durable on return."""
         with open_records(self._invocation) as reader:
             execution = reader.find_execution(execution_id)
-            asked = ask(
-                self._invocation, reader, execution, kind, task_id=task_id, arguments=arguments
+            site = self._invocation.site
+            asked = asyncio.run(
+                leave_request(site, reader, execution, kind, task_id=task_id, arguments=arguments)
             )
         return Receipt(request_id=asked.request_id, is_owned=asked.owned)
 
