@@ -115,7 +115,7 @@ def _exited(task: TaskRun, scene: Scene) -> str:
     if code is not None:
         return f"exit {code}{_after(task, scene)}"
     if task.state is TaskState.SUCCESS:
-        return phrase_of(Reason.EXIT_ZERO) + _after(task, scene)
+        return phrase_of(task.reason_code) + _after(task, scene)
     return _message(task) or phrase_of(task.reason_code)
 
 
@@ -192,6 +192,7 @@ def _failed_items(task: TaskRun, scene: Scene) -> str:
 _ENDED: Mapping[Reason, Callable[[TaskRun, Scene], str]] = MappingProxyType(
     {
         Reason.EXIT_ZERO: _exited,
+        Reason.STEP_DONE: _exited,
         Reason.EXIT_NONZERO: _exited,
         Reason.TIMEOUT: _timed_out,
         Reason.MISSION_TIMEOUT: _mission_timed_out,

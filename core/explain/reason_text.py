@@ -76,9 +76,14 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             _NOTHING,
         ),
         Reason.EXIT_ZERO: ReasonText(
+            "its process ended with an expected exit code",
+            "The process of the step ended with one of its expected exit codes (`expect_exit`,"
+            " usually 0).",
+            _NOTHING,
+        ),
+        Reason.STEP_DONE: ReasonText(
             "it did what it was asked",
-            "The attempt did what was asked of it. A process ended with one of its expected exit"
-            " codes.",
+            "The attempt of a step that is no process did what was asked of it.",
             _NOTHING,
         ),
         Reason.EXIT_NONZERO: ReasonText(

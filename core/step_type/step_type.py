@@ -106,7 +106,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         cls,
         output: Mapping[str, Any] = EMPTY,
         *,
-        reason: Reason = Reason.EXIT_ZERO,
+        reason: Reason = Reason.STEP_DONE,
         message: str | None = None,
         exit_code: int | None = None,
         http_status: int | None = None,

@@ -107,7 +107,7 @@ def test_what_a_sub_mission_does_is_said_under_its_step(home: Path, tmp_path: Pa
     ]
     done = [line for line in said if line.startswith("✓")]
     assert done[:2] == [
-        "✓ done       outer › inner › work  EXIT_ZERO",
+        "✓ done       outer › inner › work  STEP_DONE",
         "✓ done       outer › inner ›  ALL_STEPS_DONE",
     ]
     assert done[-1] == "✓ done       ALL_STEPS_DONE"

@@ -224,7 +224,7 @@ def _judged(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepO
                 output=output,
                 exit_code=exit_code,
             )
-    return StepOutcome.success(output, exit_code=exit_code)
+    return StepOutcome.success(output, reason=Reason.EXIT_ZERO, exit_code=exit_code)
 
 
 def _not_run(outcome: Outcome) -> StepOutcome:

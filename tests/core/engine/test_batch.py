@@ -110,7 +110,7 @@ def test_file_order_decides_among_ready_steps_also_within_a_transaction() -> Non
     begun = [event.task_id for event in rig.seen if isinstance(event, AttemptStarted)]
     assert begun == ["a", "c", "b", "d"]
     ends = [event for event in rig.seen if isinstance(event, AttemptEnded)]
-    assert [end.reason_code for end in ends] == [Reason.EXIT_ZERO] * 4
+    assert [end.reason_code for end in ends] == [Reason.STEP_DONE] * 4
     assert all(first.at < second.at for first, second in pairwise(rig.seen))
 
 

@@ -26,7 +26,7 @@ def test_noop_succeeds_and_says_nothing(steps: StepRunner) -> None:
 
     assert (outcome.state, outcome.reason_code, outcome.output) == (
         AttemptState.SUCCESS,
-        Reason.EXIT_ZERO,
+        Reason.STEP_DONE,
         {},
     )
     assert steps.logs == []
