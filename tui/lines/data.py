@@ -6,9 +6,10 @@ from typing import Any
 
 from core.domain.events import error_json
 from core.domain.state_word import counted
-from tui.lines.step import LONGEST, Facts
+from tui.lines.step import LONGEST
 from tui.live.board import Board
-from tui.widgets.base.text_view import Line
+from tui.live.questions import Facts
+from tui.look.ink import Line
 from tui.words.numbers import size
 from tui.words.safe_text import clean_line, clean_lines
 

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 from core.domain.records import LogEntry, LogStream
-from tui.widgets.base.text_view import Line
+from tui.look.ink import Line
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean, fit
 
-LINES = 500
-"""Lines read at most."""
 LONGEST = 2000
 """Characters of one line shown; the log itself has the rest."""
 

@@ -9,9 +9,8 @@ from core.value.duration import duration_text
 from tui.lines.mission_plan import finding_line
 from tui.lines.titles import Parts
 from tui.live.backend import MissionFile, Surroundings
+from tui.look.ink import Line, Part
 from tui.search.home_page import HomePage
-from tui.widgets.base.bar import Part
-from tui.widgets.base.text_view import Line
 from tui.words.numbers import sparkline
 from tui.words.safe_text import clean_line
 

@@ -7,7 +7,7 @@ from core.domain.mission import MissionSource
 from core.domain.state_word import counted
 from tui.lines.data import json_lines
 from tui.lines.step import LONGEST
-from tui.widgets.base.text_view import Line
+from tui.look.ink import Line
 from tui.words.safe_text import clean, clean_lines
 
 

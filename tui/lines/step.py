@@ -4,11 +4,10 @@ Pure: from records to text. Everything that came from outside is made safe here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 
 from core.domain.item_label import step_title
-from core.domain.mission import MissionSource, MissionStep
+from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, EntityKind, StateChange, TaskError, TaskRun
 from core.domain.state_word import counted, state_word
@@ -19,23 +18,14 @@ from core.planning.cancel_scope import awaits_person
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND
 from tui.live.board import Board
-from tui.widgets.base.text_view import Line
+from tui.live.questions import Facts
+from tui.look.ink import Line
 from tui.words.glyph import LOOKS, look
 from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.safe_text import clean_line, clean_lines
 
 LONGEST = 4000
 """Lines of one value shown; the rest is counted, and written in full to a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What was read about one step."""
-
-    task: TaskRun
-    attempts: Sequence[Attempt]
-    changes: Sequence[StateChange] = ()
-    source: MissionSource | None = None
 
 
 def heading(text: str) -> Line:

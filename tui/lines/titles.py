@@ -1,12 +1,12 @@
 """What the bars of the execution screen say, as parts."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from core.domain.records import Attempt, LogStream
 from core.domain.states import Coverage
 from tui.live.board import Board
-from tui.widgets.base.bar import Part
-from tui.widgets.log.log_pane import LogPane
+from tui.look.ink import Part
 from tui.words.counts import count_signs
 from tui.words.glyph import look
 from tui.words.numbers import bar, percent, size
@@ -17,6 +17,31 @@ SHOWN_ATTEMPTS = 6
 """Of more attempts the latest are named, behind an ellipsis."""
 
 Parts = tuple[list[Part], list[Part]]
+
+
+class ShownLog(Protocol):
+    """What the title of a log says about how it is shown."""
+
+    following: bool
+    wrapping: bool
+    times: bool
+
+    @property
+    def streams(self) -> frozenset[LogStream]:
+        """The streams shown; empty for all."""
+
+    @property
+    def search(self) -> str:
+        """The text that is searched for, empty for none."""
+
+    @property
+    def match_count(self) -> str:
+        """The number of the current match and how many there are."""
+
+    @property
+    def position(self) -> str:
+        """Where the window is in the log."""
+
 
 TABS = (
     ("list", "List"),
@@ -115,7 +140,7 @@ def side_parts(tab: str, selected: str | None, filter_text: str) -> Parts:
 
 
 def log_title_parts(
-    log: LogPane,
+    log: ShownLog,
     selected: str | None,
     attempts: Sequence[Attempt],
     shown: int,

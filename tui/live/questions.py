@@ -1,15 +1,15 @@
 """Questions for the lookup thread about one execution."""
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
-from core.domain.mission import Mission
-from core.domain.records import AuditEvent, Execution
+from core.domain.mission import Mission, MissionSource
+from core.domain.records import Attempt, AuditEvent, Execution, StateChange, TaskRun
 from core.domain.states import Coverage, ExecutionState
 from core.errors import MissionInvalidError
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import LogQuery, Reader
-from tui.lines.log_tail import LINES
-from tui.lines.step import Facts
 from tui.live.backend import Backend
 from tui.live.board import Board
 from tui.live.logbook import Page, read_tail
@@ -19,6 +19,18 @@ PAST_RUNS = 30
 MOST_PAST_STEPS = 20_000
 """Steps of an earlier run that are read, to know how long each took."""
 EVENT_PAGE = 1000
+LOG_END_LINES = 500
+"""Lines read at most of the end of a log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read about one step."""
+
+    task: TaskRun
+    attempts: Sequence[Attempt]
+    changes: Sequence[StateChange] = ()
+    source: MissionSource | None = None
 
 
 def read_facts(reader: Reader, execution_id: str, task_id: str) -> Facts:
@@ -40,7 +52,7 @@ def read_all_facts(reader: Reader, execution: Execution, task_id: str) -> Facts:
 def read_log_end(reader: Reader, execution_id: str, task_id: str, attempt: int) -> Page:
     """Return the last lines of an attempt's output."""
     query = LogQuery(execution_id=execution_id, task_id=task_id, attempt=attempt)
-    return read_tail(reader, query, LINES)
+    return read_tail(reader, query, LOG_END_LINES)
 
 
 def read_mission(reader: Reader, backend: Backend, execution: Execution) -> Mission:

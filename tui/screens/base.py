@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 from textual import events
 from textual.screen import Screen
 
-from tui.widgets.base.bar import Bar, Part
+from tui.look.ink import Part
+from tui.widgets.base.bar import Bar
 from tui.widgets.base.filter_field import Syntax
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from core.value.duration import duration_text
 from tui.lines.data import facts_json
-from tui.lines.step import Facts, overview_lines
+from tui.lines.step import overview_lines
 from tui.lines.titles import head_parts
 from tui.live.board import Board
 from tui.live.messages import Delta, StepOpened, StepSelected
@@ -20,15 +20,16 @@ from tui.live.one_at_a_time import OneAtATime
 from tui.live.outlook import Past, outlook
 from tui.live.questions import (
     EVENT_PAGE,
+    Facts,
     read_events,
     read_facts,
     read_mission,
     read_past,
 )
+from tui.look.ink import Part
 from tui.look.keymap import bindings
 from tui.screens.inspector import InspectorScreen
 from tui.screens.panes import PaneScreen
-from tui.widgets.base.bar import Part
 from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.numbers import elapsed

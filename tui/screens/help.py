@@ -10,9 +10,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tui.look.ink import Line
 from tui.look.keymap import GROUPS, bindings
 from tui.widgets.base.filter_field import Syntax
-from tui.widgets.base.text_view import Line, TextView
+from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import fit
 
 LEGEND = (

@@ -15,7 +15,6 @@ from tui.lines.data import facts_json, json_lines
 from tui.lines.log_tail import tail_lines
 from tui.lines.source import source_lines
 from tui.lines.step import (
-    Facts,
     attempt_lines,
     ending_of,
     error_lines,
@@ -31,12 +30,13 @@ from tui.live.board import Board
 from tui.live.logbook import Page
 from tui.live.messages import Delta
 from tui.live.one_at_a_time import OneAtATime
-from tui.live.questions import read_all_facts, read_log_end
+from tui.live.questions import Facts, read_all_facts, read_log_end
+from tui.look.ink import Line, Part
 from tui.look.keymap import bindings
 from tui.screens.acting_keys import ActingScreen
-from tui.widgets.base.bar import Bar, Part
+from tui.widgets.base.bar import Bar
 from tui.widgets.base.key_bar import KeyBar
-from tui.widgets.base.text_view import Line, TextView
+from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import clean_line
 
 if TYPE_CHECKING:

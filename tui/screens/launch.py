@@ -18,9 +18,10 @@ from core.errors import BugError, MissionDeckError
 from core.mission_file.keys.param_values import convert
 from tui.lines.mission_plan import plan_lines
 from tui.live.backend import LaunchOptions, Preview
+from tui.look.ink import Part
 from tui.look.keymap import bindings
 from tui.screens.base import DeckScreen
-from tui.widgets.base.bar import Bar, Part
+from tui.widgets.base.bar import Bar
 from tui.widgets.base.choice_button import ChoiceButton
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView

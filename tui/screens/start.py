@@ -3,7 +3,8 @@
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from tui.widgets.base.bar import Bar, Part
+from tui.look.ink import Part
+from tui.widgets.base.bar import Bar
 
 
 class StartScreen(Screen[None]):

@@ -5,9 +5,10 @@ import pytest
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from tests.support.tui import FakeWorld, mission_of, step
-from tui.lines.step import Facts, overview_lines
+from tui.lines.step import overview_lines
 from tui.live.board import Board
 from tui.live.node_status import status_of
+from tui.live.questions import Facts
 from tui.output.detail import step_text
 from tui.output.paint import Palette
 

@@ -1,7 +1,6 @@
 """A one-line bar of parts: titles, tabs, switches, counts. Parts may be clicked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.style import Style
 from textual import events
@@ -9,23 +8,10 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.look.ink import Part
 from tui.look.theme import inks_of
 from tui.widgets.base.line_view import Span, strip_of
 from tui.words.safe_text import fit, width_of
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A piece of a bar. `ink` names a style of `Inks`; `action` is run when it is clicked.
-
-    `rank` says what goes first where there is no room: the highest; 0 stays and is cut.
-    """
-
-    text: str
-    ink: str = ""
-    style: Style | None = None
-    action: str | None = None
-    rank: int = 0
 
 
 class Bar(Widget):

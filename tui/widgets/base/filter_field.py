@@ -6,8 +6,9 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widgets import Input
 
+from tui.look.ink import Part
 from tui.look.keymap import bindings
-from tui.widgets.base.bar import Bar, Part
+from tui.widgets.base.bar import Bar
 from tui.words.safe_text import clean_line
 
 Syntax = Sequence[tuple[str, str]]

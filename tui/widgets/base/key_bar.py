@@ -6,7 +6,8 @@ from textual.app import App
 from textual.screen import Screen
 from textual.widgets import Input
 
-from tui.widgets.base.bar import Bar, Part
+from tui.look.ink import Part
+from tui.widgets.base.bar import Bar
 from tui.words.safe_text import width_of
 
 ALWAYS = ("help", "palette")

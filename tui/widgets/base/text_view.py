@@ -1,7 +1,7 @@
 """A scrolling text of styled lines, wrapped to the window; only the lines in sight are drawn."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -9,18 +9,12 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.look.ink import Line
 from tui.look.keymap import bindings
 from tui.look.theme import inks_of
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
 from tui.words.safe_text import width_of, wrap
-
-Ink = str
-"""The name of a style of `tui.look.theme.Inks`, or `state:NAME` for that of a state; empty for
-none."""
-
-Line = Sequence[tuple[str, Ink]]
-"""Safe texts, each with its ink. Every piece but the last is kept on the first row."""
 
 
 class TextView(ScrollView, Selectable, can_focus=True):
