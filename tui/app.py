@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from core.ports.reader import LogQuery, Reader
     from tui.live.backend import Backend, MissionFile, Receipt, Surroundings
     from tui.live.board import Board
+    from tui.live.deck import Acts
     from tui.live.feed import Feed, Lookup
     from tui.live.messages import Committed, FeedLost, ThreadBroken
-    from tui.screens.acting import Acts
     from tui.screens.home import HomeScreen
 
 CLIPBOARD_LIMIT = 70_000
@@ -173,14 +173,14 @@ class MissionDeckApp(App[None]):
         """Import what was put off, and make everything that lives as long as the application."""
         from core.machine.clock import SystemClock
         from tui.live.feed import Feed, Lookup
-        from tui.screens.acting import Acts
+        from tui.screens.acting import ConfirmedActs
 
         given = self._given
         self.backend = given() if callable(given) else given
         self.clock = self._clock or SystemClock()
         self.feed = Feed(self.backend.open_reader, self.post_message)
         self.lookup = Lookup(self.backend.open_reader)
-        self.acts = Acts(self, self.backend, self.label)
+        self.acts = ConfirmedActs(self)
 
     async def on_unmount(self) -> None:
         """End the threads; executions go on without us."""

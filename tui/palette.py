@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from tui.live.deck import Deck, deck_of
 from tui.words.safe_text import clean_line
-
-if TYPE_CHECKING:
-    from tui.app import MissionDeckApp
 
 MOVES = ("move(", "page(", "first", "last", "choose", "command_palette")
 """What is no use to choose from a list."""
@@ -36,8 +33,8 @@ class DeckCommands(Provider):
                 yield Hit(score, Content(text), act, text=text)
 
     @property
-    def _deck(self) -> "MissionDeckApp":
-        return cast("MissionDeckApp", self.app)
+    def _deck(self) -> Deck:
+        return deck_of(self.app)
 
     def _missions(self) -> Iterator[Entry]:
         deck = self._deck
@@ -67,6 +64,6 @@ class DeckCommands(Provider):
         for key, label, action, owner in deck.action_entries(screen):
             if action.startswith(MOVES):
                 continue
-            yield f"{label}  ({key})", partial(deck.run_action, action, owner)
+            yield f"{label}  ({key})", partial(self.app.run_action, action, owner)
         for theme in deck.theme_names:
             yield f"theme {theme}", partial(deck.set_theme, theme)

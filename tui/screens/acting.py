@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
-
-from textual.screen import Screen
+from typing import Any
 
 from core.domain.mission import EMPTY
 from core.domain.question import OpenQuestion, may_answer
@@ -16,12 +14,11 @@ from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution
 from core.errors import BugError, MissionDeckError
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
-from core.ports.clock import Clock
 from core.ports.control import RequestKind
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND
-from tui.live.backend import Backend, Receipt
 from tui.live.board import Board, Bucket
+from tui.live.deck import Deck
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.words.cancel_text import cancel_text, stop_text
 from tui.words.numbers import moment
@@ -34,47 +31,20 @@ Live = Callable[[], Awaitable[Sequence[str]]]
 """Gives the lines of a question anew."""
 
 
-class Front(Protocol):
-    """What acting needs of the application."""
-
-    @property
-    def clock(self) -> Clock:
-        """What time it is."""
-
-    async def push_screen_wait(self, screen: Screen[Answer | None]) -> Answer | None:
-        """Ask and wait for the answer."""
-
-    def tell(self, text: str) -> None:
-        """Say what was done."""
-
-    def complain(self, text: str) -> None:
-        """Say what failed, where it stays in sight."""
-
-    def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
-        """Show an execution, with one of its steps selected."""
-
-    def follow(self, receipt: Receipt, kind: RequestKind, subject: str) -> None:
-        """Say the outcome of a request once it has one, whatever screen is shown then."""
-
-    async def question(self, board: Board, task_id: str) -> OpenQuestion:
-        """Read what a step that waits for an approval asks, of whom, and until when."""
-
-
-class Acts:
+class ConfirmedActs:
     """Every act: a dialog that names the scope and focuses the safe choice, then the request."""
 
-    def __init__(self, front: Any, backend: Backend, label: Callable[[Execution], str]) -> None:
-        self._front: Front = front
-        self._backend = backend
-        self._label = label
+    def __init__(self, deck: Deck) -> None:
+        self._deck = deck
+        self._backend = deck.backend
 
     async def cancel_run(self, look: Callable[[], Awaitable[Board]]) -> None:
         """Cancel a whole execution; `look` tells how it is at any moment."""
         board = await look()
         execution = board.execution
-        label = self._label(execution)
+        label = self._deck.label(execution)
         if not board.is_live:
-            self._front.complain(f"run {label} has ended: there is nothing to cancel")
+            self._deck.complain(f"run {label} has ended: there is nothing to cancel")
             return
 
         async def lines() -> Sequence[str]:
@@ -93,7 +63,7 @@ class Acts:
         if not await self._sure(title, await lines(), "Cancel run", live=lines):
             return
         if not (await look()).is_live:
-            self._front.complain(f"run {label} had ended: there was nothing to cancel")
+            self._deck.complain(f"run {label} had ended: there was nothing to cancel")
             return
         await self._request(execution, RequestKind.CANCEL, f"run {label}")
 
@@ -102,7 +72,7 @@ class Acts:
         task = board.tasks[task_id]
         name = clean_line(board.title(task_id))
         if is_terminal(task.state):
-            self._front.complain(f"{name} has ended: there is nothing to cancel")
+            self._deck.complain(f"{name} has ended: there is nothing to cancel")
             return
         after = len(board.downstream([task_id]))
 
@@ -119,9 +89,9 @@ class Acts:
 
     async def pause(self, execution: Execution, *, orphaned: bool) -> None:
         """Pause an execution, let a paused one go on, give one without a runner a new runner."""
-        label = self._label(execution)
+        label = self._deck.label(execution)
         if is_terminal(execution.state):
-            self._front.complain(f"run {label} has ended: there is nothing to pause")
+            self._deck.complain(f"run {label} has ended: there is nothing to pause")
         elif orphaned:
             lines = [
                 f"Nobody runs {label} any more: its runner is gone.",
@@ -145,15 +115,15 @@ class Acts:
         if not awaits(task):
             waiting = [one for one in board.members(Bucket.WAITING) if awaits(board.tasks[one])]
             if not waiting:
-                self._front.complain("no step waits for an approval")
+                self._deck.complain("no step waits for an approval")
                 return
             task_id = waiting[0]
         name = clean_line(board.title(task_id))
         actor = self._backend.surroundings.actor
         try:
-            question = await self._front.question(board, task_id)
+            question = await self._deck.question(board, task_id)
         except MissionDeckError as error:
-            self._front.complain(_sentence(error))
+            self._deck.complain(_sentence(error))
             return
         allowed = may_answer(actor, question.approvers)
 
@@ -170,7 +140,7 @@ class Acts:
                 *(clean_lines(asked) if asked else [f"{name} waits for an approval."]),
                 behind if board.mission is not None else "What waits behind it is being read.",
                 "",
-                *question_lines(question, actor, self._front.clock.now()),
+                *question_lines(question, actor, self._deck.clock.now()),
             ]
 
         answer = await self._ask(
@@ -193,10 +163,10 @@ class Acts:
         """Run a step again: in place while the run is live, else as a linked execution."""
         task, name = board.tasks[task_id], clean_line(board.title(task_id))
         if board.is_live and not is_terminal(task.state):
-            self._front.complain(f"{name} has not ended: there is nothing to retry yet")
+            self._deck.complain(f"{name} has not ended: there is nothing to retry yet")
             return
         if board.is_live and task.state is TaskState.SUCCESS:
-            self._front.complain(
+            self._deck.complain(
                 f"{name} succeeded; while the run is live only what failed is retried"
             )
             return
@@ -253,7 +223,7 @@ class Acts:
 
     async def rerun(self, execution: Execution) -> None:
         """Run a whole mission again with the same parameters."""
-        label = self._label(execution)
+        label = self._deck.label(execution)
         total = sum(tally_of_execution(execution).steps.values())
         lines = [
             f"A new run of all {_steps(total, '')} with the same parameters, linked to {label}."
@@ -275,7 +245,7 @@ class Acts:
         live: Live | None = None,
     ) -> Answer | None:
         dialog = Dialog(title, lines, choices, ask=ask, keep=keep, live=live)
-        return await self._front.push_screen_wait(dialog)
+        return await self._deck.push_screen_wait(dialog)
 
     async def _sure(
         self,
@@ -309,10 +279,10 @@ class Acts:
         except BugError:
             raise
         except MissionDeckError as error:
-            self._front.complain(_sentence(error))
+            self._deck.complain(_sentence(error))
         else:
-            self._front.complain("")
-            self._front.follow(receipt, kind, subject)
+            self._deck.complain("")
+            self._deck.follow(receipt, kind, subject)
 
     async def _do(self, act: Callable[[], None], done: str) -> None:
         try:
@@ -320,9 +290,9 @@ class Acts:
         except BugError:
             raise
         except MissionDeckError as error:
-            self._front.complain(_sentence(error))
+            self._deck.complain(_sentence(error))
         else:
-            self._front.tell(done)
+            self._deck.tell(done)
 
     async def _start(self, act: Callable[[], str], *, focus_step: str | None = None) -> None:
         try:
@@ -330,9 +300,9 @@ class Acts:
         except BugError:
             raise
         except MissionDeckError as error:
-            self._front.complain(_sentence(error))
+            self._deck.complain(_sentence(error))
         else:
-            self._front.open_execution(execution_id, focus_step=focus_step)
+            self._deck.open_execution(execution_id, focus_step=focus_step)
 
 
 def awaits(task: TaskRun) -> bool:

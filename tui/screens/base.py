@@ -1,17 +1,17 @@
 """What all full screens share: the way to the app, a banner for what is wrong, sizes as classes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from textual import events
 from textual.screen import Screen
 
+from tui.live.deck import Deck, deck_of
 from tui.look.ink import Part
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.filter_field import Syntax
 
 if TYPE_CHECKING:
-    from tui.app import MissionDeckApp
     from tui.live.messages import Delta
 
 NARROW_COLUMNS = 100
@@ -32,9 +32,9 @@ class DeckScreen(Screen[None]):
         self.banner.display = False
 
     @property
-    def deck(self) -> "MissionDeckApp":
+    def deck(self) -> Deck:
         """The application."""
-        return cast("MissionDeckApp", self.app)
+        return deck_of(self.app)
 
     @property
     def filter_help(self) -> Sequence[tuple[str, Syntax]]:

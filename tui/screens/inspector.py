@@ -1,7 +1,7 @@
 """One step, closely: why, data, error, attempts, history, end of its log, its lines in the file."""
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from textual import work
 from textual.app import ComposeResult
@@ -39,9 +39,6 @@ from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import clean_line
 
-if TYPE_CHECKING:
-    from tui.screens.execution import ExecutionScreen
-
 SECTIONS = (
     ("overview", "Overview"),
     ("inputs", "Inputs"),
@@ -56,6 +53,24 @@ LOG_SECONDS = 0.2
 """Between two readings of a log that grows."""
 
 
+class InspectedExecution(Protocol):
+    """The screen that an inspector was opened from, which keeps its execution up to date."""
+
+    board: Board | None
+
+    def deliver(self, delta: Delta) -> None:
+        """Take in what was committed."""
+
+    def select(self, task_id: str) -> None:
+        """Select a step in every view."""
+
+    def action_logs(self) -> None:
+        """Go to the log of the selection."""
+
+    def action_show_attempt(self, number: int) -> None:
+        """Show the log of an attempt by its number."""
+
+
 class InspectorScreen(ActingScreen):
     """Sections about one step of the execution screen it was opened from; it stays live."""
 
@@ -63,7 +78,7 @@ class InspectorScreen(ActingScreen):
     watches = True
 
     def __init__(
-        self, execution: "ExecutionScreen", task_id: str, *, section: str | None = None
+        self, execution: InspectedExecution, task_id: str, *, section: str | None = None
     ) -> None:
         super().__init__()
         self._execution = execution

@@ -11,7 +11,7 @@ import termios
 import threading
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
@@ -20,10 +20,8 @@ from textual.events import Key
 from textual.message import Message
 
 from core.errors import BugError
+from tui.live.deck import Deck, deck_of
 from tui.terminal.terminal_input import TerminalInput, events_of
-
-if TYPE_CHECKING:
-    from tui.app import MissionDeckApp
 
 TWICE_SECONDS = 3.0
 """Within which the second ctrl+c ends the screen."""
@@ -50,8 +48,8 @@ class TerminalDriver(LinuxDriver):
         self._ending = False
 
     @property
-    def _deck(self) -> "MissionDeckApp":
-        return cast("MissionDeckApp", self._app)
+    def _deck(self) -> Deck:
+        return deck_of(self._app)
 
     def start_application_mode(self) -> None:
         """Take the terminal; from here on SIGINT ends the application in order."""
