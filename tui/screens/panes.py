@@ -9,8 +9,8 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
 from tui.lines.titles import side_parts
+from tui.live.log_search import LOG_SYNTAX
 from tui.screens.acting_keys import ActingScreen
-from tui.search.log_search import LOG_SYNTAX
 from tui.search.step_filter import SYNTAX
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from core.domain.state_word import WORDS
 from core.domain.states import Coverage, ExecutionState
 from core.ports.execution_query import ExecutionQuery
 from core.value.timestamp import SECOND
-from tui.live.backend import MissionFile
 from tui.search.terms import Term, one_of, parse_terms, seconds_of
 
 _FIELDS = {"state": "state", "s": "state", "mission": "mission", "by": "by", "is": "is"}
@@ -111,9 +111,28 @@ def _states(values: Collection[str]) -> frozenset[ExecutionState] | str:
     return frozenset(found)
 
 
+class ListedMission(Protocol):
+    """What the filter of the missions looks at."""
+
+    @property
+    def name(self) -> str:
+        """The name of the mission."""
+
+    @property
+    def path(self) -> str:
+        """Where its file is."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether it may be launched."""
+
+
+Listed = TypeVar("Listed", bound=ListedMission)
+
+
 def fitting_missions(
-    missions: Collection[MissionFile], text: str
-) -> tuple[list[MissionFile], tuple[str, ...]]:
+    missions: Collection[Listed], text: str
+) -> tuple[list[Listed], tuple[str, ...]]:
     """Return the missions that a filter lets through, and what of it was not understood."""
     terms, problems = parse_terms(text, _MISSION_FIELDS)
     known = []
@@ -126,7 +145,7 @@ def fitting_missions(
     return found, tuple(problems)
 
 
-def _fits(mission: MissionFile, term: Term) -> bool:
+def _fits(mission: ListedMission, term: Term) -> bool:
     if term.field:
         fits = mission.valid == (term.value == "valid")
     else:

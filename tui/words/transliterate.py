@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from unicodedata import normalize
 
-from tui.output.text import cells
 from tui.words.glyph import LOOKS
 
 _PAIRS = (
@@ -27,7 +26,7 @@ _TABLE |= {
 }
 
 
-def to_ascii(text: str, width: Callable[[str], int] = cells) -> str:
+def to_ascii(text: str, width: Callable[[str], int]) -> str:
     """Return a safe text in ASCII that takes the same cells; what has no likeness becomes `?`.
 
     An accented letter becomes the letter. `width` says how many cells a character takes.

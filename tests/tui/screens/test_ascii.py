@@ -9,7 +9,7 @@ from tui.words.transliterate import to_ascii
 
 
 def test_every_state_keeps_its_own_sign() -> None:
-    assert [to_ascii(look.sign) for look in LOOKS.values()] == [
+    assert [to_ascii(look.sign, width_of) for look in LOOKS.values()] == [
         look.ascii for look in LOOKS.values()
     ]
 
@@ -23,4 +23,4 @@ def test_any_line_becomes_ascii_of_the_same_width(raw: str) -> None:
 
 
 def test_what_has_no_likeness_keeps_its_cells() -> None:
-    assert to_ascii("世界 é …") == "???? e ~"
+    assert to_ascii("世界 é …", width_of) == "???? e ~"

@@ -11,6 +11,7 @@ from core.errors import UnavailableError
 from tui.cli.printing.outlet import Outlet, Source, is_same_place
 from tui.output.document import dump
 from tui.output.paint import Palette
+from tui.output.text import cells
 from tui.words.glyph import is_utf8_terminal
 from tui.words.transliterate import to_ascii
 
@@ -149,7 +150,7 @@ class Console:
 
 def _drawn(text: str, palette: Palette) -> str:
     """Return a text in characters that the terminal has."""
-    return text if palette.unicode or text.isascii() else to_ascii(text)
+    return text if palette.unicode or text.isascii() else to_ascii(text, cells)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from core.domain.records import LogEntry, LogStream
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from tui.live.feed import Feed, Lookup
+from tui.live.log_search import LogSearch
 from tui.live.log_window import LogWindow
 from tui.live.logbook import (
     PAGE,
@@ -37,7 +38,6 @@ from tui.live.logbook import (
 from tui.live.messages import LogLines
 from tui.look.keymap import bindings
 from tui.look.theme import Inks, inks_of
-from tui.search.log_search import LogSearch
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
 from tui.widgets.log.log_row import LogRows

@@ -6,9 +6,9 @@ from rich.style import Style
 
 from core.domain.records import LogEntry, LogStream
 from tui.lines.log_tail import stream_mark
+from tui.live.log_search import LogSearch
 from tui.live.logbook import Line
 from tui.look.theme import Inks
-from tui.search.log_search import LogSearch
 from tui.widgets.base.line_view import Span
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean, fit, fold
