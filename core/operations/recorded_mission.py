@@ -1,13 +1,17 @@
 """The mission an execution was made from, read again from where it is stored."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from core.domain.mission import Mission
+from core.domain.mission import Mission, MissionSource
 from core.domain.records import Execution, TaskRun
 from core.domain.states import TaskState
 from core.errors import MissionDeckError
 from core.explain.situation import is_outdated
 from core.ports.reader import Reader
+
+if TYPE_CHECKING:  # what shows no mission loads none
+    from core.mission_file.load import Loaded
 
 
 def mission_of(reader: Reader, execution: Execution) -> Mission | None:
@@ -15,14 +19,34 @@ def mission_of(reader: Reader, execution: Execution) -> Mission | None:
 
     A step type may have been uninstalled since; what was recorded can still be shown.
     """
-    from core.mission_file.load import load_mission
-
     try:
-        source = reader.mission_source(execution.mission_digest)
-        name = execution.source_path or execution.mission_name
-        return load_mission(source.content, name=name, fmt=source.format).mission
+        return _load(reader, execution, execution.mission_name).mission
     except MissionDeckError:
         return None
+
+
+def stored_mission(reader: Reader, execution: Execution) -> tuple[Mission, MissionSource]:
+    """Return the mission and its source; `MissionInvalidError` when it cannot be read any more."""
+    from core.operations.mission_order import require_valid
+
+    return require_valid(_load(reader, execution, "<stdin>"))
+
+
+def mission_from(source: MissionSource) -> Mission:
+    """Return the mission that a stored source is; `MissionInvalidError` as `stored_mission`."""
+    from core.mission_file.load import load_mission
+    from core.operations.mission_order import require_valid
+
+    return require_valid(load_mission(source.content, name=source.name, fmt=source.format))[0]
+
+
+def _load(reader: Reader, execution: Execution, unnamed: str) -> "Loaded":
+    """Read the stored mission; `unnamed` is what it is called in diagnostics without a file."""
+    from core.mission_file.load import load_mission
+
+    source = reader.mission_source(execution.mission_digest)
+    name = execution.source_path or unnamed
+    return load_mission(source.content, name=name, fmt=source.format)
 
 
 def outdated_skips(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
 from core.operations.mission_order import make_order
+from core.operations.recorded_mission import stored_mission
+from core.operations.relaunch import earlier_of, retry_order
 from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import Earlier
 from core.ports.clock import Clock
@@ -29,7 +32,6 @@ from core.ports.journal import Receipt
 from core.step_type.host import SubMissionEnd
 from storage.read.reader import open_reader
 from storage.write.store import Store
-from tui.cli.relaunch import earlier_of, retry_order, stored_mission
 from tui.host.family import Family, Origin
 
 OTHER_RUNNER_SECONDS = 0.2
@@ -129,7 +131,7 @@ class ChildRunner:
                 if earlier is None or before is None:
                     return None
                 task, parent = before, earlier.execution
-                earlier = earlier_of(self.store.path, earlier.snapshot)
+                earlier = earlier_of(partial(open_reader, self.store.path), earlier.snapshot)
 
     def _is_same(self, known: Execution, path: Path, params: Mapping[str, Any]) -> bool:
         """Tell whether a known sub-mission is what the step asks for now."""
@@ -159,7 +161,7 @@ class ChildRunner:
     def _stored(self, execution: Execution) -> Child:
         with closing(open_reader(self.store.path)) as reader:
             snapshot = load_snapshot(reader, execution.execution_id)
-            return Child(stored_mission(reader, snapshot)[0], snapshot)
+            return Child(stored_mission(reader, snapshot.current)[0], snapshot)
 
     # --- making and driving it ------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from core.domain.events import Event
@@ -25,6 +26,7 @@ from core.graph.dag import Graph
 from core.machine.clock import ClockWatch
 from core.machine.daemon_threads import DaemonThreads
 from core.machine.environment import base_environment
+from core.operations.relaunch import earlier_of
 from core.planning.cancel_scope import cancel_scope
 from core.planning.planner import Ending
 from core.planning.recovery import has_open_attempts, lost, needs_consent, resumed
@@ -33,7 +35,6 @@ from core.ports.control import Lease, Request, RequestKind, Slots
 from core.ports.journal import Batch, Receipt
 from storage.read.reader import open_reader
 from storage.write.store import Store
-from tui.cli.relaunch import earlier_of
 from tui.host.child_runner import Child, ChildRunner
 from tui.host.family import Family, Origin, origin_of, read_family, take_up
 from tui.host.session import LEASE_SECONDS
@@ -200,7 +201,7 @@ class _Driver:
             protected_paths=plan.protected,
         )
         source = execution.source_path
-        earlier = earlier_of(self._store.path, plan.snapshot)
+        earlier = earlier_of(partial(open_reader, self._store.path), plan.snapshot)
         return Engine(
             around,
             Graph.of(plan.mission),

@@ -11,12 +11,12 @@ from core.errors import ConflictError, LeaseHeldError
 from core.launch.order import Order
 from core.operations.ancestry import MAX_DEPTH, ancestors, descendants
 from core.operations.lost import mark_lost
+from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.planning.recovery import needs_consent
 from core.ports.clock import Clock
 from storage.read.reader import open_reader
 from storage.write.store import Store
-from tui.cli.relaunch import stored_mission
 
 MAX_EXECUTIONS = 5_000
 """Executions under one that somebody started, itself included."""
@@ -103,7 +103,7 @@ async def take_up(store: Store, clock: Clock, execution_id: str) -> list[str]:
                 except LeaseHeldError:  # a person let it go on by itself
                     continue
             snapshot = load_snapshot(reader, child.execution_id)
-            mission, _ = stored_mission(reader, snapshot)
+            mission, _ = stored_mission(reader, child)
             front = child.parent_task_id or child.mission_name
             unsafe += [f"{front} › {step}" for step in needs_consent(mission, snapshot)]
     return unsafe

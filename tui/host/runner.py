@@ -12,10 +12,12 @@ import json
 import os
 import sys
 import traceback
+from contextlib import closing
 from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
 from core.machine.clock import SystemClock
+from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from storage.read.reader import open_reader
 from tui.cli.refusal import as_ours
@@ -54,17 +56,9 @@ async def _main(status: int, execution_id: str, options: list[str], signals: Sto
     limit = settings.parallel_limit
     clock = SystemClock()
     gc.disable()  # a mission is millions of objects that all stay: collect once, after loading
-    reader = open_reader(paths.db)
-    try:
+    with closing(open_reader(paths.db)) as reader:
         snapshot = load_snapshot(reader, execution_id)
-        source = reader.mission_source(snapshot.current.mission_digest)
-    finally:
-        reader.close()
-    from core.mission_file.load import load_mission
-    from core.operations.mission_order import require_valid
-
-    name = snapshot.current.source_path or "<stdin>"
-    mission, _ = require_valid(load_mission(source.content, name=name, fmt=source.format))
+        mission, _ = stored_mission(reader, snapshot.current)
     gc.enable()
     async with open_session(paths, clock) as store:
         return await drive(

@@ -10,13 +10,15 @@ from core.errors import MissionDeckError
 from core.launch.order import Order
 from core.mission_file.load import load_mission
 from core.operations.launch import launch_detached
-from core.operations.mission_order import make_order, require_valid
+from core.operations.mission_order import make_order
+from core.operations.recorded_mission import mission_from
+from core.operations.relaunch import rerun_order, retry_order
 from core.operations.request import leave_request
+from core.operations.resume import resume
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.cli.records import notice_lost, open_current, open_records
-from tui.cli.relaunch import rerun_order, retry_order
 from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.host.places import place_of
 from tui.host.version import VERSION
@@ -81,8 +83,7 @@ class CliBackend:
 
     def read_mission(self, source: MissionSource) -> Mission:
         """Return the mission an execution was made from; `MissionInvalidError`."""
-        loaded = load_mission(source.content, name=source.name, fmt=source.format)
-        return require_valid(loaded)[0]
+        return mission_from(source)
 
     def launch(
         self, path: str, params: Mapping[str, Any], options: LaunchOptions = AS_AUTHORED
@@ -117,11 +118,9 @@ class CliBackend:
 
     def resume(self, execution_id: str) -> None:
         """Start a new detached runner for an execution whose runner is gone."""
-        from tui.cli.commands.resume import resume
-
         with open_records(self._invocation) as reader:
             execution = reader.find_execution(execution_id)
-        resume(self._invocation, execution)
+            asyncio.run(resume(self._invocation.site, reader, execution))
 
     def retry(
         self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str

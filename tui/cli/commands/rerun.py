@@ -19,7 +19,7 @@ def command(invocation: Invocation, execution: str, reason: str, watch: bool) ->
     The mission is the one that ran, not its file as it is today. Without --watch it prints the new
     id and returns as soon as a runner drives it.
     """
-    from tui.cli.relaunch import rerun_order
+    from core.operations.relaunch import rerun_order
 
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)

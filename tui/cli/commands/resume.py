@@ -4,13 +4,9 @@ import asyncio
 
 import click
 
-from core.domain.records import Execution
 from core.domain.states import is_terminal
-from core.errors import ConflictError, UnavailableError
-from core.machine.ownership import is_owned
-from core.operations.ancestry import resumed_with
-from core.ports.control import RequestKind
-from tui.cli.asking import ask_and_wait
+from core.errors import ConflictError
+from core.operations.resume import resume
 from tui.cli.command import command as declare
 from tui.cli.following.linked import after_start, watch_option
 from tui.cli.invocation import Invocation
@@ -19,7 +15,7 @@ from tui.cli.reference import find_execution
 from tui.output.again import again
 from tui.output.shape import reference_of
 from tui.output.text import safe_line
-from tui.words.run_label import full_argument, full_label
+from tui.words.run_label import full_label
 
 
 @declare("resume", short_help="Go on with a paused or abandoned execution.")
@@ -37,8 +33,14 @@ def command(invocation: Invocation, reference: str, run_again: bool, watch: bool
     """
     with open_records(invocation) as reader:
         execution = find_execution(invocation, reader, reference)
-    invocation.console.best_effort()
-    how = resume(invocation, execution, run_again=run_again)
+        invocation.console.best_effort()
+        try:
+            resumed = asyncio.run(resume(invocation.site, reader, execution, run_again=run_again))
+        except ConflictError as error:
+            if is_terminal(execution.state):
+                error.hint = again(execution, reader.task_runs(execution.execution_id))
+            raise
+    how = f"{resumed.value} goes on with it"
     if not invocation.json:
         invocation.console.say(f"{safe_line(full_label(execution))}: {how}")
     facts = {
@@ -47,36 +49,3 @@ def command(invocation: Invocation, reference: str, run_again: bool, watch: bool
         "resumed": how,
     }
     after_start(invocation, execution, facts, watch=watch)
-
-
-def resume(invocation: Invocation, execution: Execution, *, run_again: bool = False) -> str:
-    """Resume by request where a runner lives, by a new runner where none does; say which.
-
-    Raises `ConflictError` when the execution has ended or is not paused, and `UnavailableError`
-    when its runner does not answer.
-    """
-    execution_id = execution.execution_id
-    with open_records(invocation) as reader:
-        if is_terminal(execution.state):
-            raise ConflictError(
-                f"{full_label(execution)} has ended: {execution.state}",
-                hint=again(execution, reader.task_runs(execution_id)),
-            )
-        owned = is_owned(reader.lease(execution_id), invocation.now)
-        whole = resumed_with(reader, execution)
-        if owned:
-            asked = ask_and_wait(invocation, reader, execution, RequestKind.RESUME)
-            if not asked.settled:
-                raise UnavailableError(
-                    f"the runner of {full_label(execution)} has not answered yet",
-                    hint="the request waits for it; `mission show` tells whether it goes on",
-                )
-            return "its runner goes on with it"
-    if whole is not execution:
-        raise ConflictError(
-            f"{full_label(execution)} is a part of {full_label(whole)},"
-            " which goes on with it when it is resumed itself",
-            hint=f"mission resume {full_argument(whole)}",
-        )
-    asyncio.run(invocation.site.start_runner(execution_id, run_again=run_again))
-    return "a new runner goes on with it"

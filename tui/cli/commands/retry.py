@@ -8,8 +8,8 @@ import click
 
 from core.domain.records import Execution
 from core.domain.state_word import counted
-from core.domain.states import TaskState, is_terminal
-from core.errors import ConflictError, UsageError
+from core.domain.states import TaskState
+from core.errors import UsageError
 from core.launch.selection import Selection
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
@@ -21,7 +21,6 @@ from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
 from tui.output.text import safe_line
-from tui.words.run_label import full_label
 
 _NAMED = 20
 
@@ -59,23 +58,26 @@ def command(
     is still live, the steps are tried again within it.
     Without --watch it prints the new id and returns as soon as a runner drives it.
     """
-    from tui.cli.relaunch import retry_order
+    from core.operations.relaunch import RetryWithin, plan_retry
 
     if failed and steps:
         raise UsageError("--failed and --step exclude each other")
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
-        if not is_terminal(found.state):
-            _retry_live(invocation, reader, found, steps, downstream=downstream, reason=reason)
-            return
-        order, chosen = retry_order(
+        planned = plan_retry(
             reader,
-            found.execution_id,
+            found,
             steps=steps,
             downstream=downstream,
             reason=reason or "",
             actor=invocation.actor,
         )
+        if isinstance(planned, RetryWithin):
+            _retry_live(
+                invocation, reader, found, planned.steps, downstream=downstream, reason=reason
+            )
+            return
+    order, chosen = planned.order, planned.chosen
     facts = {
         "retry_of": found.execution_id,
         "run": list(chosen.run),
@@ -109,25 +111,13 @@ def _retry_live(
     downstream: bool,
     reason: str | None,
 ) -> None:
-    """Ask the runner to try steps again, one request each; all that failed when none is named."""
-    chosen = list(steps)
-    if not chosen:
-        _, tasks = reader.task_states(found.execution_id)
-        # a fan-out step that failed goes on with its failed items; of one under way they are named
-        failed = {task.task_id for task in tasks if task.state is TaskState.FAILED}
-        chosen = [
-            task.task_id
-            for task in tasks
-            if task.state is TaskState.FAILED and task.parent_task_id not in failed
-        ]
-    if not chosen:
-        raise ConflictError(f"{full_label(found)} is live and nothing in it has failed")
+    """Ask the runner to try steps again, one request each."""
     arguments = {
         "downstream": downstream,
         "reason": _ask_reason(invocation) if reason is None else reason,
     }
     done = []
-    for step in chosen:
+    for step in steps:
         asked = ask_and_wait(
             invocation, reader, found, RequestKind.RETRY, task_id=step, arguments=arguments
         )
@@ -137,7 +127,7 @@ def _retry_live(
     if invocation.json:
         invocation.console.out_json({"requests": done})
     elif not downstream:
-        _tell_left_skipped(invocation, reader, found, chosen)
+        _tell_left_skipped(invocation, reader, found, steps)
 
 
 def _tell_left_skipped(

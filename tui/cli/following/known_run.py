@@ -4,9 +4,12 @@ What is said, its JSON shape and the exit code are those the first command gives
 the id at once, else the outcome at its end. One that nobody drives goes on, as by `mission resume`.
 """
 
+import asyncio
+
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, is_terminal
 from core.machine.ownership import is_owned
+from core.operations.resume import resume
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_output import OutputMode
@@ -52,11 +55,9 @@ def go_on(invocation: Invocation, known: Execution) -> None:
     with open_records(invocation) as reader:
         lease = reader.lease(known.execution_id)
         now = reader.find_execution(known.execution_id)
-    if is_terminal(now.state) or is_owned(lease, invocation.now) or _is_being_started(now):
-        return
-    from tui.cli.commands.resume import resume
-
-    resume(invocation, now)
+        if is_terminal(now.state) or is_owned(lease, invocation.now) or _is_being_started(now):
+            return
+        asyncio.run(resume(invocation.site, reader, now))
 
 
 def _is_being_started(execution: Execution) -> bool:

@@ -170,7 +170,7 @@ def _restricted(
     skip: Sequence[str],
     resume_from: str | None,
 ) -> Order:
-    from tui.cli.relaunch import select_steps
+    from core.operations.relaunch import select_steps
 
     if not invocation.paths.has_database:
         return select_steps(order, None, only=only, skip=skip, resume_from=resume_from)

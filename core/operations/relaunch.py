@@ -1,24 +1,38 @@
 """Orders for executions that are linked to an earlier one: retry, rerun, resume-from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from core.domain.fold import Snapshot
-from core.domain.mission import Mission, MissionSource
-from core.domain.states import is_terminal
+from core.domain.mission import Mission
+from core.domain.records import Execution
+from core.domain.states import TaskState, is_terminal
+from core.errors import ConflictError
 from core.graph.dag import Graph
 from core.launch.order import Order
+from core.launch.run_label import full_label
 from core.launch.selection import Selection, after, again, attempt_base, select
-from core.mission_file.load import load_mission
-from core.operations.mission_order import require_valid
+from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import Earlier
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
-from storage.read.reader import open_reader
+
+
+class RetryWithin(Struct, frozen=True):
+    """A live execution tries these steps again itself: one request each."""
+
+    steps: tuple[str, ...]
+
+
+class RetryLinked(Struct, frozen=True):
+    """An ended execution is retried in a new one that is linked to it."""
+
+    order: Order
+    chosen: Selection
 
 
 def select_steps(
@@ -51,12 +65,47 @@ def _latest(reader: Reader, mission: Mission) -> Snapshot | None:
     return None
 
 
-def stored_mission(reader: Reader, snapshot: Snapshot) -> tuple[Mission, MissionSource]:
-    """Return the mission an execution was made from, from the database."""
-    execution = snapshot.current
-    source = reader.mission_source(execution.mission_digest)
-    name = execution.source_path or "<stdin>"
-    return require_valid(load_mission(source.content, name=name, fmt=source.format))
+def plan_retry(
+    reader: Reader,
+    execution: Execution,
+    *,
+    steps: Sequence[str] = (),
+    downstream: bool = False,
+    reason: str = "",
+    actor: str,
+) -> RetryWithin | RetryLinked:
+    """Decide how an execution is retried: within itself while it is live, else in a linked one.
+
+    Without `steps` it is what failed. Raises `ConflictError` when that is nothing.
+    """
+    if is_terminal(execution.state):
+        order, chosen = retry_order(
+            reader,
+            execution.execution_id,
+            steps=steps,
+            downstream=downstream,
+            reason=reason,
+            actor=actor,
+        )
+        return RetryLinked(order, chosen)
+    found = tuple(steps) or _failed(reader, execution)
+    if not found:
+        raise ConflictError(f"{full_label(execution)} is live and nothing in it has failed")
+    return RetryWithin(found)
+
+
+def _failed(reader: Reader, execution: Execution) -> tuple[str, ...]:
+    """Return what failed in a live execution.
+
+    A fan-out step that failed goes on with its failed items; of one under way they are named.
+    """
+    _, tasks = reader.task_states(execution.execution_id)
+    failed = {task.task_id for task in tasks if task.state is TaskState.FAILED}
+    return tuple(
+        task.task_id
+        for task in tasks
+        if task.state is TaskState.FAILED and task.parent_task_id not in failed
+    )
 
 
 def retry_order(
@@ -75,7 +124,7 @@ def retry_order(
     nothing left to run but its handlers.
     """
     earlier = load_snapshot(reader, execution_id)
-    mission, source = stored_mission(reader, earlier)
+    mission, source = stored_mission(reader, earlier.current)
     chosen = again(
         mission,
         Graph.of(mission),
@@ -102,14 +151,14 @@ def retry_order(
     return order, chosen
 
 
-def earlier_of(path: Path, snapshot: Snapshot) -> Earlier | None:
-    """Return what `snapshot` retries, read from the database at `path` when it is asked for."""
+def earlier_of(open_reader: Callable[[], Reader], snapshot: Snapshot) -> Earlier | None:
+    """Return what `snapshot` retries, which is read with a reader of its own when asked for."""
     retried = snapshot.current.retry_of
     if retried is None:
         return None
 
     def load() -> Snapshot:
-        with closing(open_reader(path)) as reader:
+        with closing(open_reader()) as reader:
             return load_snapshot(reader, retried)
 
     return Earlier(snapshot, load)
@@ -118,7 +167,7 @@ def earlier_of(path: Path, snapshot: Snapshot) -> Earlier | None:
 def rerun_order(reader: Reader, execution_id: str, *, reason: str, actor: str) -> Order:
     """Return the order that runs an execution's mission afresh with the same parameters."""
     earlier = load_snapshot(reader, execution_id)
-    mission, source = stored_mission(reader, earlier)
+    mission, source = stored_mission(reader, earlier.current)
     execution = earlier.current
     return Order(
         mission=mission,
