@@ -4,20 +4,14 @@ Only Textual is imported before the first picture is on the terminal; the rest f
 """
 
 import asyncio
-import os
-import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import count as count_up
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -25,7 +19,7 @@ from textual.widgets import Input
 
 from core.errors import BugError, MissionDeckError
 from tui.look.ascii_filter import AsciiFilter
-from tui.look.keymap import bindings, group_of
+from tui.look.keymap import bindings
 from tui.look.theme import CYCLE, THEMES
 from tui.palette import DeckCommands
 from tui.screens.base import DeckScreen
@@ -48,8 +42,6 @@ if TYPE_CHECKING:
     from tui.live.messages import Committed, FeedLost, ThreadBroken
     from tui.screens.home import HomeScreen
 
-CLIPBOARD_LIMIT = 70_000
-"""Bytes that terminals take by OSC 52 at once; what is longer is cut from the front."""
 NAMED_KEYS = ("enter", "up", "down", "left", "right", "tab", "space", "backspace")
 LOST_SECONDS = 15.0
 """Between two looks for runners that are gone."""
@@ -375,23 +367,13 @@ class MissionDeckApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys of this screen."""
-        from tui.screens.help import HelpEntry, HelpScreen
+        from tui.screens.help import HelpScreen, help_entries
 
         if isinstance(self.screen, HelpScreen):
             return
-        entries: dict[str, HelpEntry] = {}
-        for active in self.screen.active_bindings.values():
-            binding = active.binding
-            group = group_of(binding.id)
-            if not group or binding.system:
-                continue
-            key, known = self.get_key_display(binding), binding.id or binding.action
-            before = entries.get(known)
-            keys = key if before is None else f"{before.keys} {key}"
-            entries[known] = HelpEntry(keys, binding.description, group, known)
         screen = self.screen
         filters = screen.filter_help if isinstance(screen, DeckScreen) else ()
-        self.push_screen(HelpScreen(list(entries.values()), filters))
+        self.push_screen(HelpScreen(help_entries(screen, self.get_key_display), filters))
 
     def action_next_theme(self) -> None:
         """Change to the next theme."""
@@ -410,75 +392,35 @@ class MissionDeckApp(App[None]):
         rest = sorted(name for name in self.available_themes if name not in CYCLE)
         return [*CYCLE, *rest]
 
-    def action_entries(self, screen: Screen[Any]) -> list[tuple[str, str, str, DOMNode]]:
-        """Return key, label, action and its owner of what is of use on a screen, acts first."""
-        found: dict[str, tuple[str, str, str, DOMNode]] = {}
-        for active in screen.active_bindings.values():
-            binding: Binding = active.binding
-            if isinstance(screen, DeckScreen) and not screen.offers(binding.action):
-                continue
-            if binding.id and binding.description and active.enabled and not binding.system:
-                key = self.get_key_display(binding)
-                label = binding.description
-                if isinstance(screen, DeckScreen):
-                    label = screen.label_of(binding.action, label)
-                found.setdefault(binding.id, (key, label, binding.action, active.node))
-        return [found[name] for name in sorted(found, key=lambda name: group_of(name) != "Acting")]
-
-    # --- taking along ----------------------------------------------------------------------------
+    # --- the clipboard, files, the editor --------------------------------------------------------
 
     def copy(self, text: str, what: str) -> None:
         """Copy to the terminal's clipboard (OSC 52); what is too long is cut from the front."""
-        data = text.encode("utf-8", "replace")
-        note = f"copied {what}"
-        if len(data) > CLIPBOARD_LIMIT:
-            text = data[-CLIPBOARD_LIMIT:].decode("utf-8", "ignore")
-            note = (
-                f"copied the end of {what} ({len(data):,} bytes in all): S writes it all to a file"
-            )
+        from tui.live.export import for_clipboard
+
+        text, note = for_clipboard(text, what)
         self.copy_to_clipboard(text)
         self.tell(note)
 
     @work(exclusive=True, group="take")
     async def copy_log(self, query: "LogQuery", *, as_json: bool) -> None:
         """Copy a whole log, as far as the clipboard takes it."""
-        from tui.live.logbook import dropped_bytes, whole_text
-        from tui.words.numbers import dropped_note
+        from tui.live.export import copy_log
 
-        try:
-            text = await self.lookup.read(lambda reader: whole_text(reader, query, as_json=as_json))
-            dropped = await self.lookup.read(lambda reader: dropped_bytes(reader, query))
-        except MissionDeckError as error:
-            self.complain(clean_line(str(error)))
-            return
-        self.copy(text, "the log" + dropped_note(dropped))
+        await copy_log(self, query, as_json=as_json)
 
     @work(exclusive=True, group="take")
     async def save_log(self, query: "LogQuery") -> None:
         """Write a whole log to a file of the export folder."""
-        from core.domain.state_word import counted
-        from tui.live.logbook import dropped_bytes, write_log
-        from tui.words.numbers import dropped_note
+        from tui.live.export import save_log
 
-        stem = f"{query.task_id}-{query.attempt or 0}" if query.task_id else "all-steps"
-        path = _free_path(self.surroundings.export_folder, stem, "log")
-        try:
-            lines = await self.lookup.read(lambda reader: write_log(reader, query, path))
-            dropped = await self.lookup.read(lambda reader: dropped_bytes(reader, query))
-        except (MissionDeckError, OSError) as error:
-            self.complain(clean_line(f"not written: {error}"))
-            return
-        self.tell(clean_line(f"{counted(lines, 'line')}{dropped_note(dropped)} written to {path}"))
+        await save_log(self, query)
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file of the export folder."""
-        path = _free_path(self.surroundings.export_folder, stem, suffix)
-        try:
-            path.write_text(text, encoding="utf-8", errors="replace")
-        except OSError as error:
-            self.complain(clean_line(f"not written: {error}"))
-            return
-        self.tell(clean_line(f"written to {path}"))
+        from tui.live.export import save_text
+
+        save_text(self, text, stem, suffix)
 
     def action_picture(self) -> None:
         """Save what is on the screen as an SVG picture."""
@@ -490,42 +432,12 @@ class MissionDeckApp(App[None]):
     @work(exclusive=True, group="validate")
     async def validate(self, path: str) -> None:
         """Validate a mission file and say what was found."""
-        from core.domain.state_word import counted
+        from tui.live.validation import validate_mission
 
-        try:
-            preview = await asyncio.to_thread(self.backend.preview, path)
-        except BugError:
-            raise
-        except MissionDeckError as error:
-            self.complain(clean_line(error.message))
-            return
-        errors = [finding for finding in preview.findings if finding.severity == "error"]
-        if errors:
-            first = errors[0]
-            where = f"line {first.line}: " if first.line else ""
-            self.complain(clean_line(f"{counted(len(errors), 'error')}; {where}{first.message}"))
-        else:
-            warnings = len(preview.findings)
-            self.complain("")
-            self.tell("valid" + (f", {counted(warnings, 'warning')}" if warnings else ""))
-        self.discover()
+        await validate_mission(self, path)
 
     def edit(self, path: str) -> None:
-        """Open a file in $VISUAL or $EDITOR while the screen steps aside."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-        if not editor:
-            self.complain("set $EDITOR to open files from here")
-            return
-        try:
-            with self.suspend():
-                subprocess.run([*shlex.split(editor), path], check=False)
-        except (OSError, ValueError) as error:
-            self.complain(clean_line(f"the editor did not start: {error}"))
-        self.discover()
+        """Open a file in $VISUAL or $EDITOR while the screen is suspended."""
+        from tui.terminal.editor import edit_file
 
-
-def _free_path(folder: Path, stem: str, suffix: str) -> Path:
-    """Return where a file may be written: a safe name that no file has yet."""
-    safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in stem)[:80].lstrip(".") or "log"
-    names = (f"{safe}.{suffix}" if n == 1 else f"{safe}-{n}.{suffix}" for n in count_up(1))
-    return next(folder / name for name in names if not (folder / name).exists())
+        edit_file(self, path, self.suspend)

@@ -3,10 +3,14 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.dom import DOMNode
 
 from tui.live.deck import Deck, deck_of
+from tui.look.keymap import group_of
+from tui.screens.base import DeckScreen
 from tui.words.safe_text import clean_line
 
 MOVES = ("move(", "page(", "first", "last", "choose", "command_palette")
@@ -60,10 +64,25 @@ class DeckCommands(Provider):
         ]
 
     def _actions(self) -> Iterator[Entry]:
-        deck, screen = self._deck, self.screen
-        for key, label, action, owner in deck.action_entries(screen):
-            if action.startswith(MOVES):
+        deck = self._deck
+        for binding, owner in self._bindings():
+            if binding.action.startswith(MOVES):
                 continue
-            yield f"{label}  ({key})", partial(self.app.run_action, action, owner)
+            label, key = binding.description, self.app.get_key_display(binding)
+            if isinstance(self.screen, DeckScreen):
+                label = self.screen.label_of(binding.action, label)
+            yield f"{label}  ({key})", partial(self.app.run_action, binding.action, owner)
         for theme in deck.theme_names:
             yield f"theme {theme}", partial(deck.set_theme, theme)
+
+    def _bindings(self) -> list[tuple[Binding, DOMNode]]:
+        """Return what is of use on this screen, each with the node that acts, acts first."""
+        screen = self.screen
+        found: dict[str, tuple[Binding, DOMNode]] = {}
+        for active in screen.active_bindings.values():
+            binding: Binding = active.binding
+            if isinstance(screen, DeckScreen) and not screen.offers(binding.action):
+                continue
+            if binding.id and binding.description and active.enabled and not binding.system:
+                found.setdefault(binding.id, (binding, active.node))
+        return [found[name] for name in sorted(found, key=lambda name: group_of(name) != "Acting")]

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from textual.app import App
-from textual.dom import DOMNode
 from textual.screen import Screen
 
 if TYPE_CHECKING:
@@ -150,9 +149,6 @@ class Deck(Protocol):
         """Write a text to a file of the export folder."""
 
     # --- the command palette ---------------------------------------------------------------------
-
-    def action_entries(self, screen: Screen[Any]) -> list[tuple[str, str, str, DOMNode]]:
-        """Return key, label, action and its owner of what is of use on a screen, acts first."""
 
     @property
     def theme_names(self) -> list[str]:

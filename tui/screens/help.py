@@ -1,17 +1,17 @@
 """The keys of the screen at hand, searchable."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from tui.look.ink import Line
-from tui.look.keymap import GROUPS, bindings
+from tui.look.keymap import GROUPS, bindings, group_of
 from tui.widgets.base.filter_field import Syntax
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import fit
@@ -36,6 +36,21 @@ class HelpEntry:
     label: str
     group: str
     id: str
+
+
+def help_entries(screen: Screen[Any], display: Callable[[Binding], str]) -> list[HelpEntry]:
+    """Return what the keys of a screen do, one entry for all keys that do the same."""
+    entries: dict[str, HelpEntry] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        group = group_of(binding.id)
+        if not group or binding.system:
+            continue
+        key, known = display(binding), binding.id or binding.action
+        before = entries.get(known)
+        keys = key if before is None else f"{before.keys} {key}"
+        entries[known] = HelpEntry(keys, binding.description, group, known)
+    return list(entries.values())
 
 
 class HelpScreen(ModalScreen[None]):

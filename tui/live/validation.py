@@ -1,0 +1,29 @@
+"""Validates a mission file from the screen and reports what was found."""
+
+import asyncio
+
+from core.domain.state_word import counted
+from core.errors import BugError, MissionDeckError
+from tui.live.deck import Deck
+from tui.words.safe_text import clean_line
+
+
+async def validate_mission(deck: Deck, path: str) -> None:
+    """Validate a mission file, report the first error or that there is none, list it anew."""
+    try:
+        preview = await asyncio.to_thread(deck.backend.preview, path)
+    except BugError:
+        raise
+    except MissionDeckError as error:
+        deck.complain(clean_line(error.message))
+        return
+    errors = [finding for finding in preview.findings if finding.severity == "error"]
+    if errors:
+        first = errors[0]
+        where = f"line {first.line}: " if first.line else ""
+        deck.complain(clean_line(f"{counted(len(errors), 'error')}; {where}{first.message}"))
+    else:
+        warnings = len(preview.findings)
+        deck.complain("")
+        deck.tell("valid" + (f", {counted(warnings, 'warning')}" if warnings else ""))
+    deck.discover()
