@@ -5,18 +5,17 @@ replaced before any of it reaches a terminal or a log.
 """
 
 import json
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from core.graph.dag import Graph
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.load import Loaded
+from core.value.terminal_text import printable, width_of
 
 FORMATS = ("text", "json", "sarif", "github")
 
 _RED, _YELLOW, _BLUE, _BOLD, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def render(diagnostics: Sequence[Diagnostic], fmt: str = "text", color: bool = False) -> str:
@@ -64,25 +63,6 @@ def validation_json(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def printable(text: str) -> str:
-    """Return text as one line without anything a terminal would obey or hide.
-
-    Tabs become blanks, other invisible characters a visible stand-in of the same length, so that
-    carets keep their place.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join([_visible(character) for character in text])
-
-
-def _visible(character: str) -> str:
-    if character in "\t\n\r":
-        return " "
-    if character == "\u200d":  # joins emoji, and hides nothing
-        return character
-    return "�" if unicodedata.category(character) in _INVISIBLE else character
-
-
 def place_and_message(found: Diagnostic) -> str:
     """Return a diagnostic in one line: where and what."""
     return f"{_place(found)}: {printable(found.message)}"
@@ -120,28 +100,14 @@ def _excerpt(found: Diagnostic) -> list[str]:
         return []
     shown = printable(found.source_line)
     gutter = f"  {found.line} | "
-    before = _width(shown[: found.caret])
-    under = max(1, _width(shown[found.caret : found.caret + found.length]))
+    before = width_of(shown[: found.caret])
+    under = max(1, width_of(shown[found.caret : found.caret + found.length]))
     blank = " " * (len(gutter) - 2) + "| "
     return [f"{gutter}{shown}", f"{blank}{' ' * before}{'^' * under}"]
 
 
 def _hint(found: Diagnostic) -> list[str]:
     return [f"  hint: {printable(found.hint)}"] if found.hint else []
-
-
-def _width(text: str) -> int:
-    """Return the columns a terminal gives a text: two for wide characters, none for marks."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0
-        if unicodedata.combining(character) or character == "\u200d"
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
 
 
 def _github(found: Diagnostic) -> str:

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from core.domain.state_word import state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.value.terminal_text import width_of
 from core.value.timestamp import SECOND, rfc3339
 from tui.cli.printing.console import Console
 from tui.output.document import dump
 from tui.output.paint import Palette, look
 from tui.output.table import Cell, Column, table
-from tui.output.text import cells, fit, pad, safe, safe_line
 from tui.words.glyph import is_utf8_terminal
 from tui.words.numbers import ago, parse_since
+from tui.words.safe_text import cut, pad, safe, safe_line
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 
@@ -37,6 +38,8 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
         ("over\rwritten", "over␍written"),
         ("right\u202eleft", "right\\u202eleft"),
         ("\u2066iso\u2069", "\\u2066iso\\u2069"),
+        ("zero\u200bwidth\ufeff", "zero\\u200bwidth\\ufeff"),
+        ("soft\u00adhyphen", "soft\\u00adhyphen"),
         ("half \ud800", "half \\ud800"),
         ("c1 \x85", "c1 \\u0085"),
         ("tag \U000e0041", "tag \\udb40\\udc41"),
@@ -84,21 +87,21 @@ def test_json_says_the_same_with_its_dangerous_characters_escaped(value):
     ],
 )
 def test_width_is_counted_in_cells(text, width):
-    assert cells(text) == width
+    assert width_of(text) == width
 
 
 def test_fitting_never_exceeds_the_width():
-    assert fit("日本語", 5) == "日本…"
-    assert fit("日本語", 4) == "日…"
-    assert fit("short", 10) == "short"
-    assert fit("x", 0) == ""
+    assert cut("日本語", 5) == "日本…"
+    assert cut("日本語", 4) == "日…"
+    assert cut("short", 10) == "short"
+    assert cut("x", 0) == ""
     assert pad("日", 4) == "日  "
     assert pad("7", 3, right=True) == "  7"
 
 
 @given(st.text(max_size=30), st.integers(1, 20))
 def test_a_fitted_text_is_at_most_as_wide_as_asked(text, width):
-    assert cells(fit(safe_line(text), width)) <= width
+    assert width_of(cut(safe_line(text), width)) <= width
 
 
 def test_a_table_is_cut_only_where_a_width_is_given():
@@ -108,7 +111,7 @@ def test_a_table_is_cut_only_where_a_width_is_given():
     free = table(columns, rows, plain)
     assert "日本" * 20 in free[1]
     narrow = table(columns, rows, plain, width=20)
-    assert max(map(cells, narrow)) <= 20
+    assert max(map(width_of, narrow)) <= 20
     assert narrow[2].split() == ["b", "20"]
     painted = table(columns, rows, Palette(colour=True), width=20)
     assert "\x1b[31m" in painted[1]
@@ -119,7 +122,7 @@ def test_every_state_has_a_glyph_of_one_cell_and_a_word_with_and_without_unicode
     for unicode in (True, False):
         text, _ = look(state, unicode=unicode)
         glyph, _, word = text.partition(" ")
-        assert cells(glyph) == 1
+        assert width_of(glyph) == 1
         assert word == state_word(state)
     assert look(state, unicode=False)[0].isascii()
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.words.safe_text import clean, clean_line, clean_lines, fit, fit_right, fold, width_of, wrap
+from core.value.terminal_text import width_of
+from tui.words.safe_text import clean, clean_line, clean_lines, fit, fit_right, fold, wrap
 
 ANY = st.text(st.characters(codec="utf-8"), max_size=60)
 
@@ -32,6 +33,7 @@ ANY = st.text(st.characters(codec="utf-8"), max_size=60)
         ("bell\x07null\x00", "bell␇null␀"),
         ("\u202eevil\u202c", "evil"),
         ("zero\u200bwidth\ufeff", "zerowidth"),
+        ("tag \U000e0041, \u180e\u2064", "tag , "),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
         ("שלום עולם 🚀 e\u0301", "שלום עולם 🚀 e\u0301"),
         ("next\x85line\u2028sep", "next\ufffdline sep"),

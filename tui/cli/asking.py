@@ -11,8 +11,8 @@ from core.operations.request import Asked, request
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument, full_label
+from tui.words.safe_text import safe_line
 
 
 def ask_and_wait(

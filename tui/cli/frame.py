@@ -114,7 +114,7 @@ def _show(
         except (OSError, UnavailableError):  # the exit code says it all the same
             silence(sys.stdout)
         return
-    from tui.output.text import safe
+    from tui.words.safe_text import safe
 
     palette = console.error_palette
     if isinstance(error, MissionInvalidError) and error.diagnostics:

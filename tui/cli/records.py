@@ -8,8 +8,8 @@ from core.domain.state_word import counted
 from core.errors import MissionDeckError, NotFoundError, OlderFormatError
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument, full_label
+from tui.words.safe_text import safe_line
 
 
 @contextmanager

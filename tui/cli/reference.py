@@ -11,8 +11,8 @@ from core.errors import NotFoundError
 from core.ports.reader import Reader
 from tui.cli.completion.completing import complete_execution, complete_step
 from tui.cli.invocation import Invocation
-from tui.output.text import safe_line
 from tui.words.run_label import run_argument, run_label
+from tui.words.safe_text import safe_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -5,13 +5,14 @@ from typing import Protocol
 
 from core.domain.records import Attempt, LogStream
 from core.domain.states import Coverage
+from core.value.terminal_text import width_of
 from tui.live.board import Board
 from tui.look.ink import Part
 from tui.words.counts import count_signs
 from tui.words.glyph import look
 from tui.words.numbers import bar, percent, size
 from tui.words.run_label import SUBSET, number_width, run_name
-from tui.words.safe_text import clean_line, fit, width_of
+from tui.words.safe_text import clean_line, fit
 
 SHOWN_ATTEMPTS = 6
 """Of more attempts the latest are named, behind an ellipsis."""

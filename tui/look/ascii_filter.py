@@ -4,7 +4,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from tui.words.safe_text import width_of
+from core.value.terminal_text import width_of
 from tui.words.transliterate import to_ascii
 
 

@@ -7,7 +7,7 @@ not every viewer does, nor do all keep blanks at the ends of a run.
 import re
 from html import escape, unescape
 
-from tui.words.safe_text import width_of
+from core.value.terminal_text import width_of
 
 CELL = 12.2
 """The width of a cell in Rich's pictures."""

@@ -6,8 +6,8 @@ from shlex import quote
 from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument
+from tui.words.safe_text import safe_line
 
 
 def again(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:

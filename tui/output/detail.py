@@ -18,9 +18,9 @@ from tui.output.again import again
 from tui.output.listing import why_line
 from tui.output.paint import Palette, look
 from tui.output.table import Cell, Column, table
-from tui.output.text import safe, safe_line
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
+from tui.words.safe_text import safe, safe_line
 
 LAST_LINES = 15
 """Lines of a failed step's stderr or trace that are shown."""

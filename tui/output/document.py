@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from tui.output.text import escape_json
+from tui.words.safe_text import escape_json
 
 
 def dump(value: object, *, indent: int | None = None) -> str:

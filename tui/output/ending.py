@@ -13,8 +13,8 @@ from core.ports.journal import Receipt
 from core.value.duration import duration_text
 from tui.output.again import again
 from tui.output.paint import Palette
-from tui.output.text import safe, safe_line
 from tui.words.run_label import SUBSET, run_argument, run_name
+from tui.words.safe_text import safe, safe_line
 
 SHOWN = 3
 """Failed steps that are told one by one."""

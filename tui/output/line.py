@@ -8,8 +8,8 @@ from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
 from tui.output.paint import Palette, look
 from tui.output.shape import task_of
-from tui.output.text import pad, safe, safe_line
 from tui.words.numbers import time_of_day
+from tui.words.safe_text import pad, safe, safe_line
 
 QUIET = frozenset({TaskState.READY, TaskState.PENDING})
 """Task-run states on the way to something: not worth a line of their own."""

@@ -8,9 +8,9 @@ from core.domain.tally import tally_of_execution, tally_words
 from core.value.duration import duration_text
 from tui.output.paint import Palette, look
 from tui.output.table import Cell, Column, table
-from tui.output.text import safe_line
 from tui.words.numbers import ago
 from tui.words.run_label import SUBSET, number_width, run_name
+from tui.words.safe_text import safe_line
 
 _AMBER = "yellow"
 

@@ -9,7 +9,7 @@ from core.graph.dag import Graph
 from core.value.duration import duration_text
 from tui.output.paint import Palette
 from tui.output.table import Column, table
-from tui.output.text import safe_line
+from tui.words.safe_text import safe_line
 
 Describe = Callable[[MissionStep], str]
 """Says in one line what a step would do."""

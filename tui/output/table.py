@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.value.terminal_text import width_of
 from tui.output.paint import Palette
-from tui.output.text import cells, fit
+from tui.words.safe_text import cut
 
 GAP = "  "
 _FLOOR = 4
@@ -41,7 +42,7 @@ def table(
     """Return the lines of a table with a head; without `width` nothing is cut."""
     cooked = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     widths = [
-        max(cells(column.title), *(cells(row[index].text) for row in cooked), 0)
+        max(width_of(column.title), *(width_of(row[index].text) for row in cooked), 0)
         for index, column in enumerate(columns)
     ]
     if width is not None:
@@ -63,9 +64,9 @@ def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:
 
 def _fitted(cell: Cell, width: int) -> str:
     end = cell.text[len(cell.text) - cell.tail :]
-    if cells(cell.text) <= width or cells(end) >= width:
-        return fit(cell.text, width)
-    return fit(cell.text[: len(cell.text) - cell.tail], width - cells(end)) + end
+    if width_of(cell.text) <= width or width_of(end) >= width:
+        return cut(cell.text, width)
+    return cut(cell.text[: len(cell.text) - cell.tail], width - width_of(end)) + end
 
 
 def _line(
@@ -75,7 +76,7 @@ def _line(
     for index, (column, cell) in enumerate(zip(columns, row, strict=True)):
         text = _fitted(cell, widths[index])
         last = index == len(columns) - 1
-        blank = " " * (widths[index] - cells(text))
+        blank = " " * (widths[index] - width_of(text))
         painted = palette.paint(text, *cell.styles)
         if column.right:
             parts.append(blank + painted)

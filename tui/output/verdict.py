@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.audit.verify.verdict import Finding, Report, Tier, headline
 from core.domain.state_word import counted
 from tui.output.paint import Palette
-from tui.output.text import safe_line
+from tui.words.safe_text import safe_line
 
 SHOWN = 20
 """Findings told one by one."""

@@ -12,10 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from core.errors import MissionDeckError
+from core.value.terminal_text import width_of
 from tui.live.one_at_a_time import OneAtATime
 from tui.look.keymap import bindings
 from tui.widgets.base.choice_button import ChoiceButton
-from tui.words.safe_text import width_of
 
 RENEW_SECONDS = 0.5
 """Between two looks at what a question is about."""

@@ -1,26 +1,61 @@
-"""Text from outside made safe to draw: no escape sequences, no bidirectional overrides, no markup.
+"""Text from outside made safe to show: no escape sequences, no bidirectional overrides, no markup.
 
-The stored bytes stay as they came; this is only what reaches the terminal.
+The stored bytes stay as they came; this is only what reaches the terminal. What is unsafe is said
+once, in `core.value.terminal_text`. The command line writes it visibly (`safe`, `safe_line`), so
+that nothing is hidden in a pipe; the screen, which has cells to fill, drops it (`clean`).
 """
 
 import re
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
-
-from tui.words.escape_sequence import SEQUENCE, last_overwritten
+from core.value.terminal_text import INVISIBLE, SEQUENCE, UNSAFE, end_within, width_of
 
 TAB_WIDTH = 8
 LONGEST = 8
 """Characters a cell that are ever looked at: more are combining marks on top of each other."""
 
-_INVISIBLE = re.compile(
-    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
+ELLIPSIS = "…"
+
+_UNSAFE_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{UNSAFE}]")
+_UNSAFE_LINE = re.compile(f"[\x00-\x1f{UNSAFE}]")
+_UNSAFE_IN_JSON = re.compile(f"[{UNSAFE}]")  # JSON itself escapes C0
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 _CONTROLS |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
 _CONTROLS |= {0x2028: 0x20, 0x2029: 0x20}
+
+
+def safe(text: str) -> str:
+    """Return `text` that may go to a terminal: of what controls it only lines and tabs stay.
+
+    Whole escape sequences are dropped; other unsafe characters become visible (`␛`, or a JSON
+    escape such as that of U+202E).
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE_TEXT.sub(_visible, SEQUENCE.sub("", text))
+
+
+def safe_line(text: str) -> str:
+    """Return `text` as one line that may go to a terminal; line breaks and tabs become visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE_LINE.sub(_visible, SEQUENCE.sub("", text))
+
+
+def escape_json(text: str) -> str:
+    """Escape in JSON text what a terminal could act on or hide and what UTF-8 cannot carry."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _UNSAFE_IN_JSON.sub(_json_escape, text)
+
+
+def last_overwritten(text: str) -> str:
+    """Return what a terminal shows last of a line that carriage returns start over."""
+    if "\r" not in text:
+        return text
+    return next((part for part in reversed(text.split("\r")) if part), "")
 
 
 def clean(text: str) -> str:
@@ -49,9 +84,17 @@ def clean_lines(text: str) -> list[str]:
     return [clean(line) for line in text.replace("\r\n", "\n").split("\n")]
 
 
-def width_of(text: str) -> int:
-    """Return how many terminal cells a safe text takes."""
-    return len(text) if text.isascii() else cell_len(text)
+def cut(text: str, width: int) -> str:
+    """Return a safe text in at most `width` cells, an ellipsis in place of what is lost."""
+    if width_of(text) <= width:
+        return text
+    return text[: end_within(text, width - 1)] + ELLIPSIS if width > 0 else ""
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """Fill a safe text with spaces to `width` cells, in front of it when `right`."""
+    blank = " " * (width - width_of(text))
+    return blank + text if right else text + blank
 
 
 def fit(text: str, width: int) -> str:
@@ -63,12 +106,9 @@ def fit(text: str, width: int) -> str:
 def _fit(text: str, width: int) -> str:
     if width <= 0:
         return ""
-    size = width_of(text)
-    if size <= width:
-        return text + " " * (width - size)
-    if width == 1:
-        return "…"
-    return set_cell_size(set_cell_size(text, width - 1).rstrip() + "…", width)
+    if width_of(text) > width:
+        text = text[: end_within(text, width - 1)].rstrip() + ELLIPSIS
+    return pad(text, width)
 
 
 def shorten(text: str, width: int) -> str:
@@ -88,8 +128,7 @@ def shorten(text: str, width: int) -> str:
 
 def fit_right(text: str, width: int) -> str:
     """Return a safe text flush right in exactly `width` cells; what does not fit is cut."""
-    size = width_of(text)
-    return " " * (width - size) + text if size <= width else fit(text, width)
+    return pad(text, width, right=True) if width_of(text) <= width else fit(text, width)
 
 
 def wrap(text: str, width: int) -> list[str]:
@@ -120,15 +159,23 @@ def fold(text: str, width: int) -> list[str]:
     """Return a safe text cut into pieces of at most `width` cells, at least one piece."""
     if width <= 0 or width_of(text) <= width:
         return [text]
-    if text.isascii():
-        return [text[start : start + width] for start in range(0, len(text), width)]
     pieces: list[str] = []
-    piece, used = "", 0
-    for character in text:
-        size = cell_len(character)
-        if used + size > width:
-            pieces.append(piece)
-            piece, used = "", 0
-        piece += character
-        used += size
-    return [*pieces, piece]
+    start = 0
+    while start < len(text):
+        end = max(start + 1, end_within(text, width, start))
+        pieces.append(text[start:end])
+        start = end
+    return pieces
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(_CONTROLS[code]) if code < 0x80 else _json_escape(match)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -5,7 +5,7 @@ import pytest
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.load import load_mission
-from core.mission_file.render import printable, render, validation_json
+from core.mission_file.render import render, validation_json
 from tests.support.missions import mission_yaml
 
 BAD = 'version: "1.0"\nname: m\nsteps:\n  - {id: a, name: x, step_type: comand}\n'
@@ -71,11 +71,6 @@ def test_a_workflow_command_cannot_be_forged():
     assert render((found,), "github") == (
         "::error file=a%2Cb%3Ac.yaml,line=1,col=3,title=SYNTAX::50%25 ::set-output name=x::y (no)\n"
     )
-
-
-def test_printable_keeps_emoji_and_right_to_left_text():
-    assert printable("👩‍🚀 بناء ok") == "👩‍🚀 بناء ok"
-    assert printable("a\tb\x00c\x85d") == "a b�c�d"
 
 
 def test_json_has_the_documented_keys():

@@ -19,9 +19,9 @@ from tui.cli.option import seconds_option
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
 from tui.output import shape
-from tui.output.text import safe_line
 from tui.words.cancel_text import cancel_text, stop_text
 from tui.words.run_label import full_label
+from tui.words.safe_text import safe_line
 
 
 @declare("cancel")

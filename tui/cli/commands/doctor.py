@@ -13,8 +13,8 @@ from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.host.version import VERSION
-from tui.output.text import safe_line
 from tui.words.numbers import size
+from tui.words.safe_text import safe_line
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _LITTLE = 256 * 1024 * 1024

@@ -12,7 +12,7 @@ from tui.cli.invocation import Invocation
 from tui.host.discovery import Discovery, samples_folder
 from tui.live.backend import MissionFile
 from tui.output.table import Column, table
-from tui.output.text import safe_line
+from tui.words.safe_text import safe_line
 
 
 def _complete(

@@ -16,7 +16,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
 from tui.output.shape import reference_of
-from tui.output.text import safe
+from tui.words.safe_text import safe
 
 FORMATS = ("text", "dot", "mermaid", "json")
 

@@ -21,9 +21,8 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
 from tui.output import shape
 from tui.output.line import log_line
-from tui.output.text import safe_line
-from tui.words.escape_sequence import last_overwritten
 from tui.words.numbers import parse_since, size
+from tui.words.safe_text import last_overwritten, safe_line
 
 _STREAMS = {
     "out": LogStream.STDOUT,

@@ -14,8 +14,8 @@ from tui.cli.records import open_records
 from tui.cli.reference import find_execution
 from tui.output.again import again
 from tui.output.shape import reference_of
-from tui.output.text import safe_line
 from tui.words.run_label import full_label
+from tui.words.safe_text import safe_line
 
 
 @declare("resume", short_help="Go on with a paused or abandoned execution.")

@@ -20,7 +20,7 @@ from tui.cli.following.linked import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.output.text import safe_line
+from tui.words.safe_text import safe_line
 
 _NAMED = 20
 

@@ -13,8 +13,8 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
 from tui.output import shape
 from tui.output.detail import execution_text, step_text
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument
+from tui.words.safe_text import safe_line
 
 
 @declare("show")

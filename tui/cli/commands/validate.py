@@ -12,7 +12,7 @@ from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.completion.completing import complete_file
 from tui.cli.invocation import Invocation
-from tui.output.text import safe_line
+from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:
     from core.mission_file.load import Loaded

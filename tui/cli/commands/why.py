@@ -14,8 +14,8 @@ from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
 from tui.output.shape import reference_of
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument
+from tui.words.safe_text import safe_line
 
 
 @declare("why")

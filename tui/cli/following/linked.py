@@ -10,8 +10,8 @@ from core.launch.order import Order
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.output.shape import reference_of
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument, full_label, run_name
+from tui.words.safe_text import safe_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -28,8 +28,8 @@ from tui.host.drive import Drive, Driven, drive
 from tui.host.session import open_session, protected_paths, shared_slots
 from tui.host.stop_signal import StopSignals
 from tui.output.shape import reference_of
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument, run_name
+from tui.words.safe_text import safe_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from tui.cli.reference import find_execution, linked_labels
 from tui.output import shape
 from tui.output.detail import execution_text
 from tui.output.line import change_line
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument
+from tui.words.safe_text import safe_line
 
 
 def watch(

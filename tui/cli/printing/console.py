@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import TextIO
 
 from core.errors import UnavailableError
+from core.value.terminal_text import width_of
 from tui.cli.printing.outlet import Outlet, Source, is_same_place
 from tui.output.document import dump
 from tui.output.paint import Palette
-from tui.output.text import cells
 from tui.words.glyph import is_utf8_terminal
 from tui.words.transliterate import to_ascii
 
@@ -150,7 +150,7 @@ class Console:
 
 def _drawn(text: str, palette: Palette) -> str:
     """Return a text in characters that the terminal has."""
-    return text if palette.unicode or text.isascii() else to_ascii(text, cells)
+    return text if palette.unicode or text.isascii() else to_ascii(text, width_of)
 
 
 @contextlib.contextmanager

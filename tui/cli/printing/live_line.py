@@ -1,8 +1,7 @@
 """A line that is not finished yet, drawn over itself at the bottom of a terminal."""
 
 from tui.cli.printing.console import Console
-from tui.output.text import fit, safe_line
-from tui.words.escape_sequence import last_overwritten
+from tui.words.safe_text import cut, last_overwritten, safe_line
 
 _ERASE = "\r\x1b[K"
 
@@ -20,7 +19,7 @@ class LiveLine:
         if not self._is_on:
             return
         width = (self._console.width or 80) - 1
-        line = fit(safe_line(last_overwritten(text)).expandtabs(), width)
+        line = cut(safe_line(last_overwritten(text)).expandtabs(), width)
         if line != self._shown:
             self._console.out_raw(_ERASE + line)
             self._shown = line

@@ -25,8 +25,8 @@ from tui.cli.printing.console import Console
 from tui.cli.printing.outlet import Source
 from tui.cli.printing.step_output import StepOutput
 from tui.output.line import QUIET, state_line
-from tui.output.text import safe_line
 from tui.words.run_label import run_name
+from tui.words.safe_text import safe_line
 
 NEWS_SECONDS = 0.1
 """Between two looks for live output."""

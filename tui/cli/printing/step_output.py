@@ -20,8 +20,8 @@ from storage.read.reader import open_reader
 from tui.cli.printing.outlet import Source
 from tui.output.line import log_line
 from tui.output.paint import Palette
-from tui.output.text import safe_line
 from tui.words.run_label import full_argument
+from tui.words.safe_text import safe_line
 
 LAST_LINES = 20
 """Lines that are shown of a step that failed."""

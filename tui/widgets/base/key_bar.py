@@ -6,9 +6,9 @@ from textual.app import App
 from textual.screen import Screen
 from textual.widgets import Input
 
+from core.value.terminal_text import width_of
 from tui.look.ink import Part
 from tui.widgets.base.bar import Bar
-from tui.words.safe_text import width_of
 
 ALWAYS = ("help", "palette")
 """The labels that are shown however little room there is, at the end."""

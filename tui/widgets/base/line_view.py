@@ -15,10 +15,11 @@ from textual.scrollbar import ScrollBar
 from textual.strip import Strip
 from textual.widget import Widget
 
+from core.value.terminal_text import width_of
 from tui.look.keymap import bindings
 from tui.look.theme import Inks, inks_of
 from tui.widgets.base.scroll_bar import QuietScrollBar
-from tui.words.safe_text import LONGEST, fit, width_of
+from tui.words.safe_text import LONGEST, fit
 
 Span = tuple[str, Style]
 """Safe text and the style it is drawn in."""

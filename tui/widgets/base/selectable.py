@@ -6,7 +6,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.words.safe_text import width_of
+from core.value.terminal_text import width_of
 
 
 class Selectable(Widget):

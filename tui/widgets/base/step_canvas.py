@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from core.value.terminal_text import width_of
 from tui.words.glyph import LOOKS, is_utf8_terminal
-from tui.words.safe_text import width_of
 from tui.words.transliterate import to_ascii
 
 AT_ONCE = 300

@@ -9,12 +9,13 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.value.terminal_text import width_of
 from tui.look.ink import Line
 from tui.look.keymap import bindings
 from tui.look.theme import inks_of
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
-from tui.words.safe_text import width_of, wrap
+from tui.words.safe_text import wrap
 
 
 class TextView(ScrollView, Selectable, can_focus=True):

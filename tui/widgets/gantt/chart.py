@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from core.domain.states import TaskState
+from core.value.terminal_text import width_of
 from tui.layout.timeline import Window, coverage, window_of
 from tui.live.node_status import NodeStatus, as_status
 from tui.widgets.gantt.gantt_row import AttemptSpan, GanttRow
-from tui.words.safe_text import clean_line, width_of
+from tui.words.safe_text import clean_line
 
 _NAME_MIN, _NAME_MAX = 8, 30
 

@@ -3,6 +3,7 @@
 from core.domain.state_word import state_word
 from core.domain.states import TaskState
 from core.value.duration import duration_text
+from core.value.terminal_text import width_of
 from tui.layout.fold import FoldKind
 from tui.layout.scale import Zoom
 from tui.live.node_status import NodeStatus
@@ -11,7 +12,7 @@ from tui.widgets.graph.model import Drawing, GraphModel
 from tui.widgets.graph.style import CanvasStyles
 from tui.words.counts import count_signs
 from tui.words.glyph import LOOKS, SEVERITY
-from tui.words.safe_text import fit, shorten, width_of
+from tui.words.safe_text import fit, shorten
 from tui.words.transliterate import to_ascii
 
 NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}

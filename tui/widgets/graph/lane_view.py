@@ -4,6 +4,7 @@ from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 
+from core.value.terminal_text import width_of
 from tui.layout.arm import ASCII_GLYPHS, GLYPHS, UP_DOWN
 from tui.layout.lane import CELLS, LaneRow
 from tui.layout.trail import Mark
@@ -12,7 +13,7 @@ from tui.widgets.graph.canvas import Look
 from tui.widgets.graph.label import Labels, detail
 from tui.widgets.graph.model import Drawing, GraphModel
 from tui.widgets.graph.style import CanvasStyles
-from tui.words.safe_text import shorten, width_of
+from tui.words.safe_text import shorten
 
 _NAME_LIMIT = 32
 _NOTED = 2

@@ -20,6 +20,7 @@ from textual.strip import Strip
 from core.domain.records import LogEntry, LogStream
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
+from core.value.terminal_text import width_of
 from tui.live.feed import Feed, Lookup
 from tui.live.log_search import LogSearch
 from tui.live.log_window import LogWindow
@@ -41,7 +42,7 @@ from tui.look.theme import Inks, inks_of
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
 from tui.widgets.log.log_row import LogRows
-from tui.words.safe_text import clean, width_of
+from tui.words.safe_text import clean
 
 LEAST_ROOM = 8
 """Cells that text is folded to at least."""

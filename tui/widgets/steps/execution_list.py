@@ -8,6 +8,7 @@ from core.domain.states import Coverage, ExecutionState, is_terminal
 from core.domain.tally import tally_of_execution
 from core.ports.clock import Clock
 from core.value.duration import duration_text
+from core.value.terminal_text import width_of
 from tui.look.theme import Inks
 from tui.search.home_page import HomeRow
 from tui.widgets.base.ages import Ages
@@ -16,7 +17,7 @@ from tui.words.counts import count_signs
 from tui.words.glyph import look, sign
 from tui.words.numbers import bar, elapsed, percent, when
 from tui.words.run_label import SUBSET, number_width, run_name
-from tui.words.safe_text import clean_line, fit, fit_right, width_of
+from tui.words.safe_text import clean_line, fit, fit_right
 
 
 class ExecutionList(LineView):

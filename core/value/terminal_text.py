@@ -1,0 +1,140 @@
+r"""What a terminal would act on or hide in a text, and how many cells a text takes.
+
+This is the only list of unsafe characters and the only width function. The joiners U+200C and
+U+200D are not unsafe: Persian and emoji need them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+
+SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves, erasing
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links, clipboard
+    r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
+    r"|\x1b[ -/]*[0-~]"  # every other escape
+)
+"""Whole escape sequences (ECMA-48, xterm). One without an end reaches to the end of its line; an
+ESC on its own is none."""
+
+INVISIBLE = (
+    r"\u00ad"  # soft hyphen
+    r"\u061c\u200e\u200f\u202a-\u202e"  # bidirectional controls
+    r"\u180e\u200b\ufeff"  # zero-width spaces
+    r"\u2060-\u206f"  # word joiner, invisible operators, bidirectional isolates
+    r"\ufff9-\ufffb"  # interlinear annotation
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # shorthand and musical format controls
+    r"\U000e0000-\U000e007f"  # tags
+)
+"""Format characters that draw nothing, as the inside of a character class."""
+
+UNSAFE = (
+    r"\x7f-\x9f"  # DEL and C1
+    r"\u2028\u2029"  # line and paragraph separators
+    r"\ud800-\udfff" + INVISIBLE  # lone surrogates, which no encoding carries
+)
+"""Everything unsafe beyond C0, as the inside of a character class: C0 depends on the purpose."""
+
+_UNSAFE = re.compile(f"[\x00-\x1f{UNSAFE}]")
+_BLANKS = str.maketrans("\t\n\r", "   ")
+
+_ZERO_WIDTH_CATEGORIES = frozenset({"Mn", "Me", "Mc", "Cf"})
+_ZERO_WIDTH = re.compile(
+    "[\u1160-\u11ff\ud7b0-\ud7fb\u3164\uffa0"  # Hangul vowels and finals, Hangul fillers
+    "\U0001f3fb-\U0001f3ff]"  # skin tones
+)
+_NARROW_FORMAT = re.compile(  # format characters that are drawn, and the soft hyphen
+    "[\u00ad\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]"
+)
+_WIDE = re.compile(  # wide since Unicode 16, whatever Python's own table says
+    "[\u2630-\u2637\u268a-\u268f\u4dc0-\u4dff\U0001d300-\U0001d356\U0001d360-\U0001d376]"
+)
+_WIDE_WHEN_ASSIGNED = re.compile(  # blocks whose later additions are wide
+    "[\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff\U0001fa70-\U0001faff"
+    "\U00020000-\U0003fffd]"
+)
+_EMOJI_BASE = re.compile("[#*0-9\u00a9\u00ae\u203c\u2049\u2139]")
+_JOINER, _EMOJI_PRESENTATION = "\u200d", "\ufe0f"
+_CACHED_LENGTH = 512
+"""Characters: a longer text is measured anew each time."""
+
+
+def printable(text: str) -> str:
+    """Return text as one line without anything a terminal would act on or hide.
+
+    Tabs and line breaks become blanks, other unsafe characters a visible stand-in of the same
+    length, so that offsets into the text stay valid.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub("�", text.translate(_BLANKS))
+
+
+def width_of(text: str) -> int:
+    """Return how many terminal cells a safe text takes.
+
+    The rules are those of `rich.cells`, by which Textual lays out the screen.
+    """
+    if text.isascii():
+        return len(text)
+    return _width(text) if len(text) < _CACHED_LENGTH else sum(_advances(text))
+
+
+def end_within(text: str, width: int, start: int = 0) -> int:
+    """Return the end of the longest part of a text, from `start` on, that fits `width` cells."""
+    if text.isascii():
+        return min(len(text), start + max(0, width))
+    used, end = 0, start
+    for advance in _advances(text, start):
+        used += advance
+        if used > width:
+            break
+        end += 1
+    return end
+
+
+@lru_cache(maxsize=4096)
+def _width(text: str) -> int:
+    return sum(_advances(text))
+
+
+def _advances(text: str, start: int = 0) -> Iterator[int]:
+    """Yield for each character by how many cells it moves the cursor on."""
+    base = ""  # what an emoji presentation selector would widen
+    is_joined = False
+    for index in range(start, len(text)):
+        character = text[index]
+        if is_joined and not character.isascii():  # drawn as one with what is before the joiner
+            is_joined = False
+            yield 0
+            continue
+        is_joined = character == _JOINER
+        if character == _EMOJI_PRESENTATION:
+            yield 1 if base and _is_narrow_emoji(base) else 0
+            base = ""
+        else:
+            advance = _character_width(character)
+            if advance:
+                base = character
+            yield advance
+
+
+@lru_cache(maxsize=4096)
+def _character_width(character: str) -> int:
+    category = unicodedata.category(character)
+    if category in _ZERO_WIDTH_CATEGORIES:
+        return 1 if _NARROW_FORMAT.match(character) else 0
+    if _ZERO_WIDTH.match(character):
+        return 0
+    if category == "Cn":  # not yet known to this Python
+        return 2 if _WIDE_WHEN_ASSIGNED.match(character) else 1
+    if _WIDE.match(character):
+        return 2
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _is_narrow_emoji(character: str) -> bool:
+    if _character_width(character) != 1:
+        return False
+    return bool(_EMOJI_BASE.match(character)) or unicodedata.category(character) in {"So", "Sm"}
