@@ -3,7 +3,11 @@
 import os
 import signal
 
+import pytest
 from hypothesis import settings
+
+# Before anything imports them: their assertions are to say what was compared.
+pytest.register_assert_rewrite("tests.support.contract_control", "tests.support.contract_journal")
 
 settings.register_profile("stable", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("searching", deadline=None)

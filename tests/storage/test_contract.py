@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.contract_control", "tests.support.contract_journal")
-
-from tests.support.contract_control import ControlContract  # noqa: E402 - after its rewriting is asked for
-from tests.support.contract_journal import JournalContract  # noqa: E402 - likewise
-from tests.support.store_world import MemoryWorldAdapter, SqliteWorld  # noqa: E402 - likewise
+from tests.support.contract_control import ControlContract
+from tests.support.contract_journal import JournalContract
+from tests.support.store_world import MemoryWorldAdapter, SqliteWorld
 
 
 @pytest.fixture(params=["sqlite", "memory"])
