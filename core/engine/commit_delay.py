@@ -1,38 +1,38 @@
-"""Whether an end is about to have company: one commit can then carry several.
+"""Group commit: how long to delay a commit so that attempts about to end share it.
 
-A commit costs the same for one step as for four. Where attempts last shorter than that, those that
-were started together end together, and the first of them waits a moment for the others. The idea
-is that of PostgreSQL's `commit_delay`. Where all attempts last longer nobody waits.
+A commit costs about the same for one step as for four. Short attempts that were started together
+end together, so the first of them waits briefly for the others, as PostgreSQL's `commit_delay`
+does. When every attempt lasts longer than the delay, no commit is delayed.
 """
 
-SPAN_SECONDS = 0.005
-"""How long an attempt may have lasted to count as short; no commit waits longer for another end."""
+MAX_DELAY_SECONDS = 0.005
+"""The longest wait for another end, and the duration below which an attempt counts as short."""
 
 
-class Company:
-    """Knows when the running attempts began. Times are the event loop's, in seconds."""
+class CommitDelay:
+    """Tracks the start of each running attempt. Times are the event loop's, in seconds."""
 
     def __init__(self) -> None:
-        self._began: dict[str, float] = {}  # in the order of beginning
-        self._had_short_end = False
+        self._started: dict[str, float] = {}  # in the order of starting
+        self._has_short_end = False
 
-    def began(self, task_id: str, now: float) -> None:
-        """Remember that an attempt began."""
-        self._began[task_id] = now
+    def attempt_started(self, task_id: str, now: float) -> None:
+        """Record the start of an attempt."""
+        self._started[task_id] = now
 
-    def ended(self, task_id: str, now: float) -> None:
-        """Take note of its end."""
-        began = self._began.pop(task_id, None)
-        if began is not None and now - began < SPAN_SECONDS:
-            self._had_short_end = True
+    def attempt_ended(self, task_id: str, now: float) -> None:
+        """Record the end of an attempt."""
+        started = self._started.pop(task_id, None)
+        if started is not None and now - started < MAX_DELAY_SECONDS:
+            self._has_short_end = True
 
-    def expected_until(self, now: float) -> float | None:
-        """Return until when another end is worth waiting for, None when there is none to come."""
-        if not self._had_short_end or not self._began:
+    def deadline(self, now: float) -> float | None:
+        """Return until when to delay the commit; None to commit at once."""
+        if not self._has_short_end or not self._started:
             return None
-        until = next(reversed(self._began.values())) + SPAN_SECONDS
+        until = next(reversed(self._started.values())) + MAX_DELAY_SECONDS
         return until if until > now else None
 
-    def leave(self) -> None:
-        """Forget what has ended: it goes into the next commit."""
-        self._had_short_end = False
+    def reset(self) -> None:
+        """Forget the attempts that ended: the commit that follows contains them."""
+        self._has_short_end = False

@@ -22,10 +22,10 @@ from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.engine.attempt import Ended, run, run_instant, step_error
-from core.engine.commit_delay import Company
+from core.engine.commit_delay import CommitDelay
 from core.engine.preparation import Prepared, Surroundings, prepare
 from core.engine.recorder import Recorder
-from core.engine.requests import Desk, Question
+from core.engine.requests import Question, RequestHandler
 from core.engine.settlement import Settlement
 from core.engine.slot_keeper import SlotKeeper
 from core.errors import BugError
@@ -107,7 +107,7 @@ class Engine:
         self._recorder = Recorder(snapshot, self._planner, around.clock)
         self._settlement = Settlement(around, self._planner, self._recorder, chance)
         self._slots = SlotKeeper(slots)
-        self._desk = Desk(
+        self._request_handler = RequestHandler(
             self._recorder,
             self._planner,
             graph,
@@ -115,7 +115,7 @@ class Engine:
             cancel_attempt=self._cancel_attempt,
             handlers=self._handlers,
         )
-        self._company = Company()
+        self._commit_delay = CommitDelay()
         self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
         self._starting: list[tuple[Prepared, int]] = []
@@ -242,13 +242,13 @@ class Engine:
             await self._wake.wait()
         loop = asyncio.get_running_loop()
         while self._take_in():
-            until = self._company.expected_until(loop.time())
+            until = self._commit_delay.deadline(loop.time())
             if until is None:
                 break
             timer = loop.call_at(until, self._wake.set)
             await self._wake.wait()
             timer.cancel()
-        self._company.leave()
+        self._commit_delay.reset()
         step = 0 if self._clock_watch is None else self._clock_watch.step_ns()
         if step:
             self._recorder.note("clock.stepped", {"by_ms": round(step / 1_000_000)})
@@ -266,7 +266,7 @@ class Engine:
             if isinstance(item, Woken):
                 self._woken(item.task_id)
             elif isinstance(item, Request):
-                self._desk.handle(item)
+                self._request_handler.handle(item)
             elif isinstance(item, Question):
                 self._asked(item)
             elif isinstance(item, SlotsTight):
@@ -311,7 +311,7 @@ class Engine:
 
     def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
         task_id = prepared.task.task_id
-        self._company.began(task_id, asyncio.get_running_loop().time())
+        self._commit_delay.attempt_started(task_id, asyncio.get_running_loop().time())
 
         work = run(
             self._around,
@@ -353,10 +353,10 @@ class Engine:
     def _attempt_ended(self, ended: Ended) -> None:
         task_id = ended.task_id
         self._attempts.pop(task_id, None)
-        self._company.ended(task_id, asyncio.get_running_loop().time())
+        self._commit_delay.attempt_ended(task_id, asyncio.get_running_loop().time())
         self._slots.free(task_id)
         pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))
-        self._desk.close(task_id)
+        self._request_handler.close(task_id)
         if pause is not None:
             self._later(pause, Woken(task_id), task_id)
 
@@ -455,14 +455,14 @@ class Engine:
     def _asked(self, question: Question) -> None:
         """Let an approval step wait outside a slot."""
         task = self._snapshot.tasks[question.task_id]
-        if task.state is TaskState.RUNNING and self._desk.is_open(question):
+        if task.state is TaskState.RUNNING and self._request_handler.is_open(question):
             reason = Reason.AWAITING_APPROVAL
             self._recorder.change(task.task_id, TaskState.WAITING, reason, question.prompt)
             self._slots.free(task.task_id)
 
     async def approval(self, question: Question) -> Approval:
         """Wait for the answer to an approval step's question."""
-        answer = self._desk.ask(question)
+        answer = self._request_handler.ask(question)
         self._post(question)
         return await answer
 

@@ -1,7 +1,7 @@
-"""The desk where people's requests arrive: cancel, pause, resume, approve, reject, retry.
+"""Handles operators' requests: cancel, pause, resume, approve, reject, retry.
 
 Every request has one outcome: done, recorded with the events that are its effect, or refused with a
-reason, and the refusal is an event. One without an outcome is delivered again to the next runner.
+reason, and the refusal is an event. One without an outcome is redelivered to the next runner.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class _Cancelling(Struct):
     took_effect: bool = False
 
 
-class Desk:
+class RequestHandler:
     """Turns requests into events, decisions of the planner, and answers."""
 
     def __init__(

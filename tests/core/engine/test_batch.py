@@ -9,7 +9,7 @@ from core.domain.events import AttemptEnded, AttemptStarted, Event
 from core.domain.fold import fold
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
-from core.engine.commit_delay import SPAN_SECONDS
+from core.engine.commit_delay import MAX_DELAY_SECONDS
 from core.engine.loop import BATCH_EVENTS
 from core.ports.control import RequestKind
 from core.ports.journal import Batch
@@ -129,7 +129,7 @@ def test_short_attempts_that_end_together_share_a_transaction(batches: list[Batc
     assert rig.run().state is ExecutionState.SUCCESS
     for layer in layers:
         assert len({batch_of(batches, AttemptEnded, step_id) for step_id in layer}) == 1
-    for step in steps:  # who waits for company has still ended when it ended
+    for step in steps:  # an end whose commit is delayed has still ended when it ended
         attempt = rig.snapshot.attempts[step.id][0]
         assert attempt.ended_at is not None
         lasted = (attempt.ended_at - attempt.started_at) / 1e9
@@ -142,7 +142,7 @@ def test_a_short_end_waits_no_longer_than_the_others_may_be_short() -> None:
     rig = Rig(a_plan(*steps, parallel_limit=4), acts)
     assert rig.run().state is ExecutionState.SUCCESS
     started = seconds_until(rig.snapshot.tasks["next"].started_at)
-    assert started == pytest.approx(SPAN_SECONDS, abs=1e-4)
+    assert started == pytest.approx(MAX_DELAY_SECONDS, abs=1e-4)
 
 
 def test_the_end_of_a_longer_attempt_waits_for_nobody() -> None:
@@ -163,7 +163,7 @@ def test_the_end_of_a_longer_attempt_waits_for_nobody() -> None:
     assert started == pytest.approx(0.010, abs=1e-4)
 
 
-def test_a_request_is_not_held_up_by_waiting_for_company() -> None:
+def test_a_request_is_not_held_up_by_a_commit_delay() -> None:
     steps = a_command("short"), a_command("long")
     acts = {"short": Act(seconds=MILLISECOND), "long": Act(seconds=60)}
     rig = Rig(a_plan(*steps, parallel_limit=4), acts)
