@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.putting_out import LINE
 from benchmarks.storage import Bench, BenchSigner
 from core.executors.local import LocalExecutor
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.output.capture import Capture
 from core.ports.executor import Job
 from storage.write.store import open_store

@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks.storage import Bench, BenchSigner
 from core.audit.chain.chain import ChainWriter, SubChain, decode_head, encode_head
 from core.audit.format.checkpoint import origin_of, sign_checkpoint
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.ports.journal import Batch
 from storage.rows.lease import LeaseBook
 from storage.write import statement

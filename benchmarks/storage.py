@@ -33,7 +33,7 @@ from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.launch.uuid7 import uuid7
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.ports.journal import Batch, LogChunk, LogSegment
 from core.ports.reader import LogQuery
 from storage.read.reader import open_reader

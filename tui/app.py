@@ -163,7 +163,7 @@ class MissionDeckApp(App[None]):
 
     def _prepare(self) -> None:
         """Import what was put off, and make everything that lives as long as the application."""
-        from core.machine.clock import SystemClock
+        from core.machine.system_clock import SystemClock
         from tui.live.feed import Feed, Lookup
         from tui.screens.acting import ConfirmedActs
 

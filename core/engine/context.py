@@ -15,8 +15,8 @@ from core.domain.records import TaskRun
 from core.domain.states import is_terminal
 from core.engine.handler_scope import failed_steps
 from core.errors import BugError
-from core.machine.clock import SystemClock
 from core.machine.environment import FAILED, ReadableEnvironment
+from core.machine.system_clock import SystemClock
 from core.planning.planner import Ending
 from core.ports.clock import Clock
 from core.value.timestamp import rfc3339

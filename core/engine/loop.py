@@ -31,7 +31,7 @@ from core.engine.slot_keeper import SlotKeeper
 from core.errors import BugError
 from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
-from core.machine.clock import ClockWatch
+from core.machine.system_clock import ClockWatch
 from core.planning.earlier_items import Earlier, Fate, items_of_step
 from core.planning.fanout_items import ItemsError, items_of
 from core.planning.planner import Ending, Planner, Refusal

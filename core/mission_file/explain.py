@@ -12,11 +12,11 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.value_check import Key, suggest
 from core.mission_file.keys.config import CONFIG_KEYS
 from core.mission_file.keys.handler import HANDLER_KEYS
-from core.mission_file.keys.mission import MISSION_KEYS
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES
 from core.mission_file.keys.param import PARAM_KEYS
 from core.mission_file.keys.retry_policy import RETRY_KEYS, RETRY_ON_KEYS
 from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.top_level import MISSION_KEYS
 from core.step_type.registry import normalise_type, step_type, step_type_names
 
 if TYPE_CHECKING:  # pydantic is loaded when a step type is explained

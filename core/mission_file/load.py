@@ -20,7 +20,7 @@ from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.finding.limit import MAX_BYTES
 from core.mission_file.finding.problem import Locate, Path, Problems
 from core.mission_file.finding.source_text import Lines, Span, TextError, decode
-from core.mission_file.keys.mission import Draft, check_mission
+from core.mission_file.keys.top_level import Draft, check_mission
 from core.mission_file.meaning.dependency_check import check_dependencies
 from core.mission_file.meaning.quick_parameter import is_certain
 from core.mission_file.meaning.scan import Scan, scan

@@ -9,8 +9,8 @@ from typing import Any
 
 from core.mission_file.finding.value_check import Key
 from core.mission_file.keys.config import OLD_SPELLINGS
-from core.mission_file.keys.mission import MISSION_KEYS
 from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.top_level import MISSION_KEYS
 from core.step_type.registry import step_type, step_type_names
 
 SCHEMA_ID = "https://missiondeck.dev/schema/mission-1.json"

@@ -21,10 +21,10 @@ GROUP = "missiondeck.step_types"
 
 BUILT_IN = MappingProxyType(
     {
-        "noop": "core.steps.control.control:Noop",
-        "log": "core.steps.control.control:Log",
-        "fail": "core.steps.control.control:Fail",
-        "wait": "core.steps.control.control:Wait",
+        "noop": "core.steps.control.basic_steps:Noop",
+        "log": "core.steps.control.basic_steps:Log",
+        "fail": "core.steps.control.basic_steps:Fail",
+        "wait": "core.steps.control.basic_steps:Wait",
         "command": "core.steps.process.command:Command",
         "script": "core.steps.process.script:Script",
         "create_file": "core.steps.file.create_read_delete:CreateFile",
@@ -43,7 +43,7 @@ BUILT_IN = MappingProxyType(
         "parse_yaml": "core.steps.data.parse:ParseYaml",
         "parse_csv": "core.steps.data.parse:ParseCsv",
         "validate_schema": "core.steps.data.validate_schema:ValidateSchema",
-        "http": "core.steps.http.request:Http",
+        "http": "core.steps.http.http_request:Http",
         "sql_query": "storage.steps.sql_query:SqlQuery",
         "wait_for": "core.steps.http.wait_for:WaitFor",
         "transform": "core.steps.data.variables:Transform",

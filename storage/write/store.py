@@ -11,8 +11,8 @@ from core.audit.chain.chain import Head, decode_head
 from core.audit.format.checkpoint import Checkpoint, log_verifier, open_checkpoint
 from core.audit.format.note import UnknownKeyError
 from core.errors import AuditError, UnavailableError
-from core.machine.clock import SystemClock
 from core.machine.runner_identity import identity
+from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
 from storage.file.connection import open_any_readonly, recognise, unavailable

@@ -13,8 +13,8 @@ from core.expression.evaluate import FUEL, MAX_OUTPUT
 from core.mission_file.explain import SECTIONS, explain
 from core.mission_file.finding import limit
 from core.mission_file.keys.config import OLD_SPELLINGS
-from core.mission_file.keys.mission import MISSION_KEYS
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES
+from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.load import Loaded, load_mission
 from core.planning.fanout_items import ITEM_LIMIT
 from core.planning.trigger_rule import Outcomes, Verdict, judge

@@ -13,7 +13,7 @@ from core.audit.chain.chain import LOG_CREATED
 from core.audit.verify.verdict import Verdict
 from core.audit.verify.verify import verify
 from core.domain.states import ExecutionState
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.ports.execution_query import ExecutionQuery
 from storage.read.audit_source import SqliteChainSource
 from storage.read.reader import open_reader

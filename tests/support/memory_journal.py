@@ -27,8 +27,8 @@ from core.errors import (
     UnavailableError,
 )
 from core.launch.run_number import numbered
-from core.machine.clock import SystemClock
 from core.machine.runner_identity import identity, is_alive
+from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock
 from core.ports.control import TOO_LATE, Lease, Request, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.journal import Batch, LogChunk, Receipt

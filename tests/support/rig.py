@@ -19,7 +19,7 @@ from core.engine.loop import Engine
 from core.engine.preparation import Surroundings
 from core.graph.dag import Graph
 from core.launch.order import Order, launch
-from core.machine.clock import ClockWatch
+from core.machine.system_clock import ClockWatch
 from core.planning.earlier_items import Earlier
 from core.planning.planner import Ending
 from core.planning.recovery import lost, resumed

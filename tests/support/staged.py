@@ -18,7 +18,7 @@ from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskError
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.launch.order import Order, launch
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.operations.snapshot import load_snapshot
 from core.ports.journal import Batch, LogChunk, LogSegment
 from storage.read.reader import open_reader

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from core.domain.states import ExecutionState
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from storage.write.store import open_store
 from tests.support.story import Story, StorySigner
 

@@ -25,7 +25,7 @@ from core.domain.states import ExecutionState, StepStatus, TaskState
 from core.engine.context import ContextLimitError, ContextState, ExecutionContext
 from core.errors import BugError
 from core.launch.order import Order, create
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from storage.read.reader import open_reader
 from tests.support.cli import mission
 from tests.support.missions import a_mission, a_step, mission_yaml

@@ -23,9 +23,9 @@ from core.errors import ConflictError, UnavailableError
 from core.executors.local import LocalExecutor
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
-from core.machine.clock import ClockWatch
 from core.machine.daemon_threads import DaemonThreads
 from core.machine.environment import base_environment
+from core.machine.system_clock import ClockWatch
 from core.operations.relaunch import earlier_of
 from core.planning.cancel_scope import cancel_scope
 from core.planning.planner import Ending

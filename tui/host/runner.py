@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from storage.read.reader import open_reader

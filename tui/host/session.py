@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from storage.file.keystore import load_or_create_signer, load_signer
 from storage.file.slots import FileSlots
 from storage.write.store import Store, open_store, require_signer

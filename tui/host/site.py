@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
 from core.ports.reader import Reader
 from tui.host.places import Paths

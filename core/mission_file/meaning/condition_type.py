@@ -27,7 +27,7 @@ from core.expression.template import Token, condition_tokens
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
-from core.mission_file.keys.mission import Draft
+from core.mission_file.keys.top_level import Draft
 from core.step_type.registry import normalise_type
 
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "is"})

@@ -7,7 +7,7 @@ from core.machine.environment import is_denied
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
-from core.mission_file.keys.mission import Draft
+from core.mission_file.keys.top_level import Draft
 from core.value.secret_name import is_secret_name
 
 _DOLLAR = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]{0,99})|\{([A-Za-z_][A-Za-z0-9_]{0,99})\})")

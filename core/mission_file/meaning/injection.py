@@ -6,7 +6,7 @@ from typing import Any
 from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
-from core.mission_file.keys.mission import Draft
+from core.mission_file.keys.top_level import Draft
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox"})
 _COMMAND_FLAG = re.compile(r"-[a-zA-Z]*c")

@@ -17,8 +17,8 @@ from core.machine.environment import FAILED, OUTCOME_NAMES, is_denied
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID, suggest
-from core.mission_file.keys.mission import Draft
 from core.mission_file.keys.not_yet import NOT_YET
+from core.mission_file.keys.top_level import Draft
 from core.mission_file.meaning.condition_type import ConditionCheck, boolean_parameters
 from core.mission_file.meaning.scan import walk_texts
 from core.step_type.registry import EXPRESSIONS, Expression, normalise_type

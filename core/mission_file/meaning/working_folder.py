@@ -6,7 +6,7 @@ from typing import Any
 from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
-from core.mission_file.keys.mission import Draft
+from core.mission_file.keys.top_level import Draft
 
 _PROCESSES = ("command", "script")
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from core.errors import NotFoundError
 from core.machine import runner_identity
-from core.machine.clock import SystemClock
 from core.machine.runner_identity import identity, is_alive
+from core.machine.system_clock import SystemClock
 
 
 def test_this_process_is_alive_and_always_the_same() -> None:
@@ -86,5 +86,5 @@ def test_the_wall_clock_rises_strictly_even_when_time_stands_still(
     clock = SystemClock()
     found = [clock.now() for _ in range(1000)]
     assert found == sorted(set(found))
-    monkeypatch.setattr("core.machine.clock.time.time_ns", lambda: 5)
+    monkeypatch.setattr("core.machine.system_clock.time.time_ns", lambda: 5)
     assert found[-1] < clock.now() < found[-1] + 60_000_000_000  # it goes on at its own pace

@@ -9,8 +9,8 @@ from core.errors import NotFoundError
 from core.explain.reason_text import REASON_TEXTS
 from core.mission_file.explain import SECTIONS, explain, topics
 from core.mission_file.finding.code import Code
-from core.mission_file.keys.mission import MISSION_KEYS
 from core.mission_file.keys.step import STEP_KEYS
+from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.load import load_mission
 from core.mission_file.schema import mission_schema
 from core.step_type.registry import step_type_names

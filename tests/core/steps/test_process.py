@@ -15,8 +15,8 @@ from core.domain.reasons import Reason
 from core.domain.records import LogStream
 from core.domain.states import AttemptState
 from core.executors.local import LocalExecutor
-from core.machine.clock import SystemClock
 from core.machine.environment import base_environment, exported, is_denied
+from core.machine.system_clock import SystemClock
 from core.output.capture import Capture
 from core.output.log_format import entries
 from core.ports.executor import Executor, Outcome, OutcomeKind

@@ -134,7 +134,7 @@ def test_a_package_never_replaces_a_built_in_type(install: Install) -> None:
     kind = step_type("noop")
 
     assert kind is not None
-    assert type(kind).__module__ == "core.steps.control.control"
+    assert type(kind).__module__ == "core.steps.control.basic_steps"
     assert step_type_names().count("noop") == 1
 
 

@@ -14,7 +14,7 @@ from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
 from core.errors import ConflictError, UsageError
 from core.launch.order import Order, launch
-from core.machine.clock import SystemClock
+from core.machine.system_clock import SystemClock
 from core.mission_file.load import Loaded
 from core.operations.mission_order import make_order, parse_params, read_mission
 from core.ports.journal import Batch

@@ -67,7 +67,7 @@ def open_screen(
 
 async def _ensure_database(invocation: Invocation) -> None:
     """Create the database on first use, so that the screen has something to watch."""
-    from core.machine.clock import SystemClock
+    from core.machine.system_clock import SystemClock
     from tui.host.session import open_session
 
     if not invocation.paths.has_database:

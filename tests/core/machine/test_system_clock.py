@@ -9,7 +9,7 @@ from core.domain.fold import fold
 from core.domain.reasons import Reason
 from core.domain.records import measured_ms
 from core.domain.states import TaskState
-from core.machine.clock import ClockWatch, SystemClock
+from core.machine.system_clock import ClockWatch, SystemClock
 from tests.support.fake_executor import Act
 from tests.support.rig import Rig, a_command
 from tests.support.simulation import a_plan, a_step
