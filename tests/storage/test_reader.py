@@ -274,24 +274,24 @@ async def test_a_name_with_a_number_sign_needs_the_id(store: Store, reader: Sqli
 async def test_last_is_what_somebody_started_and_prefers_the_folder(
     store: Store, reader: SqliteReader
 ) -> None:
-    here = await a_story(store, number=1, source_path="/work/shop/missions/a.yaml")
-    typed = await a_story(store, number=2, source_path=None, working_dir="/work/shop")
-    away = await a_story(store, number=3, source_path="/work/shop2/b.yaml")
+    here = await a_story(store, number=1, source_path="/srv/shop/missions/a.yaml")
+    typed = await a_story(store, number=2, source_path=None, working_dir="/srv/shop")
+    away = await a_story(store, number=3, source_path="/srv/shop2/b.yaml")
     child = await a_story(
-        store, number=4, source_path="/work/shop/c.yaml", parent_execution_id=away.execution_id
+        store, number=4, source_path="/srv/shop/c.yaml", parent_execution_id=away.execution_id
     )
     for story in (here, away, child):
         await store.journal.submit(story.move(ExecutionState.FAILED).batch())
     for reference, folder, expected in (
         ("@last", None, away),
-        ("@last", "/work/shop", typed),
-        ("@last", "/work/shop/", typed),
-        ("@last", "/work/shop/missions", here),
-        ("@last", "/work/shop2", away),
+        ("@last", "/srv/shop", typed),
+        ("@last", "/srv/shop/", typed),
+        ("@last", "/srv/shop/missions", here),
+        ("@last", "/srv/shop2", away),
         ("@last", "/elsewhere", away),
         ("@last", "/", away),
         ("@last-failed", None, away),
-        ("@last-failed", "/work/shop", here),
+        ("@last-failed", "/srv/shop", here),
     ):
         found = reader.find_execution(reference, folder=folder)
         assert found.execution_id == expected.execution_id, (reference, folder)
