@@ -16,10 +16,10 @@ from textual.app import App, ComposeResult
 
 from core.domain.states import TaskState
 from tui.layout.dag import dag_of
-from tui.layout.fold import family, fold
-from tui.layout.plane import lay_out
-from tui.widgets.graph.canvas import Canvas
+from tui.layout.graph_folding import family, fold
+from tui.layout.layered_layout import lay_out
 from tui.widgets.graph.graph_view import GraphView
+from tui.widgets.graph.layered_canvas import Canvas
 
 Upstream = list[list[int]]
 SIZE = (120, 40)

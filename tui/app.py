@@ -18,16 +18,16 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from core.errors import BugError, MissionDeckError
+from tui.command_palette import DeckCommands
+from tui.keys.key_bindings import bindings
 from tui.look.ascii_filter import AsciiFilter
-from tui.look.keymap import bindings
 from tui.look.theme import CYCLE, THEMES
-from tui.palette import DeckCommands
-from tui.screens.base import DeckScreen
-from tui.screens.start import StartScreen
+from tui.screens.deck_screen import DeckScreen
+from tui.screens.loading import StartScreen
 from tui.terminal.terminal_driver import TWICE_SECONDS, TerminalDriver
-from tui.words.glyph import is_utf8_terminal
 from tui.words.run_label import run_label
 from tui.words.safe_text import clean_line
+from tui.words.state_glyphs import is_utf8_terminal
 
 if TYPE_CHECKING:
     from core.domain.question import OpenQuestion
@@ -165,7 +165,7 @@ class MissionDeckApp(App[None]):
         """Import what was put off, and make everything that lives as long as the application."""
         from core.machine.system_clock import SystemClock
         from tui.live.feed import Feed, Lookup
-        from tui.screens.acting import ConfirmedActs
+        from tui.screens.confirmed_actions import ConfirmedActs
 
         given = self._given
         self.backend = given() if callable(given) else given
@@ -424,7 +424,7 @@ class MissionDeckApp(App[None]):
 
     def action_picture(self) -> None:
         """Save what is on the screen as an SVG picture."""
-        from tui.look.picture import tidy
+        from tui.look.svg_picture import tidy
 
         picture = tidy(self.export_screenshot(title="Mission Deck"))
         self.save_text(picture, "mission-deck", "svg")

@@ -10,7 +10,7 @@ from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState
 from tests.support.cli import SCRIPT, Inside, environment, mission
-from tui.output.again import again
+from tui.output.next_command import again
 
 LATE_MISTAKE = """
 version: "1.0"

@@ -13,7 +13,7 @@ import pytest
 
 from storage.read.reader import open_reader
 from tests.support.cli import SCRIPT, environment
-from tui.output import shape
+from tui.output import json_shapes
 
 MISSION = """
 version: "1.0"
@@ -106,7 +106,7 @@ class Reader:
         """The events, without instants and ids."""
         reader = open_reader(self.folder / "home" / "missions.db")
         try:
-            told = [shape.event(event) for event in reader.audit_events()]
+            told = [json_shapes.event(event) for event in reader.audit_events()]
         finally:
             reader.close()
         names = ("type", "task_id", "attempt", "from_state", "state", "reason_code", "exit_code")

@@ -12,12 +12,12 @@ from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.value.terminal_text import width_of
 from core.value.timestamp import SECOND, rfc3339
 from tui.cli.printing.console import Console
-from tui.output.document import dump
-from tui.output.paint import Palette, look
+from tui.output.ansi_colours import Palette, look
+from tui.output.json_document import dump
 from tui.output.table import Cell, Column, table
-from tui.words.glyph import is_utf8_terminal
 from tui.words.numbers import ago, parse_since
 from tui.words.safe_text import cut, pad, safe, safe_line
+from tui.words.state_glyphs import is_utf8_terminal
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 

@@ -1,7 +1,7 @@
 """Follows drawn wires the way an eye does: from a source rightwards, never back to the left."""
 
-from tui.layout.arm import DOWN, LEFT, RIGHT, STUB, UP, UPRIGHT
-from tui.layout.wire import Block
+from tui.layout.wire_cells import DOWN, LEFT, RIGHT, STUB, UP, UPRIGHT
+from tui.layout.wire_drawing import Block
 
 _OPPOSITE = {LEFT: RIGHT, RIGHT: LEFT, UP: DOWN, DOWN: UP}
 _STEP = {RIGHT: (1, 0), UP: (0, -1), DOWN: (0, 1)}

@@ -17,7 +17,7 @@ from tests.tools.shot_worlds import (
     a_release_under_way,
     a_runaway,
 )
-from tui.look.picture import tidy
+from tui.look.svg_picture import tidy
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 

@@ -10,7 +10,7 @@ from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState
 from tests.support.tui import FakeWorld, busy_world, mission_of, nightly, step
-from tui.lines.source import step_range
+from tui.lines.mission_source import step_range
 from tui.live.board import Board, Bucket, bucket_of
 from tui.search.step_filter import parse_filter
 

@@ -10,7 +10,7 @@ from core.domain.state_word import WORDS
 from core.domain.tally import ORDER
 from tests.support.cli import SCRIPT, Ran, environment, mission
 from tests.support.terminal import Terminal
-from tui.words.glyph import sign
+from tui.words.state_glyphs import sign
 
 MISSION = """\
 version: "1.0"

@@ -17,7 +17,7 @@ from core.domain.records import (
 )
 from core.domain.states import AttemptState, ExecutionState, OverallStatus, StepStatus, TaskState
 from core.errors import AmbiguousError, MissionInvalidError
-from tui.output import shape
+from tui.output import json_shapes
 
 AT = 1_737_374_782_001_002_003
 TEXT = "2025-01-20T12:06:22.001002003Z"
@@ -91,7 +91,7 @@ EVENT = AuditEvent(
 
 
 def test_an_execution_has_the_fields_of_the_list():
-    found = shape.execution(EXECUTION)
+    found = json_shapes.execution(EXECUTION)
     wanted = (
         "execution_id workflow_id mission_name state reason_code created_at started_at ended_at"
         " updated_at log_entry_count counts actor"
@@ -104,7 +104,7 @@ def test_an_execution_has_the_fields_of_the_list():
 
 
 def test_a_task_run_has_inputs_outputs_error_attempts_and_history():
-    found = shape.execution_detail(EXECUTION, [TASK], [ATTEMPT], [CHANGE], [EVENT])
+    found = json_shapes.execution_detail(EXECUTION, [TASK], [ATTEMPT], [CHANGE], [EVENT])
     (task,) = found["task_runs"]
     assert task["task_run_id"] == TASK.task_run_id
     assert task["execution_id"] == ID
@@ -126,7 +126,7 @@ def test_a_task_run_has_inputs_outputs_error_attempts_and_history():
 
 
 def test_an_event_leaves_out_what_does_not_apply():
-    assert shape.event(EVENT) == {
+    assert json_shapes.event(EVENT) == {
         "v": 1,
         "seq": 9,
         "ts": TEXT,
@@ -155,10 +155,10 @@ def test_the_step_of_an_event_is_read_from_its_target():
             previous_hash="",
         )
 
-    assert shape.task_of(event("step/a.b-c")) == "a.b-c"
-    assert shape.task_of(event("attempt/3/fetch[0]")) == "fetch[0]"
-    assert shape.task_of(event("execution/x")) is None
-    assert shape.task_of(event("log/x")) is None
+    assert json_shapes.task_of(event("step/a.b-c")) == "a.b-c"
+    assert json_shapes.task_of(event("attempt/3/fetch[0]")) == "fetch[0]"
+    assert json_shapes.task_of(event("execution/x")) is None
+    assert json_shapes.task_of(event("log/x")) is None
 
 
 def test_a_log_entry_has_exactly_the_fields_of_the_stream():
@@ -173,7 +173,7 @@ def test_a_log_entry_has_exactly_the_fields_of_the_stream():
         stream=LogStream.STDERR,
         message="no rule",
     )
-    assert shape.log_entry(entry) == {
+    assert json_shapes.log_entry(entry) == {
         "execution_id": ID,
         "task_id": "build",
         "attempt": 1,
@@ -218,7 +218,7 @@ def test_a_result_is_the_result_schema_and_then_ours():
         events_logged=12,
         integrity_verified=True,
     )
-    found = shape.result(result)
+    found = json_shapes.result(result)
     assert list(found)[:5] == [
         "mission_id",
         "overall_status",
@@ -245,8 +245,8 @@ def test_a_result_is_the_result_schema_and_then_ours():
 
 
 def test_an_error_is_code_message_and_hint():
-    found = shape.failure(AmbiguousError("two fit", hint="give more of it"))
+    found = json_shapes.failure(AmbiguousError("two fit", hint="give more of it"))
     assert found == {
         "error": {"code": "AMBIGUOUS", "message": "two fit", "hint": "give more of it"}
     }
-    assert shape.failure(MissionInvalidError("no"))["error"]["hint"] is None
+    assert json_shapes.failure(MissionInvalidError("no"))["error"]["hint"] is None

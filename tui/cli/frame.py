@@ -106,10 +106,12 @@ def _show(
     error: MissionDeckError, invocation: Invocation, console: Console, report: str | None
 ) -> None:
     if invocation.json:
-        from tui.output import shape
+        from tui.output import json_shapes
 
         try:
-            console.out_json({**shape.failure(error), **({"report": report} if report else {})})
+            console.out_json(
+                {**json_shapes.failure(error), **({"report": report} if report else {})}
+            )
             console.flush()
         except (OSError, UnavailableError):  # the exit code says it all the same
             silence(sys.stdout)

@@ -22,8 +22,8 @@ from tui.cli.records import notice_lost, open_current, open_records
 from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.host.places import place_of
 from tui.host.version import VERSION
+from tui.keys.key_bindings import read_keymap
 from tui.live.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
-from tui.look.keymap import read_keymap
 
 AS_AUTHORED = LaunchOptions()
 RUN_BEFORE = 30

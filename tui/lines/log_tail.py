@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from core.domain.records import LogEntry, LogStream
-from tui.look.ink import Line
+from tui.look.styled_text import Line
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean, fit
 

@@ -3,7 +3,7 @@
 from core.domain.state_word import counted
 from core.value.duration import duration_text
 from tui.live.backend import Finding, Preview
-from tui.look.ink import Line
+from tui.look.styled_text import Line
 from tui.words.safe_text import clean_line
 
 SHOWN_STEPS = 500

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tui.live.logbook import Line, place_of
+from tui.live.log_pages import Line, place_of
 
 LOG_SYNTAX = (("any text", "in all lines of the log; large and small letters are alike"),)
 """What a search may say, for the help."""

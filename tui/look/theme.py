@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from core.domain.states import State
-from tui.words.glyph import LOOKS
+from tui.words.state_glyphs import LOOKS
 
 DARK = Theme(
     name="deck-dark",

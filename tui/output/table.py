@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.value.terminal_text import width_of
-from tui.output.paint import Palette
+from tui.output.ansi_colours import Palette
 from tui.words.safe_text import cut
 
 GAP = "  "

@@ -13,8 +13,8 @@ from textual.widgets import Button, Input, Static
 
 from core.errors import MissionDeckError
 from core.value.terminal_text import width_of
-from tui.live.one_at_a_time import OneAtATime
-from tui.look.keymap import bindings
+from tui.keys.key_bindings import bindings
+from tui.live.coalescing_worker import OneAtATime
 from tui.widgets.base.choice_button import ChoiceButton
 
 RENEW_SECONDS = 0.5

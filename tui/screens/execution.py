@@ -11,14 +11,14 @@ from core.domain.records import Execution
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from core.value.duration import duration_text
-from tui.lines.data import facts_json
-from tui.lines.step import overview_lines
-from tui.lines.titles import head_parts
+from tui.keys.key_bindings import bindings
+from tui.lines.json_data import facts_json
+from tui.lines.step_details import overview_lines
+from tui.lines.title_bars import head_parts
 from tui.live.board import Board
-from tui.live.messages import Delta, StepOpened, StepSelected
-from tui.live.one_at_a_time import OneAtATime
-from tui.live.outlook import Past, outlook
-from tui.live.questions import (
+from tui.live.coalescing_worker import OneAtATime
+from tui.live.completion_estimate import Past, outlook
+from tui.live.execution_queries import (
     EVENT_PAGE,
     Facts,
     read_events,
@@ -26,10 +26,10 @@ from tui.live.questions import (
     read_mission,
     read_past,
 )
-from tui.look.ink import Part
-from tui.look.keymap import bindings
+from tui.live.messages import Delta, StepOpened, StepSelected
+from tui.look.styled_text import Part
+from tui.screens.execution_layout import PaneScreen
 from tui.screens.inspector import InspectorScreen
-from tui.screens.panes import PaneScreen
 from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.numbers import elapsed

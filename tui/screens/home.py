@@ -14,13 +14,13 @@ from core.domain.states import ExecutionState, is_terminal
 from core.errors import MissionDeckError
 from core.ports.clock import Clock
 from core.ports.execution_query import ExecutionOrder
-from tui.lines.mission_pane import count_note, home_parts, mission_lines, pane_parts
+from tui.keys.key_bindings import bindings
+from tui.lines.home_lines import count_note, home_parts, mission_lines, pane_parts
 from tui.live.backend import MissionFile
 from tui.live.board import Board
+from tui.live.execution_queries import read_board
 from tui.live.messages import Delta
-from tui.live.questions import read_board
-from tui.look.keymap import bindings
-from tui.screens.base import DeckScreen
+from tui.screens.deck_screen import DeckScreen
 from tui.search.home_filter import (
     EXECUTION_SYNTAX,
     MISSION_SYNTAX,

@@ -11,10 +11,11 @@ from core.domain.item_label import step_title
 from core.domain.records import Attempt, TaskRun
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
-from tui.lines.data import facts_json, json_lines
+from tui.keys.key_bindings import bindings
+from tui.lines.json_data import facts_json, json_lines
 from tui.lines.log_tail import tail_lines
-from tui.lines.source import source_lines
-from tui.lines.step import (
+from tui.lines.mission_source import source_lines
+from tui.lines.step_details import (
     attempt_lines,
     ending_of,
     error_lines,
@@ -25,15 +26,14 @@ from tui.lines.step import (
     why_lines,
     why_silent,
 )
-from tui.lines.titles import attempt_parts
+from tui.lines.title_bars import attempt_parts
 from tui.live.board import Board
-from tui.live.logbook import Page
+from tui.live.coalescing_worker import OneAtATime
+from tui.live.execution_queries import Facts, read_all_facts, read_log_end
+from tui.live.log_pages import Page
 from tui.live.messages import Delta
-from tui.live.one_at_a_time import OneAtATime
-from tui.live.questions import Facts, read_all_facts, read_log_end
-from tui.look.ink import Line, Part
-from tui.look.keymap import bindings
-from tui.screens.acting_keys import ActingScreen
+from tui.look.styled_text import Line, Part
+from tui.screens.execution_actions import ActingScreen
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView

@@ -16,11 +16,11 @@ from core.domain.mission import Mission, Param, ParamType
 from core.domain.state_word import counted
 from core.errors import BugError, MissionDeckError
 from core.mission_file.keys.param_values import convert
+from tui.keys.key_bindings import bindings
 from tui.lines.mission_plan import plan_lines
 from tui.live.backend import LaunchOptions, Preview
-from tui.look.ink import Part
-from tui.look.keymap import bindings
-from tui.screens.base import DeckScreen
+from tui.look.styled_text import Part
+from tui.screens.deck_screen import DeckScreen
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.choice_button import ChoiceButton
 from tui.widgets.base.key_bar import KeyBar

@@ -8,7 +8,7 @@ from core.domain.state_word import WORDS
 from core.domain.states import Coverage, ExecutionState
 from core.ports.execution_query import ExecutionQuery
 from core.value.timestamp import SECOND
-from tui.search.terms import Term, one_of, parse_terms, seconds_of
+from tui.search.filter_terms import Term, one_of, parse_terms, seconds_of
 
 _FIELDS = {"state": "state", "s": "state", "mission": "mission", "by": "by", "is": "is"}
 _STATES = {

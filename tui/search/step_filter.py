@@ -8,7 +8,7 @@ from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
-from tui.search.terms import Term, is_compared, one_of, parse_terms, seconds_of
+from tui.search.filter_terms import Term, is_compared, one_of, parse_terms, seconds_of
 from tui.words.numbers import elapsed
 
 _FIELDS = {

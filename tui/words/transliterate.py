@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from unicodedata import normalize
 
-from tui.words.glyph import LOOKS
+from tui.words.state_glyphs import LOOKS
 
 _PAIRS = (
     ("▌▸▶›→", ">>>>>"),

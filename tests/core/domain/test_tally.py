@@ -13,7 +13,7 @@ from core.domain.tally import (
     tally_of_execution,
     tally_words,
 )
-from tui.words.counts import count_signs
+from tui.words.state_counts import count_signs
 
 
 def a_task(

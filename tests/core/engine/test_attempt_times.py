@@ -5,12 +5,12 @@ import pytest
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from tests.support.tui import FakeWorld, mission_of, step
-from tui.lines.step import overview_lines
+from tui.lines.step_details import overview_lines
 from tui.live.board import Board
+from tui.live.execution_queries import Facts
 from tui.live.node_status import status_of
-from tui.live.questions import Facts
-from tui.output.detail import step_text
-from tui.output.paint import Palette
+from tui.output.ansi_colours import Palette
+from tui.output.execution_details import step_text
 
 
 def a_step_retried_by_hand() -> tuple[FakeWorld, str]:

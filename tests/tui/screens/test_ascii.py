@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.value.terminal_text import width_of
-from tui.words.glyph import LOOKS
 from tui.words.safe_text import clean
+from tui.words.state_glyphs import LOOKS
 from tui.words.transliterate import to_ascii
 
 

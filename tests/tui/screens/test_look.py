@@ -20,7 +20,7 @@ from tests.support.tui import (
     wide_mission,
 )
 from tui.look.theme import CYCLE
-from tui.words.glyph import LOOKS, look
+from tui.words.state_glyphs import LOOKS, look
 
 
 def every_state() -> tuple[FakeWorld, str]:

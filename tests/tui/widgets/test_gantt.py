@@ -11,10 +11,10 @@ from textual.message import Message
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, TaskState
 from tests.support.graphs import Upstream, chain, ids_of, tangle
-from tui.layout.tree import TreeRow, lay_tree
+from tui.layout.tree_layout import TreeRow, lay_tree
 from tui.live.node_status import NodeStatus
 from tui.look.theme import THEMES
-from tui.widgets.gantt.chart import Chart
+from tui.widgets.gantt.gantt_chart import Chart
 from tui.widgets.gantt.gantt_row import AttemptSpan
 from tui.widgets.gantt.gantt_view import GanttView
 from tui.widgets.graph.tree_view import TreeView

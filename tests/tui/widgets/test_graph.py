@@ -14,17 +14,17 @@ from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from tests.support.graphs import Upstream, bipartite, chain, ids_of, star, tangle, upstreams
 from tests.support.shared import shared_path
+from tui.layout.cell_scale import Zoom
 from tui.layout.dag import dag_of
-from tui.layout.scale import Zoom
-from tui.layout.trail import Mark
+from tui.layout.highlighted_edges import Mark
 from tui.live.node_status import NodeStatus
 from tui.look.theme import THEMES
-from tui.widgets.graph.canvas import Canvas
+from tui.widgets.graph.canvas_styles import CanvasStyles
+from tui.widgets.graph.graph_model import draw, model_of
 from tui.widgets.graph.graph_view import GraphView
-from tui.widgets.graph.lane_view import LaneCanvas
-from tui.widgets.graph.model import draw, model_of
-from tui.widgets.graph.style import CanvasStyles
-from tui.words.glyph import LOOKS
+from tui.widgets.graph.lane_canvas import LaneCanvas
+from tui.widgets.graph.layered_canvas import Canvas
+from tui.words.state_glyphs import LOOKS
 
 PIPELINE: Upstream = [[], [], [0], [0, 1], [2, 3], [4], [4], [5, 6]]
 NAMES = ["fetch", "pull", "clean", "join", "check", "load", "index", "notify"]

@@ -23,8 +23,15 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.live.log_pages import (
+    find_lines,
+    read_after,
+    read_around,
+    read_before,
+    read_head,
+    read_tail,
+)
 from tui.live.log_window import WINDOW
-from tui.live.logbook import find_lines, read_after, read_around, read_before, read_head, read_tail
 from tui.screens.execution import ExecutionScreen
 from tui.widgets.log.log_pane import LogPane
 
@@ -314,7 +321,7 @@ async def test_a_line_in_progress_is_shown_as_it_grows_and_only_its_last_version
 async def test_a_capped_number_of_hits_says_that_there_are_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tui.live.logbook.MAX_MATCHES", 1000)
+    monkeypatch.setattr("tui.live.log_pages.MAX_MATCHES", 1000)
     world, run = chatty(1001)
     async with running(FakeBackend(world), start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "line 1001")

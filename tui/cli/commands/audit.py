@@ -7,7 +7,7 @@ from core.errors import AuditError, NotFoundError
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
-from tui.output.verdict import verdict_lines
+from tui.output.verification_report import verdict_lines
 
 
 @click.group("audit", cls=DeckGroup)

@@ -18,7 +18,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.option import seconds_option
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.output import shape
+from tui.output import json_shapes
 from tui.words.cancel_text import cancel_text, stop_text
 from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
@@ -89,7 +89,7 @@ def _wait(
 
 def _done(invocation: Invocation, found: Execution, words: str) -> None:
     if invocation.json:
-        invocation.console.out_json(shape.execution(found))
+        invocation.console.out_json(json_shapes.execution(found))
     else:
         told = tally_words(tally_of_execution(found))
         invocation.console.say(f"{safe_line(full_label(found))}: {words} ({told})")

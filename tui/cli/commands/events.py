@@ -10,7 +10,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.output import shape
+from tui.output import json_shapes
 
 _PAGE = 1_000
 
@@ -47,7 +47,9 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
             while page := reader.audit_events(after_seq=since, execution_id=wanted, limit=_PAGE):
                 for event in page:
                     console.out_ndjson(
-                        shape.event(event, items.item(event.execution_id, shape.task_of(event)))
+                        json_shapes.event(
+                            event, items.item(event.execution_id, json_shapes.task_of(event))
+                        )
                     )
                 since = page[-1].seq
             console.flush()

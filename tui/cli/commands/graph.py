@@ -15,7 +15,7 @@ from tui.cli.completion.completing import complete_subject
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.output.shape import reference_of
+from tui.output.json_shapes import reference_of
 from tui.words.safe_text import safe
 
 FORMATS = ("text", "dot", "mermaid", "json")

@@ -19,8 +19,8 @@ from tui.cli.printing.live_line import LiveLine
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
-from tui.output import shape
-from tui.output.line import log_line
+from tui.output import json_shapes
+from tui.output.event_line import log_line
 from tui.words.numbers import parse_since, size
 from tui.words.safe_text import last_overwritten, safe_line
 
@@ -207,7 +207,7 @@ def _writer(
     def write_json(line: Line) -> None:
         entry = line.entry
         item = titles.item(entry.execution_id, entry.task_id)
-        console.out_ndjson(shape.log_entry(entry, item, line.above))
+        console.out_ndjson(json_shapes.log_entry(entry, item, line.above))
 
     def write(line: Line) -> None:
         entry = line.entry

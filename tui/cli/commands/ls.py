@@ -16,8 +16,8 @@ from tui.cli.completion.completing import complete_execution, complete_mission
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, label_of, parent_labels
-from tui.output import shape
-from tui.output.listing import execution_table
+from tui.output import json_shapes
+from tui.output.execution_table import execution_table
 
 
 @declare("ls")
@@ -140,6 +140,6 @@ def _json(
 ) -> dict[str, object]:
     counts = children.get(one.execution_id, {})
     return {
-        **shape.execution(one),
+        **json_shapes.execution(one),
         "child_counts": {state.value: count for state, count in counts.items()},
     }

@@ -12,7 +12,7 @@ from tui.cli.command import command as declare
 from tui.cli.completion.completing import complete_file
 from tui.cli.invocation import Invocation
 from tui.cli.option import param_option
-from tui.output.plan import HIDDEN, plan_json, plan_text
+from tui.output.dry_run_plan import HIDDEN, plan_json, plan_text
 
 
 @declare("plan")

@@ -12,8 +12,8 @@ from tui.cli.following.linked import after_start, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.output.again import again
-from tui.output.shape import reference_of
+from tui.output.json_shapes import reference_of
+from tui.output.next_command import again
 from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 

@@ -11,8 +11,8 @@ from tui.cli.following.result_of import events_of, result_of
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
-from tui.output import shape
-from tui.output.detail import execution_text, step_text
+from tui.output import json_shapes
+from tui.output.execution_details import execution_text, step_text
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
@@ -65,7 +65,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     changes = reader.state_changes(found.execution_id, step)
     console = invocation.console
     if invocation.json:
-        console.out_json(shape.task_run(task, attempts, changes))
+        console.out_json(json_shapes.task_run(task, attempts, changes))
         return
     console.out_lines(
         step_text(
@@ -82,7 +82,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
 
 def _detail(reader: Reader, found: Execution) -> dict[str, object]:
     execution_id = found.execution_id
-    return shape.execution_detail(
+    return json_shapes.execution_detail(
         found,
         reader.task_runs(execution_id),
         reader.attempts(execution_id),

@@ -68,10 +68,10 @@ def _print_json(
     single: bool,
 ) -> None:
     from core.mission_file.render import validation_json
-    from tui.output import shape
+    from tui.output import json_shapes
 
     found: list[dict[str, Any]] = [validation_json(loaded) for loaded in read]
-    found += [{"valid": False, **shape.failure(error)} for error in missing]
+    found += [{"valid": False, **json_shapes.failure(error)} for error in missing]
     invocation.console.out_json(found[0] if single else found)
 
 

@@ -13,7 +13,7 @@ from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
-from tui.output.shape import reference_of
+from tui.output.json_shapes import reference_of
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 

@@ -14,7 +14,7 @@ from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_output import OutputMode
 from tui.cli.records import open_records
-from tui.output.shape import execution as execution_shape
+from tui.output.json_shapes import execution as execution_shape
 from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 

@@ -9,7 +9,7 @@ from core.domain.records import Execution
 from core.launch.order import Order
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
-from tui.output.shape import reference_of
+from tui.output.json_shapes import reference_of
 from tui.words.run_label import full_argument, full_label, run_name
 from tui.words.safe_text import safe_line
 

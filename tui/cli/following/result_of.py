@@ -5,7 +5,7 @@ from core.domain.states import is_terminal
 from core.errors import ConflictError, UnavailableError
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
-from tui.output import shape
+from tui.output import json_shapes
 from tui.words.run_label import full_label
 
 
@@ -30,7 +30,7 @@ def result_of(invocation: Invocation, reader: Reader, found: Execution) -> dict[
             "the mission it was made from cannot be read any more",
             hint="a step type may have been uninstalled; `mission show` works without it",
         )
-    return shape.result(
+    return json_shapes.result(
         mission_result(
             mission,
             load_snapshot(reader, found.execution_id),

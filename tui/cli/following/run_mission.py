@@ -27,7 +27,7 @@ from tui.cli.records import open_records
 from tui.host.drive import Drive, Driven, drive
 from tui.host.session import open_session, protected_paths, shared_slots
 from tui.host.stop_signal import StopSignals
-from tui.output.shape import reference_of
+from tui.output.json_shapes import reference_of
 from tui.words.run_label import full_argument, run_name
 from tui.words.safe_text import safe_line
 
@@ -253,11 +253,11 @@ async def _run_here(
 def _show_end(invocation: Invocation, ran: _Ran) -> None:
     console, result = invocation.console, ran.result
     if invocation.json:
-        from tui.output.shape import result as result_shape
+        from tui.output.json_shapes import result as result_shape
 
         console.out_json(result_shape(result))
         return
-    from tui.output.ending import annotation_lines, ending_lines
+    from tui.output.run_summary import annotation_lines, ending_lines
 
     if invocation.environ.get("GITHUB_ACTIONS") == "true":
         console.out_lines(list(annotation_lines(result, ran.tasks)))

@@ -14,9 +14,9 @@ from tui.cli.printing.step_output import OutputMode, StepOutput
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, linked_labels
-from tui.output import shape
-from tui.output.detail import execution_text
-from tui.output.line import change_line
+from tui.output import json_shapes
+from tui.output.event_line import change_line
+from tui.output.execution_details import execution_text
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
@@ -73,7 +73,9 @@ def _follow(
                     continue
                 if invocation.json:
                     console.out_ndjson(
-                        shape.event(event, titles.item(event.execution_id, shape.task_of(event)))
+                        json_shapes.event(
+                            event, titles.item(event.execution_id, json_shapes.task_of(event))
+                        )
                     )
                 else:
                     _print(invocation, event, printed, titles)
@@ -94,7 +96,7 @@ def _print(
     """Print the line of an event, if it is worth one, and the output that belongs to it."""
     console, details = invocation.console, event.details
     execution_id = event.execution_id or ""
-    task_id = shape.task_of(event)
+    task_id = json_shapes.task_of(event)
     title = None if task_id is None else titles.title(execution_id, task_id)
     if task_id is not None and event.event_type == "attempt.started":
         printed.started(execution_id, task_id, title or task_id)

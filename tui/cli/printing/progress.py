@@ -24,7 +24,7 @@ from core.explain.telling_line import telling_line
 from tui.cli.printing.console import Console
 from tui.cli.printing.outlet import Source
 from tui.cli.printing.step_output import StepOutput
-from tui.output.line import QUIET, state_line
+from tui.output.event_line import QUIET, state_line
 from tui.words.run_label import run_name
 from tui.words.safe_text import safe_line
 

@@ -18,8 +18,8 @@ from core.errors import MissionDeckError
 from core.ports.reader import LogQuery, Reader
 from storage.read.reader import open_reader
 from tui.cli.printing.outlet import Source
-from tui.output.line import log_line
-from tui.output.paint import Palette
+from tui.output.ansi_colours import Palette
+from tui.output.event_line import log_line
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 

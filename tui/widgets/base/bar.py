@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from core.value.terminal_text import width_of
-from tui.look.ink import Part
+from tui.look.styled_text import Part
 from tui.look.theme import inks_of
 from tui.widgets.base.line_view import Span, strip_of
 from tui.words.safe_text import fit

@@ -7,7 +7,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from core.value.terminal_text import width_of
-from tui.look.ink import Part
+from tui.look.styled_text import Part
 from tui.widgets.base.bar import Bar
 
 ALWAYS = ("help", "palette")

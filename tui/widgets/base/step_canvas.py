@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from core.value.terminal_text import width_of
-from tui.words.glyph import LOOKS, is_utf8_terminal
+from tui.words.state_glyphs import LOOKS, is_utf8_terminal
 from tui.words.transliterate import to_ascii
 
 AT_ONCE = 300

@@ -10,8 +10,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.value.terminal_text import width_of
-from tui.look.ink import Line
-from tui.look.keymap import bindings
+from tui.keys.key_bindings import bindings
+from tui.look.styled_text import Line
 from tui.look.theme import inks_of
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable

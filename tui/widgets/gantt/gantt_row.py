@@ -11,7 +11,7 @@ from tui.layout.timeline import Window
 from tui.live.node_status import IDLE, NodeStatus
 from tui.look.theme import Inks
 from tui.widgets.base.line_view import Span
-from tui.words.glyph import LOOKS
+from tui.words.state_glyphs import LOOKS
 
 _ENDS = " ▏▎▍▌▋▊▉"
 

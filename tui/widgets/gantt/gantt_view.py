@@ -15,7 +15,7 @@ from tui.live.node_status import NodeStatus
 from tui.look.theme import Inks, inks_of
 from tui.widgets.base.line_view import LineView, Span, strip_of
 from tui.widgets.base.step_canvas import StepCanvas
-from tui.widgets.gantt.chart import Chart, Frame
+from tui.widgets.gantt.gantt_chart import Chart, Frame
 from tui.widgets.gantt.gantt_row import AttemptSpan, draw_row
 from tui.words.safe_text import fit, fit_right
 

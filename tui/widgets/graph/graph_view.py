@@ -16,11 +16,11 @@ from core.domain.states import TaskState
 from tui.layout.dag import dag_of
 from tui.live.node_status import NodeStatus
 from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
-from tui.widgets.graph.canvas import Canvas
+from tui.widgets.graph.canvas_styles import CanvasStyles, styles_of
+from tui.widgets.graph.graph_model import Drawing, GraphModel, model_of
+from tui.widgets.graph.graph_state import LANES_UNDER, Scene
+from tui.widgets.graph.layered_canvas import Canvas
 from tui.widgets.graph.minimap import HEIGHT, WIDTH, Minimap
-from tui.widgets.graph.model import Drawing, GraphModel, model_of
-from tui.widgets.graph.scene import LANES_UNDER, Scene
-from tui.widgets.graph.style import CanvasStyles, styles_of
 from tui.words.safe_text import fit
 
 _MARGIN_X, _MARGIN_Y = 10, 3

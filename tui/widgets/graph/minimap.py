@@ -6,9 +6,9 @@ from rich.style import Style
 
 from tui.layout.braille import Raster
 from tui.widgets.base.line_view import Span
-from tui.widgets.graph.canvas import Canvas
-from tui.widgets.graph.style import CanvasStyles
-from tui.words.glyph import SEVERITY
+from tui.widgets.graph.canvas_styles import CanvasStyles
+from tui.widgets.graph.layered_canvas import Canvas
+from tui.words.state_glyphs import SEVERITY
 
 WIDTH, HEIGHT = 26, 7
 _SHOWN = ("FAILED", "LOST", "WAITING", "RUNNING", "SUCCESS", "CANCELLED")

@@ -8,15 +8,15 @@ from textual.binding import Binding, BindingType
 
 from core.domain.states import TaskState
 from tui.layout.dag import dag_of
-from tui.layout.tree import TreeRow, guides, lay_tree
+from tui.layout.tree_layout import TreeRow, guides, lay_tree
 from tui.live.node_status import NodeStatus, as_status
 from tui.look.theme import Inks
 from tui.widgets.base.line_view import LineView, Span
 from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
-from tui.widgets.graph.label import detail
-from tui.widgets.graph.model import GraphModel, model_of
-from tui.words.glyph import LOOKS
+from tui.widgets.graph.graph_model import GraphModel, model_of
+from tui.widgets.graph.node_labels import detail
 from tui.words.safe_text import shorten
+from tui.words.state_glyphs import LOOKS
 
 _LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""

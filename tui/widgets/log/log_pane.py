@@ -21,10 +21,9 @@ from core.domain.records import LogEntry, LogStream
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from core.value.terminal_text import width_of
+from tui.keys.key_bindings import bindings
 from tui.live.feed import Feed, Lookup
-from tui.live.log_search import LogSearch
-from tui.live.log_window import LogWindow
-from tui.live.logbook import (
+from tui.live.log_pages import (
     PAGE,
     Line,
     Page,
@@ -36,8 +35,9 @@ from tui.live.logbook import (
     read_before,
     read_head,
 )
+from tui.live.log_search import LogSearch
+from tui.live.log_window import LogWindow
 from tui.live.messages import LogLines
-from tui.look.keymap import bindings
 from tui.look.theme import Inks, inks_of
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable

@@ -7,11 +7,11 @@ from textual.containers import Vertical
 
 from core.domain.records import Attempt
 from core.ports.reader import LogQuery
-from tui.lines.step import ending_of, why_silent
-from tui.lines.titles import log_title_parts
+from tui.lines.step_details import ending_of, why_silent
+from tui.lines.title_bars import log_title_parts
 from tui.live.board import Board
+from tui.live.execution_queries import Facts
 from tui.live.feed import Feed, Lookup
-from tui.live.questions import Facts
 from tui.widgets.base.bar import Bar
 from tui.widgets.log.log_pane import LogPane
 

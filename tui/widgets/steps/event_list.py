@@ -6,9 +6,9 @@ from core.audit.format.body import columns_of
 from core.domain.records import AuditEvent
 from tui.look.theme import Inks
 from tui.widgets.base.line_view import LineView, Span
-from tui.words.glyph import LOOKS
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean_line, fit, fit_right
+from tui.words.state_glyphs import LOOKS
 
 KEEP = 20_000
 """Events held at most; the oldest are let go."""

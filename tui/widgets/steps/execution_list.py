@@ -11,13 +11,13 @@ from core.value.duration import duration_text
 from core.value.terminal_text import width_of
 from tui.look.theme import Inks
 from tui.search.home_page import HomeRow
-from tui.widgets.base.ages import Ages
+from tui.widgets.base.age_tracker import Ages
 from tui.widgets.base.line_view import LineView, Span
-from tui.words.counts import count_signs
-from tui.words.glyph import look, sign
 from tui.words.numbers import bar, elapsed, percent, when
 from tui.words.run_label import SUBSET, number_width, run_name
 from tui.words.safe_text import clean_line, fit, fit_right
+from tui.words.state_counts import count_signs
+from tui.words.state_glyphs import look, sign
 
 
 class ExecutionList(LineView):

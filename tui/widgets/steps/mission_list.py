@@ -8,11 +8,11 @@ from core.ports.clock import Clock
 from core.value.terminal_text import width_of
 from tui.live.backend import MissionFile
 from tui.look.theme import Inks
-from tui.widgets.base.ages import Ages
+from tui.widgets.base.age_tracker import Ages
 from tui.widgets.base.line_view import LineView, Span
-from tui.words.glyph import sign
 from tui.words.numbers import when
 from tui.words.safe_text import clean_line, fit, fit_right
+from tui.words.state_glyphs import sign
 
 
 class MissionList(LineView):

@@ -13,16 +13,16 @@ from core.explain.situation import NO_LONGER
 from core.ports.clock import Clock
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND
+from tui.keys.key_bindings import bindings
 from tui.live.board import FOLDED, Board, Bucket, bucket_of
 from tui.live.messages import StepSelected
-from tui.look.keymap import bindings
 from tui.look.theme import Inks
 from tui.search.step_filter import Filter, parse_filter
 from tui.widgets.base.line_view import LineView, Span
 from tui.widgets.steps.step_columns import STATE, TIME, TRIES, step_columns
-from tui.words.glyph import look, sign
 from tui.words.numbers import elapsed, rough
 from tui.words.safe_text import clean_line, fit, fit_right, shorten
+from tui.words.state_glyphs import look, sign
 
 SMALL = 200
 """Steps of an execution that are not folded when there is nothing else to show."""

@@ -9,11 +9,11 @@ from textual.widgets import ContentSwitcher
 
 from core.domain.records import Attempt, TaskRun
 from core.ports.clock import Clock
-from tui.lines.titles import tab_parts
+from tui.lines.title_bars import tab_parts
 from tui.live.board import Board
 from tui.search.step_filter import parse_filter
 from tui.widgets.base.bar import Bar
-from tui.widgets.steps.canvases import CANVAS_TABS, Canvas, make_canvas
+from tui.widgets.steps.canvas_tabs import CANVAS_TABS, Canvas, make_canvas
 from tui.widgets.steps.event_list import EventList
 from tui.widgets.steps.step_list import StepList
 

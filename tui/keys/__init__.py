@@ -1,0 +1,1 @@
+"""Key bindings: where every key is declared, and the user's own keys over them."""

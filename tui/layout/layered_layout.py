@@ -1,0 +1,67 @@
+"""The layered drawing of a graph, left to right, in layers and rows; cells come later."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tui.layout.crossing_reduction import order_layers
+from tui.layout.dag import Dag, components
+from tui.layout.edge_routing import MAX_TRACKS, Gap, route
+from tui.layout.proper_layers import Proper, item_components, make_proper
+from tui.layout.row_assignment import place_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Where everything is.
+
+    `layers` holds the items of each layer, top to bottom; items below `nodes` are the graph's
+    nodes, the rest are bends of long edges. `row` and the nets' `low` and `high` count rows from 0;
+    `spare[r]` tells that a row holds jogs only. `gaps[g]` lies between layer g and g + 1.
+    """
+
+    nodes: int
+    proper: Proper
+    layers: tuple[tuple[int, ...], ...]
+    row: tuple[int, ...]
+    gaps: tuple[Gap, ...]
+    spare: tuple[bool, ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.spare)
+
+
+def lay_out(dag: Dag, *, max_tracks: int = MAX_TRACKS, budget: int | None = None) -> Plane:
+    """Lay out a graph. Deterministic; about 30 µs a node.
+
+    `max_tracks` caps the width between layers, `budget` the bends of long edges.
+    """
+    proper = make_proper(dag, budget=budget)
+    component = item_components(proper, components(dag))
+    layers = order_layers(proper, component)
+    row = place_rows(proper, layers, component)
+    gaps = [route(items, proper.down, row, max_tracks) for items, _ in pairwise(layers)]
+    used = {2 * r for r in row}
+    used.update(
+        2 * row[item] + 1
+        for gap in gaps
+        if gap.jogs
+        for net in gap.nets
+        if net.jogs and net.track >= 0
+        for item in net.sources
+    )
+    doubled = sorted(used)
+    number = {old: new for new, old in enumerate(doubled)}
+    for gap in gaps:
+        for net in gap.nets:
+            if net.track >= 0:
+                net.low, net.high = number[net.low], number[net.high]
+    return Plane(
+        len(dag),
+        proper,
+        tuple(map(tuple, layers)),
+        tuple(number[2 * r] for r in row),
+        tuple(gaps),
+        tuple(bool(old % 2) for old in doubled),
+    )

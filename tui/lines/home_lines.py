@@ -1,0 +1,103 @@
+"""What home says of missions and executions, as lines and parts of bars. Pure: from records."""
+
+from collections.abc import Sequence
+
+from core.domain.records import Execution
+from core.domain.state_word import counted
+from core.domain.states import Coverage, ExecutionState
+from core.value.duration import duration_text
+from tui.lines.mission_plan import finding_line
+from tui.lines.title_bars import Parts
+from tui.live.backend import MissionFile, Surroundings
+from tui.look.styled_text import Line, Part
+from tui.search.home_page import HomePage
+from tui.words.numbers import sparkline
+from tui.words.safe_text import clean_line
+
+SHOWN_FINDINGS = 20
+
+
+def home_parts(here: Surroundings, live: int | None) -> Parts:
+    """Return the first line: how much runs (None: not known yet); who looks at which database."""
+    told = "loading …" if live is None else f"▶ {live:,} running" if live else "nothing running"
+    left = [
+        Part(" mission deck", ink="strong"),
+        Part("  "),
+        Part(told, ink="state:RUNNING" if live else "muted"),
+    ]
+    right = [
+        Part(f"{clean_line(here.actor)} ", ink="muted", rank=1),
+        Part(f" {clean_line(here.database)} ", ink="faint", rank=2),
+    ]
+    return left, right
+
+
+def count_note(page: HomePage) -> str:
+    """Return how many executions are listed, of how many: never a part as if it were all."""
+    if page.matched == page.total:
+        of_all = "" if page.listed == page.total else f" of {page.total:,}"
+        return f"{page.listed:,}{of_all}"
+    if page.listed == page.matched:
+        return f"{page.matched:,} of {page.total:,}"
+    return f"{page.listed:,} of {page.matched:,} that match, {page.total:,} in all"
+
+
+def pane_parts(
+    number: int,
+    panes: Sequence[str],
+    note: str,
+    wanted: str,
+    problems: Sequence[str],
+    *,
+    alone: bool,
+) -> Parts:
+    """Return the title of pane `number` of two; the other's, where there is room for one only.
+
+    `problems` are what the filter `wanted` says and nobody understands.
+    """
+    pane, other = panes[number - 1], panes[2 - number]
+    left = [
+        Part(f" {number} ", ink="accent", action=f"show_pane('{pane}')"),
+        Part(pane.capitalize(), ink="strong", action=f"show_pane('{pane}')"),
+        Part(f" {note} ", ink="muted"),
+    ]
+    if wanted:
+        left.append(Part(f" /{clean_line(wanted)} ", ink="accent"))
+    if problems:
+        left.append(Part(f" ? {clean_line('; '.join(problems))} ", ink="warn"))
+    right = [
+        Part(f"{3 - number} ", ink="accent", action=f"show_pane('{other}')"),
+        Part(f"{other.capitalize()} ", ink="muted", action=f"show_pane('{other}')"),
+    ]
+    return left, right if alone else []
+
+
+def mission_lines(mission: MissionFile, history: Sequence[Execution] | None) -> list[Line]:
+    """Return where a mission is, what is wrong with it, what it takes, and how it went before.
+
+    `history` has its runs, newest first; None while they are not read.
+    """
+    lines: list[Line] = [[(clean_line(mission.path), "faint")]]
+    if mission.description:
+        lines.append([(clean_line(mission.description), "muted")])
+    lines += map(finding_line, mission.findings[:SHOWN_FINDINGS])
+    if len(mission.findings) > SHOWN_FINDINGS:
+        more = counted(len(mission.findings) - SHOWN_FINDINGS, "more finding")
+        lines.append([(f"… {more}", "faint")])
+    if mission.params:
+        names = ", ".join(clean_line(param.name) for param in mission.params)
+        lines.append([("params ", "faint"), (names, "muted")])
+    lines.append([("…", "faint")] if history is None else _history(history))
+    return lines
+
+
+def _history(runs: Sequence[Execution]) -> Line:
+    past = [e for e in runs if e.ended_at is not None and e.started_at is not None]
+    if not runs:
+        return [("never run: press ", "muted"), ("n", "accent"), (" to launch it", "muted")]
+    if not past:
+        return [("its first run has not ended yet", "muted")]
+    ended = [(e.duration_ms or 0.0) / 1000 for e in reversed(past)]
+    good = sum(e.state is ExecutionState.SUCCESS and e.coverage is Coverage.FULL for e in past)
+    told = f"last {len(ended)}: {good} done, latest took {duration_text(ended[-1])}"
+    return [(sparkline(ended) + " ", "accent"), (told, "muted")]

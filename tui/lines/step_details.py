@@ -1,0 +1,301 @@
+"""What is known of a step as lines for a `TextView`: overview, data, error, attempts, history.
+
+Pure: from records to text. Everything that came from outside is made safe here.
+"""
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+from core.domain.item_label import step_title
+from core.domain.mission import MissionStep
+from core.domain.reasons import Reason
+from core.domain.records import Attempt, EntityKind, StateChange, TaskError, TaskRun
+from core.domain.state_word import counted, state_word
+from core.domain.states import TaskState, is_terminal
+from core.explain.situation import Scene
+from core.explain.why import explain
+from core.planning.cancel_scope import awaits_person
+from core.value.duration import duration_text
+from core.value.timestamp import SECOND
+from tui.live.board import Board
+from tui.live.execution_queries import Facts
+from tui.look.styled_text import Line
+from tui.words.numbers import elapsed, moment, size, time_of_day
+from tui.words.safe_text import clean_line, clean_lines
+from tui.words.state_glyphs import LOOKS, look
+
+LONGEST = 4000
+"""Lines of one value shown; the rest is counted, and written in full to a file."""
+
+
+def heading(text: str) -> Line:
+    """Return the heading of a part."""
+    return [(text, "accent")]
+
+
+def field(name: str, value: str, ink: str = "text") -> Line:
+    """Return a named value."""
+    return [(f"{name:<12}", "faint"), (value, ink)]
+
+
+def state_line(task: TaskRun) -> Line:
+    """Return state and reason of a task run."""
+    return [
+        (
+            f"{look(task.state).sign} {state_word(task.state, task.reason_code)}",
+            f"state:{task.state.value}",
+        ),
+        (f"  {task.reason_code.value}", "muted"),
+    ]
+
+
+def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
+    """Return the chain of causes behind a step's state."""
+    task = facts.task
+    scene = Scene(
+        execution=board.execution,
+        tasks={**board.tasks, task.task_id: task},
+        now=now,
+        mission=board.mission,
+        attempts={task.task_id: facts.attempts},
+        is_owned=not board.is_orphaned(now),
+    )
+    causes = explain(task.task_id, scene)
+    return [
+        [("  " * min(depth, 6) + ("└ " if depth else ""), "faint"), (clean_line(cause), "text")]
+        for depth, cause in enumerate(causes)
+    ]
+
+
+def overview_lines(board: Board, facts: Facts, now: int, *, brief: bool = False) -> list[Line]:
+    """Return what matters about a step at a glance; `brief` for a side pane."""
+    task, step = facts.task, board.steps.get(facts.task.task_id)
+    lines: list[Line] = [] if brief else [[(clean_line(step_title(task)), "strong")]]
+    if step is not None and step.name != step.id:
+        lines.append([(clean_line(step.name), "muted")])
+    lines.append(state_line(task))
+    lines.append([("", "")])
+    lines.append(heading("Why"))
+    lines.extend(why_lines(board, facts, now))
+    if task.error is not None:
+        lines.append([("", "")])
+        lines.append(heading("Error"))
+        lines.extend(error_lines(task.error, most=8 if brief else 20))
+    lines.append([("", "")])
+    lines.append(heading("Times"))
+    lines.extend(_times(board, task, now))
+    if step is not None:
+        lines.append([("", "")])
+        lines.append(heading("Step"))
+        lines.extend(_authored(board, step))
+    lines.extend(_neighbours(board, task, step))
+    return lines
+
+
+def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
+    lines: list[Line] = []
+    limit = board.max_attempts(task.task_id)
+    if task.attempt:
+        lines.append(field("attempt", f"{task.attempt} of {max(limit, task.attempt)}"))
+    began, until = task.worked_from, task.worked_until
+    spent = elapsed(began, until, now, task.worked_us)
+    if awaits_person(task):
+        lines.append(field("asked for", duration_text(spent or 0)))
+    elif spent is not None:
+        lines.append(field("took" if until is not None else "running for", duration_text(spent)))
+    if task.ready_at is not None and began is not None and task.ready_at <= began:
+        lines.append(field("queued for", duration_text((began - task.ready_at) / SECOND)))
+    in_all = elapsed(task.started_at, task.ended_at, now, task.duration_us)
+    if task.started_at != began and in_all is not None:
+        lines.append(field("in all", f"{duration_text(in_all)}, waiting between attempts included"))
+    times = [
+        ("ready", task.ready_at),
+        ("first start" if task.started_at != began else "started", task.started_at),
+        ("started", began if task.started_at != began else None),
+        ("ended", task.ended_at if is_terminal(task.state) else until),
+        ("wakes", task.resume_at if task.state is TaskState.WAITING else None),
+    ]
+    known = [(name, at) for name, at in times if at is not None]
+    lines += [field(name, moment(at)) for name, at in sorted(known, key=itemgetter(1))]
+    if not lines:
+        lines.append([("it has not started", "muted")])
+    return lines
+
+
+def _authored(board: Board, step: MissionStep) -> list[Line]:
+    lines = [field("type", clean_line(step.step_type))]
+    if step.timeout_seconds is not None:
+        lines.append(field("timeout", duration_text(step.timeout_seconds)))
+    if step.when is not None:
+        lines.append(field("when", clean_line(step.when)))
+    if step.continue_on_error:
+        lines.append(field("on error", "the mission goes on"))
+    if step.trigger_rule.value != "all_success":
+        lines.append(field("trigger", step.trigger_rule.value))
+    policy = step.retry or (board.mission.config.retry if board.mission else None)
+    if policy is not None and policy.max_attempts > 1:
+        lines.append(
+            field(
+                "retry",
+                f"{policy.max_attempts} attempts, "
+                f"first after {duration_text(policy.initial_interval)}, "
+                f"then × {policy.backoff_coefficient:g}",
+            )
+        )
+    return lines
+
+
+def _neighbours(board: Board, task: TaskRun, step: MissionStep | None) -> list[Line]:
+    lines: list[Line] = []
+    if step is not None and step.depends_on:
+        lines += [[("", "")], heading(f"Needs {counted(len(step.depends_on), 'step')}")]
+        lines += _listed(board, step.depends_on)
+    direct = board.dependents.get(task.task_id, [])
+    if direct:
+        reach = len(board.downstream([task.task_id]))
+        verb = "Blocked" if task.state is not TaskState.SUCCESS else "Opened the way for"
+        more = f", {reach:,} in all" if reach > len(direct) else ""
+        lines += [[("", "")], heading(f"{verb} {counted(len(direct), 'step')}{more}")]
+        lines += _listed(board, direct)
+    return lines
+
+
+def _listed(board: Board, task_ids: Sequence[str], most: int = 12) -> list[Line]:
+    lines: list[Line] = []
+    for task_id in task_ids[:most]:
+        other = board.tasks.get(task_id)
+        if other is None:
+            lines.append([("  ", ""), (clean_line(task_id), "muted")])
+            continue
+        seen = look(other.state)
+        lines.append(
+            [
+                (f"{seen.sign} ", f"state:{other.state.value}"),
+                (f"{clean_line(task_id)}  ", "text"),
+                (state_word(other.state, other.reason_code), "muted"),
+            ]
+        )
+    if len(task_ids) > most:
+        lines.append([(f"  and {len(task_ids) - most:,} more", "faint")])
+    return lines
+
+
+def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
+    """Return message, kind, exit code, and the trace or last stderr lines."""
+    message = clean_lines(error.message)
+    lines: list[Line] = [[(text, "bad")] for text in message[:most]]
+    if len(message) > most:
+        lines.append([(f"… {counted(len(message) - most, 'more line')}", "faint")])
+    facts = clean_line(error.kind)
+    if error.exit_code is not None:
+        facts += (
+            f" · exit {error.exit_code}"
+            if error.exit_code >= 0
+            else f" · signal {-error.exit_code}"
+        )
+    lines.append([(facts, "muted")])
+    trace = clean_lines(error.stack_trace.rstrip()) if error.stack_trace.strip() else []
+    if trace:
+        lines.append([("", "")])
+        if len(trace) > most:
+            lines.append([(f"… {counted(len(trace) - most, 'line')} before", "faint")])
+            trace = trace[-most:]
+        lines.extend([("│ ", "faint"), (text, "text")] for text in trace)
+    return lines
+
+
+def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
+    """Return every attempt with its end, time and error."""
+    if not attempts:
+        return [[("No attempt yet", "muted")]]
+    lines: list[Line] = []
+    for attempt in attempts:
+        seen = look(attempt.state)
+        spent = elapsed(attempt.started_at, attempt.ended_at, now, attempt.duration_us) or 0.0
+        exit_code = "" if attempt.exit_code is None else f"  exit {attempt.exit_code}"
+        lines.append(
+            [
+                (
+                    f"{seen.sign} attempt {attempt.attempt}  {seen.word:<10}",
+                    f"state:{attempt.state.value}",
+                ),
+                (f"{attempt.reason_code.value}{exit_code}", "text"),
+            ]
+        )
+        lines.append(
+            field(
+                "  started", f"{moment(attempt.started_at)}, took {duration_text(spent)}", "muted"
+            )
+        )
+        output = f"{counted(attempt.log_entry_count, 'line')}, {size(attempt.log_bytes)}"
+        if attempt.log_dropped_bytes:
+            output += f", {size(attempt.log_dropped_bytes)} dropped"
+        lines.append(field("  output", output, "muted"))
+        if attempt.log_digest:
+            lines.append(field("  sealed", f"sha256 {attempt.log_digest[:16]}…", "muted"))
+        if attempt.message:
+            lines.append(field("  message", clean_line(attempt.message)))
+        if attempt.error is not None:
+            lines.extend([("  ", ""), *line] for line in error_lines(attempt.error, most=12))
+        lines.append([("", "")])
+    return lines
+
+
+def history_lines(changes: Sequence[StateChange]) -> list[Line]:
+    """Return every change of state: when, what, why, by whom, and its number in the audit log."""
+    if not changes:
+        return [[("Nothing has happened yet", "muted")]]
+    lines: list[Line] = []
+    for change in changes:
+        what = f"attempt {change.attempt}" if change.entity is EntityKind.ATTEMPT else "step"
+        if change.entity is EntityKind.EXECUTION:
+            what = "execution"
+        before = LOOKS[change.from_state].word if change.from_state else "—"
+        after = LOOKS[change.to_state].word
+        sign = LOOKS[change.to_state].sign
+        why = change.reason_code + (f"  {clean_line(change.message)}" if change.message else "")
+        by = "" if change.actor == "engine" else f"  by {clean_line(change.actor)}"
+        lines.append(
+            [
+                (f"{time_of_day(change.at)}  ", "muted"),
+                (f"{what:<10}", "faint"),
+                (f"{before:>9} → ", "muted"),
+                (f"{sign} {after:<10}", f"state:{change.to_state}"),
+                (f"#{change.seq:<7}", "faint"),
+                (why + by, "text"),
+            ]
+        )
+    return lines
+
+
+def ending_of(attempt: Attempt | None, board: Board) -> str:
+    """Return the line behind an ended attempt's output: how it ended."""
+    if attempt is None or attempt.ended_at is None:
+        return ""
+    parts = []
+    if attempt.exit_code is not None:
+        code = attempt.exit_code
+        parts.append(f"exit {code}" if code >= 0 else f"signal {-code}")
+    parts.append(attempt.reason_code.value)
+    task = board.tasks.get(attempt.task_id)
+    if task is not None and task.attempt == attempt.attempt:
+        limit = board.max_attempts(attempt.task_id)
+        if task.reason_code is Reason.RETRIES_EXHAUSTED:
+            parts.append(f"retries exhausted ({attempt.attempt}/{max(limit, attempt.attempt)})")
+        elif task.state is TaskState.WAITING:
+            parts.append("will be retried")
+    spent = elapsed(attempt.started_at, attempt.ended_at, attempt.ended_at, attempt.duration_us)
+    if spent is not None:
+        parts.append(duration_text(spent))
+    return f"── {' · '.join(parts)} ──"
+
+
+def why_silent(board: Board, task_id: str) -> str:
+    """Return why a step without an attempt has no output."""
+    task = board.tasks[task_id]
+    items = any(one.parent_task_id == task_id for one in board.tasks.values())
+    if items or task.reason_code is Reason.EXPANDED:
+        return "It fanned out: each of its items has its own output"
+    if is_terminal(task.state):
+        return f"{look(task.state).word} without an attempt: there is no output"
+    return "It has not started: no output yet"

@@ -1,0 +1,202 @@
+"""What the bars of the execution screen say, as parts."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from core.domain.records import Attempt, LogStream
+from core.domain.states import Coverage
+from core.value.terminal_text import width_of
+from tui.live.board import Board
+from tui.look.styled_text import Part
+from tui.words.numbers import bar, percent, size
+from tui.words.run_label import SUBSET, number_width, run_name
+from tui.words.safe_text import clean_line, fit
+from tui.words.state_counts import count_signs
+from tui.words.state_glyphs import look
+
+SHOWN_ATTEMPTS = 6
+"""Of more attempts the latest are named, behind an ellipsis."""
+
+Parts = tuple[list[Part], list[Part]]
+
+
+class ShownLog(Protocol):
+    """What the title of a log says about how it is shown."""
+
+    following: bool
+    wrapping: bool
+    times: bool
+
+    @property
+    def streams(self) -> frozenset[LogStream]:
+        """The streams shown; empty for all."""
+
+    @property
+    def search(self) -> str:
+        """The text that is searched for, empty for none."""
+
+    @property
+    def match_count(self) -> str:
+        """The number of the current match and how many there are."""
+
+    @property
+    def position(self) -> str:
+        """Where the window is in the log."""
+
+
+TABS = (
+    ("list", "List"),
+    ("graph", "Graph"),
+    ("tree", "Tree"),
+    ("gantt", "Gantt"),
+    ("events", "Events"),
+)
+
+LONGEST_NAME = 40
+"""Cells of a mission's name in the header."""
+
+
+def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin: str = "") -> Parts:
+    """Return the header: where we are, state, counts; progress at the right.
+
+    `eta` says when it ends, or what decides that; `kin` which run it is a retry of.
+    """
+    execution = board.execution
+    seen = look(execution.state)
+    ink = f"state:{execution.state.value}"
+    name = clean_line(run_name(execution))
+    number = name[len(name) - number_width(execution) :]
+    name = name.removesuffix(number)
+    if width_of(name) > LONGEST_NAME:
+        name = fit(name, LONGEST_NAME).rstrip()
+    left = [
+        Part(" missions ▸", ink="faint", action="home", rank=9),
+        Part(f" {name}", ink="strong"),
+        Part(number, ink="strong", rank=1),
+        Part(f" ▸ {short}", ink="faint", rank=7),
+        Part(f"  {seen.sign} {seen.word}", ink=ink),
+        Part(f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", ink="warn"),
+        Part(f" {spent} ", ink="text", rank=1),
+    ]
+    if kin:
+        left.append(Part(f" {kin} ", ink="muted", rank=6))
+    if board.is_live and execution.cancel_requested_at is not None:
+        left.append(Part(" cancelling ", ink="warn"))
+    elif board.is_orphaned(now):
+        left.append(Part(" no runner ", ink="bad"))
+    tally = board.tally
+    for state, text in count_signs(tally.steps):
+        left.append(Part(f" {text}", ink=f"state:{state}", rank=2))
+    if tally.items:
+        left.append(Part("  items", ink="muted", rank=3))
+        for state, text in count_signs(tally.items):
+            left.append(Part(f" {text}", ink=f"state:{state}", rank=3))
+    right: list[Part] = []
+    if board.is_live:  # what has ended made as much progress as it ever will: its counts tell all
+        share = tally.share_done
+        filled, rest = bar(share, 20)
+        right = [
+            Part(f" {filled}", ink=ink, rank=5),
+            Part(rest, ink="faint", rank=5),
+            Part(f" {percent(share)} ", ink="text"),
+        ]
+    if eta:
+        right.append(Part(f" {eta} ", ink="muted", rank=4))
+    if board.is_live and board.slot_limit is not None:
+        right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", ink="muted", rank=7))
+    return left, right
+
+
+def tab_parts(
+    current: str, filter_text: str, matched: int | None, problems: Sequence[str] = ()
+) -> Parts:
+    """Return the tabs, and the filter that is in force with what nobody understands of it."""
+    left: list[Part] = []
+    for number, (tab, label) in enumerate(TABS, 1):
+        action = f"tab('{tab}')"
+        on = tab == current
+        left.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
+        left.append(Part(f" {label}", ink="strong" if on else "muted", action=action))
+        left.append(Part(" ", rank=9))
+    right = []
+    if filter_text:
+        right = [
+            Part(f" /{clean_line(filter_text)} ", ink="accent"),
+            Part(f"{matched or 0:,} match ", ink="muted", rank=2),
+        ]
+    if problems:
+        right.insert(1, Part(f"? {clean_line('; '.join(problems))} ", ink="warn", rank=1))
+    return left, right
+
+
+def side_parts(tab: str, selected: str | None, filter_text: str) -> Parts:
+    """Return the title of the side pane."""
+    if tab == "list":
+        name = "" if selected is None else clean_line(selected)
+        return [Part(" Step ", ink="muted"), Part(name, ink="strong")], [
+            Part(" enter inspects ", ink="faint", rank=1)
+        ]
+    left = [Part(" Steps ", ink="strong"), Part("by attention ", ink="muted", rank=1)]
+    return left, [Part(f" /{clean_line(filter_text)} ", ink="accent")] if filter_text else []
+
+
+def log_title_parts(
+    log: ShownLog,
+    selected: str | None,
+    attempts: Sequence[Attempt],
+    shown: int,
+    merged: bool,
+) -> Parts:
+    """Return the title of the log: whose, its attempts, its switches; where it is at the right."""
+    left = [Part(" Logs ", ink="strong", action="logs")]
+    if merged:
+        left.append(Part("all steps ", ink="text"))
+    elif selected is not None:
+        left.append(Part(clean_line(selected), ink="text"))
+        left += attempt_parts(attempts, shown)
+    dropped = next((a.log_dropped_bytes for a in attempts if a.attempt == shown), 0)
+    if dropped and not merged:
+        left.append(Part(f"  {size(dropped)} dropped ", ink="warn", action="log('gap')", rank=1))
+    named = (s.value for s in log.streams if s is not LogStream.SYSTEM)
+    streams = "+".join(sorted(named, reverse=True)) or "out+err"
+    left.append(Part("  "))
+    left.append(Part(f" {streams} ", ink="muted", action="log('streams')", rank=5))
+    for name, on, rank in (
+        ("follow", log.following, 2),
+        ("wrap", log.wrapping, 3),
+        ("times", log.times, 6),
+    ):
+        left.append(
+            Part(
+                f" {name} {'●' if on else '○'} ",
+                ink="text" if on else "muted",
+                action=f"log('{name}')",
+                rank=rank,
+            )
+        )
+    right = []
+    if log.search:
+        right.append(Part(f" /{clean_line(log.search)} {log.match_count} ", ink="accent"))
+    if log.position:
+        right.append(Part(f" {log.position} ", ink="muted", rank=3))
+    return left, right
+
+
+def attempt_parts(attempts: Sequence[Attempt], shown: int) -> list[Part]:
+    """Return the latest attempts, each to be clicked, the one that is shown in brackets."""
+    if not attempts:
+        return []
+    parts = [Part(" ▸ attempt", ink="muted", rank=4)]
+    if len(attempts) > SHOWN_ATTEMPTS:
+        parts.append(Part(" …", ink="muted"))
+    for attempt in attempts[-SHOWN_ATTEMPTS:]:
+        on = attempt.attempt == shown
+        mark = f"{attempt.attempt}{look(attempt.state).sign}"
+        parts.append(
+            Part(
+                f" [{mark}]" if on else f" {mark} ",
+                ink=f"state:{attempt.state.value}" if on else "muted",
+                action=f"show_attempt({attempt.attempt})",
+            )
+        )
+    return parts

@@ -1,0 +1,157 @@
+"""What a mission would do, step by step: as text and as JSON."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from core.domain.mission import Mission, MissionStep, TriggerRule
+from core.domain.state_word import counted
+from core.graph.dag import Graph
+from core.value.duration import duration_text
+from tui.output.ansi_colours import Palette
+from tui.output.table import Column, table
+from tui.words.safe_text import safe_line
+
+Describe = Callable[[MissionStep], str]
+"""Says in one line what a step would do."""
+
+HIDDEN = "***"
+
+
+def plan_json(
+    mission: Mission, graph: Graph, params: Mapping[str, Any], describe: Describe
+) -> dict[str, Any]:
+    """Return the plan for programs; handlers stand behind the steps, by their group."""
+    config = mission.config
+    return {
+        "mission_name": mission.name,
+        "workflow_id": mission.workflow_id,
+        "description": mission.description,
+        "params": dict(params),
+        "parallel_limit": config.parallel_limit,
+        "fail_fast": config.fail_fast,
+        "timeout_seconds": config.timeout_seconds,
+        "execution_order": list(graph.order_ids),
+        "layers": [[graph.ids[number] for number in layer] for layer in graph.generations()],
+        "steps": [
+            _step_json(mission, mission.steps[number], describe, layer=graph.rank[number])
+            for number in graph.order
+        ],
+        "handlers": {
+            name: [_step_json(mission, step, describe, layer=None) for step in steps]
+            for name, steps in _handlers(mission)
+            if steps
+        },
+    }
+
+
+def plan_text(
+    mission: Mission,
+    graph: Graph,
+    params: Mapping[str, Any],
+    describe: Describe,
+    palette: Palette,
+    *,
+    width: int | None,
+) -> list[str]:
+    """Return the lines: the mission, its parameters, its steps in the order they may start."""
+    config = mission.config
+    lines = [palette.paint(safe_line(mission.name), "bold")]
+    if mission.description:
+        lines.append(f"  {safe_line(mission.description.strip())}")
+    traits = [
+        f"{counted(len(mission.steps), 'step')} in {counted(len(graph.generations()), 'layer')}",
+        f"at most {config.parallel_limit} at once",
+        "stops at the first failure" if config.fail_fast else "goes on after a failure",
+        f"deadline {duration_text(config.timeout_seconds)}" if config.timeout_seconds else "",
+    ]
+    lines.append(f"  {', '.join(trait for trait in traits if trait)}")
+    if params:
+        lines += ["", palette.paint("Parameters", "bold")]
+        lines += [
+            f"  {param.name} = {_value(params.get(param.name), missing=param.required)}"
+            for param in mission.params
+        ]
+    columns = (
+        Column("#", right=True),
+        Column("LAYER", right=True),
+        Column("STEP", shrink=True),
+        Column("AFTER", shrink=True),
+        Column("WHAT", shrink=True),
+        Column("HOW", shrink=True),
+    )
+    rows: list[Sequence[str]] = [
+        _row(mission, mission.steps[number], describe, str(place), str(graph.rank[number] + 1))
+        for place, number in enumerate(graph.order, 1)
+    ]
+    for name, steps in _handlers(mission):
+        rows += [_row(mission, step, describe, "", name) for step in steps]
+    return [*lines, "", *table(columns, rows, palette, width=width)]
+
+
+def _value(value: Any, *, missing: bool) -> str:
+    if value is None:
+        return "(required)" if missing else "(none)"
+    return safe_line(str(value))
+
+
+def _row(
+    mission: Mission, step: MissionStep, describe: Describe, place: str, layer: str
+) -> Sequence[str]:
+    return (
+        place,
+        layer,
+        safe_line(step.id),
+        ", ".join(step.depends_on),
+        safe_line(describe(step)),
+        safe_line(", ".join(_traits(mission, step))),
+    )
+
+
+def _traits(mission: Mission, step: MissionStep) -> list[str]:
+    """Return what is special about how a step runs."""
+    retry = step.retry or mission.config.retry
+    found = []
+    if step.when is not None:
+        found.append(f"when {step.when}")
+    if step.trigger_rule is not TriggerRule.ALL_SUCCESS:
+        found.append(f"trigger_rule {step.trigger_rule.value}")
+    if step.foreach is not None:
+        found.append("for each item")
+    if step.matrix is not None:
+        found.append(f"matrix of {', '.join(step.matrix)}")
+    if step.timeout_seconds is not None:
+        found.append(f"timeout {duration_text(step.timeout_seconds)}")
+    if retry.max_attempts > 1:
+        found.append(f"up to {retry.max_attempts} attempts")
+    if step.continue_on_error:
+        found.append("may fail")
+    return found
+
+
+def _step_json(
+    mission: Mission, step: MissionStep, describe: Describe, *, layer: int | None
+) -> dict[str, Any]:
+    retry = step.retry or mission.config.retry
+    return {
+        "task_id": step.id,
+        "name": step.name,
+        "step_type": step.step_type,
+        "layer": layer,
+        "depends_on": list(step.depends_on),
+        "description": describe(step),
+        "when": step.when,
+        "trigger_rule": step.trigger_rule.value,
+        "timeout_seconds": step.timeout_seconds,
+        "continue_on_error": step.continue_on_error,
+        "max_attempts": retry.max_attempts,
+    }
+
+
+def _handlers(mission: Mission) -> Sequence[tuple[str, Sequence[MissionStep]]]:
+    handlers = mission.handlers
+    return (
+        ("on_success", handlers.on_success),
+        ("on_failure", handlers.on_failure),
+        ("on_cancel", handlers.on_cancel),
+        ("always", handlers.always),
+    )

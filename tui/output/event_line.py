@@ -1,0 +1,116 @@
+"""One line for one thing that happened: state changes and log entries, as they come."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
+from core.domain.state_word import counted
+from core.domain.states import ExecutionState, State, TaskState
+from tui.output.ansi_colours import Palette, look
+from tui.output.json_shapes import task_of
+from tui.words.numbers import time_of_day
+from tui.words.safe_text import pad, safe, safe_line
+
+QUIET = frozenset({TaskState.READY, TaskState.PENDING})
+"""Task-run states on the way to something: not worth a line of their own."""
+
+_STATE_WIDTH = 11
+_KINDS: Mapping[str, type[State]] = MappingProxyType(
+    {
+        "execution.state_changed": ExecutionState,
+        "step.state_changed": TaskState,
+        "step.expanded": TaskState,
+        "attempt.started": TaskState,
+    }
+)
+_LEVEL_STYLE: Mapping[LogLevel, str] = MappingProxyType(
+    {LogLevel.ERROR: "red", LogLevel.WARN: "yellow", LogLevel.DEBUG: "dim"}
+)
+
+
+def state_line(
+    at: int,
+    state: State,
+    task_id: str | None,
+    reason: str,
+    message: str | None,
+    palette: Palette,
+) -> str:
+    """Return the line of a state change: time, state, step (None: the execution itself), why."""
+    text, style = look(state, unicode=palette.unicode)
+    why = ": ".join(part for part in (reason, safe_line(message or "")) if part)
+    return _line(at, text, style, task_id, why, palette)
+
+
+def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -> str | None:
+    """Return the line of a state change, or None for an event that is none worth a line.
+
+    `title` stands for the step, by default its id.
+    """
+    if event.event_type == "execution.cancel_requested":
+        why = f"by {safe_line(event.actor)}"
+        return _line(event.timestamp, "cancel requested", "yellow", None, why, palette)
+    kind = _KINDS.get(event.event_type)
+    details = event.details
+    target = details.get("to")
+    if kind is None or target is None:
+        return None
+    state = kind(target)
+    if state in QUIET:
+        return None
+    reason = str(details.get("reason_code", ""))
+    if event.event_type == "attempt.started":
+        reason = f"attempt {details.get('attempt')}"
+    elif event.event_type == "step.expanded":
+        reason = counted(int(details.get("items") or 0), "item")
+    message = details.get("message")
+    return state_line(
+        event.timestamp,
+        state,
+        title or task_of(event),
+        reason,
+        None if message is None else str(message),
+        palette,
+    )
+
+
+def log_line(
+    entry: LogEntry,
+    palette: Palette,
+    *,
+    with_step: bool,
+    with_time: bool,
+    attempts: bool = False,
+    title: str | None = None,
+) -> str:
+    """Return a log entry as a line that is safe on a terminal, its step and time in front.
+
+    `title` stands for the step, by default its id.
+    """
+    front: list[str] = []
+    if with_time:
+        front.append(palette.paint(time_of_day(entry.timestamp), "dim"))
+    if with_step:
+        name = title or entry.task_id
+        if attempts:
+            name = f"{name}#{entry.attempt}"
+        front.append(palette.paint(safe_line(name), "cyan"))
+    message = safe(entry.message)
+    style = _LEVEL_STYLE.get(entry.level)
+    if entry.stream is LogStream.SYSTEM:
+        front.append(palette.paint(entry.level.value, style or "dim"))
+    elif entry.stream is LogStream.STDERR and front:
+        front.append(palette.paint("err", "yellow"))
+    if entry.stream is not LogStream.SYSTEM and style is not None:
+        message = palette.paint(message, style)
+    if not front:
+        return message
+    return f"{' '.join(front)} {palette.sign('│', '|')} {message}"
+
+
+def _line(at: int, text: str, style: str, task_id: str | None, why: str, palette: Palette) -> str:
+    parts = [palette.paint(time_of_day(at), "dim"), palette.paint(pad(text, _STATE_WIDTH), style)]
+    if task_id is not None:
+        parts.append(safe_line(task_id))
+        why = palette.paint(why, "dim")
+    return "  ".join(part for part in (*parts, why) if part)

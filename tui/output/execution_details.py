@@ -1,0 +1,266 @@
+"""One execution, and one step of it, as text that tells at a glance why it failed."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from shlex import quote
+from typing import Any
+
+from core.domain.item_label import step_title
+from core.domain.mission import EMPTY
+from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
+from core.domain.state_word import counted, state_word
+from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
+from core.domain.tally import tally_of_execution, tally_words
+from core.explain.failure_line import is_sub_mission_failure
+from core.explain.situation import NO_LONGER
+from core.value.duration import duration_text
+from tui.output.ansi_colours import Palette, look
+from tui.output.execution_table import why_line
+from tui.output.next_command import again
+from tui.output.table import Cell, Column, table
+from tui.words.numbers import ago, elapsed, moment, size, time_of_day
+from tui.words.run_label import SUBSET, run_argument, run_label, run_name
+from tui.words.safe_text import safe, safe_line
+
+LAST_LINES = 15
+"""Lines of a failed step's stderr or trace that are shown."""
+FEW_STEPS = 200
+"""Up to so many steps are all listed on a terminal; of more, those that need attention."""
+_CALM = frozenset({TaskState.SUCCESS, TaskState.PENDING, TaskState.SKIPPED})
+
+
+def execution_text(
+    one: Execution,
+    tasks: Sequence[TaskRun],
+    palette: Palette,
+    *,
+    short: str,
+    now: int,
+    width: int | None,
+    linked: Mapping[str, str] = EMPTY,
+    everything: bool = False,
+    note: str | None = None,
+    resumed_with: str | None = None,
+    outdated: Collection[str] = (),
+) -> list[str]:
+    """Return the lines of an execution: head, steps, and what its first failures say.
+
+    `linked` has the labels of the executions this one is linked to, by id. `resumed_with` is what
+    to resume so that this one goes on, as typed in a command; by default itself.
+    `outdated` are the steps whose recorded reason holds no longer.
+    """
+    argument = run_argument(one, short)
+    lines = [*_head(one, palette, short=short, linked=linked, now=now)]
+    if note:
+        lines.append(palette.paint(f"  {note}", "yellow"))
+    shown = [task for task in tasks if everything or task.state not in _CALM]
+    if width is None or len(tasks) <= FEW_STEPS:
+        shown = list(tasks)
+    if shown:
+        lines += ["", *_steps(shown, palette, now=now, width=width, outdated=outdated)]
+    if len(shown) < len(tasks):
+        lines.append(f"  … {counted(len(tasks) - len(shown), 'more step')}; --all lists them")
+    failed = [task for task in tasks if task.state is TaskState.FAILED]
+    for task in failed[:3]:
+        lines += ["", *_failure(task, palette)]
+    if failed:
+        lines += ["", *_next(failed[0], one, tasks, argument)]
+    elif one.state is ExecutionState.PAUSED:
+        lines += ["", f"  go on: mission resume {resumed_with or argument}"]
+    return lines
+
+
+def step_text(
+    one: TaskRun,
+    execution: Execution,
+    attempts: Sequence[Attempt],
+    changes: Sequence[StateChange],
+    palette: Palette,
+    *,
+    short: str,
+    now: int,
+) -> list[str]:
+    """Return the lines of a step: state, error, attempts, inputs, outputs, history."""
+    spent = one.worked_ms
+    lines = [
+        (
+            f"{palette.paint(safe_line(step_title(one)), 'bold')}  "
+            f"of {safe_line(run_label(execution, short))}  "
+            f"{palette.state(one.state, one.reason_code)}  "
+            f"{one.reason_code.value}{_behind(one.message)}"
+        ),
+        "  "
+        + " · ".join(
+            part
+            for part in (
+                f"attempt {one.attempt}" if one.attempt else "not tried",
+                f"started {moment(one.worked_from)}" if one.worked_from else "",
+                f"took {duration_text(spent / 1000)}" if spent is not None else "",
+                f"wakes {ago(one.resume_at, now)}" if one.resume_at else "",
+                f"reused from {one.reused_from}" if one.reused_from else "",
+            )
+            if part
+        ),
+    ]
+    if one.error is not None:
+        lines += ["", *_error(one.error, palette)]
+    if attempts:
+        lines += ["", palette.paint("Attempts", "bold"), *_attempts(attempts, palette)]
+    for title, value in (("Inputs", one.inputs), ("Outputs", one.outputs)):
+        if value:
+            lines += ["", palette.paint(title, "bold"), *_json_lines(value)]
+    if changes:
+        lines += ["", palette.paint("History", "bold")]
+        lines += [_change(change) for change in changes]
+    if one.attempt:
+        argument = run_argument(execution, short)
+        name = quote(safe_line(one.task_id))
+        lines += ["", f"  logs: mission logs {argument} {name}"]
+    return lines
+
+
+def _head(
+    one: Execution, palette: Palette, *, short: str, linked: Mapping[str, str], now: int
+) -> Iterator[str]:
+    subset = f" {palette.paint(SUBSET, 'yellow')}" if one.coverage is Coverage.SUBSET else ""
+    yield (
+        f"{palette.paint(safe_line(run_name(one)), 'bold')}  {short}  "
+        f"{palette.state(one.state)}{subset}  {why_line(one)}"
+    )
+    started = one.created_at if one.started_at is None else one.started_at
+    spent = elapsed(started, one.ended_at, now, one.duration_us) or 0.0
+    took = "took" if one.ended_at is not None else "for"
+    yield "  " + " · ".join(
+        (
+            f"started {moment(started)} ({ago(started, now)})",
+            f"{took} {duration_text(spent)}",
+            f"by {safe_line(one.actor)}",
+        )
+    )
+    yield f"  {tally_words(tally_of_execution(one))} · {counted(one.log_entry_count, 'log line')}"
+    links = (
+        ("retry of", one.retry_of),
+        ("rerun of", one.rerun_of),
+        ("part of", one.parent_execution_id),
+    )
+    for title, other in links:
+        if other:
+            label = f"{safe_line(linked[other])}  " if other in linked else ""
+            yield f"  {title} {label}{other}"
+    if one.cancel_requested_at is not None and not is_terminal(one.state):
+        by = safe_line(one.cancel_requested_by or "somebody")
+        yield palette.paint(f"  cancel requested by {by}", "yellow")
+    yield f"  id {one.execution_id}"
+
+
+def _steps(
+    tasks: Sequence[TaskRun],
+    palette: Palette,
+    *,
+    now: int,
+    width: int | None,
+    outdated: Collection[str],
+) -> list[str]:
+    columns = (
+        Column("STEP", shrink=True),
+        Column("STATE"),
+        Column("TRY", right=True),
+        Column("TOOK", right=True),
+        Column("WHY", shrink=True),
+    )
+    rows = []
+    for task in tasks:
+        text, style = look(task.state, task.reason_code, unicode=palette.unicode)
+        spent = task.worked_ms
+        if spent is None and task.worked_from is not None and not is_terminal(task.state):
+            spent = max(0, now - task.worked_from) / 1_000_000
+        rows.append(
+            (
+                safe_line(step_title(task)),
+                Cell(text, (style,)),
+                str(task.attempt) if task.attempt else "",
+                "" if spent is None else duration_text(spent / 1000),
+                f"{task.reason_code.value}{_behind(_what(task, outdated))}",
+            )
+        )
+    return table(columns, rows, palette, width=width)
+
+
+def _failure(task: TaskRun, palette: Palette) -> Iterator[str]:
+    yield f"{palette.glyph(task.state)} " + palette.paint(
+        f"{safe_line(step_title(task))} {state_word(task.state)}: {task.reason_code.value}"
+        f"{_behind(_what(task))}",
+        "bold",
+    )
+    if task.error is not None:
+        yield from _trace(task.error, palette)
+
+
+def _error(error: TaskError, palette: Palette) -> Iterator[str]:
+    code = "" if error.exit_code is None else f", exit {error.exit_code}"
+    yield palette.paint(f"Error ({safe_line(error.kind)}{code})", "bold", "red")
+    for line in safe(error.message).splitlines():
+        yield f"  {line}"
+    yield from _trace(error, palette)
+
+
+def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
+    lines = safe(error.stack_trace).rstrip("\n").splitlines()
+    if len(lines) > LAST_LINES:
+        yield f"  … {counted(len(lines) - LAST_LINES, 'line')} before …"
+    bar = palette.paint(palette.sign("│", "|"), "red")
+    for line in lines[-LAST_LINES:]:
+        yield f"  {bar} {line}"
+
+
+def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str) -> Iterator[str]:
+    name = quote(safe_line(task.task_id))  # the brackets of an item are a pattern to a shell
+    parts = [part for part in tasks if task.task_id in (part.task_id, part.parent_task_id)]
+    below = " --children" if any(is_sub_mission_failure(part) for part in parts) else ""
+    yield f"  more: mission logs {argument} {name}{below} · mission show {argument} {name}"
+    if is_terminal(one.state):
+        yield f"  again: {again(one, tasks, named=argument)}"
+    else:
+        yield f"  live: mission watch {argument}"
+
+
+def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
+    for one in attempts:
+        spent = one.duration_ms
+        parts = [
+            f"  {one.attempt}",
+            palette.state(one.state),
+            f"{one.reason_code.value}{_behind(one.message)}",
+            f"exit {one.exit_code}" if one.exit_code is not None else "",
+            f"{moment(one.started_at)}",
+            duration_text(spent / 1000) if spent is not None else "",
+            counted(one.log_entry_count, "log line"),
+            f"{size(one.log_dropped_bytes)} dropped" if one.log_dropped_bytes else "",
+        ]
+        yield "  ".join(part for part in parts if part)
+
+
+def _change(change: StateChange) -> str:
+    what = f"attempt {change.attempt} " if change.entity.value == "attempt" else ""
+    arrow = f"{change.from_state} → {change.to_state}" if change.from_state else change.to_state
+    return (
+        f"  #{change.seq}  {time_of_day(change.at)}  {what}{arrow}  {change.reason_code}"
+        f"{_behind(change.message)}  ({safe_line(change.actor)})"
+    )
+
+
+def _json_lines(value: Mapping[str, Any]) -> list[str]:
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=dict)
+    return [f"  {line}" for line in safe(text).splitlines()]
+
+
+def _what(task: TaskRun, outdated: Collection[str] = ()) -> str | None:
+    if task.task_id in outdated:
+        return NO_LONGER
+    if task.message:
+        return task.message
+    return None if task.error is None else task.error.message
+
+
+def _behind(message: str | None) -> str:
+    return f": {safe_line(message)}" if message else ""

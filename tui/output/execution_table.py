@@ -1,0 +1,88 @@
+"""The list of executions as a table."""
+
+from collections.abc import Mapping, Sequence
+
+from core.domain.records import Execution, duration_ms
+from core.domain.states import Coverage
+from core.domain.tally import tally_of_execution, tally_words
+from core.value.duration import duration_text
+from tui.output.ansi_colours import Palette, look
+from tui.output.table import Cell, Column, table
+from tui.words.numbers import ago
+from tui.words.run_label import SUBSET, number_width, run_name
+from tui.words.safe_text import safe_line
+
+_AMBER = "yellow"
+
+
+def execution_table(
+    executions: Sequence[Execution],
+    short: Mapping[str, str],
+    palette: Palette,
+    *,
+    parents: Mapping[str, str],
+    children: Mapping[str, int],
+    now: int,
+    width: int | None,
+) -> list[str]:
+    """Return the lines; ids as short as `short` says, nothing cut without `width`.
+
+    `parents` has the label of the execution that each sub-mission belongs to, `children` the number
+    of sub-missions each execution ran, both by id of the one listed.
+    """
+    kin = [_kin(one, parents, children) for one in executions]
+    columns = (
+        Column("RUN", shrink=True),
+        Column("ID"),
+        Column("STATE"),
+        Column("STEPS", shrink=True),
+        Column("STARTED"),
+        Column("TOOK", right=True),
+        *((Column("SUB-MISSION", shrink=True),) if any(kin) else ()),
+        Column("WHY", shrink=True),
+    )
+    return table(
+        columns,
+        [
+            (
+                Cell(safe_line(run_name(one)), tail=number_width(one)),
+                short.get(one.execution_id, one.execution_id),
+                _state(one, palette),
+                tally_words(tally_of_execution(one)),
+                ago(one.created_at if one.started_at is None else one.started_at, now),
+                _took(one, now),
+                *((related,) if any(kin) else ()),
+                why_line(one),
+            )
+            for one, related in zip(executions, kin, strict=True)
+        ],
+        palette,
+        width=width,
+    )
+
+
+def _kin(one: Execution, parents: Mapping[str, str], children: Mapping[str, int]) -> str:
+    count = children.get(one.execution_id, 0)
+    parent = parents.get(one.execution_id)
+    told = (None if parent is None else f"of {parent}", f"ran {count}" if count else None)
+    return ", ".join(part for part in told if part)
+
+
+def why_line(one: Execution) -> str:
+    """Return reason and message of an execution's state as one line."""
+    message = f": {safe_line(one.message)}" if one.message else ""
+    return f"{one.reason_code.value}{message}"
+
+
+def _state(one: Execution, palette: Palette) -> Cell:
+    text, style = look(one.state, unicode=palette.unicode)
+    if one.cancel_requested_at is not None and one.ended_at is None:
+        text += " (cancelling)"
+    if one.coverage is Coverage.SUBSET:
+        return Cell(f"{text} {SUBSET}", (_AMBER,))
+    return Cell(text, (style,))
+
+
+def _took(one: Execution, now: int) -> str:
+    spent = one.duration_ms if one.ended_at is not None else duration_ms(one.started_at, now)
+    return "" if spent is None else duration_text(max(0.0, spent) / 1000)

@@ -1,0 +1,77 @@
+"""How a run ended, in a few lines: outcome, counts, what failed, and the audit's head."""
+
+from collections.abc import Iterator, Mapping
+
+from core.domain.reasons import Reason
+from core.domain.records import Execution, MissionResult, StepResult, TaskRun
+from core.domain.state_word import counted
+from core.domain.states import Coverage, OverallStatus, StepStatus, TaskState
+from core.domain.tally import tally_of, tally_words
+from core.explain.failure_line import failure_of, step_failure
+from core.planning.planner import Ending
+from core.ports.journal import Receipt
+from core.value.duration import duration_text
+from tui.output.ansi_colours import Palette
+from tui.output.next_command import again
+from tui.words.run_label import SUBSET, run_argument, run_name
+from tui.words.safe_text import safe, safe_line
+
+SHOWN = 3
+"""Failed steps that are told one by one."""
+
+
+def annotation_lines(result: MissionResult, tasks: Mapping[str, TaskRun]) -> Iterator[str]:
+    """Yield a GitHub annotation for each failed step (docs.github.com, "Workflow commands")."""
+    for one in result.step_results.values():
+        if one.status is StepStatus.FAILED:
+            title = _property(f"{one.step_id} {one.reason_code.value}")
+            yield f"::error title={title}::{_data(_failure(one, tasks))}"
+
+
+def ending_lines(
+    result: MissionResult,
+    execution: Execution,
+    tasks: Mapping[str, TaskRun],
+    ending: Ending,
+    receipt: Receipt | None,
+    palette: Palette,
+) -> Iterator[str]:
+    """Yield the lines; the head is what `mission audit verify --head` takes later."""
+    partial = "  partial" if result.overall_status is OverallStatus.PARTIAL else ""
+    message = f": {safe_line(ending.message)}" if ending.message else ""
+    yield ""
+    subset = f" {palette.paint(SUBSET, 'yellow')}" if result.coverage is Coverage.SUBSET else ""
+    name = palette.paint(safe_line(run_name(result)), "bold")
+    outcome = f"{palette.state(ending.state)}{subset}{partial}"
+    yield f"{name}  {outcome}  {ending.reason.value}{message}"
+    counts = tally_words(tally_of(tasks.values()))
+    yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
+    failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
+    for one in failed[:SHOWN]:
+        yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(_failure(one, tasks))}"
+    if len(failed) > SHOWN:
+        yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
+    if failed:
+        named = safe_line(run_argument(result, result.mission_id))
+        yield f"  more: mission show {named} · mission logs {named}"
+        yield f"  again: {again(execution, tasks.values(), named=named)}"
+    if receipt is not None:
+        yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
+
+
+def _failure(one: StepResult, tasks: Mapping[str, TaskRun]) -> str:
+    """Return how a step failed, down to the line that tells why; of a fan-out its first item's."""
+    task = tasks[one.step_id]
+    if task.reason_code is not Reason.ITEM_FAILED:
+        return failure_of(task)
+    items = (item for item in tasks.values() if item.parent_task_id == task.task_id)
+    failed = next((item for item in items if item.state is TaskState.FAILED), None)
+    return failure_of(task) if failed is None else f"{failure_of(task)}; {step_failure(failed)}"
+
+
+def _data(text: str) -> str:
+    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

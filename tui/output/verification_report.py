@@ -1,0 +1,45 @@
+"""The result of a verification as text: the verdict, what each tier rests on, what was found."""
+
+from collections.abc import Iterator
+
+from core.audit.verify.verdict import Finding, Report, Tier, headline
+from core.domain.state_word import counted
+from tui.output.ansi_colours import Palette
+from tui.words.safe_text import safe_line
+
+SHOWN = 20
+"""Findings told one by one."""
+
+
+def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
+    """Yield the lines. A tier that was not reached is not wrong: it may not have been asked for."""
+    style = "green" if report.is_intact else "red"
+    yield palette.paint(safe_line(headline(report)), "bold", style)
+    for tier in Tier:
+        reached = report.tiers[tier]
+        sign = palette.sign("✓", "+") if reached else palette.sign("·", "-")
+        painted = palette.paint(sign, "green" if reached else "dim")
+        yield f"  {painted} {tier.value:<9} {_rests_on(tier, report)}"
+    yield f"  head {report.head}"
+    for finding in report.findings[:SHOWN]:
+        yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
+    if report.finding_count > SHOWN:
+        yield f"  … {counted(report.finding_count - SHOWN, 'more finding')}"
+
+
+def _rests_on(tier: Tier, report: Report) -> str:
+    if tier is Tier.CHAIN:
+        return counted(report.events, "event")
+    if tier is Tier.SIGNED:
+        return f"by {report.key}" if report.key else "by no key that is trusted here"
+    if tier is Tier.ANCHORED:
+        return "to the head that was given" if report.tiers[tier] else "no head was given or met"
+    return f"{counted(report.executions, 'execution')}, {report.open_executions} of them open"
+
+
+def _finding(finding: Finding) -> str:
+    place = "" if finding.seq is None else f" at {finding.seq}"
+    told = f"{finding.kind.value}{place}: {finding.message or finding.field}"
+    if finding.expected is not None or finding.found is not None:
+        told += f" (expected {finding.expected or 'nothing'}, found {finding.found or 'nothing'})"
+    return safe_line(told)

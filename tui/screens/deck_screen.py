@@ -1,0 +1,71 @@
+"""What all full screens share: the way to the app, a banner for what is wrong, sizes as classes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.screen import Screen
+
+from tui.live.deck import Deck, deck_of
+from tui.look.styled_text import Part
+from tui.widgets.base.bar import Bar
+from tui.widgets.base.filter_field import Syntax
+
+if TYPE_CHECKING:
+    from tui.live.messages import Delta
+
+NARROW_COLUMNS = 100
+SMALL = (60, 15)
+TINY = (40, 12)
+
+
+class DeckScreen(Screen[None]):
+    """A full screen of the application. It composes its `banner`."""
+
+    AUTO_FOCUS = ""
+    watches = False
+    """Whether it takes the feed's news; those go to the topmost screen that does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.banner = Bar(plain=True, id="banner")
+        self.banner.display = False
+
+    @property
+    def deck(self) -> Deck:
+        """The application."""
+        return deck_of(self.app)
+
+    @property
+    def filter_help(self) -> Sequence[tuple[str, Syntax]]:
+        """What filters here may say, each under a title, for the help."""
+        return ()
+
+    def catch_up(self) -> None:
+        """Take what a person did just now, though its message may be on its way, before a key."""
+
+    def deliver(self, delta: "Delta") -> None:
+        """Take in news from the feed."""
+
+    def offers(self, action: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Tell whether an action is worth showing now; its key works either way."""
+        return True
+
+    def label_of(self, action: str, label: str) -> str:  # noqa: ARG002 - for subclasses
+        """Return what a key does now; `label` is what it does in general."""
+        return label
+
+    def show_banner(self, text: str) -> None:
+        """Say what is wrong in a line of its own, until it is said that it is over (empty text)."""
+        self.banner.display = bool(text)
+        self.banner.set_parts([Part(f" ✗ {text}", ink="bad")])
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""
+        self.sized(event.size.width, event.size.height)
+
+    def sized(self, width: int, height: int) -> None:
+        """Set the classes of a size."""
+        self.set_class(width < NARROW_COLUMNS, "-narrow")
+        self.set_class(width < SMALL[0] or height < SMALL[1], "-small")
+        self.set_class(width < TINY[0] or height < TINY[1], "-tiny")

@@ -1,0 +1,141 @@
+"""What keys do to the selected step and its execution, on every screen that shows one."""
+
+from textual import work
+
+from core.domain.states import ExecutionState, TaskState, is_terminal
+from core.errors import BugError
+from tui.live.board import Board, Bucket
+from tui.screens.confirmed_actions import awaits
+from tui.screens.deck_screen import DeckScreen
+
+
+class ActingScreen(DeckScreen):
+    """Base of screens over one execution. `board` is None while it is being opened."""
+
+    board: Board | None = None
+    selected: str | None = None
+    _offered: tuple[object, ...] = ()
+
+    def offers(self, action: str) -> bool:
+        """Show what can be done to the run and the selected step as they are now."""
+        board = self.board
+        task = None if board is None or self.selected is None else board.tasks[self.selected]
+        if board is None or task is None:
+            return True
+        match action.partition("(")[0]:
+            case "cancel_run":
+                return board.is_live
+            case "pause":
+                return board.is_live and not (self._is_orphaned and self._is_part)
+            case "cancel_step":
+                return board.is_live and not is_terminal(task.state)
+            case "retry":
+                again = not board.is_live or task.state is not TaskState.SUCCESS
+                return again and is_terminal(task.state)
+            case "approve":
+                return awaits_approval(board)
+            case "failure":
+                return board.size_of(Bucket.FAILED) > 0
+            case _:
+                return True
+
+    def label_of(self, action: str, label: str) -> str:
+        """Call `pause` what it does now."""
+        if action != "pause" or self.board is None:
+            return super().label_of(action, label)
+        paused = self.board.execution.state is ExecutionState.PAUSED
+        return "resume" if paused or self._is_orphaned else "pause"
+
+    @property
+    def _is_orphaned(self) -> bool:
+        return self.board is not None and self.board.is_orphaned(self.deck.clock.now())
+
+    @property
+    def _is_part(self) -> bool:
+        """Whether it is a sub-mission, which goes on with the run it is a part of."""
+        return self.board is not None and self.board.execution.parent_task_id is not None
+
+    def note_offers(self) -> None:
+        """Have the keys shown anew when other ones are of use, or mean another thing."""
+        asked = ("cancel_run", "pause", "cancel_step", "retry", "approve", "failure")
+        offered = (*(self.offers(action) for action in asked), self.label_of("pause", ""))
+        if offered != self._offered:
+            self._offered = offered
+            self.refresh_bindings()
+
+    @work
+    async def action_retry(self, downstream: bool) -> None:
+        """Run the selected step again, alone or with everything behind it."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.retry(self.board, self.selected, downstream=downstream)
+
+    @work
+    async def action_cancel_step(self) -> None:
+        """Cancel the selected step."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.cancel_step(self.board, self.selected)
+
+    @work
+    async def action_cancel_run(self) -> None:
+        """Cancel the execution."""
+        if self.board is not None:
+            await self.deck.acts.cancel_run(self._look)
+
+    async def _look(self) -> Board:
+        if self.board is None:
+            raise BugError("an execution that is not open was looked at")
+        return self.board
+
+    @work
+    async def action_pause(self) -> None:
+        """Pause the execution, or let it go on."""
+        board = self.board
+        if board is not None:
+            orphaned = board.is_orphaned(self.deck.clock.now())
+            await self.deck.acts.pause(board.execution, orphaned=orphaned)
+
+    @work
+    async def action_approve(self) -> None:
+        """Approve or reject what waits for it."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.acts.approve(self.board, self.selected)
+
+    @work
+    async def action_rerun(self) -> None:
+        """Run the whole mission again with the same parameters."""
+        if self.board is not None:
+            await self.deck.acts.rerun(self.board.execution)
+
+    def action_new_run(self) -> None:
+        """Open the launch form with the parameters of this run."""
+        path = self._mission_path
+        if path is not None and self.board is not None:
+            self.deck.open_launch(path, self.board.execution.params)
+
+    def action_validate(self) -> None:
+        """Validate the mission file as it is now."""
+        path = self._mission_path
+        if path is not None:
+            self.deck.validate(path)
+
+    def action_edit(self) -> None:
+        """Open the mission file in the user's editor."""
+        path = self._mission_path
+        if path is not None:
+            self.deck.edit(path)
+
+    @property
+    def _mission_path(self) -> str | None:
+        """Where the mission file was; a complaint where that is not known."""
+        if self.board is None:
+            return None
+        path = self.board.execution.source_path
+        if path is None:
+            self.deck.complain("this run was not launched from a file")
+        return path
+
+
+def awaits_approval(board: Board) -> bool:
+    """Tell whether a step of the run waits for somebody to approve it."""
+    waiting = (board.tasks[task_id] for task_id in board.members(Bucket.WAITING))
+    return board.is_live and any(map(awaits, waiting))
