@@ -17,7 +17,7 @@ from core.engine.handler_scope import failed_steps
 from core.errors import BugError
 from core.machine.environment import FAILED, ReadableEnvironment
 from core.machine.system_clock import SystemClock
-from core.planning.planner import Ending
+from core.planning.ending import Ending
 from core.ports.clock import Clock
 from core.value.timestamp import rfc3339
 

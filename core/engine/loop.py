@@ -33,9 +33,11 @@ from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
 from core.planning.earlier_items import Earlier, Fate, items_of_step
+from core.planning.ending import Ending
 from core.planning.fanout_items import ItemsError, items_of
-from core.planning.planner import Ending, Planner, Refusal
+from core.planning.planner import Planner
 from core.planning.recovery import waited_before
+from core.planning.transition import Refusal
 from core.ports.control import Request, Slots
 from core.ports.journal import Receipt
 from core.step_type.host import Approval, SubMissionEnd, SubMissions

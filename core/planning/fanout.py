@@ -4,22 +4,25 @@ from collections import deque
 from collections.abc import Iterable
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from core.domain.events import TaskStateChanged
 from core.domain.fold import Snapshot
 from core.domain.item_label import step_title
 from core.domain.mission import Json, MissionStep
 from core.domain.reasons import Reason
 from core.domain.state_word import counted
 from core.domain.states import TaskState, is_terminal
+from core.planning.transition import transition
 
 
 class Fan(Struct):
-    """One expanded step: its items by task id, which run, which wait for the step's own limit."""
+    """One expanded step: its items by task id, which run, which `max_parallel` holds back."""
 
     step: MissionStep
     items: tuple[str, ...]
     running: set[str] = field(default_factory=set)
-    parked: deque[int] = field(default_factory=deque)
+    held_back: deque[int] = field(default_factory=deque)
     unsettled: int = 0
 
     @property
@@ -27,6 +30,51 @@ class Fan(Struct):
         """Tell whether the step's own `max_parallel` forbids another item."""
         limit = self.step.max_parallel
         return limit is not None and len(self.running) >= limit
+
+
+class Fans:
+    """The fan-out steps that are expanded and not settled, and their items still to be started."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._new_items: deque[str] = deque()
+        self.by_step: dict[str, Fan] = {}
+
+    def add(self, step: MissionStep) -> None:
+        """Take up a step if it is expanded and not settled."""
+        fan = fan_from(self._snapshot, step)
+        if fan is not None:
+            self.by_step[step.id] = fan
+            self._new_items.extend(fan.items)
+
+    def next_item(self, at: int) -> TaskStateChanged | None:
+        """Return the transition that makes the next PENDING item READY, None without any."""
+        while self._new_items:
+            item = self._snapshot.tasks[self._new_items.popleft()]
+            if item.state is TaskState.PENDING:
+                return transition(item, TaskState.READY, Reason.DEPS_MET, None, at)
+        return None
+
+    def next_ended(self, at: int) -> TaskStateChanged | None:
+        """Return the end of a step all of whose items have ended, and forget the step."""
+        for step_id, fan in self.by_step.items():
+            if not fan.unsettled:
+                end = fan_end(self._snapshot, fan.items)
+                del self.by_step[step_id]
+                event = transition(
+                    self._snapshot.tasks[step_id], end.state, end.reason, end.message, at
+                )
+                return replace(event, outputs=end.outputs)
+        return None
+
+    def count_unsettled(self, step_id: str, change: int) -> None:
+        """Count an item as settled (-1) or as open again (+1).
+
+        A step that is not expanded is left alone: it was to be tried again, and a stop came first.
+        """
+        fan = self.by_step.get(step_id)
+        if fan is not None:
+            fan.unsettled += change
 
 
 class FanEnd(Struct, frozen=True):

@@ -21,7 +21,7 @@ from core.graph.dag import Graph
 from core.launch.order import Order, launch
 from core.machine.system_clock import ClockWatch
 from core.planning.earlier_items import Earlier
-from core.planning.planner import Ending
+from core.planning.ending import Ending
 from core.planning.recovery import lost, resumed
 from core.ports.control import Request, RequestKind, Slots
 from core.ports.journal import Journal

@@ -19,7 +19,9 @@ from core.domain.mission import Mission, MissionConfig, MissionStep
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.graph.dag import Graph
-from core.planning.planner import Ending, Planner, Refusal
+from core.planning.ending import Ending
+from core.planning.planner import Planner
+from core.planning.transition import Refusal
 
 EXECUTION = "0190b5a0-0000-7000-8000-000000000000"
 

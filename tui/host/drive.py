@@ -28,7 +28,7 @@ from core.machine.environment import base_environment
 from core.machine.system_clock import ClockWatch
 from core.operations.relaunch import earlier_of
 from core.planning.cancel_scope import cancel_scope
-from core.planning.planner import Ending
+from core.planning.ending import Ending
 from core.planning.recovery import has_open_attempts, lost, needs_consent, resumed
 from core.ports.clock import Clock
 from core.ports.control import Lease, Request, RequestKind, Slots

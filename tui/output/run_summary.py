@@ -8,7 +8,7 @@ from core.domain.state_word import counted
 from core.domain.states import Coverage, OverallStatus, StepStatus, TaskState
 from core.domain.tally import tally_of, tally_words
 from core.explain.failure_line import failure_of, step_failure
-from core.planning.planner import Ending
+from core.planning.ending import Ending
 from core.ports.journal import Receipt
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette

@@ -12,7 +12,8 @@ from core.domain.fold import fold
 from core.domain.mission import Handlers, Mission, TriggerRule
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
-from core.planning.planner import Planner, Refusal
+from core.planning.planner import Planner
+from core.planning.transition import Refusal
 from tests.support.simulation import EXECUTION, Simulation, a_plan, a_step, all_settled
 
 

@@ -1,0 +1,45 @@
+"""How an execution ends, from how its steps and handlers ended."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from core.domain.fold import Snapshot
+from core.domain.item_label import quoted_title
+from core.domain.reasons import Reason
+from core.domain.states import ExecutionState
+from core.explain.failure_line import is_sub_mission_failure, step_failure
+from core.planning.stop import HALTING, Stop
+
+
+class Ending(Struct, frozen=True):
+    """How the execution ends."""
+
+    state: ExecutionState
+    reason: Reason
+    message: str | None
+
+
+def ending_of_steps(snapshot: Snapshot, stop: Stop | None, failures: Sequence[str]) -> Ending:
+    """Return how the steps have ended.
+
+    `stop` is the stop that ended at least one of them; `failures` are the task runs that failed
+    without being tolerated, in order of time.
+    """
+    if stop is not None and stop.reason is not Reason.FAIL_FAST:
+        is_cancelled = stop.reason is Reason.USER_CANCELLED
+        state = ExecutionState.CANCELLED if is_cancelled else ExecutionState.FAILED
+        return Ending(state, stop.reason, stop.message)
+    if not failures:
+        return Ending(ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE, None)
+    task = snapshot.tasks[failures[0]]
+    # A fan-out step fails because its items did: it is not counted beside them.
+    with_items = {snapshot.tasks[name].parent_task_id for name in failures}
+    more = sum(name not in with_items for name in failures) - 1
+    message = f"{quoted_title(task)} failed ({task.reason_code})"
+    if is_sub_mission_failure(task):
+        message = step_failure(task)
+    if more:
+        message += f" and {more} more"
+    reason = task.reason_code if task.reason_code in HALTING else Reason.STEP_FAILED
+    return Ending(ExecutionState.FAILED, reason, message)
