@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from core.errors import MissionDeckError, OlderFormatError, UnavailableError
 from storage.file.file_format import APPLICATION_ID, SCHEMA_VERSION
-from storage.file.presence import is_created
+from storage.file.file_identity import is_created
 
 T = TypeVar("T")
 

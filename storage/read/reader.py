@@ -16,7 +16,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import LogQuery
 from core.value.suggestion import did_you_mean
 from storage.file.connection import open_readonly, unavailable
-from storage.file.presence import place_of
+from storage.file.file_identity import place_of
 from storage.read import history
 from storage.read.execution_sql import add_functions, conditions, ordering
 from storage.read.log_reader import LogReader

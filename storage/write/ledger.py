@@ -26,8 +26,8 @@ from storage.rows import codec
 from storage.rows.lease import LeaseBook
 from storage.rows.segment import open_streams
 from storage.write import statement
+from storage.write.cached_execution import Run, load_run
 from storage.write.entry import BatchEntry, CallEntry, ChunkEntry, Work
-from storage.write.known_execution import Run, load_run
 from storage.write.pending import Pending
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from core.domain.records import Execution
 from storage.rows import codec
 from storage.write import statement
-from storage.write.known_execution import Run
+from storage.write.cached_execution import Run
 
 
 class Pending:

@@ -16,7 +16,7 @@ from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
 from storage.file.connection import open_any_readonly, recognise, unavailable
-from storage.file.presence import Anchorage
+from storage.file.file_identity import Anchorage
 from storage.rows.lease import LeaseBook
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal

@@ -18,7 +18,7 @@ from msgspec import Struct, field
 
 from core.errors import AuditError, BugError, MissionDeckError, UnavailableError
 from storage.file.connection import unavailable
-from storage.file.presence import Anchorage, MovedError
+from storage.file.file_identity import Anchorage, MovedError
 from storage.write.entry import (
     BatchEntry,
     CallEntry,

@@ -1,6 +1,6 @@
 """Whether what a run has written lies in the file: the check behind `integrity_verified`."""
 
-from core.audit.chain.subchain import is_intact
+from core.audit.chain.sub_chain_check import is_intact
 from storage.read.audit_source import SqliteChainSource
 from tui.host.places import Paths
 

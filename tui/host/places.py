@@ -31,7 +31,7 @@ class Paths:
 
         Raises `UnavailableError` for one that was emptied.
         """
-        from storage.file.presence import is_created
+        from storage.file.file_identity import is_created
 
         return is_created(self.db)
 

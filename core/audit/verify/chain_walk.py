@@ -13,7 +13,7 @@ from core.audit.format import canonical, merkle
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
 from core.audit.verify.damage import Examiner, Known, SubState, Suspect
 from core.audit.verify.source import Row
-from core.audit.verify.table import TableCheck
+from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Verdict, show
 
 _NO_HASH = "0" * 64

@@ -18,9 +18,9 @@ from core.audit.format.body import LOG_CREATED
 from core.audit.format.checkpoint import log_verifier
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
-from core.audit.verify.seal import SealCheck
+from core.audit.verify.checkpoint_check import SealCheck
 from core.audit.verify.source import ROW, ChainSource, Row
-from core.audit.verify.table import TableCheck
+from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
 from core.errors import AuditError, UsageError
 

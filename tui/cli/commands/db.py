@@ -34,7 +34,7 @@ def check(invocation: Invocation) -> None:
 
     Whether its records were changed by somebody is told by `mission audit verify`.
     """
-    from storage.file.upkeep import find_damage
+    from storage.file.maintenance import find_damage
 
     place = _existing(invocation)
     damage = find_damage(place)
@@ -60,7 +60,7 @@ def backup(invocation: Invocation, target: Path | None) -> None:
     Copying the file by hand loses what is only in its -wal companion. Without TARGET the copy is
     put beside the database, with the time in its name.
     """
-    from storage.file.upkeep import back_up
+    from storage.file.maintenance import back_up
 
     place = _existing(invocation)
     if target is None:
@@ -79,7 +79,7 @@ def backup(invocation: Invocation, target: Path | None) -> None:
 @declare("stats", short_help="Say what is in the database.")
 def stats(invocation: Invocation) -> None:
     """Say how large the database is and what is in it."""
-    from storage.file.upkeep import read_stats
+    from storage.file.maintenance import read_stats
 
     found = read_stats(_existing(invocation))
     sizes = {

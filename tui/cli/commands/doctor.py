@@ -103,7 +103,7 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
 
 def _database(invocation: Invocation) -> Iterator[Check]:
     path = invocation.paths.db
-    from storage.file.upkeep import find_damage, read_stats
+    from storage.file.maintenance import find_damage, read_stats
 
     try:
         if not invocation.paths.has_database:

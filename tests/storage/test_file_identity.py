@@ -9,8 +9,8 @@ import pytest
 
 from core.domain.states import ExecutionState
 from core.errors import UnavailableError
+from storage.file.file_identity import LOOK_SECONDS, MovedError, is_created
 from storage.file.keystore import PRIVATE_FILE, load_or_create_signer, load_signer
-from storage.file.presence import LOOK_SECONDS, MovedError, is_created
 from storage.read.reader import open_reader
 from storage.write.store import Store, open_store, require_signer
 from tests.support.cli import mission, start
