@@ -23,7 +23,7 @@ from core.audit.chain.chain import ChainWriter, SubChain, decode_head, encode_he
 from core.audit.format.checkpoint import origin_of, sign_checkpoint
 from core.machine.system_clock import SystemClock
 from core.ports.journal import Batch
-from storage.rows.lease import LeaseBook
+from storage.rows.lease import HeldLeases
 from storage.write import statement
 from storage.write.entry import BatchEntry
 from storage.write.ledger import Ledger
@@ -41,7 +41,7 @@ def main(folder: Path, steps: int, group: int) -> None:
         batches.append(bench.batch(bench.ends(old) + bench.starts(new)))
     batches.append(bench.batch(bench.ends(names[-1])))
     whole = _open(folder / "whole.db")
-    ledger = Ledger(log_id, signer, clock, LeaseBook("bench", None, 10**15))  # type: ignore[arg-type]  # no lease is taken
+    ledger = Ledger(log_id, signer, clock, HeldLeases("bench", None, 10**15))  # type: ignore[arg-type]  # no lease is taken
     wall, start = time.perf_counter(), time.process_time()
     for batch in batches:
         ledger.write(whole, [BatchEntry(batch, None)])  # type: ignore[arg-type]  # nobody waits

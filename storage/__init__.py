@@ -1,1 +1,1 @@
-"""One SQLite file behind the ports of core: journal, reader, control, keystore."""
+"""The SQLite implementation of the ports that core defines: journal, reader, control, keystore."""

@@ -1,1 +1,1 @@
-"""The database file, its keys and locks."""
+"""The database file, the signing keys and the lock files."""

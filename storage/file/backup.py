@@ -1,4 +1,4 @@
-"""Whole copies of the database: copying the file without its -wal loses what is in that."""
+"""Consistent copies of the database; copying only the main file would lose what is in the WAL."""
 
 import sqlite3
 from pathlib import Path

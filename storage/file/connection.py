@@ -1,6 +1,6 @@
-"""How a database file is recognised and read, and how SQLite's refusals become ours.
+"""Opens the database read-only, checks that it is ours, and translates SQLite's errors.
 
-Commands that only look import this: it knows no event loop.
+Commands that only read import this module, so it must not know an event loop.
 """
 
 import os
@@ -18,7 +18,7 @@ from storage.file.file_identity import is_created
 
 T = TypeVar("T")
 
-BUSY_DEADLINE = 60.0
+BUSY_DEADLINE_SECONDS = 60.0
 """Seconds a writer waits for other writers before it gives up."""
 
 PRAGMAS = """
@@ -33,18 +33,19 @@ _HINTS = {
     sqlite3.SQLITE_FULL: "free some disk space, then `mission resume` what was running",
     sqlite3.SQLITE_READONLY: "the file or its folder is not writable",
     sqlite3.SQLITE_CANTOPEN: "the file or its folder cannot be opened: check owner and mode",
-    sqlite3.SQLITE_IOERR: "the disk failed or is gone: see the system's log",
+    sqlite3.SQLITE_IOERR: "the disk failed or was removed: see the system log",
     sqlite3.SQLITE_PERM: "the file cannot be accessed: check owner and mode",
-    sqlite3.SQLITE_NOTADB: "this is no SQLite file: point --db or MISSION_DB somewhere else",
+    sqlite3.SQLITE_NOTADB: "this is not an SQLite file: point --db or MISSION_DB somewhere else",
     sqlite3.SQLITE_CORRUPT: "the file is damaged: restore a backup (see `mission db backup`)",
     sqlite3.SQLITE_BUSY: "another program holds a write transaction on it",
 }
 
 
 def open_readonly(path: Path) -> sqlite3.Connection:
-    """Open a connection that cannot write; it may be used from one thread at a time.
+    """Open a read-only connection; it may be used by one thread at a time.
 
-    Raises `UnavailableError` for a file that is missing, not ours, or of another version.
+    Raises `UnavailableError` for a file that is missing, not a Mission Deck database, or of another
+    version.
     """
     connection = open_any_readonly(path)
     with closed_on_failure(connection, path):
@@ -53,7 +54,7 @@ def open_readonly(path: Path) -> sqlite3.Connection:
 
 
 def open_any_readonly(path: Path) -> sqlite3.Connection:
-    """Open a connection that cannot write, to a file of any version, ours or not."""
+    """Open a read-only connection to any SQLite file, whatever its version and application."""
     if not is_created(path):
         raise UnavailableError(
             f"there is no database {path}", hint="`mission run FILE` creates it, or pass --db"
@@ -81,7 +82,7 @@ def open_any_readonly(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def closed_on_failure(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """Close a connection that cannot be made ready; SQLite's errors become `UnavailableError`."""
+    """Close the connection if the block fails; SQLite's errors become `UnavailableError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -93,7 +94,10 @@ def closed_on_failure(connection: sqlite3.Connection, path: Path) -> Iterator[No
 
 
 def recognise(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the schema version of our file, 0 for an empty one; `UnavailableError` if not ours."""
+    """Return the schema version of the file, 0 if it is empty.
+
+    Raises `UnavailableError` if the file belongs to another application or to a newer version.
+    """
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     application: int = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
@@ -115,21 +119,19 @@ def recognise(connection: sqlite3.Connection, path: Path) -> int:
 def _require_current(connection: sqlite3.Connection, path: Path) -> None:
     version = recognise(connection, path)
     if not version:
-        raise UnavailableError(
-            f"the database {path} holds nothing yet", hint="`mission run FILE` fills it"
-        )
+        raise UnavailableError(f"the database {path} is empty", hint="`mission run FILE` fills it")
     if version != SCHEMA_VERSION:
         raise OlderFormatError(
-            f"{path} is of an older version of Mission Deck",
-            hint="`mission ls` brings it up to date (after a backup)",
+            f"{path} was written by an older version of Mission Deck",
+            hint="`mission ls` migrates it, after making a backup",
         )
 
 
-def retry_while_busy(function: Callable[[], T], deadline: float = BUSY_DEADLINE) -> T:
-    """Return `function()`, called again while another writer holds the lock; blocks the thread.
+def retry_while_busy(function: Callable[[], T], deadline: float = BUSY_DEADLINE_SECONDS) -> T:
+    """Return `function()`, retried while another writer holds the lock; blocks the thread.
 
-    SQLite's own busy handler sleeps up to 100 ms between tries, which starves all but one of
-    several busy writers; this stays below 5 ms.
+    SQLite's own busy handler sleeps up to 100 ms between tries, so one of several busy
+    writers starves the others; the backoff here is capped at 5 ms.
     """
     until = time.monotonic() + deadline
     pause = 0.0002
@@ -144,20 +146,20 @@ def retry_while_busy(function: Callable[[], T], deadline: float = BUSY_DEADLINE)
 
 
 def primary_code(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code (https://sqlite.org/rescode.html), -1 for none."""
+    """Return SQLite's primary result code (https://sqlite.org/rescode.html), or -1."""
     code: int = getattr(error, "sqlite_errorcode", -1)
     return code & 0xFF if code >= 0 else -1
 
 
 def unavailable(error: sqlite3.Error, path: Path) -> MissionDeckError:
-    """Return what an error of SQLite means to the user."""
+    """Translate an error of SQLite into an `UnavailableError` with a hint."""
     return UnavailableError(
         f"the database {path} cannot be used: {error}", hint=_HINTS.get(primary_code(error))
     )
 
 
 def rollback(connection: sqlite3.Connection) -> None:
-    """Roll back if a transaction is open; some errors have already done it."""
+    """Roll back if a transaction is open; after some errors SQLite has already rolled back."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")
 

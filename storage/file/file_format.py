@@ -1,4 +1,4 @@
-"""What a database file of ours is recognised by."""
+"""The application id and schema version that identify a Mission Deck database."""
 
 APPLICATION_ID = 0x4D44434B
 """`MDCK` in the header of the file (https://sqlite.org/fileformat2.html#application_id)."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEY_NAME: Final = "missiondeck"
 PRIVATE_FILE: Final = "audit.pem"
-MAX_KEY_FILE: Final = 16 * 1024
+MAX_KEY_FILE_BYTES: Final = 16 * 1024
 
 
 class FileSigner:
@@ -56,9 +56,9 @@ class FileSigner:
 
 
 def load_signer(folder: Path) -> FileSigner | None:
-    """Return the key of `folder`, None when there is none; nothing is made or written.
+    """Return the key of `folder`, None when there is none; nothing is created or written.
 
-    Raises `UnavailableError` for a key that is there and cannot be used.
+    Raises `UnavailableError` for a key that exists but cannot be used.
     """
     if not folder.exists():
         return None
@@ -68,7 +68,7 @@ def load_signer(folder: Path) -> FileSigner | None:
 
 
 def load_or_create_signer(folder: Path) -> FileSigner:
-    """Return the key of `folder`, made on first use; several processes at once get the same one.
+    """Return the key of `folder`, created on first use; concurrent processes get the same key.
 
     Raises `UnavailableError` when the folder or file belongs to somebody else, is open to others,
     is a link, is damaged, or cannot be written.
@@ -79,7 +79,9 @@ def load_or_create_signer(folder: Path) -> FileSigner:
             _create(directory, PRIVATE_FILE, _new_private_key(), 0o600)
             data = _read(directory, folder, PRIVATE_FILE, secret=True)
         if data is None:
-            raise UnavailableError(f"the audit key {folder / PRIVATE_FILE} vanished as it was made")
+            raise UnavailableError(
+                f"the audit key {folder / PRIVATE_FILE} was removed while it was being created"
+            )
         signer = FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
         public = f"audit-{signer.verifier.key_id.hex()}.vkey"
         if _read(directory, folder, public, secret=False) is None:
@@ -88,9 +90,9 @@ def load_or_create_signer(folder: Path) -> FileSigner:
 
 
 def public_keys(folder: Path) -> list[Verifier]:
-    """Return the trusted public keys of `folder`, by name of file; empty when there is none.
+    """Return the trusted public keys of `folder` in order of file name.
 
-    Raises `UnavailableError` for a folder others can write to, or a damaged key file.
+    Raises `UnavailableError` for a folder that others can write to, or for a damaged key file.
     """
     if not folder.exists():
         return []
@@ -112,7 +114,7 @@ def public_keys(folder: Path) -> list[Verifier]:
 
 @contextmanager
 def _open_folder(folder: Path, *, create: bool) -> Iterator[int]:
-    """Hold the folder open, so that what is checked is what is used."""
+    """Yield a descriptor of the checked folder, relative to which files are opened (no TOCTOU)."""
     try:
         if create:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -143,7 +145,7 @@ def _open_folder(folder: Path, *, create: bool) -> Iterator[int]:
 
 
 def _read(directory: int, folder: Path, name: str, *, secret: bool) -> bytes | None:
-    """Return a file's bytes, its kind, owner and mode being right; None when there is no file."""
+    """Return a file's bytes after checking its type, owner and mode; None when there is no file."""
     path = folder / name
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -153,7 +155,8 @@ def _read(directory: int, folder: Path, name: str, *, secret: bool) -> bytes | N
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise UnavailableError(
-                f"the key file {path} is a symbolic link", hint="put the file itself there"
+                f"the key file {path} is a symbolic link",
+                hint="replace the link by the file itself",
             ) from error
         raise
     with os.fdopen(handle, "rb") as file:
@@ -172,14 +175,14 @@ def _read(directory: int, folder: Path, name: str, *, secret: bool) -> bytes | N
                 if secret
                 else f"chmod {mode} {path}",
             )
-        data = file.read(MAX_KEY_FILE + 1)
-    if len(data) > MAX_KEY_FILE:
-        raise UnavailableError(f"the key file {path} is too large to be one")
+        data = file.read(MAX_KEY_FILE_BYTES + 1)
+    if len(data) > MAX_KEY_FILE_BYTES:
+        raise UnavailableError(f"the key file {path} is too large to be a key")
     return data
 
 
 def _create(directory: int, name: str, data: bytes, mode: int) -> None:
-    """Put a complete, synced file in place unless there is one already."""
+    """Create the file atomically, complete and synced, unless it exists already."""
     temporary = f".{name}.{os.getpid()}.{secrets.token_hex(8)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     handle = os.open(temporary, flags, mode, dir_fd=directory)
@@ -189,7 +192,7 @@ def _create(directory: int, name: str, data: bytes, mode: int) -> None:
             file.write(data)
             file.flush()
             os.fsync(handle)
-        with suppress(FileExistsError):  # another process was first: its file counts
+        with suppress(FileExistsError):  # another process was first: its file is kept
             os.link(
                 temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False
             )

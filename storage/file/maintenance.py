@@ -1,4 +1,4 @@
-"""Looking after the database file: is it sound, a copy of it, and what takes its room."""
+"""Maintenance of the database file: integrity check, backup, and statistics of its contents."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ from storage.file.connection import open_readonly, unavailable
 from storage.file.file_format import SCHEMA_VERSION
 from storage.file.private_file import create_private_file
 
-_PROBLEMS = 100
+_MAX_PROBLEMS = 100
 _TABLES = (
     "execution",
     "task_run",
@@ -26,7 +26,7 @@ _TABLES = (
 
 
 class Stats(Struct, frozen=True, kw_only=True):
-    """What is in a database. Sizes in bytes; `wal_bytes` is what the file itself lacks so far."""
+    """Size and contents of a database; `wal_bytes` have not been checkpointed into the file yet."""
 
     path: Path
     format: int
@@ -38,31 +38,31 @@ class Stats(Struct, frozen=True, kw_only=True):
 
 
 def find_damage(path: Path) -> list[str]:
-    """Return what SQLite finds wrong with the file's structure (at most 100 things), none if sound.
+    """Return the structural faults that SQLite finds in the file, at most 100; none if it is sound.
 
-    It says nothing about edited records: that is what verification of the audit is for.
+    Edited records are not structural faults: verification of the audit chain finds those.
     """
     with _open(path) as connection:
-        rows = connection.execute(f"PRAGMA integrity_check({_PROBLEMS})").fetchall()
+        rows = connection.execute(f"PRAGMA integrity_check({_MAX_PROBLEMS})").fetchall()
     return [text for (text,) in rows if text != "ok"]
 
 
 def back_up(path: Path, target: Path) -> int:
-    """Copy the database, with what is only in its WAL, to a new file and return its size.
+    """Copy the database, including its WAL, to a new file and return the size of the copy in bytes.
 
-    Writers go on meanwhile; the copy is one commit's state, synced to disk, mode 0600. Raises
+    Writers are not blocked; the copy is the state of one commit, synced to disk, mode 0600. Raises
     `ConflictError` when the target exists, `UnavailableError` when it cannot be written.
     """
     try:
         create_private_file(target)
     except FileExistsError as error:
         raise ConflictError(
-            f"{target} exists already", hint="name a new file: a backup replaces nothing"
+            f"{target} exists already", hint="name a new file: a backup never overwrites one"
         ) from error
     try:
         with _open(path) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, complete without companions
+            copy.execute("PRAGMA journal_mode = DELETE")  # a single file, without -wal and -shm
         descriptor = os.open(target, os.O_RDONLY)
         try:
             os.fsync(descriptor)

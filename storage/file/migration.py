@@ -1,6 +1,6 @@
-"""Brings a database file to the current format: numbered SQL files, forward only, all or nothing.
+"""Migrates a database to the current schema: numbered SQL files, forward only, one transaction.
 
-`PRAGMA user_version` is the number of the last file applied. An existing file is copied first.
+`PRAGMA user_version` is the number of the last migration applied. Existing data is backed up first.
 """
 
 import sqlite3
@@ -23,13 +23,13 @@ def read_migrations() -> tuple[str, ...]:
 def migrate(
     connection: sqlite3.Connection,
     path: Path,
-    birth: Callable[[sqlite3.Connection], None],
+    initialise: Callable[[sqlite3.Connection], None],
     migrations: Sequence[str] | None = None,
 ) -> None:
-    """Apply what is missing, in one transaction; `birth` runs in it when the file was empty.
+    """Apply the missing migrations in one transaction, and `initialise` if the file is empty.
 
-    A file that holds something already is first copied to `NAME.formatN-TIME.backup` beside it.
-    Raises `sqlite3.Error`; the file is then as it was.
+    A file that is not empty is first copied to `NAME.formatN-TIME.backup` beside it. Raises
+    `sqlite3.Error`; the file is then unchanged.
     """
     steps = read_migrations() if migrations is None else migrations
     found = _version(connection)
@@ -44,7 +44,7 @@ def migrate(
             connection.execute(f"PRAGMA user_version = {number}")
         if not found:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            birth(connection)
+            initialise(connection)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

@@ -1,4 +1,4 @@
-"""Slots that all runners of a user share: a lock file each, freed by the kernel with its owner."""
+"""Slots shared by all runners of a user: one lock file per slot, released by the kernel."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from core.errors import UnavailableError
 class FileSlots:
     """Implements `core.ports.Slots` with `flock` on `limit` files in a folder.
 
-    A runner that dies frees its slots at once: the kernel drops the locks of a dead process.
+    When a runner dies, its slots are free at once: the kernel releases the locks of a dead process.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
@@ -40,7 +40,7 @@ class FileSlots:
         return None
 
     def give_back(self, slot: int) -> None:
-        """Unlock a slot. Idempotent."""
+        """Release a slot. Idempotent."""
         handle = self._open.pop(slot, None)
         if handle is not None:
             os.close(handle)

@@ -1,1 +1,1 @@
-"""Reading what was committed."""
+"""Reading committed records."""

@@ -1,6 +1,6 @@
-"""A stored log for verification: everything as it lies in the file, one consistent view.
+"""The stored audit log as verification reads it: unmodified values in one consistent view.
 
-Ids of executions and steps are read through a join, so that an edited id in their tables shows.
+Ids of executions and steps are read through a join, so that an edited id in their tables is found.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from storage.rows.codec import POSITION_BITS, names
 
 # ruff: noqa: S608 - statements are put together from constants of this package alone
 
-_PAGE = 500
+_PAGE_ROWS = 500
 _ROWS = """
 SELECT event.seq, event.event_id, event.ts, event.type, event.actor, event.target,
   execution.execution_id, event.exec_seq, task_run.task_id, event.attempt, event.body, event.hash
@@ -32,8 +32,8 @@ _ATTEMPT_COLUMNS = ", ".join(
 class SqliteChainSource:
     """Implements `core.audit.verify.source.ChainSource` over a read transaction of its own.
 
-    `vkeys` are the keys the user trusts: they never come from the file. Close it soon: while it is
-    open, the WAL cannot be emptied.
+    `vkeys` are the keys that the user trusts; they never come from the file. Close it soon: while
+    it is open, the WAL cannot be reset.
     """
 
     def __init__(self, path: Path, vkeys: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class SqliteChainSource:
         self._path = path
         self._vkeys = tuple(vkeys)
         self._connection = open_readonly(path)
-        # text that is no UTF-8 is handed on as what it is, instead of an error
+        # text that is not UTF-8 is passed on with its bytes preserved instead of raising an error
         self._connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         self._connection.execute("BEGIN")
         self._task_runs: tuple[str, dict[object, object]] | None = None
@@ -77,7 +77,7 @@ class SqliteChainSource:
         return None if row is None else (row[0], row[1])
 
     def vkeys(self) -> Iterable[str]:
-        """Return the trusted public keys this was opened with."""
+        """Return the trusted public keys given on opening."""
         return self._vkeys
 
     def missions(self) -> Iterator[tuple[object, object]]:
@@ -125,10 +125,10 @@ class SqliteChainSource:
         return (row[0] for row in rows)
 
     def close(self) -> None:
-        """End the view. Idempotent."""
+        """End the read transaction. Idempotent."""
         self._connection.close()
 
-    def _each(self, sql: str, *values: Any, page: int = _PAGE) -> Iterator[Any]:
+    def _each(self, sql: str, *values: Any, page: int = _PAGE_ROWS) -> Iterator[Any]:
         try:
             cursor = self._connection.execute(sql, values)
             while rows := cursor.fetchmany(page):
@@ -144,10 +144,10 @@ class SqliteChainSource:
         return None if row is None else row[0]
 
     def _task_run(self, execution_id: str, task_id: str) -> object:
-        """Return the row id of a step, the first that has its name.
+        """Return the row id of the first step with this id.
 
-        All steps are asked for one by one, and none has an index by name: the ids of an execution
-        are read at once, or verifying it would take the square of its steps.
+        Steps are looked up one by one and there is no index by step id, so all ids of an execution
+        are read at once: otherwise verification would be quadratic in the number of steps.
         """
         if self._task_runs is None or self._task_runs[0] != execution_id:
             rows = self._each(

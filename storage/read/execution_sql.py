@@ -1,4 +1,4 @@
-"""A query for executions as SQL: conditions, order and page of `core.ports.execution_query`."""
+"""Translates `core.ports.execution_query` into SQL: conditions, order and page."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ _ATTENTION = (
 
 
 def add_functions(connection: sqlite3.Connection) -> None:
-    """Give a connection what the conditions call: SQLite's own `lower` knows ASCII only."""
+    """Register the functions that the conditions call: SQLite's `lower` handles ASCII only."""
     connection.create_function("casefold", 1, _casefold, deterministic=True)
 
 
 def conditions(query: ExecutionQuery) -> tuple[str, list[Any]]:
-    """Return the WHERE clause (empty for none) and its values."""
+    """Return the WHERE clause, empty if the query has no conditions, and its values."""
     found = _Conditions()
     if query.parent is not None:
         found.add("parent_execution_id = ?", query.parent)
@@ -80,7 +80,7 @@ class _Conditions:
         self.values += values
 
     def contains(self, column: str, part: str, *, sign: str = ">") -> None:
-        """Demand that `part` occurs in a column, or with the sign `=` that it does not."""
+        """Require that `part` occurs in a column, or with the sign `=` that it does not."""
         fold = "lower" if part.isascii() else "casefold"
         self.add(f"instr({fold}({column}), ?) {sign} 0", _casefold(codec.text(part)))
 

@@ -1,4 +1,4 @@
-"""State changes, read back from the bodies of audit events."""
+"""Reads state changes back from the bodies of audit events."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -37,10 +37,10 @@ _CREATED = {"to": ExecutionState.PENDING.value, "reason_code": Reason.CREATED.va
 def changes_in(
     execution_id: str, seq: int, ts: int, kind: str, task_id: str | None, body: bytes
 ) -> Iterator[StateChange]:
-    """Yield the transitions one event records, in the order in which they happened.
+    """Yield the transitions that one event records, in the order in which they happened.
 
-    An attempt's start is two: of its task run, and its own from nothing. An event that repeats the
-    state an entity was in is none.
+    The start of an attempt is two transitions: that of its task run, and its own from no state. An
+    event that repeats the current state of an entity is no transition.
     """
     found = json.loads(body)
     details = found["details"]

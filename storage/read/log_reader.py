@@ -1,8 +1,8 @@
-"""Log entries out of stored chunks: over all lines, a bounded part in memory at a time.
+"""Reads log entries from stored chunks, holding a bounded part in memory at a time.
 
-A chunk that cannot hold or cut a wanted entry is passed over unread, which is safe because every
-chunk says which streams' lines it leaves unfinished. Where reading begins in the middle of an
-attempt, it goes back until no wanted line is in progress.
+A chunk that cannot contain or split a wanted entry is skipped unread. This is safe because every
+chunk records which streams it leaves in the middle of a line. When reading starts in the middle of
+an attempt, it first goes back to where no wanted line is in progress.
 """
 
 import sqlite3
@@ -22,11 +22,12 @@ from core.ports.journal import LogChunk
 from core.ports.reader import LogQuery
 from storage.rows.segment import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
 
-_PAGE = 32
-"""Chunks read at once: about 4 MB of output at most."""
+_PAGE_CHUNKS = 32
+"""Chunks fetched at once: at most about 4 MB of output."""
 _TAIL_CHUNKS = 1
 _UNFINISHED_CHUNKS = 512
-"""Chunks that are looked through for where a line in progress began; of a longer one, its end."""
+"""How many chunks are searched backwards for the start of a line in progress; of a line that began
+earlier, only the end is returned."""
 _COLUMNS = """
 log_chunk.id, task_run.task_id, log_chunk.task_run, log_chunk.attempt, chunk, first_seq,
 open_streams, segments, data
@@ -36,7 +37,7 @@ Found = tuple[int, LogEntry]
 
 
 class _Open(Struct):
-    """Where reading has got to in one attempt."""
+    """How far one attempt has been read."""
 
     chunk: int
     row_id: int
@@ -44,7 +45,7 @@ class _Open(Struct):
 
 
 class LogReader(Struct):
-    """Answers one query. `task_run` None means all steps of the execution."""
+    """Answers one query; with `task_run` None, over all steps of the execution."""
 
     connection: sqlite3.Connection
     query: LogQuery
@@ -57,7 +58,7 @@ class LogReader(Struct):
     _open: dict[tuple[int, int], _Open] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Work out the sets of streams and levels, and what to look for in undecoded bytes."""
+        """Compute the bit sets of streams and levels, and the search text as bytes."""
         query = self.query
         self._streams = sum(STREAM_BIT[stream] for stream in query.streams or STREAM_BIT)
         lowest = LEVELS.index(query.min_level or LogLevel.DEBUG)
@@ -74,7 +75,7 @@ class LogReader(Struct):
         return iter(self._tail(ids, self.query.tail))
 
     def unfinished(self) -> list[LogEntry]:
-        """Return the lines in progress of the newest attempt asked for, if it runs."""
+        """Return the lines in progress of the newest requested attempt, if it is running."""
         rows = self.connection.execute(
             "SELECT id, attempt, open_streams & ? FROM log_chunk WHERE task_run = ? AND attempt ="
             " ifnull(?, (SELECT max(attempt) FROM log_chunk WHERE task_run = ?))"
@@ -87,7 +88,7 @@ class LogReader(Struct):
         place = _Open(0, 0, LineDecoder())
         for chunk in self._chunks(found):
             for _ in self._feed(place, chunk):
-                pass  # these have ended: a query gives them
+                pass  # complete lines: `read` returns them
         lines = () if place.decoder is None else place.decoder.unfinished()
         return [entry for entry in lines if self._is_wanted(entry)]
 
@@ -104,7 +105,7 @@ class LogReader(Struct):
     # --- which chunks ------------------------------------------------------------------------
 
     def _ids(self) -> Sequence[int]:
-        """Return the row ids of the chunks that matter, in order of arrival."""
+        """Return the row ids of the chunks that may hold wanted entries, in order of arrival."""
         query = self.query
         where = ["execution = ?"] if self.task_run is None else ["task_run = ?"]
         values: list[Any] = [self.execution if self.task_run is None else self.task_run]
@@ -124,8 +125,8 @@ class LogReader(Struct):
         return array("q", (row[0] for row in rows.fetchall()))
 
     def _chunks(self, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(ids), _PAGE):
-            page = ids[start : start + _PAGE]
+        for start in range(0, len(ids), _PAGE_CHUNKS):
+            page = ids[start : start + _PAGE_CHUNKS]
             yield from self.connection.execute(
                 f"SELECT {_COLUMNS} FROM log_chunk JOIN task_run ON task_run.id = task_run "  # noqa: S608 - constants
                 f"WHERE log_chunk.id IN ({', '.join('?' * len(page))}) ORDER BY log_chunk.id",
@@ -133,7 +134,7 @@ class LogReader(Struct):
             ).fetchall()
 
     def _cut_before(self, task_run: int, attempt: int, chunk: int) -> Sequence[int]:
-        """Return the chunks before `chunk` in which a line began that it may go on with."""
+        """Return the chunks before `chunk` that hold the start of a line it continues."""
         found: deque[int] = deque()
         rows = self.connection.execute(
             "SELECT id, open_streams & ? FROM log_chunk WHERE task_run = ? AND attempt = ? "
@@ -156,12 +157,12 @@ class LogReader(Struct):
             key = (task_run, attempt)
             before = self._open.get(key)
             if before is None or before.chunk + 1 != number:
-                # what was passed over left no line of ours unfinished; what lies before may have
+                # skipped chunks left no wanted line unfinished, but earlier chunks may have
                 before = _Open(number, row_id, None)
                 earlier = () if self._open.get(key) else self._cut_before(*key, number)
                 for cut in self._chunks(array("q", earlier)):
                     for _ in self._feed(before, cut):
-                        pass  # these end before what was asked for
+                        pass  # these lines end before the requested range
                 self._open[key] = before
             for entry in self._feed(before, row):
                 if self._is_wanted(entry):
@@ -190,11 +191,11 @@ class LogReader(Struct):
             place.decoder = None
 
     def _unfinished(self) -> Iterator[Found]:
-        """Yield the last lines of attempts that have ended without ending them: a lost runner's."""
+        """Yield the unterminated last lines of attempts that have ended, such as lost ones."""
         for key, place in self._open.items():
             if place.decoder is None or not self._has_ended(*key):
                 continue
-            if self._is_last(*key, place.chunk):  # or the rest has been stored since we looked
+            if self._is_last(*key, place.chunk):  # otherwise the rest was stored in the meantime
                 for entry in place.decoder.unfinished():
                     if self._is_wanted(entry):
                         yield place.row_id, entry

@@ -1,4 +1,4 @@
-"""Committed records over a read-only connection: fetches all and closes, never blocks a writer."""
+"""Reads committed records over a read-only connection; never blocks a writer."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import LogQuery
 from core.value.suggestion import did_you_mean
 from storage.file.connection import open_readonly, unavailable
-from storage.file.file_identity import place_of
+from storage.file.file_identity import file_identity_of
 from storage.read import history
 from storage.read.execution_sql import add_functions, conditions, ordering
 from storage.read.log_reader import LogReader
@@ -50,7 +50,7 @@ event.execution = :execution
 AND seq BETWEEN max(:after + 1, (SELECT chain_first_seq FROM execution WHERE id = :execution))
 AND (SELECT chain_last_seq FROM execution WHERE id = :execution)
 """
-"""Events of `:execution` after the number `:after`: its first and last bound a range of the log."""
+"""Events of `:execution` with a seq above `:after`; first and last seq bound the scanned range."""
 _CHANGED = f"""
 {_TASK_STATE} WHERE id IN (
   SELECT task_run FROM event WHERE {_WITHIN} AND task_run IS NOT NULL
@@ -72,7 +72,7 @@ UNION ALL
   AND id NOT IN (SELECT task_run FROM changed)
 ORDER BY position
 """
-"""The same with the items of fan-outs, which no event names: looks at every task run."""
+"""The same including the items of fan-outs, which no event names: scans every task run."""
 _EVENTS = "SELECT seq, ts, body, hash FROM event"
 _CHANGES = f"""
 SELECT seq, ts, type, task_id, body
@@ -82,7 +82,7 @@ WHERE type IN ({", ".join(f"'{kind}'" for kind in history.TYPES)})
 
 
 class StoredLog(NamedTuple):
-    """What is stored of one attempt's output: entries, bytes, and their SHA-256 (hex) or None."""
+    """Stored output of one attempt: number of entries and bytes, SHA-256 (hex) or None if empty."""
 
     entries: int
     bytes: int
@@ -92,7 +92,8 @@ class StoredLog(NamedTuple):
 def open_reader(path: Path) -> "SqliteReader":
     """Open the database read-only.
 
-    Raises `UnavailableError` when it is missing, not ours, damaged, or of another version.
+    Raises `UnavailableError` when it is missing, damaged, not a Mission Deck database, or of
+    another version.
     """
     return SqliteReader(open_readonly(path), path)
 
@@ -100,38 +101,39 @@ def open_reader(path: Path) -> "SqliteReader":
 class SqliteReader:
     """Implements `core.ports.Reader`. Used by one thread at a time.
 
-    Any method raises `UnavailableError` when the file cannot be read or holds what nobody wrote.
+    Any method raises `UnavailableError` when the file cannot be read or holds invalid records.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         add_functions(connection)
         self._connection = connection
         self._path = path.absolute()
-        self._place = place_of(path)
+        self._file_identity = file_identity_of(path)
         self._row_ids: dict[str, int] = {}
         self._positions: dict[int, dict[str, int]] = {}
-        """Where the task runs are that were asked for; a position never changes."""
+        """Positions of task runs by execution row id and step id; a position never changes."""
 
     def data_version(self) -> int:
         """Return a number that changes when any other connection commits.
 
-        Raises `UnavailableError` once the file is another, or gone: nothing would ever change.
+        Raises `UnavailableError` once the file was replaced or deleted: the number would never
+        change again.
         """
-        if place_of(self._path) != self._place:
+        if file_identity_of(self._path) != self._file_identity:
             raise UnavailableError(
-                f"the database {self._path} was deleted or replaced while it was read",
-                hint="what is shown is of the former file: open it again",
+                f"the database {self._path} was deleted or replaced while it was open",
+                hint="the records on display are those of the former file: open it again",
             )
         return self._number("PRAGMA data_version")
 
     def last_seq(self) -> int:
-        """Return the number of the newest audit event, 0 for none."""
+        """Return the seq of the newest audit event, 0 if there is none."""
         return self._number("SELECT coalesce(max(seq), 0) FROM event")
 
     # --- executions --------------------------------------------------------------------------
 
     def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
-        """Return the page of executions that a query asks for, in its order."""
+        """Return the page of executions that matches the query, in its order."""
         where, values = conditions(query)
         order, more = ordering(query)
         with self._guard():
@@ -139,7 +141,7 @@ class SqliteReader:
             return [codec.execution_of(row) for row in rows]
 
     def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
-        """Return how many executions a query fits on all its pages, by state; no zeroes."""
+        """Return the number of executions that match the query, by state, over all its pages."""
         where, values = conditions(query)
         with self._guard():
             rows = self._all(
@@ -148,7 +150,7 @@ class SqliteReader:
             return {codec.execution_state(state): count for state, count in rows}
 
     def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
-        """Return how many sub-missions each execution's own steps ran, by state; those with any."""
+        """Return the number of direct sub-missions by state, for each execution that has any."""
         found: dict[str, dict[ExecutionState, int]] = {}
         with self._guard():
             for execution_id in execution_ids:
@@ -157,15 +159,15 @@ class SqliteReader:
         return found
 
     def mission_names(self) -> list[str]:
-        """Return the names of all missions that have run, sub-missions too, in order."""
+        """Return the names of all missions that have run, including sub-missions, sorted."""
         with self._guard():
             names = "SELECT DISTINCT mission_name FROM execution ORDER BY mission_name"
             return [name for (name,) in self._all(names)]
 
     def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
-        """Return each mission's newest run by name; those that nobody has run are left out.
+        """Return the newest run of each mission by name; missions that never ran are left out.
 
-        A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
+        Runs as a sub-mission and runs of a subset of the steps do not count.
         """
         found: dict[str, Execution] = {}
         with self._guard():
@@ -175,12 +177,12 @@ class SqliteReader:
         return found
 
     def source_paths(self, *, limit: int) -> list[str]:
-        """Return the mission files that people ran, that of the newest run first, none twice."""
+        """Return the distinct mission files that users ran, most recently run first."""
         with self._guard():
             return [path for (path,) in self._all(_SOURCE_PATHS, limit)]
 
     def children(self, execution_id: str) -> list[Execution]:
-        """Return the sub-missions that an execution's own steps ran, oldest first."""
+        """Return the direct sub-missions of an execution, oldest first."""
         with self._guard():
             rows = self._all(
                 f"{_EXECUTION} WHERE parent_execution_id = ? ORDER BY id", execution_id
@@ -188,7 +190,7 @@ class SqliteReader:
             return [codec.execution_of(row) for row in rows]
 
     def find_run_key(self, workflow_id: str, run_key: str) -> Execution | None:
-        """Return the execution of a mission that was started under a run key, or None."""
+        """Return the execution that was started with this idempotency key, or None."""
         with self._guard():
             rows = self._all(
                 f"{_EXECUTION} WHERE workflow_id = ? AND run_key = ?",
@@ -200,7 +202,8 @@ class SqliteReader:
     def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
         """Resolve an id, `NAME#7`, a mission's name, a unique prefix, `@last` or `@last-failed`.
 
-        With `folder`, `@last` and `@last-failed` prefer runs of mission files in or below it.
+        With `folder`, `@last` and `@last-failed` prefer runs of mission files in or below that
+        folder.
         """
         with self._guard():
             row_id = resolve(self._connection, reference, folder)
@@ -212,16 +215,16 @@ class SqliteReader:
             return shorten(self._connection, execution_ids)
 
     def mission_source(self, digest: str) -> MissionSource:
-        """Return the mission file an execution was made from."""
+        """Return the mission file with this digest; `NotFoundError`."""
         with self._guard():
             rows = self._all("SELECT name, format, content FROM mission WHERE digest = ?", digest)
             if not rows:
-                raise NotFoundError(f"no mission with the digest {digest} is stored")
+                raise NotFoundError(f"no mission file with the digest {digest} is stored")
             name, form, content = rows[0]
             return MissionSource(digest=digest, name=name, content=content, format=form)
 
     def request_outcome(self, request_id: int) -> RequestOutcome | None:
-        """Return what came of a request, None while nobody has decided it; `NotFoundError`."""
+        """Return the outcome of a request, None while it is pending; `NotFoundError`."""
         with self._guard():
             rows = self._all("SELECT outcome, why FROM request WHERE id = ?", request_id)
         if not rows:
@@ -232,7 +235,7 @@ class SqliteReader:
         return RequestOutcome(request_id=request_id, done=word == "done", why=why)
 
     def lease(self, execution_id: str) -> Lease | None:
-        """Return the current lease, live or not, or None."""
+        """Return the current lease, live or expired, or None."""
         with self._guard():
             stored = read_lease(self._connection, execution_id)
             return None if stored is None or stored.owner is None else stored.lease
@@ -248,13 +251,13 @@ class SqliteReader:
             return [codec.task_run_of(execution_id, row) for row in rows]
 
     def task_run(self, execution_id: str, task_id: str) -> TaskRun:
-        """Return one task run; `NotFoundError` with near misses in the hint."""
+        """Return one task run; `NotFoundError` with similar step ids in the hint."""
         with self._guard():
             key = self._task_run_id(execution_id, task_id)
             return codec.task_run_of(execution_id, self._all(f"{_TASK_RUN} WHERE id = ?", key)[0])
 
     def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
-        """Return task runs changed by audit events after `after_seq`, and the newest seq seen.
+        """Return the newest seq, and the task runs changed by audit events after `after_seq`.
 
         Inputs, outputs and errors are left out.
         """
@@ -323,8 +326,7 @@ class SqliteReader:
     def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
         """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time.
 
-        `search` matches in either case. A line in progress comes when it ends, or when its attempt
-        has ended without it.
+        `search` ignores case. A line in progress is returned once it or its attempt has ended.
         """
         with self._guard():
             task_run = None
@@ -334,7 +336,7 @@ class SqliteReader:
             yield from LogReader(self._connection, query, execution, task_run).read()
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
-        """Return the lines in progress of the step's running attempt, one a stream at most."""
+        """Return the lines in progress of the step's running attempt, at most one per stream."""
         if query.task_id is None:
             return []
         with self._guard():
@@ -343,7 +345,7 @@ class SqliteReader:
             return LogReader(self._connection, query, execution, task_run).unfinished()
 
     def stored_log(self, execution_id: str, task_id: str, attempt: int) -> StoredLog:
-        """Return what an attempt's stored output amounts to: its seal when its runner is lost."""
+        """Return size and digest of an attempt's stored output, to seal a lost attempt."""
         import hashlib
 
         with self._guard():
@@ -413,7 +415,7 @@ class SqliteReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
-        """Let several statements see the same commit; short, or the WAL cannot be emptied."""
+        """Let several statements see the same commit; keep it short, or the WAL cannot be reset."""
         self._connection.execute("BEGIN")
         try:
             yield
@@ -422,7 +424,7 @@ class SqliteReader:
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        """Turn errors of SQLite, and of records nobody of us wrote, into `UnavailableError`."""
+        """Turn errors of SQLite, and those over invalid records, into `UnavailableError`."""
         try:
             yield
         except sqlite3.Error as error:
@@ -431,5 +433,5 @@ class SqliteReader:
             raise UnavailableError(
                 f"the database {self._path} holds a record that cannot be read "
                 f"({type(error).__name__}: {error})",
-                hint="`mission audit verify` tells what was changed",
+                hint="`mission audit verify` reports what was changed",
             ) from error

@@ -1,4 +1,4 @@
-"""How people name executions: id, unique prefix, `NAME#7`, a mission's name, `@last`."""
+"""Resolves references to executions: id, unique prefix, `NAME#7`, a mission's name, `@last`."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from core.errors import AmbiguousError, NotFoundError
 from core.launch.run_number import MARK, parse_run_reference, run_reference
 from core.value.suggestion import did_you_mean
 
-MIN_SHORT = 8
+MIN_SHORT_CHARACTERS = 8
 LAST = "@last"
 LAST_FAILED = "@last-failed"
 _SHOWN = 5
@@ -24,10 +24,10 @@ Row = tuple[int, str, str, int | None, str]
 def resolve(connection: sqlite3.Connection, reference: str, folder: str | None = None) -> int:
     """Return the row id of the execution that `reference` names.
 
-    In this order: `@last` (the newest that is no sub-mission of another execution), `@last-failed`
-    (the newest such FAILED one), a full id, `NAME#7`, a mission's exact name (its newest run; a
-    sub-mission only when nobody has run it by itself), a prefix that only one id has. With `folder`
-    both `@` references prefer missions in or below it. Raises `NotFoundError`, `AmbiguousError`.
+    Tried in this order: `@last` (the newest that is not a sub-mission), `@last-failed` (the newest
+    such FAILED one), a full id, `NAME#7`, a mission's exact name (its newest run; a sub-mission
+    only if the mission never ran by itself), a unique prefix of an id. With `folder`, both `@`
+    references prefer missions in or below it. Raises `NotFoundError`, `AmbiguousError`.
     """
     if reference in (LAST, LAST_FAILED):
         return _newest(connection, reference, folder)
@@ -55,7 +55,7 @@ def resolve(connection: sqlite3.Connection, reference: str, folder: str | None =
 
 
 def shorten(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> dict[str, str]:
-    """Return the shortest prefix of each id, at least 8 characters, that no other id has."""
+    """Return the shortest unique prefix of each id, at least 8 characters long."""
     short = {}
     for execution_id in execution_ids:
         neighbours = connection.execute(
@@ -64,7 +64,9 @@ def shorten(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> dic
             {"id": execution_id},
         ).fetchone()
         length = max(
-            MIN_SHORT, *(_common(execution_id, other) + 1 for other in neighbours if other), 0
+            MIN_SHORT_CHARACTERS,
+            *(_common(execution_id, other) + 1 for other in neighbours if other),
+            0,
         )
         if execution_id[length - 1 : length] == "-":
             length += 1
@@ -90,9 +92,9 @@ def _newest(connection: sqlite3.Connection, reference: str, folder: str | None) 
 def _numbered(connection: sqlite3.Connection, name: str, number: int) -> int:
     if MARK in name:
         raise NotFoundError(
-            f"{name}{MARK}{number} names no execution: a mission's name with a `{MARK}` of its own "
-            "takes no number",
-            hint="`mission ls` gives the ids of its executions",
+            f"{name}{MARK}{number} names no execution: a mission whose name contains `{MARK}` "
+            "cannot be referred to by number",
+            hint="`mission ls` lists the ids of its executions",
         )
     where = "WHERE workflow_id = ? AND run_number "
     workflow_id = workflow_id_of(name)
@@ -124,15 +126,15 @@ def _ambiguous(
     names = ", ".join(f"{short[row[1]]} ({_name(row)}, {row[4]})" for row in shown)
     more = "" if len(found) <= _SHOWN else " and more"
     return AmbiguousError(
-        f"{reference!r} fits several executions: {names}{more}",
-        hint="give more of the id, or NAME#NUMBER",
+        f"{reference!r} matches several executions: {names}{more}",
+        hint="give more characters of the id, or NAME#NUMBER",
     )
 
 
 def _not_found(connection: sqlite3.Connection, reference: str) -> NotFoundError:
     names = [row[0] for row in connection.execute("SELECT DISTINCT mission_name FROM execution")]
     names += [LAST, LAST_FAILED]
-    hint = did_you_mean(reference, names) or "`mission ls` lists what there is"
+    hint = did_you_mean(reference, names) or "`mission ls` lists the executions"
     return NotFoundError(f"there is no execution {reference!r}", hint=hint)
 
 

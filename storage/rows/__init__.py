@@ -1,1 +1,1 @@
-"""Records as rows."""
+"""Conversion between records and rows."""

@@ -1,7 +1,7 @@
-"""Records to rows and back: the only module that knows both the model and the columns.
+"""Converts records to rows and back: the only module that knows both the model and the columns.
 
-Free data is the JSON text of `core.domain.events.dump_json` (ASCII). Text of the user is cleaned of
-lone surrogates, which UTF-8, and so SQLite, cannot hold.
+Free-form data is the JSON text of `core.domain.events.dump_json` (ASCII). In text from users, lone
+surrogates are replaced, because UTF-8, and so SQLite, cannot represent them.
 """
 
 import json
@@ -19,7 +19,7 @@ from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState
 Row = Sequence[Any]
 
 POSITION_BITS = 24
-"""A task run's row id is its execution's row id, shifted by this, plus its position."""
+"""A task run's row id is the row id of its execution shifted left by this, plus its position."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -42,7 +42,7 @@ def json_text(value: Any) -> str | None:
 
 
 class JsonTexts:
-    """The texts of one batch: what a task run and its attempt share is encoded once."""
+    """Caches the JSON texts of a batch: data shared by task run and attempt is encoded once."""
 
     __slots__ = ("_texts",)
 
@@ -117,9 +117,9 @@ EXECUTION_CHANGING = (
     "counts",
     "item_counts",
 )
-"""What an update writes; the rest is fixed at creation, and log counts follow the chunks."""
+"""The columns an update writes; others are fixed at creation, or follow the log chunks."""
 EXECUTION_PROGRESS = ("updated_at", "counts", "item_counts")
-"""What changes with every step."""
+"""The columns that change with every step."""
 
 
 def execution_row(record: Execution) -> Row:
@@ -183,7 +183,7 @@ def execution_progress(record: Execution) -> Row:
 
 
 def is_progress(before: Execution, after: Execution) -> bool:
-    """Tell whether nothing of `EXECUTION_CHANGING` differs beyond `EXECUTION_PROGRESS`."""
+    """Tell whether the records differ in columns of `EXECUTION_PROGRESS` at most."""
     return bool(_settled(before) == _settled(after))
 
 
@@ -234,7 +234,7 @@ TASK_RUN_READ = (
     f"(SELECT attempt.ended_at {_LATEST})",
     f"(SELECT attempt.duration_us {_LATEST})",
 )
-"""What is read of a task run: its columns but `TASK_RUN_DATA`, the times of its latest attempt."""
+"""The columns of a task run except `TASK_RUN_DATA`, and the times of its latest attempt."""
 
 
 def task_run_changes(record: TaskRun, texts: JsonTexts) -> tuple[Any, ...]:
@@ -269,7 +269,7 @@ def task_run_row(record: TaskRun, texts: JsonTexts) -> Row:
 
 
 def task_run_of(execution_id: str, row: Row) -> TaskRun:
-    """Return the record in a row of `TASK_RUN_READ`, or of it without `TASK_RUN_DATA`."""
+    """Return the record of a row of `TASK_RUN_READ`, with or without `TASK_RUN_DATA` at its end."""
     (
         task_id, position, parent, item, state, reason, message, updated_at, attempt,
         ready_at, started_at, ended_at, duration_us, resume_at, reused_from, begun_at, over_at,
@@ -376,7 +376,7 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
 
 
 def audit_event_of(seq: int, ts: int, body: bytes, digest: bytes) -> AuditEvent:
-    """Return the event in a stored body, as a reader sees it."""
+    """Return the audit event in a stored body."""
     found = json.loads(body)
     return AuditEvent(
         seq=seq,

@@ -1,8 +1,8 @@
-"""Who owns an execution: leases as rows, fencing by epoch, takeover of the dead.
+"""Leases on executions: stored as rows, fenced by epoch, taken over from dead owners.
 
 Runs on the connection's thread, inside its transactions. An owner on this machine holds its lease
-as long as its process lives (a laptop that slept has not lost it); one that cannot be seen from
-here, as long as it renews.
+for as long as its process lives, even if the machine was suspended; an owner on another machine,
+whose process cannot be observed, for as long as it renews the lease.
 """
 
 import sqlite3
@@ -32,15 +32,15 @@ UPDATE lease SET owner = NULL, expires_at = 0 WHERE execution_id = ? AND owner =
 """
 
 
-class Stored(Struct, frozen=True):
-    """A row of the lease table; a released one has no owner, but keeps its epoch."""
+class StoredLease(Struct, frozen=True):
+    """A row of the lease table; a released lease has no owner, but keeps its epoch."""
 
     owner: str | None
     lease: Lease
 
 
-def read_lease(connection: sqlite3.Connection, execution_id: str) -> Stored | None:
-    """Return the lease row of an execution, also of one that does not exist yet."""
+def read_lease(connection: sqlite3.Connection, execution_id: str) -> StoredLease | None:
+    """Return the lease row of an execution, which need not exist yet, or None."""
     row = connection.execute(_READ, (execution_id,)).fetchone()
     if row is None:
         return None
@@ -53,19 +53,19 @@ def read_lease(connection: sqlite3.Connection, execution_id: str) -> Stored | No
         expires_at=expires_at,
         identity=identity,
     )
-    return Stored(owner, lease)
+    return StoredLease(owner, lease)
 
 
 def is_live(lease: Lease, now: int) -> bool:
-    """Tell whether the owner is at work: its process lives, or cannot be seen but has renewed."""
+    """Tell whether the owner is alive or, if that cannot be observed, the lease unexpired."""
     alive = is_alive(lease.identity)
     return lease.expires_at > now if alive is None else alive
 
 
-class LeaseBook(Struct):
-    """The leases this process took, by which its batches are fenced.
+class HeldLeases(Struct):
+    """The leases held by this process, which fence its writes.
 
-    What a transaction changes is staged, and holds only once it has committed (`settle`).
+    Changes made in a transaction are staged and take effect when it has committed (`settle`).
     """
 
     owner: str
@@ -82,9 +82,9 @@ class LeaseBook(Struct):
         *,
         launcher: int | None = None,
     ) -> Lease:
-        """Take or take over the lease; `LeaseHeldError` while another owner lives.
+        """Acquire or take over the lease; `LeaseHeldError` while another owner is alive.
 
-        The process with the pid `launcher`, on this machine, gives it up to us.
+        A lease held by the process with the pid `launcher` on this machine is handed over.
         """
         stored = read_lease(connection, execution_id)
         epoch = 1
@@ -114,7 +114,7 @@ class LeaseBook(Struct):
         return lease
 
     def renew(self, connection: sqlite3.Connection, lease: Lease, now: int) -> Lease:
-        """Prolong the lease; `LeaseHeldError` when it is no longer this one."""
+        """Extend the lease; `LeaseHeldError` when it has been taken over or released."""
         expires_at = now + self.ttl_ns
         changed = connection.execute(
             _RENEW, (expires_at, now, lease.execution_id, lease.owner, lease.epoch)
@@ -124,21 +124,21 @@ class LeaseBook(Struct):
         return replace(lease, expires_at=expires_at)
 
     def release(self, connection: sqlite3.Connection, lease: Lease) -> None:
-        """Give the lease back; nothing happens when it is no longer this one."""
+        """Release the lease, unless it has been taken over."""
         connection.execute(_RELEASE, (lease.execution_id, lease.owner, lease.epoch))
         self._staged[lease.execution_id] = None
 
     def require(self, connection: sqlite3.Connection, lease: Lease) -> None:
-        """Raise `LeaseHeldError` unless the lease is still this one."""
+        """Raise `LeaseHeldError` if the lease has been taken over or released."""
         stored = read_lease(connection, lease.execution_id)
         if stored is None or (stored.owner, stored.lease.epoch) != (lease.owner, lease.epoch):
             raise _lost(connection, lease)
 
     def check_writer(self, connection: sqlite3.Connection, execution_id: str, now: int) -> None:
-        """Raise `LeaseHeldError` when somebody else owns, or since owned, the execution.
+        """Raise `LeaseHeldError` when another owner holds the lease, or has held it since.
 
-        Whoever never took a lease may write as long as nobody else does: to create an execution, or
-        to note something about one that nobody runs.
+        A process without a lease may write while no other owner is alive: to create an execution,
+        or to record an event of one that is not running.
         """
         stored = read_lease(connection, execution_id)
         epoch = self._staged.get(execution_id, self._epochs.get(execution_id))
@@ -148,7 +148,7 @@ class LeaseBook(Struct):
             raise _held(stored.lease)
 
     def settle(self) -> bool:
-        """Adopt what the committed transaction staged; tell whether there was anything."""
+        """Apply the changes staged by a committed transaction; tell whether there were any."""
         staged, self._staged = self._staged, {}
         for execution_id, epoch in staged.items():
             if epoch is None:
@@ -158,7 +158,7 @@ class LeaseBook(Struct):
         return bool(staged)
 
     def discard(self) -> None:
-        """Forget what the rolled back transaction staged."""
+        """Drop the changes staged by a rolled-back transaction."""
         self._staged.clear()
 
 
@@ -167,7 +167,7 @@ def _held(lease: Lease) -> LeaseHeldError:
     where = f"process {identity.pid} on {identity.host}"
     return LeaseHeldError(
         f"execution {lease.execution_id} is owned by another runner ({where})",
-        hint="`mission watch` shows what it does; `mission cancel` asks it to stop",
+        hint="`mission watch` shows its progress; `mission cancel` asks it to stop",
     )
 
 
@@ -175,4 +175,4 @@ def _lost(connection: sqlite3.Connection, lease: Lease) -> LeaseHeldError:
     stored = read_lease(connection, lease.execution_id)
     if stored is not None and stored.owner is not None:
         return _held(stored.lease)
-    return LeaseHeldError(f"the lease on execution {lease.execution_id} was given back")
+    return LeaseHeldError(f"the lease on execution {lease.execution_id} was released")

@@ -1,4 +1,4 @@
-"""How the segments of a log chunk are packed, and which streams and levels are in it as bits."""
+"""Packs the segments of a log chunk, and encodes sets of streams and levels as bits."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ _SEGMENT = struct.Struct("<qBBIIH")
 def pack_segments(segments: Sequence[LogSegment]) -> bytes:
     """Return segments as bytes.
 
-    Each is, little-endian: at (8), stream (1), level (1), length (4), lines (4), length of the
-    source's name (2), the name in UTF-8.
+    Each segment is, little-endian with sizes in bytes: at (8), stream (1), level (1), length (4),
+    lines (4), length of the source's name (2), the name in UTF-8.
     """
     parts = []
     for segment in segments:
@@ -61,9 +61,10 @@ def _unpacked(packed: bytes) -> Iterator[LogSegment]:
 
 
 def open_streams(segments: Sequence[LogSegment], data: bytes, before: int = 0) -> int:
-    """Return the streams (bits) whose line is in progress after a chunk, `before` those before it.
+    """Return the streams (bits) that are in the middle of a line after a chunk.
 
-    A segment's last byte decides: no line feed leaves the line open, a segment of length 0 ends it.
+    `before` are those in the middle of a line before it. The last byte of a segment decides: unless
+    it is a line feed, the line is unfinished; a segment of length 0 ends the line.
     """
     found = before
     offset = 0

@@ -1,1 +1,1 @@
-"""Step types that speak SQL."""
+"""Step types that use SQL."""

@@ -1,6 +1,6 @@
 """The sql_query step: one statement against a SQLite database inside the working directory.
 
-It lives here because core knows no SQL (docs/decisions/0003); the registry names it by text.
+It is here because core must not import SQL (docs/decisions/0003); the registry names it.
 """
 
 import base64
@@ -23,13 +23,13 @@ from core.steps.file.file_step import FileStep, shown
 from core.steps.file.place import PathRefusedError, Place
 
 DEFAULT_ROWS = 10_000
-MOST_ROWS = 1_000_000
-MOST_BYTES = 64 * 1024 * 1024
-"""Of all values of an answer, and of one value in the database."""
+MAX_ROWS = 1_000_000
+MAX_BYTES = 64 * 1024 * 1024
+"""The most that all returned values together, and any single value, may take."""
 
 _MEMORY = ":memory:"
 _BUSY_SECONDS = 5.0
-_STEPS_PER_LOOK = 10_000
+_VM_STEPS_PER_CANCEL_CHECK = 10_000
 _READABLE_PRAGMAS = frozenset(
     {
         *("application_id", "collation_list", "compile_options", "database_list"),
@@ -53,46 +53,50 @@ def parse_database_url(value: str) -> str:
         raise ValueError("only SQLite is supported: sqlite:data.db, or sqlite::memory:")
     path = path.removeprefix("///")
     if path.startswith(("file:", "//")) or "?" in path:
-        raise ValueError("a path is wanted behind sqlite:, without host and options")
+        raise ValueError("expected a path after sqlite:, without host or options")
     return path or _MEMORY
 
 
 _PLACEHOLDER = re.compile(
     r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (\?\d+)""", re.VERBOSE | re.DOTALL
 )
-"""A numbered placeholder, or a text, name or comment in which there can be none."""
+"""A numbered placeholder, or a literal, name or comment, whose contents are not placeholders."""
 
 
 class SqlParameters(StepParameters):
     """Parameters of sql_query."""
 
-    query: str = Field(min_length=1, description="one SQL statement, ? or :name for its values")
+    query: str = Field(
+        min_length=1, description="one SQL statement, with ? or :name as placeholders for values"
+    )
     args: list[Any] | dict[str, Any] = Field(
         default_factory=list, description="the values: a list for ?, an object for :name"
     )
     database_url: Annotated[str, AfterValidator(parse_database_url)] = Field(
         default=f"sqlite:{_MEMORY}",
         validate_default=True,
-        description="sqlite:PATH inside the working directory, made when missing; or "
-        "sqlite::memory: for an empty one",
+        description="sqlite:PATH inside the working directory, created when missing; or "
+        "sqlite::memory: for an empty database in memory",
     )
     max_rows: int = Field(
-        default=DEFAULT_ROWS, ge=1, le=MOST_ROWS, description="rows to return at most"
+        default=DEFAULT_ROWS, ge=1, le=MAX_ROWS, description="the most rows to return"
     )
     read_only: bool = Field(default=False, description="true: a statement that writes fails")
 
 
 class SqlOutput(BaseModel):
-    """What sql_query leaves."""
+    """Output of sql_query."""
 
     columns: list[str] = Field(description="the names of the columns, in order")
     rows: list[list[Any]] = Field(description="the rows, each a list of values; blobs as base64")
-    row_count: int = Field(description="how many rows were returned, or else changed")
+    row_count: int = Field(
+        description="the number of rows returned, or changed by a statement that returns none"
+    )
     truncated: bool = Field(description="whether there were more rows than max_rows")
 
 
 class SqlQuery(FileStep):
-    """Runs one statement, committed when it succeeds. Other databases cannot be attached."""
+    """Runs one statement and commits it when it succeeds. Other databases cannot be attached."""
 
     name: ClassVar[str] = "sql_query"
     parameters: ClassVar[type[StepParameters]] = SqlParameters
@@ -100,7 +104,7 @@ class SqlQuery(FileStep):
     summary: ClassVar[str] = "Run an SQL statement against a SQLite database"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Open the database, run the statement, read at most `max_rows`."""
+        """Open the database, run the statement and fetch at most `max_rows` rows."""
         parameters: SqlParameters = call.parameters
         _check_args(parameters.args)
         with _opened(tree, parameters, call) as connection:
@@ -149,19 +153,19 @@ def _connect(path: str, parameters: SqlParameters, call: StepCall) -> sqlite3.Co
         raise StepFailedError(f"SQL: {error}", "sql") from error
     connection.text_factory = _text
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # also what VACUUM INTO needs
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
     connection.set_authorizer(_authorize)
     cancelled = call.cancelled
     if cancelled is not None:
-        connection.set_progress_handler(lambda: int(cancelled.is_set()), _STEPS_PER_LOOK)
+        connection.set_progress_handler(lambda: int(cancelled.is_set()), _VM_STEPS_PER_CANCEL_CHECK)
     return connection
 
 
 def _check_same(place: Place, path: Path) -> None:
-    """Refuse a database that is not where the checked path ends.
+    """Refuse a database that is not the file at the end of the checked path.
 
-    SQLite opens by name and follows links; what it opened must be the file the walk found, whose
-    last component is no link.
+    SQLite opens by name and follows links; the file it opened must be the one found by walking the
+    path, whose last component is not a link.
     """
     inside = place.file_status()
     opened = path.stat()
@@ -170,7 +174,7 @@ def _check_same(place: Place, path: Path) -> None:
 
 
 def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    """Deny what reaches other files or changes how the database works."""
+    """Deny statements that reach other files or change how the database works."""
     if action in {sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH}:
         return sqlite3.SQLITE_DENY
     if action == sqlite3.SQLITE_PRAGMA:
@@ -199,9 +203,9 @@ def _run(connection: sqlite3.Connection, parameters: SqlParameters) -> Mapping[s
             break
         values = [_plain(value) for value in row]
         size += sum(len(value) if isinstance(value, str) else 8 for value in values)
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             raise StepFailedError(
-                f"the rows hold more than {MOST_BYTES} bytes",
+                f"the rows hold more than {MAX_BYTES} bytes",
                 "too_large",
                 reason=Reason.OUTPUT_LIMIT,
             )
@@ -210,7 +214,7 @@ def _run(connection: sqlite3.Connection, parameters: SqlParameters) -> Mapping[s
 
 
 def _bound(query: str, args: list[Any] | dict[str, Any]) -> list[Any] | dict[str, Any]:
-    """Return `args` as sqlite3 wants them: `?1` counts as a name, which a list does not have."""
+    """Return `args` as sqlite3 expects them: it treats `?1` as a name, which needs a mapping."""
     is_numbered = any(match[1] for match in _PLACEHOLDER.finditer(query))
     if isinstance(args, dict) or not is_numbered:
         return args
@@ -221,7 +225,7 @@ def _check_args(args: list[Any] | dict[str, Any]) -> None:
     for value in args.values() if isinstance(args, dict) else args:
         if isinstance(value, list | dict):
             raise StepFailedError(
-                "args holds a list or object: SQL values are texts, numbers, booleans or null",
+                "args contains a list or object: SQL values are texts, numbers, booleans or null",
                 "args",
                 reason=Reason.INVALID_PARAMETERS,
             )

@@ -1,1 +1,1 @@
-"""The one writing connection."""
+"""The single writing connection and its transactions."""

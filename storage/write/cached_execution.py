@@ -1,4 +1,4 @@
-"""What the writer remembers of an execution between transactions, to save reading it again."""
+"""The writer's cache entry for one execution, kept between transactions to save reads."""
 
 import sqlite3
 
@@ -16,8 +16,8 @@ FROM execution WHERE execution_id = ?
 _READ_TASKS = "SELECT task_id, position FROM task_run WHERE id BETWEEN ? AND ?"
 
 
-class Run(Struct):
-    """One execution as the tables have it; `is_fresh` until another process has written."""
+class CachedExecution(Struct):
+    """One execution as stored in the tables; `is_fresh` until another process has written."""
 
     row_id: int
     sub: SubChain
@@ -26,25 +26,27 @@ class Run(Struct):
     is_fresh: bool = True
     positions: dict[str, int] = field(default_factory=dict)
     open_streams: dict[tuple[int, int], int] = field(default_factory=dict)
-    """Streams (bits) whose line the last chunk of (task run, attempt) left unfinished."""
+    """Streams (bits) in the middle of a line after the last chunk, by (task run, attempt)."""
     record: Execution | None = None
-    """What this writer last wrote of the execution itself, if it has."""
+    """The execution record as this writer last wrote it, if it has."""
 
     def task_run(self, task_id: str) -> int:
-        """Return the row id of a step's task run; `BugError` for a step it does not have."""
+        """Return the row id of a step's task run; `BugError` for an unknown step."""
         try:
             return (self.row_id << POSITION_BITS) + self.positions[task_id]
         except KeyError:
             raise BugError(f"execution {self.sub.execution_id} has no step {task_id!r}") from None
 
 
-def load_run(connection: sqlite3.Connection, execution_id: str, known: Run | None) -> Run | None:
-    """Return the execution as it is now, or None; `known` saves reading its steps again."""
+def load_execution(
+    connection: sqlite3.Connection, execution_id: str, known: CachedExecution | None
+) -> CachedExecution | None:
+    """Load the execution, or return None; with `known`, unchanged steps are not read again."""
     row = connection.execute(_READ, (execution_id,)).fetchone()
     if row is None:
         return None
     row_id, task_count, sealed, events, first_seq, last_seq, last_hash = row
-    run = Run(
+    run = CachedExecution(
         row_id=row_id,
         sub=SubChain(execution_id, events, first_seq, last_seq, last_hash),
         task_count=task_count,

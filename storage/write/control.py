@@ -1,4 +1,4 @@
-"""The control port over the writer: leases, heartbeats and requests, durable when they return."""
+"""The control port on top of the writer: leases, heartbeats and requests, durable on return."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from core.errors import ConflictError, NotFoundError
 from core.ports.clock import Clock
 from core.ports.control import Lease, Request, RequestKind
 from storage.rows import codec
-from storage.rows.lease import LeaseBook
+from storage.rows.lease import HeldLeases
 from storage.write.entry import CallEntry, ReadEntry
 from storage.write.writer import Writer
 
@@ -41,24 +41,25 @@ class SqliteControl:
         self._clock = clock
 
     async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:
-        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives.
+        """Acquire the lease, taking it over from a dead or expired owner.
 
-        With `from_parent` also over the process that started this one: it held it for us.
+        With `from_parent` also from the process that started this one, which held it for this one.
+        Raises `LeaseHeldError` while another owner is alive.
         """
         now = self._clock.now()
         launcher = os.getppid() if from_parent else None
         return await self._call(
-            lambda db, book: book.acquire(db, execution_id, now, launcher=launcher)
+            lambda db, leases: leases.acquire(db, execution_id, now, launcher=launcher)
         )
 
     async def renew(self, lease: Lease) -> Lease:
-        """Heartbeat; `LeaseHeldError` when the epoch has moved on."""
+        """Renew the lease (heartbeat); `LeaseHeldError` when it has a newer epoch."""
         now = self._clock.now()
-        return await self._call(lambda db, book: book.renew(db, lease, now))
+        return await self._call(lambda db, leases: leases.renew(db, lease, now))
 
     async def release(self, lease: Lease) -> None:
-        """Give the lease back. Idempotent."""
-        await self._call(lambda db, book: book.release(db, lease))
+        """Release the lease. Idempotent."""
+        await self._call(lambda db, leases: leases.release(db, lease))
 
     async def request(
         self,
@@ -69,7 +70,7 @@ class SqliteControl:
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
     ) -> int:
-        """Leave a request for the owner and return its number.
+        """Store a request for the owner and return its id.
 
         Raises `NotFoundError`, or `ConflictError` when the execution has ended.
         """
@@ -80,19 +81,19 @@ class SqliteControl:
         return await self._call(lambda db, _book: _insert(db, execution_id, values))
 
     async def take_requests(self, lease: Lease) -> Sequence[Request]:
-        """Return requests not taken under this lease that have no outcome, oldest first.
+        """Return the open requests that were not taken under this lease, oldest first.
 
-        What an earlier owner took and lost before its effect was durable comes again.
-        Cheap while there are none: nothing is locked or written. `LeaseHeldError` when the lease is
-        another's by now.
+        A request that an earlier owner took, but whose effect never became durable, is delivered
+        again. Cheap while there are none: nothing is locked or written. Raises `LeaseHeldError`
+        when the lease has been taken over.
         """
         peek = partial(ReadEntry, partial(_open_requests, lease=lease))
         if not await self._writer.call(peek):
             return ()
         now = self._clock.now()
-        return await self._call(lambda db, book: _take(db, book, lease, now))
+        return await self._call(lambda db, leases: _take(db, leases, lease, now))
 
-    async def _call(self, function: Callable[[sqlite3.Connection, LeaseBook], T]) -> T:
+    async def _call(self, function: Callable[[sqlite3.Connection, HeldLeases], T]) -> T:
         result: T = await self._writer.call(partial(CallEntry, function))
         return result
 
@@ -107,9 +108,9 @@ def _insert(connection: sqlite3.Connection, execution_id: str, values: tuple[Any
 
 
 def _take(
-    connection: sqlite3.Connection, book: LeaseBook, lease: Lease, now: int
+    connection: sqlite3.Connection, leases: HeldLeases, lease: Lease, now: int
 ) -> tuple[Request, ...]:
-    book.require(connection, lease)
+    leases.require(connection, lease)
     found = _open_requests(connection, lease)
     taker = _taker(lease)
     connection.executemany(_TAKE, [(now, taker, request.request_id) for request in found])
@@ -117,7 +118,7 @@ def _take(
 
 
 def _taker(lease: Lease) -> str:
-    """Return by whom a request counts as taken: an owner under one epoch of the lease."""
+    """Return the identity under which requests are taken: an owner and its epoch of the lease."""
     return f"{lease.owner}#{lease.epoch}"
 
 

@@ -1,4 +1,4 @@
-"""What waits in the writer's queue: batches, output, and calls that belong into a transaction."""
+"""The entries of the writer's queue: batches, output, and calls that run inside a transaction."""
 
 import sqlite3
 from asyncio import Future
@@ -10,15 +10,15 @@ from msgspec import Struct
 from core.domain.events import AttemptStarted
 from core.ports.journal import Batch, LogChunk, Receipt
 from storage.rows import codec
-from storage.rows.lease import LeaseBook
+from storage.rows.lease import HeldLeases
 from storage.rows.segment import LEVEL_BIT, STREAM_BIT, pack_segments
 
 
 class BatchEntry(Struct):
-    """A batch and who waits for it. `tasks` and `attempts` are its records as column values.
+    """A batch and the future of its receipt; `tasks` and `attempts` are its records as columns.
 
-    A task run's inputs, and an attempt's fixed columns, are among them only when it starts in this
-    batch: they never change again.
+    The inputs of a task run and the fixed columns of an attempt are included only in the batch that
+    starts them, because they never change again.
     """
 
     batch: Batch
@@ -27,7 +27,7 @@ class BatchEntry(Struct):
     attempts: Sequence[tuple[Any, ...]] = ()
 
     def encode(self) -> None:
-        """Turn the records into values, before the transaction holds up other processes."""
+        """Convert the records to column values before the transaction blocks other processes."""
         changes = self.batch.changes
         texts = codec.JsonTexts()
         begun = {
@@ -51,13 +51,13 @@ class BatchEntry(Struct):
 
 
 class ChunkEntry(Struct):
-    """Output of an attempt; nobody waits for it. `values` is what needs no look at the database."""
+    """Output of an attempt; nobody waits for it. `values` are the columns computed in advance."""
 
     chunk: LogChunk
     values: tuple[Any, ...] = ()
 
     def encode(self) -> None:
-        """Work out the columns."""
+        """Compute the columns."""
         segments = self.chunk.segments
         streams = levels = lines = 0
         for segment in segments:
@@ -73,22 +73,22 @@ class ChunkEntry(Struct):
 class CallEntry(Struct):
     """A function that reads and writes leases and requests inside the group's transaction.
 
-    It must raise before it writes, or not at all.
+    If it raises, it must do so before it writes anything.
     """
 
-    function: Callable[[sqlite3.Connection, LeaseBook], Any]
+    function: Callable[[sqlite3.Connection, HeldLeases], Any]
     future: "Future[Any]"
 
 
 class ReadEntry(Struct):
-    """A function that only reads, outside of any transaction."""
+    """A function that only reads, run outside any transaction."""
 
     function: Callable[[sqlite3.Connection], Any]
     future: "Future[Any]"
 
 
 class FlushEntry(Struct):
-    """Somebody waits for everything before it."""
+    """Resolves once everything queued before it is durable."""
 
     future: "Future[None]"
 

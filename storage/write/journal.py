@@ -1,4 +1,4 @@
-"""The journal port over the writer: batches and output in, futures out."""
+"""The journal port on top of the writer: takes batches and output, returns futures."""
 
 import asyncio
 from asyncio import Future
@@ -17,8 +17,9 @@ class SqliteJournal:
     def submit(self, batch: Batch) -> "Future[Receipt]":
         """Queue a batch; the future resolves when it is durable.
 
-        It fails with `LeaseHeldError`, `ConflictError` (the execution is sealed, its id or run key
-        is taken) or `NotFoundError` for this batch alone; with anything else, all later ones do.
+        `LeaseHeldError`, `ConflictError` (the execution is sealed, or its id or idempotency key is
+        in use) and `NotFoundError` concern this batch alone; after any other error, all later
+        batches fail too.
         """
         future: Future[Receipt] = asyncio.get_running_loop().create_future()
         self._writer.put(BatchEntry(batch, future))
@@ -30,13 +31,13 @@ class SqliteJournal:
 
     @property
     def backlog(self) -> int:
-        """Bytes of log data queued and not yet durable."""
+        """Bytes of output queued and not yet durable, for backpressure."""
         return self._writer.backlog
 
     async def flush(self) -> None:
-        """Wait until everything queued is durable; raises what stopped the journal."""
+        """Wait until everything queued is durable; raise the error that stopped the journal."""
         await self._writer.call(FlushEntry)
 
     async def close(self) -> None:
-        """Flush and release the database. Idempotent; what could not be written is not reported."""
+        """Flush and close the database. Idempotent; does not report what could not be written."""
         await self._writer.close()

@@ -1,8 +1,9 @@
-"""One group of batches, output and calls as one transaction: events, records, head, checkpoint.
+"""Writes one group of batches, output and calls as one transaction (group commit).
 
-Runs on the connection's thread and nowhere else. Everything it remembers between transactions (the
-head of the chain, where executions have got to) is dropped when `PRAGMA data_version` says that
-another process has written, or when a transaction was rolled back.
+A transaction holds events, records, log chunks, the new head and a signed checkpoint. Runs on the
+connection's thread only. Everything cached between transactions (the head of the chain, the state
+of executions) is dropped when `PRAGMA data_version` shows that another process has written, or
+when a transaction was rolled back.
 """
 
 import sqlite3
@@ -23,10 +24,10 @@ from core.ports.control import TOO_LATE, RequestOutcome
 from core.ports.journal import Batch, Receipt
 from storage.file.connection import retry_while_busy, rollback
 from storage.rows import codec
-from storage.rows.lease import LeaseBook
+from storage.rows.lease import HeldLeases
 from storage.rows.segment import open_streams
 from storage.write import statement
-from storage.write.cached_execution import Run, load_run
+from storage.write.cached_execution import CachedExecution, load_execution
 from storage.write.entry import BatchEntry, CallEntry, ChunkEntry, Work
 from storage.write.pending import Pending
 
@@ -34,7 +35,7 @@ from storage.write.pending import Pending
 class Ledger:
     """Writes groups of work, each in one transaction."""
 
-    def __init__(self, log_id: str, signer: Signer, clock: Clock, leases: LeaseBook) -> None:
+    def __init__(self, log_id: str, signer: Signer, clock: Clock, leases: HeldLeases) -> None:
         self._chain = ChainWriter(log_id, now=clock.now)
         self._origin = origin_of(log_id)
         self._signer = signer
@@ -42,14 +43,14 @@ class Ledger:
         self._leases = leases
         self._head_version: int | None = None
         self._head = self._chain.head
-        self._runs: dict[str, Run] = {}
+        self._executions: dict[str, CachedExecution] = {}
         self._pending = Pending()
 
     def write(self, connection: sqlite3.Connection, group: Sequence[Work]) -> list[Any]:
-        """Write `group` in one transaction and return each entry's result, in order.
+        """Write `group` in one transaction and return the result of each entry, in order.
 
-        The result of a batch is a `Receipt`, that of a refused entry the exception. Raises what
-        keeps the whole group from being written; then nothing of it is.
+        The result of a batch is a `Receipt`, that of a refused entry the exception. An error that
+        concerns the whole group is raised after a rollback.
         """
         for entry in group:
             if isinstance(entry, ChunkEntry) or (
@@ -77,44 +78,46 @@ class Ledger:
             for found in results
         ]
 
-    # --- what is remembered ------------------------------------------------------------------
+    # --- the cache ---------------------------------------------------------------------------
 
     def _refresh(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._head_version:
             row = connection.execute("SELECT data FROM head").fetchone()
             if row is None:
-                raise UnavailableError("the database has lost the head of its audit log")
+                raise UnavailableError("the head of the audit log is missing from the database")
             self._head = decode_head(row[0])
             self._head_version = version
-            for run in self._runs.values():
+            for run in self._executions.values():
                 run.is_fresh = False
         self._chain.rebase(self._head)
 
     def _forget(self) -> None:
         self._head_version = None
-        self._runs.clear()
+        self._executions.clear()
         self._leases.discard()
         self._pending = Pending()
 
     def _settle(self) -> None:
         self._head = self._chain.head
         if self._leases.settle():
-            for run in self._runs.values():
+            for run in self._executions.values():
                 run.is_fresh = False
-        for execution_id in [key for key, run in self._runs.items() if run.sealed]:
-            del self._runs[execution_id]
+        for execution_id in [key for key, run in self._executions.items() if run.sealed]:
+            del self._executions[execution_id]
         self._pending = Pending()
 
-    def _run(self, connection: sqlite3.Connection, execution_id: str) -> Run | None:
-        """Return the execution, checked to be ours to write to since others last wrote."""
-        known = self._runs.get(execution_id)
+    def _execution(
+        self, connection: sqlite3.Connection, execution_id: str
+    ) -> CachedExecution | None:
+        """Return the execution, after checking that this process may write to it (fencing)."""
+        known = self._executions.get(execution_id)
         if known is not None and known.is_fresh:
             return known
-        run = load_run(connection, execution_id, known)
+        run = load_execution(connection, execution_id, known)
         self._leases.check_writer(connection, execution_id, self._clock.now())
         if run is not None:
-            self._runs[execution_id] = run
+            self._executions[execution_id] = run
         return run
 
     # --- one entry ---------------------------------------------------------------------------
@@ -126,7 +129,7 @@ class Ledger:
             if isinstance(entry, CallEntry):
                 return entry.function(connection, self._leases)
             return self._add_batch(connection, entry)
-        except (ConflictError, NotFoundError) as refusal:  # of this entry; nothing of it is written
+        except (ConflictError, NotFoundError) as refusal:  # raised before the entry wrote anything
             return refusal
 
     def _add_batch(self, connection: sqlite3.Connection, entry: BatchEntry) -> "_Added":
@@ -136,7 +139,7 @@ class Ledger:
                 self._chain.append_event(event, None)
             self._take_links(None)
             return _Added(0)
-        run = self._run(connection, batch.execution_id)
+        run = self._execution(connection, batch.execution_id)
         number = None
         if _creates(batch):
             number, batch = self._number(connection, batch, run)
@@ -163,9 +166,9 @@ class Ledger:
         return _Added(run.sub.events, number)
 
     def _number(
-        self, connection: sqlite3.Connection, batch: Batch, known: Run | None
+        self, connection: sqlite3.Connection, batch: Batch, known: CachedExecution | None
     ) -> tuple[int, Batch]:
-        """Give a new execution the next run number of its workflow, unless it is refused."""
+        """Assign the next run number of its workflow to a new execution; `ConflictError`."""
         record = _created(batch)
         if known is not None:
             raise ConflictError(f"execution {batch.execution_id} exists already")
@@ -174,9 +177,9 @@ class Ledger:
         ((number,),) = connection.execute(statement.TAKE_RUN_NUMBER, (record.workflow_id,))
         return number, numbered(batch, number)
 
-    def _create(self, connection: sqlite3.Connection, batch: Batch) -> Run:
+    def _create(self, connection: sqlite3.Connection, batch: Batch) -> CachedExecution:
         record = _created(batch)
-        run = Run(row_id=0, sub=SubChain(batch.execution_id))
+        run = CachedExecution(row_id=0, sub=SubChain(batch.execution_id))
         inserted = connection.execute(statement.INSERT_EXECUTION, codec.execution_row(record))
         run.row_id = inserted.lastrowid or 0
         if batch.mission is not None:
@@ -186,7 +189,7 @@ class Ledger:
                 (mission.digest, codec.text(mission.name), mission.format, mission.content,
                  record.created_at),
             )  # fmt: skip
-        self._runs[batch.execution_id] = run
+        self._executions[batch.execution_id] = run
         self._insert_tasks(connection, run, batch.changes.tasks)
         texts = codec.JsonTexts()
         for attempt in batch.changes.attempts:
@@ -203,14 +206,14 @@ class Ledger:
         ).fetchone()
         if row is not None:
             raise ConflictError(
-                f"the run key {record.run_key!r} was used by execution {row[0]}",
+                f"the run key {record.run_key!r} was already used by execution {row[0]}",
                 hint="`mission show` prints it; use another key to run the mission again",
             )
 
     def _insert_tasks(
-        self, connection: sqlite3.Connection, run: Run, tasks: Sequence[TaskRun]
+        self, connection: sqlite3.Connection, run: CachedExecution, tasks: Sequence[TaskRun]
     ) -> None:
-        """Insert task runs and remember their positions, which go on where the known ones end."""
+        """Insert task runs and cache their positions, which must follow the existing ones."""
         for count, task in enumerate(tasks, run.task_count):
             if task.position != count:
                 raise BugError(f"step {task.task_id!r} is at {task.position}, not at {count}")
@@ -227,7 +230,9 @@ class Ledger:
             ),
         )
 
-    def _add_records(self, connection: sqlite3.Connection, run: Run, entry: BatchEntry) -> None:
+    def _add_records(
+        self, connection: sqlite3.Connection, run: CachedExecution, entry: BatchEntry
+    ) -> None:
         changes = entry.batch.changes
         pending = self._pending
         added = []
@@ -253,10 +258,10 @@ class Ledger:
         connection.execute(statement.SETTLE_REQUEST, values)
 
     def _add_chunk(self, connection: sqlite3.Connection, entry: ChunkEntry) -> None:
-        """Add output; that of an execution another runner has taken over is dropped."""
+        """Add output; drop it if another runner has taken over the execution."""
         chunk = entry.chunk
         try:
-            run = self._run(connection, chunk.execution_id)
+            run = self._execution(connection, chunk.execution_id)
         except LeaseHeldError:
             return
         if run is None or run.sealed:
@@ -275,7 +280,7 @@ class Ledger:
         count, latest = self._pending.logged.get(run.row_id, (0, 0))
         self._pending.logged[run.row_id] = (count + lines, max(latest, at_last))
 
-    def _take_links(self, run: Run | None) -> None:
+    def _take_links(self, run: CachedExecution | None) -> None:
         rows = self._pending.events
         for link in self._chain.take_links():
             (
@@ -292,10 +297,10 @@ class Ledger:
                  body, digest)
             )  # fmt: skip
 
-    # --- all of it ---------------------------------------------------------------------------
+    # --- the end of the group ----------------------------------------------------------------
 
     def _flush(self, connection: sqlite3.Connection) -> str:
-        """Write what the entries left pending; return the tree's root (hex)."""
+        """Write everything pending, head and checkpoint; return the root of the tree (hex)."""
         pending = self._pending
         many, insert = connection.executemany, statement.insert_rows
         if pending.events:
@@ -310,7 +315,7 @@ class Ledger:
         if pending.ended:
             ended = ((*row, *key) for key, row in pending.ended.items())
             if many(statement.END_ATTEMPT, ended).rowcount != len(pending.ended):
-                raise BugError("an attempt ended that never began")
+                raise BugError("an attempt ended that never started")
         if pending.chunks:
             many(statement.INSERT_LOG_CHUNK, pending.chunks)
         for row_id, (count, latest) in pending.logged.items():
@@ -343,7 +348,7 @@ class Ledger:
 
 
 class _Added(Struct, frozen=True):
-    """What the receipt of a batch will say of its execution."""
+    """What the receipt of a batch will say about its execution."""
 
     events: int
     run_number: int | None = None
@@ -352,7 +357,7 @@ class _Added(Struct, frozen=True):
 def start_log(
     connection: sqlite3.Connection, log_id: str, vkey: str, signer: Signer, at: int
 ) -> None:
-    """Begin the audit log of a new file: its first event, head and checkpoint."""
+    """Write the first event, head and checkpoint of the audit log of a new database."""
     chain = ChainWriter(log_id)
     chain.start_log(vkey, at)
     rows = [_bare_row(link) for link in chain.take_links()]
@@ -368,7 +373,7 @@ def _bare_row(link: Link) -> tuple[Any, ...]:
 
 
 def _seal(connection: sqlite3.Connection, row_id: int, record: Execution | None) -> None:
-    """Close an execution: from now on the numbers are those the audit has, and nothing changes."""
+    """Seal an execution: its counters become those of the audit chain, and are final."""
     if record is None:
         connection.execute("UPDATE execution SET sealed = 1 WHERE id = ?", (row_id,))
         return

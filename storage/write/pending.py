@@ -1,15 +1,15 @@
-"""What the entries of a group leave to be written together at its end."""
+"""Rows collected from the entries of a group, to be written together at its end."""
 
 from typing import Any
 
 from core.domain.records import Execution
 from storage.rows import codec
 from storage.write import statement
-from storage.write.cached_execution import Run
+from storage.write.cached_execution import CachedExecution
 
 
 class Pending:
-    """What the entries of one group leave to be written together, the last form of each record."""
+    """The rows of one group; of a record that changes several times, only the last version."""
 
     __slots__ = (
         "begun", "chunks", "ended", "events", "logged", "records", "runs", "sealed", "started",
@@ -24,12 +24,12 @@ class Pending:
         self.ended: dict[tuple[int, int], tuple[Any, ...]] = {}
         self.chunks: list[tuple[Any, ...]] = []
         self.records: dict[int, Execution] = {}
-        self.runs: dict[int, Run] = {}
+        self.runs: dict[int, CachedExecution] = {}
         self.logged: dict[int, tuple[int, int]] = {}
         self.sealed: dict[int, Execution | None] = {}
 
     def put_task(self, key: int, values: tuple[Any, ...]) -> None:
-        """Note a task run's newest values; those of one that starts have the inputs at the end."""
+        """Set the newest values of a task run; those of a starting one end with its inputs."""
         before = self.started.get(key)
         if len(values) == statement.START_VALUES:
             self.tasks.pop(key, None)
@@ -40,7 +40,7 @@ class Pending:
             self.tasks[key] = values
 
     def put_attempt(self, key: tuple[int, int], values: tuple[Any, ...]) -> None:
-        """Note an attempt's newest values; with the fixed ones in front when it begins."""
+        """Set the newest values of an attempt; if it starts, with the fixed columns in front."""
         before = self.begun.get(key)
         if len(values) == len(codec.ATTEMPT):
             self.begun[key] = values

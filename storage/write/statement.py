@@ -1,4 +1,4 @@
-"""The writer's SQL, made once from the column lists of `storage.rows.codec`."""
+"""The writer's SQL statements, built once from the column lists of `storage.rows.codec`."""
 
 # ruff: noqa: S608 - statements are put together from constants of this package alone
 
@@ -14,11 +14,11 @@ MAX_ROWS = 64
 
 
 def insert_rows(connection: sqlite3.Connection, insert: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Run `insert` (up to `VALUES`) for all rows, up to 64 in a statement.
+    """Run `insert` (an INSERT up to `VALUES`) for all rows, up to 64 per statement.
 
-    The connection's thread gives up the interpreter lock around every statement, and may get it
+    The connection's thread releases the interpreter lock around every statement, and may get it
     back from a busy event loop only after a switch interval (5 ms): fewer statements, fewer waits.
-    The numbers of rows are powers of two, so that few statements are prepared, and stay so.
+    Row counts are powers of two, so that only a few statements are prepared and stay in the cache.
     """
     left = iter(rows)
     while page := list(islice(left, MAX_ROWS)):
@@ -50,12 +50,12 @@ VALUES ({", ".join("?" * len(codec.EXECUTION))}, 0, 0, 0, 0, x'')
 UPDATE_EXECUTION = f"""
 UPDATE execution SET {_assign(*codec.EXECUTION_CHANGING, *_CHAIN)} WHERE id = ?
 """.replace("updated_at = ?", "updated_at = max(updated_at, ?)")
-"""Output that was written meanwhile may be younger than the last event."""
+"""Output that was written in the meantime may be newer than the last event."""
 
 UPDATE_PROGRESS = f"""
 UPDATE execution SET {_assign(*codec.EXECUTION_PROGRESS, *_CHAIN)} WHERE id = ?
 """.replace("updated_at = ?", "updated_at = max(updated_at, ?)")
-"""As UPDATE_EXECUTION where the state stays: the index by state is left alone."""
+"""UPDATE_EXECUTION without the state, so that the index by state need not be updated."""
 
 COUNT_LOGS = """
 UPDATE execution SET log_entry_count = log_entry_count + ?, updated_at = max(updated_at, ?)

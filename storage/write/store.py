@@ -1,4 +1,4 @@
-"""Opens a database for writing: one connection, one writer task, and the two ports over it."""
+"""Opens a database for writing: one connection, one writer task, and the two ports on top of it."""
 
 import sqlite3
 from contextlib import closing
@@ -16,16 +16,16 @@ from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
 from storage.file.connection import open_any_readonly, recognise, unavailable
-from storage.file.file_identity import Anchorage
-from storage.rows.lease import LeaseBook
+from storage.file.file_identity import DatabaseFileGuard
+from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal
 from storage.write.ledger import Ledger, start_log
 from storage.write.transactor import open_writer
 from storage.write.writer import Writer
 
-LEASE_TTL = 15.0
-"""Seconds without a heartbeat after which an owner that cannot be seen counts as gone."""
+LEASE_TTL_SECONDS = 15.0
+"""How long the lease of an owner that cannot be observed is valid without a heartbeat."""
 
 
 class Store(Struct, frozen=True):
@@ -37,7 +37,7 @@ class Store(Struct, frozen=True):
     control: SqliteControl
 
     async def close(self) -> None:
-        """Commit what is queued and close the connection. Idempotent."""
+        """Commit everything queued and close the connection. Idempotent."""
         await self.journal.close()
 
 
@@ -46,27 +46,26 @@ async def open_store(
     signer: Signer,
     *,
     clock: Clock | None = None,
-    lease_ttl: float = LEASE_TTL,
+    lease_ttl_seconds: float = LEASE_TTL_SECONDS,
     runner: RunnerIdentity | None = None,
 ) -> Store:
     """Open the database at `path` for writing; create or migrate it first.
 
-    `runner` is whom leases are taken for, by default this process.
-
-    Raises `UnavailableError` for a file that cannot be used, is of a newer version, or belongs to
-    another signing key; `AuditError` when its head is not what its last checkpoint says.
+    `runner` is the process for which leases are acquired, by default this one. Raises
+    `UnavailableError` for a file that cannot be used, is of a newer version, or was signed with
+    another key; `AuditError` when its head does not match its last checkpoint.
     """
     wall = SystemClock() if clock is None else clock
     new_id = str(uuid4())
 
-    def birth(connection: sqlite3.Connection) -> None:
+    def initialise(connection: sqlite3.Connection) -> None:
         at = wall.now()
         vkey = log_verifier(new_id, signer.public_key).vkey
         rows = {"log_id": new_id, "created_at": str(at), "vkey": vkey}
         connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", rows.items())
         start_log(connection, new_id, vkey, signer, at)
 
-    connection = await open_writer(path, birth)
+    connection = await open_writer(path, initialise)
     try:
         log_id = await connection.transact(lambda raw: _check_head(raw, path, signer))
     except sqlite3.Error as error:
@@ -76,21 +75,21 @@ async def open_store(
         await connection.close()
         raise
     owner = identity() if runner is None else runner
-    leases = LeaseBook(
+    leases = HeldLeases(
         owner=f"{owner.host}:{owner.pid}:{uuid4().hex[:12]}",
         identity=owner,
-        ttl_ns=round(lease_ttl * 1_000_000_000),
+        ttl_ns=round(lease_ttl_seconds * 1_000_000_000),
     )
-    writer = Writer(connection, Ledger(log_id, signer, wall, leases), path, Anchorage(path))
+    writer = Writer(connection, Ledger(log_id, signer, wall, leases), path, DatabaseFileGuard(path))
     return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall))
 
 
 def require_signer(path: Path, signer: Signer | None) -> None:
-    """Raise unless `signer` can go on with the log of the database at `path`. Writes nothing.
+    """Raise unless `signer` can continue the log of the database at `path`. Writes nothing.
 
-    To be asked before a key is made or trusted: one that is made because the log's own was lost
-    would be of no use, and would look as if it could be trusted. Raises `UnavailableError` for a
-    missing or another key, or for a file that cannot be read, `AuditError` for a damaged log.
+    Call it before a key is created or trusted: a key that was created because the log's own key is
+    lost would be useless, and would look trustworthy. Raises `UnavailableError` for a missing or
+    different key or an unreadable file, `AuditError` for a damaged log.
     """
     with closing(open_any_readonly(path)) as connection:
         try:
@@ -111,24 +110,24 @@ def _check_key(connection: sqlite3.Connection, path: Path, signer: Signer | None
 
 
 def read_head(connection: sqlite3.Connection) -> tuple[str, Head, bytes]:
-    """Return the log's id, its head and the newest checkpoint; `AuditError` when one is missing."""
+    """Return log id, head and newest checkpoint; `AuditError` when one of them is missing."""
     row = connection.execute(
         "SELECT (SELECT value FROM meta WHERE key = 'log_id'), (SELECT data FROM head), "
         "(SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1)"
     ).fetchone()
     if None in row:
-        raise AuditError("the audit log has lost its id, head or checkpoint", hint=_VERIFY)
+        raise AuditError("the audit log has no id, head or checkpoint any more", hint=_VERIFY)
     log_id, data, note = row
     return log_id, decode_head(data), note
 
 
 def _check_head(connection: sqlite3.Connection, path: Path, signer: Signer) -> str:
-    """Return the log's id; refuse to go on from a head that our key has not signed."""
+    """Return the log's id; refuse to continue from a head that our key has not signed."""
     log_id, head, note = read_head(connection)
     signed = _open_signed(note, log_id, path, signer)
     if (signed.size, signed.root) != (head.size, head.root):
         raise AuditError(
-            "the head of the audit log is not the one that was signed last", hint=_VERIFY
+            "the head of the audit log does not match its last checkpoint", hint=_VERIFY
         )
     return log_id
 
@@ -138,9 +137,9 @@ def _open_signed(note: bytes, log_id: str, path: Path, signer: Signer) -> Checkp
         return open_checkpoint(note, [log_verifier(log_id, signer.public_key)])
     except UnknownKeyError as error:
         raise UnavailableError(
-            f"{path} is signed with another key than ours",
-            hint="restore the key it was made with, or start a new database with --db",
+            f"{path} is signed with another key than the one in the key folder",
+            hint="restore the key it was created with, or start a new database with --db",
         ) from error
 
 
-_VERIFY = "run `mission audit verify`; a backup can be restored over the file"
+_VERIFY = "run `mission audit verify`; restore the file from a backup if it is damaged"

@@ -1,4 +1,4 @@
-"""The writing connection: made with its file, and run a whole transaction at a time."""
+"""The writing connection: creates or migrates its file, and runs whole transactions as one call."""
 
 import asyncio
 import sqlite3
@@ -19,19 +19,19 @@ T = TypeVar("T")
 
 _BUSY_MS = 2
 _WAL_PAGES = 4000
-_WAL_LIMIT = 64 * 1024 * 1024
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 _WRITER_PRAGMAS = f"""
 {PRAGMAS}
 PRAGMA synchronous = FULL;
 PRAGMA wal_autocheckpoint = {_WAL_PAGES};
-PRAGMA journal_size_limit = {_WAL_LIMIT};
+PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES};
 PRAGMA busy_timeout = {_BUSY_MS};
 """
 
 
 class Transactor(aiosqlite.Connection):
-    """An aiosqlite connection that runs a function of many statements as one call on its thread."""
+    """An aiosqlite connection that runs a whole function as one call on its thread."""
 
     async def transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Return `function(connection)`, run on the connection's thread.
@@ -39,7 +39,7 @@ class Transactor(aiosqlite.Connection):
         Cancelling this call does not stop the function: call it only from the task that owns the
         connection.
         """
-        execute: Any = self._execute  # protected and untyped, but the one way to its thread
+        execute: Any = self._execute  # protected and untyped, but the only way to its thread
         result: T = await execute(function, self._conn)
         return result
 
@@ -48,11 +48,11 @@ class Transactor(aiosqlite.Connection):
         self._thread.join()
 
 
-async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -> Transactor:
-    """Open the one writing connection of this process, creating or migrating the file first.
+async def open_writer(path: Path, initialise: Callable[[sqlite3.Connection], None]) -> Transactor:
+    """Open the only writing connection of this process, after creating or migrating the file.
 
-    `birth` fills a file that was just created, in the transaction that creates it. The folder gets
-    mode 0700, the file 0600. Raises `UnavailableError` for a file that cannot be used.
+    `initialise` fills a new file, in the transaction that creates its tables. The folder gets mode
+    0700, the file 0600. Raises `UnavailableError` for a file that cannot be used.
     """
 
     def connect() -> sqlite3.Connection:
@@ -67,21 +67,21 @@ async def open_writer(path: Path, birth: Callable[[sqlite3.Connection], None]) -
             path, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         with closed_on_failure(connection, path):
-            retry_while_busy(lambda: _prepare(connection, path, birth))
+            retry_while_busy(lambda: _prepare(connection, path, initialise))
         return connection
 
     writer = Transactor(connect, iter_chunk_size=64)
     try:
         await writer
     except BaseException:
-        # aiosqlite has told its thread to stop; it still answers to this loop, so let it end first
+        # aiosqlite has told its thread to stop; wait for it, since it still uses this loop
         await asyncio.to_thread(writer.join)
         raise
     return writer
 
 
 def _create_private(path: Path) -> None:
-    """Make folder and file, so that SQLite finds a file of our mode; -wal and -shm inherit it."""
+    """Create folder and file with our mode before SQLite does; -wal and -shm inherit the mode."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         create_private_file(path)
@@ -91,10 +91,10 @@ def _create_private(path: Path) -> None:
 
 
 def _prepare(
-    connection: sqlite3.Connection, path: Path, birth: Callable[[sqlite3.Connection], None]
+    connection: sqlite3.Connection, path: Path, initialise: Callable[[sqlite3.Connection], None]
 ) -> None:
     connection.executescript(_WRITER_PRAGMAS)
     version = recognise(connection, path)
     connection.execute("PRAGMA journal_mode = WAL")
     if version != SCHEMA_VERSION:
-        migrate(connection, path, birth)
+        migrate(connection, path, initialise)

@@ -1,8 +1,9 @@
-"""The task that owns the writing connection: commits whatever queued while the last commit ran.
+"""The task that owns the writing connection, with group commit.
 
-Cancelling an aiosqlite await cancels nothing, so nobody but this task awaits the connection, and a
-cancelled task finishes what is queued. It stops at the first error that is not one batch's own:
-from then on everything fails (fail closed).
+Each commit takes everything that was queued while the previous commit ran. Cancelling an aiosqlite
+await does not stop its statement, so only this task awaits the connection, and when cancelled it
+finishes the queue first. At the first error that does not concern one batch alone it stops, and
+everything after that fails (fail closed).
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from msgspec import Struct, field
 
 from core.errors import AuditError, BugError, MissionDeckError, UnavailableError
 from storage.file.connection import unavailable
-from storage.file.file_identity import Anchorage, MovedError
+from storage.file.file_identity import DatabaseFileGuard, DatabaseReplacedError
 from storage.write.entry import (
     BatchEntry,
     CallEntry,
@@ -31,13 +32,13 @@ from storage.write.entry import (
 from storage.write.ledger import Ledger
 from storage.write.transactor import Transactor
 
-MAX_GROUP = 4096
+MAX_GROUP_ENTRIES = 4096
 MAX_GROUP_BYTES = 8 * 1024 * 1024
-"""Entries and bytes of output in one commit: what a waiting batch has before it at most."""
+"""The most entries and bytes of output in one commit, so that a batch never waits for more."""
 
 
 class _Outcome(Struct):
-    """What came of a group: a result for each of its first entries, and what stopped the rest."""
+    """Results of the first entries of a group, and the error that stopped the rest, if any."""
 
     results: list[Any] = field(default_factory=list)
     error: MissionDeckError | None = None
@@ -47,12 +48,12 @@ class Writer:
     """A queue of entries and the task that commits them. All methods belong to the event loop."""
 
     def __init__(
-        self, connection: Transactor, ledger: Ledger, path: Path, anchorage: Anchorage
+        self, connection: Transactor, ledger: Ledger, path: Path, file_guard: DatabaseFileGuard
     ) -> None:
         self._connection = connection
         self._ledger = ledger
         self._path = path
-        self._anchorage = anchorage
+        self._file_guard = file_guard
         self._queue: deque[Entry] = deque()
         self._idle: Future[None] | None = None
         self._closing = False
@@ -62,7 +63,7 @@ class Writer:
         self._task = asyncio.get_running_loop().create_task(self._work(), name="storage writer")
 
     def put(self, entry: Entry) -> None:
-        """Queue an entry; when the writer has stopped, its future (if any) is failed at once."""
+        """Queue an entry; if the writer has stopped, fail the entry's future at once."""
         if self.failure is not None or self._closing:
             self._reject(entry)
             return
@@ -72,13 +73,13 @@ class Writer:
         self._wake()
 
     async def call(self, make: Callable[["Future[Any]"], Entry]) -> Any:
-        """Queue the entry that `make` makes around a future, and return its result."""
+        """Queue the entry that `make` builds around a future, and return its result."""
         future: Future[Any] = asyncio.get_running_loop().create_future()
         self.put(make(future))
         return await future
 
     async def close(self) -> None:
-        """Commit what is queued, then close the connection. Idempotent."""
+        """Commit everything queued, then close the connection. Idempotent."""
         self._closing = True
         self._wake()
         await asyncio.shield(self._task)
@@ -96,19 +97,19 @@ class Writer:
                     await self._commit(self._take())
                 else:
                     await self._rest()
-        except GeneratorExit:  # the loop is gone, and nothing can be awaited any more
+        except GeneratorExit:  # the event loop was closed: nothing can be awaited any more
             self._connection.stop()
             raise
         except BaseException as error:
             self._give_up(error)
             await self._connection.close()
             raise
-        # cancelled here, aiosqlite still closes the connection and ends its thread
+        # even when this await is cancelled, aiosqlite closes the connection and ends its thread
         with contextlib.suppress(asyncio.CancelledError):
             await self._connection.close()
 
     def _give_up(self, error: BaseException) -> None:
-        """Fail everybody who waits: an error nobody expected must not leave them waiting."""
+        """Fail all pending futures: an unexpected error must not leave callers waiting."""
         self.failure = BugError(f"the storage writer stopped: {type(error).__name__}: {error}")
         for entry in (*self._current, *self._queue):
             self._reject(entry)
@@ -125,7 +126,7 @@ class Writer:
     def _take(self) -> list[Entry]:
         group: list[Entry] = []
         size = 0
-        while self._queue and len(group) < MAX_GROUP and size < MAX_GROUP_BYTES:
+        while self._queue and len(group) < MAX_GROUP_ENTRIES and size < MAX_GROUP_BYTES:
             entry = self._queue.popleft()
             if isinstance(entry, ChunkEntry):
                 size += len(entry.chunk.data)
@@ -163,13 +164,13 @@ class Writer:
         self._current = ()
 
     async def _transact(self, function: Callable[[sqlite3.Connection], None]) -> None:
-        """Run `function` on the connection's thread; return when it has run, cancelled or not."""
+        """Run `function` on the connection's thread; return when it has run, even if cancelled."""
         while True:
             try:
                 await self._connection.transact(function)
             except asyncio.CancelledError:
                 self._closing = True
-                function = _nothing  # it queues behind the one that still runs
+                function = _nothing  # queued behind the function that is still running
             else:
                 return
 
@@ -186,10 +187,10 @@ class Writer:
     def _write(
         self, connection: sqlite3.Connection, work: Sequence[Work], outcome: _Outcome
     ) -> None:
-        """Write a group; if that fails for one entry's sake, write them one by one."""
+        """Write a group in one transaction; if that fails, find the culprit entry by entry."""
         try:
             outcome.results = self._write_in_place(connection, work)
-        except Exception as error:  # noqa: BLE001 - every failure must reach those who wait
+        except Exception as error:  # noqa: BLE001 - every failure must reach the waiting callers
             if len(work) == 1 or _is_final(error):
                 outcome.error = self._translate(error)
                 return
@@ -203,14 +204,14 @@ class Writer:
                 return
 
     def _write_in_place(self, connection: sqlite3.Connection, work: Sequence[Work]) -> list[Any]:
-        """Write in one transaction; nothing counts as written in a file that left its path.
+        """Write in one transaction; fail if the database was deleted or replaced in the meantime.
 
-        Heartbeats and the release of a lease come this way too and look at once: it is noticed
-        while nothing else happens, and before a run ends.
+        Heartbeats and the release of a lease are calls and check immediately, so that a replaced
+        file is noticed while a run is idle and before it ends.
         """
         results = self._ledger.write(connection, work)
         is_call = any(isinstance(entry, CallEntry) for entry in work)
-        self._anchorage.require(at_once=is_call)
+        self._file_guard.require(immediately=is_call)
         return results
 
     def _translate(self, error: Exception) -> MissionDeckError:
@@ -227,7 +228,7 @@ class Writer:
         found.__cause__ = error
         return found
 
-    # --- those who wait ----------------------------------------------------------------------
+    # --- futures -----------------------------------------------------------------------------
 
     def _resolve(self, entry: Entry, result: Any) -> None:
         if isinstance(entry, ChunkEntry):
@@ -246,7 +247,7 @@ class Writer:
             entry.future.set_exception(self._refusal())
 
     def _refusal(self) -> MissionDeckError:
-        """Return a new error for each that waits: one would gather all their tracebacks."""
+        """Return a new error for each caller: a shared one would collect all their tracebacks."""
         failure = self.failure
         if failure is None:
             return UnavailableError("the database was closed")
@@ -256,11 +257,11 @@ class Writer:
 
 
 def _is_final(error: Exception) -> bool:
-    """Tell whether trying entries one by one is pointless: disk full, file damaged or gone."""
+    """Tell whether retrying entry by entry is pointless: disk full, file damaged or replaced."""
     if isinstance(error, sqlite3.IntegrityError):
         return False
-    return isinstance(error, sqlite3.Error | MovedError)
+    return isinstance(error, sqlite3.Error | DatabaseReplacedError)
 
 
 def _nothing(_connection: sqlite3.Connection) -> None:
-    """Run in the place of a function whose await was cancelled."""
+    """Do nothing: run in place of a function whose await was cancelled."""

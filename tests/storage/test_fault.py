@@ -137,7 +137,7 @@ async def test_a_batch_the_database_refuses_takes_nobody_of_its_group_along(
     bad = store.journal.submit(broken)
     later = store.journal.submit(story.end("a").batch())
     assert (await good).execution_events == 4
-    with pytest.raises(BugError, match="never began"):
+    with pytest.raises(BugError, match="never started"):
         await bad
     with pytest.raises(BugError):
         await later
@@ -278,7 +278,7 @@ def test_a_loop_that_ends_without_closing_leaves_no_thread(tmp_path: Path) -> No
 async def test_a_large_queue_is_written_in_bounded_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "MAX_GROUP", 3)
+    monkeypatch.setattr(writer_module, "MAX_GROUP_ENTRIES", 3)
     store, story = await a_running(tmp_path / "missions.db")
     futures = []
     for _ in range(10):

@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.states import ExecutionState
 from core.errors import UnavailableError
-from storage.file.file_identity import LOOK_SECONDS, MovedError, is_created
+from storage.file.file_identity import CHECK_INTERVAL_SECONDS, DatabaseReplacedError, is_created
 from storage.file.keystore import PRIVATE_FILE, load_or_create_signer, load_signer
 from storage.read.reader import open_reader
 from storage.write.store import Store, open_store, require_signer
@@ -61,7 +61,7 @@ def move_the_folder(path: Path) -> None:
 async def test_a_file_that_goes_fails_closed(tmp_path: Path, lose) -> None:
     store, story = await a_running(tmp_path / "home" / "m.db")
     lose(store.path)
-    await asyncio.sleep(LOOK_SECONDS)
+    await asyncio.sleep(CHECK_INTERVAL_SECONDS)
     with pytest.raises(UnavailableError, match=r"was (deleted|replaced by another file) while"):
         await store.journal.submit(story.begin("a").batch())
     with pytest.raises(UnavailableError):
@@ -102,7 +102,7 @@ def test_a_file_that_was_emptied_beside_its_log_is_refused(tmp_path: Path) -> No
     path = tmp_path / "m.db"
     path.touch()
     path.with_name("m.db-wal").write_bytes(b"pages")
-    with pytest.raises(UnavailableError, match="was emptied"):
+    with pytest.raises(UnavailableError, match="was truncated"):
         is_created(path)
 
 
@@ -126,7 +126,7 @@ def test_looking_for_a_key_makes_none(tmp_path: Path) -> None:
 
 
 def test_moved_files_are_unavailable_and_exit_so() -> None:
-    assert MovedError("x").exit_code == UnavailableError.exit_code
+    assert DatabaseReplacedError("x").exit_code == UnavailableError.exit_code
 
 
 # --- as a user meets it -------------------------------------------------------------------------

@@ -266,7 +266,7 @@ async def test_a_name_with_a_number_sign_needs_the_id(store: Store, reader: Sqli
     odd = await a_story(store, number=1, **fields)
     with pytest.raises(NotFoundError, match="'deploy'"):
         reader.find_execution("deploy#1")
-    with pytest.raises(NotFoundError, match="takes no number"):
+    with pytest.raises(NotFoundError, match="cannot be referred to by number"):
         reader.find_execution("deploy#1#1")
     assert reader.find_execution(odd.execution_id).mission_name == "deploy#1"
 

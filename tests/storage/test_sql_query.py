@@ -90,7 +90,7 @@ def test_an_answer_or_a_value_of_too_many_bytes_is_a_failure(
 ) -> None:
     from storage.steps import sql_query
 
-    monkeypatch.setattr(sql_query, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(sql_query, "MAX_BYTES", 100_000)
     many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
     outcome = steps.run("sql_query", query=many + "SELECT hex(zeroblob(1000)) FROM n")
     assert outcome.reason_code is Reason.OUTPUT_LIMIT

@@ -55,7 +55,7 @@ class MemoryWorld:
     chunks: list[LogChunk] = field(default_factory=list)
     missions: dict[str, MissionSource] = field(default_factory=dict)
     leases: dict[str, tuple[Lease, bool]] = field(default_factory=dict)
-    """The last lease of each execution, and whether it is held or was given back."""
+    """The last lease of each execution, and whether it is held or was released."""
     requests: list[Request] = field(default_factory=list)
     taken: dict[int, tuple[str, int]] = field(default_factory=dict)
     """By whom requests were taken: an owner under an epoch of its lease."""
@@ -286,13 +286,13 @@ class MemoryControl:
         journal: MemoryJournal,
         *,
         clock: Clock | None = None,
-        lease_ttl: float = 15.0,
+        lease_ttl_seconds: float = 15.0,
         runner: RunnerIdentity | None = None,
     ) -> None:
         self._journal = journal
         self._world = journal.world
         self._clock = clock or SystemClock()
-        self._ttl = round(lease_ttl * 1_000_000_000)
+        self._ttl = round(lease_ttl_seconds * 1_000_000_000)
         self._runner = runner or identity()
 
     async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:

@@ -25,7 +25,7 @@ async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]
     if not paths.home.exists():
         paths.home.mkdir(parents=True, mode=0o700)
     signer = load_or_create_signer(paths.keys)
-    store = await open_store(paths.db, signer, clock=clock, lease_ttl=LEASE_SECONDS)
+    store = await open_store(paths.db, signer, clock=clock, lease_ttl_seconds=LEASE_SECONDS)
     try:
         yield store
     finally:

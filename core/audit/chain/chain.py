@@ -23,20 +23,20 @@ from core.audit.format.body import (
     CLOCK_STEPPED_BACK,
     EXECUTION_FINALIZED,
     LOG_CREATED,
-    MAX_NAME,
+    MAX_NAME_CHARACTERS,
     MAX_TS,
     columns_of,
     frame,
 )
 from core.audit.format.canonical import clean_text
-from core.audit.format.details import usual_details
+from core.audit.format.details import fast_details
 from core.domain.events import ENGINE, AttemptEnded, AttemptStarted, Event, event_type
 from core.errors import AuditError, BugError
 
 ZERO_HASH: Final = bytes(32)
 STEP_BACK_NS: Final = 1_000_000_000
 """How far behind the last event the wall clock must be for that to be an event itself."""
-MAX_DETAILS: Final = 1 << 20
+MAX_DETAILS_BYTES: Final = 1 << 20
 """Bytes of details in a body; larger ones are recorded by digest."""
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -166,11 +166,11 @@ class ChainWriter:
         `CanonicalError`, and nothing is appended.
         """
         text = _details_text(canonical.clean(details))
-        target = clean_text(target, MAX_NAME)
+        target = clean_text(target, MAX_NAME_CHARACTERS)
         task_id, attempt = columns_of(target)
         return self._append(
-            clean_text(type, MAX_NAME), clean_text(actor, MAX_NAME), target, text, at, sub,
-            task_id, attempt,
+            clean_text(type, MAX_NAME_CHARACTERS), clean_text(actor, MAX_NAME_CHARACTERS), target,
+            text, at, sub, task_id, attempt,
         )  # fmt: skip
 
     def append_event(self, event: Event, sub: SubChain | None) -> Link:
@@ -184,7 +184,7 @@ class ChainWriter:
             raise BugError(f"an event of {event.execution_id!r} in the chain of {execution_id!r}")
         at = event.at
         is_late = not self._last_ts < at <= MAX_TS
-        text = usual_details(event)
+        text = fast_details(event)
         if text is None:
             details = event.details()
             if is_late:
@@ -202,11 +202,14 @@ class ChainWriter:
             target = f"attempt/{attempt}/{task_id}"
         else:
             target = f"step/{task_id}"
-        if len(target) + len(kind) + len(actor) > MAX_NAME or not (
+        if len(target) + len(kind) + len(actor) > MAX_NAME_CHARACTERS or not (
             target.isascii() and actor.isascii() and kind.isascii()
         ):
-            kind, actor = clean_text(kind, MAX_NAME), clean_text(actor, MAX_NAME)
-            target = clean_text(target, MAX_NAME)
+            kind, actor = (
+                clean_text(kind, MAX_NAME_CHARACTERS),
+                clean_text(actor, MAX_NAME_CHARACTERS),
+            )
+            target = clean_text(target, MAX_NAME_CHARACTERS)
             task_id, attempt = columns_of(target)
         return self._append(kind, actor, target, text, at, sub, task_id, attempt)
 
@@ -344,7 +347,7 @@ def decode_head(data: bytes) -> Head:
 def _details_text(details: Any) -> str:
     text = canonical.dump(details)
     data = text.encode()
-    if len(data) <= MAX_DETAILS:
+    if len(data) <= MAX_DETAILS_BYTES:
         return text
     return canonical.dump(
         {"oversize_bytes": len(data), "oversize_sha256": hashlib.sha256(data).hexdigest()}

@@ -15,7 +15,7 @@ from core.value.timestamp import MAX_INSTANT, second_text
 BODY_VERSION: Final = 1
 MAX_TS: Final = MAX_INSTANT
 """9999-12-31T23:59:59.999999999Z: RFC 3339 knows no later instant."""
-MAX_NAME: Final = 512
+MAX_NAME_CHARACTERS: Final = 512
 """Characters of an actor, type or target."""
 
 FIELDS: Final = (

@@ -16,7 +16,7 @@ from core.value.json_encoder import make_encoder
 
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
-MAX_TEXT: Final = 4096
+MAX_TEXT_CHARACTERS: Final = 4096
 """Characters of a text in a body; longer ones are cut by `clean_text`."""
 ASCII_LEVELS: Final = 2
 """Maps this deep (the body and its details) have ASCII keys; below them keys are free."""
@@ -81,7 +81,7 @@ def check(value: object) -> None:
     _check(value, 1)
 
 
-def clean_text(text: str, limit: int = MAX_TEXT) -> str:
+def clean_text(text: str, limit: int = MAX_TEXT_CHARACTERS) -> str:
     """Return `text` fit for a body: lone surrogates replaced, at most `limit` characters.
 
     What is cut is named in a marker by its length and the SHA-256 of the whole text (as cleaned),

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from core.audit.format import note
 from core.audit.format.key import Verifier, is_name
-from core.audit.format.merkle import HASH_SIZE
+from core.audit.format.merkle import HASH_BYTES
 from core.ports.clock import Signer
 
 ORIGIN_PREFIX: Final = "missiondeck/"
@@ -85,6 +85,6 @@ def _parse_text(text: str, signed_by: Verifier | None) -> Checkpoint:
         root = base64.b64decode(root_text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise note.NoteError("a checkpoint whose root is not base64") from error
-    if len(root) != HASH_SIZE or base64.b64encode(root).decode() != root_text:
+    if len(root) != HASH_BYTES or base64.b64encode(root).decode() != root_text:
         raise note.NoteError("a checkpoint whose root is not the base64 of 32 bytes")
     return Checkpoint(origin, int(size), root, signed_by)

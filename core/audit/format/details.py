@@ -9,7 +9,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring as quote
 from typing import Any
 
-from core.audit.format.canonical import MAX_TEXT
+from core.audit.format.canonical import MAX_TEXT_CHARACTERS
 from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
@@ -22,7 +22,7 @@ from core.domain.reasons import Reason
 from core.domain.states import TaskState
 
 
-def usual_details(event: Event) -> str | None:
+def fast_details(event: Event) -> str | None:
     """Return the canonical text of an event's details, None for one that is not usual."""
     write = _WRITERS.get(event.__class__)
     return None if write is None else write(event)
@@ -88,7 +88,7 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
 
 def _plain(message: str) -> str | None:
     """Return a short plain message as JSON, None for one that would have to be cleaned."""
-    return quote(message) if len(message) <= MAX_TEXT and message.isascii() else None
+    return quote(message) if len(message) <= MAX_TEXT_CHARACTERS and message.isascii() else None
 
 
 _WRITERS: dict[type[Event], Callable[[Any], str | None]] = {

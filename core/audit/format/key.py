@@ -17,9 +17,9 @@ from core.errors import AuditError
 
 ED25519: Final = b"\x01"
 """The signature type of plain Ed25519 signatures in signed notes."""
-KEY_SIZE: Final = 32
-SIGNATURE_SIZE: Final = 64
-KEY_ID_SIZE: Final = 4
+KEY_BYTES: Final = 32
+SIGNATURE_BYTES: Final = 64
+KEY_ID_BYTES: Final = 4
 
 _P = 2**255 - 19
 _SIGN_BIT = 1 << 255
@@ -70,7 +70,7 @@ class Verifier(Struct, frozen=True):
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-        if len(signature) != SIGNATURE_SIZE:
+        if len(signature) != SIGNATURE_BYTES:
             return False
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
@@ -93,8 +93,8 @@ def check_name(name: str) -> None:
 
 def check_public_key(public_key: bytes) -> None:
     """Raise `InvalidKeyError` for the wrong size, a low-order point or a non-canonical spelling."""
-    if len(public_key) != KEY_SIZE:
-        raise InvalidKeyError(f"an Ed25519 public key has {KEY_SIZE} bytes, not {len(public_key)}")
+    if len(public_key) != KEY_BYTES:
+        raise InvalidKeyError(f"an Ed25519 public key has {KEY_BYTES} bytes, not {len(public_key)}")
     y = int.from_bytes(public_key, "little") & (_SIGN_BIT - 1)
     if y % _P in _LOW_ORDER_Y:
         raise InvalidKeyError("a low-order public key: its signatures prove nothing")
@@ -105,7 +105,7 @@ def check_public_key(public_key: bytes) -> None:
 @lru_cache(maxsize=64)
 def key_id(name: str, public_key: bytes) -> bytes:
     """Return the first 4 bytes of SHA-256(name || LF || 0x01 || key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_ID_SIZE]
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_ID_BYTES]
 
 
 def encode_vkey(name: str, public_key: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from core.errors import BugError
 
-HASH_SIZE = 32
+HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 _sha256 = hashlib.sha256
@@ -163,4 +163,4 @@ def _split(size: int) -> int:
 
 
 def _are_hashes(*values: bytes) -> bool:
-    return all(len(value) == HASH_SIZE for value in values)
+    return all(len(value) == HASH_BYTES for value in values)

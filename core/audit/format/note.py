@@ -13,11 +13,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from core.audit.format.key import KEY_ID_SIZE, Verifier, check_name, is_name, key_id
+from core.audit.format.key import KEY_ID_BYTES, Verifier, check_name, is_name, key_id
 from core.errors import AuditError
 from core.ports.clock import Signer
 
-MAX_NOTE: Final = 64 * 1024
+MAX_NOTE_BYTES: Final = 64 * 1024
 MAX_SIGNATURES: Final = 64
 
 _DASH = "\u2014 "
@@ -73,8 +73,8 @@ def sign_note(text: str, name: str, signer: Signer) -> bytes:
 
 def parse_note(data: bytes) -> Note:
     """Return the parts of a signed note; `NoteError` for anything not exactly of the format."""
-    if len(data) > MAX_NOTE:
-        raise NoteError(f"a note of more than {MAX_NOTE} bytes")
+    if len(data) > MAX_NOTE_BYTES:
+        raise NoteError(f"a note of more than {MAX_NOTE_BYTES} bytes")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -131,6 +131,6 @@ def _parse_signature(line: str) -> Signature:
         raise NoteError("a signature that is not base64") from error
     if base64.b64encode(raw).decode() != data:
         raise NoteError("a signature in non-canonical base64")
-    if len(raw) <= KEY_ID_SIZE:
+    if len(raw) <= KEY_ID_BYTES:
         raise NoteError("a signature that is too short")
-    return Signature(name, raw[:KEY_ID_SIZE], raw[KEY_ID_SIZE:])
+    return Signature(name, raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:])

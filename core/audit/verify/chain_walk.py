@@ -11,7 +11,7 @@ from typing import Any
 from core.audit.chain.chain import Head
 from core.audit.format import canonical, merkle
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
-from core.audit.verify.damage import Examiner, Known, SubState, Suspect
+from core.audit.verify.damage import ChainPosition, Examiner, SubChainState, SuspectRow
 from core.audit.verify.source import Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -42,12 +42,12 @@ class Walk:
         self.edge: list[bytes] = []
         self.vkey: str | None = None
         self.executions = 0
-        self._subs: dict[str, SubState] = {}
+        self._subs: dict[str, SubChainState] = {}
         self._findings = findings
         self._tables = tables
         self._examiner = Examiner(findings)
         self._previous: str | None = _NO_HASH
-        self._suspect: Suspect | None = None
+        self._suspect: SuspectRow | None = None
         self._shift = 0
         self._generation = 0
         self._is_damaged = False
@@ -137,7 +137,7 @@ class Walk:
 
     def _examine(self, row: Row) -> None:
         """Take a row that is not as expected; find out why, and from where to go on."""
-        known = Known(
+        known = ChainPosition(
             log_id=self.log_id,
             last_seq=self.last_seq,
             last_ts=self.last_ts,
@@ -155,7 +155,7 @@ class Walk:
             self._generation += 1
             self._is_damaged = True
             if self._tables is not None:
-                self._tables.doubt()
+                self._tables.mark_unreliable()
         self._shift = examined.shift
         body = examined.body
         ts = self.last_ts
@@ -205,13 +205,13 @@ class Walk:
             if tables is not None:
                 tables.finalized(execution_id)
 
-    def _certain_sub(self, execution_id: str) -> SubState | None:
+    def _certain_sub(self, execution_id: str) -> SubChainState | None:
         sub = self._sub(execution_id)
         return sub if sub.generation == self._generation else None
 
-    def _sub(self, execution_id: str) -> SubState:
+    def _sub(self, execution_id: str) -> SubChainState:
         """Return the state of an execution; one first met behind damage is uncertain."""
-        return self._subs.get(execution_id) or SubState(-1 if self._generation else 0)
+        return self._subs.get(execution_id) or SubChainState(-1 if self._generation else 0)
 
     def _advance(self, seq: int, ts: int, computed: bytes) -> None:
         merkle.append(self.edge, self.count, computed)
@@ -225,7 +225,7 @@ class Walk:
     def _advance_sub(
         self,
         execution_id: str,
-        sub: SubState,
+        sub: SubChainState,
         seq: int,
         kind: str,
         details: Mapping[str, Any] | None,
@@ -241,7 +241,7 @@ class Walk:
         sub.last_seq = seq
         sub.last_hash = self._previous or _NO_HASH
 
-    def _check_final(self, seq: int, sub: SubState, details: Mapping[str, Any]) -> None:
+    def _check_final(self, seq: int, sub: SubChainState, details: Mapping[str, Any]) -> None:
         expected = {
             "events": sub.events,
             "first_seq": sub.first_seq,

@@ -11,7 +11,7 @@ Stored = tuple[object, object]
 """A checkpoint as it is stored: size and note, either of which may be anything."""
 
 
-class SealCheck:
+class CheckpointCheck:
     """Compares checkpoints as their sizes are reached, and judges the last one at the end.
 
     `stored` are the checkpoints to compare on the way (none for a fast verification), `last` is the

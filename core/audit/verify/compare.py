@@ -6,9 +6,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from core.audit.format.body import MAX_NAME
+from core.audit.format.body import MAX_NAME_CHARACTERS
 from core.audit.format.canonical import clean_text
-from core.audit.verify.rebuild import Sealed
+from core.audit.verify.rebuild import DigestOnly
 from core.audit.verify.source import ATTEMPT, EXECUTION, TASK_RUN, ChainSource, Record
 from core.audit.verify.verdict import Findings, Verdict, show
 from core.domain.fold import Snapshot
@@ -31,7 +31,7 @@ class Rebuilt(Struct):
     snapshot: Snapshot = field(default_factory=Snapshot)
     seqs: dict[object, int] = field(default_factory=dict)
     items: dict[str, str] = field(default_factory=dict)
-    is_doubtful: bool = False
+    is_unreliable: bool = False
 
 
 def compare(
@@ -118,7 +118,9 @@ class _Comparison:
         for parent, digest in self._rebuilt.items.items():
             stored = '{"items":[' + ",".join(items.get(parent, ())) + "]}"
             if _digest(stored) != digest:
-                self._differs(f"step `{parent}`", "items", seqs.get(parent), Sealed(digest), stored)
+                self._differs(
+                    f"step `{parent}`", "items", seqs.get(parent), DigestOnly(digest), stored
+                )
 
     def _compare_attempts(self, *, logs: bool) -> None:
         left: dict[tuple[object, object], Attempt] = {
@@ -168,7 +170,7 @@ class _Comparison:
         self, subject: str, name: str, seq: int | None, expected: object, found: object
     ) -> None:
         label = _LABELS.get(name, name.replace("_", " "))
-        if isinstance(expected, Sealed):
+        if isinstance(expected, DigestOnly):
             message = f"the {label} of {subject} are not those the chain sealed"
             expected, found = expected.digest, _digest(found) if isinstance(found, str) else found
         else:
@@ -200,13 +202,14 @@ def _agrees(expected: Any, found: object) -> bool:
     """Tell whether a stored value is the one the events fold to; a chain's texts are cleaned."""
     if expected is None:
         return found is None
-    if isinstance(expected, Sealed):
+    if isinstance(expected, DigestOnly):
         return isinstance(found, str) and _digest(found) == expected.digest
     if isinstance(expected, State):
         return isinstance(found, str) and found == expected.value
     if isinstance(expected, str):
         return isinstance(found, str) and (
-            found == expected or expected in (clean_text(found), clean_text(found, MAX_NAME))
+            found == expected
+            or expected in (clean_text(found), clean_text(found, MAX_NAME_CHARACTERS))
         )
     return type(found) is type(expected) and found == expected
 

@@ -12,11 +12,11 @@ from core.audit.verify.verdict import Findings, Verdict, show
 from core.value.timestamp import rfc3339
 
 MAX_SEQ_BITS = 62
-_KEPT = 1000
+_MAX_REMEMBERED = 1000
 """Gaps and moves remembered to tell a reordering from a loss; beyond it only the name suffers."""
 
 
-class SubState(Struct):
+class SubChainState(Struct):
     """How far an execution's sub-chain has got, as certain as its `generation` is current."""
 
     generation: int
@@ -26,7 +26,7 @@ class SubState(Struct):
     last_hash: str = "0" * 64
 
 
-class Suspect(Struct, frozen=True):
+class SuspectRow(Struct, frozen=True):
     """A row whose body does not have its hash: which of the two was edited, the next row tells."""
 
     computed: str
@@ -34,7 +34,7 @@ class Suspect(Struct, frozen=True):
     finding: int
 
 
-class Known(Struct, frozen=True):
+class ChainPosition(Struct, frozen=True):
     """What is known when a row comes; `previous` (hex) is None where damage hides it.
 
     `shift` is by how much the bodies just read are numbered higher than their rows.
@@ -45,7 +45,7 @@ class Known(Struct, frozen=True):
     last_ts: int
     previous: str | None
     shift: int
-    suspect: Suspect | None
+    suspect: SuspectRow | None
 
 
 class Examined(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Examined(Struct, frozen=True):
     computed: bytes
     shift: int
     body: Mapping[str, Any] | None
-    suspect: Suspect | None
+    suspect: SuspectRow | None
 
 
 class Examiner:
@@ -67,7 +67,9 @@ class Examiner:
         self._moves: list[tuple[int, int]] = []
         self._gaps: list[tuple[int, int, int]] = []
 
-    def examine(self, row: Row, known: Known, sub_of: Callable[[str], SubState | None]) -> Examined:
+    def examine(
+        self, row: Row, known: ChainPosition, sub_of: Callable[[str], SubChainState | None]
+    ) -> Examined:
         """Return what `row` is and add a finding for everything wrong with it.
 
         `sub_of` gives the state of an execution, or None when that is not certain.
@@ -121,7 +123,7 @@ class Examiner:
 
     # --- one aspect each ---------------------------------------------------------------------
 
-    def _check_place(self, seq: int, known: Known, shift: int) -> bool:
+    def _check_place(self, seq: int, known: ChainPosition, shift: int) -> bool:
         """Tell whether the row stands right behind the one before it, in numbers and in body."""
         self._moved_by += shift
         if seq <= known.last_seq:
@@ -129,7 +131,7 @@ class Examiner:
             return False
         if shift != known.shift:
             if shift:
-                if len(self._moves) < _KEPT:
+                if len(self._moves) < _MAX_REMEMBERED:
                     self._moves.append((seq + shift, self._findings.count))
                 self._findings.add(
                     Verdict.REORDERED,
@@ -142,7 +144,7 @@ class Examiner:
             return False
         if seq > known.last_seq + 1:
             first, last = known.last_seq + 1, seq - 1
-            if len(self._gaps) < _KEPT:
+            if len(self._gaps) < _MAX_REMEMBERED:
                 self._gaps.append((first, last, self._findings.count))
             which = f"event {first} is" if first == last else f"events {first} to {last} are"
             self._findings.add(
@@ -162,7 +164,7 @@ class Examiner:
         values: Mapping[str, object],
         body: Mapping[str, Any] | None,
         computed: bytes,
-    ) -> Suspect:
+    ) -> SuspectRow:
         """Report a body that does not have its hash; name the field where the columns show it."""
         stored = values.get("hash")
         finding = self._findings.count
@@ -188,7 +190,7 @@ class Examiner:
                 message="the body does not have its hash",
             )
         text = stored.hex() if isinstance(stored, bytes) else ""
-        return Suspect(computed.hex(), text, -1 if edited is not None else finding)
+        return SuspectRow(computed.hex(), text, -1 if edited is not None else finding)
 
     def _check_columns(
         self, seq: int, values: Mapping[str, object], body: Mapping[str, Any], *, is_moved: bool
@@ -204,7 +206,7 @@ class Examiner:
                     message=f"the column {field} says {show(in_column)}, the body {show(in_body)}",
                 )
 
-    def _check_link(self, seq: int, known: Known, body: Mapping[str, Any]) -> None:
+    def _check_link(self, seq: int, known: ChainPosition, body: Mapping[str, Any]) -> None:
         claimed = body["previous_hash"]
         suspect = known.suspect
         if suspect is not None:
@@ -229,13 +231,13 @@ class Examiner:
                 message=f"event {seq} follows another event than this",
             )
 
-    def _check_sub(self, seq: int, sub: SubState, body: Mapping[str, Any]) -> None:
+    def _check_sub(self, seq: int, sub: SubChainState, body: Mapping[str, Any]) -> None:
         if body["exec_seq"] != sub.events + 1:
             self._modified(seq, "exec_seq", sub.events + 1, body["exec_seq"])
         elif body["exec_previous_hash"] != sub.last_hash:
             self._modified(seq, "exec_previous_hash", sub.last_hash, body["exec_previous_hash"])
 
-    def _check_fields(self, seq: int, known: Known, body: Mapping[str, Any]) -> None:
+    def _check_fields(self, seq: int, known: ChainPosition, body: Mapping[str, Any]) -> None:
         if body["log_id"] != known.log_id:
             self._modified(seq, "log_id", known.log_id, body["log_id"])
         if body["v"] != BODY_VERSION:

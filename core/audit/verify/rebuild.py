@@ -1,7 +1,7 @@
 """From the chain back to events: what a body says happened, as the fold understands it.
 
-Free data is in the chain by digest only; in a rebuilt event a `Sealed` stands in its place, which
-the fold carries into the records, where it is compared with what the tables hold.
+Free-form data is in the chain by digest only. A rebuilt event holds a `DigestOnly` in its place,
+which the fold carries into the records, where it is compared with the contents of the tables.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ class RebuildError(AuditError):
     code = "REBUILD"
 
 
-class Sealed(Struct, frozen=True):
+class DigestOnly(Struct, frozen=True):
     """Free data known only by the SHA-256 (hex) of its JSON text."""
 
     digest: str
@@ -127,7 +127,7 @@ class _Details:
         return value
 
     def sealed(self, name: str) -> Any:
-        return Sealed(self.text(name)) if name in self._details else None
+        return DigestOnly(self.text(name)) if name in self._details else None
 
     def log(self) -> dict[str, Any]:
         if "log" not in self._details:
@@ -206,7 +206,7 @@ def _expanded(found: _Details, common: Mapping[str, Any]) -> StepExpanded:
     return StepExpanded(
         **common,
         task_id=found.task(),
-        items=(Sealed(found.text("items_sha256")),) * count,
+        items=(DigestOnly(found.text("items_sha256")),) * count,
         from_state=found.member(_TASK_STATES, "from"),
         reason_code=found.reason(),
     )

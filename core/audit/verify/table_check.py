@@ -33,11 +33,11 @@ class TableCheck:
         self._run_numbers: dict[str, int] = {}
         """The last run number of each workflow, in the order of the chain."""
 
-    def doubt(self) -> None:
+    def mark_unreliable(self) -> None:
         """Stop judging what is being rebuilt: the chain itself is damaged where its events are."""
         self._is_damaged = True
         for rebuilt in self._open.values():
-            rebuilt.is_doubtful = True
+            rebuilt.is_unreliable = True
 
     def event(
         self,
@@ -57,8 +57,8 @@ class TableCheck:
             rebuilt = self._open[execution_id] = Rebuilt()
             self._seen.add(execution_id)
             # Behind damage the beginning of an execution may be among what is lost.
-            rebuilt.is_doubtful = self._is_damaged and kind != ExecutionCreated.type
-        if rebuilt.is_doubtful:
+            rebuilt.is_unreliable = self._is_damaged and kind != ExecutionCreated.type
+        if rebuilt.is_unreliable:
             return
         try:
             event = event_of(
@@ -74,12 +74,12 @@ class TableCheck:
                 event = self._numbered(event)
             apply(rebuilt.snapshot, event)
         except StepsDifferError as error:
-            rebuilt.is_doubtful = True
+            rebuilt.is_unreliable = True
             self._findings.add(Verdict.MODIFIED, "steps", seq=seq, message=error.message)
             return
         except (RebuildError, BugError, KeyError) as error:
             # A BugError here is the fold refusing what the file says, not a fault of ours.
-            rebuilt.is_doubtful = True
+            rebuilt.is_unreliable = True
             reason = f"no step {error}" if isinstance(error, KeyError) else str(error)
             self._findings.add(
                 Verdict.MODIFIED,
@@ -145,7 +145,7 @@ class TableCheck:
         return replace(event, run_number=number)
 
     def _compare(self, execution_id: str, rebuilt: Rebuilt, *, is_final: bool) -> None:
-        if not rebuilt.is_doubtful and rebuilt.snapshot.execution is not None:
+        if not rebuilt.is_unreliable and rebuilt.snapshot.execution is not None:
             compare(
                 self._source,
                 self._findings,

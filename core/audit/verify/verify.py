@@ -18,7 +18,7 @@ from core.audit.format.body import LOG_CREATED
 from core.audit.format.checkpoint import log_verifier
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
-from core.audit.verify.checkpoint_check import SealCheck
+from core.audit.verify.checkpoint_check import CheckpointCheck
 from core.audit.verify.source import ROW, ChainSource, Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
@@ -86,7 +86,7 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
     log_id = _log_id(source.log_id(), first, findings)
     tables = TableCheck(source, table_findings, logs=options.logs) if options.tables else None
     walk = Walk(log_id, findings, tables)
-    seal = SealCheck(
+    checkpoints = CheckpointCheck(
         log_id,
         _verifiers(log_id, source.vkeys()),
         source.checkpoints() if options.tables or options.deep else iter(()),
@@ -95,18 +95,20 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
         deep=options.deep,
     )
     noted = options.head
-    noted_root = _read(walk, concatenate(first, rows), seal, 0 if noted is None else noted.size)
+    noted_root = _read(
+        walk, concatenate(first, rows), checkpoints, 0 if noted is None else noted.size
+    )
     is_whole = not walk.is_damaged
     walk.finish()
-    seal.finish(walk.last_seq, is_damaged=walk.is_damaged)
-    _check_key(walk, seal.signed_by, findings)
+    checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
+    _check_key(walk, checkpoints.signed_by, findings)
     _check_head(source.head(), walk, findings)
     is_anchored = noted is not None and _check_noted(noted, noted_root, walk, findings)
     if tables is not None:
         tables.finish()
     tiers = {
         Tier.CHAIN: is_whole,
-        Tier.SIGNED: is_whole and seal.signed_by is not None,
+        Tier.SIGNED: is_whole and checkpoints.signed_by is not None,
         Tier.ANCHORED: is_whole and is_anchored,
         Tier.COMPLETE: is_whole and not walk.open_executions,
     }
@@ -127,21 +129,23 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
         head=f"{walk.count}:{walk.root.hex()}",
         findings=tuple(findings.kept),
         finding_count=findings.count,
-        key=seal.signed_by.vkey if seal.signed_by is not None else None,
+        key=checkpoints.signed_by.vkey if checkpoints.signed_by is not None else None,
         executions=walk.executions,
         open_executions=walk.open_executions,
     )
 
 
-def _read(walk: Walk, rows: Iterable[Row], seal: SealCheck, noted_size: int) -> bytes | None:
+def _read(
+    walk: Walk, rows: Iterable[Row], checkpoints: CheckpointCheck, noted_size: int
+) -> bytes | None:
     """Walk all rows; return the root at `noted_size`, None when it was not reached whole."""
     noted_root = None
-    next_size = seal.next_size
+    next_size = checkpoints.next_size
     for row in rows:
         walk.row(row)
         if walk.count == next_size:
-            seal.reached(next_size, walk.root, is_damaged=walk.is_damaged)
-            next_size = seal.next_size
+            checkpoints.reached(next_size, walk.root, is_damaged=walk.is_damaged)
+            next_size = checkpoints.next_size
         if walk.count == noted_size and not walk.is_damaged:
             noted_root = walk.root
     return noted_root

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.audit.format import canonical
-from core.audit.format.canonical import MAX_INTEGER, MAX_TEXT, CanonicalError
+from core.audit.format.canonical import MAX_INTEGER, MAX_TEXT_CHARACTERS, CanonicalError
 from tests.support.shared import shared_path
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -183,7 +183,7 @@ def test_cleaned_text_is_short_encodable_and_stays_as_it_is(text, limit):
 
 def test_what_is_cut_from_a_text_still_shows_in_its_marker():
     one, other = "x" * 100_000 + "a", "x" * 100_000 + "b"
-    assert len(canonical.clean_text(one)) == MAX_TEXT
+    assert len(canonical.clean_text(one)) == MAX_TEXT_CHARACTERS
     assert canonical.clean_text(one) != canonical.clean_text(other)
     assert "[100001 characters, sha256:" in canonical.clean_text(one)
 

@@ -18,7 +18,7 @@ from core.audit.chain.chain import (
 )
 from core.audit.format import canonical, merkle
 from core.audit.format.body import FIELDS, MAX_TS, columns_of
-from core.audit.format.details import usual_details
+from core.audit.format.details import fast_details
 from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
@@ -320,7 +320,7 @@ def test_the_short_way_to_details_writes_what_the_long_one_does(
         ),
     )
     for event in events:
-        found = usual_details(event)
+        found = fast_details(event)
         assert found in {None, canonical.dump(canonical.clean(event.details()))}
         if message is None and resume_at is None and data is None and census is None:
             assert found is not None
