@@ -1,1 +1,1 @@
-"""Step types: one file per family, and the registry that finds them."""
+"""The built-in step types, one package per family."""

@@ -1,10 +1,9 @@
 """Reads tar and zip archives as a stream of members, in bounded memory; writes nothing.
 
-Whatever is wrong with the bytes is an `ArchiveError`. Names and link targets come as they are in
-the archive: judging them is the business of `core.steps.archive.extract`. The tar reader is our own
-on top of `TarInfo.frombuf` because `tarfile` reads headers of any size into memory, takes a damaged
-header for the end of the archive, and follows offsets backwards. Format: POSIX.1-2008 pax, ustar,
-GNU.
+Any damage raises `ArchiveError`. Names and link targets are returned exactly as they are in the
+archive; `core.steps.archive.extract` checks them. The tar reader is our own, on top of
+`TarInfo.frombuf`, because `tarfile` reads headers of any size into memory, takes a damaged header
+for the end of the archive, and follows offsets backwards. Formats: POSIX.1-2008 pax, ustar, GNU.
 """
 
 import stat
@@ -27,11 +26,11 @@ from core.steps.archive.inflate import (
     xz_stream,
 )
 
-READ_SIZE = 256 * 1024
-_BLOCK = 512
-_HEADER_LIMIT = 1024 * 1024
-_ZIP_DIRECTORY_LIMIT = 16 * 1024 * 1024
-_LINK_LIMIT = 4096
+READ_BYTES = 256 * 1024
+_BLOCK_BYTES = 512
+_HEADER_LIMIT_BYTES = 1024 * 1024
+_ZIP_DIRECTORY_LIMIT_BYTES = 16 * 1024 * 1024
+_LINK_LIMIT_BYTES = 4096
 _MAGIC: tuple[tuple[bytes, Callable[[], Decompressor]], ...] = (
     (b"\x1f\x8b", gzip_stream),
     (b"BZh", bzip2_stream),
@@ -39,9 +38,9 @@ _MAGIC: tuple[tuple[bytes, Callable[[], Decompressor]], ...] = (
 )
 _SPARSE = b"GNU.sparse"
 _PAX_KEYS = frozenset({b"path", b"linkpath", b"size", b"mtime", _SPARSE})
-_MOST_HEADERS = 16
-"""Extended headers in front of one member."""
-_MOST_PADDING = 16 * 1024 * 1024
+_MAX_HEADERS = 16
+"""The most extended headers in front of one member."""
+_MAX_PADDING_BYTES = 16 * 1024 * 1024
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -53,15 +52,15 @@ _ZIP_DAMAGE = (
     RuntimeError,
     NotImplementedError,
 )
-"""What zipfile raises for bytes that are no zip archive."""
+"""What zipfile raises for bytes that are not a valid zip archive."""
 
 
 class ArchiveError(Exception):
-    """Raised when an archive is damaged, unknown, encrypted or too large in its headers."""
+    """Raised when an archive is damaged, encrypted, of unknown format, or has oversized headers."""
 
 
 class Kind(Enum):
-    """What a member is."""
+    """The type of a member."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -84,18 +83,18 @@ _TAR_KINDS = {
 
 
 class Member(Struct, frozen=True):
-    """One member; `chunks` yields a file's content, once, until the next member is taken."""
+    """One member; `chunks` yields a file's content once, and only until the next member is read."""
 
     name: str
     kind: Kind
     size: int
-    """Of a file as its header says, in bytes."""
+    """Size of a file in bytes according to its header."""
     mode: int | None
-    """Permission bits; None where the archive has none."""
+    """Permission bits; None if the archive has none."""
     mtime: int | None
-    """Seconds since the epoch; None where the archive has none that counts."""
+    """Seconds since the epoch; None if the archive has no usable time."""
     target: str
-    """Of a link."""
+    """Target of a link."""
     chunks: Callable[[], Iterator[bytes]]
 
 
@@ -104,7 +103,7 @@ class _Readable(Protocol):
 
 
 def members(file: BinaryIO) -> Iterator[Member]:
-    """Yield the members of an archive, whose format is told from its first bytes."""
+    """Yield the members of an archive; its format is detected from its first bytes."""
     magic = file.read(6)
     file.seek(0)
     if magic[:4] in _ZIP_MAGIC:
@@ -123,20 +122,20 @@ def members(file: BinaryIO) -> Iterator[Member]:
 class _TarReader:
     def __init__(self, source: _Readable) -> None:
         self._source = source
-        self._content = 0  # bytes of the current member that are still to come
+        self._content = 0  # bytes of the current member that have not been read yet
         self._padding = 0
 
     def members(self) -> Iterator[Member]:
-        """Read headers until the block of zeros that ends the archive."""
+        """Read headers up to the block of zeros that ends the archive."""
         common: dict[str, str] = {}
         own: dict[str, str] = {}
         headers = 0
         while True:
             headers += 1
-            if headers > _MOST_HEADERS:
-                raise ArchiveError(f"more than {_MOST_HEADERS} headers in front of a member")
+            if headers > _MAX_HEADERS:
+                raise ArchiveError(f"more than {_MAX_HEADERS} headers in front of a member")
             self._skip()
-            block = self._exactly(_BLOCK)
+            block = self._exactly(_BLOCK_BYTES)
             if not any(block):
                 self._drain()
                 return
@@ -164,7 +163,7 @@ class _TarReader:
         if size < 0:
             raise ArchiveError("the archive is damaged: a negative size")
         if kind is Kind.FILE:
-            self._content, self._padding = size, -size % _BLOCK
+            self._content, self._padding = size, -size % _BLOCK_BYTES
         mtime = _number(pax["mtime"].partition(".")[0]) if "mtime" in pax else int(info.mtime)
         return Member(
             name=pax.get("path", info.name),
@@ -178,7 +177,7 @@ class _TarReader:
 
     def _chunks(self) -> Iterator[bytes]:
         while self._content:
-            data = self._read(min(READ_SIZE, self._content))
+            data = self._read(min(READ_BYTES, self._content))
             if not data:
                 raise ArchiveError("the archive ends too early")
             self._content -= len(data)
@@ -191,17 +190,17 @@ class _TarReader:
         self._padding = 0
 
     def _drain(self) -> None:
-        """Read the padding to the end, where the checksum of a compressed stream stands."""
-        for _ in range(_MOST_PADDING // READ_SIZE):
-            if not self._read(READ_SIZE):
+        """Read the padding to the end, so that the checksum of a compressed stream is verified."""
+        for _ in range(_MAX_PADDING_BYTES // READ_BYTES):
+            if not self._read(READ_BYTES):
                 return
-        raise ArchiveError(f"more than {_MOST_PADDING} bytes behind the archive's end")
+        raise ArchiveError(f"more than {_MAX_PADDING_BYTES} bytes after the end of the archive")
 
     def _header(self, size: int) -> bytes:
-        if not 0 <= size <= _HEADER_LIMIT:
-            raise ArchiveError(f"the archive has a header of more than {_HEADER_LIMIT} bytes")
+        if not 0 <= size <= _HEADER_LIMIT_BYTES:
+            raise ArchiveError(f"the archive has a header of more than {_HEADER_LIMIT_BYTES} bytes")
         data = self._exactly(size)
-        self._exactly(-size % _BLOCK)
+        self._exactly(-size % _BLOCK_BYTES)
         return data
 
     def _exactly(self, size: int) -> bytes:
@@ -221,9 +220,9 @@ class _TarReader:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """Return what matters of the records `length key=value` of an extended header.
+    """Return the relevant records `length key=value` of an extended header.
 
-    The length is decimal and counts the whole record with the line feed that ends it.
+    The length is decimal and counts the whole record, including the line feed that ends it.
     """
     records = {}
     start = 0
@@ -257,16 +256,18 @@ def _text(data: bytes) -> str:
 
 
 class _CappedReads:
-    """A file that is not read in one go beyond a limit: zipfile reads the whole directory so."""
+    """A file with a limit for a single read: zipfile reads the whole directory in one call."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        if size > _ZIP_DIRECTORY_LIMIT:
-            raise ArchiveError(f"the archive's directory is over {_ZIP_DIRECTORY_LIMIT} bytes")
-        return self._file.read(size if size >= 0 else _ZIP_DIRECTORY_LIMIT)
+        if size > _ZIP_DIRECTORY_LIMIT_BYTES:
+            raise ArchiveError(
+                f"the archive's directory is over {_ZIP_DIRECTORY_LIMIT_BYTES} bytes"
+            )
+        return self._file.read(size if size >= 0 else _ZIP_DIRECTORY_LIMIT_BYTES)
 
 
 @contextmanager
@@ -303,14 +304,14 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
         with content:
             while True:
                 with _damage_named():
-                    data = content.read(READ_SIZE)
+                    data = content.read(READ_BYTES)
                 if not data:
                     return
                 yield data
 
     target = b""
     if kind is Kind.LINK:
-        if info.file_size > _LINK_LIMIT:
+        if info.file_size > _LINK_LIMIT_BYTES:
             raise ArchiveError(f"{info.filename}: a link of {info.file_size} bytes")
         target = b"".join(chunks())
     return Member(
@@ -318,7 +319,7 @@ def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
         kind=kind,
         size=info.file_size,
         mode=attributes & 0o777 or None,
-        mtime=None,  # zip keeps local time of an unknown zone
+        mtime=None,  # zip stores local time without a time zone
         target=_text(target),
         chunks=chunks,
     )

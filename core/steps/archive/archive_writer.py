@@ -1,4 +1,4 @@
-"""Writes tar and zip archives that depend on nothing but content, names, modes and times."""
+"""Writes reproducible tar and zip archives: they depend on content, names, modes and times only."""
 
 import bz2
 import gzip
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import BinaryIO, Protocol, cast
 
 from core.step_type.failure import StepFailedError
-from core.steps.file.file_step import CHUNK
+from core.steps.file.file_step import CHUNK_BYTES
 from core.value.raw_bytes import shown_bytes
 
 MEDIA = MappingProxyType(
@@ -27,16 +27,16 @@ MEDIA = MappingProxyType(
     }
 )
 _ZIP_FIRST, _ZIP_LAST = 315532800, 4354819198
-"""The times zip can hold: 1980 to 2107, in steps of two seconds."""
+"""The range of times that zip can represent: 1980 to 2107, in steps of two seconds."""
 
-Look = Callable[[], None]
-"""Called once a chunk; raises to stop."""
+Poll = Callable[[], None]
+"""Called once per chunk; raises to stop."""
 
 
 class ArchiveWriter(Protocol):
-    """An archive being written; names are relative, with slashes."""
+    """An archive being written; member names are relative and use slashes."""
 
-    def add_file(self, name: str, status: stat_result, file: BinaryIO, look: Look) -> None:
+    def add_file(self, name: str, status: stat_result, file: BinaryIO, poll: Poll) -> None:
         """Add the first `status.st_size` bytes of `file`; `StepFailedError` if there are fewer."""
 
     def add_folder(self, name: str, status: stat_result) -> None:
@@ -80,10 +80,10 @@ class _Tar:
     def __init__(self, tar: tarfile.TarFile, mtime: int | None) -> None:
         self._tar, self._mtime = tar, mtime
 
-    def add_file(self, name: str, status: stat_result, file: BinaryIO, look: Look) -> None:
+    def add_file(self, name: str, status: stat_result, file: BinaryIO, poll: Poll) -> None:
         member = self._member(name, status)
         member.size = status.st_size
-        self._tar.addfile(member, cast("BinaryIO", _Exactly(file, name, member.size, look)))
+        self._tar.addfile(member, cast("BinaryIO", _Exactly(file, name, member.size, poll)))
         self._forget()
 
     def add_folder(self, name: str, status: stat_result) -> None:
@@ -105,19 +105,19 @@ class _Tar:
         return member
 
     def _forget(self) -> None:
-        self._tar.getmembers().clear()  # else one record per file stays in memory until the end
+        self._tar.getmembers().clear()  # otherwise one record per file stays in memory
 
 
 class _Zip:
     def __init__(self, archive: zipfile.ZipFile, mtime: int | None) -> None:
         self._archive, self._mtime = archive, mtime
 
-    def add_file(self, name: str, status: stat_result, file: BinaryIO, look: Look) -> None:
+    def add_file(self, name: str, status: stat_result, file: BinaryIO, poll: Poll) -> None:
         info = self._info(name, status)
         info.file_size = status.st_size
-        source = _Exactly(file, name, status.st_size, look)
+        source = _Exactly(file, name, status.st_size, poll)
         with self._archive.open(info, "w") as target:
-            while chunk := source.read(CHUNK):
+            while chunk := source.read(CHUNK_BYTES):
                 target.write(chunk)
 
     def add_folder(self, name: str, status: stat_result) -> None:
@@ -137,7 +137,7 @@ class _Zip:
         except UnicodeEncodeError as error:
             shown = shown_bytes(name)
             raise StepFailedError(
-                f"zip cannot hold the name {shown}: it is not UTF-8", "name"
+                f"zip cannot store the name {shown}: it is not UTF-8", "name"
             ) from error
         at = int(status.st_mtime) if self._mtime is None else self._mtime
         at = min(max(at, _ZIP_FIRST), _ZIP_LAST)
@@ -150,13 +150,13 @@ class _Zip:
 
 
 class _Exactly:
-    """Reads as many bytes as were promised: a file may change while it is packed."""
+    """Reads exactly the announced number of bytes, even if the file grows while it is packed."""
 
-    def __init__(self, file: BinaryIO, name: str, size: int, look: Look) -> None:
-        self._file, self._name, self._left, self._look = file, name, size, look
+    def __init__(self, file: BinaryIO, name: str, size: int, poll: Poll) -> None:
+        self._file, self._name, self._left, self._poll = file, name, size, poll
 
     def read(self, size: int) -> bytes:
-        self._look()
+        self._poll()
         if not self._left:
             return b""
         data = self._file.read(min(size, self._left))

@@ -1,4 +1,4 @@
-"""Steps that digest a file and pack files into an archive."""
+"""Steps that compute the digest of a file and pack files into an archive."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from core.step_type.failure import StepFailedError, check_cancelled
 from core.step_type.step_type import StepCall, StepParameters, clip
 from core.steps.archive.archive_writer import MEDIA, ArchiveWriter, open_archive
 from core.steps.file.confined_tree import Tree
-from core.steps.file.file_step import CHUNK, FileStep, PathText, shown
+from core.steps.file.file_step import CHUNK_BYTES, FileStep, PathText, shown
 from core.steps.file.folder_walk import Entry, walk
 from core.steps.file.place import Place
 from core.value.raw_bytes import shown_bytes
@@ -26,15 +26,15 @@ class ChecksumParameters(StepParameters):
 
     path: PathText = Field(description="the file")
     algorithm: Literal["sha256", "sha512", "blake2b", "sha1", "md5"] = Field(
-        default="sha256", description="the digest; md5 and sha1 for old lists only"
+        default="sha256", description="the digest; use md5 and sha1 only for existing lists"
     )
     expected: str | None = Field(
-        default=None, description="fail unless the digest is this one, in hexadecimal"
+        default=None, description="the expected digest in hexadecimal; fail if it differs"
     )
 
 
 class ChecksumOutput(BaseModel):
-    """What checksum leaves."""
+    """Output of checksum."""
 
     path: str = Field(description="the file, relative to the working directory")
     algorithm: str = Field(description="the digest that was used")
@@ -43,7 +43,7 @@ class ChecksumOutput(BaseModel):
 
 
 class Checksum(FileStep):
-    """Digests a file, and compares the digest when told what it should be."""
+    """Computes the digest of a file and, if an expected one is given, compares them."""
 
     name: ClassVar[str] = "checksum"
     parameters: ClassVar[type[StepParameters]] = ChecksumParameters
@@ -56,7 +56,7 @@ class Checksum(FileStep):
         digest = hashlib.new(parameters.algorithm, usedforsecurity=False)
         size = 0
         with tree.place(parameters.path) as place, _opened(place) as descriptor:
-            while chunk := os.read(descriptor, CHUNK):
+            while chunk := os.read(descriptor, CHUNK_BYTES):
                 check_cancelled(call)
                 digest.update(chunk)
                 size += len(chunk)
@@ -80,7 +80,7 @@ class Checksum(FileStep):
         return output
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be digested."""
+        """Describe which digest would be computed."""
         algorithm = shown(parameters.get("algorithm", "sha256"))
         return clip(f"would compute the {algorithm} of {shown(parameters.get('path'))}")
 
@@ -88,37 +88,37 @@ class Checksum(FileStep):
 class CompressParameters(StepParameters):
     """Parameters of compress."""
 
-    source: PathText = Field(description="a file, or a folder with all it holds")
-    destination: PathText = Field(description="the archive to make; missing folders are made")
+    source: PathText = Field(description="a file, or a folder with everything in it")
+    destination: PathText = Field(description="the archive to create; missing folders are created")
     format: Literal["tar.gz", "tar", "tar.bz2", "tar.xz", "zip"] = Field(
-        default="tar.gz", description="of the archive"
+        default="tar.gz", description="the format of the archive"
     )
     overwrite: bool = Field(default=True, description="replace an existing archive")
     mtime: int | None = Field(
         default=None,
         ge=0,
         lt=1 << 33,
-        description="give every entry this time (seconds since 1970), so that the same content "
-        "always makes the same archive; default: the times of the files",
+        description="modification time of every entry (seconds since 1970), so that equal content "
+        "gives an identical archive; default: the times of the files",
     )
 
 
 class CompressOutput(BaseModel):
-    """What compress leaves."""
+    """Output of compress."""
 
-    source: str = Field(description="what was packed, relative to the working directory")
+    source: str = Field(description="the packed file or folder, relative to the working directory")
     destination: str = Field(description="the archive, relative to the working directory")
     format: str = Field(description="its format")
     size: int = Field(description="its size in bytes")
-    count: int = Field(description="how many files, folders and links it holds")
-    content_size: int = Field(description="the size of the files in it, in bytes")
+    count: int = Field(description="the number of files, folders and links in it")
+    content_size: int = Field(description="the total size of the files in it, in bytes")
 
 
 class Compress(FileStep):
     """Packs a file or folder: entries in byte order, without owners, links as links.
 
-    Entries are named from the source's own name (`dist/app.py` for the source `build/dist`), or
-    from nothing for the working directory itself. Devices, FIFOs, sockets and protected files are
+    Entry names begin with the name of the source (`dist/app.py` for the source `build/dist`); those
+    of the working directory itself have no prefix. Devices, FIFOs, sockets and protected files are
     left out with a warning.
     """
 
@@ -128,7 +128,7 @@ class Compress(FileStep):
     summary: ClassVar[str] = "Pack a file or folder into an archive"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Write the archive beside its destination and give it the name."""
+        """Write the archive to a temporary file and rename it to its destination."""
         parameters: CompressParameters = call.parameters
         with (
             tree.place(parameters.source) as source,
@@ -156,14 +156,14 @@ class Compress(FileStep):
             }
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be packed into what."""
+        """Describe what would be packed into which archive."""
         source, target = shown(parameters.get("source")), shown(parameters.get("destination"))
         form = shown(parameters.get("format", "tar.gz"))
         return clip(f"would pack {source} into {target} ({MEDIA.get(form, form)})")
 
 
 class _Packer:
-    """Puts places and entries into an archive and counts them."""
+    """Adds files and folders to an archive and counts them."""
 
     def __init__(
         self,
@@ -188,12 +188,12 @@ class _Packer:
             if prefix:
                 self._archive.add_folder(prefix.rstrip("/"), os.fstat(folder))
                 self.count += 1
-            for entry in walk(folder, recursive=True, look=self._look, leave_out=self._is_left_out):
+            for entry in walk(folder, recursive=True, poll=self._poll, leave_out=self._is_left_out):
                 self._add(prefix + entry.path, entry)
         finally:
             os.close(folder)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         check_cancelled(self._call)
 
     def _is_left_out(self, entry: Entry) -> bool:
@@ -206,7 +206,7 @@ class _Packer:
         if entry.is_file or entry.is_folder or entry.is_link:
             return False
         shown = shown_bytes(entry.path)
-        self._call.log(LogLevel.WARN, f"left out {shown}: it is no file, folder or link")
+        self._call.log(LogLevel.WARN, f"left out {shown}: it is not a file, folder or link")
         return True
 
     def _add(self, name: str, entry: Entry) -> None:
@@ -225,7 +225,7 @@ class _Packer:
     def _add_content(self, name: str, descriptor: int) -> None:
         status = os.fstat(descriptor)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            self._archive.add_file(name, status, file, self._look)
+            self._archive.add_file(name, status, file, self._poll)
         self.count += 1
         self.content_size += status.st_size
 

@@ -1,4 +1,4 @@
-"""The step that unpacks an archive: nothing leaves the destination, nothing grows without bound."""
+"""The step that unpacks an archive, confined to the destination and bounded in size."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError, check_cancelled
 from core.step_type.step_type import StepCall, StepParameters, clip
-from core.steps.archive.archive_reader import READ_SIZE, ArchiveError, Kind, Member, members
+from core.steps.archive.archive_reader import READ_BYTES, ArchiveError, Kind, Member, members
 from core.steps.archive.staging import staging
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, PathText, shown, write_all
@@ -20,19 +20,22 @@ from core.steps.file.place import PathRefusedError, Place
 
 DEFAULT_BYTES = 1024**3
 DEFAULT_FILES = 100_000
-_LATEST = 1 << 33
+_MAX_MTIME_SECONDS = 1 << 33
 
 
 class ExtractParameters(StepParameters):
     """Parameters of extract."""
 
     source: PathText = Field(
-        description="the archive: tar (plain, gzip, bzip2, xz) or zip, told from its content"
+        description="the archive: tar (plain, gzip, bzip2, xz) or zip, detected from its content"
     )
-    destination: PathText = Field(description="the folder to unpack into; made when missing")
-    overwrite: bool = Field(default=True, description="replace files that exist")
+    destination: PathText = Field(description="the folder to unpack into; created when missing")
+    overwrite: bool = Field(default=True, description="replace existing files")
     max_bytes: int = Field(
-        default=DEFAULT_BYTES, ge=0, le=1024**4, description="fail when the files would be larger"
+        default=DEFAULT_BYTES,
+        ge=0,
+        le=1024**4,
+        description="fail when the unpacked files would be larger in total",
     )
     max_files: int = Field(
         default=DEFAULT_FILES, ge=0, le=10_000_000, description="fail when there are more members"
@@ -40,21 +43,22 @@ class ExtractParameters(StepParameters):
 
 
 class ExtractOutput(BaseModel):
-    """What extract leaves."""
+    """Output of extract."""
 
     source: str = Field(description="the archive, relative to the working directory")
     destination: str = Field(description="the folder, relative to the working directory")
-    count: int = Field(description="how many files, folders and links it held")
-    size: int = Field(description="the size of the files, in bytes")
+    count: int = Field(description="the number of files, folders and links unpacked")
+    size: int = Field(description="the total size of the files, in bytes")
 
 
 class Extract(FileStep):
     """Unpacks an archive.
 
-    A member that is absolute, goes up, is a device, passes through a link, or is a link that would
-    lead out of the destination, halts the mission as a security violation. Nothing is put into the
-    destination before all members have been unpacked beside it: a refusal, a timeout or a full disk
-    leaves what was there. Owners are not kept, nor are set-user-id bits; hard links become copies.
+    A member halts the mission as a security violation if its path is absolute, contains `..` or
+    passes through a link, if it is a device, or if it is a link that would lead out of the
+    destination. All members are unpacked into a staging folder first: after a refusal, a timeout or
+    a full disk the destination is unchanged. Owners and set-user-id bits are dropped; hard links
+    become copies.
     """
 
     name: ClassVar[str] = "extract"
@@ -63,7 +67,7 @@ class Extract(FileStep):
     summary: ClassVar[str] = "Unpack a tar or zip archive"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Unpack aside, then put everything in its place."""
+        """Unpack into a staging folder, then move everything to the destination."""
         parameters: ExtractParameters = call.parameters
         with (
             _archive(tree, parameters.source) as (file, source),
@@ -86,7 +90,7 @@ class Extract(FileStep):
             }
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be unpacked where."""
+        """Describe what would be unpacked where."""
         source, target = shown(parameters.get("source")), shown(parameters.get("destination"))
         return clip(f"would unpack {source} into {target}")
 
@@ -98,7 +102,7 @@ def _archive(tree: Tree, path: str) -> Iterator[tuple[BinaryIO, str]]:
 
 
 class _Unpacker:
-    """Puts members into a folder, and counts them against the limits."""
+    """Unpacks members into a folder and enforces the limits."""
 
     def __init__(self, tree: Tree, call: StepCall) -> None:
         self._tree, self._call = tree, call
@@ -109,7 +113,7 @@ class _Unpacker:
         self.size = 0
 
     def take(self, member: Member) -> None:
-        """Unpack one member, or refuse it."""
+        """Unpack one member; raise if it is refused."""
         check_cancelled(self._call)
         name = _checked_name(member)
         self.count += 1
@@ -135,7 +139,7 @@ class _Unpacker:
 
     def _write(self, place: Place, member: Member, chunks: Iterator[bytes]) -> None:
         mode = None if member.mode is None else _safe_mode(member.mode)
-        # Not durable one by one: a sync per file would make a large archive ten times slower.
+        # No fsync per file: it would make unpacking a large archive ten times slower.
         with place.written(
             mode=mode, overwrite=self._parameters.overwrite, durable=False
         ) as descriptor:
@@ -143,21 +147,21 @@ class _Unpacker:
                 check_cancelled(self._call)
                 self._count(len(chunk))
                 write_all(descriptor, chunk)
-            if member.mtime is not None and 0 <= member.mtime < _LATEST:
+            if member.mtime is not None and 0 <= member.mtime < _MAX_MTIME_SECONDS:
                 os.utime(descriptor, (member.mtime, member.mtime))
 
     def _linked(self, member: Member) -> Iterator[bytes]:
-        """Yield the content of a file that this archive brought and links to again."""
+        """Yield the content of the earlier file of this archive to which a hard link refers."""
         name = "/".join(part for part in member.target.split("/") if part not in {"", "."})
         if name not in self._files:
             raise PathRefusedError(
-                f"{member.name!r} is a hard link to {member.target!r}, which is no file of the "
-                "archive before it"
+                f"{member.name!r} is a hard link to {member.target!r}, which is not an earlier "
+                "file of the archive"
             )
         with self._tree.place(name, follow=False, links=False) as place:
             descriptor = place.open_file()
         try:
-            while chunk := os.read(descriptor, READ_SIZE):
+            while chunk := os.read(descriptor, READ_BYTES):
                 yield chunk
         finally:
             os.close(descriptor)
@@ -165,14 +169,14 @@ class _Unpacker:
     def _make_link(self, place: Place, member: Member) -> None:
         if not _stays_inside(member.target, place.depth):
             raise PathRefusedError(
-                f"the archive holds {member.name!r}, a link to {member.target!r}, which may leave "
-                "the destination"
+                f"the archive contains {member.name!r}, a link to {member.target!r}, which may "
+                "leave the destination"
             )
         self._make_room(place)
         os.symlink(member.target, place.name, dir_fd=place.directory)
 
     def _make_room(self, place: Place, *, links_only: bool = False) -> None:
-        """Remove what has the name, if it may be replaced. Files replace files by themselves."""
+        """Remove what has the name, if it may be replaced; a file replaces a file by renaming."""
         found = place.status()
         if found is None:
             return
@@ -197,10 +201,12 @@ class _Unpacker:
 def _checked_name(member: Member) -> str:
     """Return the member's path below the destination, empty for the destination itself."""
     if member.kind is Kind.SPECIAL:
-        raise PathRefusedError(f"the archive holds {member.name!r}, a device, FIFO or socket")
+        raise PathRefusedError(f"the archive contains {member.name!r}, a device, FIFO or socket")
     parts = member.name.split("/")
     if member.name.startswith("/") or ".." in parts or "\0" in member.name:
-        raise PathRefusedError(f"the archive holds {member.name!r}, which leaves the destination")
+        raise PathRefusedError(
+            f"the archive contains {member.name!r}, which leaves the destination"
+        )
     return "/".join(part for part in parts if part not in {"", "."})
 
 
@@ -209,15 +215,15 @@ def _make_folder(place: Place) -> None:
     if found is None:
         os.mkdir(place.name, dir_fd=place.directory)
     elif not stat.S_ISDIR(found.st_mode):
-        raise StepFailedError(f"{place.path} exists and is no folder", "exists")
+        raise StepFailedError(f"{place.path} exists and is not a folder", "exists")
 
 
 def _stays_inside(target: str, depth: int) -> bool:
     """Tell whether a link `depth` folders below the destination cannot lead out of it.
 
-    `..` may stand at the beginning only, and not too often. The folders above the link are real
-    ones (members never pass through links), so its leading `..` climb exactly as far as they say;
-    whatever follows goes down, maybe through other links, for which the same holds.
+    `..` is allowed at the beginning only, at most `depth` times. The folders above the link are
+    real folders (members never pass through links), so each leading `..` goes up exactly one level;
+    the rest goes down, possibly through other links, for which the same holds.
     """
     if not target or target.startswith("/") or "\0" in target:
         return False
@@ -229,6 +235,6 @@ def _stays_inside(target: str, depth: int) -> bool:
 
 
 def _safe_mode(mode: int) -> int:
-    """Return the mode the owner can use and nobody else can write to, as tarfile's data filter."""
+    """Return `mode` usable by the owner and writable by nobody else, as tarfile's data filter."""
     mode = mode & 0o755 | 0o600
     return mode if mode & 0o100 else mode & ~0o111

@@ -1,4 +1,4 @@
-"""Decompression whose output is bounded before it is made: gzip, deflate, bzip2, xz."""
+"""Streaming decompression with bounded output: gzip, deflate, bzip2, xz."""
 
 import bz2
 import lzma
@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
-XZ_MEMORY = 256 * 1024 * 1024
-"""An xz header may ask for a dictionary of 4 GiB; this is what we give."""
-_INPUT = 64 * 1024
+XZ_MEMORY_BYTES = 256 * 1024 * 1024
+"""Memory limit for xz, whose headers may ask for a dictionary of 4 GiB."""
+_INPUT_BYTES = 64 * 1024
 
 
 class Decompressor(Protocol):
@@ -20,13 +20,13 @@ class Decompressor(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What followed its end."""
+        """The bytes after the end of the stream."""
 
     def take(self, data: bytes, limit: int) -> bytes:
-        """Return at most `limit` (above 0) bytes; what was not consumed is kept for next time."""
+        """Return at most `limit` (above 0) bytes; input not consumed is kept for the next call."""
 
     @property
-    def is_hungry(self) -> bool:
+    def needs_input(self) -> bool:
         """Whether the next `take` needs more input."""
 
 
@@ -37,7 +37,7 @@ class DecompressError(ValueError):
 class _Zlib:
     def __init__(self, window: int) -> None:
         self._inner = zlib.decompressobj(window)
-        self.is_hungry = True
+        self.needs_input = True
 
     @property
     def eof(self) -> bool:
@@ -49,8 +49,8 @@ class _Zlib:
 
     def take(self, data: bytes, limit: int) -> bytes:
         result = self._inner.decompress(self._inner.unconsumed_tail + data, limit)
-        # A full answer may leave output inside zlib even when all of the input is consumed.
-        self.is_hungry = not self._inner.unconsumed_tail and len(result) < limit
+        # After a full result zlib may still hold output, even if it has consumed all of the input.
+        self.needs_input = not self._inner.unconsumed_tail and len(result) < limit
         return result
 
 
@@ -67,7 +67,7 @@ class _Native:
         return self._inner.unused_data
 
     @property
-    def is_hungry(self) -> bool:
+    def needs_input(self) -> bool:
         return self._inner.needs_input
 
     def take(self, data: bytes, limit: int) -> bytes:
@@ -80,12 +80,12 @@ def gzip_stream() -> Decompressor:
 
 
 def zlib_stream() -> Decompressor:
-    """Return a decompressor of a zlib stream (what HTTP calls deflate)."""
+    """Return a decompressor of a zlib stream (called deflate in HTTP)."""
     return _Zlib(15)
 
 
 def raw_deflate_stream() -> Decompressor:
-    """Return a decompressor of a bare deflate stream (what some servers send as deflate)."""
+    """Return a decompressor of a raw deflate stream (which some servers send as deflate)."""
     return _Zlib(-15)
 
 
@@ -96,14 +96,14 @@ def bzip2_stream() -> Decompressor:
 
 def xz_stream() -> Decompressor:
     """Return a decompressor of one xz stream with bounded memory."""
-    return _Native(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY))
+    return _Native(lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY_BYTES))
 
 
 class InflatingReader:
-    """A compressed file as a stream that goes forward only, in bounded reads.
+    """A compressed file as a forward-only stream with bounded reads.
 
-    Several streams behind one another count as one, as gzip, bzip2 and xz have it. Raises
-    `DecompressError` for damage.
+    Concatenated streams are read as one, as gzip, bzip2 and xz define it. Raises `DecompressError`
+    for damaged data.
     """
 
     def __init__(self, source: BinaryIO, make: Callable[[], Decompressor]) -> None:
@@ -128,8 +128,8 @@ class InflatingReader:
                 self._next_stream(self._stream.unused_data)
                 continue
             data = b""
-            if self._stream.is_hungry:
-                data, self._input = self._input or self._source.read(_INPUT), b""
+            if self._stream.needs_input:
+                data, self._input = self._input or self._source.read(_INPUT_BYTES), b""
                 if not data:
                     raise DecompressError("the compressed data ends too early")
             try:
@@ -141,10 +141,10 @@ class InflatingReader:
         return b""
 
     def _next_stream(self, rest: bytes) -> None:
-        """Begin the stream that follows, if there is one; zero padding is none."""
+        """Start the next concatenated stream, if there is one; skip zero padding."""
         rest = rest.lstrip(b"\0")
         while not rest:
-            rest = self._source.read(_INPUT)
+            rest = self._source.read(_INPUT_BYTES)
             if not rest:
                 self._stream = None
                 return

@@ -1,7 +1,7 @@
-"""A folder filled aside, and put where it belongs when it is complete: all of it or nothing.
+"""A staging folder that is filled first and then moved to its destination: all of it or nothing.
 
-What is put aside lies below the nearest folder of the destination that exists, so that moving it is
-renaming. Whatever stands in the way is found before the first name is taken.
+The staging folder is below the nearest existing folder of the destination, so that moving it is a
+rename. Conflicts with existing files are detected before the first one is moved.
 """
 
 import errno
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from core.step_type.failure import StepFailedError
 from core.steps.file.confined_tree import Tree
-from core.steps.file.place import LIST_FLAGS, TAKEN, PathRefusedError, Place, take_name
+from core.steps.file.place import ALREADY_EXISTS, LIST_FLAGS, PathRefusedError, Place, take_name
 
 
 class Staging:
@@ -26,23 +26,23 @@ class Staging:
         self.tree = tree
 
     def publish(self, *, overwrite: bool, keep_modes: Collection[str] = ()) -> str:
-        """Move everything into the destination, made when missing; return the destination's path.
+        """Move everything into the destination and return its path; create it when missing.
 
-        Files whose path is in `keep_modes` take over the permissions of what they replace. Raises
-        `FileExistsError` or `StepFailedError` for what is in the way, before anything was moved.
+        Files whose path is in `keep_modes` take over the permissions of the files they replace.
+        Raises `FileExistsError` or `StepFailedError` for conflicts, before anything is moved.
         """
         while True:
             with self._outer.place(self._destination, make_parents=True) as place:
                 try:
                     self._move_all(place, overwrite=overwrite, keep_modes=keep_modes)
                 except _FolderTakenError:
-                    continue  # what is left is merged into it
+                    continue  # merge the rest into it
                 place.sync()
                 return place.path
 
     def _move_all(self, place: Place, *, overwrite: bool, keep_modes: Collection[str]) -> None:
         if place.status() is None:
-            _check_way(self._outer, place)
+            _check_missing_ancestor(self._outer, place)
             _rename_folder(self._anchor.descriptor, self._name, place)
             return
         with self._outer.subtree(place) as target:
@@ -55,7 +55,7 @@ class Staging:
 
 
 class _FolderTakenError(Exception):
-    """Raised when somebody else has made the folder since we looked."""
+    """Raised when another process has created the folder since it was checked."""
 
 
 def _move(source: Place, goal: Place, *, overwrite: bool, keep_mode: bool) -> None:
@@ -83,7 +83,7 @@ def _rename_folder(directory: int, name: str, goal: Place) -> None:
 
 @contextmanager
 def staging(tree: Tree, destination: str) -> Iterator[Staging]:
-    """Yield a folder to fill; what has not been published when the block ends is removed."""
+    """Yield a folder to fill; remove what has not been published when the block ends."""
     with _nearest(tree, destination) as anchor:
         name = f".mission-{secrets.token_hex(8)}.tmp"
         os.mkdir(name, dir_fd=anchor.descriptor)
@@ -96,7 +96,7 @@ def staging(tree: Tree, destination: str) -> Iterator[Staging]:
 
 @contextmanager
 def _nearest(tree: Tree, path: str) -> Iterator[Tree]:
-    """Yield the folder at `path`, or the nearest above it that exists."""
+    """Yield the folder at `path`, or its nearest existing ancestor."""
     components = tree.relative(path)
     for length in range(len(components), -1, -1):
         try:
@@ -112,19 +112,19 @@ def _nearest(tree: Tree, path: str) -> Iterator[Tree]:
 
 
 def _moves(staged: int, target: Tree, prefix: str, *, overwrite: bool) -> Iterator[str]:
-    """Yield the paths to be renamed: files, links, and folders that are not there yet."""
+    """Yield the paths to be renamed: files, links, and folders that do not exist yet."""
     for name in sorted(os.listdir(staged), key=os.fsencode):
         path = prefix + name
         is_folder = stat.S_ISDIR(os.stat(name, dir_fd=staged, follow_symlinks=False).st_mode)
         with target.place(path, follow=False, links=False) as place:
             found = place.status()
-            _check_way(target, place)
+            _check_missing_ancestor(target, place)
             if not is_folder or found is None:
                 _check_room(place, found, overwrite=overwrite)
                 yield path
                 continue
             if not stat.S_ISDIR(found.st_mode):
-                raise StepFailedError(f"{place.path} exists and is no folder", "exists")
+                raise StepFailedError(f"{place.path} exists and is not a folder", "exists")
         inner = os.open(name, LIST_FLAGS, dir_fd=staged)
         try:
             yield from _moves(inner, target, f"{path}/", overwrite=overwrite)
@@ -132,9 +132,9 @@ def _moves(staged: int, target: Tree, prefix: str, *, overwrite: bool) -> Iterat
             os.close(inner)
 
 
-def _check_way(tree: Tree, place: Place) -> None:
-    """Refuse to put a whole folder, or a link, where the way to a protected one is missing."""
-    if tree.is_way(place.directory, place.name):
+def _check_missing_ancestor(tree: Tree, place: Place) -> None:
+    """Refuse to put a folder or link where an ancestor of a protected path is missing."""
+    if tree.is_missing_ancestor(place.directory, place.name):
         raise PathRefusedError(f"{place.path} would lead to the home folder of Mission Deck")
 
 
@@ -144,6 +144,6 @@ def _check_room(place: Place, found: os.stat_result | None, *, overwrite: bool) 
     if stat.S_ISDIR(found.st_mode):
         raise FileExistsError(errno.EEXIST, "exists already", place.path)
     if not overwrite:
-        raise FileExistsError(errno.EEXIST, TAKEN, place.path)
+        raise FileExistsError(errno.EEXIST, ALREADY_EXISTS, place.path)
     if not stat.S_ISLNK(found.st_mode):
         place.file_status()  # refuses a device, FIFO or socket

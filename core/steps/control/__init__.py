@@ -1,1 +1,1 @@
-"""Steps that steer the mission: approvals, sub-missions, waits."""
+"""Control-flow steps: approvals, sub-missions, waits."""

@@ -1,4 +1,4 @@
-"""Steps that wait for a person: approval."""
+"""The step that waits for the approval of a person."""
 
 import asyncio
 
@@ -11,22 +11,22 @@ from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters
 
 
 class ApprovalParameters(StepParameters):
-    """What is asked, and of whom."""
+    """The question, and who may answer it."""
 
-    prompt: str = Field(min_length=1, description="What the person is asked.")
+    prompt: str = Field(min_length=1, description="The question to the approver.")
     approvers: list[str] = Field(
         default=[], description="Who may answer, as `user@host` or `user`; empty means anybody."
     )
     timeout: Seconds | None = Field(
-        default=None, description="How long to wait before the step fails; none waits for ever."
+        default=None, description="How long to wait before the step fails; default: for ever."
     )
 
 
 class ApprovalOutput(BaseModel):
     """Who answered."""
 
-    approved_by: str = Field(description="Who approved, as the audit names them.")
-    comment: str = Field(description="What they said.")
+    approved_by: str = Field(description="Who approved, as recorded in the audit log.")
+    comment: str = Field(description="The comment of the approver.")
 
 
 class ApprovalStep(StepType):
@@ -40,7 +40,7 @@ class ApprovalStep(StepType):
     summary = "Wait until a person approves or rejects"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
-        """Wait for the answer; a rejection is a failure that is never retried."""
+        """Wait for the answer; a rejection is a failure without retries."""
         asked: ApprovalParameters = call.parameters
         call.log(LogLevel.INFO, f"waiting for approval: {asked.prompt}")
         left = until = None

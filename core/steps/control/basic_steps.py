@@ -1,4 +1,4 @@
-"""Steps that touch nothing outside the mission: noop, log, fail, wait."""
+"""Steps without effects outside the mission: noop, log, fail, wait."""
 
 import asyncio
 from collections.abc import Mapping
@@ -26,12 +26,12 @@ _DONE = StepOutcome.success()
 class NoopParameters(StepParameters):
     """Parameters of noop."""
 
-    message: Printable | None = Field(default=None, description="logged when given")
+    message: Printable | None = Field(default=None, description="a message to log")
     level: Level = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARN or ERROR")
 
 
 class Noop(StepType):
-    """The step that does nothing: a join, a placeholder, a measure of our own cost."""
+    """The step that does nothing: a join, a placeholder, or a measure of the engine's overhead."""
 
     name: ClassVar[str] = "noop"
     mode: ClassVar[Mode] = Mode.INSTANT
@@ -55,7 +55,7 @@ class LogParameters(StepParameters):
 
 
 class LogOutput(BaseModel):
-    """What log leaves."""
+    """Output of log."""
 
     message: str = Field(description="the text that was logged")
     level: str = Field(description="its level")
@@ -85,7 +85,9 @@ class Log(StepType):
 class FailParameters(StepParameters):
     """Parameters of fail."""
 
-    message: Printable = Field(default="failed on purpose", description="why, for the operator")
+    message: Printable = Field(
+        default="failed on purpose", description="the reason, for the operator"
+    )
     level: Level = Field(default=LogLevel.ERROR, description="DEBUG, INFO, WARN or ERROR")
 
 
@@ -108,17 +110,17 @@ class Fail(StepType):
 class WaitParameters(StepParameters):
     """Parameters of wait."""
 
-    seconds: Seconds = Field(description="how long: seconds, or text like 500ms or 1h30m")
+    seconds: Seconds = Field(description="how long to wait: seconds, or text like 500ms or 1h30m")
 
 
 class WaitOutput(BaseModel):
-    """What wait leaves."""
+    """Output of wait."""
 
     waited_ms: float = Field(description="how long it waited, in milliseconds")
 
 
 class Wait(StepType):
-    """Waits for a while without holding a thread or a process."""
+    """Waits without occupying a thread or a process."""
 
     name: ClassVar[str] = "wait"
     mode: ClassVar[Mode] = Mode.ASYNC

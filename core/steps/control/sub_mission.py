@@ -15,7 +15,7 @@ from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters
 
 
 class MissionParameters(StepParameters):
-    """Which mission, with which parameters."""
+    """The mission to run, and its parameters."""
 
     file: str = Field(
         min_length=1, description="The mission file, relative to this mission's file."
@@ -29,14 +29,14 @@ class MissionOutput(BaseModel):
     execution_id: str = Field(description="The linked execution.")
     overall_status: str = Field(description="Success, Partial or Failed.")
     state: str = Field(description="SUCCESS, FAILED or CANCELLED.")
-    steps_completed: int = Field(description="Steps that completed.")
-    steps_failed: int = Field(description="Steps that failed.")
-    steps_skipped: int = Field(description="Steps that were skipped.")
+    steps_completed: int = Field(description="Number of steps that completed.")
+    steps_failed: int = Field(description="Number of steps that failed.")
+    steps_skipped: int = Field(description="Number of steps that were skipped.")
     outputs: dict[str, Any] = Field(description="The output of each of its steps, by id.")
 
 
 class MissionStepType(StepType):
-    """Runs a mission inside a mission; its steps, logs and audit are those of its own execution."""
+    """Runs a mission inside a mission, as an execution with its own steps, logs and audit."""
 
     name = "mission"
     mode = Mode.ASYNC
@@ -45,7 +45,7 @@ class MissionStepType(StepType):
     summary = "Run another mission and wait for its end"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
-        """Run it; its failure is this step's failure."""
+        """Run the mission; if it fails, this step fails."""
         wanted: MissionParameters = call.parameters
         try:
             end = await call.require_host().run_mission(wanted.file, wanted.params)
@@ -83,7 +83,7 @@ class MissionStepType(StepType):
 
 
 def _diagnostics(error: MissionDeckError) -> list[str]:
-    """Return what is wrong with a mission file, a line for each error, with its position."""
+    """Return the errors of a mission file with their positions, one line each."""
     if not isinstance(error, MissionInvalidError):
         return []
     return [

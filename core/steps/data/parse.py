@@ -1,4 +1,4 @@
-"""Steps that read structured text: parse_json, parse_yaml, parse_csv."""
+"""Steps that parse structured text: parse_json, parse_yaml, parse_csv."""
 
 import csv
 import io
@@ -19,27 +19,27 @@ _DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe":
 class ParseParameters(StepParameters):
     """Parameters of parse_json and parse_yaml."""
 
-    content: str = Field(description="the text to read")
+    content: str = Field(description="the text to parse")
 
 
 class ParseOutput(BaseModel):
-    """What parse_json and parse_yaml leave."""
+    """Output of parse_json and parse_yaml."""
 
     parsed: Any = Field(description="the data")
-    valid: bool = Field(description="true: a text that cannot be read fails the step")
+    valid: bool = Field(description="always true: invalid text fails the step")
 
 
 class ParseJson(StepType):
-    """Reads JSON text. Of a key that is there twice, the last counts."""
+    """Parses JSON text. Of duplicate keys, the last one wins."""
 
     name: ClassVar[str] = "parse_json"
     mode: ClassVar[Mode] = Mode.BLOCKING
     parameters: ClassVar[type[StepParameters]] = ParseParameters
     output: ClassVar[type[BaseModel]] = ParseOutput
-    summary: ClassVar[str] = "Read JSON text into data"
+    summary: ClassVar[str] = "Parse JSON text"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Parse; an error names line and column."""
+        """Parse the text; an error names line and column."""
         parameters: ParseParameters = call.parameters
         try:
             parsed = parse_json_text(parameters.content)
@@ -48,21 +48,21 @@ class ParseJson(StepType):
         return StepOutcome.success({"parsed": parsed, "valid": True})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say how much would be parsed."""
+        """Describe how much would be parsed."""
         return clip(f"would parse {shown_size(parameters.get('content'))} as JSON")
 
 
 class ParseYaml(StepType):
-    """Reads one YAML document by the rules and limits of mission files (YAML 1.2, no tags)."""
+    """Parses one YAML document by the rules and limits of mission files (YAML 1.2, no tags)."""
 
     name: ClassVar[str] = "parse_yaml"
     mode: ClassVar[Mode] = Mode.BLOCKING
     parameters: ClassVar[type[StepParameters]] = ParseParameters
     output: ClassVar[type[BaseModel]] = ParseOutput
-    summary: ClassVar[str] = "Read YAML text into data"
+    summary: ClassVar[str] = "Parse YAML text"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Parse; errors name line and column."""
+        """Parse the text; errors name line and column."""
         from core.mission_file.finding.problem import Problems
         from core.mission_file.reading.yaml_reader import read_yaml
 
@@ -83,12 +83,12 @@ class ParseYaml(StepType):
         return StepOutcome.success({"parsed": parsed, "valid": True})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say how much would be parsed."""
+        """Describe how much would be parsed."""
         return clip(f"would parse {shown_size(parameters.get('content'))} as YAML")
 
 
 def parse_delimiter(value: str) -> str:
-    """Return the one character that separates fields; `tab` and the like are its names."""
+    """Return the field separator, which is one character; `tab` and others are accepted names."""
     delimiter = _DELIMITERS.get(value, value)
     if len(delimiter) != 1 or delimiter in '\r\n"':
         raise ValueError("a delimiter is one character, or tab, comma, semicolon, pipe")
@@ -98,38 +98,38 @@ def parse_delimiter(value: str) -> str:
 class CsvParameters(StepParameters):
     """Parameters of parse_csv."""
 
-    content: str = Field(description="the text to read")
+    content: str = Field(description="the text to parse")
     delimiter: Annotated[str, AfterValidator(parse_delimiter)] = Field(
-        default=",", description="what separates fields: one character, or tab, semicolon, pipe"
+        default=",", description="the field separator: one character, or tab, semicolon, pipe"
     )
     header: bool = Field(
         default=True,
-        description="whether the first row holds the names; false: records are lists of fields",
+        description="whether the first row has the column names; false: records are lists",
     )
 
 
 class CsvOutput(BaseModel):
-    """What parse_csv leaves."""
+    """Output of parse_csv."""
 
     headers: list[str] = Field(description="the names of the columns; empty without a header row")
     records: list[dict[str, str] | list[str]] = Field(
-        description="the rows: by name, or as lists without a header row; fields are texts"
+        description="the rows as objects, or as lists without a header row; fields are texts"
     )
-    row_count: int = Field(description="how many rows there are, the header row not counted")
-    valid: bool = Field(description="true: a text that cannot be read fails the step")
+    row_count: int = Field(description="the number of rows without the header row")
+    valid: bool = Field(description="always true: invalid text fails the step")
 
 
 class ParseCsv(StepType):
-    """Reads CSV (RFC 4180). Empty lines are skipped; every row has as many fields as the first."""
+    """Parses CSV (RFC 4180). Empty lines are skipped; all rows must have the same field count."""
 
     name: ClassVar[str] = "parse_csv"
     mode: ClassVar[Mode] = Mode.BLOCKING
     parameters: ClassVar[type[StepParameters]] = CsvParameters
     output: ClassVar[type[BaseModel]] = CsvOutput
-    summary: ClassVar[str] = "Read CSV text into records"
+    summary: ClassVar[str] = "Parse CSV text into records"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Parse; an error names the line."""
+        """Parse the text; an error names the line."""
         parameters: CsvParameters = call.parameters
         text = parameters.content.removeprefix("\ufeff")
         reader = csv.reader(
@@ -149,7 +149,7 @@ class ParseCsv(StepType):
         )
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say how much would be parsed."""
+        """Describe how much would be parsed."""
         return clip(f"would parse {shown_size(parameters.get('content'))} as CSV")
 
 
@@ -165,7 +165,7 @@ def _rows(reader: Iterable[list[str]]) -> list[list[str]]:
 
 
 def _headers(rows: list[list[str]]) -> list[str]:
-    """Take the names off the rows."""
+    """Remove the header row and return its names; `csv.Error` for duplicates."""
     headers = rows.pop(0)
     seen: set[str] = set()
     for name in headers:

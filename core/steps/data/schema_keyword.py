@@ -1,8 +1,8 @@
-"""The keywords of JSON Schema that match regular expressions, with an engine that cannot hang.
+"""The JSON Schema keywords that match regular expressions, with a linear-time engine.
 
-jsonschema matches them with Python's, which a pattern can keep busy for ever with the lock of the
-whole process held. A validator made here never calls that; and it looks, at every keyword, whether
-it shall go on, since references can make a small schema take exponential time.
+jsonschema uses Python's `re`, which a hostile pattern can keep busy indefinitely while it holds the
+interpreter lock (ReDoS). Validators made here never call it. They also check for cancellation at
+every keyword, because references can make a small schema take exponential time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +17,8 @@ from core.value.regex import compile_pattern
 Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError]]
 
 
-def linear(kind: Any, look: Callable[[], None]) -> Any:
-    """Return the validator class `kind` with these keywords; `look` may raise to end the work."""
+def with_linear_patterns(kind: Any, poll: Callable[[], None]) -> Any:
+    """Return the validator class `kind` with these keywords; `poll` may raise to stop it."""
     own: dict[str, Keyword] = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
@@ -26,13 +26,13 @@ def linear(kind: Any, look: Callable[[], None]) -> Any:
         "unevaluatedProperties": _unevaluated_properties,
     }
     keywords = {name: own.get(name, keyword) for name, keyword in kind.VALIDATORS.items()}
-    watched = {name: _watched(keyword, look) for name, keyword in keywords.items()}
+    watched = {name: _watched(keyword, poll) for name, keyword in keywords.items()}
     return extend(kind, watched)  # type: ignore[no-untyped-call]  # its stub has no types
 
 
-def _watched(keyword: Keyword, look: Callable[[], None]) -> Keyword:
+def _watched(keyword: Keyword, poll: Callable[[], None]) -> Keyword:
     def run(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        look()
+        poll()
         return keyword(validator, value, instance, schema)
 
     return run
@@ -85,7 +85,7 @@ def _unevaluated_properties(
 
 
 def _evaluated(validator: Any, instance: Mapping[str, Any], schema: Any) -> set[str]:
-    """Return the names in `instance` that a schema and those it applies say something about."""
+    """Return the names in `instance` that a schema and its subschemas have evaluated."""
     if not isinstance(schema, Mapping):
         return set()
     found = {name for name in instance if name in schema.get("properties", {})}
@@ -100,7 +100,7 @@ def _evaluated(validator: Any, instance: Mapping[str, Any], schema: Any) -> set[
 
 
 def _applied(validator: Any, instance: Any, schema: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    """Yield the schemas that a schema applies to the same object, each with its validator."""
+    """Yield the subschemas that apply to the same object, each with its validator."""
     resolver = validator._resolver  # as jsonschema's own keywords do: it has no public name
     resolved = [resolver.lookup(schema[name]) for name in ("$ref", "$dynamicRef") if name in schema]
     if "$recursiveRef" in schema:
@@ -128,7 +128,7 @@ def _fits(validator: Any, value: Any, subschema: Any) -> bool:
 
 
 def _matched(instance: Mapping[str, Any], patterns: Mapping[str, Any]) -> set[str]:
-    """Return the names that match a pattern; pattern by pattern, so each is compiled once."""
+    """Return the names that match any pattern; each pattern is compiled once."""
     found: set[str] = set()
     for text in patterns:
         matches = compile_pattern(text).is_found_in

@@ -1,4 +1,4 @@
-"""The step that holds data against a JSON Schema; never fetches a schema from anywhere."""
+"""The step that validates data against a JSON Schema; it never fetches remote schemas."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -12,20 +12,20 @@ from core.step_type.failure import StepFailedError, check_cancelled
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
 from core.value.regex import PatternError, compile_pattern
 
-_ERRORS_KEPT = 100
-_TEXT_LIMIT = 300
+_MAX_ERRORS = 100
+_TEXT_LIMIT_CHARACTERS = 300
 _DATA = frozenset({"const", "default", "enum", "examples"})
-"""Keywords whose values are data: what looks like a pattern in them is none."""
+"""Keywords whose values are data: they contain no schemas and no patterns."""
 _BY_NAME = frozenset(
     {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
 )
-"""Keywords that hold schemas by name."""
+"""Keywords whose values are objects of schemas by name."""
 
 Place = tuple[str | int, ...]
 
 
 def check_patterns(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema if all its patterns can be used; raise pydantic's error with the places."""
+    """Return the schema if all its patterns are supported; raise pydantic's error otherwise."""
     found: list[InitErrorDetails] = []
     for text, place in _patterns(schema, ()):
         try:
@@ -40,7 +40,7 @@ def check_patterns(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _patterns(schema: Any, place: Place) -> Iterator[tuple[str, Place]]:
-    """Yield every regular expression of a schema with the keys that lead to it."""
+    """Yield every regular expression of a schema with its path of keys."""
     pending: list[tuple[Any, Place]] = [(schema, place)]
     while pending:
         value, here = pending.pop()
@@ -65,43 +65,45 @@ class SchemaParameters(StepParameters):
     data: Any = Field(description="the data to check")
     schema_: Annotated[dict[str, Any], AfterValidator(check_patterns)] = Field(
         alias="schema",
-        description="a JSON Schema; its $schema names the draft, else 2020-12; references within "
-        "it only; regular expressions in RE2's syntax: no look-around, no back-references",
+        description="a JSON Schema of the draft named by its $schema, by default 2020-12; only "
+        "internal references; regular expressions in RE2 syntax, without look-around and "
+        "back-references",
     )
     on_invalid: Literal["fail", "report"] = Field(
-        default="fail", description="report: succeed all the same and tell by valid and errors"
+        default="fail",
+        description="fail: fail the step; report: succeed, with the result in valid and errors",
     )
 
 
 class SchemaError(BaseModel):
-    """One thing that is wrong with the data."""
+    """One violation of the schema."""
 
-    path: str = Field(description="where: $ is the data itself, $.items[2].name a value in it")
+    path: str = Field(description="JSON path: $ is the whole data, $.items[2].name a value in it")
     message: str = Field(description="what is wrong")
 
 
 class SchemaOutput(BaseModel):
-    """What validate_schema leaves."""
+    """Output of validate_schema."""
 
-    valid: bool = Field(description="whether the data fits the schema")
-    errors: list[SchemaError] = Field(description="what does not fit, at most 100, by path")
+    valid: bool = Field(description="whether the data conforms to the schema")
+    errors: list[SchemaError] = Field(description="the violations, at most 100, ordered by path")
 
 
 class ValidateSchema(StepType):
-    """Checks data against a JSON Schema, formats such as `date` and `email` included."""
+    """Validates data against a JSON Schema, including formats such as `date` and `email`."""
 
     name: ClassVar[str] = "validate_schema"
     mode: ClassVar[Mode] = Mode.BLOCKING
     parameters: ClassVar[type[StepParameters]] = SchemaParameters
     output: ClassVar[type[BaseModel]] = SchemaOutput
-    summary: ClassVar[str] = "Check data against a JSON Schema"
+    summary: ClassVar[str] = "Validate data against a JSON Schema"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Collect what does not fit."""
+        """Collect the violations."""
         parameters: SchemaParameters = call.parameters
         try:
-            look = partial(check_cancelled, call)
-            errors = _errors(parameters.data, parameters.schema_, look)
+            poll = partial(check_cancelled, call)
+            errors = _errors(parameters.data, parameters.schema_, poll)
         except StepFailedError as error:
             return error.outcome()
         except PatternError as error:
@@ -114,49 +116,50 @@ class ValidateSchema(StepType):
         if errors and parameters.on_invalid == "fail":
             first = errors[0]
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-            message = f"does not fit the schema: {first['path']}: {first['message']}{more}"
+            message = f"does not match the schema: {first['path']}: {first['message']}{more}"
             return StepOutcome.failure(Reason.STEP_ERROR, message, "schema", output=output)
         return StepOutcome.success(output)
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say that data would be checked."""
+        """Describe which schema the data would be validated against."""
         schema = parameters.get("schema")
         title = schema.get("title") if isinstance(schema, dict) else None
-        return clip(f"would check data against the schema {title or 'given'}")
+        schema_name = f"the schema {title}" if title else "the given schema"
+        return clip(f"would validate data against {schema_name}")
 
 
 class _UnusableSchemaError(Exception):
     pass
 
 
-def _errors(data: Any, schema: dict[str, Any], look: Callable[[], None]) -> list[dict[str, str]]:
-    """Return what does not fit, ordered by path; `look` is called now and then and may raise."""
+def _errors(data: Any, schema: dict[str, Any], poll: Callable[[], None]) -> list[dict[str, str]]:
+    """Return the violations ordered by path; `poll` is called at every keyword and may raise."""
     import jsonschema
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # has no types
     from referencing.exceptions import Unresolvable
 
-    from core.steps.data.schema_keyword import linear
+    from core.steps.data.schema_keyword import with_linear_patterns
 
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
-        # An explicit registry: jsonschema's own would fetch a remote $ref over the network.
-        validator = linear(kind, look)(
+        # An explicit registry: the default one would fetch a remote $ref over the network.
+        validator = with_linear_patterns(kind, poll)(
             schema, registry=REGISTRY, format_checker=kind.FORMAT_CHECKER
         )
         found = []
         for error in validator.iter_errors(data):
             found.append({"path": _short(error.json_path), "message": _short(error.message)})
-            if len(found) == _ERRORS_KEPT:
+            if len(found) == _MAX_ERRORS:
                 break
     except jsonschema.SchemaError as error:
         raise _UnusableSchemaError(_short(error.message)) from error
     except Unresolvable as error:
-        raise _UnusableSchemaError(f"{_short(error.ref)} is not in it") from error
+        raise _UnusableSchemaError(f"{_short(error.ref)} is not defined in it") from error
     except RecursionError as error:
-        raise _UnusableSchemaError("it refers to itself without end, or is too deep") from error
+        raise _UnusableSchemaError("it is too deep, or its references never end") from error
     return sorted(found, key=lambda error: (error["path"], error["message"]))
 
 
 def _short(text: str) -> str:
-    return clip(" ".join(str(text).split()), _TEXT_LIMIT)
+    return clip(" ".join(str(text).split()), _TEXT_LIMIT_CHARACTERS)

@@ -1,8 +1,7 @@
-"""Steps over the mission's own values: set_variables, transform, assert.
+"""Steps that work on the mission's own values: set_variables, transform, assert.
 
-`expression` and `that` are expressions, which the engine hands over as they are written (see
-`core.step_type.registry.EXPRESSIONS`): what a template puts into a text must never be evaluated
-itself.
+`expression` and `that` are expressions, which the engine passes on unrendered (see
+`core.step_type.registry.EXPRESSIONS`): text inserted by a template must never be evaluated.
 """
 
 from collections.abc import Mapping
@@ -24,17 +23,17 @@ from core.step_type.step_type import (
     plain_text,
 )
 
-_MOST_VARIABLES = 1000
+_MAX_VARIABLES = 1000
 
 Expression = Annotated[str, BeforeValidator(scalar_text, json_schema_input_type=str)]
 """An expression, bare or in `{{ }}`."""
 
 
 def check_names(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values if every name can be a variable's; `ValueError` else."""
+    """Return the values if every name is a valid variable name; `ValueError` otherwise."""
     for name in values:
         if not (name.isascii() and name.isidentifier()) or len(name) > 100:
-            raise ValueError(f"{name!r} is no name of a variable: letters, digits and _ only")
+            raise ValueError(f"{name!r} is not a variable name: letters, digits and _ only")
     return values
 
 
@@ -42,12 +41,12 @@ class SetVariablesParameters(StepParameters):
     """Parameters of set_variables."""
 
     values: Annotated[dict[str, Any], AfterValidator(check_names)] = Field(
-        min_length=1, max_length=_MOST_VARIABLES, description="names and their new values"
+        min_length=1, max_length=_MAX_VARIABLES, description="names and their new values"
     )
 
 
 class SetVariablesOutput(BaseModel):
-    """What set_variables leaves."""
+    """Output of set_variables."""
 
     variables: dict[str, Any] = Field(description="the variables that were set")
 
@@ -62,7 +61,7 @@ class SetVariables(StepType):
     summary: ClassVar[str] = "Set variables for later steps"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Hand the values on."""
+        """Return the values."""
         parameters: SetVariablesParameters = call.parameters
         return StepOutcome.success({"variables": parameters.values}, variables=parameters.values)
 
@@ -82,9 +81,9 @@ class TransformParameters(StepParameters):
 
 
 class TransformOutput(BaseModel):
-    """What transform leaves."""
+    """Output of transform."""
 
-    value: Any = Field(description="the value of the expression, its type kept")
+    value: Any = Field(description="the value of the expression, with its type")
 
 
 class Transform(StepType):
@@ -94,7 +93,7 @@ class Transform(StepType):
     mode: ClassVar[Mode] = Mode.BLOCKING
     parameters: ClassVar[type[StepParameters]] = TransformParameters
     output: ClassVar[type[BaseModel]] = TransformOutput
-    summary: ClassVar[str] = "Compute a value by an expression"
+    summary: ClassVar[str] = "Compute a value from an expression"
 
     def run(self, call: StepCall) -> StepOutcome:
         """Evaluate the expression."""
@@ -114,21 +113,23 @@ class AssertParameters(StepParameters):
     """Parameters of assert."""
 
     that: Expression | list[Expression] = Field(
-        description="what must be true: an expression or a list of them"
+        description="what must be true: an expression or a list of expressions"
     )
-    message: Printable | None = Field(default=None, description="why it must be, for the operator")
+    message: Printable | None = Field(
+        default=None, description="an explanation for the operator, shown on failure"
+    )
 
 
 class AssertOutput(BaseModel):
-    """What assert leaves."""
+    """Output of assert."""
 
-    checked: int = Field(description="how many expressions were true")
+    checked: int = Field(description="the number of expressions, all of them true")
 
 
 class Assert(StepType):
-    """Fails unless every expression is true, naming those that are not and the values they saw.
+    """Fails unless every expression is true; names the false ones and the values they used.
 
-    An expression gives true or false: any other value is INVALID_PARAMETERS.
+    An expression must evaluate to true or false: any other value is INVALID_PARAMETERS.
     """
 
     name: ClassVar[str] = "assert"
@@ -138,7 +139,7 @@ class Assert(StepType):
     summary: ClassVar[str] = "Fail unless expressions are true"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Evaluate all, so that one failure tells everything."""
+        """Evaluate all expressions, so that one failure reports all that are false."""
         parameters: AssertParameters = call.parameters
         that = parameters.that if isinstance(parameters.that, list) else [parameters.that]
         false = []

@@ -1,1 +1,1 @@
-"""Steps that act on files within the working folder."""
+"""Steps that act on files inside the working directory."""

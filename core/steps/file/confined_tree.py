@@ -1,11 +1,11 @@
-"""Paths that cannot leave a folder: every component is opened relative to the one before it.
+"""Path resolution confined to a folder: every component is opened relative to the one before it.
 
-A path is walked from a descriptor of the working directory, one component at a time, never
-following a symbolic link in the kernel (`openat`, O_NOFOLLOW). A link met on the way is read and
-its text walked by the same rules, so it may point to another place inside and never outside, and
-swapping a folder for a link between two system calls changes nothing. Devices, FIFOs, sockets and
-what is protected (`core.steps.file.protection`: the home folder) are refused. What is not defended
-against: a hard link made by somebody who could have read the file anyway.
+A path is walked from a descriptor of the working directory, one component at a time, and the kernel
+never follows a symbolic link (`openat` with O_NOFOLLOW). A link on the way is read and its target
+walked by the same rules, so it may point elsewhere inside the folder but never outside, and
+swapping a folder for a link between two system calls has no effect (no TOCTOU race). Devices,
+FIFOs, sockets and protected paths (`core.steps.file.protection`: the home folder) are refused. Not
+defended against: a hard link made by somebody who could read the file anyway.
 """
 
 import errno
@@ -25,7 +25,7 @@ _WALK = _PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Tree:
-    """A folder as an open descriptor; the only way steps reach files."""
+    """An open folder to which file access is confined; the only way steps reach files."""
 
     __slots__ = ("_fd", "_protected", "_roots", "root")
 
@@ -46,10 +46,10 @@ class Tree:
     def place(
         self, path: str, *, make_parents: bool = False, follow: bool = True, links: bool = True
     ) -> Iterator[Place]:
-        """Walk `path` and yield where it ends; its last component need not exist.
+        """Resolve `path` and yield its final location; the last component need not exist.
 
         `follow` resolves a link in the last component (inside the tree); `links=False` refuses
-        every link. Raises `PathRefusedError`, or `OSError` when a folder on the way is missing.
+        every link. Raises `PathRefusedError`, or `OSError` when a parent folder is missing.
         """
         walk = _Walk(self, path, make_parents=make_parents, follow=follow, links=links)
         try:
@@ -58,7 +58,7 @@ class Tree:
             walk.close()
 
     def subtree(self, place: Place) -> "Tree":
-        """Return the folder at `place` as a tree of its own, which protects the same files."""
+        """Return the folder at `place` as a tree of its own with the same protected paths."""
         inner = object.__new__(Tree)
         inner.root = self.root / place.path
         inner._roots = {(*root, *_components(place.path)) for root in self._roots}
@@ -68,7 +68,7 @@ class Tree:
 
     @property
     def descriptor(self) -> int:
-        """The open root."""
+        """The descriptor of the root folder."""
         return self._fd
 
     def relative(self, path: str) -> tuple[str, ...]:
@@ -88,11 +88,11 @@ class Tree:
         raise PathRefusedError(f"{path} is outside the working directory {self.root}")
 
     def is_protected(self, found: os.stat_result) -> bool:
-        """Tell whether that file or folder is one no step may touch."""
+        """Tell whether that file or folder is protected from steps."""
         return self._protected.covers(found)
 
     def check_protected(self, place: Place, found: os.stat_result | None) -> None:
-        """Refuse what is protected, by identity and by the name it will have."""
+        """Refuse a protected file or folder, by its identity and by its name."""
         self.check_name(place.directory, place.name, place.path)
         if found is not None and self.is_protected(found):
             raise _refusal(place.path)
@@ -102,17 +102,17 @@ class Tree:
         if self._protected and self._protected.covers_name(directory, name):
             raise _refusal(shown)
 
-    def is_way(self, directory: int, name: str) -> bool:
-        """Tell whether a name is a missing folder on the way to a protected one."""
-        return self._protected.is_way(directory, name)
+    def is_missing_ancestor(self, directory: int, name: str) -> bool:
+        """Tell whether a name is a missing ancestor of a protected path."""
+        return self._protected.is_missing_ancestor(directory, name)
 
-    def look_again(self) -> None:
-        """Look anew where what is protected is, now that such a folder is there."""
-        self._protected.look()
+    def refresh_protection(self) -> None:
+        """Locate the protected paths again, after a missing ancestor was created."""
+        self._protected.refresh()
 
 
 class _Walk:
-    """One path being walked: the folders open so far, and the components still to come."""
+    """One path being resolved: the folders opened so far, and the remaining components."""
 
     def __init__(
         self, tree: Tree, path: str, *, make_parents: bool, follow: bool, links: bool
@@ -128,12 +128,12 @@ class _Walk:
             raise PathRefusedError(f"a path of more than {MAX_COMPONENTS} components is refused")
 
     def close(self) -> None:
-        """Close what was opened on the way."""
+        """Close the descriptors opened on the way."""
         for descriptor in self.stack[1:]:
             os.close(descriptor)
 
     def run(self) -> Place:
-        """Walk all but the last component, which is returned as a name."""
+        """Resolve all components but the last, which is returned as a name."""
         try:
             while self.pending:
                 name = self.pending.pop()
@@ -162,7 +162,7 @@ class _Walk:
 
     def _down(self, name: str) -> None:
         self.tree.check_name(self.stack[-1], name, self._shown(name))
-        is_way = self.tree.is_way(self.stack[-1], name)
+        is_missing_ancestor = self.tree.is_missing_ancestor(self.stack[-1], name)
         try:
             descriptor = os.open(name, _WALK, dir_fd=self.stack[-1])
         except FileNotFoundError as error:
@@ -184,11 +184,11 @@ class _Walk:
         self.names.append(name)
         if self.tree.is_protected(os.fstat(descriptor)):
             raise _refusal(self._shown())
-        if is_way:
-            self.tree.look_again()
+        if is_missing_ancestor:
+            self.tree.refresh_protection()
 
     def _followed(self, name: str) -> bool:
-        """Replace a link by its text, to be walked next; False when it is none."""
+        """Replace a link by its target, to be resolved next; return False if it is not a link."""
         if self.pending == [] and not self.follow:
             return False
         try:

@@ -13,22 +13,22 @@ from core.step_type.failure import StepFailedError
 from core.step_type.step_type import StepCall, StepParameters, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, PathText, copy_bytes, shown
-from core.steps.file.place import TAKEN, Place, named_error, take_name
+from core.steps.file.place import ALREADY_EXISTS, Place, named_error, take_name
 
 _OTHER_WAY = frozenset({errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK})
-"""A rename across file systems, or a link where there are none: the file is copied instead."""
+"""Rename failed across file systems, or hard links are not supported: copy the file instead."""
 
 
 class CopyParameters(StepParameters):
     """Parameters of copy_file and move_file."""
 
     source: PathText = Field(description="an existing file")
-    destination: PathText = Field(description="the file to make; missing folders are made")
+    destination: PathText = Field(description="the file to create; missing folders are created")
     overwrite: bool = Field(default=False, description="replace an existing destination")
 
 
 class CopyOutput(BaseModel):
-    """What copy_file and move_file leave."""
+    """Output of copy_file and move_file."""
 
     source: str = Field(description="the source, relative to the working directory")
     destination: str = Field(description="the destination, relative to the working directory")
@@ -36,7 +36,7 @@ class CopyOutput(BaseModel):
 
 
 class CopyFile(FileStep):
-    """Copies a file with its permissions; the copy appears whole or not at all."""
+    """Copies a file with its permissions, atomically."""
 
     name: ClassVar[str] = "copy_file"
     parameters: ClassVar[type[StepParameters]] = CopyParameters
@@ -44,20 +44,20 @@ class CopyFile(FileStep):
     summary: ClassVar[str] = "Copy a file, with its permissions"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Copy the bytes of what the source path leads to."""
+        """Copy the content of the source; links in its path are resolved."""
         parameters: CopyParameters = call.parameters
         with _two_places(tree, parameters, follow_source=True) as (source, target):
             size = _copy(source, target, call, overwrite=parameters.overwrite)
             return {"source": source.path, "destination": target.path, "size": size}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be copied where."""
+        """Describe what would be copied where."""
         source, target = shown(parameters.get("source")), shown(parameters.get("destination"))
         return clip(f"would copy {source} to {target}")
 
 
 class MoveFile(FileStep):
-    """Gives a file another name, across file systems by copying it."""
+    """Renames a file; across file systems it is copied and removed."""
 
     name: ClassVar[str] = "move_file"
     parameters: ClassVar[type[StepParameters]] = CopyParameters
@@ -65,7 +65,7 @@ class MoveFile(FileStep):
     summary: ClassVar[str] = "Move or rename a file"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Rename it in one step where the file system can."""
+        """Rename the file atomically if the file system supports it."""
         parameters: CopyParameters = call.parameters
         with _two_places(tree, parameters, follow_source=False) as (source, target):
             found = source.file_status()
@@ -83,7 +83,7 @@ class MoveFile(FileStep):
             return {"source": source.path, "destination": target.path, "size": size}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be moved where."""
+        """Describe what would be moved where."""
         source, target = shown(parameters.get("source")), shown(parameters.get("destination"))
         return clip(f"would move {source} to {target}")
 
@@ -92,7 +92,7 @@ class MoveFile(FileStep):
 def _two_places(
     tree: Tree, parameters: CopyParameters, *, follow_source: bool
 ) -> Iterator[tuple[Place, Place]]:
-    """Yield source and destination: an existing file, and a name that may be taken."""
+    """Yield an existing source file, and a destination name that may be used."""
     with tree.place(parameters.source, follow=follow_source) as source:
         before = source.file_status()
         if before is None:
@@ -104,7 +104,7 @@ def _two_places(
                     f"{source.path} and {target.path} are the same file", "same_file"
                 )
             if taken and not parameters.overwrite:
-                raise FileExistsError(errno.EEXIST, TAKEN, target.path)
+                raise FileExistsError(errno.EEXIST, ALREADY_EXISTS, target.path)
             yield source, target
 
 

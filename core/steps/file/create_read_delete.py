@@ -1,4 +1,4 @@
-"""Steps that make, extend, read and remove one file inside the working directory."""
+"""Steps that create, append to, read and delete one file inside the working directory."""
 
 import base64
 import os
@@ -13,7 +13,7 @@ from core.step_type.parameter_types import Printable
 from core.step_type.step_type import StepCall, StepParameters, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import (
-    SIZE_LIMIT,
+    SIZE_LIMIT_BYTES,
     Encoding,
     FileMode,
     FileStep,
@@ -26,38 +26,38 @@ from core.steps.file.file_step import (
     write_all,
 )
 
-READ_LIMIT = 4 * 1024 * 1024
-"""What one output may hold, see `core.engine.context`."""
+READ_LIMIT_BYTES = 4 * 1024 * 1024
+"""The size limit of one step output, see `core.engine.context`."""
 
 
 class WriteParameters(StepParameters):
     """Parameters of create_file."""
 
-    path: PathText = Field(description="the file; missing folders are made")
+    path: PathText = Field(description="the file; missing folders are created")
     content: Printable = Field(default="", description="what to write; objects are written as JSON")
     mode: FileMode = Field(default=None, description='permissions in octal, such as "0644"')
     overwrite: bool = Field(
-        default=True, description="replace what is there; false: fail when the file exists"
+        default=True, description="replace an existing file; false: fail when the file exists"
     )
     encoding: Encoding = Field(
-        default="utf-8", description="of the file; base64: content holds bytes"
+        default="utf-8", description="text encoding of the file; base64: content is bytes"
     )
 
 
 class AppendParameters(StepParameters):
     """Parameters of append_file."""
 
-    path: PathText = Field(description="the file; it and missing folders are made")
+    path: PathText = Field(description="the file; created when missing, as are its folders")
     content: Printable = Field(default="", description="what to add; objects are added as JSON")
     mode: FileMode = Field(default=None, description='permissions in octal, such as "0644"')
     overwrite: bool = Field(default=True, description="false: fail when the file exists")
     encoding: Encoding = Field(
-        default="utf-8", description="of the file; base64: content holds bytes"
+        default="utf-8", description="text encoding of the file; base64: content is bytes"
     )
 
 
 class WriteOutput(BaseModel):
-    """What create_file and append_file leave."""
+    """Output of create_file and append_file."""
 
     path: str = Field(description="the file, relative to the working directory")
     size: int = Field(description="its size in bytes")
@@ -65,15 +65,15 @@ class WriteOutput(BaseModel):
 
 
 class CreateFile(FileStep):
-    """Writes a file that appears whole or not at all."""
+    """Writes a file atomically."""
 
     name: ClassVar[str] = "create_file"
     parameters: ClassVar[type[StepParameters]] = WriteParameters
     output: ClassVar[type[BaseModel]] = WriteOutput
-    summary: ClassVar[str] = "Write a file, atomically"
+    summary: ClassVar[str] = "Write a file atomically"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Write the content to a temporary file and give it the name."""
+        """Write the content to a temporary file and rename it."""
         parameters: WriteParameters = call.parameters
         data = encoded(parameters.content, parameters.encoding)
         with tree.place(parameters.path, make_parents=True) as place:
@@ -83,13 +83,13 @@ class CreateFile(FileStep):
             return {"path": place.path, "size": len(data), "created": created}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say how much would be written where."""
+        """Describe how much would be written where."""
         size = shown_size(parameters.get("content", ""))
         return clip(f"would write {size} to {shown(parameters.get('path'))}")
 
 
 class AppendFile(FileStep):
-    """Adds to the end of a file."""
+    """Appends to a file."""
 
     name: ClassVar[str] = "append_file"
     parameters: ClassVar[type[StepParameters]] = AppendParameters
@@ -97,7 +97,7 @@ class AppendFile(FileStep):
     summary: ClassVar[str] = "Add text to the end of a file"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Append in one go; a write that fails half-way is taken back."""
+        """Append under a lock; truncate the file again if the write fails half-way."""
         parameters: AppendParameters = call.parameters
         data = encoded(parameters.content, parameters.encoding)
         with tree.place(parameters.path, make_parents=True) as place:
@@ -120,7 +120,7 @@ class AppendFile(FileStep):
             return {"path": place.path, "size": before + len(data), "created": created}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say how much would be added where."""
+        """Describe how much would be added where."""
         size = shown_size(parameters.get("content", ""))
         return clip(f"would append {size} to {shown(parameters.get('path'))}")
 
@@ -128,28 +128,28 @@ class AppendFile(FileStep):
 class DeleteParameters(StepParameters):
     """Parameters of delete_file."""
 
-    path: PathText = Field(description="the file; of a symbolic link, the link itself")
-    missing_ok: bool = Field(default=True, description="false: fail when there is no such file")
+    path: PathText = Field(description="the file; a symbolic link is deleted itself")
+    missing_ok: bool = Field(default=True, description="false: fail when the file does not exist")
 
 
 class DeleteOutput(BaseModel):
-    """What delete_file leaves."""
+    """Output of delete_file."""
 
     path: str = Field(description="the file, relative to the working directory")
-    existed: bool = Field(description="whether it was there")
-    deleted: bool = Field(description="whether this step removed it")
+    existed: bool = Field(description="whether the file existed")
+    deleted: bool = Field(description="whether this step deleted it")
 
 
 class DeleteFile(FileStep):
-    """Removes one file."""
+    """Deletes one file."""
 
     name: ClassVar[str] = "delete_file"
     parameters: ClassVar[type[StepParameters]] = DeleteParameters
     output: ClassVar[type[BaseModel]] = DeleteOutput
-    summary: ClassVar[str] = "Remove a file"
+    summary: ClassVar[str] = "Delete a file"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Unlink it; a folder is a failure."""
+        """Unlink the file; fail if it is a folder."""
         parameters: DeleteParameters = call.parameters
         path = parameters.path
         try:
@@ -164,7 +164,7 @@ class DeleteFile(FileStep):
         return {"path": path, "existed": True, "deleted": True}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be removed."""
+        """Describe what would be deleted."""
         return clip(f"would delete {shown(parameters.get('path'))}")
 
 
@@ -173,15 +173,18 @@ class ReadParameters(StepParameters):
 
     path: PathText = Field(description="the file")
     encoding: Encoding = Field(
-        default="utf-8", description="of the file; base64: return its bytes as base64"
+        default="utf-8", description="text encoding of the file; base64: return bytes as base64"
     )
     max_bytes: int = Field(
-        default=READ_LIMIT, ge=1, le=SIZE_LIMIT, description="fail when the file is larger"
+        default=READ_LIMIT_BYTES,
+        ge=1,
+        le=SIZE_LIMIT_BYTES,
+        description="fail when the file is larger",
     )
 
 
 class ReadOutput(BaseModel):
-    """What read_file leaves."""
+    """Output of read_file."""
 
     path: str = Field(description="the file, relative to the working directory")
     content: str = Field(description="its text, or its bytes as base64")
@@ -197,7 +200,7 @@ class ReadFile(FileStep):
     summary: ClassVar[str] = "Read a file into the output"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Read at most `max_bytes`, whatever the file's size claims."""
+        """Read at most `max_bytes`, whatever size the file reports."""
         parameters: ReadParameters = call.parameters
         with tree.place(parameters.path) as place:
             path = place.path
@@ -224,5 +227,5 @@ class ReadFile(FileStep):
         return {"path": path, "content": content, "size": len(data)}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be read."""
+        """Describe what would be read."""
         return clip(f"would read {shown(parameters.get('path'))}")

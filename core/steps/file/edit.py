@@ -11,7 +11,7 @@ from core.step_type.parameter_types import Printable
 from core.step_type.step_type import StepCall, StepParameters, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import (
-    SIZE_LIMIT,
+    SIZE_LIMIT_BYTES,
     FileStep,
     PathText,
     encoded,
@@ -29,13 +29,13 @@ class EditParameters(StepParameters):
     path: PathText = Field(description="an existing file")
     content: Printable | None = Field(default=None, description="the new content of the file")
     append: bool = Field(default=False, description="add content at the end instead of replacing")
-    find: str | None = Field(default=None, min_length=1, description="a literal text to look for")
-    replace: Printable = Field(default="", description="what to put in its place")
+    find: str | None = Field(default=None, min_length=1, description="a literal text to replace")
+    replace: Printable = Field(default="", description="the replacement")
     count: int | None = Field(
-        default=None, ge=1, description="replace only the first so many; default: all"
+        default=None, ge=1, description="the most occurrences to replace; default: all"
     )
     allow_missing: bool = Field(
-        default=False, description="true: a text that is not found is no failure"
+        default=False, description="true: succeed even if the text is not found"
     )
 
     @model_validator(mode="after")
@@ -44,22 +44,22 @@ class EditParameters(StepParameters):
             raise ValueError("give either content, or find (with replace)")
         given = self.model_fields_set
         if self.find is None and given & {"replace", "count", "allow_missing"}:
-            raise ValueError("replace, count and allow_missing belong to find")
+            raise ValueError("replace, count and allow_missing need find")
         if self.find is not None and "append" in given:
-            raise ValueError("append belongs to content")
+            raise ValueError("append needs content")
         return self
 
 
 class EditOutput(BaseModel):
-    """What edit_file leaves."""
+    """Output of edit_file."""
 
     path: str = Field(description="the file, relative to the working directory")
-    replacements: int = Field(description="how many texts were replaced; 1 for new content")
-    size: int = Field(description="its size in bytes now")
+    replacements: int = Field(description="the number of replacements; 1 for new content")
+    size: int = Field(description="its new size in bytes")
 
 
 class EditFile(FileStep):
-    """Replaces the content of a file, or texts in it, leaving the rest of its bytes as they are."""
+    """Replaces the content of a file, or a text in it; other bytes stay unchanged."""
 
     name: ClassVar[str] = "edit_file"
     parameters: ClassVar[type[StepParameters]] = EditParameters
@@ -67,12 +67,12 @@ class EditFile(FileStep):
     summary: ClassVar[str] = "Change an existing file: new content, or find and replace"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Read under a lock, so that two edits never lose one another, and replace atomically."""
+        """Read under a lock, so that concurrent edits are not lost, and replace atomically."""
         parameters: EditParameters = call.parameters
         with tree.place(parameters.path) as place, locked(place, os.O_RDWR, call) as descriptor:
-            if os.fstat(descriptor).st_size > SIZE_LIMIT:
+            if os.fstat(descriptor).st_size > SIZE_LIMIT_BYTES:
                 raise StepFailedError(
-                    f"{place.path} is larger than {SIZE_LIMIT} bytes", "too_large"
+                    f"{place.path} is larger than {SIZE_LIMIT_BYTES} bytes", "too_large"
                 )
             data, replacements = self._edited(read_bytes(descriptor, call), parameters, place.path)
             with place.written() as target:
@@ -91,7 +91,7 @@ class EditFile(FileStep):
         return data.replace(find, encoded(parameters.replace, "utf-8"), count), count
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be changed."""
+        """Describe what would be changed."""
         path = shown(parameters.get("path"))
         if "find" in parameters:
             return clip(f"would replace {shown(parameters['find'])!r} in {path}")

@@ -1,4 +1,4 @@
-"""What all file steps share: the confined tree, parameter forms, how failures become outcomes."""
+"""Base of the file steps: confinement, parameter types, translation of errors into outcomes."""
 
 import base64
 import binascii
@@ -20,20 +20,21 @@ from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
 from core.steps.file.confined_tree import Tree
 from core.steps.file.place import PathRefusedError, Place
 
-CHUNK = 1 << 20
-SIZE_LIMIT = 256 * 1024 * 1024
-"""What a step holds in memory at most, in bytes."""
+CHUNK_BYTES = 1 << 20
+SIZE_LIMIT_BYTES = 256 * 1024 * 1024
+"""The most a step holds in memory."""
 _MODE_MAX = 0o777
 _LOCK_POLL_SECONDS = 0.01
 _NOT_TEXT = frozenset({"unicode-escape", "raw-unicode-escape", "utf-7", "punycode", "idna"})
-"""Codecs that make text no JSON can carry, or that are no file encodings."""
+"""Codecs whose text JSON cannot represent, or that are not file encodings."""
 
 
 class FileStep(StepType):
     """A step confined to the working directory; it overrides `act` instead of `run`.
 
-    `act` returns the output object. Every path that leaves the working directory, and every device,
-    FIFO, socket or protected file, ends the step with SECURITY_VIOLATION, which halts the mission.
+    `act` returns the output object. A path that leaves the working directory, or that names a
+    device, FIFO, socket or protected file, ends the step with SECURITY_VIOLATION, which halts the
+    mission.
     """
 
     mode: ClassVar[Mode] = Mode.BLOCKING
@@ -51,15 +52,15 @@ class FileStep(StepType):
             return os_failure(error)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
-        """Do the work and return the output; `OSError` and `StepFailedError` are failures."""
-        raise BugError(f"{call.task_id}: {self.name} does nothing in {tree.root}")
+        """Do the work and return the output; `OSError` and `StepFailedError` fail the step."""
+        raise BugError(f"{call.task_id}: {self.name} does not implement act ({tree.root})")
 
 
 def parse_mode(value: object) -> object:
     """Return permission bits from octal text (`"0644"`, `"0o644"`) or an unquoted number.
 
-    YAML reads an unquoted 0644 as the number 644 and 0o644 as 420: a number is taken as the digits
-    or as the value, whichever is a sensible mode, and refused when both are.
+    YAML reads an unquoted 0644 as the number 644, and 0o644 as 420. A number is interpreted as the
+    digits or as the value, whichever is a plausible mode; if both are, it is refused as ambiguous.
     """
     if value is None:
         return None
@@ -72,7 +73,7 @@ def parse_mode(value: object) -> object:
     if set(digits) <= set("01234567") and _is_sensible(int(digits, 8)):
         readings.add(int(digits, 8))
     if len(readings) != 1:
-        raise ValueError(f'{value} may mean two modes, or none: write it quoted, such as "0644"')
+        raise ValueError(f'{value} is ambiguous or not a mode: write it quoted, such as "0644"')
     return readings.pop()
 
 
@@ -104,16 +105,16 @@ FileMode = Annotated[
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    """Write all of `data`, however many calls it takes."""
+    """Write all of `data`, in as many calls as needed."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
 def copy_bytes(source: int, target: int, call: StepCall) -> int:
-    """Copy what is left of `source` and return its size in bytes; stops when cancelled."""
+    """Copy the rest of `source` and return its size in bytes; stop when cancelled."""
     size = 0
-    while chunk := os.read(source, CHUNK):
+    while chunk := os.read(source, CHUNK_BYTES):
         check_cancelled(call)
         write_all(target, chunk)
         size += len(chunk)
@@ -121,12 +122,12 @@ def copy_bytes(source: int, target: int, call: StepCall) -> int:
 
 
 def shown(value: object) -> str:
-    """Return a raw parameter for a plan text: a path as written, on one line."""
+    """Return a raw parameter as one line for a plan."""
     return " ".join(str(value).split()) or "?"
 
 
 def shown_size(content: object) -> str:
-    """Return how much text would be written, as far as it is known before templates resolve."""
+    """Return the size of a text for a plan, if it is known before templates are rendered."""
     if isinstance(content, str) and "{{" not in content and "{%" not in content:
         size = len(content.encode("utf-8", "replace"))
         return "1 byte" if size == 1 else f"{size} bytes"
@@ -134,7 +135,7 @@ def shown_size(content: object) -> str:
 
 
 def parse_encoding(value: str) -> str:
-    """Return `base64` or the name of a text encoding Python knows; `ValueError` else."""
+    """Return `base64` or the name of a text encoding of Python; `ValueError` otherwise."""
     if value.strip().lower() == "base64":
         return "base64"
     try:
@@ -152,7 +153,7 @@ Encoding = Annotated[str, AfterValidator(parse_encoding)]
 
 
 def encoded(content: str, encoding: str) -> bytes:
-    """Return the bytes to write. Raises `StepFailedError` when the text does not fit."""
+    """Return the bytes to write. Raises `StepFailedError` when the text cannot be encoded."""
     try:
         if encoding == "base64":
             return base64.b64decode("".join(content.split()), validate=True)
@@ -161,12 +162,12 @@ def encoded(content: str, encoding: str) -> bytes:
         raise StepFailedError(f"content is not {encoding}: {error}", "encoding") from error
 
 
-def read_bytes(descriptor: int, call: StepCall, limit: int = SIZE_LIMIT) -> bytes:
-    """Return the content, or its first `limit + 1` bytes when it is longer."""
+def read_bytes(descriptor: int, call: StepCall, limit: int = SIZE_LIMIT_BYTES) -> bytes:
+    """Return the content, or its first `limit + 1` bytes if it is longer."""
     data = bytearray()
     while len(data) <= limit:
         check_cancelled(call)
-        chunk = os.read(descriptor, min(CHUNK, limit + 1 - len(data)))
+        chunk = os.read(descriptor, min(CHUNK_BYTES, limit + 1 - len(data)))
         if not chunk:
             break
         data += chunk
@@ -175,7 +176,7 @@ def read_bytes(descriptor: int, call: StepCall, limit: int = SIZE_LIMIT) -> byte
 
 @contextmanager
 def locked(place: Place, flags: int, call: StepCall) -> Iterator[int]:
-    """Open a file with an exclusive lock, of what has the name now and no predecessor."""
+    """Open a file with an exclusive lock; retry if it was replaced before the lock was acquired."""
     while True:
         descriptor = place.open_file(flags)
         try:

@@ -1,4 +1,4 @@
-"""Lists what is below an open folder, in a fixed order, following no link and bounded in number."""
+"""Walks the entries below an open folder in a fixed order; follows no links, bounded in number."""
 
 import fnmatch
 import os
@@ -12,17 +12,17 @@ from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
 from core.steps.file.place import LIST_FLAGS
 
-VISIT_LIMIT = 1_000_000
-"""Entries looked at by one step at most."""
-DEPTH_LIMIT = 200
+MAX_VISITED_ENTRIES = 1_000_000
+"""The most entries that one step visits."""
+MAX_DEPTH = 200
 TEMPORARY = re.compile(r"\.mission-[0-9a-f]{16}\.tmp")
-"""The names under which files are written before they get their own."""
+"""The names of temporary files, which are renamed when they are complete."""
 
 
 class Entry(Struct, frozen=True):
-    """Something in a folder; `path` is relative to where the walk began.
+    """An entry of a folder; `path` is relative to the root of the walk.
 
-    `directory` is the open folder that holds it, valid until the walk goes on.
+    `directory` is a descriptor of its folder, valid until the walk continues.
     """
 
     path: str
@@ -50,21 +50,21 @@ def walk(
     folder: int,
     *,
     recursive: bool,
-    look: Callable[[], None],
+    poll: Callable[[], None],
     leave_out: Callable[[Entry], bool] = lambda _: False,
 ) -> Iterator[Entry]:
-    """Yield all entries of an open folder, each folder before what it holds, names in byte order.
+    """Yield all entries of an open folder in pre-order, names in byte order.
 
-    `look` is called now and then and may raise. What vanishes while the walk goes on, and what is
-    to be left out with all it holds, is not yielded. Raises `StepFailedError` (OUTPUT_LIMIT) beyond
-    the limits.
+    `poll` is called periodically and may raise. Entries that vanish during the walk, and those for
+    which `leave_out` is true, are skipped with everything below them. Raises `StepFailedError`
+    (OUTPUT_LIMIT) beyond the limits.
     """
-    yield from _Walk(look, leave_out).entries(folder, "", DEPTH_LIMIT if recursive else 0)
+    yield from _Walk(poll, leave_out).entries(folder, "", MAX_DEPTH if recursive else 0)
 
 
 class _Walk:
-    def __init__(self, look: Callable[[], None], leave_out: Callable[[Entry], bool]) -> None:
-        self._look, self._leave_out = look, leave_out
+    def __init__(self, poll: Callable[[], None], leave_out: Callable[[Entry], bool]) -> None:
+        self._poll, self._leave_out = poll, leave_out
         self._visited = 0
 
     def entries(self, folder: int, prefix: str, depth: int) -> Iterator[Entry]:
@@ -81,7 +81,7 @@ class _Walk:
                 continue
             if depth == 1:
                 raise StepFailedError(
-                    f"{entry.path}: more than {DEPTH_LIMIT} folders deep",
+                    f"{entry.path}: more than {MAX_DEPTH} folders deep",
                     "too_deep",
                     reason=Reason.OUTPUT_LIMIT,
                 )
@@ -95,19 +95,21 @@ class _Walk:
                 os.close(inner)
 
     def _names(self, folder: int) -> list[str]:
-        self._look()
+        self._poll()
         names = []
         with os.scandir(folder) as entries:
             for entry in entries:
                 if TEMPORARY.fullmatch(entry.name):
                     continue
                 self._visited += 1
-                if self._visited > VISIT_LIMIT:
+                if self._visited > MAX_VISITED_ENTRIES:
                     raise StepFailedError(
-                        f"more than {VISIT_LIMIT} entries", "too_many", reason=Reason.OUTPUT_LIMIT
+                        f"more than {MAX_VISITED_ENTRIES} entries",
+                        "too_many",
+                        reason=Reason.OUTPUT_LIMIT,
                     )
                 if not self._visited % 1000:
-                    self._look()
+                    self._poll()
                 names.append(entry.name)
         return sorted(names, key=os.fsencode)
 
@@ -115,8 +117,8 @@ class _Walk:
 class Glob:
     """A pattern of path components: `*`, `?`, `[a-z]` within one, `**` for any number of them.
 
-    A pattern without a slash is held against the name alone, at any depth; names that begin with a
-    dot match like all others.
+    A pattern without a slash is matched against the name alone, at any depth. Names that begin with
+    a dot are not special.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -131,7 +133,7 @@ class Glob:
         components = path.split("/")
         if self._by_name:
             components = components[-1:]
-        # Which prefixes of the pattern match the components so far: linear, however many stars.
+        # The set of matching prefixes of the pattern: linear time, however many `**` there are.
         reached = self._skip_stars({0})
         for component in components:
             after = set()

@@ -1,7 +1,7 @@
-"""A name within an open folder, and what a step may do with it: look, open, replace, remove.
+"""A name within an open folder, and its operations: stat, open, replace, remove.
 
-Nothing here follows a symbolic link; regular files and folders are the only kinds that are opened.
-Where a place comes from is the business of `core.steps.file.confined_tree`.
+Nothing here follows a symbolic link, and only regular files and folders are opened. Paths are
+resolved to places by `core.steps.file.confined_tree`.
 """
 
 import errno
@@ -14,7 +14,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-TAKEN = "exists already, and overwrite is false"
+ALREADY_EXISTS = "exists already, and overwrite is false"
 
 LIST_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -30,21 +30,21 @@ _KINDS = {
 
 
 class PathRefusedError(Exception):
-    """Raised when a path leaves its tree, or names what no step may touch: a security violation."""
+    """Raised when a path leaves its tree or names a protected file: a security violation."""
 
 
 class Guard(Protocol):
-    """Knows which files no step may touch."""
+    """Knows which files are protected from steps."""
 
     def check_protected(self, place: "Place", found: os.stat_result | None) -> None:
-        """Raise `PathRefusedError` when `place`, where `found` is, is protected."""
+        """Raise `PathRefusedError` if `place`, whose status is `found`, is protected."""
 
 
 class Place(Struct, frozen=True):
-    """Where a path ends: a name within an open folder. Valid inside `Tree.place` only.
+    """A resolved path: a name within an open folder. Valid inside `Tree.place` only.
 
-    `name` is never a symbolic link when the walk ends (with `follow`), `"."` for the folder itself.
-    `path` is relative to the tree, slashes between components.
+    With `follow`, `name` was not a symbolic link when it was resolved; it is `"."` for the folder
+    itself. `path` is relative to the tree, with slashes between components.
     """
 
     tree: "Guard"
@@ -52,10 +52,10 @@ class Place(Struct, frozen=True):
     name: str
     path: str
     depth: int
-    """How many folders below the tree's root the open folder is."""
+    """The number of folders from the tree's root down to the open folder."""
 
     def status(self) -> os.stat_result | None:
-        """Return what is there (a link is itself), or None; refuse what is protected."""
+        """Return the status of the entry (of a link itself), or None; refuse protected ones."""
         try:
             found = os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
         except FileNotFoundError:
@@ -64,7 +64,7 @@ class Place(Struct, frozen=True):
         return found
 
     def file_status(self) -> os.stat_result | None:
-        """Return the status of a regular file, or None when nothing is there.
+        """Return the status of a regular file, or None if the name does not exist.
 
         Raises `PathRefusedError` for a device, FIFO or socket and `OSError` for a folder or link.
         """
@@ -74,7 +74,7 @@ class Place(Struct, frozen=True):
         return found
 
     def open_file(self, flags: int = 0) -> int:
-        """Open an existing regular file (for reading without `flags`); the caller closes it."""
+        """Open an existing regular file, by default for reading; the caller closes it."""
         if self.file_status() is None and not flags & os.O_CREAT:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.path)
         try:
@@ -114,15 +114,15 @@ class Place(Struct, frozen=True):
     def written(
         self, *, mode: int | None = None, overwrite: bool = True, durable: bool = True
     ) -> Iterator[int]:
-        """Yield a descriptor to write the file's new content to; it appears whole or not at all.
+        """Yield a descriptor for the file's new content, which replaces the old atomically.
 
-        The content goes to a temporary file beside it that takes its name when the block ends
-        without an error. `mode` None keeps the permissions of the file that is replaced. Without
-        `overwrite`, `FileExistsError` when the name is taken, even if it was taken meanwhile.
+        The content goes to a temporary file in the same folder, which is renamed when the block
+        ends without an error. `mode` None keeps the permissions of the replaced file. Without
+        `overwrite`, raises `FileExistsError` if the name exists, even if it was created meanwhile.
         """
         before = self.file_status()
         if before is not None and not overwrite:
-            raise FileExistsError(errno.EEXIST, TAKEN, self.path)
+            raise FileExistsError(errno.EEXIST, ALREADY_EXISTS, self.path)
         if mode is None and before is not None:
             mode = stat.S_IMODE(before.st_mode) & 0o777
         temporary = f".mission-{secrets.token_hex(8)}.tmp"
@@ -165,7 +165,9 @@ class Place(Struct, frozen=True):
     def _check_regular(self, found: os.stat_result) -> None:
         kind = stat.S_IFMT(found.st_mode)
         if kind in _KINDS:
-            raise PathRefusedError(f"{self.path} is {_KINDS[kind]}, which no file step may touch")
+            raise PathRefusedError(
+                f"{self.path} is {_KINDS[kind]}, which file steps are not allowed to use"
+            )
         if kind == stat.S_IFDIR:
             raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", self.path)
         if kind == stat.S_IFLNK:
@@ -173,9 +175,9 @@ class Place(Struct, frozen=True):
 
 
 def take_name(source_directory: int, source_name: str, place: Place) -> None:
-    """Give a file the name of `place` if nothing has it; `FileExistsError` otherwise.
+    """Rename a file to `place`; `FileExistsError` if that name exists.
 
-    A hard link is the portable form of renameat2(RENAME_NOREPLACE): it never replaces.
+    A hard link is the portable form of renameat2(RENAME_NOREPLACE): it never replaces a file.
     """
     try:
         os.link(
@@ -186,11 +188,11 @@ def take_name(source_directory: int, source_name: str, place: Place) -> None:
             follow_symlinks=False,
         )
     except FileExistsError as error:
-        raise FileExistsError(errno.EEXIST, TAKEN, place.path) from error
+        raise FileExistsError(errno.EEXIST, ALREADY_EXISTS, place.path) from error
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        # The file system has no hard links: reserve the name, then replace our own empty file.
+        # The file system has no hard links: reserve the name, then replace the empty file.
         os.close(os.open(place.name, _CREATE, 0o600, dir_fd=place.directory))
         os.rename(source_name, place.name, src_dir_fd=source_directory, dst_dir_fd=place.directory)
     else:
@@ -198,12 +200,12 @@ def take_name(source_directory: int, source_name: str, place: Place) -> None:
 
 
 def named_error(error: OSError, path: str) -> OSError:
-    """Return the error with the path as the author wrote it instead of a bare name."""
+    """Return the error with the path from the root of the tree instead of a bare name."""
     return OSError(error.errno, error.strerror or str(error), path)
 
 
 def sync_folder(directory: int) -> None:
-    """Make a folder's entries durable; its descriptor may be one that only names it (O_PATH)."""
+    """Make a folder's entries durable (fsync); its descriptor may be an O_PATH one."""
     folder = os.open(".", LIST_FLAGS, dir_fd=directory)
     try:
         os.fsync(folder)

@@ -19,17 +19,17 @@ from core.steps.file.place import Place
 from core.value.raw_bytes import is_text, shown_bytes
 
 DEFAULT_ENTRIES = 10_000
-MOST_ENTRIES = 100_000
+MAX_ENTRIES = 100_000
 
 _TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "folder", stat.S_IFLNK: "link"}
 
 
 class _WalkParameters(StepParameters):
-    """What list_directory and file_search have in common."""
+    """Common parameters of list_directory and file_search."""
 
     bad_name: Literal["fail", "skip"] = Field(
         default="fail",
-        description="what to do about a name that is no UTF-8, which no later step could be given",
+        description="what to do about a name that is not UTF-8, which no later step could use",
     )
 
 
@@ -44,9 +44,9 @@ class ListParameters(_WalkParameters):
         description="what to list: * ? [a-z] in a name; with a slash, a path below the folder, ** "
         "for any folders",
     )
-    recursive: bool = Field(default=False, description="list the folders below it, too")
+    recursive: bool = Field(default=False, description="also list the folders below it")
     max_entries: int = Field(
-        default=DEFAULT_ENTRIES, ge=1, le=MOST_ENTRIES, description="fail when there are more"
+        default=DEFAULT_ENTRIES, ge=1, le=MAX_ENTRIES, description="fail when there are more"
     )
 
 
@@ -54,17 +54,17 @@ class FolderEntry(BaseModel):
     """One entry of a folder."""
 
     name: str = Field(description="its name")
-    path: str = Field(description="where it is, relative to the working directory")
+    path: str = Field(description="its path, relative to the working directory")
     type: str = Field(description="file, folder, link (not followed) or other")
-    size: int = Field(description="of a file, in bytes; else 0")
+    size: int = Field(description="size of a file in bytes; 0 for other types")
 
 
 class ListOutput(BaseModel):
-    """What list_directory leaves."""
+    """Output of list_directory."""
 
     path: str = Field(description="the folder, relative to the working directory")
-    entries: list[FolderEntry] = Field(description="what it holds, in byte order of the paths")
-    count: int = Field(description="how many they are")
+    entries: list[FolderEntry] = Field(description="its entries, in byte order of the paths")
+    count: int = Field(description="the number of entries")
 
 
 class ListDirectory(FileStep):
@@ -73,7 +73,7 @@ class ListDirectory(FileStep):
     name: ClassVar[str] = "list_directory"
     parameters: ClassVar[type[StepParameters]] = ListParameters
     output: ClassVar[type[BaseModel]] = ListOutput
-    summary: ClassVar[str] = "List what a folder holds"
+    summary: ClassVar[str] = "List the entries of a folder"
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """List names, paths, types and sizes."""
@@ -97,7 +97,7 @@ class ListDirectory(FileStep):
             return {"path": place.path, "entries": entries, "count": len(entries)}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be listed."""
+        """Describe what would be listed."""
         return clip(f"would list {shown(parameters.get('path'))}")
 
 
@@ -111,20 +111,20 @@ class SearchParameters(_WalkParameters):
         description="which files: * ? [a-z] in a name; with a slash, a path below the folder, ** "
         "for any folders",
     )
-    recursive: bool = Field(default=True, description="search the folders below it, too")
+    recursive: bool = Field(default=True, description="also search the folders below it")
     max_entries: int = Field(
-        default=DEFAULT_ENTRIES, ge=1, le=MOST_ENTRIES, description="fail when more are found"
+        default=DEFAULT_ENTRIES, ge=1, le=MAX_ENTRIES, description="fail when more are found"
     )
 
 
 class SearchOutput(BaseModel):
-    """What file_search leaves."""
+    """Output of file_search."""
 
     path: str = Field(description="the folder, relative to the working directory")
     matches: list[str] = Field(
         description="the files found, relative to the working directory, in byte order"
     )
-    count: int = Field(description="how many they are")
+    count: int = Field(description="the number of files found")
 
 
 class FileSearch(FileStep):
@@ -151,7 +151,7 @@ class FileSearch(FileStep):
             return {"path": place.path, "matches": matches, "count": len(matches)}
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be searched."""
+        """Describe what would be searched."""
         pattern, path = shown(parameters.get("pattern")), shown(parameters.get("path"))
         return clip(f"would search {path} for {pattern}")
 
@@ -159,14 +159,14 @@ class FileSearch(FileStep):
 def _found(
     tree: Tree, place: Place, parameters: ListParameters | SearchParameters, call: StepCall
 ) -> Generator[Entry, None, None]:
-    """Yield the entries of a folder that match; what is protected is left out."""
+    """Yield the matching entries of a folder, without protected ones."""
     glob = Glob(parameters.pattern)
     folder = place.open_folder()
     try:
         for entry in walk(
             folder,
             recursive=parameters.recursive,
-            look=lambda: check_cancelled(call),
+            poll=lambda: check_cancelled(call),
             leave_out=lambda entry: tree.is_protected(entry.status),
         ):
             if glob.matches(entry.path) and _has_text_name(entry, parameters, call):
@@ -178,14 +178,14 @@ def _found(
 def _has_text_name(
     entry: Entry, parameters: ListParameters | SearchParameters, call: StepCall
 ) -> bool:
-    """Tell whether an entry can be handed on by its name; fail if it cannot, or skip it."""
+    """Tell whether the name is UTF-8; otherwise fail, or log that the entry is skipped."""
     if is_text(entry.path):
         return True
     name = shown_bytes(entry.path)
     if parameters.bad_name == "fail":
         raise StepFailedError(
-            f"the name {name} is not UTF-8, so no later step could be given it; rename it, or leave"
-            " it out with `bad_name: skip`",
+            f"the name {name} is not UTF-8, so no later step could use it; rename it, or leave it"
+            " out with `bad_name: skip`",
             "name",
         )
     call.log(LogLevel.WARN, f"left out {name}: its name is not UTF-8")

@@ -1,1 +1,1 @@
-"""Steps that speak HTTP."""
+"""Steps that use the network: HTTP requests, and waiting for files, ports and URLs."""

@@ -1,8 +1,8 @@
-"""Which network addresses a step may talk to, and a name's addresses resolved once and checked.
+"""Resolves host names once and checks which addresses a step may connect to (SSRF protection).
 
-Whoever connects does so to a checked address and not to the name, so that a second answer of the
-name server (DNS rebinding) changes nothing. Link-local and cloud metadata addresses are always
-denied, whatever form they come in; loopback and private ones only when told so.
+Connections are made to a checked address and not to the name, so that a second answer of the name
+server (DNS rebinding) has no effect. Link-local and cloud metadata addresses are always denied, in
+any notation; loopback and private addresses only on request.
 """
 
 import asyncio
@@ -31,15 +31,15 @@ _METADATA = frozenset(
 _NAT64 = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48"))
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
-_MOST_ADDRESSES = 8
+_MAX_ADDRESSES = 8
 
 
 class AddressDeniedError(Exception):
-    """Raised when a step would talk to an address it may not: a security violation."""
+    """Raised when a step would connect to a denied address: a security violation."""
 
 
 class Target(Struct, frozen=True):
-    """A host and port with its checked addresses, the first to be tried first."""
+    """A host and port with its checked addresses, in the order to try."""
 
     host: str
     port: int
@@ -47,7 +47,7 @@ class Target(Struct, frozen=True):
 
 
 def denied_because(address: Address, *, allow_private: bool = True) -> str | None:
-    """Return why nobody may talk to `address`, or None when it is allowed."""
+    """Return why connecting to `address` is denied, or None if it is allowed."""
     for meant in _meanings(address):
         if meant in _METADATA:
             return "a cloud metadata address"
@@ -56,7 +56,7 @@ def denied_because(address: Address, *, allow_private: bool = True) -> str | Non
         if meant.is_multicast:
             return "a multicast address"
         if meant.is_unspecified or (meant.version == 4 and meant in _THIS_NETWORK):
-            return "no address of a host"
+            return "not an address of a host"
         if meant.version == 4 and meant.is_reserved:
             return "a reserved address"
         if not allow_private and (meant.is_private or meant.is_loopback or not meant.is_global):
@@ -65,7 +65,7 @@ def denied_because(address: Address, *, allow_private: bool = True) -> str | Non
 
 
 def _meanings(address: Address) -> Iterator[Address]:
-    """Yield the address and every IPv4 address that is packed into it."""
+    """Yield the address and every IPv4 address embedded in it."""
     yield address
     if isinstance(address, ipaddress.IPv4Address):
         return
@@ -82,26 +82,26 @@ def _meanings(address: Address) -> Iterator[Address]:
 
 
 def check_url(text: str) -> str:
-    """Return an absolute http or https URL as it is; `ValueError` for everything else.
+    """Return an absolute http or https URL unchanged; `ValueError` for everything else.
 
-    Looks at the form alone and loads nothing: it runs whenever a mission is validated.
+    Checks the syntax only and imports nothing: it runs whenever a mission is validated.
     """
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"no usable URL: {error}") from error
+        raise ValueError(f"not a valid URL: {error}") from error
     if parts.scheme.lower() not in {"http", "https"}:
         raise ValueError(f"{parts.scheme or 'no scheme'}: only http and https URLs are supported")
     if not parts.hostname or port == 0:
-        raise ValueError("the URL names no host")
+        raise ValueError("the URL has no host")
     if "@" in parts.netloc:
         raise ValueError("credentials in a URL end up in logs: use auth")
     return text.strip()
 
 
 async def look_up(host: str, port: int) -> list[str]:
-    """Ask the system's resolver."""
+    """Query the system's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
@@ -119,9 +119,9 @@ async def resolve(
         why = denied_because(address, allow_private=allow_private)
         if why is not None:
             subject = host if str(address) == host else f"{host} ({address})"
-            raise AddressDeniedError(f"{subject} is {why}: no step may talk to it")
+            raise AddressDeniedError(f"{subject} is {why}: steps may not connect to it")
         if text not in addresses:
             addresses.append(text)
     if not addresses:
         raise OSError(f"{host} has no address")
-    return Target(host, port, tuple(addresses[:_MOST_ADDRESSES]))
+    return Target(host, port, tuple(addresses[:_MAX_ADDRESSES]))

@@ -1,7 +1,7 @@
-"""One HTTP exchange with its redirects: every hop is resolved, checked, and connected as checked.
+"""One HTTP exchange with its redirects: every hop is resolved, checked, and pinned to an address.
 
-The only importer of httpx. Proxies of the environment are not used: behind one, the address that
-was checked is not the one that is talked to.
+The only module that imports httpx. Proxies from the environment are ignored: through a proxy, the
+connection would not go to the address that was checked.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from core.step_type.failure import StepFailedError
 from core.steps.http.address_guard import AddressDeniedError, Lookup, check_url, look_up, resolve
 from core.steps.http.response_body import ACCEPTED, BodyDamagedError, BodyDecoder, BodyTooLargeError
 
-MOST_REDIRECTS = 10
+MAX_REDIRECTS = 10
 CONNECT_SECONDS = 10.0
 _PORTS = {"http": 80, "https": 443}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CREDENTIAL = re.compile(r"auth|cookie|token|secret|key|passw|credential|session", re.IGNORECASE)
-"""Header names that may carry credentials: not sent on to another origin."""
+"""Names of headers that may contain credentials: not forwarded to another origin."""
 _ABOUT_BODY = frozenset({"content-type", "content-encoding", "content-language"})
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What to ask for. `headers` have lower-case names; `body` goes with its `content-type`."""
+    """A request. `headers` have lower-case names; `content-type` describes `body`."""
 
     method: str
     url: httpx.URL
@@ -42,8 +42,8 @@ class Request(Struct, frozen=True, kw_only=True):
     authorization: str | None = None
 
 
-class Terms(Struct, frozen=True, kw_only=True):
-    """How to ask: limits, and what is trusted."""
+class ExchangeOptions(Struct, frozen=True, kw_only=True):
+    """Limits and trust settings of an exchange."""
 
     max_bytes: int
     follow_redirects: bool = True
@@ -54,7 +54,7 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 class Response(Struct, frozen=True, kw_only=True):
-    """The final answer. `headers` have lower-case names; several of one name are joined by `, `."""
+    """The final response. `headers` have lower-case names; repeated ones are joined by `, `."""
 
     status: int
     phrase: str
@@ -66,51 +66,53 @@ class Response(Struct, frozen=True, kw_only=True):
 
 
 def parse_url(text: str, query: Mapping[str, Any] | None = None) -> httpx.URL:
-    """Return an absolute http or https URL with `query` merged in; `ValueError` else."""
+    """Return an absolute http or https URL with `query` merged in; `ValueError` otherwise."""
     try:
         url = httpx.URL(text)
         if query:
             url = url.copy_merge_params(query)
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise ValueError(f"no usable URL: {error}") from error
+        raise ValueError(f"not a valid URL: {error}") from error
     check_url(str(url))
     return url
 
 
 @cache
 def trusted() -> ssl.SSLContext:
-    """Return a context that trusts the system's authorities and certifi's."""
+    """Return a context that trusts the certificate authorities of the system and of certifi."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
 
 
 def trusting(pem: str) -> ssl.SSLContext:
-    """Return a context that trusts the authorities in `pem` alone; `ssl.SSLError` if unusable."""
+    """Return a context that trusts only the authorities in `pem`; `ssl.SSLError` if invalid."""
     return ssl.create_default_context(cadata=pem)
 
 
 @cache
 def unverified() -> ssl.SSLContext:
-    """Return a context that trusts anybody."""
+    """Return a context that does not verify certificates."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
 
 
-async def exchange(request: Request, terms: Terms) -> Response:
-    """Send the request, follow redirects, and return the final answer.
+async def exchange(request: Request, options: ExchangeOptions) -> Response:
+    """Send the request, follow redirects, and return the final response.
 
-    Raises `AddressDeniedError`, or `StepFailedError` for whatever goes wrong on the way. Cancelling
-    closes the connection.
+    Raises `AddressDeniedError`, or `StepFailedError` for any other failure. Cancelling closes the
+    connection.
     """
     hops: list[str] = []
     while True:
-        async with _Hop(request, terms) as hop:
+        async with _Hop(request, options) as hop:
             location = hop.response.headers.get("location")
-            if not (terms.follow_redirects and hop.response.status_code in _REDIRECTS and location):
-                body = await hop.read(terms.max_bytes)
+            if not (
+                options.follow_redirects and hop.response.status_code in _REDIRECTS and location
+            ):
+                body = await hop.read(options.max_bytes)
                 return Response(
                     status=hop.response.status_code,
                     phrase=hop.response.reason_phrase,
@@ -120,13 +122,13 @@ async def exchange(request: Request, terms: Terms) -> Response:
                     hops=tuple(hops),
                 )
         hops.append(str(request.url))
-        if len(hops) > MOST_REDIRECTS:
-            raise StepFailedError(f"more than {MOST_REDIRECTS} redirects", "redirects")
+        if len(hops) > MAX_REDIRECTS:
+            raise StepFailedError(f"more than {MAX_REDIRECTS} redirects", "redirects")
         request = redirected(request, hop.response.status_code, location)
 
 
 def redirected(request: Request, status: int, location: str) -> Request:
-    """Return the request a redirect asks for, without credentials if it goes to another origin."""
+    """Return the request to follow a redirect, without credentials if the origin changes."""
     try:
         url = request.url.join(location)
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -163,12 +165,12 @@ def _port(url: httpx.URL) -> int:
 
 
 class _Hop:
-    """One request and its answer over one connection, which the end of the block closes."""
+    """One request and its response on one connection, closed at the end of the block."""
 
     response: httpx.Response
 
-    def __init__(self, request: Request, terms: Terms) -> None:
-        self._request, self._terms = request, terms
+    def __init__(self, request: Request, options: ExchangeOptions) -> None:
+        self._request, self._options = request, options
         self._transport: httpx.AsyncHTTPTransport | None = None
 
     async def __aenter__(self) -> "_Hop":
@@ -177,15 +179,15 @@ class _Hop:
             target = await resolve(
                 url.raw_host.decode("ascii").strip("[]"),
                 _port(url),
-                allow_private=self._terms.allow_private,
-                lookup=self._terms.lookup,
+                allow_private=self._options.allow_private,
+                lookup=self._options.lookup,
             )
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise StepFailedError(f"{url.host}: {reason}", "resolve") from error
-        tls = self._terms.tls
+        tls = self._options.tls
         if url.scheme == "http":
-            tls = unverified()  # there is nothing to verify, and loading authorities takes time
+            tls = unverified()  # nothing to verify, and loading authorities is slow
         elif tls is None:
             tls = await asyncio.to_thread(trusted)
         self._transport = httpx.AsyncHTTPTransport(
@@ -217,7 +219,7 @@ class _Hop:
             raise _failure(error, self._request.url) from error
 
     async def _send_to(self, address: str) -> None:
-        """Connect to a checked address, under the name that was asked for."""
+        """Connect to a checked address, with the requested name for Host and SNI."""
         request, transport = self._request, self._transport
         if transport is None:
             return
@@ -274,7 +276,7 @@ def _failure(error: httpx.HTTPError, url: httpx.URL) -> StepFailedError:
         return StepFailedError(f"{where}: TLS: {what}", "tls")
     if not isinstance(error, httpx.ConnectError):
         return StepFailedError(f"{where}: {what}", "protocol")
-    for cause in causes:  # anyio says "all attempts failed", the system says why
+    for cause in causes:  # anyio only says "all attempts failed"; the system error says why
         if isinstance(cause, OSError) and cause.strerror:
             what = os.strerror(cause.errno) if cause.errno else cause.strerror
     return StepFailedError(f"{where}: {what}", "connect")

@@ -24,20 +24,20 @@ from core.steps.http.address_guard import AddressDeniedError, check_url
 if TYPE_CHECKING:  # httpx takes 150 ms to load
     from ssl import SSLContext
 
-    from core.steps.http.exchange import Request, Response, Terms
+    from core.steps.http.exchange import ExchangeOptions, Request, Response
 
 DEFAULT_BYTES = 1024 * 1024
-MOST_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
-_OURS = frozenset(
+_RESERVED_HEADERS = frozenset(
     {
         *("host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"),
         *("accept-encoding", "proxy-authorization", "expect"),
     }
 )
-_CA_LIMIT = 4 * 1024 * 1024
-_SHOWN_BODY = 200
+_CA_LIMIT_BYTES = 4 * 1024 * 1024
+_SHOWN_BODY_CHARACTERS = 200
 
 
 def parse_method(value: str) -> str:
@@ -49,12 +49,12 @@ def parse_method(value: str) -> str:
 
 
 def parse_headers(value: dict[str, str]) -> dict[str, str]:
-    """Return headers with lower-case names; `ValueError` for what would break out of a header."""
+    """Return headers with lower-case names; `ValueError` for invalid or reserved ones."""
     headers = {}
     for name, text in value.items():
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a header")
-        if name.lower() in _OURS:
+            raise ValueError(f"{name!r} is not a valid header name")
+        if name.lower() in _RESERVED_HEADERS:
             raise ValueError(f"the header {name} is set by the step itself")
         if name.lower() in headers:
             raise ValueError(f"the header {name} is given twice")
@@ -62,14 +62,14 @@ def parse_headers(value: dict[str, str]) -> dict[str, str]:
             ord(character) < 32 and character != "\t" for character in text
         ):
             raise ValueError(
-                f"the header {name} holds a line break, control or non-ASCII character"
+                f"the header {name} contains a line break, control or non-ASCII character"
             )
         headers[name.lower()] = text.strip()
     return headers
 
 
 def parse_query(value: object) -> object:
-    """Return query parameters as texts or lists of texts; None and empty lists are left out."""
+    """Return query parameters as texts or lists of texts, without None and empty lists."""
     if not isinstance(value, dict):
         return value
     return {
@@ -80,7 +80,7 @@ def parse_query(value: object) -> object:
 
 
 def parse_statuses(value: object) -> object:
-    """Return one status as a list of one."""
+    """Return a single status as a list."""
     return [value] if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -89,7 +89,7 @@ class Auth(StepParameters):
 
     username: Text | None = Field(default=None, description="for basic authentication")
     password: Text | None = Field(default=None, description="for basic authentication")
-    bearer: Text | None = Field(default=None, description="a token")
+    bearer: Text | None = Field(default=None, description="a bearer token")
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Self:
@@ -98,12 +98,12 @@ class Auth(StepParameters):
         if self.username is None and self.password is not None:
             raise ValueError("a password needs a username")
         if self.username is not None and ":" in self.username:
-            raise ValueError("a username holds no colon")
+            raise ValueError("a username must not contain a colon")
         for text in (self.username, self.password, self.bearer):
             if text is not None and any(ord(character) < 32 for character in text):
-                raise ValueError("credentials hold no line breaks or control characters")
+                raise ValueError("credentials must not contain line breaks or control characters")
         if self.bearer is not None and not self.bearer.isascii():
-            raise ValueError("a bearer token is ASCII")
+            raise ValueError("a bearer token must be ASCII")
         return self
 
     def header(self) -> str:
@@ -124,54 +124,55 @@ class HttpParameters(StepParameters):
         default="GET", description="GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS or QUERY"
     )
     headers: Annotated[dict[str, Text], AfterValidator(parse_headers)] = Field(
-        default_factory=dict, description="names and values"
+        default_factory=dict, description="header names and values"
     )
     query: Annotated[dict[str, str | list[str]], BeforeValidator(parse_query)] = Field(
-        default_factory=dict, description="merged into the URL's own query; a list gives several"
+        default_factory=dict,
+        description="parameters merged into the URL's query; a list repeats the parameter",
     )
     body: Printable | None = Field(default=None, description="a text to send")
     json_: Any = Field(default=None, alias="json", description="data to send as JSON")
     auth: Auth | None = Field(
-        default=None, description="username and password, or bearer; not sent on to other hosts"
+        default=None, description="username and password, or bearer; not forwarded to other hosts"
     )
     expected_status: Annotated[list[int], BeforeValidator(parse_statuses)] | None = Field(
-        default=None, description="what counts as success; default: 200 to 399"
+        default=None, description="the status codes that are success; default: 200 to 399"
     )
     follow_redirects: bool = Field(default=True, description="follow up to ten redirects")
     verify: bool | str = Field(
         default=True,
-        description="whether to check the server's certificate; a text: the file with the "
+        description="whether to verify the server's certificate; a text names a file with the "
         "certificate authorities to trust",
     )
-    timeout: Seconds = Field(default=60.0, gt=0, description="for everything, redirects included")
+    timeout: Seconds = Field(default=60.0, gt=0, description="in total, including redirects")
     max_bytes: int = Field(
-        default=DEFAULT_BYTES, ge=0, le=MOST_BYTES, description="fail when the body is larger"
+        default=DEFAULT_BYTES, ge=0, le=MAX_BYTES, description="fail when the body is larger"
     )
 
     @model_validator(mode="after")
     def _has_one_body(self) -> Self:
         if self.body is not None and "json_" in self.model_fields_set:
-            raise ValueError("give either body or json")
+            raise ValueError("give either body or json, not both")
         if self.auth is not None and "authorization" in self.headers:
-            raise ValueError("give either auth or the header Authorization")
+            raise ValueError("give either auth or the header Authorization, not both")
         return self
 
 
 class HttpOutput(BaseModel):
-    """What http leaves, of the final answer."""
+    """Output of http, from the final response."""
 
     status: int = Field(description="the status code")
     headers: dict[str, str] = Field(description="the headers, names in lower case")
-    response: str = Field(description="the body as text; bytes that are no text become U+FFFD")
-    json_: Any = Field(alias="json", description="the body as data if it is JSON, else null")
-    url: str = Field(description="where the answer came from, after redirects")
+    response: str = Field(description="the body as text; undecodable bytes become U+FFFD")
+    json_: Any = Field(alias="json", description="the body as data if it is JSON, otherwise null")
+    url: str = Field(description="the URL of the response, after redirects")
 
 
 class Http(StepType):
     """Makes one HTTP request.
 
-    Link-local and cloud metadata addresses are refused, at every redirect, as a security violation.
-    Retries on a status are asked for by `retry.retry_on.http_status` of the step.
+    Link-local and cloud metadata addresses are refused as a security violation, also in redirects.
+    Use the step's `retry.retry_on.http_status` to retry on certain status codes.
     """
 
     name: ClassVar[str] = "http"
@@ -181,14 +182,14 @@ class Http(StepType):
     summary: ClassVar[str] = "Make an HTTP request"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
-        """Send, follow, read, judge the status."""
+        """Send the request, follow redirects, read the body, check the status."""
         parameters: HttpParameters = call.parameters
         try:
-            request, terms = await asyncio.to_thread(_prepared, call)
+            request, options = await asyncio.to_thread(_prepared, call)
             from core.steps.http.exchange import exchange  # loaded by now, in the thread
 
             async with asyncio.timeout(parameters.timeout) as deadline:
-                response = await exchange(request, terms)
+                response = await exchange(request, options)
         except TimeoutError as error:
             if not deadline.expired():
                 return os_failure(error)
@@ -200,18 +201,18 @@ class Http(StepType):
             return error.outcome()
         except OSError as error:
             return os_failure(error)
-        call.log(LogLevel.INFO, _told(request.method, response))
-        return _judged(parameters, request.method, response)
+        call.log(LogLevel.INFO, _summary(request.method, response))
+        return _outcome(parameters, request.method, response)
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be asked of whom."""
+        """Describe the request."""
         method = shown(parameters.get("method", "GET")).upper()
         return clip(f"would send {method} {shown(parameters.get('url'))}")
 
 
-def _prepared(call: StepCall) -> tuple["Request", "Terms"]:
-    """Make the request: in a thread, because httpx takes its time to load."""
-    from core.steps.http.exchange import Request, Terms, parse_url
+def _prepared(call: StepCall) -> tuple["Request", "ExchangeOptions"]:
+    """Build the request; runs in a thread, because importing httpx is slow."""
+    from core.steps.http.exchange import ExchangeOptions, Request, parse_url
 
     parameters: HttpParameters = call.parameters
     try:
@@ -233,12 +234,12 @@ def _prepared(call: StepCall) -> tuple["Request", "Terms"]:
         body=body,
         authorization=parameters.auth.header() if parameters.auth else None,
     )
-    terms = Terms(
+    options = ExchangeOptions(
         max_bytes=parameters.max_bytes,
         follow_redirects=parameters.follow_redirects,
         tls=_tls(call, parameters.verify),
     )
-    return request, terms
+    return request, options
 
 
 def _tls(call: StepCall, verify: bool | str) -> "SSLContext | None":
@@ -247,25 +248,25 @@ def _tls(call: StepCall, verify: bool | str) -> "SSLContext | None":
     if verify is True:
         return None
     if verify is False:
-        call.log(LogLevel.WARN, "the server's certificate is not checked (verify: false)")
+        call.log(LogLevel.WARN, "the server's certificate is not verified (verify: false)")
         return unverified()
     with Tree(call.working_dir, call.protected_paths) as tree, tree.place(verify) as place:
         path = place.path
         with os.fdopen(place.open_file(), "rb") as file:
-            pem = read_bytes(file.fileno(), call, _CA_LIMIT)
+            pem = read_bytes(file.fileno(), call, _CA_LIMIT_BYTES)
     try:
         return trusting(pem.decode("ascii"))
     except (ValueError, OSError) as error:
-        raise StepFailedError(f"{path} holds no certificates: {error}", "tls") from error
+        raise StepFailedError(f"{path} contains no certificates: {error}", "tls") from error
 
 
-def _told(method: str, response: "Response") -> str:
+def _summary(method: str, response: "Response") -> str:
     hops = f" after {len(response.hops)} redirects" if response.hops else ""
     size = len(response.body)
     return f"{method} {response.url}: {response.status} {response.phrase}, {size} bytes{hops}"
 
 
-def _judged(parameters: HttpParameters, method: str, response: "Response") -> StepOutcome:
+def _outcome(parameters: HttpParameters, method: str, response: "Response") -> StepOutcome:
     text = _text(response)
     output = {
         "status": response.status,
@@ -279,7 +280,7 @@ def _judged(parameters: HttpParameters, method: str, response: "Response") -> St
     if fits:
         return StepOutcome.success(output, http_status=response.status)
     phrase = f"{response.status} {response.phrase}".strip()
-    said = clip(" ".join(text.split()), _SHOWN_BODY)
+    said = clip(" ".join(text.split()), _SHOWN_BODY_CHARACTERS)
     return StepOutcome.failure(
         Reason.STEP_ERROR,
         f"{method} {response.url}: {phrase}" + (f": {said}" if said else ""),

@@ -1,4 +1,4 @@
-"""The body of a response, decoded as it comes and never larger than allowed."""
+"""Decodes the body of a response as it arrives, bounded in size."""
 
 import zlib
 from collections.abc import Callable
@@ -9,18 +9,18 @@ ACCEPTED = "gzip, deflate"
 
 
 class BodyTooLargeError(Exception):
-    """Raised when a body, as it comes or decoded, is larger than allowed."""
+    """Raised when a body, encoded or decoded, is larger than allowed."""
 
 
 class BodyDamagedError(Exception):
-    """Raised when a body is not encoded as its headers say."""
+    """Raised when a body is not encoded as its headers state."""
 
 
 class BodyDecoder:
-    """Takes the bytes of a body as they come and keeps what they decode to."""
+    """Decodes the bytes of a body as they arrive."""
 
     def __init__(self, encoding: str, limit: int) -> None:
-        """Begin a body. Raises `BodyDamagedError` for an encoding that was not asked for."""
+        """Start a body. Raises `BodyDamagedError` for an unsupported encoding."""
         self._limit = limit
         self._data = bytearray()
         self._raw = 0
@@ -40,7 +40,7 @@ class BodyDecoder:
             self._stream = maker()
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes. Raises `BodyTooLargeError` before it keeps too many."""
+        """Decode the next bytes. Raises `BodyTooLargeError` beyond the limit."""
         self._raw += len(chunk)
         if self._raw > self._limit:
             raise BodyTooLargeError
@@ -50,23 +50,23 @@ class BodyDecoder:
         if self._encoding == "deflate" and self._raw == len(chunk) and _is_raw(chunk):
             self._stream = raw_deflate_stream()
         stream = self._stream
-        while not stream.eof and (chunk or not stream.is_hungry):
+        while not stream.eof and (chunk or not stream.needs_input):
             try:
                 decoded = stream.take(chunk, self._limit + 1 - len(self._data))
             except zlib.error as error:
-                raise BodyDamagedError(f"the body is no {self._encoding}: {error}") from error
+                raise BodyDamagedError(f"the body is not {self._encoding}: {error}") from error
             chunk = b""
             self._data += decoded
             if len(self._data) > self._limit:
                 raise BodyTooLargeError
 
     def finish(self) -> bytes:
-        """Return the whole body. Raises `BodyDamagedError` when it ends too early."""
+        """Return the whole body. Raises `BodyDamagedError` if it is incomplete."""
         if self._stream is not None and self._raw and not self._stream.eof:
             raise BodyDamagedError(f"the body ends in the middle of its {self._encoding} data")
         return bytes(self._data)
 
 
 def _is_raw(start: bytes) -> bool:
-    """Tell whether a deflate body lacks the two header bytes of zlib (RFC 1950), as some do."""
+    """Tell whether a deflate body lacks the zlib header (RFC 1950), as some servers send it."""
     return len(start) < 2 or start[0] & 0x0F != 8 or (start[0] << 8 | start[1]) % 31 != 0

@@ -18,13 +18,13 @@ from core.steps.file.place import PathRefusedError
 from core.steps.http.address_guard import AddressDeniedError, check_url, resolve
 
 _TRY_SECONDS = 10.0
-_LAST_LOOK_SECONDS = 1.0
+_LAST_PROBE_SECONDS = 1.0
 _DEFAULT_HOST = "127.0.0.1"
 _NOT_YET = (OSError, TimeoutError, StepFailedError)
 
 
 def parse_port(value: object) -> object:
-    """Return `HOST:PORT` from that, or from a port of this machine; `ValueError` else."""
+    """Return `HOST:PORT`; a port alone is one of this machine. `ValueError` otherwise."""
     text = scalar_text(value)
     if not isinstance(text, str):
         return value
@@ -45,10 +45,10 @@ class WaitForParameters(StepParameters):
         )
     )
     url: Annotated[Text, AfterValidator(check_url)] | None = Field(
-        default=None, description="wait until this http or https URL answers with 200 to 399"
+        default=None, description="wait until this http or https URL returns a status 200 to 399"
     )
-    interval: Seconds = Field(default=1.0, ge=0.01, description="how long between two looks")
-    timeout: Seconds = Field(default=60.0, gt=0, description="how long in total, then fail")
+    interval: Seconds = Field(default=1.0, ge=0.01, description="the time between two probes")
+    timeout: Seconds = Field(default=60.0, gt=0, description="fail after this time in total")
 
     @model_validator(mode="after")
     def _waits_for_one(self) -> Self:
@@ -58,13 +58,13 @@ class WaitForParameters(StepParameters):
 
 
 class WaitForOutput(BaseModel):
-    """What wait_for leaves."""
+    """Output of wait_for."""
 
     waited_ms: float = Field(description="how long it waited, in milliseconds")
 
 
 class WaitFor(StepType):
-    """Looks again and again until what it waits for is there."""
+    """Probes repeatedly until the file, port or URL is available."""
 
     name: ClassVar[str] = "wait_for"
     mode: ClassVar[Mode] = Mode.ASYNC
@@ -75,20 +75,20 @@ class WaitFor(StepType):
     only_waits: ClassVar[bool] = True
 
     async def run_async(self, call: StepCall) -> StepOutcome:
-        """Look, sleep, look again; the timeout ends even a look that hangs."""
+        """Probe, sleep, repeat; the timeout also ends a probe that hangs."""
         parameters: WaitForParameters = call.parameters
         now = asyncio.get_running_loop().time
         start = now()
-        last = "not looked yet"
-        look, what = _look(call)
+        last = "not probed yet"
+        probe, what = _probe(call)
         try:
-            async with asyncio.timeout(_left(parameters.timeout, call.waited)):
+            async with asyncio.timeout(_remaining(parameters.timeout, call.waited)):
                 while True:
                     try:
-                        await look()
+                        await probe()
                         break
                     except _NOT_YET as error:
-                        last = _said(error)
+                        last = _reason(error)
                     await asyncio.sleep(parameters.interval)
         except TimeoutError:
             message = f"{what} after {parameters.timeout:g} s ({last})"
@@ -98,41 +98,41 @@ class WaitFor(StepType):
         return StepOutcome.success({"waited_ms": round((call.waited + now() - start) * 1000, 3)})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be waited for."""
+        """Describe what would be waited for."""
         for kind in ("file", "port", "url"):
             if kind in parameters:
                 return clip(f"would wait for {kind} {shown(parameters[kind])}")
         return "would wait"
 
 
-def _left(timeout: float, waited: float) -> float:
-    """Return how long to wait yet: one look at least, had lost attempts waited all of it."""
-    return max(timeout - waited, min(timeout, _LAST_LOOK_SECONDS))
+def _remaining(timeout: float, waited: float) -> float:
+    """Return the remaining time; at least enough for one probe after lost attempts."""
+    return max(timeout - waited, min(timeout, _LAST_PROBE_SECONDS))
 
 
-def _look(call: StepCall) -> tuple[Callable[[], Awaitable[None]], str]:
-    """Return a look that raises while the wait goes on, and what to say when it is in vain."""
+def _probe(call: StepCall) -> tuple[Callable[[], Awaitable[None]], str]:
+    """Return a probe that raises until it succeeds, and the message for a timeout."""
     parameters: WaitForParameters = call.parameters
     if parameters.file is not None:
         file = parameters.file
-        return (lambda: asyncio.to_thread(_look_for_file, call, file)), f"{file} does not exist"
+        return (lambda: asyncio.to_thread(_probe_file, call, file)), f"{file} does not exist"
     if parameters.port is not None:
         host, _, number = parameters.port.rpartition(":")
         return (
-            lambda: _look_at_port(host, int(number)),
+            lambda: _probe_port(host, int(number)),
             f"{parameters.port} accepts no connection",
         )
     url = parameters.url or ""
-    return (lambda: _look_at_url(url)), f"{url} does not answer"
+    return (lambda: _probe_url(url)), f"{url} does not answer"
 
 
-def _look_for_file(call: StepCall, path: str) -> None:
+def _probe_file(call: StepCall, path: str) -> None:
     with Tree(call.working_dir, call.protected_paths) as tree, tree.place(path) as place:
         if place.status() is None:
             raise FileNotFoundError(f"no {place.path}")
 
 
-async def _look_at_port(host: str, port: int) -> None:
+async def _probe_port(host: str, port: int) -> None:
     async with asyncio.timeout(_TRY_SECONDS):
         target = await resolve(host, port)
         failure: OSError | None = None
@@ -143,25 +143,25 @@ async def _look_at_port(host: str, port: int) -> None:
                 failure = error
                 continue
             writer.close()
-            with suppress(OSError):  # it was accepted, which is all that is asked
+            with suppress(OSError):  # the connection was accepted, which is all that matters
                 await writer.wait_closed()
             return
         if failure is not None:
             raise failure
 
 
-async def _look_at_url(url: str) -> None:
+async def _probe_url(url: str) -> None:
     await asyncio.to_thread(import_module, "core.steps.http.exchange")  # httpx takes 150 ms
-    from core.steps.http.exchange import Request, Terms, exchange, parse_url
+    from core.steps.http.exchange import ExchangeOptions, Request, exchange, parse_url
 
-    terms = Terms(max_bytes=64 * 1024 * 1024)
+    options = ExchangeOptions(max_bytes=64 * 1024 * 1024)
     async with asyncio.timeout(_TRY_SECONDS):
-        response = await exchange(Request(method="GET", url=parse_url(url)), terms)
+        response = await exchange(Request(method="GET", url=parse_url(url)), options)
     if not 200 <= response.status < 400:
         raise StepFailedError(f"status {response.status}", "http_status")
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Steps that run a program; here `command`, an argument list that no shell reads."""
+"""The command step, which runs a program without a shell, and what it shares with script."""
 
 import shlex
 import signal
@@ -34,30 +34,30 @@ def _one_or_more(value: object) -> object:
 
 
 class ProcessParameters(StepParameters):
-    """What command and script have in common."""
+    """Common parameters of command and script."""
 
     working_dir: str | None = Field(
         default=None,
         min_length=1,
-        description="where it runs: relative to the step's folder, within the mission's",
+        description="its working directory: relative to the step's, inside the mission's",
     )
     stdin: Printable | None = Field(
-        default=None, description="its standard input; lists and objects become JSON"
+        default=None, description="its standard input; lists and objects are passed as JSON"
     )
     expect_exit: Annotated[list[int], BeforeValidator(_one_or_more)] = Field(
         default_factory=lambda: [0],  # a list as default would be copied deeply for every attempt
         min_length=1,
-        description="exit codes that are success",
+        description="the exit codes that are success",
         json_schema_extra={"default": [0]},
     )
     output: Literal["text", "json", "lines"] = Field(
-        default="text", description="how to read stdout into `parsed`"
+        default="text", description="how to parse stdout into `parsed`"
     )
     max_output_bytes: int = Field(
         default=MAX_OUTPUT_BYTES,
         ge=0,
         le=1024 * 1024,
-        description="bytes of stdout and of stderr kept in the output; the log has the rest",
+        description="the most bytes of stdout and of stderr in the output; the log has the rest",
     )
 
 
@@ -67,23 +67,25 @@ class CommandParameters(ProcessParameters):
     command: Text = Field(min_length=1, description="the program: a name on PATH, or a path")
     args: list[Text] = Field(
         default_factory=list,
-        description="its arguments, each as it is, no shell",
+        description="its arguments, passed unchanged, without a shell",
         json_schema_extra={"default": []},
     )
 
 
 class ProcessOutput(BaseModel):
-    """What command and script leave."""
+    """Output of command and script."""
 
     exit_code: int = Field(description="the exit code; -N for death by signal N")
     stdout: str = Field(description="standard output, as UTF-8")
     stderr: str = Field(description="standard error, as UTF-8")
-    parsed: Any = Field(description="with output json its value, with lines a list, else null")
-    truncated: bool = Field(description="whether stdout or stderr was longer than was kept")
+    parsed: Any = Field(
+        description="with output: json the value, with output: lines a list, otherwise null"
+    )
+    truncated: bool = Field(description="whether stdout or stderr exceeded max_output_bytes")
 
 
 class Command(StepType):
-    """Runs a program with an argument list: nothing in it is read by a shell."""
+    """Runs a program with an argument list, without a shell."""
 
     name: ClassVar[str] = "command"
     mode: ClassVar[Mode] = Mode.ASYNC
@@ -92,20 +94,20 @@ class Command(StepType):
     summary: ClassVar[str] = "Run a program with arguments, without a shell"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
-        """Run it to its end."""
+        """Run the program to its end."""
         parameters: CommandParameters = call.parameters
         return await run_process(call, parameters, (parameters.command, *parameters.args), EMPTY)
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Show the command line as a shell would take it."""
+        """Show the command line, quoted as for a shell."""
         args = parameters.get("args")
         words = [parameters.get("command", ""), *(args if isinstance(args, list) else [])]
         line = " ".join(_quoted(plain_text(word)) for word in words)
-        return clip(f"run {line}{place_text(parameters)}")
+        return clip(f"run {line}{folder_text(parameters)}")
 
 
 class _Kept:
-    """Passes output on and remembers its beginning, and the end of each stream for an error."""
+    """Forwards output; keeps its beginning for the result and the last lines for error messages."""
 
     __slots__ = ("_limit", "_sink", "_tails", "err", "out", "truncated")
 
@@ -118,7 +120,7 @@ class _Kept:
         self.truncated: set[LogStream] = set()
 
     def write(self, stream: LogStream, data: bytes) -> bool:
-        """Pass bytes on."""
+        """Forward bytes to the sink."""
         tail = self._tails.get(stream)
         if tail is None:
             tail = self._tails[stream] = Tail()
@@ -133,15 +135,15 @@ class _Kept:
         return self._sink.write(stream, data)
 
     async def drain(self) -> None:
-        """Wait until more may be written."""
+        """Wait until more may be written (backpressure)."""
         await self._sink.drain()
 
     def census(self, processes: int, survivors: int) -> None:
-        """Pass the count of a kill on."""
+        """Forward the process counts of a kill."""
         self._sink.census(processes, survivors)
 
     def last_lines(self) -> str:
-        """Return the last lines of stderr, or of stdout where it is empty."""
+        """Return the last lines of stderr, or of stdout if stderr is empty."""
         for stream in (LogStream.STDERR, LogStream.STDOUT):
             tail = self._tails.get(stream)
             if tail is not None and (lines := tail.lines()):
@@ -155,7 +157,7 @@ async def run_process(
     argv: tuple[str, ...],
     env: Mapping[str, str],
 ) -> StepOutcome:
-    """Run `argv` with `env` over the call's, and judge how it ended."""
+    """Run `argv` with the call's environment extended by `env`, and return the outcome."""
     folder = call.working_dir
     if parameters.working_dir is not None:
         try:
@@ -183,10 +185,10 @@ async def run_process(
         return _not_run(outcome)
     if outcome.message is not None:
         call.log(LogLevel.WARN, outcome.message)
-    return _judged(parameters, outcome.exit_code, kept)
+    return _outcome(parameters, outcome.exit_code, kept)
 
 
-def _judged(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepOutcome:
+def _outcome(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepOutcome:
     stdout = kept.out.decode("utf-8", "replace")
     output = {
         "exit_code": exit_code,
@@ -209,7 +211,9 @@ def _judged(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepO
         output["parsed"] = [text_of(line) for line in lines]
     elif parameters.output == "json":
         if LogStream.STDOUT in kept.truncated:
-            message = f"stdout is longer than {parameters.max_output_bytes} bytes: not read as JSON"
+            message = (
+                f"stdout is longer than {parameters.max_output_bytes} bytes: not parsed as JSON"
+            )
             return StepOutcome.failure(
                 Reason.OUTPUT_LIMIT, message, "OutputLimit", output=output, exit_code=exit_code
             )
@@ -249,7 +253,7 @@ def _quoted(word: str) -> str:
     return word if "{{" in word else shlex.quote(word)
 
 
-def place_text(parameters: Mapping[str, Any]) -> str:
-    """Say where it would run, for `describe`."""
+def folder_text(parameters: Mapping[str, Any]) -> str:
+    """Return the working directory as a suffix for `describe`."""
     folder = parameters.get("working_dir")
     return f" (in {plain_text(folder)})" if folder else ""

@@ -1,6 +1,7 @@
-"""The step that runs a text with a shell or another interpreter.
+"""The step that runs a script with a shell or another interpreter.
 
-No template is ever put into the text: what varies arrives as environment variables.
+Templates are never rendered into the script, to prevent injection: values are passed as environment
+variables.
 """
 
 import re
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 from core.domain.records import LogLevel
 from core.machine.environment import exported
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
-from core.steps.process.command import ProcessOutput, ProcessParameters, place_text, run_process
+from core.steps.process.command import ProcessOutput, ProcessParameters, folder_text, run_process
 
 SHELLS: Mapping[str, tuple[str, ...]] = {
     "bash": ("bash", "-eo", "pipefail"),
@@ -27,9 +28,9 @@ SHELLS: Mapping[str, tuple[str, ...]] = {
     "perl": ("perl",),
     "ruby": ("ruby",),
 }
-"""What runs a script's file. Shells stop at the first failing command, unless it says `set +e`.
+"""Interpreter command lines. Shells stop at the first failing command (`set +e` undoes it).
 
-In bash and zsh a pipeline fails when any of its commands does (`set +o pipefail` undoes it). POSIX
+In bash and zsh a pipeline fails when any of its commands fails (`set +o pipefail` undoes it). POSIX
 sh has no such option, and not every ksh has it.
 """
 
@@ -40,28 +41,28 @@ class ScriptParameters(ProcessParameters):
     """Parameters of script."""
 
     script: str = Field(
-        min_length=1, description="the text; values arrive as environment variables"
+        min_length=1, description="the script; values are passed as environment variables"
     )
     shell: Literal[
         "bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby"
     ] = Field(
         default="bash",
-        description="what runs it: bash and zsh with -eo pipefail, other shells with -e",
+        description="the interpreter; bash and zsh run with -eo pipefail, other shells with -e",
     )
 
 
 class Script(StepType):
-    """Runs a text with a shell or another interpreter."""
+    """Runs a script with a shell or another interpreter."""
 
     name: ClassVar[str] = "script"
     mode: ClassVar[Mode] = Mode.ASYNC
     parameters: ClassVar[type[StepParameters]] = ScriptParameters
     output: ClassVar[type[BaseModel]] = ProcessOutput
-    summary: ClassVar[str] = "Run a script; values arrive as MISSION_PARAM_… and MISSION_VAR_…"
+    summary: ClassVar[str] = "Run a script; values are passed as MISSION_PARAM_… and MISSION_VAR_…"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
-        """Run it from a file only the owner can read, which is removed behind it."""
-        import shutil  # with tempfile 10 ms of start-up, which other missions save
+        """Run the script from a temporary file that only the owner can read."""
+        import shutil  # with tempfile 10 ms of import time, which missions without scripts save
         import tempfile
 
         parameters: ScriptParameters = call.parameters
@@ -85,4 +86,4 @@ class Script(StepType):
         lines = str(parameters.get("script", "")).strip().splitlines() or [""]
         more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
         shell = parameters.get("shell", "bash")
-        return clip(f"run {shell} script: {lines[0].strip()}{more}{place_text(parameters)}")
+        return clip(f"run {shell} script: {lines[0].strip()}{more}{folder_text(parameters)}")

@@ -170,7 +170,7 @@ def test_special_and_protected_files_are_left_out_with_a_warning(steps: StepRunn
     steps.protected_paths = (root / "missions.db",)
     assert steps.ok("compress", source=".", destination="a.tar")["count"] == 1
     assert steps.logs == [
-        (LogLevel.WARN, "left out fifo: it is no file, folder or link"),
+        (LogLevel.WARN, "left out fifo: it is not a file, folder or link"),
         (LogLevel.WARN, "left out missions.db: it is protected"),
     ]
     outcome = steps.run("compress", source="missions.db", destination="b.tar")
@@ -573,7 +573,7 @@ def test_streams_behind_one_another_are_read_as_one(
 def test_an_xz_stream_that_wants_too_much_memory_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inflate, "XZ_MEMORY", 100_000)
+    monkeypatch.setattr(inflate, "XZ_MEMORY_BYTES", 100_000)
     reader = InflatingReader(io.BytesIO(lzma.compress(bytes(1000), preset=9)), xz_stream)
     with pytest.raises(inflate.DecompressError, match=r"[Mm]emory"):
         reader.read(10)

@@ -215,7 +215,7 @@ def test_data_that_does_not_fit_fails_and_names_every_error(steps: StepRunner) -
     outcome = steps.run("validate_schema", data=data, schema=schema)
     assert outcome.reason_code is Reason.STEP_ERROR
     assert outcome.message == (
-        "does not fit the schema: $[0]: 'name' is a required property (and 2 more)"
+        "does not match the schema: $[0]: 'name' is a required property (and 2 more)"
     )
     assert [error["path"] for error in outcome.output["errors"]] == [
         "$[0]",
@@ -254,7 +254,7 @@ def test_references_are_followed_within_the_schema_and_never_fetched(
         outcome = steps.run("validate_schema", data=1, schema={"$ref": reference})
         assert outcome.reason_code is Reason.INVALID_PARAMETERS
         assert outcome.message is not None
-        assert outcome.message.endswith(f"{reference.removeprefix('#')} is not in it")
+        assert outcome.message.endswith(f"{reference.removeprefix('#')} is not defined in it")
 
 
 def test_an_unusable_schema_is_a_failure(steps: StepRunner) -> None:
@@ -278,5 +278,5 @@ def test_plans_say_what_would_be_read(steps: StepRunner) -> None:
     )
     assert steps.describe("parse_csv", content="a") == "would parse 1 byte as CSV"
     assert steps.describe("validate_schema", schema={"title": "person"}) == (
-        "would check data against the schema person"
+        "would validate data against the schema person"
     )

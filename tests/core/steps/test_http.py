@@ -18,7 +18,7 @@ from core.domain.records import LogLevel
 from core.domain.states import AttemptState
 from core.step_type.failure import StepFailedError
 from core.steps.http.address_guard import AddressDeniedError, denied_because, resolve
-from core.steps.http.exchange import Request, Terms, exchange, parse_url
+from core.steps.http.exchange import ExchangeOptions, Request, exchange, parse_url
 from tests.support.http_server import HttpServer, Received, make_certificate, reply, send
 from tests.support.step_run import StepRunner
 
@@ -232,7 +232,7 @@ def test_a_body_beyond_the_limit_is_cut_off(
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000 + b"\r\n", ""),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", ""),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 1\r\n\r\nx", "'br' is not"),
-        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz", "no gzip"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz", "not gzip"),
         (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
             + gzip.compress(b"x" * 99, mtime=0)[:-9],
@@ -247,7 +247,7 @@ def test_a_body_beyond_the_limit_is_cut_off(
         "headers without end",
         "header without end",
         "unknown encoding",
-        "no gzip",
+        "not gzip",
         "gzip cut short",
     ],
 )
@@ -462,13 +462,13 @@ async def test_a_name_is_looked_up_once_and_connected_as_checked(server: HttpSer
         return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
 
     server.routes["/"] = reply(200, b"here")
-    terms = Terms(max_bytes=100, lookup=rebinding)
+    options = ExchangeOptions(max_bytes=100, lookup=rebinding)
     url = f"http://rebind.test:{server.port}/"
-    response = await exchange(Request(method="GET", url=parse_url(url)), terms)
+    response = await exchange(Request(method="GET", url=parse_url(url)), options)
     assert (response.body, asked) == (b"here", ["rebind.test"])
     assert server.received[0].headers["host"] == f"rebind.test:{server.port}"
     with pytest.raises(AddressDeniedError):
-        await exchange(Request(method="GET", url=parse_url(url)), terms)
+        await exchange(Request(method="GET", url=parse_url(url)), options)
 
 
 async def test_the_next_address_is_tried_when_one_is_dead(server: HttpServer) -> None:
@@ -476,9 +476,9 @@ async def test_the_next_address_is_tried_when_one_is_dead(server: HttpServer) ->
         return ["127.0.0.9", "127.0.0.1"]
 
     server.routes["/"] = reply(200, b"here")
-    terms = Terms(max_bytes=100, lookup=lookup)
+    options = ExchangeOptions(max_bytes=100, lookup=lookup)
     request = Request(method="GET", url=parse_url(f"http://two.test:{server.port}/"))
-    assert (await exchange(request, terms)).body == b"here"
+    assert (await exchange(request, options)).body == b"here"
 
 
 # --- TLS ----------------------------------------------------------------------------------------
@@ -525,17 +525,17 @@ async def test_a_certificate_for_another_name_is_refused(
         return ["127.0.0.1"]
 
     tls = trusting((tmp_path / "server.pem").read_text())
-    terms = Terms(max_bytes=100, tls=tls, lookup=lookup)
+    options = ExchangeOptions(max_bytes=100, tls=tls, lookup=lookup)
     request = Request(method="GET", url=parse_url(f"https://other.test:{secure.port}/"))
     with pytest.raises(StepFailedError, match=r"other\.test"):
-        await exchange(request, terms)
+        await exchange(request, options)
 
 
 def test_checks_can_be_turned_off_with_a_warning(steps: StepRunner, secure: HttpServer) -> None:
     assert steps.ok("http", url=secure.url(), verify=False)["response"] == "safe"
     assert steps.logs[0] == (
         LogLevel.WARN,
-        "the server's certificate is not checked (verify: false)",
+        "the server's certificate is not verified (verify: false)",
     )
 
 

@@ -86,7 +86,7 @@ def test_more_entries_than_allowed_are_a_failure_and_no_partial_answer(
         assert outcome.message == (
             "more than 1 entries match; narrow the pattern or raise max_entries"
         )
-    monkeypatch.setattr(folder_walk, "VISIT_LIMIT", 3)
+    monkeypatch.setattr(folder_walk, "MAX_VISITED_ENTRIES", 3)
     outcome = steps.run("file_search", path=".", pattern="nothing")
     assert outcome.message == "more than 3 entries"
 
@@ -94,7 +94,7 @@ def test_more_entries_than_allowed_are_a_failure_and_no_partial_answer(
 def test_a_tree_deeper_than_the_limit_is_a_failure(
     steps: StepRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_walk, "DEPTH_LIMIT", 2)
+    monkeypatch.setattr(folder_walk, "MAX_DEPTH", 2)
     outcome = steps.run("file_search", path=".", pattern="*")
     assert outcome.reason_code is Reason.OUTPUT_LIMIT
 
@@ -120,7 +120,7 @@ def test_a_name_that_is_no_text_is_refused_by_its_name_or_skipped_as_asked(
         outcome = steps.run(name, path=".", pattern="*.py")
         assert outcome.reason_code is Reason.STEP_ERROR
         assert outcome.message == (
-            "the name \\xff.py is not UTF-8, so no later step could be given it;"
+            "the name \\xff.py is not UTF-8, so no later step could use it;"
             " rename it, or leave it out with `bad_name: skip`"
         )
         assert steps.ok(name, path=".", pattern="ä*")["count"] == 1
@@ -134,7 +134,7 @@ def test_a_failure_shows_the_bytes_of_a_name_that_is_no_text(steps: StepRunner) 
     (steps.working_dir / "bad").mkdir()
     (steps.working_dir / "bad" / os.fsdecode(b"\xe9")).write_text("")
     zipped = steps.run("compress", source="bad", destination="x.zip", format="zip")
-    assert zipped.message == "zip cannot hold the name bad/\\xe9: it is not UTF-8"
+    assert zipped.message == "zip cannot store the name bad/\\xe9: it is not UTF-8"
     steps.ok("compress", source="bad", destination="x.tar", format="tar")
     steps.ok("extract", source="x.tar", destination="unpacked")
     again = steps.run("extract", source="x.tar", destination="unpacked", overwrite=False)
