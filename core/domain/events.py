@@ -21,6 +21,23 @@ from core.value.json_encoder import make_encoder
 
 ENGINE = "engine"
 
+NOTE_KINDS = frozenset(
+    {
+        "attempt.killed",
+        "clock.stepped",
+        "engine.started",
+        "engine.stopped",
+        "execution.rerun",
+        "execution.retried",
+        "mission.rejected",
+        "mission.validated",
+        "request.refused",
+        "runner.lost",
+        "runner.recovered",
+    }
+)
+"""The kinds of notes that are written. A new one is added here: readers take others as opaque."""
+
 
 class Event(Struct, frozen=True, kw_only=True):
     """Base of all events. `at` is nanoseconds since the epoch, strictly rising within a process."""
@@ -296,7 +313,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
 class Noted(Event, frozen=True, kw_only=True):
     """Something that changes no state but belongs in the audit: runner lost, mission rejected, ...
 
-    `execution_id` is empty for what concerns no execution.
+    `kind` is one of `NOTE_KINDS`; `execution_id` is empty for what concerns no execution.
     """
 
     type: ClassVar[str] = "noted"
@@ -315,9 +332,20 @@ class Noted(Event, frozen=True, kw_only=True):
         return dict(self.facts)
 
 
+class OpaqueEvent(Event, frozen=True, kw_only=True):
+    """An event that was read and says nothing to the fold, of the type `kind`.
+
+    Its type is one that this version does not know, or belongs to the chain itself.
+    """
+
+    type: ClassVar[str] = "opaque"
+
+    kind: str
+
+
 def event_type(event: Event) -> str:
     """Return the type the chain records: a note's own kind, else the class's type."""
-    return event.kind if isinstance(event, Noted) else event.type
+    return event.kind if isinstance(event, Noted | OpaqueEvent) else event.type
 
 
 def error_json(error: TaskError) -> dict[str, Any]:

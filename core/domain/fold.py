@@ -18,6 +18,7 @@ from core.domain.events import (
     ExecutionCreated,
     ExecutionStateChanged,
     Noted,
+    OpaqueEvent,
     StepExpanded,
     TaskStateChanged,
     item_task_id,
@@ -354,8 +355,8 @@ def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
         snapshot._touched_execution = True
 
 
-def _noted(_snapshot: Snapshot, _event: Noted) -> None:
-    """Leave the snapshot: a note changes no state."""
+def _ignored(_snapshot: Snapshot, _event: Noted | OpaqueEvent) -> None:
+    """Leave the snapshot: neither a note nor an event of an unknown type changes a state."""
 
 
 def _put_task(snapshot: Snapshot, before: TaskRun, after: TaskRun) -> None:
@@ -392,5 +393,6 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
     StepExpanded: _expanded,
-    Noted: _noted,
+    Noted: _ignored,
+    OpaqueEvent: _ignored,
 }

@@ -271,7 +271,7 @@ def a_run(
             ended("build", 2, AttemptState.SUCCESS, Reason.EXIT_ZERO, exit_code=0, outputs={}),
             task("build", t.RUNNING, t.SUCCESS, Reason.EXIT_ZERO),
             Noted(
-                **common, at=next(clock), kind="policy.decided", task_id="ship",
+                **common, at=next(clock), kind="request.refused", task_id="ship",
                 facts={"rule": "deny \udc80", "score": 0.5, "größe": 1, "n": {"\U0001f680": 2**60}},
             ),
             CancelRequested(**common, at=next(clock), actor="eve \udcff", message="stop"),

@@ -6,6 +6,7 @@ Times are RFC 3339 UTC with nine fractional digits, durations milliseconds, miss
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.audit.format.known_type import is_known_type
 from core.domain.events import error_json
 from core.domain.records import (
     Attempt,
@@ -192,9 +193,10 @@ def audit_event(record: AuditEvent) -> dict[str, Any]:
 def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
     """Return one line of the event stream; fields that do not apply are left out.
 
-    `item` is the task run it is about, where that is an item of a fan-out.
+    `item` is the task run it is about, where that is an item of a fan-out. Of a type that this
+    version does not know the details are not interpreted.
     """
-    details = record.details
+    details = record.details if is_known_type(record.event_type) else {}
     optional = {
         "task_id": task_of(record),
         "attempt": details.get("attempt"),

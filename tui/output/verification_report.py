@@ -21,10 +21,26 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
         painted = palette.paint(sign, "green" if reached else "dim")
         yield f"  {painted} {tier.value:<9} {_rests_on(tier, report)}"
     yield f"  head {report.head}"
+    yield from _about_unknown_types(report)
     for finding in report.findings[:SHOWN]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
     if report.finding_count > SHOWN:
         yield f"  … {counted(report.finding_count - SHOWN, 'more finding')}"
+
+
+def _about_unknown_types(report: Report) -> Iterator[str]:
+    if not report.unknown_events:
+        return
+    types = report.unknown_types
+    named = ", ".join(types[:3]) + (f" and {len(types) - 3} more" if types[3:] else "")
+    yield safe_line(
+        f"  {counted(report.unknown_events, 'event')} of types this version does not know: {named}"
+    )
+    if report.unjudged_executions:
+        yield (
+            f"  the records of {counted(report.unjudged_executions, 'execution')} with such events"
+            " could not be verified against the chain by this version"
+        )
 
 
 def _rests_on(tier: Tier, report: Report) -> str:

@@ -11,10 +11,14 @@ from typing import Any
 from core.audit.chain.chain import Head
 from core.audit.format import canonical, merkle
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
+from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.verify.damage import ChainPosition, Examiner, SubChainState, SuspectRow
 from core.audit.verify.source import Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Verdict, show
+
+MAX_UNKNOWN_TYPES = 100
+"""Names that are kept of types this version does not know: a file may hold any number of them."""
 
 _NO_HASH = "0" * 64
 _NONE = type(None)
@@ -42,6 +46,10 @@ class Walk:
         self.edge: list[bytes] = []
         self.vkey: str | None = None
         self.executions = 0
+        self.unknown_events = 0
+        """Events of types that this version does not know."""
+        self.unknown_types: set[str] = set()
+        """Those types, at most `MAX_UNKNOWN_TYPES` of them."""
         self._subs: dict[str, SubChainState] = {}
         self._findings = findings
         self._tables = tables
@@ -128,6 +136,8 @@ class Walk:
             if type(details) is not dict:
                 return False
         self._advance(seq, ts, computed)
+        if kind not in KNOWN_TYPES:
+            self._count_unknown(kind)
         if sub is not None:
             self._advance_sub(execution_id, sub, seq, kind, details)
             self._fold(seq, kind, details, ts, actor, execution_id, task_id, attempt)
@@ -169,6 +179,8 @@ class Walk:
         if body is None:
             return
         kind, execution_id = body["type"], body["execution_id"]
+        if kind not in KNOWN_TYPES:
+            self._count_unknown(kind)
         if execution_id is not None and type(body["exec_seq"]) is int:
             sub = self._sub(execution_id)
             is_certain = sub.generation == self._generation
@@ -204,6 +216,11 @@ class Walk:
             self._subs.pop(execution_id, None)
             if tables is not None:
                 tables.finalized(execution_id)
+
+    def _count_unknown(self, kind: str) -> None:
+        self.unknown_events += 1
+        if len(self.unknown_types) < MAX_UNKNOWN_TYPES:
+            self.unknown_types.add(kind)
 
     def _certain_sub(self, execution_id: str) -> SubChainState | None:
         sub = self._sub(execution_id)

@@ -25,13 +25,15 @@ class Rebuilt(Struct):
     """One execution as its events tell it.
 
     `seqs` names the last event behind each record: by None (the execution), task id, or (task id,
-    attempt). `items` holds the digest of each fan-out's items.
+    attempt). `items` holds the digest of each fan-out's items. `is_partial`: some of its events are
+    of types that this version does not know, so that a difference proves nothing.
     """
 
     snapshot: Snapshot = field(default_factory=Snapshot)
     seqs: dict[object, int] = field(default_factory=dict)
     items: dict[str, str] = field(default_factory=dict)
     is_unreliable: bool = False
+    is_partial: bool = False
 
 
 def compare(

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from core.audit.format.body import EXECUTION_CREATED
 from core.domain.events import (
+    NOTE_KINDS,
     AttemptEnded,
     AttemptStarted,
     CancelRequested,
@@ -18,6 +19,7 @@ from core.domain.events import (
     ExecutionCreated,
     ExecutionStateChanged,
     Noted,
+    OpaqueEvent,
     StepExpanded,
     TaskStateChanged,
 )
@@ -56,11 +58,14 @@ def event_of(
     """Return the event a body records.
 
     `step_ids` gives the steps of an execution that is being created, which the chain knows by count
-    and digest only. A type that changes no state becomes a `Noted`. Raises `RebuildError`.
+    and digest only. A type that changes no state becomes a `Noted`; one that this version does not
+    know, or that is the chain's own, an `OpaqueEvent`. Raises `RebuildError`.
     """
     make = _MAKERS.get(kind)
     if make is None and kind != EXECUTION_CREATED:
-        return Noted(at=ts, execution_id=execution_id, actor=actor, kind=kind, facts=details)
+        if kind in NOTE_KINDS:
+            return Noted(at=ts, execution_id=execution_id, actor=actor, kind=kind, facts=details)
+        return OpaqueEvent(at=ts, execution_id=execution_id, actor=actor, kind=kind)
     found = _Details(details, task_id)
     at = found.instant("at")
     common = {"at": ts if at is None else at, "execution_id": execution_id, "actor": actor}

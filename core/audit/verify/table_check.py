@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from core.audit.format.known_type import is_known_type
 from core.audit.verify.compare import Rebuilt, compare
 from core.audit.verify.rebuild import RebuildError, event_of
 from core.audit.verify.source import ChainSource
@@ -32,6 +33,8 @@ class TableCheck:
         self._is_damaged = False
         self._run_numbers: dict[str, int] = {}
         """The last run number of each workflow, in the order of the chain."""
+        self.unjudged = 0
+        """Executions whose records differ and that hold events of unknown types."""
 
     def mark_unreliable(self) -> None:
         """Stop judging what is being rebuilt: the chain itself is damaged where its events are."""
@@ -60,6 +63,7 @@ class TableCheck:
             rebuilt.is_unreliable = self._is_damaged and kind != ExecutionCreated.type
         if rebuilt.is_unreliable:
             return
+        rebuilt.is_partial = rebuilt.is_partial or not is_known_type(kind)
         try:
             event = event_of(
                 kind,
@@ -80,6 +84,9 @@ class TableCheck:
         except (RebuildError, BugError, KeyError) as error:
             # A BugError here is the fold refusing what the file says, not a fault of ours.
             rebuilt.is_unreliable = True
+            if rebuilt.is_partial:
+                self.unjudged += 1
+                return
             reason = f"no step {error}" if isinstance(error, KeyError) else str(error)
             self._findings.add(
                 Verdict.MODIFIED,
@@ -145,15 +152,12 @@ class TableCheck:
         return replace(event, run_number=number)
 
     def _compare(self, execution_id: str, rebuilt: Rebuilt, *, is_final: bool) -> None:
-        if not rebuilt.is_unreliable and rebuilt.snapshot.execution is not None:
-            compare(
-                self._source,
-                self._findings,
-                execution_id,
-                rebuilt,
-                is_final=is_final,
-                logs=self._logs,
-            )
+        if rebuilt.is_unreliable or rebuilt.snapshot.execution is None:
+            return
+        findings = Findings() if rebuilt.is_partial else self._findings
+        compare(self._source, findings, execution_id, rebuilt, is_final=is_final, logs=self._logs)
+        if rebuilt.is_partial and findings.count:
+            self.unjudged += 1
 
     def _step_ids(self, execution_id: str, details: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the steps of an execution from the table; the chain seals them by digest."""

@@ -60,6 +60,12 @@ class Report(Struct, frozen=True, kw_only=True):
     key: str | None = None
     executions: int = 0
     open_executions: int = 0
+    unknown_events: int = 0
+    """Events of types that this version does not know: hashed and signed, not interpreted."""
+    unknown_types: tuple[str, ...] = ()
+    """Those types in alphabetical order, the first hundred that were met."""
+    unjudged_executions: int = 0
+    """Executions with such events whose records do not follow from the events that are known."""
 
     @property
     def is_intact(self) -> bool:
@@ -77,6 +83,9 @@ def report_json(report: Report) -> dict[str, Any]:
         "key": report.key,
         "executions": report.executions,
         "open_executions": report.open_executions,
+        "unknown_events": report.unknown_events,
+        "unknown_types": list(report.unknown_types),
+        "unjudged_executions": report.unjudged_executions,
         "finding_count": report.finding_count,
         "findings": [
             {

@@ -132,6 +132,9 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
         key=checkpoints.signed_by.vkey if checkpoints.signed_by is not None else None,
         executions=walk.executions,
         open_executions=walk.open_executions,
+        unknown_events=walk.unknown_events,
+        unknown_types=tuple(sorted(walk.unknown_types)),
+        unjudged_executions=0 if tables is None else tables.unjudged,
     )
 
 

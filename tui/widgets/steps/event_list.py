@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from core.audit.format.body import columns_of
+from core.audit.format.known_type import is_known_type
+from core.domain.mission import EMPTY
 from core.domain.records import AuditEvent
 from tui.look.theme import Inks
 from tui.widgets.base.line_view import LineView, Span
@@ -56,7 +58,8 @@ class EventList(LineView):
     def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
         """Return number, time, what it is about, what became of it and why."""
         event = self._events[index]
-        details = event.details
+        # What a type of another version says is not known: only its name and target are shown.
+        details = event.details if is_known_type(event.event_type) else EMPTY
         before, to = str(details.get("from", "")), str(details.get("to", ""))
         look = LOOKS.get(to)
         narrow = width < 72
