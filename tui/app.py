@@ -30,7 +30,7 @@ from tui.words.safe_text import clean_line
 from tui.words.state_glyphs import is_utf8_terminal
 
 if TYPE_CHECKING:
-    from core.domain.question import OpenQuestion
+    from core.domain.approval_question import OpenQuestion
     from core.domain.records import Execution
     from core.ports.clock import Clock
     from core.ports.control import RequestKind, RequestOutcome
@@ -322,7 +322,7 @@ class MissionDeckApp(App[None]):
 
     async def question(self, board: "Board", task_id: str) -> "OpenQuestion":
         """Read what a step that waits for an approval asks, of whom, and until when."""
-        from core.domain.question import open_question
+        from core.domain.approval_question import open_question
 
         execution = board.execution
 

@@ -10,8 +10,8 @@ from core.domain.fold import Snapshot
 from core.domain.mission import Json, Mission
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
-from core.explain.situation import failures
-from core.explain.telling_line import telling_line
+from core.explain.error_line import telling_line
+from core.explain.execution_facts import failures
 
 
 def failed_steps(mission: Mission, snapshot: Snapshot) -> list[Json]:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from core.domain.approval_question import may_answer
 from core.domain.events import CancelRequested
-from core.domain.question import may_answer
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.engine.recorder import Recorder

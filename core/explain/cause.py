@@ -13,8 +13,7 @@ from core.domain.records import Attempt, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.domain.tally import count_words, holds_slot, slot_limit, tally_of
-from core.explain.reason_text import phrase_of
-from core.explain.situation import (
+from core.explain.execution_facts import (
     NO_LONGER,
     SECOND,
     Scene,
@@ -26,6 +25,7 @@ from core.explain.situation import (
     unfinished_upstream,
     upstream,
 )
+from core.explain.reason_text import phrase_of
 from core.value.duration import duration_text
 
 NAMED = 6

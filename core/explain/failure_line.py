@@ -11,8 +11,8 @@ from core.domain.mission import Mission
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
-from core.explain.situation import root_failure
-from core.explain.telling_line import telling_line
+from core.explain.error_line import telling_line
+from core.explain.execution_facts import root_failure
 
 SUB_MISSION_FAILED = "SubMissionFailed"
 """The kind of the error of a step whose sub-mission failed; its message is that failure."""

@@ -13,8 +13,7 @@ from core.domain.state_word import counted, state_word
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of, tally_words
 from core.explain.cause import NAMED, behind, cause_line, word_of
-from core.explain.reason_text import phrase_of
-from core.explain.situation import (
+from core.explain.execution_facts import (
     Scene,
     failures,
     is_obstacle,
@@ -23,6 +22,7 @@ from core.explain.situation import (
     unfinished_upstream,
     upstream,
 )
+from core.explain.reason_text import phrase_of
 
 LONGEST_CHAIN = 8
 """Causes told one by one; of a longer chain the middle is counted."""

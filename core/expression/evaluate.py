@@ -21,7 +21,7 @@ from core.expression.template import (
     read_template,
     references,
 )
-from core.value.raw_bytes import is_text
+from core.value.non_utf8 import is_text
 
 if TYPE_CHECKING:  # loaded when the first template is evaluated
     from minijinja import Environment

@@ -22,8 +22,8 @@ from core.mission_file.finding.problem import Locate, Path, Problems
 from core.mission_file.finding.source_text import Lines, Span, TextError, decode
 from core.mission_file.keys.top_level import Draft, check_mission
 from core.mission_file.meaning.dependency_check import check_dependencies
-from core.mission_file.meaning.quick_parameter import is_certain
-from core.mission_file.meaning.scan import Scan, scan
+from core.mission_file.meaning.parameter_fast_path import is_certain
+from core.mission_file.meaning.prescan import Scan, scan
 from core.step_type.registry import EXPRESSIONS
 from core.value.suggestion import did_you_mean
 
@@ -153,7 +153,7 @@ def _check_meaning(
     """Check what needs the whole file; the modules are loaded only if it has such things."""
     _check_parameters(draft, seen, problems)
     if seen.secrets:
-        from core.mission_file.meaning.secret_look import check_secret_values
+        from core.mission_file.meaning.secret_value import check_secret_values
 
         check_secret_values(draft, problems)
     if seen.climbs:
@@ -161,15 +161,15 @@ def _check_meaning(
 
         check_folders(draft, problems)
     if seen.dollars:
-        from core.mission_file.meaning.dollar_name import check_dollars
+        from core.mission_file.meaning.unexpanded_variable import check_dollars
 
         check_dollars(draft, problems)
     has_expressions = any(
         step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
     ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
     if seen.templates or has_expressions:
-        from core.mission_file.meaning.injection import check_injection
-        from core.mission_file.meaning.reference import ReferenceCheck
+        from core.mission_file.meaning.shell_injection import check_injection
+        from core.mission_file.meaning.template_check import ReferenceCheck
 
         check_injection(draft, problems)
         graph = None

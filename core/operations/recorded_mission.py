@@ -7,7 +7,7 @@ from core.domain.mission import Mission, MissionSource
 from core.domain.records import Execution, TaskRun
 from core.domain.states import TaskState
 from core.errors import MissionDeckError
-from core.explain.situation import is_outdated
+from core.explain.execution_facts import is_outdated
 from core.ports.reader import Reader
 
 if TYPE_CHECKING:  # what shows no mission loads none

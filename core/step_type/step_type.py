@@ -22,7 +22,7 @@ from core.errors import BugError
 from core.ports.clock import Clock
 from core.ports.executor import Executor, OutputSink
 from core.step_type.host import StepHost
-from core.value.raw_bytes import shown_bytes
+from core.value.non_utf8 import shown_bytes
 
 DESCRIPTION_LIMIT = 200
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.domain.mission import EMPTY
 from core.domain.records import Execution
-from core.explain.request_word import DONE
+from core.explain.request_text import DONE
 from core.operations.request import Asked, request
 from core.ports.control import RequestKind
 from core.ports.reader import Reader

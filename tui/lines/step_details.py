@@ -12,7 +12,7 @@ from core.domain.reasons import Reason
 from core.domain.records import Attempt, EntityKind, StateChange, TaskError, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState, is_terminal
-from core.explain.situation import Scene
+from core.explain.execution_facts import Scene
 from core.explain.why import explain
 from core.planning.cancel_scope import awaits_person
 from core.value.duration import duration_text

@@ -14,7 +14,7 @@ from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import slot_limit, tally_of
-from core.explain.situation import is_outdated
+from core.explain.execution_facts import is_outdated
 from core.ports.control import Lease
 from tui.search.step_filter import Filter
 

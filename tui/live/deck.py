@@ -10,7 +10,7 @@ from textual.app import App
 from textual.screen import Screen
 
 if TYPE_CHECKING:
-    from core.domain.question import OpenQuestion
+    from core.domain.approval_question import OpenQuestion
     from core.domain.records import Execution
     from core.ports.clock import Clock
     from core.ports.control import RequestKind

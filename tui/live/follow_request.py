@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from core.errors import MissionDeckError
-from core.explain.request_word import DONE, request_word
+from core.explain.request_text import DONE, request_word
 from core.ports.control import RequestKind, RequestOutcome
 from tui.live.backend import Receipt
 from tui.words.safe_text import clean_line

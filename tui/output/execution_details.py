@@ -11,8 +11,8 @@ from core.domain.records import Attempt, Execution, StateChange, TaskError, Task
 from core.domain.state_word import counted, state_word
 from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
+from core.explain.execution_facts import NO_LONGER
 from core.explain.failure_line import is_sub_mission_failure
-from core.explain.situation import NO_LONGER
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, look
 from tui.output.execution_table import why_line

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from core.domain.approval_question import OpenQuestion, may_answer
 from core.domain.mission import EMPTY
-from core.domain.question import OpenQuestion, may_answer
 from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.state_word import counted, state_word

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.domain.mission import Mission, Param, ParamType
 from core.errors import UsageError
-from core.value.raw_bytes import is_text, shown_bytes
+from core.value.non_utf8 import is_text, shown_bytes
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})

@@ -22,7 +22,7 @@ from core.expression.condition import (
     comparison,
     kind_of_value,
 )
-from core.expression.shape import bare, depths, is_bar, names, split, ternary, written
+from core.expression.structure import bare, depths, is_bar, names, split, ternary, written
 from core.expression.template import Token, condition_tokens
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol, cast
 
 from core.step_type.failure import StepFailedError
 from core.steps.file.file_step import CHUNK_BYTES
-from core.value.raw_bytes import shown_bytes
+from core.value.non_utf8 import shown_bytes
 
 MEDIA = MappingProxyType(
     {

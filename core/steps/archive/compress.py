@@ -18,7 +18,7 @@ from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import CHUNK_BYTES, FileStep, PathText, shown
 from core.steps.file.folder_walk import Entry, walk
 from core.steps.file.place import Place
-from core.value.raw_bytes import shown_bytes
+from core.value.non_utf8 import shown_bytes
 
 
 class ChecksumParameters(StepParameters):

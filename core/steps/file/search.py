@@ -16,7 +16,7 @@ from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, PathText, shown
 from core.steps.file.folder_walk import Entry, Glob, walk
 from core.steps.file.place import Place
-from core.value.raw_bytes import is_text, shown_bytes
+from core.value.non_utf8 import is_text, shown_bytes
 
 DEFAULT_ENTRIES = 10_000
 MAX_ENTRIES = 100_000

@@ -15,8 +15,8 @@ from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskError, TaskRun
 from core.domain.state_word import state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.explain.execution_facts import Scene
 from core.explain.reason_text import REASON_TEXTS
-from core.explain.situation import Scene
 from core.explain.why import explain, explain_execution
 
 SECOND = 1_000_000_000

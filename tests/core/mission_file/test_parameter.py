@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from core.mission_file.finding.code import Code
 from core.mission_file.load import load_mission
-from core.mission_file.meaning.quick_parameter import _CERTAIN, is_certain
+from core.mission_file.meaning.parameter_fast_path import _CERTAIN, is_certain
 from core.step_type.registry import step_type
 from tests.support.missions import mission_data
 

@@ -2,7 +2,7 @@
 
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
-from core.explain.situation import NO_LONGER, Scene
+from core.explain.execution_facts import NO_LONGER, Scene
 from core.explain.why import explain
 from tests.support.tui import (
     FakeBackend,

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from core.domain.question import may_answer, open_question
+from core.domain.approval_question import may_answer, open_question
 from core.domain.reasons import Reason
 from core.domain.records import Attempt
 from core.domain.states import AttemptState, ExecutionState, TaskState

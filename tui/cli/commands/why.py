@@ -3,7 +3,7 @@
 from core.domain.item_label import step_title
 from core.domain.records import Attempt, Execution
 from core.domain.states import is_terminal
-from core.explain.situation import Scene
+from core.explain.execution_facts import Scene
 from core.explain.why import explain, explain_execution
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with

@@ -20,7 +20,7 @@ from core.domain.item_label import item_label
 from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
-from core.explain.telling_line import telling_line
+from core.explain.error_line import telling_line
 from tui.cli.printing.console import Console
 from tui.cli.printing.outlet import Source
 from tui.cli.printing.step_output import StepOutput

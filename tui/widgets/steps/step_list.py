@@ -9,7 +9,7 @@ from core.domain.item_label import step_title
 from core.domain.reasons import Reason
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState
-from core.explain.situation import NO_LONGER
+from core.explain.execution_facts import NO_LONGER
 from core.ports.clock import Clock
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND

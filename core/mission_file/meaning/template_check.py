@@ -20,7 +20,7 @@ from core.mission_file.finding.value_check import INVALID, suggest
 from core.mission_file.keys.not_yet import NOT_YET
 from core.mission_file.keys.top_level import Draft
 from core.mission_file.meaning.condition_type import ConditionCheck, boolean_parameters
-from core.mission_file.meaning.scan import walk_texts
+from core.mission_file.meaning.prescan import walk_texts
 from core.step_type.registry import EXPRESSIONS, Expression, normalise_type
 from core.value.secret_name import is_secret_name
 

@@ -8,7 +8,7 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
-from core.mission_file.meaning.scan import walk_texts
+from core.mission_file.meaning.prescan import walk_texts
 from core.value.secret_name import is_secret_name
 
 _TOKEN = re.compile(

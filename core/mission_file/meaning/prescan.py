@@ -12,7 +12,7 @@ from core.mission_file.finding.problem import Path
 
 _ESCAPES = ("\\x", "\\u", "\\U")
 _WORDS = ("passw", "passphrase", "token", "secret", "key", "credential")
-_TOKEN_PARTS = (  # of what `core.mission_file.meaning.secret_look` knows by its form
+_TOKEN_PARTS = (  # of what `core.mission_file.meaning.secret_value` knows by its form
     *("-----BEGIN", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     *("glpat-", "xox", "sk_live_", "AIza"),
 )

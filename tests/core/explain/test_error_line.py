@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from core.explain.telling_line import LENGTH_LIMIT, telling_line
+from core.explain.error_line import LENGTH_LIMIT, telling_line
 
 
 @pytest.mark.parametrize(
