@@ -9,8 +9,7 @@ from core.domain.mission import Mission, MissionStep
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import AttemptState
 from core.value.duration import parse_duration
-
-SECOND = 1_000_000_000
+from core.value.timestamp import SECOND_NS
 
 
 class OpenQuestion(Struct, frozen=True, kw_only=True):
@@ -47,10 +46,12 @@ def open_question(
         begun = [*lost, attempts[-1]]
         start = min(one.started_at for one in begun)
         limits = (inputs.get("timeout"), None if step is None else step.timeout_seconds)
-        ends += [start + round(parse_duration(one) * SECOND) for one in limits if one is not None]
+        ends += [
+            start + round(parse_duration(one) * SECOND_NS) for one in limits if one is not None
+        ]
     limit = None if mission is None else mission.config.timeout_seconds
     if limit is not None and execution.started_at is not None:
-        ends.append(execution.started_at + round(limit * SECOND))
+        ends.append(execution.started_at + round(limit * SECOND_NS))
     return OpenQuestion(
         prompt=task.message or str(inputs.get("prompt") or ""),
         approvers=approvers,

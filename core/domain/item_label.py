@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from core.domain.mission import Json
 from core.domain.records import TaskRun
 
-LENGTH_LIMIT = 60
+MAX_CHARACTERS = 60
 """Characters of a label."""
 _SPECIAL = frozenset("\"'`=,[]{}")
 
 
 def item_label(item: Json) -> str:
-    """Return an item as one line of at most `LENGTH_LIMIT` printable characters.
+    """Return an item as one line of at most `MAX_CHARACTERS` printable characters.
 
     A combination of a matrix, or any object, is `key=value` for each key; texts are bare where
     that leaves no doubt, everything else is JSON.
@@ -22,11 +22,11 @@ def item_label(item: Json) -> str:
         text = ""
         for word in words:
             text = f"{text} {word}" if text else word
-            if len(text) > LENGTH_LIMIT:
+            if len(text) > MAX_CHARACTERS:
                 break
     else:
         text = _word(item)
-    return text if len(text) <= LENGTH_LIMIT else f"{text[: LENGTH_LIMIT - 1]}…"
+    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
 
 
 def step_title(task: TaskRun) -> str:
@@ -45,7 +45,7 @@ def quoted_title(task: TaskRun) -> str:
 
 def _word(value: object) -> str:
     if isinstance(value, str):
-        short = value[: LENGTH_LIMIT + 1]
+        short = value[: MAX_CHARACTERS + 1]
         bare = short.isprintable() and " " not in short and _SPECIAL.isdisjoint(short)
         return short if bare and short else json.dumps(short, ensure_ascii=not short.isprintable())
     if isinstance(value, Mapping | list | tuple):
@@ -58,8 +58,8 @@ def _shortened(value: object, depth: int = 0) -> object:
     if depth > 3:
         return "…"
     if isinstance(value, Mapping):
-        pairs = list(value.items())[:LENGTH_LIMIT]
+        pairs = list(value.items())[:MAX_CHARACTERS]
         return {str(key): _shortened(one, depth + 1) for key, one in pairs}
     if isinstance(value, list | tuple):
-        return [_shortened(one, depth + 1) for one in value[:LENGTH_LIMIT]]
-    return value[:LENGTH_LIMIT] if isinstance(value, str) else value
+        return [_shortened(one, depth + 1) for one in value[:MAX_CHARACTERS]]
+    return value[:MAX_CHARACTERS] if isinstance(value, str) else value

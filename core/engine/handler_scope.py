@@ -10,7 +10,7 @@ from core.domain.fold import Snapshot
 from core.domain.mission import Json, Mission
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
-from core.explain.error_line import telling_line
+from core.explain.error_line import error_line
 from core.explain.execution_facts import failures
 
 
@@ -41,7 +41,7 @@ def _of_fan_out(step: TaskRun, snapshot: Snapshot) -> Iterator[TaskRun]:
 
 def _told(task: TaskRun, name: str) -> dict[str, Any]:
     error = task.error
-    line = None if error is None else telling_line(error.stack_trace)
+    line = None if error is None else error_line(error.stack_trace)
     told: dict[str, Any] = {
         "id": task.task_id,
         "name": name if task.item is None else f"{name} ({_item_text(task.item)})",

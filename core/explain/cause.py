@@ -15,8 +15,7 @@ from core.domain.states import AttemptState, ExecutionState, TaskState, is_termi
 from core.domain.tally import count_words, holds_slot, slot_limit, tally_of
 from core.explain.execution_facts import (
     NO_LONGER,
-    SECOND,
-    Scene,
+    ExecutionFacts,
     is_handler,
     is_obstacle,
     is_outdated,
@@ -27,8 +26,9 @@ from core.explain.execution_facts import (
 )
 from core.explain.reason_text import phrase_of
 from core.value.duration import duration_text
+from core.value.timestamp import SECOND_NS
 
-NAMED = 6
+MAX_NAMED_STEPS = 6
 """Steps named in one line; the rest is counted."""
 
 
@@ -37,70 +37,70 @@ def word_of(task: TaskRun) -> str:
     return state_word(task.state, task.reason_code)
 
 
-def cause_line(task: TaskRun, scene: Scene) -> str:
+def cause_line(task: TaskRun, facts: ExecutionFacts) -> str:
     """Return the cause of one task run's state in one line."""
     if not is_terminal(task.state):
-        return _LIVE[task.state](task, scene)
+        return _LIVE[task.state](task, facts)
     told = _ENDED.get(task.reason_code)
-    return _with_message(task) if told is None else told(task, scene)
+    return _with_message(task) if told is None else told(task, facts)
 
 
-def _pending(task: TaskRun, scene: Scene) -> str:
+def _pending(task: TaskRun, facts: ExecutionFacts) -> str:
     if task.parent_task_id is not None:
-        return f"an item of `{task.parent_task_id}`, {_slots(scene)}"
-    waits = unfinished_upstream(task, scene)
+        return f"an item of `{task.parent_task_id}`, {_slots(facts)}"
+    waits = unfinished_upstream(task, facts)
     if waits:
         return f"waits for {_named(waits)}"
-    if is_handler(task, scene):
+    if is_handler(task, facts):
         return "a handler: it runs, if it is wanted, once the steps have ended"
-    if scene.execution.state is ExecutionState.PENDING:
+    if facts.execution.state is ExecutionState.PENDING:
         return "the execution has not started"
     if task.reason_code is Reason.DEPS_PENDING:
         return "its turn to be looked at has not come"
     return _with_message(task)
 
 
-def _ready(task: TaskRun, scene: Scene) -> str:
-    slots = _slots(scene)
+def _ready(task: TaskRun, facts: ExecutionFacts) -> str:
+    slots = _slots(facts)
     if task.reason_code is Reason.DEPS_MET:
         return slots
     return f"{_with_message(task)}; {slots}"
 
 
-def _running(task: TaskRun, scene: Scene) -> str:
+def _running(task: TaskRun, facts: ExecutionFacts) -> str:
     if task.reason_code is Reason.EXPANDED:
-        found = items(task, scene)
+        found = items(task, facts)
         told = count_words(tally_of(found).items)
         return counted(len(found), "item") + (f": {told}" if told else "")
-    attempt = _latest(task, scene)
+    attempt = _latest(task, facts)
     since = task.worked_from if attempt is None else attempt.started_at
-    spent = "" if since is None else f" for {duration_text((scene.now - since) / SECOND)}"
-    text = f"attempt {_number(task, scene)}{spent}"
+    spent = "" if since is None else f" for {duration_text((facts.now - since) / SECOND_NS)}"
+    text = f"attempt {_number(task, facts)}{spent}"
     if task.reason_code not in _ORDINARY_START:
         text += f" ({phrase_of(task.reason_code)})"
-    before = _failed_attempt(task, scene)
+    before = _failed_attempt(task, facts)
     return text if before is None else f"{text}, after {_attempt_end(before)}"
 
 
-def _waiting(task: TaskRun, scene: Scene) -> str:
+def _waiting(task: TaskRun, facts: ExecutionFacts) -> str:
     if task.reason_code is Reason.BACKOFF:
-        policy = _policy(task, scene)
+        policy = _policy(task, facts)
         ahead = f"retry {task.attempt + 1}/{policy.max_attempts}" if policy else "a retry"
         when = ""
         if task.resume_at is not None:
-            left = (task.resume_at - scene.now) / SECOND
+            left = (task.resume_at - facts.now) / SECOND_NS
             when = f" in {duration_text(left)}" if left > 0 else ", due now"
-        before = _failed_attempt(task, scene)
+        before = _failed_attempt(task, facts)
         text = f"{ahead}{when}" + ("" if before is None else f" after {_attempt_end(before)}")
         return text if before is not None else behind(text, _message(task))
     if task.reason_code is Reason.AWAITING_APPROVAL:
-        since = f" for {duration_text((scene.now - task.updated_at) / SECOND)}"
+        since = f" for {duration_text((facts.now - task.updated_at) / SECOND_NS)}"
         return behind(f"has been awaiting approval{since}", _message(task))
     return _with_message(task)
 
 
 _ORDINARY_START = frozenset({Reason.SLOT_ACQUIRED, Reason.STARTED, Reason.DEPS_MET})
-_LIVE: Mapping[TaskState, Callable[[TaskRun, Scene], str]] = MappingProxyType(
+_LIVE: Mapping[TaskState, Callable[[TaskRun, ExecutionFacts], str]] = MappingProxyType(
     {
         TaskState.PENDING: _pending,
         TaskState.READY: _ready,
@@ -110,86 +110,86 @@ _LIVE: Mapping[TaskState, Callable[[TaskRun, Scene], str]] = MappingProxyType(
 )
 
 
-def _exited(task: TaskRun, scene: Scene) -> str:
-    code = _exit_code(task, scene)
+def _exited(task: TaskRun, facts: ExecutionFacts) -> str:
+    code = _exit_code(task, facts)
     if code is not None:
-        return f"exit {code}{_after(task, scene)}"
+        return f"exit {code}{_after(task, facts)}"
     if task.state is TaskState.SUCCESS:
-        return phrase_of(task.reason_code) + _after(task, scene)
+        return phrase_of(task.reason_code) + _after(task, facts)
     return _message(task) or phrase_of(task.reason_code)
 
 
-def _timed_out(task: TaskRun, scene: Scene) -> str:
-    step = scene.step(task.task_id)
+def _timed_out(task: TaskRun, facts: ExecutionFacts) -> str:
+    step = facts.step(task.task_id)
     limit = None
-    if step is not None and scene.mission is not None:
-        limit = step.timeout_seconds or scene.mission.config.timeout_seconds
-    return "TIMEOUT" + (_after(task, scene) if limit is None else f", {duration_text(limit)}")
+    if step is not None and facts.mission is not None:
+        limit = step.timeout_seconds or facts.mission.config.timeout_seconds
+    return "TIMEOUT" + (_after(task, facts) if limit is None else f", {duration_text(limit)}")
 
 
-def _mission_timed_out(_task: TaskRun, scene: Scene) -> str:
-    limit = None if scene.mission is None else scene.mission.config.timeout_seconds
+def _mission_timed_out(_task: TaskRun, facts: ExecutionFacts) -> str:
+    limit = None if facts.mission is None else facts.mission.config.timeout_seconds
     return phrase_of(Reason.MISSION_TIMEOUT) + (
         "" if limit is None else f", {duration_text(limit)}"
     )
 
 
-def _exhausted(task: TaskRun, scene: Scene) -> str:
-    last = _failed_attempt(task, scene)
-    text = f"retries exhausted ({_number(task, scene)})"
+def _exhausted(task: TaskRun, facts: ExecutionFacts) -> str:
+    last = _failed_attempt(task, facts)
+    text = f"retries exhausted ({_number(task, facts)})"
     return text if last is None else f"{text}, the last one: {_attempt_end(last)}"
 
 
-def _upstream(task: TaskRun, scene: Scene) -> str:
-    step = scene.step(task.task_id)
-    if step is not None and is_outdated(task, step.depends_on, scene.tasks):
+def _upstream(task: TaskRun, facts: ExecutionFacts) -> str:
+    step = facts.step(task.task_id)
+    if step is not None and is_outdated(task, step.depends_on, facts.tasks):
         return NO_LONGER
-    culprits = [one for one in upstream(task, scene) if is_obstacle(one)]
+    culprits = [one for one in upstream(task, facts) if is_obstacle(one)]
     if not culprits:
         return _message(task) or phrase_of(task.reason_code)
-    told = ", ".join(_brief(one, scene) for one in culprits[:3])
+    told = ", ".join(_brief(one, facts) for one in culprits[:3])
     return told + (f" and {len(culprits) - 3} more" if len(culprits) > 3 else "")
 
 
-def _rule(task: TaskRun, scene: Scene) -> str:
-    step = scene.step(task.task_id)
+def _rule(task: TaskRun, facts: ExecutionFacts) -> str:
+    step = facts.step(task.task_id)
     rule = "its trigger rule" if step is None else f"trigger_rule {step.trigger_rule.value}"
-    ended = [_brief(one, scene) for one in upstream(task, scene) if is_terminal(one.state)]
+    ended = [_brief(one, facts) for one in upstream(task, facts) if is_terminal(one.state)]
     return f"{rule} can no longer be met" + (f": {', '.join(ended[:3])}" if ended else "")
 
 
-def _condition(task: TaskRun, scene: Scene) -> str:
-    step = scene.step(task.task_id)
+def _condition(task: TaskRun, facts: ExecutionFacts) -> str:
+    step = facts.step(task.task_id)
     when = "its condition" if step is None or step.when is None else f"when `{step.when}`"
     return f"{when} is false"
 
 
-def _fail_fast(_task: TaskRun, scene: Scene) -> str:
-    root = root_failure(scene.tasks, scene.mission)
+def _fail_fast(_task: TaskRun, facts: ExecutionFacts) -> str:
+    root = root_failure(facts.tasks, facts.mission)
     if root is None:
         return phrase_of(Reason.FAIL_FAST)
-    return f"fail_fast: {_brief(root, scene)}"
+    return f"fail_fast: {_brief(root, facts)}"
 
 
-def _cancelled(task: TaskRun, scene: Scene) -> str:
-    by = scene.execution.cancel_requested_by
+def _cancelled(task: TaskRun, facts: ExecutionFacts) -> str:
+    by = facts.execution.cancel_requested_by
     return f"cancelled by {by}" if by else _message(task) or phrase_of(Reason.USER_CANCELLED)
 
 
-def _reused(task: TaskRun, _scene: Scene) -> str:
+def _reused(task: TaskRun, _scene: ExecutionFacts) -> str:
     return "reused from " + (task.reused_from or "an earlier execution")
 
 
-def _failed_items(task: TaskRun, scene: Scene) -> str:
-    failed = [one for one in items(task, scene) if one.state is TaskState.FAILED]
+def _failed_items(task: TaskRun, facts: ExecutionFacts) -> str:
+    failed = [one for one in items(task, facts) if one.state is TaskState.FAILED]
     return (
-        f"{len(failed)} of its {counted(len(items(task, scene)), 'item')} failed"
+        f"{len(failed)} of its {counted(len(items(task, facts)), 'item')} failed"
         if failed
         else phrase_of(Reason.ITEM_FAILED)
     )
 
 
-_ENDED: Mapping[Reason, Callable[[TaskRun, Scene], str]] = MappingProxyType(
+_ENDED: Mapping[Reason, Callable[[TaskRun, ExecutionFacts], str]] = MappingProxyType(
     {
         Reason.EXIT_ZERO: _exited,
         Reason.STEP_DONE: _exited,
@@ -212,47 +212,49 @@ _ENDED: Mapping[Reason, Callable[[TaskRun, Scene], str]] = MappingProxyType(
 # --- pieces ---------------------------------------------------------------------------------------
 
 
-def _brief(task: TaskRun, scene: Scene) -> str:
+def _brief(task: TaskRun, facts: ExecutionFacts) -> str:
     """Return a cause within another line: "`build` failed (TIMEOUT, 300 s)"."""
     detail = task.reason_code.value
     if task.reason_code is Reason.TIMEOUT:
-        detail = _timed_out(task, scene)
+        detail = _timed_out(task, facts)
     elif task.reason_code is Reason.EXIT_NONZERO:
-        code = _exit_code(task, scene)
+        code = _exit_code(task, facts)
         detail = detail if code is None else f"exit {code}"
     elif task.reason_code is Reason.RETRIES_EXHAUSTED:
-        last = _failed_attempt(task, scene)
-        detail = f"{detail}, {_number(task, scene)}"
+        last = _failed_attempt(task, facts)
+        detail = f"{detail}, {_number(task, facts)}"
         detail += "" if last is None else f", last {_attempt_end(last)}"
     return f"{quoted_title(task)} {word_of(task)} ({detail})"
 
 
-def _slots(scene: Scene) -> str:
-    running = [task for task in scene.tasks.values() if holds_slot(task)]
-    limit = slot_limit(scene.execution, scene.mission)
+def _slots(facts: ExecutionFacts) -> str:
+    running = [task for task in facts.tasks.values() if holds_slot(task)]
+    limit = slot_limit(facts.execution, facts.mission)
     if limit is None:
         return f"waits for a slot, {len(running)} running"
     if len(running) < limit:
         return f"about to start, {len(running)} of {counted(limit, 'slot')} taken"
-    names = " ".join(task.task_id for task in running[:NAMED])
-    more = f" and {len(running) - NAMED} more" if len(running) > NAMED else ""
+    names = " ".join(task.task_id for task in running[:MAX_NAMED_STEPS])
+    more = f" and {len(running) - MAX_NAMED_STEPS} more" if len(running) > MAX_NAMED_STEPS else ""
     return f"parallel_limit {limit}, running {names}{more}"
 
 
 def _named(tasks: Sequence[TaskRun]) -> str:
-    told = ", ".join(f"{quoted_title(task)} ({word_of(task)})" for task in tasks[:NAMED])
-    return told + (f" and {len(tasks) - NAMED} more" if len(tasks) > NAMED else "")
+    told = ", ".join(f"{quoted_title(task)} ({word_of(task)})" for task in tasks[:MAX_NAMED_STEPS])
+    return told + (
+        f" and {len(tasks) - MAX_NAMED_STEPS} more" if len(tasks) > MAX_NAMED_STEPS else ""
+    )
 
 
-def _latest(task: TaskRun, scene: Scene) -> Attempt | None:
-    tries = scene.attempts.get(task.task_id)
+def _latest(task: TaskRun, facts: ExecutionFacts) -> Attempt | None:
+    tries = facts.attempts.get(task.task_id)
     return tries[-1] if tries else None
 
 
-def _failed_attempt(task: TaskRun, scene: Scene) -> Attempt | None:
+def _failed_attempt(task: TaskRun, facts: ExecutionFacts) -> Attempt | None:
     """Return the last attempt that ended badly."""
     bad = {AttemptState.FAILED, AttemptState.LOST, AttemptState.CANCELLED}
-    tries = scene.attempts.get(task.task_id, ())
+    tries = facts.attempts.get(task.task_id, ())
     return next((one for one in reversed(tries) if one.state in bad), None)
 
 
@@ -264,32 +266,32 @@ def _attempt_end(attempt: Attempt) -> str:
     return attempt.reason_code.value
 
 
-def _exit_code(task: TaskRun, scene: Scene) -> int | None:
-    attempt = _latest(task, scene)
+def _exit_code(task: TaskRun, facts: ExecutionFacts) -> int | None:
+    attempt = _latest(task, facts)
     if attempt is not None and attempt.exit_code is not None:
         return attempt.exit_code
     return None if task.error is None else task.error.exit_code
 
 
-def _after(task: TaskRun, scene: Scene) -> str:
+def _after(task: TaskRun, facts: ExecutionFacts) -> str:
     spent = task.worked_ms
     text = "" if spent is None else f" after {duration_text(spent / 1000)}"
-    tried = f", attempt {_number(task, scene)}" if task.attempt > 1 else ""
+    tried = f", attempt {_number(task, facts)}" if task.attempt > 1 else ""
     return text + tried
 
 
-def _number(task: TaskRun, scene: Scene) -> str:
-    policy = _policy(task, scene)
+def _number(task: TaskRun, facts: ExecutionFacts) -> str:
+    policy = _policy(task, facts)
     if policy is None or policy.max_attempts < task.attempt:
         return str(task.attempt)
     return f"{task.attempt}/{policy.max_attempts}"
 
 
-def _policy(task: TaskRun, scene: Scene) -> RetryPolicy | None:
-    step = scene.step(task.task_id)
-    if step is None or scene.mission is None:
+def _policy(task: TaskRun, facts: ExecutionFacts) -> RetryPolicy | None:
+    step = facts.step(task.task_id)
+    if step is None or facts.mission is None:
         return None
-    return step.retry or scene.mission.config.retry
+    return step.retry or facts.mission.config.retry
 
 
 def _message(task: TaskRun) -> str:

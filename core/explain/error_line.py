@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-LENGTH_LIMIT = 300
+MAX_CHARACTERS = 300
 """Characters of the line that are kept."""
 
 _TELLS = re.compile(
@@ -22,11 +22,11 @@ _ECHO = re.compile(r"^\S*make(?:\[\d{1,6}\])?: \*\*\* .*\bError \d{1,3}\s*$")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
-def telling_line(lines: str | Iterable[str]) -> str | None:
+def error_line(lines: str | Iterable[str]) -> str | None:
     r"""Return the last line that reads like an error, else the last that is not blank, or None.
 
     `lines` is the end of stderr in order, as one text or as its lines. What a terminal would have
-    overwritten (`\r`) and colours are left out; the result is stripped, at most `LENGTH_LIMIT`
+    overwritten (`\r`) and colours are left out; the result is stripped, at most `MAX_CHARACTERS`
     characters, and may hold other control characters, as any output may.
     """
     last = None
@@ -41,4 +41,4 @@ def telling_line(lines: str | Iterable[str]) -> str | None:
 
 
 def _clipped(text: str) -> str:
-    return text if len(text) <= LENGTH_LIMIT else f"{text[: LENGTH_LIMIT - 1]}…"
+    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"

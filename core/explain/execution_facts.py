@@ -8,11 +8,9 @@ from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import TaskState, is_terminal
 
-SECOND = 1_000_000_000
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ExecutionFacts:
     """What is known when somebody asks. `now` in nanoseconds since the epoch.
 
     `mission` is None when its file cannot be read any more: limits and conditions are untold then.
@@ -63,22 +61,22 @@ def failures(tasks: Mapping[str, TaskRun], mission: Mission | None) -> list[Task
     )
 
 
-def upstream(task: TaskRun, scene: Scene) -> list[TaskRun]:
+def upstream(task: TaskRun, facts: ExecutionFacts) -> list[TaskRun]:
     """Return what a step depends on, in the order of its file."""
-    step = scene.step(task.task_id)
+    step = facts.step(task.task_id)
     if step is None:
         return []
-    return [scene.tasks[name] for name in step.depends_on if name in scene.tasks]
+    return [facts.tasks[name] for name in step.depends_on if name in facts.tasks]
 
 
-def unfinished_upstream(task: TaskRun, scene: Scene) -> list[TaskRun]:
+def unfinished_upstream(task: TaskRun, facts: ExecutionFacts) -> list[TaskRun]:
     """Return what a step depends on and that has not ended."""
-    return [one for one in upstream(task, scene) if not is_terminal(one.state)]
+    return [one for one in upstream(task, facts) if not is_terminal(one.state)]
 
 
-def items(task: TaskRun, scene: Scene) -> list[TaskRun]:
+def items(task: TaskRun, facts: ExecutionFacts) -> list[TaskRun]:
     """Return the items of a fan-out step."""
-    return [one for one in scene.tasks.values() if one.parent_task_id == task.task_id]
+    return [one for one in facts.tasks.values() if one.parent_task_id == task.task_id]
 
 
 def is_obstacle(task: TaskRun) -> bool:
@@ -103,7 +101,7 @@ def is_outdated(task: TaskRun, needs: Sequence[str], tasks: Mapping[str, TaskRun
 _FOR_UPSTREAM = frozenset({Reason.UPSTREAM_FAILED, Reason.UPSTREAM_SKIPPED})
 
 
-def is_handler(task: TaskRun, scene: Scene) -> bool:
+def is_handler(task: TaskRun, facts: ExecutionFacts) -> bool:
     """Tell whether a task run is a handler's."""
-    mission = scene.mission
+    mission = facts.mission
     return mission is not None and any(step.id == task.task_id for step in mission.handlers.all)

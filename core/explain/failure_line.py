@@ -11,13 +11,13 @@ from core.domain.mission import Mission
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
-from core.explain.error_line import telling_line
+from core.explain.error_line import error_line
 from core.explain.execution_facts import root_failure
 
 SUB_MISSION_FAILED = "SubMissionFailed"
 """The kind of the error of a step whose sub-mission failed; its message is that failure."""
 
-LENGTH_LIMIT = 600
+MAX_CHARACTERS = 600
 """Characters of a line that are kept: its end, where the cause stands."""
 
 
@@ -48,7 +48,7 @@ def failure_of(task: TaskRun) -> str:
     told = _first_line(task.message) or _first_line(error.message) or task.reason_code.value
     if task.reason_code is Reason.EXIT_NONZERO and error.exit_code is not None:
         told = f"exit {error.exit_code}" if error.exit_code >= 0 else told
-    line = telling_line(error.stack_trace)
+    line = error_line(error.stack_trace)
     return clipped(told if line is None or line in told or told in line else f"{told}: {line}")
 
 
@@ -58,8 +58,8 @@ def is_sub_mission_failure(task: TaskRun) -> bool:
 
 
 def clipped(text: str) -> str:
-    """Return `text`, its beginning taken off where it is longer than `LENGTH_LIMIT`."""
-    return text if len(text) <= LENGTH_LIMIT else f"…{text[1 - LENGTH_LIMIT :]}"
+    """Return `text`, its beginning taken off where it is longer than `MAX_CHARACTERS`."""
+    return text if len(text) <= MAX_CHARACTERS else f"…{text[1 - MAX_CHARACTERS :]}"
 
 
 def _first_line(text: str | None) -> str:

@@ -12,9 +12,9 @@ from core.domain.records import TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of, tally_words
-from core.explain.cause import NAMED, behind, cause_line, word_of
+from core.explain.cause import MAX_NAMED_STEPS, behind, cause_line, word_of
 from core.explain.execution_facts import (
-    Scene,
+    ExecutionFacts,
     failures,
     is_obstacle,
     items,
@@ -24,52 +24,52 @@ from core.explain.execution_facts import (
 )
 from core.explain.reason_text import phrase_of
 
-LONGEST_CHAIN = 8
+MAX_CAUSES = 8
 """Causes told one by one; of a longer chain the middle is counted."""
 
 
-def explain(task_id: str, scene: Scene) -> list[str]:
+def explain(task_id: str, facts: ExecutionFacts) -> list[str]:
     """Return why a task run is in its state: the first line is its own, then cause behind cause.
 
     Raises KeyError for a step the execution does not have.
     """
-    task = scene.tasks[task_id]
-    lines = [f"{word_of(task)}: {cause_line(task, scene)}", *_circumstances(task, scene)]
-    chain = list(_causes(task, scene))
-    middle = len(chain) - LONGEST_CHAIN
-    told = chain if middle <= 0 else chain[: LONGEST_CHAIN - 1]
-    lines += [_told(one, scene) for one in told]
+    task = facts.tasks[task_id]
+    lines = [f"{word_of(task)}: {cause_line(task, facts)}", *_circumstances(task, facts)]
+    chain = list(_causes(task, facts))
+    middle = len(chain) - MAX_CAUSES
+    told = chain if middle <= 0 else chain[: MAX_CAUSES - 1]
+    lines += [_told(one, facts) for one in told]
     if middle > 0:
-        lines += [f"… {counted(middle, 'more step')} in between …", _told(chain[-1], scene)]
+        lines += [f"… {counted(middle, 'more step')} in between …", _told(chain[-1], facts)]
     return lines
 
 
-def explain_execution(scene: Scene) -> list[str]:
+def explain_execution(facts: ExecutionFacts) -> list[str]:
     """Return why an execution is in its state, then the causes among its steps."""
-    execution = scene.execution
-    lines = [f"{state_word(execution.state)}: {_execution_cause(scene)}"]
-    lines += _circumstances_of_execution(scene)
-    for task in _culprits(scene)[:NAMED]:
-        lines.append(_told(task, scene))
+    execution = facts.execution
+    lines = [f"{state_word(execution.state)}: {_execution_cause(facts)}"]
+    lines += _circumstances_of_execution(facts)
+    for task in _culprits(facts)[:MAX_NAMED_STEPS]:
+        lines.append(_told(task, facts))
     return lines
 
 
-def _told(task: TaskRun, scene: Scene) -> str:
-    return f"{quoted_title(task)} {word_of(task)}: {cause_line(task, scene)}"
+def _told(task: TaskRun, facts: ExecutionFacts) -> str:
+    return f"{quoted_title(task)} {word_of(task)}: {cause_line(task, facts)}"
 
 
-def _circumstances(task: TaskRun, scene: Scene) -> list[str]:
-    return [] if is_terminal(task.state) else _circumstances_of_execution(scene)
+def _circumstances(task: TaskRun, facts: ExecutionFacts) -> list[str]:
+    return [] if is_terminal(task.state) else _circumstances_of_execution(facts)
 
 
-def _circumstances_of_execution(scene: Scene) -> list[str]:
-    execution = scene.execution
+def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
+    execution = facts.execution
     if is_terminal(execution.state):
         return []
     lines: list[str] = []
     lost = execution.reason_code is Reason.RUNNER_LOST
-    if lost or not scene.is_owned:
-        whole = scene.resumed_with
+    if lost or not facts.is_owned:
+        whole = facts.resumed_with
         how = "`mission resume`" if whole is None else f"`mission resume {whole}`, as a part of it"
         lines.append(f"no runner drives this execution: it goes on with {how}")
     if execution.cancel_requested_at is not None:
@@ -79,45 +79,45 @@ def _circumstances_of_execution(scene: Scene) -> list[str]:
     return lines
 
 
-def _execution_cause(scene: Scene) -> str:
-    execution = scene.execution
+def _execution_cause(facts: ExecutionFacts) -> str:
+    execution = facts.execution
     if execution.state is ExecutionState.RUNNING:
-        return tally_words(tally_of(scene.tasks.values())) or phrase_of(execution.reason_code)
+        return tally_words(tally_of(facts.tasks.values())) or phrase_of(execution.reason_code)
     if execution.reason_code is Reason.USER_CANCELLED and execution.cancel_requested_by:
         return behind(f"cancelled by {execution.cancel_requested_by}", execution.message)
     return behind(phrase_of(execution.reason_code), execution.message)
 
 
-def _culprits(scene: Scene) -> list[TaskRun]:
+def _culprits(facts: ExecutionFacts) -> list[TaskRun]:
     """Return the steps an execution's state comes from: failures, or what it is busy with."""
-    if scene.execution.state in {ExecutionState.FAILED, ExecutionState.SUCCESS}:
-        return failures(scene.tasks, scene.mission)
-    if is_terminal(scene.execution.state):
+    if facts.execution.state in {ExecutionState.FAILED, ExecutionState.SUCCESS}:
+        return failures(facts.tasks, facts.mission)
+    if is_terminal(facts.execution.state):
         return []
     busy = {TaskState.RUNNING, TaskState.WAITING}
-    return [task for task in scene.tasks.values() if task.state in busy]
+    return [task for task in facts.tasks.values() if task.state in busy]
 
 
-def _causes(task: TaskRun, scene: Scene) -> Iterator[TaskRun]:
+def _causes(task: TaskRun, facts: ExecutionFacts) -> Iterator[TaskRun]:
     seen = {task.task_id}
-    cause = _cause_of(task, scene)
+    cause = _cause_of(task, facts)
     while cause is not None and cause.task_id not in seen:
         seen.add(cause.task_id)
         yield cause
-        cause = _cause_of(cause, scene)
+        cause = _cause_of(cause, facts)
 
 
-def _cause_of(task: TaskRun, scene: Scene) -> TaskRun | None:
+def _cause_of(task: TaskRun, facts: ExecutionFacts) -> TaskRun | None:
     """Return the task run whose state explains this one's, or None at the root."""
     if task.state is TaskState.PENDING:
         if task.parent_task_id is not None:
             return None
-        return next(iter(unfinished_upstream(task, scene)), None)
+        return next(iter(unfinished_upstream(task, facts)), None)
     if task.reason_code in {Reason.UPSTREAM_FAILED, Reason.UPSTREAM_SKIPPED, Reason.TRIGGER_RULE}:
-        return next((one for one in upstream(task, scene) if is_obstacle(one)), None)
+        return next((one for one in upstream(task, facts) if is_obstacle(one)), None)
     if task.reason_code is Reason.FAIL_FAST:
-        root = root_failure(scene.tasks, scene.mission)
+        root = root_failure(facts.tasks, facts.mission)
         return None if root is None or root.task_id == task.task_id else root
     if task.reason_code is Reason.ITEM_FAILED:
-        return next((o for o in items(task, scene) if o.state is TaskState.FAILED), None)
+        return next((o for o in items(task, facts) if o.state is TaskState.FAILED), None)
     return None

@@ -37,10 +37,10 @@ __all__ = [
     "render",
 ]
 
-FUEL = 50_000
+FUEL_INSTRUCTIONS = 50_000
 """Instructions one template may take."""
 
-MAX_OUTPUT = 8 * 1024 * 1024
+MAX_OUTPUT_CHARACTERS = 8 * 1024 * 1024
 """Characters one template may produce, and characters and values one result may hold."""
 
 _MAX_DEPTH = 64
@@ -62,7 +62,9 @@ class ExpressionError(Exception):
 class Renderer:
     """Evaluates templates. Holds no data between calls; not for use by several threads at once."""
 
-    def __init__(self, *, fuel: int = FUEL, max_output: int = MAX_OUTPUT) -> None:
+    def __init__(
+        self, *, fuel: int = FUEL_INSTRUCTIONS, max_output: int = MAX_OUTPUT_CHARACTERS
+    ) -> None:
         self._fuel = fuel
         self._max_output = max_output
         self._engine: Environment | None = None
@@ -165,7 +167,7 @@ def evaluate(expression: str, scope: Mapping[str, Any]) -> Json:
     return _shared().evaluate(expression, scope)
 
 
-def plain(value: Any, budget: int = MAX_OUTPUT) -> Json:
+def plain(value: Any, budget: int = MAX_OUTPUT_CHARACTERS) -> Json:
     """Return `value` as JSON data that shares nothing with it.
 
     Raises `ExpressionError` for what JSON cannot hold, such as infinity or a method, and for data
@@ -241,16 +243,18 @@ def _environment(renderer: Renderer, fuel: int) -> "Environment":
 
 def _replace(value: Any, old: str, new: str) -> str:
     text, old, new = str(value), str(old), str(new)
-    if len(text) + text.count(old) * (len(new) - len(old)) > MAX_OUTPUT:
-        raise ExpressionError(f"replace: longer than {MAX_OUTPUT:,} characters")
+    if len(text) + text.count(old) * (len(new) - len(old)) > MAX_OUTPUT_CHARACTERS:
+        raise ExpressionError(f"replace: longer than {MAX_OUTPUT_CHARACTERS:,} characters")
     return text.replace(old, new)
 
 
 def _join(value: Any, separator: str = "", attribute: str | None = None) -> str:
     items = [item[attribute] if attribute is not None else item for item in value]
-    texts = [item if isinstance(item, str) else _as_text(item, MAX_OUTPUT) for item in items]
-    if sum(map(len, texts)) + len(separator) * len(texts) > MAX_OUTPUT:
-        raise ExpressionError(f"join: longer than {MAX_OUTPUT:,} characters")
+    texts = [
+        item if isinstance(item, str) else _as_text(item, MAX_OUTPUT_CHARACTERS) for item in items
+    ]
+    if sum(map(len, texts)) + len(separator) * len(texts) > MAX_OUTPUT_CHARACTERS:
+        raise ExpressionError(f"join: longer than {MAX_OUTPUT_CHARACTERS:,} characters")
     return str(separator).join(texts)
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 MAX_TOKENS = 2_000
 """In one template: minijinja recurses over long expressions and overflows the stack."""
 
-MAX_LOOP_TEXT = 16_384
+MAX_LOOP_TEXT_CHARACTERS = 16_384
 """Characters of a template with a loop, which repeats them."""
 
 
@@ -85,9 +85,10 @@ def read_template(text: str) -> Template:
     references: dict[Reference, str] = {}
     parts = list(_parts(text))
     own = _loop_names(parts)
-    if own is not None and len(text) > MAX_LOOP_TEXT:
+    if own is not None and len(text) > MAX_LOOP_TEXT_CHARACTERS:
         raise TemplateSyntaxError(
-            f"a template with a loop has {len(text):,} characters, more than {MAX_LOOP_TEXT:,}"
+            f"a template with a loop has {len(text):,} characters;"
+            f" at most {MAX_LOOP_TEXT_CHARACTERS:,} are allowed"
         )
     if sum(len(tokens) for _, tokens, _ in parts) > MAX_TOKENS:
         raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS:,} words and operators")

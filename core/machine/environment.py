@@ -64,7 +64,7 @@ OUTCOME_NAMES = ("state", "reason_code", "message")
 FAILED = "failed"
 """The name of the list of what failed, which only handlers have."""
 
-EXPORT_LIMIT = 32 * 1024
+EXPORT_LIMIT_BYTES = 32 * 1024
 """Bytes of one exported value: Linux refuses to start a program with 128 KiB in one variable."""
 
 
@@ -130,7 +130,10 @@ def exported(scope: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
     too_large = []
     for name, value in values.items():
         text = value_text(value)
-        if len(text) * 4 > EXPORT_LIMIT and len(text.encode("utf-8", "replace")) > EXPORT_LIMIT:
+        if (
+            len(text) * 4 > EXPORT_LIMIT_BYTES
+            and len(text.encode("utf-8", "replace")) > EXPORT_LIMIT_BYTES
+        ):
             too_large.append(name)
         elif "\0" not in text:
             found[name] = text

@@ -22,8 +22,8 @@ from core.mission_file.finding.problem import Locate, Path, Problems
 from core.mission_file.finding.source_text import Lines, Span, TextError, decode
 from core.mission_file.keys.top_level import Draft, check_mission
 from core.mission_file.meaning.dependency_check import check_dependencies
-from core.mission_file.meaning.parameter_fast_path import is_certain
-from core.mission_file.meaning.prescan import Scan, scan
+from core.mission_file.meaning.parameter_fast_path import is_certainly_valid
+from core.mission_file.meaning.prescan import Prescan, prescan
 from core.step_type.registry import EXPRESSIONS
 from core.value.suggestion import did_you_mean
 
@@ -138,7 +138,7 @@ def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
     if draft is None:
         return None
     upstream = check_dependencies(draft.raw_steps, problems)
-    seen = scan(text)
+    seen = prescan(text)
     _check_meaning(draft, upstream, seen, problems)
     if numbers:
         from core.mission_file.meaning.number_text import check_numbers
@@ -148,7 +148,7 @@ def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
 
 
 def _check_meaning(
-    draft: Draft, upstream: Neighbours | None, seen: Scan, problems: Problems
+    draft: Draft, upstream: Neighbours | None, seen: Prescan, problems: Problems
 ) -> None:
     """Check what needs the whole file; the modules are loaded only if it has such things."""
     _check_parameters(draft, seen, problems)
@@ -161,24 +161,24 @@ def _check_meaning(
 
         check_folders(draft, problems)
     if seen.dollars:
-        from core.mission_file.meaning.unexpanded_variable import check_dollars
+        from core.mission_file.meaning.unexpanded_variable import check_unexpanded_variables
 
-        check_dollars(draft, problems)
+        check_unexpanded_variables(draft, problems)
     has_expressions = any(
         step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
     ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
     if seen.templates or has_expressions:
-        from core.mission_file.meaning.shell_injection import check_injection
+        from core.mission_file.meaning.shell_injection import check_shell_injection
         from core.mission_file.meaning.template_check import ReferenceCheck
 
-        check_injection(draft, problems)
+        check_shell_injection(draft, problems)
         graph = None
         if upstream is not None:
             graph = Graph([str(index) for index in range(len(upstream))], upstream)
         ReferenceCheck(draft, graph, problems).check()
 
 
-def _check_parameters(draft: Draft, seen: Scan, problems: Problems) -> None:
+def _check_parameters(draft: Draft, seen: Prescan, problems: Problems) -> None:
     check: Any = None
     placed: list[tuple[MissionStep, Path]] = [
         (step, ("steps", index)) for index, step in enumerate(draft.steps) if step is not None
@@ -186,7 +186,7 @@ def _check_parameters(draft: Draft, seen: Scan, problems: Problems) -> None:
     placed += [(found.step, found.path) for found in draft.handlers]
     for step, path in placed:
         parameters = step.parameters
-        if is_certain(step.step_type, parameters):  # type: ignore[arg-type]  # a dict, or EMPTY
+        if is_certainly_valid(step.step_type, parameters):  # type: ignore[arg-type]  # a dict, or EMPTY
             continue
         if check is None:
             from core.mission_file.meaning.step_parameters import ParameterCheck  # loads pydantic

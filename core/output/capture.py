@@ -13,14 +13,14 @@ from msgspec import Struct
 
 from core.domain.records import LogLevel, LogStream
 from core.output.chunker import CHUNK_BYTES, Chunker, Origin
-from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT, text_of
+from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES, text_of
 from core.ports.clock import Clock
 from core.ports.journal import LogChunk
 
-DEFAULT_LIMIT = 10 * 1024 * 1024
+DEFAULT_LIMIT_BYTES = 10 * 1024 * 1024
 """Bytes kept of one attempt's output: the first half as it comes, and the last half."""
 
-BACKLOG_LIMIT = 8 * 1024 * 1024
+BACKLOG_LIMIT_BYTES = 8 * 1024 * 1024
 """Bytes queued for the disk above which writers are asked to wait; they go on at half of it."""
 
 PROCESS = "process"
@@ -84,8 +84,8 @@ class Capture:
         attempt: int,
         emit: Callable[[LogChunk], None],
         clock: Clock,
-        limit_bytes: int = DEFAULT_LIMIT,
-        line_limit: int = LINE_LIMIT,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        line_limit: int = LINE_LIMIT_BYTES,
         backlog: Callable[[], int] | None = None,
     ) -> None:
         self._chunker = Chunker(
@@ -114,11 +114,11 @@ class Capture:
             if stream is LogStream.STDERR:
                 self._errors.add(data)
             self._take(Origin(self._clock.now(), stream, _LEVELS[stream], PROCESS), data)
-        return self._backlog is None or self._backlog() <= BACKLOG_LIMIT
+        return self._backlog is None or self._backlog() <= BACKLOG_LIMIT_BYTES
 
     async def drain(self) -> None:
         """Return when what waits for the disk has shrunk to half of the limit."""
-        while self._backlog is not None and self._backlog() > BACKLOG_LIMIT // 2:  # noqa: ASYNC110 - the journal tells no event
+        while self._backlog is not None and self._backlog() > BACKLOG_LIMIT_BYTES // 2:  # noqa: ASYNC110 - the journal tells no event
             await asyncio.sleep(_POLL_SECONDS)
 
     def census(self, processes: int, survivors: int) -> None:

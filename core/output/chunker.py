@@ -11,7 +11,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from core.domain.records import LogLevel, LogStream
-from core.output.log_format import LINE_LIMIT
+from core.output.log_format import LINE_LIMIT_BYTES
 from core.ports.journal import LogChunk, LogSegment
 
 CHUNK_BYTES = 64 * 1024
@@ -75,7 +75,7 @@ class Chunker:
         task_id: str,
         attempt: int,
         emit: Callable[[LogChunk], None],
-        line_limit: int = LINE_LIMIT,
+        line_limit: int = LINE_LIMIT_BYTES,
     ) -> None:
         self._execution_id = execution_id
         self._task_id = task_id

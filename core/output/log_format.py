@@ -5,8 +5,8 @@ err, sys) has a line of its own in progress, so a segment of one stream in the m
 line breaks nothing. An entry ends
 
 - at a line feed (which is not part of it, nor is a carriage return before it);
-- where its line has `LINE_LIMIT` bytes and yet another comes that is no line feed: a longer line is
-  several entries, no byte of it is lost;
+- where its line has reached `LINE_LIMIT_BYTES` and the next byte is no line feed: a longer line
+  becomes several entries, and no byte of it is lost;
 - at a segment of length 0, which says that its stream ended without a line feed.
 
 An entry belongs to the segment it ends in: that gives its time, level and source, and its number,
@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from core.domain.records import LogEntry, LogStream
 from core.ports.journal import LogChunk, LogSegment
 
-LINE_LIMIT = 64 * 1024
+LINE_LIMIT_BYTES = 64 * 1024
 """Bytes of one entry. Part of the format: another value reads old logs differently."""
 
 DROPPED_NOTICE = "output limit reached"
@@ -42,7 +42,7 @@ class LineDecoder(Struct):
     keeps one decoder across its polls, so that a line cut by a chunk's end comes out whole.
     """
 
-    line_limit: int = LINE_LIMIT
+    line_limit: int = LINE_LIMIT_BYTES
     _open: dict[tuple[str, str, int], _Open] = field(default_factory=dict)
 
     def feed(self, chunk: LogChunk) -> Iterator[LogEntry]:

@@ -7,19 +7,19 @@ from typing import Any
 from core.domain.mission import MissionStep
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 
-ITEM_LIMIT = 10_000
+MAX_ITEMS = 10_000
 """Items one step may fan out to."""
 
 
 class ItemsError(Exception):
-    """Raised when `foreach` or `matrix` does not give a list of at most `ITEM_LIMIT` items."""
+    """Raised when `foreach` or `matrix` does not give a list of at most `MAX_ITEMS` items."""
 
 
 def items_of(step: MissionStep, scope: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the items of `step`, in order; those of a matrix are objects, last key fastest."""
     items = _matrix(step.matrix, scope) if step.matrix is not None else _foreach(step, scope)
-    if len(items) > ITEM_LIMIT:
-        raise ItemsError(f"{len(items):,} items, more than the {ITEM_LIMIT:,} a step may have")
+    if len(items) > MAX_ITEMS:
+        raise ItemsError(f"{len(items):,} items, more than the {MAX_ITEMS:,} a step may have")
     return tuple(items)
 
 
@@ -41,8 +41,8 @@ def _matrix(axes: Mapping[str, Any], scope: Mapping[str, Any]) -> list[Any]:
             raise ItemsError(f"matrix.{name}: a list is needed, not {type(found).__name__}")
         lists.append(list(found))
         count *= len(found)
-    if count > ITEM_LIMIT:
-        raise ItemsError(f"{count:,} combinations, more than the {ITEM_LIMIT:,} a step may have")
+    if count > MAX_ITEMS:
+        raise ItemsError(f"{count:,} combinations, more than the {MAX_ITEMS:,} a step may have")
     return [dict(zip(axes, values, strict=True)) for values in product(*lists)]
 
 

@@ -24,7 +24,7 @@ from core.ports.executor import Executor, OutputSink
 from core.step_type.host import StepHost
 from core.value.non_utf8 import shown_bytes
 
-DESCRIPTION_LIMIT = 200
+DESCRIPTION_CHARACTERS = 200
 
 
 class StepParameters(BaseModel):
@@ -190,6 +190,6 @@ def plain_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def clip(text: str, limit: int = DESCRIPTION_LIMIT) -> str:
+def clip(text: str, limit: int = DESCRIPTION_CHARACTERS) -> str:
     """Return `text`, cut to `limit` characters with an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

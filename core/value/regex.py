@@ -11,10 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 
-MAX_PATTERN = 10_000
+MAX_PATTERN_CHARACTERS = 10_000
 """Characters of one pattern."""
 
-MEMORY_LIMIT = 2 * 1024 * 1024
+MEMORY_LIMIT_BYTES = 2 * 1024 * 1024
 """Bytes that one compiled pattern may take, its automata included."""
 
 WORK_LIMIT = 2_000_000_000
@@ -63,15 +63,16 @@ def compile_pattern(text: str) -> Pattern:
 
     The syntax is RE2's. `\uXXXX`, `\cX` and `\Z`, which JSON Schema or Python know, are taken too.
     """
-    if len(text) > MAX_PATTERN:
+    if len(text) > MAX_PATTERN_CHARACTERS:
         raise PatternError(
-            f"the pattern has {len(text):,} characters; at most {MAX_PATTERN:,} are allowed"
+            f"the pattern has {len(text):,} characters;"
+            f" at most {MAX_PATTERN_CHARACTERS:,} are allowed"
         )
     import re2  # type: ignore[import-untyped]  # has no types; 6 ms, and rarely needed
 
     options = re2.Options()
     options.log_errors = False  # they would be written to stderr, over the screen
-    options.max_mem = MEMORY_LIMIT
+    options.max_mem = MEMORY_LIMIT_BYTES
     translated = _ESCAPE.sub(_translated, text).encode("utf-8", "surrogatepass")
     try:
         program = re2.compile(translated, options)

@@ -3,7 +3,7 @@
 import time
 from functools import lru_cache
 
-SECOND = 1_000_000_000
+SECOND_NS = 1_000_000_000
 """Nanoseconds in a second."""
 
 MAX_INSTANT = 253_402_300_799_999_999_999
@@ -12,7 +12,7 @@ MAX_INSTANT = 253_402_300_799_999_999_999
 
 def rfc3339(instant: int) -> str:
     """Return nanoseconds since the epoch as text; what lies outside 1970..9999 is clamped."""
-    second, fraction = divmod(max(0, min(instant, MAX_INSTANT)), SECOND)
+    second, fraction = divmod(max(0, min(instant, MAX_INSTANT)), SECOND_NS)
     return f"{second_text(second)}.{fraction:09d}Z"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.domain.state_word import state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.value.terminal_text import width_of
-from core.value.timestamp import SECOND, rfc3339
+from core.value.timestamp import SECOND_NS, rfc3339
 from tui.cli.printing.console import Console
 from tui.output.ansi_colours import Palette, look
 from tui.output.json_document import dump
@@ -139,20 +139,20 @@ def test_instants_are_written_in_utc_with_nanoseconds():
 
 
 def test_ago_looks_both_ways():
-    now = 10_000 * SECOND
+    now = 10_000 * SECOND_NS
     assert ago(now, now) == "just now"
-    assert ago(now - 200 * SECOND, now) == "3m ago"
-    assert ago(now + 8 * SECOND, now) == "in 8s"
+    assert ago(now - 200 * SECOND_NS, now) == "3m ago"
+    assert ago(now + 8 * SECOND_NS, now) == "in 8s"
 
 
 def test_spans_and_instants_are_read_and_nonsense_is_refused():
-    now = 2_000_000_000 * SECOND
-    assert parse_since("90", now) == now - 90 * SECOND
-    assert parse_since("1h30m", now) == now - 5400 * SECOND
-    assert parse_since("500ms", now) == now - SECOND // 2
-    assert parse_since("5m", now) == now - 300 * SECOND
-    assert parse_since("1970-01-01T00:00:01Z", now) == SECOND
-    assert parse_since("1970-01-01T01:00:01+01:00", now) == SECOND
+    now = 2_000_000_000 * SECOND_NS
+    assert parse_since("90", now) == now - 90 * SECOND_NS
+    assert parse_since("1h30m", now) == now - 5400 * SECOND_NS
+    assert parse_since("500ms", now) == now - SECOND_NS // 2
+    assert parse_since("5m", now) == now - 300 * SECOND_NS
+    assert parse_since("1970-01-01T00:00:01Z", now) == SECOND_NS
+    assert parse_since("1970-01-01T01:00:01+01:00", now) == SECOND_NS
     assert parse_since("9999-01-01T00:00:00Z", now) == 2**63 - 1
     assert parse_since("0001-01-01T00:00:00Z", now) == 0
     for wrong in ("", "soon", "5 fortnights", "٥m", "-5m", "1970-13-01T00:00:00Z"):

@@ -9,14 +9,14 @@ import yaml
 
 from core.domain.mission import ParamType, TriggerRule
 from core.engine.context import DEFAULT_SIZE_LIMIT, OUTPUT_LIMIT
-from core.expression.evaluate import FUEL, MAX_OUTPUT
+from core.expression.evaluate import FUEL_INSTRUCTIONS, MAX_OUTPUT_CHARACTERS
 from core.mission_file.explain import SECTIONS, explain
 from core.mission_file.finding import limit
 from core.mission_file.keys.config import OLD_SPELLINGS
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES
 from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.load import Loaded, load_mission
-from core.planning.fanout_items import ITEM_LIMIT
+from core.planning.fanout_items import MAX_ITEMS
 from core.planning.trigger_rule import Outcomes, Verdict, judge
 from core.step_type.registry import BUILT_IN
 from tests.support.cli import Inside
@@ -170,17 +170,17 @@ def test_the_limits_are_those_of_the_program():
     page = re.sub(r"\s+", " ", TEXT)
     for number in (
         limit.MAX_NODES,
-        limit.MAX_DEPTH,
-        limit.MAX_SCALAR,
+        limit.MAX_DEPTH_LEVELS,
+        limit.MAX_SCALAR_CHARACTERS,
         limit.MAX_ALIAS_NODES,
         limit.MAX_STEPS,
-        limit.MAX_LIMIT,
+        limit.MAX_PARALLEL_ATTEMPTS,
         limit.MAX_ATTEMPTS,
-        limit.MAX_NAME,
-        limit.MAX_DESCRIPTION,
-        ITEM_LIMIT,
-        MAX_OUTPUT,
-        FUEL,
+        limit.MAX_NAME_CHARACTERS,
+        limit.MAX_DESCRIPTION_CHARACTERS,
+        MAX_ITEMS,
+        MAX_OUTPUT_CHARACTERS,
+        FUEL_INSTRUCTIONS,
     ):
         assert f"{number:,}" in page
     assert limit.MAX_BYTES == DEFAULT_SIZE_LIMIT == 64 * 1024**2

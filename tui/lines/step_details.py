@@ -12,11 +12,11 @@ from core.domain.reasons import Reason
 from core.domain.records import Attempt, EntityKind, StateChange, TaskError, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState, is_terminal
-from core.explain.execution_facts import Scene
+from core.explain.execution_facts import ExecutionFacts
 from core.explain.why import explain
 from core.planning.cancel_scope import awaits_person
 from core.value.duration import duration_text
-from core.value.timestamp import SECOND
+from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
 from tui.live.execution_queries import Facts
 from tui.look.styled_text import Line
@@ -52,7 +52,7 @@ def state_line(task: TaskRun) -> Line:
 def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
     """Return the chain of causes behind a step's state."""
     task = facts.task
-    scene = Scene(
+    known = ExecutionFacts(
         execution=board.execution,
         tasks={**board.tasks, task.task_id: task},
         now=now,
@@ -60,7 +60,7 @@ def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
         attempts={task.task_id: facts.attempts},
         is_owned=not board.is_orphaned(now),
     )
-    causes = explain(task.task_id, scene)
+    causes = explain(task.task_id, known)
     return [
         [("  " * min(depth, 6) + ("└ " if depth else ""), "faint"), (clean_line(cause), "text")]
         for depth, cause in enumerate(causes)
@@ -104,7 +104,7 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
     elif spent is not None:
         lines.append(field("took" if until is not None else "running for", duration_text(spent)))
     if task.ready_at is not None and began is not None and task.ready_at <= began:
-        lines.append(field("queued for", duration_text((began - task.ready_at) / SECOND)))
+        lines.append(field("queued for", duration_text((began - task.ready_at) / SECOND_NS)))
     in_all = elapsed(task.started_at, task.ended_at, now, task.duration_us)
     if task.started_at != began and in_all is not None:
         lines.append(field("in all", f"{duration_text(in_all)}, waiting between attempts included"))

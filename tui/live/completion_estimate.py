@@ -14,7 +14,7 @@ from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState
 from core.domain.tally import holds_slot
 from core.planning.cancel_scope import awaits_person
-from core.value.timestamp import SECOND
+from core.value.timestamp import SECOND_NS
 from tui.live.board import Board, Bucket
 from tui.words.numbers import elapsed, remaining, rough
 
@@ -51,7 +51,7 @@ def outlook(board: Board, past: Past, now: int) -> str:
     held = [board.tasks[one] for one in board.members(Bucket.RETRYING)]
     if held:
         last = max(held, key=lambda task: task.resume_at or 0)
-        if ((last.resume_at or now) - now) / SECOND >= left:
+        if ((last.resume_at or now) - now) / SECOND_NS >= left:
             return f"waiting for the retry of {last.task_id}"
     ended = _Ended(board)
     for task in (board.tasks[one] for one in board.members(Bucket.RUNNING)):

@@ -16,7 +16,7 @@ from core.errors import BugError, MissionDeckError
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.control import RequestKind
 from core.value.duration import duration_text
-from core.value.timestamp import SECOND
+from core.value.timestamp import SECOND_NS
 from tui.live.board import Board, Bucket
 from tui.live.deck import Deck
 from tui.screens.dialog import Answer, Choice, Dialog
@@ -320,7 +320,7 @@ def question_lines(question: OpenQuestion, actor: str, now: int) -> list[str]:
         lines = [f"Anybody may answer; you answer as {clean_line(actor)}."]
     if question.until is None:
         return [*lines, "It waits until somebody answers."]
-    left = (question.until - now) / SECOND
+    left = (question.until - now) / SECOND_NS
     if left <= 0:
         return [*lines, "The time to answer is over."]
     return [*lines, f"Until {moment(question.until)}, {duration_text(left)} from now."]

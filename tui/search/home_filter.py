@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from core.domain.state_word import WORDS
 from core.domain.states import Coverage, ExecutionState
 from core.ports.execution_query import ExecutionQuery
-from core.value.timestamp import SECOND
+from core.value.timestamp import SECOND_NS
 from tui.search.filter_terms import Term, one_of, parse_terms, seconds_of
 
 _FIELDS = {"state": "state", "s": "state", "mission": "mission", "by": "by", "is": "is"}
@@ -89,7 +89,7 @@ def _add(asked: dict[str, object], term: Term) -> str:
             other = Coverage.FULL if coverage is Coverage.SUBSET else Coverage.SUBSET
             asked["coverage"] = coverage if term.wanted else other
         case "dur":
-            limit = round(seconds_of(term.value) * SECOND)
+            limit = round(seconds_of(term.value) * SECOND_NS)
             if term.sign == "=":
                 return "dur= finds nothing: use dur> and dur<"
             longer = term.sign.startswith(">") == term.wanted

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from core.value.duration import parse_duration
-from core.value.timestamp import MAX_INSTANT, SECOND, rfc3339
+from core.value.timestamp import MAX_INSTANT, SECOND_NS, rfc3339
 
 if TYPE_CHECKING:
     from core.domain.records import Execution
@@ -43,12 +43,12 @@ def elapsed(
     """
     if end is not None and took_us is not None:
         return took_us / 1_000_000
-    return None if start is None else max(0, (now if end is None else end) - start) / SECOND
+    return None if start is None else max(0, (now if end is None else end) - start) / SECOND_NS
 
 
 def ago(at: int, now: int) -> str:
     """Write how long ago an instant was, or in how long it will be: `3m ago`, `in 8s`."""
-    seconds = (now - at) / SECOND
+    seconds = (now - at) / SECOND_NS
     if -1 < seconds < 1:
         return "just now"
     text = rough(abs(seconds))
@@ -67,7 +67,7 @@ def rfc3339_or_none(at: int | None) -> str | None:
 
 def time_of_day(at: int) -> str:
     """Write an instant as the local time of day with milliseconds, `12:06:22.001`."""
-    seconds, nanos = divmod(max(0, min(at, MAX_INSTANT)), SECOND)
+    seconds, nanos = divmod(max(0, min(at, MAX_INSTANT)), SECOND_NS)
     return f"{_time_of_day(seconds, time.tzname)}.{nanos // 1_000_000:03d}"
 
 
@@ -78,7 +78,7 @@ def _time_of_day(seconds: int, _zone: tuple[str, str]) -> str:
 
 def moment(at: int) -> str:
     """Write an instant as local date and time to the second, `2025-01-20 12:06:22`."""
-    seconds = max(0, min(at, MAX_INSTANT)) // SECOND
+    seconds = max(0, min(at, MAX_INSTANT)) // SECOND_NS
     return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
@@ -88,7 +88,7 @@ def parse_since(text: str, now: int) -> int:
     Raises ValueError with a sentence for people.
     """
     try:
-        return max(0, now - round(parse_duration(text) * SECOND))
+        return max(0, now - round(parse_duration(text) * SECOND_NS))
     except ValueError:
         pass
     try:
@@ -98,7 +98,7 @@ def parse_since(text: str, now: int) -> int:
     if instant.tzinfo is None:
         instant = instant.astimezone()
     delta = instant - _EPOCH
-    at = (delta.days * 86_400 + delta.seconds) * SECOND + delta.microseconds * 1_000
+    at = (delta.days * 86_400 + delta.seconds) * SECOND_NS + delta.microseconds * 1_000
     return max(0, min(at, _MAX_STORED_INSTANT))
 
 

@@ -3,7 +3,7 @@
 MAX_BYTES = 64 * 1024 * 1024
 """Of the file. A mission of 100,000 elaborate steps takes about 32 MB."""
 
-MAX_DEPTH = 64
+MAX_DEPTH_LEVELS = 64
 """Lists and mappings within each other."""
 
 MAX_NODES = 4_000_000
@@ -12,15 +12,15 @@ MAX_NODES = 4_000_000
 MAX_ALIAS_NODES = 100_000
 """Values that aliases repeat, in a whole file."""
 
-MAX_SCALAR = 1024 * 1024
+MAX_SCALAR_CHARACTERS = 1024 * 1024
 """Characters of one text."""
 
 MAX_INTEGER = 2**63 - 1
 
 MAX_STEPS = 200_000
-MAX_NAME = 200
-MAX_DESCRIPTION = 10_000
-MAX_LIMIT = 1024
+MAX_NAME_CHARACTERS = 200
+MAX_DESCRIPTION_CHARACTERS = 10_000
+MAX_PARALLEL_ATTEMPTS = 1024
 """Of `parallel_limit` and `max_parallel`."""
 
 MAX_ATTEMPTS = 1000

@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_NAME
+from core.mission_file.finding.limit import MAX_NAME_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.value.duration import parse_duration
 
@@ -79,7 +79,7 @@ def label(path: Path) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """Return `did you mean ...?` for the known word nearest to `word`, or None."""
-    if len(word) > MAX_NAME:
+    if len(word) > MAX_NAME_CHARACTERS:
         return None
     names = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
@@ -173,10 +173,11 @@ def check_name(value: Any, path: Path, problems: Problems) -> Any:
     if not value.strip():
         problems.error(Code.BAD_NAME, f"{label(path)} is empty", path)
         return INVALID
-    if len(value) > MAX_NAME:
+    if len(value) > MAX_NAME_CHARACTERS:
         problems.error(
             Code.BAD_NAME,
-            f"{label(path)} has {len(value):,} characters; at most {MAX_NAME} are allowed",
+            f"{label(path)} has {len(value):,} characters;"
+            f" at most {MAX_NAME_CHARACTERS} are allowed",
             path,
         )
         return INVALID

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from core.domain.mission import Durability, MissionConfig
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_LIMIT
+from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
     INVALID,
@@ -25,9 +25,9 @@ from core.mission_file.keys.not_yet import refuse_unsupported
 from core.mission_file.keys.retry_policy import RETRY_KEYS, check_retry
 
 _PARALLEL_LIMIT = Key(
-    check=whole(1, MAX_LIMIT),
+    check=whole(1, MAX_PARALLEL_ATTEMPTS),
     doc="How many attempts may run at once.",
-    schema=integer(1, MAX_LIMIT),
+    schema=integer(1, MAX_PARALLEL_ATTEMPTS),
     default="the number of CPUs + 4, at most 64",
     example="4",
     synonyms=("parallelism", "max_parallel", "concurrency", "max_workers", "jobs", "parallel"),

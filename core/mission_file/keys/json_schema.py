@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from core.mission_file.finding.limit import MAX_NAME
+from core.mission_file.finding.limit import MAX_NAME_CHARACTERS
 
 STEP_ID_PATTERN = "^[A-Za-z][A-Za-z0-9_.-]{0,99}$"
 VARIABLE_PATTERN = "^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 
 BOOLEAN: dict[str, Any] = {"type": "boolean"}
 TEXT: dict[str, Any] = {"type": "string"}
-NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME}
+NAME: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS}
 MAPPING: dict[str, Any] = {"type": "object"}
 DURATION: dict[str, Any] = {
     "oneOf": [

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from core.domain.mission import Param, ParamType
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_DESCRIPTION
+from core.mission_file.finding.limit import MAX_DESCRIPTION_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
     INVALID,
@@ -85,7 +85,7 @@ PARAM_KEYS = {
         example="true",
     ),
     "description": Key(
-        check=text(MAX_DESCRIPTION, empty=True),
+        check=text(MAX_DESCRIPTION_CHARACTERS, empty=True),
         doc="What it is for.",
         schema=TEXT,
         example="where to deploy",

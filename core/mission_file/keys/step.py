@@ -4,7 +4,7 @@ from typing import Any
 
 from core.domain.mission import MissionStep, TriggerRule
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_LIMIT
+from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
     INVALID,
@@ -235,9 +235,9 @@ STEP_KEYS = {
         example="{os: [linux, macos], python: [3.11, 3.12]}",
     ),
     "max_parallel": Key(
-        check=whole(1, MAX_LIMIT),
+        check=whole(1, MAX_PARALLEL_ATTEMPTS),
         doc="How many items of `foreach` or `matrix` may run at once.",
-        schema=integer(1, MAX_LIMIT),
+        schema=integer(1, MAX_PARALLEL_ATTEMPTS),
         default="`config.parallel_limit`",
         example="2",
     ),

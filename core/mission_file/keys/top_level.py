@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from core.domain.mission import Handlers, Mission, MissionStep
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_DESCRIPTION, MAX_STEPS
+from core.mission_file.finding.limit import MAX_DESCRIPTION_CHARACTERS, MAX_STEPS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
     INVALID,
@@ -130,7 +130,7 @@ MISSION_KEYS = {
         synonyms=("title", "mission", "workflow"),
     ),
     "description": Key(
-        check=text(MAX_DESCRIPTION, empty=True),
+        check=text(MAX_DESCRIPTION_CHARACTERS, empty=True),
         doc="What it is for.",
         schema=TEXT,
         example="build, test and ship",

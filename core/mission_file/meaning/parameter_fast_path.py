@@ -28,7 +28,7 @@ _CERTAIN = {
 }
 
 
-def is_certain(type_name: str, parameters: dict[str, Any]) -> bool:
+def is_certainly_valid(type_name: str, parameters: dict[str, Any]) -> bool:
     """Tell whether parameters fit their type beyond doubt; False means ask the model."""
     known = _CERTAIN.get(type_name)
     if known is None:

@@ -18,7 +18,7 @@ _TOKEN_PARTS = (  # of what `core.mission_file.meaning.secret_value` knows by it
 )
 
 
-class Scan(Struct, frozen=True):
+class Prescan(Struct, frozen=True):
     """False means certainly not."""
 
     templates: bool
@@ -27,14 +27,14 @@ class Scan(Struct, frozen=True):
     climbs: bool
 
 
-def scan(text: str) -> Scan:
+def prescan(text: str) -> Prescan:
     """Look at a whole file. Plain searches only: a pattern would take longer than the parsing."""
     if any(escape in text for escape in _ESCAPES):
-        return Scan(
+        return Prescan(
             templates=True, secrets=True, dollars=True, climbs=True
         )  # an escape may spell anything
     lower = text.lower()
-    return Scan(
+    return Prescan(
         templates="{{" in text or "{%" in text,
         secrets=any(word in lower for word in _WORDS) or any(part in text for part in _TOKEN_PARTS),
         dollars="$" in text,

@@ -12,7 +12,7 @@ _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox
 _COMMAND_FLAG = re.compile(r"-[a-zA-Z]*c")
 
 
-def check_injection(draft: Draft, problems: Problems) -> None:
+def check_shell_injection(draft: Draft, problems: Problems) -> None:
     """Refuse templates in the text of scripts; warn of those in what a command hands to a shell."""
     for index, step in enumerate(draft.steps):
         if step is not None:

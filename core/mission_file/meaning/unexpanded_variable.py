@@ -18,7 +18,7 @@ _READERS = frozenset(f"{_SHELLS} {_LANGUAGES} {_STARTERS}".split())
 """Programs to which `$NAME` means something, or that start others."""
 
 
-def check_dollars(draft: Draft, problems: Problems) -> None:
+def check_unexpanded_variables(draft: Draft, problems: Problems) -> None:
     """Warn of `$NAME` in an environment, a working folder and a command's arguments."""
     env = draft.fields.get("env")
     if env is not INVALID:

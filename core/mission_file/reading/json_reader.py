@@ -7,7 +7,12 @@ from math import isfinite
 from typing import Any
 
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_DEPTH, MAX_INTEGER, MAX_NODES, MAX_SCALAR
+from core.mission_file.finding.limit import (
+    MAX_DEPTH_LEVELS,
+    MAX_INTEGER,
+    MAX_NODES,
+    MAX_SCALAR_CHARACTERS,
+)
 from core.mission_file.finding.problem import Problems
 from core.mission_file.finding.source_text import Span
 from core.mission_file.finding.value_check import shorten
@@ -56,12 +61,12 @@ def read_json(text: str, problems: Problems) -> Any:
         for span, key in JsonTokens(text).duplicate_keys():
             problems.error(Code.DUPLICATE_KEY, f"duplicate key {shorten(key)}", span=span)
     walk = _Walk()
-    if not walk.is_shallow([data], MAX_DEPTH + 1):
+    if not walk.is_shallow([data], MAX_DEPTH_LEVELS + 1):
         _report_depth(text, problems)
         return None
     if walk.has_bad_number:
         _report_numbers(text, problems)
-    if walk.longest > MAX_SCALAR:
+    if walk.longest > MAX_SCALAR_CHARACTERS:
         _report_length(walk.longest, text, problems)
     if _SURROGATE.search(text):
         for span in JsonTokens(text).lone_surrogates():
@@ -121,7 +126,7 @@ def _report_length(length: int, text: str, problems: Problems) -> None:
         if len(match[0]) > length:
             problems.error(
                 Code.TOO_LARGE,
-                f"a text of {length:,} characters is longer than {MAX_SCALAR:,}",
+                f"a text of {length:,} characters is longer than {MAX_SCALAR_CHARACTERS:,}",
                 span=Span(match.start(), match.start() + 1),
                 hint="put it into a file and read it there",
             )
@@ -129,10 +134,10 @@ def _report_length(length: int, text: str, problems: Problems) -> None:
 
 
 def _report_depth(text: str, problems: Problems) -> None:
-    index = JsonTokens(text).first_deeper_than(MAX_DEPTH)
+    index = JsonTokens(text).first_deeper_than(MAX_DEPTH_LEVELS)
     problems.error(
         Code.TOO_DEEP,
-        f"nested deeper than {MAX_DEPTH} levels",
+        f"nested deeper than {MAX_DEPTH_LEVELS} levels",
         span=Span(index, index + 1),
     )
 

@@ -14,7 +14,7 @@ from yaml import (
     YAMLError,
 )
 
-from core.mission_file.finding.limit import MAX_DEPTH
+from core.mission_file.finding.limit import MAX_DEPTH_LEVELS
 from core.mission_file.finding.problem import Path, Spot
 from core.mission_file.finding.source_text import Span
 from core.mission_file.reading.path_tree import PathTree, path_tree
@@ -53,9 +53,9 @@ class _Locator:
         start = event.start_mark.index
         end: int = event.end_mark.index
         flow = kind in _STARTS and event.flow_style
-        if kind is MappingStartEvent and depth <= MAX_DEPTH:
+        if kind is MappingStartEvent and depth <= MAX_DEPTH_LEVELS:
             end = self._mapping(path, tree, depth, end)
-        elif kind is SequenceStartEvent and depth <= MAX_DEPTH:
+        elif kind is SequenceStartEvent and depth <= MAX_DEPTH_LEVELS:
             end = self._sequence(path, tree, depth, end)
         elif kind is ScalarEvent and event.style in ("|", ">"):
             end = start + len(self._text[start:end].rstrip())

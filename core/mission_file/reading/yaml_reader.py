@@ -23,7 +23,12 @@ from yaml import (
 )
 
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_ALIAS_NODES, MAX_DEPTH, MAX_NODES, MAX_SCALAR
+from core.mission_file.finding.limit import (
+    MAX_ALIAS_NODES,
+    MAX_DEPTH_LEVELS,
+    MAX_NODES,
+    MAX_SCALAR_CHARACTERS,
+)
 from core.mission_file.finding.problem import Problems
 from core.mission_file.finding.source_text import Span
 from core.mission_file.finding.value_check import shorten
@@ -162,7 +167,7 @@ class _Reader:
                         key = _DUPLICATE
                     continue
                 nodes += 1
-                if len(text) > MAX_SCALAR:
+                if len(text) > MAX_SCALAR_CHARACTERS:
                     self._too_long(event, len(text))
                 if event.implicit[0] and (not text or text[0] in STARTS):
                     value = self._resolve(text, event)
@@ -183,7 +188,7 @@ class _Reader:
                 if nodes > MAX_NODES:
                     self._too_many(event)
                 value = {} if kind is MappingStartEvent else []
-                if len(stack) > MAX_DEPTH:
+                if len(stack) > MAX_DEPTH_LEVELS:
                     self._too_deep(event)
                 if event.tag is not None:
                     self._note(event, None, 0)
@@ -265,14 +270,14 @@ class _Reader:
         start = event.start_mark.index
         self._problems.error(
             Code.TOO_LARGE,
-            f"a text of {length:,} characters is longer than {MAX_SCALAR:,}",
+            f"a text of {length:,} characters is longer than {MAX_SCALAR_CHARACTERS:,}",
             span=Span(start, start + 1),
             hint="put it into a file and read it there",
         )
         raise _Stop
 
     def _too_deep(self, event: Any) -> None:
-        self._fail(Code.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels", event)
+        self._fail(Code.TOO_DEEP, f"nested deeper than {MAX_DEPTH_LEVELS} levels", event)
         raise _Stop
 
     def _too_many(self, event: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.domain.item_label import LENGTH_LIMIT, item_label, quoted_title, step_title
+from core.domain.item_label import MAX_CHARACTERS, item_label, quoted_title, step_title
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
@@ -43,7 +43,7 @@ def test_a_label_is_one_printable_line(item: Any, expected: str) -> None:
     ["x" * 10_000, {f"k{n}": n for n in range(10_000)}, ["x" * 9_999] * 9_999, [[[[[[1]]]]]]],
 )
 def test_a_label_is_bounded(item: Any) -> None:
-    assert len(item_label(item)) <= LENGTH_LIMIT
+    assert len(item_label(item)) <= MAX_CHARACTERS
 
 
 def test_the_item_stands_behind_the_id() -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from core.explain.error_line import LENGTH_LIMIT, telling_line
+from core.explain.error_line import MAX_CHARACTERS, error_line
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ from core.explain.error_line import LENGTH_LIMIT, telling_line
     ],
 )
 def test_the_line_that_tells(text: str, expected: str | None) -> None:
-    assert telling_line(text) == expected
-    assert telling_line(text.split("\n")) == expected
+    assert error_line(text) == expected
+    assert error_line(text.split("\n")) == expected
 
 
 def test_a_long_line_is_cut() -> None:
-    found = telling_line("error: " + "x" * 10_000)
+    found = error_line("error: " + "x" * 10_000)
     assert found is not None
-    assert len(found) == LENGTH_LIMIT
+    assert len(found) == MAX_CHARACTERS
     assert found.endswith("…")
 
 
@@ -60,5 +60,5 @@ def test_a_long_line_is_cut() -> None:
 )
 def test_hostile_lines_take_no_time(piece: str) -> None:
     before = time.monotonic()
-    telling_line(piece * (4096 // len(piece)))
+    error_line(piece * (4096 // len(piece)))
     assert time.monotonic() - before < 0.5

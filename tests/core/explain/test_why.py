@@ -15,7 +15,7 @@ from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskError, TaskRun
 from core.domain.state_word import state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState
-from core.explain.execution_facts import Scene
+from core.explain.execution_facts import ExecutionFacts
 from core.explain.reason_text import REASON_TEXTS
 from core.explain.why import explain, explain_execution
 
@@ -74,7 +74,7 @@ def a_scene(tasks, steps=(), *, config=None, execution=None, attempts=None, **mo
         config=config or MissionConfig(),
         handlers=more.pop("handlers", Handlers()),
     )
-    return Scene(
+    return ExecutionFacts(
         execution=execution or an_execution(),
         tasks={task.task_id: task for task in tasks},
         now=NOW,
@@ -99,7 +99,9 @@ def test_no_state_of_a_step_is_without_an_explanation(state):
             word, _, cause = explain("s", a_scene([task, a_task("up")], steps))[0].partition(": ")
             assert word == state_word(state, reason)
             assert cause.strip()
-        bare = Scene(execution=an_execution(), tasks={"s": a_task("s", state, reason)}, now=NOW)
+        bare = ExecutionFacts(
+            execution=an_execution(), tasks={"s": a_task("s", state, reason)}, now=NOW
+        )
         assert explain("s", bare)[0].partition(": ")[2]
 
 
@@ -111,34 +113,34 @@ def test_no_state_of_an_execution_is_without_an_explanation(state):
 
 
 def test_a_skipped_step_names_the_failure_behind_it_with_its_time_limit():
-    scene = a_scene(
+    facts = a_scene(
         [
             a_task("build", TaskState.FAILED, Reason.TIMEOUT),
             a_task("ship", TaskState.SKIPPED, Reason.UPSTREAM_FAILED),
         ],
         [a_step("build", timeout_seconds=300), a_step("ship", "build")],
     )
-    assert explain("ship", scene)[0] == "skipped: `build` failed (TIMEOUT, 5m00s)"
+    assert explain("ship", facts)[0] == "skipped: `build` failed (TIMEOUT, 5m00s)"
 
 
 def test_a_queued_step_names_the_limit_and_who_takes_its_slots():
     running = [a_task(name, TaskState.RUNNING, Reason.SLOT_ACQUIRED) for name in "abcd"]
-    scene = a_scene(
+    facts = a_scene(
         [*running, a_task("e", TaskState.READY, Reason.DEPS_MET)],
         config=MissionConfig(parallel_limit=4),
     )
-    assert explain("e", scene) == ["queued: parallel_limit 4, running a b c d"]
+    assert explain("e", facts) == ["queued: parallel_limit 4, running a b c d"]
 
 
 def test_a_step_in_backoff_says_which_try_comes_when_and_after_what():
     task = a_task("fetch", TaskState.WAITING, Reason.BACKOFF, attempt=1, resume_at=NOW + 8 * SECOND)
     failed = an_attempt("fetch", 1, AttemptState.FAILED, Reason.EXIT_NONZERO, exit_code=75)
-    scene = a_scene(
+    facts = a_scene(
         [task],
         [a_step("fetch", retry=RetryPolicy(max_attempts=5))],
         attempts={"fetch": (failed,)},
     )
-    assert explain("fetch", scene) == ["retrying: retry 2/5 in 8s after exit 75"]
+    assert explain("fetch", facts) == ["retrying: retry 2/5 in 8s after exit 75"]
 
 
 def test_a_pending_step_is_followed_down_to_what_really_runs():
@@ -205,9 +207,9 @@ def test_a_condition_and_a_trigger_rule_are_quoted_as_authored():
         a_task("when", TaskState.SKIPPED, Reason.CONDITION_FALSE),
         a_task("rule", TaskState.SKIPPED, Reason.TRIGGER_RULE),
     ]
-    scene = a_scene(tasks, steps)
-    assert explain("when", scene) == ["skipped: when `{{ params.go }}` is false"]
-    assert explain("rule", scene) == [
+    facts = a_scene(tasks, steps)
+    assert explain("when", facts) == ["skipped: when `{{ params.go }}` is false"]
+    assert explain("rule", facts) == [
         "skipped: trigger_rule one_failed can no longer be met: `up` done (EXIT_ZERO)"
     ]
 
@@ -215,12 +217,12 @@ def test_a_condition_and_a_trigger_rule_are_quoted_as_authored():
 def test_exhausted_retries_tell_how_the_last_try_ended():
     error = TaskError(message="replication slot busy\nmore", kind="ProcessFailed")
     last = an_attempt("s", 3, AttemptState.FAILED, Reason.TIMEOUT, error=error)
-    scene = a_scene(
+    facts = a_scene(
         [a_task("s", TaskState.FAILED, Reason.RETRIES_EXHAUSTED, attempt=3)],
         [a_step("s", retry=RetryPolicy(max_attempts=3))],
         attempts={"s": (last,)},
     )
-    assert explain("s", scene) == [
+    assert explain("s", facts) == [
         "failed: retries exhausted (3/3), the last one: TIMEOUT (replication slot busy)"
     ]
 
@@ -230,12 +232,12 @@ def test_a_failed_execution_lists_its_failures_roots_first():
         a_task("soft", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=1),
         a_task("hard", TaskState.FAILED, Reason.STEP_ERROR, ended_at=2, message="boom"),
     ]
-    scene = a_scene(
+    facts = a_scene(
         tasks,
         [a_step("soft", continue_on_error=True), a_step("hard")],
         execution=an_execution(ExecutionState.FAILED, Reason.STEP_FAILED),
     )
-    told = explain_execution(scene)
+    told = explain_execution(facts)
     assert told[0] == "failed: a step failed"
     assert told[1] == "`hard` failed: the step itself raised an error: boom"
     assert told[2].startswith("`soft` failed: ")
@@ -254,8 +256,8 @@ def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
         ),
         a_task("f[1]", TaskState.RUNNING, Reason.SLOT_ACQUIRED, parent_task_id="f"),
     ]
-    scene = a_scene([parent, *items], [a_step("f")])
-    assert explain("f", scene)[0] == "running: 2 items: 1 running, 1 failed"
+    facts = a_scene([parent, *items], [a_step("f")])
+    assert explain("f", facts)[0] == "running: 2 items: 1 running, 1 failed"
     ended = replace(parent, state=TaskState.FAILED, reason_code=Reason.ITEM_FAILED)
     told = explain("f", a_scene([ended, *items], [a_step("f")]))
     assert told[0] == "failed: 1 of its 2 items failed"
@@ -264,7 +266,7 @@ def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
 
 def test_a_handler_says_what_it_waits_for():
     handler = a_step("tidy")
-    scene = a_scene(
+    facts = a_scene(
         [a_task("s"), a_task("tidy")], [a_step("s")], handlers=Handlers(always=(handler,))
     )
-    assert "handler" in explain("tidy", scene)[0]
+    assert "handler" in explain("tidy", facts)[0]

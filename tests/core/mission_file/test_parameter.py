@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from core.mission_file.finding.code import Code
 from core.mission_file.load import load_mission
-from core.mission_file.meaning.parameter_fast_path import _CERTAIN, is_certain
+from core.mission_file.meaning.parameter_fast_path import _CERTAIN, is_certainly_valid
 from core.step_type.registry import step_type
 from tests.support.missions import mission_data
 
@@ -27,7 +27,7 @@ KEYS = ["message", "level", "command", "args", "script", "shell", "stdin", "foo"
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(_CERTAIN)), st.dictionaries(st.sampled_from(KEYS), VALUES))
 def test_what_is_certain_without_the_model_fits_the_model(name, parameters):
-    if not is_certain(name, parameters):
+    if not is_certainly_valid(name, parameters):
         return
     try:
         step_type(name).parameters.model_validate(parameters)
@@ -46,7 +46,7 @@ def test_what_is_certain_without_the_model_fits_the_model(name, parameters):
     ],
 )
 def test_plain_steps_are_certain(name, parameters):
-    assert is_certain(name, parameters)
+    assert is_certainly_valid(name, parameters)
 
 
 def told(kind, parameters, **step):

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.domain.records import LogEntry, LogLevel, LogStream
-from core.output.capture import BACKLOG_LIMIT, Capture, LogSeal, Tail
+from core.output.capture import BACKLOG_LIMIT_BYTES, Capture, LogSeal, Tail
 from core.output.chunker import CHUNK_BYTES
-from core.output.log_format import LINE_LIMIT, LineDecoder, entries
+from core.output.log_format import LINE_LIMIT_BYTES, LineDecoder, entries
 from core.ports.journal import LogChunk, LogSegment
 from tests.support.virtual_loop import VirtualClock, run_virtually
 
@@ -25,7 +25,7 @@ class Tape:
     def __init__(self, **fields: int) -> None:
         self.chunks: list[LogChunk] = []
         self.backlog = 0
-        self.line_limit = fields.get("line_limit", LINE_LIMIT)
+        self.line_limit = fields.get("line_limit", LINE_LIMIT_BYTES)
         self.capture = Capture(
             execution_id="e",
             task_id="t",
@@ -410,19 +410,19 @@ async def test_a_line_of_one_gigabyte_is_kept_at_both_ends() -> None:
     assert seal.dropped_bytes > 1_000_000_000
     assert seal.bytes <= (10 << 20) + 100
     assert tape.texts(OUT)[-1].endswith("the end")
-    assert max(len(text) for text in tape.texts(OUT)) == LINE_LIMIT
+    assert max(len(text) for text in tape.texts(OUT)) == LINE_LIMIT_BYTES
 
 
 async def test_a_writer_waits_while_the_disk_is_behind() -> None:
     tape = Tape()
     assert tape.capture.write(OUT, b"fine\n")
-    tape.backlog = BACKLOG_LIMIT + 1
+    tape.backlog = BACKLOG_LIMIT_BYTES + 1
     assert not tape.capture.write(OUT, b"too much\n")
     waiting = asyncio.create_task(tape.capture.drain())
     await asyncio.sleep(0.02)
     assert not waiting.done()
 
-    tape.backlog = BACKLOG_LIMIT // 2
+    tape.backlog = BACKLOG_LIMIT_BYTES // 2
     await waiting
 
     assert tape.capture.write(OUT, b"again\n")

@@ -12,7 +12,7 @@ from core.errors import UsageError
 from core.mission_file.finding.code import Code
 from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
-from core.value.regex import MAX_PATTERN, PatternError, compile_pattern
+from core.value.regex import MAX_PATTERN_CHARACTERS, PatternError, compile_pattern
 from tests.support.missions import a_mission
 from tests.support.step_run import StepRunner
 
@@ -72,7 +72,7 @@ def test_what_takes_more_than_linear_time_is_refused_by_the_part_that_does(patte
     assert refused.value.hint
 
 
-@pytest.mark.parametrize("pattern", ["(", "\\", "a" * (MAX_PATTERN + 1), r"\pL{1,500}"])
+@pytest.mark.parametrize("pattern", ["(", "\\", "a" * (MAX_PATTERN_CHARACTERS + 1), r"\pL{1,500}"])
 def test_a_pattern_that_is_no_pattern_or_too_large_is_refused(pattern, capfd):
     with pytest.raises(PatternError):
         compile_pattern(pattern)

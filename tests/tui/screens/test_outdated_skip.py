@@ -2,7 +2,7 @@
 
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
-from core.explain.execution_facts import NO_LONGER, Scene
+from core.explain.execution_facts import NO_LONGER, ExecutionFacts
 from core.explain.why import explain
 from tests.support.tui import (
     FakeBackend,
@@ -62,11 +62,11 @@ def test_why_says_that_a_skipped_step_runs_when_it_is_retried() -> None:
     world, run = a_live_run_with_a_failure()
     retried(world, run)
     found = world.runs[run]
-    scene = Scene(
+    facts = ExecutionFacts(
         execution=found.execution(),
         tasks=found.snapshot.tasks,
         now=world.clock.at,
         mission=found.mission,
     )
-    assert explain("after-bad", scene)[0] == f"skipped: {NO_LONGER}"
-    assert explain("behind", scene)[0].startswith("skipped: `after-bad` skipped")
+    assert explain("after-bad", facts)[0] == f"skipped: {NO_LONGER}"
+    assert explain("behind", facts)[0].startswith("skipped: `after-bad` skipped")

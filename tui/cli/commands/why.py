@@ -3,7 +3,7 @@
 from core.domain.item_label import step_title
 from core.domain.records import Attempt, Execution
 from core.domain.states import is_terminal
-from core.explain.execution_facts import Scene
+from core.explain.execution_facts import ExecutionFacts
 from core.explain.why import explain, explain_execution
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
@@ -26,9 +26,9 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         task = None if step is None else reader.task_run(found.execution_id, step)
-        scene = _scene(invocation, reader, found)
+        facts = _scene(invocation, reader, found)
         label = label_of(reader, found)
-    told = explain_execution(scene) if task is None else explain(task.task_id, scene)
+    told = explain_execution(facts) if task is None else explain(task.task_id, facts)
     console = invocation.console
     if invocation.json:
         console.out_json(
@@ -49,13 +49,13 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
     console.out_lines([f"  {arrow} {line}" for line in causes])
 
 
-def _scene(invocation: Invocation, reader: Reader, found: Execution) -> Scene:
+def _scene(invocation: Invocation, reader: Reader, found: Execution) -> ExecutionFacts:
     attempts: dict[str, list[Attempt]] = {}
     for attempt in reader.attempts(found.execution_id):
         attempts.setdefault(attempt.task_id, []).append(attempt)
     now = invocation.now
     whole = resumed_with(reader, found)
-    return Scene(
+    return ExecutionFacts(
         execution=found,
         tasks={task.task_id: task for task in reader.task_runs(found.execution_id)},
         now=now,

@@ -20,7 +20,7 @@ from core.domain.item_label import item_label
 from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
-from core.explain.error_line import telling_line
+from core.explain.error_line import error_line
 from tui.cli.printing.console import Console
 from tui.cli.printing.outlet import Source
 from tui.cli.printing.step_output import StepOutput
@@ -138,7 +138,7 @@ class Progress:
         error = self._errors.get((event.execution_id, event.task_id))
         if error is None or event.to_state is not TaskState.FAILED:
             return event.message
-        told, line = event.message or "", telling_line(error.stack_trace)
+        told, line = event.message or "", error_line(error.stack_trace)
         if line is None or line in told:
             return told
         return f"{told}: {line}" if told else line

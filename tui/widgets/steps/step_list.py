@@ -12,7 +12,7 @@ from core.domain.states import TaskState
 from core.explain.execution_facts import NO_LONGER
 from core.ports.clock import Clock
 from core.value.duration import duration_text
-from core.value.timestamp import SECOND
+from core.value.timestamp import SECOND_NS
 from tui.keys.key_bindings import bindings
 from tui.live.board import FOLDED, Board, Bucket, bucket_of
 from tui.live.messages import StepSelected
@@ -261,7 +261,7 @@ class StepList(LineView):
         spent = elapsed(task.worked_from, task.worked_until, now, task.worked_us)
         time = "" if spent is None else duration_text(spent)
         if task.state is TaskState.WAITING and task.resume_at is not None:
-            left = (task.resume_at - now) / SECOND
+            left = (task.resume_at - now) / SECOND_NS
             state = f"retry in {rough(left)}" if left >= 0.5 else "retry due"
         elif task.reason_code is Reason.REUSED:
             state = "reused"
