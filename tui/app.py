@@ -19,7 +19,7 @@ from textual.widgets import Input
 
 from core.errors import BugError, MissionDeckError
 from tui.command_palette import DeckCommands
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.look.ascii_filter import AsciiFilter
 from tui.look.theme import CYCLE, THEMES
 from tui.screens.deck_screen import DeckScreen

@@ -22,7 +22,7 @@ from tui.cli.records import notice_lost, open_current, open_records
 from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.host.places import place_of
 from tui.host.version import VERSION
-from tui.keys.key_bindings import read_keymap
+from tui.keys.keys_toml import read_keymap
 from tui.live.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
 
 AS_AUTHORED = LaunchOptions()

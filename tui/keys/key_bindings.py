@@ -1,18 +1,15 @@
-"""The keys: one table of bindings with ids, by the place they work in, and the user's own over it.
+"""Every key binding of the screen, by the place it works in. Knows no Textual.
 
-The user's file `keys.toml` has one table: `[keys]`, binding id = keys as Textual spells them
-(`"list.down" = "j,down,ctrl+n"`).
+`textual_bindings` turns the table into Textual's bindings; `keys_toml` reads the user's own keys.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from textual.binding import Binding, BindingType
-
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One thing a key does. `keys` is comma-separated; `group` is its heading in the help."""
+    """One key binding. `keys` is comma-separated; `group` is its heading in the help."""
 
     id: str
     keys: str
@@ -21,10 +18,21 @@ class Key:
     group: str
     show: bool = False
     priority: bool = False
-    """Whether it works wherever the focus is, also in a field."""
+    """Whether it works wherever the focus is, also in an input field."""
 
 
-_TABLES: Mapping[str, tuple[Key, ...]] = {
+_SCROLLING = (
+    Key("list.down", "j,down", "move(1)", "down", "Moving"),
+    Key("list.up", "k,up", "move(-1)", "up", "Moving"),
+    Key("list.first", "g,home", "first", "first", "Moving"),
+    Key("list.last", "G,end", "last", "last", "Moving"),
+    Key("list.half_down", "ctrl+d", "page(0.5)", "half a page down", "Moving"),
+    Key("list.half_up", "ctrl+u", "page(-0.5)", "half a page up", "Moving"),
+    Key("list.page_down", "pagedown", "page(1)", "a page down", "Moving"),
+    Key("list.page_up", "pageup", "page(-1)", "a page up", "Moving"),
+)
+
+KEYS: Mapping[str, tuple[Key, ...]] = {
     "app": (
         Key("app.help", "?", "help", "help", "Everywhere", show=True),
         Key("app.palette", ":,ctrl+p", "command_palette", "palette", "Everywhere", show=True),
@@ -40,17 +48,8 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
             priority=True,
         ),
     ),
-    "list": (
-        Key("list.down", "j,down", "move(1)", "down", "Moving"),
-        Key("list.up", "k,up", "move(-1)", "up", "Moving"),
-        Key("list.first", "g,home", "first", "first", "Moving"),
-        Key("list.last", "G,end", "last", "last", "Moving"),
-        Key("list.half_down", "ctrl+d", "page(0.5)", "half a page down", "Moving"),
-        Key("list.half_up", "ctrl+u", "page(-0.5)", "half a page up", "Moving"),
-        Key("list.page_down", "pagedown", "page(1)", "a page down", "Moving"),
-        Key("list.page_up", "pageup", "page(-1)", "a page up", "Moving"),
-        Key("list.open", "enter", "choose", "open", "Moving", show=True),
-    ),
+    "scrolling": _SCROLLING,
+    "list": (*_SCROLLING, Key("list.open", "enter", "choose", "open", "Moving", show=True)),
     "steps": (Key("steps.fold", "space", "toggle_fold", "unfold what has ended", "Moving"),),
     "home": (
         Key("home.new", "n", "new_run", "new run", "Acting", show=True),
@@ -107,6 +106,39 @@ _TABLES: Mapping[str, tuple[Key, ...]] = {
         Key("run.pane_back", "shift+tab", "pane(-1)", "previous pane", "Looking"),
         Key("run.back", "escape", "back", "back", "Everywhere"),
         Key("run.home", "q", "home", "back to home", "Everywhere", show=True),
+    ),
+    "graph": (
+        Key("graph.left", "left,h", "go('left')", "upstream", "Graph"),
+        Key("graph.right", "right,l", "go('right')", "downstream", "Graph"),
+        Key("graph.up", "up,k", "go('up')", "up", "Graph"),
+        Key("graph.down", "down,j", "go('down')", "down", "Graph"),
+        Key("graph.first", "g,home", "go_end(False)", "first", "Graph"),
+        Key("graph.last", "G,end", "go_end(True)", "last", "Graph"),
+        Key("graph.half_down", "ctrl+d,pagedown", "page(1)", "half a page down", "Graph"),
+        Key("graph.half_up", "ctrl+u,pageup", "page(-1)", "half a page up", "Graph"),
+        Key("graph.open", "enter", "open", "inspect", "Graph", show=True),
+        Key("graph.fold", "space", "fold", "fold", "Graph", show=True),
+        Key("graph.fold_all", "F", "fold_all", "fold all / none", "Graph"),
+        Key("graph.zoom_in", "plus,equals_sign", "zoom(1)", "zoom in", "Graph"),
+        Key("graph.zoom_out", "minus", "zoom(-1)", "zoom out", "Graph"),
+        Key("graph.zoom_fit", "0", "zoom(0)", "fit", "Graph"),
+        Key("graph.critical", "c", "critical", "critical path", "Graph", show=True),
+        Key("graph.minimap", "m", "minimap", "minimap", "Graph", show=True),
+        Key("graph.focus", "o", "focus_hops", "focus", "Graph", show=True),
+        Key("graph.next_failure", "e", "failure(1)", "next error", "Graph", show=True),
+        Key("graph.previous_failure", "E", "failure(-1)", "previous error", "Graph"),
+    ),
+    "tree": (
+        Key("tree.fold", "space", "fold", "fold", "Tree", show=True),
+        Key("tree.parent", "left,h", "parent", "upstream", "Tree"),
+        Key("tree.child", "right,l", "child", "downstream", "Tree"),
+    ),
+    "gantt": (
+        Key("gantt.earlier", "left,h", "shift(-1)", "earlier", "Gantt"),
+        Key("gantt.later", "right,l", "shift(1)", "later", "Gantt"),
+        Key("gantt.zoom_in", "plus,equals_sign", "zoom(1)", "zoom in", "Gantt"),
+        Key("gantt.zoom_out", "minus", "zoom(-1)", "zoom out", "Gantt"),
+        Key("gantt.zoom_fit", "0", "zoom(0)", "fit", "Gantt"),
     ),
     "log": (
         Key("log.next_match", "n", "match(1)", "next match", "Finding"),
@@ -176,44 +208,10 @@ GROUPS = (
 )
 """The order of the headings in the help."""
 
-BY_ID: Mapping[str, Key] = {key.id: key for keys in _TABLES.values() for key in keys}
-
-
-def bindings(place: str) -> list[BindingType]:
-    """Return the bindings of a place, each with its id."""
-    return [
-        Binding(key.keys, key.action, key.label, show=key.show, id=key.id, priority=key.priority)
-        for key in _TABLES[place]
-    ]
+BY_ID: Mapping[str, Key] = {key.id: key for keys in KEYS.values() for key in keys}
 
 
 def group_of(binding_id: str | None) -> str:
-    """Return the heading a binding belongs under, empty for one that is not ours."""
+    """Return the heading that a binding is listed under; empty for a binding of Textual's own."""
     key = BY_ID.get(binding_id or "")
-    if key is not None:
-        return key.group
-    place = (binding_id or "").partition(".")[0]
-    return place.capitalize() if place in ("graph", "tree", "gantt") else ""
-
-
-def read_keymap(text: str) -> tuple[dict[str, str], list[str]]:
-    """Read `keys.toml`; return the keymap and a sentence for everything that was left out."""
-    import tomllib  # only who has a file of keys pays for it
-
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return {}, [f"keys.toml is not read: {error}"]
-    keys = tables.get("keys", {})
-    problems = [f"keys.toml: unknown table [{name}]" for name in tables if name != "keys"]
-    if not isinstance(keys, dict):
-        return {}, [*problems, "keys.toml: `keys` is not a table"]
-    found: dict[str, str] = {}
-    for name, value in keys.items():
-        if name not in BY_ID:
-            problems.append(f"keys.toml: no binding is called {name!r}")
-        elif not isinstance(value, str) or not value.strip():
-            problems.append(f'keys.toml: the keys of {name!r} are a text such as "j,down"')
-        else:
-            found[name] = value
-    return found, problems
+    return "" if key is None else key.group

@@ -73,7 +73,7 @@ class Receipt:
 class Surroundings:
     """Where the screen is: for titles, for files it writes, and how the user wants it.
 
-    `keymap` maps binding ids to keys as Textual spells them (see `tui.keys.key_bindings`).
+    `keymap` maps binding ids to keys as Textual spells them (see `tui.keys.keys_toml`).
     """
 
     database: str

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from core.errors import MissionDeckError
 from core.value.terminal_text import width_of
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.live.coalescing_worker import OneAtATime
 from tui.widgets.base.choice_button import ChoiceButton
 

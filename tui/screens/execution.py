@@ -11,7 +11,7 @@ from core.domain.records import Execution
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from core.value.duration import duration_text
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.lines.json_data import facts_json
 from tui.lines.step_details import overview_lines
 from tui.lines.title_bars import head_parts

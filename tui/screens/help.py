@@ -10,7 +10,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
-from tui.keys.key_bindings import GROUPS, bindings, group_of
+from tui.keys.key_bindings import GROUPS, group_of
+from tui.keys.textual_bindings import bindings
 from tui.look.styled_text import Line
 from tui.widgets.base.filter_field import Syntax
 from tui.widgets.base.text_view import TextView

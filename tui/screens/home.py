@@ -14,7 +14,7 @@ from core.domain.states import ExecutionState, is_terminal
 from core.errors import MissionDeckError
 from core.ports.clock import Clock
 from core.ports.execution_query import ExecutionOrder
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.lines.home_lines import count_note, home_parts, mission_lines, pane_parts
 from tui.live.backend import MissionFile
 from tui.live.board import Board

@@ -11,7 +11,7 @@ from core.domain.item_label import step_title
 from core.domain.records import Attempt, TaskRun
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.lines.json_data import facts_json, json_lines
 from tui.lines.log_tail import tail_lines
 from tui.lines.mission_source import source_lines

@@ -16,7 +16,7 @@ from core.domain.mission import Mission, Param, ParamType
 from core.domain.state_word import counted
 from core.errors import BugError, MissionDeckError
 from core.mission_file.keys.param_values import convert
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.lines.mission_plan import plan_lines
 from tui.live.backend import LaunchOptions, Preview
 from tui.look.styled_text import Part

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.look.styled_text import Part
 from tui.widgets.base.bar import Bar
 from tui.words.safe_text import clean_line

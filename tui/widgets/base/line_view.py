@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from core.value.terminal_text import width_of
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.look.theme import Inks, inks_of
 from tui.widgets.base.scroll_bar import QuietScrollBar
 from tui.words.safe_text import LONGEST, fit

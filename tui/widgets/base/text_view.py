@@ -10,7 +10,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.value.terminal_text import width_of
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.look.styled_text import Line
 from tui.look.theme import inks_of
 from tui.widgets.base.line_view import Span, resize_content, strip_of
@@ -22,9 +22,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
     """Lines of text to read. `hang` cells are left free where a wrapped line goes on."""
 
     acts_at_once = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for binding in bindings("list") if getattr(binding, "id", "") != "list.open"
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("scrolling")
     DEFAULT_CSS = """
     TextView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; padding: 0 1; }
     """

@@ -4,12 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.strip import Strip
 from textual.widget import Widget
 
 from core.domain.states import TaskState
+from tui.keys.textual_bindings import bindings
 from tui.layout.timeline import ticks
 from tui.live.node_status import NodeStatus
 from tui.look.theme import Inks, inks_of
@@ -47,13 +48,7 @@ class GanttRows(LineView):
 
     placeholder = NOTHING
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "shift(-1)", "earlier", show=False, id="gantt.earlier"),
-        Binding("right,l", "shift(1)", "later", show=False, id="gantt.later"),
-        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False, id="gantt.zoom_in"),
-        Binding("minus", "zoom(-1)", "zoom out", show=False, id="gantt.zoom_out"),
-        Binding("0", "zoom(0)", "fit", show=False, id="gantt.zoom_fit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("gantt")
 
     def __init__(self, view: "GanttView") -> None:
         super().__init__()

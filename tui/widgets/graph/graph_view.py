@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.domain.states import TaskState
+from tui.keys.textual_bindings import bindings
 from tui.layout.dag import dag_of
 from tui.live.node_status import NodeStatus
 from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
@@ -29,27 +30,7 @@ _MARGIN_X, _MARGIN_Y = 10, 3
 class GraphView(ScrollView, StepCanvas, can_focus=True):
     """Draws only what is in sight. The selection is a step id, whatever is folded."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "go('left')", "upstream", show=False, id="graph.left"),
-        Binding("right,l", "go('right')", "downstream", show=False, id="graph.right"),
-        Binding("up,k", "go('up')", "up", show=False, id="graph.up"),
-        Binding("down,j", "go('down')", "down", show=False, id="graph.down"),
-        Binding("g,home", "go_end(False)", "first", show=False, id="graph.first"),
-        Binding("G,end", "go_end(True)", "last", show=False, id="graph.last"),
-        Binding("ctrl+d,pagedown", "page(1)", "half a page down", show=False, id="graph.half_down"),
-        Binding("ctrl+u,pageup", "page(-1)", "half a page up", show=False, id="graph.half_up"),
-        Binding("enter", "open", "inspect", id="graph.open"),
-        Binding("space", "fold", "fold", id="graph.fold"),
-        Binding("F", "fold_all", "fold all / none", show=False, id="graph.fold_all"),
-        Binding("plus,equals_sign", "zoom(1)", "zoom in", show=False, id="graph.zoom_in"),
-        Binding("minus", "zoom(-1)", "zoom out", show=False, id="graph.zoom_out"),
-        Binding("0", "zoom(0)", "fit", show=False, id="graph.zoom_fit"),
-        Binding("c", "critical", "critical path", id="graph.critical"),
-        Binding("m", "minimap", "minimap", id="graph.minimap"),
-        Binding("o", "focus_hops", "focus", id="graph.focus"),
-        Binding("e", "failure(1)", "next error", id="graph.next_failure"),
-        Binding("E", "failure(-1)", "previous error", show=False, id="graph.previous_failure"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("graph")
 
     DEFAULT_CSS = """
     GraphView {

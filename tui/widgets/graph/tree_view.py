@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from core.domain.states import TaskState
+from tui.keys.textual_bindings import bindings
 from tui.layout.dag import dag_of
 from tui.layout.tree_layout import TreeRow, guides, lay_tree
 from tui.live.node_status import NodeStatus, as_status
@@ -28,11 +29,7 @@ _NAME_LIMIT = 40
 class TreeView(LineView, StepCanvas):
     """Steps with guides. The selection is a step id; a folded step hides what is below it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "fold", "fold", id="tree.fold"),
-        Binding("left,h", "parent", "upstream", show=False, id="tree.parent"),
-        Binding("right,l", "child", "downstream", show=False, id="tree.child"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("tree")
 
     placeholder = NOTHING
 

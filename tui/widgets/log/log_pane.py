@@ -21,7 +21,7 @@ from core.domain.records import LogEntry, LogStream
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from core.value.terminal_text import width_of
-from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.live.feed import Feed, Lookup
 from tui.live.log_pages import (
     PAGE,
@@ -61,10 +61,7 @@ class LogPane(ScrollView, Selectable, can_focus=True):
     """A log. Tell it what to show; hand it what the feed delivers."""
 
     acts_at_once = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("log"),
-        *(b for b in bindings("list") if getattr(b, "id", "") != "list.open"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("log"), *bindings("scrolling")]
     DEFAULT_CSS = """
     LogPane { overflow-x: auto; overflow-y: auto; scrollbar-size: 1 1; }
     """

@@ -14,6 +14,7 @@ from core.ports.clock import Clock
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 from tui.keys.key_bindings import bindings
+from tui.keys.textual_bindings import bindings
 from tui.live.board import FOLDED, Board, Bucket, bucket_of
 from tui.live.messages import StepSelected
 from tui.look.theme import Inks
