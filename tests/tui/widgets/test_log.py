@@ -386,7 +386,7 @@ async def test_n_in_the_log_means_the_next_match_and_nothing_else() -> None:
     async with running(backend, start=run) as pilot:
         await wait_for_text(pilot, "replication slot busy")
         await pilot.press("l", "n")
-        await wait_for_text(pilot, "nothing is searched for: / searches the log")
+        await wait_for_text(pilot, "no search yet: press / to search the log")
         assert isinstance(pilot.app.screen, ExecutionScreen)
         footer = screen_text(pilot.app).split("\n")[-1]
         assert "palette" in footer, "what is told must not cover the keys"

@@ -13,7 +13,6 @@ from core.explain.execution_facts import NO_LONGER
 from core.ports.clock import Clock
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
-from tui.keys.key_bindings import bindings
 from tui.keys.textual_bindings import bindings
 from tui.live.board import FOLDED, Board, Bucket, bucket_of
 from tui.live.messages import StepSelected
