@@ -1,0 +1,132 @@
+"""What the keys of home do to the mission or the execution under the cursor."""
+
+from textual import work
+
+from core.domain.states import ExecutionState, is_terminal
+from core.errors import MissionDeckError
+from tui.live.board import Board
+from tui.live.execution_queries import read_board
+from tui.screens.home_layout import HomeLayout
+from tui.words.safe_text import clean_line
+
+
+class HomeActions(HomeLayout):
+    """Base of the home screen: launching, validating, editing, cancelling, pausing, copying."""
+
+    _shown_actions: tuple[object, ...] = ()
+    """The actions on offer when the key bar was last updated."""
+
+    def offers(self, action: str) -> bool:
+        """Offer what the state of the execution under the cursor allows."""
+        execution = self._execution_list.current
+        if execution is None:
+            return action not in ("cancel_run", "pause", "rerun")
+        if action in ("cancel_run", "pause"):
+            return not is_terminal(execution.state)
+        return is_terminal(execution.state) if action == "rerun" else True
+
+    def label_of(self, action: str, label: str) -> str:
+        """Label the pause key "resume" while the execution is paused."""
+        execution = self._execution_list.current
+        if action != "pause" or execution is None:
+            return super().label_of(action, label)
+        return "resume" if execution.state is ExecutionState.PAUSED else "pause"
+
+    def _update_key_bar(self) -> None:
+        """Update the key bar when other actions are on offer."""
+        offered = (
+            *(self.offers(action) for action in ("cancel_run", "rerun")),
+            self.label_of("pause", ""),
+        )
+        if offered != self._shown_actions:
+            self._shown_actions = offered
+            self.refresh_bindings()
+
+    def action_new_run(self) -> None:
+        """Open the launch form for the mission, or with the parameters of the execution."""
+        if self._pane == "missions":
+            mission = self._mission_list.current
+            if mission is not None:
+                self.deck.open_launch(mission.path)
+            return
+        execution = self._execution_list.current
+        if execution is None or execution.source_path is None:
+            self.action_show_pane("missions")
+        else:
+            self.deck.open_launch(execution.source_path, execution.params)
+
+    def action_validate(self) -> None:
+        """Validate the mission file and report the findings."""
+        mission = self._mission_list.current
+        if mission is not None:
+            self.deck.validate(mission.path)
+
+    def action_edit(self) -> None:
+        """Open the mission file in the user's editor."""
+        mission, execution = self._mission_list.current, self._execution_list.current
+        path = mission.path if mission is not None and self._pane == "missions" else None
+        if self._pane == "executions" and execution is not None:
+            path = execution.source_path
+        if path is not None:
+            self.deck.edit(path)
+
+    def action_refresh(self) -> None:
+        """Search for mission files again."""
+        self.deck.discover()
+
+    @work
+    async def action_cancel_run(self) -> None:
+        """Cancel the execution, after confirmation."""
+        execution = self._execution_list.current
+        if execution is None:
+            return
+        lookup, backend = self.deck.lookup, self.deck.backend
+
+        async def read_current() -> Board:
+            return await lookup.read(
+                lambda reader: read_board(reader, backend, execution.execution_id)
+            )
+
+        try:
+            await self.deck.acts.cancel_run(read_current)
+        except MissionDeckError as error:
+            self.deck.complain(clean_line(str(error)))
+
+    @work
+    async def action_pause(self) -> None:
+        """Pause or resume the execution, after confirmation."""
+        execution = self._execution_list.current
+        if execution is None:
+            return
+        board = Board(execution, ())
+        try:
+            board.lease = await self.deck.lookup.read(
+                lambda reader: reader.lease(execution.execution_id)
+            )
+        except MissionDeckError as error:
+            self.deck.complain(clean_line(str(error)))
+            return
+        board.lease_known = True
+        orphaned = board.is_orphaned(self.deck.clock.now())
+        await self.deck.acts.pause(execution, orphaned=orphaned)
+
+    @work
+    async def action_rerun(self) -> None:
+        """Run the mission of the execution again, after confirmation."""
+        execution = self._execution_list.current
+        if execution is not None:
+            await self.deck.acts.rerun(execution)
+
+    def action_copy(self) -> None:
+        """Copy the path of the mission file or the id of the execution."""
+        mission, execution = self._mission_list.current, self._execution_list.current
+        if self._pane == "missions" and mission is not None:
+            self.deck.copy(mission.path, "the path")
+        elif self._pane == "executions" and execution is not None:
+            self.deck.copy(execution.execution_id, "the execution's id")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
+        """Enable only what works in the focused pane."""
+        if action in ("cancel_run", "pause", "rerun", "sort", "unfold"):
+            return self._pane == "executions"
+        return self._pane == "missions" if action == "validate" else True

@@ -1,0 +1,179 @@
+"""The two panes of home, missions and executions: their arrangement, titles, focus and filters."""
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input
+
+from core.ports.clock import Clock
+from core.ports.execution_query import ExecutionOrder
+from tui.lines.home_lines import count_note, home_parts, pane_parts
+from tui.live.backend import MissionFile
+from tui.screens.deck_screen import DeckScreen
+from tui.search.home_filter import (
+    EXECUTION_SYNTAX,
+    MISSION_SYNTAX,
+    fitting_missions,
+    parse_execution_filter,
+)
+from tui.search.home_page import HomePage
+from tui.widgets.base.bar import Bar
+from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
+from tui.widgets.base.key_bar import KeyBar
+from tui.widgets.base.line_view import LineView
+from tui.widgets.base.text_view import TextView
+from tui.widgets.steps.execution_list import ExecutionList
+from tui.widgets.steps.mission_list import MissionList
+
+PANES = ("missions", "executions")
+SYNTAX = {"missions": MISSION_SYNTAX, "executions": EXECUTION_SYNTAX}
+
+
+class HomeLayout(DeckScreen):
+    """Base of the home screen: title, two panes, filter field, key bar. Loads nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._missions: Sequence[MissionFile] | None = None
+        self._page: HomePage | None = None
+        self._order = ExecutionOrder.NEWEST
+        self._pane = "executions"
+        self._pane_chosen = False
+        """Whether the user has chosen a pane; until then the screen may."""
+        self._filters = {"missions": "", "executions": ""}
+        self._head = Bar(plain=True, id="head")
+        self._pane_titles = {pane: Bar(id=f"{pane}-title") for pane in PANES}
+        self._panes = {pane: Vertical(id=f"{pane}-pane") for pane in PANES}
+        self._mission_list = MissionList(clock, id="missions")
+        self._execution_list = ExecutionList(clock, id="executions")
+        self._lists: dict[str, LineView] = {
+            "missions": self._mission_list,
+            "executions": self._execution_list,
+        }
+        self._detail_view = TextView(id="mission-detail", focusable=False)
+        self._field = FilterField()
+        self._note = FilterNote()
+
+    def compose(self) -> ComposeResult:
+        """Compose title, two panes, filter field and key bar."""
+        yield self._head
+        yield self.banner
+        with Horizontal(id="panes"):
+            with self._panes["missions"]:
+                yield self._pane_titles["missions"]
+                yield self._mission_list
+                yield self._detail_view
+            with self._panes["executions"]:
+                yield self._pane_titles["executions"]
+                yield self._execution_list
+        yield self._note
+        yield self._field
+        yield KeyBar()
+
+    @property
+    def _list(self) -> LineView:
+        return self._lists[self._pane]
+
+    def filter_changed(self, pane: str) -> None:
+        """React to another filter of a pane."""
+
+    # --- arrangement -----------------------------------------------------------------------------
+
+    def sized(self, width: int, height: int) -> None:
+        """Show only one pane in a narrow terminal."""
+        super().sized(width, height)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        narrow = self.has_class("-narrow")
+        for pane in PANES:
+            self._panes[pane].display = not narrow or pane == self._pane
+        self._titles()
+
+    def action_show_pane(self, pane: str, steer: bool = True) -> None:
+        """Focus a pane; `steer` says that the user chose it."""
+        self._pane_chosen = self._pane_chosen or steer
+        self._pane = pane
+        self._arrange()
+        self.set_focus(self._list)
+
+    def action_other_pane(self) -> None:
+        """Focus the other pane."""
+        self.action_show_pane("executions" if self._pane == "missions" else "missions")
+
+    def on_descendant_focus(self) -> None:
+        """Highlight the title of the focused pane."""
+        focused = self.focused
+        for pane in PANES:
+            inside = focused is not None and focused.id == pane
+            self._pane_titles[pane].lit = inside
+            if inside:
+                self._pane = pane
+
+    def _titles(self) -> None:
+        page = self._page
+        live = None if page is None else page.live
+        self._head.set_parts(*home_parts(self.deck.surroundings, live))
+        alone = self.has_class("-narrow")
+        notes = {"missions": "", "executions": "" if page is None else count_note(page)}
+        if self._missions is not None:
+            shown, total = self._mission_list.shown, len(self._missions)
+            notes["missions"] = f"{total}" if shown == total else f"{shown} of {total}"
+        order = "" if self._order is ExecutionOrder.NEWEST else f"by {self._order.value}"
+        for number, pane in enumerate(PANES, 1):
+            note = notes[pane] + (f" {order}" if order and pane == "executions" else "")
+            parts = pane_parts(
+                number, PANES, note, self._filters[pane], self._problems(pane), alone=alone
+            )
+            self._pane_titles[pane].set_parts(*parts)
+
+    def _problems(self, pane: str) -> Sequence[str]:
+        """Return a sentence for each term of a pane's filter that is not understood."""
+        text = self._filters[pane]
+        if pane == "missions":
+            return fitting_missions((), text)[1]
+        return parse_execution_filter(text, 0).problems
+
+    # --- filter ----------------------------------------------------------------------------------
+
+    @property
+    def filter_help(self) -> Sequence[tuple[str, Syntax]]:
+        """The filter syntax of both panes, the focused pane's first."""
+        panes = sorted(PANES, key=lambda pane: pane != self._pane)
+        return [(f"Filter of {pane}", SYNTAX[pane]) for pane in panes]
+
+    def action_filter(self) -> None:
+        """Open the filter field for the focused pane."""
+        self._note.begin(SYNTAX[self._pane])
+        self._field.begin(self._filters[self._pane])
+        self.set_focus(self._field)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Apply the filter while it is typed."""
+        self._set_filter(event.value)
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter and return to the list."""
+        self._close_field()
+
+    def _close_field(self) -> None:
+        self._field.display = self._note.display = False
+        self.set_focus(self._list)
+
+    def _set_filter(self, text: str) -> None:
+        if self._filters[self._pane] == text:
+            return
+        self._filters[self._pane] = text
+        self._note.say(self._problems(self._pane))
+        self.filter_changed(self._pane)
+
+    def action_clear(self) -> None:
+        """Clear the filter."""
+        self.action_leave_field()
+
+    def action_leave_field(self) -> None:
+        """Clear the filter and return to the list."""
+        self._set_filter("")
+        self._close_field()
