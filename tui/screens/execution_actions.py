@@ -4,8 +4,8 @@ from textual import work
 
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import BugError
+from tui.lines.confirmation import awaits
 from tui.live.board import Board, Bucket
-from tui.screens.confirmed_actions import awaits
 from tui.screens.deck_screen import DeckScreen
 
 

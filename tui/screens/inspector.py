@@ -1,4 +1,4 @@
-"""One step, closely: why, data, error, attempts, history, end of its log, its lines in the file."""
+"""The inspector: all details of one step in sections, kept live while its execution goes on."""
 
 import asyncio
 from typing import ClassVar, Protocol
@@ -7,25 +7,20 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from core.domain.item_label import step_title
-from core.domain.records import Attempt, TaskRun
+from core.domain.records import Attempt
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from tui.keys.textual_bindings import bindings
-from tui.lines.json_data import facts_json, json_lines
+from tui.lines.inspector_sections import (
+    SECTIONS,
+    inspector_title_parts,
+    section_lines,
+    section_tab_parts,
+)
+from tui.lines.json_data import facts_json
 from tui.lines.log_tail import tail_lines
 from tui.lines.mission_source import source_lines
-from tui.lines.step_details import (
-    attempt_lines,
-    ending_of,
-    error_lines,
-    heading,
-    history_lines,
-    overview_lines,
-    state_line,
-    why_lines,
-    why_silent,
-)
+from tui.lines.step_details import ending_of, why_silent
 from tui.lines.title_bars import attempt_parts
 from tui.live.board import Board
 from tui.live.coalescing_worker import OneAtATime
@@ -39,40 +34,30 @@ from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import clean_line
 
-SECTIONS = (
-    ("overview", "Overview"),
-    ("inputs", "Inputs"),
-    ("outputs", "Outputs"),
-    ("error", "Error"),
-    ("attempts", "Attempts"),
-    ("history", "History"),
-    ("logs", "Logs"),
-    ("file", "File"),
-)
-LOG_SECONDS = 0.2
-"""Between two readings of a log that grows."""
+LOG_INTERVAL_SECONDS = 0.2
+"""The least time between two reads of a growing log."""
 
 
 class InspectedExecution(Protocol):
-    """The screen that an inspector was opened from, which keeps its execution up to date."""
+    """The screen that the inspector was opened from, which keeps the execution up to date."""
 
     board: Board | None
 
     def deliver(self, delta: Delta) -> None:
-        """Take in what was committed."""
+        """Apply what was committed."""
 
     def select(self, task_id: str) -> None:
         """Select a step in every view."""
 
     def action_logs(self) -> None:
-        """Go to the log of the selection."""
+        """Go to the log of the selected step."""
 
     def action_show_attempt(self, number: int) -> None:
         """Show the log of an attempt by its number."""
 
 
 class InspectorScreen(ActingScreen):
-    """Sections about one step of the execution screen it was opened from; it stays live."""
+    """Sections about one step of the execution screen it was opened from."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("inspector")
     watches = True
@@ -87,7 +72,7 @@ class InspectorScreen(ActingScreen):
         self._section = section
         self._facts: Facts | None = None
         self._attempt = 0
-        """The attempt whose log is shown; 0 for whichever is the latest."""
+        """The attempt whose log is shown; 0 for the latest."""
         self._log: Page | None = None
         self._log_of = ("", 0)
         self._log_wanted = OneAtATime(self._read_log, self.run_worker)
@@ -98,7 +83,7 @@ class InspectorScreen(ActingScreen):
         self._view = TextView(id="text")
 
     def compose(self) -> ComposeResult:
-        """Title, sections, text, keys."""
+        """Compose title, section tabs, text and key bar."""
         yield self._head
         yield self.banner
         yield self._tabs
@@ -107,7 +92,7 @@ class InspectorScreen(ActingScreen):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Read what is known."""
+        """Read the details of the step."""
         self._view.focus()
         self._titles()
         self._read()
@@ -121,7 +106,7 @@ class InspectorScreen(ActingScreen):
         return board
 
     def deliver(self, delta: Delta) -> None:
-        """Read again when the step changed; the execution's screen keeps the rest up to date."""
+        """Pass updates on to the execution screen; read again if the step changed."""
         self._execution.deliver(delta)
         self.board = self._execution.board
         if self._task_id in (delta.tasks or {}):
@@ -155,7 +140,7 @@ class InspectorScreen(ActingScreen):
             self._log_wanted.ask()
 
     async def _read_log(self) -> None:
-        """Read the end of the log that is asked for, and show it while it is."""
+        """Read the end of the selected attempt's log, and show it if it is still selected."""
         task_id, attempt = self._task_id, self._log_attempt
         execution_id = self._board.execution.execution_id
         if not attempt:
@@ -165,13 +150,13 @@ class InspectorScreen(ActingScreen):
                 lambda reader: read_log_end(reader, execution_id, task_id, attempt)
             )
         except MissionDeckError:
-            return  # the feed meets the same failure and shows it
+            return  # the feed reports the same failure
         if (task_id, attempt) == (self._task_id, self._log_attempt):
             fresh = self._log_of != (task_id, attempt)
             self._log, self._log_of = page, (task_id, attempt)
             if self._section == "logs":
                 self._show(keep_place=not fresh)
-        await asyncio.sleep(LOG_SECONDS)
+        await asyncio.sleep(LOG_INTERVAL_SECONDS)
 
     @property
     def _log_attempt(self) -> int:
@@ -199,42 +184,16 @@ class InspectorScreen(ActingScreen):
         at = 0
         if self._section == "file":
             lines, at = source_lines(facts.source, self._task_id)
+        elif self._section == "logs":
+            lines = self._log_lines()
         else:
-            lines = self._lines(facts)
+            lines = section_lines(self._section, self._board, facts, self.deck.clock.now())
         to_end = self._section == "logs" and (not keep_place or self._view.is_at_end)
         self._view.set_lines(lines, keep_place=keep_place)
         if to_end:
             self._view.action_last()
         elif at and not keep_place:
             self._view.show_line(at)
-
-    def _lines(self, facts: Facts) -> list[Line]:
-        task, now = facts.task, self.deck.clock.now()
-        match self._section:
-            case "inputs":
-                empty = (
-                    "No inputs" if task.attempt else "It has not started: inputs are resolved then"
-                )
-                return json_lines(task.inputs, empty=empty)
-            case "outputs":
-                return json_lines(task.outputs, empty="No outputs")
-            case "error":
-                if task.error is not None:
-                    causes = why_lines(self._board, facts, now)
-                    return [*error_lines(task.error), [("", "")], heading("Why"), *causes]
-                failed = [one for one in facts.attempts if one.error is not None]
-                if failed and failed[-1].error is not None:
-                    told = f"attempt {failed[-1].attempt} failed; the step itself did not"
-                    return [[(told, "muted")], [("", "")], *error_lines(failed[-1].error)]
-                return [[("No error", "muted")]]
-            case "attempts":
-                return attempt_lines(facts.attempts, now)
-            case "history":
-                return history_lines(facts.changes)
-            case "logs":
-                return self._log_lines()
-            case _:
-                return overview_lines(self._board, facts, now)
 
     def _log_lines(self) -> list[Line]:
         attempt, page = self._shown_attempt, self._log
@@ -247,28 +206,11 @@ class InspectorScreen(ActingScreen):
         return tail_lines(entries, more_before=page.more_before, ending=ending)
 
     def _titles(self) -> None:
-        board, task = self._board, self._board.tasks[self._task_id]
-        failures = board.failures()
-        place = ""
-        if self._task_id in failures and len(failures) > 1:
-            place = f"error {failures.index(self._task_id) + 1}/{len(failures)} "
+        task = self._board.tasks[self._task_id]
         self.note_offers()
-        mark, word = state_line(task)
-        self._head.set_parts(
-            [
-                Part(
-                    f" {clean_line(board.execution.mission_name)} ▸ ",
-                    ink="faint",
-                    rank=3,
-                    action="back",
-                ),
-                Part(clean_line(step_title(task)), ink="strong"),
-                Part(f"  {mark[0]}", ink=mark[1]),
-                Part(word[0], ink="muted", rank=1),
-            ],
-            [Part(place, ink="bad", rank=2)] if place else [],
-        )
-        self._tab_titles(task)
+        self._head.set_parts(*inspector_title_parts(self._board, self._task_id))
+        self._tabs.set_parts(section_tab_parts(self._section, task, self._facts))
+        self._tabs.lit = True
         attempts = () if self._facts is None else self._facts.attempts
         self._log_title.display = self._section == "logs" and bool(attempts)
         self._log_title.set_parts(
@@ -276,27 +218,10 @@ class InspectorScreen(ActingScreen):
             [Part(" live ", ink="state:RUNNING")] if self._is_growing else [],
         )
 
-    def _tab_titles(self, task: TaskRun) -> None:
-        parts: list[Part] = []
-        facts = self._facts
-        for number, (section, label) in enumerate(SECTIONS, 1):
-            on = section == self._section
-            note = ""
-            if facts is not None and section == "attempts" and facts.attempts:
-                note = f" {len(facts.attempts)}"
-            has_error = section == "error" and task.state is TaskState.FAILED
-            ink = "strong" if on else ("bad" if has_error else "muted")
-            action = f"show({number - 1})"
-            parts.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
-            parts.append(Part(f" {label}{note}", ink=ink, action=action, rank=0 if on else 8))
-            parts.append(Part(" ", rank=9))
-        self._tabs.set_parts(parts)
-        self._tabs.lit = True
-
     # --- moving ----------------------------------------------------------------------------------
 
     def action_show(self, index: int) -> None:
-        """Show a section by its place."""
+        """Show a section by its index."""
         if index < len(SECTIONS):
             self._section = SECTIONS[index][0]
             if self._section == "logs":
@@ -304,20 +229,20 @@ class InspectorScreen(ActingScreen):
             self._show()
 
     def action_section(self, step: int) -> None:
-        """Show the section before or behind."""
+        """Show the previous or next section."""
         names = [name for name, _label in SECTIONS]
         at = names.index(self._section) if self._section in names else 0
         self.action_show((at + step) % len(names))
 
     def action_attempt(self, step: int) -> None:
-        """Show the end of the log of the attempt before or behind."""
+        """Show the end of the previous or next attempt's log."""
         numbers = [] if self._facts is None else [one.attempt for one in self._facts.attempts]
         if numbers:
             at = numbers.index(self._log_attempt) + step
             self.action_show_attempt(numbers[max(0, min(len(numbers) - 1, at))])
 
     def action_show_attempt(self, number: int) -> None:
-        """Show the end of an attempt's log."""
+        """Show the end of an attempt's log, by its number."""
         self._attempt = number
         self.action_show([name for name, _label in SECTIONS].index("logs"))
 
@@ -335,7 +260,7 @@ class InspectorScreen(ActingScreen):
         self._titles()
 
     def action_back(self) -> None:
-        """Go back to the execution."""
+        """Return to the execution."""
         self.dismiss()
 
     def action_logs(self) -> None:
@@ -345,10 +270,10 @@ class InspectorScreen(ActingScreen):
         if self._section == "logs" and self._attempt:
             self._execution.action_show_attempt(self._attempt)
 
-    # --- acting ----------------------------------------------------------------------------------
+    # --- copying and saving ----------------------------------------------------------------------
 
     def action_copy(self, form: str) -> None:
-        """Copy what the mouse has selected, else the section, or all that is known as JSON."""
+        """Copy the mouse selection, else the section; as JSON all details of the step."""
         if self._facts is None:
             return
         if form == "text" and (text := self.get_selected_text()):
@@ -360,6 +285,6 @@ class InspectorScreen(ActingScreen):
             self.deck.copy(self._view.plain, f"{self._section} of {clean_line(self._task_id)}")
 
     def action_save(self) -> None:
-        """Write all that is known to a file."""
+        """Write all details of the step to a JSON file."""
         if self._facts is not None:
             self.deck.save_text(facts_json(self._board, self._facts), self._task_id, "json")

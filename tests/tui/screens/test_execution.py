@@ -276,7 +276,7 @@ async def test_retry_of_a_live_step_says_what_runs_again_and_keeps_by_default() 
         await wait_for_text(pilot, "promote-7", "slots 0/8")
         await pilot.press("R")
         await wait_for_text(
-            pilot, "Retry promote-7 and what follows?", "9 downstream steps", "load-1"
+            pilot, "Retry promote-7 and downstream?", "9 downstream steps", "load-1"
         )
         await pilot.press("enter")
         await pilot.pause(0.1)
@@ -301,7 +301,7 @@ async def test_a_retry_with_what_follows_says_so_when_the_mission_cannot_be_read
     async with running(Unreadable(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
         await pilot.press("R")
-        await wait_for_text(pilot, "promote-7 and every step behind it", "they have no names")
+        await wait_for_text(pilot, "promote-7 and every downstream step", "be named")
 
 
 async def test_retry_of_an_ended_run_starts_a_linked_one_and_opens_it() -> None:
@@ -363,7 +363,7 @@ async def test_pause_resume_and_a_runner_that_is_gone() -> None:
     async with running(backend, start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
         await pilot.press("p")
-        await wait_for_text(pilot, "Pause run", "no further step starts")
+        await wait_for_text(pilot, "Pause run", "no further steps start")
         await pilot.press("right", "enter")
         await wait_for_text(pilot, "paused; what runs goes on")
         world.execution(run, ExecutionState.PAUSED, Reason.USER_PAUSED)
@@ -376,9 +376,9 @@ async def test_pause_resume_and_a_runner_that_is_gone() -> None:
         ]
         world.execution(run, ExecutionState.RUNNING, Reason.USER_RESUMED)
         world.orphan(run)
-        await wait_for_text(pilot, "no runner", "nobody runs this any more")
+        await wait_for_text(pilot, "no runner", "the runner of this execution is gone")
         await pilot.press("p")
-        await wait_for_text(pilot, "its runner is gone", "Resume")
+        await wait_for_text(pilot, "The runner of", "is gone", "Resume")
         await pilot.press("right", "enter")
         await wait_until(pilot, lambda: ("resume", run) in backend.calls)
 

@@ -164,7 +164,7 @@ async def test_home_offers_what_fits_the_execution_and_resumes_one_that_lost_its
         await pilot.press("k")
         world.orphan(run)
         await pilot.press("p")
-        await wait_for_text(pilot, "Resume run", "its runner is gone")
+        await wait_for_text(pilot, "Resume run", "is gone")
         await pilot.press("right", "enter")
         await wait_until(pilot, lambda: ("resume", run) in backend.calls)
 

@@ -39,7 +39,7 @@ async def test_a_retry_offers_to_take_along_what_was_skipped_for_the_failure() -
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "exit")
         await pilot.press("r")
-        await wait_for_text(pilot, "2 steps behind it were skipped", "Retry with downstream")
+        await wait_for_text(pilot, "2 downstream steps were skipped", "Retry with downstream")
         await wait_for_text(pilot, "Retry alone")
         await pilot.press("right", "enter")
         await until(pilot, lambda: bool(backend.asked))

@@ -66,7 +66,7 @@ async def test_a_request_that_nobody_is_there_to_take_says_so() -> None:
     async with running(backend, start=run) as pilot:
         await wait_for_text(pilot, "needs approval")
         world.orphan(run)
-        await wait_for_text(pilot, "its runner is gone. p resumes it", "p resume")
+        await wait_for_text(pilot, "this execution is gone: press p to resume", "p resume")
         assert "p pause" not in screen_text(pilot.app)
         await pilot.press("colon", *"resume")
         await wait_for_text(pilot, "resume  (p)")
@@ -88,7 +88,7 @@ async def test_the_question_says_who_may_answer_and_until_when() -> None:
         world.clock.forward(700)
         await wait_for_text(pilot, "The time to answer is over.")
         world.task(run, "gate", TaskState.FAILED, Reason.TIMEOUT)
-        await wait_for_text(pilot, "gate waits no longer: it is failed.")
+        await wait_for_text(pilot, "gate no longer waits: it is failed.")
 
 
 async def test_who_may_not_answer_is_told_so_and_cannot() -> None:

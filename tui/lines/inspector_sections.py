@@ -1,0 +1,98 @@
+"""The sections of the step inspector as lines, and its title and tab bar as parts. Pure.
+
+Knows what each section says; which one is shown is the screen's to decide.
+"""
+
+from core.domain.item_label import step_title
+from core.domain.records import TaskRun
+from core.domain.states import TaskState
+from tui.lines.json_data import json_lines
+from tui.lines.step_details import (
+    attempt_lines,
+    error_lines,
+    heading,
+    history_lines,
+    overview_lines,
+    state_line,
+    why_lines,
+)
+from tui.lines.title_bars import Parts
+from tui.live.board import Board
+from tui.live.execution_queries import Facts
+from tui.look.styled_text import Line, Part
+from tui.words.safe_text import clean_line
+
+SECTIONS = (
+    ("overview", "Overview"),
+    ("inputs", "Inputs"),
+    ("outputs", "Outputs"),
+    ("error", "Error"),
+    ("attempts", "Attempts"),
+    ("history", "History"),
+    ("logs", "Logs"),
+    ("file", "File"),
+)
+
+
+def section_lines(section: str | None, board: Board, facts: Facts, now: int) -> list[Line]:
+    """Return the lines of a section other than the log and the file; by default the overview."""
+    task = facts.task
+    match section:
+        case "inputs":
+            empty = "No inputs" if task.attempt else "Not started: inputs are resolved at the start"
+            return json_lines(task.inputs, empty=empty)
+        case "outputs":
+            return json_lines(task.outputs, empty="No outputs")
+        case "error":
+            return _error_section(board, facts, now)
+        case "attempts":
+            return attempt_lines(facts.attempts, now)
+        case "history":
+            return history_lines(facts.changes)
+        case _:
+            return overview_lines(board, facts, now)
+
+
+def _error_section(board: Board, facts: Facts, now: int) -> list[Line]:
+    error = facts.task.error
+    if error is not None:
+        causes = why_lines(board, facts, now)
+        return [*error_lines(error), [("", "")], heading("Why"), *causes]
+    failed = [one for one in facts.attempts if one.error is not None]
+    if failed and failed[-1].error is not None:
+        note = f"attempt {failed[-1].attempt} failed, but the step did not"
+        return [[(note, "muted")], [("", "")], *error_lines(failed[-1].error)]
+    return [[("No error", "muted")]]
+
+
+def inspector_title_parts(board: Board, task_id: str) -> Parts:
+    """Return mission, step and state; at the right the number of the failure, if there are more."""
+    task, failures = board.tasks[task_id], board.failures()
+    position = ""
+    if task_id in failures and len(failures) > 1:
+        position = f"error {failures.index(task_id) + 1}/{len(failures)} "
+    state, reason = state_line(task)
+    left = [
+        Part(f" {clean_line(board.execution.mission_name)} ▸ ", ink="faint", rank=3, action="back"),
+        Part(clean_line(step_title(task)), ink="strong"),
+        Part(f"  {state[0]}", ink=state[1]),
+        Part(reason[0], ink="muted", rank=1),
+    ]
+    return left, [Part(position, ink="bad", rank=2)] if position else []
+
+
+def section_tab_parts(current: str | None, task: TaskRun, facts: Facts | None) -> list[Part]:
+    """Return a clickable tab for each section."""
+    parts: list[Part] = []
+    for number, (section, label) in enumerate(SECTIONS, 1):
+        on = section == current
+        note = ""
+        if facts is not None and section == "attempts" and facts.attempts:
+            note = f" {len(facts.attempts)}"
+        has_error = section == "error" and task.state is TaskState.FAILED
+        ink = "strong" if on else ("bad" if has_error else "muted")
+        action = f"show({number - 1})"
+        parts.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
+        parts.append(Part(f" {label}{note}", ink=ink, action=action, rank=0 if on else 8))
+        parts.append(Part(" ", rank=9))
+    return parts

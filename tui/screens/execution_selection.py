@@ -1,0 +1,194 @@
+"""The selected step of an execution: who may move the selection, and the details read about it."""
+
+import asyncio
+from functools import partial
+
+from textual import work
+
+from core.errors import MissionDeckError
+from tui.lines.json_data import facts_json
+from tui.lines.step_details import overview_lines
+from tui.live.coalescing_worker import OneAtATime
+from tui.live.execution_queries import EVENT_PAGE, Facts, read_events, read_facts
+from tui.live.messages import StepOpened, StepSelected
+from tui.screens.execution_layout import PaneScreen
+from tui.screens.inspector import InspectorScreen
+from tui.widgets.base.line_view import LineView
+from tui.widgets.steps.event_list import task_of
+from tui.words.safe_text import clean_line
+
+DEBOUNCE_SECONDS = 0.12
+"""How long the selection must be unchanged before its details are read."""
+
+
+class ExecutionSelection(PaneScreen):
+    """Base of the execution screen. One selection for all views; its details load in background."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(execution_id)
+        self._user_selected = False
+        """Whether the user has selected a step; until then the screen moves the selection."""
+        self._facts: Facts | None = None
+        self._facts_wanted = OneAtATime(self._read_facts, self.run_worker)
+        self._attempts_wanted = OneAtATime(self._read_attempts, self.run_worker)
+        self._events_wanted = OneAtATime(self._read_events, self.run_worker)
+
+    def select(self, task_id: str) -> None:
+        """Select a step in every view."""
+        if self.board is None or task_id not in self.board.tasks or task_id == self.selected:
+            return
+        self.selected = task_id
+        self._selection_changed()
+
+    def _selection_changed(self) -> None:
+        if self.selected is None:
+            return
+        self._left.select(self.selected)
+        if self._left.tab != "list":  # the list tab hides the side list
+            self._side_list.select(self.selected)
+        self._facts = None
+        if self.board is not None:
+            self._bottom.select(self.board, self.selected)
+        self._titles()
+        self.note_offers()
+        self._read_facts_debounced()
+
+    @work(exclusive=True, group="facts")
+    async def _read_facts_debounced(self) -> None:
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        self._facts_wanted.ask()
+
+    def on_step_selected(self, event: StepSelected) -> None:
+        """Apply the user's selection in one view to all views."""
+        self._user_selected = True
+        self.select(event.task_id)
+
+    def catch_up(self) -> None:
+        """Apply a selection whose message is still queued, before the next key acts on it."""
+        for node in () if self.focused is None else self.focused.ancestors_with_self:
+            chosen = getattr(node, "chosen", None)
+            if chosen is not None:
+                self._user_selected = True
+                self.select(chosen)
+                return
+
+    def filter_set(self) -> None:
+        """Move the selection to a step that passes the filter."""
+        self._user_selected = True
+        if self._left.steps.hides_selection:
+            self._leave_hidden()
+
+    def _leave_hidden(self) -> None:
+        """Move the selection from a step that the filter hides to the one under the cursor."""
+        task_id = self._left.steps.pointed
+        if task_id is not None:
+            self.select(task_id)
+
+    def on_step_opened(self, event: StepOpened) -> None:
+        """Inspect a step."""
+        self.select(event.task_id)
+        self.action_inspect()
+
+    def on_line_view_chosen(self, event: LineView.Chosen) -> None:
+        """Inspect the step of the row, or the step that the event is about."""
+        if event.view is self._left.events:
+            chosen = self._left.events.event(event.index)
+            task_id = None if chosen is None else task_of(chosen)
+            if task_id is not None:
+                self.select(task_id)
+        self.action_inspect()
+
+    async def _read_facts(self) -> None:
+        task_id, execution_id = self.selected, self.execution_id
+        if task_id is None:
+            return
+
+        try:
+            facts = await self.deck.lookup.read(
+                lambda reader: read_facts(reader, execution_id, task_id)
+            )
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if task_id != self.selected:
+            return
+        before, self._facts = self._facts, facts
+        self._show_summary(keep_place=before is not None)
+        self._bottom.show_facts(facts)
+
+    def _show_summary(self, *, keep_place: bool = False) -> None:
+        if self.board is None or self._facts is None:
+            return
+        lines = overview_lines(self.board, self._facts, self.deck.clock.now(), brief=True)
+        self._summary.set_lines(lines, keep_place=keep_place)
+
+    async def _read_attempts(self) -> None:
+        """Read all attempts while the visible view draws them."""
+        if not self._left.wants_attempts:
+            return
+        await asyncio.sleep(DEBOUNCE_SECONDS)
+        execution_id = self.execution_id
+        try:
+            found = await self.deck.lookup.read(lambda reader: reader.attempts(execution_id))
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        self._left.take_attempts(found)
+
+    def tab_shown(self, tab: str) -> None:
+        """Read what the visible view needs beyond the board."""
+        if tab == "events":
+            self._events_wanted.ask()
+        self._attempts_wanted.ask()
+
+    def action_failure(self, step: int) -> None:
+        """Go to the next or previous failed step, wrapping around."""
+        board = self.board
+        failures = [] if board is None else board.failures()
+        if not failures:
+            self.deck.tell("no step has failed")
+            return
+        self._user_selected = True
+        if self.selected in failures:
+            at = (failures.index(self.selected) + step) % len(failures)
+        else:
+            at = 0 if step > 0 else len(failures) - 1
+        if len(failures) > 1 or self.selected != failures[at]:
+            self.deck.tell(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
+        self.select(failures[at])
+        if self._left.steps.hides_selection:
+            self._set_step_filter("")
+
+    def action_inspect(self) -> None:
+        """Open the inspector on the selected step."""
+        if self.board is not None and self.selected is not None:
+            self.app.push_screen(InspectorScreen(self, self.selected))
+
+    def action_why(self) -> None:
+        """Explain the state of the selected step."""
+        if self.board is not None and self.selected is not None:
+            self.app.push_screen(InspectorScreen(self, self.selected, section="overview"))
+
+    def action_copy(self, form: str) -> None:
+        """Copy the mouse selection; without one the focused log, else the selected step."""
+        if form == "text" and (text := self.get_selected_text()):
+            self.deck.copy(text, "the selection")
+        elif self.focused is self._log and self._log.query_shown is not None:
+            self.deck.copy_log(self._log.query_shown, as_json=form == "json")
+        elif self.board is not None and self._facts is not None:
+            name = clean_line(self._facts.task.task_id)
+            if form == "json":
+                self.deck.copy(facts_json(self.board, self._facts), f"{name} as JSON")
+            else:
+                self.deck.copy(self._summary.plain, name)
+
+    async def _read_events(self) -> None:
+        """Append the events that are not shown yet, a page at a time."""
+        events, execution_id = self._left.events, self.execution_id
+        more = True
+        while more:
+            query = partial(read_events, execution_id=execution_id, after=events.last_seq)
+            try:
+                found = await self.deck.lookup.read(query)
+            except MissionDeckError:
+                return  # the feed reports the same failure
+            events.extend(found)
+            more = len(found) == EVENT_PAGE

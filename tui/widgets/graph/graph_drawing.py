@@ -1,0 +1,275 @@
+"""Lays out and draws a graph: layers or lanes, folds, zoom and minimap. Only visible cells.
+
+Knows no keys and does not move the selection; `GraphView` does.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from core.domain.states import TaskState
+from tui.layout.dag import dag_of
+from tui.live.node_status import NodeStatus
+from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
+from tui.widgets.graph.canvas_styles import CanvasStyles, styles_of
+from tui.widgets.graph.graph_model import Drawing, GraphModel, model_of
+from tui.widgets.graph.graph_state import LANES_UNDER, Scene
+from tui.widgets.graph.layered_canvas import Canvas
+from tui.widgets.graph.minimap import HEIGHT, WIDTH, Minimap
+from tui.words.safe_text import fit
+
+_MARGIN_X, _MARGIN_Y = 10, 3
+"""Cells kept visible around the node under the cursor."""
+
+
+class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
+    """A scrolling drawing of a graph with a cursor. The selection is a step id."""
+
+    DEFAULT_CSS = """
+    GraphDrawing {
+        overflow: auto auto; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 1;
+    }
+    """
+
+    lanes_under: int = LANES_UNDER
+    """Below this width, in cells, lanes are drawn instead of layers."""
+
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        ascii_only: bool | None = None,
+        now: Callable[[], int] | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.equip(ascii_only, now)
+        self._scene: Scene | None = None
+        self._styles: CanvasStyles | None = None
+        self._shows_map = False
+        self._minimap: Minimap | None = None
+        self._wanted = 0
+        self._notice = ""
+        self._origin = (0, 0)
+
+    # --- content ---------------------------------------------------------------------------------
+
+    def set_graph(
+        self,
+        ids: Sequence[str],
+        upstream: Sequence[Sequence[int]],
+        names: Mapping[str, str] | None = None,
+        conditional: Collection[str] = (),
+    ) -> None:
+        """Show another graph, every step pending. `upstream` holds indices into `ids`.
+
+        `names` replaces ids on the screen, `conditional` are steps with a `when`. Raises ValueError
+        when an index does not exist or there is a cycle.
+        """
+        self.show_model(model_of(ids, dag_of(upstream), names, conditional))
+
+    def show_model(self, model: GraphModel) -> None:
+        """Show another graph, with the states in its model."""
+        self._scene = Scene(model, ascii_only=self._ascii, now=self._now())
+        self._minimap = None
+        self.set_reactive(StepCanvas.selection, None)
+        self._lay_out()
+
+    def say(self, text: str) -> None:
+        """Show a notice instead of a graph, until the next graph."""
+        self._notice = text
+        self.refresh()
+
+    def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
+        """Apply newer states; only the visible lines they are on are redrawn."""
+        if self._scene is None:
+            return
+        groups = self._scene.take(changes)
+        canvas = self._scene.canvas
+        if canvas is None or not groups:
+            return
+        self._refresh_lines([canvas.changed(group) for group in groups])
+        if self._minimap is not None:
+            self._minimap.changed(groups)
+            self.refresh(Region(0, 0, self.size.width, HEIGHT))
+
+    def set_matches(self, ids: Collection[str] | None) -> None:
+        """Dim every step but these; None dims nothing."""
+        if self._scene is not None:
+            index = self._scene.model.index
+            steps = None if ids is None else [index[i] for i in ids if i in index]
+            self._scene.set_matches(steps)
+            self.refresh()
+
+    @property
+    def description(self) -> str:
+        """Zoom, folds and focus in words, for a title line."""
+        return self._notice or (self._scene.describe() if self._scene is not None else "")
+
+    def _lay_out(self) -> None:
+        scene = self._scene
+        if scene is None or not self.is_mounted:
+            return
+        self._wanted += 1
+        if len(scene.model.ids) <= AT_ONCE:
+            self._show(scene, scene.plan()())
+            return
+        self._notice = f"laying out {len(scene.model.ids):,} steps…"
+        self.refresh()
+        self.run_worker(self._lay_out_aside(scene, self._wanted), exclusive=True, group="layout")
+
+    async def _lay_out_aside(self, scene: Scene, wanted: int) -> None:
+        drawing = await asyncio.to_thread(scene.plan())
+        if wanted == self._wanted:
+            self._show(scene, drawing)
+
+    def _show(self, scene: Scene, drawing: Drawing) -> None:
+        self._notice = ""
+        scene.lanes_under = self.lanes_under
+        scene.resize(*self._window)
+        scene.show(drawing)
+        if self.selection is None:
+            self.set_reactive(StepCanvas.selection, self._first_choice(scene))
+        self._rescaled()
+
+    @staticmethod
+    def _first_choice(scene: Scene) -> str | None:
+        """Return the step to select first: a failure, else a running one, else the first."""
+        model = scene.model
+        if not model.ids:
+            return None
+        failures = model.failures()
+        running = (i for i, s in enumerate(model.statuses) if s.state is TaskState.RUNNING)
+        first = scene.end(last=False)
+        return model.ids[failures[0] if failures else next(running, first or 0)]
+
+    @property
+    def _window(self) -> tuple[int, int]:
+        size = self.scrollable_content_region.size
+        return size.width, size.height
+
+    def _rescaled(self) -> None:
+        """Adopt the canvas that the scene has made, and its size."""
+        scene = self._scene
+        if scene is None or scene.canvas is None:
+            return
+        scene.look_again(self._now())
+        width, height = scene.canvas.size
+        left = self._window[0] - width
+        above = self._window[1] - height
+        self._origin = (max(0, min(2, left // 2)), max(0, min(1, above // 2)))
+        self.virtual_size = Size(width + self._origin[0], height + self._origin[1])
+        is_map = self._shows_map and isinstance(scene.canvas, Canvas)
+        self._minimap = Minimap(scene.canvas) if is_map else None  # type: ignore[arg-type] # is_map
+        self.follow_selection()
+        self.call_after_refresh(self._reveal)  # scrolling needs the new size to be applied
+        self.refresh()
+
+    # --- drawing ---------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one visible line."""
+        styles = self._styles
+        if styles is None:
+            styles = self._styles = styles_of(self)
+        width = self.scrollable_content_region.width
+        canvas = self._scene.canvas if self._scene is not None else None
+        if canvas is None or self._notice:
+            text = self._notice if y == self.size.height // 2 else ""
+            left = " " * max(0, (width - len(text)) // 2)
+            return Strip([Segment(fit(left + text, width), styles.muted)], width)
+        x, top = self.scroll_offset
+        indent, above = self._origin
+        strip = canvas.strip(y + top - above, x, width - indent, styles)
+        if indent:
+            strip = Strip.join([Strip.blank(indent, styles.base), strip])
+        if self._minimap is None or y >= HEIGHT or width < 2 * WIDTH:
+            return strip
+        spans = self._minimap.line(y, (x, top, *self._window), styles, styles.cursor)
+        return Strip.join(
+            [strip.crop(0, width - WIDTH), Strip([Segment(t, s) for t, s in spans], WIDTH)]
+        )
+
+    def _refresh_lines(self, lines: Iterable[range]) -> None:
+        top = self.scroll_offset.y - self._origin[1]
+        bottom = top + self.size.height
+        for line in lines:
+            start, stop = max(top, line.start), min(bottom, line.stop)
+            if start < stop:
+                self.refresh(Region(0, start - top, self.size.width, stop - start))
+
+    def notify_style_update(self) -> None:
+        """Recompute the styles when the theme or the focus changes."""
+        super().notify_style_update()
+        self._styles = None
+
+    def on_mount(self) -> None:
+        """Lay out a graph that was set before mounting, and update running times every second."""
+        self.set_interval(1.0, self._tick)
+        self.call_later(self._lay_out)  # the widget counts as mounted only after this method
+
+    def _tick(self) -> None:
+        if self._scene is not None and self.is_on_screen:
+            self._scene.look_again(self._now())
+            top = self.scroll_offset.y - self._origin[1]
+            self._refresh_lines(self._scene.moving_lines(range(top, top + self.size.height)))
+
+    def on_resize(self) -> None:
+        """Switch between lanes and layers, or to the zoom level that fits."""
+        if self._scene is not None:
+            self._scene.lanes_under = self.lanes_under
+            if self._scene.resize(*self._window):
+                self._rescaled()
+
+    def on_focus(self) -> None:
+        """Show the cursor as the active one."""
+        self._styles = None
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Show the cursor as an inactive one."""
+        self._styles = None
+        self.refresh()
+
+    # --- selection -------------------------------------------------------------------------------
+
+    def follow_selection(self) -> None:
+        """Put the cursor on the selected step; end a focus that excludes it."""
+        scene = self._scene
+        if scene is None or scene.drawing is None or self.selection is None:
+            return
+        step = scene.model.index.get(self.selection)
+        if step is None:
+            return
+        if scene.select(step):
+            self._reveal()
+            self.refresh()
+        elif scene.leave_focus():
+            self._lay_out()
+
+    def _reveal(self) -> None:
+        """Scroll as little as needed to show the node under the cursor."""
+        scene = self._scene
+        if scene is None or scene.canvas is None or scene.cursor is None:
+            return
+        node = scene.canvas.region(scene.cursor)
+        width, height = self._window
+        if width <= 0 or height <= 0:
+            return
+        x, y = self.scroll_offset
+        x = _nearer(x, node.x, node.right, width, _MARGIN_X)
+        y = _nearer(y, node.y, node.bottom, height, _MARGIN_Y)
+        self.scroll_to(x, y, animate=False)
+
+
+def _nearer(start: int, low: int, high: int, size: int, margin: int) -> int:
+    """Return the start of a window of `size` that shows low..high, moved as little as needed."""
+    margin = min(margin, max(0, (size - (high - low)) // 2))
+    if low < start + margin:
+        return max(0, low - margin)
+    if high > start + size - margin:
+        return min(low, high - size + margin) if high - low > size else high - size + margin
+    return start
