@@ -15,6 +15,7 @@ from urllib.parse import quote
 from core.errors import MissionDeckError, OlderFormatError, UnavailableError
 from storage.file.file_format import APPLICATION_ID, SCHEMA_VERSION
 from storage.file.file_identity import is_created
+from storage.file.obstacle import find_obstacle, is_writable_folder
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ PRAGMA temp_store = MEMORY;
 PRAGMA cache_size = -8192;
 """
 
+_DENIED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _HINTS = {
     sqlite3.SQLITE_FULL: "free some disk space, then `mission resume` what was running",
@@ -36,7 +38,7 @@ _HINTS = {
     sqlite3.SQLITE_IOERR: "the disk failed or was removed: see the system log",
     sqlite3.SQLITE_PERM: "the file cannot be accessed: check owner and mode",
     sqlite3.SQLITE_NOTADB: "this is not an SQLite file: point --db or MISSION_DB somewhere else",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: restore a backup (see `mission db backup`)",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: `mission db check` says where; restore a backup",
     sqlite3.SQLITE_BUSY: "another program holds a write transaction on it",
 }
 
@@ -53,8 +55,16 @@ def open_readonly(path: Path) -> sqlite3.Connection:
     return connection
 
 
+class ImmutableConnection(sqlite3.Connection):
+    """A connection that takes the file for one that nobody writes: it never sees a later commit."""
+
+
 def open_any_readonly(path: Path) -> sqlite3.Connection:
-    """Open a read-only connection to any SQLite file, whatever its version and application."""
+    """Open a read-only connection to any SQLite file, whatever its version and application.
+
+    In a folder that we may not write to, and without a WAL, the connection is an
+    `ImmutableConnection`: SQLite could not create the companions that it needs for anything else.
+    """
     if not is_created(path):
         raise UnavailableError(
             f"there is no database {path}", hint="`mission run FILE` creates it, or pass --db"
@@ -64,9 +74,11 @@ def open_any_readonly(path: Path) -> sqlite3.Connection:
             f"{path} cannot be used: it is not a regular file",
             hint="--db or MISSION_DB names another file",
         )
+    is_immutable = not is_writable_folder(path.absolute().parent) and not has_log(path)
     try:
         connection = sqlite3.connect(
-            f"file:{quote(os.fsencode(path.absolute()))}?mode=ro",
+            f"file:{quote(os.fsencode(path.absolute()))}?mode=ro{'&immutable=1' * is_immutable}",
+            factory=ImmutableConnection if is_immutable else sqlite3.Connection,
             uri=True,
             isolation_level=None,
             check_same_thread=False,
@@ -78,6 +90,11 @@ def open_any_readonly(path: Path) -> sqlite3.Connection:
     with closed_on_failure(connection, path):
         connection.executescript(PRAGMAS + "PRAGMA query_only = ON;")
     return connection
+
+
+def has_log(path: Path) -> bool:
+    """Tell whether a WAL lies beside the database: somebody uses it, or was killed doing so."""
+    return os.path.lexists(f"{path.absolute()}-wal")
 
 
 @contextmanager
@@ -152,10 +169,17 @@ def primary_code(error: sqlite3.Error) -> int:
 
 
 def unavailable(error: sqlite3.Error, path: Path) -> MissionDeckError:
-    """Translate an error of SQLite into an `UnavailableError` with a hint."""
-    return UnavailableError(
-        f"the database {path} cannot be used: {error}", hint=_HINTS.get(primary_code(error))
-    )
+    """Translate an error of SQLite into an `UnavailableError` with a hint.
+
+    Where access was denied it names the file or folder that is in the way, and its owner.
+    """
+    code = primary_code(error)
+    obstacle = find_obstacle(path) if code in _DENIED else None
+    if obstacle is not None:
+        return UnavailableError(
+            f"the database {path} cannot be used: {obstacle.message}", hint=obstacle.hint
+        )
+    return UnavailableError(f"the database {path} cannot be used: {error}", hint=_HINTS.get(code))
 
 
 def rollback(connection: sqlite3.Connection) -> None:

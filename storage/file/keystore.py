@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.errors import UnavailableError
+from storage.file.obstacle import user_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -121,14 +122,14 @@ def _open_folder(folder: Path, *, create: bool) -> Iterator[int]:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise UnavailableError(
-            f"the key folder {folder} cannot be used: {error.strerror}",
+            f"the key folder {folder} cannot be used: {error.strerror}{_whose(folder)}",
             hint="MISSION_HOME names the folder that holds it",
         ) from error
     try:
         found = os.fstat(directory)
         if found.st_uid != os.geteuid():
             raise UnavailableError(
-                f"the key folder {folder} belongs to another user (uid {found.st_uid})",
+                f"the key folder {folder} belongs to {user_name(found.st_uid)}",
                 hint="run as its owner, or give MISSION_HOME a folder of your own",
             )
         if found.st_mode & 0o022:
@@ -142,6 +143,15 @@ def _open_folder(folder: Path, *, create: bool) -> Iterator[int]:
         ) from error
     finally:
         os.close(directory)
+
+
+def _whose(folder: Path) -> str:
+    """Return the owner of a folder of somebody else in words, else nothing."""
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        return ""
+    return "" if owner == os.geteuid() else f" (it belongs to {user_name(owner)})"
 
 
 def _read(directory: int, folder: Path, name: str, *, secret: bool) -> bytes | None:
@@ -164,9 +174,7 @@ def _read(directory: int, folder: Path, name: str, *, secret: bool) -> bytes | N
         if not stat.S_ISREG(found.st_mode):
             raise UnavailableError(f"the key file {path} is not a regular file")
         if found.st_uid != os.geteuid():
-            raise UnavailableError(
-                f"the key file {path} belongs to another user (uid {found.st_uid})"
-            )
+            raise UnavailableError(f"the key file {path} belongs to {user_name(found.st_uid)}")
         if found.st_mode & (0o077 if secret else 0o022):
             mode = "600" if secret else "644"
             raise UnavailableError(

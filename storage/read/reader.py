@@ -15,7 +15,7 @@ from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import LogQuery
 from core.value.suggestion import did_you_mean
-from storage.file.connection import open_readonly, unavailable
+from storage.file.connection import ImmutableConnection, has_log, open_readonly, unavailable
 from storage.file.file_identity import file_identity_of
 from storage.read import history
 from storage.read.execution_sql import add_functions, conditions, ordering
@@ -116,13 +116,18 @@ class SqliteReader:
     def data_version(self) -> int:
         """Return a number that changes when any other connection commits.
 
-        Raises `UnavailableError` once the file was replaced or deleted: the number would never
-        change again.
+        Raises `UnavailableError` once the file was replaced or deleted, or is written although it
+        was opened as one that nobody writes: the number would never change again.
         """
         if file_identity_of(self._path) != self._file_identity:
             raise UnavailableError(
                 f"the database {self._path} was deleted or replaced while it was open",
                 hint="the records on display are those of the former file: open it again",
+            )
+        if isinstance(self._connection, ImmutableConnection) and has_log(self._path):
+            raise UnavailableError(
+                f"its owner has begun to write the database {self._path}",
+                hint="the records on display are those from before: open it again",
             )
         return self._number("PRAGMA data_version")
 

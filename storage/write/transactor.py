@@ -13,6 +13,8 @@ from core.errors import UnavailableError
 from storage.file.connection import PRAGMAS, closed_on_failure, recognise, retry_while_busy
 from storage.file.file_format import SCHEMA_VERSION
 from storage.file.migration import migrate
+from storage.file.network_mount import require_local
+from storage.file.obstacle import find_obstacle
 from storage.file.private_file import create_private_file
 
 T = TypeVar("T")
@@ -52,16 +54,19 @@ async def open_writer(path: Path, initialise: Callable[[sqlite3.Connection], Non
     """Open the only writing connection of this process, after creating or migrating the file.
 
     `initialise` fills a new file, in the transaction that creates its tables. The folder gets mode
-    0700, the file 0600. Raises `UnavailableError` for a file that cannot be used.
+    0700, the file 0600. Raises `UnavailableError` for a file that cannot be used, or is not on a
+    local file system.
     """
 
     def connect() -> sqlite3.Connection:
+        require_local(path)
         try:
             _create_private(path)
         except OSError as error:
+            obstacle = find_obstacle(path) if isinstance(error, PermissionError) else None
+            why = error.strerror or str(error) if obstacle is None else obstacle.message
             raise UnavailableError(
-                f"{path} cannot be used: {error.strerror or error}",
-                hint="--db or MISSION_DB names another file",
+                f"{path} cannot be used: {why}", hint="--db or MISSION_DB names another file"
             ) from error
         connection = sqlite3.connect(
             path, isolation_level=None, check_same_thread=False, cached_statements=256

@@ -221,10 +221,10 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path):
 def test_a_key_or_folder_of_another_user_is_refused(folder):
     load_or_create_signer(folder)
     os.chown(folder / "audit.pem", 12345, -1)
-    with pytest.raises(UnavailableError, match="another user"):
+    with pytest.raises(UnavailableError, match="belongs to "):
         load_or_create_signer(folder)
     os.chown(folder, 12345, -1)
-    with pytest.raises(UnavailableError, match="another user"):
+    with pytest.raises(UnavailableError, match="belongs to "):
         load_or_create_signer(folder)
 
 

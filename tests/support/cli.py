@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,14 @@ def mission(
     input: str | bytes | None = None,  # noqa: A002 - the word of subprocess.run
     env: Mapping[str, str] | None = None,
     timeout: float = 60,
+    prefix: Sequence[str] = (),
 ) -> Ran:
-    """Run the console script in a process of its own, off a terminal."""
+    """Run the console script in a process of its own, off a terminal.
+
+    `prefix` is a command that starts it, with its options.
+    """
     done = subprocess.run(
-        [SCRIPT, *arguments],
+        [*prefix, SCRIPT, *arguments],
         capture_output=True,
         cwd=cwd,
         input=input.encode() if isinstance(input, str) else input,
