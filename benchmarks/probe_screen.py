@@ -17,13 +17,15 @@ from textual.pilot import Pilot
 from benchmarks.bench import environment, newest
 from tui.app import MissionDeckApp
 from tui.cli.invocation import Invocation
-from tui.host.screen_backend import CliBackend
+from tui.host.site_backend import SiteBackend
 
 
 async def main(home: Path, frames: int) -> None:
     """Open the execution, then go down its list and its graph line by line."""
     execution_id, size = newest(home, "execution_id, task_count")
-    app = MissionDeckApp(CliBackend(Invocation.from_process()))
+    invocation = Invocation.from_process()
+    backend = SiteBackend(invocation.site, invocation.settings, invocation.cwd)
+    app = MissionDeckApp(backend)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         wall, used = time.perf_counter(), time.process_time()

@@ -12,8 +12,8 @@ import pytest
 
 from core.errors import BugError, MissionDeckError
 from tests.support.cli import SCRIPT, Inside, environment, mission
-from tui.cli import frame
 from tui.cli.command import DeckGroup, command
+from tui.cli.exit_code import EXIT_BROKEN_PIPE
 from tui.host.places import find_paths
 from tui.host.settings import load_settings
 from tui.host.version import VERSION
@@ -196,7 +196,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
         check=False,
     )
     os.close(writing)
-    assert done.returncode == frame.EXIT_BROKEN_PIPE
+    assert done.returncode == EXIT_BROKEN_PIPE
     assert done.stderr == b""
 
 

@@ -3,6 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+EXIT_UNAVAILABLE = 9
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+EXIT_TERMINATED = 143
+
 EXIT_CODES: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         0: ("done", "Done as asked; of a run: it succeeded."),
@@ -20,18 +25,21 @@ EXIT_CODES: Mapping[int, tuple[str, str]] = MappingProxyType(
         ),
         7: ("conflict", "The state of an execution forbids it: it has ended, or somebody runs it."),
         8: ("audit does not verify", "The records are not what was signed."),
-        9: (
+        EXIT_UNAVAILABLE: (
             "unavailable",
             "The database, a key or a runner cannot be used, or stdout cannot be written.",
         ),
         70: ("a bug", "A bug of ours; a report is in the log folder."),
         129: ("SIGHUP", "The terminal went away under a command that only looks. A run goes on."),
-        130: ("SIGINT", "Ctrl-C ended the command; of a run: it was cancelled by it."),
-        141: (
+        EXIT_INTERRUPTED: ("SIGINT", "Ctrl-C ended the command; of a run: it was cancelled by it."),
+        EXIT_BROKEN_PIPE: (
             "reader gone",
             "The reader went away (`| head`) from a command that only looks. A run goes on.",
         ),
-        143: ("SIGTERM", "SIGTERM ended the command; of a run: it was cancelled by it."),
+        EXIT_TERMINATED: (
+            "SIGTERM",
+            "SIGTERM ended the command; of a run: it was cancelled by it.",
+        ),
     }
 )
 

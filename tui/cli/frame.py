@@ -25,12 +25,10 @@ from core.errors import (
     UnavailableError,
     UsageError,
 )
+from tui.cli.exit_code import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_TERMINATED
 from tui.cli.invocation import Invocation
-from tui.cli.main import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED
 from tui.cli.printing.console import Console, silence
-from tui.cli.refusal import as_ours
-
-EXIT_TERMINATED = 143
+from tui.host.refusal import as_mission_error
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -86,7 +84,7 @@ def _invoke(root: click.Group, arguments: Sequence[str], invocation: Invocation)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
-        return _report(as_ours(error), invocation, arguments)
+        return _report(as_mission_error(error), invocation, arguments)
     return 0
 
 

@@ -27,8 +27,6 @@ class Invocation:
         self.json = False
         self.colour: str | None = None
         self.database: str | None = None
-        self.quiet = False
-        """Nothing is said to people on the side: a screen has the terminal."""
 
     @classmethod
     def from_process(cls) -> "Invocation":

@@ -3,9 +3,7 @@
 import os
 import sys
 
-EXIT_UNAVAILABLE = 9
-EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
+from tui.cli.exit_code import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_UNAVAILABLE
 
 
 def entry() -> None:

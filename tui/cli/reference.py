@@ -26,7 +26,7 @@ def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Ex
     found = reader.find_execution(reference, folder=str(invocation.cwd))
     if reference.startswith("@"):
         newest = reader.find_execution(reference)
-        if newest.execution_id != found.execution_id and not invocation.quiet:
+        if newest.execution_id != found.execution_id:
             labels = labels_of(reader, (found, newest))
             invocation.console.say(
                 f"{reference} of this folder's missions is {labels[found.execution_id]}; "

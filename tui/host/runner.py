@@ -20,10 +20,10 @@ from core.machine.system_clock import SystemClock
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from storage.read.reader import open_reader
-from tui.cli.refusal import as_ours
 from tui.host.actor import actor_name
 from tui.host.drive import Drive, Driven, drive
 from tui.host.places import current_folder, find_paths
+from tui.host.refusal import as_mission_error
 from tui.host.session import open_session, protected_paths, shared_slots
 from tui.host.settings import load_settings
 from tui.host.stop_signal import StopSignals
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         with StopSignals() as signals:
             asyncio.run(_main(status, execution_id, arguments[2:], signals))
     except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
-        ours = as_ours(error)
+        ours = as_mission_error(error)
         _tell_error(status, ours)
         with contextlib.suppress(OSError):  # a full disk behind the log
             if isinstance(ours, BugError):

@@ -41,11 +41,10 @@ def open_screen(
 
     def open_backend() -> "Backend":
         asyncio.run(_ensure_database(invocation))
-        from tui.host.screen_backend import (
-            CliBackend,  # half as dear as Textual: after the first picture
-        )
+        # half as expensive to import as Textual: loaded after the first picture
+        from tui.host.site_backend import SiteBackend
 
-        return CliBackend(invocation)
+        return SiteBackend(invocation.site, invocation.settings, invocation.cwd)
 
     theme = invocation.settings.theme
     app = MissionDeckApp(

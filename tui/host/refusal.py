@@ -1,4 +1,4 @@
-"""What an exception means to the user: a refusal of the system, or a bug of ours."""
+"""Translate exceptions of the system into errors of the program; anything unknown is a bug."""
 
 import os
 import sys
@@ -7,8 +7,8 @@ from pathlib import Path
 from core.errors import BugError, MissionDeckError, UnavailableError
 
 
-def as_ours(error: Exception) -> MissionDeckError:
-    """Return what an exception means to the user: a refusal of the system, or a bug of ours."""
+def as_mission_error(error: Exception) -> MissionDeckError:
+    """Return the error that is reported for an exception: `BugError` for one that is unknown."""
     if isinstance(error, MissionDeckError):
         return error
     ours: MissionDeckError

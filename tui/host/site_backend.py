@@ -1,7 +1,8 @@
 """What the screen reads and asks for, over the operations of this machine's site."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from core.operations.request import leave_request
 from core.operations.resume import resume
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.invocation import Invocation
-from tui.cli.records import notice_lost, open_current, open_records
+from tui.host.current_database import open_current, record_lost_runners
 from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
 from tui.host.places import place_of
+from tui.host.settings import Settings
+from tui.host.site import LocalSite
 from tui.host.version import VERSION
 from tui.keys.keys_toml import read_keymap
 from tui.live.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
@@ -30,25 +32,23 @@ RUN_BEFORE = 30
 """Files of earlier runs that are listed, wherever they are."""
 
 
-class CliBackend:
+class SiteBackend:
     """Implements `tui.live.backend.Backend`. Methods may be called from several threads."""
 
-    def __init__(self, invocation: Invocation) -> None:
-        invocation.quiet = True  # words on stderr would be drawn over the screen
-        self._invocation = invocation
-        settings = invocation.settings
+    def __init__(self, site: LocalSite, settings: Settings, cwd: Path) -> None:
+        self._site = site
         chosen = tuple(place_of(folder, "missions") for folder in settings.mission_folders)
         places = tuple(Place(folder, str(folder)) for folder in chosen)
         self._discovery = Discovery(
-            places or default_places(invocation.cwd), samples=None if chosen else samples_folder()
+            places or default_places(cwd), samples=None if chosen else samples_folder()
         )
-        keymap, problems = _read_keys(invocation)
+        keymap, problems = _read_keys(site.paths.config.with_name("keys.toml"))
         self._surroundings = Surroundings(
-            database=str(invocation.paths.db),
-            actor=invocation.actor,
+            database=str(site.paths.db),
+            actor=site.actor,
             version=VERSION,
             mission_folders=tuple(str(place.folder) for place in self._discovery.places),
-            export_folder=invocation.cwd,
+            export_folder=cwd,
             keymap={**keymap, **settings.keymap},
             theme=settings.theme,
             notes=(*settings.notes, *problems),
@@ -61,16 +61,17 @@ class CliBackend:
 
     def open_reader(self) -> Reader:
         """Open a read-only connection; `NotFoundError` while there is no database."""
-        return open_current(self._invocation)
+        return open_current(self._site.paths)[0]
 
     def notice_lost(self) -> None:
-        """Record the loss of runners that are gone."""
-        notice_lost(self._invocation)
+        """Record the loss of runners that are gone; what cannot be written can still be read."""
+        with suppress(MissionDeckError):
+            record_lost_runners(self._site)
 
     def discover_missions(self) -> Sequence[MissionFile]:
         """Find and validate the mission files of the folders, and those run before."""
         try:
-            with open_records(self._invocation) as reader:
+            with self._records() as reader:
                 run_before = reader.source_paths(limit=RUN_BEFORE)
         except MissionDeckError:  # nothing has run, or the feed says what is wrong
             run_before = []
@@ -92,7 +93,7 @@ class CliBackend:
         order = make_order(
             load_mission(Path(path)),
             reference=path,
-            actor=self._invocation.actor,
+            actor=self._site.actor,
             params=params,
             rerun_of=options.rerun_of,
             parallel_limit=options.parallel_limit,
@@ -108,48 +109,55 @@ class CliBackend:
         arguments: Mapping[str, Any] = EMPTY,
     ) -> Receipt:
         """Leave a request for the runner of an execution; durable on return."""
-        with open_records(self._invocation) as reader:
+        with self._records() as reader:
             execution = reader.find_execution(execution_id)
-            site = self._invocation.site
             asked = asyncio.run(
-                leave_request(site, reader, execution, kind, task_id=task_id, arguments=arguments)
+                leave_request(
+                    self._site, reader, execution, kind, task_id=task_id, arguments=arguments
+                )
             )
         return Receipt(request_id=asked.request_id, is_owned=asked.owned)
 
     def resume(self, execution_id: str) -> None:
         """Start a new detached runner for an execution whose runner is gone."""
-        with open_records(self._invocation) as reader:
+        with self._records() as reader:
             execution = reader.find_execution(execution_id)
-            asyncio.run(resume(self._invocation.site, reader, execution))
+            asyncio.run(resume(self._site, reader, execution))
 
     def retry(
         self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
     ) -> str:
         """Start a linked execution of an ended one that runs these steps again; return its id."""
-        with open_records(self._invocation) as reader:
+        with self._records() as reader:
             order, _ = retry_order(
                 reader,
                 execution_id,
                 steps=task_ids,
                 downstream=downstream,
                 reason=reason,
-                actor=self._invocation.actor,
+                actor=self._site.actor,
             )
         return self._start(order)
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""
-        with open_records(self._invocation) as reader:
-            order = rerun_order(reader, execution_id, reason="", actor=self._invocation.actor)
+        with self._records() as reader:
+            order = rerun_order(reader, execution_id, reason="", actor=self._site.actor)
         return self._start(order)
 
+    @contextmanager
+    def _records(self) -> Iterator[Reader]:
+        """Open the database with the loss of runners recorded in it."""
+        with closing(self.open_reader()) as reader:
+            self.notice_lost()
+            yield reader
+
     def _start(self, order: Order) -> str:
-        return asyncio.run(launch_detached(self._invocation.site, order)).execution_id
+        return asyncio.run(launch_detached(self._site, order)).execution_id
 
 
-def _read_keys(invocation: Invocation) -> tuple[Mapping[str, str], Sequence[str]]:
-    """Read the user's `keys.toml` beside the settings; return the keymap and what is wrong."""
-    path = invocation.paths.config.with_name("keys.toml")
+def _read_keys(path: Path) -> tuple[Mapping[str, str], Sequence[str]]:
+    """Read the user's `keys.toml`; return the keymap and what is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,0 +1,69 @@
+"""The database of a user as this version needs it: migrated, and with lost runners recorded."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from core.domain.records import Execution
+from core.errors import MissionDeckError, NotFoundError, OlderFormatError
+from core.ports.reader import Reader
+from tui.host.places import Paths
+from tui.host.site import LocalSite
+
+
+def require_database(paths: Paths) -> None:
+    """Raise `NotFoundError` when there is no database yet."""
+    if not paths.has_database:
+        raise NotFoundError(
+            "there are no executions yet",
+            hint=f"start one with `mission run FILE` (database: {paths.db})",
+        )
+
+
+def open_current(paths: Paths) -> tuple[Reader, bool]:
+    """Open the database read-only, and tell whether it had to be migrated first.
+
+    Raises `NotFoundError` when there is no database yet, `OlderFormatError` for an older one that
+    cannot be written, `UnavailableError` when it cannot be read.
+    """
+    require_database(paths)
+    from storage.read.reader import open_reader
+
+    try:
+        return open_reader(paths.db), False
+    except OlderFormatError:
+        _migrate(paths)
+        return open_reader(paths.db), True
+
+
+def _migrate(paths: Paths) -> None:
+    import asyncio
+
+    from tui.host.session import migrate_database
+
+    try:
+        asyncio.run(migrate_database(paths))
+    except MissionDeckError as error:
+        raise OlderFormatError(
+            f"{paths.db} is of an older version of Mission Deck and cannot be brought"
+            f" up to date: {error.message}",
+            hint=error.hint,
+        ) from error
+
+
+def record_lost_runners(site: LocalSite) -> Sequence[tuple[Execution, int]]:
+    """Record the loss of runners that are gone; return the executions that are to be resumed.
+
+    Each comes with the number of its sub-missions that are resumed with it. Usually this only
+    reads. Raises `MissionDeckError` when the loss cannot be written.
+    """
+    from core.operations.lost import find_lost, record_lost
+
+    if not site.paths.has_database:
+        return ()
+    with closing(site.open_reader()) as reader:
+        gone = find_lost(reader, site.clock.now())
+        if not gone:
+            return ()
+        import asyncio  # a third of the start-up of a command that only reads
+
+        return asyncio.run(record_lost(site, reader, gone))
