@@ -10,6 +10,8 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
+from core.domain.process_policy import DEFAULT_STOP, NO_LIMITS, ProcessLimits, StopPolicy
+
 
 class _Empty(Mapping[str, Any]):
     """The empty mapping, hashable: before Python 3.12 a mappingproxy cannot be a field default."""
@@ -112,6 +114,8 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     working_dir: str = "."
     durability: Durability = Durability.STRICT
+    limits: ProcessLimits = NO_LIMITS
+    stop: StopPolicy = DEFAULT_STOP
 
 
 class MissionStep(Struct, frozen=True, kw_only=True):
@@ -135,6 +139,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     working_dir: str | None = None
     idempotent: bool = True
     runs_on: Mapping[str, Any] = EMPTY
+    limits: ProcessLimits = NO_LIMITS
+    stop: StopPolicy = DEFAULT_STOP
 
 
 class Handlers(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from core.domain.process_policy import StopSignal, limits_over, stop_over
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskRun
 from core.domain.states import AttemptState
@@ -160,6 +161,8 @@ def _call(
     host: StepHost | None = None,
     waited: float = 0.0,
 ) -> StepCall:
+    step, config = prepared.step, around.mission.config
+    stop = stop_over(step.stop, config.stop)
     return StepCall(
         execution_id=around.execution_id,
         task_id=prepared.task.task_id,
@@ -171,7 +174,9 @@ def _call(
         sink=sink,
         log=sink.log,
         clock=around.clock,
-        grace_seconds=around.grace_seconds,
+        grace_seconds=around.grace_seconds if stop.grace is None else stop.grace,
+        stop_signal=stop.signal or StopSignal.TERM,
+        limits=limits_over(step.limits, config.limits),
         scope=_LazyScope(around.context, prepared.task),
         cancelled=cancelled,
         root=around.working_dir,

@@ -1,4 +1,4 @@
-"""Bringing a process tree down: TERM, a grace, then KILL until nothing is left."""
+"""Bringing a process tree down: the stop signal, a grace, then KILL until nothing is left."""
 
 import asyncio
 import contextlib
@@ -85,10 +85,16 @@ class Ladder:
     """One descent of a tree. It always runs to its end: cancelling `climb` only hurries it."""
 
     def __init__(
-        self, tree: Tree, grace_seconds: float, *, kill_seconds: float = KILL_SECONDS
+        self,
+        tree: Tree,
+        grace_seconds: float,
+        *,
+        stop_signal: int = signal.SIGTERM,
+        kill_seconds: float = KILL_SECONDS,
     ) -> None:
         self._tree = tree
         self._grace_seconds = grace_seconds
+        self._stop_signal = stop_signal
         self._kill_seconds = kill_seconds
         self._hurried = False
 
@@ -118,8 +124,8 @@ class Ladder:
                     self._tree.signal(signal.SIGKILL, alive)
                 elif fresh := [process for process in alive if process not in told]:
                     told.update(fresh)
-                    self._tree.signal(signal.SIGTERM, fresh)
-                    self._tree.signal(signal.SIGCONT, fresh)  # a stopped process takes no TERM
+                    self._tree.signal(self._stop_signal, fresh)
+                    self._tree.signal(signal.SIGCONT, fresh)  # a stopped process takes no signal
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             except asyncio.CancelledError:

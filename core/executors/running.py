@@ -7,6 +7,7 @@ number cannot become another process's while its group may still be signalled.
 import asyncio
 import contextlib
 import os
+import signal
 import threading
 
 from core.domain.records import LogStream
@@ -100,7 +101,8 @@ class Running:
 
     async def end(self, grace_seconds: float) -> None:
         """Bring the tree down and tell the sink the census; cancelling this only hurries it."""
-        self._ladder = Ladder(self._tree(), grace_seconds)
+        stop_signal = signal.Signals[f"SIG{self.job.stop_signal}"]
+        self._ladder = Ladder(self._tree(), grace_seconds, stop_signal=stop_signal)
         self._read_on()
         found, survivors = await self._ladder.climb()
         self._sink.census(found, survivors)

@@ -5,13 +5,17 @@ The only place that starts processes: a supervisor process can take it over with
 
 import contextlib
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from core.domain.process_policy import NO_LIMITS
+from core.executors import limit_launcher
 from core.executors.lookup import (
     ImpossibleError,
     Lookup,
@@ -19,6 +23,7 @@ from core.executors.lookup import (
     explain,
     refusal,
 )
+from core.executors.process_limits import resource_limits, unenforceable
 from core.ports.executor import Job
 
 JOB_VARIABLE = "MISSION_JOB"
@@ -94,12 +99,12 @@ class Spawner:
             fds += (err, err_end)
             start = _start_elsewhere if self._portable or not here else _start_here
             try:
-                pid = start(path, job, env, (stdin, out_end, err_end))
+                pid = start(*_within_limits(path, job), env, (stdin, out_end, err_end))
             except FileNotFoundError:
                 if not self._lookup.forget(job.argv[0], job.env):
                     raise
                 path = self._lookup.find(job.argv[0], job.env, job.cwd)
-                pid = start(path, job, env, (stdin, out_end, err_end))
+                pid = start(*_within_limits(path, job), env, (stdin, out_end, err_end))
             fds.remove(out)
             fds.remove(err)
             return Spawned(pid, out, err)
@@ -194,6 +199,22 @@ def _file_of(data: bytes) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def _within_limits(path: str, job: Job) -> tuple[str, Job]:
+    """Return what to start so that the limits of `job` hold for the program at `path`."""
+    if job.limits == NO_LIMITS:
+        return path, job
+    reason = unenforceable(job.limits)
+    if reason is not None:
+        raise ImpossibleError(f"cannot start `{job.argv[0]}` within its limits: {reason}")
+    orders = {
+        "limits": resource_limits(job.limits),
+        "nice": job.limits.nice or 0,
+        "has_lc_ctype": "LC_CTYPE" in job.env,
+    }
+    launcher = ("python", "-I", "-S", limit_launcher.__file__, json.dumps(orders), path)
+    return sys.executable, replace(job, argv=(*launcher, *job.argv))
 
 
 def _start_here(path: str, job: Job, env: dict[str, str], fds: tuple[int, int, int]) -> int:

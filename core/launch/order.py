@@ -11,6 +11,7 @@ from core.domain.mission import EMPTY, Mission, MissionSource
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from core.errors import BugError
+from core.launch.limit_check import refuse_limits
 from core.launch.run_number import numbered
 from core.launch.uuid7 import uuid7
 from core.mission_file.keys.param_values import resolve_params
@@ -129,8 +130,10 @@ def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
 async def launch(order: Order, clock: Clock, journal: Journal) -> tuple[Snapshot, Batch]:
     """Create an execution and make it durable; snapshot and batch have its run number.
 
-    Raises `UsageError` as `create` does, and what the journal raises.
+    Raises `UsageError` as `create` does, `UnavailableError` for limits of processes that this
+    system cannot enforce, and what the journal raises.
     """
+    refuse_limits(order.mission)
     snapshot, batch = create(order, clock)
     receipt = await journal.submit(batch)
     if receipt.run_number is None:

@@ -12,6 +12,7 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.value_check import Key, suggest
 from core.mission_file.keys.config import CONFIG_KEYS
 from core.mission_file.keys.handler import HANDLER_KEYS
+from core.mission_file.keys.limits_and_stop import LIMIT_KEYS, STOP_KEYS
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES
 from core.mission_file.keys.param import PARAM_KEYS
 from core.mission_file.keys.retry_policy import RETRY_KEYS, RETRY_ON_KEYS
@@ -31,9 +32,19 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),
     "retry_on": ("Which failures are retried.", RETRY_ON_KEYS),
+    "limits": ("What the processes of a step may use.", LIMIT_KEYS),
+    "stop": ("How the processes of a step are ended.", STOP_KEYS),
     "handlers": ("Steps that run when a mission has ended.", HANDLER_KEYS),
 }
-_FOLLOWS = {"config.retry": "retry", "steps.retry": "retry", "retry.retry_on": "retry_on"}
+_FOLLOWS = {
+    "config.retry": "retry",
+    "steps.retry": "retry",
+    "retry.retry_on": "retry_on",
+    "config.limits": "limits",
+    "steps.limits": "limits",
+    "config.stop": "stop",
+    "steps.stop": "stop",
+}
 
 
 def topics() -> list[str]:

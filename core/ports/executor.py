@@ -7,11 +7,17 @@ from typing import Protocol
 from msgspec import Struct
 
 from core.domain.mission import MissionSource as MissionSource
+from core.domain.process_policy import NO_LIMITS
+from core.domain.process_policy import ProcessLimits as ProcessLimits
+from core.domain.process_policy import StopSignal as StopSignal
 from core.domain.records import LogStream
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One process to run in its own session. `key` is `execution/step/attempt`."""
+    """One process to run in its own session. `key` is `execution/step/attempt`.
+
+    When it has to stop, it gets `stop_signal`, and KILL after `grace_seconds`.
+    """
 
     key: str
     argv: tuple[str, ...]
@@ -19,6 +25,8 @@ class Job(Struct, frozen=True, kw_only=True):
     cwd: str
     stdin: bytes | None = None
     grace_seconds: float = 5.0
+    stop_signal: StopSignal = StopSignal.TERM
+    limits: ProcessLimits = NO_LIMITS
 
 
 class OutcomeKind(StrEnum):

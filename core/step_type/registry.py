@@ -55,6 +55,9 @@ BUILT_IN = MappingProxyType(
 )
 """Canonical name → `module:class`."""
 
+PROCESS_TYPES = frozenset({"command", "script"})
+"""The built-in types that run a process."""
+
 
 class Expression(Enum):
     """What a parameter that is an expression has to give."""

@@ -15,6 +15,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
 from core.domain.mission import EMPTY
+from core.domain.process_policy import NO_LIMITS, ProcessLimits, StopSignal
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, TaskError
 from core.domain.states import AttemptState
@@ -70,6 +71,10 @@ class StepCall(Struct, frozen=True, kw_only=True):
     log: Callable[[LogLevel, str], None]
     clock: Clock
     grace_seconds: float = 5.0
+    stop_signal: StopSignal = StopSignal.TERM
+    """What a process of the step is asked to end with; KILL follows after `grace_seconds`."""
+    limits: ProcessLimits = NO_LIMITS
+    """What the processes of the step may use: they go with every `Job`."""
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""

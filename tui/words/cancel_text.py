@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 from core.domain.mission import Mission
 from core.domain.records import TaskRun
 from core.planning.cancel_scope import CancelScope
-
-_PROCESSES = frozenset({"command", "script"})
-"""Step types whose attempt is a process, which a cancel sends SIGTERM."""
+from core.step_type.registry import PROCESS_TYPES
 
 NAMED = 6
 """Handlers named; the rest is counted."""
@@ -28,7 +26,7 @@ def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission
         is_one = len(scope.ended) == 1
         kinds = {types.get(tasks[one].parent_task_id or one) for one in scope.ended}
         how = "gets SIGTERM" if is_one else "get SIGTERM"
-        if not kinds <= _PROCESSES:
+        if not kinds <= PROCESS_TYPES:
             how = "is stopped" if is_one else "are stopped"
         told.append(f"{_number(scope.ended, tasks, 'running ')} {how}")
     if scope.withdrawn:

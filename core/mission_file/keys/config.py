@@ -21,6 +21,12 @@ from core.mission_file.finding.value_check import (
     whole,
 )
 from core.mission_file.keys.json_schema import BOOLEAN, TEXT, TIMEOUT, integer
+from core.mission_file.keys.limits_and_stop import (
+    LIMIT_KEYS,
+    STOP_KEYS,
+    check_limits,
+    check_stop,
+)
 from core.mission_file.keys.not_yet import refuse_unsupported
 from core.mission_file.keys.retry_policy import RETRY_KEYS, check_retry
 
@@ -78,6 +84,21 @@ CONFIG_KEYS = {
         schema={"enum": [choice.value for choice in Durability]},
         default="strict",
         example="strict",
+    ),
+    "limits": Key(
+        check=check_limits,
+        doc="What the processes of command and script may use; a step's limits go over these.",
+        schema=mapping_schema(LIMIT_KEYS),
+        default="no limits",
+        example="{cpu_seconds: 600, file_mb: 1024}",
+        synonyms=("ulimit", "rlimits", "resources"),
+    ),
+    "stop": Key(
+        check=check_stop,
+        doc="How the process of a command or script is ended when it has to stop.",
+        schema=mapping_schema(STOP_KEYS),
+        default="{signal: TERM, grace: 5s}",
+        example="{grace: 30s}",
     ),
 }
 

@@ -38,9 +38,10 @@ from core.mission_file.keys.json_schema import (
     integer,
     mapping_of,
 )
+from core.mission_file.keys.limits_and_stop import check_limits, check_stop, refuse_without_process
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES, refuse_unsupported
 from core.mission_file.keys.retry_policy import check_retry
-from core.step_type.registry import BUILT_IN, normalise_type, step_type_names
+from core.step_type.registry import BUILT_IN, PROCESS_TYPES, normalise_type, step_type_names
 
 
 def check_step_id(value: Any, path: Path, problems: Problems) -> Any:
@@ -278,6 +279,22 @@ STEP_KEYS = {
         default="{}",
         example="{gpu: 1}",
     ),
+    "limits": Key(
+        check=check_limits,
+        doc="What the processes of a command or script may use.",
+        schema=CONFIG_KEYS["limits"].schema,
+        default="`config.limits`",
+        example="{cpu_seconds: 60, open_files: 256}",
+        synonyms=("ulimit", "rlimits", "resources"),
+    ),
+    "stop": Key(
+        check=check_stop,
+        doc="How the process of a command or script is ended when it has to stop.",
+        schema=CONFIG_KEYS["stop"].schema,
+        default="`config.stop`",
+        example="{signal: INT, grace: 30s}",
+        synonyms=("kill_signal", "stop_signal"),
+    ),
 }
 
 _UNSUPPORTED = ("foreach", "matrix", "secrets", "runs_on")
@@ -295,6 +312,11 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
     for feature in _UNSUPPORTED:
         if fields.get(feature):
             refuse_unsupported(feature, (*path, feature), problems)
+    if fields["step_type"] in BUILT_IN and fields["step_type"] not in PROCESS_TYPES:
+        for key in ("limits", "stop"):
+            if key in fields:
+                refuse_without_process(fields["step_type"], key, path, problems)
+                return None
     if "foreach" in fields and "matrix" in fields:
         problems.error(
             Code.BAD_VALUE,

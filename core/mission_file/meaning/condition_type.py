@@ -28,7 +28,7 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
-from core.step_type.registry import normalise_type
+from core.step_type.registry import PROCESS_TYPES, normalise_type
 
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "is"})
 _NOT = Token("name", "not")
@@ -214,7 +214,7 @@ def _step_kind(raw: Mapping[str, Any], names: list[str]) -> str | None:
 
 
 def _is_process(raw: Mapping[str, Any]) -> bool:
-    return normalise_type(str(raw.get("step_type"))) in ("command", "script")
+    return normalise_type(str(raw.get("step_type"))) in PROCESS_TYPES
 
 
 def _output_kind(raw: Mapping[str, Any], name: str) -> str | None:

@@ -7,8 +7,7 @@ from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.keys.top_level import Draft
-
-_PROCESSES = ("command", "script")
+from core.step_type.registry import PROCESS_TYPES
 
 
 def check_folders(draft: Draft, problems: Problems) -> None:
@@ -24,7 +23,7 @@ def check_folders(draft: Draft, problems: Problems) -> None:
         if _leaves(base):
             _refuse(base, (*path, "working_dir"), problems)
             continue
-        own = step.parameters.get("working_dir") if step.step_type in _PROCESSES else None
+        own = step.parameters.get("working_dir") if step.step_type in PROCESS_TYPES else None
         if own.__class__ is str and not has_template(own) and _leaves(join(base, own)):
             _refuse(own, (*path, "parameters", "working_dir"), problems)
 

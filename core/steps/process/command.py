@@ -1,7 +1,6 @@
 """The command step, which runs a program without a shell, and what it shares with script."""
 
 import shlex
-import signal
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,7 +12,7 @@ from core.domain.records import LogLevel, LogStream
 from core.machine.working_dir import folder_within
 from core.output.capture import Tail
 from core.output.log_format import text_of
-from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink, ProcessLimits
 from core.step_type.json_text import JsonTextError, parse_json_text
 from core.step_type.parameter_types import Printable, Text
 from core.step_type.step_type import (
@@ -25,6 +24,7 @@ from core.step_type.step_type import (
     clip,
     plain_text,
 )
+from core.steps.process.exit_text import exit_text
 
 MAX_OUTPUT_BYTES = 256 * 1024
 
@@ -179,16 +179,20 @@ async def run_process(
         cwd=str(folder),
         stdin=None if stdin is None else stdin.encode("utf-8", "replace"),
         grace_seconds=call.grace_seconds,
+        stop_signal=call.stop_signal,
+        limits=call.limits,
     )
     outcome = await call.executor.run(job, kept)
     if outcome.kind is not OutcomeKind.EXITED or outcome.exit_code is None:
         return _not_run(outcome)
     if outcome.message is not None:
         call.log(LogLevel.WARN, outcome.message)
-    return _outcome(parameters, outcome.exit_code, kept)
+    return _outcome(parameters, outcome.exit_code, kept, call.limits)
 
 
-def _outcome(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> StepOutcome:
+def _outcome(
+    parameters: ProcessParameters, exit_code: int, kept: _Kept, limits: ProcessLimits
+) -> StepOutcome:
     stdout = kept.out.decode("utf-8", "replace")
     output = {
         "exit_code": exit_code,
@@ -200,7 +204,7 @@ def _outcome(parameters: ProcessParameters, exit_code: int, kept: _Kept) -> Step
     if exit_code not in parameters.expect_exit:
         return StepOutcome.failure(
             Reason.EXIT_NONZERO,
-            _exit_text(exit_code),
+            exit_text(exit_code, limits),
             "Signal" if exit_code < 0 else "ExitCode",
             stack_trace=kept.last_lines(),
             output=output,
@@ -238,15 +242,6 @@ def _not_run(outcome: Outcome) -> StepOutcome:
         OutcomeKind.IMPOSSIBLE: (Reason.INVALID_PARAMETERS, "Unstartable"),
     }.get(outcome.kind, (Reason.STEP_ERROR, "Unstartable"))
     return StepOutcome.failure(reason, outcome.message or "the process did not run", kind)
-
-
-def _exit_text(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"
 
 
 def _quoted(word: str) -> str:
