@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from core.domain.mission import Mission
+from core.domain.mission import Mission, MissionStep
+from core.domain.process_policy import StopSignal, stop_over
 from core.domain.records import TaskRun
 from core.planning.cancel_scope import CancelScope
 from core.step_type.registry import PROCESS_TYPES
@@ -20,14 +21,17 @@ def cancel_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Missi
 
 def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission | None) -> str:
     """Return what is stopped, withdrawn, cancelled and skipped, as a part of a sentence."""
-    types = {step.id: step.step_type for step in mission.all_steps} if mission else {}
+    steps = {step.id: step for step in mission.all_steps} if mission else {}
     told: list[str] = []
     if scope.ended:
         is_one = len(scope.ended) == 1
-        kinds = {types.get(tasks[one].parent_task_id or one) for one in scope.ended}
-        how = "gets SIGTERM" if is_one else "get SIGTERM"
-        if not kinds <= PROCESS_TYPES:
-            how = "is stopped" if is_one else "are stopped"
+        signals = {
+            _stop_signal(steps.get(tasks[one].parent_task_id or one), mission)
+            for one in scope.ended
+        }
+        how = "is stopped" if is_one else "are stopped"
+        if len(signals) == 1 and None not in signals:
+            how = f"{'gets' if is_one else 'get'} SIG{signals.pop()}"
         told.append(f"{_number(scope.ended, tasks, 'running ')} {how}")
     if scope.withdrawn:
         is_one = len(scope.withdrawn) == 1
@@ -42,6 +46,13 @@ def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission
         which = "that has not started is" if is_one else "that have not started are"
         told.append(f"{_number(scope.skipped, tasks)} {which} skipped")
     return ", ".join(told)
+
+
+def _stop_signal(step: MissionStep | None, mission: Mission | None) -> StopSignal | None:
+    """Return the first signal of a step that runs a process, None for any other."""
+    if mission is None or step is None or step.step_type not in PROCESS_TYPES:
+        return None
+    return stop_over(step.stop, mission.config.stop).signal or StopSignal.TERM
 
 
 def _number(ids: Sequence[str], tasks: Mapping[str, TaskRun], kind: str = "") -> str:

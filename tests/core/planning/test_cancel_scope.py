@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from core.domain.mission import Handlers, Mission
+from core.domain.process_policy import StopPolicy, StopSignal
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.planning.cancel_scope import CancelScope, cancel_scope
@@ -136,6 +137,18 @@ def a_scope_text(mission: Mission | None, **parts: tuple[str, ...]) -> str:
     step = a_step("a", step_type="command")
     run = Simulation(a_plan(step, a_step("b")))
     return cancel_text(CancelScope(**parts), run.snapshot.tasks, mission)  # type: ignore[arg-type]
+
+
+def test_the_signal_that_is_told_is_the_one_that_is_sent() -> None:
+    interrupted = StopPolicy(signal=StopSignal.INT)
+    mission = a_plan(a_step("a", step_type="command", stop=interrupted))
+    assert a_scope_text(mission, ended=("a",)) == "1 running step gets SIGINT. No handler runs."
+    mission = a_plan(
+        a_step("a", step_type="command", stop=interrupted), a_step("b", step_type="script")
+    )
+    assert a_scope_text(mission, ended=("a", "b")) == (
+        "2 running steps are stopped. No handler runs."
+    )
 
 
 def test_the_scope_is_told_with_singular_and_plural() -> None:
