@@ -1,17 +1,21 @@
-"""The exception tree. A failed step is data, never one of these; `tui.cli` turns them into text.
+"""The exceptions that end a command, as a tree; `tui.cli` turns them into text.
+
+A failed step is data and raises none of these.
 
 MissionDeckError
 ├── MissionInvalidError        exit 3   the mission file does not validate
 ├── UsageError                 exit 2   a value given by the user is wrong
 ├── NotFoundError              exit 4   no execution, step or file of that name
 │   └── AmbiguousError         exit 4   more than one execution has that prefix
+├── CancelledError             exit 5   cancelled, rejected or denied by policy
+├── WaitTimeoutError           exit 6   waiting for an execution timed out
 ├── ConflictError              exit 7   already running, already ended
 │   └── LeaseHeldError         exit 7   another live runner owns the execution
 ├── AuditError                 exit 8   the chain does not verify
 ├── UnavailableError           exit 9   the database or an executor cannot be used
 │   ├── OlderFormatError       exit 9   the database is of an older version of Mission Deck
 │   └── StepTypeLoadError      exit 9   the package of a step type cannot be loaded
-└── BugError                   exit 70  a broken invariant of ours; never caught, always reported
+└── BugError                   exit 70  a broken invariant; never caught, always reported
     └── IllegalTransitionError
 """
 
@@ -36,7 +40,7 @@ class UsageError(MissionDeckError):
 
 
 class MissionInvalidError(MissionDeckError):
-    """Raised when a mission is asked to run that does not validate; carries its diagnostics."""
+    """Raised when a mission that does not validate is to run; carries its diagnostics."""
 
     exit_code = 3
     code = "MISSION_INVALID"
@@ -56,13 +60,13 @@ class NotFoundError(MissionDeckError):
 
 
 class AmbiguousError(NotFoundError):
-    """Raised when a prefix or name fits several executions."""
+    """Raised when a prefix or name matches several executions."""
 
     code = "AMBIGUOUS"
 
 
 class CancelledError(MissionDeckError):
-    """Raised when what was asked for was cancelled, rejected or denied by policy."""
+    """Raised when the requested operation was cancelled, rejected or denied by policy."""
 
     exit_code = 5
     code = "CANCELLED"
@@ -76,7 +80,7 @@ class WaitTimeoutError(MissionDeckError):
 
 
 class ConflictError(MissionDeckError):
-    """Raised when the state of an execution forbids what was asked."""
+    """Raised when the state of an execution does not allow what was requested."""
 
     exit_code = 7
     code = "CONFLICT"
@@ -115,11 +119,11 @@ class StepTypeLoadError(UnavailableError):
 
 
 class BugError(MissionDeckError):
-    """Raised when one of our own invariants is broken. Never caught, always reported."""
+    """Raised when an invariant of the program is broken. Never caught, always reported."""
 
     exit_code = 70
     code = "BUG"
 
 
 class IllegalTransitionError(BugError):
-    """Raised when an event asks for a transition the table does not have."""
+    """Raised when an event requests a transition that the table does not have."""

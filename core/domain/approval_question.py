@@ -13,7 +13,7 @@ from core.value.timestamp import SECOND_NS
 
 
 class OpenQuestion(Struct, frozen=True, kw_only=True):
-    """What a person decides by. `approvers` empty: anybody. `until` None: it waits for ever."""
+    """An open question. Empty `approvers`: anybody may answer. `until` None: no deadline."""
 
     prompt: str
     approvers: tuple[str, ...] = ()
@@ -34,8 +34,8 @@ def open_question(
 ) -> OpenQuestion:
     """Return the question of a task run that waits for an answer, from its resolved inputs.
 
-    Its time counts from the first of the attempts that were lost with their runner, if there were
-    any: an open question survives its runner.
+    The timeout counts from the first of the attempts that were lost with their runner, if there
+    were any, because an open question outlives its runner.
     """
     inputs = task.inputs or {}
     named = inputs.get("approvers") or ()

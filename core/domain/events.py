@@ -1,6 +1,6 @@
-"""What can happen to an execution, in the past tense: the only input of the fold.
+"""The events of an execution: the only input of the fold.
 
-Every event becomes one link of the audit chain. `details()` gives what the chain records of it:
+Every event becomes one link of the audit chain. `details()` returns what the chain records of it:
 canonical JSON (no floats, see `core.audit.format.canonical`), small, and enough to rebuild every
 state. Free data (inputs, outputs, errors, parameters) enters the chain as its SHA-256; the data
 itself travels on the event into the tables and is compared with the digest on verification.
@@ -59,7 +59,7 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class ExecutionCreated(Event, frozen=True, kw_only=True):
-    """An execution exists, all its task runs PENDING. `step_ids` are in file order."""
+    """An execution was created, with all its task runs PENDING. `step_ids` are in file order."""
 
     type: ClassVar[str] = "execution.created"
 
@@ -78,7 +78,7 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     run_key: str | None = None
     parallel_limit: int | None = None
     attempt_base: Mapping[str, int] = EMPTY
-    """By step: the last attempt of the execution this one retries, so that numbers go on."""
+    """By step, the last attempt number in the execution this one retries: numbering continues."""
     retry_scope: Mapping[str, Any] | None = None
     run_number: int | None = None
     """Which run of its mission this is, from 1; the journal sets it (see `core.launch.run_number`).
@@ -131,7 +131,7 @@ class ExecutionStateChanged(Event, frozen=True, kw_only=True):
     reason_code: Reason
     message: str | None = None
     duration_us: int | None = None
-    """At the end: what the process that saw its start, too, measured by its monotonic clock."""
+    """At the end: measured by the monotonic clock, if one process saw both start and end."""
 
     def details(self) -> dict[str, Any]:
         """Give both states, the reason and the message, and how long it took."""
@@ -145,7 +145,7 @@ class ExecutionStateChanged(Event, frozen=True, kw_only=True):
 
 
 class CancelRequested(Event, frozen=True, kw_only=True):
-    """Somebody asked for the execution to be cancelled; states change only when it happens."""
+    """Cancellation of the execution was requested; states change when it takes effect."""
 
     type: ClassVar[str] = "execution.cancel_requested"
 
@@ -157,7 +157,7 @@ class CancelRequested(Event, frozen=True, kw_only=True):
 
 
 class TaskStateChanged(Event, frozen=True, kw_only=True):
-    """A task run went from one state to another; `resume_at` is when a WAITING one wakes."""
+    """A task run went from one state to another; `resume_at` is when a WAITING one is due."""
 
     type: ClassVar[str] = "step.state_changed"
 
@@ -170,7 +170,7 @@ class TaskStateChanged(Event, frozen=True, kw_only=True):
     reused_from: str | None = None
     outputs: Mapping[str, Any] | None = None
     duration_us: int | None = None
-    """At the end: from its first start, as measured by the process that saw both."""
+    """At the end: since its first start, if one process saw both."""
 
     @property
     def task(self) -> str | None:
@@ -178,7 +178,7 @@ class TaskStateChanged(Event, frozen=True, kw_only=True):
         return self.task_id
 
     def details(self) -> dict[str, Any]:
-        """Give both states, the reason and the message, and when it wakes."""
+        """Give both states, the reason and the message, and when it is due."""
         found = _transition(
             self.from_state.text,
             self.to_state.text,
@@ -227,7 +227,7 @@ def item_task_id(task_id: str, index: int) -> str:
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):
-    """A try began: the task run goes READY → RUNNING and the attempt is born RUNNING.
+    """An attempt started: the task run goes READY → RUNNING, the attempt begins as RUNNING.
 
     `inputs` are the resolved parameters, secrets masked.
     """
@@ -242,7 +242,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
 
     @property
     def task(self) -> str | None:
-        """The step that is tried."""
+        """The step of the attempt."""
         return self.task_id
 
     def details(self) -> dict[str, Any]:
@@ -257,7 +257,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True):
-    """A try ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""
+    """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""
 
     type: ClassVar[str] = "attempt.ended"
 
@@ -275,11 +275,11 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_digest: str | None = None
     census: Mapping[str, int] | None = None
     duration_us: int | None = None
-    """Measured by the monotonic clock; None for an attempt that nobody saw end."""
+    """Measured by the monotonic clock; None for an attempt whose end no process saw."""
 
     @property
     def task(self) -> str | None:
-        """The step that was tried."""
+        """The step of the attempt."""
         return self.task_id
 
     def details(self) -> dict[str, Any]:
@@ -333,7 +333,7 @@ class Noted(Event, frozen=True, kw_only=True):
 
 
 class OpaqueEvent(Event, frozen=True, kw_only=True):
-    """An event that was read and says nothing to the fold, of the type `kind`.
+    """An event of type `kind` that was read and that the fold ignores.
 
     Its type is one that this version does not know, or belongs to the chain itself.
     """

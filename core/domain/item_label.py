@@ -1,4 +1,4 @@
-"""Which item a task run of a fan-out works on, in a few words: `t[3] py=3.10 os=mac`. Pure."""
+"""A short label for the item that a task run of a fan-out works on: `t[3] py=3.10 os=mac`. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ _SPECIAL = frozenset("\"'`=,[]{}")
 def item_label(item: Json) -> str:
     """Return an item as one line of at most `MAX_CHARACTERS` printable characters.
 
-    A combination of a matrix, or any object, is `key=value` for each key; texts are bare where
-    that leaves no doubt, everything else is JSON.
+    A combination of a matrix, or any object, is `key=value` for each key; texts are unquoted
+    where that is unambiguous, everything else is JSON.
     """
     if isinstance(item, Mapping) and item:
         words = (f"{_word(key)}={_word(value)}" for key, value in item.items())
@@ -54,7 +54,7 @@ def _word(value: object) -> str:
 
 
 def _shortened(value: object, depth: int = 0) -> object:
-    """Return the beginning of nested data: more than a label holds is never encoded."""
+    """Return the beginning of nested data, so that no more than a label holds is encoded."""
     if depth > 3:
         return "…"
     if isinstance(value, Mapping):

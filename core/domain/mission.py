@@ -41,7 +41,7 @@ WORKFLOW_NAMESPACE = UUID("0b3f1d1e-90f5-5b0e-8a4d-2f2b1f6f9a77")
 
 
 class TriggerRule(StrEnum):
-    """Which upstream outcomes permit a step."""
+    """Which upstream outcomes let a step run."""
 
     ALL_SUCCESS = "all_success"
     ALL_DONE = "all_done"

@@ -1,4 +1,4 @@
-"""From the records of an ended execution to its results in the words of the result schema."""
+"""Builds the result of an ended execution from its records, in the terms of the result schema."""
 
 from core.domain.fold import Snapshot
 from core.domain.mission import Mission
@@ -18,12 +18,12 @@ def mission_result(
     for result in results.values():
         tally[result.status] += 1
     failed = [step for step in steps if results[step.id].status is StepStatus.FAILED]
-    may_go_on = not mission.config.fail_fast or all(step.continue_on_error for step in failed)
+    may_continue = not mission.config.fail_fast or all(step.continue_on_error for step in failed)
     return MissionResult(
         mission_id=execution.execution_id,
         workflow_id=execution.workflow_id,
         overall_status=overall_status(
-            failed=len(failed), completed=tally[StepStatus.COMPLETED], may_go_on=may_go_on
+            failed=len(failed), completed=tally[StepStatus.COMPLETED], may_continue=may_continue
         ),
         state=execution.state,
         reason_code=execution.reason_code,

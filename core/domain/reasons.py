@@ -1,4 +1,4 @@
-"""Reason codes: the machine-readable why beside every state. Extend, never rename."""
+"""Reason codes: the machine-readable cause of every state. Add codes, never rename one."""
 
 from enum import StrEnum
 

@@ -49,7 +49,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     started_at: int | None = None
     ended_at: int | None = None
     duration_us: int | None = None
-    """From start to end by the monotonic clock; None where no process saw both."""
+    """From start to end by the monotonic clock; None unless one process saw both."""
     cancel_requested_at: int | None = None
     cancel_requested_by: str | None = None
     params: Mapping[str, Any] = EMPTY
@@ -64,7 +64,7 @@ class Execution(Struct, frozen=True, kw_only=True):
     rerun_of: str | None = None
     run_key: str | None = None
     parallel_limit: int | None = None
-    """Attempts at once, where the run was asked for another number than its mission's."""
+    """Concurrent attempts, where the run was started with another limit than its mission's."""
     retry_scope: Mapping[str, Any] | None = None
     """What a retry runs again, see `core.planning.earlier_items.RetryScope`; None: what failed."""
     run_number: int | None = None
@@ -99,7 +99,7 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     started_at: int | None = None
     ended_at: int | None = None
     duration_us: int | None = None
-    """From the first start to the end by the monotonic clock; None where no process saw both."""
+    """From the first start to the end by the monotonic clock; None unless one process saw both."""
     resume_at: int | None = None
     inputs: Mapping[str, Any] | None = None
     outputs: Mapping[str, Any] | None = None
@@ -123,12 +123,12 @@ class TaskRun(Struct, frozen=True, kw_only=True):
 
     @property
     def worked_from(self) -> int | None:
-        """When the latest attempt began; of a fan-out step, when it did."""
+        """When the latest attempt began; for a fan-out step, when the step did."""
         return self.started_at if self.attempt_started_at is None else self.attempt_started_at
 
     @property
     def worked_until(self) -> int | None:
-        """When that ended; None while it goes on. What the step waited for then is not in it."""
+        """When the latest attempt ended; None while it runs. Waiting afterwards is not included."""
         return self.ended_at if self.attempt_started_at is None else self.attempt_ended_at
 
     @property
@@ -148,7 +148,7 @@ class TaskRun(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One try of a task run, numbered from 1. `log_digest` is the SHA-256 (hex) of its output."""
+    """An attempt of a task run, from number 1. `log_digest` is the SHA-256 (hex) of its output."""
 
     execution_id: str
     task_id: str
@@ -159,7 +159,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     message: str | None = None
     ended_at: int | None = None
     duration_us: int | None = None
-    """By the monotonic clock; None where no process saw it end."""
+    """By the monotonic clock; None if no process saw it end."""
     exit_code: int | None = None
     inputs: Mapping[str, Any] | None = None
     outputs: Mapping[str, Any] | None = None
@@ -284,7 +284,7 @@ class MissionResult(Struct, frozen=True, kw_only=True):
     run_number: int | None = None
     coverage: Coverage = Coverage.FULL
     duration_us: int | None = None
-    """From start to end by the monotonic clock; None where no process saw both."""
+    """From start to end by the monotonic clock; None unless one process saw both."""
 
     @property
     def total_duration_ms(self) -> float:
@@ -295,8 +295,8 @@ class MissionResult(Struct, frozen=True, kw_only=True):
 def measured_ms(duration_us: int | None, start: int | None, end: int | None) -> float | None:
     """Return a measured duration in milliseconds, else `end - start`, never less than 0.
 
-    The instants are those of the wall clock, perhaps of two processes: it may have been set between
-    them. None while there is no end.
+    The instants are those of the wall clock, possibly of two processes, and it may have been
+    adjusted in between. None while there is no end.
     """
     if end is not None and duration_us is not None:
         return duration_us / 1000

@@ -1,6 +1,6 @@
-"""The one word that people read for a state, and a number with its noun.
+"""The display word of a state, and a number with its noun.
 
-In the command line, on the screen, and in what `mission why` tells.
+Command line, screen and `mission why` all use these.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ _WAITING_WORDS: Mapping[Reason, str] = MappingProxyType(
 
 
 def state_word(state: State, reason: Reason | None = None) -> str:
-    """Return the word of a state; a waiting one says what it waits for when that is known."""
+    """Return the word of a state; for a waiting one what it waits for, if known."""
     found = WORDS[state.value]
     if reason is not None and state.value == "WAITING":
         return _WAITING_WORDS.get(reason, found)

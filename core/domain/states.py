@@ -1,7 +1,7 @@
 """The states of executions, task runs and attempts, and the one table of their transitions.
 
-Terminal states are derived from the table: a state is terminal when nothing leads out of it but a
-user's explicit retry of a task run within a live execution.
+Terminal states are derived from the table: a state is terminal when nothing leads out of it
+except a user's retry of a task run within a live execution.
 """
 
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ class State(Enum):
 
     def __init__(self, text: str) -> None:
         self.text = text
-        """The value as a plain attribute: `value` is a Python-level property, ten times dearer."""
+        """The value as a plain attribute: `value` is a Python-level property, ten times slower."""
 
     def __str__(self) -> str:
         return self.text
 
 
 class ExecutionState(State):
-    """Where one run of a mission is."""
+    """The state of one run of a mission."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -36,7 +36,7 @@ class ExecutionState(State):
 
 
 class TaskState(State):
-    """Where one step within one execution is."""
+    """The state of one step within one execution."""
 
     PENDING = "PENDING"
     READY = "READY"
@@ -49,7 +49,7 @@ class TaskState(State):
 
 
 class AttemptState(State):
-    """Where one try of a task run is."""
+    """The state of one attempt of a task run."""
 
     RUNNING = "RUNNING"
     SUCCESS = "SUCCESS"
@@ -131,7 +131,7 @@ USER_RETRY = frozenset({Trigger.REOPEN, Trigger.RESET})
 TERMINAL: frozenset[State] = frozenset(
     state for kind in (_E, _T, _A) for state in kind
 ) - frozenset(source for source, trigger in TRANSITIONS if trigger not in USER_RETRY)
-"""The states nothing but a user's retry leads out of, of all three entities."""
+"""The terminal states of all three entities."""
 
 _EDGES: Mapping[tuple[State, State], Trigger] = MappingProxyType(
     {(source, target): trigger for (source, trigger), target in TRANSITIONS.items()}
@@ -161,7 +161,7 @@ def trigger_of(source: State, target: State) -> Trigger:
 
 
 class StepStatus(StrEnum):
-    """A step's outcome in the words of the result schema."""
+    """A step's outcome in the terms of the result schema."""
 
     COMPLETED = "Completed"
     FAILED = "Failed"
@@ -176,7 +176,7 @@ class Coverage(StrEnum):
 
 
 class OverallStatus(StrEnum):
-    """A mission's outcome in the words of the result schema."""
+    """A mission's outcome in the terms of the result schema."""
 
     SUCCESS = "Success"
     PARTIAL = "Partial"
@@ -196,14 +196,14 @@ def step_status(state: TaskState, *, started: bool) -> StepStatus:
     return StepStatus.SKIPPED
 
 
-def overall_status(*, failed: int, completed: int, may_go_on: bool) -> OverallStatus:
+def overall_status(*, failed: int, completed: int, may_continue: bool) -> OverallStatus:
     """Aggregate step outcomes.
 
-    Success: no failed step. Partial: some failed, some completed, and the mission was allowed to go
-    on (`continue_on_error` on what failed, or `fail_fast: false`). Otherwise Failed.
+    Success: no failed step. Partial: some failed, some completed, and the mission was allowed to
+    continue (`continue_on_error` on what failed, or `fail_fast: false`). Otherwise Failed.
     """
     if not failed:
         return OverallStatus.SUCCESS
-    if completed and may_go_on:
+    if completed and may_continue:
         return OverallStatus.PARTIAL
     return OverallStatus.FAILED

@@ -1,7 +1,7 @@
 """How many steps and fan-out items are in which state, and which of them hold a slot.
 
-The one place that counts: the command line, the screen and the explanations read the same numbers
-from here. Steps and the items of fan-out steps are counted apart; a fan-out step is one step.
+The only place that counts them: command line, screen and explanations show the same numbers. Steps
+and the items of fan-out steps are counted apart; a fan-out step is one step.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,8 +33,8 @@ Counts = Mapping[TaskState, int]
 def holds_slot(task: TaskRun) -> bool:
     """Tell whether an attempt of a task run is under way that counts against `parallel_limit`.
 
-    A fan-out step holds none, its items do. An approval that waits for a person gave its slot
-    back. A step that runs a sub-mission keeps its slot until the sub-mission has ended.
+    A fan-out step holds none, its items do. An approval that waits for a person has given
+    its slot back. A step that runs a sub-mission keeps its slot until the sub-mission has ended.
     """
     return task.state is TaskState.RUNNING and task.reason_code is not Reason.EXPANDED
 
@@ -57,14 +57,14 @@ class Tally(Struct):
     steps: dict[TaskState, int] = field(default_factory=dict)
     items: dict[TaskState, int] = field(default_factory=dict)
     slots: int = 0
-    """Attempts under way that hold a slot."""
+    """Running attempts that hold a slot."""
 
     def add(self, task: TaskRun) -> None:
-        """Count a task run in."""
+        """Count a task run."""
         self._count(task, 1)
 
     def remove(self, task: TaskRun) -> None:
-        """Take a task run out, as it was counted in."""
+        """Uncount a task run that was counted in the same state."""
         self._count(task, -1)
 
     @property
@@ -104,7 +104,7 @@ def tally_of_execution(execution: Execution) -> Tally:
 
 
 def count_words(counts: Counts) -> str:
-    """Write counts in words, `5 done, 1 failed`: in `ORDER`, no state left out, none of zero."""
+    """Write counts in words, `5 done, 1 failed`: in `ORDER`, without zero counts."""
     return ", ".join(f"{n:,} {WORDS[s.text]}" for s in ORDER if (n := counts.get(s, 0)))
 
 

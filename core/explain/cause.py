@@ -1,4 +1,4 @@
-"""The cause of one task run's state, in one line of words, from the records of its execution.
+"""The cause of one task run's state in one line, from the records of its execution.
 
 Total: every state with every reason code has words. Pure.
 """
@@ -14,7 +14,7 @@ from core.domain.state_word import counted, state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.domain.tally import count_words, holds_slot, slot_limit, tally_of
 from core.explain.execution_facts import (
-    NO_LONGER,
+    CAUSE_RESOLVED,
     ExecutionFacts,
     is_handler,
     is_obstacle,
@@ -29,7 +29,7 @@ from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 
 MAX_NAMED_STEPS = 6
-"""Steps named in one line; the rest is counted."""
+"""Steps named in one line; further ones are counted."""
 
 
 def word_of(task: TaskRun) -> str:
@@ -52,11 +52,11 @@ def _pending(task: TaskRun, facts: ExecutionFacts) -> str:
     if waits:
         return f"waits for {_named(waits)}"
     if is_handler(task, facts):
-        return "a handler: it runs, if it is wanted, once the steps have ended"
+        return "a handler: it runs once the steps have ended, if their outcome calls for it"
     if facts.execution.state is ExecutionState.PENDING:
         return "the execution has not started"
     if task.reason_code is Reason.DEPS_PENDING:
-        return "its turn to be looked at has not come"
+        return "not evaluated yet"
     return _with_message(task)
 
 
@@ -85,13 +85,13 @@ def _running(task: TaskRun, facts: ExecutionFacts) -> str:
 def _waiting(task: TaskRun, facts: ExecutionFacts) -> str:
     if task.reason_code is Reason.BACKOFF:
         policy = _policy(task, facts)
-        ahead = f"retry {task.attempt + 1}/{policy.max_attempts}" if policy else "a retry"
+        upcoming = f"retry {task.attempt + 1}/{policy.max_attempts}" if policy else "a retry"
         when = ""
         if task.resume_at is not None:
             left = (task.resume_at - facts.now) / SECOND_NS
             when = f" in {duration_text(left)}" if left > 0 else ", due now"
         before = _failed_attempt(task, facts)
-        text = f"{ahead}{when}" + ("" if before is None else f" after {_attempt_end(before)}")
+        text = f"{upcoming}{when}" + ("" if before is None else f" after {_attempt_end(before)}")
         return text if before is not None else behind(text, _message(task))
     if task.reason_code is Reason.AWAITING_APPROVAL:
         since = f" for {duration_text((facts.now - task.updated_at) / SECOND_NS)}"
@@ -137,13 +137,13 @@ def _mission_timed_out(_task: TaskRun, facts: ExecutionFacts) -> str:
 def _exhausted(task: TaskRun, facts: ExecutionFacts) -> str:
     last = _failed_attempt(task, facts)
     text = f"retries exhausted ({_number(task, facts)})"
-    return text if last is None else f"{text}, the last one: {_attempt_end(last)}"
+    return text if last is None else f"{text}, the last attempt: {_attempt_end(last)}"
 
 
 def _upstream(task: TaskRun, facts: ExecutionFacts) -> str:
     step = facts.step(task.task_id)
     if step is not None and is_outdated(task, step.depends_on, facts.tasks):
-        return NO_LONGER
+        return CAUSE_RESOLVED
     culprits = [one for one in upstream(task, facts) if is_obstacle(one)]
     if not culprits:
         return _message(task) or phrase_of(task.reason_code)
@@ -233,10 +233,10 @@ def _slots(facts: ExecutionFacts) -> str:
     if limit is None:
         return f"waits for a slot, {len(running)} running"
     if len(running) < limit:
-        return f"about to start, {len(running)} of {counted(limit, 'slot')} taken"
+        return f"about to start, {len(running)} of {counted(limit, 'slot')} in use"
     names = " ".join(task.task_id for task in running[:MAX_NAMED_STEPS])
     more = f" and {len(running) - MAX_NAMED_STEPS} more" if len(running) > MAX_NAMED_STEPS else ""
-    return f"parallel_limit {limit}, running {names}{more}"
+    return f"waits for a slot: parallel_limit {limit} is reached, running {names}{more}"
 
 
 def _named(tasks: Sequence[TaskRun]) -> str:
@@ -252,7 +252,7 @@ def _latest(task: TaskRun, facts: ExecutionFacts) -> Attempt | None:
 
 
 def _failed_attempt(task: TaskRun, facts: ExecutionFacts) -> Attempt | None:
-    """Return the last attempt that ended badly."""
+    """Return the last attempt that did not succeed."""
     bad = {AttemptState.FAILED, AttemptState.LOST, AttemptState.CANCELLED}
     tries = facts.attempts.get(task.task_id, ())
     return next((one for one in reversed(tries) if one.state in bad), None)
@@ -305,7 +305,7 @@ def _with_message(task: TaskRun) -> str:
 
 
 def behind(text: str, message: str | None) -> str:
-    """Return `text` with the first line of a message behind it, unless it says that already."""
+    """Return `text` followed by the first line of a message, unless it contains that line."""
     line = _first_line(message or "")
     return text if not line or line in text else f"{text}: {line}"
 

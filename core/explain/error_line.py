@@ -1,4 +1,4 @@
-"""The one line of a failed attempt's output that says most about the failure. Pure."""
+"""Picks the line of a failed attempt's output that says most about the failure. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 MAX_CHARACTERS = 300
 """Characters of the line that are kept."""
 
-_TELLS = re.compile(
+_READS_LIKE_ERROR = re.compile(
     r"""
     \b[A-Za-z_][\w.]{0,100}(?:Error|Exception)\b  # ValueError: ..., java.lang.IllegalStateException
     | \b(?:Error|Exception)\b
@@ -17,24 +17,24 @@ _TELLS = re.compile(
     """,
     re.VERBOSE,
 )
-_ECHO = re.compile(r"^\S*make(?:\[\d{1,6}\])?: \*\*\* .*\bError \d{1,3}\s*$")
-"""make's echo of an exit code: the line that tells stands above it."""
+_MAKE_EXIT_CODE = re.compile(r"^\S*make(?:\[\d{1,6}\])?: \*\*\* .*\bError \d{1,3}\s*$")
+"""make's report of an exit code: the informative line precedes it."""
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 
 
 def error_line(lines: str | Iterable[str]) -> str | None:
     r"""Return the last line that reads like an error, else the last that is not blank, or None.
 
-    `lines` is the end of stderr in order, as one text or as its lines. What a terminal would have
-    overwritten (`\r`) and colours are left out; the result is stripped, at most `MAX_CHARACTERS`
-    characters, and may hold other control characters, as any output may.
+    `lines` is the end of stderr in order, as one text or as its lines. Colours, and text that a
+    terminal would have overwritten (`\r`), are left out; the result is stripped, has at most
+    `MAX_CHARACTERS` characters, and may hold other control characters, as any output may.
     """
     last = None
     for line in reversed(lines.split("\n") if isinstance(lines, str) else list(lines)):
         text = _ESCAPE.sub("", line).rstrip().rpartition("\r")[2].strip()
         if not text:
             continue
-        if _TELLS.search(text) and not _ECHO.match(text):
+        if _READS_LIKE_ERROR.search(text) and not _MAKE_EXIT_CODE.match(text):
             return _clipped(text)
         last = last or text
     return None if last is None else _clipped(last)

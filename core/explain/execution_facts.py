@@ -1,4 +1,4 @@
-"""One execution's records side by side, and what they are to each other."""
+"""The records of one execution that explanations are made from, and how they relate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from core.domain.states import TaskState, is_terminal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionFacts:
-    """What is known when somebody asks. `now` in nanoseconds since the epoch.
+    """The records of one execution at instant `now`, in nanoseconds since the epoch.
 
-    `mission` is None when its file cannot be read any more: limits and conditions are untold then.
+    `mission` is None if its file can no longer be read; limits and conditions are then left out.
     `is_owned` is False when no living runner drives the execution.
     """
 
@@ -29,7 +29,7 @@ class ExecutionFacts:
     """The steps and handlers of `mission` by id."""
 
     def __post_init__(self) -> None:
-        """Index the steps once: a chain of causes may be as long as the mission."""
+        """Index the steps once, because a chain of causes may be as long as the mission."""
         steps = () if self.mission is None else self.mission.all_steps
         object.__setattr__(self, "steps", {step.id: step for step in steps})
 
@@ -41,13 +41,13 @@ class ExecutionFacts:
 
 
 def root_failure(tasks: Mapping[str, TaskRun], mission: Mission | None) -> TaskRun | None:
-    """Return the failure everything else follows from: the first that was not tolerated."""
+    """Return the root failure: the first that was not tolerated."""
     failed = failures(tasks, mission)
     return failed[0] if failed else None
 
 
 def failures(tasks: Mapping[str, TaskRun], mission: Mission | None) -> list[TaskRun]:
-    """Return what failed, untolerated failures first, each part in order of time."""
+    """Return the failed steps, untolerated failures first, each group in order of time."""
     tolerated = (
         {step.id for step in mission.all_steps if step.continue_on_error} if mission else set()
     )
@@ -84,14 +84,14 @@ def is_obstacle(task: TaskRun) -> bool:
     return is_terminal(task.state) and task.state is not TaskState.SUCCESS
 
 
-NO_LONGER = "what it needs has succeeded since: it runs when it is retried"
-"""Instead of the recorded message of a skipped step whose cause was retried since, and is gone."""
+CAUSE_RESOLVED = "what it depends on has succeeded since then: a retry runs it"
+"""Replaces the recorded message of a skipped step whose cause a retry has resolved since."""
 
 
 def is_outdated(task: TaskRun, needs: Sequence[str], tasks: Mapping[str, TaskRun]) -> bool:
-    """Tell whether a step was skipped for what a user's retry has mended since.
+    """Tell whether a step was skipped for a cause that a user's retry has resolved since.
 
-    `needs` is what it depends on.
+    `needs` are the steps it depends on.
     """
     if task.state is not TaskState.SKIPPED or task.reason_code not in _FOR_UPSTREAM:
         return False

@@ -1,6 +1,6 @@
-"""A failure in one line, down to the line of output that matters, through sub-missions. Pure.
+"""A failure in one line, with the decisive line of output, through sub-missions. Pure.
 
-"`boom`: exit 3: the real reason"; with the steps that led to it in front, where it happened in a
+"`boom`: exit 3: the real reason"; preceded by the steps that led to it where it happened in a
 sub-mission: "`kid` › `boom`: exit 3: the real reason".
 """
 
@@ -18,11 +18,11 @@ SUB_MISSION_FAILED = "SubMissionFailed"
 """The kind of the error of a step whose sub-mission failed; its message is that failure."""
 
 MAX_CHARACTERS = 600
-"""Characters of a line that are kept: its end, where the cause stands."""
+"""Characters of a line that are kept: the end, which has the cause."""
 
 
 def failure_line(tasks: Mapping[str, TaskRun], mission: Mission | None) -> str | None:
-    """Return the failure that everything else follows from, None where no step failed."""
+    """Return the root failure, None if no step failed."""
     root = root_failure(tasks, mission)
     if root is None:
         return None
@@ -58,7 +58,7 @@ def is_sub_mission_failure(task: TaskRun) -> bool:
 
 
 def clipped(text: str) -> str:
-    """Return `text`, its beginning taken off where it is longer than `MAX_CHARACTERS`."""
+    """Return the end of `text` if it is longer than `MAX_CHARACTERS`."""
     return text if len(text) <= MAX_CHARACTERS else f"…{text[1 - MAX_CHARACTERS :]}"
 
 

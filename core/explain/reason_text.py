@@ -1,7 +1,7 @@
-"""Every reason code in words: a phrase, when the code occurs, and what to do about it.
+"""Explains every reason code: a phrase, when the code occurs, and what to do about it.
 
 `mission explain CODE` and docs/reason-codes.md print this; `mission why` falls back on the phrase
-where the records know nothing more precise.
+where the records say nothing more precise.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from core.domain.reasons import Reason
 
 
 class ReasonText(Struct, frozen=True):
-    """What is told of one reason code. `occurs` and `action` are whole sentences."""
+    """The texts of one reason code. `occurs` and `action` are whole sentences."""
 
     phrase: str
-    """Completes "the step is where it is because ..."."""
+    """Completes "the step is in this state because ..."."""
     occurs: str
     """When an execution, step or attempt carries the code."""
     action: str
@@ -30,8 +30,8 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         Reason.CREATED: ReasonText(
             "it was created and nothing has happened since",
             "The execution has been recorded and no runner has started to drive it.",
-            "Nothing, if its runner is just starting. If it stays so, its runner never started:"
-            " `mission resume EXEC` starts another.",
+            "Nothing while its runner is starting. If it stays in this state, the runner never"
+            " started: `mission resume EXEC` starts another.",
         ),
         Reason.STARTED: ReasonText(
             "it was started",
@@ -82,8 +82,8 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             _NOTHING,
         ),
         Reason.STEP_DONE: ReasonText(
-            "it did what it was asked",
-            "The attempt of a step that is no process did what was asked of it.",
+            "it succeeded",
+            "The attempt of a step that runs no process succeeded.",
             _NOTHING,
         ),
         Reason.EXIT_NONZERO: ReasonText(
@@ -101,52 +101,52 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "a step failed",
             "A step failed, and its failure was not tolerated by `continue_on_error`. A"
             " sub-mission step has this code when its child execution failed.",
-            "`mission why EXEC` leads to the step; `mission retry EXEC` runs what did not succeed.",
+            "`mission why EXEC` names the step; `mission retry EXEC` runs what did not succeed.",
         ),
         Reason.TIMEOUT: ReasonText(
             "it ran out of time",
             "The attempt was ended when its `timeout_seconds` had passed, a request or a"
             " `wait_for` had no answer in time, or nobody answered an approval within its timeout.",
-            "See what it last wrote; give it more time, or find out why it takes so long. A retry"
+            "Look at its last output; raise the timeout, or find out why it takes so long. A retry"
             " policy may name TIMEOUT in `retry_on.reason_codes`.",
         ),
         Reason.MISSION_TIMEOUT: ReasonText(
             "the mission's deadline passed",
-            "`config.timeout_seconds` of the mission had passed: what ran was ended and the rest"
-            " was skipped.",
+            "`config.timeout_seconds` of the mission had passed: running attempts were ended and"
+            " the remaining steps were skipped.",
             "Raise the deadline in the mission file, or find the step that took the time:"
             " `mission show EXEC`.",
         ),
         Reason.BACKOFF: ReasonText(
-            "it waits before its next try",
+            "it waits before its next attempt",
             "An attempt failed and the retry policy allows another one after a pause.",
             "Nothing. The pause survives a restart of the runner.",
         ),
         Reason.RETRIES_EXHAUSTED: ReasonText(
-            "every try that was allowed failed",
+            "every allowed attempt failed",
             "The attempt failed, and it was the last that `retry.max_attempts` allows.",
             "Compare the attempts: `mission logs EXEC STEP/1`, `STEP/2`, and so on.",
         ),
         Reason.UPSTREAM_FAILED: ReasonText(
             "a step it depends on failed",
             "A step that this step depends on failed, or was skipped because of a failure.",
-            "Mend the step that failed; `mission retry EXEC` then also runs this one.",
+            "Fix the step that failed; `mission retry EXEC` then also runs this one.",
         ),
         Reason.UPSTREAM_SKIPPED: ReasonText(
             "a step it depends on was skipped",
-            "A step that this step depends on was skipped, and the trigger rule wants a success.",
-            "If this step is to run anyway, give it another `trigger_rule`, such as"
+            "A step that this step depends on was skipped, and the trigger rule requires success.",
+            "If this step should run anyway, give it another `trigger_rule`, such as"
             " none_failed_min_one_success.",
         ),
         Reason.TRIGGER_RULE: ReasonText(
             "its trigger rule can no longer be met",
-            "The steps it depends on have ended so that its `trigger_rule` cannot become true.",
-            "Nothing, if that is what the rule is for; else choose another rule.",
+            "The outcomes of the steps it depends on can no longer satisfy its `trigger_rule`.",
+            "Nothing if that is what the rule is for; otherwise choose another rule.",
         ),
         Reason.CONDITION_FALSE: ReasonText(
             "its condition is false",
             "The `when` of the step was evaluated and is false.",
-            "Nothing, if that is what the condition is for.",
+            "Nothing if that is what the condition is for.",
         ),
         Reason.NOT_SELECTED: ReasonText(
             "it was left out when the execution was started",
@@ -156,8 +156,8 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         Reason.FAIL_FAST: ReasonText(
             "another step failed and fail_fast stops the rest",
             "Another step failed and `config.fail_fast` is true (the default).",
-            "Mend the step that failed first: `mission why EXEC`. With `fail_fast: false`"
-            " independent branches go on.",
+            "Fix the step that failed first: `mission why EXEC`. With `fail_fast: false`"
+            " independent branches continue.",
         ),
         Reason.USER_CANCELLED: ReasonText(
             "somebody cancelled it",
@@ -166,22 +166,22 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         ),
         Reason.USER_PAUSED: ReasonText(
             "somebody paused it",
-            "Somebody paused the execution: what runs goes on, nothing more is started.",
-            "`mission resume EXEC` goes on.",
+            "Somebody paused the execution: running attempts continue, no new ones are started.",
+            "`mission resume EXEC` continues it.",
         ),
         Reason.USER_RESUMED: ReasonText(
             "somebody resumed it",
-            "Somebody let a paused execution go on.",
+            "Somebody resumed a paused execution.",
             _NOTHING,
         ),
         Reason.USER_RETRY: ReasonText(
-            "somebody asked for another try",
-            "Somebody asked for the step to be tried again while the execution was live.",
+            "somebody asked for another attempt",
+            "Somebody retried the step while the execution was live.",
             _NOTHING,
         ),
         Reason.AWAITING_APPROVAL: ReasonText(
             "somebody has to approve it",
-            "An approval step waits for the answer of a person.",
+            "An approval step waits for a person to answer.",
             "`mission approve EXEC STEP` or `mission reject EXEC STEP`, by one of its approvers.",
         ),
         Reason.APPROVED: ReasonText(
@@ -214,29 +214,29 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             " `mission retry EXEC`.",
         ),
         Reason.INVALID_PARAMETERS: ReasonText(
-            "its parameters are not valid with their templates filled in",
-            "With its templates filled in, the step cannot be done as written: a value has the"
-            " wrong type, or the step cannot start for a lasting cause. It is never retried by a"
-            " retry policy.",
-            "Mend the mission file, then `mission run FILE --resume-from STEP`: a retry would use"
+            "its parameters are not valid once their templates are resolved",
+            "With its templates resolved, the step cannot run as written: a value has the wrong"
+            " type, or the step cannot start for a permanent cause. A retry policy never retries"
+            " it.",
+            "Fix the mission file, then `mission run FILE --resume-from STEP`: a retry would use"
             " the mission as it was recorded.",
         ),
         Reason.STEP_ERROR: ReasonText(
             "the step itself raised an error",
-            "What the step was asked to do cannot be done: a file that is missing, text that is no"
+            "The step cannot do its work: a missing file, text that is no"
             " JSON, an assertion that does not hold, or an error in the code of the step type.",
             "The message says what; `mission show EXEC STEP` has the stack trace, if there is one.",
         ),
         Reason.RUNNER_LOST: ReasonText(
             "the runner that drove it is gone",
-            "The process that drove the execution ended without a word (kill -9, power cut). The"
-            " attempts that ran are LOST.",
-            "`mission resume EXEC` goes on: what succeeded is not run again, lost attempts are made"
-            " anew.",
+            "The process that drove the execution ended unexpectedly (kill -9, power failure). Its"
+            " running attempts are LOST.",
+            "`mission resume EXEC` continues it: what succeeded is not run again, lost attempts are"
+            " repeated.",
         ),
         Reason.CRASH_RECOVERY: ReasonText(
             "it was found unfinished after its runner was gone",
-            "A new runner took over from a lost one and makes the lost attempts anew.",
+            "A new runner took over from a lost one and repeats the lost attempts.",
             _NOTHING,
         ),
         Reason.OUTPUT_LIMIT: ReasonText(
@@ -246,7 +246,7 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         ),
         Reason.WORKER_LOST: ReasonText(
             "the worker it ran on is gone",
-            "Nobody could tell how the process of the attempt ended.",
+            "How the process of the attempt ended could not be determined.",
             "Find out what it did, then `mission retry EXEC`.",
         ),
         Reason.REUSED: ReasonText(

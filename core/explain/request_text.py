@@ -1,4 +1,4 @@
-"""What came of a person's request in words, the same in the command line and on the screen."""
+"""The outcome of a request in words, for command line and screen alike."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,16 +9,16 @@ DONE: Mapping[RequestKind, str] = MappingProxyType(
     {
         RequestKind.CANCEL: "is being cancelled",
         RequestKind.CANCEL_STEP: "is being cancelled",
-        RequestKind.PAUSE: "paused; what runs goes on",
-        RequestKind.RESUME: "goes on",
+        RequestKind.PAUSE: "paused; running attempts continue",
+        RequestKind.RESUME: "resumed",
         RequestKind.RETRY: "will be tried again",
         RequestKind.APPROVE: "approved",
         RequestKind.REJECT: "rejected",
     }
 )
-"""What holds of the execution, or the step, once the request was done."""
+"""What is true of the execution, or the step, once the request was done."""
 
 
 def request_word(kind: RequestKind) -> str:
-    """Return what was asked for: `cancel`, `retry`."""
+    """Return the word for a request: `cancel`, `retry`."""
     return kind.value.removesuffix("_step").replace("_", " ")

@@ -1,7 +1,7 @@
-"""Why a step, or an execution, is where it is: its records told as a chain of causes.
+"""Explains why a step or an execution is in its state, as a chain of causes.
 
 Pure and total: every state with every reason code has an explanation. It reads records only, so it
-says the same of a live execution, of one that ended a year ago, and of one whose runner is gone.
+works for a live execution, for one that ended a year ago, and for one whose runner is gone.
 """
 
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ from core.explain.execution_facts import (
 from core.explain.reason_text import phrase_of
 
 MAX_CAUSES = 8
-"""Causes told one by one; of a longer chain the middle is counted."""
+"""Causes shown one by one; of a longer chain the middle is only counted."""
 
 
 def explain(task_id: str, facts: ExecutionFacts) -> list[str]:
-    """Return why a task run is in its state: the first line is its own, then cause behind cause.
+    """Return why a task run is in its state: its own line first, then one line per cause.
 
     Raises KeyError for a step the execution does not have.
     """
@@ -70,8 +70,8 @@ def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
     lost = execution.reason_code is Reason.RUNNER_LOST
     if lost or not facts.is_owned:
         whole = facts.resumed_with
-        how = "`mission resume`" if whole is None else f"`mission resume {whole}`, as a part of it"
-        lines.append(f"no runner drives this execution: it goes on with {how}")
+        how = "`mission resume`" if whole is None else f"`mission resume {whole}`, its parent,"
+        lines.append(f"no runner drives this execution; {how} continues it")
     if execution.cancel_requested_at is not None:
         lines.append(f"cancel was requested by {execution.cancel_requested_by or 'somebody'}")
     if execution.state is ExecutionState.PAUSED and not lost:

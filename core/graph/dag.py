@@ -1,8 +1,8 @@
 """The mission as a graph: order, neighbours, ancestors, layers, cycles, critical path.
 
-Steps are numbered by their place in the mission file; every order breaks ties by that number. The
-only module that imports rustworkx, and only when a question about whole paths is asked: order and
-neighbours, which every run needs, are counted in O(V+E).
+Steps are numbered by their place in the mission file; every order breaks ties by that number. Only
+this module imports rustworkx, and only for questions about whole paths: order and neighbours, which
+every run needs, are computed here in O(V+E).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ class Graph:
         self.downstream: Neighbours = invert(self.upstream)
         self._order = topological_order(self.upstream, self.downstream)
         if len(self._order) != len(self.ids):
-            raise BugError("a graph was made of steps that depend on each other in a circle")
+            raise BugError("a graph was made of steps that depend on each other in a cycle")
 
     @classmethod
     def of(cls, mission: Mission) -> "Graph":
@@ -53,7 +53,7 @@ class Graph:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Step numbers so that each stands behind what it depends on, ties by file order."""
+        """Step numbers in topological order, ties by file order."""
         return self._order
 
     @cached_property
@@ -72,7 +72,7 @@ class Graph:
         return tuple(rank)
 
     def generations(self) -> tuple[tuple[int, ...], ...]:
-        """Return the layers of the graph, each in file order; a step stands as early as it can."""
+        """Return the layers of the graph, each in file order; each step as early as possible."""
         layers: list[list[int]] = [[] for _ in range(max(self.rank, default=-1) + 1)]
         for number, layer in enumerate(self.rank):
             layers[layer].append(number)
@@ -161,21 +161,21 @@ def topological_order(upstream: Neighbours, downstream: Neighbours) -> tuple[int
 
 
 def find_cycles(upstream: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return one shortest cycle of every knot of steps that depend on each other.
+    """Return one shortest cycle of every strongly connected component.
 
-    Each starts at the knot's lowest number and names what it depends on next; steps that depend on
-    themselves are cycles of length one.
+    Each starts at the component's lowest number and names what it depends on next; a step that
+    depends on itself is a cycle of length one.
     """
     from rustworkx import strongly_connected_components
 
     graph = _digraph(upstream)
-    knots = [sorted(knot) for knot in strongly_connected_components(graph)]
+    components = [sorted(component) for component in strongly_connected_components(graph)]
     cycles: list[list[int]] = []
-    for knot in sorted(knots):
-        if len(knot) > 1:
-            cycles.append(_shortest_cycle(knot[0], set(knot), upstream))
-        elif knot[0] in upstream[knot[0]]:
-            cycles.append(knot)
+    for component in sorted(components):
+        if len(component) > 1:
+            cycles.append(_shortest_cycle(component[0], set(component), upstream))
+        elif component[0] in upstream[component[0]]:
+            cycles.append(component)
     return cycles
 
 
@@ -199,8 +199,10 @@ def find_cycle(edges: Iterable[tuple[str, str]]) -> list[str] | None:
     return [names[number] for number in (*cycles[0], cycles[0][0])]
 
 
-def _shortest_cycle(start: int, knot: set[int], upstream: Sequence[Sequence[int]]) -> list[int]:
-    """Breadth first from `start` back to it, within its strongly connected component."""
+def _shortest_cycle(
+    start: int, component: set[int], upstream: Sequence[Sequence[int]]
+) -> list[int]:
+    """Search breadth first from `start` back to it, within its strongly connected component."""
     came_from: dict[int, int] = {}
     pending = [start]
     for number in pending:
@@ -210,7 +212,7 @@ def _shortest_cycle(start: int, knot: set[int], upstream: Sequence[Sequence[int]
                 while path[-1] != start:
                     path.append(came_from[path[-1]])
                 return path[::-1]
-            if need in knot and need not in came_from:
+            if need in component and need not in came_from:
                 came_from[need] = number
                 pending.append(need)
     raise BugError("a strongly connected component without a cycle")

@@ -32,12 +32,12 @@ def _json(mission: Mission) -> str:
 
 
 def _text(mission: Mission) -> str:
-    """Return a line for each step, by layers: what can run together stands together."""
+    """Return a line for each step, by layers: steps of one layer can run together."""
     graph = Graph.of(mission)
     lines = []
     for number, layer in enumerate(graph.generations(), start=1):
-        for index, place in enumerate(layer):
-            step = mission.steps[place]
+        for index, step_number in enumerate(layer):
+            step = mission.steps[step_number]
             margin = f"{number:>4}" if index == 0 else "    "
             needs = f"  ← {', '.join(step.depends_on)}" if step.depends_on else ""
             lines.append(f"{margin}  {step.id}{needs}")

@@ -1,7 +1,7 @@
 """Threads for work that cannot be interrupted: they never keep the process from ending.
 
 The threads of `ThreadPoolExecutor` are joined when the event loop closes and once more when the
-interpreter exits, so a call in C code that takes minutes holds up a runner that is done.
+interpreter exits, so a call in C code that takes minutes would delay the exit of a finished runner.
 """
 
 import threading
@@ -14,7 +14,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_THREADS = 64
-"""Calls at once; what comes on top waits for one of them to end."""
+"""Concurrent calls; further ones wait until one of them ends."""
 
 IDLE_SECONDS = 10.0
 """How long a thread waits for its next call before it ends."""
@@ -23,7 +23,7 @@ _Call = tuple["Future[Any]", Callable[[], Any]]
 
 
 class DaemonThreads(ThreadPoolExecutor):
-    """An executor an event loop accepts as its default, whose threads nobody waits for.
+    """An executor that an event loop accepts as its default, and whose threads are never joined.
 
     Only the interface is that of `ThreadPoolExecutor`: the threads are made here.
     """
@@ -33,7 +33,7 @@ class DaemonThreads(ThreadPoolExecutor):
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._guard = threading.Lock()
         self._count = 0
-        self._free = 0  # idle threads no call was put for yet; too few costs a thread, no more
+        self._free = 0  # idle threads without a queued call; too low a count only costs a thread
         self._is_over = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -52,7 +52,7 @@ class DaemonThreads(ThreadPoolExecutor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - as Executor has it
-        """Take no more calls, and wait for none: that is what this class is for."""
+        """Accept no more calls, and wait for none: that is the purpose of this class."""
         with self._guard:
             self._is_over = True
 
@@ -63,7 +63,7 @@ class DaemonThreads(ThreadPoolExecutor):
                 continue
             try:
                 result = function()
-            except BaseException as error:  # noqa: BLE001 - it belongs to who waits for the future
+            except BaseException as error:  # noqa: BLE001 - whoever awaits the future handles it
                 future.set_exception(error)
             else:
                 future.set_result(result)

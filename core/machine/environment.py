@@ -1,6 +1,6 @@
-"""Which environment a child gets: the runner's, the mission's, and what tells it where it is.
+"""The environment of child processes: the runner's, the mission's, and the MISSION_* variables.
 
-Knows no mission file: names were checked by `is_denied` when it was validated.
+Knows no mission file: validation has already checked the names with `is_denied`.
 """
 
 import json
@@ -62,7 +62,7 @@ OUTCOME_NAMES = ("state", "reason_code", "message")
 """Attributes of `execution` that only handlers have."""
 
 FAILED = "failed"
-"""The name of the list of what failed, which only handlers have."""
+"""The name of the list of failed steps, which only handlers have."""
 
 EXPORT_LIMIT_BYTES = 32 * 1024
 """Bytes of one exported value: Linux refuses to start a program with 128 KiB in one variable."""
@@ -79,7 +79,7 @@ def is_denied(name: str) -> bool:
 def base_environment(
     environ: Mapping[str, str], mission_env: Mapping[str, Any], execution_id: str
 ) -> dict[str, str]:
-    """Return what all steps of an execution share: our environment, the mission's over it."""
+    """Return what all steps of an execution share: our environment, overridden by the mission's."""
     return {
         **environ,
         **{name: value_text(value) for name, value in mission_env.items()},
@@ -88,10 +88,10 @@ def base_environment(
 
 
 class ReadableEnvironment(Mapping[str, str]):
-    """`env` in templates: the environment without what may not be read.
+    """`env` in templates: the environment without the variables that may not be read.
 
-    That is what changes what code programs load, and what is a secret by its name: the values of
-    templates are recorded.
+    Those are the variables that change what code programs load, and secrets by their name, because
+    the values of templates are recorded.
     """
 
     def __init__(self, environ: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -141,7 +141,7 @@ def exported(scope: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
 
 
 def value_text(value: Any) -> str:
-    """Return a JSON value as the text of a variable: strings as they are, null as nothing."""
+    """Return a JSON value as the text of a variable: strings unchanged, null as empty text."""
     if isinstance(value, str):
         return value
     if value is None:

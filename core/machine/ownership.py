@@ -1,4 +1,4 @@
-"""Whether an execution has a runner, as far as that can be told from here."""
+"""Whether a live runner owns an execution."""
 
 from core.machine.runner_identity import is_alive
 from core.ports.control import Lease
@@ -7,7 +7,7 @@ from core.ports.control import Lease
 def is_owned(lease: Lease | None, now: int) -> bool:
     """Tell whether a live runner holds `lease` at instant `now`.
 
-    On the runner's own machine its process tells; elsewhere the lease does until it expires.
+    On the runner's own machine its process decides; elsewhere the lease does, by its expiry.
     """
     if lease is None:
         return False

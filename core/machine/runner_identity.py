@@ -1,4 +1,4 @@
-"""Who a process is, so that a reused pid cannot pass for it, and whether it still lives.
+"""The identity of a process, safe against reuse of its pid, and whether it is still alive.
 
 Linux tells a process apart by pid, start time (field 22 of `/proc/PID/stat`, proc(5)) and boot id.
 The boot id carries the pid namespace behind a slash: containers of one machine share the boot but
@@ -27,7 +27,7 @@ def identity(pid: int | None = None) -> RunnerIdentity:
 
 
 def is_alive(runner: RunnerIdentity) -> bool | None:
-    """Tell whether `runner` still runs; None when that cannot be told from here.
+    """Tell whether `runner` still runs; None if that cannot be determined from here.
 
     False after a reboot of this host, or when its pid is gone or another process has it.
     """

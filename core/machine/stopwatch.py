@@ -1,7 +1,7 @@
-"""How long things take by the event loop's monotonic clock, as far as this process saw them begin.
+"""Durations by the event loop's monotonic clock, of what began in this process.
 
-The wall clock says when something happened. It may be set meanwhile, so it does not say how long
-something took.
+The wall clock says when something happened. It may be adjusted meanwhile, so durations are not
+computed from it.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ class Stopwatch:
             self._tasks[task_id] = now
 
     def execution_us(self) -> int | None:
-        """Return the microseconds since the execution began, None when it began elsewhere."""
+        """Return the microseconds since the execution began, None if another process began it."""
         return None if self._execution is None else self._since(self._execution)
 
     def task_us(self, task_id: str) -> int | None:
-        """Return the microseconds since a task run began, None when that was elsewhere or never."""
+        """Return the microseconds since a task run began, None if not in this process."""
         began = self._tasks.get(task_id)
         return None if began is None else self._since(began)
 

@@ -1,4 +1,4 @@
-"""The wall clock, and whether it was set. Knows no event loop.
+"""The wall clock, and detection of adjustments to it. Knows no event loop.
 
 Deadlines, backoffs and durations use monotonic time instead.
 """
@@ -7,13 +7,13 @@ import threading
 import time
 
 STEP_NS = 1_000_000_000
-"""How far the wall clock must go apart from the steady one between two looks to count as set."""
+"""How far wall and monotonic clock must diverge between two checks to count as an adjustment."""
 
 
 class SystemClock:
     """Nanoseconds since the epoch, strictly rising within the process even when the clock is not.
 
-    Where the wall clock was set back it goes on at its own pace. May be asked from any thread.
+    Where the wall clock was set back, it continues by monotonic time. May be asked from any thread.
     """
 
     __slots__ = ("_last", "_lock", "_steady")
@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class ClockWatch:
-    """Notices that the wall clock was set, by a clock that counts on while the machine sleeps."""
+    """Detects adjustments of the wall clock by a clock that keeps counting during suspend."""
 
     __slots__ = ("_ahead",)
 
@@ -42,14 +42,14 @@ class ClockWatch:
         self._ahead = time.time_ns() - _steady_ns()
 
     def step_ns(self) -> int:
-        """Return by how much it was set since the last look, 0 for less than `STEP_NS`."""
+        """Return by how much it was adjusted since the last check, 0 for less than `STEP_NS`."""
         ahead = time.time_ns() - _steady_ns()
         step, self._ahead = ahead - self._ahead, ahead
         return step if abs(step) >= STEP_NS else 0
 
 
 def _steady_ns() -> int:
-    """Return nanoseconds of a clock that nobody sets: since boot, sleep included where possible."""
+    """Return nanoseconds since boot, including sleep where possible; never adjusted."""
     if _BOOTTIME is None:
         return time.monotonic_ns()
     return time.clock_gettime_ns(_BOOTTIME)

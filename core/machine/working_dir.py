@@ -1,4 +1,4 @@
-"""Which folders a step may be given to work in: those within the mission's, however it is said."""
+"""Resolves the working folder of a step, which must be within the mission's folder."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def folder_within(root: Path, base: Path, name: str) -> Path:
     try:
         folder = (base / name).resolve()
         outside = not folder.is_relative_to(root.resolve())
-    except (OSError, RuntimeError) as error:  # a name that is too long, a circle of links
+    except (OSError, RuntimeError) as error:  # a name that is too long, a loop of links
         raise ValueError(f"working_dir `{name}` cannot be found: {error}") from error
     if outside:
         raise ValueError(f"working_dir `{name}` leaves the mission's folder {root}")

@@ -1,1 +1,1 @@
-"""What the core needs of the world, as protocols."""
+"""The interfaces through which the core reaches the outside world, as protocols."""

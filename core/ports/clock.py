@@ -1,8 +1,6 @@
-"""What the engine needs of time and of a signing key."""
+"""The interfaces to the wall clock and to the signing key."""
 
 from typing import Protocol
-
-from core.domain.mission import MissionSource as MissionSource
 
 
 class Clock(Protocol):

@@ -1,4 +1,4 @@
-"""Who drives an execution, and what people ask of it: leases, requests, shared slots."""
+"""The interface to leases (who drives an execution), requests from users, and shared slots."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -7,11 +7,10 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from core.domain.mission import EMPTY
-from core.domain.mission import MissionSource as MissionSource
 
 
 class RequestOutcome(Struct, frozen=True, kw_only=True):
-    """What came of a person's request: it was done, or refused and `why` says the reason."""
+    """The outcome of a request: done, or refused for the reason `why`."""
 
     request_id: int
     done: bool
@@ -19,11 +18,11 @@ class RequestOutcome(Struct, frozen=True, kw_only=True):
 
 
 TOO_LATE = "the execution had ended"
-"""Why a request is refused that nobody had decided when the execution ended."""
+"""The refusal of a request that was undecided when the execution ended."""
 
 
 class RunnerIdentity(Struct, frozen=True, kw_only=True):
-    """A process, told from a reused pid: `start_time` is in clock ticks since boot."""
+    """A process, safe against reuse of its pid: `start_time` is in clock ticks since boot."""
 
     pid: int
     start_time: int
@@ -42,7 +41,7 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class RequestKind(StrEnum):
-    """What somebody may ask of a running execution."""
+    """What can be requested of a running execution."""
 
     CANCEL = "cancel"
     CANCEL_STEP = "cancel_step"
@@ -69,9 +68,9 @@ class Control(Protocol):
     """Leases and requests. All methods are durable when they return."""
 
     async def acquire(self, execution_id: str, *, from_parent: bool = False) -> Lease:
-        """Take the lease, also over a dead or expired owner; `LeaseHeldError` while one lives.
+        """Acquire the lease, also from a dead or expired owner; `LeaseHeldError` from a live one.
 
-        With `from_parent` also over the process that started this one: it held it for us.
+        With `from_parent` also from the process that started this one and held it on its behalf.
         """
 
     async def renew(self, lease: Lease) -> Lease:
@@ -89,20 +88,20 @@ class Control(Protocol):
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
     ) -> int:
-        """Leave a request for the owner and return its number."""
+        """Queue a request for the owner of the lease and return its id."""
 
     async def take_requests(self, lease: Lease) -> Sequence[Request]:
         """Return requests not taken under this lease that have no outcome, oldest first.
 
-        What an earlier owner took and lost before its effect was durable comes again.
+        A request that an earlier owner took is delivered again unless its effect was durable.
         """
 
 
 class Slots(Protocol):
-    """The limit on attempts at once over all executions of a user on this machine."""
+    """The limit on concurrent attempts over all executions of a user on this machine."""
 
     def try_take(self) -> int | None:
-        """Take a slot and return its number, or None while all are taken. Never blocks."""
+        """Take a slot and return its number, or None while all are in use. Never blocks."""
 
     def give_back(self, slot: int) -> None:
         """Free a slot. A process that ends frees its slots, however it ends."""

@@ -1,4 +1,4 @@
-"""Which executions a list shows and in which order: asked of the database, not of one page."""
+"""Queries for executions: filter, order and page, evaluated by the database."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class ExecutionOrder(StrEnum):
 
     NEWEST = "newest"
     MISSION = "mission"
-    """By mission name, letters of either case alike."""
+    """By mission name, ignoring case."""
     STATE = "state"
     """What needs attention first: running, paused, pending, failed, cancelled, success."""
     DURATION = "duration"
@@ -20,7 +20,7 @@ class ExecutionOrder(StrEnum):
 
 
 class ExecutionQuery(Struct, frozen=True, kw_only=True):
-    """A filter, an order and a page. Conditions are joined by *and*; texts match in either case.
+    """A filter, an order and a page. All conditions must hold; texts match in either case.
 
     Executions that a step of another one runs (sub-missions) are left out unless `parent` names
     that other one, or `include_children` is set.

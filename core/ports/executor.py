@@ -1,4 +1,4 @@
-"""Where the processes of attempts run."""
+"""The interface that runs the processes of attempts."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,7 +6,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from core.domain.mission import MissionSource as MissionSource
 from core.domain.process_policy import NO_LIMITS
 from core.domain.process_policy import ProcessLimits as ProcessLimits
 from core.domain.process_policy import StopSignal as StopSignal
@@ -34,7 +33,7 @@ class OutcomeKind(StrEnum):
 
     EXITED = "exited"
     UNSTARTABLE = "unstartable"
-    """It did not start; another try may."""
+    """It did not start; another attempt may."""
     IMPOSSIBLE = "impossible"
     """It can never start as it is: no such program, not executable, arguments too long, ..."""
     LOST = "lost"
@@ -50,16 +49,16 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class OutputSink(Protocol):
-    """Where an executor puts what a process writes, as it arrives."""
+    """Receives the output of a process from an executor, as it arrives."""
 
     def write(self, stream: LogStream, data: bytes) -> bool:
-        """Take bytes; False asks the writer to wait for `drain` before the next."""
+        """Accept bytes; False is backpressure: await `drain` before the next write."""
 
     async def drain(self) -> None:
         """Return when more may be written."""
 
     def census(self, processes: int, survivors: int) -> None:
-        """Take note of how many processes a kill found, and how many it left."""
+        """Record how many processes a kill found, and how many survived it."""
 
 
 class Executor(Protocol):

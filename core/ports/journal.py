@@ -1,4 +1,4 @@
-"""The one writer: what is committed together, and the proof of it."""
+"""The interface of the single writer: what is committed together, and the receipt for it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from core.domain.events import Event
 from core.domain.fold import Changes
-from core.domain.mission import MissionSource as MissionSource
+from core.domain.mission import MissionSource
 from core.domain.records import (
     LogLevel,
     LogStream,
@@ -47,7 +47,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     """Events in order, and the records the fold made of them; written in one transaction.
 
     `outcomes` are those of requests whose effects are among the events. With `finalize` every
-    request that has none yet gets one: it came too late.
+    request that has none yet is refused as too late.
     """
 
     execution_id: str

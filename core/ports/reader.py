@@ -1,11 +1,11 @@
-"""What can be read of executions, without writing anything."""
+"""The read-only interface to the records of executions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
-from core.domain.mission import MissionSource as MissionSource
+from core.domain.mission import MissionSource
 from core.domain.records import (
     Attempt,
     AuditEvent,
@@ -22,7 +22,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 
 
 class LogQuery(Struct, frozen=True, kw_only=True):
-    """Which log entries, over all lines that are stored. `since` is in nanoseconds."""
+    """A query for stored log entries. `since` is in nanoseconds."""
 
     execution_id: str
     task_id: str | None = None
@@ -50,22 +50,22 @@ class Reader(Protocol):
         """Return the page of executions that a query asks for, in its order."""
 
     def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
-        """Return how many executions a query fits on all its pages, by state; no zeroes."""
+        """Return how many executions match a query on all its pages, by state; no zeroes."""
 
     def child_counts(self, execution_ids: Sequence[str]) -> dict[str, dict[ExecutionState, int]]:
-        """Return how many sub-missions each execution's own steps ran, by state; those with any."""
+        """Return how many sub-missions the own steps of executions ran, by state, where any did."""
 
     def mission_names(self) -> list[str]:
         """Return the names of all missions that have run, sub-missions too, in order."""
 
     def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
-        """Return each mission's newest run by name; those that nobody has run are left out.
+        """Return each mission's newest run by name; missions without a run are left out.
 
-        A sub-mission of another run, and a run of a part of the steps, are no run of the mission.
+        Sub-missions of another run and runs of a subset of the steps do not count.
         """
 
     def source_paths(self, *, limit: int) -> list[str]:
-        """Return the mission files that people ran, that of the newest run first, none twice."""
+        """Return the distinct mission files that users ran, the most recently run first."""
 
     def children(self, execution_id: str) -> list[Execution]:
         """Return the sub-missions that an execution's own steps ran, oldest first."""
@@ -113,13 +113,13 @@ class Reader(Protocol):
         """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time."""
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
-        """Return the lines in progress of the step's running attempt, one a stream at most.
+        """Return the unfinished lines of the step's running attempt, at most one per stream.
 
-        As far as they are stored, and of a long one perhaps its end alone. Nothing without a step.
+        Only what is stored of them: of a long line perhaps only the end. Empty without a step.
         """
 
     def request_outcome(self, request_id: int) -> RequestOutcome | None:
-        """Return what came of a request, None while nobody has decided it; `NotFoundError`."""
+        """Return the outcome of a request, None while it is undecided; `NotFoundError`."""
 
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or not, or None."""

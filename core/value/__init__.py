@@ -1,1 +1,1 @@
-"""Values without meaning of their own: instants, durations, JSON text, patterns."""
+"""General values and text utilities: instants, durations, JSON text, patterns."""

@@ -1,4 +1,4 @@
-"""Durations as text: read as a mission file writes them, and written for people, in one form."""
+"""Durations: parsed as a mission file writes them, and formatted for people in one form."""
 
 import re
 
@@ -8,7 +8,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", re.ASCII)
 _DURATION = re.compile(rf"(?:{_PART.pattern}\s*)+", re.ASCII)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_MAX_TEXT = 40
+_MAX_TEXT_CHARACTERS = 40
 
 FORMS = "a number of seconds, or text like 500ms, 90s, 1h30m, 2d"
 
@@ -16,7 +16,7 @@ FORMS = "a number of seconds, or text like 500ms, 90s, 1h30m, 2d"
 def parse_duration(value: object) -> float:
     """Return seconds from a number or from text like `500ms`, `90s`, `1h30m`, `2d`.
 
-    Raises `ValueError`, whose text fits behind the name of a key, unless it is 0 to ten years.
+    Raises `ValueError` unless it is between 0 and ten years; its message follows the name of a key.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         seconds = _bounded(value)
@@ -26,15 +26,15 @@ def parse_duration(value: object) -> float:
         raise ValueError(f"must be {FORMS}")  # noqa: TRY004 - one error for every wrong form
     if seconds < 0:
         raise ValueError("must not be negative")
-    if not seconds <= MAX_SECONDS:  # not a number compares as neither
+    if not seconds <= MAX_SECONDS:  # NaN compares false with everything
         raise ValueError("must be at most ten years")
     return seconds
 
 
 def duration_text(seconds: float) -> str:
-    """Write a duration for people: `<1ms`, `340ms`, `4.2s`, `43s`, `1m17s`, `2h05m`, `3d04h`.
+    """Format a duration for people: `<1ms`, `340ms`, `4.2s`, `43s`, `1m17s`, `2h05m`, `3d04h`.
 
-    Cut, not rounded, so that a running clock never shows what has not passed yet.
+    Truncated, not rounded, so that a running clock never shows time that has not passed yet.
     """
     if seconds < 0:
         return "-" + duration_text(-seconds)
@@ -54,7 +54,7 @@ def duration_text(seconds: float) -> str:
 
 
 def _bounded(value: float) -> float:
-    """Return a float for any number, also for an int that none can hold."""
+    """Return `value` as a float, out of range for an int that no float can hold."""
     if value < 0:
         return -1.0
     return 2 * MAX_SECONDS if value > MAX_SECONDS else float(value)
@@ -62,7 +62,7 @@ def _bounded(value: float) -> float:
 
 def _parse_text(value: str) -> float:
     text = value.strip()
-    if len(text) <= _MAX_TEXT:
+    if len(text) <= _MAX_TEXT_CHARACTERS:
         if _NUMBER.fullmatch(text):
             return float(text)
         if text.startswith("-") and _DURATION.fullmatch(text[1:]):

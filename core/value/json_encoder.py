@@ -1,4 +1,4 @@
-"""The C encoder of the json module, made once: `JSONEncoder.encode` makes one for every value."""
+"""A reusable C encoder of the json module: `JSONEncoder.encode` constructs one for every value."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -9,15 +9,15 @@ from json.encoder import (  # type: ignore[attr-defined]  # untyped
 )
 
 Encoder = Callable[[object, int], Iterable[str]]
-"""Takes a value and 0, gives the pieces of its compact text."""
+"""Takes a value and the indentation level 0; returns the pieces of its compact text."""
 
 
 def make_encoder(
     *, ensure_ascii: bool, sort_keys: bool, default: Callable[[object], object] | None = None
 ) -> Encoder:
-    """Return an encoder of compact JSON without NaN; `default` converts what is no JSON data.
+    """Return an encoder of compact JSON without NaN; `default` converts other values.
 
-    It raises `TypeError`, `ValueError` or `RecursionError` for what cannot be encoded.
+    Encoding raises `TypeError`, `ValueError` or `RecursionError` for what cannot be encoded.
     """
     python = json.JSONEncoder(
         ensure_ascii=ensure_ascii,

@@ -1,7 +1,7 @@
-"""Where a text stops being JSON, and why, in our own words.
+"""Finds the first syntax error of a JSON text, independently of the Python version.
 
-The json module of each Python version has its own idea of both: 3.13 points at a trailing comma,
-earlier versions behind it. A position that a message promises must not depend on that.
+The positions and messages of the json module differ between versions: 3.13 points at a trailing
+comma, earlier versions behind it.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import NamedTuple
 _SPACE = re.compile(r"[ \t\n\r]*")
 _PLAIN = r'[^"\\\x00-\x1f]*'
 _STRING_START = re.compile(rf'"{_PLAIN}(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{{4}}){_PLAIN})*')
-"""A string up to its closing quote, or to what cannot stand in it."""
+"""A string up to its closing quote, or to the first character that is not allowed in it."""
 _LITERAL = re.compile(
     r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|NaN|-?Infinity"
 )
@@ -18,7 +18,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class JsonFault(NamedTuple):
-    """The first thing in a text that is not JSON: where it stands, what it is, what to do."""
+    """The first syntax error of a text: its offset, what is wrong, and a hint."""
 
     offset: int
     message: str
@@ -26,12 +26,12 @@ class JsonFault(NamedTuple):
 
 
 def find_fault(text: str) -> JsonFault | None:
-    """Return the first fault of `text`, None for well-formed JSON (NaN and Infinity included)."""
+    """Return the first syntax error of `text`, None for JSON (NaN and Infinity are accepted)."""
     return _Grammar(text).first_fault()
 
 
 class _Grammar:
-    """Walks once over the tokens; open brackets are on a stack of its own, so depth is no limit."""
+    """A single pass over the tokens with an explicit stack, so that depth is not limited."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -39,12 +39,12 @@ class _Grammar:
         self._open: list[str] = []
 
     def first_fault(self) -> JsonFault | None:
-        """Read one value and the end of the text behind it."""
+        """Parse one value up to the end of the text."""
         fault = self._value()
         while fault is None and self._open:
             fault = self._behind_value()
         if fault is None and self._next():
-            fault = self._fault("something follows the end of the data", "remove it")
+            fault = self._fault("unexpected text after the end of the data", "remove it")
         return fault
 
     def _fault(self, message: str, hint: str | None = None) -> JsonFault:
@@ -57,7 +57,7 @@ class _Grammar:
         return self._text[self._at : self._at + 1]
 
     def _value(self) -> JsonFault | None:
-        """Take a scalar, or all openings up to the first scalar or empty collection."""
+        """Parse a scalar, or all opening brackets up to the first scalar or empty collection."""
         while (character := self._next()) in _CLOSING:
             self._at += 1
             if self._next() == _CLOSING[character]:
@@ -75,7 +75,7 @@ class _Grammar:
         return None
 
     def _behind_value(self) -> JsonFault | None:
-        """Take the end of the innermost collection, or a comma and the next value."""
+        """Parse the end of the innermost collection, or a comma and the next value."""
         opening = self._open[-1]
         closing = _CLOSING[opening]
         character = self._next()
@@ -92,7 +92,7 @@ class _Grammar:
         return self._fault("a value is missing", trailing) if trailing else self._value()
 
     def _key(self, hint: str | None) -> JsonFault | None:
-        """Take a key and its colon."""
+        """Parse a key and its colon."""
         if self._next() != '"':
             return self._fault("a key in double quotes is missing", hint)
         if fault := self._string():
@@ -103,7 +103,7 @@ class _Grammar:
         return None
 
     def _string(self) -> JsonFault | None:
-        """Take a text in quotes."""
+        """Parse a string."""
         match = _STRING_START.match(self._text, self._at)
         end = self._at if match is None else match.end()
         stopped_by = self._text[end : end + 1]

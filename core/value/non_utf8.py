@@ -1,12 +1,12 @@
-r"""Bytes that are no UTF-8 in a text, as Python hands them on in file names: how they are shown.
+r"""File names and other texts of the system that are not UTF-8, and how they are shown.
 
-Such a name is half a text: JSON, SQLite and the audit log cannot hold it. It is told to people as
-`caf\xe9.txt` and never handed on as data.
+Python represents their bytes as surrogate escapes, which JSON, SQLite and the audit log cannot
+hold. People see such a name as `caf\xe9.txt`; it is never passed on as data.
 """
 
 
 def is_text(name: str) -> bool:
-    """Tell whether a name is text: whether its bytes are UTF-8."""
+    """Tell whether a name can be encoded as UTF-8."""
     if name.isascii():
         return True
     try:
@@ -17,11 +17,11 @@ def is_text(name: str) -> bool:
 
 
 def shown_bytes(text: str) -> str:
-    r"""Return `text`, bytes that are no UTF-8 as `\xe9` and other half characters as `?`."""
+    r"""Return `text` with undecodable bytes as `\xe9` and other lone surrogates as `?`."""
     if is_text(text):
         return text
     try:
         data = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half of a surrogate pair that stands for no byte
+    except UnicodeEncodeError:  # a lone surrogate that represents no byte
         data = text.encode("utf-8", "replace")
     return data.decode("utf-8", "backslashreplace")

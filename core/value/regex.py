@@ -1,8 +1,8 @@
-"""Regular expressions that somebody else wrote: linear time, outside the interpreter lock.
+"""Untrusted regular expressions: matched by RE2 in linear time, without the interpreter lock.
 
-Python's own engine tries alternatives one after the other and may need longer than the universe
-lasts, while it holds the lock of the whole process. RE2 does not; what it cannot do in linear time
-(look-around, back-references) is refused here, with a hint. It is loaded with the first pattern.
+Python's own engine backtracks, which can take exponential time while it holds the lock. What RE2
+cannot do in linear time (look-around, back-references) is refused with a hint. RE2 is imported with
+the first pattern.
 """
 
 import re
@@ -18,18 +18,18 @@ MEMORY_LIMIT_BYTES = 2 * 1024 * 1024
 """Bytes that one compiled pattern may take, its automata included."""
 
 WORK_LIMIT = 2_000_000_000
-"""Instructions of a pattern times bytes of a text: a few seconds at worst."""
+"""Size of a pattern, in instructions, times bytes of a text: a few seconds at worst."""
 
-_KEPT = 32
+_CACHED_PATTERNS = 32
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|c([A-Za-z])|(.))", re.DOTALL)
-_LOOKS = ("(?=", "(?!", "(?<", "(?<=", "(?<!")
+_LOOK_AROUNDS = ("(?=", "(?!", "(?<", "(?<=", "(?<!")
 _SYNTAX = "the syntax is that of RE2: https://github.com/google/re2/wiki/Syntax"
 
 
 class PatternError(ValueError):
-    """Raised for a pattern that cannot be used; `part` is the piece of it that is meant, if known.
+    """Raised for a pattern that cannot be used; `part` is the offending part, if known.
 
-    Also raised by `Pattern.is_found_in` for a text that is too long for the pattern.
+    Also raised by `Pattern.is_found_in` when a text is too long for the pattern.
     """
 
     def __init__(self, message: str, *, part: str | None = None, hint: str | None = None) -> None:
@@ -57,11 +57,11 @@ class Pattern(Struct, frozen=True):
         return self.program.search(data) is not None
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=_CACHED_PATTERNS)
 def compile_pattern(text: str) -> Pattern:
     r"""Return the pattern written in `text`; raise `PatternError`.
 
-    The syntax is RE2's. `\uXXXX`, `\cX` and `\Z`, which JSON Schema or Python know, are taken too.
+    The syntax is RE2's, plus `\uXXXX`, `\cX` and `\Z`, which JSON Schema or Python know.
     """
     if len(text) > MAX_PATTERN_CHARACTERS:
         raise PatternError(
@@ -80,7 +80,7 @@ def compile_pattern(text: str) -> Pattern:
     except re2.error as error:
         raise _refusal(error) from None
     finally:
-        re2.purge()  # it keeps 128 patterns by itself; ours are bounded by `_KEPT`
+        re2.purge()  # it keeps 128 patterns by itself; ours are bounded by `_CACHED_PATTERNS`
     return Pattern(text, program, size)
 
 
@@ -97,15 +97,15 @@ def _refusal(error: Exception) -> PatternError:
     raw = error.args[0] if error.args else b""
     message = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
     reason, _, part = message.partition(": ")
-    if reason == "invalid perl operator" and part in _LOOKS:
+    if reason == "invalid perl operator" and part in _LOOK_AROUNDS:
         return PatternError(
-            f"look-around (`{part}`) is not supported, for it can take for ever",
+            f"look-around (`{part}`) is not supported, because it can take exponential time",
             part=part,
             hint="say what must be there instead of what must not, or use two checks",
         )
     if reason == "invalid escape sequence" and part[1:].isdigit():
         return PatternError(
-            f"a back-reference (`{part}`) is not supported, for it can take for ever",
+            f"a back-reference (`{part}`) is not supported, because it can take exponential time",
             part=part,
             hint="write the repeated text out, or compare it in a later step",
         )

@@ -1,4 +1,4 @@
-"""Which names say that their value is a secret: `DEPLOY_TOKEN`, `dbPassword`, `x-api-key`."""
+"""Names that mark their value as a secret: `DEPLOY_TOKEN`, `dbPassword`, `x-api-key`."""
 
 import re
 from functools import cache
@@ -6,7 +6,7 @@ from functools import cache
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Compiled when the first name is looked at: most missions ask for none."""
+    """Compile on first use: most missions check no name."""
     name = re.compile(
         r"(?:.*[_-])?(?:password|passwd|passphrase|token|secret|api_?key|access_?key|secret_?key"
         r"|private_?key|credentials?)",
@@ -16,6 +16,6 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether what goes by this name is a secret: `api_key`, `DB_PASSWORD`, `accessToken`."""
+    """Tell whether a name marks its value as a secret: `api_key`, `DB_PASSWORD`, `accessToken`."""
     secret, camel = _patterns()
     return len(name) <= 100 and secret.fullmatch(camel.sub("_", name)) is not None

@@ -1,4 +1,4 @@
-"""What was probably meant by a name that matches nothing."""
+"""Suggestions for a name that matches nothing."""
 
 from collections.abc import Iterable
 

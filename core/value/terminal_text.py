@@ -1,4 +1,4 @@
-r"""What a terminal would act on or hide in a text, and how many cells a text takes.
+r"""Characters that a terminal would interpret or hide, and how many cells a text takes.
 
 This is the only list of unsafe characters and the only width function. The joiners U+200C and
 U+200D are not unsafe: Persian and emoji need them.
@@ -15,8 +15,8 @@ SEQUENCE = re.compile(
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
     r"|\x1b[ -/]*[0-~]"  # every other escape
 )
-"""Whole escape sequences (ECMA-48, xterm). One without an end reaches to the end of its line; an
-ESC on its own is none."""
+"""Whole escape sequences (ECMA-48, xterm). An unterminated one extends to the end of its line; a
+lone ESC is not one."""
 
 INVISIBLE = (
     r"\u00ad"  # soft hyphen
@@ -32,7 +32,7 @@ INVISIBLE = (
 UNSAFE = (
     r"\x7f-\x9f"  # DEL and C1
     r"\u2028\u2029"  # line and paragraph separators
-    r"\ud800-\udfff" + INVISIBLE  # lone surrogates, which no encoding carries
+    r"\ud800-\udfff" + INVISIBLE  # lone surrogates, which no encoding can represent
 )
 """Everything unsafe beyond C0, as the inside of a character class: C0 depends on the purpose."""
 
@@ -56,14 +56,14 @@ _WIDE_WHEN_ASSIGNED = re.compile(  # blocks whose later additions are wide
 )
 _EMOJI_BASE = re.compile("[#*0-9\u00a9\u00ae\u203c\u2049\u2139]")
 _JOINER, _EMOJI_PRESENTATION = "\u200d", "\ufe0f"
-_CACHED_LENGTH = 512
-"""Characters: a longer text is measured anew each time."""
+_CACHED_CHARACTERS = 512
+"""Characters up to which the width of a text is cached."""
 
 
 def printable(text: str) -> str:
-    """Return text as one line without anything a terminal would act on or hide.
+    """Return text as one line without anything a terminal would interpret or hide.
 
-    Tabs and line breaks become blanks, other unsafe characters a visible stand-in of the same
+    Tabs and line breaks become blanks, other unsafe characters a visible placeholder of the same
     length, so that offsets into the text stay valid.
     """
     if text.isascii() and text.isprintable():
@@ -78,7 +78,7 @@ def width_of(text: str) -> int:
     """
     if text.isascii():
         return len(text)
-    return _width(text) if len(text) < _CACHED_LENGTH else sum(_advances(text))
+    return _width(text) if len(text) < _CACHED_CHARACTERS else sum(_advances(text))
 
 
 def end_within(text: str, width: int, start: int = 0) -> int:

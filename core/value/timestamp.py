@@ -1,4 +1,4 @@
-"""Instants as text: RFC 3339, UTC, nine fractional digits; they sort as text and lose nothing."""
+"""Instants as RFC 3339 text: UTC, nine fractional digits, so that they sort and lose nothing."""
 
 import time
 from functools import lru_cache
@@ -7,11 +7,11 @@ SECOND_NS = 1_000_000_000
 """Nanoseconds in a second."""
 
 MAX_INSTANT = 253_402_300_799_999_999_999
-"""The last instant RFC 3339 can write: 9999-12-31T23:59:59.999999999Z."""
+"""The last instant that RFC 3339 can represent: 9999-12-31T23:59:59.999999999Z."""
 
 
 def rfc3339(instant: int) -> str:
-    """Return nanoseconds since the epoch as text; what lies outside 1970..9999 is clamped."""
+    """Return nanoseconds since the epoch as text; instants outside 1970..9999 are clamped."""
     second, fraction = divmod(max(0, min(instant, MAX_INSTANT)), SECOND_NS)
     return f"{second_text(second)}.{fraction:09d}Z"
 
@@ -24,5 +24,5 @@ def second_text(second: int) -> str:
 
 
 def file_stamp() -> str:
-    """Return the present time in UTC for the name of a file, `20250120T120622Z`."""
+    """Return the current UTC time for use in a file name, `20250120T120622Z`."""
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())

@@ -11,7 +11,7 @@ from core.domain.records import Attempt, Execution, StateChange, TaskError, Task
 from core.domain.state_word import counted, state_word
 from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
-from core.explain.execution_facts import NO_LONGER
+from core.explain.execution_facts import CAUSE_RESOLVED
 from core.explain.failure_line import is_sub_mission_failure
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, look
@@ -256,7 +256,7 @@ def _json_lines(value: Mapping[str, Any]) -> list[str]:
 
 def _what(task: TaskRun, outdated: Collection[str] = ()) -> str | None:
     if task.task_id in outdated:
-        return NO_LONGER
+        return CAUSE_RESOLVED
     if task.message:
         return task.message
     return None if task.error is None else task.error.message

@@ -104,7 +104,7 @@ def test_every_task_state_has_a_step_status(state: TaskState, started: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("failed", "completed", "may_go_on", "expected"),
+    ("failed", "completed", "may_continue", "expected"),
     [
         (0, 3, False, OverallStatus.SUCCESS),
         (0, 0, False, OverallStatus.SUCCESS),
@@ -114,6 +114,6 @@ def test_every_task_state_has_a_step_status(state: TaskState, started: bool) -> 
     ],
 )
 def test_overall_status_follows_the_rule(
-    failed: int, completed: int, may_go_on: bool, expected: OverallStatus
+    failed: int, completed: int, may_continue: bool, expected: OverallStatus
 ) -> None:
-    assert overall_status(failed=failed, completed=completed, may_go_on=may_go_on) is expected
+    assert overall_status(failed=failed, completed=completed, may_continue=may_continue) is expected

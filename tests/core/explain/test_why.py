@@ -129,7 +129,9 @@ def test_a_queued_step_names_the_limit_and_who_takes_its_slots():
         [*running, a_task("e", TaskState.READY, Reason.DEPS_MET)],
         config=MissionConfig(parallel_limit=4),
     )
-    assert explain("e", facts) == ["queued: parallel_limit 4, running a b c d"]
+    assert explain("e", facts) == [
+        "queued: waits for a slot: parallel_limit 4 is reached, running a b c d"
+    ]
 
 
 def test_a_step_in_backoff_says_which_try_comes_when_and_after_what():
@@ -190,7 +192,7 @@ def test_what_holds_a_whole_execution_up_is_said_behind_the_step():
     )
     told = explain("s", a_scene([a_task("s")], execution=execution, is_owned=False))
     assert told[1:] == [
-        "no runner drives this execution: it goes on with `mission resume`",
+        "no runner drives this execution; `mission resume` continues it",
         "cancel was requested by bob@host",
         "the execution is paused: no step is started",
     ]
@@ -223,7 +225,7 @@ def test_exhausted_retries_tell_how_the_last_try_ended():
         attempts={"s": (last,)},
     )
     assert explain("s", facts) == [
-        "failed: retries exhausted (3/3), the last one: TIMEOUT (replication slot busy)"
+        "failed: retries exhausted (3/3), the last attempt: TIMEOUT (replication slot busy)"
     ]
 
 

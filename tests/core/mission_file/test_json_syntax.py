@@ -25,8 +25,8 @@ FAULTS = {
     "line break": ('["a\nb"]', 3, "a line break or control character in quotes"),
     "escape": ('["a\\x"]', 3, "unknown escape"),
     "short escape": ('["\\u12"]', 2, "unknown escape"),
-    "two values": ("{} {}", 3, "something follows the end of the data"),
-    "leading zero": ("01", 1, "something follows the end of the data"),
+    "two values": ("{} {}", 3, "unexpected text after the end of the data"),
+    "leading zero": ("01", 1, "unexpected text after the end of the data"),
     "depth": ("[" * 100_000, 100_000, "a value is missing"),
 }
 

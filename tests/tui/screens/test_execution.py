@@ -365,7 +365,7 @@ async def test_pause_resume_and_a_runner_that_is_gone() -> None:
         await pilot.press("p")
         await wait_for_text(pilot, "Pause run", "no further steps start")
         await pilot.press("right", "enter")
-        await wait_for_text(pilot, "paused; what runs goes on")
+        await wait_for_text(pilot, "paused; running attempts continue")
         world.execution(run, ExecutionState.PAUSED, Reason.USER_PAUSED)
         await wait_for_text(pilot, "‖ paused")
         await pilot.press("p")

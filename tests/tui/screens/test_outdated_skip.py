@@ -2,7 +2,7 @@
 
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
-from core.explain.execution_facts import NO_LONGER, ExecutionFacts
+from core.explain.execution_facts import CAUSE_RESOLVED, ExecutionFacts
 from core.explain.why import explain
 from tests.support.tui import (
     FakeBackend,
@@ -54,7 +54,7 @@ async def test_the_list_does_not_say_what_is_no_longer_true() -> None:
         await pilot.press("/", *"state", "colon", *"skipped", "enter")
         await wait_for_text(pilot, "`bad` failed (EXIT_NONZERO)")
         retried(world, run)
-        await wait_for_text(pilot, NO_LONGER)
+        await wait_for_text(pilot, CAUSE_RESOLVED)
         await until(pilot, lambda: "`bad` failed" not in screen_text(pilot.app))
 
 
@@ -68,5 +68,5 @@ def test_why_says_that_a_skipped_step_runs_when_it_is_retried() -> None:
         now=world.clock.at,
         mission=found.mission,
     )
-    assert explain("after-bad", facts)[0] == f"skipped: {NO_LONGER}"
+    assert explain("after-bad", facts)[0] == f"skipped: {CAUSE_RESOLVED}"
     assert explain("behind", facts)[0].startswith("skipped: `after-bad` skipped")

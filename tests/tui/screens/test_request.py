@@ -111,7 +111,7 @@ async def test_a_paused_run_is_resumed_by_the_same_key_and_says_so() -> None:
         world.execution(run, ExecutionState.PAUSED, Reason.USER_PAUSED)
         await wait_for_text(pilot, "p resume")
         await pilot.press("p")
-        await wait_for_text(pilot, "goes on")
+        await wait_for_text(pilot, "resumed")
         assert backend.asked[0][1] is RequestKind.RESUME
 
 

@@ -9,7 +9,7 @@ from core.domain.item_label import step_title
 from core.domain.reasons import Reason
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState
-from core.explain.execution_facts import NO_LONGER
+from core.explain.execution_facts import CAUSE_RESOLVED
 from core.ports.clock import Clock
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
@@ -281,7 +281,7 @@ class StepList(LineView):
     def _why(self, board: Board, task_id: str) -> str:
         task = board.tasks[task_id]
         if board.is_outdated(task_id):
-            return NO_LONGER
+            return CAUSE_RESOLVED
         if task.message:
             return task.message
         if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):
