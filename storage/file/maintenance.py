@@ -1,4 +1,4 @@
-"""Maintenance of the database file: integrity check, backup, and statistics of its contents."""
+"""Maintenance of the database file: backups while it is in use, and statistics of its contents."""
 
 import os
 import sqlite3
@@ -9,11 +9,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from core.errors import ConflictError, UnavailableError
-from storage.file.connection import open_readonly, unavailable
+from storage.file.connection import open_readonly, primary_code, unavailable
+from storage.file.file_check import find_page_damage
 from storage.file.file_format import SCHEMA_VERSION
 from storage.file.private_file import create_private_file
 
-_MAX_PROBLEMS = 100
 _TABLES = (
     "execution",
     "task_run",
@@ -37,21 +37,12 @@ class Stats(Struct, frozen=True, kw_only=True):
     rows: dict[str, int]
 
 
-def find_damage(path: Path) -> list[str]:
-    """Return the structural faults that SQLite finds in the file, at most 100; none if it is sound.
-
-    Edited records are not structural faults: verification of the audit chain finds those.
-    """
-    with _open(path) as connection:
-        rows = connection.execute(f"PRAGMA integrity_check({_MAX_PROBLEMS})").fetchall()
-    return [text for (text,) in rows if text != "ok"]
-
-
 def back_up(path: Path, target: Path) -> int:
     """Copy the database, including its WAL, to a new file and return the size of the copy in bytes.
 
-    Writers are not blocked; the copy is the state of one commit, synced to disk, mode 0600. Raises
-    `ConflictError` when the target exists, `UnavailableError` when it cannot be written.
+    Writers are not blocked; the copy is the state of one commit, checked, synced to disk, of mode
+    0600. Raises `ConflictError` when the target exists, `UnavailableError` when it cannot be
+    written or the database is damaged; no copy is left then.
     """
     try:
         create_private_file(target)
@@ -60,21 +51,43 @@ def back_up(path: Path, target: Path) -> int:
             f"{target} exists already", hint="name a new file: a backup never overwrites one"
         ) from error
     try:
-        with _open(path) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # a single file, without -wal and -shm
+        with _open(path) as source:
+            _copy(source, path, target)
         descriptor = os.open(target, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-    except BaseException as error:
+        return target.stat().st_size
+    except BaseException:
         with suppress(OSError):
             target.unlink()
-        if isinstance(error, sqlite3.Error):
-            raise UnavailableError(f"the backup {target} cannot be written: {error}") from error
         raise
-    return target.stat().st_size
+
+
+def _copy(source: sqlite3.Connection, path: Path, target: Path) -> None:
+    """Copy page by page, then check the copy: a damaged page is copied without complaint."""
+    try:
+        with closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # a single file, without -wal and -shm
+            damage = find_page_damage(copy)
+    except sqlite3.Error as error:
+        if primary_code(error) == sqlite3.SQLITE_CORRUPT:
+            raise _damaged(path) from error
+        raise UnavailableError(
+            f"the backup {target} cannot be written: {error}",
+            hint="name a file in a folder that can be written and has room for it",
+        ) from error
+    if damage:
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> UnavailableError:
+    return UnavailableError(
+        f"the database {path} is damaged: no backup was made",
+        hint="`mission db check` says where; restore an earlier backup, or copy the file as it is",
+    )
 
 
 def read_stats(path: Path) -> Stats:

@@ -45,10 +45,10 @@ def verdict_of(path: Path) -> tuple[Verdict, list[str]]:
     return report.verdict, [str(finding) for finding in report.findings]
 
 
-def test_four_processes_write_one_file_without_a_lock_error(tmp_path: Path) -> None:
+def test_eight_processes_write_one_file_without_a_lock_error(tmp_path: Path) -> None:
     path = tmp_path / "missions.db"
-    count = 12
-    writers = [start("write", path, number * 1000, count) for number in range(1, 5)]
+    count = 6
+    writers = [start("write", path, number * 1000, count) for number in range(1, 9)]
     written: set[str] = set()
     for writer in writers:
         out, err = writer.communicate(timeout=120)
@@ -57,12 +57,12 @@ def test_four_processes_write_one_file_without_a_lock_error(tmp_path: Path) -> N
     reader = open_reader(path)
     found = reader.executions(ExecutionQuery(limit=1000))
     assert {one.execution_id for one in found} == written
-    assert len(found) == 4 * count
+    assert len(found) == 8 * count
     assert {one.state for one in found} == {ExecutionState.SUCCESS}
     assert {one.log_entry_count for one in found} == {1}
-    assert sorted(one.run_number or 0 for one in found) == list(range(1, 4 * count + 1))
+    assert sorted(one.run_number or 0 for one in found) == list(range(1, 8 * count + 1))
     first = reader.audit_events(limit=1)[0]
-    assert (first.event_type, reader.last_seq()) == (LOG_CREATED, 1 + 4 * count * 12)
+    assert (first.event_type, reader.last_seq()) == (LOG_CREATED, 1 + 8 * count * 12)
     reader.close()
     assert verdict_of(path) == (Verdict.INTACT, [])
 

@@ -30,11 +30,13 @@ def path(invocation: Invocation) -> None:
 
 @declare("check", short_help="Check that the file is sound.")
 def check(invocation: Invocation) -> None:
-    """Check that the file is sound: its pages, indexes and constraints (exit code 9 if not).
+    """Check that the file is sound (exit code 9 if not).
 
-    Whether its records were changed by somebody is told by `mission audit verify`.
+    Looks at its pages, indexes and constraints, at references between its rows, at its tables and
+    triggers, and at its -wal companion. Whether its records were changed by somebody is told by
+    `mission audit verify`.
     """
-    from storage.file.maintenance import find_damage
+    from storage.file.file_check import find_damage
 
     place = _existing(invocation)
     damage = find_damage(place)
@@ -46,10 +48,11 @@ def check(invocation: Invocation) -> None:
         invocation.console.out_lines(damage)
         raise UnavailableError(
             f"{place} is damaged: {counted(len(damage), 'problem')}",
-            hint="restore a backup; `mission db backup` makes them",
+            hint="restore a backup; `mission audit verify` tells what can still be proved",
         )
     else:
         invocation.console.out(f"{place} is sound")
+        invocation.console.say("`mission audit verify` tells whether its records were changed")
 
 
 @declare("backup", short_help="Copy the database to a new file.")

@@ -103,7 +103,8 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
 
 def _database(invocation: Invocation) -> Iterator[Check]:
     path = invocation.paths.db
-    from storage.file.maintenance import find_damage, read_stats
+    from storage.file.file_check import find_damage
+    from storage.file.maintenance import read_stats
 
     try:
         if not invocation.paths.has_database:

@@ -1,0 +1,144 @@
+"""Checks that a database file is sound: its pages, its references, its schema and its WAL.
+
+Edited records are no structural damage: verification of the audit chain finds those.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from core.errors import UnavailableError
+from storage.file.connection import open_any_readonly, primary_code, recognise, unavailable
+from storage.file.migration import migrate, read_migrations
+from storage.file.wal_check import find_log_damage
+
+MAX_PROBLEMS = 100
+"""How many problems are listed; a damaged file has thousands."""
+
+_REFERENCES = (
+    ("task_run", "execution", "execution", "id"),
+    ("attempt", "task_run", "task_run", "id"),
+    ("log_chunk", "execution", "execution", "id"),
+    ("log_chunk", "task_run", "task_run", "id"),
+    ("event", "execution", "execution", "id"),
+    ("event", "task_run", "task_run", "id"),
+    ("request", "execution", "execution", "id"),
+    ("execution", "mission_digest", "mission", "digest"),
+)
+"""Columns and the keys that they refer to. The schema does not enforce them: only the writer makes
+these rows, and a check at every insert would cost it time."""
+
+_SCHEMA = """
+SELECT type, name, sql FROM sqlite_schema
+WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+"""
+
+
+def find_damage(path: Path) -> list[str]:
+    """Return what is wrong with the file, at most 100 problems; none if it is sound.
+
+    Files of older formats are checked as what they are. Raises `UnavailableError` for a file that
+    cannot be opened, is not a database, or is of a newer format.
+    """
+    log = _log_damage(path)
+    return [*log, *islice(_problems(path), MAX_PROBLEMS - len(log))]
+
+
+def _log_damage(path: Path) -> list[str]:
+    try:
+        found = find_log_damage(path)
+    except OSError as error:
+        return [f"{path.name}-wal cannot be read: {error.strerror or error}"]
+    return [] if found is None else [found]
+
+
+def _problems(path: Path) -> Iterator[str]:
+    """Yield the problems of the file; each check goes as far as the damage lets SQLite read."""
+    try:
+        opened = open_any_readonly(path)
+    except UnavailableError as error:
+        if not isinstance(error.__cause__, sqlite3.Error):
+            raise
+        yield _unreadable(error.__cause__, path, "its schema")
+        return
+    with closing(opened) as connection:
+        try:
+            version = recognise(connection, path)
+        except sqlite3.Error as error:
+            yield _unreadable(error, path, "its schema")
+            return
+        if not version:
+            yield "it is empty: no table is in it"
+            return
+        try:
+            yield from find_page_damage(connection)
+            differences = list(_schema_differences(connection, version))
+            yield from (text for _, text in differences)
+            if not any(kind == "table" for kind, _ in differences):
+                yield from _broken_references(connection)
+        except sqlite3.Error as error:
+            yield _unreadable(error, path, "a page")
+            yield from _unreadable_tables(connection, path)
+
+
+def _unreadable(error: sqlite3.Error, path: Path, what: str) -> str:
+    """Return the problem that an error of SQLite is; raise it if the file is not to blame."""
+    if primary_code(error) != sqlite3.SQLITE_CORRUPT:
+        raise unavailable(error, path) from error
+    return f"{what} cannot be read: {error}"
+
+
+def _unreadable_tables(connection: sqlite3.Connection, path: Path) -> Iterator[str]:
+    try:
+        rows = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    except sqlite3.Error as error:
+        yield _unreadable(error, path, "its schema")
+        return
+    for (name,) in rows:
+        quoted = name.replace('"', '""')
+        try:
+            for _ in connection.execute(f'SELECT * FROM "{quoted}"'):  # noqa: S608 - quoted above
+                pass
+        except sqlite3.Error as error:
+            yield _unreadable(error, path, f"table {name}")
+
+
+def find_page_damage(connection: sqlite3.Connection) -> list[str]:
+    """Return what SQLite finds wrong with pages, indexes and constraints, at most 100 problems."""
+    rows = connection.execute(f"PRAGMA integrity_check({MAX_PROBLEMS})").fetchall()
+    return [text for (text,) in rows if text != "ok"]
+
+
+def _broken_references(connection: sqlite3.Connection) -> Iterator[str]:
+    """Yield the references between rows that lead nowhere, by table and column."""
+    for table, column, parent, key in _REFERENCES:
+        (count,) = connection.execute(
+            f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL "  # noqa: S608 - constants
+            f"AND NOT EXISTS (SELECT 1 FROM {parent} WHERE {parent}.{key} = {table}.{column})"
+        ).fetchone()
+        if count:
+            rows = "a row" if count == 1 else f"{count} rows"
+            yield f"{rows} of {table}: {column} refers to a row of {parent} that does not exist"
+
+
+def _schema_differences(connection: sqlite3.Connection, version: int) -> Iterator[tuple[str, str]]:
+    """Yield kind and text of the differences to the tables, indexes and triggers of this format."""
+    found = _schema(connection)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh, Path(), lambda _: None, read_migrations()[:version])
+        expected = _schema(fresh)
+    for (kind, name), sql in expected.items():
+        if (kind, name) not in found:
+            yield kind, f"the {kind} {name} is missing"
+        elif found[kind, name] != sql:
+            yield kind, f"the {kind} {name} is not defined as in format {version}"
+    for kind, name in sorted(found.keys() - expected.keys()):
+        yield kind, f"the {kind} {name} is not part of format {version}"
+
+
+def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """Return the definitions of the schema by kind and name, white space made uniform."""
+    rows = connection.execute(_SCHEMA).fetchall()
+    return {(kind, name): " ".join(sql.split()) for kind, name, sql in rows}
