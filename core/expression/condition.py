@@ -1,6 +1,6 @@
-"""Conditions at run time: an expression that gives true or false, and nothing else.
+"""Evaluates conditions at run time: expressions that must give true or false.
 
-A template engine takes any text that is not empty for true, `false` and `0` among them.
+A template engine treats every non-empty text as true, `false` and `0` included.
 """
 
 import json
@@ -32,7 +32,7 @@ class NotBooleanError(ConditionError):
 
 
 def decide(condition: str, scope: Mapping[str, Any]) -> bool:
-    """Return what a condition gives, an expression bare or in `{{ }}`; raise `ConditionError`."""
+    """Return the value of a condition, bare or in `{{ }}`; raise `ConditionError`."""
     try:
         value = evaluate(condition, scope)
     except ExpressionError as error:
@@ -42,8 +42,8 @@ def decide(condition: str, scope: Mapping[str, Any]) -> bool:
     written = bare(condition)
     kind = kind_of_value(value)
     raise NotBooleanError(
-        f"`{written}` is {KIND_WORDS[kind]}{seen(condition, scope)}, and a condition is true or"
-        f" false; {comparison(written, kind)}"
+        f"`{written}` is {KIND_WORDS[kind]}{seen(condition, scope)}, but a condition must be"
+        f" true or false; {comparison(written, kind)}"
     )
 
 
@@ -56,7 +56,7 @@ def bare(expression: str) -> str:
 
 
 def comparison(text: str, kind: str) -> str:
-    """Return what to write instead of an expression that gives a value of the wrong kind."""
+    """Return a hint what to write instead of an expression that gives a value of this kind."""
     if text.startswith(("'", '"')):
         return "write `true` or `false`, without quotes"
     if kind == NUMBER:
@@ -84,7 +84,7 @@ def kind_of_value(value: object) -> str:
 
 
 def seen(expression: str, scope: Mapping[str, Any]) -> str:
-    """Return the values of the references in an expression: ` (vars.count = 3)`."""
+    """Return the values that an expression refers to: ` (vars.count = 3)`."""
     try:
         found = sorted(references(as_template(expression)))[:_SHOWN_VALUES]
     except TemplateSyntaxError:

@@ -1,7 +1,7 @@
-"""Templates evaluated by minijinja: strict, fuelled, limited, on plain JSON data and to JSON data.
+"""Evaluates templates with minijinja: strict, with limits on work and output, JSON in and out.
 
-minijinja is imported when the first template is evaluated. What a template may hold is checked by
-`core.expression.template` first, so that nothing it does can call a method of a Python object.
+minijinja is imported when the first template is evaluated. `core.expression.template` checks every
+template first, so that none can call a method of a Python object.
 """
 
 import json
@@ -38,16 +38,16 @@ __all__ = [
 ]
 
 FUEL_INSTRUCTIONS = 50_000
-"""Instructions one template may take."""
+"""Instructions that one template may execute."""
 
 MAX_OUTPUT_CHARACTERS = 8 * 1024 * 1024
-"""Characters one template may produce, and characters and values one result may hold."""
+"""Characters that one template may produce, and characters plus values of one result."""
 
 _MAX_DEPTH = 64
 _CHAIN_BEFORE = re.compile(r"(?:[\w.]|\[[^\[\]]*\])+$")
 _CHAIN_BYTES = 400
 _LARGE = ("steps", "env")
-"""Names of which a template gets only what it refers to."""
+"""Names of which a template receives only the entries it refers to."""
 _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -133,7 +133,7 @@ class Renderer:
             raise ExpressionError(f"{type(error).__name__}: {error}") from error
 
     def finish(self, value: Any) -> str:
-        """Take what an expression printed: keep it, or turn it into text."""
+        """Keep the value of an expression, or convert it to text (the finalizer of minijinja)."""
         if self._capturing:
             self._captured = value
             return ""
@@ -183,7 +183,7 @@ class _Plain:
     def _spend(self, amount: int) -> None:
         self._left -= amount
         if self._left < 0:
-            raise ExpressionError("the value is larger than a template may give")
+            raise ExpressionError("the value is larger than a template may produce")
 
     def convert(self, value: Any, depth: int) -> Json:
         self._spend(1)
@@ -202,10 +202,10 @@ class _Plain:
             return {str(key): self.convert(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.convert(item, depth + 1) for item in value]
-        raise ExpressionError(f"the value is no plain data but a {type(value).__name__}")
+        raise ExpressionError(f"the value is not plain data but of type {type(value).__name__}")
 
 
-_local = threading.local()  # steps evaluate in threads, and a renderer serves one at a time
+_local = threading.local()  # steps evaluate in threads, and a renderer is not thread-safe
 
 
 def _shared() -> Renderer:
@@ -265,24 +265,24 @@ def _to_json(value: Any, indent: int | None = None) -> str:
 
 
 def _bool(value: Any) -> bool:
-    """Return true or false; of a text what it says, not whether it is empty."""
+    """Return true or false; of a text its meaning (`yes`, `off`), not whether it is empty."""
     if not isinstance(value, str):
         return bool(value)
     said = _BOOLEANS.get(value.strip().lower())
     if said is None:
-        raise ExpressionError(f"bool: {value[:40]!r} says neither true nor false")
+        raise ExpressionError(f"bool: {value[:40]!r} is neither true nor false")
     return said
 
 
 def _as_text(value: Any, budget: int) -> str:
-    """Return what a value looks like inside a text: JSON, but for texts themselves."""
+    """Return a value as part of a text: JSON, except for texts themselves."""
     return json.dumps(plain(value, budget), ensure_ascii=False, separators=(", ", ": "))
 
 
 def _subset(
     root: str, values: Mapping[str, Any], wanted: frozenset[Reference]
 ) -> Mapping[str, Any]:
-    """Return what a template names of `steps` or `env` as a plain dict; all if it is indirect."""
+    """Return what a template names of `steps` or `env` as a plain dict; all if that is computed."""
     names = {reference[1] for reference in wanted if reference[0] == root and len(reference) > 1}
     if "*" in names or any(reference == (root,) for reference in wanted):
         names.update(values)
@@ -302,7 +302,7 @@ def _with_hint(error: TemplateSyntaxError) -> str:
 
 
 def _missing(text: str, names: Mapping[str, Any]) -> str | None:
-    """Say which reference has no value, if it is only one; a filter may give it a default."""
+    """Name the undefined reference if there is exactly one; a filter may give a default."""
     missing = [
         reference
         for reference, follower in read_template(text).names
@@ -330,7 +330,7 @@ def _is_defined(reference: Reference, names: Mapping[str, Any]) -> bool:
 
 
 def _message(error: Any, text: str) -> str:
-    """Return minijinja's words without its file name and line, with the expression meant."""
+    """Return minijinja's message without file name and line, naming the expression."""
     message = str(error.message).splitlines()[0]
     message = message.rsplit(" (in ", 1)[0]
     span = getattr(error, "range", None)

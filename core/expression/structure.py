@@ -1,6 +1,6 @@
-"""The shape of an expression, told from its words: brackets, operands, references.
+"""The structure of an expression from its tokens: brackets, operands, references.
 
-As much of the grammar as conditions need; whether the expression is right is minijinja's affair.
+Covers as much of the grammar as conditions need; minijinja checks whether an expression is valid.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from core.expression.template import Token
 
 
 def depths(tokens: list[Token]) -> Iterator[tuple[Token, int]]:
-    """Yield each token with how many brackets are open around it; brackets count as inside."""
+    """Yield each token with its bracket depth; brackets count as inside."""
     depth = 0
     for token in tokens:
         if token.kind == "operator" and token.text in ("(", "[", "{"):
@@ -23,7 +23,7 @@ def depths(tokens: list[Token]) -> Iterator[tuple[Token, int]]:
 
 
 def bare(tokens: list[Token]) -> list[Token]:
-    """Return the tokens without brackets around all of them."""
+    """Return the tokens without brackets that enclose all of them."""
     while (
         len(tokens) > 2
         and tokens[0].text == "("
@@ -47,7 +47,7 @@ def _closes_last(tokens: list[Token]) -> bool:
 
 
 def split(tokens: list[Token], word: str) -> list[list[Token]]:
-    """Return the parts between a word that stands outside of all brackets."""
+    """Split tokens at a word outside of all brackets."""
     parts: list[list[Token]] = [[]]
     for token, depth in depths(tokens):
         if not depth and token.kind == "name" and token.text == word:
@@ -58,7 +58,7 @@ def split(tokens: list[Token], word: str) -> list[list[Token]]:
 
 
 def ternary(tokens: list[Token]) -> tuple[list[Token], ...] | None:
-    """Return value, condition and alternative of `A if C else B`; None when it is none."""
+    """Return value, condition and alternative of `A if C else B`; None for others."""
     parts = split(tokens, "if")
     if len(parts) < 2:
         return None
@@ -94,7 +94,7 @@ def is_bar(token: Token) -> bool:
 
 
 def written(tokens: list[Token]) -> str:
-    """Return tokens as they may have been written: words apart, the rest together."""
+    """Return tokens as source text: spaces between words, none elsewhere."""
     text = ""
     previous = ""
     for token in tokens:

@@ -1,6 +1,6 @@
-"""Templates as text: where their expressions are, what they refer to, and what they may not do.
+"""Static analysis of templates: their expressions, references and forbidden constructs.
 
-A static reading that never runs anything and never loads minijinja. The dialect is a part of
+Nothing is evaluated and minijinja is not loaded. The dialect is a subset of
 minijinja's: expressions, `if`, `for`, `raw` and comments. Method calls are refused, because they
 would reach the methods of Python objects; so are `set`, macros, includes and everything else that
 could read a file or build up memory.
@@ -14,10 +14,10 @@ from functools import lru_cache
 from msgspec import Struct
 
 MAX_TOKENS = 2_000
-"""In one template: minijinja recurses over long expressions and overflows the stack."""
+"""Tokens of one template: minijinja recurses over long expressions and overflows the stack."""
 
 MAX_LOOP_TEXT_CHARACTERS = 16_384
-"""Characters of a template with a loop, which repeats them."""
+"""Characters of a template with a loop."""
 
 
 def _names(text: str) -> frozenset[str]:
@@ -40,11 +40,11 @@ _WORDS = _names("and or not in is if else elif for recursive true false none Tru
 _BEFORE_GROUP = frozenset({"and", "or", "not", "in", "if", "else", "elif", "is"})
 _OPEN = re.compile(r"\{\{|\{%|\{#")
 Reference = tuple[str, ...]
-"""The names of a chain: `("steps", "build", "output", "x")`; `*` is one known only at run time."""
+"""The names of a reference: `("steps", "build", "output", "x")`; `*` is computed at run time."""
 
 
 class TemplateSyntaxError(Exception):
-    """Raised for a template that cannot be read or uses what is not allowed; `hint` may help."""
+    """Raised for a template that cannot be parsed or uses a forbidden construct."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -52,17 +52,17 @@ class TemplateSyntaxError(Exception):
 
 
 class Template(Struct, frozen=True):
-    """What a static reading of one text finds."""
+    """The result of analysing one text."""
 
     whole: bool
-    """Whether the text is one expression and nothing else, so that its value keeps its type."""
+    """Whether the text is exactly one expression, so that its value keeps its type."""
     references: frozenset[Reference]
     names: tuple[tuple[Reference, str], ...]
     """Each reference with the token that follows it: tells `steps.a-b` from `steps.a`."""
 
 
 class Token(Struct, frozen=True):
-    """A word of an expression; `kind` is string, number, name or operator."""
+    """A token of an expression; `kind` is string, number, name or operator."""
 
     kind: str
     text: str
@@ -91,7 +91,7 @@ def read_template(text: str) -> Template:
             f" at most {MAX_LOOP_TEXT_CHARACTERS:,} are allowed"
         )
     if sum(len(tokens) for _, tokens, _ in parts) > MAX_TOKENS:
-        raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS:,} words and operators")
+        raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS:,} tokens")
     for kind, tokens, _ in parts:
         if kind == "{%":
             _check_statement(tokens)
@@ -117,12 +117,12 @@ def as_template(expression: str) -> str:
     if not text.startswith("{{"):
         text = "{{ " + text + " }}"
     if not read_template(text).whole:
-        raise TemplateSyntaxError("one expression is needed, not text with templates in it")
+        raise TemplateSyntaxError("must be one expression, not text that contains templates")
     return text
 
 
 def condition_tokens(expression: str) -> list[Token]:
-    """Return the words of an expression, bare or in `{{ }}`; raise `TemplateSyntaxError`."""
+    """Return the tokens of an expression, bare or in `{{ }}`; raise `TemplateSyntaxError`."""
     return next(_parts(as_template(expression)))[1]
 
 
@@ -155,7 +155,7 @@ def _parts(text: str) -> Iterator[tuple[str, list[Token], tuple[int, int]]]:
 
 @lru_cache(maxsize=1)
 def _token_pattern() -> re.Pattern[str]:
-    """Compiled when the first template is read, for it takes as long as importing this module."""
+    """Compile on first use: it takes as long as importing this module."""
     return re.compile(
         r"""\s*(?:
         (?P<string>"[^"\\]*(?:\\.[^"\\]*)*"|'[^'\\]*(?:\\.[^'\\]*)*')
@@ -193,14 +193,14 @@ def _tokens(text: str, start: int, closing: str, *, raw: bool) -> tuple[list[Tok
     opening = "{{" if closing == "}}" else "{%"
     rest = text[position:].strip()
     if len(tokens) > MAX_TOKENS:
-        raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS:,} words and operators")
+        raise TemplateSyntaxError(f"the template has more than {MAX_TOKENS:,} tokens")
     if rest:
         raise TemplateSyntaxError(f"`{rest[0]}` is not expected in a template")
     raise TemplateSyntaxError(f"`{opening}` is not closed by `{closing}`")
 
 
 def _loop_names(parts: list[tuple[str, list[Token], tuple[int, int]]]) -> frozenset[str] | None:
-    """Return the names `for` introduces, or None when there is no loop."""
+    """Return the names that `for` introduces, or None if there is no loop."""
     names: set[str] = set()
     loops = False
     for kind, tokens, _ in parts:
@@ -253,7 +253,7 @@ def _check_known(what: str, name: str, known: frozenset[str]) -> None:
 
 
 def _chains(tokens: list[Token], own: frozenset[str]) -> Iterator[tuple[Reference, str]]:
-    """Yield the chains of names that start at a root, and the token behind each."""
+    """Yield the references, and the token that follows each."""
     for index, token in enumerate(tokens):
         if token.kind != "name" or token.text in _WORDS or token.text in own:
             continue

@@ -1,1 +1,1 @@
-"""From pieces of output to stored log chunks."""
+"""Captures the output of attempts and emits it as log chunks; masking of secrets belongs here."""

@@ -1,4 +1,4 @@
-"""What one attempt writes, capped and sealed: the `OutputSink` in front of the log chunks.
+"""Captures the output of one attempt: the `OutputSink` that caps it and emits it as log chunks.
 
 Knows nothing of processes or of the database. All methods belong to the event loop's thread, except
 `log`, and none of them blocks.
@@ -18,13 +18,13 @@ from core.ports.clock import Clock
 from core.ports.journal import LogChunk
 
 DEFAULT_LIMIT_BYTES = 10 * 1024 * 1024
-"""Bytes kept of one attempt's output: the first half as it comes, and the last half."""
+"""Bytes kept of one attempt's output: its beginning and its end, half each."""
 
 BACKLOG_LIMIT_BYTES = 8 * 1024 * 1024
-"""Bytes queued for the disk above which writers are asked to wait; they go on at half of it."""
+"""Backpressure: above this many bytes queued for the disk, writers wait for it to halve."""
 
 PROCESS = "process"
-"""The source of what a process writes."""
+"""The `source` of the entries of a process's output."""
 
 _POLL_SECONDS = 0.005
 _MAX_PIECES = 20_000  # a piece of one byte costs 300 bytes of memory
@@ -38,7 +38,7 @@ _LEVELS = {
 class LogSeal(Struct, frozen=True, kw_only=True):
     """What an attempt's end event records of its output.
 
-    `entries` and `bytes` are what is stored, `dropped_bytes` what the cap took from the middle,
+    `entries` and `bytes` are what is stored, `dropped_bytes` what the cap dropped in the middle,
     `digest` the SHA-256 (hex) over the stored bytes in order, None when there are none.
     """
 
@@ -58,20 +58,20 @@ class Tail:
         self._data = b""
 
     def add(self, data: bytes) -> None:
-        """Take more of the stream."""
+        """Append data of the stream."""
         limit = self._limit
         self._data = data[-limit:] if len(data) >= limit else (self._data + data)[-limit:]
 
     def lines(self, count: int = 20) -> list[str]:
-        """Return the last lines, at most `count`; the first may lack its beginning."""
+        """Return the last lines, at most `count`; the first may be cut off at its beginning."""
         text = self._data.rstrip(b"\r\n")
         return [text_of(line) for line in text.split(b"\n")[-count:]] if text else []
 
 
 class Capture:
-    """The `OutputSink` of one attempt, and where the engine and the step log.
+    """The `OutputSink` of one attempt, and the log of engine and step.
 
-    The first half of `limit_bytes` is emitted as it comes. From then on only the newest bytes are
+    The first half of `limit_bytes` is emitted as it arrives. From then on only the newest bytes are
     kept, in memory, up to the other half; `close` emits them, behind a system entry that says how
     many bytes were dropped between the halves. That notice alone is not counted by the limit.
     """
@@ -109,7 +109,7 @@ class Capture:
         self._seal: LogSeal | None = None
 
     def write(self, stream: LogStream, data: bytes) -> bool:
-        """Take bytes; False asks the writer to wait for `drain` before the next."""
+        """Accept bytes; False is backpressure: await `drain` before the next write."""
         if self._seal is None and data:
             if stream is LogStream.STDERR:
                 self._errors.add(data)
@@ -117,7 +117,7 @@ class Capture:
         return self._backlog is None or self._backlog() <= BACKLOG_LIMIT_BYTES
 
     async def drain(self) -> None:
-        """Return when what waits for the disk has shrunk to half of the limit."""
+        """Wait until the bytes queued for the disk have shrunk to half of the limit."""
         while self._backlog is not None and self._backlog() > BACKLOG_LIMIT_BYTES // 2:  # noqa: ASYNC110 - the journal tells no event
             await asyncio.sleep(_POLL_SECONDS)
 
@@ -152,7 +152,7 @@ class Capture:
         return self._errors.lines(count)
 
     def close(self) -> LogSeal:
-        """Emit what is held and return the seal. Idempotent; what is written later is ignored."""
+        """Emit what is held back and return the seal. Idempotent; later writes are ignored."""
         if self._seal is None:
             if self._tail is not None:
                 self._emit_tail(self._tail)
@@ -173,7 +173,7 @@ class Capture:
                 self._chunker.add(origin, data)
                 return
             cut = data.rfind(b"\n", 0, room) + 1 or room
-            self._tail_limit += room - cut  # what the head leaves at a line's end is the tail's
+            self._tail_limit += room - cut  # the tail gets what the head leaves unused
             self._chunker.add(origin, data[:cut])
             self._chunker.flush()
             data = data[cut:]

@@ -1,7 +1,7 @@
-"""From pieces of output to log chunks: whole lines where possible, counts, numbers and a digest.
+"""Assembles output into log chunks: whole lines where possible, counts, numbers and a digest.
 
 Writes the format that `core.output.log_format` reads. Knows no caps and no processes. Belongs to
-the event loop's thread; nothing here blocks.
+the event loop's thread and never blocks.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from core.ports.journal import LogChunk, LogSegment
 
 CHUNK_BYTES = 64 * 1024
 FLUSH_SECONDS = 0.05
-"""A chunk is handed on when it has this many bytes, or this long after its first ones came."""
+"""A chunk is emitted when it has `CHUNK_BYTES`, or this long after its first byte."""
 
 HOLD_SECONDS = 0.25
-"""A line in progress is handed on unfinished within this time: a prompt, a progress bar."""
+"""An unfinished line, such as a prompt or a progress bar, is emitted within this time."""
 
 MERGE_NS = 5_000_000
 """Output of one origin that arrives within this time shares a segment, and so a timestamp."""
@@ -28,7 +28,7 @@ _MAX_SEGMENTS = 512
 
 
 class Origin(Struct):
-    """Where bytes came from, and when: what a segment says beside lengths."""
+    """Where bytes came from, and when: a segment without its lengths."""
 
     at: int
     stream: LogStream
@@ -36,7 +36,7 @@ class Origin(Struct):
     source: str
 
     def is_like(self, other: "Origin") -> bool:
-        """Tell whether bytes of `other`, which came later, may pass for bytes of this."""
+        """Tell whether later bytes, of `other`, may share a segment with these."""
         return (
             self.stream is other.stream
             and other.at - self.at <= MERGE_NS
@@ -46,7 +46,7 @@ class Origin(Struct):
 
 
 class _Run(Struct):
-    """A segment while it still grows."""
+    """A segment that is still growing."""
 
     origin: Origin
     length: int
@@ -54,7 +54,7 @@ class _Run(Struct):
 
 
 class _Line(Struct):
-    """A stream's line in progress: its bytes not handed on yet, and the length of all of it."""
+    """A stream's unfinished line: its bytes not emitted yet, and its whole length."""
 
     origin: Origin
     held: bytearray
@@ -64,7 +64,7 @@ class _Line(Struct):
 class Chunker:
     """Makes the chunks of one attempt and gives them to `emit`, in order, each under 192 KiB.
 
-    A line in progress is kept back until it ends, grows to the line limit, or has waited for
+    An unfinished line is held back until it ends, grows to the line limit, or has waited for
     `HOLD_SECONDS`. So most chunks hold whole lines, and lines of two streams are not mixed.
     """
 
@@ -101,21 +101,21 @@ class Chunker:
         return None if self._sha256 is None else self._sha256.hexdigest()
 
     def add(self, origin: Origin, data: bytes) -> None:
-        """Take bytes of one stream."""
+        """Add bytes of one stream."""
         limit = self._line_limit
         for start in range(0, len(data), limit):
             self._keep(origin, data[start : start + limit] if len(data) > limit else data)
 
     def end_lines(self, at: int) -> None:
-        """End every line in progress, as at the end of the output."""
-        self._hand_on_held()
+        """End every unfinished line, as at the end of the output."""
+        self._emit_held()
         for line in self._lines.values():
             origin = line.origin
             self._append(Origin(at, origin.stream, origin.level, origin.source), b"", 1)
         self._lines.clear()
 
     def flush(self) -> None:
-        """Emit what is not kept back."""
+        """Emit everything except unfinished lines."""
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
@@ -162,7 +162,7 @@ class Chunker:
             self._hold_timer = None
 
     def _keep(self, origin: Origin, data: bytes) -> None:
-        """Take at most `line_limit` bytes: so only the first line can be over the limit."""
+        """Add at most `line_limit` bytes, so that only the first line can exceed the limit."""
         limit = self._line_limit
         line = self._lines.get(origin.stream)
         before = 0 if line is None else line.length
@@ -207,7 +207,7 @@ class Chunker:
             loop = asyncio.get_running_loop()
             self._flush_timer = loop.call_later(FLUSH_SECONDS, self._on_flush_timer)
 
-    def _hand_on_held(self) -> None:
+    def _emit_held(self) -> None:
         for line in self._lines.values():
             if line.held:
                 self._append(line.origin, bytes(line.held), 0)
@@ -219,5 +219,5 @@ class Chunker:
 
     def _on_hold_timer(self) -> None:
         self._hold_timer = None
-        self._hand_on_held()
+        self._emit_held()
         self.flush()

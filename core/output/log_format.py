@@ -24,11 +24,11 @@ LINE_LIMIT_BYTES = 64 * 1024
 """Bytes of one entry. Part of the format: another value reads old logs differently."""
 
 DROPPED_NOTICE = "output limit reached"
-"""How the system entry begins that stands where output was dropped."""
+"""The beginning of the system entry that replaces dropped output."""
 
 
 class _Open(Struct):
-    """What is in progress of one attempt: per stream, the bytes and where the last came from."""
+    """The unfinished lines of one attempt: per stream, the bytes and the last segment."""
 
     lines: dict[LogStream, tuple[bytes, LogSegment]] = field(default_factory=dict)
     chunk: LogChunk | None = None
@@ -36,10 +36,10 @@ class _Open(Struct):
 
 
 class LineDecoder(Struct):
-    """Turns chunks into entries, keeping what is in progress of each attempt's streams.
+    """Decodes chunks into entries, keeping the unfinished lines of each attempt's streams.
 
     Feed it the chunks of an attempt in order; those of different attempts may be mixed. A follower
-    keeps one decoder across its polls, so that a line cut by a chunk's end comes out whole.
+    keeps one decoder across its polls, so that a line split between chunks is decoded whole.
     """
 
     line_limit: int = LINE_LIMIT_BYTES
@@ -63,9 +63,9 @@ class LineDecoder(Struct):
             self._open[key] = attempt
 
     def unfinished(self) -> Iterator[LogEntry]:
-        """Yield the lines still in progress, numbered as if they ended now.
+        """Yield the unfinished lines, numbered as if they ended now.
 
-        Those of an attempt that runs, or that was never sealed because its runner was lost.
+        They belong to running attempts, or to attempts that were never sealed (runner lost).
         """
         for attempt in self._open.values():
             if attempt.chunk is not None:
@@ -95,7 +95,7 @@ class LineDecoder(Struct):
 def entries(chunks: Iterable[tuple[int, LogChunk]]) -> Iterator[tuple[int, LogEntry]]:
     """Yield (chunk row id, entry) from (row id, chunk) in order of arrival.
 
-    A line that no chunk has ended yet is not among them; see `LineDecoder.unfinished`.
+    Unfinished lines are not among them; see `LineDecoder.unfinished`.
     """
     decoder = LineDecoder()
     for row_id, chunk in chunks:
@@ -104,7 +104,7 @@ def entries(chunks: Iterable[tuple[int, LogChunk]]) -> Iterator[tuple[int, LogEn
 
 
 def text_of(line: bytes) -> str:
-    """Return one line as text: UTF-8, wrong bytes as U+FFFD, a carriage return at the end off."""
+    """Return one line as text: invalid UTF-8 as U+FFFD, without a carriage return at its end."""
     return line.removesuffix(b"\r").decode("utf-8", "replace")
 
 

@@ -1,6 +1,6 @@
-"""What a stop makes of each task run, and from it: what cancelling an execution would do now.
+"""How a stop settles each task run, and therefore what cancelling an execution would do now.
 
-The planner stops by these rules, and what asks "are you sure" tells them: they cannot differ. Pure.
+The planner and the confirmation dialogs use the same rules, so they cannot differ. Pure.
 """
 
 from collections import defaultdict
@@ -17,14 +17,14 @@ from core.domain.tally import holds_slot
 
 
 class CancelScope(Struct, frozen=True):
-    """What a cancel would do, as task ids in file order. It assumes that what it ends does end."""
+    """What a cancel would do, as task ids in file order, if cancelled attempts do end."""
 
     ended: tuple[str, ...] = ()
-    """Their attempt is under way in a slot and is cancelled."""
+    """Their running attempt holds a slot and is cancelled."""
     withdrawn: tuple[str, ...] = ()
-    """Their attempt waits for a person's answer and is cancelled."""
+    """Their running attempt waits for a person's answer and is cancelled."""
     cancelled: tuple[str, ...] = ()
-    """They were tried before and wait or are queued: they are not tried again."""
+    """They had attempts before and are waiting or queued: no further attempt is made."""
     skipped: tuple[str, ...] = ()
     """They have not started: they are skipped."""
     handlers: tuple[str, ...] = ()
@@ -39,12 +39,12 @@ class CancelScope(Struct, frozen=True):
 
 
 def awaits_person(task: TaskRun) -> bool:
-    """Tell whether an attempt is under way that gave its slot back to wait for an answer."""
+    """Tell whether a running attempt has given its slot back to wait for an answer."""
     return task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
 
 
 def state_after_stop(task: TaskRun) -> TaskState:
-    """Return how a stop settles a task run that has not ended and has no attempt under way."""
+    """Return how a stop settles a task run that has not ended and has no running attempt."""
     return TaskState.SKIPPED if task.started_at is None else TaskState.CANCELLED
 
 
@@ -63,8 +63,8 @@ def cancel_scope(
 ) -> CancelScope:
     """Return what cancelling an execution with these task runs would do.
 
-    Once its handlers run, a cancel ends those and no others follow; one that is repeated does not
-    reach the handlers that followed from the first (`is_repeated`).
+    Once the handlers run, a cancel ends them and starts no others; a repeated one (`is_repeated`)
+    does not reach the handlers that the first one started.
     """
     found = list(tasks)
     names = frozenset(step.id for step in mission.handlers.all) if mission is not None else ()
@@ -81,7 +81,7 @@ def cancel_scope(
 
 
 def cancel_step_scope(task_id: str, tasks: Iterable[TaskRun]) -> CancelScope:
-    """Return what cancelling one step would do: of a fan-out step, to its items."""
+    """Return what cancelling one step would do; for a fan-out step, to its items."""
     found = list(tasks)
     chosen = [task for task in found if task.task_id == task_id]
     if any(task.reason_code is Reason.EXPANDED for task in chosen):
@@ -102,7 +102,7 @@ def _scope(tasks: Iterable[TaskRun]) -> CancelScope:
 
 
 def _part(task: TaskRun) -> str | None:
-    """Return the field of `CancelScope` a task run belongs to; None for what a cancel leaves."""
+    """Return the field of `CancelScope` for a task run; None if a cancel does not change it."""
     if is_terminal(task.state):
         return None
     if holds_slot(task):

@@ -1,8 +1,8 @@
-"""What upstream ends permit downstream: counters, the queue of steps to judge, and the verdicts.
+"""Which steps their dependencies let run: counters, the queue of steps to evaluate, and verdicts.
 
-Reads the snapshot, never writes. A plain `all_success` step is judged when its last need has ended,
-or at once when one ended badly; a step with another rule keeps running counts, so that a fan-in of
-thousands stays linear.
+Reads the snapshot, never writes. A plain `all_success` step is evaluated when its last dependency
+has ended, or at once when one did not succeed; a step with another rule keeps running counts, so
+that a fan-in of thousands stays linear.
 """
 
 from collections import deque
@@ -16,11 +16,11 @@ from core.graph.dag import Graph
 from core.planning.trigger_rule import Outcomes, Verdict, judge
 
 _SATISFYING = frozenset({"ok", "tolerated"})
-_ENDED_BADLY = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED})
+_ENDED_WITHOUT_SUCCESS = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED})
 
 
 class Dependencies:
-    """The edges of one mission and how far they are met. Steps are named by their index."""
+    """The dependencies of one mission and how far they are met. Steps are named by their index."""
 
     def __init__(self, mission: Mission, graph: Graph, snapshot: Snapshot) -> None:
         self._steps = mission.steps
@@ -32,8 +32,8 @@ class Dependencies:
             for index, step in enumerate(mission.steps)
             if step.trigger_rule is not TriggerRule.ALL_SUCCESS
         }
-        self._spoiled: set[int] = set()
-        """Steps of which one upstream step, at least, has ended in a way that is no success."""
+        self._unsatisfied: set[int] = set()
+        """Steps with at least one upstream step that has ended without success."""
         self._due = deque(range(len(mission.steps)))
         self.unsettled = len(mission.steps)
         """Steps that have not ended."""
@@ -43,7 +43,7 @@ class Dependencies:
         self._due = deque(index for index in self._due if self._may_be_due(index))
 
     def settle(self, index: int) -> None:
-        """Count a step as ended and queue the steps its end may decide."""
+        """Count a step as ended and queue the steps that its end may decide."""
         self.unsettled -= 1
         kind = self._kind(index)
         is_bad = kind not in _SATISFYING
@@ -51,7 +51,7 @@ class Dependencies:
         for child in self._graph.downstream[index]:
             blockers[child] -= 1
             if is_bad:
-                self._spoiled.add(child)
+                self._unsatisfied.add(child)
             seen = all_seen.get(child) if all_seen else None
             if seen is not None:
                 seen.pending -= 1
@@ -60,11 +60,11 @@ class Dependencies:
                 self._due.append(child)
 
     def reopen(self, index: int) -> None:
-        """Take back that a step had ended: a user's retry."""
+        """Undo the end of a step that a user retries."""
         self.unsettled += 1
         for child in self._graph.downstream[index]:
             self._blockers[child] += 1
-            if child in self._seen:  # how it had ended is gone from the snapshot: count anew
+            if child in self._seen:  # the snapshot no longer has its previous end, so recount
                 self._seen[child] = self._outcomes(child)
         if self._state(index) is TaskState.PENDING:
             self._due.append(index)
@@ -81,19 +81,19 @@ class Dependencies:
     def verdict(self, index: int) -> Verdict:
         """Return what the step's trigger rule says now."""
         seen = self._seen.get(index)
-        if seen is None and index not in self._spoiled:  # the usual rule, and all well so far
+        if seen is None and index not in self._unsatisfied:  # the usual rule, and all well so far
             return Verdict.WAIT if self._blockers[index] else Verdict.RUN
         rule = self._steps[index].trigger_rule
         return judge(rule, self._outcomes(index) if seen is None else seen)
 
     def skip_reason(self, index: int, verdict: Verdict) -> tuple[Reason, str]:
-        """Return why a verdict skips a step, naming the upstream steps that decided it."""
-        culprits: list[str] = []
+        """Return why a verdict skips a step, naming the upstream steps that caused it."""
+        causes: list[str] = []
         for up in self._graph.upstream[index]:
             task = self._snapshot.tasks[self._steps[up].id]
-            if task.state in _ENDED_BADLY:
-                culprits.append(f"`{task.task_id}` {state_word(task.state)} ({task.reason_code})")
-        named = ", ".join(culprits[:3]) + (f" and {len(culprits) - 3} more" if culprits[3:] else "")
+            if task.state in _ENDED_WITHOUT_SUCCESS:
+                causes.append(f"`{task.task_id}` {state_word(task.state)} ({task.reason_code})")
+        named = ", ".join(causes[:3]) + (f" and {len(causes) - 3} more" if causes[3:] else "")
         if verdict is Verdict.SKIP_FAILED:
             return Reason.UPSTREAM_FAILED, named
         if verdict is Verdict.SKIP_SKIPPED:

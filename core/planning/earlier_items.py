@@ -1,9 +1,9 @@
-"""What a retry takes over from the execution it retries: the items of fan-outs, matched by value.
+"""What a retry reuses of the execution it retries: fan-out items, matched by value.
 
-A step is in the earlier execution or it is not: its id tells. An item's number tells little, since
-`foreach` may give another list this time. Two items are the same when their values are equal as
-JSON; of several equal ones, that with the same number is taken first, then the lowest left. So an
-item that succeeded is not run again wherever it stands now, and a new value always runs.
+Steps are matched by id. Items are not matched by number, because `foreach` may give another list
+this time: two items are the same when their values are equal as JSON; of several equal ones, that
+with the same number is taken first, then the lowest left. So an item that succeeded is not run
+again wherever it is now, and a new value always runs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from core.value.json_encoder import make_encoder
 
 
 class Fate(Enum):
-    """What becomes of an item when its step is evaluated in a retry."""
+    """What happens to an item when its step is expanded in a retry."""
 
     RUN = "run"
     REUSE = "reuse"
@@ -29,18 +29,18 @@ class Fate(Enum):
 
 
 class RetryScope(Struct, frozen=True):
-    """What a retry runs again within a step that failed; without one it is what did not succeed.
+    """What a retry runs again within a failed step; by default what did not succeed.
 
-    `fresh`: steps of which nothing is taken over, though parts of them succeeded. `items`: by
-    fan-out step, the numbers its chosen items have in the earlier execution; the others are taken
-    over where they succeeded and left out where they did not.
+    `fresh`: steps of which nothing is reused, though parts of them succeeded. `items`: by fan-out
+    step, the numbers of the chosen items in the earlier execution; of the others, those that
+    succeeded are reused and the rest is left out.
     """
 
     fresh: frozenset[str] = frozenset()
     items: Mapping[str, tuple[int, ...]] = EMPTY
 
     def to_json(self) -> dict[str, Any] | None:
-        """Return it as it is stored with the execution, None where it says nothing."""
+        """Return the JSON object stored with the execution, None for the default."""
         found: dict[str, Any] = {}
         if self.fresh:
             found["fresh"] = sorted(self.fresh)
@@ -49,7 +49,7 @@ class RetryScope(Struct, frozen=True):
         return found or None
 
     def fate_of(self, before: TaskRun | None, step_id: str | None = None) -> Fate:
-        """Return what becomes of an item of `step_id` that was `before`; None: it is new."""
+        """Return what happens to an item of `step_id`; `before` is its earlier task run, if any."""
         step_id = step_id or (before and before.parent_task_id) or ""
         succeeded = before is not None and before.state is TaskState.SUCCESS
         if step_id in self.fresh:
@@ -71,7 +71,7 @@ class RetryScope(Struct, frozen=True):
 
 
 class Earlier:
-    """The execution that another one retries, read when it is first asked for."""
+    """The execution that another one retries, loaded on first use."""
 
     def __init__(self, current: Snapshot, load: Callable[[], Snapshot]) -> None:
         """Compare `current`, the retry, with what `load` returns."""
@@ -88,13 +88,13 @@ class Earlier:
 
     @property
     def snapshot(self) -> Snapshot:
-        """All that is recorded of it."""
+        """All of its records."""
         return self._earlier
 
     def counterpart(self, task: TaskRun) -> TaskRun | None:
-        """Return what a step or item of the retry was in the earlier execution.
+        """Return the earlier execution's task run of a step or item of the retry.
 
-        None where there is no such thing, or where nothing of it is to be taken over.
+        None if there is none, or if nothing of it is reused.
         """
         step_id = task.parent_task_id or task.task_id
         if step_id in self._scope.fresh:
@@ -111,7 +111,7 @@ class Earlier:
         return 0 if found is None else found.attempt
 
     def fate_of(self, item: TaskRun) -> tuple[Fate, TaskRun | None]:
-        """Return what becomes of an item, and what it was in the earlier execution."""
+        """Return what happens to an item, and its task run in the earlier execution."""
         before = self.counterpart(item)
         return self._scope.fate_of(before, item.parent_task_id), before
 
@@ -133,7 +133,7 @@ class Earlier:
 def match_items(now: Sequence[TaskRun], then: Sequence[TaskRun]) -> dict[str, TaskRun]:
     """Return, by the id of an item of `now`, the item of `then` with an equal value.
 
-    Every item of `then` is given away once: to an equal one with the same number if there is one.
+    Every item of `then` is matched at most once, first with an equal one of the same number.
     """
     left: dict[str, dict[int, TaskRun]] = {}
     for task in then:
@@ -154,7 +154,7 @@ def match_items(now: Sequence[TaskRun], then: Sequence[TaskRun]) -> dict[str, Ta
 
 
 def items_of_step(snapshot: Snapshot, step_id: str) -> list[TaskRun]:
-    """Return the items of a fan-out step in order, none where it was not evaluated."""
+    """Return the items of a fan-out step in order, empty if it was not expanded."""
     found: list[TaskRun] = []
     while (task := snapshot.tasks.get(item_task_id(step_id, len(found)))) is not None:
         found.append(task)

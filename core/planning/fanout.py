@@ -1,4 +1,4 @@
-"""Fan-out steps at run time: which items may start, and what their ends make of the step."""
+"""Fan-out steps at run time: which items may start, and how their ends settle the step."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from core.planning.transition import transition
 
 
 class Fan(Struct):
-    """One expanded step: its items by task id, which run, which `max_parallel` holds back."""
+    """One expanded step: its items by task id, those that run, those that `max_parallel` delays."""
 
     step: MissionStep
     items: tuple[str, ...]
@@ -90,7 +90,7 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     """Aggregate items: outputs in item order under `items`, with `count` and `failed`.
 
     FAILED when any item failed, CANCELLED when any was cancelled or skipped, else SUCCESS; items
-    that a retry leaves out do not count, as steps that it leaves out do not.
+    that a retry leaves out do not count, like steps that it leaves out.
     """
     tasks = [snapshot.tasks[task_id] for task_id in items]
     left_out = sum(task.reason_code is Reason.NOT_SELECTED for task in tasks)
@@ -120,7 +120,7 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
 
 
 def fan_from(snapshot: Snapshot, step: MissionStep) -> Fan | None:
-    """Rebuild the fan of a step that is expanded and not settled, None when it is not."""
+    """Return the state of a step that is expanded and not settled, else None."""
     task = snapshot.tasks[step.id]
     if task.state is not TaskState.RUNNING or task.reason_code is not Reason.EXPANDED:
         return None

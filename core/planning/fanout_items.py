@@ -1,4 +1,4 @@
-"""The items of a fan-out step: the list `foreach` gives, or the product of a `matrix`."""
+"""Evaluates the items of a fan-out step: the list of `foreach`, or the product of `matrix`."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -8,7 +8,7 @@ from core.domain.mission import MissionStep
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 
 MAX_ITEMS = 10_000
-"""Items one step may fan out to."""
+"""Items that one step may fan out to."""
 
 
 class ItemsError(Exception):
@@ -19,7 +19,7 @@ def items_of(step: MissionStep, scope: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the items of `step`, in order; those of a matrix are objects, last key fastest."""
     items = _matrix(step.matrix, scope) if step.matrix is not None else _foreach(step, scope)
     if len(items) > MAX_ITEMS:
-        raise ItemsError(f"{len(items):,} items, more than the {MAX_ITEMS:,} a step may have")
+        raise ItemsError(f"{len(items):,} items; at most {MAX_ITEMS:,} are allowed")
     return tuple(items)
 
 
@@ -28,7 +28,7 @@ def _foreach(step: MissionStep, scope: Mapping[str, Any]) -> list[Any]:
     if isinstance(found, Mapping):
         return [{"key": key, "value": value} for key, value in found.items()]
     if not isinstance(found, list | tuple):
-        raise ItemsError(f"foreach: a list is needed, not {type(found).__name__}")
+        raise ItemsError(f"foreach must give a list, not {type(found).__name__}")
     return list(found)
 
 
@@ -38,11 +38,11 @@ def _matrix(axes: Mapping[str, Any], scope: Mapping[str, Any]) -> list[Any]:
     for name, values in axes.items():
         found = _rendered(f"matrix.{name}", values, scope)
         if not isinstance(found, list | tuple):
-            raise ItemsError(f"matrix.{name}: a list is needed, not {type(found).__name__}")
+            raise ItemsError(f"matrix.{name} must give a list, not {type(found).__name__}")
         lists.append(list(found))
         count *= len(found)
     if count > MAX_ITEMS:
-        raise ItemsError(f"{count:,} combinations, more than the {MAX_ITEMS:,} a step may have")
+        raise ItemsError(f"{count:,} combinations; at most {MAX_ITEMS:,} are allowed")
     return [dict(zip(axes, values, strict=True)) for values in product(*lists)]
 
 

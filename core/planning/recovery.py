@@ -1,7 +1,7 @@
-"""What becomes of an execution whose runner is gone: attempts are LOST, it waits to be resumed.
+"""Recovery of an execution whose runner is gone: attempts are LOST, it waits to be resumed.
 
-Pure: events from a snapshot. The next `mission` command that notices commits `lost`; the runner
-that resumes commits `resumed` before it drives on. What succeeded is never run again.
+Pure: makes events from a snapshot. The next `mission` command that notices commits `lost`; the
+runner that resumes commits `resumed` before it continues. What succeeded is never run again.
 """
 
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ from core.step_type.registry import step_type
 
 
 def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
-    """Yield what the loss of a runner means: attempts LOST, steps WAITING, the execution PAUSED.
+    """Yield the events of a lost runner: attempts LOST, steps WAITING, the execution PAUSED.
 
-    The caller folds each event before it takes the next. `who` names the dead runner.
+    The caller applies each event before it takes the next. `who` names the dead runner.
     """
     execution = snapshot.current
     message = f"the runner is gone ({who})"
@@ -74,16 +74,16 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
 
 
 def has_open_attempts(snapshot: Snapshot) -> bool:
-    """Tell whether an attempt is RUNNING: without a runner it is a lost one."""
+    """Tell whether an attempt is RUNNING; without a runner it is lost."""
     return any(
         tries[-1].state is AttemptState.RUNNING for tries in snapshot.attempts.values() if tries
     )
 
 
 def needs_consent(mission: Mission, snapshot: Snapshot) -> list[str]:
-    """Return the task runs whose attempt was lost and must not simply be made a second time.
+    """Return the task runs whose lost attempt must not be repeated without consent.
 
-    Items of fan-out steps are among them; a step that only waits has done nothing to repeat.
+    Includes items of fan-out steps; a step that only waits is safe to repeat.
     """
     guarded = {
         step.id for step in mission.all_steps if not step.idempotent and not _only_waits(step)
@@ -98,8 +98,8 @@ def needs_consent(mission: Mission, snapshot: Snapshot) -> list[str]:
 def waited_before(snapshot: Snapshot, task_id: str, now: int) -> float:
     """Return the seconds since the first of the attempts that runners have lost one after another.
 
-    0 when the attempt before the latest was not lost. Nobody may have been there for a part of that
-    time: what waits for a person or a condition of the world goes on waiting all the same.
+    0 if the attempt before the latest was not lost. The time without a runner counts: waiting for a
+    person or for an external condition continues meanwhile.
     """
     since = now
     for attempt in reversed(snapshot.attempts.get(task_id, ())[:-1]):
@@ -110,7 +110,7 @@ def waited_before(snapshot: Snapshot, task_id: str, now: int) -> float:
 
 
 def _is_lost(snapshot: Snapshot, task: TaskRun) -> bool:
-    """Tell whether a task run waits for the attempt that its runner lost."""
+    """Tell whether a task run waits because its runner lost its attempt."""
     attempt = snapshot.attempt(task.task_id)
     return (
         task.state is TaskState.WAITING
@@ -125,7 +125,7 @@ def _only_waits(step: MissionStep) -> bool:
 
 
 def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
-    """Yield what a new runner starts with: lost steps READY again, the execution RUNNING."""
+    """Yield the events by which a new runner resumes: lost steps READY, the execution RUNNING."""
     execution = snapshot.current
     was_lost = execution.reason_code is Reason.RUNNER_LOST
     if was_lost:
@@ -155,5 +155,5 @@ def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
                 from_state=task.state,
                 to_state=TaskState.READY,
                 reason_code=Reason.CRASH_RECOVERY,
-                message="the lost attempt is made again",
+                message="the lost attempt is repeated",
             )

@@ -1,4 +1,4 @@
-"""Whether a failed attempt is tried again, and when: Temporal's retry policy as a pure function."""
+"""Retry decisions: whether and when a failed attempt is retried (Temporal's policy). Pure."""
 
 from core.domain.mission import RetryPolicy
 from core.domain.reasons import Reason
@@ -6,7 +6,7 @@ from core.domain.reasons import Reason
 NEVER_RETRIED = frozenset(
     {Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION, Reason.INVALID_PARAMETERS, Reason.REJECTED}
 )
-"""What another try cannot change, or must not be given another try."""
+"""Failures that another attempt cannot change, or that must not be retried."""
 
 
 def is_retryable(
@@ -14,8 +14,8 @@ def is_retryable(
 ) -> bool:
     """Tell whether the policy retries a failure of this kind.
 
-    Without `retry_on` every failure is retried that another try could change. With it, a failure is
-    retried when any of its lists names it.
+    Without `retry_on` every failure is retried except those of `NEVER_RETRIED`. With it, a failure
+    is retried if any of its lists names it.
     """
     if reason in NEVER_RETRIED:
         return False

@@ -1,4 +1,4 @@
-"""Trigger rules: what the outcomes of a step's upstream steps permit. A pure table, no state."""
+"""Trigger rules: whether the outcomes of a step's upstream steps let it run. A pure table."""
 
 from enum import Enum
 
@@ -8,7 +8,7 @@ from core.domain.mission import TriggerRule
 
 
 class Verdict(Enum):
-    """What a trigger rule says of a step right now."""
+    """What a trigger rule currently decides about a step."""
 
     WAIT = "wait"
     RUN = "run"
@@ -18,7 +18,7 @@ class Verdict(Enum):
 
 
 class Outcomes(Struct):
-    """How many upstream steps ended how.
+    """How many upstream steps have which outcome.
 
     A tolerated failure (`continue_on_error`) satisfies rules that want success and equally those
     that want failure: it counts in `tolerated`, neither in `ok` nor in `failed`.
@@ -47,7 +47,7 @@ class Outcomes(Struct):
 
 
 def judge(rule: TriggerRule, seen: Outcomes) -> Verdict:
-    """Return what `rule` permits, as early as the outcomes settle it; never WAIT with none pending.
+    """Return what `rule` decides, as early as the outcomes allow; never WAIT with none pending.
 
     A step without upstream steps runs under every rule.
     """

@@ -1,6 +1,6 @@
-"""How the inside of a step says that it failed: one exception that `guarded` turns into an outcome.
+"""The exception by which a built-in step fails; its `run` turns it into a FAILED outcome.
 
-Only the families of this package raise it; nothing past a step's `run` ever sees it.
+It never leaves a step's `run`.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from core.step_type.step_type import StepCall, StepOutcome
 
 
 class StepFailedError(Exception):
-    """Raised where a step finds that it cannot do what was asked; becomes a FAILED outcome."""
+    """Raised where a step cannot do what was requested; becomes a FAILED outcome."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class StepFailedError(Exception):
         self.http_status = http_status
 
     def outcome(self) -> StepOutcome:
-        """Return the outcome it stands for."""
+        """Return the failed outcome."""
         return StepOutcome.failure(
             self.reason, self.message, self.kind, output=self.output, http_status=self.http_status
         )
 
 
 def check_cancelled(call: StepCall) -> None:
-    """Leave a long loop when the attempt was cancelled, since a thread cannot be interrupted."""
+    """Raise if the attempt was cancelled: for long loops in threads, which nothing interrupts."""
     if call.cancelled is not None and call.cancelled.is_set():
         raise StepFailedError("stopped: the attempt was cancelled", "cancelled")
 

@@ -1,4 +1,4 @@
-"""What a step may ask of the engine that runs it: a person's word, or another mission."""
+"""What a step may request of the engine: a person's approval, or the run of another mission."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -24,20 +24,20 @@ class SubMissionEnd(Struct, frozen=True):
 
 
 class SubMissions(Protocol):
-    """What runs the sub-missions of one execution.
+    """Runs the sub-missions of one execution.
 
-    A sub-mission's end belongs to the step that asked for it: a step that is tried again goes on
-    with the sub-mission that its last attempt lost, and retries one that failed.
+    A new attempt of a step continues the sub-mission that the last attempt lost, and retries one
+    that failed.
     """
 
     async def run(self, task: TaskRun, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
-        """Run a mission for the running attempt of `task`; `MissionDeckError` when it cannot be."""
+        """Run a mission for the running attempt of `task`; `MissionDeckError` if it cannot run."""
 
     def has_abandoned(self) -> bool:
-        """Tell whether a sub-mission is left that no step will take up again."""
+        """Tell whether a sub-mission is left that no step will continue."""
 
     async def end_abandoned(self) -> None:
-        """Cancel the sub-missions that are left, and wait for their ends."""
+        """Cancel the sub-missions that are left, and wait until they have ended."""
 
 
 class StepHost(Protocol):
@@ -46,7 +46,7 @@ class StepHost(Protocol):
     async def approval(
         self, prompt: str, approvers: tuple[str, ...], until: int | None
     ) -> Approval:
-        """Let the task run wait, slot given back, until somebody entitled has answered.
+        """Release the slot and wait until an approver has answered.
 
         An answer given after the instant `until` does not count.
         """

@@ -1,7 +1,7 @@
-"""The forms parameter values may take in a mission file: durations, texts, levels.
+"""Parameter types that accept several notations: durations, texts, log levels.
 
-Each is an annotated type whose validator turns what was written into one Python value, so that
-step parameters stay strict everywhere else.
+The validator of each annotated type converts what was written into one Python value; everywhere
+else step parameters stay strict.
 """
 
 import json
@@ -16,7 +16,7 @@ _LEVEL_WORDS = {"WARNING": "WARN", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE
 
 
 def parse_level(value: object) -> LogLevel:
-    """Return the log level of that name in any case (`warning` is WARN); `ValueError` else."""
+    """Return the log level of that name in any case (`warning` is WARN); raise `ValueError`."""
     if isinstance(value, LogLevel):
         return value
     word = str(value).strip().upper()
@@ -30,7 +30,7 @@ def scalar_text(value: object) -> object:
     """Return numbers and booleans as the text a template would make of them; the rest unchanged.
 
     A value that is one whole template expression keeps its type, so `{{ params.port }}` arrives
-    as a number where a text is wanted.
+    as a number where text is expected.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -52,7 +52,7 @@ Seconds = Annotated[
 """A duration in seconds."""
 
 Text = Annotated[str, BeforeValidator(scalar_text, json_schema_input_type=str | int | float | bool)]
-"""A text; numbers and booleans become what they look like."""
+"""A text; numbers and booleans are converted to text."""
 
 Printable = Annotated[str, BeforeValidator(any_text, json_schema_input_type=Any)]
 """A text to show; anything else becomes JSON."""

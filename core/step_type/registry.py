@@ -60,7 +60,7 @@ PROCESS_TYPES = frozenset({"command", "script"})
 
 
 class Expression(Enum):
-    """What a parameter that is an expression has to give."""
+    """What kind of value an expression parameter must give."""
 
     VALUE = "value"
     CONDITION = "condition"
@@ -148,6 +148,6 @@ def _owner(entry: "EntryPoint") -> str:
 
 
 def forget_step_types() -> None:
-    """Look installed packages up again on the next question."""
+    """Forget the installed packages, so that they are looked up again."""
     _plug_ins.cache_clear()
     step_type.cache_clear()

@@ -1,6 +1,6 @@
 """What a step type is: a parameter model, a documented output, and one way to run.
 
-A step sees of the world only what its `StepCall` holds. What it expects to go wrong it returns as
+A step has access only to what its `StepCall` holds. Expected failures are returned as
 `StepOutcome.failure`; an exception that leaves `run` is a STEP_ERROR with its trace.
 """
 
@@ -29,7 +29,7 @@ DESCRIPTION_CHARACTERS = 200
 
 
 class StepParameters(BaseModel):
-    """Base of parameter models: unknown keys are errors, and nothing is guessed from another type.
+    """Base of parameter models: unknown keys are errors, and no value is converted.
 
     Values come from YAML or JSON, or from a template that kept its type; a field that takes more
     than one form says so by its type (`core.step_type.parameter_types`).
@@ -39,7 +39,7 @@ class StepParameters(BaseModel):
 
 
 class NoOutput(BaseModel):
-    """The output of a step that has nothing to tell: an empty object."""
+    """The output of a step without results: an empty object."""
 
 
 class Mode(Enum):
@@ -54,7 +54,7 @@ class Mode(Enum):
 
 
 class StepCall(Struct, frozen=True, kw_only=True):
-    """All a step may see of the world.
+    """Everything that a step has access to.
 
     `parameters` is the validated instance of the type's model, `env` the complete environment of a
     child, `scope` plain JSON: `params`, `vars`, `steps` (outputs by step id), `execution`.
@@ -77,25 +77,25 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """What the processes of the step may use: they go with every `Job`."""
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
-    """Set when the attempt is cancelled: a BLOCKING step looks at it in long loops and gives up."""
+    """Set when the attempt is cancelled: a BLOCKING step checks it in long loops and stops."""
     root: Path | None = None
     """The mission's folder, which no `working_dir` leaves; None: `working_dir` itself."""
     protected_paths: tuple[Path, ...] = ()
     """Files and folders no file step may touch: the home folder, the database, the keys."""
     waited: float = 0.0
-    """Seconds that attempts which were lost with their runner have waited already."""
+    """Seconds that attempts lost with their runner have already waited."""
     host: StepHost | None = None
     """The engine, for steps that wait for a person or run another mission."""
 
     def require_host(self) -> StepHost:
         """Return the engine; `BugError` where a step is run without one."""
         if self.host is None:
-            raise BugError(f"{self.task_id}: this step needs an engine around it")
+            raise BugError(f"{self.task_id}: this step can only be run by an engine")
         return self.host
 
 
 class StepOutcome(Struct, frozen=True, kw_only=True):
-    """How an attempt went: SUCCESS or FAILED, why, and what it left. `output` is plain JSON."""
+    """The outcome of an attempt: SUCCESS or FAILED, the reason and the output (plain JSON)."""
 
     state: AttemptState
     reason_code: Reason
@@ -117,7 +117,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         http_status: int | None = None,
         variables: Mapping[str, Any] = EMPTY,
     ) -> Self:
-        """Return the outcome of a step that did what it was asked."""
+        """Return the outcome of a step that succeeded."""
         return cls(
             state=AttemptState.SUCCESS,
             reason_code=reason,
@@ -168,7 +168,7 @@ class StepType:
     output: ClassVar[type[BaseModel]] = NoOutput
     """Documents the keys of the output object; `run` returns plain JSON of that shape."""
     only_waits: ClassVar[bool] = False
-    """Whether it does nothing but wait: then the time that lost attempts have waited counts."""
+    """Whether it only waits: then the time that lost attempts have waited counts."""
     summary: ClassVar[str]
     """One line: what it does, in the imperative."""
 

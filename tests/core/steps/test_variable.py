@@ -98,9 +98,9 @@ def test_an_assertion_is_true_or_false_and_nothing_else(steps: StepRunner) -> No
     outcome = steps.run("assert", that=["params.port == 8080", "vars.empty", "params.port"])
     assert outcome.reason_code is Reason.INVALID_PARAMETERS
     assert outcome.message == (
-        '`vars.empty` is a text (vars.empty = ""), and a condition is true or false;'
+        '`vars.empty` is a text (vars.empty = ""), but a condition must be true or false;'
         " compare it: `vars.empty == 'true'`; `params.port` is a number (params.port = 8080),"
-        " and a condition is true or false; compare it: `params.port != 0`"
+        " but a condition must be true or false; compare it: `params.port != 0`"
     )
     secret = StepRunner(Path(), scope={"secrets": {"T": "hunter22"}})
     assert "hunter22" not in (secret.run("assert", that="secrets.T").message or "")
