@@ -23,8 +23,8 @@ from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.engine.attempt import Ended, run, run_instant, step_error
 from core.engine.commit_delay import CommitDelay
+from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import Prepared, Surroundings, prepare
-from core.engine.recorder import Recorder
 from core.engine.requests import Question, RequestHandler
 from core.engine.settlement import Settlement
 from core.engine.slot_keeper import SlotKeeper
@@ -106,7 +106,7 @@ class Engine:
         )
         around.context.environ = around.environ
         around.context.ending = lambda: self._planner.steps_ending
-        self._recorder = Recorder(snapshot, self._planner, around.clock)
+        self._recorder = EngineRecorder(snapshot, around.journal, self._planner, around.clock)
         self._settlement = Settlement(around, self._planner, self._recorder, chance)
         self._slots = SlotKeeper(slots)
         self._request_handler = RequestHandler(
@@ -219,11 +219,11 @@ class Engine:
         return planner.outcome()
 
     async def _commit(self, *, finalize: bool = False) -> None:
-        batch = self._recorder.take_batch(finalize=finalize)
-        if batch is not None:
-            self._receipt = await self._around.journal.submit(batch)
+        committed = await self._recorder.commit(finalize=finalize)
+        if committed is not None:
+            self._receipt = committed.receipt
             if self._observer is not None:
-                self._observer(batch.events)
+                self._observer(committed.events)
 
     def _act(self, group: asyncio.TaskGroup) -> None:
         """Start what is durably started, cancel what must not go on."""

@@ -13,7 +13,7 @@ from core.domain.approval_question import may_answer
 from core.domain.events import CancelRequested
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
-from core.engine.recorder import Recorder
+from core.engine.engine_recorder import EngineRecorder
 from core.graph.dag import Graph
 from core.planning.cancel_scope import state_after_stop
 from core.planning.earlier_items import items_of_step
@@ -55,7 +55,7 @@ class RequestHandler:
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: EngineRecorder,
         planner: Planner,
         graph: Graph,
         clock: Clock,

@@ -7,8 +7,8 @@ from core.domain.reasons import Reason
 from core.domain.records import TaskError
 from core.domain.states import AttemptState, TaskState, is_terminal
 from core.engine.attempt import Ended, state_of
+from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import Surroundings
-from core.engine.recorder import Recorder
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
 from core.step_type.step_type import StepOutcome
@@ -27,7 +27,7 @@ class Settlement:
         self,
         around: Surroundings,
         planner: Planner,
-        recorder: Recorder,
+        recorder: EngineRecorder,
         chance: Callable[[], float],
     ) -> None:
         self._around = around

@@ -1,22 +1,24 @@
-"""The birth of an execution: from a validated mission and its parameters to the first batch."""
+"""Create an execution: from a validated mission and its parameters to the first batch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.domain.events import Event, ExecutionCreated, Noted, TaskStateChanged
-from core.domain.fold import Snapshot, apply
+from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, Mission, MissionSource
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from core.errors import BugError
 from core.launch.limit_check import refuse_limits
-from core.launch.run_number import numbered
+from core.launch.run_number import numbered_events
 from core.launch.uuid7 import uuid7
 from core.mission_file.keys.param_values import resolve_params
 from core.ports.clock import Clock
-from core.ports.journal import Batch, Journal
+from core.ports.journal import Journal
+from core.recording.recorder import Recorder
 
 
 class Reuse(Struct, frozen=True):
@@ -54,96 +56,77 @@ class Order(Struct, frozen=True, kw_only=True):
     """Why somebody retries or reruns, in their words."""
 
 
-def create(order: Order, clock: Clock) -> tuple[Snapshot, Batch]:
-    """Return the new execution's snapshot and the batch that makes it durable.
+def first_events(order: Order, clock: Clock) -> Iterator[Event]:
+    """Yield the events that create an execution, with a new id and without a run number.
 
-    Neither has the run number, which the journal gives: `launch` does all of it.
-
-    Raises `UsageError` for parameters the mission does not take.
+    The journal assigns the run number. Raises `UsageError` for parameters that the mission does
+    not take.
     """
     params = resolve_params(order.mission, order.params)
     execution_id = str(uuid7(clock))
-    snapshot = Snapshot()
-    events: list[Event] = []
-
-    def emit(event: Event) -> None:
-        apply(snapshot, event)
-        events.append(event)
-
-    emit(
-        ExecutionCreated(
-            at=clock.now(),
-            execution_id=execution_id,
-            actor=order.actor,
-            workflow_id=order.mission.workflow_id,
-            mission_name=order.mission.name,
-            mission_digest=order.source.digest,
-            step_ids=tuple(step.id for step in order.mission.all_steps),
-            params=params,
-            source_path=order.source_path,
-            working_dir=order.working_dir,
-            parent_execution_id=order.parent_execution_id,
-            parent_task_id=order.parent_task_id,
-            parent_attempt=order.parent_attempt,
-            retry_of=order.retry_of,
-            rerun_of=order.rerun_of,
-            run_key=order.run_key,
-            parallel_limit=order.parallel_limit,
-            attempt_base=order.attempt_base,
-            retry_scope=order.retry_scope,
-        )
+    yield ExecutionCreated(
+        at=clock.now(),
+        execution_id=execution_id,
+        actor=order.actor,
+        workflow_id=order.mission.workflow_id,
+        mission_name=order.mission.name,
+        mission_digest=order.source.digest,
+        step_ids=tuple(step.id for step in order.mission.all_steps),
+        params=params,
+        source_path=order.source_path,
+        working_dir=order.working_dir,
+        parent_execution_id=order.parent_execution_id,
+        parent_task_id=order.parent_task_id,
+        parent_attempt=order.parent_attempt,
+        retry_of=order.retry_of,
+        rerun_of=order.rerun_of,
+        run_key=order.run_key,
+        parallel_limit=order.parallel_limit,
+        attempt_base=order.attempt_base,
+        retry_scope=order.retry_scope,
     )
-    emit(
-        Noted(
-            at=clock.now(),
-            execution_id=execution_id,
-            actor=order.actor,
-            kind="mission.validated",
-            facts={"mission_sha256": order.source.digest, "steps": len(order.mission.all_steps)},
-        )
+    yield Noted(
+        at=clock.now(),
+        execution_id=execution_id,
+        actor=order.actor,
+        kind="mission.validated",
+        facts={"mission_sha256": order.source.digest, "steps": len(order.mission.all_steps)},
     )
     if order.reason is not None:
         facts = {"reason": order.reason, "of": order.retry_of or order.rerun_of or ""}
         kind = "execution.retried" if order.retry_of else "execution.rerun"
-        emit(
-            Noted(
-                at=clock.now(),
-                execution_id=execution_id,
-                actor=order.actor,
-                kind=kind,
-                facts=facts,
-            )
+        yield Noted(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            kind=kind,
+            facts=facts,
         )
     for step in order.mission.steps:
-        settled = _settled_from_birth(order, step.id, execution_id, clock)
+        settled = _settled_at_creation(order, step.id, execution_id, clock)
         if settled is not None:
-            emit(settled)
-    batch = Batch(
-        execution_id=execution_id,
-        events=events,
-        changes=snapshot.take_changes(),
-        mission=order.source,
-    )
-    return snapshot, batch
+            yield settled
 
 
-async def launch(order: Order, clock: Clock, journal: Journal) -> tuple[Snapshot, Batch]:
-    """Create an execution and make it durable; snapshot and batch have its run number.
+async def launch(order: Order, clock: Clock, journal: Journal) -> tuple[Snapshot, Sequence[Event]]:
+    """Create an execution and make it durable; its snapshot and events have its run number.
 
-    Raises `UsageError` as `create` does, `UnavailableError` for limits of processes that this
-    system cannot enforce, and what the journal raises.
+    Raises `UsageError` for parameters the mission does not take, `UnavailableError` for limits of
+    processes that this system cannot enforce, and what the journal raises.
     """
     refuse_limits(order.mission)
-    snapshot, batch = create(order, clock)
-    receipt = await journal.submit(batch)
-    if receipt.run_number is None:
+    recorder = Recorder(Snapshot(), journal)
+    recorder.emit_all(first_events(order, clock))
+    committed = await recorder.commit(mission=order.source)
+    number = None if committed is None else committed.receipt.run_number
+    if committed is None or number is None:
         raise BugError("the journal gave a new execution no run number")
-    batch = numbered(batch, receipt.run_number)
-    snapshot.execution = batch.changes.execution
-    return snapshot, batch
+    snapshot = recorder.snapshot
+    snapshot.execution = replace(snapshot.current, run_number=number)
+    return snapshot, numbered_events(committed.events, number)
 
 
-def _settled_from_birth(
+def _settled_at_creation(
     order: Order, step_id: str, execution_id: str, clock: Clock
 ) -> TaskStateChanged | None:
     """Return the transition of a step that this execution does not run, None for one it does."""

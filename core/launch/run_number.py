@@ -5,11 +5,12 @@ in the transaction that creates the execution, so no two executions ever have th
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from core.domain.events import ExecutionCreated
+from core.domain.events import Event, ExecutionCreated
 from core.ports.journal import Batch
 
 MARK: Final = "#"
@@ -38,11 +39,16 @@ def numbered(batch: Batch, run_number: int) -> Batch:
     record = changes.execution
     return replace(
         batch,
-        events=[
-            replace(event, run_number=run_number) if isinstance(event, ExecutionCreated) else event
-            for event in batch.events
-        ],
+        events=numbered_events(batch.events, run_number),
         changes=replace(
             changes, execution=None if record is None else replace(record, run_number=run_number)
         ),
     )
+
+
+def numbered_events(events: Sequence[Event], run_number: int) -> list[Event]:
+    """Return the events of a new execution with its run number in the event that creates it."""
+    return [
+        replace(event, run_number=run_number) if isinstance(event, ExecutionCreated) else event
+        for event in events
+    ]

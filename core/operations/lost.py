@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 
-from core.domain.events import Event
-from core.domain.fold import apply
 from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import AttemptState, ExecutionState
@@ -17,8 +15,8 @@ from core.planning.recovery import has_open_attempts, lost
 from core.ports.clock import Clock
 from core.ports.control import Lease
 from core.ports.execution_query import ExecutionQuery
-from core.ports.journal import Batch
 from core.ports.reader import Reader
+from core.recording.recorder import Recorder
 
 START_SECONDS = 60.0
 """How long an execution may be PENDING without an owner: it is being started."""
@@ -85,16 +83,8 @@ async def mark_lost(store: OpenStore, clock: Clock, reader: Reader, execution_id
         who = (
             "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"
         )
-        events: list[Event] = []
-        for event in lost(snapshot, clock, who=who):
-            apply(snapshot, event)
-            events.append(event)
-        await store.journal.submit(
-            Batch(
-                execution_id=execution_id,
-                events=events,
-                changes=snapshot.take_changes(),
-            )
-        )
+        recorder = Recorder(snapshot, store.journal)
+        recorder.emit_all(lost(snapshot, clock, who=who))
+        await recorder.commit()
     finally:
         await store.control.release(lease)

@@ -152,8 +152,8 @@ class Rig:
             params=self._params,
             unselected=self._unselected,
         )
-        self.snapshot, batch = await launch(order, self.clock, self.journal)
-        self.seen.extend(batch.events)
+        self.snapshot, events = await launch(order, self.clock, self.journal)
+        self.seen.extend(events)
         self.engine = self.build(self.journal)
         loop = asyncio.get_running_loop()
         for seconds, act in script:

@@ -71,7 +71,7 @@ def cycles(imports: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def calls(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the function around each call of a module, and the last part of what is called.
+    """Yield the function around each call of a module, and what is called as it is written.
 
     The function is "" at the top of the module.
     """
@@ -82,23 +82,23 @@ def calls(name: str) -> Iterator[tuple[str, str]]:
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 inside = child.name
             elif isinstance(child, ast.Call):
-                called = child.func
-                if isinstance(called, ast.Name):
-                    yield function, called.id
-                elif isinstance(called, ast.Attribute):
-                    yield function, called.attr
+                yield function, ast.unparse(child.func)
             yield from walk(child, inside)
 
     return walk(syntax_tree(name), "")
 
 
 def callers(called: str) -> list[tuple[str, str]]:
-    """Return each call of a function or class in the program as (module, function around it)."""
+    """Return each call of `NAME` or `OWNER.NAME` as (module, function around it).
+
+    An attribute counts under its name with or without a leading underscore.
+    """
+    wanted = called.split(".")
     return [
         (name, function)
         for name in modules()
         for function, callee in calls(name)
-        if callee == called
+        if [part.lstrip("_") for part in callee.split(".")][-len(wanted) :] == wanted
     ]
 
 

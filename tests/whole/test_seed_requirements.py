@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 
 from core.domain.events import ExecutionStateChanged
-from core.domain.fold import apply
+from core.domain.fold import Snapshot, apply, fold
 from core.domain.mission import Mission, MissionSource
 from core.domain.mission_result import mission_result
 from core.domain.reasons import Reason
@@ -24,7 +24,7 @@ from core.domain.records import StepResult
 from core.domain.states import ExecutionState, StepStatus, TaskState
 from core.engine.context import ContextLimitError, ContextState, ExecutionContext
 from core.errors import BugError
-from core.launch.order import Order, create
+from core.launch.order import Order, first_events
 from core.machine.system_clock import SystemClock
 from storage.read.reader import open_reader
 from tests.support.cli import mission
@@ -165,7 +165,7 @@ def test_an_execution_has_a_unique_id_and_names_its_workflow(world):
     execution_id = uuid.UUID(world.shown["execution_id"])
     assert execution_id.version == 7
     assert world.shown["workflow_id"] == a_mission(name="a failing mission").workflow_id
-    ids = {str(created(a_mission())[0].current.execution_id) for _ in range(100)}
+    ids = {str(created(a_mission()).current.execution_id) for _ in range(100)}
     assert len(ids) == 100
 
 
@@ -175,14 +175,15 @@ def test_an_execution_has_all_four_timestamps(world):
     assert times == sorted(times)
 
 
-def created(of: Mission) -> Any:
-    """Return a new execution of a mission: its snapshot and the batch of its birth."""
+def created(of: Mission) -> Snapshot:
+    """Return the snapshot of a new execution of a mission."""
     source = MissionSource(digest="0" * 64, name="m.yaml", content=b"", format="yaml")
-    return create(Order(mission=of, source=source, actor="ada@host"), SystemClock())
+    order = Order(mission=of, source=source, actor="ada@host")
+    return fold(first_events(order, SystemClock()))
 
 
 def test_starting_an_execution_sets_started_at_and_updates_updated_at():
-    snapshot, _ = created(a_mission())
+    snapshot = created(a_mission())
     before = snapshot.current
     assert (before.state, before.started_at) == (ExecutionState.PENDING, None)
     apply(
@@ -392,7 +393,7 @@ def a_step_result(**fields: Any) -> StepResult:
 
 
 def test_results_are_immutable_objects():
-    snapshot, _ = created(a_mission())
+    snapshot = created(a_mission())
     result = mission_result(a_mission(), snapshot, events_logged=1, integrity_verified=True)
     for record in (result, a_step_result()):
         for name in record.__struct_fields__:
@@ -437,7 +438,7 @@ def test_audit_events_have_every_attribute_and_form_a_chain(world):
 
 def a_context(**limits: int) -> ExecutionContext:
     of = a_mission(steps=(a_step("only"),), variables={"region": "eu"})
-    return ExecutionContext(of, created(of)[0], **limits)
+    return ExecutionContext(of, created(of), **limits)
 
 
 def test_a_context_is_created_initialized_active_and_archived():

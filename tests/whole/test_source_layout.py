@@ -43,3 +43,9 @@ def test_no_folder_holds_more_files_than_one_can_survey() -> None:
 
 def test_the_screen_hardly_casts() -> None:
     assert len([name for name, _ in callers("cast") if name.startswith("tui")]) <= CASTS
+
+
+def test_batches_are_made_and_submitted_in_one_function_alone() -> None:
+    commit = ("core.recording.recorder", "commit")
+    assert callers("Batch") == [commit]
+    assert callers("journal.submit") == [commit]

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from core.domain.events import Event
-from core.domain.fold import Snapshot, apply
+from core.domain.fold import Snapshot
 from core.domain.item_label import step_title
 from core.domain.mission import Mission
 from core.domain.records import Execution
@@ -32,7 +32,8 @@ from core.planning.ending import Ending
 from core.planning.recovery import has_open_attempts, lost, needs_consent, resumed
 from core.ports.clock import Clock
 from core.ports.control import Lease, Request, RequestKind, Slots
-from core.ports.journal import Batch, Receipt
+from core.ports.journal import Receipt
+from core.recording.recorder import Recorder
 from storage.read.reader import open_reader
 from storage.write.store import Store
 from tui.host.child_runner import Child, ChildRunner
@@ -168,19 +169,9 @@ class _Driver:
 
     async def _record(self, found: Iterable[Event]) -> None:
         """Fold events one by one and commit them."""
-        snapshot = self._plan.snapshot
-        events: list[Event] = []
-        for event in found:
-            apply(snapshot, event)
-            events.append(event)
-        if events:
-            await self._store.journal.submit(
-                Batch(
-                    execution_id=snapshot.current.execution_id,
-                    events=events,
-                    changes=snapshot.take_changes(),
-                )
-            )
+        recorder = Recorder(self._plan.snapshot, self._store.journal)
+        recorder.emit_all(found)
+        await recorder.commit()
 
     def engine(self) -> Engine:
         """Return the engine over the plan's snapshot."""

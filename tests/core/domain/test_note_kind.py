@@ -7,7 +7,7 @@ from pathlib import Path
 from core.domain.events import NOTE_KINDS
 
 ROOT = Path(__file__).parents[3]
-PASSED_THROUGH = {"core/engine/recorder.py", "core/audit/verify/rebuild.py"}
+PASSED_THROUGH = {"core/engine/engine_recorder.py", "core/audit/verify/rebuild.py"}
 """Where a kind is handed on that is declared, or read, elsewhere."""
 
 

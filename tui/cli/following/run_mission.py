@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.domain.events import Noted
-from core.domain.fold import Changes
-from core.domain.mission import MissionSource
 from core.domain.mission_result import mission_result
 from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
@@ -17,7 +14,6 @@ from core.launch.order import Order, launch
 from core.machine.system_clock import SystemClock
 from core.mission_file.load import Loaded
 from core.operations.mission_order import make_order, parse_params, read_mission
-from core.ports.journal import Batch
 from tui.cli.command import finish
 from tui.cli.following.outcome import exit_code
 from tui.cli.invocation import Invocation
@@ -145,22 +141,9 @@ def _run_new(
 def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
     """Let the audit know that somebody tried to run an invalid mission, where there is an audit."""
     if loaded.source is not None and invocation.paths.has_database:
-        asyncio.run(_append_rejection(invocation, loaded.source, loaded.path))
+        from core.operations.rejection import record_rejection
 
-
-async def _append_rejection(invocation: Invocation, source: MissionSource, path: str) -> None:
-    clock = SystemClock()
-    async with open_session(invocation.paths, clock) as store:
-        event = Noted(
-            at=clock.now(),
-            execution_id="",
-            actor=invocation.actor,
-            kind="mission.rejected",
-            facts={"mission_sha256": source.digest, "file": path},
-        )
-        await store.journal.submit(
-            Batch(execution_id="", events=[event], changes=Changes(None, (), ()))
-        )
+        asyncio.run(record_rejection(invocation.site, loaded.source, loaded.path))
 
 
 def _restricted(
@@ -213,8 +196,8 @@ async def _run_here(
 ) -> _Ran:
     clock = SystemClock()
     async with open_session(invocation.paths, clock) as store:
-        snapshot, batch = await launch(order, clock, store.journal)
-        progress.show(batch.events)
+        snapshot, events = await launch(order, clock, store.journal)
+        progress.show(events)
         driven = await drive(
             store,
             clock,

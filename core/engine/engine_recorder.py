@@ -1,4 +1,4 @@
-"""The engine's pen: makes events, folds them, tells the planner, and gathers the next batch."""
+"""Records events of a running execution: fold, notify the planner, buffer for the next batch."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,48 +14,49 @@ from core.domain.events import (
     StepExpanded,
     TaskStateChanged,
 )
-from core.domain.fold import Snapshot, apply
+from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.machine.stopwatch import Stopwatch
 from core.planning.planner import Planner
 from core.ports.clock import Clock
-from core.ports.control import Request, RequestOutcome
-from core.ports.journal import Batch
+from core.ports.journal import Journal
+from core.recording.recorder import Recorder
 
-_BEGINNING = (AttemptStarted, StepExpanded, ExecutionStateChanged)
+_STARTS = (AttemptStarted, StepExpanded, ExecutionStateChanged)
 
 
-class Recorder:
-    """Everything that happens to one execution goes through `emit`, in order."""
+class EngineRecorder(Recorder):
+    """A recorder that keeps the planner informed and measures durations."""
 
-    def __init__(self, snapshot: Snapshot, planner: Planner, clock: Clock) -> None:
-        self.snapshot = snapshot
+    def __init__(
+        self, snapshot: Snapshot, journal: Journal, planner: Planner, clock: Clock
+    ) -> None:
+        super().__init__(snapshot, journal)
         self._planner = planner
         self._clock = clock
-        self._events: list[Event] = []
-        self._outcomes: list[RequestOutcome] = []
         self.stopwatch = Stopwatch()
 
     def emit(self, event: Event) -> None:
-        """Fold an event, let the planner see it, keep it for the next batch."""
-        apply(self.snapshot, event)
-        if isinstance(event, _BEGINNING):
-            self._began(event)
+        """Fold an event, buffer it for the next batch and notify the planner."""
+        super().emit(event)
+        if isinstance(event, _STARTS):
+            self._start_measuring(event)
         self._planner.observe(event)
-        self._events.append(event)
 
     def emit_planned(self, event: TaskStateChanged) -> None:
-        """Emit a transition that the planner decided, with how long an ended task run took."""
+        """Emit a transition that the planner decided, with the duration of a task run that ends."""
         if is_terminal(event.to_state):
             took = self.stopwatch.task_us(event.task_id)
             if took is not None:
                 event = replace(event, duration_us=took)
         self.emit(event)
 
-    def _began(self, event: AttemptStarted | StepExpanded | ExecutionStateChanged) -> None:
-        """Take note of what begins with an event that was folded."""
+    def _start_measuring(
+        self, event: AttemptStarted | StepExpanded | ExecutionStateChanged
+    ) -> None:
+        """Measure the duration of what starts with an event that was folded."""
         if isinstance(event, AttemptStarted):
             is_first = self.snapshot.tasks[event.task_id].started_at == event.at
             self.stopwatch.attempt_began(event.task_id, is_first=is_first)
@@ -63,32 +64,6 @@ class Recorder:
             self.stopwatch.task_began(event.task_id)
         elif self.snapshot.current.started_at == event.at:
             self.stopwatch.execution_began()
-
-    @property
-    def pending(self) -> int:
-        """How many events wait for the next batch."""
-        return len(self._events)
-
-    def take_batch(self, *, finalize: bool = False) -> Batch | None:
-        """Return what was emitted since the last call with the records it touched, or None."""
-        if not self._events:
-            return None
-        events, self._events = self._events, []
-        outcomes, self._outcomes = self._outcomes, []
-        return Batch(
-            execution_id=self.snapshot.current.execution_id,
-            events=events,
-            changes=self.snapshot.take_changes(),
-            finalize=finalize,
-            outcomes=outcomes,
-        )
-
-    def settle(self, request: Request, refusal: str | None = None) -> None:
-        """Record what came of a request, with the events of this batch: done, or why refused."""
-        if request.request_id:  # a signal has none
-            self._outcomes.append(
-                RequestOutcome(request_id=request.request_id, done=refusal is None, why=refusal)
-            )
 
     def move(
         self,

@@ -1,0 +1,80 @@
+"""Records what happens to one execution: fold each event, commit what was folded as one batch.
+
+`Recorder.commit` is the only place in the program in which a `Batch` is made and handed to a
+journal. What must hold of everything that is written is checked there, once. Knows nothing of how
+an execution is planned or run.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from core.domain.events import Event
+from core.domain.fold import Snapshot, apply
+from core.domain.mission import MissionSource
+from core.ports.control import Request, RequestOutcome
+from core.ports.journal import Batch, Journal, Receipt
+
+
+class Committed(Struct, frozen=True):
+    """The events of one batch, and the proof that it is durable."""
+
+    events: Sequence[Event]
+    receipt: Receipt
+
+
+class Recorder:
+    """Folds events into a snapshot, in order, and buffers them for the next batch."""
+
+    def __init__(self, snapshot: Snapshot, journal: Journal) -> None:
+        self.snapshot = snapshot
+        self._journal = journal
+        self._events: list[Event] = []
+        self._outcomes: list[RequestOutcome] = []
+
+    def emit(self, event: Event) -> None:
+        """Fold an event and buffer it for the next batch."""
+        apply(self.snapshot, event)
+        self._events.append(event)
+
+    def emit_all(self, events: Iterable[Event]) -> None:
+        """Emit events one by one: each is folded before the next is taken from the iterator."""
+        for event in events:
+            self.emit(event)
+
+    def settle(self, request: Request, refusal: str | None = None) -> None:
+        """Record the outcome of a request in the next batch: done, or refused for this reason."""
+        if request.request_id:  # a signal has none
+            self._outcomes.append(
+                RequestOutcome(request_id=request.request_id, done=refusal is None, why=refusal)
+            )
+
+    @property
+    def pending(self) -> int:
+        """How many events wait for the next batch."""
+        return len(self._events)
+
+    async def commit(
+        self, *, mission: MissionSource | None = None, finalize: bool = False
+    ) -> Committed | None:
+        """Commit what was emitted since the last call with the records it touched.
+
+        Return once it is durable; None when nothing was emitted. `mission` is the source of an
+        execution that is created, `finalize` seals one that has ended. Raises what the journal
+        raises when it cannot be written.
+        """
+        if not self._events:
+            return None
+        events, self._events = self._events, []
+        outcomes, self._outcomes = self._outcomes, []
+        receipt = await self._journal.submit(
+            Batch(
+                execution_id=events[0].execution_id,
+                events=events,
+                changes=self.snapshot.take_changes(),
+                mission=mission,
+                finalize=finalize,
+                outcomes=outcomes,
+            )
+        )
+        return Committed(events, receipt)
