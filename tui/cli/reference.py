@@ -9,7 +9,7 @@ import click
 from core.domain.records import Execution
 from core.errors import NotFoundError
 from core.ports.reader import Reader
-from tui.cli.completion.completing import complete_execution, complete_step
+from tui.cli.completion.completions import complete_execution, complete_step
 from tui.cli.invocation import Invocation
 from tui.words.run_label import run_argument, run_label
 from tui.words.safe_text import safe_line

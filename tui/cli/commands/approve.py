@@ -3,7 +3,7 @@
 import click
 
 from core.ports.control import RequestKind
-from tui.cli.answering import answer
+from tui.cli.approval_answer import answer
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.reference import execution_argument, step_argument

@@ -10,14 +10,14 @@ from core.operations.recorded_mission import mission_of
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_step
-from tui.cli.following.follow import LostWatch, rounds
+from tui.cli.completion.completions import complete_step
+from tui.cli.following.commit_poll import LostWatch, rounds
 from tui.cli.invocation import Invocation
-from tui.cli.option import seconds_option
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
+from tui.cli.runner_request import ask_and_wait, tell
+from tui.cli.shared_options import seconds_option
 from tui.output import json_shapes
 from tui.words.cancel_text import cancel_text, stop_text
 from tui.words.run_label import full_label

@@ -4,8 +4,8 @@ import click
 
 from core.domain.states import is_terminal
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_execution
-from tui.cli.following.follow import LostWatch, rounds
+from tui.cli.completion.completions import complete_execution
+from tui.cli.following.commit_poll import LostWatch, rounds
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records

@@ -11,7 +11,7 @@ from core.mission_file.load import SUFFIXES
 from core.operations.mission_order import STDIN, read_mission, require_valid
 from core.operations.recorded_mission import mission_of
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_subject
+from tui.cli.completion.completions import complete_subject
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution

@@ -12,7 +12,7 @@ from core.errors import UsageError
 from core.output.log_format import DROPPED_NOTICE
 from core.ports.reader import LogQuery, Reader
 from tui.cli.command import command as declare
-from tui.cli.following.follow import LostWatch, rounds
+from tui.cli.following.commit_poll import LostWatch, rounds
 from tui.cli.following.log_source import Line, log_sources, merged
 from tui.cli.invocation import Invocation
 from tui.cli.printing.live_line import LiveLine

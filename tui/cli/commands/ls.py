@@ -12,7 +12,7 @@ from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 from core.value.suggestion import did_you_mean
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_execution, complete_mission
+from tui.cli.completion.completions import complete_execution, complete_mission
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, label_of, parent_labels

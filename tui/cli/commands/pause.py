@@ -1,11 +1,11 @@
 """`mission pause`."""
 
 from core.ports.control import RequestKind
-from tui.cli.asking import ask_and_wait, tell
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
+from tui.cli.runner_request import ask_and_wait, tell
 
 
 @declare("pause")

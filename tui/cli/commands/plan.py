@@ -9,9 +9,9 @@ from core.domain.mission import Mission, MissionStep
 from core.graph.dag import Graph
 from core.operations.mission_order import parse_params, read_mission, require_valid
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_file
+from tui.cli.completion.completions import complete_file
 from tui.cli.invocation import Invocation
-from tui.cli.option import param_option
+from tui.cli.shared_options import param_option
 from tui.output.dry_run_plan import HIDDEN, plan_json, plan_text
 
 

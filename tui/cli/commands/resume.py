@@ -8,7 +8,7 @@ from core.domain.states import is_terminal
 from core.errors import ConflictError
 from core.operations.resume import resume
 from tui.cli.command import command as declare
-from tui.cli.following.linked import after_start, watch_option
+from tui.cli.following.linked_start import after_start, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution

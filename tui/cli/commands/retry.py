@@ -13,13 +13,13 @@ from core.errors import UsageError
 from core.launch.selection import Selection
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.asking import ask_and_wait, asked_json, tell
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_step
-from tui.cli.following.linked import start_linked, watch_option
+from tui.cli.completion.completions import complete_step
+from tui.cli.following.linked_start import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
+from tui.cli.runner_request import ask_and_wait, asked_json, tell
 from tui.words.safe_text import safe_line
 
 _NAMED = 20

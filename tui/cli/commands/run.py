@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from tui.cli.command import command as declare
-from tui.cli.completion.completing import complete_file
+from tui.cli.completion.completions import complete_file
 from tui.cli.invocation import Invocation
-from tui.cli.option import mission_step_option, param_option
 from tui.cli.printing.output_option import output_options
+from tui.cli.shared_options import mission_step_option, param_option
 
 
 @declare("run", short_help="Run a mission to its end.")

@@ -7,7 +7,7 @@ from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import outdated_skips
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
-from tui.cli.following.result_of import events_of, result_of
+from tui.cli.following.stored_result import events_of, result_of
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument

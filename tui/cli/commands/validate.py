@@ -10,7 +10,7 @@ from core.errors import MissionInvalidError, NotFoundError
 from core.operations.mission_order import read_mission
 from tui.cli.command import command as declare
 from tui.cli.command import finish
-from tui.cli.completion.completing import complete_file
+from tui.cli.completion.completions import complete_file
 from tui.cli.invocation import Invocation
 from tui.words.safe_text import safe_line
 

@@ -5,12 +5,12 @@ import click
 from core.errors import UsageError
 from tui.cli.command import command as declare
 from tui.cli.command import finish
-from tui.cli.following.watching import watch
+from tui.cli.following.watch_execution import watch
 from tui.cli.invocation import Invocation
-from tui.cli.option import seconds_option
 from tui.cli.printing.output_option import output_option
 from tui.cli.printing.step_output import OutputMode
 from tui.cli.reference import execution_argument
+from tui.cli.shared_options import seconds_option
 
 
 @declare("watch")

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class
 
-from tui.cli.completion.completing import OPEN
+from tui.cli.completion.completions import OPEN
 
 WORDS = "_MISSION_WORDS"
 BREAKS = "_MISSION_BREAKS"

@@ -86,7 +86,7 @@ def run_mission(
     gc.enable()
 
     def run_known(known: Execution) -> None:
-        from tui.cli.following.known_run import go_on, report_known
+        from tui.cli.following.existing_run import go_on, report_known
 
         if detach:
             go_on(invocation, known)

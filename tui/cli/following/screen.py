@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import UsageError
 from tui.cli.bug_report import write_bug_report
 from tui.cli.command import finish
-from tui.cli.following.screen_end import closed_at_end
+from tui.cli.following.close_screen import closed_at_end
 from tui.cli.invocation import Invocation
 from tui.terminal.hangup import end_with_terminal
 

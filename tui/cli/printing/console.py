@@ -9,7 +9,7 @@ from typing import TextIO
 
 from core.errors import UnavailableError
 from core.value.terminal_text import width_of
-from tui.cli.printing.outlet import Outlet, Source, is_same_place
+from tui.cli.printing.output_queue import Outlet, Source, is_same_place
 from tui.output.ansi_colours import Palette
 from tui.output.json_document import dump
 from tui.words.state_glyphs import is_utf8_terminal

@@ -22,7 +22,7 @@ from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.explain.error_line import error_line
 from tui.cli.printing.console import Console
-from tui.cli.printing.outlet import Source
+from tui.cli.printing.output_queue import Source
 from tui.cli.printing.step_output import StepOutput
 from tui.output.event_line import QUIET, state_line
 from tui.words.run_label import run_name

@@ -17,7 +17,7 @@ from core.domain.states import TaskState
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery, Reader
 from storage.read.reader import open_reader
-from tui.cli.printing.outlet import Source
+from tui.cli.printing.output_queue import Source
 from tui.output.ansi_colours import Palette
 from tui.output.event_line import log_line
 from tui.words.run_label import full_argument

@@ -27,7 +27,7 @@ def report_known(
     Ctrl-C ends the following alone. Raises `ConflictError` when nobody drives it and it must not
     simply go on.
     """
-    from tui.cli.following.watching import watch
+    from tui.cli.following.watch_execution import watch
 
     if not is_terminal(known.state):
         go_on(invocation, known)
@@ -40,7 +40,7 @@ def report_known(
     silent = quiet or invocation.json
     ended, code = watch(invocation, known.execution_id, plain=True, silent=silent, output=output)
     if invocation.json:
-        from tui.cli.following.result_of import result_of
+        from tui.cli.following.stored_result import result_of
 
         with open_records(invocation) as reader:
             over = is_terminal(ended.state)

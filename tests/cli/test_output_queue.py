@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tui.cli.printing.outlet import Outlet
+from tui.cli.printing.output_queue import Outlet
 
 
 @pytest.fixture

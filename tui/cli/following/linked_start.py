@@ -55,7 +55,7 @@ def after_start(
             how = safe_line(full_argument(execution))
             console.say(f"{name} runs on its own; `mission watch {how}` watches it")
         return
-    from tui.cli.following.watching import watch as watch_to_end
+    from tui.cli.following.watch_execution import watch as watch_to_end
 
     if not invocation.json:
         label = safe_line(full_label(execution))

@@ -6,10 +6,10 @@ from core.domain.states import TaskState
 from core.errors import AmbiguousError, ConflictError
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
-from tui.cli.asking import ask_and_wait, tell
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
+from tui.cli.runner_request import ask_and_wait, tell
 from tui.words.run_label import full_argument, full_label
 
 

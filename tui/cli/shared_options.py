@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from core.value.duration import parse_duration
-from tui.cli.completion.completing import complete_mission_step, complete_param
+from tui.cli.completion.completions import complete_mission_step, complete_param
 
 F = TypeVar("F", bound=Callable[..., Any])
 

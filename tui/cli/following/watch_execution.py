@@ -6,7 +6,7 @@ from core.domain.states import TaskState, is_terminal
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import outdated_skips
 from core.ports.reader import Reader
-from tui.cli.following.follow import LostWatch, rounds
+from tui.cli.following.commit_poll import LostWatch, rounds
 from tui.cli.following.outcome import exit_code, is_over
 from tui.cli.following.screen import can_open_screen, open_screen
 from tui.cli.invocation import Invocation
