@@ -66,7 +66,7 @@ def answer(place: Path, line: str, shell: str = "fish") -> list[str]:
     return [row.split("\t")[1] for row in done.stdout.decode().splitlines() if row]
 
 
-OFFERED = {
+MAX_EXECUTIONS = {
     "mission wa": ["watch"],
     "mission explain step.comm": ["step.command"],
     "mission run ": ["deploy.yaml", "deeper/", "home/", "depot.txt"],
@@ -91,9 +91,9 @@ OFFERED = {
 }
 
 
-@pytest.mark.parametrize("line", OFFERED)
+@pytest.mark.parametrize("line", MAX_EXECUTIONS)
 def test_the_program_offers_what_fits(line, place):
-    assert answer(place, line) == OFFERED[line]
+    assert answer(place, line) == MAX_EXECUTIONS[line]
 
 
 def test_steps_of_a_mission_that_is_not_valid_yet_are_offered(tmp_path):

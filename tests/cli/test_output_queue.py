@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tui.cli.printing.output_queue import Outlet
+from tui.cli.printing.output_queue import OutputQueue
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def read(reading, size):
 
 def test_everything_arrives_in_order_also_what_is_made_late(pipe):
     reading, writing = pipe
-    outlet = Outlet(writing)
+    outlet = OutputQueue(writing)
     outlet.put("one\n")
     outlet.put(lambda: iter(["two\n", threading.current_thread().name + "\n"]))
     outlet.put("\ud800 four\n")
@@ -36,7 +36,7 @@ def test_everything_arrives_in_order_also_what_is_made_late(pipe):
 
 def test_a_slow_reader_is_told_what_it_missed_and_gets_the_end(pipe):
     reading, writing = pipe
-    outlet = Outlet(writing, limit=100_000)
+    outlet = OutputQueue(writing, limit=100_000)
     outlet.put("x" * 99_000 + "\n")  # more than a pipe holds
     assert read(reading, 1) == "x"
     for _ in range(3):
@@ -46,7 +46,7 @@ def test_a_slow_reader_is_told_what_it_missed_and_gets_the_end(pipe):
     closing.start()
     wanted = (
         "x" * 98_999 + "\n" + "y" * 60_000 + "\n"
-        "… 2 lines dropped here: nobody read them in time\nthe end\n"
+        "… 2 lines dropped here: the reader was too slow\nthe end\n"
     )
     assert read(reading, len(wanted.encode())) == wanted
     closing.join(10)
@@ -54,7 +54,7 @@ def test_a_slow_reader_is_told_what_it_missed_and_gets_the_end(pipe):
 
 def test_nobody_waits_for_a_reader_that_does_not_read(pipe):
     _, writing = pipe
-    outlet = Outlet(writing)
+    outlet = OutputQueue(writing)
     began = time.monotonic()
     for _ in range(100):
         outlet.put("z" * 10_000)
@@ -67,7 +67,7 @@ def test_nobody_waits_for_a_reader_that_does_not_read(pipe):
 def test_a_reader_that_is_gone_costs_nothing():
     reading, writing = os.pipe()
     os.close(reading)
-    outlet = Outlet(writing)
+    outlet = OutputQueue(writing)
     outlet.put("lost\n")
     outlet.close()
     outlet.put("lost as well\n")
@@ -78,7 +78,7 @@ def test_a_reader_that_is_gone_costs_nothing():
 def test_a_descriptor_that_does_not_block_loses_nothing(pipe):
     reading, writing = pipe
     os.set_blocking(writing, False)
-    outlet = Outlet(writing)
+    outlet = OutputQueue(writing)
     outlet.put("w" * 500_000)
     closing = threading.Thread(target=outlet.close)
     closing.start()
@@ -88,7 +88,7 @@ def test_a_descriptor_that_does_not_block_loses_nothing(pipe):
 
 def test_what_is_written_in_idle_moments_comes_without_being_asked(pipe):
     reading, writing = pipe
-    outlet = Outlet(writing)
+    outlet = OutputQueue(writing)
     outlet.when_idle(0.001, lambda: iter(["tick\n"]))
     outlet.put("begin\n")
     assert read(reading, 11) == "begin\ntick\n"

@@ -299,6 +299,6 @@ def test_a_database_of_an_older_version_is_migrated_by_whoever_looks(
     assert "mission ls" in refused.err
     listed = look("ls")
     assert listed.code == 0
-    assert "brought up to date" in listed.err
+    assert "was migrated to the current version" in listed.err
     assert len(list(tmp_path.glob("missions.db.format1-*.backup"))) == 1
     assert look("ls").err == ""

@@ -99,8 +99,8 @@ def test_last_prefers_the_current_folder_and_says_so_when_it_matters(inside, tmp
     monkeypatch.chdir(tmp_path / "shop")
     ran = inside("show", "@last", "--json")
     assert ran.json["execution_id"] == here["execution_id"]
-    assert "@last of this folder's missions is deploy#1 " in ran.err
-    assert "of all missions it would be other#1 " in ran.err
+    assert "@last is deploy#1 " in ran.err
+    assert "the newest of all missions is other#1 " in ran.err
 
 
 def test_a_list_that_is_cut_says_of_how_many(inside):

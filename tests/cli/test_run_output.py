@@ -68,7 +68,7 @@ def test_a_failure_is_printed_with_its_cause_and_its_last_lines(folder):
     block = below(lines, "compile, attempt 2, last 20 of 32 lines")
     assert len(block) == 20
     assert block[-2:] == ["foo.c:3: error: expected ;", "make: *** [all] Error 1"]
-    assert any(line.startswith("  └ all of it: mission logs ") for line in lines)
+    assert any(line.startswith("  └ full output: mission logs ") for line in lines)
     assert below(lines, "each[1] y, attempt 1, 1 line") == ["got y"]
     assert below(lines, "outer › boom, attempt 1, 1 line") == ["why"]
     assert not any("│ one" in line or "got x" in line for line in lines)

@@ -61,7 +61,7 @@ def test_a_user_without_a_name_acts_by_number(nameless):
 
 def test_a_home_that_cannot_be_one_is_refused_by_name(tmp_path, nameless):
     (tmp_path / "file").touch()
-    with pytest.raises(UnavailableError, match="MISSION_HOME is no folder"):
+    with pytest.raises(UnavailableError, match="MISSION_HOME is not a folder"):
         find_paths({"MISSION_HOME": str(tmp_path / "file")})
     with pytest.raises(UsageError, match="MISSION_HOME ~nobody"):
         find_paths({"MISSION_HOME": "~nobody-of-that-name/x"})

@@ -1,4 +1,4 @@
-"""Answer a step that waits for an approval: approve and reject share this."""
+"""Answers an approval step: shared by `mission approve` and `mission reject`."""
 
 from core.domain.reasons import Reason
 from core.domain.records import Execution
@@ -9,25 +9,25 @@ from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
-from tui.cli.runner_request import ask_and_wait, tell
+from tui.cli.runner_request import print_request, send_request
 from tui.words.run_label import full_argument, full_label
 
 
 def answer(
     invocation: Invocation, reference: str, step: str | None, kind: RequestKind, comment: str
 ) -> None:
-    """Leave the answer for the runner and say what came of it.
+    """Send the answer to the runner and print the outcome.
 
-    Raises `ConflictError` when nothing waits or the runner refuses, `AmbiguousError` when several
+    Raises `ConflictError` when no step waits or the runner refuses, `AmbiguousError` when several
     steps wait and none is named.
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, reference)
         task_id = _waiting(reader, found) if step is None else step
-        asked = ask_and_wait(
+        asked = send_request(
             invocation, reader, found, kind, task_id=task_id, arguments={"comment": comment}
         )
-    tell(invocation, asked)
+    print_request(invocation, asked)
 
 
 def _waiting(reader: Reader, found: Execution) -> str:
@@ -40,7 +40,7 @@ def _waiting(reader: Reader, found: Execution) -> str:
     if not waiting:
         raise ConflictError(
             f"no step of {full_label(found)} waits for an approval",
-            hint=f"`mission why {full_argument(found)}` says why it is where it is",
+            hint=f"`mission why {full_argument(found)}` explains its state",
         )
     if len(waiting) > 1:
         raise AmbiguousError(

@@ -1,4 +1,4 @@
-"""What is kept of a bug: traceback and surroundings in a text file, no values of the user."""
+"""Writes bug reports: traceback and environment in a text file, without the user's values."""
 
 import os
 import platform
@@ -13,9 +13,9 @@ from tui.host.version import VERSION
 def write_bug_report(
     error: BaseException, invocation: Invocation, arguments: Sequence[str]
 ) -> str | None:
-    """Write the report into the log folder (mode 0600) and return its path.
+    """Write the report to the log folder (mode 0600) and return its path.
 
-    None when it cannot be written; the traceback then goes to stderr, so that it is not lost.
+    Returns None when it cannot be written; the report is then printed on stderr.
     """
     text = "\n".join(
         (
@@ -32,14 +32,14 @@ def write_bug_report(
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
-    except Exception:  # noqa: BLE001 - a failing report must not hide the failure it reports
+    except Exception:  # noqa: BLE001 - a failing report must not hide the original error
         invocation.console.say(text)
         return None
     return str(folder / name)
 
 
 def masked(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with every value of `name=value` hidden: parameters may be secret."""
+    """Return the arguments with the value of every `name=value` masked: it may be a secret."""
     shown: list[str] = []
     for argument in arguments:
         name, equals, _value = argument.partition("=")

@@ -1,4 +1,4 @@
-"""How commands are declared: the options every command has, and groups that import when used."""
+"""Declaration of commands: options common to all commands, and groups that import lazily."""
 
 import signal
 import threading
@@ -20,14 +20,14 @@ __all__ = ["DeckCommand", "DeckGroup", "command", "finish", "pass_invocation"]
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
-    """A command that is imported when it is used, and what the list of commands says of it."""
+    """A command that is imported on first use, and its summary for the list of commands."""
 
     module: str
     told: str
 
 
 class DeckCommand(click.Command):
-    """A command with `--json`, `--db` and `--color`, which are noted in the `Invocation`."""
+    """A command with `--json`, `--db` and `--color`, which are stored in the `Invocation`."""
 
     def __init__(self, *args: Any, **attrs: Any) -> None:
         attrs.setdefault("context_settings", {}).setdefault("help_option_names", ["-h", "--help"])
@@ -35,7 +35,7 @@ class DeckCommand(click.Command):
         self.params.extend(_common_options())
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, which from here on may be interrupted like any Python program."""
+        """Run the command; from here on SIGINT raises `KeyboardInterrupt` as usual."""
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,7 +45,7 @@ class DeckCommand(click.Command):
 class DeckGroup(click.Group):
     """A group whose commands are modules: `sections` maps a heading to `{name: Lazy}`.
 
-    A module offers its command under the name `command`.
+    A module provides its command under the name `command`.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class DeckGroup(click.Group):
         return [*self._lazy, *(n for n in super().list_commands(ctx) if n not in self._lazy)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module, now that it is wanted."""
+        """Import the command's module."""
         lazy = self._lazy.get(cmd_name)
         if lazy is None:
             return super().get_command(ctx, cmd_name)
@@ -73,7 +73,7 @@ class DeckGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one was probably meant."""
+        """Find the command, or suggest similar ones."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             from difflib import get_close_matches
@@ -95,7 +95,7 @@ class DeckGroup(click.Group):
         return [*offered, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands under the headings of their sections, without importing them."""
+        """Write the commands grouped by section, without importing them."""
         if not self.sections:
             super().format_commands(ctx, formatter)
             return
@@ -128,7 +128,7 @@ def _common_options() -> Sequence[click.Option]:
             is_flag=True,
             expose_value=False,
             callback=_note_json,
-            help="Write machine-readable output.",
+            help="Write machine-readable output (JSON).",
         ),
         database_option(),
         colour_option(),
@@ -153,7 +153,7 @@ def colour_option() -> click.Option:
         type=click.Choice(COLOURS),
         expose_value=False,
         callback=_note_colour,
-        help="Colour the output; auto means on a terminal and without NO_COLOR.",
+        help="Colour the output; auto: on a terminal, unless NO_COLOR is set.",
     )
 
 
@@ -174,7 +174,7 @@ def _note_colour(ctx: click.Context, _param: click.Parameter, value: str | None)
 
 def _invocation(ctx: click.Context) -> Invocation:
     found = ctx.find_object(Invocation)
-    if found is None:  # a command run by click alone, as completion and documentation do
+    if found is None:  # a command run directly by click, for completion and documentation
         found = Invocation.from_process()
         ctx.obj = found
     return found

@@ -1,4 +1,4 @@
-"""The command `mission` and the table of its commands, by what they are for."""
+"""The command `mission` and the table of its commands, grouped by purpose."""
 
 import click
 
@@ -15,27 +15,27 @@ def _lazy(name: str, told: str) -> Lazy:
 SECTIONS = {
     "Run": {
         "run": _lazy("run", "Run a mission to its end."),
-        "retry": _lazy("retry", "Run again what failed, in a linked execution."),
+        "retry": _lazy("retry", "Run failed steps again, in a linked execution."),
         "rerun": _lazy("rerun", "Run a whole mission again, in a linked execution."),
     },
-    "Look": {
+    "Inspect": {
         "ls": _lazy("ls", "List executions, newest first."),
         "show": _lazy("show", "Show one execution, or one step of it."),
-        "logs": _lazy("logs", "Print what steps wrote."),
-        "why": _lazy("why", "Explain why a step, or an execution, is where it is."),
+        "logs": _lazy("logs", "Print the log of an execution or step."),
+        "why": _lazy("why", "Explain the state of a step or an execution."),
         "watch": _lazy("watch", "Watch an execution until it ends."),
-        "open": _lazy("open", "Open the screen on an execution and stay."),
+        "open": _lazy("open", "Open the screen on an execution."),
         "events": _lazy("events", "Print audit events as NDJSON, resumable."),
     },
-    "Steer": {
+    "Control": {
         "cancel": _lazy("cancel", "Cancel an execution, or one step of it."),
         "pause": _lazy("pause", "Start no more steps of an execution."),
-        "resume": _lazy("resume", "Go on with a paused or abandoned execution."),
-        "approve": _lazy("approve", "Approve a step that waits for it."),
-        "reject": _lazy("reject", "Reject a step that waits for an approval."),
+        "resume": _lazy("resume", "Continue a paused or abandoned execution."),
+        "approve": _lazy("approve", "Approve a step that waits for approval."),
+        "reject": _lazy("reject", "Reject a step that waits for approval."),
     },
     "Mission files": {
-        "validate": _lazy("validate", "Check mission files and say all that is wrong."),
+        "validate": _lazy("validate", "Validate mission files and print all problems."),
         "plan": _lazy("plan", "Show what a mission would do."),
         "graph": _lazy("graph", "Print the graph of a mission or an execution."),
         "init": _lazy("init", "Write a mission file to start from."),
@@ -43,14 +43,14 @@ SECTIONS = {
         "explain": _lazy("explain", "Explain a key of the mission file, a step type, or a code."),
         "schema": _lazy("schema", "Print the JSON Schema of mission files."),
     },
-    "Prove": {
-        "audit": _lazy("audit", "Verify what was recorded."),
+    "Audit": {
+        "audit": _lazy("audit", "Verify the audit log."),
     },
     "Set up": {
-        "db": _lazy("db", "Look after the database."),
-        "doctor": _lazy("doctor", "Look for what could keep missions from running."),
+        "db": _lazy("db", "Check, back up and inspect the database."),
+        "doctor": _lazy("doctor", "Check whether missions can run on this machine."),
         "completion": _lazy("completion", "Print the completion script of a shell."),
-        "version": _lazy("version", "Say which version this is."),
+        "version": _lazy("version", "Print the version."),
     },
 }
 
@@ -63,17 +63,17 @@ SECTIONS = {
     params=[database_option(), colour_option()],
     epilog=(
         "EXEC is NAME#7 (run 7 of the mission NAME), an execution's id or a unique prefix of it, a"
-        " mission's name (its newest run), @last or @last-failed (the newest run that somebody"
-        " started, of the current folder's missions first)."
+        " mission's name (its newest run), @last or @last-failed (the newest run or failed run that"
+        " is not a sub-mission, preferably of a mission in the current folder)."
         f" Exit codes: {in_words()}."
     ),
 )
 @click.version_option(VERSION, prog_name="mission", message="%(prog)s %(version)s")
 @click.pass_context
 def root(ctx: click.Context) -> None:
-    """Run, watch and prove missions.
+    """Run, watch and audit missions.
 
-    Without a command the screen opens.
+    Without a command, the screen opens.
     """
     if ctx.invoked_subcommand is None:
         from tui.cli.following.screen import open_screen

@@ -1,4 +1,4 @@
-"""One call of the command: what the common options asked for, and what is opened on demand."""
+"""One invocation of the command: its common options, and resources opened on demand."""
 
 import os
 import time
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """The object of every command's context. Common options write to it while they are parsed."""
+    """The context object of every command; common options are stored in it during parsing."""
 
     def __init__(self, *, environ: Mapping[str, str], cwd: Path) -> None:
         self.environ = environ
@@ -30,7 +30,7 @@ class Invocation:
 
     @classmethod
     def from_process(cls) -> "Invocation":
-        """Return the invocation of this process. A vanished working directory counts as `/`."""
+        """Return the invocation of this process; a deleted working directory becomes `/`."""
         return cls(environ=os.environ, cwd=current_folder())
 
     @cached_property
@@ -45,12 +45,12 @@ class Invocation:
 
     @cached_property
     def paths(self) -> Paths:
-        """Where everything of this user lives."""
+        """The paths of this user's files."""
         return find_paths(self.environ, database=self.settings.database)
 
     @cached_property
     def console(self) -> Console:
-        """The streams. Asked for after the options were parsed."""
+        """The output streams; must not be used before the options are parsed."""
         return Console(colour=self._wanted_colour(), environ=self.environ)
 
     @cached_property
@@ -77,7 +77,7 @@ class Invocation:
             return self.colour
         try:
             setting = self.settings.found.get("color")
-        except MissionDeckError:  # the settings themselves are what is wrong, and are reported
+        except MissionDeckError:  # invalid settings are reported elsewhere
             setting = None
         if setting is None or (self.environ.get("NO_COLOR") and setting.origin != "MISSION_COLOR"):
             return "auto"

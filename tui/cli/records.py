@@ -1,4 +1,4 @@
-"""How commands get at committed records: one reader, opened late and always closed."""
+"""Read access of commands to committed records; records lost runners before reading."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from tui.words.safe_text import safe_line
 
 @contextmanager
 def open_records(invocation: Invocation) -> Iterator[Reader]:
-    """Open the database read-only, migrated if need be, and record the loss of runners.
+    """Open the database read-only, after migrating it if necessary and recording lost runners.
 
     Raises `NotFoundError` when there is no database yet, `OlderFormatError` for an older one that
     cannot be written, `UnavailableError` when it cannot be read.
@@ -22,8 +22,8 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
     reader, was_migrated = open_current(invocation.paths)
     if was_migrated:
         invocation.console.say(
-            f"{safe_line(str(invocation.paths.db))} was brought up to date;"
-            " a copy of it as it was is beside it"
+            f"{safe_line(str(invocation.paths.db))} was migrated to the current version;"
+            " a backup of the old one is in the same folder"
         )
     try:
         notice_lost(invocation)
@@ -33,9 +33,9 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
 
 
 def notice_lost(invocation: Invocation) -> None:
-    """Record the loss of runners that are gone, so that what is shown next is true.
+    """Record lost runners, so that the states shown next are true.
 
-    What cannot be written can still be read: a refusal is no reason not to show anything.
+    If the database cannot be written, that is reported, but the command can still read.
     """
     say = invocation.console.say
     try:
@@ -46,6 +46,6 @@ def notice_lost(invocation: Invocation) -> None:
     for execution, parts in gone:
         below = f" and of its {counted(parts, 'sub-mission')}" if parts else ""
         say(
-            f"the runner of {safe_line(full_label(execution))}{below} is gone; "
-            f"`mission resume {safe_line(full_argument(execution))}` goes on with it"
+            f"the runner of {safe_line(full_label(execution))}{below} died; "
+            f"`mission resume {safe_line(full_argument(execution))}` continues it"
         )

@@ -1,4 +1,4 @@
-"""The arguments EXEC and STEP: how they are declared, and what an execution is called."""
+"""The arguments EXEC and STEP: declaration, lookup, and labels of executions."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Execution:
     """Return the execution that a reference on the command line names.
 
-    `@last` and `@last-failed` prefer the current folder's missions; it is said on stderr when that
-    changes the answer. Raises `NotFoundError`, `AmbiguousError`.
+    `@last` and `@last-failed` prefer missions of the current folder; a note on stderr says when
+    that changes the result. Raises `NotFoundError`, `AmbiguousError`.
     """
     found = reader.find_execution(reference, folder=str(invocation.cwd))
     if reference.startswith("@"):
@@ -29,32 +29,32 @@ def find_execution(invocation: Invocation, reader: Reader, reference: str) -> Ex
         if newest.execution_id != found.execution_id:
             labels = labels_of(reader, (found, newest))
             invocation.console.say(
-                f"{reference} of this folder's missions is {labels[found.execution_id]}; "
-                f"of all missions it would be {labels[newest.execution_id]}"
+                f"{reference} is {labels[found.execution_id]}, the newest in this folder; "
+                f"the newest of all missions is {labels[newest.execution_id]}"
             )
     return found
 
 
 def labels_of(reader: Reader, executions: Iterable[Execution]) -> dict[str, str]:
-    """Return what each execution is called, safe for a terminal, by id: `deploy#7 0193c0de`."""
+    """Return the label of each execution by id, safe for a terminal: `deploy#7 0193c0de`."""
     found = list(executions)
     short = reader.short_ids([one.execution_id for one in found])
     return {one.execution_id: safe_line(run_label(one, short[one.execution_id])) for one in found}
 
 
 def label_of(reader: Reader, execution: Execution) -> str:
-    """Return what one execution is called, see `labels_of`."""
+    """Return the label of one execution, see `labels_of`."""
     return labels_of(reader, (execution,))[execution.execution_id]
 
 
 def argument_of(reader: Reader, execution: Execution) -> str:
-    """Return what names an execution for good in a command, for hints."""
+    """Return a permanent reference to an execution for use in hints."""
     short = reader.short_ids([execution.execution_id])[execution.execution_id]
     return run_argument(execution, short)
 
 
 def linked_labels(reader: Reader, execution: Execution) -> dict[str, str]:
-    """Return the labels of the executions that one is linked to, by id; those that exist."""
+    """Return the labels of the existing executions linked to one, by id."""
     found = []
     for other in (execution.parent_execution_id, execution.retry_of, execution.rerun_of):
         if other is not None:

@@ -1,4 +1,4 @@
-"""What is said of a request that was left for a runner, and of what came of it."""
+"""Sends a request to a runner and prints its outcome."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
 
 
-def ask_and_wait(
+def send_request(
     invocation: Invocation,
     reader: Reader,
     execution: Execution,
@@ -24,15 +24,15 @@ def ask_and_wait(
     task_id: str | None = None,
     arguments: Mapping[str, Any] = EMPTY,
 ) -> Asked:
-    """Leave a request and wait for the runner; see `core.operations.request`."""
+    """Store a request and wait for the runner's answer; see `core.operations.request`."""
     invocation.console.best_effort()
     return asyncio.run(
         request(invocation.site, reader, execution, kind, task_id=task_id, arguments=arguments)
     )
 
 
-def asked_json(asked: Asked) -> dict[str, Any]:
-    """Return a request and what is known of it as JSON data."""
+def request_json(asked: Asked) -> dict[str, Any]:
+    """Return a request and its outcome as JSON data."""
     return {
         "execution_id": asked.execution.execution_id,
         "task_id": asked.task_id,
@@ -43,17 +43,17 @@ def asked_json(asked: Asked) -> dict[str, Any]:
     }
 
 
-def tell(invocation: Invocation, asked: Asked) -> None:
-    """Say what was asked and done, and what to do when nobody is there to hear it."""
+def print_request(invocation: Invocation, asked: Asked) -> None:
+    """Print the request and its outcome, or how to start a runner if there is none."""
     label, task_id = safe_line(full_label(asked.execution)), asked.task_id
     if invocation.json:
-        invocation.console.out_json(asked_json(asked))
+        invocation.console.out_json(request_json(asked))
         return
     subject = label if task_id is None else f"{label} {safe_line(task_id)}"
     told = DONE[asked.kind] if asked.settled else f"{asked.kind.value.replace('_', ' ')} requested"
     invocation.console.say(f"{subject}: {told}")
     if not asked.owned:
         invocation.console.say(
-            "no runner drives this execution: the request waits for the next one, "
+            "this execution has no runner: the request waits for the next one, "
             f"`mission resume {safe_line(full_argument(asked.to_resume))}`"
         )

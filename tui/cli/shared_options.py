@@ -11,8 +11,8 @@ from tui.cli.completion.completions import complete_mission_step, complete_param
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _Span(click.ParamType[float]):
-    """A length of time: `30`, `90s`, `5m`, `1h30m`."""
+class _Duration(click.ParamType[float]):
+    """A duration: `30`, `90s`, `5m`, `1h30m`."""
 
     name = "time"
 
@@ -37,7 +37,7 @@ def param_option(function: F) -> F:
         metavar="NAME=VALUE",
         multiple=True,
         shell_complete=complete_param,
-        help="A parameter.",
+        help="Set a parameter of the mission; may be repeated.",
     )(function)
 
 
@@ -47,5 +47,5 @@ def mission_step_option(name: str, **attrs: Any) -> Callable[[F], F]:
 
 
 def seconds_option(name: str, **attrs: Any) -> Callable[[F], F]:
-    """Add an option that takes a length of time and passes seconds."""
-    return click.option(name, type=_Span(), metavar="TIME", **attrs)
+    """Add an option that takes a duration and passes seconds."""
+    return click.option(name, type=_Duration(), metavar="TIME", **attrs)

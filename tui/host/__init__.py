@@ -1,1 +1,1 @@
-"""The only joiner of core and storage: database, settings and processes of this machine."""
+"""The composition root: joins core and storage with the settings and processes of this machine."""

@@ -44,8 +44,8 @@ def _migrate(paths: Paths) -> None:
         asyncio.run(migrate_database(paths))
     except MissionDeckError as error:
         raise OlderFormatError(
-            f"{paths.db} is of an older version of Mission Deck and cannot be brought"
-            f" up to date: {error.message}",
+            f"{paths.db} was written by an older version of Mission Deck and cannot be migrated:"
+            f" {error.message}",
             hint=error.hint,
         ) from error
 

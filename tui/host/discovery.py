@@ -1,4 +1,4 @@
-"""Find mission files in folders and say of each whether it is valid."""
+"""Finds mission files in folders and validates them."""
 
 import json
 import re
@@ -15,17 +15,18 @@ _KEYS = (
     re.compile(rb"""(?m)^steps[ \t]*:|["']steps["'][ \t]*:"""),
     re.compile(rb"""(?m)^(?:version|name)[ \t]*:|["'](?:version|name)["'][ \t]*:"""),
 )
-LOOKED_AT = 256 * 1024
-"""Bytes of a file that are looked at to tell whether it is a mission."""
-FOLDER_LIMIT = 500
-"""Files looked at in one folder: one that holds more is no folder of missions."""
+SNIFFED_BYTES = 256 * 1024
+"""How much of a file is read to decide whether it is a mission."""
+MAX_FILES_PER_FOLDER = 500
+"""The most files considered per folder; the rest are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A folder to look into, and the heading its missions are listed under.
+    """A folder to search, and the heading under which its missions are listed.
 
-    One with `others` holds files of other programs too: only what looks like a mission is listed.
+    With `others` the folder may contain files of other programs: only files that look like a
+    mission are listed.
     """
 
     folder: Path
@@ -34,7 +35,7 @@ class Place:
 
 
 class Discovery:
-    """Looks into folders again and again; a file that has not changed is read once.
+    """Searches folders repeatedly; unchanged files are not read again.
 
     The `samples` come last, under a heading of their own.
     """
@@ -45,7 +46,7 @@ class Discovery:
         self._known: dict[Path, tuple[tuple[int, int], MissionFile]] = {}
 
     def find(self, run_before: Iterable[str] = ()) -> list[MissionFile]:
-        """Return the mission files by their groups, each folder's in order of name, none twice.
+        """Return the distinct mission files by group, sorted by name within a folder.
 
         `run_before` are the files that executions were made from, newest first.
         """
@@ -79,7 +80,7 @@ class Discovery:
             if known is not None and known[0] == stamp:
                 return known[1]
             described = describe(path, load_mission(path))
-        except (OSError, MissionDeckError) as error:  # it went away while we looked
+        except (OSError, MissionDeckError) as error:  # it was removed or is unreadable
             broken = Finding(severity="error", code="UNREADABLE", message=str(error))
             return MissionFile(
                 path=str(path), name=path.stem, steps=0, valid=False, findings=(broken,)
@@ -96,10 +97,10 @@ def default_places(cwd: Path) -> tuple[Place, ...]:
 
 
 def looks_like_mission(path: Path) -> bool:
-    """Tell whether a file has a mission's keys at its top: many programs write YAML and JSON."""
+    """Tell whether a file has the top-level keys of a mission: other programs use YAML too."""
     try:
         with path.open("rb") as file:
-            head = file.read(LOOKED_AT)
+            head = file.read(SNIFFED_BYTES)
     except OSError:
         return False
     if path.suffix.lower() == ".json":
@@ -119,7 +120,7 @@ def samples_folder() -> Path:
 
 
 def describe(path: Path, loaded: Loaded) -> MissionFile:
-    """Say what a file is; one that is not valid goes by the name of its file."""
+    """Describe a mission file; an invalid one is named after its file."""
     mission = loaded.mission
     return MissionFile(
         path=str(path),
@@ -150,7 +151,7 @@ def findings_of(loaded: Loaded) -> tuple[Finding, ...]:
 def _files(folder: Path) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
-    except OSError:  # not there, or not ours to read: nothing to be found in it
+    except OSError:  # missing or not readable: nothing to find
         return
     candidates = (one for one in entries if one.suffix.lower() in SUFFIXES and one.is_file())
-    yield from islice(candidates, FOLDER_LIMIT)
+    yield from islice(candidates, MAX_FILES_PER_FOLDER)

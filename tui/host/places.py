@@ -1,6 +1,6 @@
-"""Where database, keys, configuration and logs live.
+"""The paths of database, keys, configuration and logs.
 
-`MISSION_HOME` moves all of it into one folder; without it the XDG folders of the platform are used.
+`MISSION_HOME` puts all of them into one folder; otherwise the platform's XDG folders are used.
 """
 
 import os
@@ -17,7 +17,7 @@ APPLICATION = "missiondeck"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """The places of one user. None of them needs to exist."""
+    """The paths of one user's files, which need not exist."""
 
     home: Path
     db: Path
@@ -27,9 +27,9 @@ class Paths:
 
     @property
     def has_database(self) -> bool:
-        """Whether there is a database; an empty file is a new one, of which nothing is known yet.
+        """Whether the database exists; an empty file does not count.
 
-        Raises `UnavailableError` for one that was emptied.
+        Raises `UnavailableError` for a database that was truncated.
         """
         from storage.file.file_identity import is_created
 
@@ -37,15 +37,15 @@ class Paths:
 
 
 def find_paths(environ: Mapping[str, str], *, database: str | None = None) -> Paths:
-    """Return the places; `database` replaces the database alone.
+    """Return the paths; `database` overrides that of the database only.
 
-    Raises `UnavailableError` where there is no place, `UsageError` for one that cannot be read.
+    Raises `UnavailableError` for a user without a home folder, `UsageError` for an invalid path.
     """
     home = environ.get("MISSION_HOME")
     if home:
         folder = place_of(home, "MISSION_HOME")
         if folder.exists() and not folder.is_dir():
-            raise UnavailableError(f"MISSION_HOME is no folder: {folder}")
+            raise UnavailableError(f"MISSION_HOME is not a folder: {folder}")
         paths = Paths(
             home=folder,
             db=folder / DATABASE,
@@ -82,27 +82,27 @@ def find_paths(environ: Mapping[str, str], *, database: str | None = None) -> Pa
 
 
 def _homeless() -> UnavailableError:
-    """Return the error for a user whom neither HOME nor the list of users gives a folder."""
+    """Return the error for a user without a home folder in HOME or the user database."""
     return UnavailableError(
-        f"user {os.getuid()} has no home folder to keep missions in",
+        f"user {os.getuid()} has no home folder",
         hint="set MISSION_HOME to a folder of your own, for example MISSION_HOME=/var/lib/missions",
     )
 
 
 def place_of(text: str, what: str) -> Path:
-    """Return the absolute path that a user means, `~` included; `UsageError` when there is none."""
+    """Return the absolute path of a user's input, with `~` expanded; `UsageError`."""
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:
-        raise UsageError(f"{what} {text}: nobody knows that home folder") from error
+        raise UsageError(f"{what} {text}: that home folder cannot be determined") from error
     except FileNotFoundError as error:
         raise UsageError(
-            f"{what} {text}: the working directory that this is relative to is gone"
+            f"{what} {text}: the path is relative, and the working directory was deleted"
         ) from error
 
 
 def current_folder() -> Path:
-    """Return the working directory; `/` where it was deleted."""
+    """Return the working directory, or `/` if it was deleted."""
     try:
         return Path.cwd()
     except FileNotFoundError:

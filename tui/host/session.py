@@ -1,4 +1,4 @@
-"""The composition root's core: store, signer, clock and executor joined for writing commands."""
+"""Opens the database for writing with its signing key, for commands that write."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,14 +11,14 @@ from storage.write.store import Store, open_store, require_signer
 from tui.host.places import Paths
 
 LEASE_SECONDS = 15.0
-"""How long a runner of another machine is believed to live after its last heartbeat."""
+"""How long a runner on another machine is presumed alive after its last heartbeat."""
 
 
 @asynccontextmanager
 async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]:
     """Open the database for writing; create it and its key on first use.
 
-    Raises `UnavailableError` when either cannot be used, or the key is not the one of its log.
+    Raises `UnavailableError` when either cannot be used, or the key does not match the log.
     """
     if paths.has_database:
         require_signer(paths.db, load_signer(paths.keys))
@@ -33,15 +33,15 @@ async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]
 
 
 async def migrate_database(paths: Paths) -> None:
-    """Bring a database of an older version to this one's format; `open_session`'s errors."""
+    """Migrate a database of an older version; raises the errors of `open_session`."""
     async with open_session(paths, SystemClock()):
         return
 
 
 def protected_paths(paths: Paths) -> tuple[Path, ...]:
-    """Return what no file step may touch: the folders of this program, the database, the keys.
+    """Return the paths protected from file steps: folders of Mission Deck, database and keys.
 
-    The key files are named one by one as well, for a hard link to one of them is to be known.
+    The key files are listed individually, so that hard links to them are recognised.
     """
     folders = dict.fromkeys((paths.home, paths.config.parent, paths.logs.parent, paths.keys))
     keys = tuple(paths.keys.iterdir()) if paths.keys.is_dir() else ()
@@ -49,5 +49,5 @@ def protected_paths(paths: Paths) -> tuple[Path, ...]:
 
 
 def shared_slots(paths: Paths, limit: int | None) -> FileSlots | None:
-    """Return the slots all executions share, None where no such limit is set."""
+    """Return the slots shared by all executions, None if no such limit is set."""
     return None if limit is None else FileSlots(paths.home / "slots", limit)

@@ -1,6 +1,6 @@
-"""The user's settings: flags over `MISSION_*` over the project's file over the user's file.
+"""The settings. Precedence: flags, `MISSION_*` variables, the project file, the user file.
 
-The project's file is the nearest `.mission.toml` or `mission.toml` at or above where one works.
+The project file is the nearest `.mission.toml` or `mission.toml` in the working directory or above.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ COLOURS = ("auto", "always", "never")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value and where it came from: `--db`, `MISSION_DB`, or the path of a file."""
+    """A value and its origin: `--db`, `MISSION_DB`, or the path of a file."""
 
     value: Any
     origin: str
@@ -26,11 +26,11 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What was set, by name; what is missing was not set anywhere."""
+    """The settings that were set, by name."""
 
     found: Mapping[str, Setting] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    """What was wrong with the files: unknown names. Said once, never fatal."""
+    """Warnings about unknown names in the files."""
 
     def value(self, name: str) -> Any:
         """Return the value of a setting, None when it was not set."""
@@ -39,13 +39,13 @@ class Settings:
 
     @property
     def database(self) -> str | None:
-        """Where the database is, when it was moved."""
+        """The path of the database, None for the default."""
         value: str | None = self.value("db")
         return value
 
     @property
     def parallel_limit(self) -> int | None:
-        """Attempts at once over all executions of this user, None for no such limit."""
+        """The most concurrent attempts over all executions of this user, None for no limit."""
         value: int | None = self.value("parallel_limit")
         return value
 
@@ -57,7 +57,7 @@ class Settings:
 
     @property
     def mission_folders(self) -> tuple[str, ...]:
-        """Folders in which missions are looked for."""
+        """Folders to search for missions."""
         value: tuple[str, ...] = self.value("missions") or ()
         return value
 
@@ -81,9 +81,9 @@ def load_settings(
     user_file: Path,
     flags: Mapping[str, Any],
 ) -> Settings:
-    """Gather the settings of all places.
+    """Merge the settings of all sources.
 
-    Raises `UsageError` for a file that is no TOML and for a value of a wrong kind.
+    Raises `UsageError` for a file that is not TOML and for a value of the wrong type.
     """
     found: dict[str, Setting] = {}
     notes: list[str] = []
@@ -106,7 +106,7 @@ def find_project_file(cwd: Path) -> Path | None:
     for folder in (cwd, *cwd.parents):
         for name in PROJECT_FILES:
             path = folder / name
-            with contextlib.suppress(OSError):  # what may not be looked at is not ours
+            with contextlib.suppress(OSError):  # ignore folders that cannot be accessed
                 if path.is_file():
                     return path
     return None
@@ -142,7 +142,7 @@ def _home_expanded(text: str, what: str) -> Path:
 
 
 def _below(name: str, value: Any, folder: Path) -> Any:
-    """Read the paths of a file relative to the file."""
+    """Resolve paths in a settings file relative to that file."""
     if name == "db" and isinstance(value, str) and value:
         return str(folder / _home_expanded(value, name))
     if name == "missions" and isinstance(value, list):
@@ -164,7 +164,7 @@ def _text(value: Any, origin: str) -> str:
 
 def _colour(value: Any, origin: str) -> str:
     if value not in COLOURS:
-        raise UsageError(f"{origin}: {value!r} is none of {', '.join(COLOURS)}")
+        raise UsageError(f"{origin}: {value!r} is not one of {', '.join(COLOURS)}")
     return str(value)
 
 

@@ -1,4 +1,4 @@
-"""This user's database on this machine, and runners that are processes of it."""
+"""This user's database, and runners as processes of this machine."""
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
@@ -12,16 +12,16 @@ from tui.host.places import Paths
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSite:
-    """Implements `core.operations.site.Site`. Writing is imported when somebody writes."""
+    """Implements `core.operations.site.Site`. Code for writing is imported on first use."""
 
     paths: Paths
     environ: Mapping[str, str]
-    """The environment of runners that are started here; `MISSION_ACTOR` names the actor."""
+    """The environment of started runners; `MISSION_ACTOR` names the actor."""
     clock: SystemClock = field(default_factory=SystemClock)
 
     @property
     def actor(self) -> str:
-        """Who is acting, as the audit records it: `user@host`."""
+        """The acting user as recorded in the audit log: `user@host`."""
         from tui.host.actor import actor_name
 
         return actor_name(self.environ)
@@ -41,7 +41,7 @@ class LocalSite:
     async def start_runner(
         self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
     ) -> None:
-        """Start a detached runner process and return once it drives the execution."""
+        """Start a detached runner process and return once it has the execution's lease."""
         from tui.host.spawn import spawn_runner
 
         await spawn_runner(

@@ -1,4 +1,4 @@
-"""Start a runner that outlives this process, and wait until it runs or says why it cannot."""
+"""Starts a detached runner process, and waits until it is ready or reports an error."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from core.errors import (
 from tui.host.places import Paths
 
 READY_SECONDS = 60.0
-"""How long a runner may take to load its mission and get its lease."""
+"""How long a runner may take to load its mission and acquire its lease."""
 
 
 async def spawn_runner(
@@ -31,11 +31,9 @@ async def spawn_runner(
 ) -> int:
     """Start a detached runner for a created execution and return its pid once it runs.
 
-    `run_again` consents to repeat lost attempts of steps that are not idempotent; with `is_launch`
-    the runner takes over the lease that this process holds.
-
-    Raises `LeaseHeldError` or `ConflictError` as the runner meets them, `UnavailableError` when it
-    ends without a word.
+    `run_again` is the consent to repeat lost attempts of steps that are not idempotent; with
+    `is_launch` the runner takes over the lease that this process holds. Raises the `LeaseHeldError`
+    or `ConflictError` that the runner reports, `UnavailableError` if it ends without a report.
     """
     options = ["--run-again"] if run_again else []
     options += ["--launched"] if is_launch else []
@@ -52,7 +50,7 @@ async def spawn_runner(
 def _start(
     paths: Paths, execution_id: str, environ: Mapping[str, str], options: Sequence[str], log: Path
 ) -> tuple[int, int]:
-    """Start the process; return its pid and the pipe on which it reports."""
+    """Start the process; return its pid and the read end of the pipe on which it reports."""
     reading, writing = os.pipe()
     try:
         with log.open("ab") as output:
@@ -76,12 +74,12 @@ def _start(
             )
     finally:
         os.close(writing)
-    process.returncode = 0  # it is not ours to wait for; without this Popen warns when collected
+    process.returncode = 0  # nobody waits for it; without this Popen warns on deletion
     return process.pid, reading
 
 
 async def _read_line(reading: int) -> str:
-    """Return the line that the runner writes, or as much of it as there is when time is up."""
+    """Return the line that the runner writes, possibly incomplete after READY_SECONDS."""
     loop = asyncio.get_running_loop()
     found = b""
     over: asyncio.Future[None] = loop.create_future()
@@ -105,7 +103,7 @@ def _check(line: str, log: str) -> None:
     if line == "ok":
         return
     if not line:
-        raise UnavailableError("the runner did not start", hint=f"its last words: {log}")
+        raise UnavailableError("the runner did not start", hint=f"its log: {log}")
     try:
         found = json.loads(line)
         error = _KNOWN.get(found["code"], UnavailableError)(found["message"], hint=found["hint"])

@@ -1,7 +1,8 @@
-"""The signals of a process that drives an execution, heard from before the execution exists.
+"""Signal handling of a process that drives an execution, installed before the execution exists.
 
-Between its creation and the first turn of its engine, and between its end and that of the process,
-a signal must neither leave an execution that nobody drives nor change an exit code.
+A signal between the creation of an execution and the first turn of its engine must not leave an
+execution without a runner; one between its end and that of the process must not change the exit
+code.
 """
 
 import asyncio
@@ -16,15 +17,15 @@ from typing import Self
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 LAST_SECONDS = 10.0
-"""How long a process may take to end by itself after a second signal."""
+"""How long a process may take to exit after a second signal before it is killed."""
 
 
 class StopSignals:
-    """Keeps SIGINT and SIGTERM for whoever listens, and outlives SIGHUP, while it is entered.
+    """While entered, delivers SIGINT and SIGTERM to a listener and ignores SIGHUP.
 
-    Entered again within itself it does nothing more. Of the signals that nobody listens to, the
-    first is kept and a second one ends the process, by `KeyboardInterrupt` or `SystemExit`. Where
-    somebody listens the second one ends it too: by force once `LAST_SECONDS` have passed.
+    Entering it again is allowed and has no effect. Without a listener, the first signal is kept for
+    the next one, and a second signal ends the process by `KeyboardInterrupt` or `SystemExit`. With
+    a listener, a second signal also forces the process to exit after `LAST_SECONDS`.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class StopSignals:
         if self._depth == 1:
             for number in STOPPING:
                 self._before[number] = signal.signal(number, self._on_signal)
-            # a handler, not SIG_IGN, which children would inherit
+            # a handler instead of SIG_IGN, which child processes would inherit
             self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, _go_on)
         return self
 
@@ -53,7 +54,7 @@ class StopSignals:
 
     @contextmanager
     def heard_by(self, listener: Callable[[int], None]) -> Iterator[None]:
-        """Call `listener` in the running loop for each signal, also for one that came before."""
+        """Call `listener` in the running loop for each signal, including one that was kept."""
         loop = asyncio.get_running_loop()
 
         def tell(number: int) -> None:
@@ -71,7 +72,7 @@ class StopSignals:
 
     @contextmanager
     def insisting(self, then: Callable[[], None]) -> Iterator[None]:
-        """Have `insist` call `then` while this is entered."""
+        """Register `then` to be called by `insist` while this is entered."""
         self._insisted.append(then)
         try:
             yield
@@ -79,12 +80,12 @@ class StopSignals:
             self._insisted.remove(then)
 
     def insist(self) -> None:
-        """Tell everybody who drives something under these signals that a second one came."""
+        """Notify all drivers in this process of a second signal."""
         for then in list(self._insisted):
             then()
 
     def over(self, then: Callable[[], None]) -> None:
-        """Stop nothing any more, for the outcome is there: only call `then`."""
+        """From now on a signal only calls `then`, because the outcome is already final."""
         self._tell = lambda _number: then()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -102,11 +103,11 @@ class StopSignals:
 
 
 def _end_at_last(code: int) -> None:
-    """End the process after `LAST_SECONDS`, whatever its event loop and its threads do."""
+    """Exit after `LAST_SECONDS`, even if the event loop or a thread hangs."""
     timer = threading.Timer(LAST_SECONDS, os._exit, [code])
     timer.daemon = True
     timer.start()
 
 
 def _go_on(_number: int, _frame: FrameType | None) -> None:
-    """Outlive the terminal: losing it is no reason to stop a mission."""
+    """Ignore the signal: a closed terminal must not stop a mission."""

@@ -1,3 +1,3 @@
-"""The version of the program, where `--version` finds it without importing anything."""
+"""The version of the program; a separate module, so that `--version` imports nothing else."""
 
 VERSION = "0.1.0"

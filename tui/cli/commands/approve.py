@@ -12,7 +12,7 @@ from tui.cli.reference import execution_argument, step_argument
 @declare("approve")
 @execution_argument
 @step_argument(required=False)
-@click.option("--comment", metavar="TEXT", default="", help="Why, for the audit.")
+@click.option("--comment", metavar="TEXT", default="", help="Comment recorded in the audit log.")
 def command(invocation: Invocation, execution: str, step: str | None, comment: str) -> None:
-    """Approve STEP of EXEC, which waits for it; without STEP, the only one that waits."""
+    """Approve STEP of EXEC, which waits for approval; STEP may be omitted if only one waits."""
     answer(invocation, execution, step, RequestKind.APPROVE, comment)

@@ -1,4 +1,4 @@
-"""`mission audit`: the proof of what ran."""
+"""`mission audit`: verification of the audit log."""
 
 import click
 
@@ -12,27 +12,27 @@ from tui.output.verification_report import verdict_lines
 
 @click.group("audit", cls=DeckGroup)
 def command() -> None:
-    """Verify what was recorded."""
+    """Verify the audit log."""
 
 
 @declare("verify", short_help="Verify the audit log and every record against it.")
-@click.option("--deep", is_flag=True, help="Verify every signature, not only the last.")
+@click.option("--deep", is_flag=True, help="Verify every signature, not only the last one.")
 @click.option(
     "--head",
     metavar="SIZE:HASH",
-    help="A head noted earlier, as a run prints it: the log must continue it.",
+    help="A head that an earlier run printed: verify that the log continues from it.",
 )
 @click.option(
     "--require",
     metavar="TIERS",
     default="",
-    help="Tiers that must be reached: chain, signed, anchored, complete; comma-separated.",
+    help="Required tiers, comma-separated: chain, signed, anchored, complete.",
 )
 def verify(invocation: Invocation, deep: bool, head: str | None, require: str) -> None:
-    """Verify the audit log: hashes, signatures, and every record rebuilt from the events.
+    """Verify the audit log: hashes, signatures, and every record, rebuilt from the events.
 
-    The exit code is 0 for INTACT and 8 for every other verdict. A tail cut off together with its
-    signature only shows against a head that was noted elsewhere: pass it with --head.
+    The exit code is 0 for INTACT and 8 for every other verdict. A truncation that also removed the
+    signatures is only detected against a head stored elsewhere: pass it with --head.
     """
     report = _verify(invocation, deep=deep, head=head, require=require)
     console = invocation.console

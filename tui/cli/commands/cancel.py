@@ -12,11 +12,11 @@ from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
-from tui.cli.following.commit_poll import LostWatch, rounds
+from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.cli.runner_request import ask_and_wait, tell
+from tui.cli.runner_request import print_request, send_request
 from tui.cli.shared_options import seconds_option
 from tui.output import json_shapes
 from tui.words.cancel_text import cancel_text, stop_text
@@ -27,9 +27,9 @@ from tui.words.safe_text import safe_line
 @declare("cancel")
 @execution_argument
 @click.option("--step", metavar="STEP", shell_complete=complete_step, help="Only this step.")
-@click.option("--reason", metavar="TEXT", help="Why, for the audit.")
+@click.option("--reason", metavar="TEXT", help="Reason recorded in the audit log.")
 @click.option("--wait", is_flag=True, help="Wait until the execution has ended.")
-@seconds_option("--timeout", help="Wait at most this long: 30, 5m (implies --wait).")
+@seconds_option("--timeout", help="Wait at most this long, such as 30 or 5m (implies --wait).")
 def command(
     invocation: Invocation,
     execution: str,
@@ -38,23 +38,24 @@ def command(
     wait: bool,
     timeout: float | None,
 ) -> None:
-    """Cancel EXEC: what runs is ended (TERM, then KILL of the whole tree), the rest is skipped.
+    """Cancel EXEC: running steps are stopped (SIGTERM, then SIGKILL for the whole process tree).
 
-    Without --wait the command returns once the runner has taken the request. With it the exit code
-    is 0 when the execution ended cancelled, 6 when it had not ended in time.
+    The remaining steps are skipped. Without --wait the command returns once the runner has accepted
+    the request. With --wait the exit code is 0 when the execution has ended cancelled, 6 when it
+    has not ended in time.
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if found.state is ExecutionState.CANCELLED and step is None:
-            _done(invocation, found, "it was cancelled before")
+            _done(invocation, found, "already cancelled")
             return
         scope = _scope(reader, found, step)
         kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
         arguments = {} if reason is None else {"message": reason}
-        asked = ask_and_wait(invocation, reader, found, kind, task_id=step, arguments=arguments)
+        asked = send_request(invocation, reader, found, kind, task_id=step, arguments=arguments)
         waits = (wait or timeout is not None) and asked.owned and step is None
         if not waits or not invocation.json:
-            tell(invocation, asked)
+            print_request(invocation, asked)
             if not invocation.json and scope:
                 invocation.console.say(f"  {scope}")
         if waits:
@@ -62,7 +63,7 @@ def command(
 
 
 def _scope(reader: Reader, found: Execution, step: str | None) -> str:
-    """Return in words what the cancel does, empty when there is nothing to do."""
+    """Describe the effect of the cancel; empty when there is nothing to stop or skip."""
     tasks = {one.task_id: one for one in reader.task_states(found.execution_id)[1]}
     mission = mission_of(reader, found)
     if step is None:
@@ -76,14 +77,14 @@ def _scope(reader: Reader, found: Execution, step: str | None) -> str:
 def _wait(
     invocation: Invocation, reader: Reader, found: Execution, timeout: float | None
 ) -> Execution:
-    lost = LostWatch(invocation)
-    for _ in rounds(reader, timeout=timeout):
+    lost = LostRunnerCheck(invocation)
+    for _ in poll_commits(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
         if is_terminal(found.state):
             break
-        lost.look()
+        lost.check()
     if found.state is not ExecutionState.CANCELLED:
-        raise ConflictError(f"{full_label(found)} had ended before: {found.state}")
+        raise ConflictError(f"{full_label(found)} ended before it was cancelled: {found.state}")
     return found
 
 

@@ -11,7 +11,7 @@ VARIABLE = "_MISSION_COMPLETE"
 SHELLS = ("bash", "zsh", "fish")
 _HOW = {
     "bash": 'eval "$(mission completion bash)"   # in ~/.bashrc',
-    "zsh": 'eval "$(mission completion zsh)"   # in ~/.zshrc, behind compinit',
+    "zsh": 'eval "$(mission completion zsh)"   # in ~/.zshrc, after compinit',
     "fish": "mission completion fish > ~/.config/fish/completions/mission.fish",
 }
 
@@ -19,11 +19,11 @@ _HOW = {
 @declare("completion")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(invocation: Invocation, shell: str) -> None:
-    """Print the script that makes SHELL complete commands, options, executions and steps.
+    """Print the completion script for SHELL: commands, options, executions and steps.
 
     For bash, `eval "$(mission completion bash)"` in ~/.bashrc.
 
-    For zsh, `eval "$(mission completion zsh)"` in ~/.zshrc, behind compinit.
+    For zsh, `eval "$(mission completion zsh)"` in ~/.zshrc, after compinit.
 
     For fish, `mission completion fish > ~/.config/fish/completions/mission.fish`.
     """
@@ -35,11 +35,11 @@ def command(invocation: Invocation, shell: str) -> None:
 
 
 def completion_script(shell: str) -> str:
-    """Return the script by which a shell asks `mission` for completions."""
+    """Return the completion script of a shell."""
     from tui.cli.commands_table import root
 
     register()
     kind = get_completion_class(shell)
     if kind is None:
-        raise click.UsageError(f"click completes no {shell}")
+        raise click.UsageError(f"click does not support completion in {shell}")
     return kind(root, {}, "mission", VARIABLE).source()

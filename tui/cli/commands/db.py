@@ -1,4 +1,4 @@
-"""`mission db`: the database as a file."""
+"""`mission db`: maintenance of the database file."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from tui.words.numbers import size
 
 @click.group("db", cls=DeckGroup)
 def command() -> None:
-    """Look after the database file."""
+    """Check, back up and inspect the database file."""
 
 
-@declare("path", short_help="Print where the database is.")
+@declare("path", short_help="Print the path of the database.")
 def path(invocation: Invocation) -> None:
-    """Print where the database is, whether it exists or not."""
+    """Print the path of the database, whether it exists or not."""
     place = invocation.paths.db
     if invocation.json:
         invocation.console.out_json({"path": str(place), "exists": place.exists()})
@@ -28,13 +28,12 @@ def path(invocation: Invocation) -> None:
         invocation.console.out_raw(f"{place}\n")
 
 
-@declare("check", short_help="Check that the file is sound.")
+@declare("check", short_help="Check the integrity of the database file.")
 def check(invocation: Invocation) -> None:
-    """Check that the file is sound (exit code 9 if not).
+    """Check the integrity of the database file (exit code 9 if it is damaged).
 
-    Looks at its pages, indexes and constraints, at references between its rows, at its tables and
-    triggers, and at its -wal companion. Whether its records were changed by somebody is told by
-    `mission audit verify`.
+    Checks pages, indexes, constraints, references between rows, tables, triggers and the -wal file.
+    To detect tampering with the records, use `mission audit verify`.
     """
     from storage.file.file_check import find_damage
 
@@ -48,20 +47,20 @@ def check(invocation: Invocation) -> None:
         invocation.console.out_lines(damage)
         raise UnavailableError(
             f"{place} is damaged: {counted(len(damage), 'problem')}",
-            hint="restore a backup; `mission audit verify` tells what can still be proved",
+            hint="restore a backup; `mission audit verify` reports what can still be verified",
         )
     else:
-        invocation.console.out(f"{place} is sound")
-        invocation.console.say("`mission audit verify` tells whether its records were changed")
+        invocation.console.out(f"{place}: no damage found")
+        invocation.console.say("`mission audit verify` checks whether its records were changed")
 
 
 @declare("backup", short_help="Copy the database to a new file.")
 @click.argument("target", required=False, type=click.Path(path_type=Path))
 def backup(invocation: Invocation, target: Path | None) -> None:
-    """Copy the database to TARGET, a new file, while it is in use.
+    """Copy the database to TARGET, a new file, even while it is in use.
 
-    Copying the file by hand loses what is only in its -wal companion. Without TARGET the copy is
-    put beside the database, with the time in its name.
+    A plain copy of the file would lack the records that are still in the -wal file. Without TARGET
+    the copy is written next to the database, with the time in its name.
     """
     from storage.file.maintenance import back_up
 
@@ -76,12 +75,14 @@ def backup(invocation: Invocation, target: Path | None) -> None:
         invocation.console.out_json({"path": str(place), "backup": str(target), "bytes": count})
     else:
         invocation.console.out_raw(f"{target}\n")
-        invocation.console.say(f"{size(count)} copied; the keys in {invocation.paths.keys} are not")
+        invocation.console.say(
+            f"{size(count)} copied; back up the keys in {invocation.paths.keys} separately"
+        )
 
 
-@declare("stats", short_help="Say what is in the database.")
+@declare("stats", short_help="Print the size and contents of the database.")
 def stats(invocation: Invocation) -> None:
-    """Say how large the database is and what is in it."""
+    """Print the size of the database and the number of rows in its tables."""
     from storage.file.maintenance import read_stats
 
     found = read_stats(_existing(invocation))
@@ -105,7 +106,9 @@ def stats(invocation: Invocation) -> None:
 def _existing(invocation: Invocation) -> Path:
     place = invocation.paths.db
     if not invocation.paths.has_database:
-        raise NotFoundError(f"there is no database {place} yet", hint="`mission run FILE` makes it")
+        raise NotFoundError(
+            f"there is no database {place} yet", hint="`mission run FILE` creates it"
+        )
     return place
 
 

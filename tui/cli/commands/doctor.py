@@ -17,13 +17,13 @@ from tui.words.numbers import size
 from tui.words.safe_text import safe_line
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
-_LITTLE = 256 * 1024 * 1024
+_LOW_SPACE_BYTES = 256 * 1024 * 1024
 _STYLES = {OK: ("✓", "+", "green"), WARNING: ("!", "!", "yellow"), PROBLEM: ("✗", "x", "red")}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: how it is, in words, and what to do about it."""
+    """The result of one check: status, description, and a hint how to fix it."""
 
     name: str
     status: str
@@ -33,10 +33,10 @@ class Check:
 
 @declare("doctor")
 def command(invocation: Invocation) -> None:
-    """Look at everything a mission needs on this machine and say what is wrong (exit code 9)."""
+    """Check everything that missions need on this machine; exit code 9 if there is a problem."""
     checks = [*_program(invocation), *_settings(invocation)]
-    if checks[-1].status != PROBLEM:  # without settings nobody knows where everything is
-        checks += [check for look in _LOOKS for check in look(invocation)]
+    if checks[-1].status != PROBLEM:  # without settings the paths are unknown
+        checks += [check for find_checks in _CHECKS for check in find_checks(invocation)]
     broken = any(check.status == PROBLEM for check in checks)
     console = invocation.console
     if invocation.json:
@@ -72,7 +72,7 @@ def _program(_invocation: Invocation) -> Iterator[Check]:
         yield Check(
             "processes",
             WARNING,
-            "off Linux a step's processes are ended by their group",
+            "on this platform a step's processes are stopped by process group",
             "a process that leaves its group is not found",
         )
 
@@ -97,7 +97,7 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
             yield Check(name, PROBLEM, f"{there} cannot be written", "check its owner and mode")
             continue
         free = shutil.disk_usage(there).free
-        status = OK if free >= _LITTLE else WARNING
+        status = OK if free >= _LOW_SPACE_BYTES else WARNING
         yield Check(name, status, f"{folder}, {size(free)} free on its disk")
 
 
@@ -108,7 +108,7 @@ def _database(invocation: Invocation) -> Iterator[Check]:
 
     try:
         if not invocation.paths.has_database:
-            yield Check("records", OK, "there is no database yet: the first run makes it")
+            yield Check("records", OK, "there is no database yet: the first run creates it")
             return
         damage = find_damage(path)
         stats = read_stats(path)
@@ -116,7 +116,7 @@ def _database(invocation: Invocation) -> Iterator[Check]:
         yield Check("records", PROBLEM, error.message, error.hint)
         return
     if damage:
-        hint = "`mission db check` lists it all; restore a backup"
+        hint = "`mission db check` lists all damage; restore a backup"
         yield Check("records", PROBLEM, f"{path} is damaged: {damage[0]}", hint)
     else:
         kept = counted(stats.rows["execution"], "execution")
@@ -137,12 +137,12 @@ def _keys(invocation: Invocation) -> Iterator[Check]:
         return
     if is_needed and not (keys and (folder / PRIVATE_FILE).exists()):
         told = f"{PRIVATE_FILE} is missing in {folder}" if keys else f"there are none in {folder}"
-        hint = "restore them from where they are kept: without them nothing can be appended"
+        hint = "restore the keys from a backup: without them nothing can be appended"
         yield Check("keys", PROBLEM, told, hint)
     elif keys:
         yield Check("keys", OK, f"{len(keys)} in {folder}")
     else:
-        yield Check("keys", OK, "there are none yet: the first run makes one")
+        yield Check("keys", OK, "there are none yet: the first run creates one")
 
 
 def _step_types(_invocation: Invocation) -> Iterator[Check]:
@@ -156,18 +156,20 @@ def _step_types(_invocation: Invocation) -> Iterator[Check]:
             except MissionDeckError as error:
                 yield Check("step types", PROBLEM, error.message, error.hint)
     yield Check(
-        "step types", OK, f"{len(names)}, {len(names) - len(BUILT_IN)} of them from packages"
+        "step types",
+        OK,
+        f"{len(names)}, {len(names) - len(BUILT_IN)} of them from installed packages",
     )
 
 
 def _nearest(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that exists."""
+    """Return the folder, or its nearest existing ancestor."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder
 
 
-_LOOKS: tuple[Callable[[Invocation], Iterator[Check]], ...] = (
+_CHECKS: tuple[Callable[[Invocation], Iterator[Check]], ...] = (
     _folders,
     _database,
     _keys,

@@ -5,33 +5,35 @@ import click
 from core.domain.states import is_terminal
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_execution
-from tui.cli.following.commit_poll import LostWatch, rounds
+from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
 from tui.output import json_shapes
 
-_PAGE = 1_000
+_PAGE_EVENTS = 1_000
 
 
 @declare("events")
 @click.argument("execution", metavar="[EXEC]", required=False, shell_complete=complete_execution)
-@click.option("-f", "--follow", is_flag=True, help="Go on; with EXEC, until it has ended.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Keep printing new events; with EXEC, until it has ended."
+)
 @click.option(
     "--since",
     type=click.IntRange(0),
     default=0,
     metavar="SEQ",
-    help="Only events after this number: the last one seen before.",
+    help="Only events after this `seq`, usually that of the last event already read.",
 )
 def command(invocation: Invocation, execution: str | None, follow: bool, since: int) -> None:
-    """Print what happened, one JSON object a line, in the order of the audit chain.
+    """Print audit events as NDJSON, one JSON object per line, in the order of the audit chain.
 
     Each line has `v`, `seq`, `ts`, `type`, `execution_id` and, where they apply, `task_id`,
     `attempt`, `from_state`, `state`, `reason_code`, `message`, `exit_code` and `item`, the value
-    of an item of a fan-out. The lines are the same with and without `--json`. A reader that was cut
-    off goes on with `--since` and its last `seq`.
+    of an item of a fan-out. The output is the same with and without `--json`. To continue after an
+    interruption, pass the last `seq` to `--since`.
     """
     console = invocation.console
     with open_records(invocation) as reader:
@@ -40,11 +42,13 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
             if execution is None
             else find_execution(invocation, reader, execution).execution_id
         )
-        lost = LostWatch(invocation)
+        lost = LostRunnerCheck(invocation)
         items = StepTitles(reader)
-        for _ in rounds(reader):
+        for _ in poll_commits(reader):
             ended = wanted is not None and is_terminal(reader.find_execution(wanted).state)
-            while page := reader.audit_events(after_seq=since, execution_id=wanted, limit=_PAGE):
+            while page := reader.audit_events(
+                after_seq=since, execution_id=wanted, limit=_PAGE_EVENTS
+            ):
                 for event in page:
                     console.out_ndjson(
                         json_shapes.event(
@@ -55,4 +59,4 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
             console.flush()
             if ended or not follow:
                 return
-            lost.look()
+            lost.check()

@@ -32,13 +32,13 @@ def _complete(
     "target",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Copy it (without NAME: all of them) into a folder.",
+    help="Copy the mission (without NAME: all of them) into a folder.",
 )
 def command(invocation: Invocation, name: str | None, target: Path | None) -> None:
-    """List the sample missions that come with the program; with NAME, print one.
+    """List the sample missions that come with the program; with NAME, print one of them.
 
-    Most can be run as they are: `mission examples NAME | mission run -`. One that runs another
-    mission needs that file beside it: copy all of them with `--copy FOLDER`.
+    Most can be run directly: `mission examples NAME | mission run -`. A mission that runs another
+    mission needs that file in the same folder: copy all of them with `--copy FOLDER`.
     """
     samples = Discovery((), samples=samples_folder()).find()
     if name is not None:
@@ -105,7 +105,9 @@ def _copy(invocation: Invocation, samples: list[MissionFile], target: Path) -> N
             with path.open("xb") as file:
                 file.write(Path(sample.path).read_bytes())
         except FileExistsError as error:
-            raise ConflictError(f"{path} exists already", hint="it is left as it is") from error
+            raise ConflictError(
+                f"{path} exists already", hint="existing files are not overwritten"
+            ) from error
         copied.append(str(path))
     invocation.console.best_effort()
     if invocation.json:

@@ -20,11 +20,10 @@ def _complete(
 @declare("explain")
 @click.argument("topic", required=False, shell_complete=_complete)
 def command(invocation: Invocation, topic: str | None) -> None:
-    """Explain TOPIC; without it, the mission file as a whole.
+    """Explain TOPIC; without it, the structure of a mission file.
 
     A topic is a section (config), a key (steps.when), a step type (step.http), templates, a reason
-    code (EXIT_NONZERO; `reasons` lists them), or the code of a diagnostic (CYCLE; `codes` lists
-    them).
+    code (EXIT_NONZERO; `reasons` lists them), or a diagnostic code (CYCLE; `codes` lists them).
     """
     from core.mission_file.explain import explain, topics
 

@@ -31,9 +31,10 @@ FORMATS = ("text", "dot", "mermaid", "json")
     help="text, dot (Graphviz), mermaid, or json (as --json).",
 )
 def command(invocation: Invocation, subject: str, form: str | None) -> None:
-    """Print the steps of a mission file, or of the mission EXEC was made from, and what they need.
+    """Print the dependency graph of a mission file or of an execution's mission.
 
-    What exists as a file is a file. The JSON of an execution has the state of every step.
+    If the argument names an existing file, it is read as a mission file; otherwise as an execution.
+    The JSON of an execution includes the state of every step.
     """
     form = "json" if invocation.json else form or "text"
     if subject == STDIN or Path(subject).exists() or Path(subject).suffix.lower() in SUFFIXES:
@@ -60,7 +61,7 @@ def _of_execution(
         mission = mission_of(reader, found)
         _, tasks = reader.task_states(found.execution_id)
     if mission is None:
-        raise UnavailableError("the mission it was made from cannot be read any more")
+        raise UnavailableError("the mission file of this execution cannot be read any more")
     return mission, found, {task.task_id: task.state.value for task in tasks}
 
 

@@ -52,12 +52,12 @@ steps:
 
 @declare("init")
 @click.argument("file", default="mission.yaml", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--force", is_flag=True, help="Write over what is there.")
-@click.option("--no-schema", is_flag=True, help="Write no schema for editors beside it.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option("--no-schema", is_flag=True, help="Do not write the JSON Schema for editors.")
 def command(invocation: Invocation, file: Path, force: bool, no_schema: bool) -> None:
-    """Write a small mission that runs as it is to FILE (mission.yaml), to be changed.
+    """Write a small runnable mission to FILE (mission.yaml) as a starting point.
 
-    Its first line tells editors where its schema is: `.mission-schema.json`, written beside it.
+    Its first line refers editors to its schema, `.mission-schema.json`, written to the same folder.
     """
     if not file.parent.is_dir():
         raise NotFoundError(f"there is no folder {file.parent}")
@@ -83,4 +83,4 @@ def _write(path: Path, text: str, *, force: bool) -> None:
         with path.open("w" if force else "x", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except FileExistsError as error:
-        raise ConflictError(f"{path} exists already", hint="--force writes over it") from error
+        raise ConflictError(f"{path} exists already", hint="--force overwrites it") from error

@@ -12,7 +12,7 @@ from core.errors import UsageError
 from core.output.log_format import DROPPED_NOTICE
 from core.ports.reader import LogQuery, Reader
 from tui.cli.command import command as declare
-from tui.cli.following.commit_poll import LostWatch, rounds
+from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.following.log_source import Line, log_sources, merged
 from tui.cli.invocation import Invocation
 from tui.cli.printing.live_line import LiveLine
@@ -35,10 +35,14 @@ _LEVELS = tuple(LogLevel)
 @declare("logs")
 @execution_argument
 @step_argument(required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the execution or step has ended.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Keep printing until the execution or step has ended."
+)
 @click.option("-n", "--tail", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @click.option(
-    "--since", metavar="TIME", help="Only lines since then: 5m, 1h30m, or an RFC 3339 instant."
+    "--since",
+    metavar="TIME",
+    help="Only lines since this time: 5m or 1h30m ago, or an RFC 3339 timestamp.",
 )
 @click.option(
     "--level",
@@ -50,11 +54,11 @@ _LEVELS = tuple(LogLevel)
     "streams",
     multiple=True,
     type=click.Choice(tuple(_STREAMS)),
-    help="Only this stream (sys: the engine's own words); may be repeated.",
+    help="Only this stream (sys: messages of the engine); may be repeated.",
 )
-@click.option("--search", metavar="TEXT", help="Only lines with this text, of all that is stored.")
-@click.option("--children", is_flag=True, help="Also what sub-missions wrote, in order of time.")
-@click.option("-t", "--timestamps", is_flag=True, help="Put the time in front of each line.")
+@click.option("--search", metavar="TEXT", help="Only lines that contain this text (any case).")
+@click.option("--children", is_flag=True, help="Include the logs of sub-missions, ordered by time.")
+@click.option("-t", "--timestamps", is_flag=True, help="Print the time in front of each line.")
 def command(
     invocation: Invocation,
     execution: str,
@@ -68,15 +72,15 @@ def command(
     children: bool,
     timestamps: bool,
 ) -> None:
-    """Print what the steps of EXEC wrote; of one STEP, or of one attempt of it (STEP/2).
+    """Print the log of EXEC, of one STEP, or of one attempt of a step (STEP/2).
 
-    With --children the lines of sub-missions are among them, each with the steps that led to it:
+    With --children the lines of sub-missions are included, each with the steps above it:
     `deploy › migrate`.
 
-    With STEP and off a terminal the lines are passed on as they were written; on a terminal,
-    control characters and escape sequences are made harmless, of a line that carriage returns start
-    over the last version is shown, and with --follow a line in progress is shown as it grows.
-    `--json` writes one object a line.
+    With STEP, and when stdout is not a terminal, lines are written unchanged. On a terminal,
+    control characters and escape sequences are made harmless, only the last version of a line
+    overwritten by carriage returns is shown, and --follow shows a line in progress as it grows.
+    `--json` writes one object per line.
     """
     step, attempt = _split(step)
     query = LogQuery(
@@ -104,7 +108,7 @@ def command(
         lines = merged(reader, sources)
         for line in lines if tail is None else deque(lines, tail):
             write(line)
-        if not invocation.json:  # there a line in progress would pass for one that has ended
+        if not invocation.json:  # in JSON, a line in progress would look like a complete one
             for source in sources:
                 for line in source.unfinished(reader):
                     write(line)
@@ -114,7 +118,7 @@ def command(
 
 
 def _tell_dropped(invocation: Invocation, reader: Reader, query: LogQuery) -> None:
-    """Say of which attempts output is missing: the line in its place is easily overlooked."""
+    """Report attempts whose output was dropped: the notice in the log is easily overlooked."""
     for attempt in reader.attempts(query.execution_id, query.task_id):
         if attempt.log_dropped_bytes and query.attempt in (None, attempt.attempt):
             invocation.console.say(
@@ -132,14 +136,14 @@ def _follow(
     *,
     children: bool,
 ) -> None:
-    """Write what is there, then what comes, of sub-missions that come as well.
+    """Write the existing lines, then new ones, including those of new sub-missions.
 
-    What comes is read unfiltered and filtered here, so that the cursor moves on over lines that are
-    not wanted and nothing is read twice.
+    New lines are read unfiltered and filtered here, so that the cursor advances past unwanted lines
+    and nothing is read twice.
     """
     live = LiveLine(invocation.console, is_on=not invocation.json)
     cursors: dict[str, int] = {}
-    lost = LostWatch(invocation)
+    lost = LostRunnerCheck(invocation)
     there = log_sources(reader, query, children=children)
     for source in there:
         one = _everything(source.query)
@@ -150,7 +154,7 @@ def _follow(
     )
     for line in known if query.tail is None else deque(known, query.tail):
         write(line)
-    for _ in rounds(reader):
+    for _ in poll_commits(reader):
         ended = _has_ended(reader, query)
         sources = log_sources(reader, query, children=children)
         news: list[Line] = []
@@ -170,7 +174,7 @@ def _follow(
         invocation.console.flush()
         if ended:
             return
-        lost.look()
+        lost.check()
 
 
 def _everything(query: LogQuery) -> LogQuery:
@@ -189,7 +193,7 @@ def _is_wanted(entry: LogEntry, query: LogQuery) -> bool:
 
 
 def _has_ended(reader: Reader, query: LogQuery) -> bool:
-    """Tell whether nothing more can come: asked before the last lines are read."""
+    """Tell whether no more lines can follow; call it before reading the last ones."""
     if is_terminal(reader.find_execution(query.execution_id).state):
         return True
     if query.task_id is None:

@@ -29,7 +29,7 @@ from tui.output.execution_table import execution_table
     metavar="N",
     default=50,
     show_default=True,
-    help="At most so many.",
+    help="List at most N executions.",
 )
 @click.option(
     "--state",
@@ -38,12 +38,12 @@ from tui.output.execution_table import execution_table
     type=click.Choice([state.value for state in ExecutionState], case_sensitive=False),
     help="Only executions in this state; may be repeated.",
 )
-@click.option("--all", "everything", is_flag=True, help="Also runs that are sub-missions.")
+@click.option("--all", "everything", is_flag=True, help="Include sub-missions.")
 @click.option(
     "--parent",
     metavar="EXEC",
     shell_complete=complete_execution,
-    help="Only the sub-missions that EXEC ran.",
+    help="Only the sub-missions of EXEC.",
 )
 def command(
     invocation: Invocation,
@@ -53,9 +53,9 @@ def command(
     everything: bool,
     parent: str | None,
 ) -> None:
-    """List runs that people started, newest first; of one MISSION when its name is given.
+    """List executions, newest first; with MISSION, only those of the mission of that name.
 
-    The missions that another mission runs are listed with --all, or with --parent under it.
+    Sub-missions are listed only with --all or --parent.
     """
     query = ExecutionQuery(
         mission_name=mission,
@@ -67,7 +67,7 @@ def command(
 
 
 def _list(invocation: Invocation, query: ExecutionQuery, parent: str | None) -> None:
-    """Print the list, and say when it is not all of it.
+    """Print the list, with a note if it is incomplete.
 
     Raises `NotFoundError` for a mission or parent that never ran.
     """
@@ -121,11 +121,11 @@ def _require_mission(reader: Reader, name: str) -> None:
 
 
 def _say_nothing(invocation: Invocation, reader: Reader, query: ExecutionQuery) -> None:
-    """Say why the list is empty: what there would be without the last condition."""
+    """Explain why the list is empty."""
     everything = ExecutionQuery(mission_name=query.mission_name, include_children=True)
     if query.parent is not None:
         label = label_of(reader, reader.find_execution(query.parent))
-        told = f"no sub-mission of {label} is in this list"
+        told = f"no sub-mission of {label} matches"
     elif query.states:
         told = "no run is in this state"
     elif reader.count_executions(everything):

@@ -10,15 +10,15 @@ from tui.cli.reference import execution_argument, find_execution
 @declare("open")
 @execution_argument
 def command(invocation: Invocation, execution: str) -> None:
-    """Open the screen on EXEC and stay until it is closed, whatever EXEC does.
+    """Open the screen on EXEC; it stays open until you close it.
 
-    `mission watch` closes it when EXEC ends and exits with the code of the outcome.
+    `mission watch` closes the screen when EXEC ends, and exits with the code of its outcome.
     """
     open_execution(invocation, execution)
 
 
 def open_execution(invocation: Invocation, reference: str) -> None:
-    """Open the screen on an execution; `UsageError` off a terminal."""
+    """Open the screen on an execution; `UsageError` if this is not a terminal."""
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, reference)
     open_screen(invocation, start=found.execution_id)

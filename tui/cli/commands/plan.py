@@ -19,7 +19,7 @@ from tui.output.dry_run_plan import HIDDEN, plan_json, plan_text
 @click.argument("file", metavar="FILE|-", shell_complete=complete_file)
 @param_option
 def command(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
-    """Show what the mission in FILE would do, in which order; nothing is run."""
+    """Show what the mission in FILE would do, and in which order, without running it."""
     given = parse_params(params)
     mission, _ = require_valid(read_mission(file))
     show_plan(invocation, mission, given, lenient=True)
@@ -28,10 +28,9 @@ def command(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
 def show_plan(
     invocation: Invocation, mission: Mission, given: Mapping[str, Any], *, lenient: bool = False
 ) -> None:
-    """Print the plan for parameters as they were given.
+    """Print the plan for the given parameters.
 
-    Raises `UsageError` for parameters the mission does not take, and, unless `lenient`, for those
-    that are missing.
+    Raises `UsageError` for unknown parameters and, unless `lenient`, for missing ones.
     """
     graph = Graph.of(mission)
     values = _values(mission, given, lenient=lenient)

@@ -12,7 +12,10 @@ from tui.cli.reference import execution_argument, step_argument
 @declare("reject")
 @execution_argument
 @step_argument(required=False)
-@click.option("--comment", metavar="TEXT", default="", help="Why, for the audit.")
+@click.option("--comment", metavar="TEXT", default="", help="Comment recorded in the audit log.")
 def command(invocation: Invocation, execution: str, step: str | None, comment: str) -> None:
-    """Reject STEP of EXEC, which waits for an approval: it fails with the reason REJECTED."""
+    """Reject STEP of EXEC, which waits for approval: it fails with the reason REJECTED.
+
+    STEP may be omitted if only one step waits.
+    """
     answer(invocation, execution, step, RequestKind.REJECT, comment)

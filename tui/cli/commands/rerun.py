@@ -11,13 +11,13 @@ from tui.cli.reference import execution_argument, find_execution
 
 @declare("rerun")
 @execution_argument
-@click.option("--reason", metavar="TEXT", default="", help="Why, for the audit.")
+@click.option("--reason", metavar="TEXT", default="", help="Reason recorded in the audit log.")
 @watch_option
 def command(invocation: Invocation, execution: str, reason: str, watch: bool) -> None:
-    """Run the mission of EXEC afresh, with the same parameters, in a new execution linked to it.
+    """Run the mission of EXEC again with the same parameters, in a new execution linked to it.
 
-    The mission is the one that ran, not its file as it is today. Without --watch it prints the new
-    id and returns as soon as a runner drives it.
+    The mission is the recorded one, not the current content of its file. Without --watch the
+    command prints the new id and returns as soon as a runner has started.
     """
     from core.operations.relaunch import rerun_order
 

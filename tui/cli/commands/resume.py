@@ -1,4 +1,4 @@
-"""`mission resume`: go on with a paused execution, or with one whose runner is gone."""
+"""`mission resume`: continue a paused execution, or one whose runner died."""
 
 import asyncio
 
@@ -18,18 +18,18 @@ from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 
 
-@declare("resume", short_help="Go on with a paused or abandoned execution.")
+@declare("resume", short_help="Continue a paused or abandoned execution.")
 @click.argument("reference", metavar="EXEC")
 @click.option(
     "--run-again", is_flag=True, help="Repeat lost attempts of steps that are not idempotent."
 )
 @watch_option
 def command(invocation: Invocation, reference: str, run_again: bool, watch: bool) -> None:
-    """Go on with a paused execution, or with one whose runner is gone.
+    """Continue a paused execution, or one whose runner died.
 
-    What succeeded is not run again; attempts that were lost are made anew, and sub-missions go on
-    where they were. A sub-mission is resumed with the execution that it is a part of. Without
-    --watch it returns as soon as a runner goes on with it.
+    Steps that succeeded are not run again; lost attempts are repeated, and sub-missions continue.
+    A sub-mission is resumed by resuming its parent execution. Without --watch the command returns
+    as soon as a runner has taken over.
     """
     with open_records(invocation) as reader:
         execution = find_execution(invocation, reader, reference)

@@ -19,10 +19,10 @@ from tui.cli.following.linked_start import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
-from tui.cli.runner_request import ask_and_wait, asked_json, tell
+from tui.cli.runner_request import print_request, request_json, send_request
 from tui.words.safe_text import safe_line
 
-_NAMED = 20
+_MAX_NAMES = 20
 
 
 @declare("retry")
@@ -33,11 +33,17 @@ _NAMED = 20
     metavar="STEP",
     multiple=True,
     shell_complete=complete_step,
-    help="Only this step, or this item of a fan-out: 'STEP[NUMBER]'; may be repeated.",
+    help="Only this step, or one item of a fan-out: 'STEP[NUMBER]'; may be repeated.",
 )
-@click.option("--failed", is_flag=True, help="Everything that did not succeed (the default).")
-@click.option("--downstream", is_flag=True, help="Also what depends on it, though it succeeded.")
-@click.option("--reason", metavar="TEXT", help="Why, for the audit; asked on a terminal, optional.")
+@click.option("--failed", is_flag=True, help="All steps that did not succeed (the default).")
+@click.option(
+    "--downstream", is_flag=True, help="Also the steps that depend on them, even if they succeeded."
+)
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    help="Reason recorded in the audit log; on a terminal you are asked for it.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run again and what is reused.")
 @watch_option
 def command(
@@ -50,18 +56,18 @@ def command(
     dry_run: bool,
     watch: bool,
 ) -> None:
-    """Run again what failed in EXEC: in a new execution that is linked to it.
+    """Run the failed steps of EXEC again, in a new execution linked to it.
 
-    What succeeded is not run again: its outputs are reused. That holds for the items of a fan-out,
-    which are told by their value, and for the steps of a sub-mission, which is retried in a linked
-    execution of its own. The mission is the one that ran, not its file as it is today. While EXEC
-    is still live, the steps are tried again within it.
-    Without --watch it prints the new id and returns as soon as a runner drives it.
+    Steps that succeeded are not run again: their outputs are reused. This includes the items of a
+    fan-out, which are matched by value, and the steps of a sub-mission, which is retried in a
+    linked execution of its own. The mission is the recorded one, not the current content of its
+    file. While EXEC is still running, the steps are retried within it. Without --watch the command
+    prints the new id and returns as soon as a runner has started.
     """
     from core.operations.relaunch import RetryWithin, plan_retry
 
     if failed and steps:
-        raise UsageError("--failed and --step exclude each other")
+        raise UsageError("--failed and --step cannot be combined")
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         planned = plan_retry(
@@ -111,19 +117,19 @@ def _retry_live(
     downstream: bool,
     reason: str | None,
 ) -> None:
-    """Ask the runner to try steps again, one request each."""
+    """Ask the runner to retry steps, one request per step."""
     arguments = {
         "downstream": downstream,
         "reason": _ask_reason(invocation) if reason is None else reason,
     }
     done = []
     for step in steps:
-        asked = ask_and_wait(
+        asked = send_request(
             invocation, reader, found, RequestKind.RETRY, task_id=step, arguments=arguments
         )
-        done.append(asked_json(asked))
+        done.append(request_json(asked))
         if not invocation.json:
-            tell(invocation, asked)
+            print_request(invocation, asked)
     if invocation.json:
         invocation.console.out_json({"requests": done})
     elif not downstream:
@@ -133,7 +139,7 @@ def _retry_live(
 def _tell_left_skipped(
     invocation: Invocation, reader: Reader, found: Execution, chosen: Sequence[str]
 ) -> None:
-    """Say which steps stay skipped although what they were skipped for is tried again."""
+    """Report steps that stay skipped although the steps they depend on are retried."""
     from core.graph.dag import Graph
     from core.operations.recorded_mission import mission_of
 
@@ -147,7 +153,7 @@ def _tell_left_skipped(
     if left:
         stay = "stays" if len(left) == 1 else "stay"
         invocation.console.say(
-            f"{counted(len(left), 'step')} behind {stay} skipped: --downstream retries them as well"
+            f"{counted(len(left), 'dependent step')} {stay} skipped: --downstream retries them too"
         )
 
 
@@ -163,13 +169,13 @@ def _preview(invocation: Invocation, chosen: Selection) -> None:
     )
     for title, kind, names in told:
         if names:
-            shown = ", ".join(safe_line(name) for name in names[:_NAMED])
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            shown = ", ".join(safe_line(name) for name in names[:_MAX_NAMES])
+            more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
             invocation.console.say(f"{title}: {counted(len(names), kind)}: {shown}{more}")
 
 
 def _ask_reason(invocation: Invocation) -> str:
-    """Ask for the reason on a terminal, where an empty answer will do; elsewhere there is none."""
+    """Ask for the reason on a terminal, where it may be empty; elsewhere return an empty one."""
     if invocation.json or not (sys.stdin and sys.stdin.isatty() and os.isatty(2)):
         return ""
     reason: str = click.prompt("reason (may be empty)", default="", show_default=False, err=True)

@@ -1,7 +1,7 @@
 """`mission run`.
 
-Its options are declared apart from what they do, which takes long to import: a shell that completes
-them waits at every tab.
+Only the options are declared here; the implementation is imported on use, because it is slow to
+import and shells load this module for every completion.
 """
 
 from typing import Any
@@ -18,25 +18,34 @@ from tui.cli.shared_options import mission_step_option, param_option
 @declare("run", short_help="Run a mission to its end.")
 @click.argument("file", metavar="FILE|-", shell_complete=complete_file)
 @param_option
-@click.option("--detach", is_flag=True, help="Start a runner of its own and print the id.")
-@click.option("--dry-run", is_flag=True, help="Show what would be done and do nothing.")
-@mission_step_option("--resume-from", help="Start there; reuse what the last run did before it.")
-@mission_step_option("--only", multiple=True, help="Run this step alone; may be repeated.")
-@mission_step_option("--skip", multiple=True, help="Leave this step out.")
+@click.option("--detach", is_flag=True, help="Run in the background and print the id.")
+@click.option("--dry-run", is_flag=True, help="Show the plan without running anything.")
+@mission_step_option(
+    "--resume-from", help="Start at STEP; reuse the results of the last run for earlier steps."
+)
+@mission_step_option("--only", multiple=True, help="Run only this step; may be repeated.")
+@mission_step_option("--skip", multiple=True, help="Skip this step; may be repeated.")
 @click.option(
-    "--run-id", metavar="KEY", help="Start it once: a second run with this key shows the first."
+    "--run-id",
+    metavar="KEY",
+    help="Idempotency key: if this mission already ran with KEY, report that run instead of"
+    " starting another.",
 )
 @output_options
 @click.option(
-    "--max-parallel", type=click.IntRange(1, 10_000), metavar="N", help="Attempts at once."
+    "--max-parallel",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Run at most N attempts at the same time.",
 )
 def command(invocation: Invocation, file: str, **options: Any) -> None:
     """Run a mission to its end.
 
-    One line per state change goes to stdout, and behind that of a failure the last lines of the
-    step's output. With --json the result object alone is written, at the end; output of steps that
-    --output asks for goes to stderr then. With --quiet nothing is written unless the run fails.
-    Ctrl-C stops gracefully; a second one kills what is left and leaves the handlers out.
+    One line per state change is written to stdout; a failure is followed by the last lines of the
+    step's output. With --json only the result object is written, at the end, and the step output
+    selected by --output goes to stderr. With --quiet nothing is written unless the run fails.
+    Ctrl-C cancels the mission gracefully; a second Ctrl-C kills running steps and skips the
+    handlers.
     """
     from tui.cli.following.run_mission import run_mission
 

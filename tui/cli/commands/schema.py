@@ -10,7 +10,7 @@ from tui.cli.invocation import Invocation
 def command(invocation: Invocation) -> None:
     """Print the JSON Schema (draft-07) of mission files, for editors.
 
-    It holds the parameters of every step type that is installed here.
+    It includes the parameters of every installed step type.
     """
     invocation.console.out_raw(f"{schema_text()}\n")
 

@@ -20,12 +20,14 @@ from tui.words.safe_text import safe_line
 @declare("show")
 @execution_argument
 @step_argument(required=False)
-@click.option("--result", is_flag=True, help="The result object of `run --json` (always JSON).")
-@click.option("--all", "everything", is_flag=True, help="List every step, however many.")
+@click.option(
+    "--result", is_flag=True, help="Print the result object of `run --json` (always JSON)."
+)
+@click.option("--all", "everything", is_flag=True, help="List all steps, however many there are.")
 def command(
     invocation: Invocation, execution: str, step: str | None, result: bool, everything: bool
 ) -> None:
-    """Show execution EXEC and why it is where it is; with STEP, one step in full."""
+    """Show execution EXEC and the reason for its state; with STEP, one step in detail."""
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if result:

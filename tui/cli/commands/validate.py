@@ -26,13 +26,13 @@ FORMATS = ("text", "json", "sarif", "github")
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="text, json (as --json), sarif (2.1.0), or github (annotations of a workflow).",
+    help="text, json (same as --json), sarif (2.1.0), or github (workflow annotations).",
 )
 def command(invocation: Invocation, files: tuple[str, ...], form: str | None) -> None:
-    """Check mission files and print everything that is wrong with them, each with its place.
+    """Validate mission files and print all problems with their positions.
 
-    The exit code is 0 when all are valid, 3 when one is not, 4 when one is missing. With --json one
-    FILE gives one object, several an array.
+    The exit code is 0 if all files are valid, 3 if any is invalid, 4 if any is missing. With --json
+    a single FILE gives an object, several files give an array.
     """
     form = "json" if invocation.json or form == "json" else form or "text"
     invocation.json = form == "json"

@@ -9,7 +9,7 @@ from tui.host.version import VERSION
 
 @declare("version")
 def command(invocation: Invocation) -> None:
-    """Say which version this is, and on what it runs."""
+    """Print the version; with --json also those of Python, SQLite and the platform."""
     if not invocation.json:
         click.echo(f"mission {VERSION}")
         return

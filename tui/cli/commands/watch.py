@@ -15,10 +15,10 @@ from tui.cli.shared_options import seconds_option
 
 @declare("watch")
 @execution_argument
-@click.option("--stay", is_flag=True, help="Open the screen and stay, as `mission open` does.")
-@click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
+@click.option("--stay", is_flag=True, help="Keep the screen open, as `mission open` does.")
+@click.option("--plain", is_flag=True, help="Print plain lines, even on a terminal.")
 @output_option
-@seconds_option("--timeout", help="Give up waiting after this long: 30, 5m.")
+@seconds_option("--timeout", help="Stop waiting after this time, such as 30 or 5m.")
 def command(
     invocation: Invocation,
     execution: str,
@@ -29,11 +29,10 @@ def command(
 ) -> None:
     """Watch EXEC until it ends; the exit code is that of its outcome.
 
-    On a terminal the screen opens on it and closes when it ends. Elsewhere, and with --plain, one
-    line is printed for every change of state, and the output of steps that --output asks for
-    (default: none). With `--json` the lines are events as of `mission events`. The exit code is 0
-    for success, 1 failed, 5 cancelled, 6 when the watching ended before the execution did, 9 when
-    its runner is gone.
+    On a terminal the screen opens, and closes when EXEC ends. Otherwise, and with --plain, one line
+    is printed for every state change, and the step output selected by --output (default: none).
+    With `--json` the lines are those of `mission events`. The exit code is 0 for success, 1 for
+    failed, 5 for cancelled, 6 if watching ended before the execution did, 9 if its runner died.
     """
     if stay:
         from tui.cli.commands.open import open_execution
@@ -42,7 +41,7 @@ def command(
         return
     if output is not None and invocation.json:
         raise UsageError(
-            "--output and --json exclude each other", hint="`mission logs -f` has both"
+            "--output and --json cannot be combined", hint="`mission logs -f --json` follows output"
         )
     _, code = watch(
         invocation,

@@ -22,7 +22,7 @@ from tui.words.safe_text import safe_line
 @execution_argument
 @step_argument(required=False)
 def command(invocation: Invocation, execution: str, step: str | None) -> None:
-    """Explain why STEP of EXEC is in its state, cause behind cause; without STEP, why EXEC is."""
+    """Explain the state of STEP of EXEC with its chain of causes; without STEP, that of EXEC."""
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         task = None if step is None else reader.task_run(found.execution_id, step)

@@ -1,7 +1,7 @@
-"""What a shell is offered for an argument: files, steps, parameters, executions, missions.
+"""Completion candidates for arguments: files, steps, parameters, executions, missions.
 
-A shell waits for the answer at every tab: nothing is imported that is not needed, and whatever is
-wrong with a file or database means that there is nothing to offer.
+The shell waits for the answer on every tab, so imports are kept to a minimum, and any error with a
+file or database just means that there are no candidates.
 """
 
 import os
@@ -21,11 +21,11 @@ from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 
 OPEN = "open"
-"""The type of an item that is not the whole argument yet: a folder, the name of a parameter."""
-OFFERED = 50
-"""Executions that are offered, newest first."""
-MOST_BYTES = 1_000_000
-"""A mission file that is larger is not read for its steps: it would take too long."""
+"""The type of an incomplete candidate, after which no space is inserted: a folder, `NAME=`."""
+MAX_EXECUTIONS = 50
+"""The most executions that are offered, newest first."""
+MAX_FILE_BYTES = 1_000_000
+"""A larger mission file is not read for its steps, because it would take too long."""
 SUFFIXES = (".yaml", ".yml", ".json")
 _LAST = (("@last", "the newest run"), ("@last-failed", "the newest run that failed"))
 
@@ -35,7 +35,7 @@ def complete_file(
 ) -> list[CompletionItem]:
     """Offer mission files first, then folders, then every other file.
 
-    Where nothing is typed yet, the missions of `./missions` are offered too.
+    If nothing is typed yet, the missions of `./missions` are offered too.
     """
     found = list(_paths(incomplete))
     if not incomplete:
@@ -60,14 +60,14 @@ def complete_subject(
 def complete_execution(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer `@last`, the newest runs by reference, missions by name; prefixes of ids once typed."""
+    """Offer `@last`, the newest runs, missions by name and, once something is typed, short ids."""
 
     def offer(reader: Reader) -> Iterator[CompletionItem]:
         for symbol, told in _LAST:
             yield CompletionItem(symbol, help=told)
         words = (incomplete,) if incomplete and not incomplete.startswith("@") else ()
         found = reader.executions(
-            ExecutionQuery(limit=OFFERED, words=words, include_children=bool(words))
+            ExecutionQuery(limit=MAX_EXECUTIONS, words=words, include_children=bool(words))
         )
         short = reader.short_ids([one.execution_id for one in found])
         for one in found:
@@ -95,7 +95,7 @@ def complete_mission(
 def complete_step(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the steps and items of the execution that is named before."""
+    """Offer the steps and fan-out items of the execution named earlier on the command line."""
     reference = _first(ctx, "execution")
 
     def offer(reader: Reader) -> Iterator[CompletionItem]:
@@ -112,7 +112,7 @@ def complete_step(
 def complete_mission_step(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer the steps of the mission file that is named before."""
+    """Offer the steps of the mission file named earlier on the command line."""
     steps, _ = _outline(ctx)
     return [
         CompletionItem(step.id, help=None if step.name == step.id else step.name)
@@ -124,7 +124,7 @@ def complete_mission_step(
 def complete_param(
     ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer `NAME=` for the parameters of the mission file, then what a choice or boolean takes."""
+    """Offer `NAME=` for the parameters of the mission file, then values of choices and booleans."""
     _, params = _outline(ctx)
     name, equals, value = incomplete.partition("=")
     if not equals:
@@ -151,7 +151,7 @@ def complete_param(
 def _from_records(
     ctx: click.Context, offer: Callable[[Reader], Iterable[CompletionItem]], incomplete: str
 ) -> list[CompletionItem]:
-    """Return what `offer` finds in the database and fits, each once; nothing without a database."""
+    """Return the matching candidates of `offer` without duplicates; none without a database."""
     from storage.read.reader import open_reader
 
     try:
@@ -176,16 +176,16 @@ def _invocation(ctx: click.Context) -> Invocation:
 
 
 def _first(ctx: click.Context, name: str) -> str | None:
-    """Return the first argument of the command; click leaves it over before an unfinished option.
+    """Return the first argument of the command, whose parameter name is `name`.
 
-    `name` is what the argument is passed as.
+    Before an unfinished option click leaves it in the unparsed arguments.
     """
     found = ctx.params.get(name) or next(iter(ctx.args), None)
     return found if isinstance(found, str) else None
 
 
 def _outline(ctx: click.Context) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
-    """Return steps and parameters of the mission file that is named before, as far as they show."""
+    """Return steps and parameters of the mission file named earlier, as far as it can be read."""
     from core.mission_file.load import read_outline
 
     file = _first(ctx, "file")
@@ -193,7 +193,7 @@ def _outline(ctx: click.Context) -> tuple[tuple[MissionStep, ...], tuple[Param, 
         return (), ()
     path = Path(file)
     try:
-        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             return (), ()
         return read_outline(path)
     except (OSError, ValueError, MissionDeckError):
@@ -201,7 +201,7 @@ def _outline(ctx: click.Context) -> tuple[tuple[MissionStep, ...], tuple[Param, 
 
 
 def _paths(incomplete: str) -> Iterator[CompletionItem]:
-    """Yield the files and folders whose path starts with what is typed, as it is typed."""
+    """Yield the files and folders whose path starts with the typed text."""
     head, slash, start = incomplete.rpartition("/")
     try:
         folder = Path(head + slash).expanduser()

@@ -1,7 +1,7 @@
-"""How each shell asks for completions and gets them: its script, and the two sides of the talk.
+"""The completion script of each shell, and the protocol between script and command.
 
-The script passes on the words before the cursor; the answer has a line for each completion: its
-kind (`open` when more is to be typed behind it), value and help, with tabs between them.
+The script passes the words before the cursor; the answer has one line per completion: its kind
+(`open` if no space may follow it), value and help, separated by tabs.
 """
 
 import os
@@ -71,10 +71,10 @@ complete --command %(prog_name)s --no-files --keep-order --arguments '(%(complet
 
 
 class _Shell(ShellComplete):
-    """What the shells have in common: words come a line each, values go out whole."""
+    """Common protocol of the shells: one word per line in, whole values out."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the words behind the program's name, and the one that is being typed."""
+        """Return the words after the program's name, and the word being typed."""
         words = os.environ.get(WORDS, "").split("\n")
         return words[1:-1], words[-1] if len(words) > 1 else ""
 
@@ -91,25 +91,25 @@ class _Shell(ShellComplete):
         return "\n".join(lines)
 
     def spelled(self, value: str, incomplete: str) -> str:
-        """Return a value as the shell is to put it in the place of what is typed."""
+        """Return a value as the shell must insert it in place of the typed word."""
         option, equals, _ = incomplete.partition("=")
         if equals and option.startswith("--") and not value.startswith(option + equals):
             return f"{option}={value}"
         return value
 
     def format_completion(self, item: CompletionItem) -> str:
-        """Return one line; `complete` makes them itself."""
+        """Return one line; required by click, but `complete` builds the lines itself."""
         return f"{item.type}\t{item.value}\t{item.help or ''}"
 
 
 class BashShell(_Shell):
-    """bash replaces what stands behind the last of its word breaks, and quotes nothing itself."""
+    """bash: replaces only the text after the last word break, and does not quote values."""
 
     name: ClassVar[str] = "bash"
     source_template: ClassVar[str] = _BASH
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the words of the line up to the cursor, read as bash reads them."""
+        """Return the words of the line up to the cursor, split as bash does."""
         line = os.environ.get(WORDS, "")
         self._quote = ""
         for closing in ("", "'", '"'):
@@ -126,7 +126,7 @@ class BashShell(_Shell):
         return words[1:-1], words[-1] if len(words) > 1 else ""
 
     def spelled(self, value: str, incomplete: str) -> str:
-        """Return what bash is to put behind the last word break, special characters quoted."""
+        """Return the text to insert after the last word break, with special characters quoted."""
         whole = super().spelled(value, incomplete)
         if self._quote:
             return whole
@@ -136,21 +136,21 @@ class BashShell(_Shell):
 
 
 class ZshShell(_Shell):
-    """zsh quotes what it inserts."""
+    """zsh: quotes inserted values itself."""
 
     name: ClassVar[str] = "zsh"
     source_template: ClassVar[str] = _ZSH
 
 
 class FishShell(_Shell):
-    """fish quotes what it inserts."""
+    """fish: quotes inserted values itself."""
 
     name: ClassVar[str] = "fish"
     source_template: ClassVar[str] = _FISH
 
 
 def register() -> None:
-    """Let click answer these shells our way."""
+    """Register these classes with click."""
     kinds: tuple[Any, ...] = (BashShell, ZshShell, FishShell)
     for kind in kinds:
         add_completion_class(kind)

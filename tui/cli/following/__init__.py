@@ -1,1 +1,1 @@
-"""Following an execution to its end."""
+"""Running or watching an execution to its end."""

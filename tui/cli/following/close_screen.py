@@ -1,4 +1,4 @@
-"""Close a screen when the execution it was opened for has ended."""
+"""Closes a screen when the execution for which it was opened has ended."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,44 +10,49 @@ from core.errors import MissionDeckError
 from storage.read.reader import open_reader
 from tui.cli.following.outcome import is_over
 
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 JOIN_SECONDS = 1.0
 
 
 class Closable(Protocol):
-    """What a Textual application offers other threads."""
+    """The part of a Textual application that other threads use."""
 
     def exit(self) -> None:
         """Close."""
 
     def call_from_thread(self, callback: Callable[[], Any]) -> Any:
-        """Call in the application's loop; RuntimeError while it has none."""
+        """Call in the application's event loop; `RuntimeError` while it is not running."""
 
 
 @contextmanager
 def closed_at_end(app: Closable, database: Path, execution_id: str) -> Iterator[None]:
-    """Look, in a thread, for the end of an execution and close `app` then."""
+    """Poll for the end of an execution in a thread, and close `app` when it has ended."""
     closed = threading.Event()
     thread = threading.Thread(
-        target=_look, args=(app, database, execution_id, closed), name="screen-end", daemon=True
+        target=_wait_for_end,
+        args=(app, database, execution_id, closed),
+        name="screen-end",
+        daemon=True,
     )
     thread.start()
     try:
         yield
     finally:
         closed.set()
-        thread.join(JOIN_SECONDS)  # it may wait for the loop of the application, which is gone
+        thread.join(JOIN_SECONDS)  # it may wait for the application's loop, which has ended
 
 
-def _look(app: Closable, database: Path, execution_id: str, closed: threading.Event) -> None:
+def _wait_for_end(
+    app: Closable, database: Path, execution_id: str, closed: threading.Event
+) -> None:
     reader = open_reader(database)
     try:
-        while not closed.wait(LOOK_SECONDS):
+        while not closed.wait(POLL_SECONDS):
             try:
                 if not is_over(reader.find_execution(execution_id)):
                     continue
                 app.call_from_thread(app.exit)
-            except (MissionDeckError, RuntimeError):  # a busy database, or not yet an application
+            except (MissionDeckError, RuntimeError):  # the database is busy, or the app not running
                 continue
             return
     finally:

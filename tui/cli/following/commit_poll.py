@@ -1,4 +1,4 @@
-"""Waiting for the database to change: short polls of one number, longer ones while it is quiet."""
+"""Polls the database for commits, with longer pauses while nothing changes."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,30 +8,30 @@ from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.cli.records import notice_lost
 
-SHORTEST = 0.05
-LONGEST = 0.5
-LOOK_ANYWAY = 2.0
-"""Seconds after which a round is made though nothing was committed: a runner may have died."""
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 0.5
+LOST_CHECK_SECONDS = 2.0
+"""The longest time without an iteration, since a runner may have died without a commit."""
 
 
-class LostWatch:
-    """Looks for runners that are gone, but not more often than every few seconds."""
+class LostRunnerCheck:
+    """Checks for dead runners, at most once every few seconds."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
-        self._next = time.monotonic() + LOOK_ANYWAY
+        self._next = time.monotonic() + LOST_CHECK_SECONDS
 
-    def look(self) -> None:
-        """Record the loss of runners, if it is time to look again."""
+    def check(self) -> None:
+        """Record lost runners, if the last check was long enough ago."""
         if time.monotonic() >= self._next:
             notice_lost(self._invocation)
-            self._next = time.monotonic() + LOOK_ANYWAY
+            self._next = time.monotonic() + LOST_CHECK_SECONDS
 
 
-def rounds(
+def poll_commits(
     reader: Reader, *, timeout: float | None = None, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[None]:
-    """Yield at once, then after every commit of somebody, and every few seconds without one.
+    """Yield at once, then after every commit, and every few seconds without one.
 
     Raises `WaitTimeoutError` when `timeout` seconds have passed.
     """
@@ -39,16 +39,16 @@ def rounds(
     while True:
         seen = reader.data_version()
         yield
-        pause = SHORTEST
-        quiet_until = time.monotonic() + LOOK_ANYWAY
+        pause = FIRST_PAUSE_SECONDS
+        quiet_until = time.monotonic() + LOST_CHECK_SECONDS
         is_quiet = True
         while is_quiet:
             if deadline is not None and time.monotonic() >= deadline:
                 raise WaitTimeoutError(
-                    f"it has not ended within {timeout:g} seconds",
-                    hint="the execution itself was left alone; `mission watch` waits for it again",
+                    f"the execution has not ended within {timeout:g} seconds",
+                    hint="it was not stopped; `mission watch` waits for it again",
                 )
             is_quiet = reader.data_version() == seen and time.monotonic() < quiet_until
             if is_quiet:
                 sleep(pause)
-                pause = min(pause * 1.5, LONGEST)
+                pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

@@ -1,7 +1,7 @@
-"""A run whose key was used before: it is the first one that is reported, whatever its state.
+"""Handles a run whose idempotency key was used before: reports the existing run instead.
 
-What is said, its JSON shape and the exit code are those the first command gives: with `--detach`
-the id at once, else the outcome at its end. One that nobody drives goes on, as by `mission resume`.
+Output, JSON shape and exit code are those of the first command: with `--detach` the id at once,
+otherwise the outcome when it ends. A run without a live runner is resumed, as by `mission resume`.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 
 
-def report_known(
+def report_existing(
     invocation: Invocation, known: Execution, *, output: OutputMode, quiet: bool
 ) -> None:
-    """Follow the execution to its end, print its result and end with the code of its outcome.
+    """Watch the execution to its end, print its result and exit with the code of its outcome.
 
-    Ctrl-C ends the following alone. Raises `ConflictError` when nobody drives it and it must not
-    simply go on.
+    Ctrl-C stops watching, not the run. Raises `ConflictError` when it has no runner and cannot be
+    resumed without consent.
     """
     from tui.cli.following.watch_execution import watch
 
     if not is_terminal(known.state):
-        go_on(invocation, known)
+        drive_if_abandoned(invocation, known)
     if not quiet:
         label, key = safe_line(full_label(known)), safe_line(known.run_key or "")
-        how = "watching it; Ctrl-C ends the watching alone"
+        how = "watching it; Ctrl-C stops watching, not the run"
         if is_terminal(known.state):
-            how = f"it has run already: {known.state}"
+            how = f"it has already ended: {known.state}"
         invocation.console.say(f"the run key {key!r} belongs to {label}: {how}")
     silent = quiet or invocation.json
     ended, code = watch(invocation, known.execution_id, plain=True, silent=silent, output=output)
@@ -50,8 +50,8 @@ def report_known(
     finish(code)
 
 
-def go_on(invocation: Invocation, known: Execution) -> None:
-    """Let a new runner go on with an execution that nobody drives; leave any other alone."""
+def drive_if_abandoned(invocation: Invocation, known: Execution) -> None:
+    """Start a new runner for an execution that has none; do nothing for any other."""
     with open_records(invocation) as reader:
         lease = reader.lease(known.execution_id)
         now = reader.find_execution(known.execution_id)
@@ -61,5 +61,5 @@ def go_on(invocation: Invocation, known: Execution) -> None:
 
 
 def _is_being_started(execution: Execution) -> bool:
-    """Tell whether it has no runner yet: one that lost its launcher is PAUSED by now."""
+    """Tell whether its runner is still starting: if its launcher had died, it would be PAUSED."""
     return execution.state is ExecutionState.PENDING

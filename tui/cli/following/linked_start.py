@@ -1,4 +1,4 @@
-"""What a command does that started something: watch it when asked to, else say how to watch it."""
+"""Starts linked executions, and watches them or prints how to watch them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -18,14 +18,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def watch_option(function: F) -> F:
     """Add `--watch`, passed as `watch`."""
-    told = "Watch it to its end, as `mission watch` does; exit with the code of its outcome."
+    told = "Watch to the end, as `mission watch` does; exit with the code of the outcome."
     return click.option("--watch", is_flag=True, help=told)(function)
 
 
 def start_linked(
     invocation: Invocation, order: Order, facts: Mapping[str, Any], *, watch: bool
 ) -> None:
-    """Start an execution that is linked to an earlier one in a runner of its own."""
+    """Start an execution that is linked to an earlier one, in a detached runner."""
     import asyncio
 
     from core.operations.launch import launch_detached
@@ -41,10 +41,10 @@ def start_linked(
 def after_start(
     invocation: Invocation, execution: Execution, facts: Mapping[str, Any], *, watch: bool
 ) -> None:
-    """Watch the execution, or say how to; end the command with the exit code of its outcome.
+    """Watch the execution and exit with the code of its outcome, or print how to watch it.
 
-    Ctrl-C ends the watching, not the execution. With `--json` one object is printed: `facts` and,
-    when it was watched, its state and reason.
+    Ctrl-C stops watching, not the execution. With `--json` one object is printed: `facts` and, when
+    it was watched, its state and reason.
     """
     console = invocation.console
     if not watch:
@@ -53,13 +53,13 @@ def after_start(
         else:
             name = safe_line(run_name(execution))
             how = safe_line(full_argument(execution))
-            console.say(f"{name} runs on its own; `mission watch {how}` watches it")
+            console.say(f"{name} runs in the background; `mission watch {how}` watches it")
         return
     from tui.cli.following.watch_execution import watch as watch_to_end
 
     if not invocation.json:
         label = safe_line(full_label(execution))
-        console.say(f"{label} runs on its own: Ctrl-C ends the watching alone")
+        console.say(f"{label} runs in the background: Ctrl-C stops watching, not the run")
     ended, code = watch_to_end(invocation, execution.execution_id, silent=invocation.json)
     if invocation.json:
         state, reason = ended.state.value, ended.reason_code.value

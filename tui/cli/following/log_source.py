@@ -1,4 +1,4 @@
-"""Where the lines of `mission logs` come from: an execution, and its sub-missions if wanted."""
+"""The sources of the lines of `mission logs`: an execution and, on request, its sub-missions."""
 
 import heapq
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from core.ports.reader import LogQuery, Reader
 
 
 class Line(Struct, frozen=True):
-    """A log entry, the titles of the steps above its own, and its chunk's row id."""
+    """A log entry, the titles of the steps above its step, and the row id of its chunk."""
 
     entry: LogEntry
     above: tuple[str, ...]
@@ -20,13 +20,13 @@ class Line(Struct, frozen=True):
 
 
 class LogSource(Struct, frozen=True):
-    """What is read of one execution; `above` are the steps that led to it, from the outermost."""
+    """The query for one execution; `above` are the steps above it, outermost first."""
 
     query: LogQuery
     above: tuple[str, ...] = ()
 
     def lines(self, reader: Reader, query: LogQuery) -> Iterator[Line]:
-        """Yield the lines of `query`, which is of this execution, in order of arrival."""
+        """Yield the lines of `query`, which must be for this execution, in order of arrival."""
         return (Line(entry, self.above, chunk) for chunk, entry in reader.logs(query))
 
     def unfinished(self, reader: Reader) -> list[Line]:
@@ -35,9 +35,9 @@ class LogSource(Struct, frozen=True):
 
 
 def log_sources(reader: Reader, query: LogQuery, *, children: bool) -> list[LogSource]:
-    """Return what is to be read: the execution, with `children` also the sub-missions below.
+    """Return the execution as a source and, with `children`, all sub-missions below it.
 
-    Where the query is of one step, or of one attempt, those of that step or attempt alone.
+    If the query names a step or an attempt, only its sub-missions are included.
     """
     found = [LogSource(query)]
     if children:
@@ -48,7 +48,7 @@ def log_sources(reader: Reader, query: LogQuery, *, children: bool) -> list[LogS
 
 
 def merged(reader: Reader, sources: list[LogSource]) -> Iterator[Line]:
-    """Yield the lines of all sources in order of time; each source's own order is kept."""
+    """Yield the lines of all sources ordered by time, keeping the order within each source."""
     return heapq.merge(
         *(source.lines(reader, source.query) for source in sources),
         key=lambda line: line.entry.timestamp,

@@ -1,12 +1,12 @@
-"""The exit code of an execution's outcome: one rule for every command that has one.
+"""The exit code for the outcome of an execution, the same for every command that reports one.
 
 | the execution | exit code |
 |---|---|
 | succeeded | 0 |
 | failed | 1 |
-| was cancelled, stopped by a policy, or failed only because a person rejected it | 5 |
+| was cancelled, stopped by a policy, or failed only because an approval was rejected | 5 |
 | lost its runner | 9 |
-| goes on | 6 |
+| is still running or paused | 6 |
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 
 _DENIED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
-LOST = 9
-GOES_ON = 6
+EXIT_LOST = 9
+EXIT_GOES_ON = 6
 
 
 def is_over(execution: Execution) -> bool:
-    """Tell whether there is nothing more to wait for: it has ended, or nobody drives it."""
+    """Tell whether waiting is pointless: the execution has ended or lost its runner."""
     return is_terminal(execution.state) or execution.reason_code is Reason.RUNNER_LOST
 
 
@@ -34,4 +34,4 @@ def exit_code(state: ExecutionState, reason: Reason, tasks: Iterable[TaskRun]) -
     if state is ExecutionState.FAILED:
         failed = {task.reason_code for task in tasks if task.state is TaskState.FAILED}
         return 5 if failed == {Reason.REJECTED} else 1
-    return LOST if reason is Reason.RUNNER_LOST else GOES_ON
+    return EXIT_LOST if reason is Reason.RUNNER_LOST else EXIT_GOES_ON

@@ -1,4 +1,4 @@
-"""Run a mission here, or detached, and say how it ended: what is behind `mission run`."""
+"""Implements `mission run`: runs a mission in this process or detached, and reports its outcome."""
 
 import asyncio
 import gc
@@ -30,7 +30,7 @@ from tui.words.safe_text import safe_line
 
 @dataclass(frozen=True, slots=True)
 class _Ran:
-    """How a run here ended, and the exit code for it."""
+    """The outcome of a run in this process, and its exit code."""
 
     driven: Driven
     result: MissionResult
@@ -54,12 +54,12 @@ def run_mission(
     output: OutputMode | None,
     quiet: bool,
 ) -> None:
-    """Do what `mission run` with these options does; ends the command with the outcome's code."""
+    """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     if detach and output is not None:
         raise UsageError(
-            "a detached run prints no output of its steps", hint="`mission logs -f EXEC` does"
+            "--output cannot be combined with --detach", hint="use `mission logs -f EXEC`"
         )
-    gc.disable()  # a mission is many objects that all stay; collecting while it loads is lost time
+    gc.disable()  # loading creates many long-lived objects; collections would only waste time
     given = parse_params(params)
     loaded = read_mission(file)
     if not loaded.ok:
@@ -73,7 +73,7 @@ def run_mission(
         run_key=run_id,
     )
     if only and resume_from:
-        raise UsageError("--only and --resume-from exclude each other")
+        raise UsageError("--only and --resume-from cannot be combined")
     if not dry_run:
         invocation.console.best_effort()
     if only or skip or resume_from:
@@ -86,20 +86,20 @@ def run_mission(
     gc.enable()
 
     def run_known(known: Execution) -> None:
-        from tui.cli.following.existing_run import go_on, report_known
+        from tui.cli.following.existing_run import drive_if_abandoned, report_existing
 
         if detach:
-            go_on(invocation, known)
+            drive_if_abandoned(invocation, known)
             _tell_detached(invocation, known, quiet=quiet)
         else:
             usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
-            report_known(invocation, known, output=output or usual, quiet=quiet)
+            report_existing(invocation, known, output=output or usual, quiet=quiet)
 
     known = _known(invocation, order)
     if known is None:
         try:
             _run_new(invocation, order, detach=detach, output=output, quiet=quiet)
-        except ConflictError:  # perhaps another command took the key in the meantime
+        except ConflictError:  # another command may have used the key in the meantime
             known = _known(invocation, order)
             if known is None:
                 raise
@@ -108,7 +108,7 @@ def run_mission(
 
 
 def _known(invocation: Invocation, order: Order) -> Execution | None:
-    """Return the execution that has the order's run key already, if it has one."""
+    """Return the execution that was already started with the order's idempotency key, if any."""
     if order.run_key is None or not invocation.paths.has_database:
         return None
     with open_records(invocation) as reader:
@@ -139,7 +139,7 @@ def _run_new(
 
 
 def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
-    """Let the audit know that somebody tried to run an invalid mission, where there is an audit."""
+    """Record the attempt to run an invalid mission in the audit log, if there is a database."""
     if loaded.source is not None and invocation.paths.has_database:
         from core.operations.rejection import record_rejection
 

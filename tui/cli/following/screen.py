@@ -1,4 +1,4 @@
-"""Open the Textual screen on this terminal, or say why not."""
+"""Opens the Textual screen on this terminal."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def can_open_screen(invocation: Invocation) -> bool:
-    """Tell whether this process has a terminal on all three streams that a screen can draw on."""
+    """Tell whether all three standard streams are terminals that can show a screen."""
     on_terminals = invocation.console.is_terminal and os.isatty(0) and os.isatty(2)
     return on_terminals and invocation.environ.get("TERM", "dumb") != "dumb"
 
@@ -26,22 +26,21 @@ def open_screen(
 ) -> None:
     """Run the screen until it is closed; `start` is the execution to show first.
 
-    `until_end` closes it once that execution has ended or lost its runner, or when the execution's
-    own screen is left.
-
-    Raises `UsageError` off a terminal. Closing it leaves every execution running.
+    With `until_end` it closes once that execution has ended or lost its runner, or when the user
+    leaves the screen of the execution. Raises `UsageError` if this is not a terminal. Closing the
+    screen never stops an execution.
     """
     if not can_open_screen(invocation):
         raise UsageError(
-            "TUI off: stdin, stdout or stderr is not a terminal that can draw",
-            hint="`mission run FILE` runs a mission, `mission watch EXEC` follows one as lines",
+            "the screen needs a terminal on stdin, stdout and stderr",
+            hint="`mission run FILE` runs a mission, `mission watch EXEC` prints its progress",
         )
     end_with_terminal()
-    from tui.app import MissionDeckApp  # Textual: nothing that does not draw may pay for it
+    from tui.app import MissionDeckApp  # imports Textual, which other commands must not load
 
     def open_backend() -> "Backend":
         asyncio.run(_ensure_database(invocation))
-        # half as expensive to import as Textual: loaded after the first picture
+        # slow to import: loaded after the first frame is drawn
         from tui.host.site_backend import SiteBackend
 
         return SiteBackend(invocation.site, invocation.settings, invocation.cwd)

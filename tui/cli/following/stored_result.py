@@ -12,7 +12,7 @@ from tui.words.run_label import full_label
 def result_of(invocation: Invocation, reader: Reader, found: Execution) -> dict[str, object]:
     """Return the result; `ConflictError` for an execution that has not ended.
 
-    Raises `UnavailableError` when its mission cannot be read any more.
+    Raises `UnavailableError` when its mission file cannot be read any more.
     """
     from core.domain.mission_result import mission_result
     from core.operations.recorded_mission import mission_of
@@ -22,12 +22,12 @@ def result_of(invocation: Invocation, reader: Reader, found: Execution) -> dict[
     if not is_terminal(found.state):
         raise ConflictError(
             f"{full_label(found)} has not ended: {found.state}",
-            hint="a result is made once, when it ends; `mission watch` waits for that",
+            hint="the result is available when it ends; `mission watch` waits for that",
         )
     mission = mission_of(reader, found)
     if mission is None:
         raise UnavailableError(
-            "the mission it was made from cannot be read any more",
+            "the mission file of this execution cannot be read any more",
             hint="a step type may have been uninstalled; `mission show` works without it",
         )
     return json_shapes.result(

@@ -1,4 +1,4 @@
-"""Watch an execution to its end: on a terminal as the screen, elsewhere as lines."""
+"""Watches an execution to its end: with the screen on a terminal, otherwise as lines."""
 
 from core.domain.reasons import Reason
 from core.domain.records import AuditEvent, Execution
@@ -6,7 +6,7 @@ from core.domain.states import TaskState, is_terminal
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import outdated_skips
 from core.ports.reader import Reader
-from tui.cli.following.commit_poll import LostWatch, rounds
+from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.following.outcome import exit_code, is_over
 from tui.cli.following.screen import can_open_screen, open_screen
 from tui.cli.invocation import Invocation
@@ -30,11 +30,11 @@ def watch(
     silent: bool = False,
     output: OutputMode = OutputMode.NONE,
 ) -> tuple[Execution, int]:
-    """Watch until the execution has ended; return it as it is then, and the exit code for that.
+    """Watch until the execution has ended; return its final record and the exit code.
 
-    On a terminal, unless `plain`, `silent` or with a `timeout`, the screen opens and closes with
-    the execution, or earlier by its keys. Elsewhere one line is printed for every change of state;
-    `silent` only waits; `output` is what is printed of the steps' own. Raises `WaitTimeoutError`.
+    On a terminal, unless `plain`, `silent` or with a `timeout`, the screen opens and closes when
+    the execution ends or the user leaves. Otherwise one line is printed for every state change;
+    `silent` only waits; `output` selects the printed step output. Raises `WaitTimeoutError`.
     """
     as_lines = plain or silent or invocation.json or timeout is not None
     with open_records(invocation) as reader:
@@ -59,13 +59,13 @@ def _follow(
     silent: bool,
     output: OutputMode,
 ) -> Execution:
-    """Print every change of state until the execution ends or its runner is gone."""
+    """Print every state change until the execution ends or loses its runner."""
     console = invocation.console
     printed = StepOutput(output, invocation.paths.db, console.palette)
     titles = StepTitles(reader)
     after = 0
-    lost = LostWatch(invocation)
-    for _ in rounds(reader, timeout=timeout):
+    lost = LostRunnerCheck(invocation)
+    for _ in poll_commits(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
         while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):
             for event in page:
@@ -85,7 +85,7 @@ def _follow(
         console.flush()
         if is_over(found):
             break
-        lost.look()
+        lost.check()
     console.later(printed.close)
     return found
 
@@ -93,7 +93,7 @@ def _follow(
 def _print(
     invocation: Invocation, event: AuditEvent, printed: StepOutput, titles: StepTitles
 ) -> None:
-    """Print the line of an event, if it is worth one, and the output that belongs to it."""
+    """Print the line of an event, if it has one, and the step output that belongs to it."""
     console, details = invocation.console, event.details
     execution_id = event.execution_id or ""
     task_id = json_shapes.task_of(event)
@@ -136,7 +136,7 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
     if not is_terminal(found.state):
         if found.reason_code is Reason.RUNNER_LOST:
             whole = safe_line(full_argument(resumed_with(reader, found)))
-            console.say(f"its runner is gone: `mission resume {whole}` goes on with it")
+            console.say(f"its runner died: `mission resume {whole}` continues it")
         else:
             again = f"`mission watch {safe_line(full_argument(found))}`"
-            console.say(f"it goes on; {again} watches it again")
+            console.say(f"it is still running; {again} watches it again")

@@ -1,1 +1,1 @@
-"""What a command prints while it runs."""
+"""Output of commands while they run."""

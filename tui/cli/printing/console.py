@@ -1,4 +1,4 @@
-"""Where a command's words go: data to stdout, everything else to stderr."""
+"""The output streams of a command: data goes to stdout, messages to stderr."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from typing import TextIO
 
 from core.errors import UnavailableError
 from core.value.terminal_text import width_of
-from tui.cli.printing.output_queue import Outlet, Source, is_same_place
+from tui.cli.printing.output_queue import OutputQueue, Source, is_same_file
 from tui.output.ansi_colours import Palette
 from tui.output.json_document import dump
 from tui.words.state_glyphs import is_utf8_terminal
@@ -19,8 +19,9 @@ from tui.words.transliterate import to_ascii
 class Console:
     """The two streams of one command. `colour` is `auto`, `always` or `never`.
 
-    Words on stderr are never a reason to fail. Data on stdout is, until `best_effort` was called:
-    `BrokenPipeError` says that the reader left, `UnavailableError` that it cannot be written.
+    Failing to write to stderr is never an error. Failing to write to stdout is one, unless
+    `best_effort` was called: `BrokenPipeError` if the reader closed it, otherwise
+    `UnavailableError`.
     """
 
     def __init__(
@@ -34,22 +35,22 @@ class Console:
         self._environ = os.environ if environ is None else environ
         self._stdout = stdout or sys.stdout
         self._stderr = stderr or sys.stderr
-        self._out: TextIO | Outlet | None = self._stdout
-        self._err: TextIO | Outlet | None = self._stderr
-        self._outlets: tuple[Outlet, ...] = ()
+        self._out: TextIO | OutputQueue | None = self._stdout
+        self._err: TextIO | OutputQueue | None = self._stderr
+        self._outlets: tuple[OutputQueue, ...] = ()
         self.is_terminal = _is_terminal(self._stdout)
         self.palette = self._palette(self._stdout, colour)
         self.error_palette = self._palette(self._stderr, colour)
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal; None off a terminal, where nothing is cut."""
+        """Columns of the terminal; None if stdout is not a terminal and lines are not cut."""
         return shutil.get_terminal_size((80, 24)).columns if self.is_terminal else None
 
     def best_effort(self) -> None:
-        """Let no output fail or delay this process from now on: what it does counts more.
+        """From now on, never let output fail or block this process.
 
-        For every command that acts: whoever lost the words still gets the right exit code.
+        For commands that change something: even without output, the exit code must be right.
         """
         if self._outlets:
             return
@@ -59,70 +60,70 @@ class Console:
                     stream.flush()
         out, err = _descriptor(self._stdout), _descriptor(self._stderr)
         opened = _outlet(out, self._stdout)
-        if out is not None and err is not None and is_same_place(out, err):
-            other = opened  # one queue keeps the order
+        if out is not None and err is not None and is_same_file(out, err):
+            other = opened  # a shared queue preserves the order
         else:
             other = _outlet(err, self._stderr)
         self._out, self._err = opened, other
         self._outlets = tuple({id(one): one for one in (opened, other) if one is not None}.values())
 
     def finish(self) -> None:
-        """Hand over everything; `UnavailableError` says that data did not arrive."""
+        """Write everything; `UnavailableError` if data could not be written."""
         for outlet in self._outlets:
             if not outlet.close() and outlet is self._out:
-                self.say("the rest of the output is dropped: nobody has read it for some seconds")
+                self.say("the rest of the output was dropped: stdout was not read for some seconds")
         self.flush()
 
     def abandon(self) -> None:
-        """Give up what is still queued for a reader that does not read."""
+        """Drop output that is still queued for a reader that does not read."""
         for outlet in self._outlets:
             outlet.abandon()
 
     def out(self, text: str = "") -> None:
-        """Write a line for people; what the encoding cannot carry is written as an escape."""
+        """Write a line of text; characters the encoding lacks are written as escapes."""
         self._data(_drawn(text, self.palette) + "\n")
 
     def out_lines(self, lines: list[str]) -> None:
-        """Write lines for people."""
+        """Write lines of text."""
         if lines:
             self._data(_drawn("\n".join(lines), self.palette) + "\n")
 
     def out_json(self, value: object) -> None:
-        """Write one JSON document, indented on a terminal, on one line elsewhere."""
+        """Write one JSON document, indented on a terminal, otherwise on one line."""
         text = dump(value, indent=2 if self.is_terminal else None)
         self._data(text + "\n", keep=True)
 
     def out_ndjson(self, value: object) -> None:
-        """Write one line of NDJSON and let a waiting reader have it."""
+        """Write one line of NDJSON."""
         self._data(dump(value) + "\n")
 
     def out_raw(self, text: str) -> None:
-        """Write data as it is, in whatever characters it has, without a line feed behind it."""
+        """Write text unchanged, without a trailing line feed."""
         self._data(text)
 
     def later(self, source: Source, *, on_stderr: bool = False) -> None:
-        """Write text that is made only when its turn has come, by the thread that writes it."""
+        """Write text that is generated only when it is written, on the writing thread."""
         stream = self._err if on_stderr else self._out
-        if isinstance(stream, Outlet):
+        if isinstance(stream, OutputQueue):
             stream.put(source)
             return
         for text in source():
             _write(stream, text)
 
     def when_idle(self, seconds: float, source: Source, *, on_stderr: bool = False) -> None:
-        """Also write what `source` gives whenever nothing came for so long; best effort only."""
+        """Also write the text of `source` after each idle period; only after `best_effort`."""
         stream = self._err if on_stderr else self._out
-        if isinstance(stream, Outlet):
+        if isinstance(stream, OutputQueue):
             stream.when_idle(seconds, source)
 
     def flush(self) -> None:
-        """Hand everything written so far to whoever reads."""
+        """Flush stdout."""
         with _named_failure():
             if self._out is not None:
                 self._out.flush()
 
     def say(self, text: str = "") -> None:
-        """Write a line for people to stderr; a stderr that cannot take it is no reason to fail."""
+        """Write a line to stderr; errors are ignored."""
         try:
             _write(self._err, _drawn(text, self.error_palette) + "\n", keep=True)
             if self._err is not None:
@@ -149,23 +150,23 @@ class Console:
 
 
 def _drawn(text: str, palette: Palette) -> str:
-    """Return a text in characters that the terminal has."""
+    """Return a text in characters that the terminal can display."""
     return text if palette.unicode or text.isascii() else to_ascii(text, width_of)
 
 
 @contextlib.contextmanager
 def _named_failure() -> Iterator[None]:
-    """Say of a failure to write that it was stdout that could not be written."""
+    """Turn a failure to write into an `UnavailableError` that names stdout."""
     try:
         yield
     except BrokenPipeError:
         raise
-    except OSError as error:  # a full disk, a terminal that is gone
+    except OSError as error:  # such as a full disk, or a terminal that was closed
         raise UnavailableError(f"stdout: {error.strerror}") from error
 
 
 def silence(stream: TextIO | None) -> None:
-    """Point a stream to nothing, so that the interpreter's last flush of it succeeds."""
+    """Redirect a stream to /dev/null, so that the interpreter's final flush succeeds."""
     descriptor = _descriptor(stream)
     if descriptor is None:  # nothing to flush to
         return
@@ -179,15 +180,15 @@ def silence(stream: TextIO | None) -> None:
 def _descriptor(stream: TextIO | None) -> int | None:
     try:
         return None if stream is None else stream.fileno()
-    except (OSError, ValueError):  # closed, or made of memory
+    except (OSError, ValueError):  # closed, or an in-memory stream
         return None
 
 
-def _outlet(descriptor: int | None, stream: TextIO | None) -> Outlet | None:
+def _outlet(descriptor: int | None, stream: TextIO | None) -> OutputQueue | None:
     if descriptor is None:
         return None
     errors = getattr(stream, "errors", None) or "strict"
-    return Outlet(descriptor, encoding=_encoding(stream), errors=errors)
+    return OutputQueue(descriptor, encoding=_encoding(stream), errors=errors)
 
 
 def _encoding(stream: TextIO | None) -> str:
@@ -201,10 +202,10 @@ def _is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
-def _write(stream: TextIO | Outlet | None, text: str, *, keep: bool = False) -> None:
+def _write(stream: TextIO | OutputQueue | None, text: str, *, keep: bool = False) -> None:
     if stream is None:  # a process may be started with its streams closed
         return
-    if isinstance(stream, Outlet):
+    if isinstance(stream, OutputQueue):
         stream.put(text, keep=keep)
         return
     try:

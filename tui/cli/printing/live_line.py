@@ -1,4 +1,4 @@
-"""A line that is not finished yet, drawn over itself at the bottom of a terminal."""
+"""Shows an unfinished line, redrawn in place at the bottom of a terminal."""
 
 from tui.cli.printing.console import Console
 from tui.words.safe_text import cut, last_overwritten, safe_line
@@ -7,7 +7,7 @@ _ERASE = "\r\x1b[K"
 
 
 class LiveLine:
-    """Shows the line in progress of a log that is followed; nothing off a terminal."""
+    """Shows the line in progress of a followed log; does nothing if stdout is not a terminal."""
 
     def __init__(self, console: Console, *, is_on: bool = True) -> None:
         self._console = console
@@ -15,7 +15,7 @@ class LiveLine:
         self._shown = ""
 
     def show(self, text: str) -> None:
-        """Show another state of the line; empty takes it away."""
+        """Redraw the line; an empty text removes it."""
         if not self._is_on:
             return
         width = (self._console.width or 80) - 1
@@ -25,5 +25,5 @@ class LiveLine:
             self._shown = line
 
     def clear(self) -> None:
-        """Take the line away, for what has ended is about to be written in its place."""
+        """Remove the line before complete lines are written in its place."""
         self.show("")

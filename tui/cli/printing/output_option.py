@@ -1,4 +1,4 @@
-"""The options that say how much is printed: `--output`, `-v` and `-q`."""
+"""The options that select the printed output: `--output`, `-v` and `-q`."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -13,14 +13,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def output_option(function: F) -> F:
-    """Add `--output`, passed as `output`: None where nothing was asked for."""
+    """Add `--output`, passed as `output`, None if it was not given."""
     return click.option(
         "--output",
         type=click.Choice([mode.value for mode in OutputMode]),
         callback=lambda _ctx, _param, value: None if value is None else OutputMode(value),
         help=(
-            "Output of steps: as it comes, each step's in one block at its end, the last lines of"
-            " what failed, or none."
+            "Step output to print: live, as it arrives; group, one block per step when it ends;"
+            " errors, the last lines of failed steps; or none."
         ),
     )(function)
 
@@ -33,12 +33,12 @@ def output_options(function: F) -> Any:
         *args: Any, verbose: bool, output: OutputMode | None, quiet: bool, **rest: Any
     ) -> Any:
         if verbose and quiet:
-            raise UsageError("--verbose and --quiet exclude each other")
+            raise UsageError("--verbose and --quiet cannot be combined")
         chosen = output or (OutputMode.LIVE if verbose else None)
         return function(*args, output=chosen, quiet=quiet, **rest)
 
-    told = "Print nothing unless it fails."
+    told = "Print nothing unless the run fails."
     decorated = click.option("-q", "--quiet", is_flag=True, help=told)(with_verbose)
-    told = "Print the output of steps as it comes, the step's name in front (--output live)."
+    told = "Print step output as it arrives, prefixed with the step (--output live)."
     decorated = click.option("-v", "--verbose", is_flag=True, help=told)(decorated)
     return output_option(decorated)

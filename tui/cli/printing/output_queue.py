@@ -1,7 +1,8 @@
-"""Output that can neither stop nor delay who writes it: a bounded queue, emptied by a thread.
+"""Non-blocking output: a bounded queue that a thread writes to a descriptor.
 
-A terminal that is gone, a pipe without a reader, a full disk: what cannot be written is dropped
-from then on. A reader that does not read loses what does not fit the queue, and is told how much.
+After a write error (closed terminal, broken pipe, full disk) all further output is dropped. Output
+that does not fit into the queue because the reader is slow is dropped too, and the number of
+dropped lines is reported in its place.
 """
 
 import os
@@ -10,26 +11,26 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 QUEUE_CHARACTERS = 4 * 1024 * 1024
-"""What may wait for a slow reader; more is dropped."""
+"""The most characters queued for a slow reader; more are dropped."""
 SOURCE_CHARACTERS = 256
-"""What a text that is made only when it is written counts for in the queue."""
+"""The size that is assumed in the queue for a text that is generated when it is written."""
 PATIENCE_SECONDS = 3.0
-"""How long the end waits for a reader that takes nothing."""
-PIECE = 4096
-"""Bytes written at once: a pipe takes them whole (PIPE_BUF), and taking them is progress."""
-TOGETHER = 32 * 1024
-"""Characters that are encoded and handed over together."""
+"""How long `close` waits for a reader that does not read."""
+WRITE_BYTES = 4096
+"""Size of one write: atomic on a pipe (PIPE_BUF), and small enough to detect progress."""
+BATCH_CHARACTERS = 32 * 1024
+"""Characters that are encoded and written together."""
 PAUSE_SECONDS = 0.01
-"""Between two looks at the queue: what comes meanwhile is written at once."""
+"""Pause between two batches, so that texts queued in the meantime are written together."""
 
 Source = Callable[[], Iterable[str]]
-"""Text that is made by the writing thread, when its turn has come."""
+"""Generates text on the writing thread, when it is written."""
 
 
-class Outlet:
-    """Writes to a descriptor that others may write to as well. `put` never blocks or fails.
+class OutputQueue:
+    """Writes to a descriptor that may be shared with other processes. `put` never blocks or fails.
 
-    What `encoding` cannot carry with `errors` is written as an escape.
+    Characters that `encoding` with `errors` cannot represent are written as escapes.
     """
 
     def __init__(
@@ -56,11 +57,11 @@ class Outlet:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nothing can be written any more."""
+        """Whether all further output is dropped."""
         return self._is_gone
 
     def put(self, item: str | Source, *, keep: bool = False) -> None:
-        """Queue text; `keep` for the little at the end that is worth more than the limit."""
+        """Queue text; `keep` exempts short final output, such as the result, from the limit."""
         if self._is_gone or not item:
             return
         size = len(item) if isinstance(item, str) else SOURCE_CHARACTERS
@@ -77,18 +78,18 @@ class Outlet:
             self._changed.notify_all()
 
     def when_idle(self, seconds: float, source: Source) -> None:
-        """Also write what `source` gives whenever nothing else came for so many seconds."""
+        """Also write the text of `source` whenever nothing was queued for `seconds`."""
         with self._changed:
             self._idle = (seconds, source)
             self._changed.notify_all()
 
     def flush(self) -> None:
-        """Do nothing: the thread hands over what it has without being asked."""
+        """Do nothing: the thread writes without being asked."""
 
     def close(self, patience: float = PATIENCE_SECONDS) -> bool:
-        """Wait until all is written; give up once nothing was taken for `patience` seconds.
+        """Wait until everything is written; give up after `patience` seconds without progress.
 
-        Return False for a reader that is still there and does not read.
+        Returns False if the reader has not closed its end but does not read.
         """
         with self._changed:
             self._note_dropped()
@@ -103,7 +104,7 @@ class Outlet:
         return True
 
     def abandon(self) -> None:
-        """Drop what is queued, and whatever comes."""
+        """Drop queued and future output."""
         self._is_gone = True
         self._queue.clear()
 
@@ -122,11 +123,11 @@ class Outlet:
                     pause.wait(PAUSE_SECONDS)
         finally:
             with self._changed:
-                self._is_gone = True  # also when a source has raised: nobody writes any more
+                self._is_gone = True  # also when a source has raised: the thread has ended
                 self._changed.notify_all()
 
     def _take(self) -> list[str | Source] | None:
-        """Wait for something to write; None at the end."""
+        """Wait for items to write; return None when closing."""
         while not self._queue and not self._is_closing:
             idle = self._idle
             if not self._changed.wait(idle and idle[0]) and idle is not None:
@@ -143,7 +144,7 @@ class Outlet:
             for text in (item,) if isinstance(item, str) else item():
                 texts.append(text)
                 size += len(text)
-                if size >= TOGETHER:
+                if size >= BATCH_CHARACTERS:
                     self._hand_over("".join(texts))
                     texts.clear()
                     size = 0
@@ -158,8 +159,8 @@ class Outlet:
             data = memoryview(text.encode(self._encoding, "backslashreplace"))
         while data and not self._is_gone:
             try:
-                written = os.write(self._descriptor, data[:PIECE])
-            except BlockingIOError:  # somebody made the descriptor non-blocking
+                written = os.write(self._descriptor, data[:WRITE_BYTES])
+            except BlockingIOError:  # another process made the descriptor non-blocking
                 import select
 
                 poll = select.poll()
@@ -176,12 +177,12 @@ class Outlet:
 
     def _note_dropped(self) -> None:
         if self._dropped:
-            self._queue.append(f"… {self._dropped} lines dropped here: nobody read them in time\n")
+            self._queue.append(f"… {self._dropped} lines dropped here: the reader was too slow\n")
             self._dropped = 0
 
 
-def is_same_place(one: int, other: int) -> bool:
-    """Tell whether two descriptors lead to the same terminal, pipe or file."""
+def is_same_file(one: int, other: int) -> bool:
+    """Tell whether two descriptors refer to the same terminal, pipe or file."""
     try:
         return os.path.samestat(os.fstat(one), os.fstat(other))
     except OSError:

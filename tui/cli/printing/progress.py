@@ -1,6 +1,6 @@
-"""What `mission run` says while it runs: a plain line for each state change, once durable.
+"""The progress lines of `mission run`: one line per state change, printed once it is durable.
 
-Among the lines stands what steps wrote, as far as that is wanted (`tui.cli.printing.step_output`).
+Step output is interleaved as selected by the options (`tui.cli.printing.step_output`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,13 +29,13 @@ from tui.words.run_label import run_name
 from tui.words.safe_text import safe_line
 
 NEWS_SECONDS = 0.1
-"""Between two looks for live output."""
+"""Interval between two polls for live output."""
 
 
 class Progress:
-    """Turns committed events into lines on stdout, or on stderr where stdout is for data.
+    """Prints committed events as lines on stdout, or on stderr if stdout is used for data.
 
-    `quiet` leaves the lines of state changes out.
+    `quiet` suppresses the lines of state changes.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Progress:
             console.when_idle(NEWS_SECONDS, output.news, on_stderr=on_stderr)
 
     def show(self, events: Sequence[Event], above: Sequence[str] = ()) -> None:
-        """Print the lines of a committed batch; `above` are the steps a sub-mission runs under."""
+        """Print the lines of a committed batch; `above` are the steps above a sub-mission."""
         sign = self._console.palette.sign("›", ">")
         front = "".join(f"{task_id} {sign} " for task_id in above)
         lines: list[str] = []
@@ -65,7 +65,7 @@ class Progress:
         self._print(lines)
 
     def close(self) -> None:
-        """Print what is left of live output; release what was opened for it."""
+        """Print the rest of the live output and release its resources."""
         if self._output.is_live:
             self._console.later(self._output.news, on_stderr=self._on_stderr)
         self._console.later(self._output.close, on_stderr=self._on_stderr)
@@ -77,7 +77,7 @@ class Progress:
             lines.clear()
 
     def _of(self, event: Event, front: str) -> Iterator[str | Source]:
-        """Yield the line of an event, if it is worth one, and the output that belongs to it."""
+        """Yield the line of an event, if it has one, and the step output that belongs to it."""
         output = self._output
         found = None
         if isinstance(event, StepExpanded):
@@ -130,11 +130,11 @@ class Progress:
         return None
 
     def _title(self, event: AttemptStarted | StepExpanded | TaskStateChanged) -> str:
-        """Return the step's id, with its item behind it where it is one of a fan-out."""
+        """Return the step's id, followed by its item if it belongs to a fan-out."""
         return event.task_id + self._labels.get((event.execution_id, event.task_id), "")
 
     def _cause(self, event: TaskStateChanged) -> str | None:
-        """Return the message of a state change; of a failure with the line that tells why."""
+        """Return the message of a state change; for a failure with the line that explains it."""
         error = self._errors.get((event.execution_id, event.task_id))
         if error is None or event.to_state is not TaskState.FAILED:
             return event.message

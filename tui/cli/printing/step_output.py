@@ -1,7 +1,7 @@
-"""What steps wrote, among the lines of a run: live, as one block a step, or where one failed.
+"""Step output among the progress lines: live, as one block per step, or only of failed steps.
 
-Everything is read back from the records, and made harmless for a terminal. What is returned here
-are texts that are only made when they are written: on the writing thread of an `Outlet`.
+Output is read back from the database and made harmless for a terminal. Methods return sources of
+text, which is generated when it is written, on the writing thread of an `OutputQueue`.
 """
 
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
 LAST_LINES = 20
-"""Lines that are shown of a step that failed."""
-LONGEST = 2000
-"""Characters that are shown of each of them."""
+"""The number of lines shown of a failed step."""
+MAX_LINE_CHARACTERS = 2000
+"""The most characters shown of each of these lines."""
 
 
 class OutputMode(StrEnum):
-    """Which output of steps a run prints."""
+    """Which step output a run prints."""
 
     LIVE = "live"
     GROUP = "group"
@@ -39,7 +39,7 @@ class OutputMode(StrEnum):
 
 
 class StepOutput:
-    """Tells what to print of the steps' output, and when. Used by one thread at a time."""
+    """Decides which step output to print, and when. Used by one thread at a time."""
 
     def __init__(self, mode: OutputMode, database: Path, palette: Palette) -> None:
         self._mode = mode
@@ -53,17 +53,17 @@ class StepOutput:
 
     @property
     def is_live(self) -> bool:
-        """Whether output is printed as it comes: `news` is to be called again and again."""
+        """Whether output is printed as it arrives; then `news` must be called periodically."""
         return self._mode is OutputMode.LIVE
 
     def started(self, execution_id: str, task_id: str, name: str) -> None:
-        """Note an attempt; `name` is the step's with those above it, as it is printed."""
+        """Register an attempt; `name` is the printed name: the step and the steps above it."""
         if self.is_live:
             self._names[execution_id, task_id] = name
             self._cursors.setdefault(execution_id, 0)
 
     def ended(self, execution_id: str, task_id: str, attempt: int, lines: int) -> Source | None:
-        """Note that an attempt ended that wrote so many lines; return what to print at once."""
+        """Register the end of an attempt that wrote `lines` lines; return output to print now."""
         if not lines or self._mode is OutputMode.NONE:
             return None
         if self.is_live:
@@ -74,7 +74,7 @@ class StepOutput:
     def settled(
         self, execution_id: str, task_id: str, state: TaskState, name: str
     ) -> Source | None:
-        """Return what to print behind the line that says where an ended attempt led."""
+        """Return the output to print after the line with the new state of the step."""
         found = self._ended.pop((execution_id, task_id), None)
         if found is None or (self._mode is OutputMode.ERRORS and state is not TaskState.FAILED):
             return None
@@ -85,7 +85,7 @@ class StepOutput:
         return lambda: self._block(query, title, is_cut=shown is not None and lines > shown)
 
     def news(self) -> Iterator[str]:
-        """Yield what steps wrote since the last call, their names in front."""
+        """Yield new output since the last call, prefixed with the names of the steps."""
         reader = self._open()
         if reader is None or (version := reader.data_version()) == self._version:
             return
@@ -99,7 +99,7 @@ class StepOutput:
                 yield f"{front} {self._bar} {self._text(entry)}\n"
 
     def finished(self, execution_id: str) -> Source | None:
-        """Note that an execution has ended; return what to print at once."""
+        """Register the end of an execution; return output to print now."""
         if execution_id not in self._cursors:
             return None
 
@@ -110,13 +110,13 @@ class StepOutput:
         return rest
 
     def close(self) -> Iterator[str]:
-        """Release the database; on the thread that read from it."""
+        """Close the database, on the thread that read from it."""
         if self._reader is not None:
             self._reader.close()
             self._reader = None
         yield from ()
 
-    # --- inside -------------------------------------------------------------------------------
+    # --- helpers ------------------------------------------------------------------------------
 
     @property
     def _bar(self) -> str:
@@ -131,11 +131,11 @@ class StepOutput:
         bar = paint(self._bar, "dim")
         kept: list[str] = [head]
         for _, entry in self._entries(reader, query):
-            if query.tail is not None and len(entry.message) > LONGEST:
-                entry = replace(entry, message=f"{entry.message[:LONGEST]}…")
+            if query.tail is not None and len(entry.message) > MAX_LINE_CHARACTERS:
+                entry = replace(entry, message=f"{entry.message[:MAX_LINE_CHARACTERS]}…")
             kept.append(f"  {bar} {self._text(entry)}\n")
             if query.tail is None or entry.stream is not LogStream.SYSTEM:
-                yield from kept  # of a failure, the engine's words say no more than its own line
+                yield from kept  # messages of the engine at the end only repeat the failure line
                 kept.clear()
         if kept and kept[0] is not head:
             yield from kept
@@ -143,7 +143,7 @@ class StepOutput:
             end = sign("└", "+")
             step = quote(f"{query.task_id}/{query.attempt}")
             named = full_argument(reader.find_execution(query.execution_id))
-            whole = safe_line(f"all of it: mission logs {named} {step}")
+            whole = safe_line(f"full output: mission logs {named} {step}")
             yield f"  {paint(f'{end} {whole}', 'dim')}\n"
 
     def _text(self, entry: LogEntry) -> str:
@@ -152,7 +152,7 @@ class StepOutput:
     def _entries(self, reader: Reader, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
         try:
             yield from reader.logs(query)
-        except MissionDeckError:  # output is best effort, and the run says what is wrong itself
+        except MissionDeckError:  # output is best effort; the run reports errors itself
             return
 
     def _open(self) -> Reader | None:
