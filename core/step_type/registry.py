@@ -134,7 +134,7 @@ def _load(name: str, offers: "tuple[EntryPoint, ...]") -> "StepType":
         ) from error
     if not isinstance(instance, StepType):
         raise StepTypeLoadError(
-            f"{source} is a {type(instance).__name__}, not a core.step_type.step_type.StepType"
+            f"{source} is a {type(instance).__name__}, not a core.step_type.StepType"
         )
     if getattr(instance, "name", None) != name:
         raise StepTypeLoadError(

@@ -144,7 +144,7 @@ def test_a_package_never_replaces_a_built_in_type(install: Install) -> None:
         ("broken:Greet", "raise OSError('no licence')", "cannot be loaded: OSError: no licence"),
         ("broken:Greet", "import no_such_module", "No module named 'no_such_module'"),
         ("broken:Greet", "", "cannot be loaded: AttributeError"),
-        ("broken:Greet", "Greet = object", "not a core.step_type.step_type.StepType"),
+        ("broken:Greet", "Greet = object", "not a core.step_type.StepType"),
         ("broken:Greet", GREET.replace('"greet"', '"other"'), "calls itself 'other'"),
     ],
 )

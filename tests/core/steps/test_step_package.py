@@ -1,3 +1,6 @@
+import ast
+import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
@@ -5,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core import step_type as interface
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
 from core.mission_file.load import load_mission
@@ -16,7 +20,8 @@ from core.step_type.registry import (
 )
 from tests.support.step_run import StepRunner
 
-PACKAGE = Path(__file__).parents[2] / "example_step_package"
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "tests" / "example_step_package"
 
 Install = Callable[..., None]
 
@@ -73,3 +78,46 @@ def test_without_the_package_there_is_no_such_type() -> None:
     forget_step_types()
     assert step_type("shout") is None
     assert "shout" not in step_type_names()
+
+
+# --- the public interface -----------------------------------------------------------------------
+
+
+def test_every_public_name_can_be_imported_and_is_documented() -> None:
+    page = (ROOT / "docs" / "step-types.md").read_text("utf-8")
+    table = page.partition("## The interface")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(rows))) == sorted(interface.__all__)
+    for name in interface.__all__:
+        assert getattr(interface, name) is not None
+
+
+def test_the_interface_has_no_other_names() -> None:
+    with pytest.raises(AttributeError, match="StepFailedError"):
+        interface.StepFailedError  # noqa: B018 - the access is what is tested
+
+
+def test_the_example_package_imports_only_the_public_interface() -> None:
+    imported = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module or "")
+    ours = {name for name in imported if name.split(".")[0] in {"core", "storage", "tui"}}
+    assert ours == {"core.step_type"}
+
+
+def test_the_page_shows_the_example_package_as_it_is() -> None:
+    page = (ROOT / "docs" / "step-types.md").read_text("utf-8")
+    for file in ("pyproject.toml", "example_steps/shout.py"):
+        assert (PACKAGE / file).read_text("utf-8") in page
+
+
+def test_the_registry_is_loaded_without_the_models() -> None:
+    code = "import sys, core.step_type.registry; print('pydantic' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -1,30 +1,36 @@
-"""A step type in full: parameters, output, what it does, what a plan says about it."""
+"""A complete step type: parameters, output, implementation, and its description in a plan."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from core.domain.reasons import Reason
-from core.domain.records import LogLevel
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.step_type import (
+    LogLevel,
+    Mode,
+    Reason,
+    StepCall,
+    StepOutcome,
+    StepParameters,
+    StepType,
+)
 
 
 class ShoutParameters(StepParameters):
     """Parameters of shout; each description becomes part of `mission explain step.shout`."""
 
-    text: str = Field(description="what to shout")
-    times: int = Field(default=1, ge=1, le=10, description="how often")
+    text: str = Field(description="the text to shout")
+    times: int = Field(default=1, ge=1, le=10, description="the number of repetitions")
 
 
 class ShoutOutput(BaseModel):
-    """What shout leaves, for templates: `{{ steps.ID.output.shouted }}`."""
+    """Output of shout, for templates: `{{ steps.ID.output.shouted }}`."""
 
-    shouted: str = Field(description="the text, loud")
+    shouted: str = Field(description="the text in capitals")
 
 
 class Shout(StepType):
-    """Turns a text into capitals."""
+    """Converts a text to capitals."""
 
     name: ClassVar[str] = "shout"
     mode: ClassVar[Mode] = Mode.INSTANT
@@ -33,7 +39,7 @@ class Shout(StepType):
     summary: ClassVar[str] = "Shout a text"
 
     def run(self, call: StepCall) -> StepOutcome:
-        """Shout; an empty text is a failure, which is returned and not raised."""
+        """Shout the text; an empty text is an expected failure, which is returned, not raised."""
         parameters: ShoutParameters = call.parameters
         if not parameters.text.strip():
             return StepOutcome.failure(Reason.STEP_ERROR, "there is nothing to shout", "silence")
@@ -42,5 +48,5 @@ class Shout(StepType):
         return StepOutcome.success({"shouted": shouted})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
-        """Say what would be shouted."""
+        """Describe what would be shouted."""
         return f"would shout {parameters.get('text')!r}"
