@@ -6,7 +6,7 @@ WORKERS ?= 3
 CONSTRAINTS ?= constraints.txt
 DEMO := $(CURDIR)/.demo
 
-.PHONY: help run setup check test test-slow test-latest test-lowest test-pythons suite lock bench docs shots clean
+.PHONY: help run setup check test test-slow test-latest test-lowest test-pythons coverage suite lock bench docs shots clean
 
 help:                 ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +52,10 @@ test: check           ## everything that must hold, in under five minutes
 test-slow: setup      ## crash loops, fuzzing, 100k steps
 	MISSION_SEARCH=1 $(BIN)/python -m pytest -m "slow or hypothesis"
 
+coverage: setup       ## the suite with the coverage of each file; ARGS="tests/core" measures a part of it
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" --cov --cov-report=term --cov-report=html:.coverage-html $(ARGS)
+	@echo "line by line: .coverage-html/index.html"
+
 test-latest:          ## the suite on the newest versions of all packages that pyproject.toml allows
 	@$(MAKE) --no-print-directory suite ENVIRONMENT=.venvs/latest CONSTRAINTS=/dev/null UPGRADE="--upgrade --upgrade-strategy eager"
 
@@ -83,4 +87,4 @@ shots: setup          ## make the pictures of README and docs
 	$(BIN)/python -m tests.tools.shots
 
 clean:
-	rm -rf .venv .venvs .demo .bench .shots
+	rm -rf .venv .venvs .demo .bench .shots .coverage-html .coverage .coverage.*
