@@ -192,7 +192,7 @@ def a_run(
     items; `ship` is skipped because somebody cancelled.
     """
     clock = iter(range(start, start + 10_000_000, 1000))
-    common = {"execution_id": execution_id}
+    common: dict[str, Any] = {"execution_id": execution_id}
 
     def task(
         task_id: str, source: TaskState, target: TaskState, reason: Reason, **more: Any

@@ -169,7 +169,10 @@ class MemoryJournal:
 
     def _write(self, item: Batch | LogChunk) -> Receipt | MissionDeckError | None:
         try:
-            return self._add_log(item) if isinstance(item, LogChunk) else self._add(item)
+            if isinstance(item, LogChunk):
+                self._add_log(item)
+                return None
+            return self._add(item)
         except (ConflictError, NotFoundError) as error:
             return error
         except MissionDeckError as error:

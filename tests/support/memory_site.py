@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from core.domain.mission import MissionSource
 from core.domain.records import Attempt, Execution, TaskRun
 from core.errors import MissionDeckError, NotFoundError
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
+from core.ports.reader import Reader
 from tests.support.contract_journal import Process
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
 from tests.support.story import SteppingClock
@@ -91,8 +93,9 @@ class MemorySite:
         yield Process(journal, MemoryControl(journal, clock=self.clock))
         await journal.close()
 
-    def open_reader(self) -> MemoryReader:
-        return MemoryReader(self.world)
+    def open_reader(self) -> Reader:
+        # Operations call no more of the protocol than this class has.
+        return cast("Reader", MemoryReader(self.world))
 
     async def start_runner(
         self, execution_id: str, *, run_again: bool = False, is_launch: bool = False

@@ -29,12 +29,12 @@ EXECUTION = "0190b5a0-0000-7000-8000-000000000000"
 def a_step(step_id: str, *needs: str, **fields: object) -> MissionStep:
     """Return a no-op step."""
     step = MissionStep(id=step_id, name=step_id, step_type="noop", depends_on=needs)
-    return replace(step, **fields)  # type: ignore[arg-type]  # any field of a step
+    return replace(step, **fields)
 
 
 def a_plan(*steps: MissionStep, **config: object) -> Mission:
     """Return a mission of `steps`."""
-    settings = replace(MissionConfig(), **config)  # type: ignore[arg-type]  # any field of it
+    settings = replace(MissionConfig(), **config)
     return Mission(version="1.0", name="a plan", steps=steps, config=settings)
 
 

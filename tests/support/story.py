@@ -87,7 +87,11 @@ class Story:
         self.mission = MissionSource(
             digest=hashlib.sha256(content).hexdigest(), name="story", content=content, format="yaml"
         )
-        birth = {"workflow_id": "w-1", "mission_name": "story", "run_number": number}
+        birth: dict[str, Any] = {
+            "workflow_id": "w-1",
+            "mission_name": "story",
+            "run_number": number,
+        }
         self._fields = birth | fields
 
     def emit(self, event: Event) -> None:
@@ -161,6 +165,14 @@ class Story:
         digest = self._digests.get((step, attempt))
         error = TaskError(message="exit 1", kind="ExitCode", stack_trace="boom\n", exit_code=1)
         reason = Reason.EXIT_ZERO if ok else Reason.EXIT_NONZERO
+        usual: dict[str, Any] = {
+            "exit_code": 0 if ok else 1,
+            "outputs": {"exit_code": 0} if ok else None,
+            "error": None if ok else error,
+            "log_entry_count": self._seqs.get((step, attempt), 0),
+            "log_bytes": self._bytes.get((step, attempt), 0),
+            "log_digest": digest.hexdigest() if digest is not None else None,
+        }
         self.emit(
             AttemptEnded(
                 **self._about(),
@@ -168,17 +180,7 @@ class Story:
                 attempt=attempt,
                 to_state=state,
                 reason_code=reason,
-                **(
-                    {
-                        "exit_code": 0 if ok else 1,
-                        "outputs": {"exit_code": 0} if ok else None,
-                        "error": None if ok else error,
-                        "log_entry_count": self._seqs.get((step, attempt), 0),
-                        "log_bytes": self._bytes.get((step, attempt), 0),
-                        "log_digest": digest.hexdigest() if digest is not None else None,
-                    }
-                    | fields
-                ),
+                **(usual | fields),
             )
         )
         follows = {

@@ -381,7 +381,7 @@ class FakeReader(Reader):
 
     def latest_runs(self, mission_names: Iterable[str]) -> dict[str, Execution]:
         every = self._every()
-        found = {}
+        found: dict[str, Execution] = {}
         for name in mission_names:
             query = ExecutionQuery(mission_name=name, coverage=Coverage.FULL, limit=1)
             found.update((name, one) for one in execution_list.select(every, query))

@@ -140,7 +140,7 @@ def _page() -> Iterator[str]:
     yield ""
     yield str(root.epilog).partition(" Exit codes:")[0]
     yield ""
-    for heading, section in root.sections.items():  # type: ignore[attr-defined]  # a DeckGroup
+    for heading, section in root.sections.items():
         yield f"## {heading}"
         yield ""
         for name in section:

@@ -41,7 +41,7 @@ def _page() -> Iterator[str]:
     yield from _paragraphs(root.help or "")
     yield ".PP"
     yield _escaped(str(root.epilog))
-    for heading, names in root.sections.items():  # type: ignore[attr-defined]  # a DeckGroup
+    for heading, names in root.sections.items():
         yield f'.SH "{_escaped(heading).upper()}"'
         for name in names:
             found = root.get_command(context, name)

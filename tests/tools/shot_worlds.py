@@ -70,8 +70,8 @@ def a_release_under_way() -> Stage:
     params = {"target": "staging", "tag": "v2.4.0", "notify": True}
     for seconds in (412, 388, 455, 401):
         earlier = world.launch(mission, params=params)
-        for one in mission.steps:
-            world.run_step(earlier, one.id)
+        for mission_step in mission.steps:
+            world.run_step(earlier, mission_step.id)
         world.clock.forward(seconds)
         world.execution(earlier, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
     world.clock.forward(3600)
@@ -91,9 +91,9 @@ def a_release_under_way() -> Stage:
     world.begin(run, "test-search")
     world.clock.forward(17)
     world.end(run, "test-cli")
-    for part, seconds in (("api", 3.1), ("core", 7.4), ("storage", 6.2), ("tui", 8.8)):
+    for part, pause in (("api", 3.1), ("core", 7.4), ("storage", 6.2), ("tui", 8.8)):
         world.say(run, "build-amd64", f"compiling release-{part} v2.4.0 (amd64)")
-        world.clock.forward(seconds)
+        world.clock.forward(pause)
     world.say(run, "build-amd64", "warning: unused import `retry`", stream=LogStream.STDERR)
     world.clock.forward(2.5)
     world.say(run, "build-amd64", "linking release v2.4.0 (amd64), optimised")
