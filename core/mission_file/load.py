@@ -169,13 +169,13 @@ def _check_meaning(
     ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
     if seen.templates or has_expressions:
         from core.mission_file.meaning.shell_injection import check_shell_injection
-        from core.mission_file.meaning.template_check import ReferenceCheck
+        from core.mission_file.meaning.template_check import TemplateCheck
 
         check_shell_injection(draft, problems)
         graph = None
         if upstream is not None:
             graph = Graph([str(index) for index in range(len(upstream))], upstream)
-        ReferenceCheck(draft, graph, problems).check()
+        TemplateCheck(draft, graph, problems).check()
 
 
 def _check_parameters(draft: Draft, seen: Prescan, problems: Problems) -> None:
