@@ -20,15 +20,15 @@ class Stopwatch:
         self._attempts: dict[str, float] = {}
 
     def execution_began(self) -> None:
-        """Take note that the execution began."""
+        """Record that the execution began."""
         self._execution = self._now()
 
     def task_began(self, task_id: str) -> None:
-        """Take note that a task run began, which had not begun before."""
+        """Record that a task run began, which had not begun before."""
         self._tasks[task_id] = self._now()
 
     def attempt_began(self, task_id: str, *, is_first: bool) -> None:
-        """Take note that an attempt began; with the first one its task run does."""
+        """Record that an attempt began; with the first one its task run does."""
         now = self._attempts[task_id] = self._now()
         if is_first:
             self._tasks[task_id] = now

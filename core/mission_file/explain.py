@@ -1,4 +1,4 @@
-"""What `mission explain TOPIC` says: keys of the mission file, step types, codes, templates."""
+"""The texts of `mission explain TOPIC`: keys of the mission file, step types, codes, templates."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ _FOLLOWS = {
 
 
 def topics() -> list[str]:
-    """Return every topic, in the order they are best read."""
+    """Return every topic, in reading order."""
     keys = [f"{section}.{key}" for section, (_, known) in SECTIONS.items() for key in known]
     types = [f"step.{name}" for name in step_type_names()]
     codes = [*(reason.value for reason in Reason), *(code.value for code in Code)]
@@ -146,7 +146,7 @@ def _key(section: str, name: str) -> Iterator[str]:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """Return what a value looks like, from its JSON Schema."""
+    """Describe the kind of a value by its JSON Schema."""
     if "enum" in schema:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
     if "oneOf" in schema:
@@ -212,7 +212,7 @@ def _reason(reason: Reason) -> Iterator[str]:
 
 def _templates() -> Iterator[str]:
     yield from _wrapped(
-        "Templates stand in parameters, env, working_dir, when, foreach and matrix. They are"
+        "Templates are allowed in parameters, env, working_dir, when, foreach and matrix. They are"
         " resolved just before an attempt starts. A value that is exactly one expression keeps"
         " its type; anything else becomes text."
     )
@@ -220,7 +220,10 @@ def _templates() -> Iterator[str]:
     for name, doc in (
         ("params.NAME", "an input of the mission"),
         ("vars.NAME", "a variable"),
-        ("steps.ID.output.KEY", "what an upstream step left; an id with - or . needs brackets:"),
+        (
+            "steps.ID.output.KEY",
+            "the output of an upstream step; an id with - or . needs brackets:",
+        ),
         ("", "steps['build-x'].output.stdout"),
         ("steps.ID.state", "how it ended, such as SUCCESS"),
         ("execution.id", "the id of the execution; also mission, started_at, actor"),
@@ -245,5 +248,5 @@ def _wrapped(text: str, *, first: str = "", rest: str = "") -> list[str]:
 
 
 def _unknown(topic: str) -> NotFoundError:
-    hint = suggest(topic, topics()) or "`mission explain mission` lists what there is"
+    hint = suggest(topic, topics()) or "`mission explain mission` lists the topics"
     return NotFoundError(f"there is no topic `{topic}`", hint=hint)

@@ -1,4 +1,4 @@
-"""A mission file from its bytes to a validated mission, or to all that is wrong with it."""
+"""Loads a mission file: from its bytes to a validated mission, or to every diagnostic of it."""
 
 import gc
 import hashlib
@@ -29,7 +29,7 @@ from core.value.suggestion import did_you_mean
 
 YAML, JSON = "yaml", "json"
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-"""How the names of mission files end where files are looked for."""
+"""Suffixes by which mission files are found in folders."""
 
 
 class Loaded(Struct, frozen=True):
@@ -53,7 +53,7 @@ def load_mission(
 ) -> Loaded:
     """Read and validate a mission: the file at a `Path`, or content given as bytes or text.
 
-    `name` is what diagnostics call content; `fmt` is `yaml` or `json`, guessed if None. The result
+    `name` stands for content in diagnostics; `fmt` is `yaml` or `json`, guessed if None. The result
     depends on nothing but the bytes. Raises `NotFoundError` when there is no such file, and nothing
     else, whatever the content is.
     """
@@ -85,10 +85,10 @@ def load_mission(
 
 
 def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
-    """Return the steps and parameters of a mission file that can be told without its whole meaning.
+    """Return the steps and parameters of a mission file without validating all of it.
 
-    Quick, for a shell that waits: parameters of steps and templates are not looked at, and what is
-    wrong is left out. Raises `NotFoundError` when there is no such file, and nothing else.
+    Fast, for shell completion: step parameters and templates are not checked, and invalid parts are
+    left out. Raises `NotFoundError` when there is no such file, and nothing else.
     """
     content = _read_file(path)
     if isinstance(content, Diagnostic) or len(content) > MAX_BYTES:
@@ -150,7 +150,7 @@ def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
 def _check_meaning(
     draft: Draft, upstream: Neighbours | None, seen: Prescan, problems: Problems
 ) -> None:
-    """Check what needs the whole file; the modules are loaded only if it has such things."""
+    """Check what needs the whole file; each module is loaded only if the file needs it."""
     _check_parameters(draft, seen, problems)
     if seen.secrets:
         from core.mission_file.meaning.secret_value import check_secret_values
@@ -229,7 +229,7 @@ def _guess_format(name: str, content: bytes) -> str:
 
 
 def _names_beside(path: FilePath) -> list[str]:
-    """Return the names of the files that could be mission files in the folder of `path`."""
+    """Return the names of possible mission files in the folder of `path`."""
     try:
         return [one.name for one in path.parent.iterdir() if one.suffix.lower() in SUFFIXES]
     except (OSError, ValueError):
@@ -240,7 +240,7 @@ def _read_file(path: FilePath) -> bytes | Diagnostic:
     try:
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
-            kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            kind = "a folder" if stat.S_ISDIR(mode) else "a special file"
             return _of_file(Code.NOT_A_FILE, f"{path} is {kind}, not a mission file", str(path))
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -258,7 +258,7 @@ def _of_file(code: Code, message: str, name: str) -> Diagnostic:
 
 @contextmanager
 def _collector_off() -> Iterator[None]:
-    """Keep the garbage collector out: nothing read here is garbage, and looking costs half."""
+    """Disable the garbage collector: parsing makes no cycles, and collecting doubles the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,6 +1,6 @@
 """Diagnostics as text for people, and as JSON, SARIF and GitHub annotations for programs.
 
-Names, messages and source lines hold what a stranger wrote: control and direction characters are
+Names, messages and source lines hold untrusted text: control and bidirectional characters are
 replaced before any of it reaches a terminal or a log.
 """
 
@@ -19,7 +19,7 @@ _RED, _YELLOW, _BLUE, _BOLD, _OFF = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m
 
 
 def render(diagnostics: Sequence[Diagnostic], fmt: str = "text", color: bool = False) -> str:
-    """Return the diagnostics of one or more files in one of `FORMATS`; empty text for none.
+    """Return the diagnostics of one or more files in one of `FORMATS`; empty for none.
 
     `color` applies to text alone. JSON is an array of the objects of `validate --json`.
     """

@@ -1,7 +1,7 @@
 """The JSON Schema (draft-07) of mission files, for editors: what `mission schema` prints.
 
-It follows the same tables as validation, and the parameter models of the step types. What it cannot
-say, such as that dependencies exist, validation does.
+It is generated from the tables of validation and from the parameter models of the step types. What
+it cannot express, such as that dependencies exist, only validation checks.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _TEMPLATE = {"type": "string", "pattern": r"\{\{|\{%"}
 
 
 def mission_schema() -> dict[str, Any]:
-    """Return the schema of a mission file with the parameters of every step type there is."""
+    """Return the schema of a mission file with the parameters of every installed step type."""
     definitions: dict[str, Any] = {}
     step = _mapping(STEP_KEYS)
     step["allOf"] = []
@@ -95,7 +95,7 @@ def _optional(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameters(schema: dict[str, Any], summary: str) -> dict[str, Any]:
-    """Return a model's schema in which a template may stand in the place of every value."""
+    """Return a model's schema in which a template may replace every value."""
     converted: dict[str, Any] = _draft_07(schema)
     converted.pop("title", None)
     converted["description"] = summary
@@ -113,7 +113,7 @@ def _spellings(name: str) -> list[str]:
 
 
 def _draft_07(schema: Any) -> Any:
-    """Return a schema of draft 2020-12, as pydantic writes it, in the words of draft-07.
+    """Return a schema of draft 2020-12, as pydantic writes it, converted to draft-07.
 
     Of what pydantic uses, only `$defs`, `prefixItems` and siblings of `$ref` differ (see
     json-schema.org, "Draft 2020-12 release notes").

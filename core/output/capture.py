@@ -122,7 +122,7 @@ class Capture:
             await asyncio.sleep(_POLL_SECONDS)
 
     def census(self, processes: int, survivors: int) -> None:
-        """Take note of how many processes a kill found, and how many it left."""
+        """Record how many processes a kill found, and how many it left."""
         self._killed = (processes, survivors)
         self.log(
             LogLevel.WARN if survivors else LogLevel.INFO,

@@ -91,7 +91,7 @@ class HandlerPhase:
         return decided
 
     def note_end(self, index: int, target: TaskState) -> None:
-        """Take note that a handler ended; its failure turns a success into HANDLER_FAILED."""
+        """Record that a handler ended; its failure turns a success into HANDLER_FAILED."""
         self._is_running = False
         step, ending = self._index.steps[index], self._ending
         is_success = ending is not None and ending.state is ExecutionState.SUCCESS

@@ -68,7 +68,7 @@ class Planner:
     # --- what it is told ------------------------------------------------------------------------
 
     def observe(self, event: Event) -> None:
-        """Take note of an event that the snapshot already contains."""
+        """Process an event that the snapshot already contains."""
         if isinstance(event, TaskStateChanged):
             self._task_changed(event)
         elif isinstance(event, AttemptStarted):

@@ -76,7 +76,7 @@ class StartQueue:
             self._fans[self._index.steps[index].id].running.add(task_id)
 
     def leave_slot_to_wait(self, task_id: str) -> None:
-        """Take note that an attempt waits for a person and holds no slot meanwhile."""
+        """Record that an attempt waits for a person and holds no slot meanwhile."""
         self._outside_slot.add(task_id)
 
     def release(self, task_id: str, index: int, item: int) -> None:

@@ -64,6 +64,6 @@ class StopSweep:
         return self._unswept.popleft() if self._unswept else None
 
     def note_end(self, reason: Reason) -> None:
-        """Take note of the reason for which a task run ended."""
+        """Record the reason for which a task run ended."""
         if self.stop is not None and reason is self.stop.reason:
             self._has_ended_something = True

@@ -60,11 +60,11 @@ def _finite(text: str) -> float:
 
 
 def check_surrogates(data: Any) -> None:
-    """Raise `JsonTextError` for a text no encoding can carry: half of a surrogate pair."""
+    """Raise `JsonTextError` for a text that no encoding can represent: a lone surrogate."""
     try:
         json.dumps(data, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise JsonTextError("half of a surrogate pair in a text") from error
+        raise JsonTextError("a lone surrogate in a text") from error
 
 
 def _is_deeper(data: Any, limit: int) -> bool:

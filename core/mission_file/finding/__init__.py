@@ -1,1 +1,1 @@
-"""What is wrong with a file, and where."""
+"""Diagnostics: what is wrong with a file, and where."""

@@ -1,4 +1,4 @@
-"""What a mission file is told: one finding at one place. Knows no format to show it in."""
+"""One diagnostic of a mission file: what is wrong, and where. Knows no output format."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from core.mission_file.finding.code import Code
 
 
 class Severity(StrEnum):
-    """How bad it is: an error keeps the mission from running."""
+    """An error keeps the mission from running, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -18,7 +18,7 @@ class Diagnostic(Struct, frozen=True, kw_only=True):
     """One finding. Lines and columns count from 1, columns in characters; 0 means the file itself.
 
     `source_line` is the line, or the part of a long line around the place; `caret` is the offset of
-    the place in it and `length` how many characters of it are meant.
+    the place in it and `length` how many characters to underline.
     """
 
     severity: Severity

@@ -1,4 +1,4 @@
-"""Collects what is wrong with a file; where it stands is looked up once, and only if needed."""
+"""Collects the problems of a file; positions are looked up once, and only if needed."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -14,18 +14,18 @@ Path = tuple[str | int, ...]
 
 
 class Spot(Struct, frozen=True):
-    """Where a value stands; `key` is None for the items of a list and for the whole document."""
+    """The position of a value; `key` is None for the items of a list and for the whole document."""
 
     key: Span | None
     value: Span
 
 
 Locate = Callable[[Iterable[Path]], Mapping[Path, Spot]]
-"""Finds paths and all that lead to them; what is not in the file is missing from the answer."""
+"""Locates paths and their ancestors; paths that are not in the file are left out."""
 
 
 class Problem(Struct, frozen=True):
-    """A finding whose place is a path, or a span already known."""
+    """A problem at a path, or at a span that is already known."""
 
     severity: Severity
     code: Code
@@ -35,11 +35,11 @@ class Problem(Struct, frozen=True):
     hint: str | None
     span: Span | None
     needle: str | None = None
-    """A part of the value's text that is meant, if it stands there as it is."""
+    """The offending part of the value's text, if it occurs there literally."""
 
 
 class Problems:
-    """The findings of one file, in the order they were made."""
+    """The problems of one file, in the order they were found."""
 
     def __init__(self) -> None:
         self._found: dict[Severity, list[Problem]] = {Severity.ERROR: [], Severity.WARNING: []}
@@ -66,11 +66,11 @@ class Problems:
         span: Span | None = None,
         needle: str | None = None,
     ) -> None:
-        """Take note of an error at `path` (its key, its value or a part of it), or at `span`."""
+        """Report an error at `path` (its key, its value or a part of it), or at `span`."""
         self._add(Problem(Severity.ERROR, code, message, path, on_key, hint, span, needle))
 
     def add_last_error_of(self, other: "Problems") -> None:
-        """Take over the error that `other` noted last."""
+        """Add the last error of `other`."""
         self._add(other._found[Severity.ERROR][-1])
 
     def warn(
@@ -83,7 +83,7 @@ class Problems:
         hint: str | None = None,
         needle: str | None = None,
     ) -> None:
-        """Take note of a warning."""
+        """Report a warning."""
         self._add(Problem(Severity.WARNING, code, message, path, on_key, hint, None, needle))
 
     def _add(self, problem: Problem) -> None:
@@ -94,7 +94,7 @@ class Problems:
             self._more[problem.severity] += 1
 
     def diagnostics(self, file: str, text: str, locate: Locate) -> tuple[Diagnostic, ...]:
-        """Return the findings with their places, ordered by place, errors and warnings mixed."""
+        """Return all problems with their positions, in order of position."""
         if self.is_empty:
             return ()
         problems = [problem for found in self._found.values() for problem in found]

@@ -1,4 +1,4 @@
-"""The text of a mission file, and where in it a character stands."""
+"""Decodes the text of a mission file, and maps offsets to lines and columns."""
 
 from bisect import bisect_right
 
@@ -35,7 +35,7 @@ class Place(Struct, frozen=True):
 
 
 class TextError(Exception):
-    """Raised when bytes are no UTF-8 text; `text` is what could be read, for showing the place."""
+    """Raised when bytes are not UTF-8 text; `text` is what could be decoded, to show the place."""
 
     def __init__(self, code: Code, message: str, hint: str, text: str, index: int) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""Checks of single values: each takes a value, its path and the problems; returns what it means.
+"""Checks of single values: each takes a value, its path and the problems; returns the result.
 
-A check returns `INVALID` after it has taken note of a problem. Checks run for every key of every
-step, so they are plain functions that compare classes.
+A check returns `INVALID` after it has reported a problem. Checks run for every key of every step,
+so they are plain functions that compare classes.
 """
 
 import re
@@ -19,7 +19,7 @@ from core.mission_file.finding.problem import Path, Problems
 from core.value.duration import parse_duration
 
 INVALID: Final = object()
-"""What a check returns instead of a value it has refused."""
+"""What a check returns for a value that it refuses."""
 
 Check = Callable[[Any, Path, Problems], Any]
 
@@ -40,9 +40,9 @@ class Key(Struct, frozen=True, kw_only=True):
     """The default, in words."""
     example: str | None = None
     synonyms: tuple[str, ...] = ()
-    """What other programs call it, for hints."""
+    """What other programs call the key, for hints."""
     is_old: bool = False
-    """Whether it is an older spelling, which no hint offers."""
+    """Whether it is an older spelling, which hints do not offer."""
 
 
 def mapping_schema(keys: Mapping[str, Key]) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def mapping_schema(keys: Mapping[str, Key]) -> dict[str, Any]:
 
 
 def describe(value: object) -> str:
-    """Name the kind of a value in the words of a mission file."""
+    """Name the kind of a value in the terms of a mission file."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -68,7 +68,7 @@ def describe(value: object) -> str:
 
 
 def label(path: Path) -> str:
-    """Name the place of a value by its key: `timeout_seconds`, or item 2 of `depends_on`."""
+    """Name the position of a value by its key: `timeout_seconds`, or item 2 of `depends_on`."""
     if not path:
         return "the mission"
     last = path[-1]
@@ -87,7 +87,7 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
 
 
 def wrong_type(value: object, path: Path, problems: Problems, wanted: str) -> Any:
-    """Take note of a value of the wrong type and return `INVALID`."""
+    """Report a value of the wrong type and return `INVALID`."""
     hint = None
     if value is True or value is False or isinstance(value, int | float):
         hint = "quote it to make it text" if wanted.startswith("text") else None
@@ -100,7 +100,7 @@ def wrong_type(value: object, path: Path, problems: Problems, wanted: str) -> An
 def check_mapping(
     value: Any, path: Path, problems: Problems, keys: Mapping[str, Key], what: str
 ) -> Any:
-    """Check a mapping against its keys and return what is valid of it; null means absent."""
+    """Check a mapping against its keys and return its valid part; null means absent."""
     if value.__class__ is not dict:
         return wrong_type(value, path, problems, "a mapping")
     result: dict[str, Any] = {}
@@ -116,7 +116,7 @@ def check_mapping(
 def require_keys(
     value: Mapping[str, Any], path: Path, problems: Problems, keys: Mapping[str, Key], what: str
 ) -> None:
-    """Take note of each required key that is missing, or null."""
+    """Report each required key that is missing, or null."""
     for name, key in keys.items():
         if key.required and value.get(name) is None:
             example = f"add `{name}: {key.example}`" if key.example else None
@@ -131,7 +131,7 @@ def require_keys(
 def unknown_key(
     name: str, path: Path, problems: Problems, keys: Mapping[str, Key], what: str
 ) -> None:
-    """Take note of a key that is not known, with the nearest one that is."""
+    """Report a key that is not known, with the nearest one that is."""
     hint = next(
         (f"did you mean `{known}`?" for known, key in keys.items() if name in key.synonyms),
         None,
@@ -304,7 +304,7 @@ def check_pattern(value: Any, path: Path, problems: Problems) -> Any:
     except PatternError as error:
         problems.error(
             Code.BAD_VALUE,
-            f"{label(path)} is no usable regular expression: {error}",
+            f"{label(path)} is not a usable regular expression: {error}",
             path,
             hint=error.hint,
             needle=error.part,
@@ -314,6 +314,6 @@ def check_pattern(value: Any, path: Path, problems: Problems) -> Any:
 
 
 def shorten(value: object) -> str:
-    """Return a value as it may stand in a message."""
+    """Return a value shortened for a message."""
     shown = repr(value) if not isinstance(value, str) else f"`{value}`"
     return shown if len(shown) <= 80 else f"{shown[:77]}…"

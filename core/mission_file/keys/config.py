@@ -40,7 +40,7 @@ _PARALLEL_LIMIT = Key(
 )
 
 OLD_SPELLINGS = ("max_parallel_steps", "max_concurrent_steps")
-"""What `parallel_limit` was called where the schema comes from."""
+"""Names of `parallel_limit` in the schema that this one derives from."""
 
 CONFIG_KEYS = {
     "timeout_seconds": Key(
@@ -53,7 +53,7 @@ CONFIG_KEYS = {
     ),
     "fail_fast": Key(
         check=check_boolean,
-        doc="Whether the first failure cancels what runs and skips what waits; otherwise only"
+        doc="Whether the first failure cancels running steps and skips waiting ones; otherwise only"
         " the steps that depend on the failed one are skipped.",
         schema=BOOLEAN,
         default="true",
@@ -79,8 +79,8 @@ CONFIG_KEYS = {
     ),
     "durability": Key(
         check=one_of(Durability),
-        doc="strict: a step starts when its start is on disk; relaxed: while it is being written,"
-        " so that a power cut may run the last steps again.",
+        doc="strict: a step starts once its start is on disk; relaxed: while it is being written,"
+        " so that the last steps may run again after a power failure.",
         schema={"enum": [choice.value for choice in Durability]},
         default="strict",
         example="strict",

@@ -1,4 +1,4 @@
-"""Environment variables of steps: their names, their texts, and those nobody may set."""
+"""Environment variables of steps: names, texts, and those that may not be set."""
 
 from typing import Any
 
@@ -60,15 +60,15 @@ def _check_text(value: Any, path: Path, problems: Problems) -> Any:
 
 
 def check_secret_names(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a list of secret names; a mapping would hold their values and is refused as such."""
+    """Check a list of secret names; a mapping, which would hold their values, is refused."""
     if value.__class__ is dict:
         for name in value:
             problems.error(
                 Code.SECRET_IN_FILE,
-                f"the value of secret `{name}` stands in the mission file",
+                f"the value of secret `{name}` is in the mission file",
                 (*path, name),
                 on_key=True,
-                hint=f"write `secrets: [{', '.join(value)}]`, and the value into a secret store",
+                hint=f"write `secrets: [{', '.join(value)}]`, and store the value elsewhere",
             )
         return INVALID
     if value.__class__ is not list:
@@ -81,7 +81,7 @@ def check_secret_names(value: Any, path: Path, problems: Problems) -> Any:
                 Code.BAD_ID,
                 f"{label(place)} is not a name: letters, digits and _ only",
                 place,
-                hint="only names of secrets stand here, never their values",
+                hint="list names of secrets here, never their values",
             )
         else:
             names.append(name)
@@ -91,7 +91,7 @@ def check_secret_names(value: Any, path: Path, problems: Problems) -> Any:
 def check_declared(
     names: tuple[str, ...], declared: tuple[str, ...], path: Path, problems: Problems
 ) -> None:
-    """Take note of secrets a step wants and the mission does not declare."""
+    """Report secrets a step wants and the mission does not declare."""
     for index, name in enumerate(names):
         if name not in declared:
             problems.error(

@@ -105,7 +105,7 @@ def check_stop(value: Any, path: Path, problems: Problems) -> Any:
 
 
 def refuse_without_process(step_type: str, key: str, path: Path, problems: Problems) -> None:
-    """Take note of a policy for processes at a step whose type runs none."""
+    """Report a policy for processes at a step whose type runs none."""
     problems.error(
         Code.BAD_VALUE,
         f"`{key}` is for steps that run a process, and {step_type} runs none",

@@ -1,6 +1,6 @@
-"""What the language knows and nothing runs yet: parsed, then refused, never accepted and ignored.
+"""Features of the language that are not supported yet: parsed and refused, never ignored.
 
-Whoever makes one of these work removes its row; nothing else has to change.
+To enable one, implement it and remove its entry; nothing else has to change.
 """
 
 from core.mission_file.finding.code import Code
@@ -56,6 +56,6 @@ LANGUAGE_TYPES = (
 def refuse_unsupported(
     feature: str, path: Path, problems: Problems, *, on_key: bool = True
 ) -> None:
-    """Take note of a feature that nothing runs yet; do nothing for one that works."""
+    """Report a feature that is not supported yet; do nothing for any other."""
     if feature in NOT_YET:
         problems.error(Code.NOT_SUPPORTED, f"{feature} is not supported yet", path, on_key=on_key)

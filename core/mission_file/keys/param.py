@@ -51,42 +51,42 @@ PARAM_KEYS = {
     ),
     "required": Key(
         check=check_boolean,
-        doc="Whether a run must give it.",
+        doc="Whether a run must give a value.",
         schema=BOOLEAN,
         default="false",
         example="true",
     ),
     "default": Key(
         check=_check_scalar,
-        doc="What it is when a run does not give it.",
+        doc="The value if a run gives none.",
         schema={"type": ["string", "number", "boolean", "null"]},
         default="null",
         example="staging",
     ),
     "choices": Key(
         check=_check_choices,
-        doc="The values it may have.",
+        doc="The allowed values.",
         schema={**array({"type": ["string", "number", "boolean"]}), "minItems": 1},
         example="[staging, production]",
         synonyms=("options", "enum", "values"),
     ),
     "pattern": Key(
         check=check_pattern,
-        doc="A regular expression (RE2) that must be found in its text.",
+        doc="A regular expression (RE2) that must match somewhere in its text.",
         schema=TEXT,
         example='"^v[0-9]+$"',
         synonyms=("regex",),
     ),
     "secret": Key(
         check=check_boolean,
-        doc="Whether its value is masked wherever it shows.",
+        doc="Whether its value is masked wherever it is shown.",
         schema=BOOLEAN,
         default="false",
         example="true",
     ),
     "description": Key(
         check=text(MAX_DESCRIPTION_CHARACTERS, empty=True),
-        doc="What it is for.",
+        doc="What the input is for.",
         schema=TEXT,
         example="where to deploy",
     ),
@@ -135,7 +135,7 @@ def _agreed(param: Param, path: Path, problems: Problems) -> Any:
         if param.default is not None:
             problems.error(
                 Code.SECRET_IN_FILE,
-                f"the secret input `{param.name}` has its value in the file",
+                f"the value of the secret input `{param.name}` is in the file",
                 (*path, "default"),
                 hint="remove the default; give the value when the mission is run",
             )

@@ -1,4 +1,4 @@
-"""Parameters of a mission: from what was given on launch to typed values, or all errors at once."""
+"""Resolves the parameters of a mission: from launch values to typed ones, or all errors at once."""
 
 import math
 from collections.abc import Mapping

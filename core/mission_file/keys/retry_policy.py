@@ -1,4 +1,4 @@
-"""The keys of retry policies, and what they mean."""
+"""The keys of retry policies and their checks."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def check_retry_on(value: Any, path: Path, problems: Problems) -> Any:
 RETRY_KEYS = {
     "max_attempts": Key(
         check=whole(1, MAX_ATTEMPTS),
-        doc="How often a step is tried in all; 1 means no retry.",
+        doc="How many attempts a step has in total; 1 means no retry.",
         schema=integer(1, MAX_ATTEMPTS),
         default="1",
         example="3",
@@ -71,7 +71,7 @@ RETRY_KEYS = {
     ),
     "backoff_coefficient": Key(
         check=number(1, 100),
-        doc="By how much the wait grows from attempt to attempt.",
+        doc="The factor by which the wait grows after each attempt.",
         schema={"type": "number", "minimum": 1, "maximum": 100},
         default="2",
         example="1.5",
@@ -87,14 +87,14 @@ RETRY_KEYS = {
     ),
     "jitter": Key(
         check=number(0, 1),
-        doc="The fraction of a wait, 0 to 1, that is taken off at random.",
+        doc="The largest fraction of a wait, 0 to 1, by which it is shortened at random.",
         schema={"type": "number", "minimum": 0, "maximum": 1},
         default="0",
         example="0.2",
     ),
     "retry_on": Key(
         check=check_retry_on,
-        doc="Which failures are retried: those that any of its lists names.",
+        doc="Which failures are retried: those named in any of its lists.",
         schema=mapping_schema(RETRY_ON_KEYS),
         default="every failure",
         example="{exit_codes: [75]}",

@@ -102,7 +102,7 @@ def check_depends_on(value: Any, path: Path, problems: Problems) -> Any:
 
 
 def check_data(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a free mapping."""
+    """Check a mapping of any content."""
     return value if value.__class__ is dict else wrong_type(value, path, problems, "a mapping")
 
 
@@ -120,7 +120,7 @@ def check_condition(value: Any, path: Path, problems: Problems) -> Any:
 
 def check_foreach(value: Any, path: Path, problems: Problems) -> Any:
     """Check `foreach`: a list, or an expression that gives one."""
-    from core.expression.template import has_template  # rarely needed, and it takes time to load
+    from core.expression.template import has_template  # rarely needed, and slow to load
 
     if value.__class__ is list or (value.__class__ is str and has_template(value)):
         return value
@@ -135,7 +135,7 @@ def check_matrix(value: Any, path: Path, problems: Problems) -> Any:
     for name, values in value.items():
         if not VARIABLE_NAME.fullmatch(name):
             problems.error(
-                Code.BAD_ID, f"`{name}` is not a name for an axis", (*path, name), on_key=True
+                Code.BAD_ID, f"`{name}` is not a valid name for an axis", (*path, name), on_key=True
             )
             good = False
         good = check_foreach(values, (*path, name), problems) is not INVALID and good
@@ -145,14 +145,14 @@ def check_matrix(value: Any, path: Path, problems: Problems) -> Any:
 STEP_KEYS = {
     "id": Key(
         check=check_step_id,
-        doc="What other steps, commands and logs call it; unique within the mission.",
+        doc="The name for other steps, commands and logs; unique within the mission.",
         schema={"type": "string", "pattern": STEP_ID_PATTERN},
         required=True,
         example="build",
     ),
     "name": Key(
         check=check_name,
-        doc="What people call it: one line, any script.",
+        doc="The name for people: one line, any script.",
         schema=NAME,
         default="its id, with a warning",
         example="Build the wheel",
@@ -160,7 +160,7 @@ STEP_KEYS = {
     ),
     "step_type": Key(
         check=check_step_type,
-        doc="What it does; `mission explain step.TYPE` tells more. CamelCase is accepted.",
+        doc="What the step does, see `mission explain step.TYPE`. CamelCase is accepted.",
         schema=TEXT,
         required=True,
         example="command",
@@ -168,7 +168,7 @@ STEP_KEYS = {
     ),
     "depends_on": Key(
         check=check_depends_on,
-        doc="The ids of steps that must have ended before.",
+        doc="The ids of the steps that must end first.",
         schema=array({"type": "string", "pattern": STEP_ID_PATTERN}),
         default="[]",
         example="[fetch, configure]",
@@ -184,7 +184,7 @@ STEP_KEYS = {
     ),
     "continue_on_error": Key(
         check=check_boolean,
-        doc="Whether its failure counts as satisfied for what depends on it.",
+        doc="Whether its failure counts as success for the steps that depend on it.",
         schema=BOOLEAN,
         default="false",
         example="true",
@@ -192,7 +192,7 @@ STEP_KEYS = {
     ),
     "parameters": Key(
         check=check_data,
-        doc="What its type needs to know; templates are resolved just before an attempt.",
+        doc="The parameters of its type; templates are resolved just before an attempt.",
         schema=MAPPING,
         default="{}",
         example="{command: make, args: [all]}",
@@ -216,7 +216,7 @@ STEP_KEYS = {
     ),
     "trigger_rule": Key(
         check=one_of(TriggerRule),
-        doc="Which outcomes of the steps it depends on permit it.",
+        doc="Which outcomes of the steps it depends on let it run.",
         schema={"enum": [rule.value for rule in TriggerRule]},
         default="all_success",
         example="all_done",
@@ -224,7 +224,7 @@ STEP_KEYS = {
     ),
     "foreach": Key(
         check=check_foreach,
-        doc="A list: the step runs once for each `item`, its outputs gathered in a list.",
+        doc="A list: the step runs once for each `item`; its outputs are collected in a list.",
         schema={"type": ["string", "array"]},
         example='"{{ steps.list.output.entries }}"',
         synonyms=("with_items", "loop", "for_each", "items"),
@@ -274,7 +274,7 @@ STEP_KEYS = {
     ),
     "runs_on": Key(
         check=check_data,
-        doc="Resources it needs of a worker.",
+        doc="Resources that it needs from a worker.",
         schema=MAPPING,
         default="{}",
         example="{gpu: 1}",
@@ -332,7 +332,7 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
         fields["name"] = fields["id"]
         problems.warn(
             Code.MISSING_NAME,
-            f"step `{fields['id']}` has no `name`; its id is taken",
+            f"step `{fields['id']}` has no `name`; its id is used",
             (*path, "id"),
             hint="add `name: ...`, for people",
         )

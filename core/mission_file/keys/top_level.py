@@ -35,14 +35,14 @@ _VERSION = re.compile(r"(\d{1,6})(?:\.\d{1,6}){0,2}", re.ASCII)
 
 
 class PlacedStep(Struct, frozen=True):
-    """A step with the path it stands at."""
+    """A step and its path in the file."""
 
     step: MissionStep
     path: Path
 
 
 class Draft(Struct):
-    """What a file says, as far as it could be read. `steps` has None for those that are wrong."""
+    """The content of a file as far as it is valid. `steps` has None for invalid steps."""
 
     fields: dict[str, Any]
     raw_steps: list[Any]
@@ -123,7 +123,7 @@ MISSION_KEYS = {
     ),
     "name": Key(
         check=check_name,
-        doc="What people call the mission; its stable id is derived from it.",
+        doc="The name of the mission; its stable id is derived from it.",
         schema=NAME,
         required=True,
         example="release",
@@ -131,7 +131,7 @@ MISSION_KEYS = {
     ),
     "description": Key(
         check=text(MAX_DESCRIPTION_CHARACTERS, empty=True),
-        doc="What it is for.",
+        doc="What the mission is for.",
         schema=TEXT,
         example="build, test and ship",
     ),
@@ -157,7 +157,7 @@ MISSION_KEYS = {
     ),
     "secrets": Key(
         check=check_secret_names,
-        doc="Names of the secrets its steps may ask for; never their values.",
+        doc="Names of the secrets that its steps may use; never their values.",
         schema=array({"type": "string", "pattern": VARIABLE_PATTERN}),
         default="[]",
         example="[DEPLOY_TOKEN]",
@@ -172,7 +172,7 @@ MISSION_KEYS = {
     ),
     "config": Key(
         check=check_config,
-        doc="How it is executed.",
+        doc="How the mission is executed.",
         schema=mapping_schema(CONFIG_KEYS),
         default="{}",
         example="{parallel_limit: 4}",
@@ -180,7 +180,7 @@ MISSION_KEYS = {
     ),
     "steps": Key(
         check=_check_steps,
-        doc="What it does, in the order that decides between steps that are ready together.",
+        doc="The steps; their order decides between steps that are ready at the same time.",
         schema={**STEP_LIST, "minItems": 1},
         required=True,
         example="[{id: hello, name: Hello, step_type: log, parameters: {message: hello}}]",
@@ -188,7 +188,7 @@ MISSION_KEYS = {
     ),
     "handlers": Key(
         check=check_handlers,
-        doc="Steps that run when it has ended.",
+        doc="Steps that run when the mission has ended.",
         schema=mapping_schema(HANDLER_KEYS),
         default="{}",
         example="{on_failure: [{id: undo, name: Undo, step_type: log,"
@@ -237,7 +237,7 @@ def _take_handlers(handlers: dict[str, Any], draft: Draft) -> None:
 
 
 def _check_ids(draft: Draft, problems: Problems) -> None:
-    """Take note of ids that are used twice, also by steps that are wrong otherwise."""
+    """Report ids that are used twice, also by steps that are invalid otherwise."""
     first: dict[str, Path] = {}
     for index, raw in enumerate(draft.raw_steps):
         name = raw.get("id") if raw.__class__ is dict else None
@@ -252,7 +252,7 @@ def _check_id(name: str, path: Path, first: dict[str, Path], problems: Problems)
     if before is not path:
         problems.error(
             Code.DUPLICATE_ID,
-            f"step id {shorten(name)} is used twice: {label(before)} has it too",
+            f"step id {shorten(name)} is used twice: {label(before)} has it, too",
             (*path, "id"),
             hint="ids are unique within a mission",
         )

@@ -1,1 +1,1 @@
-"""What holds between the parts of a mission file."""
+"""Semantic checks: what must hold between the parts of a mission file."""

@@ -1,7 +1,7 @@
-"""What a condition gives, as far as a file tells: anything but true or false is an error.
+"""Checks the static type of conditions: one that certainly gives no boolean is an error.
 
-A text is true for a template engine unless it is empty: `false` and `0` would let a step run.
-So the operands of `and`, `or`, `not` and `if` are looked at as well as the whole condition.
+A template engine treats a non-empty text as true: `false` and `0` would let a step run. So the
+operands of `and`, `or`, `not` and `if` are checked as well as the whole condition.
 """
 
 from collections.abc import Iterator, Mapping
@@ -64,14 +64,14 @@ _ROOTS = {
 
 
 class _Wrong(Struct, frozen=True):
-    """A part of a condition that is certainly not true or false."""
+    """A part of a condition that certainly is no boolean."""
 
     text: str
     kind: str
 
 
 class ConditionCheck:
-    """Checks the conditions of a draft; what a value's kind is not known from is let pass."""
+    """Checks the conditions of a draft; values of unknown kind are accepted."""
 
     def __init__(self, draft: Draft, problems: Problems) -> None:
         self._problems = problems
@@ -87,18 +87,18 @@ class ConditionCheck:
         }
 
     def check(self, condition: str, path: Path) -> None:
-        """Take note of every part of a condition that is wanted true or false and is neither."""
+        """Report every part of a condition that must be true or false and is neither."""
         for wrong in self._wrong(condition_tokens(condition)):
             self._problems.error(
                 Code.NOT_BOOLEAN,
-                f"`{wrong.text}` is {KIND_WORDS[wrong.kind]}, where true or false is wanted",
+                f"`{wrong.text}` is {KIND_WORDS[wrong.kind]}, where true or false is expected",
                 path,
                 hint=comparison(wrong.text, wrong.kind),
                 needle=wrong.text,
             )
 
     def _wrong(self, tokens: list[Token]) -> Iterator[_Wrong]:
-        """Yield what is wrong where `tokens` are to be true or false."""
+        """Yield the parts of `tokens` that must be true or false and are neither."""
         tokens = bare(tokens)
         branches = ternary(tokens)
         if branches is not None:
@@ -231,7 +231,7 @@ def _output_kind(raw: Mapping[str, Any], name: str) -> str | None:
 
 
 def _constants(draft: Draft) -> Mapping[str, Any] | None:
-    """Return the variables that no step sets; None when that cannot be told."""
+    """Return the variables that no step sets; None if that cannot be determined."""
     declared = draft.fields.get("variables", {})
     if declared is INVALID:
         return None

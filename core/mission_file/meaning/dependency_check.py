@@ -1,4 +1,4 @@
-"""What steps depend on: that it exists, and that it leads into no circle."""
+"""Checks that the dependencies of steps exist and form no cycle."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ _SHOWN = 20
 def check_dependencies(raw_steps: Sequence[Any], problems: Problems) -> Neighbours | None:
     """Return for each step the indexes of what it depends on, or None when there is a cycle.
 
-    Works on raw steps, so that one wrong step hides no error of another; dependencies that do not
+    Works on raw steps, so that an invalid step hides no error of another; dependencies that do not
     exist are reported and left out.
     """
     index: dict[str, int] = {}
@@ -37,7 +37,7 @@ def _needs(number: int, raw: Any, index: dict[str, int], problems: Problems) -> 
     needs: dict[int, None] = {}
     for position, name in enumerate(names):
         if name.__class__ is not str or not STEP_ID.fullmatch(name):
-            continue  # reported as a wrong id
+            continue  # already reported as an invalid id
         need = index.get(name)
         path = ("steps", number, "depends_on", position)
         if need is None:
@@ -63,7 +63,7 @@ def _report_cycle(cycle: list[int], raw_steps: Sequence[Any], problems: Problems
     position = raw_steps[first]["depends_on"].index(raw_steps[cycle[1]]["id"])
     problems.error(
         Code.CYCLE,
-        f"steps depend on each other in a circle: {' → '.join(names)}",
+        f"steps depend on each other in a cycle: {' → '.join(names)}",
         ("steps", first, "depends_on", position),
         hint="each depends on the next; remove one of these dependencies",
     )

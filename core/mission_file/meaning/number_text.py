@@ -1,7 +1,7 @@
-"""Numbers that would not look the same as text: 3.10 becomes 3.1, and 0123 becomes 123.
+"""Warns of numbers that change when used as text: 3.10 becomes 3.1, and 0123 becomes 123.
 
-YAML reads both as numbers. Where they are used as text (a version in a matrix, an argument, a
-variable of the environment), what was written is lost without a word; so there is one.
+YAML reads both as numbers. Where they are used as text (a version in a matrix, an argument, an
+environment variable), the original notation would be lost silently.
 """
 
 import typing
@@ -17,11 +17,11 @@ from core.step_type.registry import normalise_type, step_type
 
 _NUMERIC = ("integer", "number")
 _HANDED_ON = {"set_variables": "values", "mission": "params"}
-"""Parameters of which later templates may make text, whatever their values are."""
+"""Parameters that later templates may use as text, whatever their values are."""
 
 
 class Written(Struct, frozen=True):
-    """A number whose own text is not what was written: where it is held, and what was written."""
+    """A number not written in canonical form: its container, its key, and its notation."""
 
     container: Any
     key: str | int
@@ -29,13 +29,13 @@ class Written(Struct, frozen=True):
 
 
 def check_numbers(data: Any, numbers: Iterable[Written], problems: Problems) -> None:
-    """Warn of each number of a mission file that lands where its text counts."""
+    """Warn of each such number that is used as text."""
     held = {(id(number.container), number.key): number.text for number in numbers}
     for number, text, path in _placed(data, (), held):
         if _counts_as_text(data, path):
             problems.warn(
                 Code.NUMBER_TEXT,
-                f"`{text}` is the number {number} here, not the text that is written",
+                f"`{text}` is the number {number} here, not the text as written",
                 path,
                 hint=f'quote it: "{text}"',
             )
@@ -44,7 +44,7 @@ def check_numbers(data: Any, numbers: Iterable[Written], problems: Problems) -> 
 def _placed(
     value: Any, path: Path, held: dict[tuple[int, str | int], str]
 ) -> Iterator[tuple[Any, str, Path]]:
-    """Yield each number that is held, what was written, and its path; each once."""
+    """Yield each such number with its notation and its path, each once."""
     if value.__class__ is dict:
         pairs: Iterable[tuple[Any, Any]] = value.items()
     elif value.__class__ is list:

@@ -1,7 +1,7 @@
-"""Parameters that certainly fit, told without loading the models of the step types.
+"""Recognises step parameters that are certainly valid, without loading the models of step types.
 
-pydantic takes two thirds of the time it takes to validate a small mission, and most steps are as
-plain as these. What is not certain is left to the models; a test holds the two together.
+Loading pydantic takes two thirds of the time to validate a small mission, and most steps are as
+simple as these. Everything else is left to the models; a test compares the two.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ _CERTAIN = {
 
 
 def is_certainly_valid(type_name: str, parameters: dict[str, Any]) -> bool:
-    """Tell whether parameters fit their type beyond doubt; False means ask the model."""
+    """Tell whether parameters are certainly valid; False means that the model decides."""
     known = _CERTAIN.get(type_name)
     if known is None:
         return False

@@ -1,6 +1,6 @@
-"""What the text of a file may hold, told from the whole text at once.
+"""Scans the whole text of a file for what later checks look for, so that they can be skipped.
 
-Most missions have no template and no secret; then no text of any step has to be looked at.
+Most missions have no template and no secret; then no text of any step has to be checked.
 """
 
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from core.mission_file.finding.problem import Path
 
 _ESCAPES = ("\\x", "\\u", "\\U")
 _WORDS = ("passw", "passphrase", "token", "secret", "key", "credential")
-_TOKEN_PARTS = (  # of what `core.mission_file.meaning.secret_value` knows by its form
+_TOKEN_PARTS = (  # of the secrets that `core.mission_file.meaning.secret_value` recognises by form
     *("-----BEGIN", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     *("glpat-", "xox", "sk_live_", "AIza"),
 )
 
 
 class Prescan(Struct, frozen=True):
-    """False means certainly not."""
+    """What a file may contain; False means certainly not."""
 
     templates: bool
     secrets: bool
@@ -28,11 +28,11 @@ class Prescan(Struct, frozen=True):
 
 
 def prescan(text: str) -> Prescan:
-    """Look at a whole file. Plain searches only: a pattern would take longer than the parsing."""
+    """Scan a whole file by plain searches: a pattern would take longer than parsing."""
     if any(escape in text for escape in _ESCAPES):
         return Prescan(
             templates=True, secrets=True, dollars=True, climbs=True
-        )  # an escape may spell anything
+        )  # an escape may encode anything
     lower = text.lower()
     return Prescan(
         templates="{{" in text or "{%" in text,

@@ -87,7 +87,7 @@ class ReferenceCheck:
     def _error(
         self, code: Code, message: str, path: Path, reference: Reference, hint: str | None = None
     ) -> None:
-        """Take note of an error at the reference within its text, written with dots or brackets."""
+        """Report an error at the reference within its text, written with dots or brackets."""
         known = reference[: reference.index("*")] if "*" in reference else reference
         needle = known[0]
         for name in known[1:3]:
@@ -137,7 +137,7 @@ class ReferenceCheck:
             name = ".".join(reference[:2] if reference[0] == "execution" else reference[:1])
             self._error(
                 Code.UNKNOWN_NAME,
-                f"`{name}` is known in handlers only: before, the mission has not ended",
+                f"`{name}` exists only in handlers: before, the mission has not ended",
                 path,
                 reference,
                 hint="use it in a step of `handlers`, such as `on_failure`",
@@ -239,7 +239,7 @@ class ReferenceCheck:
 
 
 def _variables(draft: Draft) -> set[str] | None:
-    """Return the variables of a mission, and those its set_variables steps may make."""
+    """Return the variables of a mission, and those that its set_variables steps may set."""
     declared = draft.fields.get("variables", {})
     if declared is INVALID:
         return None

@@ -1,4 +1,4 @@
-"""Values in a mission file that look like secrets: by the name they have, or by their form."""
+"""Finds values in a mission file that look like secrets, by their name or by their form."""
 
 import re
 from typing import Any
@@ -26,7 +26,7 @@ _ADVICE = "declare it under `secrets`, store its value there, and let the step a
 
 
 def check_secret_values(draft: Draft, problems: Problems) -> None:
-    """Take note of secret values in env, variables, and the parameters and env of steps."""
+    """Report secret values in env, variables, and the parameters and env of steps."""
     for key in ("env", "variables"):
         value = draft.fields.get(key)
         if value is not None and value is not INVALID:
@@ -46,7 +46,7 @@ def _check(value: Any, path: Path, problems: Problems) -> None:
             if is_secret_name(name) and _is_literal(item):
                 problems.error(
                     Code.SECRET_IN_FILE,
-                    f"`{name}` has its value in the mission file",
+                    f"the value of `{name}` is in the mission file",
                     (*path, name),
                     on_key=True,
                     hint=_ADVICE,
@@ -65,7 +65,7 @@ def _check(value: Any, path: Path, problems: Problems) -> None:
 
 
 def _is_literal(value: Any) -> bool:
-    """Tell whether a value stands for itself: non-empty, and no template that fetches it."""
+    """Tell whether a value is a non-empty literal and not a template that fetches it."""
     if value.__class__ is str:
         return value.strip() != "" and not has_template(value)
     return value.__class__ in (int, float)

@@ -1,4 +1,4 @@
-"""Templates in text that a shell reads: whoever controls the value controls the shell."""
+"""Finds templates in shell text: whoever controls their value controls the shell."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ _COMMAND_FLAG = re.compile(r"-[a-zA-Z]*c")
 
 
 def check_shell_injection(draft: Draft, problems: Problems) -> None:
-    """Refuse templates in the text of scripts; warn of those in what a command hands to a shell."""
+    """Refuse templates in the text of scripts; warn of those that commands pass to a shell."""
     for index, step in enumerate(draft.steps):
         if step is not None:
             _check(step.step_type, step.parameters, ("steps", index, "parameters"), problems)
@@ -48,6 +48,6 @@ def _check_command(words: list[Any], path: Path, problems: Problems) -> None:
                 Code.SHELL_TEMPLATE,
                 "a template inside shell text: its value can run any command (injection)",
                 (*path, "args", number - 1),
-                hint='hand the value over by `env` and write "$NAME", or call the program'
+                hint='pass the value by `env` and write "$NAME", or call the program'
                 " without a shell",
             )

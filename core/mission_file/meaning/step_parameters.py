@@ -1,6 +1,6 @@
-"""Parameters of steps against the models of their types, before anything runs.
+"""Validates step parameters against the models of their types, before anything runs.
 
-Values with a template in them are left to the engine, which checks again when it has resolved them.
+Values with templates are left to the engine, which checks again after resolving them.
 """
 
 from typing import Any

@@ -34,7 +34,7 @@ class TemplateCheck:
         self._conditions = ConditionCheck(draft, problems)
 
     def check(self) -> None:
-        """Take note of everything that is wrong with the templates of the mission."""
+        """Report everything that is wrong with the templates of the mission."""
         draft = self._draft
         for key in ("name", "description", "variables", "params"):
             self._warn_unresolved(draft.fields.get(key), (key,))
@@ -102,7 +102,7 @@ class TemplateCheck:
             if value.__class__ is not str or not value.strip().startswith("{{"):
                 continue
             if key in boolean_parameters(str(raw.get("step_type"))):
-                with suppress(TemplateSyntaxError):  # told before
+                with suppress(TemplateSyntaxError):  # already reported
                     self._conditions.check(as_template(value), (*path, key))
 
     def _check_expressions(
@@ -131,7 +131,7 @@ class TemplateCheck:
             if has_template(text):
                 self._problems.warn(
                     Code.TEMPLATE_NOT_ALLOWED,
-                    "this template is not resolved: it stays as it is written",
+                    "this template is not resolved: the text is used as it is written",
                     where,
                     hint="templates are resolved in parameters, env, working_dir, when, foreach"
                     " and matrix",

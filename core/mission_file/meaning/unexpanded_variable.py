@@ -1,4 +1,4 @@
-"""`$NAME` where no shell reads it: environments and arguments of commands stay as written."""
+"""Warns of `$NAME` where no shell expands it: in environments and arguments of commands."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ _SHELLS = "sh bash dash zsh ksh ash fish busybox pwsh tclsh expect"
 _LANGUAGES = "awk gawk mawk perl php ruby node jq yq envsubst make"
 _STARTERS = "su sudo ssh env xargs watch docker podman kubectl nix nix-shell"
 _READERS = frozenset(f"{_SHELLS} {_LANGUAGES} {_STARTERS}".split())
-"""Programs to which `$NAME` means something, or that start others."""
+"""Programs that interpret `$NAME`, or that start others."""
 
 
 def check_unexpanded_variables(draft: Draft, problems: Problems) -> None:
@@ -53,7 +53,7 @@ def _check(text: Any, path: Path, problems: Problems) -> None:
         return
     problems.warn(
         Code.NOT_EXPANDED,
-        f"`{found[0]}` stays as it is written: no shell reads this",
+        f"`{found[0]}` is not expanded: no shell reads this",
         path,
         hint=_fix(found[1] or found[2]),
         needle=found[0],
@@ -65,5 +65,5 @@ def _fix(name: str) -> str:
         if name.startswith(prefix):
             return f"write {{{{ {root}.{name.removeprefix(prefix).lower()} }}}}"
     if is_denied(name) or is_secret_name(name):
-        return "use a step of type `script`, whose shell reads it"
+        return "use a step of type `script`, whose shell expands it"
     return f"write {{{{ env.{name} }}}}, or use a step of type `script`"

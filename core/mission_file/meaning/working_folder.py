@@ -1,4 +1,4 @@
-"""Working folders that certainly leave the mission's: what links do is known when it runs."""
+"""Refuses working folders that certainly leave the mission's; links are checked at run time."""
 
 from posixpath import isabs, join, normpath
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the values of a JSON text stand: a second reading, made only when somebody asks."""
+"""Locates values in JSON text, in a second pass that is made only when positions are needed."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r'[{}\[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}\[\],:"]+', re.D
 
 
 def locate_json(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
-    """Return where the paths, and all that lead to them, stand; what is not there is left out."""
+    """Return the positions of paths and their ancestors; paths that do not exist are left out."""
     walk = _Walk(text)
     with suppress(StopIteration):  # an empty or broken text: the reader has reported it
         walk.document(path_tree(paths))
@@ -21,7 +21,7 @@ def locate_json(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
 
 
 class JsonTokens:
-    """Finds things in a text the json module has read, or failed to read."""
+    """Searches the tokens of a text that the json module has read, or failed to read."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -43,7 +43,7 @@ class JsonTokens:
         return 0
 
     def lone_surrogates(self) -> Iterator[Span]:
-        """Yield the texts that hold half a surrogate pair."""
+        """Yield the strings that contain a lone surrogate."""
         for match in self.all():
             if match[0].startswith('"') and "\\u" in match[0]:
                 try:
@@ -52,7 +52,7 @@ class JsonTokens:
                     yield Span(match.start(), match.end())
 
     def duplicate_keys(self) -> Iterator[tuple[Span, str]]:
-        """Yield each key that its object has already."""
+        """Yield each key that its object already has."""
         stack: list[set[str] | None] = []
         expects_key = False
         for match in self.all():

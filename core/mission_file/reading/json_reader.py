@@ -1,4 +1,4 @@
-"""JSON text to plain data by the json module, with the limits and refusals of the YAML reader."""
+"""Reads JSON text with the json module, under the limits and restrictions of the YAML reader."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _MAX_DIGITS = 400
 
 
 def read_json(text: str, problems: Problems) -> Any:
-    """Return the data of `text`; whatever is wrong goes into `problems`, then possibly None."""
+    """Return the data of `text`, None if it cannot be read; errors are added to `problems`."""
     if text.count(",") + text.count("[") + text.count("{") > MAX_NODES:
         problems.error(
             Code.TOO_MANY_NODES, f"more than {MAX_NODES:,} values in one file", span=Span(0, 1)
@@ -70,12 +70,12 @@ def read_json(text: str, problems: Problems) -> Any:
         _report_length(walk.longest, text, problems)
     if _SURROGATE.search(text):
         for span in JsonTokens(text).lone_surrogates():
-            problems.error(Code.ENCODING, "half of a surrogate pair is not a character", span=span)
+            problems.error(Code.ENCODING, "a lone surrogate is not a character", span=span)
     return None if problems.has_errors and data is None else data
 
 
 class _Walk:
-    """Looks at every value once: how deep, how long, and whether numbers are in range."""
+    """Visits every value once: nesting depth, length of texts, range of numbers."""
 
     def __init__(self) -> None:
         self.has_bad_number = False

@@ -1,4 +1,4 @@
-"""Paths as a tree of their keys, so that a locator follows all of them in one walk."""
+"""Paths as a tree of their keys, so that a locator follows all of them in one pass."""
 
 from collections.abc import Iterable
 

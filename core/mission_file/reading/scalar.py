@@ -1,7 +1,7 @@
 """Plain scalars of the YAML 1.2 core schema (https://yaml.org/spec/1.2.2/#103-core-schema).
 
 `no`, `on` and `12:30` are texts, `010` is ten. Infinity and NaN, which the core schema has and JSON
-has not, raise `NumberRangeError`.
+lacks, raise `NumberRangeError`.
 """
 
 import math
@@ -30,7 +30,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", re.ASCII)
 _MAX_DIGITS = 400
 
 STARTS = frozenset("0123456789+-.~nNtTfF")
-"""What a plain scalar that is no text begins with, unless it is empty."""
+"""First characters of plain scalars that may be other than text; the empty one aside."""
 
 
 class NumberRangeError(ValueError):

@@ -1,4 +1,4 @@
-"""The errors of libyaml in words that say what to change."""
+"""Translates the errors of libyaml into messages that say what to change."""
 
 import re
 
@@ -15,7 +15,7 @@ _NOT_PRINTABLE = re.compile(
 _WORDS = (
     (
         "mapping values are not allowed",
-        "a `:` stands where no key can be",
+        "a `:` is not allowed here",
         "quote a text with `: `",
     ),
     ("could not find expected ':'", "a key without `:`", "a key is followed by `: ` and its value"),
@@ -34,7 +34,7 @@ _WORDS = (
 
 
 def report_syntax(error: YAMLError, text: str, problems: Problems) -> None:
-    """Take note of the one error that ended the reading."""
+    """Report the error that ended the reading."""
     odd = _NOT_PRINTABLE.search(text)
     if not isinstance(error, MarkedYAMLError):
         index = odd.start() if odd else 0
@@ -62,7 +62,7 @@ def report_syntax(error: YAMLError, text: str, problems: Problems) -> None:
             hint="indent with spaces",
         )
         return
-    if "nesting" in problem or "depth" in problem:  # a limit of the library that is below ours
+    if "nesting" in problem or "depth" in problem:  # a limit of the library that is lower than ours
         problems.error(
             Code.TOO_DEEP,
             "nested deeper than the YAML library can read",

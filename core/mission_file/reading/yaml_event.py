@@ -1,4 +1,4 @@
-"""Where YAML events come from: libyaml's parser, or PyYAML's own where it was built without."""
+"""The source of YAML events: libyaml's parser, or PyYAML's own if built without libyaml."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,9 @@ EventParser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def event_source(text: str) -> Callable[[], Any]:
-    """Return a function that gives the next event of `text`, at the end None.
+    """Return a function that returns the next event of `text`, None at the end.
 
-    Neither parser recurses into nested collections: their nesting is as deep as the caller likes.
+    Neither parser recurses into nested collections, so the caller sets the depth limit.
     """
     source: Callable[[], Any] = EventParser(text).get_event
     return source

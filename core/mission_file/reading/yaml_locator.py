@@ -1,4 +1,4 @@
-"""Where the values of a YAML text stand: a second reading, made only when somebody asks."""
+"""Locates values in YAML text, in a second pass that is made only when positions are needed."""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -22,13 +22,13 @@ from core.mission_file.reading.yaml_event import event_source
 
 
 def locate_yaml(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
-    """Return where the paths, and all that lead to them, stand; what is not there is left out.
+    """Return the positions of paths and of their ancestors; paths that do not exist are left out.
 
     A text that is not well-formed is located up to its error. The span of a collection ends behind
     its last value.
     """
     locator = _Locator(text)
-    with suppress(YAMLError):  # reported by the reader; what stands before it has been found
+    with suppress(YAMLError):  # reported by the reader; what precedes it has been found
         locator.walk(path_tree(paths))
     return locator.spots
 
@@ -48,7 +48,7 @@ class _Locator:
                 return
 
     def _node(self, event: Any, path: Path, tree: PathTree, key: Span | None, depth: int) -> int:
-        """Take one value that somebody asked for; return where its text ends."""
+        """Locate one wanted value; return where its text ends."""
         kind = event.__class__
         start = event.start_mark.index
         end: int = event.end_mark.index
@@ -98,7 +98,7 @@ class _Locator:
             index += 1
 
     def _skip(self, first: Any) -> int:
-        """Pass over one value, however deep; return where its text ends."""
+        """Skip one value, however deep; return where its text ends."""
         event = first
         depth = 0
         end = 0

@@ -1,9 +1,9 @@
-"""YAML text to plain JSON data, by the events of libyaml; limits are checked event by event.
+"""Reads YAML text into plain JSON data from libyaml's events, checking limits at each event.
 
 The composer of PyYAML's C loader is recursive and crashes the process on 100,000 nested brackets;
 its event parser keeps its own stack and survives them. Some versions have limits of their own and
-look ahead of the events that they have given: what they refuse is read again up to that place, so
-that our limits come first whatever the version. Anchors and aliases are read, within limits; tags,
+scan ahead of their events: a text they refuse is read again up to that place, so that our limits
+are reported first whatever the version. Anchors and aliases are read, within limits; tags,
 duplicate keys and a second document are not.
 """
 
@@ -41,10 +41,10 @@ _NUMBERS = frozenset((int, float))
 _SEPARATORS = ("\x85", "\u2028", "\u2029")
 """End a line, and so a comment, for libyaml; not for YAML 1.2, nor for editors."""
 _DUPLICATE = "\0duplicate"
-"""Takes the second value of a key until it is dropped."""
+"""The key under which the second value of a duplicate key is kept until it is dropped."""
 
 _REREADINGS = 3
-"""How often a text is cut where the library objects, to find a limit before that place."""
+"""How often a text is cut where the library fails, to find a limit before that place."""
 
 
 class _Stop(Exception):  # noqa: N818 - ends the reading after a limit; never leaves this module
@@ -83,10 +83,10 @@ def read_yaml(text: str, problems: Problems, numbers: list[Written] | None = Non
 
 
 def _has_limit_before(error: YAMLError, text: str, problems: Problems) -> bool:
-    """Report a limit of ours that `text` exceeds before the place the library objects to.
+    """Report a limit of ours that `text` exceeds before the place where the library fails.
 
-    The library scans up to 1,024 characters ahead of its events. Where it objects to something
-    there, the events of the text before that place have not been seen yet.
+    The library scans up to 1,024 characters ahead of its events. Where it fails there,
+    the events of the text before that place have not been seen yet.
     """
     end = _place(error)
     for _ in range(_REREADINGS):

@@ -88,7 +88,7 @@ def test_what_may_not_be_read_is_refused_before_the_run(expression, code):
         ("/opt/bin:$PATH", "write {{ env.PATH }}, or use a step of type `script`"),
         ("${HOME}/x", "write {{ env.HOME }}, or use a step of type `script`"),
         ("$MISSION_PARAM_TARGET", "write {{ params.target }}"),
-        ("$API_TOKEN", "use a step of type `script`, whose shell reads it"),
+        ("$API_TOKEN", "use a step of type `script`, whose shell expands it"),
     ],
 )
 def test_a_dollar_that_nothing_reads_is_warned_of_with_the_fix(text, hint):

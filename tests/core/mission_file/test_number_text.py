@@ -62,4 +62,4 @@ def test_the_warning_stands_at_the_number_and_once():
     loaded = load_mission(HEAD + "variables:\n  a: &x [3.9, 3.10]\n  b: *x\n" + STEP % "noop")
     (found,) = [one for one in loaded.diagnostics if one.code is Code.NUMBER_TEXT]
     assert (found.line, found.column) == (4, 15)
-    assert found.message == "`3.10` is the number 3.1 here, not the text that is written"
+    assert found.message == "`3.10` is the number 3.1 here, not the text as written"
