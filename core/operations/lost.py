@@ -1,8 +1,9 @@
 """Notice executions whose runner is gone, and commit what that means for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import AttemptState, ExecutionState
@@ -53,16 +54,21 @@ def _has_open_attempts(reader: Reader, execution: Execution) -> bool:
 
 
 async def record_lost(
-    site: Site, reader: Reader, gone: Sequence[Execution]
+    site: Site,
+    reader: Reader,
+    gone: Sequence[Execution],
+    last_words: Mapping[str, str] = EMPTY,
 ) -> list[tuple[Execution, int]]:
     """Commit the loss of the runners of the executions that `find_lost` found.
 
+    `last_words` say why runners stopped, by the ids of their executions, where that is known.
     Return the executions that are to be resumed, and how many sub-missions each takes up.
     """
     async with site.open_store() as store:
         for execution in gone:
             with suppress(LeaseHeldError):  # somebody resumed it in the meantime
-                await mark_lost(store, site.clock, reader, execution.execution_id)
+                word = last_words.get(execution.execution_id)
+                await mark_lost(store, site.clock, reader, execution.execution_id, last_word=word)
     found: dict[str, tuple[Execution, int]] = {}
     for execution in gone:
         whole = resumed_with(reader, execution)
@@ -71,10 +77,17 @@ async def record_lost(
     return list(found.values())
 
 
-async def mark_lost(store: OpenStore, clock: Clock, reader: Reader, execution_id: str) -> None:
-    """Take the lease of a dead runner, commit its loss and give the lease back."""
+async def mark_lost(
+    store: OpenStore,
+    clock: Clock,
+    reader: Reader,
+    execution_id: str,
+    *,
+    last_word: str | None = None,
+) -> None:
+    """Fence a dead runner, commit its loss and free its lease."""
     before = reader.lease(execution_id)
-    lease = await store.control.acquire(execution_id)
+    lease = await store.control.fence(execution_id)
     try:
         snapshot = load_snapshot(reader, execution_id)
         is_driven = snapshot.current.state in {ExecutionState.PENDING, ExecutionState.RUNNING}
@@ -83,6 +96,8 @@ async def mark_lost(store: OpenStore, clock: Clock, reader: Reader, execution_id
         who = (
             "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"
         )
+        if last_word is not None:
+            who = f"{who}: {last_word}"
         recorder = Recorder(snapshot, store.journal)
         recorder.emit_all(lost(snapshot, clock, who=who))
         await recorder.commit()

@@ -73,6 +73,14 @@ class Control(Protocol):
         With `from_parent` also from the process that started this one and held it on its behalf.
         """
 
+    async def fence(self, execution_id: str) -> Lease:
+        """Take the lease from a dead or expired owner in order to record its loss.
+
+        The former owner can commit nothing more, but the lease goes on naming it: whoever fences
+        never counts as a live owner, and may be replaced at any time. Raises `LeaseHeldError` while
+        the owner is alive.
+        """
+
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat; `LeaseHeldError` when the epoch has moved on."""
 

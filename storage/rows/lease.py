@@ -32,6 +32,10 @@ UPDATE lease SET owner = NULL, expires_at = 0 WHERE execution_id = ? AND owner =
 """
 
 
+NOBODY = RunnerIdentity(pid=0, start_time=0, boot_id="", host="")
+"""The owner of an execution that never had one."""
+
+
 class StoredLease(Struct, frozen=True):
     """A row of the lease table; a released lease has no owner, but keeps its epoch."""
 
@@ -73,6 +77,7 @@ class HeldLeases(Struct):
     ttl_ns: int
     _epochs: dict[str, int] = field(default_factory=dict)
     _staged: dict[str, int | None] = field(default_factory=dict)
+    _fenced: set[str] = field(default_factory=set)
 
     def acquire(
         self,
@@ -102,16 +107,40 @@ class HeldLeases(Struct):
             expires_at=now + self.ttl_ns,
             identity=self.identity,
         )
-        identity = self.identity
+        self._write(connection, lease, now)
+        self._fenced.discard(execution_id)
+        return lease
+
+    def fence(self, connection: sqlite3.Connection, execution_id: str, now: int) -> Lease:
+        """Take over the lease of a dead owner, which it goes on naming; it counts as dead at once.
+
+        So a process that could not finish what it fenced for is in nobody's way. Raises
+        `LeaseHeldError` while the owner is alive.
+        """
+        stored = read_lease(connection, execution_id)
+        if stored is not None and stored.owner is not None and is_live(stored.lease, now):
+            raise _held(stored.lease)
+        lease = Lease(
+            execution_id=execution_id,
+            owner=self.owner,
+            epoch=1 if stored is None else stored.lease.epoch + 1,
+            expires_at=0 if stored is None else stored.lease.expires_at,
+            identity=NOBODY if stored is None else stored.lease.identity,
+        )
+        self._write(connection, lease, now)
+        self._fenced.add(execution_id)
+        return lease
+
+    def _write(self, connection: sqlite3.Connection, lease: Lease, now: int) -> None:
+        identity = lease.identity
         connection.execute(
             _WRITE,
             (
-                execution_id, self.owner, epoch, lease.expires_at, identity.pid,
+                lease.execution_id, lease.owner, lease.epoch, lease.expires_at, identity.pid,
                 identity.start_time, identity.boot_id, identity.host, now,
             ),
         )  # fmt: skip
-        self._staged[execution_id] = epoch
-        return lease
+        self._staged[lease.execution_id] = lease.epoch
 
     def renew(self, connection: sqlite3.Connection, lease: Lease, now: int) -> Lease:
         """Extend the lease; `LeaseHeldError` when it has been taken over or released."""
@@ -146,6 +175,10 @@ class HeldLeases(Struct):
             return
         if epoch is not None or (stored.owner is not None and is_live(stored.lease, now)):
             raise _held(stored.lease)
+
+    def held(self) -> list[str]:
+        """Return the ids of the executions that this process owns, not those that it fenced."""
+        return [one for one in self._epochs if one not in self._fenced]
 
     def settle(self) -> bool:
         """Apply the changes staged by a committed transaction; tell whether there were any."""

@@ -52,6 +52,14 @@ class SqliteControl:
             lambda db, leases: leases.acquire(db, execution_id, now, launcher=launcher)
         )
 
+    async def fence(self, execution_id: str) -> Lease:
+        """Take the lease from a dead or expired owner, which it goes on naming.
+
+        Raises `LeaseHeldError` while the owner is alive.
+        """
+        now = self._clock.now()
+        return await self._call(lambda db, leases: leases.fence(db, execution_id, now))
+
     async def renew(self, lease: Lease) -> Lease:
         """Renew the lease (heartbeat); `LeaseHeldError` when it has a newer epoch."""
         now = self._clock.now()

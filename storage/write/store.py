@@ -1,6 +1,7 @@
 """Opens a database for writing: one connection, one writer task, and the two ports on top of it."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -10,13 +11,14 @@ from msgspec import Struct
 from core.audit.chain.chain import Head, decode_head
 from core.audit.format.checkpoint import Checkpoint, log_verifier, open_checkpoint
 from core.audit.format.note import UnknownKeyError
-from core.errors import AuditError, UnavailableError
+from core.errors import AuditError, MissionDeckError, UnavailableError
 from core.machine.runner_identity import identity
 from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
 from storage.file.connection import open_any_readonly, recognise, unavailable
 from storage.file.file_identity import DatabaseFileGuard
+from storage.file.last_word import Reserve
 from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal
@@ -35,10 +37,14 @@ class Store(Struct, frozen=True):
     log_id: str
     journal: SqliteJournal
     control: SqliteControl
+    reserve: Reserve
 
     async def close(self) -> None:
         """Commit everything queued and close the connection. Idempotent."""
-        await self.journal.close()
+        try:
+            await self.journal.close()
+        finally:
+            self.reserve.close()
 
 
 async def open_store(
@@ -80,8 +86,23 @@ async def open_store(
         identity=owner,
         ttl_ns=round(lease_ttl_seconds * 1_000_000_000),
     )
-    writer = Writer(connection, Ledger(log_id, signer, wall, leases), path, DatabaseFileGuard(path))
-    return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall))
+    reserve = Reserve(path)
+    writer = Writer(
+        connection,
+        Ledger(log_id, signer, wall, leases),
+        path,
+        DatabaseFileGuard(path),
+        lambda error: _leave_last_word(reserve, wall.now(), error, leases.held()),
+    )
+    return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall), reserve)
+
+
+def _leave_last_word(
+    reserve: Reserve, at: int, error: MissionDeckError, executions: Sequence[str]
+) -> None:
+    """Write to the reserve why executions stop; who runs none reports the error to its caller."""
+    if executions:
+        reserve.write(at, error, executions)
 
 
 def require_signer(path: Path, signer: Signer | None) -> None:

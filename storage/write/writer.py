@@ -48,12 +48,19 @@ class Writer:
     """A queue of entries and the task that commits them. All methods belong to the event loop."""
 
     def __init__(
-        self, connection: Transactor, ledger: Ledger, path: Path, file_guard: DatabaseFileGuard
+        self,
+        connection: Transactor,
+        ledger: Ledger,
+        path: Path,
+        file_guard: DatabaseFileGuard,
+        on_failure: Callable[[MissionDeckError], None] = lambda _error: None,
     ) -> None:
+        """Start the task; `on_failure` is called on the connection's thread when it stops."""
         self._connection = connection
         self._ledger = ledger
         self._path = path
         self._file_guard = file_guard
+        self._on_failure = on_failure
         self._queue: deque[Entry] = deque()
         self._idle: Future[None] | None = None
         self._closing = False
@@ -192,7 +199,7 @@ class Writer:
             outcome.results = self._write_in_place(connection, work)
         except Exception as error:  # noqa: BLE001 - every failure must reach the waiting callers
             if len(work) == 1 or _is_final(error):
-                outcome.error = self._translate(error)
+                self._stop(outcome, error)
                 return
         else:
             return
@@ -200,8 +207,12 @@ class Writer:
             try:
                 outcome.results += self._write_in_place(connection, (entry,))
             except Exception as error:  # noqa: BLE001 - as above
-                outcome.error = self._translate(error)
+                self._stop(outcome, error)
                 return
+
+    def _stop(self, outcome: _Outcome, error: Exception) -> None:
+        outcome.error = self._translate(error)
+        self._on_failure(outcome.error)
 
     def _write_in_place(self, connection: sqlite3.Connection, work: Sequence[Work]) -> list[Any]:
         """Write in one transaction; fail if the database was deleted or replaced in the meantime.

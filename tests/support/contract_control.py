@@ -70,6 +70,26 @@ class ControlContract:
         with pytest.raises(LeaseHeldError):
             await far.control.renew(lease)
 
+    async def test_who_fences_a_dead_owner_is_in_nobodys_way(self, world: World) -> None:
+        gone = replace(identity(), pid=2**22 + 1)
+        dead, first, second = await world.open(gone), await world.open(), await world.open()
+        lease = await dead.control.acquire("x")
+        fenced = await first.control.fence("x")
+        assert (fenced.epoch, fenced.identity) == (2, gone)
+        with pytest.raises(LeaseHeldError):
+            await dead.control.renew(lease)
+        assert (await second.control.fence("x")).epoch == 3  # the first may have been killed
+        with pytest.raises(LeaseHeldError):
+            await first.control.renew(fenced)
+        assert (await first.control.acquire("x")).epoch == 4
+
+    async def test_a_living_owner_is_not_fenced(self, world: World) -> None:
+        owner, other = await world.open(), await world.open()
+        await owner.control.acquire("x")
+        with pytest.raises(LeaseHeldError):
+            await other.control.fence("x")
+        assert (await other.control.fence("never owned")).epoch == 1
+
     async def test_a_living_owner_on_this_machine_keeps_an_expired_lease(
         self, world: World
     ) -> None:

@@ -29,7 +29,7 @@ def mounted(folder: Path, *commands: Sequence[str]) -> Iterator[Path]:
         yield folder
     finally:
         if is_mounted:
-            subprocess.run(["umount", str(folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager
@@ -37,6 +37,21 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """Mount a tmpfs of `size` (as `600k`) on `folder`; skip the test where we may not."""
     with mounted(folder, ["-t", "tmpfs", "-o", f"size={size}", "tmpfs"]) as disk:
         yield disk
+
+
+def enlarge(disk: Path, size: str) -> None:
+    """Give a small disk more room."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+
+
+@contextmanager
+def remounted_readonly(disk: Path) -> Iterator[None]:
+    """Let a mounted disk be read-only for a while."""
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
 
 
 @contextmanager

@@ -319,6 +319,23 @@ class MemoryControl:
         self._journal.epochs[execution_id] = taken.epoch
         return taken
 
+    async def fence(self, execution_id: str) -> Lease:
+        """Take the lease of a dead or expired owner, which it goes on naming."""
+        lease, held = self._world.leases.get(execution_id, (None, False))
+        if lease is not None and held and _is_live(lease, self._clock.now()):
+            raise LeaseHeldError(f"execution {execution_id} is owned by {lease.owner}")
+        nobody = RunnerIdentity(pid=0, start_time=0, boot_id="", host="")
+        taken = Lease(
+            execution_id=execution_id,
+            owner=self._journal.owner,
+            epoch=1 if lease is None else lease.epoch + 1,
+            expires_at=0 if lease is None else lease.expires_at,
+            identity=nobody if lease is None else lease.identity,
+        )
+        self._world.leases[execution_id] = (taken, True)
+        self._journal.epochs[execution_id] = taken.epoch
+        return taken
+
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat."""
         self._require(lease)

@@ -1,15 +1,21 @@
 """Read access of commands to committed records; records lost runners before reading."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 from core.domain.state_word import counted
-from core.errors import MissionDeckError
+from core.errors import MissionDeckError, UnavailableError
+from core.operations.lost import find_lost
 from core.ports.reader import Reader
 from tui.cli.invocation import Invocation
 from tui.host.current_database import open_current, record_lost_runners
+from tui.words.numbers import moment
 from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
+
+if TYPE_CHECKING:
+    from storage.file.last_word import LastWord
 
 
 @contextmanager
@@ -19,7 +25,11 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
     Raises `NotFoundError` when there is no database yet, `OlderFormatError` for an older one that
     cannot be written, `UnavailableError` when it cannot be read.
     """
-    reader, was_migrated = open_current(invocation.paths)
+    try:
+        reader, was_migrated = open_current(invocation.paths)
+    except UnavailableError:  # a runner that met this before may have said more
+        _tell_last_words(invocation)
+        raise
     if was_migrated:
         invocation.console.say(
             f"{safe_line(str(invocation.paths.db))} was migrated to the current version;"
@@ -36,16 +46,43 @@ def notice_lost(invocation: Invocation) -> None:
     """Record lost runners, so that the states shown next are true.
 
     If the database cannot be written, that is reported, but the command can still read.
+    The last words of runners that could not write are shown, and forgotten once the database can
+    be written again.
     """
     say = invocation.console.say
+    words = _tell_last_words(invocation)
     try:
         gone = record_lost_runners(invocation.site)
     except MissionDeckError as error:
-        say(f"a lost runner could not be recorded: {error.message}")
+        for label in _labels_of_lost(invocation):
+            say(f"the runner of {label} died, which cannot be recorded: {error.message}")
         return
+    if words:
+        from storage.file.last_word import forget_last_words
+
+        forget_last_words(invocation.paths.db, words)
     for execution, parts in gone:
         below = f" and of its {counted(parts, 'sub-mission')}" if parts else ""
         say(
             f"the runner of {safe_line(full_label(execution))}{below} died; "
             f"`mission resume {safe_line(full_argument(execution))}` continues it"
         )
+
+
+def _labels_of_lost(invocation: Invocation) -> Sequence[str]:
+    site = invocation.site
+    with closing(site.open_reader()) as reader:
+        return [safe_line(full_label(one)) for one in find_lost(reader, site.clock.now())]
+
+
+def _tell_last_words(invocation: Invocation) -> "Sequence[LastWord]":
+    """Show and return what runners said when they could not write to the database any more."""
+    from storage.file.last_word import read_last_words
+
+    words = read_last_words(invocation.paths.db)
+    for word in words:
+        invocation.console.say(
+            f"{moment(word.at)}: process {word.pid} stopped, as it could not write any more: "
+            f"{safe_line(word.message)}"
+        )
+    return words

@@ -54,9 +54,11 @@ def record_lost_runners(site: LocalSite) -> Sequence[tuple[Execution, int]]:
     """Record the loss of runners that are gone; return the executions that are to be resumed.
 
     Each comes with the number of its sub-missions that are resumed with it. Usually this only
-    reads. Raises `MissionDeckError` when the loss cannot be written.
+    reads. A runner's last word becomes part of the record. Raises `MissionDeckError` when the loss
+    cannot be written.
     """
     from core.operations.lost import find_lost, record_lost
+    from storage.file.last_word import forget_last_words, read_last_words
 
     if not site.paths.has_database:
         return ()
@@ -66,4 +68,9 @@ def record_lost_runners(site: LocalSite) -> Sequence[tuple[Execution, int]]:
             return ()
         import asyncio  # a third of the start-up of a command that only reads
 
-        return asyncio.run(record_lost(site, reader, gone))
+        words = read_last_words(site.paths.db)
+        by_execution = {one: word.message for word in words for one in word.executions}
+        recorded = asyncio.run(record_lost(site, reader, gone, by_execution))
+        ids = {one.execution_id for one in gone}
+        forget_last_words(site.paths.db, [word for word in words if ids & {*word.executions}])
+        return recorded

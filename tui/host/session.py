@@ -45,7 +45,10 @@ def protected_paths(paths: Paths) -> tuple[Path, ...]:
     """
     folders = dict.fromkeys((paths.home, paths.config.parent, paths.logs.parent, paths.keys))
     keys = tuple(paths.keys.iterdir()) if paths.keys.is_dir() else ()
-    return (*folders, paths.db, paths.config, *keys)
+    companions = (
+        paths.db.with_name(f"{paths.db.name}{end}") for end in ("-wal", "-shm", ".reserve")
+    )
+    return (*folders, paths.db, *companions, paths.config, *keys)
 
 
 def shared_slots(paths: Paths, limit: int | None) -> FileSlots | None:
