@@ -68,7 +68,8 @@ async def test_file_and_folder_are_the_owners_alone(tmp_path: Path) -> None:
     }
     await store.close()
     assert modes == {
-        "data": 0o700, "missions.db": 0o600, "missions.db-wal": 0o600, "missions.db-shm": 0o600
+        "data": 0o700, "missions.db": 0o600, "missions.db-wal": 0o600, "missions.db-shm": 0o600,
+        "missions.db.reserve": 0o600,
     }  # fmt: skip
 
 
