@@ -1,11 +1,12 @@
-"""The chain: turns events into linked bodies (see `body`) and keeps the head. No I/O, no SQL.
+"""The hash chain: turns events into linked bodies (see `body`) and keeps the head. No I/O, no SQL.
 
-`hash` of a link is SHA-256(0x00 || body): link of the chain and leaf of the Merkle tree at once.
+The `hash` of a link is SHA-256(0x00 || body): it links the chain and is the leaf hash of the Merkle
+tree at the same time.
 
-Use, inside one transaction: `rebase` to the head that was read, `append*` for every event, store
-**everything** `take_links` returns (an append may put a `clock.stepped_back` link before its own)
-and `encode_head(head)`. After a rollback, `rebase` to the old head and drop the `SubChain`s that
-were touched.
+Usage inside one transaction: `rebase` to the head that was read, `append*` for every event, store
+**all** links that `take_links` returns (an append may insert a `clock.stepped_back` link before its
+own) and `encode_head(head)`. After a rollback, `rebase` to the old head and discard the changed
+`SubChain`s.
 """
 
 import hashlib
@@ -35,9 +36,9 @@ from core.errors import AuditError, BugError
 
 ZERO_HASH: Final = bytes(32)
 STEP_BACK_NS: Final = 1_000_000_000
-"""How far behind the last event the wall clock must be for that to be an event itself."""
+"""How far the wall clock must be behind the last event for a `clock.stepped_back` event."""
 MAX_DETAILS_BYTES: Final = 1 << 20
-"""Bytes of details in a body; larger ones are recorded by digest."""
+"""The most bytes of details in a body; larger details are recorded by digest."""
 
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
@@ -47,7 +48,7 @@ _sha256 = hashlib.sha256
 
 
 class Head(Struct, frozen=True):
-    """The end of a log: `size` events, hash and ts of the last, edge of the tree (see `merkle`)."""
+    """The end of a log: number of events, hash and ts of the last, edge of the Merkle tree."""
 
     size: int
     last_hash: bytes
@@ -74,10 +75,10 @@ class SubChain(Struct):
 
 
 class Link(NamedTuple):
-    """One event as it is stored, its fields in the order of the columns.
+    """One event as it is stored, with its fields in the order of the columns.
 
-    `event_id` is a UUIDv7 (16 bytes), `ts` nanoseconds. A tuple, because making a frozen dataclass
-    of twelve fields costs as much as hashing the body.
+    `event_id` is a UUIDv7 (16 bytes), `ts` is in nanoseconds. A tuple, because creating a frozen
+    dataclass of twelve fields costs as much as hashing the body.
     """
 
     seq: int
@@ -97,8 +98,8 @@ class Link(NamedTuple):
 class ChainWriter:
     """Appends events to one log, starting at `head`.
 
-    `random` gives so many random bytes (for event ids), `now` the wall clock in nanoseconds: an
-    event that is merely late is no step back of the clock.
+    `random(n)` returns n random bytes for event ids. `now` returns the wall clock in nanoseconds,
+    to tell an event that is only late from a clock that was set back.
     """
 
     def __init__(
@@ -120,11 +121,11 @@ class ChainWriter:
 
     @property
     def head(self) -> Head:
-        """The head behind the last appended event."""
+        """The head after the last appended event."""
         return Head(self._size, self._last_hash, self._last_ts, tuple(self._edge))
 
     def rebase(self, head: Head) -> None:
-        """Go on from `head`, forgetting links not taken: at the start of every transaction."""
+        """Continue from `head` and drop pending links; call it at the start of a transaction."""
         self._size = head.size
         self._last_hash = head.last_hash
         self._last_hex = head.last_hash.hex()
@@ -133,7 +134,7 @@ class ChainWriter:
         self._links.clear()
 
     def take_links(self) -> list[Link]:
-        """Return all links since the last call or `rebase`, in order: the rows to store."""
+        """Return the links since the last call or `rebase`, in order; all must be stored."""
         links, self._links = self._links, []
         return links
 
@@ -160,10 +161,10 @@ class ChainWriter:
         at: int,
         sub: SubChain | None,
     ) -> Link:
-        """Append one event; `sub` is its execution's chain, None for what concerns no execution.
+        """Append one event; `sub` is the chain of its execution, None if it belongs to none.
 
-        Any text is accepted (see `canonical.clean`). `details` of other than JSON types are a
-        `CanonicalError`, and nothing is appended.
+        Any text is accepted (see `canonical.clean`). Raises `CanonicalError` for details of types
+        other than those of JSON; then nothing is appended.
         """
         text = _details_text(canonical.clean(details))
         target = clean_text(target, MAX_NAME_CHARACTERS)
@@ -214,7 +215,7 @@ class ChainWriter:
         return self._append(kind, actor, target, text, at, sub, task_id, attempt)
 
     def finalize(self, sub: SubChain, at: int, actor: str = ENGINE) -> Link:
-        """Close an execution's chain: the event states what it consists of."""
+        """Append `execution.finalized`, which seals an execution's chain by its count and head."""
         return self.append(
             type=EXECUTION_FINALIZED,
             actor=actor,
@@ -285,7 +286,7 @@ class ChainWriter:
         return link
 
     def _has_stepped_back(self, kind: str) -> bool:
-        """Append `clock.stepped_back` unless the last step back is already recorded."""
+        """Append `clock.stepped_back`, unless the current step back is already recorded."""
         if self._behind or kind == CLOCK_STEPPED_BACK:
             return False
         now, last = self._now(), self._last_ts
@@ -305,8 +306,8 @@ class ChainWriter:
     def _event_id(self, ts: int) -> bytes:
         """Return a UUIDv7 as its 16 bytes (RFC 9562, section 6.2, method 3).
 
-        The 20 bits behind its milliseconds are the rest of the nanoseconds, so ids rise as strictly
-        as ts does; 54 bits are random.
+        The 20 bits after the milliseconds are the remaining nanoseconds, so that ids increase as
+        strictly as ts; 54 bits are random.
         """
         random = next(self._pool, None)
         if random is None:
@@ -320,12 +321,12 @@ class ChainWriter:
 
 
 def is_log_id(text: str) -> bool:
-    """Tell whether `text` can be the id of a log: short, plain ASCII, fit for an origin line."""
+    """Tell whether `text` is a valid log id: short, plain ASCII, usable in an origin line."""
     return _LOG_ID.fullmatch(text) is not None
 
 
 def encode_head(head: Head) -> bytes:
-    """Return a head as bytes: size and last_ts (8, big-endian), last_hash, edge (32 each)."""
+    """Encode a head: size and last_ts (8 bytes each, big-endian), last_hash, edge (32 each)."""
     return (
         head.size.to_bytes(8, "big")
         + head.last_ts.to_bytes(8, "big")
@@ -335,7 +336,7 @@ def encode_head(head: Head) -> bytes:
 
 
 def decode_head(data: bytes) -> Head:
-    """Return the head encoded in `data`; `AuditError` when it cannot be one."""
+    """Decode a head; `AuditError` if it is malformed."""
     size = int.from_bytes(data[:8], "big")
     ts = int.from_bytes(data[8:16], "big")
     if len(data) != 48 + 32 * size.bit_count() or ts > MAX_TS:

@@ -1,7 +1,7 @@
-"""The sub-chain of one execution by itself: quick to check at the end of a run, no keys needed.
+"""A quick check of the sub-chain of one execution, at the end of its run and without keys.
 
-It proves that the stored events of the execution are complete, in order and unedited among
-themselves; signatures and the rest of the log are `verify`'s.
+It proves that the stored events of the execution are complete, ordered and consistent with each
+other. Signatures and the rest of the log are checked by `core.audit.verify`.
 """
 
 import json
@@ -11,10 +11,10 @@ from core.audit.format.merkle import leaf_hash
 
 
 def is_intact(events: Iterable[tuple[object, object]], execution_id: str) -> bool:
-    """Tell whether `(body, hash)` rows, in order, are the whole sealed sub-chain of an execution.
+    """Tell whether ordered `(body, hash)` rows are the complete sub-chain of an execution.
 
-    Each hash must be that of its body, each body must number itself and name the one before, and
-    the last must be the `execution.finalized` that counts the others.
+    Each hash must match its body, each body must have the next `exec_seq` and the hash of the body
+    before it, and the last must be the `execution.finalized` with the number of events.
     """
     previous, count, finalized = None, 0, None
     for body, digest in events:

@@ -1,7 +1,7 @@
-"""The body of an audit event: its fields, their one spelling, and what can be derived from them.
+"""The body of an audit event: its fields, their encoding, and the values derived from them.
 
-One body, all keys always present, in this (canonical) order; hashes are hex, and what concerns no
-execution has null in the fields that start with `exec`:
+All keys are always present, in this (canonical) order. Hashes are hex. Events that belong to no
+execution have null in the fields that start with `exec`:
 
     actor details event_id exec_previous_hash exec_seq execution_id log_id previous_hash
     seq target ts type v
@@ -53,10 +53,10 @@ def frame(
     ts: int,
     kind: str,
 ) -> tuple[str, str]:
-    """Return the canonical text of a body before and behind its details.
+    """Return the canonical text of a body before and after its details.
 
-    `event_id` is 32 hex digits; hashes are hex; `ts` lies within 0..MAX_TS. Written out by hand
-    because it is made for every event appended and every event verified.
+    `event_id` is 32 hex digits; hashes are hex; `ts` is within 0..MAX_TS. Formatted by hand for
+    speed, because it is computed for every appended and every verified event.
     """
     if execution_id is None:
         chain = '"exec_previous_hash":null,"exec_seq":null,"execution_id":null'

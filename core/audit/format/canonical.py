@@ -1,4 +1,4 @@
-"""Canonical JSON: the one byte form of an audit body. Knows no chain and no event.
+"""Canonical JSON: the unique byte encoding of an audit body. Must not know chain or events.
 
 RFC 8785 (JCS) over a profile in which it equals `json.dumps(sort_keys=True, compact)`: no floats,
 integers within ±(2^53 - 1), ASCII keys in the two outer levels and keys of the basic multilingual
@@ -17,9 +17,9 @@ from core.value.json_encoder import make_encoder
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
 MAX_TEXT_CHARACTERS: Final = 4096
-"""Characters of a text in a body; longer ones are cut by `clean_text`."""
+"""The most characters of a text in a body; `clean_text` truncates longer ones."""
 ASCII_LEVELS: Final = 2
-"""Maps this deep (the body and its details) have ASCII keys; below them keys are free."""
+"""Objects at these outer levels (the body and its details) must have ASCII keys."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WIDE_INTEGER = re.compile(r"[:,\[]-?[0-9]{16}")
@@ -32,7 +32,7 @@ class CanonicalError(AuditError):
 
 
 def dump(value: object) -> str:
-    """Return the canonical text of a value that is known to lie within the profile."""
+    """Return the canonical text of a value that is known to conform to the profile."""
     return "".join(_chunks(value, 0))
 
 
@@ -55,7 +55,7 @@ def decode(data: bytes) -> Any:
 
 
 def decode_text(text: str, level: int = 1) -> Any:
-    """Return the value of canonical text that stands `level` levels deep in a body, as `decode`."""
+    """Decode canonical text nested `level` levels deep in a body, as strictly as `decode`."""
     try:
         value, end = _scan(text, 0)
         same = end == len(text) and dump(value) == text
@@ -63,7 +63,7 @@ def decode_text(text: str, level: int = 1) -> Any:
         raise CanonicalError(f"not canonical JSON: {_brief(error)}") from error
     if not same:
         raise CanonicalError("not canonical JSON: another spelling of the same value")
-    # What the comparison cannot tell is only possible in a text with one of these marks.
+    # The remaining violations are only possible in texts that have one of these properties.
     if (
         not text.isascii()
         or text.count("{") + text.count("[") > MAX_DEPTH - level
@@ -74,18 +74,18 @@ def decode_text(text: str, level: int = 1) -> Any:
 
 
 def check(value: object) -> None:
-    """Raise `CanonicalError` unless `value` lies within the profile.
+    """Raise `CanonicalError` unless `value` conforms to the profile.
 
-    Only exact `dict`, `list`, `str`, `int`, `bool` and None are within it.
+    Only the exact types `dict`, `list`, `str`, `int`, `bool` and None are allowed.
     """
     _check(value, 1)
 
 
 def clean_text(text: str, limit: int = MAX_TEXT_CHARACTERS) -> str:
-    """Return `text` fit for a body: lone surrogates replaced, at most `limit` characters.
+    """Return `text` with lone surrogates replaced, truncated to `limit` characters.
 
-    What is cut is named in a marker by its length and the SHA-256 of the whole text (as cleaned),
-    so a difference beyond the cut still shows. Idempotent. `limit` is at least 128.
+    A truncated text ends in a marker with the length and SHA-256 of the whole (cleaned) text, so
+    that a difference in the truncated part is still detected. Idempotent. `limit` is at least 128.
     """
     text = _SURROGATE.sub("\ufffd", text)
     if len(text) <= limit:
@@ -96,10 +96,10 @@ def clean_text(text: str, limit: int = MAX_TEXT_CHARACTERS) -> str:
 
 
 def clean(value: object) -> Any:
-    """Return `value` moved into the profile, for data whose producer is not trusted to keep it.
+    """Convert `value` to the profile, for data from producers that may not conform to it.
 
-    Texts go through `clean_text`; integers beyond ±(2^53 - 1) and floats become text; mappings and
-    sequences become plain ones; what lies below 32 levels becomes `…`. Other types are a
+    Texts are cleaned by `clean_text`; integers beyond ±(2^53 - 1) and floats become text; mappings
+    and sequences become plain ones; values below 32 levels become `…`. Other types raise
     `CanonicalError`.
     """
     return _clean(value, ASCII_LEVELS)
@@ -175,7 +175,7 @@ def _clean_key(key: object, depth: int) -> str:
 
 
 def _integer_text(value: int) -> str:
-    # int -> decimal text is refused by Python beyond 4300 digits, hexadecimal never
+    # Python refuses to convert integers of more than 4300 digits to decimal, but not to hexadecimal
     return str(value) if value.bit_length() <= 1024 else clean_text(hex(value))
 
 

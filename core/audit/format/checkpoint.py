@@ -26,7 +26,7 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 class Checkpoint(Struct, frozen=True):
-    """What a signed tree head says; `signed_by` is the known key whose signature was verified."""
+    """A signed tree head; `signed_by` is the known key whose signature was verified."""
 
     origin: str
     size: int
@@ -40,7 +40,7 @@ def origin_of(log_id: str) -> str:
 
 
 def log_verifier(log_id: str, public_key: bytes) -> Verifier:
-    """Return a public key as the key of a log's checkpoints: its name is the log's origin."""
+    """Return a public key as the verifier of a log's checkpoints, named after the log's origin."""
     return Verifier(origin_of(log_id), public_key)
 
 
@@ -55,7 +55,7 @@ def sign_checkpoint(origin: str, size: int, root: bytes, signer: Signer) -> byte
 
 
 def parse_checkpoint(data: bytes) -> Checkpoint:
-    """Return what a checkpoint says, its signature not looked at; `NoteError` for a bad format."""
+    """Parse a checkpoint without verifying its signature; `NoteError` for a bad format."""
     return _parse_text(note.parse_note(data).text, None)
 
 

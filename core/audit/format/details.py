@@ -1,7 +1,7 @@
-"""The details of the events of every step as canonical text, written without a detour.
+"""A fast encoder for the details of the most frequent events.
 
-What the text must be is said by `canonical.dump(canonical.clean(event.details()))`, which takes
-four times as long; a property holds the two together. Unusual events are left to that way.
+The result must equal `canonical.dump(canonical.clean(event.details()))`, which takes four times as
+long; a property test checks this. Other events are left to that general encoder.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from core.domain.states import TaskState
 
 
 def fast_details(event: Event) -> str | None:
-    """Return the canonical text of an event's details, None for one that is not usual."""
+    """Return the canonical text of an event's details, None if the fast path does not apply."""
     write = _WRITERS.get(event.__class__)
     return None if write is None else write(event)
 
@@ -87,7 +87,7 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
 
 
 def _plain(message: str) -> str | None:
-    """Return a short plain message as JSON, None for one that would have to be cleaned."""
+    """Return a short ASCII message as JSON, None for one that needs cleaning."""
     return quote(message) if len(message) <= MAX_TEXT_CHARACTERS and message.isascii() else None
 
 

@@ -23,9 +23,9 @@ KEY_ID_BYTES: Final = 4
 
 _P = 2**255 - 19
 _SIGN_BIT = 1 << 255
-# The y coordinates of the eight points whose order divides 8. With either sign bit, and spelled
-# canonically or (where that fits into 255 bits) as y + p, they make 14 encodings. Every signature
-# by such a "key" can be made to hold for any message.
+# The y coordinates of the eight points whose order divides 8. With either sign bit, and encoded
+# canonically or (where that fits into 255 bits) as y + p, they give 14 encodings. For such a "key",
+# signatures can be forged for any message.
 _LOW_ORDER_Y = frozenset(
     {
         0,
@@ -92,7 +92,7 @@ def check_name(name: str) -> None:
 
 
 def check_public_key(public_key: bytes) -> None:
-    """Raise `InvalidKeyError` for the wrong size, a low-order point or a non-canonical spelling."""
+    """Raise `InvalidKeyError` for a wrong size, a low-order point or a non-canonical encoding."""
     if len(public_key) != KEY_BYTES:
         raise InvalidKeyError(f"an Ed25519 public key has {KEY_BYTES} bytes, not {len(public_key)}")
     y = int.from_bytes(public_key, "little") & (_SIGN_BIT - 1)
@@ -109,7 +109,7 @@ def key_id(name: str, public_key: bytes) -> bytes:
 
 
 def encode_vkey(name: str, public_key: bytes) -> str:
-    """Return `name+hex(key id)+base64(0x01 || key)`; `InvalidKeyError` for what cannot be one."""
+    """Return `name+hex(key id)+base64(0x01 || key)`; `InvalidKeyError` for an invalid key."""
     check_name(name)
     check_public_key(public_key)
     data = base64.b64encode(ED25519 + public_key).decode()
@@ -117,7 +117,7 @@ def encode_vkey(name: str, public_key: bytes) -> str:
 
 
 def decode_vkey(text: str) -> Verifier:
-    """Return the key a vkey names; `InvalidKeyError` unless it is exactly what would be written."""
+    """Decode a vkey; `InvalidKeyError` unless `encode_vkey` would give the same text."""
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise InvalidKeyError("a vkey is NAME+ID+BASE64")

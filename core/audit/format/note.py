@@ -25,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 
 
 class NoteError(AuditError):
-    """Raised when bytes are not a signed note, or not one a known key has signed."""
+    """Raised when bytes are not a signed note, or no known key has signed it."""
 
     code = "NOTE"
 
@@ -41,7 +41,7 @@ class UnknownKeyError(NoteError):
 
 
 class BadSignatureError(NoteError):
-    """Raised when a signature that names a known key is not that key's."""
+    """Raised when a signature that names a known key is invalid."""
 
     code = "BAD_SIGNATURE"
 
@@ -72,7 +72,7 @@ def sign_note(text: str, name: str, signer: Signer) -> bytes:
 
 
 def parse_note(data: bytes) -> Note:
-    """Return the parts of a signed note; `NoteError` for anything not exactly of the format."""
+    """Parse a signed note strictly; `NoteError` for any deviation from the format."""
     if len(data) > MAX_NOTE_BYTES:
         raise NoteError(f"a note of more than {MAX_NOTE_BYTES} bytes")
     try:

@@ -1,1 +1,1 @@
-"""Verification: what was changed, and where."""
+"""Verification of a stored audit log: detects what was changed, and where."""

@@ -1,7 +1,8 @@
-"""Walks the stored events in order: links, columns, sub-chains, and the tree over what is there.
+"""Walks the stored events in order and checks links, columns, sub-chains and the Merkle tree.
 
-The fast path makes a body's frame out of the columns and of what came before; a body that starts
-and ends with it agrees in every field at once. Only rows that do not are examined (`damage`).
+The fast path computes the expected text of a body around its details from the columns and the
+previous event; a body that starts and ends with it is right in every field. Only other rows are
+examined field by field (`damage`).
 """
 
 import hashlib
@@ -33,8 +34,8 @@ _sha256 = hashlib.sha256
 class Walk:
     """The state of a verification between two rows.
 
-    `count` rows have been read, the last is number `last_seq`; `edge` is that of the tree over all
-    bodies; `vkey` is the key the log says it was created with.
+    `count` rows have been read, the last with number `last_seq`; `edge` is that of the tree over
+    all bodies; `vkey` is the key in `log.created`.
     """
 
     def __init__(self, log_id: str, findings: Findings, tables: TableCheck | None) -> None:
@@ -62,17 +63,17 @@ class Walk:
 
     @property
     def open_executions(self) -> int:
-        """Executions that were not finalised so far."""
+        """The number of executions that are not finalised yet."""
         return len(self._subs)
 
     @property
     def is_damaged(self) -> bool:
-        """Tell whether anything was found wrong with the rows read so far."""
+        """Tell whether the rows read so far have any finding."""
         return self._is_damaged
 
     @property
     def head(self) -> Head:
-        """The head as it should be stored behind the rows read so far."""
+        """The head that should be stored after the rows read so far."""
         return Head(self.last_seq, self.last_hash, self.last_ts, tuple(self.edge))
 
     @property
@@ -81,16 +82,16 @@ class Walk:
         return merkle.root_of_edge(self.edge)
 
     def row(self, row: Row) -> None:
-        """Take the next row in order of seq."""
+        """Check the next row in order of seq."""
         if tuple(map(type, row)) not in _SHAPES or not self._follows(row):
             self._examine(row)
 
     def finish(self) -> None:
-        """Take note that there are no more rows."""
+        """Finish after the last row."""
         self._examiner.resolve()
 
     def _follows(self, row: Any) -> bool:
-        """Take a row of the right types if it is just what must come next; else change nothing."""
+        """Accept a row of the right types if it is exactly as expected; else change nothing."""
         (
             seq, event_id, ts, kind, actor, target, execution_id, exec_seq, task_id, attempt, body,
             digest,
@@ -146,7 +147,7 @@ class Walk:
         return True
 
     def _examine(self, row: Row) -> None:
-        """Take a row that is not as expected; find out why, and from where to go on."""
+        """Examine a row that is not as expected: report why, and determine where to continue."""
         known = ChainPosition(
             log_id=self.log_id,
             last_seq=self.last_seq,
@@ -159,7 +160,7 @@ class Walk:
         examined = self._examiner.examine(row, known, self._certain_sub)
         is_expected = self._previous is None or self._shift != 0 or self._generation > 0
         if self._findings.count == found_before and not is_expected:
-            # The fast path is the judge: what it refuses is never passed over in silence.
+            # The fast path is authoritative: a row that it rejects always gives a finding.
             self._findings.add(Verdict.MODIFIED, "body", seq=examined.seq)
         if self._findings.count != found_before:
             self._generation += 1
@@ -205,7 +206,7 @@ class Walk:
         task_id: str | None,
         attempt: int | None,
     ) -> None:
-        """Hand an event of an execution on to be rebuilt; the last one closes the execution."""
+        """Pass an event to the rebuild of its execution; the last one closes the execution."""
         tables = self._tables
         if tables is not None:
             tables.event(
@@ -227,7 +228,7 @@ class Walk:
         return sub if sub.generation == self._generation else None
 
     def _sub(self, execution_id: str) -> SubChainState:
-        """Return the state of an execution; one first met behind damage is uncertain."""
+        """Return the state of a sub-chain; one that first appears after damage is uncertain."""
         return self._subs.get(execution_id) or SubChainState(-1 if self._generation else 0)
 
     def _advance(self, seq: int, ts: int, computed: bytes) -> None:
@@ -291,7 +292,7 @@ class Walk:
 
 
 def _names(target: str, task_id: str | None, attempt: int | None) -> bool:
-    """Tell whether a target names this step and attempt, by its usual spelling or as it is read."""
+    """Tell whether a target names this step and attempt."""
     if attempt is None:
         usual = f"step/{task_id}"
     elif attempt.bit_length() <= 62:

@@ -1,4 +1,4 @@
-"""Judges the signed checkpoints of a log against the tree over the events that are there."""
+"""Checks the signed checkpoints of a log against the Merkle tree over the stored events."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,10 +12,10 @@ Stored = tuple[object, object]
 
 
 class CheckpointCheck:
-    """Compares checkpoints as their sizes are reached, and judges the last one at the end.
+    """Compares each checkpoint when its size is reached, and verifies the last one at the end.
 
-    `stored` are the checkpoints to compare on the way (none for a fast verification), `last` is the
-    one whose signature decides. With `deep` the signatures of all are verified.
+    `stored` are the checkpoints to compare (none for a fast verification); `last` is the one whose
+    signature must be valid. With `deep` all signatures are verified.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class CheckpointCheck:
 
     @property
     def next_size(self) -> int:
-        """The next size at which `reached` wants to be called, 0 for none."""
+        """The next size at which `reached` must be called, 0 for none."""
         sizes = [size for size in (self._size, self._last_size) if size > self._compared]
         return min(sizes, default=0)
 
     def reached(self, size: int, root: bytes, *, is_damaged: bool) -> None:
-        """Compare what is stored for `size` with the root of the tree that was read."""
+        """Compare the checkpoints stored for `size` with the root of the tree read so far."""
         self._compared = size
         if size == self._last_size and not is_damaged:
             self._root_at_last = root
@@ -58,7 +58,7 @@ class CheckpointCheck:
             self._size, self._note = self._take(size)
 
     def finish(self, last_seq: int, *, is_damaged: bool) -> None:
-        """Judge the last checkpoint; `last_seq` is the number of the last event there is."""
+        """Verify the last checkpoint; `last_seq` is the number of the last stored event."""
         if self._last is None:
             if last_seq:
                 self._findings.add(
@@ -115,7 +115,7 @@ class CheckpointCheck:
             self._not_signed(size, found.root, root)
 
     def _open(self, size: object, data: object) -> Checkpoint | None:
-        """Return a checkpoint whose signature and size are right, or add a finding."""
+        """Return a checkpoint with valid signature and size, or add a finding and return None."""
         at = _size(size) or None
         if not isinstance(data, bytes):
             self._bad(at, f"a checkpoint that is {show(data)}")
@@ -159,5 +159,5 @@ class CheckpointCheck:
 
 
 def _size(stored: object) -> int:
-    """Return a stored size, 0 for what cannot be one."""
+    """Return a stored size, 0 if it is invalid."""
     return stored if type(stored) is int and 0 < stored < 1 << 62 else 0

@@ -1,4 +1,4 @@
-"""Compares the records an execution's events fold to with the rows of its tables."""
+"""Compares the records folded from an execution's events with the rows of the tables."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def compare(
 ) -> None:
     """Add a finding for every difference between `rebuilt` and what `source` has stored.
 
-    `is_final`: the execution is closed. `logs`: the stored output is digested and compared, too.
+    `is_final`: the execution is finalised. `logs`: also compare the digest of the stored output.
     """
     _Comparison(source, findings, execution_id, rebuilt).run(is_final=is_final, logs=logs)
 
@@ -73,7 +73,7 @@ class _Comparison:
     def _compare_execution(self, expected: Execution, record: Record, *, is_final: bool) -> None:
         subject = f"execution {self._execution_id}"
         seq = self._rebuilt.seqs.get(None)
-        # Output nobody has sealed yet, or lived to seal, counts in the table and not in the chain.
+        # Output that is not sealed yet, or never was, is counted in the table but not in the chain.
         ahead = {"log_entry_count"} if not is_final or self._has_unsealed_output() else set()
         if not is_final:
             ahead.add("updated_at")
@@ -201,7 +201,7 @@ class _Comparison:
 
 
 def _agrees(expected: Any, found: object) -> bool:
-    """Tell whether a stored value is the one the events fold to; a chain's texts are cleaned."""
+    """Tell whether a stored value equals the folded one; texts in the chain are cleaned."""
     if expected is None:
         return found is None
     if isinstance(expected, DigestOnly):
@@ -217,7 +217,7 @@ def _agrees(expected: Any, found: object) -> bool:
 
 
 def _is_unsealed(attempt: Attempt) -> bool:
-    """Tell whether the attempt still runs, or its runner died before it could seal its output."""
+    """Tell whether the attempt is running, or its runner died before sealing its output."""
     return attempt.state is AttemptState.RUNNING or (
         attempt.state is AttemptState.LOST and attempt.log_digest is None
     )
@@ -237,7 +237,7 @@ def _log_digest(source: ChainSource, execution_id: str, attempt: Attempt) -> str
 
 
 def _parsed(text: object) -> object:
-    """Return the value of JSON text, or what is there in its place."""
+    """Return the value of JSON text, or the value itself if it is not text."""
     try:
         return json.loads(text) if isinstance(text, str) else text
     except (ValueError, RecursionError):

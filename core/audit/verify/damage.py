@@ -1,4 +1,4 @@
-"""Names what is wrong with a stored event that does not follow from the one before it."""
+"""Determines what is wrong with a stored event that does not follow from the one before it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -13,11 +13,12 @@ from core.value.timestamp import rfc3339
 
 MAX_SEQ_BITS = 62
 _MAX_REMEMBERED = 1000
-"""Gaps and moves remembered to tell a reordering from a loss; beyond it only the name suffers."""
+"""Gaps and moved rows remembered to tell a reordering from a loss. Beyond this limit a finding may
+get the wrong verdict, but is still reported."""
 
 
 class SubChainState(Struct):
-    """How far an execution's sub-chain has got, as certain as its `generation` is current."""
+    """The end of an execution's sub-chain; it is certain only while its `generation` is current."""
 
     generation: int
     events: int = 0
@@ -27,7 +28,7 @@ class SubChainState(Struct):
 
 
 class SuspectRow(Struct, frozen=True):
-    """A row whose body does not have its hash: which of the two was edited, the next row tells."""
+    """A row whose hash does not match its body; the next row shows which of them was edited."""
 
     computed: str
     stored: str
@@ -35,9 +36,9 @@ class SuspectRow(Struct, frozen=True):
 
 
 class ChainPosition(Struct, frozen=True):
-    """What is known when a row comes; `previous` (hex) is None where damage hides it.
+    """The state before a row; `previous` (hex) is None if damage makes it unknown.
 
-    `shift` is by how much the bodies just read are numbered higher than their rows.
+    `shift` is the difference between the numbers in the bodies just read and those of their rows.
     """
 
     log_id: str
@@ -49,7 +50,7 @@ class ChainPosition(Struct, frozen=True):
 
 
 class Examined(Struct, frozen=True):
-    """What a row turned out to be; `body` is None when no event can be read from it."""
+    """The result of examining a row; `body` is None if no event can be decoded from it."""
 
     seq: int
     computed: bytes
@@ -59,7 +60,7 @@ class Examined(Struct, frozen=True):
 
 
 class Examiner:
-    """Examines the rows that are not as expected; `resolve` gives moved ones their final name."""
+    """Examines unexpected rows; `resolve` gives the findings of moved rows their final verdict."""
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
@@ -70,9 +71,9 @@ class Examiner:
     def examine(
         self, row: Row, known: ChainPosition, sub_of: Callable[[str], SubChainState | None]
     ) -> Examined:
-        """Return what `row` is and add a finding for everything wrong with it.
+        """Examine `row` and add a finding for each of its faults.
 
-        `sub_of` gives the state of an execution, or None when that is not certain.
+        `sub_of` returns the state of a sub-chain, or None if it is not certain.
         """
         values = dict(zip(ROW, row, strict=False))
         seq = values.get("seq")
@@ -107,7 +108,7 @@ class Examiner:
         return Examined(seq, computed, shift, body if is_intact else None, suspect)
 
     def resolve(self) -> None:
-        """Name what was moved: when every event is still there it is a reordering."""
+        """Set the verdict for moved rows: it is a reordering if every event still exists."""
         targets = {body_seq for body_seq, _ in self._moves}
         for first, last, finding in self._gaps:
             if any(first <= target <= last for target in targets):
@@ -121,10 +122,10 @@ class Examiner:
         for _, finding in self._moves:
             self._findings.rename(finding, name)
 
-    # --- one aspect each ---------------------------------------------------------------------
+    # --- individual checks -------------------------------------------------------------------
 
     def _check_place(self, seq: int, known: ChainPosition, shift: int) -> bool:
-        """Tell whether the row stands right behind the one before it, in numbers and in body."""
+        """Tell whether the row directly follows the one before it, by number and by body."""
         self._moved_by += shift
         if seq <= known.last_seq:
             self._modified(seq, "seq", f"more than {known.last_seq}", seq)
@@ -165,7 +166,7 @@ class Examiner:
         body: Mapping[str, Any] | None,
         computed: bytes,
     ) -> SuspectRow:
-        """Report a body that does not have its hash; name the field where the columns show it."""
+        """Report a body that does not match its hash, with the field if the columns reveal it."""
         stored = values.get("hash")
         finding = self._findings.count
         edited = next(_differences(values, body), None) if body is not None else None
@@ -261,7 +262,7 @@ class Examiner:
 
 
 def _read(data: bytes) -> Mapping[str, Any] | None:
-    """Return the body in `data` if it has the fields of one, of their types; else None."""
+    """Decode a body; None if its fields or their types are not those of a body."""
     try:
         body = canonical.decode(data)
     except canonical.CanonicalError:

@@ -1,4 +1,4 @@
-"""From the chain back to events: what a body says happened, as the fold understands it.
+"""Converts the bodies of the chain back to domain events for the fold.
 
 Free-form data is in the chain by digest only. A rebuilt event holds a `DigestOnly` in its place,
 which the fold carries into the records, where it is compared with the contents of the tables.
@@ -28,19 +28,19 @@ from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.errors import AuditError
 
 MAX_ITEMS: Final = 1_000_000
-"""Items of a fan-out; a body that claims more is not believed."""
+"""The most items of a fan-out; a body with more is rejected."""
 
 T = TypeVar("T")
 
 
 class RebuildError(AuditError):
-    """Raised when the details of a body are not those of its type."""
+    """Raised when the details of a body do not match its type."""
 
     code = "REBUILD"
 
 
 class DigestOnly(Struct, frozen=True):
-    """Free data known only by the SHA-256 (hex) of its JSON text."""
+    """Stands for free-form data of which only the SHA-256 (hex) of the JSON text is known."""
 
     digest: str
 
@@ -75,7 +75,7 @@ def event_of(
 
 
 class _Details:
-    """Typed access to details that may hold anything."""
+    """Typed access to untrusted details."""
 
     __slots__ = ("_details", "_task_id")
 

@@ -1,8 +1,8 @@
-"""What verification reads, as a port: a stored log with everything that claims to agree with it.
+"""The port through which verification reads a stored log and the tables projected from it.
 
-Nothing a source returns is trusted: fields are `object` where a hostile file may hold anything
-in their place (a wrong type, NULL, invalid text). A source must not raise over such content, nor
-repair it: it hands on what is stored. All of it is one consistent view (one read transaction).
+Nothing that a source returns is trusted: fields are typed `object` where a hostile file may contain
+anything (a wrong type, NULL, invalid text). A source must neither raise over such content nor
+repair it, but return it unchanged. All methods read one consistent view (one read transaction).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Rebuilds every execution from the chain and has it compared with the tables that show it."""
+"""Rebuilds every execution from the chain and compares it with the projected tables."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -18,11 +18,11 @@ from core.errors import BugError
 
 
 class StepsDifferError(RebuildError):
-    """Raised when the steps in the table are not those an execution was created with."""
+    """Raised when the steps in the table differ from those with which the execution was created."""
 
 
 class TableCheck:
-    """Folds the chain's events and compares; holds only executions that are not yet finalised."""
+    """Folds events and compares the results; keeps only executions that are not finalised yet."""
 
     def __init__(self, source: ChainSource, findings: Findings, *, logs: bool) -> None:
         self._source = source
@@ -37,7 +37,7 @@ class TableCheck:
         """Executions whose records differ and that hold events of unknown types."""
 
     def mark_unreliable(self) -> None:
-        """Stop judging what is being rebuilt: the chain itself is damaged where its events are."""
+        """Stop comparing the open executions: the chain is damaged among their events."""
         self._is_damaged = True
         for rebuilt in self._open.values():
             rebuilt.is_unreliable = True
@@ -59,7 +59,7 @@ class TableCheck:
         if rebuilt is None:
             rebuilt = self._open[execution_id] = Rebuilt()
             self._seen.add(execution_id)
-            # Behind damage the beginning of an execution may be among what is lost.
+            # After damage, the first events of an execution may be among the lost ones.
             rebuilt.is_unreliable = self._is_damaged and kind != ExecutionCreated.type
         if rebuilt.is_unreliable:
             return
@@ -82,7 +82,7 @@ class TableCheck:
             self._findings.add(Verdict.MODIFIED, "steps", seq=seq, message=error.message)
             return
         except (RebuildError, BugError, KeyError) as error:
-            # A BugError here is the fold refusing what the file says, not a fault of ours.
+            # A BugError here means that the fold rejects the events, not that there is a bug.
             rebuilt.is_unreliable = True
             if rebuilt.is_partial:
                 self.unjudged += 1
@@ -105,13 +105,13 @@ class TableCheck:
                 rebuilt.items[task_id] = details["items_sha256"]
 
     def finalized(self, execution_id: str) -> None:
-        """Compare an execution whose chain is closed, and forget it."""
+        """Compare an execution whose sub-chain is closed, and drop it."""
         rebuilt = self._open.pop(execution_id, None)
         if rebuilt is not None:
             self._compare(execution_id, rebuilt, is_final=True)
 
     def finish(self) -> None:
-        """Compare what is still open, executions no event speaks of, and the mission files."""
+        """Check open executions, executions without events, and the mission files."""
         for execution_id, rebuilt in self._open.items():
             self._compare(execution_id, rebuilt, is_final=False)
         for stored in self._source.execution_ids():
@@ -134,10 +134,10 @@ class TableCheck:
                 )
 
     def _numbered(self, event: ExecutionCreated) -> ExecutionCreated:
-        """Return a creation with its run number, counted where it is older than run numbers.
+        """Return `execution.created` with its run number, counted if its version had none.
 
-        Raises `RebuildError` for a signed number that its workflow has had before. Behind damage
-        creations may be missing: then only signed numbers are judged, each against its own table.
+        Raises `RebuildError` for a signed number that its workflow has already used. After damage,
+        earlier creations may be missing; then only signed numbers are compared with the table.
         """
         last = self._run_numbers.get(event.workflow_id, 0)
         number = event.run_number
@@ -160,7 +160,7 @@ class TableCheck:
             self.unjudged += 1
 
     def _step_ids(self, execution_id: str, details: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the steps of an execution from the table; the chain seals them by digest."""
+        """Return the steps of an execution from the table, checked against the chain's digest."""
         count = details.get("step_count")
         if type(count) is not int or count < 0:
             raise RebuildError("details without the number step_count")

@@ -1,4 +1,4 @@
-"""What verification says: one verdict by name, tiers, findings, and their JSON shape."""
+"""The result of a verification: verdict, tiers, findings, and their JSON shape."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 
 class Verdict(StrEnum):
-    """The one word for a log; all but INTACT are exit 8. docs/audit.md says when each is given."""
+    """The verdict on a log; all but INTACT give exit code 8. Defined in docs/audit.md."""
 
     INTACT = "INTACT"
     MODIFIED = "MODIFIED"
@@ -22,20 +22,20 @@ class Verdict(StrEnum):
 
 
 class Tier(StrEnum):
-    """What a log can be shown to be, each on top of the one before but independent to demand."""
+    """The properties a log can be shown to have; each can be required independently."""
 
     CHAIN = "chain"
     """Every event follows from the one before it, columns and bodies agree."""
     SIGNED = "signed"
     """A known key signed the tree over all events."""
     ANCHORED = "anchored"
-    """It continues a head that was noted outside the database."""
+    """The log continues a head that was stored outside the database."""
     COMPLETE = "complete"
     """Every execution in it is finalised."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One difference. `seq` is the event it is at, None where it is at none; texts are short."""
+    """One difference. `seq` is the event concerned, or None; texts are short."""
 
     kind: Verdict
     field: str
@@ -46,7 +46,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """The result of a verification. `findings` are the first ones, `finding_count` is of all.
+    """The result of a verification. `findings` are the first ones, `finding_count` counts all.
 
     `head` is `SIZE:ROOT` (hex) of what was read; `key` the vkey whose signature holds, or None.
     """
@@ -128,7 +128,7 @@ class Findings:
         found: object = None,
         message: str = "",
     ) -> None:
-        """Take note of one difference; values are shown as short text."""
+        """Add one difference; values are stored as short text."""
         self.count += 1
         if len(self.kept) >= self._limit:
             return
@@ -144,18 +144,18 @@ class Findings:
         )
 
     def extend(self, others: "Findings") -> None:
-        """Take over the findings of another collection, behind one's own."""
+        """Append the findings of another collection."""
         self.kept += others.kept[: max(0, self._limit - len(self.kept))]
         self.count += others.count
 
     def rename(self, index: int, kind: Verdict, **changes: Any) -> None:
-        """Say better what finding number `index` (from 0) is, now that more is known."""
+        """Replace the verdict and other fields of finding number `index` (from 0)."""
         if 0 <= index < len(self.kept):
             self.kept[index] = replace(self.kept[index], kind=kind, **changes)
 
 
 def show(value: object, limit: int = 120) -> str:
-    """Return any value as short text that can be encoded: what is found may be hostile."""
+    """Return any value as short, encodable text; the value may be hostile."""
     if isinstance(value, bytes):
         text = value[:limit].hex()
     elif isinstance(value, str):

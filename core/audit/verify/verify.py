@@ -1,7 +1,7 @@
-"""Verification of a stored log: what is there, who signed it, and one verdict. See docs/audit.md.
+"""Verification of a stored log: chain, signatures, tables, and one verdict. See docs/audit.md.
 
-Reads every event once, in order, in memory that grows with open executions only. Never raises over
-what a file holds; only over wrong options and trusted keys that are damaged.
+Reads every event once, in order; memory grows with open executions only. Never raises because of
+the contents of the file, only for invalid options and damaged trusted keys.
 """
 
 import re
@@ -30,17 +30,18 @@ _HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
 class NotedHead(Struct, frozen=True, kw_only=True):
-    """A head that was noted outside the database: so many events, their Merkle root."""
+    """A head that was stored outside the database: number of events and their Merkle root."""
 
     size: int
     root: bytes
 
 
 class VerifyOptions(Struct, frozen=True, kw_only=True):
-    """What to verify beside the chain and the last signature.
+    """What to verify in addition to the chain and the last signature.
 
-    `tables`: rebuild all records and compare them, and every checkpoint's root. `logs`: digest all
-    stored output (with `tables`). `deep`: verify all signatures. `require`: tiers to be reached.
+    `tables`: rebuild and compare all records, and the root of every checkpoint. `logs`: compare the
+    digests of all stored output (with `tables`). `deep`: verify all signatures. `require`: tiers
+    that must be reached.
     """
 
     tables: bool = True
@@ -54,7 +55,7 @@ DEFAULT: Final = VerifyOptions()
 
 
 def parse_head(text: str) -> NotedHead:
-    """Return the head in `SIZE:HASH`, as it is printed at the end of a run; `UsageError`."""
+    """Parse a head `SIZE:HASH`, as printed at the end of a run; `UsageError`."""
     match = _HEAD.fullmatch(text.strip().lower())
     if match is None:
         raise UsageError(
@@ -64,7 +65,7 @@ def parse_head(text: str) -> NotedHead:
 
 
 def parse_tiers(text: str) -> frozenset[Tier]:
-    """Return the tiers in a list like `signed,anchored`; `UsageError` for any other word."""
+    """Parse a list of tiers such as `signed,anchored`; `UsageError` for unknown ones."""
     try:
         return frozenset(Tier(word.strip()) for word in text.split(",") if word.strip())
     except ValueError as error:
@@ -74,11 +75,7 @@ def parse_tiers(text: str) -> frozenset[Tier]:
 
 
 def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
-    """Verify a log and say what was found.
-
-    Raises `InvalidKeyError` when a trusted key is no key. `UsageError` is left to the parsers of
-    options.
-    """
+    """Verify a log and return the report; `InvalidKeyError` if a trusted key is malformed."""
     findings = Findings(MAX_FINDINGS)
     table_findings = Findings(MAX_FINDINGS)
     rows = source.rows()
@@ -141,7 +138,7 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
 def _read(
     walk: Walk, rows: Iterable[Row], checkpoints: CheckpointCheck, noted_size: int
 ) -> bytes | None:
-    """Walk all rows; return the root at `noted_size`, None when it was not reached whole."""
+    """Walk all rows; return the root at `noted_size`, None if it was not reached undamaged."""
     noted_root = None
     next_size = checkpoints.next_size
     for row in rows:
@@ -155,12 +152,12 @@ def _read(
 
 
 def _verifiers(log_id: str, vkeys: Iterable[str]) -> list[Verifier]:
-    """Return the trusted keys as keys of this log, whatever name they were kept under."""
+    """Return the trusted keys under the key name of this log."""
     return [log_verifier(log_id, decode_vkey(vkey).public_key) for vkey in vkeys]
 
 
 def _log_id(stored: object, first: list[Row], findings: Findings) -> str:
-    """Return the id the log goes by, from its first event where the stored one is lost."""
+    """Return the log id, taken from the first event if the stored one is missing."""
     if isinstance(stored, str) and chain.is_log_id(stored):
         return stored
     if first:
@@ -177,7 +174,7 @@ def _log_id(stored: object, first: list[Row], findings: Findings) -> str:
 
 
 def _check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> None:
-    """Compare the key that signs with the one the log was created with."""
+    """Compare the signing key with the one the log was created with."""
     if walk.is_damaged or not walk.count:
         return
     if walk.vkey is None:
@@ -206,7 +203,7 @@ def _check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> No
 
 
 def _check_head(stored: object, walk: Walk, findings: Findings) -> None:
-    """Compare the row from which the next append goes on with the head of what is there."""
+    """Compare the stored head, from which the next append continues, with the actual one."""
     if stored is None and not walk.count:
         return
     try:
@@ -237,7 +234,7 @@ def _check_head(stored: object, walk: Walk, findings: Findings) -> None:
 
 
 def _check_noted(noted: NotedHead, root: bytes | None, walk: Walk, findings: Findings) -> bool:
-    """Tell whether the log continues a head that was noted elsewhere."""
+    """Tell whether the log continues a head that was stored elsewhere."""
     if noted.size > walk.last_seq:
         findings.add(
             Verdict.TRUNCATED,
