@@ -12,7 +12,7 @@ import time
 
 from core.domain.records import LogStream
 from core.executors.local import LocalExecutor
-from core.ports.executor import Job
+from core.ports.executor import Census, Job
 
 
 class Nowhere:
@@ -25,7 +25,7 @@ class Nowhere:
     async def drain(self) -> None:
         """Return at once."""
 
-    def census(self, processes: int, survivors: int) -> None:
+    def census(self, census: Census) -> None:
         """Take no note."""
 
 

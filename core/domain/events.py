@@ -273,7 +273,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_bytes: int = 0
     log_dropped_bytes: int = 0
     log_digest: str | None = None
-    census: Mapping[str, int] | None = None
+    census: Mapping[str, Any] | None = None
+    """Of its processes at its end: `{processes, survivors, left?: [{pid, command}]}`."""
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
 

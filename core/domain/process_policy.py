@@ -38,6 +38,17 @@ class StopSignal(StrEnum):
     KILL = "KILL"
 
 
+class Leftovers(StrEnum):
+    """When the processes that a step leaves behind are ended."""
+
+    EXECUTION = "execution"
+    """When the execution ends."""
+    STEP = "step"
+    """When the step ends."""
+    KEEP = "keep"
+    """Never: they are left running on purpose."""
+
+
 class StopPolicy(Struct, frozen=True, kw_only=True):
     """How a process is asked to end: the first signal, and the seconds before it is killed."""
 

@@ -19,6 +19,7 @@ from core.engine.context import ContextLimitError, ExecutionContext
 from core.engine.preparation import Prepared, Surroundings
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
+from core.ports.executor import Census
 from core.ports.journal import LogChunk
 from core.step_type.host import StepHost
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
@@ -36,7 +37,7 @@ class Ended(Struct, frozen=True, kw_only=True):
     attempt: int
     outcome: StepOutcome | None
     seal: LogSeal = NO_LOG
-    census: tuple[int, int] | None = None
+    census: Census | None = None
     chunks: Sequence[LogChunk] = ()
     """What it wrote that the journal does not have yet: it is to have it behind the start."""
 
@@ -248,9 +249,9 @@ class _LazyCapture:
         """Wait until more may be written."""
         await self.open().drain()
 
-    def census(self, processes: int, survivors: int) -> None:
-        """Pass the count of a kill on."""
-        self.open().census(processes, survivors)
+    def census(self, census: Census) -> None:
+        """Pass on what was found of the processes at the end."""
+        self.open().census(census)
 
     def log(self, level: LogLevel, message: str) -> None:
         """Add a system entry."""
@@ -260,11 +261,11 @@ class _LazyCapture:
         """Return the last lines of stderr."""
         return [] if self._capture is None else self._capture.tail()
 
-    def close(self) -> tuple[LogSeal, tuple[int, int] | None]:
-        """Return the seal of what was written, and the census of a kill."""
+    def close(self) -> tuple[LogSeal, Census | None]:
+        """Return the seal of what was written, and the census of its processes."""
         if self._capture is None:
             return NO_LOG, None
-        return self._capture.close(), self._capture.killed
+        return self._capture.close(), self._capture.found
 
 
 def state_of(ended: Ended) -> AttemptState:

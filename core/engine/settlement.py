@@ -1,6 +1,7 @@
 """What follows from the end of an attempt: its events, and whether the step is tried again."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from core.domain.events import AttemptEnded
 from core.domain.reasons import Reason
@@ -11,6 +12,7 @@ from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import Surroundings
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
+from core.ports.executor import Census
 from core.step_type.step_type import StepOutcome
 
 Why = tuple[Reason, str]
@@ -45,7 +47,7 @@ class Settlement:
         for chunk in ended.chunks:
             self._around.journal.append_log(chunk)
         census = _census(ended.census)
-        if census is not None:
+        if census is not None and "left" not in census:
             self._recorder.note("attempt.killed", census, task_id=task_id)
         self._recorder.emit(
             AttemptEnded(
@@ -121,5 +123,13 @@ def _outputs(outcome: StepOutcome) -> Mapping[str, object]:
     return {**outcome.output, "variables": dict(outcome.variables)}
 
 
-def _census(found: tuple[int, int] | None) -> Mapping[str, int] | None:
-    return None if found is None else {"processes": found[0], "survivors": found[1]}
+def _census(found: Census | None) -> Mapping[str, Any] | None:
+    """Return a census as the audit and the records have it."""
+    if found is None:
+        return None
+    counts: dict[str, Any] = {"processes": found.processes, "survivors": found.survivors}
+    if found.left:
+        counts["left"] = [
+            {"pid": process.pid, "command": process.command} for process in found.left
+        ]
+    return counts

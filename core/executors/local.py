@@ -16,7 +16,7 @@ from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import ExhaustedError, Spawner
 from core.executors.tree import TableReader
-from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink
 
 LEFTOVER_GRACE_SECONDS = 1.0
 """Between TERM and KILL for processes that hold the pipes of one that has exited."""
@@ -38,6 +38,8 @@ class LocalExecutor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: set[Running] = set()
         self._waiting_for_room: list[asyncio.Future[None]] = []
+        self._launching = 0
+        """How many jobs are about to start."""
         self._is_closed = False
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
@@ -56,9 +58,10 @@ class LocalExecutor:
         try:
             await running.wait()
             if not running.is_over:
-                if running.error is None:
+                if running.error is None and not running.is_lost:
                     note = "ended what was left running and held the output open"
-                await self._see_to_end(running, LEFTOVER_GRACE_SECONDS)
+                await self._see_to_end(running, 0.0 if running.is_lost else LEFTOVER_GRACE_SECONDS)
+            await self._settle(running)
         except asyncio.CancelledError:
             await self._see_to_end(running, job.grace_seconds)
             raise
@@ -68,8 +71,18 @@ class LocalExecutor:
         if running.error is not None:
             raise running.error
         if running.exit_code is None:
-            return Outcome(kind=OutcomeKind.LOST, message="nobody could tell how it ended")
-        return Outcome(kind=OutcomeKind.EXITED, exit_code=running.exit_code, message=note)
+            told = "its supervisor was killed" if running.is_lost else "nobody could tell how"
+            return Outcome(kind=OutcomeKind.LOST, message=f"it was ended: {told}")
+        return Outcome(
+            kind=OutcomeKind.EXITED,
+            exit_code=running.exit_code,
+            message=note,
+            resources=running.resources,
+        )
+
+    async def end_leftovers(self, execution_id: str) -> Census:  # noqa: ARG002 - of the port
+        """Find nothing: without a supervisor, what a job leaves behind is nobody's child."""
+        return Census(processes=0)
 
     def hurry(self) -> None:
         """End the grace of everything that is being ended: KILL now."""
@@ -97,17 +110,33 @@ class LocalExecutor:
                 raise UnstartableError("the executor is closed")
             try:
                 loop, poller = self._bind()
-                spawned = self._spawner.spawn(job)
-                break
+                self._launching += 1
+                try:
+                    return await self._launch(job, sink, loop, poller)
+                finally:
+                    self._launching -= 1
             except ExhaustedError:
-                if not self._running:
+                if not self._running and not self._launching:
+                    self._tell_room()
                     raise
                 room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._waiting_for_room.append(room)
                 await room
-        running = Running(job, spawned, sink, poller, loop, self._tables)
+
+    async def _launch(
+        self,
+        job: Job,
+        sink: OutputSink,
+        loop: asyncio.AbstractEventLoop,
+        poller: EpollPoller | LoopPoller,
+    ) -> Running:
+        """Start the process and watch it."""
+        running = Running(job, self._spawner.spawn(job), sink, poller, loop, self._tables)
         self._running.add(running)
         return running
+
+    async def _settle(self, running: Running) -> None:
+        """See to what a job left behind that has ended by itself."""
 
     def _bind(self) -> tuple[asyncio.AbstractEventLoop, EpollPoller | LoopPoller]:
         loop = asyncio.get_running_loop()

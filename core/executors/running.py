@@ -15,7 +15,7 @@ from core.executors.ladder import GroupTree, Ladder, ProcTree, Tree
 from core.executors.poller import READABLE, EpollPoller, LoopPoller
 from core.executors.spawn import Spawned
 from core.executors.tree import TableReader
-from core.ports.executor import Job, OutputSink
+from core.ports.executor import Census, Job, OutputSink, Resources
 
 READ_BYTES = 64 * 1024
 
@@ -41,16 +41,18 @@ class Running:
         "_pipes",
         "_poller",
         "_resuming",
-        "_sink",
         "_tables",
         "_timer",
         "_waiter",
         "ending",
         "error",
         "exit_code",
+        "is_lost",
         "is_over",
         "job",
         "pid",
+        "resources",
+        "sink",
     )
 
     def __init__(
@@ -61,14 +63,19 @@ class Running:
         poller: EpollPoller | LoopPoller,
         loop: asyncio.AbstractEventLoop,
         tables: TableReader | None,
+        *,
+        is_supervised: bool = False,
     ) -> None:
         self.job = job
         self.pid = spawned.pid
         self.exit_code: int | None = None
         self.is_over = False
+        self.is_lost = False
+        """Whoever was to tell how it ends is gone."""
+        self.resources: Resources | None = None
         self.error: Exception | None = None
         self.ending: asyncio.Task[None] | None = None
-        self._sink = sink
+        self.sink = sink
         self._poller = poller
         self._loop = loop
         self._tables = tables
@@ -83,6 +90,8 @@ class Running:
         self._waiter: asyncio.Future[None] | None = None
         poller.watch(spawned.out, self._on_output)
         poller.watch(spawned.err, self._on_output)
+        if is_supervised:
+            return
         if tables is None:
             threading.Thread(target=self._wait_in_thread, daemon=True).start()
         else:
@@ -105,7 +114,7 @@ class Running:
         self._ladder = Ladder(self._tree(), grace_seconds, stop_signal=stop_signal)
         self._read_on()
         found, survivors = await self._ladder.climb()
-        self._sink.census(found, survivors)
+        self.sink.census(Census(processes=found, survivors=survivors))
         deadline = self._loop.time() + DRAIN_SECONDS
         while (self._pipes or not self._exited) and self._loop.time() < deadline:
             with contextlib.suppress(asyncio.CancelledError):
@@ -113,6 +122,13 @@ class Running:
         self._close_pipes()
         self._ladder = None
         self._finish()
+
+    def lose(self) -> None:
+        """Stop waiting for the end: nobody will tell it."""
+        if not self._exited:
+            self.is_lost = True
+            self._exited = True
+            self._wake()
 
     def hurry(self) -> None:
         """End the grace of a descent now."""
@@ -126,7 +142,7 @@ class Running:
             data = os.read(fd, READ_BYTES)
             if data:
                 try:
-                    if not self._sink.write(self._pipes[fd], data) and not self._heedless:
+                    if not self.sink.write(self._pipes[fd], data) and not self._heedless:
                         self._pause()
                 except Exception as error:  # noqa: BLE001 - passed on to who waits in `run`
                     self.error = error
@@ -153,7 +169,7 @@ class Running:
             self._resuming = self._loop.create_task(self._drain(), name=f"drain {self.job.key}")
 
     async def _drain(self) -> None:
-        await self._sink.drain()
+        await self.sink.drain()
         self._resuming = None
         for fd in self._pipes:
             self._poller.watch(fd, self._on_output)
@@ -183,9 +199,10 @@ class Running:
         except ChildProcessError:
             code = None
         with contextlib.suppress(RuntimeError):  # the loop may be gone
-            self._loop.call_soon_threadsafe(self._on_thread_end, code)
+            self._loop.call_soon_threadsafe(self.exited, code)
 
-    def _on_thread_end(self, code: int | None) -> None:
+    def exited(self, code: int | None) -> None:
+        """Take note that the process has ended and was waited for by somebody else."""
         self.exit_code = code
         self._exited = True
         self._advance()

@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from core.domain.process_policy import NO_LIMITS
 from core.executors import limit_launcher
@@ -54,6 +53,61 @@ class Spawned(Struct, frozen=True):
     err: int
 
 
+class OpenedJob:
+    """A job with its program found and its descriptors open, before there is a process.
+
+    `path` is the job's program; `program` and `argv` are what is started so that the limits of the
+    job hold for it. `ends` are the descriptors of the process: its stdin, stdout and stderr.
+    """
+
+    __slots__ = (
+        "_fds",
+        "_outputs",
+        "argv",
+        "ends",
+        "env",
+        "is_here",
+        "job",
+        "path",
+        "program",
+    )
+
+    def __init__(
+        self,
+        job: Job,
+        path: str,
+        env: dict[str, str],
+        is_here: bool,
+        ends: tuple[int, int, int],
+        outputs: tuple[int, int],
+        fds: list[int],
+    ) -> None:
+        self.job = job
+        self.found_at(path)
+        self.env = env
+        self.is_here = is_here
+        self.ends = ends
+        self._outputs = outputs
+        self._fds = fds
+
+    def found_at(self, path: str) -> None:
+        """Take the path of the program."""
+        self.path = path
+        self.program, self.argv = _within_limits(path, self.job)
+
+    def started(self, pid: int) -> Spawned:
+        """Hand the reading ends of the output over."""
+        out, err = self._outputs
+        self._fds.remove(out)
+        self._fds.remove(err)
+        return Spawned(pid, out, err)
+
+    def close(self) -> None:
+        """Close what was not handed over. Idempotent."""
+        while self._fds:
+            os.close(self._fds.pop())
+
+
 class Spawner:
     """Starts jobs. `portable` avoids what only Linux has."""
 
@@ -64,31 +118,31 @@ class Spawner:
 
     def spawn(self, job: Job) -> Spawned:
         """Start `job`; raise `UnstartableError`, an `ImpossibleError` if the cause lasts."""
+        opened = self.open(job)
         try:
-            return self._spawn(job)
-        except UnstartableError:
-            raise
+            start = _start_elsewhere if self._portable or not opened.is_here else _start_here
+            try:
+                pid = start(opened)
+            except FileNotFoundError:
+                if not self.find_again(opened):
+                    raise
+                pid = start(opened)
+            return opened.started(pid)
         except OSError as error:
-            if error.errno in _RETRYABLE:
-                raise ExhaustedError(f"cannot start `{job.argv[0]}`: {error.strerror}") from error
-            raise refusal(error, f"cannot start `{job.argv[0]}`: {error}") from error
+            raise self.failure(error, opened) from error
         except (ValueError, TypeError) as error:  # NUL, or what is no text, in argv or environment
             raise ImpossibleError(f"cannot start the process: {error}") from error
+        finally:
+            opened.close()
 
-    def close(self) -> None:
-        """Free what is kept between jobs. Idempotent."""
-        if self._null is not None:
-            os.close(self._null)
-            self._null = None
-
-    def _spawn(self, job: Job) -> Spawned:
+    def open(self, job: Job) -> "OpenedJob":
+        """Find the program of `job` and open its descriptors; raises as `spawn`."""
         if not job.argv:
             raise ImpossibleError("the command is empty")
-        here = _is_here(job.cwd)
-        path = self._lookup.find(job.argv[0], job.env, job.cwd)
-        env = {**job.env, JOB_VARIABLE: job.key, "PWD": job.cwd}
         fds: list[int] = []
         try:
+            is_here = _is_here(job.cwd)
+            path = self._lookup.find(job.argv[0], job.env, job.cwd)
             stdin = self._devnull()
             if job.stdin is not None:
                 stdin = _file_of(job.stdin)
@@ -97,24 +151,37 @@ class Spawner:
             fds += (out, out_end)
             err, err_end = _pipe()
             fds += (err, err_end)
-            start = _start_elsewhere if self._portable or not here else _start_here
-            try:
-                pid = start(*_within_limits(path, job), env, (stdin, out_end, err_end))
-            except FileNotFoundError:
-                if not self._lookup.forget(job.argv[0], job.env):
-                    raise
-                path = self._lookup.find(job.argv[0], job.env, job.cwd)
-                pid = start(*_within_limits(path, job), env, (stdin, out_end, err_end))
-            fds.remove(out)
-            fds.remove(err)
-            return Spawned(pid, out, err)
-        except OSError as error:
-            if error.errno in _RETRYABLE:
-                raise
-            raise refusal(error, explain(error, job.argv[0], path)) from error
-        finally:
+            env = {**job.env, JOB_VARIABLE: job.key, "PWD": job.cwd}
+            return OpenedJob(job, path, env, is_here, (stdin, out_end, err_end), (out, err), fds)
+        except BaseException as error:
             for fd in fds:
                 os.close(fd)
+            if isinstance(error, OSError):
+                raise self.failure(error, job) from error
+            raise
+
+    def find_again(self, opened: "OpenedJob") -> bool:
+        """Look for a program anew that is gone from where it was; False when it was not cached."""
+        job = opened.job
+        if not self._lookup.forget(job.argv[0], job.env):
+            return False
+        opened.found_at(self._lookup.find(job.argv[0], job.env, job.cwd))
+        return True
+
+    def failure(self, error: OSError, failed: "Job | OpenedJob") -> UnstartableError:
+        """Return the error to raise when the system refused to start a job."""
+        job = failed if isinstance(failed, Job) else failed.job
+        if error.errno in _RETRYABLE:
+            return ExhaustedError(f"cannot start `{job.argv[0]}`: {error.strerror}")
+        if isinstance(failed, OpenedJob):
+            return refusal(error, explain(error, job.argv[0], failed.path))
+        return refusal(error, f"cannot start `{job.argv[0]}`: {error}")
+
+    def close(self) -> None:
+        """Free what is kept between jobs. Idempotent."""
+        if self._null is not None:
+            os.close(self._null)
+            self._null = None
 
     def _devnull(self) -> int:
         if self._null is None:
@@ -201,10 +268,10 @@ def _file_of(data: bytes) -> int:
     return fd
 
 
-def _within_limits(path: str, job: Job) -> tuple[str, Job]:
+def _within_limits(path: str, job: Job) -> tuple[str, tuple[str, ...]]:
     """Return what to start so that the limits of `job` hold for the program at `path`."""
     if job.limits == NO_LIMITS:
-        return path, job
+        return path, job.argv
     reason = unenforceable(job.limits)
     if reason is not None:
         raise ImpossibleError(f"cannot start `{job.argv[0]}` within its limits: {reason}")
@@ -214,30 +281,31 @@ def _within_limits(path: str, job: Job) -> tuple[str, Job]:
         "has_lc_ctype": "LC_CTYPE" in job.env,
     }
     launcher = ("python", "-I", "-S", limit_launcher.__file__, json.dumps(orders), path)
-    return sys.executable, replace(job, argv=(*launcher, *job.argv))
+    return sys.executable, (*launcher, *job.argv)
 
 
-def _start_here(path: str, job: Job, env: dict[str, str], fds: tuple[int, int, int]) -> int:
+def _start_here(opened: OpenedJob) -> int:
     return os.posix_spawn(
-        path,
-        job.argv,
-        env,
-        file_actions=[(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(fds)],
+        opened.program,
+        opened.argv,
+        opened.env,
+        file_actions=[(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate(opened.ends)],
         setsid=True,
         setsigmask=(),
         setsigdef=_RESET,
     )
 
 
-def _start_elsewhere(path: str, job: Job, env: dict[str, str], fds: tuple[int, int, int]) -> int:
+def _start_elsewhere(opened: OpenedJob) -> int:
+    stdin, stdout, stderr = opened.ends
     process = subprocess.Popen(
-        job.argv,
-        executable=path,
-        stdin=fds[0],
-        stdout=fds[1],
-        stderr=fds[2],
-        cwd=job.cwd,
-        env=env,
+        opened.argv,
+        executable=opened.program,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        cwd=opened.job.cwd,
+        env=opened.env,
         start_new_session=True,
     )
     process.returncode = 0  # it is waited for by its pid; without this Popen would do so too

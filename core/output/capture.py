@@ -12,9 +12,11 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from core.domain.records import LogLevel, LogStream
+from core.domain.state_word import counted
 from core.output.chunker import CHUNK_BYTES, Chunker, Origin
 from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES, text_of
 from core.ports.clock import Clock
+from core.ports.executor import Census
 from core.ports.journal import LogChunk
 
 DEFAULT_LIMIT_BYTES = 10 * 1024 * 1024
@@ -105,7 +107,7 @@ class Capture:
         self._tail_size = 0
         self._dropped = 0
         self._errors = Tail()
-        self._killed: tuple[int, int] | None = None
+        self._census: Census | None = None
         self._seal: LogSeal | None = None
 
     def write(self, stream: LogStream, data: bytes) -> bool:
@@ -121,15 +123,23 @@ class Capture:
         while self._backlog is not None and self._backlog() > BACKLOG_LIMIT_BYTES // 2:  # noqa: ASYNC110 - the journal tells no event
             await asyncio.sleep(_POLL_SECONDS)
 
-    def census(self, processes: int, survivors: int) -> None:
-        """Record how many processes a kill found, and how many it left."""
-        self._killed = (processes, survivors)
-        self.log(
-            LogLevel.WARN if survivors else LogLevel.INFO,
-            f"{processes} process{'' if processes == 1 else 'es'}, "
-            f"{survivors} survivor{'' if survivors == 1 else 's'}",
-            "executor",
-        )
+    def census(self, census: Census) -> None:
+        """Take note of what was found of the processes at the end, and say it in the log."""
+        self._census = census
+        if census.left:
+            for process in census.left:
+                self.log(
+                    LogLevel.WARN,
+                    f"left running: {process.command} (pid {process.pid})",
+                    "executor",
+                )
+        else:
+            self.log(
+                LogLevel.WARN if census.survivors else LogLevel.INFO,
+                f"{counted(census.processes, 'process', 'processes')},"
+                f" {counted(census.survivors, 'survivor')}",
+                "executor",
+            )
 
     def log(self, level: LogLevel, message: str, source: str = "engine") -> None:
         """Add a system entry, one for each line of `message`, where the output has got to.
@@ -143,9 +153,9 @@ class Capture:
             self._take(Origin(self._clock.now(), LogStream.SYSTEM, level, source), data)
 
     @property
-    def killed(self) -> tuple[int, int] | None:
-        """(processes found, survivors) of the kill that ended the attempt, None without one."""
-        return self._killed
+    def found(self) -> Census | None:
+        """What was found of the processes at the end, None when there was nothing to find."""
+        return self._census
 
     def tail(self, count: int = 20) -> list[str]:
         """Return the last lines of stderr, at most `count` and 4 KiB."""

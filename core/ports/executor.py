@@ -7,9 +7,38 @@ from typing import Protocol
 from msgspec import Struct
 
 from core.domain.process_policy import NO_LIMITS
+from core.domain.process_policy import Leftovers as Leftovers
 from core.domain.process_policy import ProcessLimits as ProcessLimits
 from core.domain.process_policy import StopSignal as StopSignal
 from core.domain.records import LogStream
+
+
+class LeftProcess(Struct, frozen=True, kw_only=True):
+    """A process that outlived its job. `start` is in clock ticks since boot (proc(5))."""
+
+    pid: int
+    start: int
+    command: str
+
+
+class Census(Struct, frozen=True, kw_only=True):
+    """What was found of a job's processes at its end.
+
+    `processes` counts those that were to be ended or that were left, `survivors` those that could
+    not be ended. `left` names those that still run because they may.
+    """
+
+    processes: int
+    survivors: int = 0
+    left: tuple[LeftProcess, ...] = ()
+
+
+class Resources(Struct, frozen=True, kw_only=True):
+    """What a process and the children it waited for used: processor time, peak memory."""
+
+    user_seconds: float
+    system_seconds: float
+    peak_memory_bytes: int
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -26,6 +55,7 @@ class Job(Struct, frozen=True, kw_only=True):
     grace_seconds: float = 5.0
     stop_signal: StopSignal = StopSignal.TERM
     limits: ProcessLimits = NO_LIMITS
+    leftovers: Leftovers = Leftovers.EXECUTION
 
 
 class OutcomeKind(StrEnum):
@@ -46,6 +76,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     kind: OutcomeKind
     exit_code: int | None = None
     message: str | None = None
+    resources: Resources | None = None
+    """None where the executor cannot tell."""
 
 
 class OutputSink(Protocol):
@@ -57,8 +89,8 @@ class OutputSink(Protocol):
     async def drain(self) -> None:
         """Return when more may be written."""
 
-    def census(self, processes: int, survivors: int) -> None:
-        """Record how many processes a kill found, and how many survived it."""
+    def census(self, census: Census) -> None:
+        """Take note of what was found of the job's processes at its end."""
 
 
 class Executor(Protocol):
@@ -70,6 +102,9 @@ class Executor(Protocol):
         Cancelling the awaiting task ends the process group TERM → grace → KILL and raises
         `CancelledError` only when it is gone or known to be unreachable, its output kept.
         """
+
+    async def end_leftovers(self, execution_id: str) -> Census:
+        """End what the jobs of an execution left behind, except what is kept on purpose."""
 
     async def close(self) -> None:
         """End what still runs and free the resources. Idempotent."""

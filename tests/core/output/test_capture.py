@@ -13,6 +13,7 @@ from core.domain.records import LogEntry, LogLevel, LogStream
 from core.output.capture import BACKLOG_LIMIT_BYTES, Capture, LogSeal, Tail
 from core.output.chunker import CHUNK_BYTES
 from core.output.log_format import LINE_LIMIT_BYTES, LineDecoder, entries
+from core.ports.executor import Census
 from core.ports.journal import LogChunk, LogSegment
 from tests.support.virtual_loop import VirtualClock, run_virtually
 
@@ -180,17 +181,17 @@ async def test_a_thread_may_log_and_its_entries_come_before_its_end() -> None:
 
 async def test_the_census_is_an_entry_and_remembered() -> None:
     tape = Tape()
-    tape.capture.census(7, 0)
+    tape.capture.census(Census(processes=7))
 
     tape.seal()
 
     assert tape.texts(SYS) == ["7 processes, 0 survivors"]
-    assert tape.capture.killed == (7, 0)
+    assert tape.capture.found == Census(processes=7)
 
 
 async def test_survivors_are_a_warning() -> None:
     tape = Tape()
-    tape.capture.census(1, 1)
+    tape.capture.census(Census(processes=1, survivors=1))
 
     tape.seal()
 

@@ -1,0 +1,173 @@
+"""The executor of Linux: jobs as children of a supervisor that outlives a killed runner.
+
+Output never passes through the supervisor: the reading ends of the pipes stay in the runner, which
+also ends the tree of a job that is cancelled. The supervisor spawns, waits, and knows what a job
+left behind, for it adopts what escaped from session, group and environment too. If it dies, the
+runner ends the jobs that ran and starts another for the next one.
+"""
+
+import asyncio
+import os
+
+from core.errors import BugError
+from core.executors.local import LocalExecutor
+from core.executors.lookup import ImpossibleError, UnstartableError
+from core.executors.poller import EpollPoller, LoopPoller
+from core.executors.running import Running
+from core.executors.spawn import OpenedJob
+from core.executors.supervised.adopted import become_subreaper, end_adopted
+from core.executors.supervised.supervisor_link import (
+    Finished,
+    JobEnd,
+    SupervisorLink,
+    SupervisorLostError,
+)
+from core.ports.executor import Census, Job, Leftovers, LeftProcess, OutputSink, Resources
+
+LEFTOVER_GRACE_SECONDS = 1.0
+"""Between TERM and KILL for what jobs left behind."""
+
+
+class SupervisedExecutor(LocalExecutor):
+    """Runs jobs on this machine under a supervisor, which is started with the first job.
+
+    `adopts` makes this process a child subreaper, so that it can end what a killed supervisor has
+    left. That is for a process that has no other children.
+    """
+
+    def __init__(self, *, adopts: bool = False) -> None:
+        super().__init__(portable=False)
+        self._adopts = adopts
+        self._link: SupervisorLink | None = None
+        self._left: dict[Running, tuple[LeftProcess, ...]] = {}
+        self._leavers: dict[str, list[str]] = {}
+        """Keys of jobs that left processes to be ended with the execution, by execution id."""
+        self._clearing: asyncio.Future[int] | None = None
+
+    @property
+    def supervisor_pid(self) -> int | None:
+        """The process that supervises now, None before the first job."""
+        return None if self._link is None else self._link.pid
+
+    async def end_leftovers(self, execution_id: str) -> Census:
+        """End what the jobs of an execution left behind, except what is kept on purpose."""
+        keys = self._leavers.pop(execution_id, [])
+        if not keys or self._link is None:
+            return Census(processes=0)
+        try:
+            return _census(await self._link.end(keys, LEFTOVER_GRACE_SECONDS))
+        except SupervisorLostError:
+            return Census(processes=0)
+
+    async def close(self) -> None:
+        """End what still runs, leftovers too, and free the resources. Idempotent."""
+        await super().close()
+        link, self._link = self._link, None
+        if link is not None:
+            try:
+                await link.finish(LEFTOVER_GRACE_SECONDS)
+            except SupervisorLostError:
+                pass
+            finally:
+                await asyncio.to_thread(link.close)
+        if self._clearing is not None:
+            await self._clearing
+
+    async def _launch(
+        self,
+        job: Job,
+        sink: OutputSink,
+        loop: asyncio.AbstractEventLoop,
+        poller: EpollPoller | LoopPoller,
+    ) -> Running:
+        opened = self._spawner.open(job)
+        try:
+            link = self._supervisor(loop)
+            try:
+                number, pid = await self._spawn(link, opened)
+            except FileNotFoundError:
+                if not self._spawner.find_again(opened):
+                    raise
+                number, pid = await self._spawn(link, opened)
+            running = Running(
+                job, opened.started(pid), sink, poller, loop, self._tables, is_supervised=True
+            )
+        except OSError as error:
+            raise self._spawner.failure(error, opened) from error
+        except (ValueError, TypeError) as error:  # what is no text, in argv or environment
+            raise ImpossibleError(f"cannot start the process: {error}") from error
+        except SupervisorLostError as error:
+            raise UnstartableError(str(error)) from error
+        finally:
+            opened.close()
+        self._running.add(running)
+        link.watch(number, lambda end: self._on_end(running, end))
+        if link.is_lost:
+            running.lose()
+        return running
+
+    async def _spawn(self, link: SupervisorLink, opened: OpenedJob) -> tuple[int, int]:
+        job = opened.job
+        return await link.spawn(
+            opened.path,
+            job.argv,
+            opened.env,
+            job.cwd,
+            job.key,
+            job.leftovers is Leftovers.KEEP,
+            opened.ends,
+        )
+
+    def _supervisor(self, loop: asyncio.AbstractEventLoop) -> SupervisorLink:
+        """Return the supervisor, started when there is none."""
+        if self._link is None or self._link.is_lost:
+            self._link = SupervisorLink(loop, self._on_lost)
+            if self._adopts:
+                loop.run_in_executor(None, become_subreaper)
+        return self._link
+
+    def _on_end(self, running: Running, end: JobEnd) -> None:
+        running.resources = Resources(
+            user_seconds=end.user_seconds,
+            system_seconds=end.system_seconds,
+            peak_memory_bytes=end.peak_memory_bytes,
+        )
+        if end.left:
+            self._left[running] = end.left
+        running.exited(end.exit_code)
+
+    async def _settle(self, running: Running) -> None:
+        """Tell what the job left behind, and end it if that is wanted at once."""
+        left = self._left.pop(running, ())
+        link, job = self._link, running.job
+        if not left or running.ending is not None or link is None:
+            return
+        if job.leftovers is Leftovers.STEP:
+            try:
+                census = _census(await link.end([job.key], LEFTOVER_GRACE_SECONDS))
+            except SupervisorLostError:
+                return
+            running.sink.census(census)
+            return
+        if job.leftovers is Leftovers.EXECUTION:
+            execution_id = job.key.partition("/")[0]
+            self._leavers.setdefault(execution_id, []).append(job.key)
+        running.sink.census(Census(processes=len(left), left=left))
+
+    def _on_lost(self) -> None:
+        """End what the dead supervisor had started; what ran is lost."""
+        link = self._link
+        if link is None:
+            raise BugError("a supervisor was lost that was never there")
+        self._leavers.clear()
+        self._left.clear()
+        for running in list(self._running):
+            running.lose()
+        if self._adopts:
+            self._clearing = asyncio.get_running_loop().run_in_executor(
+                None, end_adopted, link.began, frozenset({os.getpid(), link.pid})
+            )
+
+
+def _census(finished: Finished) -> Census:
+    return Census(processes=len(finished.found), survivors=finished.survivors)

@@ -1,0 +1,276 @@
+"""The runner's end of the socket to its supervisor: jobs go out, what became of them comes back.
+
+The packets are described in `core.executors.supervised.supervisor`.
+"""
+
+import asyncio
+import contextlib
+import marshal
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from core.executors.supervised import supervisor
+from core.executors.tree import read_process
+from core.ports.executor import LeftProcess
+
+MAX_REPLY_BYTES = 1 << 20
+_READS_AT_ONCE = 16
+
+
+T = TypeVar("T")
+
+
+class SupervisorLostError(Exception):
+    """Raised to those who wait for an answer when the supervisor is gone."""
+
+
+class JobEnd(Struct, frozen=True, kw_only=True):
+    """How a job's process ended; times in seconds, memory in bytes.
+
+    `exit_code` is -N for death by signal N. Resources are those of the process and of what it
+    waited for (getrusage(2)).
+    """
+
+    exit_code: int
+    user_seconds: float
+    system_seconds: float
+    peak_memory_bytes: int
+    left: tuple[LeftProcess, ...]
+
+
+class Finished(Struct, frozen=True, kw_only=True):
+    """What an order to end processes found, and how many could not be ended."""
+
+    found: tuple[LeftProcess, ...]
+    survivors: int
+
+
+class SupervisorLink:
+    """One supervisor process and the socket to it. Belongs to the event loop it was made on."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None]) -> None:
+        self._loop = loop
+        self._on_lost = on_lost
+        self._numbers = 0
+        self._starting: dict[int, asyncio.Future[int]] = {}
+        self._ends: dict[int, JobEnd | Callable[[JobEnd], None] | None] = {}
+        self._orders: dict[int, asyncio.Future[Finished]] = {}
+        self._queue: deque[tuple[bytes, Sequence[int]]] = deque()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            ours.setblocking(False)
+            self._channel = ours
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", supervisor.__file__, str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+        self.is_lost = False
+        self._is_finishing = False
+        born = read_process(self._process.pid)
+        self.began = 0 if born is None else born.start
+        """When the supervisor began, in clock ticks since boot."""
+        loop.add_reader(ours.fileno(), self._on_readable)
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process."""
+        return self._process.pid
+
+    async def spawn(
+        self,
+        path: str,
+        argv: Sequence[str],
+        env: dict[str, str],
+        cwd: str,
+        key: str,
+        keep: bool,
+        fds: Sequence[int],
+    ) -> tuple[int, int]:
+        """Start a process; return the number of the job and the pid.
+
+        The descriptors may be closed afterwards. Raises `OSError` as posix_spawn(3) and chdir(2)
+        do, and `SupervisorLostError`. A cancelled caller gets the answer all the same and is
+        cancelled at its next await: a process that was started must not be forgotten.
+        """
+        number = self._next_number()
+        answer = self._starting[number] = self._loop.create_future()
+        self._ends[number] = None
+        self._send(("spawn", number, path, list(argv), env, cwd, key, keep), fds)
+        try:
+            pid = await _to_the_end(answer)
+        except BaseException:
+            del self._ends[number]
+            raise
+        return number, pid
+
+    def watch(self, number: int, callback: Callable[[JobEnd], None]) -> None:
+        """Call back once with the end of a job, which may have come already."""
+        end = self._ends.pop(number, None)
+        if isinstance(end, JobEnd):
+            callback(end)
+        else:
+            self._ends[number] = callback
+
+    async def end(self, keys: Sequence[str], grace_seconds: float) -> Finished:
+        """End what jobs of these keys left behind."""
+        return await self._order("end", list(keys), grace_seconds)
+
+    async def finish(self, grace_seconds: float) -> Finished:
+        """End everything that may be ended; the supervisor exits. It is of no more use then."""
+        self._is_finishing = True
+        return await self._order("finish", grace_seconds)
+
+    def close(self) -> None:
+        """Close the socket and wait for the supervisor, which ends everything. Idempotent.
+
+        Blocks; belongs into a thread.
+        """
+        if self._channel.fileno() >= 0:
+            self._channel.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(supervisor.GRACE_SECONDS + supervisor.KILL_SECONDS)
+
+    def _detach(self) -> None:
+        self.is_lost = True
+        self._loop.remove_reader(self._channel.fileno())
+        self._loop.remove_writer(self._channel.fileno())
+
+    async def _order(self, *packet: Any) -> Finished:
+        number = self._next_number()
+        answer = self._orders[number] = self._loop.create_future()
+        self._send((packet[0], number, *packet[1:]), ())
+        return await _to_the_end(answer)
+
+    def _next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    # --- the socket ------------------------------------------------------------------------------
+
+    def _send(self, packet: tuple[Any, ...], fds: Sequence[int]) -> None:
+        if self.is_lost:
+            self._fail_all()
+            return
+        data = marshal.dumps(packet)
+        if len(data) > supervisor.MAX_PACKET_BYTES:
+            memory = os.memfd_create("job", os.MFD_CLOEXEC)
+            with os.fdopen(memory, "wb", closefd=False) as file:
+                file.write(data)
+            os.lseek(memory, 0, os.SEEK_SET)
+            data, fds = b"memory", (memory, *fds)
+        if self._queue or not self._try(data, fds):
+            if not self._queue:
+                self._loop.add_writer(self._channel.fileno(), self._on_writable)
+            self._queue.append((data, fds))
+
+    def _try(self, data: bytes, fds: Sequence[int]) -> bool:
+        try:
+            socket.send_fds(self._channel, [data], fds)
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._loop.call_soon(self._lose)
+        if data == b"memory":
+            os.close(fds[0])
+        return True
+
+    def _on_writable(self) -> None:
+        while self._queue and self._try(*self._queue[0]):
+            self._queue.popleft()
+        if not self._queue:
+            self._loop.remove_writer(self._channel.fileno())
+
+    def _on_readable(self) -> None:
+        for _ in range(_READS_AT_ONCE):
+            try:
+                data = self._channel.recv(MAX_REPLY_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._lose()
+                return
+            for reply in marshal.loads(data):  # noqa: S302 - from a process of our own
+                self._take(reply)
+
+    def _take(self, reply: tuple[Any, ...]) -> None:
+        kind, number, *rest = reply
+        if kind == "started":
+            pid, code = rest
+            starting = self._starting.pop(number)
+            if starting.done():
+                return
+            if code:
+                starting.set_exception(OSError(code, os.strerror(code)))
+            else:
+                starting.set_result(pid)
+        elif kind == "ended":
+            status, user, system, peak_kib, left = rest
+            end = JobEnd(
+                exit_code=os.waitstatus_to_exitcode(status),
+                user_seconds=user,
+                system_seconds=system,
+                peak_memory_bytes=peak_kib * 1024,
+                left=_left(left),
+            )
+            watcher = self._ends.pop(number, None)
+            if callable(watcher):
+                watcher(end)
+            else:
+                self._ends[number] = end
+        else:
+            found, survivors = rest
+            self._orders.pop(number).set_result(Finished(found=_left(found), survivors=survivors))
+
+    def _lose(self) -> None:
+        if self.is_lost:
+            return
+        self._detach()
+        for data, fds in self._queue:
+            if data == b"memory":
+                os.close(fds[0])
+        self._queue.clear()
+        self._fail_all()
+        if not self._is_finishing:
+            self._on_lost()
+
+    def _fail_all(self) -> None:
+        lost = SupervisorLostError("the supervisor of the processes is gone")
+        answers: list[asyncio.Future[Any]] = [*self._starting.values(), *self._orders.values()]
+        for waiting in answers:
+            if not waiting.done():
+                waiting.set_exception(lost)
+        self._starting.clear()
+        self._orders.clear()
+
+
+def _left(found: Sequence[tuple[int, int, str]]) -> tuple[LeftProcess, ...]:
+    return tuple(LeftProcess(pid=pid, start=start, command=text) for pid, start, text in found)
+
+
+async def _to_the_end(answer: "asyncio.Future[T]") -> T:
+    """Await an answer whatever happens; a cancellation meanwhile is raised at the next await."""
+    was_cancelled = False
+    while not answer.done():
+        try:
+            await asyncio.wait({answer})
+        except asyncio.CancelledError:
+            was_cancelled = True
+    if was_cancelled and (task := asyncio.current_task()) is not None:
+        task.uncancel()
+        task.cancel()
+    return answer.result()
