@@ -73,7 +73,7 @@ class CancelledError(MissionDeckError):
 
 
 class WaitTimeoutError(MissionDeckError):
-    """Raised when waiting for an execution timed out; the execution itself goes on."""
+    """Raised when waiting for an execution timed out; the execution itself continues."""
 
     exit_code = 6
     code = "WAIT_TIMEOUT"

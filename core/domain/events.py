@@ -372,7 +372,7 @@ def json_digest(value: Mapping[str, Any]) -> str:
 
 
 def steps_digest(step_ids: tuple[str, ...]) -> str:
-    """Return the SHA-256 (hex) over the step ids in file order, a line feed behind each."""
+    """Return the SHA-256 (hex) over the step ids in file order, each followed by a line feed."""
     return hashlib.sha256("".join(f"{step}\n" for step in step_ids).encode()).hexdigest()
 
 

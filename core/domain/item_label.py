@@ -30,14 +30,14 @@ def item_label(item: Json) -> str:
 
 
 def step_title(task: TaskRun) -> str:
-    """Return a task run's id, with its item behind it where it is one of a fan-out."""
+    """Return a task run's id, followed by its item if it is one of a fan-out."""
     if task.parent_task_id is None:
         return task.task_id
     return f"{task.task_id} {item_label(task.item)}"
 
 
 def quoted_title(task: TaskRun) -> str:
-    """Return `step_title` as it stands in a sentence: the id in backticks."""
+    """Return `step_title` for use in a sentence: the id in backticks."""
     if task.parent_task_id is None:
         return f"`{task.task_id}`"
     return f"`{task.task_id}` {item_label(task.item)}"

@@ -106,7 +106,7 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     error: TaskError | None = None
     reused_from: str | None = None
     parent_task_id: str | None = None
-    """The fan-out step this is an item of; `position` then counts on behind the mission's steps."""
+    """The fan-out step this is an item of; `position` then continues after the mission's steps."""
     item: Any = None
     """The item of a fan-out this task run works on (JSON)."""
     attempt_started_at: int | None = None

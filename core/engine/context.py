@@ -15,7 +15,7 @@ from core.domain.records import TaskRun
 from core.domain.states import is_terminal
 from core.engine.handler_scope import failed_steps
 from core.errors import BugError
-from core.machine.environment import FAILED, ReadableEnvironment
+from core.machine.environment import FAILED_STEPS, ReadableEnvironment
 from core.machine.system_clock import SystemClock
 from core.planning.ending import Ending
 from core.ports.clock import Clock
@@ -160,7 +160,7 @@ class ExecutionContext:
                 "reason_code": ending.reason.value,
                 "message": ending.message or "",
             }
-            found[FAILED] = failed_steps(self._mission, self._snapshot)
+            found[FAILED_STEPS] = failed_steps(self._mission, self._snapshot)
         if task is not None and task.parent_task_id is not None:
             found["item"] = task.item
             found["index"] = int(task.task_id[task.task_id.rindex("[") + 1 : -1])

@@ -32,7 +32,7 @@ from core.errors import BugError
 from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
-from core.planning.earlier_items import Earlier, Fate, items_of_step
+from core.planning.earlier_items import ItemFate, RetriedExecution, items_of_step
 from core.planning.ending import Ending
 from core.planning.fanout_items import ItemsError, items_of
 from core.planning.planner import Planner
@@ -85,7 +85,7 @@ class Engine:
         slots: Slots | None = None,
         clock_watch: ClockWatch | None = None,
         missions: SubMissions | None = None,
-        earlier: Earlier | None = None,
+        earlier: RetriedExecution | None = None,
     ) -> None:
         self._around = around
         self._mission = around.mission
@@ -389,13 +389,13 @@ class Engine:
             for item in items_of_step(self._snapshot, task_id):
                 self._take_over(item, self._earlier)
 
-    def _take_over(self, item: TaskRun, earlier: Earlier) -> None:
+    def _take_over(self, item: TaskRun, earlier: RetriedExecution) -> None:
         """Settle an item that a retry does not run: it succeeded before, or it is left out."""
         fate, before = earlier.fate_of(item)
-        if fate is Fate.LEAVE_OUT:
+        if fate is ItemFate.LEAVE_OUT:
             message = "not selected for this run"
             self._recorder.change(item.task_id, TaskState.SKIPPED, Reason.NOT_SELECTED, message)
-        elif fate is Fate.REUSE and before is not None:
+        elif fate is ItemFate.REUSE and before is not None:
             origin = before.reused_from or before.execution_id
             self._recorder.emit(
                 TaskStateChanged(

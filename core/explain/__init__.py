@@ -1,1 +1,1 @@
-"""Why something is in its state, in words: pure functions of the records."""
+"""Explains why something is in its state: pure functions of the records."""

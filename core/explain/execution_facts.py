@@ -24,7 +24,7 @@ class ExecutionFacts:
     attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
     is_owned: bool = True
     resumed_with: str | None = None
-    """The execution to resume so that this one goes on, where it is not itself."""
+    """The execution to resume in order to continue this one, if that is another."""
     steps: Mapping[str, MissionStep] = field(init=False)
     """The steps and handlers of `mission` by id."""
 

@@ -1,4 +1,4 @@
-"""The outcome of a request in words, for command line and screen alike."""
+"""The outcome of a request as text, for command line and screen alike."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

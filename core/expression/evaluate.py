@@ -21,7 +21,7 @@ from core.expression.template import (
     read_template,
     references,
 )
-from core.value.non_utf8 import is_text
+from core.value.non_utf8 import is_utf8
 
 if TYPE_CHECKING:  # loaded when the first template is evaluated
     from minijinja import Environment
@@ -292,7 +292,7 @@ def _subset(
             found[name] = values[name]
         except KeyError:
             continue
-        if isinstance(found[name], str) and not is_text(found[name]):
+        if isinstance(found[name], str) and not is_utf8(found[name]):
             raise ExpressionError(f"the value of {root}.{name} is not UTF-8 text")
     return found
 

@@ -14,7 +14,7 @@ from core.domain.states import TaskState, is_terminal
 from core.errors import ConflictError, NotFoundError
 from core.graph.dag import Graph
 from core.launch.order import Reuse
-from core.planning.earlier_items import Fate, RetryScope, items_of_step, number_of
+from core.planning.earlier_items import ItemFate, RetryScope, item_number, items_of_step
 from core.value.suggestion import did_you_mean
 
 SUB_MISSION = "mission"
@@ -117,7 +117,7 @@ def _chosen_items(
     for name in names:
         if _is_item(earlier, name):
             step_id = earlier.tasks[name].parent_task_id or name
-            found[step_id] = (*found.get(step_id, ()), number_of(name))
+            found[step_id] = (*found.get(step_id, ()), item_number(name))
         else:
             require_step(mission, name, known_items(earlier) if "[" in name else ())
     return found
@@ -157,10 +157,12 @@ def _item_selection(
             continue
         fates = {task.task_id: scope.fate_of(task) for task in known}
 
-        def those(fate: Fate, fates: dict[str, Fate] = fates) -> tuple[str, ...]:
+        def those(fate: ItemFate, fates: dict[str, ItemFate] = fates) -> tuple[str, ...]:
             return tuple(name for name, one in fates.items() if one is fate)
 
-        found[step.id] = ItemSelection(those(Fate.RUN), those(Fate.REUSE), those(Fate.LEAVE_OUT))
+        found[step.id] = ItemSelection(
+            those(ItemFate.RUN), those(ItemFate.REUSE), those(ItemFate.LEAVE_OUT)
+        )
     return found
 
 

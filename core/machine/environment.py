@@ -61,7 +61,7 @@ HARMLESS = frozenset(
 OUTCOME_NAMES = ("state", "reason_code", "message")
 """Attributes of `execution` that only handlers have."""
 
-FAILED = "failed"
+FAILED_STEPS = "failed"
 """The name of the list of failed steps, which only handlers have."""
 
 EXPORT_LIMIT_BYTES = 32 * 1024
@@ -122,8 +122,8 @@ def exported(scope: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
     }
     values.update((f"MISSION_VAR_{_upper(name)}", v) for name, v in scope.get("vars", {}).items())
     values.update((f"MISSION_{_upper(n)}", scope[n]) for n in ("item", "index") if n in scope)
-    if FAILED in scope:
-        values[f"MISSION_{_upper(FAILED)}"] = scope[FAILED]
+    if FAILED_STEPS in scope:
+        values[f"MISSION_{_upper(FAILED_STEPS)}"] = scope[FAILED_STEPS]
         outcome = scope["execution"]
         values.update((f"MISSION_EXECUTION_{_upper(n)}", outcome[n]) for n in OUTCOME_NAMES)
     found = {}

@@ -1,8 +1,8 @@
 """The identity of a process, safe against reuse of its pid, and whether it is still alive.
 
 Linux tells a process apart by pid, start time (field 22 of `/proc/PID/stat`, proc(5)) and boot id.
-The boot id carries the pid namespace behind a slash: containers of one machine share the boot but
-not the pids. Elsewhere `start_time` is 0 and only the absence of a process is certain.
+The boot id is followed by a slash and the pid namespace: containers of one machine share the boot
+but not the pids. Elsewhere `start_time` is 0 and only the absence of a process is certain.
 """
 
 import os

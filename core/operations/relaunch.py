@@ -17,7 +17,7 @@ from core.launch.run_label import full_label
 from core.launch.selection import Selection, after, again, attempt_base, select
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
-from core.planning.earlier_items import Earlier
+from core.planning.earlier_items import RetriedExecution
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 
@@ -151,7 +151,7 @@ def retry_order(
     return order, chosen
 
 
-def earlier_of(open_reader: Callable[[], Reader], snapshot: Snapshot) -> Earlier | None:
+def earlier_of(open_reader: Callable[[], Reader], snapshot: Snapshot) -> RetriedExecution | None:
     """Return what `snapshot` retries, which is read with a reader of its own when asked for."""
     retried = snapshot.current.retry_of
     if retried is None:
@@ -161,7 +161,7 @@ def earlier_of(open_reader: Callable[[], Reader], snapshot: Snapshot) -> Earlier
         with closing(open_reader()) as reader:
             return load_snapshot(reader, retried)
 
-    return Earlier(snapshot, load)
+    return RetriedExecution(snapshot, load)
 
 
 def rerun_order(reader: Reader, execution_id: str, *, reason: str, actor: str) -> Order:

@@ -1,7 +1,7 @@
 """The format of stored output: how log entries are read back from chunks and segments.
 
-A chunk's data is the bytes of its segments, one behind the other. Each stream of an attempt (out,
-err, sys) has a line of its own in progress, so a segment of one stream in the middle of another's
+A chunk's data is the concatenated bytes of its segments. Each stream of an attempt (out,
+err, sys) has its own unfinished line, so a segment of one stream in the middle of another's
 line breaks nothing. An entry ends
 
 - at a line feed (which is not part of it, nor is a carriage return before it);

@@ -20,7 +20,7 @@ from core.domain.states import TaskState
 from core.value.json_encoder import make_encoder
 
 
-class Fate(Enum):
+class ItemFate(Enum):
     """What happens to an item when its step is expanded in a retry."""
 
     RUN = "run"
@@ -48,18 +48,18 @@ class RetryScope(Struct, frozen=True):
             found["items"] = {step: list(numbers) for step, numbers in self.items.items()}
         return found or None
 
-    def fate_of(self, before: TaskRun | None, step_id: str | None = None) -> Fate:
+    def fate_of(self, before: TaskRun | None, step_id: str | None = None) -> ItemFate:
         """Return what happens to an item of `step_id`; `before` is its earlier task run, if any."""
         step_id = step_id or (before and before.parent_task_id) or ""
         succeeded = before is not None and before.state is TaskState.SUCCESS
         if step_id in self.fresh:
-            return Fate.RUN
+            return ItemFate.RUN
         chosen = self.items.get(step_id)
         if chosen is None:
-            return Fate.REUSE if succeeded else Fate.RUN
-        if before is not None and number_of(before.task_id) in chosen:
-            return Fate.RUN
-        return Fate.REUSE if succeeded else Fate.LEAVE_OUT
+            return ItemFate.REUSE if succeeded else ItemFate.RUN
+        if before is not None and item_number(before.task_id) in chosen:
+            return ItemFate.RUN
+        return ItemFate.REUSE if succeeded else ItemFate.LEAVE_OUT
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any] | None) -> "RetryScope":
@@ -70,7 +70,7 @@ class RetryScope(Struct, frozen=True):
         return cls(frozenset(stored.get("fresh", ())), items)
 
 
-class Earlier:
+class RetriedExecution:
     """The execution that another one retries, loaded on first use."""
 
     def __init__(self, current: Snapshot, load: Callable[[], Snapshot]) -> None:
@@ -110,7 +110,7 @@ class Earlier:
         found = self._matched(task.parent_task_id).get(task.task_id)
         return 0 if found is None else found.attempt
 
-    def fate_of(self, item: TaskRun) -> tuple[Fate, TaskRun | None]:
+    def fate_of(self, item: TaskRun) -> tuple[ItemFate, TaskRun | None]:
         """Return what happens to an item, and its task run in the earlier execution."""
         before = self.counterpart(item)
         return self._scope.fate_of(before, item.parent_task_id), before
@@ -137,11 +137,11 @@ def match_items(now: Sequence[TaskRun], then: Sequence[TaskRun]) -> dict[str, Ta
     """
     left: dict[str, dict[int, TaskRun]] = {}
     for task in then:
-        left.setdefault(_key(task.item), {})[number_of(task.task_id)] = task
+        left.setdefault(_key(task.item), {})[item_number(task.task_id)] = task
     found: dict[str, TaskRun] = {}
     moved: list[TaskRun] = []
     for task in now:
-        same = left.get(_key(task.item), {}).pop(number_of(task.task_id), None)
+        same = left.get(_key(task.item), {}).pop(item_number(task.task_id), None)
         if same is None:
             moved.append(task)
         else:
@@ -161,7 +161,7 @@ def items_of_step(snapshot: Snapshot, step_id: str) -> list[TaskRun]:
     return found
 
 
-def number_of(item_id: str) -> int:
+def item_number(item_id: str) -> int:
     """Return the number of an item from the id of its task run, `STEP[NUMBER]`."""
     return int(item_id[item_id.rindex("[") + 1 : -1])
 

@@ -39,7 +39,7 @@ class HandlerPhase:
 
     @property
     def has_begun(self) -> bool:
-        """Tell whether the steps have ended and the handlers are what runs."""
+        """Tell whether the steps have ended and the handlers run."""
         return self._pending is not None
 
     @property
@@ -71,7 +71,7 @@ class HandlerPhase:
             self._pending.clear()
 
     def next_transition(self, at: int) -> TaskStateChanged | None:
-        """Skip a handler of another outcome, or start a wanted one when none runs."""
+        """Skip a handler of another outcome, or start the next one when none runs."""
         if self._is_running or not self._pending or self._ending is None:
             return None
         index = self._pending.popleft()

@@ -1,6 +1,6 @@
 """The planner: which transition comes next, which step starts next, when it is over. No I/O.
 
-It reads the snapshot, is told of every event after the fold (`observe`), and is asked
+It reads the snapshot, observes every event after the fold (`observe`), and is queried
 (`next_transition`, `next_expansion`, `next_start`, `to_cancel`, `outcome`). Work per event is
 proportional to the edges it touches, O(V + E) over a whole run; only a stop sweeps all steps, once.
 """
@@ -34,7 +34,7 @@ from core.planning.trigger_rule import Verdict
 
 
 class Planner:
-    """Decides for one execution. Built from any snapshot, so recovery needs no second path."""
+    """Decides for one execution. Built from any snapshot, so recovery uses the same code."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Planner:
         self._failures: list[str] = []
         self._load()
 
-    # --- what it is told ------------------------------------------------------------------------
+    # --- input ----------------------------------------------------------------------------------
 
     def observe(self, event: Event) -> None:
         """Process an event that the snapshot already contains."""
@@ -79,10 +79,10 @@ class Planner:
             self._paused = event.to_state is ExecutionState.PAUSED
 
     def stop(self, reason: Reason, message: str) -> None:
-        """Start nothing more, skip what waits, cancel what runs.
+        """Start nothing more, skip waiting steps, cancel running ones.
 
         A later, stronger reason (user over fail-fast, violation over user) replaces an earlier one.
-        The handlers are what follows from a stop, so none reaches them: see `stop_handlers`.
+        A stop does not reach the handlers that follow from it: see `stop_handlers`.
         """
         if not self._handlers.has_begun:
             steps = (t for t in self._snapshot.tasks if not self._index.is_handler(t))
@@ -95,7 +95,7 @@ class Planner:
             self._sweep.begin(Reason.USER_CANCELLED, message, self._handlers.handler_ids)
             self._handlers.cancel()
 
-    # --- what it is asked -----------------------------------------------------------------------
+    # --- decisions ------------------------------------------------------------------------------
 
     @property
     def running(self) -> frozenset[str]:
@@ -109,7 +109,7 @@ class Planner:
 
     @property
     def runs_handlers(self) -> bool:
-        """Tell whether the steps have ended and the handlers are what runs."""
+        """Tell whether the steps have ended and the handlers run."""
         return self._handlers.has_begun
 
     @property
@@ -122,7 +122,7 @@ class Planner:
         return self._index.step_of(task_id)
 
     def next_transition(self, at: int) -> TaskStateChanged | None:
-        """Return the next transition that the states demand, or None when there is none left.
+        """Return the next transition that follows from the states, or None when none is left.
 
         The caller folds it and passes it to `observe` before it asks again.
         """
@@ -175,7 +175,7 @@ class Planner:
             return None
         return self._handlers.ending
 
-    # --- inside: taking up a snapshot -----------------------------------------------------------
+    # --- internal: taking up a snapshot -----------------------------------------------------------
 
     def _load(self) -> None:
         snapshot = self._snapshot
@@ -201,7 +201,7 @@ class Planner:
             self._begin_handlers()
 
     def _restore_stop(self) -> None:
-        """Take up again what an earlier runner was stopping for, and whether it had begun to."""
+        """Restore the stop of an earlier runner, and whether it had begun to take effect."""
         execution = self._snapshot.execution
         if execution is not None and execution.cancel_requested_at is not None:
             by = execution.cancel_requested_by or "?"
@@ -213,7 +213,7 @@ class Planner:
                 self.stop(Reason.MISSION_TIMEOUT, task.message or "the mission's deadline passed")
             self._sweep.note_end(task.reason_code)
 
-    # --- inside: what an event changes ----------------------------------------------------------
+    # --- internal: what an event changes ----------------------------------------------------------
 
     def _task_changed(self, event: TaskStateChanged) -> None:
         task_id, target = event.task_id, event.to_state
@@ -225,7 +225,7 @@ class Planner:
             if event.reason_code is Reason.AWAITING_APPROVAL:
                 self._queue.leave_slot_to_wait(task_id)
         elif target is TaskState.RUNNING and event.reason_code is Reason.EXPANDED:
-            self._fans.add(self._steps[index])  # a fan-out step goes on with the items it has
+            self._fans.add(self._steps[index])  # a fan-out step continues with the items it has
         if is_terminal(target):
             self._queue.release(task_id, index, item)
             self._sweep.note_end(event.reason_code)
@@ -280,7 +280,7 @@ class Planner:
         if self._sweep.stop is None and not step.continue_on_error:
             self._failures.append(task_id)
 
-    # --- inside: deciding -----------------------------------------------------------------------
+    # --- internal: deciding -----------------------------------------------------------------------
 
     def _decided(self, index: int, at: int) -> TaskStateChanged | None:
         """Return what the trigger rule and the condition of a step decide; None: it waits."""

@@ -25,7 +25,7 @@ class StartQueue:
         self.limit = limit
         """How many attempts may run at once."""
         self._ready: list[tuple[int, int]] = []
-        """Position of the step and item number, -1 for a step that is no fan-out."""
+        """Position of the step and item number, -1 for a step without items."""
         self._in_slot: set[str] = set()
         self._outside_slot: set[str] = set()
         """Attempts that wait for a person: they gave their slot back."""

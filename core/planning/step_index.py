@@ -3,7 +3,7 @@
 from core.domain.fold import Snapshot
 from core.domain.mission import Mission, MissionStep
 from core.domain.states import TaskState
-from core.planning.earlier_items import number_of
+from core.planning.earlier_items import item_number
 
 
 class StepIndex:
@@ -26,7 +26,7 @@ class StepIndex:
         if index is not None:
             return index, -1
         parent = self._snapshot.tasks[task_id].parent_task_id
-        return self._positions[task_id if parent is None else parent], number_of(task_id)
+        return self._positions[task_id if parent is None else parent], item_number(task_id)
 
     def is_handler(self, task_id: str) -> bool:
         """Tell whether a task run belongs to a handler."""

@@ -1,4 +1,4 @@
-"""How the planner words a decision: one transition of one task run."""
+"""The planner's decisions as events: one transition of one task run."""
 
 from collections.abc import Callable
 

@@ -55,7 +55,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     changes: Changes
     mission: MissionSource | None = None
     finalize: bool = False
-    """Append `execution.finalized` behind the events, sealing the execution's sub-chain."""
+    """Append `execution.finalized` after the events, sealing the execution's sub-chain."""
     outcomes: Sequence[RequestOutcome] = ()
 
 

@@ -17,7 +17,7 @@ class Approval(Struct, frozen=True):
 
 
 class SubMissionEnd(Struct, frozen=True):
-    """How a sub-mission ended. `cause` is the failure behind it in one line, None for a success."""
+    """How a sub-mission ended. `cause` is the root failure in one line, None for a success."""
 
     result: MissionResult
     cause: str | None

@@ -23,7 +23,7 @@ from core.errors import BugError
 from core.ports.clock import Clock
 from core.ports.executor import Executor, OutputSink
 from core.step_type.host import StepHost
-from core.value.non_utf8 import shown_bytes
+from core.value.non_utf8 import escape_non_utf8
 
 DESCRIPTION_CHARACTERS = 200
 
@@ -141,7 +141,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         http_status: int | None = None,
     ) -> Self:
         """Return the outcome of a step that failed; `kind` names the failure for machines."""
-        message = shown_bytes(message)
+        message = escape_non_utf8(message)
         return cls(
             state=AttemptState.FAILED,
             reason_code=reason,

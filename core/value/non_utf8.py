@@ -5,7 +5,7 @@ hold. People see such a name as `caf\xe9.txt`; it is never passed on as data.
 """
 
 
-def is_text(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     """Tell whether a name can be encoded as UTF-8."""
     if name.isascii():
         return True
@@ -16,9 +16,9 @@ def is_text(name: str) -> bool:
     return True
 
 
-def shown_bytes(text: str) -> str:
+def escape_non_utf8(text: str) -> str:
     r"""Return `text` with undecodable bytes as `\xe9` and other lone surrogates as `?`."""
-    if is_text(text):
+    if is_utf8(text):
         return text
     try:
         data = text.encode("utf-8", "surrogateescape")

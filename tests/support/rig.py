@@ -20,7 +20,7 @@ from core.engine.preparation import Surroundings
 from core.graph.dag import Graph
 from core.launch.order import Order, launch
 from core.machine.system_clock import ClockWatch
-from core.planning.earlier_items import Earlier
+from core.planning.earlier_items import RetriedExecution
 from core.planning.ending import Ending
 from core.planning.recovery import lost, resumed
 from core.ports.control import Request, RequestKind, Slots
@@ -78,7 +78,7 @@ class Rig:
         self.slots: Slots | None = None
         self.clock_watch: ClockWatch | None = None
         self.missions: SubMissions | None = None
-        self.earlier: Earlier | None = None
+        self.earlier: RetriedExecution | None = None
         self.journal: Any = None
         self.journals: list[MemoryJournal] = []
         self._asked = 0

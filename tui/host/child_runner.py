@@ -25,7 +25,7 @@ from core.operations.mission_order import make_order
 from core.operations.recorded_mission import stored_mission
 from core.operations.relaunch import earlier_of, retry_order
 from core.operations.snapshot import load_snapshot
-from core.planning.earlier_items import Earlier
+from core.planning.earlier_items import RetriedExecution
 from core.ports.clock import Clock
 from core.ports.control import RequestKind
 from core.ports.journal import Receipt
@@ -64,7 +64,7 @@ class ChildRunner:
     store: Store
     clock: Clock
     parent: Snapshot
-    earlier: Earlier | None
+    earlier: RetriedExecution | None
     folder: Path
     actor: str
     family: Family

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.domain.mission import Mission, Param, ParamType
 from core.errors import UsageError
-from core.value.non_utf8 import is_text, shown_bytes
+from core.value.non_utf8 import escape_non_utf8, is_utf8
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -73,8 +73,8 @@ def _text(value: Any) -> str:
         raise ValueError(f"{value!r} is not text")  # noqa: TRY004 - one error type for all converters
     if "\0" in value:
         raise ValueError("text must not contain a NUL character")
-    if not is_text(value):
-        raise ValueError(f"{shown_bytes(value)} is not UTF-8 text")
+    if not is_utf8(value):
+        raise ValueError(f"{escape_non_utf8(value)} is not UTF-8 text")
     return value
 
 

@@ -199,7 +199,7 @@ MISSION_KEYS = {
 
 
 def check_mission(data: Any, problems: Problems) -> Draft | None:
-    """Check the structure of a whole file; None when it is no mapping."""
+    """Check the structure of a whole file; None if it is not a mapping."""
     if data.__class__ is not dict:
         problems.error(
             Code.NOT_A_MAPPING,

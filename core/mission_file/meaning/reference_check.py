@@ -2,7 +2,7 @@
 
 from core.expression.template import Reference
 from core.graph.dag import Graph
-from core.machine.environment import FAILED, OUTCOME_NAMES, is_denied
+from core.machine.environment import FAILED_STEPS, OUTCOME_NAMES, is_denied
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID, suggest
@@ -14,7 +14,7 @@ ROOTS = (
     *("params", "vars", "env", "steps", "execution", "timestamp", "secrets"),
     *("item", "index", "matrix"),
 )
-HANDLER_ROOTS = (*ROOTS, FAILED)
+HANDLER_ROOTS = (*ROOTS, FAILED_STEPS)
 EXECUTION_NAMES = ("id", "mission", "workflow_id", "started_at", "actor")
 STEP_NAMES = ("output", "state", "error")
 
@@ -61,7 +61,7 @@ class ReferenceCheck:
             self._check_known(reference, self._variables, "variable", path)
         elif root == "execution":
             self._check_execution(reference, path, location)
-        elif root == FAILED:
+        elif root == FAILED_STEPS:
             self._check_handler_only(reference, path, location)
         elif root == "env":
             self._check_env(reference, path)

@@ -25,7 +25,7 @@ class ParameterCheck:
         self._models: dict[str, type[BaseModel] | None] = {}
 
     def check(self, type_name: str, parameters: dict[str, Any], path: Path, name: str) -> None:
-        """Check the parameters of step `name`, whose mapping stands at `path`."""
+        """Check the parameters of step `name`, whose mapping is at `path`."""
         if type_name not in self._models:
             self._models[type_name] = self._model(type_name, path)
         model = self._models[type_name]

@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol, cast
 
 from core.step_type.failure import StepFailedError
 from core.steps.file.file_step import CHUNK_BYTES
-from core.value.non_utf8 import shown_bytes
+from core.value.non_utf8 import escape_non_utf8
 
 MEDIA = MappingProxyType(
     {
@@ -135,7 +135,7 @@ class _Zip:
         try:
             name.encode()
         except UnicodeEncodeError as error:
-            shown = shown_bytes(name)
+            shown = escape_non_utf8(name)
             raise StepFailedError(
                 f"zip cannot store the name {shown}: it is not UTF-8", "name"
             ) from error

@@ -18,7 +18,7 @@ from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import CHUNK_BYTES, FileStep, PathText, shown
 from core.steps.file.folder_walk import Entry, walk
 from core.steps.file.place import Place
-from core.value.non_utf8 import shown_bytes
+from core.value.non_utf8 import escape_non_utf8
 
 
 class ChecksumParameters(StepParameters):
@@ -201,11 +201,13 @@ class _Packer:
         if replaced and (status.st_dev, status.st_ino) == (replaced.st_dev, replaced.st_ino):
             return True
         if self._tree.is_protected(status):
-            self._call.log(LogLevel.WARN, f"left out {shown_bytes(entry.path)}: it is protected")
+            self._call.log(
+                LogLevel.WARN, f"left out {escape_non_utf8(entry.path)}: it is protected"
+            )
             return True
         if entry.is_file or entry.is_folder or entry.is_link:
             return False
-        shown = shown_bytes(entry.path)
+        shown = escape_non_utf8(entry.path)
         self._call.log(LogLevel.WARN, f"left out {shown}: it is not a file, folder or link")
         return True
 

@@ -16,7 +16,7 @@ from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, PathText, shown
 from core.steps.file.folder_walk import Entry, Glob, walk
 from core.steps.file.place import Place
-from core.value.non_utf8 import is_text, shown_bytes
+from core.value.non_utf8 import escape_non_utf8, is_utf8
 
 DEFAULT_ENTRIES = 10_000
 MAX_ENTRIES = 100_000
@@ -179,9 +179,9 @@ def _has_text_name(
     entry: Entry, parameters: ListParameters | SearchParameters, call: StepCall
 ) -> bool:
     """Tell whether the name is UTF-8; otherwise fail, or log that the entry is skipped."""
-    if is_text(entry.path):
+    if is_utf8(entry.path):
         return True
-    name = shown_bytes(entry.path)
+    name = escape_non_utf8(entry.path)
     if parameters.bad_name == "fail":
         raise StepFailedError(
             f"the name {name} is not UTF-8, so no later step could use it; rename it, or leave it"

@@ -139,7 +139,7 @@ def test_steps_are_refused_what_only_handlers_know(name):
     data = mission_data(step, env={"X": f"{{{{ {name} }}}}"})
     found = load_mission(json.dumps(data), fmt="json").diagnostics
     assert [one.code for one in found] == [Code.UNKNOWN_NAME] * 2
-    assert all("in handlers only" in one.message for one in found)
+    assert all("only in handlers" in one.message for one in found)
     data = mission_data(handlers={"always": [{**step, "name": "a"}]})
     assert load_mission(json.dumps(data), fmt="json").ok
 

@@ -8,7 +8,7 @@ from core.domain.fold import Snapshot
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
-from core.planning.earlier_items import Earlier, RetryScope
+from core.planning.earlier_items import RetriedExecution, RetryScope
 from core.ports.control import RequestKind
 from tests.support.fake_executor import Act
 from tests.support.rig import Rig, a_command
@@ -95,7 +95,7 @@ def linked(before: Snapshot, values: list[Any], scope: RetryScope, **acts: Any) 
 
     def with_earlier(journal: Any) -> Any:
         rig.snapshot.execution = replace(rig.snapshot.current, retry_scope=scope.to_json())
-        rig.earlier = Earlier(rig.snapshot, lambda: before)
+        rig.earlier = RetriedExecution(rig.snapshot, lambda: before)
         return build(journal)
 
     rig.build = with_earlier  # type: ignore[method-assign] # the rig makes its engine late

@@ -8,7 +8,7 @@ from core.domain.fold import Snapshot
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
-from core.planning.earlier_items import Earlier, Fate, RetryScope, match_items
+from core.planning.earlier_items import ItemFate, RetriedExecution, RetryScope, match_items
 from tests.support.story import Story
 
 
@@ -53,35 +53,39 @@ def test_values_are_equal_as_json() -> None:
         assert matched([one], [other]) == {}, (one, other)
 
 
-def an_earlier(now: list[TaskRun], then: list[TaskRun], scope: RetryScope) -> Earlier:
+def an_earlier(now: list[TaskRun], then: list[TaskRun], scope: RetryScope) -> RetriedExecution:
     current = Story("a").create().snapshot
     current.execution = replace(current.current, retry_scope=scope.to_json())
     current.tasks.update({task.task_id: task for task in now})
     before = Snapshot(execution=current.execution, tasks={task.task_id: task for task in then})
-    return Earlier(current, lambda: before)
+    return RetriedExecution(current, lambda: before)
 
 
-def fates(now: list[TaskRun], then: list[TaskRun], scope: RetryScope = RetryScope()) -> list[Fate]:  # noqa: B008 - frozen
+def fates(
+    now: list[TaskRun],
+    then: list[TaskRun],
+    scope: RetryScope = RetryScope(),  # noqa: B008 - frozen
+) -> list[ItemFate]:
     earlier = an_earlier(now, then, scope)
     return [earlier.fate_of(item)[0] for item in now]
 
 
 def test_what_succeeded_is_reused_and_what_is_new_or_failed_runs() -> None:
     then = items("a", "x", "y", "z", states="SFS")
-    assert fates(items("a", "z", "y", "n"), then) == [Fate.REUSE, Fate.RUN, Fate.RUN]
+    assert fates(items("a", "z", "y", "n"), then) == [ItemFate.REUSE, ItemFate.RUN, ItemFate.RUN]
 
 
 def test_chosen_items_run_and_of_the_others_only_successes_are_taken_over() -> None:
     then = items("a", "x", "y", "z", "u", states="SFFS")
     scope = RetryScope(items={"a": (1, 3)})
-    expected = [Fate.REUSE, Fate.RUN, Fate.LEAVE_OUT, Fate.RUN, Fate.LEAVE_OUT]
+    expected = [ItemFate.REUSE, ItemFate.RUN, ItemFate.LEAVE_OUT, ItemFate.RUN, ItemFate.LEAVE_OUT]
     assert fates(items("a", "x", "y", "z", "u", "new"), then, scope) == expected
 
 
 def test_of_a_fresh_step_nothing_is_taken_over() -> None:
     then = items("a", "x", states="S")
     scope = RetryScope(fresh=frozenset({"a"}))
-    assert fates(items("a", "x"), then, scope) == [Fate.RUN]
+    assert fates(items("a", "x"), then, scope) == [ItemFate.RUN]
     assert an_earlier(items("a", "x"), then, scope).counterpart(items("a", "x")[0]) is None
 
 
