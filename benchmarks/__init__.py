@@ -1,1 +1,1 @@
-"""What things cost: ratios in one run, never timed tests."""
+"""Benchmarks: mostly ratios of measurements within one run; they are not tests."""

@@ -14,10 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import loading, proving, putting_out, running, screen, spawning, startup
+from benchmarks import audit_cost, loading, output_capture, running, screen, spawning, startup
 from benchmarks.bench import FOLDER, Bench, Benchmark
 from benchmarks.measure import MeasureError
-from benchmarks.report import QUIET_LOAD, Figure, as_json, load_average, machine, table
+from benchmarks.report import QUIET_LOAD_AVERAGE, Figure, as_json, load_average, machine, table
 
 BENCHMARKS: dict[str, Benchmark] = {
     "startup": startup.startup,
@@ -27,9 +27,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "true": running.command,
     "chain": running.chain,
     "spawn": spawning.spawn,
-    "output": putting_out.output,
-    "record": proving.record,
-    "verify": proving.verify,
+    "output": output_capture.output,
+    "record": audit_cost.record,
+    "verify": audit_cost.verify,
     "screen": screen.screen,
 }
 
@@ -101,7 +101,9 @@ def _summarise(results: dict[str, list[Figure]]) -> None:
 
 
 def _warning(load: float) -> str:
-    return "" if load < QUIET_LOAD else ": NOT QUIET, wall times are those of a busy machine"
+    return (
+        "" if load < QUIET_LOAD_AVERAGE else ": NOT QUIET, wall times are those of a busy machine"
+    )
 
 
 if __name__ == "__main__":

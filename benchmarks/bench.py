@@ -1,4 +1,4 @@
-"""The bench: where measured processes run, how much is measured, and which tools are there."""
+"""A benchmark session: its folder, its level, and the tools it compares with."""
 
 import json
 import shutil
@@ -18,14 +18,14 @@ from benchmarks.workload import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".bench"
-"""Holds scratch files and results. Beside the code, so that commits reach a real disk."""
+"""Scratch files and results. It is in the repository, so that commits reach a real disk."""
 
 Benchmark = Callable[["Bench"], Iterator[Figure]]
 
 
 @dataclass(frozen=True)
 class Bench:
-    """One session of measuring. `level` is 0 for quick, 1 for the usual, 2 for full."""
+    """One benchmark session. `level` is 0 for quick, 1 for default, 2 for full."""
 
     work: Path
     level: int
@@ -66,7 +66,7 @@ class Bench:
         return path if path.exists() else load.write_mission(path, kind, parallel_limit=limit)
 
     def run_mission(self, file: Path, home: Path) -> Cost:
-        """Measure `mission run` of a file, everything it keeps in `home`."""
+        """Measure `mission run` of a file with `home` as MISSION_HOME."""
         return measure([self.mission, "run", str(file)], cwd=home, env=environment(home))
 
     def probe(self, module: str, *arguments: object) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Bench:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return what makes a mission process keep everything in `home`."""
+    """Return the environment for a mission process with `home` as MISSION_HOME."""
     return {"MISSION_HOME": str(home), "MISSION_DB": str(home / "missions.db"), "NO_COLOR": "1"}
 
 
@@ -100,7 +100,7 @@ def newest(home: Path, columns: str) -> tuple[Any, ...]:
         row = database.execute(
             f"SELECT {columns} FROM execution ORDER BY id DESC LIMIT 1"
         ).fetchone()
-    except sqlite3.OperationalError:  # it is being made
+    except sqlite3.OperationalError:  # the database is still being created
         return ()
     finally:
         database.close()

@@ -1,4 +1,4 @@
-"""What the pictures of a mission's structure cost: layout, a frame at 120×40, state changes.
+"""The cost of drawing a mission's structure: layout, a frame at 120×40, state changes.
 
     python -m benchmarks.layout
 
@@ -27,7 +27,7 @@ FRAMES = 40
 
 
 def shapes() -> dict[str, Upstream]:
-    """Return the graphs that are hard to draw, by name."""
+    """Return graphs that are hard to lay out, by name."""
     choice = random.Random(1)
 
     def tangle(count: int, reach: int) -> Upstream:

@@ -1,4 +1,4 @@
-"""What comes before the first step: reading and checking a mission file, and planning."""
+"""The cost before the first step: reading and validating a mission file, and planning."""
 
 import statistics
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a whole process costs: wall time, CPU of all it started and waited for, peak memory.
+"""Measures a whole process: wall time, CPU time including its children, peak memory.
 
 The peak is that of the largest single process (`ru_maxrss`), which on Linux begins with the peak of
 the process that forks: whoever measures must stay small, so everything heavy runs in children.
@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 900.0
 
 
 class MeasureError(Exception):
-    """Raised when what is measured fails: its figures would be those of something else."""
+    """Raised when the measured command fails, so that its figures would be meaningless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Several runs of the same thing; what it says is their medians."""
+    """Several runs of the same command, summarised by medians."""
 
     runs: tuple[Cost, ...]
 
@@ -92,7 +92,7 @@ class Series:
 
 
 def interleave(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, Series]:
-    """Run all contenders in turn, `rounds` times: what disturbs one disturbs its rivals too."""
+    """Run all contenders in turn, `rounds` times, so that disturbances affect all of them."""
     runs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.putting_out import LINE
+from benchmarks.output_capture import LINE
 from benchmarks.storage import Bench, BenchSigner
 from core.executors.local import LocalExecutor
 from core.machine.system_clock import SystemClock

@@ -1,6 +1,6 @@
 """Prints the wall and own CPU seconds of running `true` COUNT times through the local executor.
 
-python -m benchmarks.probe_spawn COUNT AT_ONCE
+python -m benchmarks.probe_spawn COUNT CONCURRENCY
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Figures, their targets, and how they are shown: a table for people, JSON for comparing runs."""
+"""Figures, their targets, and their output: a table, or JSON for comparing runs."""
 
 import os
 import platform
@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-QUIET_LOAD = 0.5
-"""Runnable processes of others (load average of a minute) from which wall times mean little."""
+QUIET_LOAD_AVERAGE = 0.5
+"""The one-minute load average above which wall times are unreliable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should be: `aim`, and `must` where something weaker is the condition."""
+    """The target of a figure: `aim`, and `must` if a weaker value is acceptable."""
 
     aim: float
     must: float | None = None
@@ -59,12 +59,12 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """How it stands to its target; empty without one."""
+        """The verdict on the figure; empty if it has no target."""
         return "" if self.target is None else self.target.verdict(self.value)
 
 
 def number(value: float) -> str:
-    """Return a value with three digits that mean something."""
+    """Return a value with three significant digits."""
     if value == 0:
         return "0"
     digits = max(0, 2 - int(f"{abs(value):e}".partition("e")[2]))
@@ -92,12 +92,12 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def load_average() -> float:
-    """Return how many processes wanted to run in the last minute, on average."""
+    """Return the one-minute load average."""
     return os.getloadavg()[0]
 
 
 def machine() -> dict[str, Any]:
-    """Return what figures depend on and nothing that names the machine."""
+    """Return the facts on which figures depend, without anything that identifies the machine."""
     return {
         "system": platform.system(),
         "kernel": platform.release().partition("-")[0],

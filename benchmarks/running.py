@@ -1,4 +1,4 @@
-"""What running missions costs: no-op steps, memory, and real commands beside ninja and make."""
+"""The cost of running missions: no-op steps, memory, and commands compared with ninja and make."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ MEMORY = {1_000: 80.0, 10_000: 150.0, 100_000: 600.0}
 
 
 def noop(bench: Bench) -> Iterator[Figure]:
-    """Run steps that do nothing, durable and audited: their cost, and the memory of it all."""
+    """Run no-op steps, durable and audited: their cost, and the peak memory."""
     sizes = bench.pick((1_000, 10_000), (1_000, 10_000), (1_000, 10_000, 100_000))
     loads = {size: Workload("layered", size) for size in sizes}
     engine: dict[int, list[float]] = {size: [] for size in sizes}
@@ -54,7 +54,7 @@ def command(bench: Bench) -> Iterator[Figure]:
 
 
 def chain(bench: Bench) -> Iterator[Figure]:
-    """Run `true` in a chain: what lies between the end of one step and the next's start."""
+    """Run `true` in a chain: the time between the end of a step and the start of the next."""
     yield from _beside_peers(bench, Workload("chain", bench.pick(300, 1_000)), JOBS)
 
 

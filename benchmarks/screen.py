@@ -1,4 +1,4 @@
-"""The screen: first paint, a large execution, many changes, and what it costs the runner."""
+"""The cost of the screen: first paint, a large execution, many changes, effect on the runner."""
 
 import signal
 import statistics
@@ -13,7 +13,7 @@ from benchmarks.report import Figure, at_most
 from benchmarks.terminal import Terminal
 from benchmarks.workload import Workload
 
-AT_ONCE = 33
+CONCURRENCY = 33
 """With steps of 0.1 s that are READY, RUNNING and SUCCESS: about 1,000 changes a second."""
 TITLE = "mission deck"
 OPENED = "slots"
@@ -63,7 +63,7 @@ def _large(bench: Bench) -> Iterator[Figure]:
 def _changes(bench: Bench) -> Iterator[Figure]:
     size, seconds = bench.pick((2_000, 3.0), (10_000, 10.0))
     home = bench.fresh("changes")
-    file = bench.mission_file(Workload("wide", size), "wait", limit=AT_ONCE)
+    file = bench.mission_file(Workload("wide", size), "wait", limit=CONCURRENCY)
     command = [bench.mission, "run", str(file)]
     with (home / "out.txt").open("wb") as out:
         runner = subprocess.Popen(

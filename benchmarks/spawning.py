@@ -1,4 +1,4 @@
-"""What starting a process costs: our executor beside posix_spawn in C."""
+"""The cost of starting a process: our executor compared with posix_spawn in C."""
 
 import shutil
 import statistics
@@ -10,7 +10,7 @@ from benchmarks.bench import Bench
 from benchmarks.measure import MeasureError
 from benchmarks.report import Figure, at_most
 
-AT_ONCE = 4
+CONCURRENCY = 4
 SOURCE = Path(__file__).with_name("spawn.c")
 
 
@@ -28,9 +28,9 @@ def spawn(bench: Bench) -> Iterator[Figure]:
     ours: list[dict[str, float]] = []
     bare: list[float] = []
     for _ in range(max(3, bench.rounds)):
-        run = subprocess.run([floor, str(count), str(AT_ONCE)], check=True, capture_output=True)
+        run = subprocess.run([floor, str(count), str(CONCURRENCY)], check=True, capture_output=True)
         bare.append(float(run.stdout) / count)
-        ours.append(bench.probe("probe_spawn", count, AT_ONCE))
+        ours.append(bench.probe("probe_spawn", count, CONCURRENCY))
     wall = statistics.median(run["wall"] for run in ours) / count
     cpu = statistics.median(run["cpu"] for run in ours) / count
     yield Figure("C posix_spawn, wall a process", statistics.median(bare) * 1e6, "µs")

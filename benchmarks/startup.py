@@ -1,4 +1,4 @@
-"""How long it takes until something happens: processes that do next to nothing."""
+"""Start-up time: commands that do almost nothing."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from benchmarks.report import Figure, at_most
 from benchmarks.workload import Workload
 
 NEVER = ("textual", "rich", "httpx", "aiohttp", "urllib3", "dask")
-"""What no command that draws nothing may load."""
+"""Packages that commands without a screen must not import."""
 
 _LOADED = """
 import sys, tui.cli.main

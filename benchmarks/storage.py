@@ -1,4 +1,4 @@
-"""What the storage costs: durable records of steps, creation of executions, output, reading.
+"""The cost of storage: durable records of steps, creation of executions, output, reading.
 
     python -m benchmarks.storage [FOLDER]
 

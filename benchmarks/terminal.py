@@ -1,4 +1,4 @@
-"""A screen on a pseudo terminal: started, watched, typed into, and what it uses while it runs."""
+"""Runs a screen on a pseudo-terminal: input, drawn output, and its CPU and memory use."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ from typing import Self
 
 from benchmarks.measure import MeasureError, surroundings
 
-KEPT = 256 * 1024
+KEPT_BYTES = 256 * 1024
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -64,13 +64,13 @@ class Terminal:
         os.close(self._master)
 
     def _read(self) -> None:
-        """Take what it draws, as a terminal does; the last of it is kept."""
+        """Read what it draws, as a terminal does, and keep the last part."""
         while True:
             try:
                 data = os.read(self._master, 65536)
             except OSError:  # nobody holds the other end any more
                 return
-            self._shown = (self._shown + data)[-KEPT:]
+            self._shown = (self._shown + data)[-KEPT_BYTES:]
 
     def wait_for(self, *texts: str, seconds: float = 30.0) -> float:
         """Return the seconds from the start until all of `texts` were drawn; `MeasureError`."""

@@ -1,4 +1,4 @@
-"""Missions to measure with, and the same graphs as ninja and make files.
+"""Workloads: missions for measurements, and the same graphs as ninja and make files.
 
 A workload is named by its shape and size: `one`, `chain_1000` (each step needs the one before),
 `wide_1000` (no step needs another), `layered_1000` (layers of up to 100, each step needs two or

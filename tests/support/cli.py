@@ -1,4 +1,4 @@
-"""The console script as users start it, and the same command line within this process."""
+"""Runs the command: as a console script like users do, or within this process."""
 
 import json
 import os
@@ -19,7 +19,7 @@ SCRIPT = Path(sys.executable).with_name("mission")
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a command left: exit code, stdout and stderr as text."""
+    """The result of a command: exit code, stdout and stderr as text."""
 
     code: int
     out: str
@@ -37,7 +37,7 @@ class Ran:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a user whose everything is in `home`."""
+    """Return the environment of a user whose MISSION_HOME is `home`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MISSION_")}
     return {**kept, "MISSION_HOME": str(home), "LC_ALL": "C.UTF-8", **more}
 
@@ -119,7 +119,7 @@ def on_a_terminal(
 
 
 class Inside:
-    """The command line called in this process: for what needs no process of its own."""
+    """Runs the command line within this process, for tests that need no separate process."""
 
     def __init__(
         self, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -1,4 +1,4 @@
-"""What leases and requests must do, whatever they are written to."""
+"""The contract of leases and requests, tested against every implementation."""
 
 import pytest
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""What every journal must do, whatever it writes to. `world` is the adapter under test."""
+"""The contract of the journal, tested against every implementation; `world` is the adapter."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A query for executions answered in memory: the twin of `storage.read.execution_sql`."""
+"""Evaluates execution queries in memory: the counterpart of `storage.read.execution_sql`."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Executors for tests: what a job does is an `Act`, played in memory or by a real process."""
+"""Executors for tests: an `Act` scripts what a job does, in memory or in a real process."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Graphs to lay out: hypothesis strategies, and the shapes every layout must bear."""
+"""Graphs for layout tests: hypothesis strategies, and shapes that every layout must handle."""
 
 import random
 

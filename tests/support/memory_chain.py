@@ -1,4 +1,4 @@
-"""A stored audit log in memory: the twin of the one in SQLite, open to every kind of damage."""
+"""An audit log in memory, the counterpart of the one in SQLite; tests can damage it in any way."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence

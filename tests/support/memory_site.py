@@ -1,4 +1,4 @@
-"""A site in memory: the twin of `tui.host.site.LocalSite`, whose runners are only noted down."""
+"""A site in memory, the counterpart of `tui.host.site.LocalSite`; it only records runner starts."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Missions for tests: written as arrows, as data, as files, and drawn at random."""
+"""Missions for tests: from arrow notation, as data, as files, and randomly generated."""
 
 from itertools import pairwise
 from typing import Any

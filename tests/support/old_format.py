@@ -1,4 +1,4 @@
-"""Database files as older versions left them."""
+"""Database files in the formats of older versions."""
 
 import sqlite3
 

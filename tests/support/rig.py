@@ -1,4 +1,4 @@
-"""An engine with nothing real around it: virtual time, a fake executor, a journal in memory."""
+"""A test harness for the engine: virtual time, a fake executor, a journal in memory."""
 
 import asyncio
 import hashlib

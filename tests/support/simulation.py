@@ -1,4 +1,4 @@
-"""Drive a planner by hand: no engine, no I/O, every invariant checked after every event."""
+"""Drives a planner without engine and I/O, and checks all invariants after every event."""
 
 import random
 from collections.abc import Callable, Mapping

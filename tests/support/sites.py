@@ -1,4 +1,4 @@
-"""The sites that tests of operations run against: this machine's, and its twin in memory."""
+"""The sites that tests of operations run against: a local one, and one in memory."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Executions written into a real database event by event, without an engine: each with its fate."""
+"""Writes executions with given outcomes into a real database, event by event, without an engine."""
 
 import asyncio
 import hashlib
@@ -80,7 +80,7 @@ class Stage:
         self._snapshot, _ = await launch(order, self._clock, self._store.journal)
 
     async def adopt(self) -> None:
-        """Go on with the newest execution."""
+        """Continue the newest execution."""
         reader = open_reader(self._store.path)
         self._snapshot = load_snapshot(reader, "@last")
         reader.close()

@@ -1,4 +1,4 @@
-"""Runs one step type as the engine would, and holds its output against its documented model."""
+"""Runs one step type as the engine would, and checks its output against its output model."""
 
 import asyncio
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Adapters of the contract tests: a SQLite file, and its twin in memory."""
+"""Adapters for the contract tests: one on a SQLite file, one in memory."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

@@ -75,15 +75,15 @@ SUCCEEDED = {
     "kid": {"pay", "part", "ask", "deep", "close", "tidy"} | {f"part[{n}]" for n in range(4)},
     "deep": {"one", "again"},
 }
-LONGEST_LIFE = 1.6
-"""Seconds a runner is left alive at most before the next kill."""
-PATIENCE = 60.0
-"""Seconds without a kill in which an execution has to end."""
+LONGEST_LIFE_SECONDS = 1.6
+"""The longest time a runner lives before the next kill."""
+PATIENCE_SECONDS = 60.0
+"""The time without a kill within which an execution must end."""
 
 
 @dataclass
 class Figures:
-    """What a storm met."""
+    """Statistics of a storm of kills."""
 
     kills: int = 0
     executions: int = 0
@@ -122,13 +122,13 @@ class Storm:
     def _drive(self, execution_id: str, kills: int) -> None:
         while not self._ended(execution_id):
             if self.figures.kills < kills:
-                life = time.monotonic() + self.chance.uniform(0, LONGEST_LIFE)
+                life = time.monotonic() + self.chance.uniform(0, LONGEST_LIFE_SECONDS)
                 self._answer_until(execution_id, life)
                 if self._kill(execution_id):
                     resumed = mission(self.home, "resume", execution_id)
                     assert resumed.code == 0 or self._ended(execution_id), resumed.err
             else:
-                self._answer_until(execution_id, time.monotonic() + PATIENCE)
+                self._answer_until(execution_id, time.monotonic() + PATIENCE_SECONDS)
                 assert self._ended(execution_id), self._told(execution_id)
         self._check(execution_id)
 

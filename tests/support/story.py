@@ -1,4 +1,4 @@
-"""Builders of what happens to an execution: events folded into batches, output, clocks and keys."""
+"""Builders for the history of an execution: events folded into batches, output, clocks, keys."""
 
 import hashlib
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ from core.ports.journal import Batch, LogChunk, LogSegment
 EPOCH = 1_700_000_000_000_000_000
 
 ELSEWHERE = RunnerIdentity(pid=1, start_time=1, boot_id="another", host="another.example")
-"""A runner whose life cannot be told from here: only its lease counts."""
+"""A runner on another machine, which cannot be observed: only its lease counts."""
 
 
 class SteppingClock:

@@ -1,4 +1,4 @@
-"""A real terminal around a real program: a pseudo-terminal, and `pyte` to see what it shows."""
+"""Runs a program on a pseudo-terminal, and emulates the terminal with `pyte` to read its screen."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """Makes the terminal the session's own, so that a new size reaches the program as SIGWINCH."""
 
 _MODE = re.compile(rb"\x1b\[\?(\d+)([hl])")
-PATIENCE = 60.0
+PATIENCE_SECONDS = 60.0
 """Seconds a screen may take to show what is waited for, on a machine that does other things."""
 
 
@@ -82,7 +82,7 @@ class Terminal:
 
     def wait_for(self, *wanted: str) -> None:
         """Read what the program draws until all of `wanted` is on the screen."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE_SECONDS
         while not all(text in self.text for text in wanted):
             left = end - time.monotonic()
             assert left > 0, f"never saw {wanted} in\n{self.text}"
@@ -90,11 +90,11 @@ class Terminal:
 
     def wait_for_end(self, holds: Callable[["Terminal"], bool] | None = None) -> int:
         """Read until the program ends and return its exit code; `holds` must be true then."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + PATIENCE_SECONDS
         while self._read(0.1):
             assert time.monotonic() < end, f"it does not end:\n{self.text}"
         if self._process.returncode is None:
-            self._process.wait(PATIENCE)
+            self._process.wait(PATIENCE_SECONDS)
             held = holds is None or holds(self)
             os.close(self._fd)
             assert held, f"{holds} does not hold at its end"

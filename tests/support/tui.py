@@ -1,4 +1,4 @@
-"""A world for the screen without a database: the real fold in memory, behind the screen's ports.
+"""An in-memory backend for the screen without a database, using the real fold.
 
 `FakeWorld` holds executions and is driven by tests; `FakeReader` and `FakeBackend` are its faces.
 """

@@ -1,4 +1,4 @@
-"""What the proof costs: the audit's share of what is written, and verifying it afterwards."""
+"""The cost of the audit log: its share of recording, and verification afterwards."""
 
 import statistics
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ EVENTS_A_STEP = 4
 
 
 def record(bench: Bench) -> Iterator[Figure]:
-    """Record steps durably, by steps a commit, and tell how much of it is the audit's."""
+    """Record steps durably, by steps per commit, and measure the share of the audit log."""
     steps = bench.pick(800, 4_000)
     for group in (1, 8, 64):
         runs = [bench.probe("probe_record", steps, group) for _ in range(bench.rounds)]
@@ -29,7 +29,7 @@ def record(bench: Bench) -> Iterator[Figure]:
 
 
 def verify(bench: Bench) -> Iterator[Figure]:
-    """Run `audit verify`, every record rebuilt from the events, beside a log of one step."""
+    """Run `audit verify`, which rebuilds every record, compared with a log of one step."""
     size = bench.pick(1_000, 10_000, 100_000)
     homes = {}
     for load in (Workload("one", 1), Workload("layered", size)):

@@ -1,4 +1,4 @@
-"""Output of steps: lines captured, stored and sealed, and output beyond what is kept."""
+"""The cost of step output: lines captured, stored and sealed, and output beyond the limit."""
 
 import statistics
 import sys
@@ -23,7 +23,7 @@ _TALK = 'w=__import__("os").write; d=b"{line}\\n"*780; [w(1, d) for _ in range({
 
 
 def output(bench: Bench) -> Iterator[Figure]:
-    """Capture a million lines whole, and a gigabyte of which the cap keeps both ends."""
+    """Capture a million lines completely, and a gigabyte of which the limit keeps both ends."""
     size = bench.pick(32_000_000, 83_000_000)
     kept = [bench.probe("probe_output", size) for _ in range(bench.rounds)]
     rate = statistics.median(size / 1e6 / run["wall"] for run in kept)
