@@ -5,6 +5,7 @@ from typing import Protocol
 
 from core.ports.clock import Clock
 from core.ports.control import Control
+from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.ports.reader import Reader
 
@@ -43,6 +44,9 @@ class Site(Protocol):
 
         Raises `UnavailableError` when there is no database, or one that cannot be read.
         """
+
+    def new_executor(self) -> Executor:
+        """Return an executor for the processes of one runner; whoever asks for it closes it."""
 
     async def start_runner(
         self, execution_id: str, *, run_again: bool = False, is_launch: bool = False

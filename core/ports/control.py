@@ -21,6 +21,10 @@ TOO_LATE = "the execution had ended"
 """The refusal of a request that was undecided when the execution ended."""
 
 
+LEASE_SECONDS = 15.0
+"""How long a runner on another machine is presumed alive after its last heartbeat."""
+
+
 class RunnerIdentity(Struct, frozen=True, kw_only=True):
     """A process, safe against reuse of its pid: `start_time` is in clock ticks since boot."""
 

@@ -94,7 +94,10 @@ class OutputSink(Protocol):
 
 
 class Executor(Protocol):
-    """Runs jobs. The same contract tests run over every adapter."""
+    """Runs jobs. The same contract tests run over every adapter.
+
+    The processes need not be children of this process, nor run on this machine.
+    """
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
         """Run `job` to its end, output into `sink`.
@@ -105,6 +108,12 @@ class Executor(Protocol):
 
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind, except what is kept on purpose."""
+
+    def hurry(self) -> None:
+        """End the grace of the jobs that are being ended: kill them now.
+
+        Returns at once; a job that nobody cancelled is not affected.
+        """
 
     async def close(self) -> None:
         """End what still runs and free the resources. Idempotent."""

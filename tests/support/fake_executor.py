@@ -79,6 +79,7 @@ class FakeExecutor:
         self.ended: list[str] = []
         self.is_closed = False
         self._stops: set[asyncio.Event] = set()
+        self._graces: set[asyncio.Event] = set()
         self._ends: set[asyncio.Future[None]] = set()
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
@@ -95,7 +96,8 @@ class FakeExecutor:
         try:
             return await _play(act, job, sink, stop)
         except asyncio.CancelledError:
-            await _to_its_end(asyncio.sleep(job.grace_seconds if act.ignores_term else 0))
+            if act.ignores_term:
+                await _to_its_end(self._grace(job))
             sink.census(Census(processes=1 + act.children, survivors=0))
             raise
         finally:
@@ -108,11 +110,24 @@ class FakeExecutor:
     async def end_leftovers(self, execution_id: str) -> Census:
         return Census(processes=0)
 
+    def hurry(self) -> None:
+        for grace in self._graces:
+            grace.set()
+
     async def close(self) -> None:
         self.is_closed = True
         for stop in self._stops:
             stop.set()
         await asyncio.gather(*self._ends)
+
+    async def _grace(self, job: Job) -> None:
+        """Wait for the grace of a job, or until somebody ends it."""
+        hurried = asyncio.Event()
+        self._graces.add(hurried)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(job.grace_seconds):
+                await hurried.wait()
+        self._graces.discard(hurried)
 
     def _act(self, job: Job) -> Act:
         if callable(self._acts):

@@ -12,6 +12,7 @@ from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import Reader
 from tests.support.contract_journal import Process
+from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
 from tests.support.story import SteppingClock
 
@@ -96,6 +97,9 @@ class MemorySite:
     def open_reader(self) -> Reader:
         # Operations call no more of the protocol than this class has.
         return cast("Reader", MemoryReader(self.world))
+
+    def new_executor(self) -> FakeExecutor:
+        return FakeExecutor()
 
     async def start_runner(
         self, execution_id: str, *, run_again: bool = False, is_launch: bool = False

@@ -12,7 +12,7 @@ from tests.tools.source_tree import (
     repeated_file_names,
 )
 
-FOLDER_FILES = 17
+FOLDER_FILES = 16
 CASTS = 3
 
 
@@ -49,3 +49,7 @@ def test_batches_are_made_and_submitted_in_one_function_alone() -> None:
     commit = ("core.recording.recorder", "commit")
     assert callers("Batch") == [commit]
     assert callers("journal.submit") == [commit]
+
+
+def test_the_executor_is_chosen_in_one_place() -> None:
+    assert callers("LocalExecutor") == [("tui.host.site", "new_executor")]

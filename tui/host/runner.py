@@ -16,17 +16,17 @@ from contextlib import closing
 from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
-from core.machine.system_clock import SystemClock
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
-from storage.read.reader import open_reader
-from tui.host.actor import actor_name
-from tui.host.drive import Drive, Driven, drive
+from core.runner.drive import drive
+from core.runner.drive_plan import Driven, DrivePlan
+from core.runner.stop_signal import StopSignals
 from tui.host.places import current_folder, find_paths
 from tui.host.refusal import as_mission_error
-from tui.host.session import open_session, protected_paths, shared_slots
+from tui.host.session import protected_paths, shared_slots
 from tui.host.settings import load_settings
-from tui.host.stop_signal import StopSignals
+from tui.host.site import LocalSite
+from tui.host.version import VERSION
 
 
 def main(arguments: list[str]) -> int:
@@ -54,22 +54,23 @@ async def _main(status: int, execution_id: str, options: list[str], signals: Sto
         environ=os.environ, cwd=current_folder(), user_file=paths.config, flags={"db": None}
     )
     limit = settings.parallel_limit
-    clock = SystemClock()
+    site = LocalSite(paths=paths, environ=os.environ)
     gc.disable()  # a mission is millions of objects that all stay: collect once, after loading
-    with closing(open_reader(paths.db)) as reader:
+    with closing(site.open_reader()) as reader:
         snapshot = load_snapshot(reader, execution_id)
         mission, _ = stored_mission(reader, snapshot.current)
     gc.enable()
-    async with open_session(paths, clock) as store:
+    async with site.open_store() as store:
         return await drive(
+            site,
             store,
-            clock,
-            Drive(
+            DrivePlan(
                 mission=mission,
                 snapshot=snapshot,
                 working_dir=Path(snapshot.current.working_dir),
-                actor=actor_name(os.environ),
+                actor=site.actor,
                 environ=os.environ,
+                version=VERSION,
                 protected=protected_paths(paths),
                 slots=shared_slots(paths, limit),
                 consent="--run-again" in options,

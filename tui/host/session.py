@@ -5,13 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from core.machine.system_clock import SystemClock
+from core.ports.control import LEASE_SECONDS
 from storage.file.keystore import load_or_create_signer, load_signer
 from storage.file.slots import FileSlots
 from storage.write.store import Store, open_store, require_signer
 from tui.host.places import Paths
-
-LEASE_SECONDS = 15.0
-"""How long a runner on another machine is presumed alive after its last heartbeat."""
 
 
 @asynccontextmanager

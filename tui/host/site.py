@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
+from core.ports.executor import Executor
 from core.ports.reader import Reader
 from tui.host.places import Paths
 
@@ -37,6 +38,12 @@ class LocalSite:
         from storage.read.reader import open_reader
 
         return open_reader(self.paths.db)
+
+    def new_executor(self) -> Executor:
+        """Return an executor that runs processes on this machine: here it is chosen."""
+        from core.executors.local import LocalExecutor
+
+        return LocalExecutor()
 
     async def start_runner(
         self, execution_id: str, *, run_again: bool = False, is_launch: bool = False

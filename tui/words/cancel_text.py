@@ -19,6 +19,20 @@ def cancel_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Missi
     return f"{stop_text(scope, tasks, mission)}. {_handlers(scope)}"
 
 
+def signal_text(
+    name: str, scope: CancelScope | None, tasks: Mapping[str, TaskRun], mission: Mission
+) -> str:
+    """Return what a signal to a runner does, and what the next one would do.
+
+    `scope` is what it stops; None for a signal that kills what still runs.
+    """
+    if scope is None:
+        return f"{name}: killing what still runs"
+    told = cancel_text(scope, tasks, mission)
+    handlers = " and leaves the handlers out" if mission.handlers.all else ""
+    return f"{name}: stopping; {told} Once more kills what is left{handlers}."
+
+
 def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission | None) -> str:
     """Return what is stopped, withdrawn, cancelled and skipped, as a part of a sentence."""
     steps = {step.id: step for step in mission.all_steps} if mission else {}

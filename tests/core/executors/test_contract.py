@@ -143,6 +143,29 @@ async def test_cancelling_returns_only_after_the_grace_of_a_job_that_ignores_it(
     assert [survivors for _, survivors in bench.sink.censuses] == [0]
 
 
+async def test_hurrying_ends_the_grace_of_a_cancelled_job(bench: Bench) -> None:
+    task = await bench.start(
+        Act(out=b"begun\n", seconds=600, ignores_term=True), grace_seconds=600.0
+    )
+
+    task.cancel()
+    while not task.done():  # the ladder starts in a task of its own
+        await asyncio.sleep(0.01)
+        bench.executor.hurry()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [survivors for _, survivors in bench.sink.censuses] == [0]
+
+
+async def test_hurrying_leaves_a_job_alone_that_nobody_cancelled(bench: Bench) -> None:
+    task = await bench.start(Act(out=b"begun\n", seconds=0.05, exit_code=3))
+
+    bench.executor.hurry()
+
+    assert (await task).exit_code == 3
+
+
 async def test_a_second_cancellation_does_not_cut_the_grace_short(bench: Bench) -> None:
     task = await bench.start(
         Act(out=b"begun\n", seconds=600, ignores_term=True), grace_seconds=0.15

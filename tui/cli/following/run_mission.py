@@ -11,19 +11,21 @@ from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
 from core.errors import ConflictError, UsageError
 from core.launch.order import Order, launch
-from core.machine.system_clock import SystemClock
 from core.mission_file.load import Loaded
 from core.operations.mission_order import make_order, parse_params, read_mission
+from core.runner.drive import drive
+from core.runner.drive_plan import Driven, DrivePlan
+from core.runner.stop_signal import StopSignals
 from tui.cli.command import finish
 from tui.cli.following.outcome import exit_code
 from tui.cli.invocation import Invocation
 from tui.cli.printing.progress import Progress
 from tui.cli.printing.step_output import OutputMode, StepOutput
 from tui.cli.records import open_records
-from tui.host.drive import Drive, Driven, drive
-from tui.host.session import open_session, protected_paths, shared_slots
-from tui.host.stop_signal import StopSignals
+from tui.host.session import protected_paths, shared_slots
+from tui.host.version import VERSION
 from tui.output.json_shapes import reference_of
+from tui.words.cancel_text import signal_text
 from tui.words.run_label import full_argument, run_name
 from tui.words.safe_text import safe_line
 
@@ -194,24 +196,27 @@ def _progress(invocation: Invocation, output: OutputMode | None, *, quiet: bool)
 async def _run_here(
     invocation: Invocation, order: Order, signals: StopSignals, progress: Progress
 ) -> _Ran:
-    clock = SystemClock()
-    async with open_session(invocation.paths, clock) as store:
-        snapshot, events = await launch(order, clock, store.journal)
+    site = invocation.site
+    async with site.open_store() as store:
+        snapshot, events = await launch(order, site.clock, store.journal)
         progress.show(events)
         driven = await drive(
+            site,
             store,
-            clock,
-            Drive(
+            DrivePlan(
                 mission=order.mission,
                 snapshot=snapshot,
                 working_dir=Path(order.working_dir),
                 actor=order.actor,
                 environ=invocation.environ,
+                version=VERSION,
                 protected=protected_paths(invocation.paths),
                 slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
                 observer=progress.show,
                 signals=signals,
-                say=invocation.console.say,
+                on_signal=lambda received: invocation.console.say(
+                    signal_text(received.name, received.scope, snapshot.tasks, order.mission)
+                ),
             ),
         )
         signals.over(invocation.console.abandon)

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import asyncio, os, signal, sys, time
-from tui.host import stop_signal
+from core.runner import stop_signal
 stop_signal.LAST_SECONDS = 0.2
 
 async def main(signals):
@@ -34,7 +34,7 @@ def test_a_second_signal_ends_a_process_that_stands_still(number: signal.Signals
 
 
 def test_who_insists_reaches_everybody_who_drives_something() -> None:
-    from tui.host.stop_signal import StopSignals
+    from core.runner.stop_signal import StopSignals
 
     signals = StopSignals()
     told: list[str] = []

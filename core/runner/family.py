@@ -12,11 +12,9 @@ from core.launch.order import Order
 from core.operations.ancestry import MAX_DEPTH, ancestors, descendants
 from core.operations.lost import mark_lost
 from core.operations.recorded_mission import stored_mission
+from core.operations.site import OpenStore, Site
 from core.operations.snapshot import load_snapshot
 from core.planning.recovery import needs_consent
-from core.ports.clock import Clock
-from storage.read.reader import open_reader
-from storage.write.store import Store
 
 MAX_EXECUTIONS = 5_000
 """Executions under one that somebody started, itself included."""
@@ -76,9 +74,9 @@ class Family:
         self.count += 1
 
 
-def read_family(store: Store, execution: Execution) -> tuple[Family, list[Origin]]:
+def read_family(site: Site, execution: Execution) -> tuple[Family, list[Origin]]:
     """Return the family of an execution that goes on, and the origins from its root down to it."""
-    with closing(open_reader(store.path)) as reader:
+    with closing(site.open_reader()) as reader:
         above = [
             origin_of(one.source_path, one.mission_digest) for one in ancestors(reader, execution)
         ]
@@ -89,17 +87,17 @@ def read_family(store: Store, execution: Execution) -> tuple[Family, list[Origin
     ]
 
 
-async def take_up(store: Store, clock: Clock, execution_id: str) -> list[str]:
+async def take_up(site: Site, store: OpenStore, execution_id: str) -> list[str]:
     """Mark the sub-missions below that a lost runner left; return steps that need a consent.
 
     Each is named behind the steps above it.
     """
     unsafe: list[str] = []
-    with closing(open_reader(store.path)) as reader:
+    with closing(site.open_reader()) as reader:
         for child in descendants(reader, execution_id, live=True):
             if child.state in {ExecutionState.RUNNING, ExecutionState.PAUSED}:
                 try:
-                    await mark_lost(store, clock, reader, child.execution_id)
+                    await mark_lost(store, site.clock, reader, child.execution_id)
                 except LeaseHeldError:  # a person let it go on by itself
                     continue
             snapshot = load_snapshot(reader, child.execution_id)

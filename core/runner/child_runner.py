@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,13 @@ from core.mission_file.load import load_mission
 from core.operations.mission_order import make_order
 from core.operations.recorded_mission import stored_mission
 from core.operations.relaunch import earlier_of, retry_order
+from core.operations.site import OpenStore, Site
 from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import RetriedExecution
-from core.ports.clock import Clock
 from core.ports.control import RequestKind
 from core.ports.journal import Receipt
+from core.runner.family import Family, Origin
 from core.step_type.host import SubMissionEnd
-from storage.read.reader import open_reader
-from storage.write.store import Store
-from tui.host.family import Family, Origin
 
 OTHER_RUNNER_SECONDS = 0.2
 """How often it is looked whether another runner has ended a sub-mission."""
@@ -61,8 +58,8 @@ class ChildRunner:
     the root down to the parent. `is_resumed`: the parent had a runner before this one.
     """
 
-    store: Store
-    clock: Clock
+    site: Site
+    store: OpenStore
     parent: Snapshot
     earlier: RetriedExecution | None
     folder: Path
@@ -117,7 +114,7 @@ class ChildRunner:
         """Return the newest sub-mission that earlier attempts of `task` made, here or before."""
         if task.attempt <= 1:
             return None
-        with closing(open_reader(self.store.path)) as reader:
+        with closing(self.site.open_reader()) as reader:
             parent, earlier = self.parent.current, self.earlier
             while True:
                 mine = [
@@ -131,7 +128,7 @@ class ChildRunner:
                 if earlier is None or before is None:
                     return None
                 task, parent = before, earlier.execution
-                earlier = earlier_of(partial(open_reader, self.store.path), earlier.snapshot)
+                earlier = earlier_of(self.site.open_reader, earlier.snapshot)
 
     def _is_same(self, known: Execution, path: Path, params: Mapping[str, Any]) -> bool:
         """Tell whether a known sub-mission is what the step asks for now."""
@@ -154,12 +151,12 @@ class ChildRunner:
         return bool(since) and all(state is AttemptState.LOST for state in since)
 
     def _abandoned(self) -> list[Execution]:
-        with closing(open_reader(self.store.path)) as reader:
+        with closing(self.site.open_reader()) as reader:
             children = reader.children(self.parent.current.execution_id)
         return [child for child in children if not is_terminal(child.state)]
 
     def _stored(self, execution: Execution) -> Child:
-        with closing(open_reader(self.store.path)) as reader:
+        with closing(self.site.open_reader()) as reader:
             snapshot = load_snapshot(reader, execution.execution_id)
             return Child(stored_mission(reader, snapshot.current)[0], snapshot)
 
@@ -171,7 +168,7 @@ class ChildRunner:
         return await self._created(order, task)
 
     async def _again(self, task: TaskRun, known: Execution) -> Child:
-        with closing(open_reader(self.store.path)) as reader:
+        with closing(self.site.open_reader()) as reader:
             order, _ = retry_order(
                 reader,
                 known.execution_id,
@@ -189,7 +186,7 @@ class ChildRunner:
             parent_task_id=task.task_id,
             parent_attempt=task.attempt,
         )
-        snapshot, _ = await launch(order, self.clock, self.store.journal)
+        snapshot, _ = await launch(order, self.site.clock, self.store.journal)
         return Child(order.mission, snapshot)
 
     async def _drive(self, task_id: str, child: Child, *, to_cancel: bool = False) -> SubMissionEnd:
@@ -225,8 +222,8 @@ class ChildRunner:
             raise
 
     def _is_owned(self, execution: Execution) -> bool:
-        with closing(open_reader(self.store.path)) as reader:
-            return is_owned(reader.lease(execution.execution_id), self.clock.now())
+        with closing(self.site.open_reader()) as reader:
+            return is_owned(reader.lease(execution.execution_id), self.site.clock.now())
 
 
 def _end_of(child: Child, receipt: Receipt | None) -> SubMissionEnd:

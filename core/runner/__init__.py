@@ -1,0 +1,1 @@
+"""Drives executions in this process: lease, heartbeat, requests, signals, sub-missions."""

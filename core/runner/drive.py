@@ -1,0 +1,69 @@
+"""Drive one execution in this process, from its lease to its sealed end."""
+
+import asyncio
+import gc
+import os
+from pathlib import Path
+
+from core.domain.states import ExecutionState
+from core.errors import UnavailableError
+from core.machine.daemon_threads import DaemonThreads
+from core.operations.site import OpenStore, Site
+from core.ports.control import RequestKind
+from core.runner.drive_plan import Driven, DrivePlan
+from core.runner.driver import Driver, make_folder
+from core.runner.family import Family, Origin, origin_of, read_family
+from core.runner.heartbeat import run_engine
+from core.runner.signal_watch import signals_watched
+
+
+async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
+    """Take the lease and drive the execution to its end, sub-missions included.
+
+    Changes the working directory of this process and the default executor of its event loop.
+
+    Raises `LeaseHeldError` while another runner lives, `ConflictError` when the execution has
+    ended, and what the journal raises when it cannot be written.
+    """
+    executor = site.new_executor()
+    asyncio.get_running_loop().set_default_executor(DaemonThreads())
+    try:
+        driver = Driver(site, store, executor, plan, *_family_of(site, plan))
+        async with driver.leased() as lease:
+            asked = await store.control.take_requests(lease)
+            await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
+            _enter(plan.working_dir)
+            engine = driver.engine()
+            for request in asked:
+                engine.request(request)
+            if plan.on_ready is not None:
+                plan.on_ready()
+            _freeze_memory()
+            async with signals_watched(engine, plan, executor) as stopped_by:
+                ending = await run_engine(engine, store.control, lease)
+        return Driven(ending=ending, receipt=engine.receipt, signal=stopped_by.number)
+    finally:
+        await executor.close()
+
+
+def _family_of(site: Site, plan: DrivePlan) -> tuple[Family, list[Origin]]:
+    """Return the family and the origins of an execution; nothing is read for one that is new."""
+    execution = plan.snapshot.current
+    if execution.state is ExecutionState.PENDING and execution.parent_execution_id is None:
+        return Family(), [origin_of(execution.source_path, execution.mission_digest)]
+    return read_family(site, execution)
+
+
+def _enter(folder: Path) -> None:
+    """Make the mission's folder this process's own: child processes inherit it at no cost."""
+    make_folder(folder)
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UnavailableError(f"working_dir {folder}: {error.strerror or error}") from error
+
+
+def _freeze_memory() -> None:
+    """Exclude what was loaded from later garbage collections: mission and graph stay to the end."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,63 @@
+"""What is driven and how, and how it ended: what goes into a drive and what comes out of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.domain.events import Event
+from core.domain.fold import Snapshot
+from core.domain.mission import Mission
+from core.planning.cancel_scope import CancelScope
+from core.planning.ending import Ending
+from core.ports.control import Slots
+from core.ports.journal import Receipt
+from core.runner.stop_signal import StopSignals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalReceived:
+    """A signal that stops an execution, and what it does."""
+
+    name: str
+    """The signal's name: `SIGINT` or `SIGTERM`."""
+    scope: CancelScope | None
+    """What the first signal stops; None for a later one, which kills what is left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrivePlan:
+    """An execution, the mission it was made from, and what its runner needs to drive it."""
+
+    mission: Mission
+    snapshot: Snapshot
+    working_dir: Path
+    actor: str
+    environ: Mapping[str, str]
+    version: str
+    """The version of the program, recorded with the start and the end of the engine."""
+    protected: tuple[Path, ...] = ()
+    """Files and folders that no file step may touch."""
+    slots: Slots | None = None
+    consent: bool = False
+    """Repeat lost attempts even of steps that are declared as not idempotent."""
+    is_launched: bool = False
+    """The process that started this one created the execution and holds its lease for it."""
+    observer: Callable[[Sequence[Event], tuple[str, ...]], None] | None = None
+    """Called with events once they are durable, those of sub-missions too, and with `above`."""
+    above: tuple[str, ...] = ()
+    """The titles of the steps that run this as a sub-mission, outermost first."""
+    on_ready: Callable[[], None] | None = None
+    """Called once the lease is held and the execution is about to run."""
+    signals: StopSignals = field(default_factory=StopSignals)
+    """Entered earlier by whoever created the execution."""
+    on_signal: Callable[[SignalReceived], None] | None = None
+    """Called when a signal has stopped or killed something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driven:
+    """How a drive ended: the ending, the proof of the last commit, the signal that stopped it."""
+
+    ending: Ending
+    receipt: Receipt | None
+    signal: int | None

@@ -1,0 +1,227 @@
+"""Drives one execution: takes its lease, resumes it, builds its engine, drives its sub-missions."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+
+from core.domain.events import Event
+from core.domain.item_label import step_title
+from core.domain.records import Execution
+from core.domain.states import ExecutionState, is_terminal
+from core.engine.context import ExecutionContext
+from core.engine.loop import Engine
+from core.engine.preparation import Surroundings
+from core.errors import ConflictError, UnavailableError
+from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
+from core.graph.dag import Graph
+from core.machine.environment import base_environment
+from core.machine.system_clock import ClockWatch
+from core.operations.relaunch import earlier_of
+from core.operations.site import OpenStore, Site
+from core.planning.recovery import has_open_attempts, lost, needs_consent, resumed
+from core.ports.control import Lease, RequestKind
+from core.ports.executor import Executor
+from core.ports.journal import Receipt
+from core.recording.recorder import Recorder
+from core.runner.child_runner import Child, ChildRunner
+from core.runner.drive_plan import DrivePlan
+from core.runner.family import Family, Origin, origin_of, take_up
+from core.runner.heartbeat import run_engine
+from core.runner.signal_watch import cancel_request, killed_by_second_signal
+
+
+class Driver:
+    """One execution and what it takes to drive it; makes further drivers for sub-missions.
+
+    `origins` are those of the executions from the root down to this one.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        store: OpenStore,
+        executor: Executor,
+        plan: DrivePlan,
+        family: Family,
+        origins: Sequence[Origin],
+    ) -> None:
+        self._site = site
+        self._store = store
+        self._clock = site.clock
+        self._executor = executor
+        self._plan = plan
+        self._family = family
+        self._origins = origins
+        self._is_resumed = False
+
+    @asynccontextmanager
+    async def leased(self) -> AsyncIterator[Lease]:
+        """Hold the lease of the execution.
+
+        Raises `ConflictError` when it has ended or was driven since it was read, `LeaseHeldError`
+        while another runner lives.
+        """
+        execution = self._plan.snapshot.current
+        if is_terminal(execution.state):
+            raise ConflictError(f"execution {execution.execution_id} has ended: {execution.state}")
+        lease = await self._store.control.acquire(
+            execution.execution_id, from_parent=self._plan.is_launched
+        )
+        try:
+            if lease.epoch > 1:
+                _require_unchanged(self._site, execution)
+            yield lease
+        finally:
+            await self._store.control.release(lease)
+
+    async def resume(self, *, is_ending: bool) -> None:
+        """Commit the events that a new runner starts with; none for an execution that never ran.
+
+        The sub-missions of a lost runner are marked as lost, too, and wait for their steps.
+        Raises `ConflictError` when a lost attempt must not be repeated without consent, unless
+        the execution `is_ending`.
+        """
+        plan = self._plan
+        if plan.snapshot.current.state is ExecutionState.PENDING:
+            return
+        self._is_resumed = True
+        if plan.snapshot.current.state is ExecutionState.RUNNING or has_open_attempts(
+            plan.snapshot
+        ):
+            await self._record(lost(plan.snapshot, self._clock, who="nobody had noticed"))
+        below = await take_up(self._site, self._store, plan.snapshot.current.execution_id)
+        unsafe = [*needs_consent(plan.mission, plan.snapshot), *below]
+        if unsafe and not plan.consent and not is_ending:
+            raise ConflictError(
+                f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
+                hint="see what it did; `mission resume --run-again"
+                f" {plan.snapshot.current.execution_id}` makes the attempt anew",
+            )
+        await self._record(resumed(plan.snapshot, self._clock, actor=plan.actor))
+
+    async def _record(self, events: Iterable[Event]) -> None:
+        """Fold events one by one and commit them."""
+        recorder = Recorder(self._plan.snapshot, self._store.journal)
+        recorder.emit_all(events)
+        await recorder.commit()
+
+    def engine(self) -> Engine:
+        """Return the engine over the plan's snapshot."""
+        plan, execution = self._plan, self._plan.snapshot.current
+        context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
+        context.environ = plan.environ
+        mission_env, environ_error = _rendered(plan.mission.env, context)
+        around = Surroundings(
+            execution_id=execution.execution_id,
+            mission=plan.mission,
+            context=context,
+            executor=self._executor,
+            journal=self._store.journal,
+            clock=self._clock,
+            working_dir=plan.working_dir,
+            environ=base_environment(plan.environ, mission_env, execution.execution_id),
+            environ_error=environ_error,
+            protected_paths=plan.protected,
+        )
+        source = execution.source_path
+        earlier = earlier_of(self._site.open_reader, plan.snapshot)
+        return Engine(
+            around,
+            Graph.of(plan.mission),
+            plan.snapshot,
+            observer=self._tell,
+            parallel_limit=execution.parallel_limit,
+            facts={"version": plan.version, "pid": str(os.getpid()), "actor": plan.actor},
+            slots=plan.slots,
+            clock_watch=ClockWatch(),
+            earlier=earlier,
+            missions=ChildRunner(
+                site=self._site,
+                store=self._store,
+                parent=plan.snapshot,
+                earlier=earlier,
+                folder=plan.working_dir if source is None else Path(source).parent,
+                actor=plan.actor,
+                family=self._family,
+                above=self._origins,
+                drive=self._drive_child,
+                is_resumed=self._is_resumed,
+            ),
+        )
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        if self._plan.observer is not None:
+            self._plan.observer(events, self._plan.above)
+
+    async def _drive_child(self, task_id: str, child: Child, to_cancel: bool) -> Receipt | None:
+        execution = child.snapshot.current
+        task = self._plan.snapshot.tasks.get(task_id)
+        title = task_id if task is None else step_title(task)
+        plan = replace(
+            self._plan,
+            mission=child.mission,
+            snapshot=child.snapshot,
+            working_dir=Path(execution.working_dir),
+            above=(*self._plan.above, title),
+            on_ready=None,
+            on_signal=None,
+            is_launched=False,
+        )
+        origin = origin_of(execution.source_path, execution.mission_digest)
+        origins = [*self._origins, origin]
+        driver = Driver(self._site, self._store, self._executor, plan, self._family, origins)
+        async with driver.leased() as lease:
+            asked = [*await self._store.control.take_requests(lease)]
+            if to_cancel:
+                asked.append(cancel_request(plan, "its parent has ended without it"))
+            await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
+            make_folder(plan.working_dir)
+            engine = driver.engine()
+            for request in asked:
+                engine.request(request)
+            running = asyncio.create_task(
+                run_engine(engine, self._store.control, lease), name="sub-mission"
+            )
+            with killed_by_second_signal(engine, plan):
+                try:
+                    await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    engine.request(cancel_request(plan, "its parent was cancelled"))
+                    await running
+                    raise
+            return engine.receipt
+
+
+def _require_unchanged(site: Site, execution: Execution) -> None:
+    """Raise `ConflictError` when it was driven between the time it was read and our lease."""
+    with closing(site.open_reader()) as reader:
+        now = reader.find_execution(execution.execution_id)
+    if (now.state, now.updated_at) != (execution.state, execution.updated_at):
+        raise ConflictError(
+            f"execution {execution.execution_id} was driven by somebody else in the meantime",
+            hint="`mission show` tells where it is; try again if it still waits",
+        )
+
+
+def _rendered(
+    env: Mapping[str, str], context: ExecutionContext
+) -> tuple[Mapping[str, str], str | None]:
+    """Return the mission's own `env` with templates resolved, or why that is not possible."""
+    if not has_template(env):
+        return env, None
+    try:
+        found: Mapping[str, str] = render(env, context.scope())
+    except (ExpressionError, TemplateSyntaxError) as error:
+        return {}, f"env of the mission: {error}"
+    return found, None
+
+
+def make_folder(folder: Path) -> None:
+    """Create a working directory if need be; `UnavailableError` when that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(f"working_dir {folder}: {error.strerror or error}") from error
