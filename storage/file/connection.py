@@ -13,9 +13,9 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from core.errors import MissionDeckError, OlderFormatError, UnavailableError
+from storage.file.access_check import find_obstacle, is_writable_folder
 from storage.file.file_format import APPLICATION_ID, SCHEMA_VERSION
 from storage.file.file_identity import is_created
-from storage.file.obstacle import find_obstacle, is_writable_folder
 
 T = TypeVar("T")
 

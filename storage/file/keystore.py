@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.errors import UnavailableError
-from storage.file.obstacle import user_name
+from storage.file.access_check import user_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

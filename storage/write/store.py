@@ -18,7 +18,7 @@ from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
 from storage.file.connection import open_any_readonly, recognise, unavailable
 from storage.file.file_identity import DatabaseFileGuard
-from storage.file.last_word import Reserve
+from storage.file.final_error import Reserve
 from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal

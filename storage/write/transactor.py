@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from core.errors import UnavailableError
+from storage.file.access_check import find_obstacle
 from storage.file.connection import PRAGMAS, closed_on_failure, recognise, retry_while_busy
 from storage.file.file_format import SCHEMA_VERSION
 from storage.file.migration import migrate
 from storage.file.network_mount import require_local
-from storage.file.obstacle import find_obstacle
 from storage.file.private_file import create_private_file
 
 T = TypeVar("T")

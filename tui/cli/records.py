@@ -15,7 +15,7 @@ from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:
-    from storage.file.last_word import LastWord
+    from storage.file.final_error import LastWord
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def notice_lost(invocation: Invocation) -> None:
             say(f"the runner of {label} died, which cannot be recorded: {error.message}")
         return
     if words:
-        from storage.file.last_word import forget_last_words
+        from storage.file.final_error import forget_last_words
 
         forget_last_words(invocation.paths.db, words)
     for execution, parts in gone:
@@ -77,7 +77,7 @@ def _labels_of_lost(invocation: Invocation) -> Sequence[str]:
 
 def _tell_last_words(invocation: Invocation) -> "Sequence[LastWord]":
     """Show and return what runners said when they could not write to the database any more."""
-    from storage.file.last_word import read_last_words
+    from storage.file.final_error import read_last_words
 
     words = read_last_words(invocation.paths.db)
     for word in words:

@@ -58,7 +58,7 @@ def record_lost_runners(site: LocalSite) -> Sequence[tuple[Execution, int]]:
     cannot be written.
     """
     from core.operations.lost import find_lost, record_lost
-    from storage.file.last_word import forget_last_words, read_last_words
+    from storage.file.final_error import forget_last_words, read_last_words
 
     if not site.paths.has_database:
         return ()

@@ -9,7 +9,7 @@ import pytest
 
 from core.domain.events import Noted
 from core.errors import MissionDeckError, UnavailableError
-from storage.file.last_word import (
+from storage.file.final_error import (
     MAX_EXECUTIONS,
     SLOT_BYTES,
     SLOTS,
