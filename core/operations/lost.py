@@ -57,18 +57,18 @@ async def record_lost(
     site: Site,
     reader: Reader,
     gone: Sequence[Execution],
-    last_words: Mapping[str, str] = EMPTY,
+    final_errors: Mapping[str, str] = EMPTY,
 ) -> list[tuple[Execution, int]]:
     """Commit the loss of the runners of the executions that `find_lost` found.
 
-    `last_words` say why runners stopped, by the ids of their executions, where that is known.
+    `final_errors` are the known reasons why runners stopped, by the ids of their executions.
     Return the executions that are to be resumed, and how many sub-missions each takes up.
     """
     async with site.open_store() as store:
         for execution in gone:
             with suppress(LeaseHeldError):  # somebody resumed it in the meantime
-                word = last_words.get(execution.execution_id)
-                await mark_lost(store, site.clock, reader, execution.execution_id, last_word=word)
+                word = final_errors.get(execution.execution_id)
+                await mark_lost(store, site.clock, reader, execution.execution_id, final_error=word)
     found: dict[str, tuple[Execution, int]] = {}
     for execution in gone:
         whole = resumed_with(reader, execution)
@@ -83,7 +83,7 @@ async def mark_lost(
     reader: Reader,
     execution_id: str,
     *,
-    last_word: str | None = None,
+    final_error: str | None = None,
 ) -> None:
     """Fence a dead runner, commit its loss and free its lease."""
     before = reader.lease(execution_id)
@@ -96,8 +96,8 @@ async def mark_lost(
         who = (
             "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"
         )
-        if last_word is not None:
-            who = f"{who}: {last_word}"
+        if final_error is not None:
+            who = f"{who}: {final_error}"
         recorder = Recorder(snapshot, store.journal)
         recorder.emit_all(lost(snapshot, clock, who=who))
         await recorder.commit()

@@ -1,4 +1,4 @@
-"""Why the system does not let us read or write a database: its owner, its mode, its mount."""
+"""Determines why a database cannot be read or written: owner, mode or mount."""
 
 import os
 import pwd
@@ -9,17 +9,17 @@ from typing import NamedTuple
 _ELSEWHERE = "--db or MISSION_DB names another file"
 
 
-class Obstacle(NamedTuple):
-    """What stands in the way, in words, and what to do about it."""
+class AccessProblem(NamedTuple):
+    """Why access is denied, and a hint how to fix it."""
 
     message: str
     hint: str
 
 
-def find_obstacle(path: Path) -> Obstacle | None:
-    """Return the first thing that keeps this process from writing the database at `path`.
+def find_access_problem(path: Path) -> AccessProblem | None:
+    """Return the first problem that prevents this process from writing the database at `path`.
 
-    Looks at its folder, at the file and at its `-wal` and `-shm`; None when all of them allow it.
+    Checks its folder, the file itself, `-wal` and `-shm`; returns None if all are accessible.
     """
     path = path.absolute()
     companions = (path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))
@@ -29,11 +29,11 @@ def find_obstacle(path: Path) -> Obstacle | None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            return Obstacle(f"{place}: {error.strerror or error}", _ELSEWHERE)
+            return AccessProblem(f"{place}: {error.strerror or error}", _ELSEWHERE)
         if _may(place, os.W_OK | os.R_OK):
             continue
         if _is_mounted_readonly(place):
-            return Obstacle(f"{place} is on a read-only file system", _ELSEWHERE)
+            return AccessProblem(f"{place} is on a read-only file system", _ELSEWHERE)
         return _denied(place, found, "written" if _may(place, os.R_OK) else "read")
     return None
 
@@ -54,17 +54,17 @@ def _is_mounted_readonly(place: Path) -> bool:
         return False
 
 
-def _denied(place: Path, found: os.stat_result, what: str) -> Obstacle:
+def _denied(place: Path, found: os.stat_result, what: str) -> AccessProblem:
     mode = stat.S_IMODE(found.st_mode)
     if found.st_uid == os.geteuid():
         right = "u+rwx" if stat.S_ISDIR(found.st_mode) else "u+rw"
-        return Obstacle(
+        return AccessProblem(
             f"{place} cannot be {what}, mode {mode:03o}", f"chmod {right} {place}, or {_ELSEWHERE}"
         )
-    return Obstacle(
+    return AccessProblem(
         f"{place} belongs to {user_name(found.st_uid)} and cannot be {what} by"
         f" {user_name(os.geteuid())}, mode {mode:03o}",
-        f"work as its owner, or {_ELSEWHERE}",
+        f"run as its owner, or {_ELSEWHERE}",
     )
 
 

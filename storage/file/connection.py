@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from core.errors import MissionDeckError, OlderFormatError, UnavailableError
-from storage.file.access_check import find_obstacle, is_writable_folder
+from storage.file.access_check import find_access_problem, is_writable_folder
 from storage.file.file_format import APPLICATION_ID, SCHEMA_VERSION
 from storage.file.file_identity import is_created
 
@@ -174,10 +174,10 @@ def unavailable(error: sqlite3.Error, path: Path) -> MissionDeckError:
     Where access was denied it names the file or folder that is in the way, and its owner.
     """
     code = primary_code(error)
-    obstacle = find_obstacle(path) if code in _DENIED else None
-    if obstacle is not None:
+    problem = find_access_problem(path) if code in _DENIED else None
+    if problem is not None:
         return UnavailableError(
-            f"the database {path} cannot be used: {obstacle.message}", hint=obstacle.hint
+            f"the database {path} cannot be used: {problem.message}", hint=problem.hint
         )
     return UnavailableError(f"the database {path} cannot be used: {error}", hint=_HINTS.get(code))
 

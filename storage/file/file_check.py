@@ -1,6 +1,6 @@
-"""Checks that a database file is sound: its pages, its references, its schema and its WAL.
+"""Checks the integrity of a database file: pages, references, schema and WAL.
 
-Edited records are no structural damage: verification of the audit chain finds those.
+Edited records are not structural damage: verification of the audit chain finds those.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ from storage.file.migration import migrate, read_migrations
 from storage.file.wal_check import find_log_damage
 
 MAX_PROBLEMS = 100
-"""How many problems are listed; a damaged file has thousands."""
+"""The most problems that are listed; a damaged file may have thousands."""
 
 _REFERENCES = (
     ("task_run", "execution", "execution", "id"),
@@ -27,8 +27,8 @@ _REFERENCES = (
     ("request", "execution", "execution", "id"),
     ("execution", "mission_digest", "mission", "digest"),
 )
-"""Columns and the keys that they refer to. The schema does not enforce them: only the writer makes
-these rows, and a check at every insert would cost it time."""
+"""Columns and the keys that they refer to. The schema does not enforce them, because only the
+writer creates these rows and a check at every insert would slow it down."""
 
 _SCHEMA = """
 SELECT type, name, sql FROM sqlite_schema
@@ -37,10 +37,10 @@ WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
 
 
 def find_damage(path: Path) -> list[str]:
-    """Return what is wrong with the file, at most 100 problems; none if it is sound.
+    """Return the problems of the file, at most 100; none if it is sound.
 
-    Files of older formats are checked as what they are. Raises `UnavailableError` for a file that
-    cannot be opened, is not a database, or is of a newer format.
+    A file of an older format is checked against that format. Raises `UnavailableError` for a file
+    that cannot be opened, is not a database, or is of a newer format.
     """
     log = _log_damage(path)
     return [*log, *islice(_problems(path), MAX_PROBLEMS - len(log))]
@@ -55,7 +55,7 @@ def _log_damage(path: Path) -> list[str]:
 
 
 def _problems(path: Path) -> Iterator[str]:
-    """Yield the problems of the file; each check goes as far as the damage lets SQLite read."""
+    """Yield the problems of the file; each check continues as far as SQLite can read."""
     try:
         opened = open_any_readonly(path)
     except UnavailableError as error:
@@ -70,7 +70,7 @@ def _problems(path: Path) -> Iterator[str]:
             yield _unreadable(error, path, "its schema")
             return
         if not version:
-            yield "it is empty: no table is in it"
+            yield "it is empty: it has no tables"
             return
         try:
             yield from find_page_damage(connection)
@@ -84,7 +84,7 @@ def _problems(path: Path) -> Iterator[str]:
 
 
 def _unreadable(error: sqlite3.Error, path: Path, what: str) -> str:
-    """Return the problem that an error of SQLite is; raise it if the file is not to blame."""
+    """Describe an error of SQLite as a problem; raise it if the file is not damaged."""
     if primary_code(error) != sqlite3.SQLITE_CORRUPT:
         raise unavailable(error, path) from error
     return f"{what} cannot be read: {error}"
@@ -106,13 +106,13 @@ def _unreadable_tables(connection: sqlite3.Connection, path: Path) -> Iterator[s
 
 
 def find_page_damage(connection: sqlite3.Connection) -> list[str]:
-    """Return what SQLite finds wrong with pages, indexes and constraints, at most 100 problems."""
+    """Return the problems that SQLite finds in pages, indexes and constraints, at most 100."""
     rows = connection.execute(f"PRAGMA integrity_check({MAX_PROBLEMS})").fetchall()
     return [text for (text,) in rows if text != "ok"]
 
 
 def _broken_references(connection: sqlite3.Connection) -> Iterator[str]:
-    """Yield the references between rows that lead nowhere, by table and column."""
+    """Yield dangling references between rows, by table and column."""
     for table, column, parent, key in _REFERENCES:
         (count,) = connection.execute(
             f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL "  # noqa: S608 - constants
@@ -139,6 +139,6 @@ def _schema_differences(connection: sqlite3.Connection, version: int) -> Iterato
 
 
 def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """Return the definitions of the schema by kind and name, white space made uniform."""
+    """Return the definitions of the schema by kind and name, with normalised white space."""
     rows = connection.execute(_SCHEMA).fetchall()
     return {(kind, name): " ".join(sql.split()) for kind, name, sql in rows}

@@ -1,8 +1,8 @@
-"""The last word of a runner whose database cannot be written any more.
+"""Stores the final error of a runner whose database cannot be written any more.
 
-It goes to `NAME.reserve` beside the database, a file whose blocks are allocated while there is
-room: writing in place works on a full disk too, except on file systems that copy on write (btrfs,
-zfs). Several processes share it; each word takes one slot.
+It is written to `NAME.reserve` beside the database, a file whose blocks are allocated in advance,
+so that writing in place works even on a full disk (except on copy-on-write file systems such as
+btrfs and zfs). Several processes share the file; each error takes one slot.
 """
 
 import fcntl
@@ -19,17 +19,17 @@ from core.errors import MissionDeckError
 
 SLOT_BYTES = 1024
 SLOTS = 16
-"""How many words are kept until somebody has read them; later ones are dropped."""
+"""The most errors kept until a command has read them; later ones are dropped."""
 
 MAX_MESSAGE_BYTES = 600
 MAX_EXECUTIONS = 6
 _EMPTY = bytes(SLOT_BYTES)
 
 
-class LastWord(Struct, frozen=True, kw_only=True):
-    """Why a process stopped writing: when (nanoseconds since the epoch), which, and of what.
+class FinalError(Struct, frozen=True, kw_only=True):
+    """Why a process stopped writing: time (nanoseconds since the epoch), pid and message.
 
-    `executions` are the ids of those that it ran, the first few of them.
+    `executions` are the ids of the first few executions that it ran.
     """
 
     at: int
@@ -39,7 +39,7 @@ class LastWord(Struct, frozen=True, kw_only=True):
 
 
 class Reserve:
-    """The reserve of an open database. Nothing is raised: a last word is best effort."""
+    """The reserve file of an open database. Never raises: storing the error is best effort."""
 
     def __init__(self, path: Path) -> None:
         """Open the reserve of the database at `path`, and allocate it on first use."""
@@ -50,11 +50,11 @@ class Reserve:
             return
         try:
             _allocate(self._descriptor)
-        except OSError:  # no room for it now; what is there already still serves
+        except OSError:  # the disk is full; the part that is already allocated can still be used
             return
 
     def write(self, at: int, error: MissionDeckError, executions: Sequence[str]) -> None:
-        """Leave the last word of this process: `error` ends its work on `executions`."""
+        """Store the final error of this process, which ends its work on `executions`."""
         if self._descriptor < 0:
             return
         message = error.message.encode("utf-8", "replace")[:MAX_MESSAGE_BYTES]
@@ -65,7 +65,7 @@ class Reserve:
             "executions": list(executions[:MAX_EXECUTIONS]),
         }
         data = json.dumps(word, ensure_ascii=False).encode().ljust(SLOT_BYTES, b"\0")
-        if len(data) > SLOT_BYTES:  # a message of control characters grows when it is escaped
+        if len(data) > SLOT_BYTES:  # control characters in the message grow when escaped
             word["message"] = error.code
             data = json.dumps(word).encode().ljust(SLOT_BYTES, b"\0")
         try:
@@ -85,8 +85,8 @@ class Reserve:
             self._descriptor = -1
 
 
-def read_last_words(path: Path) -> list[LastWord]:
-    """Return the last words beside the database at `path`, oldest first; others are ignored."""
+def read_final_errors(path: Path) -> list[FinalError]:
+    """Return the errors stored beside the database at `path`, oldest first; skip invalid ones."""
     try:
         descriptor = _open(_place(path), os.O_RDONLY)
     except OSError:
@@ -100,8 +100,8 @@ def read_last_words(path: Path) -> list[LastWord]:
     return sorted((word for word in words if word is not None), key=lambda word: word.at)
 
 
-def forget_last_words(path: Path, words: Sequence[LastWord]) -> None:
-    """Remove words that were read, so that their slots can be used again; best effort."""
+def clear_final_errors(path: Path, words: Sequence[FinalError]) -> None:
+    """Remove errors that were read, so that their slots can be reused; best effort."""
     if not words:
         return
     try:
@@ -128,7 +128,7 @@ def _open(place: Path, flags: int) -> int:
 
 
 def _allocate(descriptor: int) -> None:
-    """Fill the file up to its size with zeros that are really written, which allocates them."""
+    """Allocate the file's blocks by writing zeros up to its full size."""
     size = os.fstat(descriptor).st_size
     if size < SLOTS * SLOT_BYTES:
         with _locked(descriptor):
@@ -137,7 +137,7 @@ def _allocate(descriptor: int) -> None:
 
 
 def _slots(descriptor: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and content of each slot that the file has, whole ones only."""
+    """Yield the number and content of each complete slot of the file."""
     for slot in range(SLOTS):
         data = os.pread(descriptor, SLOT_BYTES, slot * SLOT_BYTES)
         if len(data) < SLOT_BYTES:
@@ -154,10 +154,10 @@ def _locked(descriptor: int) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def _decode(data: bytes) -> LastWord | None:
+def _decode(data: bytes) -> FinalError | None:
     try:
         found: Any = json.loads(data.rstrip(b"\0"))
-        return LastWord(
+        return FinalError(
             at=int(found["at"]),
             pid=int(found["pid"]),
             message=str(found["message"]),

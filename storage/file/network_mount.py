@@ -1,7 +1,7 @@
-"""Whether a path lies on a network file system, where several machines cannot share a WAL.
+"""Detects paths on a network file system, where a WAL cannot be shared between machines.
 
-SQLite keeps the index of a write-ahead log in memory that the processes of one machine share, and
-relies on locks that many network file systems do not keep (https://sqlite.org/wal.html).
+SQLite keeps the index of a write-ahead log in memory shared by the processes of one machine, and
+relies on locks that many network file systems do not implement (https://sqlite.org/wal.html).
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import UnavailableError
 
 MOUNTS = Path("/proc/self/mountinfo")
-"""The mounts that this process sees (proc(5)); not there on other systems than Linux."""
+"""The mount table of this process (proc(5)); it exists on Linux only."""
 
 NETWORK_TYPES = frozenset(
     {
@@ -21,7 +21,7 @@ NETWORK_TYPES = frozenset(
         "fuse.goofys", "fuse.juicefs", "fuse.rclone", "fuse.s3fs", "fuse.smbnetfs", "fuse.sshfs",
     }
 )  # fmt: skip
-"""File systems, by their names in the table of mounts, whose files other machines may write."""
+"""Types of file systems, as named in the mount table, that other machines may write to."""
 
 
 def require_local(path: Path) -> None:
@@ -36,9 +36,9 @@ def require_local(path: Path) -> None:
 
 
 def network_file_system(path: Path) -> str | None:
-    """Return the type of the network file system that holds `path`, None when it is a local one.
+    """Return the type of the network file system of `path`, None if it is a local one.
 
-    Also None where it cannot be told: without a table of mounts, or for a mount that is not in it.
+    Also None if it is unknown: without a mount table, or for a mount that is not in it.
     """
     device = _device(path.absolute())
     if device is None:
@@ -53,7 +53,7 @@ def network_file_system(path: Path) -> str | None:
 
 
 def _device(path: Path) -> int | None:
-    """Return the device of `path`, or of the nearest folder above it that exists."""
+    """Return the device of `path`, or of its nearest existing ancestor."""
     for place in (path, *path.parents):
         try:
             return place.stat().st_dev

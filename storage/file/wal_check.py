@@ -1,6 +1,6 @@
-"""Finds damage in a write-ahead log: commits in it that SQLite would pass over in silence.
+"""Finds damage in a write-ahead log: commits that SQLite would silently ignore.
 
-SQLite reads a WAL up to the first frame whose checksum is wrong and takes the rest for leftovers.
+SQLite reads a WAL up to the first frame with a wrong checksum and ignores the rest as leftovers.
 The format is that of https://sqlite.org/fileformat2.html#the_write_ahead_log.
 """
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
-"""The byte order of the checksums, by the number that a WAL begins with."""
+"""The byte order of the checksums, by the magic number of the WAL."""
 
 _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
 _CHECKED_FRAME_BYTES = 8
 _CHECKED_HEADER_BYTES = 24
 _ATTEMPTS = 3
-"""A WAL in use may start anew while it is read: what looks damaged then is read again."""
+"""A WAL in use may be reset while it is read: if it looks damaged, it is read again."""
 
 
 class _Frame(NamedTuple):
@@ -27,10 +27,10 @@ class _Frame(NamedTuple):
 
 
 def find_log_damage(path: Path) -> str | None:
-    """Say what is damaged in the WAL of the database at `path`; None if nothing is.
+    """Describe the damage in the WAL of the database at `path`; None if there is none.
 
-    An incomplete transaction at its end is what a crash leaves, and no damage. Raises `OSError`
-    when the WAL cannot be read.
+    An incomplete transaction at the end is the normal result of a crash and not damage. Raises
+    `OSError` when the WAL cannot be read.
     """
     log = path.with_name(f"{path.name}-wal")
     found = None

@@ -92,12 +92,12 @@ async def open_store(
         Ledger(log_id, signer, wall, leases),
         path,
         DatabaseFileGuard(path),
-        lambda error: _leave_last_word(reserve, wall.now(), error, leases.held()),
+        lambda error: _store_final_error(reserve, wall.now(), error, leases.held()),
     )
     return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall), reserve)
 
 
-def _leave_last_word(
+def _store_final_error(
     reserve: Reserve, at: int, error: MissionDeckError, executions: Sequence[str]
 ) -> None:
     """Write to the reserve why executions stop; who runs none reports the error to its caller."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from core.errors import UnavailableError
-from storage.file.access_check import find_obstacle
+from storage.file.access_check import find_access_problem
 from storage.file.connection import PRAGMAS, closed_on_failure, recognise, retry_while_busy
 from storage.file.file_format import SCHEMA_VERSION
 from storage.file.migration import migrate
@@ -63,8 +63,8 @@ async def open_writer(path: Path, initialise: Callable[[sqlite3.Connection], Non
         try:
             _create_private(path)
         except OSError as error:
-            obstacle = find_obstacle(path) if isinstance(error, PermissionError) else None
-            why = error.strerror or str(error) if obstacle is None else obstacle.message
+            problem = find_access_problem(path) if isinstance(error, PermissionError) else None
+            why = error.strerror or str(error) if problem is None else problem.message
             raise UnavailableError(
                 f"{path} cannot be used: {why}", hint="--db or MISSION_DB names another file"
             ) from error

@@ -1,4 +1,4 @@
-"""The last word of a runner that cannot write any more: kept on a full disk, shown, forgotten."""
+"""The final error of a runner that cannot write any more: stored on a full disk, shown, removed."""
 
 import os
 import stat
@@ -13,10 +13,10 @@ from storage.file.final_error import (
     MAX_EXECUTIONS,
     SLOT_BYTES,
     SLOTS,
-    LastWord,
+    FinalError,
     Reserve,
-    forget_last_words,
-    read_last_words,
+    clear_final_errors,
+    read_final_errors,
 )
 from storage.write.store import open_store
 from tests.cli.test_run import SLOW, a_file, wait_until_running
@@ -34,19 +34,19 @@ def a_reserve(tmp_path: Path) -> tuple[Path, Reserve]:
 
 def test_a_word_is_read_and_forgotten(tmp_path: Path) -> None:
     path, reserve = a_reserve(tmp_path)
-    assert read_last_words(path) == []
+    assert read_final_errors(path) == []
     reserve.write(7, FULL, ["x"])
     reserve.write(3, FULL, ["y"])
-    words = read_last_words(path)
+    words = read_final_errors(path)
     pid = os.getpid()
     assert words == [
-        LastWord(at=3, pid=pid, message="the disk is full", executions=("y",)),
-        LastWord(at=7, pid=pid, message="the disk is full", executions=("x",)),
+        FinalError(at=3, pid=pid, message="the disk is full", executions=("y",)),
+        FinalError(at=7, pid=pid, message="the disk is full", executions=("x",)),
     ]
-    forget_last_words(path, words[:1])
-    assert read_last_words(path) == words[1:]
-    forget_last_words(path, words)
-    assert read_last_words(path) == []
+    clear_final_errors(path, words[:1])
+    assert read_final_errors(path) == words[1:]
+    clear_final_errors(path, words)
+    assert read_final_errors(path) == []
     reserve.close()
     reserve.close()
 
@@ -66,7 +66,7 @@ def test_a_word_fits_on_a_full_disk(tmp_path: Path) -> None:
         path, reserve = a_reserve(disk)
         with filled(disk):
             reserve.write(7, FULL, ["x"])
-            assert [word.at for word in read_last_words(path)] == [7]
+            assert [word.at for word in read_final_errors(path)] == [7]
         reserve.close()
 
 
@@ -74,7 +74,7 @@ def test_without_room_for_the_reserve_nothing_breaks(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "64k") as disk, filled(disk):
         path, reserve = a_reserve(disk)
         reserve.write(7, FULL, ["x"])
-        assert read_last_words(path) == []
+        assert read_final_errors(path) == []
         reserve.close()
 
 
@@ -82,7 +82,7 @@ def test_more_words_than_slots_are_dropped(tmp_path: Path) -> None:
     path, reserve = a_reserve(tmp_path)
     for at in range(SLOTS + 5):
         reserve.write(at, FULL, ["x"])
-    assert [word.at for word in read_last_words(path)] == list(range(SLOTS))
+    assert [word.at for word in read_final_errors(path)] == list(range(SLOTS))
     reserve.close()
 
 
@@ -99,7 +99,7 @@ def test_words_of_several_writers_take_a_slot_each(tmp_path: Path) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    assert [word.at for word in read_last_words(path)] == list(range(SLOTS))
+    assert [word.at for word in read_final_errors(path)] == list(range(SLOTS))
 
 
 @pytest.mark.parametrize("message", ["x" * 9999, "\x00\x1b" * 500, "é漢🚀" * 400, "\ud800" * 999])
@@ -108,7 +108,7 @@ def test_any_message_is_cut_to_its_slot(tmp_path: Path, message: str) -> None:
     ids = ["01a2232b-7433-7574-8604-08f1beecf729"] * 99
     reserve.write(1, MissionDeckError(message), ids)
     reserve.write(2, FULL, ["y"])
-    first, second = read_last_words(path)
+    first, second = read_final_errors(path)
     assert len(first.executions) == MAX_EXECUTIONS
     assert first.message
     assert second.executions == ("y",)
@@ -123,7 +123,7 @@ def test_any_message_is_cut_to_its_slot(tmp_path: Path, message: str) -> None:
 def test_what_is_no_word_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "missions.db.reserve").write_bytes(content)
     path, reserve = a_reserve(tmp_path)
-    assert read_last_words(path) == []
+    assert read_final_errors(path) == []
     reserve.close()
 
 
@@ -136,7 +136,7 @@ def test_what_is_no_file_is_left_alone(tmp_path: Path, kind: str) -> None:
         os.mkfifo(place)
     elif kind == "folder":
         place.mkdir()
-    assert read_last_words(tmp_path / "missions.db") == []
+    assert read_final_errors(tmp_path / "missions.db") == []
     _, reserve = a_reserve(tmp_path)
     reserve.write(1, FULL, ["x"])
     reserve.close()
@@ -165,7 +165,7 @@ async def test_only_who_runs_an_execution_leaves_a_last_word(
     with pytest.raises(UnavailableError, match="full"):
         await store.journal.submit(story.batch())
     await store.close()
-    words = read_last_words(store.path)
+    words = read_final_errors(store.path)
     assert [word.executions for word in words] == [(story.execution_id,)] * is_owner
     assert all("full" in word.message for word in words)
 
@@ -195,7 +195,7 @@ def test_a_full_disk_stops_a_run_which_the_next_command_says_and_which_can_go_on
         with filled(disk):
             ran = mission(home, "ls")
             assert ran.code == 0
-            assert ran.err.count("stopped, as it could not write any more: ") == 1
+            assert ran.err.count("stopped, because it could not write any more: ") == 1
             assert "the runner of flood#1 " in ran.err
         enlarge(disk, "16m")
         mission(home, "ls")  # what could not be recorded before is recorded now, and forgotten

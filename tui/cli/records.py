@@ -15,7 +15,7 @@ from tui.words.run_label import full_argument, full_label
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:
-    from storage.file.final_error import LastWord
+    from storage.file.final_error import FinalError
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
     try:
         reader, was_migrated = open_current(invocation.paths)
     except UnavailableError:  # a runner that met this before may have said more
-        _tell_last_words(invocation)
+        _print_final_errors(invocation)
         raise
     if was_migrated:
         invocation.console.say(
@@ -45,12 +45,12 @@ def open_records(invocation: Invocation) -> Iterator[Reader]:
 def notice_lost(invocation: Invocation) -> None:
     """Record lost runners, so that the states shown next are true.
 
-    If the database cannot be written, that is reported, but the command can still read.
-    The last words of runners that could not write are shown, and forgotten once the database can
-    be written again.
+    If the database cannot be written, that is reported, but the command can still read. Final
+    errors of runners that could not write are printed, and removed once the database can be
+    written again.
     """
     say = invocation.console.say
-    words = _tell_last_words(invocation)
+    words = _print_final_errors(invocation)
     try:
         gone = record_lost_runners(invocation.site)
     except MissionDeckError as error:
@@ -58,9 +58,9 @@ def notice_lost(invocation: Invocation) -> None:
             say(f"the runner of {label} died, which cannot be recorded: {error.message}")
         return
     if words:
-        from storage.file.final_error import forget_last_words
+        from storage.file.final_error import clear_final_errors
 
-        forget_last_words(invocation.paths.db, words)
+        clear_final_errors(invocation.paths.db, words)
     for execution, parts in gone:
         below = f" and of its {counted(parts, 'sub-mission')}" if parts else ""
         say(
@@ -75,14 +75,14 @@ def _labels_of_lost(invocation: Invocation) -> Sequence[str]:
         return [safe_line(full_label(one)) for one in find_lost(reader, site.clock.now())]
 
 
-def _tell_last_words(invocation: Invocation) -> "Sequence[LastWord]":
-    """Show and return what runners said when they could not write to the database any more."""
-    from storage.file.final_error import read_last_words
+def _print_final_errors(invocation: Invocation) -> "Sequence[FinalError]":
+    """Print and return the final errors of runners that could not write to the database."""
+    from storage.file.final_error import read_final_errors
 
-    words = read_last_words(invocation.paths.db)
+    words = read_final_errors(invocation.paths.db)
     for word in words:
         invocation.console.say(
-            f"{moment(word.at)}: process {word.pid} stopped, as it could not write any more: "
+            f"{moment(word.at)}: process {word.pid} stopped, because it could not write any more: "
             f"{safe_line(word.message)}"
         )
     return words

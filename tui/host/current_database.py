@@ -1,4 +1,4 @@
-"""The database of a user as this version needs it: migrated, and with lost runners recorded."""
+"""Opens the user's database after migrating it, and records lost runners."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -51,14 +51,14 @@ def _migrate(paths: Paths) -> None:
 
 
 def record_lost_runners(site: LocalSite) -> Sequence[tuple[Execution, int]]:
-    """Record the loss of runners that are gone; return the executions that are to be resumed.
+    """Record lost runners; return the executions to resume.
 
     Each comes with the number of its sub-missions that are resumed with it. Usually this only
-    reads. A runner's last word becomes part of the record. Raises `MissionDeckError` when the loss
-    cannot be written.
+    reads. The final error of a runner is recorded with its loss. Raises `MissionDeckError` when the
+    loss cannot be written.
     """
     from core.operations.lost import find_lost, record_lost
-    from storage.file.final_error import forget_last_words, read_last_words
+    from storage.file.final_error import clear_final_errors, read_final_errors
 
     if not site.paths.has_database:
         return ()
@@ -68,9 +68,9 @@ def record_lost_runners(site: LocalSite) -> Sequence[tuple[Execution, int]]:
             return ()
         import asyncio  # a third of the start-up of a command that only reads
 
-        words = read_last_words(site.paths.db)
+        words = read_final_errors(site.paths.db)
         by_execution = {one: word.message for word in words for one in word.executions}
         recorded = asyncio.run(record_lost(site, reader, gone, by_execution))
         ids = {one.execution_id for one in gone}
-        forget_last_words(site.paths.db, [word for word in words if ids & {*word.executions}])
+        clear_final_errors(site.paths.db, [word for word in words if ids & {*word.executions}])
         return recorded
