@@ -65,6 +65,7 @@ async def run(
     prepared: Prepared,
     attempt: int,
     *,
+    emit: Callable[[LogChunk], None],
     timeout: float | None,  # noqa: ASYNC109 - the deadline is the step's, cancelled from inside
     was_cancelled: Callable[[], bool],
     host: StepHost,
@@ -72,11 +73,12 @@ async def run(
 ) -> Ended:
     """Run an attempt in the current task, `timeout` seconds at most (None: no deadline).
 
+    `emit` is called with its output.
     Of a step that only waits the seconds that lost attempts have `waited` count.
     A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
     """
     task_id = prepared.task.task_id
-    sink = _LazyCapture(around, task_id, attempt, around.journal.append_log)
+    sink = _LazyCapture(around, task_id, attempt, emit)
     kind = _type(prepared)
     stop = None
     if kind.mode is Mode.BLOCKING:

@@ -319,6 +319,7 @@ class Engine:
             self._around,
             prepared,
             attempt,
+            emit=self._recorder.append_output,
             timeout=self._timeout(prepared.step),
             was_cancelled=lambda: task_id in self._cancelled,
             host=_Host(self, task_id),

@@ -45,7 +45,7 @@ class Settlement:
         task_id = ended.task_id
         outcome = ended.outcome or _cancelled(cancelled)
         for chunk in ended.chunks:
-            self._around.journal.append_log(chunk)
+            self._recorder.append_output(chunk)
         census = _census(ended.census)
         if census is not None and "left" not in census:
             self._recorder.note("attempt.killed", census, task_id=task_id)

@@ -1,5 +1,8 @@
 """Captures the output of one attempt: the `OutputSink` that caps it and emits it as log chunks.
 
+All output of attempts passes through here: what processes write and what steps log. No other module
+makes log chunks of output, so what must hold of stored output is ensured here.
+
 Knows nothing of processes or of the database. All methods belong to the event loop's thread, except
 `log`, and none of them blocks.
 """

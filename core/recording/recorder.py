@@ -1,8 +1,9 @@
 """Records what happens to one execution: fold each event, commit what was folded as one batch.
 
 `Recorder.commit` is the only place in the program in which a `Batch` is made and handed to a
-journal. What must hold of everything that is written is checked there, once. Knows nothing of how
-an execution is planned or run.
+journal, and `Recorder.append_output` the only one that hands it output. What must hold of
+everything that is written is checked there, once. Knows nothing of how an execution is planned or
+run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from core.domain.events import Event
 from core.domain.fold import Snapshot, apply
 from core.domain.mission import MissionSource
 from core.ports.control import Request, RequestOutcome
-from core.ports.journal import Batch, Journal, Receipt
+from core.ports.journal import Batch, Journal, LogChunk, Receipt
 
 
 class Committed(Struct, frozen=True):
@@ -48,6 +49,10 @@ class Recorder:
             self._outcomes.append(
                 RequestOutcome(request_id=request.request_id, done=refusal is None, why=refusal)
             )
+
+    def append_output(self, chunk: LogChunk) -> None:
+        """Append output of an attempt; it is durable no later than the batch committed after it."""
+        self._journal.append_log(chunk)
 
     @property
     def pending(self) -> int:

@@ -102,6 +102,18 @@ def callers(called: str) -> list[tuple[str, str]]:
     ]
 
 
+def attribute_users(attribute: str) -> list[str]:
+    """Return the modules that read an attribute of this name, to call it or to pass it on."""
+    return [
+        name
+        for name in modules()
+        if any(
+            isinstance(node, ast.Attribute) and node.attr == attribute
+            for node in ast.walk(syntax_tree(name))
+        )
+    ]
+
+
 def repeated_file_names(package: str) -> dict[str, list[str]]:
     """Return the file names that a package has more than once, `commands` folders aside."""
     found: dict[str, list[str]] = defaultdict(list)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.tools.source_tree import (
     PACKAGES,
+    attribute_users,
     callers,
     cycles,
     folder_sizes,
@@ -53,3 +54,15 @@ def test_batches_are_made_and_submitted_in_one_function_alone() -> None:
 
 def test_the_executor_is_chosen_in_one_place() -> None:
     assert callers("LocalExecutor") == [("tui.host.site", "new_executor")]
+
+
+def test_output_becomes_log_chunks_in_the_capture_alone_and_reaches_the_journal_in_one_place() -> (
+    None
+):
+    assert {name for name, _ in callers("LogChunk")} == {
+        "core.output.chunker",
+        "storage.read.log_reader",  # which reads chunks back
+    }
+    assert {name for name, _ in callers("Chunker")} == {"core.output.capture"}
+    assert [name for name, _ in callers("Capture")] == ["core.engine.attempt"]
+    assert attribute_users("append_log") == ["core.recording.recorder"]
