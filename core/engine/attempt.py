@@ -16,7 +16,7 @@ from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskRun
 from core.domain.states import AttemptState
 from core.engine.context import ContextLimitError, ExecutionContext
-from core.engine.preparation import Prepared, Surroundings
+from core.engine.preparation import Prepared, RunContext
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
 from core.ports.executor import Census
@@ -42,16 +42,16 @@ class Ended(Struct, frozen=True, kw_only=True):
     """What it wrote that the journal does not have yet: it is to have it behind the start."""
 
 
-def run_instant(around: Surroundings, prepared: Prepared, attempt: int) -> Ended:
+def run_instant(run_context: RunContext, prepared: Prepared, attempt: int) -> Ended:
     """Run an attempt that needs neither I/O nor a task of its own; what it writes is held."""
     task_id = prepared.task.task_id
     if prepared.refusal is not None:
         return Ended(task_id=task_id, attempt=attempt, outcome=prepared.refusal)
     held: list[LogChunk] = []
-    sink = _LazyCapture(around, task_id, attempt, held.append)
-    call = _call(around, prepared, attempt, sink, None)
+    sink = _LazyCapture(run_context, task_id, attempt, held.append)
+    call = _call(run_context, prepared, attempt, sink, None)
     try:
-        outcome = _admitted(around, _type(prepared).run(call))
+        outcome = _admitted(run_context, _type(prepared).run(call))
     except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
         outcome = step_error(error)
     seal, census = sink.close()
@@ -61,7 +61,7 @@ def run_instant(around: Surroundings, prepared: Prepared, attempt: int) -> Ended
 
 
 async def run(
-    around: Surroundings,
+    run_context: RunContext,
     prepared: Prepared,
     attempt: int,
     *,
@@ -78,19 +78,19 @@ async def run(
     A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
     """
     task_id = prepared.task.task_id
-    sink = _LazyCapture(around, task_id, attempt, emit)
+    sink = _LazyCapture(run_context, task_id, attempt, emit)
     kind = _type(prepared)
     stop = None
     if kind.mode is Mode.BLOCKING:
         stop = threading.Event()
         sink.open()  # here, not in its thread
     waited = waited if kind.only_waits else 0.0
-    call = _call(around, prepared, attempt, sink, stop, host, waited)
+    call = _call(run_context, prepared, attempt, sink, stop, host, waited)
     outcome: StepOutcome | None
     try:
         left = None if timeout is None else max(0.0, timeout - waited)
         async with asyncio.timeout(left) as deadline:
-            outcome = _admitted(around, await _perform(kind, call))
+            outcome = _admitted(run_context, await _perform(kind, call))
     except asyncio.CancelledError:
         if not was_cancelled():
             raise
@@ -133,10 +133,10 @@ async def _perform(kind: StepType, call: StepCall) -> StepOutcome:
         raise
 
 
-def _admitted(around: Surroundings, outcome: StepOutcome) -> StepOutcome:
+def _admitted(run_context: RunContext, outcome: StepOutcome) -> StepOutcome:
     """Account for the output, or turn the outcome into the failure of one that is too large."""
     try:
-        around.context.admit(outcome.output)
+        run_context.context.admit(outcome.output)
     except ContextLimitError as error:
         return StepOutcome.failure(Reason.OUTPUT_LIMIT, str(error), "OutputLimit")
     return outcome
@@ -156,7 +156,7 @@ def _type(prepared: Prepared) -> StepType:
 
 
 def _call(
-    around: Surroundings,
+    run_context: RunContext,
     prepared: Prepared,
     attempt: int,
     sink: "_LazyCapture",
@@ -164,26 +164,26 @@ def _call(
     host: StepHost | None = None,
     waited: float = 0.0,
 ) -> StepCall:
-    step, config = prepared.step, around.mission.config
+    step, config = prepared.step, run_context.mission.config
     stop = stop_over(step.stop, config.stop)
     return StepCall(
-        execution_id=around.execution_id,
+        execution_id=run_context.execution_id,
         task_id=prepared.task.task_id,
         attempt=attempt,
         parameters=prepared.parameters,
-        working_dir=prepared.working_dir or around.working_dir,
-        env={**around.environ, **prepared.env} if prepared.env else around.environ,
-        executor=around.executor,
+        working_dir=prepared.working_dir or run_context.working_dir,
+        env={**run_context.environ, **prepared.env} if prepared.env else run_context.environ,
+        executor=run_context.executor,
         sink=sink,
         log=sink.log,
-        clock=around.clock,
-        grace_seconds=around.grace_seconds if stop.grace is None else stop.grace,
+        clock=run_context.clock,
+        grace_seconds=run_context.grace_seconds if stop.grace is None else stop.grace,
         stop_signal=stop.signal or StopSignal.TERM,
         limits=limits_over(step.limits, config.limits),
-        scope=_LazyScope(around.context, prepared.task),
+        scope=_LazyScope(run_context.context, prepared.task),
         cancelled=cancelled,
-        root=around.working_dir,
-        protected_paths=around.protected_paths,
+        root=run_context.working_dir,
+        protected_paths=run_context.protected_paths,
         host=host,
         waited=waited,
     )
@@ -217,12 +217,12 @@ class _LazyCapture:
 
     def __init__(
         self,
-        around: Surroundings,
+        run_context: RunContext,
         task_id: str,
         attempt: int,
         emit: Callable[[LogChunk], None],
     ) -> None:
-        self._around = around
+        self._run_context = run_context
         self._task_id = task_id
         self._attempt = attempt
         self._emit = emit
@@ -231,15 +231,15 @@ class _LazyCapture:
     def open(self) -> Capture:
         """Return the capture, made on the first call."""
         if self._capture is None:
-            around = self._around
+            run_context = self._run_context
             self._capture = Capture(
-                execution_id=around.execution_id,
+                execution_id=run_context.execution_id,
                 task_id=self._task_id,
                 attempt=self._attempt,
                 emit=self._emit,
-                clock=around.clock,
-                limit_bytes=around.log_limit_bytes,
-                backlog=lambda: around.journal.backlog,
+                clock=run_context.clock,
+                limit_bytes=run_context.log_limit_bytes,
+                backlog=lambda: run_context.journal.backlog,
             )
         return self._capture
 

@@ -15,16 +15,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.domain.events import AttemptStarted, Event, StepExpanded, TaskStateChanged, item_task_id
+from core.domain.events import AttemptStarted, Event
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
-from core.domain.states import ExecutionState, TaskState, is_terminal
+from core.domain.states import ExecutionState, TaskState
 from core.engine.attempt import Ended, run, run_instant, step_error
 from core.engine.commit_delay import CommitDelay
 from core.engine.engine_recorder import EngineRecorder
-from core.engine.preparation import Prepared, Surroundings, prepare
+from core.engine.expansion import Expansion
+from core.engine.preparation import Prepared, RunContext, prepare
 from core.engine.requests import Question, RequestHandler
 from core.engine.settlement import Settlement
 from core.engine.slot_keeper import SlotKeeper
@@ -32,9 +33,8 @@ from core.errors import BugError
 from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
-from core.planning.earlier_items import ItemFate, RetriedExecution, items_of_step
+from core.planning.earlier_items import RetriedExecution
 from core.planning.ending import Ending
-from core.planning.fanout_items import ItemsError, items_of
 from core.planning.planner import Planner
 from core.planning.recovery import waited_before
 from core.planning.transition import Refusal
@@ -74,7 +74,7 @@ class Engine:
 
     def __init__(
         self,
-        around: Surroundings,
+        run_context: RunContext,
         graph: Graph,
         snapshot: Snapshot,
         *,
@@ -87,33 +87,42 @@ class Engine:
         missions: SubMissions | None = None,
         earlier: RetriedExecution | None = None,
     ) -> None:
-        self._around = around
-        self._mission = around.mission
-        self._now = around.clock.now
+        self._run_context = run_context
+        self._mission = run_context.mission
+        self._now = run_context.clock.now
         self._snapshot = snapshot
         self._observer = observer
         self._facts = facts
         self._clock_watch = clock_watch
         self._missions = missions
         self._earlier = earlier
-        self._handlers = frozenset(step.id for step in around.mission.handlers.all)
+        self._handlers = frozenset(step.id for step in run_context.mission.handlers.all)
         self._planner = Planner(
-            around.mission,
+            run_context.mission,
             graph,
             snapshot,
             condition=self._condition,
             parallel_limit=parallel_limit,
         )
-        around.context.environ = around.environ
-        around.context.ending = lambda: self._planner.steps_ending
-        self._recorder = EngineRecorder(snapshot, around.journal, self._planner, around.clock)
-        self._settlement = Settlement(around, self._planner, self._recorder, chance)
+        run_context.context.environ = run_context.environ
+        run_context.context.ending = lambda: self._planner.steps_ending
+        self._recorder = EngineRecorder(
+            snapshot, run_context.journal, self._planner, run_context.clock
+        )
+        self._settlement = Settlement(run_context, self._planner, self._recorder, chance)
+        self._expansion = Expansion(
+            self._recorder,
+            run_context.context,
+            step_of=self._planner.step_of,
+            now=self._now,
+            earlier=earlier,
+        )
         self._slots = SlotKeeper(slots)
         self._request_handler = RequestHandler(
             self._recorder,
             self._planner,
             graph,
-            around.clock,
+            run_context.clock,
             cancel_attempt=self._cancel_attempt,
             handlers=self._handlers,
         )
@@ -145,7 +154,7 @@ class Engine:
         Raises what the journal raises when it cannot be written: everything that runs is cancelled
         first, and nothing more is started (fail closed).
         """
-        context = self._around.context
+        context = self._run_context.context
         context.initialize()
         self._start_deadline()
         try:
@@ -205,7 +214,7 @@ class Engine:
                 continue
             task_id = planner.next_expansion()
             if task_id is not None:
-                self._expand(task_id)
+                self._expansion.expand(task_id)
                 continue
             if not self._slots.reserve():
                 if _SLOTS not in self._timers:
@@ -283,7 +292,7 @@ class Engine:
 
     def _start(self, task_id: str) -> None:
         task = self._snapshot.tasks[task_id]
-        prepared = prepare(self._around, task, self._planner.step_of(task_id))
+        prepared = prepare(self._run_context, task, self._planner.step_of(task_id))
         attempt = self._last_attempt(task) + 1
         self._recorder.emit(
             AttemptStarted(
@@ -299,7 +308,7 @@ class Engine:
         if not prepared.is_instant:
             self._starting.append((prepared, attempt))
             return
-        ended = run_instant(self._around, prepared, attempt)
+        ended = run_instant(self._run_context, prepared, attempt)
         if ended.chunks:
             self._held.append(ended)
         else:
@@ -316,7 +325,7 @@ class Engine:
         self._commit_delay.attempt_started(task_id, asyncio.get_running_loop().time())
 
         work = run(
-            self._around,
+            self._run_context,
             prepared,
             attempt,
             emit=self._recorder.append_output,
@@ -363,64 +372,14 @@ class Engine:
         if pause is not None:
             self._later(pause, Woken(task_id), task_id)
 
-    def _expand(self, task_id: str) -> None:
-        """Evaluate the items of a fan-out step and create a task run for each.
-
-        They are evaluated once: a step that is tried again goes on with the items it has.
-        """
-        task = self._snapshot.tasks[task_id]
-        if item_task_id(task_id, 0) in self._snapshot.tasks:
-            known = items_of_step(self._snapshot, task_id)
-            left = sum(not is_terminal(item.state) for item in known)
-            message = f"{left} of {len(known)} items again"
-            self._recorder.change(task_id, TaskState.RUNNING, Reason.EXPANDED, message)
-            return
-        try:
-            items = items_of(self._planner.step_of(task_id), self._around.context.scope(task))
-        except ItemsError as error:
-            reason = Reason.INVALID_PARAMETERS
-            self._recorder.change(task_id, TaskState.FAILED, reason, str(error))
-            return
-        self._recorder.emit(
-            StepExpanded(
-                at=self._now(), execution_id=task.execution_id, task_id=task_id, items=items
-            )
-        )
-        if self._earlier is not None:
-            for item in items_of_step(self._snapshot, task_id):
-                self._take_over(item, self._earlier)
-
-    def _take_over(self, item: TaskRun, earlier: RetriedExecution) -> None:
-        """Settle an item that a retry does not run: it succeeded before, or it is left out."""
-        fate, before = earlier.fate_of(item)
-        if fate is ItemFate.LEAVE_OUT:
-            message = "not selected for this run"
-            self._recorder.change(item.task_id, TaskState.SKIPPED, Reason.NOT_SELECTED, message)
-        elif fate is ItemFate.REUSE and before is not None:
-            origin = before.reused_from or before.execution_id
-            self._recorder.emit(
-                TaskStateChanged(
-                    at=self._now(),
-                    execution_id=item.execution_id,
-                    task_id=item.task_id,
-                    from_state=item.state,
-                    to_state=TaskState.SUCCESS,
-                    reason_code=Reason.REUSED,
-                    message=f"from {origin}",
-                    reused_from=origin,
-                    outputs=before.outputs or {},
-                )
-            )
-            self._around.context.take_over(self._snapshot.tasks[item.task_id])
-
     def _condition(self, step: MissionStep) -> Refusal | None:
         """Evaluate a step's `when`."""
-        if self._around.environ_error is not None:
+        if self._run_context.environ_error is not None:
             reason = Reason.INVALID_PARAMETERS
-            return Refusal(TaskState.FAILED, reason, self._around.environ_error)
+            return Refusal(TaskState.FAILED, reason, self._run_context.environ_error)
         task = self._snapshot.tasks[step.id]
         try:
-            wanted = decide(step.when or "true", self._around.context.scope(task))
+            wanted = decide(step.when or "true", self._run_context.context.scope(task))
         except ConditionError as error:
             return Refusal(TaskState.FAILED, Reason.INVALID_PARAMETERS, f"when: {error}")
         if wanted:
@@ -472,7 +431,7 @@ class Engine:
     async def run_mission(
         self, task_id: str, file: str, params: Mapping[str, Any]
     ) -> SubMissionEnd:
-        """Run a sub-mission by the runner around this engine."""
+        """Run a sub-mission with the runner that drives this engine."""
         if self._missions is None:
             raise BugError("this engine was not given a way to run sub-missions")
         return await self._missions.run(self._snapshot.tasks[task_id], file, params)

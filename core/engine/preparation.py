@@ -1,4 +1,4 @@
-"""An attempt before it starts: templates resolved, parameters checked, its folder found.
+"""Prepares attempts: resolves templates, validates parameters and finds the working directory.
 
 Whatever is wrong becomes a refusal: the attempt starts and fails with that outcome.
 """
@@ -24,7 +24,7 @@ from core.step_type.registry import EXPRESSIONS, step_type
 from core.step_type.step_type import Mode, StepOutcome, StepParameters, StepType
 
 
-class Surroundings(Struct, frozen=True, kw_only=True):
+class RunContext(Struct, frozen=True, kw_only=True):
     """What all attempts of one execution share."""
 
     execution_id: str
@@ -65,20 +65,20 @@ class Prepared(Struct, frozen=True, kw_only=True):
         )
 
 
-def prepare(around: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
+def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepared:
     """Resolve templates and validate parameters; whatever is wrong becomes a refusal."""
     kind = None
     inputs: Mapping[str, Any] = step.parameters
-    if around.environ_error is not None:
-        return _refused(task, step, inputs, around.environ_error)
+    if run_context.environ_error is not None:
+        return _refused(task, step, inputs, run_context.environ_error)
     try:
         kind = step_type(step.step_type)
         if kind is None:
             return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
-        inputs = _inputs(step, around.context, task)
+        inputs = _inputs(step, run_context.context, task)
         parameters = _validated(kind, inputs)
-        env = _env(around.context, task, step) if step.env else EMPTY
-        folder = _working_dir(around, step, task)
+        env = _env(run_context.context, task, step) if step.env else EMPTY
+        folder = _working_dir(run_context, step, task)
     except MissionDeckError as error:
         return _refused(task, step, inputs, error.message)
     except (ExpressionError, TemplateSyntaxError) as error:
@@ -141,11 +141,11 @@ def _reason_of(error: ValueError) -> str:
     )
 
 
-def _working_dir(around: Surroundings, step: MissionStep, task: TaskRun) -> Path:
+def _working_dir(run_context: RunContext, step: MissionStep, task: TaskRun) -> Path:
     if step.working_dir is None:
-        return around.working_dir
-    name = str(_resolved(step.working_dir, around.context, task))
-    return folder_within(around.working_dir, around.working_dir, name)
+        return run_context.working_dir
+    name = str(_resolved(step.working_dir, run_context.context, task))
+    return folder_within(run_context.working_dir, run_context.working_dir, name)
 
 
 def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:

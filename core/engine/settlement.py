@@ -9,7 +9,7 @@ from core.domain.records import TaskError
 from core.domain.states import AttemptState, TaskState, is_terminal
 from core.engine.attempt import Ended, state_of
 from core.engine.engine_recorder import EngineRecorder
-from core.engine.preparation import Surroundings
+from core.engine.preparation import RunContext
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
 from core.ports.executor import Census
@@ -27,12 +27,12 @@ class Settlement:
 
     def __init__(
         self,
-        around: Surroundings,
+        run_context: RunContext,
         planner: Planner,
         recorder: EngineRecorder,
         chance: Callable[[], float],
     ) -> None:
-        self._around = around
+        self._run_context = run_context
         self._planner = planner
         self._recorder = recorder
         self._chance = chance
@@ -51,8 +51,8 @@ class Settlement:
             self._recorder.note("attempt.killed", census, task_id=task_id)
         self._recorder.emit(
             AttemptEnded(
-                at=self._around.clock.now(),
-                execution_id=self._around.execution_id,
+                at=self._run_context.clock.now(),
+                execution_id=self._run_context.execution_id,
                 task_id=task_id,
                 attempt=ended.attempt,
                 to_state=state_of(ended),
@@ -77,12 +77,12 @@ class Settlement:
             self._recorder.change(task_id, state, outcome.reason_code, outcome.message)
         task = self._recorder.snapshot.tasks[task_id]
         if is_terminal(task.state):
-            self._around.context.ended(task)
+            self._run_context.context.ended(task)
         return pause
 
     def _failed(self, task_id: str, outcome: StepOutcome) -> float | None:
         """Retry a failed attempt by its policy, or let the task run fail."""
-        policy = self._planner.step_of(task_id).retry or self._around.mission.config.retry
+        policy = self._planner.step_of(task_id).retry or self._run_context.mission.config.retry
         attempts = self._recorder.snapshot.attempts[task_id]
         tries = sum(attempt.state is not AttemptState.LOST for attempt in attempts)
         what = f"{outcome.message or outcome.reason_code} ({outcome.reason_code})"
@@ -102,7 +102,7 @@ class Settlement:
             return None
         pause = backoff_seconds(policy, tries, self._chance())
         message = f"attempt {tries + 1} of {policy.max_attempts} in {pause:.3g} s after {what}"
-        resume_at = self._around.clock.now() + int(pause * 1e9)
+        resume_at = self._run_context.clock.now() + int(pause * 1e9)
         change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at=resume_at)
         return pause
 

@@ -13,7 +13,7 @@ from core.domain.records import Execution
 from core.domain.states import ExecutionState, is_terminal
 from core.engine.context import ExecutionContext
 from core.engine.loop import Engine
-from core.engine.preparation import Surroundings
+from core.engine.preparation import RunContext
 from core.errors import ConflictError, UnavailableError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
@@ -114,7 +114,7 @@ class Driver:
         context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
         context.environ = plan.environ
         mission_env, environ_error = _rendered(plan.mission.env, context)
-        around = Surroundings(
+        run_context = RunContext(
             execution_id=execution.execution_id,
             mission=plan.mission,
             context=context,
@@ -129,7 +129,7 @@ class Driver:
         source = execution.source_path
         earlier = earlier_of(self._site.open_reader, plan.snapshot)
         return Engine(
-            around,
+            run_context,
             Graph.of(plan.mission),
             plan.snapshot,
             observer=self._tell,

@@ -1,4 +1,4 @@
-"""What a runner has to know of the executions around a sub-mission: limits, and what was lost."""
+"""Limits on nested executions, and the recovery of sub-missions that a lost runner left."""
 
 from collections.abc import Sequence
 from contextlib import closing

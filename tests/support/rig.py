@@ -16,7 +16,7 @@ from core.domain.records import MissionResult, TaskRun
 from core.domain.states import TaskState
 from core.engine.context import ExecutionContext
 from core.engine.loop import Engine
-from core.engine.preparation import Surroundings
+from core.engine.preparation import RunContext
 from core.graph.dag import Graph
 from core.launch.order import Order, launch
 from core.machine.system_clock import ClockWatch
@@ -165,7 +165,7 @@ class Rig:
         """Return an engine over the rig's snapshot."""
         if isinstance(journal, MemoryJournal):
             self.journals.append(journal)
-        around = Surroundings(
+        run_context = RunContext(
             execution_id=self.snapshot.current.execution_id,
             mission=self.mission,
             context=ExecutionContext(self.mission, self.snapshot),
@@ -176,7 +176,7 @@ class Rig:
             environ={"PATH": "/usr/bin:/bin"},
         )
         return Engine(
-            around,
+            run_context,
             Graph.of(self.mission),
             self.snapshot,
             observer=self.seen.extend,
