@@ -39,15 +39,16 @@ def decide(condition: str, scope: Mapping[str, Any]) -> bool:
         raise ConditionError(str(error)) from error
     if isinstance(value, bool):
         return value
-    written = bare(condition)
+    written = without_braces(condition)
     kind = kind_of_value(value)
+    shown = referenced_values(condition, scope)
     raise NotBooleanError(
-        f"`{written}` is {KIND_WORDS[kind]}{seen(condition, scope)}, but a condition must be"
-        f" true or false; {comparison(written, kind)}"
+        f"`{written}` is {KIND_WORDS[kind]}{shown}, but a condition must be true or false;"
+        f" {comparison(written, kind)}"
     )
 
 
-def bare(expression: str) -> str:
+def without_braces(expression: str) -> str:
     """Return an expression on one line, without the braces around it."""
     text = expression.strip()
     if text.startswith("{{") and text.endswith("}}"):
@@ -83,7 +84,7 @@ def kind_of_value(value: object) -> str:
     return MAPPING if isinstance(value, Mapping) else LIST
 
 
-def seen(expression: str, scope: Mapping[str, Any]) -> str:
+def referenced_values(expression: str, scope: Mapping[str, Any]) -> str:
     """Return the values that an expression refers to: ` (vars.count = 3)`."""
     try:
         found = sorted(references(as_template(expression)))[:_SHOWN_VALUES]

@@ -22,7 +22,7 @@ def depths(tokens: list[Token]) -> Iterator[tuple[Token, int]]:
             yield token, depth
 
 
-def bare(tokens: list[Token]) -> list[Token]:
+def without_brackets(tokens: list[Token]) -> list[Token]:
     """Return the tokens without brackets that enclose all of them."""
     while (
         len(tokens) > 2
@@ -68,7 +68,7 @@ def ternary(tokens: list[Token]) -> tuple[list[Token], ...] | None:
     return (parts[0], condition, alternative) if alternative else (parts[0], condition)
 
 
-def names(tokens: list[Token]) -> list[str] | None:
+def reference_names(tokens: list[Token]) -> list[str] | None:
     """Return the names of a plain reference such as `steps['a-b'].output.x`; None for others."""
     found: list[str] = []
     index = 0
@@ -93,7 +93,7 @@ def is_bar(token: Token) -> bool:
     return token.kind == "operator" and token.text == "|"
 
 
-def written(tokens: list[Token]) -> str:
+def source_text(tokens: list[Token]) -> str:
     """Return tokens as source text: spaces between words, none elsewhere."""
     text = ""
     previous = ""

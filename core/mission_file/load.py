@@ -156,11 +156,11 @@ def _check_meaning(
         from core.mission_file.meaning.secret_value import check_secret_values
 
         check_secret_values(draft, problems)
-    if seen.climbs:
+    if seen.parent_folders:
         from core.mission_file.meaning.working_folder import check_folders
 
         check_folders(draft, problems)
-    if seen.dollars:
+    if seen.dollar_signs:
         from core.mission_file.meaning.unexpanded_variable import check_unexpanded_variables
 
         check_unexpanded_variables(draft, problems)

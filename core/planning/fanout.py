@@ -42,7 +42,7 @@ class Fans:
 
     def add(self, step: MissionStep) -> None:
         """Take up a step if it is expanded and not settled."""
-        fan = fan_from(self._snapshot, step)
+        fan = expanded_fan(self._snapshot, step)
         if fan is not None:
             self.by_step[step.id] = fan
             self._new_items.extend(fan.items)
@@ -119,7 +119,7 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, message, outputs)
 
 
-def fan_from(snapshot: Snapshot, step: MissionStep) -> Fan | None:
+def expanded_fan(snapshot: Snapshot, step: MissionStep) -> Fan | None:
     """Return the state of a step that is expanded and not settled, else None."""
     task = snapshot.tasks[step.id]
     if task.state is not TaskState.RUNNING or task.reason_code is not Reason.EXPANDED:

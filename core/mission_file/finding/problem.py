@@ -13,14 +13,14 @@ Path = tuple[str | int, ...]
 """The keys and indexes that lead to a value: `("steps", 3, "parameters", "command")`."""
 
 
-class Spot(Struct, frozen=True):
+class Position(Struct, frozen=True):
     """The position of a value; `key` is None for the items of a list and for the whole document."""
 
     key: Span | None
     value: Span
 
 
-Locate = Callable[[Iterable[Path]], Mapping[Path, Spot]]
+Locate = Callable[[Iterable[Path]], Mapping[Path, Position]]
 """Locates paths and their ancestors; paths that are not in the file are left out."""
 
 
@@ -119,7 +119,7 @@ class Problems:
         return tuple(result)
 
 
-def _span(problem: Problem, spots: Mapping[Path, Spot], text: str) -> Span:
+def _span(problem: Problem, spots: Mapping[Path, Position], text: str) -> Span:
     if problem.span is not None:
         return problem.span
     path, on_key = problem.path, problem.on_key

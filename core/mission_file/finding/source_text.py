@@ -24,7 +24,7 @@ class Span(Struct, frozen=True):
     end: int
 
 
-class Place(Struct, frozen=True):
+class LinePosition(Struct, frozen=True):
     """A span as an editor shows it. Line and column count from 1."""
 
     line: int
@@ -91,7 +91,7 @@ class Lines:
         """Return the number (from 1) of the line that holds character `index`."""
         return bisect_right(self._starts, index)
 
-    def place(self, span: Span) -> Place:
+    def place(self, span: Span) -> LinePosition:
         """Return where a span begins, with its line or the part of a long line around it."""
         index = min(span.start, len(self.text))
         line = self.line_of(index)
@@ -102,4 +102,6 @@ class Lines:
         length = max(1, min(span.end, start + len(whole)) - index)
         skip = max(0, offset - _BEFORE) if offset > _WINDOW - _BEFORE else 0
         shown = whole[skip : skip + _WINDOW]
-        return Place(line, offset + 1, shown, min(offset - skip, len(shown)), min(length, _WINDOW))
+        return LinePosition(
+            line, offset + 1, shown, min(offset - skip, len(shown)), min(length, _WINDOW)
+        )

@@ -22,7 +22,15 @@ from core.expression.condition import (
     comparison,
     kind_of_value,
 )
-from core.expression.structure import bare, depths, is_bar, names, split, ternary, written
+from core.expression.structure import (
+    depths,
+    is_bar,
+    reference_names,
+    source_text,
+    split,
+    ternary,
+    without_brackets,
+)
 from core.expression.template import Token, condition_tokens
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
@@ -99,7 +107,7 @@ class ConditionCheck:
 
     def _wrong(self, tokens: list[Token]) -> Iterator[_Wrong]:
         """Yield the parts of `tokens` that must be true or false and are neither."""
-        tokens = bare(tokens)
+        tokens = without_brackets(tokens)
         branches = ternary(tokens)
         if branches is not None:
             for branch in branches:
@@ -119,7 +127,7 @@ class ConditionCheck:
             return
         kind = self._kind(tokens)
         if kind is not None and kind != BOOLEAN:
-            yield _Wrong(written(tokens), kind)
+            yield _Wrong(source_text(tokens), kind)
 
     def _kind(self, tokens: list[Token]) -> str | None:
         """Return the kind of an expression without `and`, `or`, `not`; None when it is unknown."""
@@ -145,11 +153,11 @@ class ConditionCheck:
             return TEXT if first.kind == "string" else NUMBER
         if len(tokens) == 1 and first.text.lower() in _LITERALS:
             return _LITERALS[first.text.lower()]
-        reference = names(tokens)
+        reference = reference_names(tokens)
         return None if reference is None else self._kind_of(reference)
 
     def _kind_of(self, names: list[str]) -> str | None:
-        """Return the kind of what a reference names."""
+        """Return the kind of the value that a reference names."""
         root, rest = names[0], names[1:]
         if not rest:
             return _ROOTS.get(root)

@@ -23,22 +23,22 @@ class Prescan(Struct, frozen=True):
 
     templates: bool
     secrets: bool
-    dollars: bool
-    climbs: bool
+    dollar_signs: bool
+    parent_folders: bool
 
 
 def prescan(text: str) -> Prescan:
     """Scan a whole file by plain searches: a pattern would take longer than parsing."""
     if any(escape in text for escape in _ESCAPES):
         return Prescan(
-            templates=True, secrets=True, dollars=True, climbs=True
+            templates=True, secrets=True, dollar_signs=True, parent_folders=True
         )  # an escape may encode anything
     lower = text.lower()
     return Prescan(
         templates="{{" in text or "{%" in text,
         secrets=any(word in lower for word in _WORDS) or any(part in text for part in _TOKEN_PARTS),
-        dollars="$" in text,
-        climbs=".." in text,
+        dollar_signs="$" in text,
+        parent_folders=".." in text,
     )
 
 

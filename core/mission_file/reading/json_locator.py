@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from core.mission_file.finding.problem import Path, Spot
+from core.mission_file.finding.problem import Path, Position
 from core.mission_file.finding.source_text import Span
 from core.mission_file.reading.path_tree import PathTree, path_tree
 
 _TOKEN = re.compile(r'[{}\[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}\[\],:"]+', re.DOTALL)
 
 
-def locate_json(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
+def locate_json(text: str, paths: Iterable[Path]) -> dict[Path, Position]:
     """Return the positions of paths and their ancestors; paths that do not exist are left out."""
     walk = _Walk(text)
     with suppress(StopIteration):  # an empty or broken text: the reader has reported it
@@ -81,7 +81,7 @@ class _Walk:
     """Descends as far as a tree of paths leads. The text has been read, so it is well-formed."""
 
     def __init__(self, text: str) -> None:
-        self.spots: dict[Path, Spot] = {}
+        self.spots: dict[Path, Position] = {}
         self._tokens = _TOKEN.finditer(text)
 
     def document(self, tree: PathTree) -> None:
@@ -97,7 +97,7 @@ class _Walk:
         elif opening[0] == "[":
             end = self._array(path, tree)
         if tree is not None:
-            self.spots.setdefault(path, Spot(key, Span(opening.start(), end)))
+            self.spots.setdefault(path, Position(key, Span(opening.start(), end)))
 
     def _object(self, path: Path, tree: PathTree | None) -> int:
         while True:

@@ -15,13 +15,13 @@ from yaml import (
 )
 
 from core.mission_file.finding.limit import MAX_DEPTH_LEVELS
-from core.mission_file.finding.problem import Path, Spot
+from core.mission_file.finding.problem import Path, Position
 from core.mission_file.finding.source_text import Span
 from core.mission_file.reading.path_tree import PathTree, path_tree
 from core.mission_file.reading.yaml_event import event_source
 
 
-def locate_yaml(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
+def locate_yaml(text: str, paths: Iterable[Path]) -> dict[Path, Position]:
     """Return the positions of paths and of their ancestors; paths that do not exist are left out.
 
     A text that is not well-formed is located up to its error. The span of a collection ends behind
@@ -35,7 +35,7 @@ def locate_yaml(text: str, paths: Iterable[Path]) -> dict[Path, Spot]:
 
 class _Locator:
     def __init__(self, text: str) -> None:
-        self.spots: dict[Path, Spot] = {}
+        self.spots: dict[Path, Position] = {}
         self._text = text
         self._get: Callable[[], Any] = event_source(text)
         self._last_end = 0
@@ -61,7 +61,7 @@ class _Locator:
             end = start + len(self._text[start:end].rstrip())
         if flow:
             end = self._last_end
-        self.spots[path] = Spot(key, Span(start, max(end, start)))
+        self.spots[path] = Position(key, Span(start, max(end, start)))
         return end
 
     def _mapping(self, path: Path, tree: PathTree, depth: int, end: int) -> int:

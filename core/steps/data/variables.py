@@ -10,7 +10,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from core.domain.reasons import Reason
-from core.expression.condition import ConditionError, NotBooleanError, bare, decide, seen
+from core.expression.condition import (
+    ConditionError,
+    NotBooleanError,
+    decide,
+    referenced_values,
+    without_braces,
+)
 from core.expression.evaluate import ExpressionError, evaluate
 from core.step_type.parameter_types import Printable, scalar_text
 from core.step_type.step_type import (
@@ -147,12 +153,13 @@ class Assert(StepType):
         for expression in that:
             try:
                 if not decide(expression, call.scope):
-                    false.append(f"{bare(expression)} is false{seen(expression, call.scope)}")
+                    values = referenced_values(expression, call.scope)
+                    false.append(f"{without_braces(expression)} is false{values}")
             except NotBooleanError as error:
                 false.append(str(error))
                 reason = Reason.INVALID_PARAMETERS
             except ConditionError as error:
-                false.append(f"{bare(expression)}: {error}")
+                false.append(f"{without_braces(expression)}: {error}")
         if not false:
             return StepOutcome.success({"checked": len(that)})
         message = "; ".join(false)
