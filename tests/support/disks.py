@@ -54,19 +54,25 @@ def remounted_readonly(disk: Path) -> Iterator[None]:
         subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
 
 
+def fill(folder: Path) -> Path:
+    """Fill the disk of `folder` to the last byte; return the file to delete to free it again."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        size = 1 << 16
+        while size:
+            try:
+                written = file.write(b"x" * size)
+                size = size if written == size else size // 2
+            except OSError:
+                size //= 2
+    return filler
+
+
 @contextmanager
 def filled(folder: Path) -> Iterator[None]:
-    """Fill the disk of `folder` to the last byte, and free it again."""
-    filler = folder / "filler"
+    """Let the disk of `folder` be full for a while."""
+    filler = fill(folder)
     try:
-        with filler.open("wb", buffering=0) as file:
-            size = 1 << 16
-            while size:
-                try:
-                    written = file.write(b"x" * size)
-                    size = size if written == size else size // 2
-                except OSError:
-                    size //= 2
         yield
     finally:
         filler.unlink()

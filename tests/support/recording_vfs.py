@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import apsw
+import pytest
 from msgspec import Struct
+
+apsw = pytest.importorskip("apsw", reason="`make setup` installs apsw, whose VFS records writes")
 
 SECTOR_BYTES = 512
 
