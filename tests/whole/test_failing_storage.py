@@ -22,14 +22,17 @@ from core.machine.system_clock import SystemClock
 from core.operations.mission_order import make_order, read_mission
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
-from storage.file.last_word import read_last_words
+from core.runner.drive import drive
+from core.runner.drive_plan import DrivePlan
+from storage.file.final_error import read_final_errors
 from storage.read.audit_source import SqliteChainSource
 from storage.read.reader import open_reader
 from storage.write.store import Store, open_store
 from tests.support.disks import fill, small_disk
 from tests.support.failing_store import Failure, Happening, failing
 from tests.support.story import StorySigner
-from tui.host.drive import Drive, drive
+from tui.host.places import Paths
+from tui.host.site import LocalSite
 
 MISSION = """\
 version: "1.0"
@@ -68,6 +71,14 @@ def a_mission(folder: Path) -> Path:
     return path
 
 
+def a_site(database: Path) -> LocalSite:
+    home = database.parent
+    paths = Paths(
+        home=home, db=database, keys=home / "keys", config=home / "config.toml", logs=home / "logs"
+    )
+    return LocalSite(paths=paths, environ=os.environ)
+
+
 async def run_anew(folder: Path, failure: Failure, database: Path) -> None:
     """Create an execution and drive it, over a store that fails."""
     clock = SystemClock()
@@ -77,35 +88,36 @@ async def run_anew(folder: Path, failure: Failure, database: Path) -> None:
     store = failing(real, failure)
     try:
         snapshot, _ = await launch(order, clock, store.journal)
-        plan = Drive(
+        plan = DrivePlan(
             mission=order.mission,
             snapshot=snapshot,
             working_dir=folder,
             actor="t@t",
             environ=dict(os.environ),
+            version="0",
         )
-        await drive(store, clock, plan)
+        await drive(a_site(database), store, plan)
     finally:
         await real.close()
 
 
 async def go_on(folder: Path, database: Path) -> None:
     """Drive whatever execution there is to its end, as `mission resume` does."""
-    clock = SystemClock()
     store: Store = await open_store(database, StorySigner())
     try:
         with closing(open_reader(store.path)) as reader:
             (execution,) = reader.executions()
             snapshot = load_snapshot(reader, execution.execution_id)
             mission, _ = stored_mission(reader, snapshot.current)
-        plan = Drive(
+        plan = DrivePlan(
             mission=mission,
             snapshot=snapshot,
             working_dir=folder,
             actor="t@t",
             environ=dict(os.environ),
+            version="0",
         )
-        await drive(store, clock, plan)
+        await drive(a_site(database), store, plan)
     finally:
         await store.close()
 
@@ -158,8 +170,7 @@ async def disk_is_full_at(folder: Path, database: Path, at: int) -> bool:
         assert "full" in error.message  # noqa: PT017 - as above
     if not fillers:
         return False
-    words = read_last_words(database)
-    assert all("full" in word.message for word in words)
+    assert all("full" in error.message for error in read_final_errors(database))
     fillers[0].unlink()
     await assert_can_go_on(folder, database)
     return True
