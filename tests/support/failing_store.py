@@ -2,15 +2,17 @@
 
 import asyncio
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from core.errors import UnavailableError
-from core.ports.control import Lease, Request, RequestKind
-from core.ports.journal import Batch, LogChunk, Receipt
+from core.ports.control import Control, Lease, Request, RequestKind
+from core.ports.journal import Batch, Journal, LogChunk, Receipt
 from storage.write.store import Store
+
+T = TypeVar("T")
 
 
 class Failure:
@@ -54,7 +56,7 @@ class Happening(Failure):
 class FailingJournal:
     """Implements `core.ports.Journal` over a real one."""
 
-    def __init__(self, journal: Any, failure: Failure) -> None:
+    def __init__(self, journal: Journal, failure: Failure) -> None:
         self._journal = journal
         self._failure = failure
 
@@ -99,7 +101,7 @@ class FailingJournal:
 class FailingControl:
     """Implements `core.ports.Control` over a real one."""
 
-    def __init__(self, control: Any, failure: Failure) -> None:
+    def __init__(self, control: Control, failure: Failure) -> None:
         self._control = control
         self._failure = failure
 
@@ -124,7 +126,7 @@ class FailingControl:
         await _call(self._failure, "release", lambda: self._control.release(lease))
 
     async def request(
-        self, execution_id: str, kind: RequestKind, *, actor: str, **more: Mapping[str, Any]
+        self, execution_id: str, kind: RequestKind, *, actor: str, **more: Any
     ) -> int:
         """Store a request, or fail."""
         return await _call(
@@ -154,9 +156,11 @@ def failed() -> UnavailableError:
     return UnavailableError("the database cannot be used: disk I/O error")
 
 
-async def _call(failure: Failure, name: str, function: Callable[[], Awaitable[Any]]) -> Any:
+async def _call(failure: Failure, name: str, function: Callable[[], Awaitable[T]]) -> T:
     is_made, fails = failure.next_call(name)
-    result = await function() if is_made else None
+    if not is_made:
+        raise failed()
+    result = await function()
     if fails:
         raise failed()
     return result

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-apsw = pytest.importorskip("apsw", reason="`make setup` installs apsw, whose VFS records writes")
+apsw: Any = pytest.importorskip(
+    "apsw", reason="`make setup` installs apsw, whose VFS records writes"
+)
 
 SECTOR_BYTES = 512
 
@@ -56,7 +58,7 @@ class Acknowledged(Struct, frozen=True):
 Operation = Write | Truncate | Sync | Delete | Acknowledged
 
 
-class RecordingDisk(apsw.VFS):
+class RecordingDisk(apsw.VFS):  # type: ignore[misc] # apsw need not be installed
     """A VFS over the system's own that keeps a list of operations on databases and WALs."""
 
     def __init__(self, name: str) -> None:
@@ -74,7 +76,7 @@ class RecordingDisk(apsw.VFS):
         self.operations.append(Delete(Path(name).name))
 
 
-class RecordedFile(apsw.VFSFile):
+class RecordedFile(apsw.VFSFile):  # type: ignore[misc] # as above
     """An open file of a `RecordingDisk`."""
 
     def __init__(self, disk: RecordingDisk, name: Any, flags: list[int]) -> None:
@@ -107,7 +109,7 @@ class ApswConnection:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self._connection.in_transaction
+        return bool(self._connection.in_transaction)
 
     def execute(self, sql: str, values: Any = ()) -> "ApswCursor":
         """Run one statement."""
@@ -134,7 +136,7 @@ class ApswConnection:
 class ApswCursor:
     """The rows and counts of one statement."""
 
-    def __init__(self, connection: apsw.Connection, sql: str, values: Any) -> None:
+    def __init__(self, connection: Any, sql: str, values: Any) -> None:
         before = connection.total_changes()
         self._rows = connection.execute(sql, values).fetchall()
         self.rowcount = connection.total_changes() - before
@@ -146,7 +148,8 @@ class ApswCursor:
 
     def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
-        rows, self._rows = self._rows, []
+        rows: list[Any] = self._rows
+        self._rows = []
         return rows
 
     def __iter__(self) -> Iterator[Any]:
