@@ -1,4 +1,4 @@
-"""One attempt of one step: run its type, turn whatever happens into data.
+"""Runs one attempt of a step and returns its outcome as data.
 
 Nothing that a step does leaves here as an exception; only cancellation of the engine itself does.
 """

@@ -1,4 +1,4 @@
-"""What the steps of handlers are told of the execution they belong to: how it ended, what failed.
+"""The values that templates of handlers see of their execution: how it ended, what failed.
 
 It is its outcome before the handlers: a handler that fails changes the end, not what others see.
 """

@@ -1,4 +1,4 @@
-"""The engine: one task that turns ends, requests and timers into events, commits them, then acts.
+"""The engine: one task that turns ends, requests and timers into events, commits and then acts.
 
 Every turn of the loop: take what happened → fold it → let the planner decide → commit everything in
 one transaction → only then start attempts. A step without I/O acts on nothing outside, so its start

@@ -1,4 +1,4 @@
-"""What follows from the end of an attempt: its events, and whether the step is tried again."""
+"""Records the end of an attempt, and decides by the retry policy whether there is another."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

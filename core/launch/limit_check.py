@@ -1,4 +1,4 @@
-"""Whether this system can enforce the limits that a mission sets on its processes."""
+"""Checks whether this system can enforce the limits that a mission sets on its processes."""
 
 from core.domain.mission import Mission
 from core.domain.process_policy import NO_LIMITS, limits_over

@@ -1,4 +1,4 @@
-"""Create an execution: from a validated mission and its parameters to the first batch."""
+"""Creates executions: from a validated mission and its parameters to the first batch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

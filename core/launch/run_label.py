@@ -1,4 +1,4 @@
-"""What an execution is called wherever it is named, and what a person types for it.
+"""The label of an execution in messages, and the argument by which a user names it.
 
 Results are not yet made safe for a terminal: names come from mission files.
 """

@@ -1,1 +1,1 @@
-"""What people do to executions: the use cases behind command line and screen."""
+"""The use cases behind command line and screen: launching, requesting, resuming, retrying."""

@@ -1,4 +1,4 @@
-"""Who is above and below an execution, and whose `mission resume` takes it up."""
+"""The parents and sub-missions of an execution, and which of them is resumed for it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Make an ordered execution durable and hand it to a detached runner."""
+"""Creates an execution and starts a detached runner for it."""
 
 from core.domain.records import Execution
 from core.errors import MissionDeckError

@@ -1,4 +1,4 @@
-"""Notice executions whose runner is gone, and commit what that means for them."""
+"""Detects executions whose runner died, and records the loss."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""From a mission file on the command line to an order the engine can take."""
+"""Reads a mission file that a user names and makes the order for a run of it."""
 
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The mission an execution was made from, read again from where it is stored."""
+"""Loads the mission that an execution was created from, as it is stored."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Leave a request for whoever drives an execution, and see what comes of it."""
+"""Stores a request for the runner of an execution and waits for its outcome."""
 
 import asyncio
 from collections.abc import Mapping

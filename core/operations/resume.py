@@ -1,9 +1,9 @@
-"""Go on with a paused execution, or with one whose runner is gone."""
+"""Continue a paused execution, or one whose runner died."""
 
 from enum import Enum
 
 from core.domain.records import Execution
-from core.domain.states import is_terminal
+from core.domain.states import ExecutionState, is_terminal
 from core.errors import ConflictError, UnavailableError
 from core.launch.run_label import full_argument, full_label
 from core.machine.ownership import is_owned
@@ -15,7 +15,7 @@ from core.ports.reader import Reader
 
 
 class Resumed(Enum):
-    """Who goes on with a resumed execution."""
+    """Who continues a resumed execution."""
 
     ITS_RUNNER = "its runner"
     A_NEW_RUNNER = "a new runner"
@@ -50,3 +50,16 @@ async def resume(
         )
     await site.start_runner(execution.execution_id, run_again=run_again)
     return Resumed.A_NEW_RUNNER
+
+
+async def resume_if_abandoned(site: Site, reader: Reader, execution_id: str) -> None:
+    """Start a new runner for an execution that has not ended and has none; else do nothing.
+
+    One that is PENDING is left alone: its runner is still starting, for without it the execution
+    would have been recorded as lost, and be PAUSED. Raises `ConflictError` as `resume` does.
+    """
+    lease = reader.lease(execution_id)
+    execution = reader.find_execution(execution_id)
+    is_left = not is_terminal(execution.state) and execution.state is not ExecutionState.PENDING
+    if is_left and not is_owned(lease, site.clock.now()):
+        await resume(site, reader, execution)

@@ -1,4 +1,4 @@
-"""What an operation needs of the installation it works on: its records, its runners, its user."""
+"""The interface of an installation as operations use it: its records, its runners, its user."""
 
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""An execution as the engine holds it, read from committed records."""
+"""Loads the snapshot of an execution from committed records."""
 
 from core.domain.fold import Snapshot
 from core.ports.reader import Reader

@@ -1,4 +1,4 @@
-"""Run a mission inside a mission: a linked execution in the same runner."""
+"""Runs sub-missions: linked executions that the runner of their parent drives."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ from core.runner.family import Family, Origin
 from core.step_type.host import SubMissionEnd
 
 OTHER_RUNNER_SECONDS = 0.2
-"""How often it is looked whether another runner has ended a sub-mission."""
+"""How often to check whether another runner has ended a sub-mission."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from core.operations.snapshot import load_snapshot
 from core.planning.recovery import needs_consent
 
 MAX_EXECUTIONS = 5_000
-"""Executions under one that somebody started, itself included."""
+"""The most executions in the tree of one that a user started, itself included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from core.domain.states import ExecutionState
 from core.errors import ConflictError, UnavailableError
 from core.launch.order import Order, launch
 from core.operations import request as requests
-from core.operations.resume import Resumed, resume
+from core.operations.lost import mark_lost
+from core.operations.resume import Resumed, resume, resume_if_abandoned
 from tests.support.memory_site import MemorySite
 from tests.support.sites import QuietSite, make_site
 from tests.support.staged import MISSION, SOURCE
@@ -66,3 +67,35 @@ async def test_an_ended_execution_is_not_resumed(site: QuietSite | MemorySite) -
     execution = replace(await created(site), state=ExecutionState.FAILED)
     with closing(site.open_reader()) as reader, pytest.raises(ConflictError, match="has ended"):
         await resume(site, reader, execution)
+
+
+async def test_an_execution_that_is_being_started_gets_no_second_runner(
+    site: QuietSite | MemorySite,
+) -> None:
+    execution = await created(site)
+    with closing(site.open_reader()) as reader:
+        await resume_if_abandoned(site, reader, execution.execution_id)
+    assert site.runners.started == []
+
+
+async def test_an_abandoned_execution_gets_a_new_runner(site: QuietSite | MemorySite) -> None:
+    execution = await created(site)
+    async with site.open_store() as store:
+        with closing(site.open_reader()) as reader:
+            await mark_lost(store, site.clock, reader, execution.execution_id)
+    with closing(site.open_reader()) as reader:
+        await resume_if_abandoned(site, reader, execution.execution_id)
+    assert site.runners.started == [execution.execution_id]
+
+
+async def test_an_execution_with_a_living_runner_is_left_to_it(
+    site: QuietSite | MemorySite,
+) -> None:
+    execution = await created(site)
+    async with site.open_store() as store:
+        with closing(site.open_reader()) as reader:
+            await mark_lost(store, site.clock, reader, execution.execution_id)
+        await store.control.acquire(execution.execution_id)
+        with closing(site.open_reader()) as reader:
+            await resume_if_abandoned(site, reader, execution.execution_id)
+    assert site.runners.started == []

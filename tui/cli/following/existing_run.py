@@ -7,9 +7,8 @@ otherwise the outcome when it ends. A run without a live runner is resumed, as b
 import asyncio
 
 from core.domain.records import Execution
-from core.domain.states import ExecutionState, is_terminal
-from core.machine.ownership import is_owned
-from core.operations.resume import resume
+from core.domain.states import is_terminal
+from core.operations.resume import resume_if_abandoned
 from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_output import OutputMode
@@ -53,13 +52,4 @@ def report_existing(
 def drive_if_abandoned(invocation: Invocation, known: Execution) -> None:
     """Start a new runner for an execution that has none; do nothing for any other."""
     with open_records(invocation) as reader:
-        lease = reader.lease(known.execution_id)
-        now = reader.find_execution(known.execution_id)
-        if is_terminal(now.state) or is_owned(lease, invocation.now) or _is_being_started(now):
-            return
-        asyncio.run(resume(invocation.site, reader, now))
-
-
-def _is_being_started(execution: Execution) -> bool:
-    """Tell whether its runner is still starting: if its launcher had died, it would be PAUSED."""
-    return execution.state is ExecutionState.PENDING
+        asyncio.run(resume_if_abandoned(invocation.site, reader, known.execution_id))
