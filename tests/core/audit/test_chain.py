@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from core.audit.chain.chain import (
     ZERO_HASH,
     ChainWriter,
     Head,
+    Link,
     SubChain,
     decode_head,
     encode_head,
@@ -36,19 +38,19 @@ TEXT = st.text(st.characters(), max_size=20)
 HOSTILE = TEXT | TEXT.map(lambda text: text + "x" * 5000)
 
 
-def a_writer(**more):
+def a_writer(**more: Any) -> ChainWriter:
     return ChainWriter(LOG_ID, **{"now": lambda: START, **more})
 
 
-def note(at, **more):
+def note(at: int, **more: Any) -> Noted:
     return Noted(at=at, execution_id="", **{"kind": "mission.validated", **more})
 
 
-def bodies(links):
+def bodies(links: list[Link]) -> list[dict[str, Any]]:
     return [canonical.decode(link.body) for link in links]
 
 
-def test_every_body_has_the_same_fields_and_links_to_the_one_before():
+def test_every_body_has_the_same_fields_and_links_to_the_one_before() -> None:
     writer = a_writer()
     writer.start_log("k", START)
     sub = SubChain(EXECUTION_ID)
@@ -87,10 +89,12 @@ def test_every_body_has_the_same_fields_and_links_to_the_one_before():
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, st.integers(-(10**20), 10**22), st.integers())
-def test_bodies_of_any_text_and_instant_are_canonical(message, actor, name, at, exit_code):
+def test_bodies_of_any_text_and_instant_are_canonical(
+    message: str, actor: str, name: str, at: int, exit_code: int
+) -> None:
     writer, sub = a_writer(), SubChain(EXECUTION_ID)
     assume(not MAX_TS - 9 < at <= MAX_TS)
-    common = {"at": at, "execution_id": EXECUTION_ID, "actor": actor}
+    common: dict[str, Any] = {"at": at, "execution_id": EXECUTION_ID, "actor": actor}
     events = (
         ExecutionCreated(
             **common,
@@ -136,7 +140,7 @@ def test_bodies_of_any_text_and_instant_are_canonical(message, actor, name, at, 
         assert 0 < link.ts <= MAX_TS
 
 
-def test_details_that_are_too_large_are_recorded_by_digest():
+def test_details_that_are_too_large_are_recorded_by_digest() -> None:
     facts = {f"k{number}": "\x00" * 4000 for number in range(100)}
     details = canonical.decode(a_writer().append_event(note(START, facts=facts), None).body)[
         "details"
@@ -145,7 +149,7 @@ def test_details_that_are_too_large_are_recorded_by_digest():
     assert len(details["oversize_sha256"]) == 64
 
 
-def test_ts_rises_by_a_nanosecond_when_the_clock_stands_and_details_keep_the_true_instant():
+def test_ts_rises_by_a_nanosecond_when_the_clock_stands_and_details_keep_the_true_instant() -> None:
     writer = a_writer()
     links = [writer.append_event(note(START), None) for _ in range(3)]
     assert [link.ts for link in links] == [START, START + 1, START + 2]
@@ -153,7 +157,7 @@ def test_ts_rises_by_a_nanosecond_when_the_clock_stands_and_details_keep_the_tru
     assert bodies(links)[2]["ts"] == "2023-11-14T22:13:20.000000002Z"
 
 
-def test_an_instant_beyond_the_year_9999_does_not_bring_the_log_to_its_end():
+def test_an_instant_beyond_the_year_9999_does_not_bring_the_log_to_its_end() -> None:
     writer = a_writer()
     writer.append_event(note(START), None)
     link = writer.append_event(note(10**22), None)
@@ -162,7 +166,7 @@ def test_an_instant_beyond_the_year_9999_does_not_bring_the_log_to_its_end():
     assert writer.append_event(note(START + 5), None).ts == START + 5
 
 
-def test_a_log_at_the_end_of_time_takes_no_more():
+def test_a_log_at_the_end_of_time_takes_no_more() -> None:
     writer = a_writer()
     link = writer.append_event(note(MAX_TS), None)
     assert canonical.decode(link.body)["ts"] == "9999-12-31T23:59:59.999999999Z"
@@ -171,7 +175,7 @@ def test_a_log_at_the_end_of_time_takes_no_more():
     assert writer.head.size == 1
 
 
-def test_event_ids_are_rising_uuids_of_version_seven():
+def test_event_ids_are_rising_uuids_of_version_seven() -> None:
     writer = a_writer()
     ids = [writer.append_event(note(START + n // 3), None).event_id for n in range(2000)]
     assert ids == sorted(set(ids))
@@ -181,7 +185,7 @@ def test_event_ids_are_rising_uuids_of_version_seven():
         assert uuid.int >> 80 == START // 1_000_000
 
 
-def test_a_step_back_of_the_clock_is_an_event_itself_and_only_once():
+def test_a_step_back_of_the_clock_is_an_event_itself_and_only_once() -> None:
     now = [START]
     writer = ChainWriter(LOG_ID, random=os.urandom, now=lambda: now[0])
     writer.append_event(note(START), None)
@@ -200,14 +204,14 @@ def test_a_step_back_of_the_clock_is_an_event_itself_and_only_once():
     assert [link.type for link in writer.take_links()].count("clock.stepped_back") == 1
 
 
-def test_an_event_that_is_only_late_is_no_step_back():
+def test_an_event_that_is_only_late_is_no_step_back() -> None:
     writer = ChainWriter(LOG_ID, now=lambda: START)
     writer.append_event(note(START), None)
     writer.append_event(note(START - 5 * 10**9), None)
     assert [link.type for link in writer.take_links()] == ["mission.validated"] * 2
 
 
-def test_a_writer_goes_on_from_any_head_it_is_rebased_to():
+def test_a_writer_goes_on_from_any_head_it_is_rebased_to() -> None:
     writer = a_writer()
     for n in range(5):
         writer.append_event(note(START + n), None)
@@ -223,7 +227,7 @@ def test_a_writer_goes_on_from_any_head_it_is_rebased_to():
 
 
 @given(st.integers(0, 70))
-def test_a_head_survives_storage(size):
+def test_a_head_survives_storage(size: int) -> None:
     writer = a_writer()
     for n in range(size):
         writer.append_event(note(START + n), None)
@@ -233,7 +237,7 @@ def test_a_head_survives_storage(size):
 
 
 @given(st.binary(max_size=200))
-def test_a_damaged_head_is_refused_or_at_least_consistent(data):
+def test_a_damaged_head_is_refused_or_at_least_consistent(data: bytes) -> None:
     try:
         head = decode_head(data)
     except AuditError:
@@ -241,7 +245,7 @@ def test_a_damaged_head_is_refused_or_at_least_consistent(data):
     assert encode_head(head) == data
 
 
-def test_an_event_of_another_execution_is_refused():
+def test_an_event_of_another_execution_is_refused() -> None:
     for execution_id, sub in (
         (EXECUTION_ID, None),
         ("", SubChain(EXECUTION_ID)),
@@ -251,7 +255,7 @@ def test_an_event_of_another_execution_is_refused():
             a_writer().append_event(Noted(at=1, execution_id=execution_id, kind="k"), sub)
 
 
-def test_a_log_is_created_only_once_and_by_a_plain_id():
+def test_a_log_is_created_only_once_and_by_a_plain_id() -> None:
     writer = a_writer()
     writer.start_log("k", START)
     with pytest.raises(BugError):
@@ -261,7 +265,7 @@ def test_a_log_is_created_only_once_and_by_a_plain_id():
             ChainWriter(log_id)
 
 
-def test_nothing_is_appended_when_details_cannot_be_recorded():
+def test_nothing_is_appended_when_details_cannot_be_recorded() -> None:
     writer = a_writer()
     with pytest.raises(AuditError):
         writer.append(type="t", actor="a", target="x", details={"a": b"x"}, at=START, sub=None)
@@ -269,13 +273,13 @@ def test_nothing_is_appended_when_details_cannot_be_recorded():
     assert writer.take_links() == []
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=50))
-def test_targets_name_steps_and_attempts_whatever_their_ids(task_id):
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
+def test_targets_name_steps_and_attempts_whatever_their_ids(task_id: str) -> None:
     assert columns_of(f"step/{task_id}") == (task_id, None)
     assert columns_of(f"attempt/12/{task_id}") == (task_id, 12)
 
 
-def test_bodies_are_plain_json_to_everybody_else():
+def test_bodies_are_plain_json_to_everybody_else() -> None:
     link = a_writer().append_event(note(START, facts={"name": "é\u2028\U0001f680"}), None)
     assert json.loads(link.body)["details"] == {"name": "é\u2028\U0001f680"}
 
@@ -289,9 +293,14 @@ def test_bodies_are_plain_json_to_everybody_else():
     census=st.none() | st.just({"processes": 2, "survivors": 0}),
 )
 def test_the_short_way_to_details_writes_what_the_long_one_does(
-    message, exit_code, resume_at, data, log_digest, census
-):
-    common = {"at": START, "execution_id": EXECUTION_ID, "task_id": "a"}
+    message: str | None,
+    exit_code: int | None,
+    resume_at: int | None,
+    data: dict[str, str] | None,
+    log_digest: str | None,
+    census: dict[str, int] | None,
+) -> None:
+    common: dict[str, Any] = {"at": START, "execution_id": EXECUTION_ID, "task_id": "a"}
     events = (
         TaskStateChanged(
             **common,

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -36,11 +37,11 @@ EIGHT_ROOTS = [
 ]
 
 
-def _leaves(count):
+def _leaves(count: int) -> list[bytes]:
     return [merkle.leaf_hash(b"%d" % i) for i in range(count)]
 
 
-def _recursive_root(leaves):
+def _recursive_root(leaves: list[bytes]) -> bytes:
     """MTH of RFC 6962, 2.1, as it is written there."""
     if not leaves:
         return hashlib.sha256(b"").digest()
@@ -52,15 +53,15 @@ def _recursive_root(leaves):
     return merkle.node_hash(_recursive_root(leaves[:k]), _recursive_root(leaves[k:]))
 
 
-def test_roots_equal_the_reference_values_of_certificate_transparency():
+def test_roots_equal_the_reference_values_of_certificate_transparency() -> None:
     leaves = [merkle.leaf_hash(data) for data in EIGHT_LEAVES]
     assert [merkle.root_of(leaves[: n + 1]).hex() for n in range(8)] == EIGHT_ROOTS
 
 
 @given(st.integers(0, 200))
-def test_root_of_the_edge_equals_the_recursive_definition(count):
+def test_root_of_the_edge_equals_the_recursive_definition(count: int) -> None:
     leaves = _leaves(count)
-    edge = []
+    edge: list[bytes] = []
     for size, leaf in enumerate(leaves):
         merkle.append(edge, size, leaf)
     assert len(edge) == count.bit_count()
@@ -68,7 +69,9 @@ def test_root_of_the_edge_equals_the_recursive_definition(count):
 
 
 @given(st.integers(1, 130), st.data())
-def test_inclusion_proofs_hold_only_for_their_own_leaf_and_place(count, data):
+def test_inclusion_proofs_hold_only_for_their_own_leaf_and_place(
+    count: int, data: st.DataObject
+) -> None:
     index = data.draw(st.integers(0, count - 1))
     leaves = _leaves(count)
     root = merkle.root_of(leaves)
@@ -84,7 +87,7 @@ def test_inclusion_proofs_hold_only_for_their_own_leaf_and_place(count, data):
 
 
 @given(st.integers(1, 130), st.data())
-def test_consistency_proofs_hold_only_for_a_true_prefix(count, data):
+def test_consistency_proofs_hold_only_for_a_true_prefix(count: int, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, count))
     leaves = _leaves(count)
     root1, root2 = merkle.root_of(leaves[:size]), merkle.root_of(leaves)
@@ -98,13 +101,13 @@ def test_consistency_proofs_hold_only_for_a_true_prefix(count, data):
         assert (size, root1) != (count, root2)
 
 
-def test_a_proof_from_the_empty_tree_is_refused():
+def test_a_proof_from_the_empty_tree_is_refused() -> None:
     root = merkle.root_of(_leaves(3))
     assert not merkle.verify_consistency(0, 3, [], merkle.EMPTY_ROOT, root)
     assert not merkle.verify_consistency(0, 0, [], merkle.EMPTY_ROOT, merkle.EMPTY_ROOT)
 
 
-def test_a_proof_is_not_made_for_what_is_outside_the_tree():
+def test_a_proof_is_not_made_for_what_is_outside_the_tree() -> None:
     for index in (-1, 3):
         with pytest.raises(BugError):
             merkle.inclusion_proof(_leaves(3), index)
@@ -113,18 +116,18 @@ def test_a_proof_is_not_made_for_what_is_outside_the_tree():
             merkle.consistency_proof(_leaves(3), size)
 
 
-def _vectors(kind):
+def _vectors(kind: str) -> list[dict[str, Any]]:
     folder = shared_path(f"vectors/merkle/{kind}")
     found = sorted(folder.rglob("*.json"))
     assert len(found) > 50
     return [json.loads(path.read_bytes()) for path in found]
 
 
-def _b64(text):
+def _b64(text: str) -> bytes:
     return base64.b64decode(text or "")
 
 
-def test_inclusion_vectors_are_judged_as_they_say():
+def test_inclusion_vectors_are_judged_as_they_say() -> None:
     for vector in _vectors("inclusion"):
         verdict = merkle.verify_inclusion(
             _b64(vector["leafHash"]),
@@ -136,7 +139,7 @@ def test_inclusion_vectors_are_judged_as_they_say():
         assert verdict is not vector["wantErr"], vector["desc"]
 
 
-def test_consistency_vectors_are_judged_as_they_say():
+def test_consistency_vectors_are_judged_as_they_say() -> None:
     from_nothing = 0
     for vector in _vectors("consistency"):
         verdict = merkle.verify_consistency(

@@ -32,15 +32,15 @@ LOW_ORDER = [
 ]
 
 
-def a_checkpoint(size=5, root=ROOT, log_id="log", seed=1):
+def a_checkpoint(size: int = 5, root: bytes = ROOT, log_id: str = "log", seed: int = 1) -> bytes:
     return sign_checkpoint(origin_of(log_id), size, root, MemorySigner(seed))
 
 
-def a_verifier(log_id="log", seed=1):
+def a_verifier(log_id: str = "log", seed: int = 1) -> Verifier:
     return log_verifier(log_id, MemorySigner(seed).public_key)
 
 
-def test_a_checkpoint_is_the_published_format_to_the_byte():
+def test_a_checkpoint_is_the_published_format_to_the_byte() -> None:
     signer = MemorySigner()
     text = b"missiondeck/log\n5\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
     hint = hashlib.sha256(b"missiondeck/log\n\x01" + signer.public_key).digest()[:4]
@@ -48,7 +48,7 @@ def test_a_checkpoint_is_the_published_format_to_the_byte():
     assert a_checkpoint() == text + b"\n\xe2\x80\x94 missiondeck/log " + signature + b"\n"
 
 
-def test_the_note_of_the_specification_parses():
+def test_the_note_of_the_specification_parses() -> None:
     data = (
         "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n"
         "\ned è subito sera.\n\n"
@@ -61,13 +61,13 @@ def test_the_note_of_the_specification_parses():
     assert found.signatures[0].key_id.hex() == "367ba04b"
 
 
-def test_a_checkpoint_opens_with_its_key():
+def test_a_checkpoint_opens_with_its_key() -> None:
     found = open_checkpoint(a_checkpoint(), [a_verifier(seed=2), a_verifier()])
     assert (found.origin, found.size, found.root) == ("missiondeck/log", 5, ROOT)
     assert found.signed_by == a_verifier()
 
 
-def test_a_checkpoint_of_another_key_or_log_is_by_nobody_known():
+def test_a_checkpoint_of_another_key_or_log_is_by_nobody_known() -> None:
     for data, verifiers in (
         (a_checkpoint(seed=2), [a_verifier()]),
         (a_checkpoint(log_id="other"), [a_verifier()]),
@@ -77,7 +77,7 @@ def test_a_checkpoint_of_another_key_or_log_is_by_nobody_known():
             open_checkpoint(data, verifiers)
 
 
-def test_a_key_cannot_sign_for_another_origin():
+def test_a_key_cannot_sign_for_another_origin() -> None:
     verifier = Verifier("somebody", MemorySigner().public_key)
     data = note.sign_note(
         a_checkpoint().decode().split("\n\n")[0] + "\n", "somebody", MemorySigner()
@@ -86,13 +86,13 @@ def test_a_key_cannot_sign_for_another_origin():
         open_checkpoint(data, [verifier])
 
 
-def test_signatures_by_others_beside_the_known_one_are_ignored():
+def test_signatures_by_others_beside_the_known_one_are_ignored() -> None:
     mine, theirs = a_checkpoint(), a_checkpoint(seed=2)
     both = theirs + mine.split(b"\n\n")[1]
     assert open_checkpoint(both, [a_verifier()]).size == 5
 
 
-def test_one_wrong_signature_by_a_known_key_spoils_the_note():
+def test_one_wrong_signature_by_a_known_key_spoils_the_note() -> None:
     mine = a_checkpoint()
     line = mine.split(b"\n\n")[1]
     wrong = a_checkpoint(size=6).split(b"\n\n")[1]
@@ -101,7 +101,7 @@ def test_one_wrong_signature_by_a_known_key_spoils_the_note():
             open_checkpoint(data, [a_verifier()])
 
 
-def test_every_single_byte_of_a_checkpoint_counts():
+def test_every_single_byte_of_a_checkpoint_counts() -> None:
     data = a_checkpoint()
     for at in range(len(data)):
         for bit in range(8):
@@ -112,7 +112,7 @@ def test_every_single_byte_of_a_checkpoint_counts():
 
 
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
-def test_bytes_that_are_no_note_are_refused_politely(data):
+def test_bytes_that_are_no_note_are_refused_politely(data: bytes) -> None:
     with pytest.raises(AuditError):
         open_checkpoint(data, [a_verifier()])
 
@@ -136,7 +136,7 @@ def test_bytes_that_are_no_note_are_refused_politely(data):
         "\n5\n{root}\n",
     ],
 )
-def test_a_signed_text_that_is_no_checkpoint_is_refused(body):
+def test_a_signed_text_that_is_no_checkpoint_is_refused(body: str) -> None:
     text = body.format(root=base64.b64encode(ROOT).decode()) or "\n"
     data = note.sign_note(text, "missiondeck/log", MemorySigner())
     with pytest.raises(note.NoteError):
@@ -145,7 +145,7 @@ def test_a_signed_text_that_is_no_checkpoint_is_refused(body):
         parse_checkpoint(data)
 
 
-def test_a_note_is_limited_in_size_and_signatures():
+def test_a_note_is_limited_in_size_and_signatures() -> None:
     line = a_checkpoint().split(b"\n\n")[1]
     with pytest.raises(note.NoteError, match="more than"):
         note.parse_note(a_checkpoint() + line * 64)
@@ -153,7 +153,7 @@ def test_a_note_is_limited_in_size_and_signatures():
         note.parse_note(b"x" * 100_000)
 
 
-def test_text_with_control_characters_is_not_signed():
+def test_text_with_control_characters_is_not_signed() -> None:
     for text in ("no line feed", "bell \x07\n", "carriage\r\n"):
         with pytest.raises(note.NoteError):
             note.sign_note(text, "name", MemorySigner())
@@ -161,7 +161,7 @@ def test_text_with_control_characters_is_not_signed():
         note.sign_note("text\n", "a name", MemorySigner())
 
 
-def test_a_vkey_reads_back_and_has_only_one_spelling():
+def test_a_vkey_reads_back_and_has_only_one_spelling() -> None:
     public = MemorySigner().public_key
     vkey = encode_vkey("missiondeck", public)
     assert decode_vkey(vkey) == Verifier("missiondeck", public)
@@ -182,7 +182,7 @@ def test_a_vkey_reads_back_and_has_only_one_spelling():
             decode_vkey(wrong)
 
 
-def test_the_fourteen_low_order_keys_and_non_canonical_ones_are_refused():
+def test_the_fourteen_low_order_keys_and_non_canonical_ones_are_refused() -> None:
     keys = {bytes.fromhex(key) for key in LOW_ORDER}
     keys |= {key[:31] + bytes([key[31] | 0x80]) for key in keys}
     assert len(keys) == 14
@@ -192,14 +192,14 @@ def test_the_fourteen_low_order_keys_and_non_canonical_ones_are_refused():
             Verifier("name", key)
 
 
-def _accepts(public, message, signature):
+def _accepts(public: str, message: bytes, signature: str) -> bool:
     try:
         return Verifier("name", bytes.fromhex(public)).verify(message, bytes.fromhex(signature))
     except InvalidKeyError:
         return False
 
 
-def test_wycheproof_signatures_are_judged_as_published():
+def test_wycheproof_signatures_are_judged_as_published() -> None:
     groups = json.loads(shared_path("vectors/wycheproof_ed25519_test.json").read_bytes())[
         "testGroups"
     ]
@@ -212,7 +212,7 @@ def test_wycheproof_signatures_are_judged_as_published():
     assert count == 151
 
 
-def test_cctv_edge_cases_are_accepted_only_where_all_verifiers_agree():
+def test_cctv_edge_cases_are_accepted_only_where_all_verifiers_agree() -> None:
     """What is low-order or non-canonical anywhere is refused; a torsion residue is not forgiven."""
     refused = {"low_order_A", "non_canonical_A", "non_canonical_R", "low_order_residue"}
     cases = json.loads(shared_path("vectors/cctv_ed25519vectors.json").read_bytes())

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,14 +22,14 @@ CHAIN_ONLY = VerifyOptions(tables=False)
 SIZE = len(LOG.event_rows)
 
 
-def a_copy(log=LOG):
+def a_copy(log: MemoryLog = LOG) -> MemoryLog:
     found = copy.copy(log)
     for name in ("event_rows", "notes", "execution_rows", "task_rows", "attempt_rows", "output"):
         setattr(found, name, copy.deepcopy(getattr(log, name)))
     return found
 
 
-def a_small_log():
+def a_small_log() -> MemoryLog:
     log = MemoryLog()
     log.commit(Noted(at=START + 1, execution_id="", kind="engine.started", facts={"n": 1}))
     first, _ = next(a_run())
@@ -36,11 +37,11 @@ def a_small_log():
     return log
 
 
-def _flipped(data, at, bit):
+def _flipped(data: bytes, at: int, bit: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1 << bit]) + data[at + 1 :]
 
 
-def test_a_changed_byte_anywhere_in_a_chain_is_found():
+def test_a_changed_byte_anywhere_in_a_chain_is_found() -> None:
     log = a_small_log()
     choice = random.Random(1)
     assert verify(log, CHAIN_ONLY).is_intact
@@ -66,7 +67,7 @@ def test_a_changed_byte_anywhere_in_a_chain_is_found():
 
 
 @pytest.mark.slow
-def test_every_flipped_bit_of_a_chain_is_found():
+def test_every_flipped_bit_of_a_chain_is_found() -> None:
     log = a_small_log()
     for row in log.event_rows:
         for name in ("event_id", "body", "hash"):
@@ -79,7 +80,7 @@ def test_every_flipped_bit_of_a_chain_is_found():
             row[place] = original
 
 
-def test_every_column_of_every_row_counts():
+def test_every_column_of_every_row_counts() -> None:
     for index in range(SIZE):
         for place, name in enumerate(ROW):
             log = a_copy()
@@ -92,7 +93,7 @@ def test_every_column_of_every_row_counts():
                 assert not report.is_intact, (index, name, other)
 
 
-def test_every_deleted_row_is_found():
+def test_every_deleted_row_is_found() -> None:
     for index in range(SIZE):
         for renumber in (False, True):
             log = a_copy()
@@ -105,7 +106,7 @@ def test_every_deleted_row_is_found():
             assert (report.verdict, index, renumber) == (expected, index, renumber)
 
 
-def test_every_exchange_of_two_rows_is_a_reordering():
+def test_every_exchange_of_two_rows_is_a_reordering() -> None:
     for one in range(SIZE):
         for other in range(one + 1, SIZE):
             log = a_copy()
@@ -116,7 +117,7 @@ def test_every_exchange_of_two_rows_is_a_reordering():
             assert report.findings[0].seq == one + 1
 
 
-def test_every_doubled_row_is_found():
+def test_every_doubled_row_is_found() -> None:
     for index in range(SIZE):
         for target in (index + 2, SIZE + 1):
             log = a_copy()
@@ -128,7 +129,7 @@ def test_every_doubled_row_is_found():
             assert not verify(log, CHAIN_ONLY).is_intact, (index, target)
 
 
-def test_every_cut_of_the_tail_is_found_given_the_head():
+def test_every_cut_of_the_tail_is_found_given_the_head() -> None:
     log = a_copy()
     for size in range(SIZE - 1, 0, -1):
         log.event_rows = log.event_rows[:size]
@@ -141,7 +142,7 @@ def test_every_cut_of_the_tail_is_found_given_the_head():
 
 @settings(max_examples=300)
 @given(st.data())
-def test_any_few_mutations_of_rows_are_found_given_the_head(data):
+def test_any_few_mutations_of_rows_are_found_given_the_head(data: st.DataObject) -> None:
     log = a_copy()
     rows = log.event_rows
     for _ in range(data.draw(st.integers(1, 4))):
@@ -183,7 +184,7 @@ HOSTILE = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_the_verifier_never_crashes_and_never_calls_damage_intact(data):
+def test_the_verifier_never_crashes_and_never_calls_damage_intact(data: st.DataObject) -> None:
     log = a_copy()
     places = st.integers(0, 1000)
     for _ in range(data.draw(st.integers(1, 3))):
@@ -227,7 +228,7 @@ def test_the_verifier_never_crashes_and_never_calls_damage_intact(data):
     assert report.is_intact is same
 
 
-def test_numbers_too_long_to_print_are_judged_too():
+def test_numbers_too_long_to_print_are_judged_too() -> None:
     for place in range(len(ROW)):
         log = a_copy()
         log.event_rows[4][place] = 10**5000
@@ -240,7 +241,7 @@ def test_numbers_too_long_to_print_are_judged_too():
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.lists(HOSTILE, min_size=10, max_size=14), min_size=1, max_size=5))
-def test_rows_of_pure_nonsense_are_judged_too(rows):
+def test_rows_of_pure_nonsense_are_judged_too(rows: list[list[Any]]) -> None:
     log = a_copy()
     log.event_rows = rows
     assert not verify(log, GIVEN_HEAD).is_intact

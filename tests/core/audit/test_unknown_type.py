@@ -6,7 +6,7 @@ import pytest
 
 from core.audit.chain.chain import Link, SubChain
 from core.audit.format.known_type import KNOWN_TYPES, is_known_type
-from core.audit.verify.verdict import Report, Verdict, report_json
+from core.audit.verify.verdict import Report, Tier, Verdict, report_json
 from core.audit.verify.verify import verify
 from core.domain.events import Event, TaskStateChanged
 from tests.support.memory_chain import EXECUTION_ID, MemoryLog, a_run
@@ -62,7 +62,7 @@ def test_a_log_with_events_of_unknown_types_is_intact_and_says_how_many_there_ar
     log = a_log(foreign=foreign)
     report = verify(log)
     assert report.verdict is Verdict.INTACT, report.findings
-    assert all(report.tiers[tier] for tier in ("chain", "signed", "complete"))
+    assert all(report.tiers[tier] for tier in (Tier.CHAIN, Tier.SIGNED, Tier.COMPLETE))
     assert report.unknown_events == len(list(a_run())) - 1
     assert len(report.unknown_types) == 1
     assert report.unjudged_executions == 0

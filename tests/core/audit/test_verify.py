@@ -1,6 +1,8 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from core.audit.chain.chain import ChainWriter, Head, SubChain, encode_head
 from core.audit.format import merkle
 from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
 from core.audit.verify.source import ROW
-from core.audit.verify.verdict import Tier, Verdict, headline, report_json
+from core.audit.verify.verdict import Report, Tier, Verdict, headline, report_json
 from core.audit.verify.verify import NotedHead, VerifyOptions, parse_head, parse_tiers, verify
 from core.domain.events import Noted
 from core.errors import UsageError
@@ -25,21 +27,21 @@ from tests.support.memory_chain import (
 CHAIN_ONLY = VerifyOptions(tables=False)
 
 
-def column(log, seq, name, value):
+def column(log: MemoryLog, seq: int, name: str, value: object) -> None:
     row = next(row for row in log.event_rows if row[0] == seq)
     row[ROW.index(name)] = value
 
 
-def messages(report):
+def messages(report: Report) -> list[str]:
     return [finding.message for finding in report.findings]
 
 
-def noted(log):
+def noted(log: MemoryLog) -> NotedHead:
     head = log.writer.head
     return NotedHead(size=head.size, root=head.root)
 
 
-def test_an_untouched_log_is_intact_in_every_tier():
+def test_an_untouched_log_is_intact_in_every_tier() -> None:
     log = a_log(2)
     report = verify(log, VerifyOptions(deep=True, head=noted(log), require=frozenset(Tier)))
     assert report.verdict is Verdict.INTACT
@@ -51,14 +53,14 @@ def test_an_untouched_log_is_intact_in_every_tier():
     assert verify(log, CHAIN_ONLY).verdict is Verdict.INTACT
 
 
-def test_a_running_execution_is_intact_and_not_complete():
+def test_a_running_execution_is_intact_and_not_complete() -> None:
     report = verify(a_log(2, whole=False))
     assert report.verdict is Verdict.INTACT
     assert report.tiers[Tier.COMPLETE] is False
     assert report.open_executions == 1
 
 
-def test_an_empty_log_is_intact_and_unsigned():
+def test_an_empty_log_is_intact_and_unsigned() -> None:
     log = MemoryLog()
     log.event_rows, log.notes, log.stored_head = [], [], None
     report = verify(log)
@@ -66,7 +68,7 @@ def test_an_empty_log_is_intact_and_unsigned():
     assert report.tiers[Tier.SIGNED] is False
 
 
-def test_the_report_has_the_shape_other_programs_rely_on():
+def test_the_report_has_the_shape_other_programs_rely_on() -> None:
     log = a_log()
     column(log, 5, "actor", "mallory")
     found = json.loads(json.dumps(report_json(verify(log))))
@@ -79,7 +81,7 @@ def test_the_report_has_the_shape_other_programs_rely_on():
     assert (finding["expected"], finding["found"]) == ("engine", "mallory")
 
 
-def test_a_demanded_tier_that_is_missing_is_not_intact():
+def test_a_demanded_tier_that_is_missing_is_not_intact() -> None:
     log = a_log(whole=False)
     for tier in (Tier.ANCHORED, Tier.COMPLETE):
         report = verify(log, VerifyOptions(require=frozenset({tier})))
@@ -106,7 +108,7 @@ EDITS = {
 
 @pytest.mark.parametrize("name", sorted(EDITS))
 @pytest.mark.parametrize("options", [VerifyOptions(), CHAIN_ONLY])
-def test_an_edited_column_is_named(name, options):
+def test_an_edited_column_is_named(name: str, options: VerifyOptions) -> None:
     log = a_log()
     column(log, 6, name, EDITS[name])
     report = verify(log, options)
@@ -116,7 +118,7 @@ def test_an_edited_column_is_named(name, options):
     assert headline(report).startswith("MODIFIED at 6: ")
 
 
-def test_an_edited_body_is_named_by_its_field():
+def test_an_edited_body_is_named_by_its_field() -> None:
     log = a_log()
     body = log.event_rows[5][10]
     column(log, 6, "body", body.replace(b'"actor":"engine"', b'"actor":"nobody"'))
@@ -132,7 +134,7 @@ def test_an_edited_body_is_named_by_its_field():
     )
 
 
-def test_an_event_rewritten_with_its_hash_breaks_the_link_of_the_next():
+def test_an_event_rewritten_with_its_hash_breaks_the_link_of_the_next() -> None:
     log = a_log()
     changed = log.event_rows[5][10].replace(b"READY", b"FAKED")
     column(log, 6, "body", changed)
@@ -142,7 +144,7 @@ def test_an_event_rewritten_with_its_hash_breaks_the_link_of_the_next():
 
 
 @pytest.mark.parametrize("seq", [1, 2, 7, -1])
-def test_a_deleted_event_is_missing_or_the_log_truncated(seq):
+def test_a_deleted_event_is_missing_or_the_log_truncated(seq: int) -> None:
     log = a_log()
     last = len(log.event_rows)
     del log.event_rows[seq if seq < 0 else seq - 1]
@@ -153,7 +155,7 @@ def test_a_deleted_event_is_missing_or_the_log_truncated(seq):
         assert (report.verdict, report.findings[0].seq) == (Verdict.MISSING, seq)
 
 
-def test_a_deleted_event_is_missing_also_when_the_rest_is_renumbered():
+def test_a_deleted_event_is_missing_also_when_the_rest_is_renumbered() -> None:
     log = a_log()
     del log.event_rows[6]
     for number, row in enumerate(log.event_rows, 1):
@@ -164,7 +166,7 @@ def test_a_deleted_event_is_missing_also_when_the_rest_is_renumbered():
 
 
 @pytest.mark.parametrize(("one", "other"), [(6, 7), (3, 15), (2, 24)])
-def test_exchanged_events_are_reordered(one, other):
+def test_exchanged_events_are_reordered(one: int, other: int) -> None:
     log = a_log()
     rows = log.event_rows
     rows[one - 1][0], rows[other - 1][0] = other, one
@@ -172,14 +174,14 @@ def test_exchanged_events_are_reordered(one, other):
     assert (report.verdict, report.findings[0].seq) == (Verdict.REORDERED, one)
 
 
-def test_an_event_moved_to_the_end_is_reordered():
+def test_an_event_moved_to_the_end_is_reordered() -> None:
     log = a_log()
     log.event_rows[4][0] = 1000
     report = verify(log, CHAIN_ONLY)
     assert (report.verdict, report.findings[0].seq) == (Verdict.REORDERED, 5)
 
 
-def test_an_inserted_event_shows_where_the_others_move_on():
+def test_an_inserted_event_shows_where_the_others_move_on() -> None:
     log = a_log()
     for row in log.event_rows[5:]:
         row[0] += 1
@@ -190,7 +192,7 @@ def test_an_inserted_event_shows_where_the_others_move_on():
     assert (report.verdict, report.findings[0].seq) == (Verdict.MODIFIED, 7)
 
 
-def test_events_of_another_log_are_not_taken_for_ours():
+def test_events_of_another_log_are_not_taken_for_ours() -> None:
     log = a_log()
     other = MemoryLog(log_id="other-log")
     log.event_rows[0] = other.event_rows[0]
@@ -202,7 +204,7 @@ def test_events_of_another_log_are_not_taken_for_ours():
 # --- the end of the log ---------------------------------------------------------------------------
 
 
-def _head_at(log, size):
+def _head_at(log: MemoryLog, size: int) -> Head:
     rows = log.event_rows[:size]
     edge: list[bytes] = []
     for number, row in enumerate(rows):
@@ -210,14 +212,14 @@ def _head_at(log, size):
     return Head(size, rows[-1][11], rows[-1][2], tuple(edge))
 
 
-def _cut(log, size):
+def _cut(log: MemoryLog, size: int) -> None:
     """Cut at a commit boundary, leaving nothing behind inside the file."""
     log.stored_head = encode_head(_head_at(log, size))
     log.event_rows = log.event_rows[:size]
     log.notes = [note for note in log.notes if note[0] <= size]
 
 
-def test_a_tail_cut_at_a_commit_shows_only_against_a_noted_head():
+def test_a_tail_cut_at_a_commit_shows_only_against_a_noted_head() -> None:
     log = a_log(2, whole=False)
     head = noted(log)
     _cut(log, log.notes[-2][0])
@@ -229,13 +231,13 @@ def test_a_tail_cut_at_a_commit_shows_only_against_a_noted_head():
     assert verify(log).verdict is Verdict.MODIFIED
 
 
-def test_a_tail_cut_below_its_checkpoint_is_truncated():
+def test_a_tail_cut_below_its_checkpoint_is_truncated() -> None:
     log = a_log()
     log.event_rows = log.event_rows[:-2]
     assert verify(log).verdict is Verdict.TRUNCATED
 
 
-def test_a_tail_cut_below_the_stored_head_is_truncated():
+def test_a_tail_cut_below_the_stored_head_is_truncated() -> None:
     log = a_log()
     head = log.stored_head
     _cut(log, log.notes[-2][0])
@@ -243,7 +245,7 @@ def test_a_tail_cut_below_the_stored_head_is_truncated():
     assert verify(log).verdict is Verdict.TRUNCATED
 
 
-def test_events_behind_the_last_checkpoint_are_an_unsigned_tail():
+def test_events_behind_the_last_checkpoint_are_an_unsigned_tail() -> None:
     log = a_log()
     del log.notes[-1]
     report = verify(log)
@@ -253,21 +255,21 @@ def test_events_behind_the_last_checkpoint_are_an_unsigned_tail():
     assert report.tiers[Tier.CHAIN] is True
 
 
-def test_a_log_without_any_checkpoint_is_unsealed():
+def test_a_log_without_any_checkpoint_is_unsealed() -> None:
     log = a_log()
     log.notes = []
     report = verify(log)
     assert (report.verdict, report.tiers[Tier.SIGNED]) == (Verdict.UNSEALED, False)
 
 
-def test_a_noted_head_of_another_history_is_not_continued():
+def test_a_noted_head_of_another_history_is_not_continued() -> None:
     log = a_log()
     head = noted(log)
     report = verify(log, VerifyOptions(head=NotedHead(size=head.size - 3, root=head.root)))
     assert (report.verdict, report.tiers[Tier.ANCHORED]) == (Verdict.MODIFIED, False)
 
 
-def test_an_older_noted_head_is_continued():
+def test_an_older_noted_head_is_continued() -> None:
     log = MemoryLog()
     head = noted(log)
     log.commit(Noted(at=START + 9, execution_id="", kind="engine.started"))
@@ -278,7 +280,7 @@ def test_an_older_noted_head_is_continued():
 # --- keys -----------------------------------------------------------------------------------------
 
 
-def test_a_log_signed_by_a_key_nobody_trusts_has_the_wrong_key():
+def test_a_log_signed_by_a_key_nobody_trusts_has_the_wrong_key() -> None:
     log = a_log()
     log.trusted = [log_verifier(LOG_ID, MemorySigner(2).public_key).vkey]
     assert verify(log).verdict is Verdict.WRONG_KEY
@@ -286,7 +288,7 @@ def test_a_log_signed_by_a_key_nobody_trusts_has_the_wrong_key():
     assert verify(log).verdict is Verdict.WRONG_KEY
 
 
-def test_a_log_rewritten_from_the_start_with_another_key_has_the_wrong_key():
+def test_a_log_rewritten_from_the_start_with_another_key_has_the_wrong_key() -> None:
     log = MemoryLog(signer=MemorySigner(2))
     log.trusted = [log_verifier(LOG_ID, MemorySigner(1).public_key).vkey]
     report = verify(log)
@@ -294,7 +296,7 @@ def test_a_log_rewritten_from_the_start_with_another_key_has_the_wrong_key():
     assert report.key is None
 
 
-def test_a_trusted_key_that_did_not_create_the_log_is_the_wrong_one_to_sign_it():
+def test_a_trusted_key_that_did_not_create_the_log_is_the_wrong_one_to_sign_it() -> None:
     log = a_log()
     other = MemorySigner(2)
     log.trusted.append(log_verifier(LOG_ID, other.public_key).vkey)
@@ -305,11 +307,11 @@ def test_a_trusted_key_that_did_not_create_the_log_is_the_wrong_one_to_sign_it()
     assert verify(log).verdict is Verdict.WRONG_KEY
 
 
-def data_root(log, size):
+def data_root(log: MemoryLog, size: int) -> bytes:
     return merkle.root_of(row[11] for row in log.event_rows[:size])
 
 
-def test_history_rewritten_without_the_key_is_not_what_was_signed():
+def test_history_rewritten_without_the_key_is_not_what_was_signed() -> None:
     log = a_log()
     other = MemoryLog()
     other.commit(
@@ -336,7 +338,7 @@ def test_history_rewritten_without_the_key_is_not_what_was_signed():
         lambda size, note: (size, 5),
     ],
 )
-def test_a_damaged_checkpoint_is_modified(at, change):
+def test_a_damaged_checkpoint_is_modified(at: int, change: Callable[[bytes], bytes]) -> None:
     log = a_log()
     log.notes[at] = list(change(*log.notes[at]))
     assert verify(log, VerifyOptions(deep=True)).verdict is Verdict.MODIFIED
@@ -344,7 +346,7 @@ def test_a_damaged_checkpoint_is_modified(at, change):
         assert verify(log, CHAIN_ONLY).verdict is Verdict.MODIFIED
 
 
-def test_a_forged_signature_in_the_middle_is_found_when_all_are_verified():
+def test_a_forged_signature_in_the_middle_is_found_when_all_are_verified() -> None:
     log = a_log()
     size, data = log.notes[2]
     forged = sign_checkpoint(origin_of(LOG_ID), size, data_root(log, size), MemorySigner(2))
@@ -359,7 +361,7 @@ def test_a_forged_signature_in_the_middle_is_found_when_all_are_verified():
 
 
 @pytest.mark.parametrize("head", [None, b"", b"x" * 48, 5, "head"])
-def test_a_lost_or_damaged_head_is_modified(head):
+def test_a_lost_or_damaged_head_is_modified(head: object) -> None:
     log = a_log()
     log.stored_head = head
     report = verify(log)
@@ -367,7 +369,7 @@ def test_a_lost_or_damaged_head_is_modified(head):
     assert report.findings[0].field == "head"
 
 
-def test_a_lost_log_id_is_named_and_the_rest_still_verified():
+def test_a_lost_log_id_is_named_and_the_rest_still_verified() -> None:
     log = a_log()
     log.stored_log_id = None
     report = verify(log)
@@ -378,7 +380,7 @@ def test_a_lost_log_id_is_named_and_the_rest_still_verified():
 # --- executions -----------------------------------------------------------------------------------
 
 
-def _append(log, sub, **fields):
+def _append(log: MemoryLog, sub: SubChain, **fields: Any) -> None:
     log.writer.append(
         **{"actor": "engine", "target": f"execution/{sub.execution_id}", "at": START, **fields},
         sub=sub,
@@ -386,7 +388,7 @@ def _append(log, sub, **fields):
     log._store(log.writer.take_links())
 
 
-def test_a_seal_that_does_not_describe_the_execution_is_modified():
+def test_a_seal_that_does_not_describe_the_execution_is_modified() -> None:
     log = MemoryLog()
     sub = SubChain(EXECUTION_ID)
     _append(log, sub, type="runner.lost", details={})
@@ -400,7 +402,7 @@ def test_a_seal_that_does_not_describe_the_execution_is_modified():
     assert (report.verdict, report.findings[0].seq) == (Verdict.MODIFIED, 3)
 
 
-def test_an_event_behind_the_seal_of_its_execution_is_modified():
+def test_an_event_behind_the_seal_of_its_execution_is_modified() -> None:
     log = a_log()
     log.subs[EXECUTION_ID].execution_id = EXECUTION_ID
     _append(log, log.subs[EXECUTION_ID], type="runner.lost", details={})
@@ -408,7 +410,7 @@ def test_an_event_behind_the_seal_of_its_execution_is_modified():
     assert (report.verdict, report.findings[0].field) == (Verdict.MODIFIED, "exec_seq")
 
 
-def test_details_the_fold_refuses_are_named():
+def test_details_the_fold_refuses_are_named() -> None:
     log = MemoryLog()
     sub = SubChain(EXECUTION_ID)
     _append(log, sub, type="execution.state_changed", details={"from": "RUNNING", "to": "SUCCESS"})
@@ -419,7 +421,7 @@ def test_details_the_fold_refuses_are_named():
 # --- options --------------------------------------------------------------------------------------
 
 
-def test_heads_and_tiers_are_read_as_printed():
+def test_heads_and_tiers_are_read_as_printed() -> None:
     root = "ab" * 32
     assert parse_head(f"17:{root}") == NotedHead(size=17, root=bytes.fromhex(root))
     assert parse_head(f" 17:{root.upper()}\n").size == 17

@@ -1,10 +1,11 @@
 """Handlers know how the mission ended and what failed; nothing else does."""
 
 import json
+from typing import Any
 
 import pytest
 
-from core.domain.mission import Handlers
+from core.domain.mission import Handlers, MissionStep
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
 from core.mission_file.finding.code import Code
@@ -21,19 +22,22 @@ TOLD = {
 }
 
 
-def teller(step_id="tell", **fields):
+def teller(step_id: str = "tell", **fields: Any) -> MissionStep:
     return a_step(step_id, step_type="set_variables", parameters={"values": TOLD}, **fields)
 
 
-def a_process(step_id, **fields):
+def a_process(step_id: str, **fields: Any) -> MissionStep:
     return a_step(step_id, step_type="command", parameters={"command": "x"}, **fields)
 
 
-def told(rig, step_id="tell"):
-    return rig.snapshot.tasks[step_id].outputs["variables"]
+def told(rig: Rig, step_id: str = "tell") -> dict[str, Any]:
+    outputs = rig.snapshot.tasks[step_id].outputs
+    assert outputs is not None
+    found: dict[str, Any] = outputs["variables"]
+    return found
 
 
-def test_a_handler_of_a_failure_is_told_what_failed_and_the_line_that_matters():
+def test_a_handler_of_a_failure_is_told_what_failed_and_the_line_that_matters() -> None:
     mission = a_mission(
         steps=(
             a_process("tolerated", continue_on_error=True),
@@ -88,7 +92,7 @@ def test_a_handler_of_a_failure_is_told_what_failed_and_the_line_that_matters():
     ]
 
 
-def test_a_handler_of_a_success_is_told_so_with_nothing_failed():
+def test_a_handler_of_a_success_is_told_so_with_nothing_failed() -> None:
     rig = Rig(a_mission(handlers=Handlers(on_success=(teller(),))))
     assert rig.run().state is ExecutionState.SUCCESS
     assert told(rig) == {
@@ -99,7 +103,7 @@ def test_a_handler_of_a_success_is_told_so_with_nothing_failed():
     }
 
 
-def test_a_handler_that_fails_does_not_change_what_the_next_one_is_told():
+def test_a_handler_that_fails_does_not_change_what_the_next_one_is_told() -> None:
     failing = a_step("broken", step_type="fail", parameters={"message": "x"})
     rig = Rig(a_mission(handlers=Handlers(on_success=(failing,), always=(teller(),))))
     assert rig.run().state is ExecutionState.FAILED
@@ -107,7 +111,7 @@ def test_a_handler_that_fails_does_not_change_what_the_next_one_is_told():
     assert told(rig)["failed"] == []
 
 
-def test_a_condition_and_the_environment_of_a_handler_know_it_too():
+def test_a_condition_and_the_environment_of_a_handler_know_it_too() -> None:
     asking = a_step("skipped", when="failed|length > 1 or execution.state != 'FAILED'")
     script = a_step(
         "script",
@@ -130,7 +134,7 @@ def test_a_condition_and_the_environment_of_a_handler_know_it_too():
 
 
 @pytest.mark.parametrize("name", ["execution.state", "execution.message", "failed", "failed[0].id"])
-def test_steps_are_refused_what_only_handlers_know(name):
+def test_steps_are_refused_what_only_handlers_know(name: str) -> None:
     step = {
         "id": "a",
         "step_type": "log",
@@ -144,7 +148,7 @@ def test_steps_are_refused_what_only_handlers_know(name):
     assert load_mission(json.dumps(data), fmt="json").ok
 
 
-def test_a_handler_that_fans_out_is_refused():
+def test_a_handler_that_fans_out_is_refused() -> None:
     step = {"id": "h", "name": "h", "step_type": "noop"}
     for key, value in (("foreach", [1]), ("matrix", {"x": [1]})):
         data = mission_data(handlers={"always": [{**step, key: value}]})

@@ -28,8 +28,8 @@ def crash(simulation: Simulation) -> None:
     """Lose the runner and let a new one take over."""
     for event in lost(simulation.snapshot, Ticks(simulation), who="pid 1"):
         apply(simulation.snapshot, event)
-    assert simulation.snapshot.current.state is ExecutionState.PAUSED
-    assert simulation.snapshot.current.reason_code is Reason.RUNNER_LOST
+    current = simulation.snapshot.current
+    assert (current.state, current.reason_code) == (ExecutionState.PAUSED, Reason.RUNNER_LOST)
     for event in resumed(simulation.snapshot, Ticks(simulation), actor="tester"):
         apply(simulation.snapshot, event)
     assert simulation.snapshot.current.state is ExecutionState.RUNNING

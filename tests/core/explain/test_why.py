@@ -1,4 +1,6 @@
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -23,7 +25,9 @@ SECOND = 1_000_000_000
 NOW = 1_000 * SECOND
 
 
-def an_execution(state=ExecutionState.RUNNING, reason=Reason.STARTED, **more):
+def an_execution(
+    state: ExecutionState = ExecutionState.RUNNING, reason: Reason = Reason.STARTED, **more: Any
+) -> Execution:
     return Execution(
         execution_id="e",
         workflow_id="w",
@@ -38,7 +42,12 @@ def an_execution(state=ExecutionState.RUNNING, reason=Reason.STARTED, **more):
     )
 
 
-def a_task(task_id, state=TaskState.PENDING, reason=Reason.DEPS_PENDING, **more):
+def a_task(
+    task_id: str,
+    state: TaskState = TaskState.PENDING,
+    reason: Reason = Reason.DEPS_PENDING,
+    **more: Any,
+) -> TaskRun:
     return TaskRun(
         execution_id="e",
         task_id=task_id,
@@ -50,7 +59,9 @@ def a_task(task_id, state=TaskState.PENDING, reason=Reason.DEPS_PENDING, **more)
     )
 
 
-def an_attempt(task_id, number, state, reason, **more):
+def an_attempt(
+    task_id: str, number: int, state: AttemptState, reason: Reason, **more: Any
+) -> Attempt:
     return Attempt(
         execution_id="e",
         task_id=task_id,
@@ -62,11 +73,19 @@ def an_attempt(task_id, number, state, reason, **more):
     )
 
 
-def a_step(step_id, *depends_on, **more):
+def a_step(step_id: str, *depends_on: str, **more: Any) -> MissionStep:
     return MissionStep(id=step_id, name=step_id, step_type="noop", depends_on=depends_on, **more)
 
 
-def a_scene(tasks, steps=(), *, config=None, execution=None, attempts=None, **more):
+def a_scene(
+    tasks: list[TaskRun],
+    steps: Sequence[MissionStep] = (),
+    *,
+    config: MissionConfig | None = None,
+    execution: Execution | None = None,
+    attempts: dict[str, tuple[Attempt, ...]] | None = None,
+    **more: Any,
+) -> ExecutionFacts:
     mission = Mission(
         version="1.0",
         name="m",
@@ -84,12 +103,12 @@ def a_scene(tasks, steps=(), *, config=None, execution=None, attempts=None, **mo
     )
 
 
-def test_every_reason_has_words():
+def test_every_reason_has_words() -> None:
     assert set(REASON_TEXTS) == set(Reason)
 
 
 @pytest.mark.parametrize("state", list(TaskState))
-def test_no_state_of_a_step_is_without_an_explanation(state):
+def test_no_state_of_a_step_is_without_an_explanation(state: TaskState) -> None:
     steps = [a_step("up"), a_step("s", "up")]
     for reason in Reason:
         for task in (
@@ -106,13 +125,13 @@ def test_no_state_of_a_step_is_without_an_explanation(state):
 
 
 @pytest.mark.parametrize("state", list(ExecutionState))
-def test_no_state_of_an_execution_is_without_an_explanation(state):
+def test_no_state_of_an_execution_is_without_an_explanation(state: ExecutionState) -> None:
     for reason in Reason:
         told = explain_execution(a_scene([a_task("s")], execution=an_execution(state, reason)))
         assert told[0].partition(": ")[2].strip()
 
 
-def test_a_skipped_step_names_the_failure_behind_it_with_its_time_limit():
+def test_a_skipped_step_names_the_failure_behind_it_with_its_time_limit() -> None:
     facts = a_scene(
         [
             a_task("build", TaskState.FAILED, Reason.TIMEOUT),
@@ -123,7 +142,7 @@ def test_a_skipped_step_names_the_failure_behind_it_with_its_time_limit():
     assert explain("ship", facts)[0] == "skipped: `build` failed (TIMEOUT, 5m00s)"
 
 
-def test_a_queued_step_names_the_limit_and_who_takes_its_slots():
+def test_a_queued_step_names_the_limit_and_who_takes_its_slots() -> None:
     running = [a_task(name, TaskState.RUNNING, Reason.SLOT_ACQUIRED) for name in "abcd"]
     facts = a_scene(
         [*running, a_task("e", TaskState.READY, Reason.DEPS_MET)],
@@ -134,7 +153,7 @@ def test_a_queued_step_names_the_limit_and_who_takes_its_slots():
     ]
 
 
-def test_a_step_in_backoff_says_which_try_comes_when_and_after_what():
+def test_a_step_in_backoff_says_which_try_comes_when_and_after_what() -> None:
     task = a_task("fetch", TaskState.WAITING, Reason.BACKOFF, attempt=1, resume_at=NOW + 8 * SECOND)
     failed = an_attempt("fetch", 1, AttemptState.FAILED, Reason.EXIT_NONZERO, exit_code=75)
     facts = a_scene(
@@ -145,7 +164,7 @@ def test_a_step_in_backoff_says_which_try_comes_when_and_after_what():
     assert explain("fetch", facts) == ["retrying: retry 2/5 in 8s after exit 75"]
 
 
-def test_a_pending_step_is_followed_down_to_what_really_runs():
+def test_a_pending_step_is_followed_down_to_what_really_runs() -> None:
     tasks = [
         a_task("a", TaskState.RUNNING, Reason.SLOT_ACQUIRED, attempt=1, started_at=NOW - SECOND),
         a_task("b"),
@@ -159,7 +178,7 @@ def test_a_pending_step_is_followed_down_to_what_really_runs():
     ]
 
 
-def test_the_chain_of_a_long_mission_keeps_both_ends_and_counts_the_middle():
+def test_the_chain_of_a_long_mission_keeps_both_ends_and_counts_the_middle() -> None:
     names = [f"s{n}" for n in range(20_000)]
     tasks = [a_task("s0", TaskState.FAILED, Reason.EXIT_NONZERO, message="exit 3")]
     tasks += [a_task(n, TaskState.SKIPPED, Reason.UPSTREAM_FAILED) for n in names[1:]]
@@ -171,7 +190,7 @@ def test_the_chain_of_a_long_mission_keeps_both_ends_and_counts_the_middle():
     assert "exit 3" in told[-1]
 
 
-def test_fail_fast_names_the_first_failure_that_was_not_tolerated():
+def test_fail_fast_names_the_first_failure_that_was_not_tolerated() -> None:
     tasks = [
         a_task("lint", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=1),
         a_task("build", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=2, attempt=1),
@@ -183,7 +202,7 @@ def test_fail_fast_names_the_first_failure_that_was_not_tolerated():
     assert told[1].startswith("`build` failed: ")
 
 
-def test_what_holds_a_whole_execution_up_is_said_behind_the_step():
+def test_what_holds_a_whole_execution_up_is_said_behind_the_step() -> None:
     execution = an_execution(
         ExecutionState.PAUSED,
         Reason.USER_PAUSED,
@@ -198,7 +217,7 @@ def test_what_holds_a_whole_execution_up_is_said_behind_the_step():
     ]
 
 
-def test_a_condition_and_a_trigger_rule_are_quoted_as_authored():
+def test_a_condition_and_a_trigger_rule_are_quoted_as_authored() -> None:
     steps = [
         a_step("up"),
         a_step("when", "up", when="{{ params.go }}"),
@@ -216,7 +235,7 @@ def test_a_condition_and_a_trigger_rule_are_quoted_as_authored():
     ]
 
 
-def test_exhausted_retries_tell_how_the_last_try_ended():
+def test_exhausted_retries_tell_how_the_last_try_ended() -> None:
     error = TaskError(message="replication slot busy\nmore", kind="ProcessFailed")
     last = an_attempt("s", 3, AttemptState.FAILED, Reason.TIMEOUT, error=error)
     facts = a_scene(
@@ -229,7 +248,7 @@ def test_exhausted_retries_tell_how_the_last_try_ended():
     ]
 
 
-def test_a_failed_execution_lists_its_failures_roots_first():
+def test_a_failed_execution_lists_its_failures_roots_first() -> None:
     tasks = [
         a_task("soft", TaskState.FAILED, Reason.EXIT_NONZERO, ended_at=1),
         a_task("hard", TaskState.FAILED, Reason.STEP_ERROR, ended_at=2, message="boom"),
@@ -245,7 +264,7 @@ def test_a_failed_execution_lists_its_failures_roots_first():
     assert told[2].startswith("`soft` failed: ")
 
 
-def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
+def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause() -> None:
     parent = a_task("f", TaskState.RUNNING, Reason.EXPANDED)
     items = [
         a_task(
@@ -266,7 +285,7 @@ def test_a_fan_out_counts_its_items_and_a_failed_one_is_the_cause():
     assert told[1].startswith("`f[0]` x failed: ")
 
 
-def test_a_handler_says_what_it_waits_for():
+def test_a_handler_says_what_it_waits_for() -> None:
     handler = a_step("tidy")
     facts = a_scene(
         [a_task("s"), a_task("tidy")], [a_step("s")], handlers=Handlers(always=(handler,))

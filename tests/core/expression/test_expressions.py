@@ -2,8 +2,9 @@ import copy
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -22,7 +23,7 @@ from core.expression.evaluate import (
 from core.expression.template import TemplateSyntaxError, as_template, read_template
 from tests.support.shared import ROOT
 
-SCOPE = {
+SCOPE: dict[str, Any] = {
     "params": {"n": 1, "none": None, "d": {"x": [1, 2]}, "s": "<b> & é", "items": 9, "f": 1.5},
     "vars": {"on": True, "names": ["b", "a"]},
     "steps": {"build-x": {"output": {"k": 1.5}, "state": "SUCCESS"}, "a.b": {"output": {}}},
@@ -56,7 +57,7 @@ SCOPE = {
         ("{{ params.s }}", "<b> & é"),
     ],
 )
-def test_a_whole_expression_keeps_its_type(template, value):
+def test_a_whole_expression_keeps_its_type(template: str, value: object) -> None:
     found = render(template, SCOPE)
     assert found == value
     assert type(found) is type(value)
@@ -79,18 +80,18 @@ def test_a_whole_expression_keeps_its_type(template, value):
         ("{{ params.d|tojson }}.", '{"x": [1, 2]}.'),
     ],
 )
-def test_anything_else_becomes_text(template, text):
+def test_anything_else_becomes_text(template: str, text: str) -> None:
     assert render(template, SCOPE) == text
 
 
-def test_data_is_rendered_at_any_depth_and_not_changed():
+def test_data_is_rendered_at_any_depth_and_not_changed() -> None:
     value = {"a": ["{{ params.n }}", {"{{ params.n }}": "x{{ params.n }}"}], "b": 1, "c": None}
     before = copy.deepcopy(value)
     assert render(value, SCOPE) == {"a": [1, {"1": "x1"}], "b": 1, "c": None}
     assert value == before
 
 
-def test_the_result_shares_nothing_with_the_scope():
+def test_the_result_shares_nothing_with_the_scope() -> None:
     found = render("{{ params.d }}", SCOPE)
     found["x"].append(3)
     assert SCOPE["params"]["d"] == {"x": [1, 2]}
@@ -115,7 +116,7 @@ def test_the_result_shares_nothing_with_the_scope():
         ("{{ 1 is nonsense }}", "unknown test `nonsense`"),
     ],
 )
-def test_what_is_wrong_is_said(template, message):
+def test_what_is_wrong_is_said(template: str, message: str) -> None:
     with pytest.raises(ExpressionError) as raised:
         render(template, SCOPE)
     assert message in str(raised.value)
@@ -151,7 +152,7 @@ def test_what_is_wrong_is_said(template, message):
         "{{ range.__self__ }}",
     ],
 )
-def test_nothing_beyond_plain_data_is_reached(template):
+def test_nothing_beyond_plain_data_is_reached(template: str) -> None:
     before = copy.deepcopy(SCOPE)
     with pytest.raises(ExpressionError):
         render(template, SCOPE)
@@ -185,12 +186,12 @@ def test_nothing_beyond_plain_data_is_reached(template):
     ],
     ids=lambda text: text[:30],
 )
-def test_a_template_cannot_exhaust_the_machine(template):
+def test_a_template_cannot_exhaust_the_machine(template: str) -> None:
     with pytest.raises(ExpressionError):
         render(template, SCOPE)
 
 
-def test_the_text_a_template_gives_is_limited():
+def test_the_text_a_template_gives_is_limited() -> None:
     small = Renderer(max_output=10)
     assert small.render("{{ 'x' * 5 }}!", {}) == "xxxxx!"
     for template in ("{{ 'x' * 11 }}!", "{{ 'x' * 11 }}", "{{ [1] * 11 }}", "ab {{ '12345678' }}"):
@@ -212,14 +213,14 @@ def test_the_text_a_template_gives_is_limited():
         ("params.d.x|length > 1 and 1 in params.d.x", True),
     ],
 )
-def test_an_expression_is_evaluated_bare_or_in_braces(expression, value):
+def test_an_expression_is_evaluated_bare_or_in_braces(expression: str, value: object) -> None:
     assert evaluate(expression, SCOPE) == value
 
 
 @pytest.mark.parametrize(
     "expression", ["", "{{ 1 }} {{ 2 }}", "1 }} {{ 2", "x {{ 1 }}", "{{ 1 }} x", "{% if 1 %}", "}}"]
 )
-def test_something_else_is_no_expression(expression):
+def test_something_else_is_no_expression(expression: str) -> None:
     with pytest.raises(ExpressionError):
         evaluate(expression, SCOPE)
 
@@ -244,7 +245,9 @@ def test_something_else_is_no_expression(expression):
         ("no template", set()),
     ],
 )  # fmt: skip
-def test_references_are_read_without_running_anything(text, found):
+def test_references_are_read_without_running_anything(
+    text: str, found: set[tuple[str, ...]]
+) -> None:
     assert references(text) == found
 
 
@@ -260,21 +263,21 @@ def test_references_are_read_without_running_anything(text, found):
         ([1, None, 2.5, True], False),
     ],
 )
-def test_a_template_is_noticed_at_any_depth(value, answer):
+def test_a_template_is_noticed_at_any_depth(value: object, answer: bool) -> None:
     assert has_template(value) is answer
 
 
-def test_a_live_view_of_steps_is_enough():
-    class View(Mapping):
-        def __getitem__(self, key):
+def test_a_live_view_of_steps_is_enough() -> None:
+    class View(Mapping[str, Any]):
+        def __getitem__(self, key: str) -> Any:
             if key == "get":
                 return {"output": {"k": 1}}
             raise KeyError(key)
 
-        def __iter__(self):
+        def __iter__(self) -> Iterator[str]:
             return iter(["get"])
 
-        def __len__(self):
+        def __len__(self) -> int:
             return 1
 
     scope = {"steps": View()}
@@ -286,23 +289,23 @@ def test_a_live_view_of_steps_is_enough():
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), object(), {"a": {1, 2}}, b"x"])
-def test_what_is_no_json_is_refused(value):
+def test_what_is_no_json_is_refused(value: object) -> None:
     with pytest.raises(ExpressionError):
         plain(value)
 
 
-def test_data_nested_too_deeply_is_refused():
-    value = []
+def test_data_nested_too_deeply_is_refused() -> None:
+    value: list[Any] = []
     for _ in range(100):
         value = [value]
     with pytest.raises(ExpressionError):
         plain(value)
 
 
-def test_threads_evaluate_side_by_side():
-    wrong = []
+def test_threads_evaluate_side_by_side() -> None:
+    wrong: list[object] = []
 
-    def work(number):
+    def work(number: int) -> None:
         found = [render("{{ n }}", {"n": number}) for _ in range(50)]
         wrong.extend(other for other in found if other != number)
 
@@ -314,13 +317,13 @@ def test_threads_evaluate_side_by_side():
     assert wrong == []
 
 
-def test_syntax_is_checked_without_evaluating():
+def test_syntax_is_checked_without_evaluating() -> None:
     check_syntax("{{ nothing.known|upper }}")
     with pytest.raises(TemplateSyntaxError):
         check_syntax("{{ a b }}")
 
 
-def test_minijinja_is_loaded_by_the_first_template_only():
+def test_minijinja_is_loaded_by_the_first_template_only() -> None:
     program = (
         "import sys; from core.expression.evaluate import render; render({'a': ['x', 1]}, {}); "
         "before = 'minijinja' in sys.modules; render('{{ 1 }}', {}); "
@@ -346,7 +349,7 @@ PIECES = st.sampled_from(
 @example("{{ 'a")
 @example("{% for %}{% endfor %}")
 @example("{% for a in %}{% endfor %}")
-def test_no_template_raises_anything_else_or_changes_the_scope(text):
+def test_no_template_raises_anything_else_or_changes_the_scope(text: str) -> None:
     before = copy.deepcopy(SCOPE)
     for work in (render, evaluate):
         with suppress(ExpressionError):
@@ -356,7 +359,7 @@ def test_no_template_raises_anything_else_or_changes_the_scope(text):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(PIECES, max_size=25).map("".join))
-def test_what_can_be_read_statically_says_so_or_raises(text):
+def test_what_can_be_read_statically_says_so_or_raises(text: str) -> None:
     try:
         template = read_template(text)
     except TemplateSyntaxError:
@@ -369,14 +372,14 @@ def test_what_can_be_read_statically_says_so_or_raises(text):
 @pytest.mark.parametrize(
     ("text", "said"), [("true", True), (" False\n", False), ("0", False), ("yes", True)]
 )
-def test_the_filter_bool_takes_a_text_at_its_word(text, said):
+def test_the_filter_bool_takes_a_text_at_its_word(text: str, said: bool) -> None:
     assert evaluate("vars.x|bool", {"vars": {"x": text}}) is said
     with pytest.raises(ExpressionError, match="neither true nor false"):
         evaluate("vars.x|bool", {"vars": {"x": "perhaps"}})
     assert evaluate("[1]|bool and not []|bool", {}) is True
 
 
-def test_a_variable_of_the_environment_that_is_no_text_is_an_error():
+def test_a_variable_of_the_environment_that_is_no_text_is_an_error() -> None:
     for text in ("{{ env.x }}", "a {{ env.x }}"):
         with pytest.raises(ExpressionError, match=r"env\.x is not UTF-8 text"):
             render(text, {"env": {"x": "caf\udce9"}})

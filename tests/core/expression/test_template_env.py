@@ -2,6 +2,8 @@
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from core.domain.states import ExecutionState
 from core.expression.evaluate import ExpressionError, render
 from core.machine.environment import ReadableEnvironment
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.diagnostic import Diagnostic
 from core.mission_file.load import load_mission
 from tests.support.cli import mission
 from tests.support.missions import a_mission, a_step, mission_data
@@ -18,15 +21,15 @@ from tests.support.rig import Rig
 ENVIRON = {"PATH": "/bin", "EMPTY": "", "LD_PRELOAD": "evil.so", "API_TOKEN": "hunter22"}
 
 
-def diagnostics(*steps, **fields):
+def diagnostics(*steps: dict[str, Any], **fields: Any) -> tuple[Diagnostic, ...]:
     return load_mission(json.dumps(mission_data(*steps, **fields)), fmt="json").diagnostics
 
 
-def a_command(**fields):
+def a_command(**fields: Any) -> dict[str, Any]:
     return {"id": "a", "step_type": "command", "parameters": {"command": "x", **fields}}
 
 
-def test_a_template_reads_the_environment_but_no_secret_and_nothing_that_is_denied():
+def test_a_template_reads_the_environment_but_no_secret_and_nothing_that_is_denied() -> None:
     scope = {"env": ReadableEnvironment(ENVIRON)}
     assert render("/opt/bin:{{ env.PATH }}", scope) == "/opt/bin:/bin"
     assert render("{{ env.EMPTY }}", scope) == ""
@@ -38,7 +41,7 @@ def test_a_template_reads_the_environment_but_no_secret_and_nothing_that_is_deni
 
 
 @pytest.mark.parametrize("text", ["{{ env.GONE }}", "x{{ env.GONE != 'x' and env.PATH == '' }}"])
-def test_a_variable_that_is_not_set_is_an_error_that_says_how_to_allow_it(text):
+def test_a_variable_that_is_not_set_is_an_error_that_says_how_to_allow_it(text: str) -> None:
     with pytest.raises(ExpressionError) as failed:
         render(text, {"env": ReadableEnvironment(ENVIRON)})
     assert str(failed.value) == (
@@ -46,7 +49,7 @@ def test_a_variable_that_is_not_set_is_an_error_that_says_how_to_allow_it(text):
     )
 
 
-def test_env_is_known_in_parameters_env_and_conditions():
+def test_env_is_known_in_parameters_env_and_conditions() -> None:
     steps = (
         a_step(
             "say",
@@ -75,7 +78,7 @@ def test_env_is_known_in_parameters_env_and_conditions():
         ("env[params.x]", Code.UNKNOWN_NAME),
     ],
 )
-def test_what_may_not_be_read_is_refused_before_the_run(expression, code):
+def test_what_may_not_be_read_is_refused_before_the_run(expression: str, code: Code) -> None:
     step = a_command(args=[f"{{{{ {expression} }}}}"])
     found = diagnostics(step, params={"x": {}})
     assert [one.code for one in found] == [code]
@@ -91,7 +94,7 @@ def test_what_may_not_be_read_is_refused_before_the_run(expression, code):
         ("$API_TOKEN", "use a step of type `script`, whose shell expands it"),
     ],
 )
-def test_a_dollar_that_nothing_reads_is_warned_of_with_the_fix(text, hint):
+def test_a_dollar_that_nothing_reads_is_warned_of_with_the_fix(text: str, hint: str) -> None:
     for found in (
         diagnostics(env={"X": text}),
         diagnostics({"id": "a", "env": {"X": text}}),
@@ -112,11 +115,11 @@ def test_a_dollar_that_nothing_reads_is_warned_of_with_the_fix(text, hint):
         {"id": "a", "step_type": "log", "parameters": {"message": "$HOME"}},
     ],
 )
-def test_a_dollar_that_is_meant_is_not_warned_of(step):
+def test_a_dollar_that_is_meant_is_not_warned_of(step: dict[str, Any]) -> None:
     assert diagnostics(step) == ()
 
 
-def test_an_environment_without_a_value_fails_the_steps_and_ends_the_run(tmp_path):
+def test_an_environment_without_a_value_fails_the_steps_and_ends_the_run(tmp_path: Path) -> None:
     file = tmp_path / "m.json"
     code = [sys.executable, "-c", "import os; print(os.environ['PATH'][:9])"]
     step = {

@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ PARAMS = {
     "level": {"type": "choice", "choices": ["a", "b"], "default": "a"},
     "mixed": {"type": "choice", "choices": ["a", True], "default": "a"},
 }
-VARIABLES = {"list": [], "map": {"x": "0", "ok": True}, "set": "x", "none": None}
-STEPS = [
+VARIABLES: dict[str, Any] = {"list": [], "map": {"x": "0", "ok": True}, "set": "x", "none": None}
+STEPS: list[dict[str, Any]] = [
     {"id": "s-1", "step_type": "script", "parameters": {"script": "echo false"}},
     {"id": "f", "step_type": "file_search", "parameters": {"path": ".", "pattern": "*"}},
     {"id": "v", "step_type": "set_variables", "parameters": {"values": {"set": True}}},
@@ -31,7 +32,7 @@ STEPS = [
 ]
 
 
-def wrong(when, **fields):
+def wrong(when: bool | str, **fields: Any) -> list[str]:
     """Return the parts of a condition that are refused."""
     step = {"id": "x", "depends_on": [step["id"] for step in STEPS], "when": when, **fields}
     data = mission_data(*STEPS, step, params=PARAMS, variables=VARIABLES)
@@ -68,7 +69,7 @@ def wrong(when, **fields):
         ("params.text ~ 'x'", ["params.text~'x'"]),
     ],
 )
-def test_what_is_certainly_no_boolean_is_refused(when, parts):
+def test_what_is_certainly_no_boolean_is_refused(when: str, parts: list[str]) -> None:
     assert sorted(wrong(when)) == sorted(parts)
 
 
@@ -101,11 +102,11 @@ def test_what_is_certainly_no_boolean_is_refused(when, parts):
         "{{ params.flag -}}",
     ],
 )
-def test_what_is_or_may_be_a_boolean_is_let_pass(when):
+def test_what_is_or_may_be_a_boolean_is_let_pass(when: bool | str) -> None:
     assert wrong(when) == []
 
 
-def test_assertions_and_handlers_are_conditions_too():
+def test_assertions_and_handlers_are_conditions_too() -> None:
     checked = {"step_type": "assert", "parameters": {"that": ["params.n", "params.flag"]}}
     assert wrong("true", **checked) == ["params.n"]
     data = mission_data(
@@ -118,8 +119,8 @@ def test_assertions_and_handlers_are_conditions_too():
     assert [one.code for one in found] == [Code.NOT_BOOLEAN]
 
 
-def test_a_parameter_that_is_true_or_false_is_no_text_either():
-    def refused(flag):
+def test_a_parameter_that_is_true_or_false_is_no_text_either() -> None:
+    def refused(flag: str) -> list[str]:
         step = {"step_type": "create_file", "parameters": {"path": "x", "overwrite": flag}}
         return wrong("true", **step)
 
@@ -130,7 +131,7 @@ def test_a_parameter_that_is_true_or_false_is_no_text_either():
     assert refused("{{ vars.set }}") == []
 
 
-def test_the_place_is_that_of_the_part_and_the_hint_says_what_to_write():
+def test_the_place_is_that_of_the_part_and_the_hint_says_what_to_write() -> None:
     text = (
         'version: "1.0"\nname: m\nparams: {go: {default: "no"}}\nsteps:\n'
         "- {id: a, name: a, step_type: noop, when: '1 == 1 and params.go'}\n"
@@ -142,7 +143,7 @@ def test_the_place_is_that_of_the_part_and_the_hint_says_what_to_write():
     )
 
 
-def test_a_long_condition_is_read_quickly():
+def test_a_long_condition_is_read_quickly() -> None:
     began = time.monotonic()
     for when in ("true if true else " * 480 + "true", "not " * 1900 + "true"):
         wrong(when)

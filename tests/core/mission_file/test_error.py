@@ -15,15 +15,15 @@ from tests.support.missions import mission_data, mission_yaml
 HEAD = 'version: "1.0"\nname: m\nsteps:\n'
 
 
-def step(step_id, extra="", kind="noop"):
+def step(step_id: str, extra: str = "", kind: str = "noop") -> str:
     return f"  - {{id: {step_id}, name: x, step_type: {kind}{extra}}}\n"
 
 
-def command(parameters):
+def command(parameters: str) -> str:
     return HEAD + step("a", f", parameters: {parameters}", "command")
 
 
-def message(text):
+def message(text: str) -> str:
     return f", parameters: {{message: '{text}'}}"
 
 
@@ -32,7 +32,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
-BAD = {
+BAD: dict[str, tuple[str | bytes, Code, int, int]] = {
     # the file
     "binary": (b"\x7fELF\x00\x01", Code.BINARY, 1, 5),
     "utf8": (b'version: "1.0"\nname: caf\xe9\n', Code.ENCODING, 2, 10),
@@ -206,7 +206,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_told_what_and_where(kind):
+def test_a_bad_file_is_told_what_and_where(kind: str) -> None:
     content, code, line, column = BAD[kind]
     loaded = load_mission(content, name="m.yaml")
     assert not loaded.ok
@@ -218,14 +218,16 @@ def test_a_bad_file_is_told_what_and_where(kind):
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_yaml_library_without_libyaml_tells_the_same_code(kind, monkeypatch):
+def test_a_yaml_library_without_libyaml_tells_the_same_code(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with_libyaml = load_mission(BAD[kind][0]).diagnostics
     monkeypatch.setattr("core.mission_file.reading.yaml_event.EventParser", yaml.SafeLoader)
     without = load_mission(BAD[kind][0]).diagnostics
     assert [found.code for found in without] == [found.code for found in with_libyaml]
 
 
-JSON_BAD = {
+JSON_BAD: dict[str, tuple[str | bytes, Code, int, int]] = {
     "empty": (" \n", Code.EMPTY_FILE, 2, 1),
     "value": ('{"version": }', Code.SYNTAX, 1, 13),
     "comma": ('{"version": "1.0",\n}', Code.SYNTAX, 2, 1),
@@ -244,7 +246,7 @@ JSON_BAD = {
 
 
 @pytest.mark.parametrize("kind", JSON_BAD)
-def test_a_bad_json_file_is_told_what_and_where(kind):
+def test_a_bad_json_file_is_told_what_and_where(kind: str) -> None:
     content, code, line, column = JSON_BAD[kind]
     loaded = load_mission(content, name="m.json")
     found = [(one.code, one.line, one.column) for one in loaded.diagnostics]
@@ -252,7 +254,7 @@ def test_a_bad_json_file_is_told_what_and_where(kind):
     assert not loaded.ok
 
 
-def test_a_json_mission_is_told_the_place_of_a_wrong_value():
+def test_a_json_mission_is_told_the_place_of_a_wrong_value() -> None:
     text = json.dumps(mission_data({"id": "a", "timeout_seconds": -1}), indent=2)
     (found,) = load_mission(text).diagnostics
     assert found.code is Code.BAD_DURATION
@@ -260,7 +262,7 @@ def test_a_json_mission_is_told_the_place_of_a_wrong_value():
     assert (found.caret, found.length) == (25, 2)
 
 
-def test_all_errors_of_a_file_are_told_at_once_in_order():
+def test_all_errors_of_a_file_are_told_at_once_in_order() -> None:
     text = HEAD + step("a", ", timeout_seconds: -1, foo: 1") + step("a") + step("b", kind="zzz")
     loaded = load_mission(text + "bar: 1\n")
     assert [found.code for found in loaded.diagnostics] == [
@@ -272,13 +274,13 @@ def test_all_errors_of_a_file_are_told_at_once_in_order():
     ]
 
 
-def test_a_syntax_problem_that_can_be_passed_hides_no_later_error():
+def test_a_syntax_problem_that_can_be_passed_hides_no_later_error() -> None:
     text = HEAD + step("a", ", id: b, foo: 1")
     codes = [found.code for found in load_mission(text).diagnostics]
     assert codes == [Code.DUPLICATE_KEY, Code.UNKNOWN_KEY]
 
 
-def test_a_cycle_is_printed_as_its_path():
+def test_a_cycle_is_printed_as_its_path() -> None:
     found = load_mission(BAD["cycle"][0]).diagnostics[0]
     assert found.message.endswith("a → b → c → a")
 
@@ -297,11 +299,11 @@ def test_a_cycle_is_printed_as_its_path():
         ("version", 'this program reads versions 1.x: write version: "1.0"'),
     ],
 )
-def test_a_hint_says_what_to_write(kind, hint):
+def test_a_hint_says_what_to_write(kind: str, hint: str) -> None:
     assert load_mission(BAD[kind][0]).diagnostics[0].hint == hint
 
 
-def test_words_of_other_programs_are_recognised():
+def test_words_of_other_programs_are_recognised() -> None:
     text = HEAD + "  - {id: a, name: x, type: noop, needs: [b], timeout: 3}\n"
     hints = [found.hint for found in load_mission(text).diagnostics]
     assert hints[1:] == [
@@ -311,7 +313,7 @@ def test_words_of_other_programs_are_recognised():
     ]
 
 
-def test_an_id_with_a_dash_gets_a_hint_about_brackets():
+def test_an_id_with_a_dash_gets_a_hint_about_brackets() -> None:
     text = (
         HEAD
         + step("build-x")
@@ -325,7 +327,7 @@ def test_an_id_with_a_dash_gets_a_hint_about_brackets():
     ).ok
 
 
-def test_a_template_handed_to_a_shell_is_a_warning_that_names_the_injection():
+def test_a_template_handed_to_a_shell_is_a_warning_that_names_the_injection() -> None:
     text = HEAD + step(
         "a", ", parameters: {command: /bin/bash, args: [-ec, 'echo {{ vars.v }}']}", "command"
     )
@@ -336,13 +338,13 @@ def test_a_template_handed_to_a_shell_is_a_warning_that_names_the_injection():
     assert "injection" in found.message
 
 
-def test_a_template_where_none_is_resolved_is_a_warning():
+def test_a_template_where_none_is_resolved_is_a_warning() -> None:
     loaded = load_mission(mission_yaml(description="for {{ params.x }}"))
     assert loaded.ok
     assert [found.code for found in loaded.diagnostics] == [Code.TEMPLATE_NOT_ALLOWED]
 
 
-def test_variables_that_steps_set_are_known():
+def test_variables_that_steps_set_are_known() -> None:
     if "set_variables" not in step_type_names():
         pytest.skip("the step type is not there yet")
     text = mission_yaml(
@@ -353,7 +355,7 @@ def test_variables_that_steps_set_are_known():
 
 
 @pytest.mark.parametrize("kind", LANGUAGE_TYPES)
-def test_a_step_type_of_the_language_runs_or_is_not_supported_yet(kind):
+def test_a_step_type_of_the_language_runs_or_is_not_supported_yet(kind: str) -> None:
     codes = {one.code for one in load_mission(HEAD + step("a", kind=kind)).diagnostics}
     assert (Code.NOT_SUPPORTED in codes) == (kind not in step_type_names())
     assert Code.UNKNOWN_STEP_TYPE not in codes
@@ -371,17 +373,17 @@ FEATURES = {
 
 
 @pytest.mark.parametrize("feature", FEATURES)
-def test_a_feature_is_refused_as_not_supported_until_it_works(feature):
+def test_a_feature_is_refused_as_not_supported_until_it_works(feature: str) -> None:
     loaded = load_mission(HEAD + FEATURES[feature])
     expected = [Code.NOT_SUPPORTED] if feature in NOT_YET else []
     assert [found.code for found in loaded.diagnostics] == expected
 
 
-def test_the_features_that_are_refused_are_all_tested():
+def test_the_features_that_are_refused_are_all_tested() -> None:
     assert set(FEATURES) >= NOT_YET
 
 
-def test_a_flood_of_errors_is_cut_and_counted():
+def test_a_flood_of_errors_is_cut_and_counted() -> None:
     steps = "".join(step(f"s{number}", ", foo: 1") for number in range(1000))
     loaded = load_mission(HEAD + steps)
     assert len(loaded.diagnostics) == 201
@@ -389,11 +391,11 @@ def test_a_flood_of_errors_is_cut_and_counted():
     assert loaded.diagnostics[-1].message == "800 more errors are not shown"
 
 
-def test_a_flood_of_warnings_hides_no_error():
+def test_a_flood_of_warnings_hides_no_error() -> None:
     steps = "".join(f"  - {{id: s{number}, step_type: noop}}\n" for number in range(1000))
     loaded = load_mission(HEAD + steps + step("last", ", foo: 1"))
     assert Code.UNKNOWN_KEY in [found.code for found in loaded.diagnostics]
 
 
-def test_every_code_says_what_it_means():
+def test_every_code_says_what_it_means() -> None:
     assert all(code.meaning for code in Code)

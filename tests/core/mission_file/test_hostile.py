@@ -1,6 +1,8 @@
 """Inputs meant to break the reader: it answers with diagnostics, never with an exception."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -8,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.mission_file.finding.code import Code
-from core.mission_file.load import load_mission, mission_lines
+from core.mission_file.load import Loaded, load_mission, mission_lines
 from core.mission_file.render import FORMATS, render
 from tests.support.missions import mission_data
 from tests.support.shared import shared_path
@@ -39,7 +41,7 @@ steps:
 VALID_JSON = json.dumps(yaml.safe_load(VALID), indent=1).encode()
 
 
-def told(content, fmt):
+def told(content: bytes | str, fmt: str) -> Loaded:
     """Load whatever it is; return what all renderings of the answer agree on."""
     loaded = load_mission(content, fmt=fmt)
     assert loaded.ok or loaded.diagnostics
@@ -50,17 +52,18 @@ def told(content, fmt):
         assert found.line >= 0
         assert found.source_line is None or found.caret <= len(found.source_line)
     if loaded.ok:
+        assert loaded.source is not None
         mission_lines(loaded.source)
     return loaded
 
 
-def test_what_is_mutated_below_is_valid():
+def test_what_is_mutated_below_is_valid() -> None:
     assert told(VALID, "yaml").ok
     assert told(VALID_JSON, "json").ok
 
 
 @st.composite
-def mutations(draw, base):
+def mutations(draw: st.DrawFn, base: bytes) -> bytes:
     data = bytearray(base)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
@@ -79,20 +82,20 @@ def mutations(draw, base):
 
 @settings(max_examples=300, deadline=None)
 @given(mutations(VALID))
-def test_no_edit_of_a_yaml_file_raises(content):
+def test_no_edit_of_a_yaml_file_raises(content: bytes) -> None:
     told(content, "yaml")
 
 
 @settings(max_examples=200, deadline=None)
 @given(mutations(VALID_JSON))
-def test_no_edit_of_a_json_file_raises(content):
+def test_no_edit_of_a_json_file_raises(content: bytes) -> None:
     told(content, "json")
 
 
 @pytest.mark.slow
 @settings(max_examples=5000, deadline=None)
 @given(st.one_of(mutations(VALID), mutations(VALID_JSON)), st.sampled_from(["yaml", "json"]))
-def test_no_edit_of_any_file_raises_at_length(content, fmt):
+def test_no_edit_of_any_file_raises_at_length(content: bytes, fmt: str) -> None:
     told(content, fmt)
 
 
@@ -103,7 +106,7 @@ def test_no_edit_of_any_file_raises_at_length(content, fmt):
 @example(b"--- \n...\n...\n", "yaml")
 @example(b"\xef\xbb\xbf", "yaml")
 @example(b"]", "json")
-def test_no_bytes_raise(content, fmt):
+def test_no_bytes_raise(content: bytes, fmt: str) -> None:
     told(content, fmt)
 
 
@@ -124,22 +127,23 @@ STEP_KEYS = ["id", "name", "step_type", "depends_on", "timeout_seconds", "contin
     st.dictionaries(st.sampled_from(TOP_KEYS), JSON_VALUES, max_size=4),
     st.dictionaries(st.sampled_from(STEP_KEYS), JSON_VALUES, max_size=5),
 )
-def test_no_value_under_any_key_raises(top, step):
+def test_no_value_under_any_key_raises(top: dict[str, Any], step: dict[str, Any]) -> None:
     data = mission_data({"id": "a", **step})
     told(json.dumps({**data, **top}), "json")
 
 
 @settings(max_examples=50, deadline=None)
 @given(JSON_VALUES)
-def test_no_value_in_the_place_of_the_steps_raises(value):
+def test_no_value_in_the_place_of_the_steps_raises(value: object) -> None:
     told(json.dumps({**mission_data(), "steps": value}), "json")
 
 
-def naughty_strings():
-    return json.loads(shared_path("vectors/blns.json").read_text(encoding="utf-8"))
+def naughty_strings() -> list[str]:
+    found: list[str] = json.loads(shared_path("vectors/blns.json").read_text(encoding="utf-8"))
+    return found
 
 
-def in_every_field(text):
+def in_every_field(text: str) -> Iterator[dict[str, Any]]:
     """Yield missions with `text` in each place that takes one; all errors are told at once."""
     fields = ("name", "step_type", "when", "foreach", "timeout_seconds", "working_dir", "env")
     yield {
@@ -165,17 +169,17 @@ def in_every_field(text):
     )
 
 
-def test_the_big_list_of_naughty_strings_raises_nowhere():
+def test_the_big_list_of_naughty_strings_raises_nowhere() -> None:
     for text in naughty_strings():
         for data in in_every_field(text):
             told(json.dumps(data), "json")
 
 
-def test_naughty_names_arrive_as_they_are_or_are_refused_as_names():
+def test_naughty_names_arrive_as_they_are_or_are_refused_as_names() -> None:
     for text in naughty_strings():
         data = mission_data({"id": "a", "name": text}, name=text)
         loaded = load_mission(yaml.safe_dump(data, default_style='"'), fmt="yaml")
-        if loaded.ok:
+        if loaded.mission is not None:
             assert (loaded.mission.name, loaded.mission.steps[0].name) == (text, text)
         else:
             assert {found.code for found in loaded.diagnostics} <= {
@@ -185,7 +189,7 @@ def test_naughty_names_arrive_as_they_are_or_are_refused_as_names():
             }
 
 
-def nested_aliases(levels, width):
+def nested_aliases(levels: int, width: int) -> str:
     lines = [
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * width)}]"
         for level in range(1, levels)
@@ -209,14 +213,14 @@ def nested_aliases(levels, width):
     ],
     ids=lambda value: None if isinstance(value, Code) else "text",
 )
-def test_a_bomb_is_refused(text, code):
+def test_a_bomb_is_refused(text: str, code: Code) -> None:
     assert code in {found.code for found in load_mission(text, fmt="yaml").diagnostics}
 
 
 class ForesightedParser:
     """A YAML library with a nesting limit that it meets before it gives its first event."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         levels = 0
         for index, character in enumerate(text):
             levels += character in "[{"
@@ -234,21 +238,23 @@ class ForesightedParser:
         ("{" * 500, Code.KEY_NOT_TEXT, 2),
     ],
 )
-def test_our_limit_is_met_before_any_of_the_library(text, code, column, monkeypatch):
+def test_our_limit_is_met_before_any_of_the_library(
+    text: str, code: Code, column: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("core.mission_file.reading.yaml_event.EventParser", ForesightedParser)
     (found,) = load_mission(text, fmt="yaml").diagnostics
     assert (found.code, found.line, found.column) == (code, 1, column)
 
 
 @pytest.mark.parametrize("fmt", ["yaml", "json"])
-def test_a_file_with_too_many_values_is_refused(fmt, monkeypatch):
+def test_a_file_with_too_many_values_is_refused(fmt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"core.mission_file.reading.{fmt}_reader.MAX_NODES", 1000)
     text = '{"variables": [' + "0," * 1000 + "0]}"
     codes = {found.code for found in load_mission(text, fmt=fmt).diagnostics}
     assert codes == {Code.TOO_MANY_NODES}
 
 
-def test_a_line_of_a_megabyte_shows_only_the_part_around_the_place():
+def test_a_line_of_a_megabyte_shows_only_the_part_around_the_place() -> None:
     text = "{" + " " * 1_000_000 + '"version": "9"' + " " * 1_000_000 + "}"
     for fmt in ("json", "yaml"):
         found = next(
@@ -257,5 +263,6 @@ def test_a_line_of_a_megabyte_shows_only_the_part_around_the_place():
             if one.code is Code.UNSUPPORTED_VERSION
         )
         assert found.column == 1_000_013
+        assert found.source_line is not None
         assert len(found.source_line) <= 160
         assert found.source_line[found.caret : found.caret + found.length] == '"9"'

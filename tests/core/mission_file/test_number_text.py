@@ -10,7 +10,7 @@ HEAD = 'version: "1.0"\nname: m\n'
 STEP = "steps:\n- {id: a, name: a, step_type: %s}\n"
 
 
-def warned(rest, step="noop"):
+def warned(rest: str, step: str = "noop") -> list[str]:
     loaded = load_mission(HEAD + rest + STEP % step)
     assert loaded.ok, loaded.diagnostics
     found = [one for one in loaded.diagnostics if one.code is Code.NUMBER_TEXT]
@@ -19,7 +19,7 @@ def warned(rest, step="noop"):
 
 
 @pytest.mark.parametrize("text", ["3.10", "0123", "1e3", "0x10", "0o17", "+5", ".5", "1.", "-0"])
-def test_a_number_that_would_change_is_warned_of_wherever_it_lands_in_text(text):
+def test_a_number_that_would_change_is_warned_of_wherever_it_lands_in_text(text: str) -> None:
     quoted = [f'"{text}"']
     assert warned(f"variables: {{v: {text}}}\n") == quoted
     assert warned(f"variables: {{v: [{{w: {text}}}]}}\n") == quoted
@@ -36,7 +36,7 @@ def test_a_number_that_would_change_is_warned_of_wherever_it_lands_in_text(text)
 
 
 @pytest.mark.parametrize("text", ["0123", "0x10", "+5"])
-def test_whole_numbers_in_an_environment_are_warned_of(text):
+def test_whole_numbers_in_an_environment_are_warned_of(text: str) -> None:
     assert warned(f"env: {{V: {text}}}\n") == [f'"{text}"']
     assert warned("", f"noop, env: {{V: {text}}}") == [f'"{text}"']
 
@@ -44,13 +44,13 @@ def test_whole_numbers_in_an_environment_are_warned_of(text):
 @pytest.mark.parametrize(
     "text", ["3", "3.5", "-1", "0", "10.25", "3.0", "1_000", "'3.10'", "12:30"]
 )
-def test_what_looks_the_same_is_not_warned_of(text):
+def test_what_looks_the_same_is_not_warned_of(text: str) -> None:
     assert warned(f"variables: {{v: {text}}}\n") == []
     assert warned("", f"noop, matrix: {{v: [{text}]}}") == []
     assert warned("", f"command, parameters: {{command: x, args: [{text}]}}") == []
 
 
-def test_a_number_that_stays_a_number_is_not_warned_of():
+def test_a_number_that_stays_a_number_is_not_warned_of() -> None:
     assert warned("config: {timeout_seconds: 1e3}\n") == []
     assert warned("params: {n: {type: integer, default: 010}, f: {type: number, default: 1e3}}\n") == []  # fmt: skip  # noqa: E501 - one line a case
     assert warned("", "wait, timeout_seconds: 1e1, parameters: {seconds: .5}") == []
@@ -58,7 +58,7 @@ def test_a_number_that_stays_a_number_is_not_warned_of():
     assert warned("", "command, parameters: {command: x, expect_exit: [010]}") == []
 
 
-def test_the_warning_stands_at_the_number_and_once():
+def test_the_warning_stands_at_the_number_and_once() -> None:
     loaded = load_mission(HEAD + "variables:\n  a: &x [3.9, 3.10]\n  b: *x\n" + STEP % "noop")
     (found,) = [one for one in loaded.diagnostics if one.code is Code.NUMBER_TEXT]
     assert (found.line, found.column) == (4, 15)

@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +13,11 @@ from tests.support.missions import mission_yaml
 BAD = 'version: "1.0"\nname: m\nsteps:\n  - {id: a, name: x, step_type: comand}\n'
 
 
-def told(text, name="m.yaml"):
+def told(text: str, name: str = "m.yaml") -> tuple[Diagnostic, ...]:
     return load_mission(text, name=name).diagnostics
 
 
-def a_diagnostic(**fields):
+def a_diagnostic(**fields: Any) -> Diagnostic:
     plain = {
         "severity": Severity.ERROR,
         "code": Code.SYNTAX,
@@ -29,7 +31,7 @@ def a_diagnostic(**fields):
     return Diagnostic(**{**plain, **fields})
 
 
-def test_text_shows_place_line_caret_and_hint():
+def test_text_shows_place_line_caret_and_hint() -> None:
     assert render(told(BAD)) == (
         "m.yaml:4:33: error[UNKNOWN_STEP_TYPE]: unknown step type `comand`\n"
         "  4 |   - {id: a, name: x, step_type: comand}\n"
@@ -38,7 +40,7 @@ def test_text_shows_place_line_caret_and_hint():
     )
 
 
-def test_color_changes_nothing_but_color():
+def test_color_changes_nothing_but_color() -> None:
     import re
 
     colored = render(told(BAD), color=True)
@@ -46,19 +48,19 @@ def test_color_changes_nothing_but_color():
     assert re.sub("\x1b\\[[0-9]+m", "", colored) == render(told(BAD))
 
 
-def test_nothing_to_tell_is_empty_text():
+def test_nothing_to_tell_is_empty_text() -> None:
     assert render(()) == ""
     assert json.loads(render((), "json")) == []
 
 
-def test_the_caret_stands_under_wide_characters():
+def test_the_caret_stands_under_wide_characters() -> None:
     text = "version: '1.0'\nname: m\nsteps: [{id: a, name: 日本, step_type: zzz}]\n"
     lines = render(told(text)).splitlines()
     shown = lines[1].replace("日本", "xxxx")
     assert shown[lines[2].index("^") :].startswith("zzz")
 
 
-def test_what_a_stranger_wrote_cannot_steer_the_terminal():
+def test_what_a_stranger_wrote_cannot_steer_the_terminal() -> None:
     evil = "\x1b]0;owned\x07\x1b[2J\u202e\u2066"
     found = a_diagnostic(message=evil, file=f"{evil}.yaml", source_line=evil, hint=evil)
     for fmt in ("text", "github"):
@@ -66,14 +68,14 @@ def test_what_a_stranger_wrote_cannot_steer_the_terminal():
         assert not any(one in shown for one in "\x1b\x07\u202e\u2066")
 
 
-def test_a_workflow_command_cannot_be_forged():
+def test_a_workflow_command_cannot_be_forged() -> None:
     found = a_diagnostic(message="50%\n::set-output name=x::y", file="a,b:c.yaml", hint="no")
     assert render((found,), "github") == (
         "::error file=a%2Cb%3Ac.yaml,line=1,col=3,title=SYNTAX::50%25 ::set-output name=x::y (no)\n"
     )
 
 
-def test_json_has_the_documented_keys():
+def test_json_has_the_documented_keys() -> None:
     (found,) = json.loads(render(told(BAD), "json"))
     assert found == {
         "severity": "error",
@@ -86,7 +88,7 @@ def test_json_has_the_documented_keys():
     }
 
 
-def test_sarif_has_one_result_for_each_diagnostic_and_one_rule_for_each_code():
+def test_sarif_has_one_result_for_each_diagnostic_and_one_rule_for_each_code() -> None:
     text = BAD + "  - {id: b, name: x, step_type: comand}\n"
     log = json.loads(render(told(text, "my mission.yaml"), "sarif"))
     (run,) = log["runs"]
@@ -98,14 +100,14 @@ def test_sarif_has_one_result_for_each_diagnostic_and_one_rule_for_each_code():
     assert place["region"] == {"startLine": 5, "startColumn": 33, "endColumn": 39}
 
 
-def test_a_file_without_place_is_told_without_line(tmp_path):
+def test_a_file_without_place_is_told_without_line(tmp_path: Path) -> None:
     found = load_mission(tmp_path).diagnostics
     assert render(found) == (
         f"{tmp_path}: error[NOT_A_FILE]: {tmp_path} is a folder, not a mission file\n"
     )
 
 
-def test_the_json_of_a_valid_mission_has_its_execution_order():
+def test_the_json_of_a_valid_mission_has_its_execution_order() -> None:
     text = mission_yaml({"id": "late", "depends_on": ["early"]}, {"id": "early"})
     shown = validation_json(load_mission(text))
     assert shown["valid"] is True
@@ -113,20 +115,20 @@ def test_the_json_of_a_valid_mission_has_its_execution_order():
     assert shown["diagnostics"] == shown["warnings"] == []
 
 
-def test_the_json_of_a_warned_mission_repeats_the_warnings():
+def test_the_json_of_a_warned_mission_repeats_the_warnings() -> None:
     shown = validation_json(load_mission(mission_yaml(config={"max_parallel_steps": 2})))
     assert shown["valid"] is True
     assert shown["warnings"] == ["`max_parallel_steps` is read as `parallel_limit`"]
     assert [found["severity"] for found in shown["diagnostics"]] == ["warning"]
 
 
-def test_the_json_of_an_invalid_mission_has_no_order():
+def test_the_json_of_an_invalid_mission_has_no_order() -> None:
     shown = validation_json(load_mission(BAD))
     assert (shown["valid"], shown["execution_order"]) == (False, [])
     assert shown["diagnostics"][0]["code"] == "UNKNOWN_STEP_TYPE"
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_lines_are_counted_as_editors_count_them(line_end):
+def test_lines_are_counted_as_editors_count_them(line_end: str) -> None:
     text = "# one\n" + BAD
     assert told(text.replace("\n", line_end))[0].line == 5

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import jsonschema
 import pytest
@@ -20,13 +21,13 @@ from tests.support.shared import ROOT
 
 
 @pytest.fixture(scope="module")
-def validator():
+def validator() -> jsonschema.Draft7Validator:
     schema = mission_schema()
     jsonschema.Draft7Validator.check_schema(schema)
     return jsonschema.Draft7Validator(schema)
 
 
-def command(**parameters):
+def command(**parameters: Any) -> dict[str, Any]:
     return mission_data({"id": "a", "step_type": "command", "parameters": parameters})
 
 
@@ -45,7 +46,9 @@ VALID = [
 
 
 @pytest.mark.parametrize("data", VALID, ids=range(len(VALID)))
-def test_a_valid_mission_fits_the_schema(validator, data):
+def test_a_valid_mission_fits_the_schema(
+    validator: jsonschema.Draft7Validator, data: dict[str, Any]
+) -> None:
     assert [error.message for error in validator.iter_errors(data)] == []
 
 
@@ -81,12 +84,14 @@ INVALID = [
 
 
 @pytest.mark.parametrize("data", INVALID, ids=range(len(INVALID)))
-def test_an_invalid_mission_fits_neither_the_schema_nor_validation(validator, data):
+def test_an_invalid_mission_fits_neither_the_schema_nor_validation(
+    validator: jsonschema.Draft7Validator, data: dict[str, Any]
+) -> None:
     assert not validator.is_valid(data)
     assert not load_mission(json.dumps(data), fmt="json").ok
 
 
-def test_every_step_type_has_its_parameters_in_the_schema():
+def test_every_step_type_has_its_parameters_in_the_schema() -> None:
     schema = mission_schema()
     for name in step_type_names():
         assert f"parameters.{name}" in schema["definitions"]
@@ -95,25 +100,25 @@ def test_every_step_type_has_its_parameters_in_the_schema():
     assert "prefixItems" not in written
 
 
-def test_every_key_of_the_schema_is_described():
+def test_every_key_of_the_schema_is_described() -> None:
     schema = mission_schema()
     assert set(schema["properties"]) == set(MISSION_KEYS)
     assert set(schema["definitions"]["step"]["properties"]) == set(STEP_KEYS)
     assert all("description" in field for field in schema["properties"].values())
 
 
-def test_every_sample_mission_fits_the_schema(validator):
+def test_every_sample_mission_fits_the_schema(validator: jsonschema.Draft7Validator) -> None:
     for path in sorted((ROOT / "sample_missions").glob("*.y*ml")):
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         assert [error.message for error in validator.iter_errors(data)] == [], path.name
 
 
-def test_every_topic_is_explained():
+def test_every_topic_is_explained() -> None:
     for topic in topics():
         assert len(explain(topic)) > 20
 
 
-def test_a_step_type_is_explained_with_parameters_and_output():
+def test_a_step_type_is_explained_with_parameters_and_output() -> None:
     text = explain("step.command")
     assert "* command" in text
     assert "exit_code" in text
@@ -130,12 +135,12 @@ def test_a_step_type_is_explained_with_parameters_and_output():
         ("step.when", "Default: true"),
     ],
 )
-def test_a_key_is_explained_with_default_or_example(topic, line):
+def test_a_key_is_explained_with_default_or_example(topic: str, line: str) -> None:
     assert line in explain(topic).splitlines()
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_a_reason_code_is_explained_with_when_it_occurs_and_what_to_do(reason):
+def test_a_reason_code_is_explained_with_when_it_occurs_and_what_to_do(reason: Reason) -> None:
     text = " ".join(explain(reason.value).split())
     known = REASON_TEXTS[reason]
     assert text.startswith(f"{reason.value}: {known.phrase} When: ")
@@ -146,24 +151,24 @@ def test_a_reason_code_is_explained_with_when_it_occurs_and_what_to_do(reason):
     assert reason.value in topics()
 
 
-def test_a_code_is_found_in_lower_case_unless_a_key_has_that_name():
+def test_a_code_is_found_in_lower_case_unless_a_key_has_that_name() -> None:
     assert explain("exit_nonzero") == explain("EXIT_NONZERO")
     assert explain("fail_fast") != explain("FAIL_FAST")
 
 
-def test_no_reason_code_hides_behind_another_topic():
+def test_no_reason_code_hides_behind_another_topic() -> None:
     named = {code.value for code in Code} | set(SECTIONS)
     assert not named & {reason.value for reason in Reason}
 
 
-def test_a_diagnostic_code_is_explained():
+def test_a_diagnostic_code_is_explained() -> None:
     assert Code.CYCLE.meaning in explain("cycle")
 
 
 @pytest.mark.parametrize(
     ("topic", "hint"), [("confg", "did you mean `config`?"), ("step.comand", "`step.command`")]
 )
-def test_an_unknown_topic_gets_the_nearest_one_as_hint(topic, hint):
+def test_an_unknown_topic_gets_the_nearest_one_as_hint(topic: str, hint: str) -> None:
     with pytest.raises(NotFoundError) as raised:
         explain(topic)
-    assert hint in raised.value.hint
+    assert hint in (raised.value.hint or "")

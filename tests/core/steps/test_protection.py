@@ -4,6 +4,7 @@ import json
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def attempts(steps: StepRunner, path: str) -> list[tuple[str, StepOutcome]]:
     steps.ok("create_file", path="p/audit-x.vkey", content="planted")
     steps.ok("compress", source="p", destination="p.tar")
     steps.ok("create_file", path="inside", content="inside")
-    wanted = [
+    wanted: list[tuple[str, dict[str, Any]]] = [
         *every_file_step(path),
         ("extract", {"source": "p.tar", "destination": path}),
         ("extract", {"source": "p.tar", "destination": f"{path}/deep/er"}),

@@ -98,7 +98,7 @@ def test_the_interface_has_no_other_names() -> None:
 
 
 def test_the_example_package_imports_only_the_public_interface() -> None:
-    imported = set()
+    imported: set[str] = set()
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import):

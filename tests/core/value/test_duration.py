@@ -19,7 +19,7 @@ from core.value.duration import MAX_SECONDS, duration_text, parse_duration
         ("3650d", MAX_SECONDS),
     ],
 )
-def test_a_duration_is_a_number_of_seconds_or_text(written, seconds):
+def test_a_duration_is_a_number_of_seconds_or_text(written: float | str, seconds: float) -> None:
     assert parse_duration(written) == pytest.approx(seconds)
 
 
@@ -44,7 +44,7 @@ def test_a_duration_is_a_number_of_seconds_or_text(written, seconds):
         ([1], "must be"),
     ],
 )
-def test_anything_else_is_no_duration(written, message):
+def test_anything_else_is_no_duration(written: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parse_duration(written)
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,9 @@ def steps(tmp_path: Path) -> StepRunner:
 
 
 @pytest.mark.parametrize("pattern", EVIL)
-def test_a_pattern_that_would_take_for_ever_is_matched_at_once(pattern, steps):
+def test_a_pattern_that_would_take_for_ever_is_matched_at_once(
+    pattern: str, steps: StepRunner
+) -> None:
     began = time.monotonic()
     assert not compile_pattern(pattern).is_found_in(TEXT)
     outcome = steps.run("validate_schema", data=TEXT, schema={"pattern": pattern})
@@ -41,7 +44,7 @@ def test_a_pattern_that_would_take_for_ever_is_matched_at_once(pattern, steps):
     assert time.monotonic() - began < 5
 
 
-def test_the_interpreter_goes_on_while_a_pattern_is_matched():
+def test_the_interpreter_goes_on_while_a_pattern_is_matched() -> None:
     pattern = compile_pattern(r"[ab]*a[ab]{1000}x|b[ab]{999}y")
     text = "".join("ab"[(i * i * 7919 >> 3) & 1] for i in range(60_000))
     matched = threading.Thread(target=pattern.is_found_in, args=(text,))
@@ -65,7 +68,9 @@ def test_the_interpreter_goes_on_while_a_pattern_is_matched():
         (r"[z-a]", "z-a"),
     ],
 )
-def test_what_takes_more_than_linear_time_is_refused_by_the_part_that_does(pattern, part):
+def test_what_takes_more_than_linear_time_is_refused_by_the_part_that_does(
+    pattern: str, part: str
+) -> None:
     with pytest.raises(PatternError) as refused:
         compile_pattern(pattern)
     assert refused.value.part == part
@@ -73,13 +78,15 @@ def test_what_takes_more_than_linear_time_is_refused_by_the_part_that_does(patte
 
 
 @pytest.mark.parametrize("pattern", ["(", "\\", "a" * (MAX_PATTERN_CHARACTERS + 1), r"\pL{1,500}"])
-def test_a_pattern_that_is_no_pattern_or_too_large_is_refused(pattern, capfd):
+def test_a_pattern_that_is_no_pattern_or_too_large_is_refused(
+    pattern: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(PatternError):
         compile_pattern(pattern)
     assert capfd.readouterr() == ("", "")  # the library's own words would stand on the screen
 
 
-def test_a_text_too_long_for_a_large_pattern_is_refused(steps):
+def test_a_text_too_long_for_a_large_pattern_is_refused(steps: StepRunner) -> None:
     schema = {"pattern": ".{1000}" * 10}
     outcome = steps.run("validate_schema", data="x" * 100_000, schema=schema)
     assert outcome.reason_code is Reason.OUTPUT_LIMIT
@@ -90,22 +97,22 @@ def test_a_text_too_long_for_a_large_pattern_is_refused(steps):
     ("pattern", "text"),
     [(r"^\u00e9$", "é"), (r"^\cA\Z", "\x01"), (r"\\u0041", r"\u0041"), ("é+", "café"), ("", "x")],
 )
-def test_the_escapes_of_json_schema_and_python_are_known(pattern, text):
+def test_the_escapes_of_json_schema_and_python_are_known(pattern: str, text: str) -> None:
     assert compile_pattern(pattern).is_found_in(text)
 
 
-def test_a_text_that_is_no_unicode_is_matched_too():
+def test_a_text_that_is_no_unicode_is_matched_too() -> None:
     assert compile_pattern("^a.").is_found_in("a\udce9")
 
 
-def test_a_parameter_is_held_against_its_pattern():
+def test_a_parameter_is_held_against_its_pattern() -> None:
     mission = a_mission(params=(Param(name="p", pattern="^(a+)+$"),))
     assert resolve_params(mission, {"p": "aaa"}) == {"p": "aaa"}
     with pytest.raises(UsageError, match="does not match"):
         resolve_params(mission, {"p": TEXT})
 
 
-def test_every_pattern_of_a_schema_is_refused_where_it_stands():
+def test_every_pattern_of_a_schema_is_refused_where_it_stands() -> None:
     text = (
         'version: "1.0"\nname: m\nsteps:\n- id: a\n  name: a\n  step_type: validate_schema\n'
         "  parameters:\n    data: x\n    schema:\n"
@@ -122,7 +129,9 @@ def test_every_pattern_of_a_schema_is_refused_where_it_stands():
     assert "back-reference" in found[1].message
 
 
-def test_a_pattern_that_comes_from_a_template_is_refused_when_it_is_known(steps):
+def test_a_pattern_that_comes_from_a_template_is_refused_when_it_is_known(
+    steps: StepRunner,
+) -> None:
     from pydantic import ValidationError
 
     with pytest.raises(ValidationError, match="look-around"):
@@ -136,7 +145,9 @@ DRAFTS = [
 
 
 @pytest.mark.parametrize("draft", DRAFTS)
-def test_names_that_a_schema_applied_elsewhere_speaks_of_are_evaluated(draft, steps):
+def test_names_that_a_schema_applied_elsewhere_speaks_of_are_evaluated(
+    draft: str, steps: StepRunner
+) -> None:
     schema = {
         "$schema": draft,
         "$defs": {"base": {"patternProperties": {"^x-": {"type": "integer"}}}},
@@ -150,7 +161,7 @@ def test_names_that_a_schema_applied_elsewhere_speaks_of_are_evaluated(draft, st
         "unevaluatedProperties": False,
     }
 
-    def names(data):
+    def names(data: dict[str, Any]) -> list[str]:
         output = steps.ok("validate_schema", data=data, schema=schema, on_invalid="report")
         return [error["message"] for error in output["errors"]]
 
@@ -162,7 +173,7 @@ def test_names_that_a_schema_applied_elsewhere_speaks_of_are_evaluated(draft, st
     assert names({"x-y": "text"})[0] == "'text' is not of type 'integer'"
 
 
-def test_additional_properties_are_what_no_name_and_no_pattern_covers(steps):
+def test_additional_properties_are_what_no_name_and_no_pattern_covers(steps: StepRunner) -> None:
     schema = {
         "properties": {"a": True},
         "patternProperties": {"^x": True, "^y": True},
@@ -179,7 +190,7 @@ def test_additional_properties_are_what_no_name_and_no_pattern_covers(steps):
     )
 
 
-def test_a_schema_that_takes_exponential_time_ends_with_its_step(steps):
+def test_a_schema_that_takes_exponential_time_ends_with_its_step(steps: StepRunner) -> None:
     levels = {
         f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n + 1}"}, {"$ref": f"#/$defs/l{n + 1}"}]}
         for n in range(40)
@@ -192,7 +203,7 @@ def test_a_schema_that_takes_exponential_time_ends_with_its_step(steps):
     assert time.monotonic() - began < 5
 
 
-def test_an_undefined_name_behind_a_long_text_is_told_at_once():
+def test_an_undefined_name_behind_a_long_text_is_told_at_once() -> None:
     from core.expression.evaluate import ExpressionError, render
 
     began = time.monotonic()
