@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,9 @@ def move_the_folder(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", [delete, replace, delete_the_log, move_the_folder])
-async def test_a_file_that_goes_fails_closed(tmp_path: Path, lose) -> None:
+async def test_a_file_that_goes_fails_closed(
+    tmp_path: Path, lose: Callable[[Path], object]
+) -> None:
     store, story = await a_running(tmp_path / "home" / "m.db")
     lose(store.path)
     await asyncio.sleep(CHECK_INTERVAL_SECONDS)

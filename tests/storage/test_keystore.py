@@ -4,13 +4,16 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
     load_pem_private_key,
@@ -30,15 +33,15 @@ print(load_or_create_signer(Path(sys.argv[1])).public_key.hex())
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "home" / "keys"
 
 
-def mode(path):
+def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_first_use_makes_a_key_that_the_next_one_loads(folder):
+def test_the_first_use_makes_a_key_that_the_next_one_loads(folder: Path) -> None:
     signer = load_or_create_signer(folder)
     again = load_or_create_signer(folder)
     assert again.public_key == signer.public_key
@@ -48,7 +51,7 @@ def test_the_first_use_makes_a_key_that_the_next_one_loads(folder):
     assert [key.public_key for key in public_keys(folder)] == [signer.public_key]
 
 
-def test_the_files_are_private_and_of_standard_formats(folder):
+def test_the_files_are_private_and_of_standard_formats(folder: Path) -> None:
     previous = os.umask(0)
     try:
         signer = load_or_create_signer(folder)
@@ -58,13 +61,14 @@ def test_the_files_are_private_and_of_standard_formats(folder):
     assert mode(private) == 0o600
     assert mode(folder) == 0o700
     key = load_pem_private_key(private.read_bytes(), password=None)
+    assert isinstance(key, Ed25519PrivateKey)
     assert key.public_key().public_bytes_raw() == signer.public_key
     public = folder / f"audit-{signer.verifier.key_id.hex()}.vkey"
     assert decode_vkey(public.read_text().strip()).public_key == signer.public_key
     assert {path.name for path in folder.iterdir()} == {private.name, public.name}
 
 
-def test_a_strict_umask_does_not_lock_the_owner_out(folder):
+def test_a_strict_umask_does_not_lock_the_owner_out(folder: Path) -> None:
     previous = os.umask(0o777)
     try:
         folder.parent.mkdir()
@@ -77,7 +81,7 @@ def test_a_strict_umask_does_not_lock_the_owner_out(folder):
     assert mode(folder / "audit.pem") == 0o600
 
 
-def test_a_lost_public_file_comes_back(folder):
+def test_a_lost_public_file_comes_back(folder: Path) -> None:
     load_or_create_signer(folder)
     for path in folder.glob("*.vkey"):
         path.unlink()
@@ -86,26 +90,26 @@ def test_a_lost_public_file_comes_back(folder):
     assert len(public_keys(folder)) == 1
 
 
-def test_keys_that_were_current_before_stay_trusted(folder):
+def test_keys_that_were_current_before_stay_trusted(folder: Path) -> None:
     old = load_or_create_signer(folder)
     (folder / "audit.pem").unlink()
     new = load_or_create_signer(folder)
     assert {key.public_key for key in public_keys(folder)} == {old.public_key, new.public_key}
 
 
-def test_no_folder_means_no_trusted_keys(folder):
+def test_no_folder_means_no_trusted_keys(folder: Path) -> None:
     assert public_keys(folder) == []
     assert not folder.exists()
 
 
-def test_threads_that_create_at_once_get_the_same_key(folder):
+def test_threads_that_create_at_once_get_the_same_key(folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = {signer.public_key for signer in pool.map(load_or_create_signer, [folder] * 16)}
     assert len(found) == 1
     assert len(list(folder.iterdir())) == 2
 
 
-def test_processes_that_create_at_once_get_the_same_key(folder):
+def test_processes_that_create_at_once_get_the_same_key(folder: Path) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", CREATE, str(folder)],
@@ -116,6 +120,7 @@ def test_processes_that_create_at_once_get_the_same_key(folder):
         for _ in range(4)
     ]
     for process in processes:
+        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     found = {process.communicate()[0].strip() for process in processes}
@@ -124,15 +129,15 @@ def test_processes_that_create_at_once_get_the_same_key(folder):
 
 
 @pytest.mark.parametrize("bits", [0o640, 0o604, 0o620, 0o666])
-def test_a_private_key_open_to_others_is_refused_with_the_way_out(folder, bits):
+def test_a_private_key_open_to_others_is_refused_with_the_way_out(folder: Path, bits: int) -> None:
     load_or_create_signer(folder)
     (folder / "audit.pem").chmod(bits)
     with pytest.raises(UnavailableError, match="open to others") as caught:
         load_or_create_signer(folder)
-    assert "chmod 600" in caught.value.hint
+    assert "chmod 600" in (caught.value.hint or "")
 
 
-def test_a_public_key_others_can_write_is_refused(folder):
+def test_a_public_key_others_can_write_is_refused(folder: Path) -> None:
     load_or_create_signer(folder)
     for path in folder.glob("*.vkey"):
         path.chmod(0o666)
@@ -140,7 +145,7 @@ def test_a_public_key_others_can_write_is_refused(folder):
         public_keys(folder)
 
 
-def test_a_folder_others_can_write_is_refused(folder):
+def test_a_folder_others_can_write_is_refused(folder: Path) -> None:
     load_or_create_signer(folder)
     folder.chmod(0o777)
     for use in (load_or_create_signer, public_keys):
@@ -148,7 +153,7 @@ def test_a_folder_others_can_write_is_refused(folder):
             use(folder)
 
 
-def test_a_symbolic_link_in_place_of_the_key_is_not_followed(folder, tmp_path):
+def test_a_symbolic_link_in_place_of_the_key_is_not_followed(folder: Path, tmp_path: Path) -> None:
     load_or_create_signer(folder)
     (folder / "audit.pem").rename(tmp_path / "elsewhere.pem")
     (folder / "audit.pem").symlink_to(tmp_path / "elsewhere.pem")
@@ -161,7 +166,9 @@ def test_a_symbolic_link_in_place_of_the_key_is_not_followed(folder, tmp_path):
     assert not (tmp_path / "nowhere.pem").exists()
 
 
-def test_what_is_no_regular_file_is_refused_without_waiting_for_it(folder, monkeypatch):
+def test_what_is_no_regular_file_is_refused_without_waiting_for_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.mkdir(parents=True, mode=0o700)
     os.mkfifo(folder / "audit.pem", 0o600)
     with pytest.raises(UnavailableError, match="not a regular file"):
@@ -178,12 +185,12 @@ def test_what_is_no_regular_file_is_refused_without_waiting_for_it(folder, monke
             load_or_create_signer(folder)
 
 
-def _pem(key, encryption):
+def _pem(key: PrivateKeyTypes, encryption: KeySerializationEncryption) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 @pytest.mark.parametrize("content", ["empty", "text", "cut", "encrypted", "curve", "huge"])
-def test_a_file_that_is_not_our_kind_of_key_is_refused_and_kept(folder, content):
+def test_a_file_that_is_not_our_kind_of_key_is_refused_and_kept(folder: Path, content: str) -> None:
     load_or_create_signer(folder)
     path = folder / "audit.pem"
     key = load_pem_private_key(path.read_bytes(), password=None)
@@ -202,14 +209,14 @@ def test_a_file_that_is_not_our_kind_of_key_is_refused_and_kept(folder, content)
 
 
 @pytest.mark.parametrize("data", [b"", b"nonsense", b"\xff\xfe", b"a+b+c", b"x" * 20_000])
-def test_a_damaged_public_key_is_named(folder, data):
+def test_a_damaged_public_key_is_named(folder: Path, data: bytes) -> None:
     load_or_create_signer(folder)
     (folder / "audit-00000000.vkey").write_bytes(data)
     with pytest.raises(UnavailableError, match="audit-00000000"):
         public_keys(folder)
 
 
-def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path):
+def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UnavailableError, match="cannot be used"):
         load_or_create_signer(tmp_path / "file" / "keys")
@@ -218,7 +225,7 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_key_or_folder_of_another_user_is_refused(folder):
+def test_a_key_or_folder_of_another_user_is_refused(folder: Path) -> None:
     load_or_create_signer(folder)
     os.chown(folder / "audit.pem", 12345, -1)
     with pytest.raises(UnavailableError, match="belongs to "):
@@ -228,7 +235,7 @@ def test_a_key_or_folder_of_another_user_is_refused(folder):
         load_or_create_signer(folder)
 
 
-def test_importing_the_keystore_does_not_load_cryptography():
+def test_importing_the_keystore_does_not_load_cryptography() -> None:
     code = (
         "import sys, storage.file.keystore, core.audit.verify.verify;"
         " print('cryptography' in sys.modules)"
@@ -237,7 +244,7 @@ def test_importing_the_keystore_does_not_load_cryptography():
     assert done.stdout.strip() == "False"
 
 
-def test_a_signer_does_not_show_its_key(folder):
+def test_a_signer_does_not_show_its_key(folder: Path) -> None:
     signer = load_or_create_signer(folder)
     assert "PRIVATE" not in repr(signer)
     assert not hasattr(signer, "__dict__")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.audit.chain.chain import LOG_CREATED
+from core.audit.format.body import LOG_CREATED
 from core.audit.verify.verdict import Verdict
 from core.audit.verify.verify import verify
 from core.domain.states import ExecutionState

@@ -18,7 +18,7 @@ from storage.read.reader import SqliteReader, open_reader
 from storage.write.store import Store, open_store
 from tests.support.story import SteppingClock, Story, StorySigner, without_data
 
-JSON = st.sampled_from(
+JSON: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1.5, 2**70, "", "text", "é\ud800\x00", [], [1, [None]], {}, {"k": {"n": []}}]
 )
 OBJECTS = st.dictionaries(st.sampled_from(["a", "ß", ""]), JSON, max_size=2)

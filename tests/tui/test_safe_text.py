@@ -88,7 +88,7 @@ def test_what_is_cut_says_so() -> None:
     assert fit("x", 0) == ""
 
 
-def test_a_text_of_blanks_is_wrapped_at_once():
+def test_a_text_of_blanks_is_wrapped_at_once() -> None:
     began = time.monotonic()
     assert wrap("word" + " " * 50_000, 80)[0].startswith("word")
     assert wrap(" " * 50_000, 80)

@@ -67,8 +67,13 @@ def span(
     state: AttemptState = AttemptState.SUCCESS,
     queued: float | None = None,
 ) -> AttemptSpan:
-    at = lambda seconds: None if seconds is None else ZERO + round(seconds * SECOND)  # noqa: E731
-    return AttemptSpan(task_id, attempt, state, at(start), at(end), at(queued))  # type: ignore[arg-type] # start is given
+    def at(seconds: float) -> int:
+        return ZERO + round(seconds * SECOND)
+
+    ended = None if end is None else at(end)
+    return AttemptSpan(
+        task_id, attempt, state, at(start), ended, None if queued is None else at(queued)
+    )
 
 
 RUN = [
