@@ -1,6 +1,7 @@
 """Bad mission files of every kind: refused at once, with a place, an exit code and no traceback."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from tests.support.cli import Inside, mission
 HEAD = 'version: "1.0"\nname: m\n'
 STEP = "  - {id: a, name: A, step_type: noop}\n"
 
-BAD = {
+BAD: dict[str, tuple[str | bytes, str]] = {
     "cycle": (
         HEAD
         + "steps:\n"
@@ -71,16 +72,25 @@ BAD = {
 
 
 @pytest.fixture
-def inside(tmp_path, monkeypatch, capfd):
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
     monkeypatch.chdir(tmp_path)
     return Inside(tmp_path / "home", monkeypatch, capfd)
 
 
+def content_of(kind: str) -> bytes:
+    content = BAD[kind][0]
+    return content if isinstance(content, bytes) else content.encode()
+
+
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_file_is_refused_with_a_positioned_message(kind, inside, tmp_path):
-    content, code = BAD[kind]
+def test_a_bad_file_is_refused_with_a_positioned_message(
+    kind: str, inside: Inside, tmp_path: Path
+) -> None:
+    code = BAD[kind][1]
     file = tmp_path / "bad.yaml"
-    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    file.write_bytes(content_of(kind))
     ran = inside("validate", "bad.yaml")
     assert (ran.code, ran.err) == (3, "")
     assert re.search(rf"^bad\.yaml(:\d+:\d+)?: error\[{code}\]: .", ran.out, re.MULTILINE), ran.out
@@ -90,7 +100,9 @@ def test_a_bad_file_is_refused_with_a_positioned_message(kind, inside, tmp_path)
     assert inside("run", "bad.yaml").code == 3
 
 
-def test_a_missing_file_is_not_found_and_a_folder_is_no_mission(inside, tmp_path):
+def test_a_missing_file_is_not_found_and_a_folder_is_no_mission(
+    inside: Inside, tmp_path: Path
+) -> None:
     assert inside("validate", "nowhere.yaml").code == 4
     (tmp_path / "folder.yaml").mkdir()
     ran = inside("validate", "folder.yaml")
@@ -98,13 +110,13 @@ def test_a_missing_file_is_not_found_and_a_folder_is_no_mission(inside, tmp_path
     assert "folder.yaml: error[NOT_A_FILE]" in ran.out
 
 
-def test_a_cycle_is_printed_as_its_path(inside, tmp_path):
-    (tmp_path / "bad.yaml").write_text(BAD["cycle"][0])
+def test_a_cycle_is_printed_as_its_path(inside: Inside, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_bytes(content_of("cycle"))
     assert "a → b → a" in inside("validate", "bad.yaml").out
 
 
-def test_nested_brackets_do_not_crash_the_process(tmp_path):
-    (tmp_path / "bad.yaml").write_text(BAD["100,000 nested brackets"][0])
+def test_nested_brackets_do_not_crash_the_process(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_bytes(content_of("100,000 nested brackets"))
     ran = mission(tmp_path, "validate", "bad.yaml", cwd=tmp_path)
     assert ran.code == 3
     assert ran.err == ""

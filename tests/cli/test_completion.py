@@ -42,7 +42,7 @@ _ESCAPES = re.compile(rb"\x1b\[[0-9;?<>=]*[A-Za-z]|\x1b\][^\x07\x1b]*(\x07|\x1b\
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("completion")
     (place / "deploy.yaml").write_text(DEPLOY)
     (place / "depot.txt").write_text("")
@@ -92,29 +92,33 @@ MAX_EXECUTIONS = {
 
 
 @pytest.mark.parametrize("line", MAX_EXECUTIONS)
-def test_the_program_offers_what_fits(line, place):
+def test_the_program_offers_what_fits(line: str, place: Path) -> None:
     assert answer(place, line) == MAX_EXECUTIONS[line]
 
 
-def test_steps_of_a_mission_that_is_not_valid_yet_are_offered(tmp_path):
+def test_steps_of_a_mission_that_is_not_valid_yet_are_offered(tmp_path: Path) -> None:
     (tmp_path / "half.yaml").write_text(DEPLOY.replace("noop, depends_on", "bogus, depends_on"))
     assert "build" in answer(tmp_path, "mission run half.yaml --only b")
     (tmp_path / "half.yaml").write_text("steps: [[[")
     assert answer(tmp_path, "mission run half.yaml --only b") == []
 
 
-def test_a_prefix_of_an_id_is_completed(place):
+def test_a_prefix_of_an_id_is_completed(place: Path) -> None:
     execution_id = mission(place / "home", "show", "deploy#1", "--json").json["execution_id"]
     (found,) = answer(place, f"mission show {execution_id[:3]}")
     assert execution_id.startswith(found)
 
 
-def test_without_a_database_there_is_nothing_to_offer_and_none_is_made(place, tmp_path):
+def test_without_a_database_there_is_nothing_to_offer_and_none_is_made(
+    place: Path, tmp_path: Path
+) -> None:
     assert answer(tmp_path, "mission show dep") == []
     assert not (tmp_path / "home").exists()
 
 
-def test_bash_gets_what_stands_behind_its_word_breaks_with_odd_characters_quoted(place, tmp_path):
+def test_bash_gets_what_stands_behind_its_word_breaks_with_odd_characters_quoted(
+    place: Path, tmp_path: Path
+) -> None:
     shutil.copy(place / "deploy.yaml", tmp_path / "my mission (1).yaml")
     assert answer(tmp_path, "mission run my", "bash") == [r"my\ mission\ \(1\).yaml"]
     assert answer(tmp_path, r"mission run my\ m", "bash") == [r"my\ mission\ \(1\).yaml"]
@@ -137,7 +141,7 @@ TYPED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_tab_completes_in_a_real_shell(shell, place):
+def test_a_tab_completes_in_a_real_shell(shell: str, place: Path) -> None:
     program = shutil.which(shell)
     if program is None:
         pytest.skip(f"{shell} is not installed")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -14,23 +15,26 @@ from core.errors import BugError, MissionDeckError
 from tests.support.cli import SCRIPT, Inside, environment, mission
 from tui.cli.command import DeckGroup, command
 from tui.cli.exit_code import EXIT_BROKEN_PIPE
+from tui.cli.invocation import Invocation
 from tui.host.places import find_paths
-from tui.host.settings import load_settings
+from tui.host.settings import Setting, load_settings
 from tui.host.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def inside(tmp_path, monkeypatch, capfd):
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
     return Inside(tmp_path, monkeypatch, capfd)
 
 
-def raising(error):
+def raising(error: BaseException) -> DeckGroup:
     """A command line whose only command raises `error`."""
 
     @command("x")
-    def x(_invocation):
+    def x(_invocation: Invocation) -> None:
         raise error
 
     group = DeckGroup("mission")
@@ -38,19 +42,22 @@ def raising(error):
     return group
 
 
-def all_errors(kind=MissionDeckError):
+def all_errors(kind: type[MissionDeckError] = MissionDeckError) -> Iterator[type[MissionDeckError]]:
     if kind.__module__ == "core.errors":
         yield kind
     for child in kind.__subclasses__():
         yield from all_errors(child)
 
 
-def test_the_version_is_the_one_of_the_package():
+ERRORS = sorted(set(all_errors()), key=lambda kind: kind.__name__)
+
+
+def test_the_version_is_the_one_of_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
 
 
-def test_the_version_needs_nothing_that_is_slow_to_import(tmp_path):
+def test_the_version_needs_nothing_that_is_slow_to_import(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", SCRIPT, "--version"],
         capture_output=True,
@@ -65,13 +72,13 @@ def test_the_version_needs_nothing_that_is_slow_to_import(tmp_path):
     assert "tui.host.version" in imported
 
 
-def test_version_json_says_what_it_runs_on(inside):
+def test_version_json_says_what_it_runs_on(inside: Inside) -> None:
     found = inside("version", "--json").json
     assert found["version"] == VERSION
     assert found["python"].startswith("3.")
 
 
-def test_an_unknown_command_is_usage_and_names_the_near_one(inside):
+def test_an_unknown_command_is_usage_and_names_the_near_one(inside: Inside) -> None:
     ran = inside("sho")
     assert ran.code == 2
     assert ran.out == ""
@@ -79,15 +86,17 @@ def test_an_unknown_command_is_usage_and_names_the_near_one(inside):
     assert "hint: see `mission --help`" in ran.err
 
 
-def test_an_error_with_json_is_an_object_on_stdout(inside):
+def test_an_error_with_json_is_an_object_on_stdout(inside: Inside) -> None:
     ran = inside("ls", "--json", "--limit", "none")
     assert ran.code == 2
     assert ran.json["error"]["code"] == "USAGE"
     assert ran.err == ""
 
 
-@pytest.mark.parametrize("kind", sorted(set(all_errors()), key=lambda kind: kind.__name__))
-def test_every_error_of_ours_ends_with_its_own_exit_code(kind, inside, monkeypatch):
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_of_ours_ends_with_its_own_exit_code(
+    kind: type[MissionDeckError], inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tui.cli.commands_table.root", raising(kind("it broke", hint="mend it")))
     ran = inside("x")
     assert ran.code == kind.exit_code
@@ -95,7 +104,7 @@ def test_every_error_of_ours_ends_with_its_own_exit_code(kind, inside, monkeypat
     assert "hint: mend it" in ran.err
 
 
-def test_the_exit_codes_are_those_of_the_table():
+def test_the_exit_codes_are_those_of_the_table() -> None:
     codes = {kind.code: kind.exit_code for kind in all_errors()}
     wanted = {
         "USAGE": 2,
@@ -113,7 +122,9 @@ def test_the_exit_codes_are_those_of_the_table():
     assert wanted.items() <= codes.items()
 
 
-def test_a_bug_leaves_a_report_without_the_values_of_the_user(inside, monkeypatch):
+def test_a_bug_leaves_a_report_without_the_values_of_the_user(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tui.cli.commands_table.root", raising(ZeroDivisionError("oh")))
     before = inside("x")
     assert before.code == 70
@@ -129,7 +140,9 @@ def test_a_bug_leaves_a_report_without_the_values_of_the_user(inside, monkeypatc
     assert "hunter2" not in "".join(p.read_text() for p in (inside.home / "logs").iterdir())
 
 
-def test_a_refusal_of_the_system_is_unavailable_and_no_bug(inside, monkeypatch):
+def test_a_refusal_of_the_system_is_unavailable_and_no_bug(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = PermissionError(13, "Permission denied", "/some/file")
     monkeypatch.setattr("tui.cli.commands_table.root", raising(refused))
     ran = inside("x")
@@ -146,14 +159,16 @@ def test_a_refusal_of_the_system_is_unavailable_and_no_bug(inside, monkeypatch):
         (click.exceptions.Exit(5), 5),
     ],
 )
-def test_ends_that_are_no_errors_keep_their_code(error, code, inside, monkeypatch):
+def test_ends_that_are_no_errors_keep_their_code(
+    error: BaseException, code: int, inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tui.cli.commands_table.root", raising(error))
     ran = inside("x")
     assert ran.code == code
     assert "error" not in ran.err
 
 
-def test_sigterm_ends_a_command_with_143(tmp_path):
+def test_sigterm_ends_a_command_with_143(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys, time; from tui.cli import frame, commands_table;"
         "import tests.cli.test_frame as t;"
@@ -172,11 +187,11 @@ def test_sigterm_ends_a_command_with_143(tmp_path):
         assert child.wait(20) == 143
 
 
-def sleeping():
+def sleeping() -> DeckGroup:
     """A command line whose only command sleeps until it is ended."""
 
     @command("x")
-    def x(_invocation):
+    def x(_invocation: Invocation) -> None:
         os.write(1, b"asleep\n")
         signal.pause()
 
@@ -185,7 +200,7 @@ def sleeping():
     return group
 
 
-def test_a_reader_that_goes_away_is_no_error(tmp_path):
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -200,7 +215,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     assert done.stderr == b""
 
 
-def test_a_locale_without_the_glyphs_gets_plain_ones(tmp_path):
+def test_a_locale_without_the_glyphs_gets_plain_ones(tmp_path: Path) -> None:
     ran = mission(
         tmp_path, "--help", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     )
@@ -208,7 +223,7 @@ def test_a_locale_without_the_glyphs_gets_plain_ones(tmp_path):
     assert ran.out.isascii()
 
 
-def test_the_home_moves_everything_and_db_the_database_alone(tmp_path):
+def test_the_home_moves_everything_and_db_the_database_alone(tmp_path: Path) -> None:
     paths = find_paths({"MISSION_HOME": str(tmp_path)})
     places = (paths.db, paths.keys, paths.config, paths.logs)
     assert all(place.is_relative_to(tmp_path) for place in places)
@@ -217,7 +232,9 @@ def test_the_home_moves_everything_and_db_the_database_alone(tmp_path):
     assert moved.keys == paths.keys
 
 
-def test_without_a_home_the_places_follow_xdg(monkeypatch, tmp_path):
+def test_without_a_home_the_places_follow_xdg(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     paths = find_paths({})
@@ -225,45 +242,49 @@ def test_without_a_home_the_places_follow_xdg(monkeypatch, tmp_path):
     assert paths.config == tmp_path / "config" / "missiondeck" / "config.toml"
 
 
-def test_flags_beat_the_environment_beats_the_project_beats_the_user(tmp_path):
+def test_flags_beat_the_environment_beats_the_project_beats_the_user(tmp_path: Path) -> None:
     project = tmp_path / "project"
     below = project / "a" / "b"
     below.mkdir(parents=True)
     user = tmp_path / "config.toml"
 
-    def database(environ=None, flag=None):
+    def settings(
+        environ: dict[str, str] | None = None, flag: str | None = None
+    ) -> Mapping[str, Setting]:
         return load_settings(
             environ=environ or {}, cwd=below, user_file=user, flags={"db": flag}
-        ).found.get("db")
+        ).found
 
-    assert database() is None
+    assert "db" not in settings()
     user.write_text('db = "user.db"\n')
-    assert database().value == str(tmp_path / "user.db")
+    assert settings()["db"].value == str(tmp_path / "user.db")
     (project / ".mission.toml").write_text('db = "project.db"\n')
-    assert database().value == str(project / "project.db")
-    assert database({"MISSION_DB": "env.db"}).value == "env.db"
-    flagged = database({"MISSION_DB": "env.db"}, "flag.db")
+    assert settings()["db"].value == str(project / "project.db")
+    assert settings({"MISSION_DB": "env.db"})["db"].value == "env.db"
+    flagged = settings({"MISSION_DB": "env.db"}, "flag.db")["db"]
     assert (flagged.value, flagged.origin) == ("flag.db", "--db")
 
 
 @pytest.mark.parametrize(
     "text", ["db = 3", "color = 'pink'", "missions = 'x'", "not toml", "db = ''"]
 )
-def test_a_settings_file_with_a_wrong_value_is_refused_by_name(text, inside):
+def test_a_settings_file_with_a_wrong_value_is_refused_by_name(text: str, inside: Inside) -> None:
     (inside.home / "config.toml").write_text(text)
     ran = inside("db", "path")
     assert ran.code == 2
     assert "config.toml" in ran.err
 
 
-def test_an_unknown_setting_is_only_noted(tmp_path):
+def test_an_unknown_setting_is_only_noted(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text("colour = 'x'\n")
     settings = load_settings(environ={}, cwd=tmp_path, user_file=file, flags={})
     assert "unknown setting 'colour'" in settings.notes[0]
 
 
-def test_db_path_honours_flag_and_environment(inside, monkeypatch):
+def test_db_path_honours_flag_and_environment(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert inside("db", "path").out == f"{inside.home / 'missions.db'}\n"
     monkeypatch.setenv("MISSION_DB", "/env/x.db")
     assert inside("db", "path").out == "/env/x.db\n"
@@ -271,7 +292,9 @@ def test_db_path_honours_flag_and_environment(inside, monkeypatch):
     assert inside("--db", "/flag/x.db", "db", "path").out == "/flag/x.db\n"
 
 
-def test_colour_is_for_terminals_unless_it_is_asked_for(inside, monkeypatch):
+def test_colour_is_for_terminals_unless_it_is_asked_for(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "\x1b" not in inside("nonsense").err
     monkeypatch.setenv("MISSION_COLOR", "always")
     assert "\x1b[31;1merror" in inside("nonsense").err
@@ -281,16 +304,19 @@ def test_colour_is_for_terminals_unless_it_is_asked_for(inside, monkeypatch):
     assert "\x1b" not in inside("nonsense").err
 
 
-def test_every_command_says_what_it_does_and_takes_json(inside):
+def test_every_command_says_what_it_does_and_takes_json(inside: Inside) -> None:
     from tui.cli.commands_table import root
 
-    def commands(group, path=()):
+    def commands(
+        group: click.Group, path: tuple[str, ...] = ()
+    ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
         context = click.Context(group)
         for name in group.list_commands(context):
             found = group.get_command(context, name)
             if isinstance(found, click.Group):
                 yield from commands(found, (*path, name))
             else:
+                assert found is not None
                 yield (*path, name), found
 
     every = dict(commands(root))

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -33,7 +35,7 @@ steps:
 """
 
 
-def sh(folder, command):
+def sh(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
     path = f"{SCRIPT.parent}:/usr/bin:/bin"
     env = environment(folder / "home", PATH=path)
     return subprocess.run(
@@ -41,7 +43,8 @@ def sh(folder, command):
     )
 
 
-def told_again(text):
+def told_again(text: str) -> str:
+    found: str
     (found,) = re.findall(
         r"^  again: (?:mend the file, then: )?(mission .*?)(?:, with .*)?$", text, re.MULTILINE
     )
@@ -49,7 +52,9 @@ def told_again(text):
 
 
 @pytest.mark.parametrize("how", ["run", "show @last", "resume @last"])
-def test_after_a_mistake_in_the_file_the_mended_file_is_run_from_that_step(how, tmp_path):
+def test_after_a_mistake_in_the_file_the_mended_file_is_run_from_that_step(
+    how: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "it's here"
     folder.mkdir()
     file = folder / "late.yaml"
@@ -64,7 +69,7 @@ def test_after_a_mistake_in_the_file_the_mended_file_is_run_from_that_step(how, 
     assert (folder / "ran").read_text() == "x\n"  # the step before was not run again
 
 
-def test_after_a_mistake_of_the_world_retry_is_told(tmp_path):
+def test_after_a_mistake_of_the_world_retry_is_told(tmp_path: Path) -> None:
     (tmp_path / "world.yaml").write_text(WORLD_WRONG, encoding="utf-8")
     ran = mission(tmp_path / "home", "run", "world.yaml", cwd=tmp_path)
     (tmp_path / "wanted").touch()
@@ -72,7 +77,7 @@ def test_after_a_mistake_of_the_world_retry_is_told(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def an_execution(state, **fields):
+def an_execution(state: ExecutionState, **fields: Any) -> Execution:
     return Execution(
         execution_id="E",
         workflow_id="w",
@@ -88,7 +93,7 @@ def an_execution(state, **fields):
     )
 
 
-def a_failure(task_id, reason, ended_at, **fields):
+def a_failure(task_id: str, reason: Reason, ended_at: int, **fields: Any) -> TaskRun:
     return TaskRun(
         execution_id="E",
         task_id=task_id,
@@ -133,11 +138,15 @@ FAILED = an_execution(ExecutionState.FAILED, source_path="/x y/m.yaml")
         ),
     ],
 )
-def test_what_is_told_depends_on_what_went_wrong_first(execution, tasks, told):
+def test_what_is_told_depends_on_what_went_wrong_first(
+    execution: Execution, tasks: tuple[TaskRun, ...], told: str
+) -> None:
     assert again(execution, tasks) == told
 
 
-def test_nothing_to_retry_names_what_there_is_to_do(tmp_path, monkeypatch, capfd):
+def test_nothing_to_retry_names_what_there_is_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     inside = Inside(tmp_path / "home", monkeypatch, capfd)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.yaml").write_text(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ RUNS = [("kept",), *((way,) for way in WAYS), ("pipe_full", "--json"), ("disk_fu
 
 
 @pytest.fixture
-def runs(tmp_path):
+def runs(tmp_path: Path) -> Iterator[list[Reader]]:
     """All runs at once: each takes its time, none takes much of the processor."""
     started = [Reader(tmp_path / f"{n}", *arguments) for n, arguments in enumerate(RUNS)]
     yield started
@@ -127,7 +128,7 @@ def runs(tmp_path):
         one.process.wait()
 
 
-def test_losing_the_reader_changes_neither_outcome_nor_records(runs):
+def test_losing_the_reader_changes_neither_outcome_nor_records(runs: list[Reader]) -> None:
     end = time.monotonic() + 40
     waiting = list(runs)
     while waiting and time.monotonic() < end:
@@ -174,7 +175,7 @@ DONE = (
 )
 
 
-def test_what_was_done_is_exit_0_though_nobody_could_be_told(tmp_path):
+def test_what_was_done_is_exit_0_though_nobody_could_be_told(tmp_path: Path) -> None:
     (tmp_path / "gated.yaml").write_text(GATED, encoding="utf-8")
     home = tmp_path / "home"
     for arguments, streams in DONE:
@@ -196,7 +197,7 @@ def test_what_was_done_is_exit_0_though_nobody_could_be_told(tmp_path):
 
 
 @pytest.mark.parametrize("streams", ["2>/dev/full", "2>&-"])
-def test_words_that_cannot_be_said_change_no_exit_code(streams, tmp_path):
+def test_words_that_cannot_be_said_change_no_exit_code(streams: str, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("version: '1.0'\nname: m\nsteps: []\n", encoding="utf-8")
     told = [("ls", 0), ("validate m.yaml", 3), ("run m.yaml", 3), ("run - <&-", 2), ("show x", 4)]
     for arguments, code in told:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -43,14 +44,16 @@ steps:
 
 
 @pytest.fixture
-def inside(tmp_path, monkeypatch, capfd):
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "bad.yaml").write_text(BAD)
     return Inside(tmp_path / "home", monkeypatch, capfd)
 
 
-def test_a_valid_file_is_said_to_be_valid(inside):
+def test_a_valid_file_is_said_to_be_valid(inside: Inside) -> None:
     ran = inside("validate", "good.yaml")
     assert (ran.code, ran.out) == (0, "good.yaml: valid, 4 steps\n")
     assert inside("validate", "good.yaml", "--json").json == {
@@ -62,7 +65,7 @@ def test_a_valid_file_is_said_to_be_valid(inside):
     }
 
 
-def test_everything_wrong_is_told_at_once_with_its_place(inside):
+def test_everything_wrong_is_told_at_once_with_its_place(inside: Inside) -> None:
     ran = inside("validate", "bad.yaml")
     assert ran.code == 3
     assert "bad.yaml:4:33: error[UNKNOWN_STEP_TYPE]" in ran.out
@@ -74,7 +77,7 @@ def test_everything_wrong_is_told_at_once_with_its_place(inside):
     assert all(one["line"] and one["column"] for one in found["diagnostics"])
 
 
-def test_annotations_and_sarif_name_the_same_places(inside):
+def test_annotations_and_sarif_name_the_same_places(inside: Inside) -> None:
     lines = inside("validate", "bad.yaml", "--format", "github").out.splitlines()
     assert lines[0].startswith("::error file=bad.yaml,line=4,col=33,title=UNKNOWN_STEP_TYPE::")
     sarif = json.loads(inside("validate", "bad.yaml", "--format", "sarif").out)
@@ -82,7 +85,7 @@ def test_annotations_and_sarif_name_the_same_places(inside):
     assert (sarif["version"], region["startLine"]) == ("2.1.0", 4)
 
 
-def test_several_files_are_all_looked_at(inside):
+def test_several_files_are_all_looked_at(inside: Inside) -> None:
     ran = inside("validate", "good.yaml", "missing.yaml", "bad.yaml", "--json")
     assert ran.code == 3
     assert [one["valid"] for one in ran.json] == [True, False, False]
@@ -91,14 +94,14 @@ def test_several_files_are_all_looked_at(inside):
     assert inside("validate", "missing.yaml").code == 4
 
 
-def test_a_mission_may_come_from_standard_input(tmp_path):
+def test_a_mission_may_come_from_standard_input(tmp_path: Path) -> None:
     ran = mission(tmp_path, "validate", "-", input=GOOD)
     assert (ran.code, ran.out) == (0, "<stdin>: valid, 4 steps\n")
     assert mission(tmp_path, "plan", "-", "--json", input=GOOD).json["mission_name"] == "release"
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "graph"])
-def test_an_invalid_mission_is_refused_with_its_diagnostics(command, inside):
+def test_an_invalid_mission_is_refused_with_its_diagnostics(command: str, inside: Inside) -> None:
     ran = inside(command, "bad.yaml")
     assert (ran.code, ran.out) == (3, "")
     assert "bad.yaml:4:33: error[UNKNOWN_STEP_TYPE]" in ran.err
@@ -108,7 +111,7 @@ def test_an_invalid_mission_is_refused_with_its_diagnostics(command, inside):
     assert len(ran.json["error"]["diagnostics"]) == 2
 
 
-def test_a_plan_shows_order_layers_and_what_each_step_would_do(inside):
+def test_a_plan_shows_order_layers_and_what_each_step_would_do(inside: Inside) -> None:
     ran = inside("plan", "good.yaml")
     assert ran.code == 0
     assert "4 steps in 3 layers, at most 3 at once" in ran.out
@@ -118,14 +121,14 @@ def test_a_plan_shows_order_layers_and_what_each_step_would_do(inside):
     assert "timeout 30s, up to 2 attempts, may fail" in build
 
 
-def test_a_plan_as_json_has_the_same(inside):
+def test_a_plan_as_json_has_the_same(inside: Inside) -> None:
     found = inside("plan", "good.yaml", "-p", "token=t", "--json").json
     assert found["params"] == {"target": "staging", "token": "t"}
     assert found["layers"] == [["fetch"], ["build", "lint"], ["ship"]]
     assert [step["task_id"] for step in found["steps"]] == found["execution_order"]
 
 
-def test_a_plan_hides_secret_parameters(inside):
+def test_a_plan_hides_secret_parameters(inside: Inside) -> None:
     secret = Param(name="token", secret=True)
     step = MissionStep(id="s", name="s", step_type="noop")
     planned = Mission(version="1.0", name="m", steps=(step,), params=(secret,))
@@ -139,12 +142,12 @@ def test_a_plan_hides_secret_parameters(inside):
 
 
 @pytest.mark.parametrize("pairs", [["target=moon"], ["nope=1"], ["token"], ["=x"], ["token=1"] * 2])
-def test_a_wrong_parameter_is_usage(pairs, inside):
+def test_a_wrong_parameter_is_usage(pairs: list[str], inside: Inside) -> None:
     options = [part for pair in pairs for part in ("-p", pair)]
     assert inside("plan", "good.yaml", *options).code == 2
 
 
-def test_a_graph_comes_in_four_formats(inside):
+def test_a_graph_comes_in_four_formats(inside: Inside) -> None:
     assert "fetch" in inside("graph", "good.yaml").out
     assert inside("graph", "good.yaml", "-o", "dot").out.startswith('digraph "release" {')
     assert inside("graph", "good.yaml", "-o", "mermaid").out.startswith("flowchart LR")
@@ -155,7 +158,9 @@ def test_a_graph_comes_in_four_formats(inside):
     assert inside("graph", "no-such-execution").code == 4
 
 
-def test_a_mission_from_init_is_valid_and_its_modeline_names_a_schema_it_follows(inside, tmp_path):
+def test_a_mission_from_init_is_valid_and_its_modeline_names_a_schema_it_follows(
+    inside: Inside, tmp_path: Path
+) -> None:
     ran = inside("init", "my mission.yaml")
     assert ran.code == 0
     text = (tmp_path / "my mission.yaml").read_text()
@@ -168,7 +173,7 @@ def test_a_mission_from_init_is_valid_and_its_modeline_names_a_schema_it_follows
     jsonschema.Draft7Validator(schema).validate(yaml.safe_load(text))
 
 
-def test_init_writes_over_nothing_unless_it_is_told_to(inside, tmp_path):
+def test_init_writes_over_nothing_unless_it_is_told_to(inside: Inside, tmp_path: Path) -> None:
     ran = inside("init", "good.yaml")
     assert ran.code == 7
     assert (tmp_path / "good.yaml").read_text() == GOOD
@@ -177,7 +182,7 @@ def test_init_writes_over_nothing_unless_it_is_told_to(inside, tmp_path):
     assert inside("init", "no/such/folder.yaml").code == 4
 
 
-def test_examples_are_listed_printed_and_copied(inside, tmp_path):
+def test_examples_are_listed_printed_and_copied(inside: Inside, tmp_path: Path) -> None:
     listed = inside("examples", "--json").json
     assert {"hello"} <= {one["name"] for one in listed}
     assert "hello" in inside("examples").out
@@ -190,7 +195,7 @@ def test_examples_are_listed_printed_and_copied(inside, tmp_path):
     assert "did you mean hello?" in ran.err
 
 
-def test_the_schema_is_draft_07_and_takes_the_samples(inside):
+def test_the_schema_is_draft_07_and_takes_the_samples(inside: Inside) -> None:
     import yaml
 
     schema = inside("schema").json
@@ -200,7 +205,7 @@ def test_the_schema_is_draft_07_and_takes_the_samples(inside):
         jsonschema.Draft7Validator(schema).validate(yaml.safe_load(content))
 
 
-def test_explain_tells_of_keys_step_types_and_codes(inside):
+def test_explain_tells_of_keys_step_types_and_codes(inside: Inside) -> None:
     assert "fail_fast" in inside("explain", "config").out
     assert inside("explain", "steps.when").code == 0
     assert "exit_code" in inside("explain", "step.command").out
@@ -210,7 +215,9 @@ def test_explain_tells_of_keys_step_types_and_codes(inside):
     assert inside("explain", "step.comand").code == 4
 
 
-def test_doctor_finds_a_sound_machine_and_names_what_is_wrong(inside, tmp_path):
+def test_doctor_finds_a_sound_machine_and_names_what_is_wrong(
+    inside: Inside, tmp_path: Path
+) -> None:
     ran = inside("doctor")
     assert ran.code == 0, ran.out
     assert inside("doctor", "--json").json["ok"]
@@ -227,7 +234,7 @@ def test_doctor_finds_a_sound_machine_and_names_what_is_wrong(inside, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_doctor_names_a_folder_that_cannot_be_written(inside):
+def test_doctor_names_a_folder_that_cannot_be_written(inside: Inside) -> None:
     inside.home.mkdir(mode=0o500)
     assert inside("doctor").code == 9
 
@@ -235,7 +242,7 @@ def test_doctor_names_a_folder_that_cannot_be_written(inside):
 @pytest.mark.parametrize(
     ("shell", "told"), [("bash", "complete -o"), ("zsh", "#compdef mission"), ("fish", "--command")]
 )
-def test_completion_scripts_ask_the_program(shell, told, inside):
+def test_completion_scripts_ask_the_program(shell: str, told: str, inside: Inside) -> None:
     out = inside("completion", shell).out
     assert told in out
     assert "_MISSION_COMPLETE" in out

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,21 +11,21 @@ from tui.cli.printing.output_queue import OutputQueue
 
 
 @pytest.fixture
-def pipe():
+def pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
     yield reading, writing
     os.close(reading)
     os.close(writing)
 
 
-def read(reading, size):
+def read(reading: int, size: int) -> str:
     data = b""
     while len(data) < size:
         data += os.read(reading, size - len(data))
     return data.decode()
 
 
-def test_everything_arrives_in_order_also_what_is_made_late(pipe):
+def test_everything_arrives_in_order_also_what_is_made_late(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     outlet = OutputQueue(writing)
     outlet.put("one\n")
@@ -34,7 +35,7 @@ def test_everything_arrives_in_order_also_what_is_made_late(pipe):
     assert os.read(reading, 4096).decode() == "one\ntwo\noutput\n\\ud800 four\n"
 
 
-def test_a_slow_reader_is_told_what_it_missed_and_gets_the_end(pipe):
+def test_a_slow_reader_is_told_what_it_missed_and_gets_the_end(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     outlet = OutputQueue(writing, limit=100_000)
     outlet.put("x" * 99_000 + "\n")  # more than a pipe holds
@@ -52,7 +53,7 @@ def test_a_slow_reader_is_told_what_it_missed_and_gets_the_end(pipe):
     closing.join(10)
 
 
-def test_nobody_waits_for_a_reader_that_does_not_read(pipe):
+def test_nobody_waits_for_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
     _, writing = pipe
     outlet = OutputQueue(writing)
     began = time.monotonic()
@@ -64,7 +65,7 @@ def test_nobody_waits_for_a_reader_that_does_not_read(pipe):
     assert outlet.is_gone
 
 
-def test_a_reader_that_is_gone_costs_nothing():
+def test_a_reader_that_is_gone_costs_nothing() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     outlet = OutputQueue(writing)
@@ -75,7 +76,7 @@ def test_a_reader_that_is_gone_costs_nothing():
     os.close(writing)
 
 
-def test_a_descriptor_that_does_not_block_loses_nothing(pipe):
+def test_a_descriptor_that_does_not_block_loses_nothing(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     os.set_blocking(writing, False)
     outlet = OutputQueue(writing)
@@ -86,7 +87,7 @@ def test_a_descriptor_that_does_not_block_loses_nothing(pipe):
     closing.join(10)
 
 
-def test_what_is_written_in_idle_moments_comes_without_being_asked(pipe):
+def test_what_is_written_in_idle_moments_comes_without_being_asked(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     outlet = OutputQueue(writing)
     outlet.when_idle(0.001, lambda: iter(["tick\n"]))

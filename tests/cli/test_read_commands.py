@@ -31,23 +31,25 @@ async def a_created_execution(stage: Stage) -> None:
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     staged(folder, a_failed_execution)
     return folder
 
 
 @pytest.fixture
-def look(home, monkeypatch, capfd):
+def look(home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Inside:
     return Inside(home, monkeypatch, capfd)
 
 
 @pytest.fixture
-def inside(tmp_path, monkeypatch, capfd):
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
     return Inside(tmp_path, monkeypatch, capfd)
 
 
-def test_without_a_database_the_list_is_empty_and_a_reference_is_not_found(inside):
+def test_without_a_database_the_list_is_empty_and_a_reference_is_not_found(inside: Inside) -> None:
     ran = inside("ls")
     assert (ran.code, ran.out) == (0, "")
     assert "mission run FILE" in ran.err
@@ -57,7 +59,7 @@ def test_without_a_database_the_list_is_empty_and_a_reference_is_not_found(insid
     assert ran.json["error"]["code"] == "NOT_FOUND"
 
 
-def test_the_list_shows_state_in_words_and_why(look):
+def test_the_list_shows_state_in_words_and_why(look: Inside) -> None:
     head, line = look("ls").out.splitlines()
     assert head.split()[:3] == ["RUN", "ID", "STATE"]
     assert "release#1" in line
@@ -74,7 +76,7 @@ def test_the_list_shows_state_in_words_and_why(look):
     assert len(look("ls", "release", "--state", "failed", "--json").json) == 1
 
 
-def test_show_tells_at_a_glance_why_it_failed(look):
+def test_show_tells_at_a_glance_why_it_failed(look: Inside) -> None:
     ran = look("show", "@last")
     assert ran.code == 0
     for told in (
@@ -88,13 +90,13 @@ def test_show_tells_at_a_glance_why_it_failed(look):
 
 
 @pytest.mark.parametrize("how", ["full", "prefix", "@last", "@last-failed", "release"])
-def test_an_execution_is_found_by_every_kind_of_reference(how, look):
+def test_an_execution_is_found_by_every_kind_of_reference(how: str, look: Inside) -> None:
     (one,) = look("ls", "--json").json
     reference = {"full": one["execution_id"], "prefix": one["execution_id"][:10]}.get(how, how)
     assert look("show", reference, "--json").json["execution_id"] == one["execution_id"]
 
 
-def test_show_json_has_everything_an_inspector_needs(look):
+def test_show_json_has_everything_an_inspector_needs(look: Inside) -> None:
     found = look("show", "@last", "--json").json
     build = found["task_runs"][1]
     assert build["task_id"] == "build"
@@ -107,7 +109,7 @@ def test_show_json_has_everything_an_inspector_needs(look):
     assert found["audit_events"][-1]["event_type"] == "execution.finalized"
 
 
-def test_show_of_a_step_lists_attempts_inputs_outputs_and_history(look):
+def test_show_of_a_step_lists_attempts_inputs_outputs_and_history(look: Inside) -> None:
     ran = look("show", "@last", "build")
     for title in ("Error (ProcessFailed, exit 2)", "Attempts", "Inputs", "Outputs", "History"):
         assert title in ran.out
@@ -115,21 +117,21 @@ def test_show_of_a_step_lists_attempts_inputs_outputs_and_history(look):
     assert look("show", "@last", "build", "--json").json["task_id"] == "build"
 
 
-def test_an_unknown_step_is_not_found_and_the_near_one_is_named(look):
+def test_an_unknown_step_is_not_found_and_the_near_one_is_named(look: Inside) -> None:
     for name in ("show", "logs", "why"):
         ran = look(name, "@last", "biuld")
         assert ran.code == 4
         assert "build" in ran.err
 
 
-def test_logs_of_a_step_are_the_text_it_wrote_and_nothing_else(look):
+def test_logs_of_a_step_are_the_text_it_wrote_and_nothing_else(look: Inside) -> None:
     assert look("logs", "@last", "fetch").out == "one\ntwo [red]not markup[/]\n\ufffd bin\n"
     assert look("logs", "@last", "build/1").out == "first try\n"
     both = look("logs", "@last", "build").out
     assert both == "first try\nsecond try\nno rule\n\x1b]52;c;cm0=\x07\x1b[31mstop\n"
 
 
-def test_logs_of_all_steps_name_step_and_attempt(look):
+def test_logs_of_all_steps_name_step_and_attempt(look: Inside) -> None:
     lines = look("logs", "@last").out.splitlines()
     assert lines[0] == "fetch#1 │ one"
     assert lines[-1] == "build#2 err │ stop"
@@ -148,7 +150,9 @@ def test_logs_of_all_steps_name_step_and_attempt(look):
         (["--search", "try", "-n", "1"], ["second try"]),
     ],
 )
-def test_logs_are_filtered_over_all_lines_also_when_followed(options, lines, look):
+def test_logs_are_filtered_over_all_lines_also_when_followed(
+    options: list[str], lines: list[str], look: Inside
+) -> None:
     for follow in ([], ["-f"]):
         found = look("logs", "@last", "build", "--json", *options, *follow).ndjson
         assert [re.sub(r"\x1b.*m", "", one["message"]) for one in found] == lines
@@ -156,11 +160,11 @@ def test_logs_are_filtered_over_all_lines_also_when_followed(options, lines, loo
 
 
 @pytest.mark.parametrize("step", ["build/0", "build/x", "/1", "build/"])
-def test_a_wrong_attempt_is_usage(step, look):
+def test_a_wrong_attempt_is_usage(step: str, look: Inside) -> None:
     assert look("logs", "@last", step).code == 2
 
 
-def test_nothing_a_step_wrote_reaches_a_terminal_as_a_command(home):
+def test_nothing_a_step_wrote_reaches_a_terminal_as_a_command(home: Path) -> None:
     for arguments in (["logs", "@last", "build"], ["logs", "@last"], ["show", "@last"]):
         drawn = on_a_terminal(home, *arguments).out
         assert "stop" in drawn
@@ -171,14 +175,14 @@ def test_nothing_a_step_wrote_reaches_a_terminal_as_a_command(home):
     )
 
 
-def test_a_terminal_gets_colour_and_its_own_width(home):
+def test_a_terminal_gets_colour_and_its_own_width(home: Path) -> None:
     drawn = on_a_terminal(home, "ls", columns=60).out
     assert "\x1b[31m" in drawn
     plain = re.sub(r"\x1b\[[0-9;]*m", "", drawn)
     assert max(map(len, plain.splitlines())) <= 60
 
 
-def test_events_are_ndjson_that_can_be_resumed(look):
+def test_events_are_ndjson_that_can_be_resumed(look: Inside) -> None:
     everything = look("events").ndjson
     assert [one["seq"] for one in everything] == list(range(1, len(everything) + 1))
     assert {"v", "seq", "ts", "type", "execution_id"} <= set(everything[1])
@@ -188,7 +192,7 @@ def test_events_are_ndjson_that_can_be_resumed(look):
     assert ended[-1]["type"] == "execution.finalized"
 
 
-def test_watch_of_what_has_ended_prints_every_change_and_its_outcome(look):
+def test_watch_of_what_has_ended_prints_every_change_and_its_outcome(look: Inside) -> None:
     ran = look("watch", "@last")
     assert ran.code == 1
     lines = ran.out.splitlines()
@@ -199,7 +203,9 @@ def test_watch_of_what_has_ended_prints_every_change_and_its_outcome(look):
     assert any("↻ waiting    build" in line for line in lines)
 
 
-def test_a_follower_in_another_process_sees_what_is_written_and_ends_with_it(tmp_path):
+def test_a_follower_in_another_process_sees_what_is_written_and_ends_with_it(
+    tmp_path: Path,
+) -> None:
     staged(tmp_path, a_created_execution)
     child = start(tmp_path, "logs", "@last", "-f", "--json")
     other = start(tmp_path, "watch", "@last")
@@ -224,14 +230,14 @@ def test_a_follower_in_another_process_sees_what_is_written_and_ends_with_it(tmp
     assert b"execution.finalized" in events.communicate(timeout=20)[0]
 
 
-def test_waiting_for_an_execution_gives_up_after_the_timeout(inside):
+def test_waiting_for_an_execution_gives_up_after_the_timeout(inside: Inside) -> None:
     staged(inside.home, a_created_execution)
     ran = inside("watch", "@last", "--timeout", "200ms")
     assert ran.code == 6
     assert "WAIT_TIMEOUT" in ran.err
 
 
-def test_a_runner_that_is_gone_is_noticed_by_the_next_look(inside):
+def test_a_runner_that_is_gone_is_noticed_by_the_next_look(inside: Inside) -> None:
     staged(inside.home, a_running_execution)
     ran = inside("ls", "--json")
     (one,) = ran.json
@@ -243,7 +249,7 @@ def test_a_runner_that_is_gone_is_noticed_by_the_next_look(inside):
     assert again.err == ""
 
 
-def test_a_reader_of_a_pipe_may_leave_early(home):
+def test_a_reader_of_a_pipe_may_leave_early(home: Path) -> None:
     child = start(home, "events")
     assert child.stdout is not None
     child.stdout.close()
@@ -253,7 +259,7 @@ def test_a_reader_of_a_pipe_may_leave_early(home):
         assert stderr.read() == b""
 
 
-def test_a_file_that_is_no_database_is_unavailable(tmp_path):
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "missions.db").write_bytes(b"not a database at all" * 100)
     ran = mission(tmp_path, "ls", "--json")
     assert ran.code == 9
@@ -261,7 +267,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path):
 
 
 @pytest.mark.parametrize("command", [["logs", "@last", "-f"], ["watch", "@last"], ["events", "-f"]])
-def test_ctrl_c_ends_a_follower_without_a_word(command, tmp_path):
+def test_ctrl_c_ends_a_follower_without_a_word(command: list[str], tmp_path: Path) -> None:
     staged(tmp_path, a_created_execution)
     child = start(tmp_path, *command)
     time.sleep(1.0)
@@ -270,7 +276,7 @@ def test_ctrl_c_ends_a_follower_without_a_word(command, tmp_path):
     assert (child.returncode, err) == (130, b"")
 
 
-def test_a_full_disk_behind_stdout_is_said(home):
+def test_a_full_disk_behind_stdout_is_said(home: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [SCRIPT, "ls"], stdout=full, stderr=subprocess.PIPE, env=environment(home), check=False
@@ -280,13 +286,13 @@ def test_a_full_disk_behind_stdout_is_said(home):
     assert b"Exception ignored" not in done.stderr
 
 
-def test_closed_streams_are_no_bug(home):
+def test_closed_streams_are_no_bug(home: Path) -> None:
     command = f"exec '{SCRIPT}' ls >&- 2>&- <&-"
     assert subprocess.run(["sh", "-c", command], env=environment(home), check=False).returncode == 0
 
 
 def test_a_database_of_an_older_version_is_migrated_by_whoever_looks(
-    tmp_path, monkeypatch, capfd
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     staged(tmp_path, a_failed_execution)
     database = tmp_path / "missions.db"

@@ -1,6 +1,8 @@
 """How executions are named on the command line: `NAME#7`, `@last`, lists, and parts of missions."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +33,9 @@ steps:
 
 
 @pytest.fixture
-def inside(tmp_path, monkeypatch, capfd):
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
     folder = tmp_path / "shop"
     folder.mkdir()
     for name, text in (("kid", KID), ("parent", PARENT), ("deploy", DEPLOY)):
@@ -40,12 +44,12 @@ def inside(tmp_path, monkeypatch, capfd):
     return Inside(tmp_path / "home", monkeypatch, capfd)
 
 
-def run(inside, *arguments):
-    ran = inside("run", *arguments, "--json")
-    return ran.json
+def run(inside: Inside, *arguments: str) -> dict[str, Any]:
+    result: dict[str, Any] = inside("run", *arguments, "--json").json
+    return result
 
 
-def test_a_run_is_named_by_its_number_in_every_output(inside):
+def test_a_run_is_named_by_its_number_in_every_output(inside: Inside) -> None:
     result = run(inside, "deploy.yaml")
     assert (result["run_number"], result["reference"]) == (1, "deploy#1")
     ran = inside("run", "deploy.yaml")
@@ -68,7 +72,7 @@ def test_a_run_is_named_by_its_number_in_every_output(inside):
     assert (ran.code, "its newest is deploy#3" in ran.err) == (4, True)
 
 
-def test_last_means_a_run_that_somebody_started(inside):
+def test_last_means_a_run_that_somebody_started(inside: Inside) -> None:
     parent = run(inside, "parent.yaml")
     assert inside("show", "@last", "--json").json["execution_id"] == parent["execution_id"]
     assert inside("show", "@last-failed", "--json").json["mission_name"] == "parent"
@@ -86,7 +90,9 @@ def test_last_means_a_run_that_somebody_started(inside):
     assert "--all lists them" in ran.err
 
 
-def test_last_prefers_the_current_folder_and_says_so_when_it_matters(inside, tmp_path, monkeypatch):
+def test_last_prefers_the_current_folder_and_says_so_when_it_matters(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here = run(inside, "deploy.yaml")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -103,7 +109,7 @@ def test_last_prefers_the_current_folder_and_says_so_when_it_matters(inside, tmp
     assert "the newest of all missions is other#1 " in ran.err
 
 
-def test_a_list_that_is_cut_says_of_how_many(inside):
+def test_a_list_that_is_cut_says_of_how_many(inside: Inside) -> None:
     for _ in range(3):
         run(inside, "deploy.yaml", "--skip", "one", "--skip", "two")
     ran = inside("ls", "-n", "2")
@@ -112,7 +118,7 @@ def test_a_list_that_is_cut_says_of_how_many(inside):
     assert "of 3" not in inside("ls", "-n", "3").err
 
 
-def test_a_part_of_a_mission_is_called_a_subset(inside):
+def test_a_part_of_a_mission_is_called_a_subset(inside: Inside) -> None:
     assert run(inside, "deploy.yaml")["coverage"] == "full"
     for options in (["--only", "build"], ["--skip", "two"], ["--resume-from", "two"]):
         result = run(inside, "deploy.yaml", *options)
@@ -124,12 +130,16 @@ def test_a_part_of_a_mission_is_called_a_subset(inside):
     assert "done subset" in inside("show", "@last").out
 
 
-def test_a_retry_is_a_subset_exactly_when_it_leaves_out_what_did_not_succeed(inside, tmp_path):
+def test_a_retry_is_a_subset_exactly_when_it_leaves_out_what_did_not_succeed(
+    inside: Inside, tmp_path: Path
+) -> None:
     run(inside, "deploy.yaml")
     (tmp_path / "shop" / "fixed").touch()
 
-    def retry(*arguments):
-        return mission(inside.home, "retry", *arguments, "--json", "--watch", timeout=30).json
+    def retry(*arguments: str) -> dict[str, Any]:
+        ran = mission(inside.home, "retry", *arguments, "--json", "--watch", timeout=30)
+        result: dict[str, Any] = ran.json
+        return result
 
     part = retry("deploy#1", "--step", "one")
     assert part["left_out"] == ["two"]
@@ -155,7 +165,9 @@ def test_a_retry_is_a_subset_exactly_when_it_leaves_out_what_did_not_succeed(ins
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_a_name_that_matches_nothing_is_said_with_what_was_probably_meant(inside, command):
+def test_a_name_that_matches_nothing_is_said_with_what_was_probably_meant(
+    inside: Inside, command: list[str]
+) -> None:
     run(inside, "deploy.yaml")
     ran = inside(*command)
     assert ran.code == 4, ran.err
@@ -164,11 +176,12 @@ def test_a_name_that_matches_nothing_is_said_with_what_was_probably_meant(inside
 
 
 @pytest.mark.slow
-def test_eight_processes_launching_at_once_get_eight_numbers(inside):
+def test_eight_processes_launching_at_once_get_eight_numbers(inside: Inside) -> None:
     with ThreadPoolExecutor(8) as pool:
 
-        def launch(_):
-            return mission(inside.home, "run", "deploy.yaml", "--json").json["run_number"]
+        def launch(_: int) -> int:
+            ran = mission(inside.home, "run", "deploy.yaml", "--json")
+            return int(ran.json["run_number"])
 
         assert sorted(pool.map(launch, range(8))) == list(range(1, 9))
     assert inside("audit", "verify").code == 0

@@ -1,8 +1,10 @@
 """What `mission run` prints of the output of its steps: `--output`, `-v` and `-q`."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.cli import mission, on_a_terminal
+from tests.support.cli import Ran, mission, on_a_terminal
 
 NOISY = """
 version: "1.0"
@@ -38,17 +40,17 @@ steps:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "noisy.yaml").write_text(NOISY, encoding="utf-8")
     (tmp_path / "kid.yaml").write_text(KID, encoding="utf-8")
     return tmp_path
 
 
-def run(folder, *options, file="noisy.yaml"):
+def run(folder: Path, *options: str, file: str = "noisy.yaml") -> Ran:
     return mission(folder / "home", "run", file, *options, cwd=folder)
 
 
-def below(lines, title):
+def below(lines: list[str], title: str) -> list[str]:
     """Return the lines of the block with that title."""
     start = lines.index(f"  ┌ {title}") + 1
     block = []
@@ -59,7 +61,7 @@ def below(lines, title):
     return block
 
 
-def test_a_failure_is_printed_with_its_cause_and_its_last_lines(folder):
+def test_a_failure_is_printed_with_its_cause_and_its_last_lines(folder: Path) -> None:
     ran = run(folder)
     assert ran.code == 1
     lines = ran.out.splitlines()
@@ -79,7 +81,7 @@ def test_a_failure_is_printed_with_its_cause_and_its_last_lines(folder):
     assert "\x1b" not in ran.out + ran.err
 
 
-def test_live_output_has_the_step_in_front_and_comes_before_its_end(folder):
+def test_live_output_has_the_step_in_front_and_comes_before_its_end(folder: Path) -> None:
     ran = run(folder, "-v")
     lines = ran.out.splitlines()
     assert lines.count("compile │ out 30") == 2  # both attempts
@@ -91,20 +93,20 @@ def test_live_output_has_the_step_in_front_and_comes_before_its_end(folder):
     ]
 
 
-def test_group_prints_each_attempt_in_one_block(folder):
+def test_group_prints_each_attempt_in_one_block(folder: Path) -> None:
     lines = run(folder, "--output", "group").out.splitlines()
     assert below(lines, "fine, attempt 1, 2 lines") == ["one", "two"]
     for attempt in (1, 2):
         assert len(below(lines, f"compile, attempt {attempt}, 32 lines")) == 32
 
 
-def test_none_prints_state_changes_alone(folder):
+def test_none_prints_state_changes_alone(folder: Path) -> None:
     ran = run(folder, "--output", "none")
     assert "out 30" not in ran.out
     assert "✗ failed     compile" in ran.out
 
 
-def test_quiet_prints_nothing_unless_it_fails(folder):
+def test_quiet_prints_nothing_unless_it_fails(folder: Path) -> None:
     (folder / "good.yaml").write_text(NOISY.partition("  - id: compile")[0], encoding="utf-8")
     ran = run(folder, "-q", file="good.yaml")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
@@ -114,7 +116,7 @@ def test_quiet_prints_nothing_unless_it_fails(folder):
     assert "✗ failed" in ran.err
 
 
-def test_beside_json_output_goes_to_stderr_and_only_when_asked_for(folder):
+def test_beside_json_output_goes_to_stderr_and_only_when_asked_for(folder: Path) -> None:
     ran = run(folder, "--json")
     assert (ran.json["state"], ran.err) == ("FAILED", "")
     ran = run(folder, "--json", "--output", "errors")
@@ -122,7 +124,7 @@ def test_beside_json_output_goes_to_stderr_and_only_when_asked_for(folder):
     assert below(ran.err.splitlines(), "outer › boom, attempt 1, 1 line") == ["why"]
 
 
-def test_a_watcher_prints_the_output_it_is_asked_for(folder):
+def test_a_watcher_prints_the_output_it_is_asked_for(folder: Path) -> None:
     run(folder, "--output", "none")
     home = folder / "home"
     lines = mission(home, "watch", "noisy", "--output", "live").out.splitlines()
@@ -133,12 +135,12 @@ def test_a_watcher_prints_the_output_it_is_asked_for(folder):
 
 
 @pytest.mark.parametrize("options", [("-q", "-v"), ("--detach", "-v"), ("--output", "all")])
-def test_options_that_make_no_sense_are_refused(options, folder):
+def test_options_that_make_no_sense_are_refused(options: tuple[str, str], folder: Path) -> None:
     assert run(folder, *options).code == 2
     assert not (folder / "home" / "missions.db").exists()
 
 
-def test_a_terminal_is_never_steered_by_the_output_of_a_step(folder):
+def test_a_terminal_is_never_steered_by_the_output_of_a_step(folder: Path) -> None:
     drawn = on_a_terminal(folder / "home", "run", str(folder / "noisy.yaml"), "-v").out
     assert "error:" in drawn
     assert "\x1b[31merror" not in drawn

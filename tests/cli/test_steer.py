@@ -5,6 +5,9 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,38 +48,44 @@ steps:
 
 
 @pytest.fixture
-def inside(tmp_path, monkeypatch, capfd):
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
     monkeypatch.chdir(tmp_path)
     for name, text in (("shaky", FAILING), ("slow", SLOW), ("stoppable", STOPPABLE)):
         (tmp_path / f"{name}.yaml").write_text(text)
     return Inside(tmp_path / "home", monkeypatch, capfd)
 
 
-def detached(inside, name):
+def detached(inside: Inside, name: str) -> str:
     """Start a mission in a runner of its own and return its execution's id."""
     ran = mission(inside.home, "run", f"{name}.yaml", "--detach")
     assert ran.code == 0, ran.err
     return ran.out.strip()
 
 
-def wait_for(inside, execution_id, wanted):
+def wait_for(
+    inside: Inside, execution_id: str, wanted: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
     """Wait until a predicate over the execution's JSON holds; return it."""
     deadline = time.monotonic() + 30
     while True:
-        found = inside("show", execution_id, "--json").json
+        found: dict[str, Any] = inside("show", execution_id, "--json").json
         if wanted(found):
             return found
         assert time.monotonic() < deadline, found
         time.sleep(0.1)
 
 
-def is_running(step):
+def is_running(step: str) -> Callable[[dict[str, Any]], bool]:
     return lambda found: any(
         task["task_id"] == step and task["state"] == "RUNNING" for task in found["task_runs"]
     )
 
 
-def test_only_what_failed_is_run_again_and_the_chain_stays_intact(inside, tmp_path):
+def test_only_what_failed_is_run_again_and_the_chain_stays_intact(
+    inside: Inside, tmp_path: Path
+) -> None:
     assert mission(inside.home, "run", "shaky.yaml").code == 1
     failed = inside("show", "@last", "--json").json
     preview = inside("retry", "@last", "--dry-run", "--json").json
@@ -98,7 +107,7 @@ def test_only_what_failed_is_run_again_and_the_chain_stays_intact(inside, tmp_pa
     assert inside("audit", "verify").code == 0
 
 
-def test_a_rerun_is_linked_and_starts_afresh(inside):
+def test_a_rerun_is_linked_and_starts_afresh(inside: Inside) -> None:
     mission(inside.home, "run", "shaky.yaml")
     before = inside("show", "@last", "--json").json["execution_id"]
     ran = mission(inside.home, "rerun", "@last", "--json", "--watch")
@@ -109,7 +118,9 @@ def test_a_rerun_is_linked_and_starts_afresh(inside):
     assert [task["attempt"] for task in again["task_runs"]] == [1, 1, 0]
 
 
-def test_started_again_a_command_returns_and_says_how_to_watch(inside, tmp_path):
+def test_started_again_a_command_returns_and_says_how_to_watch(
+    inside: Inside, tmp_path: Path
+) -> None:
     mission(inside.home, "run", "shaky.yaml")
     (tmp_path / "wanted.txt").write_text("here now")
     failed = inside("show", "@last", "--json").json["execution_id"]
@@ -122,7 +133,9 @@ def test_started_again_a_command_returns_and_says_how_to_watch(inside, tmp_path)
         assert mission(inside.home, "watch", execution_id).code == 0
 
 
-def test_a_reason_is_asked_for_on_a_terminal_and_may_be_empty(inside, tmp_path):
+def test_a_reason_is_asked_for_on_a_terminal_and_may_be_empty(
+    inside: Inside, tmp_path: Path
+) -> None:
     mission(inside.home, "run", "shaky.yaml")
     (tmp_path / "wanted.txt").write_text("here now")
     failed = inside("show", "@last", "--json").json["execution_id"]
@@ -132,13 +145,13 @@ def test_a_reason_is_asked_for_on_a_terminal_and_may_be_empty(inside, tmp_path):
     assert "it is there" in inside("show", "@last", "--json").out
 
 
-def test_the_result_of_an_ended_execution_can_be_had_later(inside):
+def test_the_result_of_an_ended_execution_can_be_had_later(inside: Inside) -> None:
     ran = mission(inside.home, "run", "shaky.yaml", "--json")
     assert ran.code == 1
     assert inside("show", "@last", "--result").json == ran.json
 
 
-def test_cancel_ends_what_runs_and_skips_the_rest(inside):
+def test_cancel_ends_what_runs_and_skips_the_rest(inside: Inside) -> None:
     execution_id = detached(inside, "slow")
     wait_for(inside, execution_id, is_running("nap"))
     assert inside("show", execution_id, "--result").code == 7
@@ -159,7 +172,7 @@ def test_cancel_ends_what_runs_and_skips_the_rest(inside):
     assert inside("pause", execution_id).code == 7
 
 
-def test_one_step_can_be_cancelled(inside):
+def test_one_step_can_be_cancelled(inside: Inside) -> None:
     execution_id = detached(inside, "slow")
     wait_for(inside, execution_id, is_running("nap"))
     assert inside("cancel", execution_id, "--step", "early").code == 7
@@ -169,7 +182,7 @@ def test_one_step_can_be_cancelled(inside):
     assert ended["task_runs"][1]["state"] == "CANCELLED"
 
 
-def test_a_paused_execution_starts_nothing_until_it_is_resumed(inside):
+def test_a_paused_execution_starts_nothing_until_it_is_resumed(inside: Inside) -> None:
     execution_id = detached(inside, "stoppable")
     wait_for(inside, execution_id, is_running("a"))
     assert inside("pause", execution_id, "--json").json["owned"]
@@ -185,7 +198,7 @@ def test_a_paused_execution_starts_nothing_until_it_is_resumed(inside):
     assert ended["state"] == "SUCCESS"
 
 
-def test_a_killed_runner_is_noticed_at_once_and_resumed(inside):
+def test_a_killed_runner_is_noticed_at_once_and_resumed(inside: Inside) -> None:
     execution_id = detached(inside, "stoppable")
     wait_for(inside, execution_id, is_running("a"))
     connection = sqlite3.connect(inside.home / "missions.db")
@@ -205,7 +218,7 @@ def test_a_killed_runner_is_noticed_at_once_and_resumed(inside):
     assert inside("audit", "verify").code == 0
 
 
-def test_verify_says_what_was_changed_and_where(inside):
+def test_verify_says_what_was_changed_and_where(inside: Inside) -> None:
     mission(inside.home, "run", "shaky.yaml")
     found = inside("audit", "verify", "--json")
     assert found.code == 0
@@ -232,7 +245,7 @@ def test_verify_says_what_was_changed_and_where(inside):
     assert "second" in told.out
 
 
-def test_the_database_is_checked_copied_and_counted(inside, tmp_path):
+def test_the_database_is_checked_copied_and_counted(inside: Inside, tmp_path: Path) -> None:
     for command in ("check", "backup", "stats"):
         assert inside("db", command).code == 4
     mission(inside.home, "run", "shaky.yaml")
@@ -264,20 +277,20 @@ steps:
 """
 
 
-def is_waiting(found):
-    reasons = {task["task_id"]: task["reason_code"] for task in found["task_runs"]}
+def is_waiting(found: dict[str, Any]) -> bool:
+    reasons: dict[str, str] = {task["task_id"]: task["reason_code"] for task in found["task_runs"]}
     return reasons["gate"] == "AWAITING_APPROVAL" and reasons["other"] != "DEPS_PENDING"
 
 
 @pytest.fixture
-def gated(inside, tmp_path):
+def gated(inside: Inside, tmp_path: Path) -> str:
     (tmp_path / "gated.yaml").write_text(APPROVAL)
     execution_id = detached(inside, "gated")
     wait_for(inside, execution_id, is_waiting)
     return execution_id
 
 
-def test_an_approval_lets_the_mission_go_on(inside, gated):
+def test_an_approval_lets_the_mission_go_on(inside: Inside, gated: str) -> None:
     assert "awaiting approval" in inside("why", gated, "gate").out
     assert inside("approve", gated, "ship").code == 7
     ran = inside("approve", gated, "--comment", "looks good", "--json")
@@ -289,13 +302,15 @@ def test_an_approval_lets_the_mission_go_on(inside, gated):
     assert inside("approve", gated).code == 7
 
 
-def test_a_rejection_fails_the_step(inside, gated):
+def test_a_rejection_fails_the_step(inside: Inside, gated: str) -> None:
     assert inside("reject", gated, "gate").code == 0
     ended = wait_for(inside, gated, lambda found: found["ended_at"])
     assert ended["task_runs"][0]["reason_code"] == "REJECTED"
 
 
-def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(inside, gated):
+def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(
+    inside: Inside, gated: str
+) -> None:
     ran = inside("retry", gated, "--reason", "again", "--json")
     assert ran.code == 0, ran.err
     (asked,) = ran.json["requests"]
@@ -306,7 +321,7 @@ def test_a_failed_step_of_a_live_execution_is_tried_again_within_it(inside, gate
     assert inside("cancel", gated, "--wait").code == 0
 
 
-def test_a_run_within_github_actions_annotates_what_failed(inside):
+def test_a_run_within_github_actions_annotates_what_failed(inside: Inside) -> None:
     ran = mission(inside.home, "run", "shaky.yaml", env={"GITHUB_ACTIONS": "true"})
     (line,) = [line for line in ran.out.splitlines() if line.startswith("::error ")]
     assert line.startswith("::error title=second EXIT_NONZERO::exit 1: cat: wanted.txt")

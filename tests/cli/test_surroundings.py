@@ -4,6 +4,7 @@ import os
 import pwd
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,10 +36,10 @@ entry()
 
 
 @pytest.fixture
-def nameless(monkeypatch):
+def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without HOME and without an entry in the list of users, as in many containers."""
 
-    def unknown(uid):
+    def unknown(uid: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {uid}")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
@@ -48,18 +49,18 @@ def nameless(monkeypatch):
         monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
 
 
-def test_a_user_without_a_home_is_told_to_set_one(nameless):
+def test_a_user_without_a_home_is_told_to_set_one(nameless: None) -> None:
     with pytest.raises(UnavailableError, match="no home folder") as caught:
         find_paths({})
     assert "MISSION_HOME" in (caught.value.hint or "")
 
 
-def test_a_user_without_a_name_acts_by_number(nameless):
+def test_a_user_without_a_name_acts_by_number(nameless: None) -> None:
     assert actor_name({}).startswith(f"uid:{os.getuid()}@")
     assert actor_name({"MISSION_ACTOR": "ci"}) == "ci"
 
 
-def test_a_home_that_cannot_be_one_is_refused_by_name(tmp_path, nameless):
+def test_a_home_that_cannot_be_one_is_refused_by_name(tmp_path: Path, nameless: None) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UnavailableError, match="MISSION_HOME is not a folder"):
         find_paths({"MISSION_HOME": str(tmp_path / "file")})
@@ -69,7 +70,9 @@ def test_a_home_that_cannot_be_one_is_refused_by_name(tmp_path, nameless):
         find_paths({"MISSION_HOME": str(tmp_path)}, database="~nobody-of-that-name/x.db")
 
 
-def test_an_error_about_the_home_itself_is_words_too(tmp_path, monkeypatch, capfd):
+def test_an_error_about_the_home_itself_is_words_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     inside = Inside(tmp_path, monkeypatch, capfd)
     monkeypatch.setenv("MISSION_HOME", "~nobody-of-that-name")
     ran = inside("ls")
@@ -77,7 +80,7 @@ def test_an_error_about_the_home_itself_is_words_too(tmp_path, monkeypatch, capf
     assert "error[USAGE]: MISSION_HOME" in ran.err
 
 
-def test_a_home_whose_name_is_no_text_works(tmp_path):
+def test_a_home_whose_name_is_no_text_works(tmp_path: Path) -> None:
     home = tmp_path / os.fsdecode(b"h\xff\xfe")
     (tmp_path / "m.yaml").write_text(MISSION, encoding="utf-8")
     for arguments in (["run", "m.yaml"], ["run", "m.yaml", "--detach"], ["ls"], ["db", "check"]):
@@ -101,7 +104,9 @@ def test_a_home_whose_name_is_no_text_works(tmp_path):
         ("ls --db relative.db", 2),
     ],
 )
-def test_a_working_directory_that_is_gone_is_no_bug(command, code, tmp_path):
+def test_a_working_directory_that_is_gone_is_no_bug(
+    command: str, code: int, tmp_path: Path
+) -> None:
     file = tmp_path / "m.yaml"
     file.write_text(MISSION, encoding="utf-8")
     (tmp_path / "gone").mkdir()
@@ -118,7 +123,9 @@ def test_a_working_directory_that_is_gone_is_no_bug(command, code, tmp_path):
 
 
 @pytest.mark.parametrize("module", ["click", "tui.cli.frame", "tui.cli.commands.ls"])
-def test_ctrl_c_while_the_program_is_being_imported_ends_it_without_a_word(module, tmp_path):
+def test_ctrl_c_while_the_program_is_being_imported_ends_it_without_a_word(
+    module: str, tmp_path: Path
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", INTERRUPTED_IMPORT, module],
         env=environment(tmp_path),
@@ -128,8 +135,10 @@ def test_ctrl_c_while_the_program_is_being_imported_ends_it_without_a_word(modul
     assert (done.returncode, done.stderr) == (130, b"")
 
 
-def test_a_project_file_that_may_not_be_looked_for_is_none(tmp_path, monkeypatch, capfd):
-    def forbidden(_path):
+def test_a_project_file_that_may_not_be_looked_for_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def forbidden(_path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     inside = Inside(tmp_path, monkeypatch, capfd)

@@ -47,18 +47,18 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
         ("größe 日本 👩‍🚀", "größe 日本 👩‍🚀"),
     ],
 )
-def test_what_would_steer_a_terminal_is_dropped_or_made_visible(raw, shown):
+def test_what_would_steer_a_terminal_is_dropped_or_made_visible(raw: str, shown: str) -> None:
     assert safe(raw) == shown
     assert safe_line(raw) == shown
 
 
-def test_lines_and_tabs_stay_in_text_and_show_in_a_line():
+def test_lines_and_tabs_stay_in_text_and_show_in_a_line() -> None:
     assert safe("a\n\tb") == "a\n\tb"
     assert safe_line("a\n\tb") == "a␊␉b"
 
 
 @given(ANY_TEXT)
-def test_no_text_gets_a_control_character_past_the_filter(raw):
+def test_no_text_gets_a_control_character_past_the_filter(raw: str) -> None:
     forbidden = set(map(chr, [*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0)]))
     forbidden |= set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
     assert not forbidden & set(safe(raw))
@@ -67,7 +67,7 @@ def test_no_text_gets_a_control_character_past_the_filter(raw):
 
 
 @given(st.recursive(ANY_TEXT | st.integers() | st.none(), st.lists, max_leaves=5))
-def test_json_says_the_same_with_its_dangerous_characters_escaped(value):
+def test_json_says_the_same_with_its_dangerous_characters_escaped(value: object) -> None:
     text = dump(value)
     assert json.loads(text) == value
     text.encode()
@@ -86,11 +86,11 @@ def test_json_says_the_same_with_its_dangerous_characters_escaped(value):
         ("", 0),
     ],
 )
-def test_width_is_counted_in_cells(text, width):
+def test_width_is_counted_in_cells(text: str, width: int) -> None:
     assert width_of(text) == width
 
 
-def test_fitting_never_exceeds_the_width():
+def test_fitting_never_exceeds_the_width() -> None:
     assert cut("日本語", 5) == "日本…"
     assert cut("日本語", 4) == "日…"
     assert cut("short", 10) == "short"
@@ -100,14 +100,14 @@ def test_fitting_never_exceeds_the_width():
 
 
 @given(st.text(max_size=30), st.integers(1, 20))
-def test_a_fitted_text_is_at_most_as_wide_as_asked(text, width):
+def test_a_fitted_text_is_at_most_as_wide_as_asked(text: str, width: int) -> None:
     assert width_of(cut(safe_line(text), width)) <= width
 
 
-def test_a_table_is_cut_only_where_a_width_is_given():
+def test_a_table_is_cut_only_where_a_width_is_given() -> None:
     plain = Palette(colour=False)
     columns = (Column("NAME", shrink=True), Column("N", right=True))
-    rows = [(Cell("日本" * 20, ("red",)), "1"), ("b", "20")]
+    rows: list[tuple[Cell | str, str]] = [(Cell("日本" * 20, ("red",)), "1"), ("b", "20")]
     free = table(columns, rows, plain)
     assert "日本" * 20 in free[1]
     narrow = table(columns, rows, plain, width=20)
@@ -118,7 +118,9 @@ def test_a_table_is_cut_only_where_a_width_is_given():
 
 
 @pytest.mark.parametrize("state", [*ExecutionState, *TaskState, *AttemptState])
-def test_every_state_has_a_glyph_of_one_cell_and_a_word_with_and_without_unicode(state):
+def test_every_state_has_a_glyph_of_one_cell_and_a_word_with_and_without_unicode(
+    state: ExecutionState | TaskState | AttemptState,
+) -> None:
     for unicode in (True, False):
         text, _ = look(state, unicode=unicode)
         glyph, _, word = text.partition(" ")
@@ -127,25 +129,25 @@ def test_every_state_has_a_glyph_of_one_cell_and_a_word_with_and_without_unicode
     assert look(state, unicode=False)[0].isascii()
 
 
-def test_without_colour_nothing_is_painted():
+def test_without_colour_nothing_is_painted() -> None:
     assert Palette(colour=False).paint("x", "red") == "x"
     assert Palette(colour=True).paint("x", "red", "bold") == "\x1b[31;1mx\x1b[0m"
 
 
-def test_instants_are_written_in_utc_with_nanoseconds():
+def test_instants_are_written_in_utc_with_nanoseconds() -> None:
     assert rfc3339(0) == "1970-01-01T00:00:00.000000000Z"
     assert rfc3339(1_737_374_782_001_002_003) == "2025-01-20T12:06:22.001002003Z"
     assert rfc3339(2**63) == "2262-04-11T23:47:16.854775808Z"
 
 
-def test_ago_looks_both_ways():
+def test_ago_looks_both_ways() -> None:
     now = 10_000 * SECOND_NS
     assert ago(now, now) == "just now"
     assert ago(now - 200 * SECOND_NS, now) == "3m ago"
     assert ago(now + 8 * SECOND_NS, now) == "in 8s"
 
 
-def test_spans_and_instants_are_read_and_nonsense_is_refused():
+def test_spans_and_instants_are_read_and_nonsense_is_refused() -> None:
     now = 2_000_000_000 * SECOND_NS
     assert parse_since("90", now) == now - 90 * SECOND_NS
     assert parse_since("1h30m", now) == now - 5400 * SECOND_NS
@@ -174,12 +176,16 @@ def test_spans_and_instants_are_read_and_nonsense_is_refused():
         ({"LC_ALL": "", "LANG": "en_GB.UTF-8"}, True),
     ],
 )
-def test_the_locale_says_whether_a_terminal_takes_utf8(environ, is_utf8):
+def test_the_locale_says_whether_a_terminal_takes_utf8(
+    environ: dict[str, str], is_utf8: bool
+) -> None:
     assert is_utf8_terminal(environ, "utf-8") is is_utf8
 
 
 @pytest.mark.parametrize("environ", [{"LC_ALL": "C"}, {"MISSION_ASCII": "1"}])
-def test_words_are_ascii_where_the_locale_is_and_data_stays_as_it_is(environ):
+def test_words_are_ascii_where_the_locale_is_and_data_stays_as_it_is(
+    environ: dict[str, str],
+) -> None:
     out, err = io.StringIO(), io.StringIO()
     console = Console(environ=environ, stdout=out, stderr=err)
     console.out("✗ née … 12 × a → b 世")

@@ -1,6 +1,7 @@
 """Watching to the end, and the exit code of an outcome: one for every command that has one."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ OUTCOMES = {
 }
 
 
-def a_failure(reason):
+def a_failure(reason: Reason) -> TaskRun:
     return TaskRun(
         task_id="a",
         execution_id="e",
@@ -51,13 +52,13 @@ def a_failure(reason):
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
-def test_an_outcome_has_one_exit_code(outcome):
+def test_an_outcome_has_one_exit_code(outcome: str) -> None:
     state, reason, failed, code = OUTCOMES[outcome]
     assert exit_code(state, reason, [a_failure(one) for one in failed]) == code
 
 
 @pytest.fixture
-def gated(tmp_path):
+def gated(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """An execution whose only step fails once there is a file `go`; its home and id."""
     (tmp_path / "m.yaml").write_text(GATED, encoding="utf-8")
     home = tmp_path / "home"
@@ -71,7 +72,9 @@ def on_screen(home: Path, *arguments: str) -> Terminal:
     return Terminal([str(SCRIPT), *arguments], environment(home), home.parent, columns=80, rows=24)
 
 
-def test_a_screen_that_watches_closes_with_the_run_and_exits_with_its_code(gated):
+def test_a_screen_that_watches_closes_with_the_run_and_exits_with_its_code(
+    gated: tuple[Path, str],
+) -> None:
     home, execution_id = gated
     terminal = on_screen(home, "watch", execution_id)
     try:
@@ -87,7 +90,9 @@ def test_a_screen_that_watches_closes_with_the_run_and_exits_with_its_code(gated
     assert "\x1b[?1049h" not in ended.out  # no screen opens for what has ended
 
 
-def test_one_key_ends_the_watching_and_the_code_says_that_the_run_goes_on(gated):
+def test_one_key_ends_the_watching_and_the_code_says_that_the_run_goes_on(
+    gated: tuple[Path, str],
+) -> None:
     home, execution_id = gated
     terminal = on_screen(home, "watch", execution_id)
     try:
@@ -99,7 +104,7 @@ def test_one_key_ends_the_watching_and_the_code_says_that_the_run_goes_on(gated)
         terminal.kill()
 
 
-def test_a_screen_that_was_opened_stays(gated):
+def test_a_screen_that_was_opened_stays(gated: tuple[Path, str]) -> None:
     home, execution_id = gated
     terminals = [on_screen(home, "open", execution_id), on_screen(home, "watch", "--stay", "@last")]
     try:
@@ -115,7 +120,7 @@ def test_a_screen_that_was_opened_stays(gated):
             terminal.kill()
 
 
-def test_a_watcher_whose_reader_leaves_ends_quietly(gated):
+def test_a_watcher_whose_reader_leaves_ends_quietly(gated: tuple[Path, str]) -> None:
     home, execution_id = gated
     watcher = start(home, "watch", execution_id)
     assert watcher.stdout is not None
@@ -144,8 +149,13 @@ steps:
     [("approve", "0", 0), ("approve", "3", 1), ("reject", "0", 5), ("cancel", "0", 5)],
 )
 def test_every_command_that_knows_the_outcome_exits_with_its_code(
-    act, exit_of_work, code, tmp_path, monkeypatch, capfd
-):
+    act: str,
+    exit_of_work: str,
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     inside = Inside(tmp_path / "home", monkeypatch, capfd)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.yaml").write_text(ENDS, encoding="utf-8")
