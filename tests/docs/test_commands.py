@@ -33,7 +33,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
 FOUND = sorted(set(command_lines()))
 
 
-def test_the_documents_show_commands():
+def test_the_documents_show_commands() -> None:
     assert len(FOUND) > 40
 
 

@@ -46,7 +46,7 @@ def test_the_lowest_version_is_that_of_the_bound() -> None:
 def test_each_supported_python_is_chosen_once_and_the_others_are_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = [
+    found: list[tuple[str, pythons.Interpreter | str]] = [
         ("a", NEWER), ("b", GOOD), ("c", SAME), ("d", OLD), ("e", BARE), ("f", "does not work: x")
     ]  # fmt: skip
     assert pythons.choose(found, ["3.11", "3.12", "3.13"]) == [GOOD, NEWER]

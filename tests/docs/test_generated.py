@@ -15,29 +15,29 @@ from tests.tools.generate_docs import (
 from tests.tools.generate_man import PAGE, man_page
 
 
-def test_the_page_of_commands_is_fresh():
+def test_the_page_of_commands_is_fresh() -> None:
     assert COMMANDS.read_text(encoding="utf-8") == commands_page(), "run `make docs`"
 
 
-def test_the_state_diagram_is_fresh():
+def test_the_state_diagram_is_fresh() -> None:
     text = ARCHITECTURE.read_text(encoding="utf-8")
     assert with_states(text) == text, "run `make docs`"
 
 
-def test_the_page_of_reason_codes_is_fresh():
+def test_the_page_of_reason_codes_is_fresh() -> None:
     assert REASONS.read_text(encoding="utf-8") == reasons_page(), "run `make docs`"
 
 
-def test_the_table_of_diagnostic_codes_is_fresh():
+def test_the_table_of_diagnostic_codes_is_fresh() -> None:
     text = WRONG_FILE.read_text(encoding="utf-8")
     assert with_codes(text) == text, "run `make docs`"
 
 
-def test_the_manual_page_is_fresh():
+def test_the_manual_page_is_fresh() -> None:
     assert PAGE.read_text(encoding="utf-8") == man_page(), "run `make docs`"
 
 
-def test_a_stale_diagram_is_replaced_and_the_rest_is_kept():
+def test_a_stale_diagram_is_replaced_and_the_rest_is_kept() -> None:
     page = f"# before\n\n{BEGIN}\nold\n<!-- end of states -->\n\nafter\n"
     fresh = with_states(page)
     assert states_block() in fresh

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def load(text: str) -> Loaded:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_an_example_is_valid_without_a_warning_or_refused_as_it_says(block):
+def test_an_example_is_valid_without_a_warning_or_refused_as_it_says(block: str) -> None:
     loaded = load(whole(block))
     refused = _REFUSED.match(block)
     if refused is None:
@@ -60,13 +61,15 @@ def test_an_example_is_valid_without_a_warning_or_refused_as_it_says(block):
         assert loaded.mission is None
 
 
-def test_there_are_examples_and_some_of_them_are_wrong_on_purpose():
+def test_there_are_examples_and_some_of_them_are_wrong_on_purpose() -> None:
     texts = [block.values[0] for block in BLOCKS]
     assert len(texts) > 15
     assert sum(bool(_REFUSED.match(str(text))) for text in texts) >= 4
 
 
-def test_the_complete_example_runs_to_success(tmp_path, monkeypatch, capfd):
+def test_the_complete_example_runs_to_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     complete = [str(block.values[0]) for block in BLOCKS if "version:" in str(block.values[0])]
     look = Inside(tmp_path / "home", monkeypatch, capfd)
@@ -77,7 +80,7 @@ def test_the_complete_example_runs_to_success(tmp_path, monkeypatch, capfd):
         assert (ran.code, ran.json["overall_status"]) == (0, "Success")
 
 
-def test_the_generated_parts_are_fresh():
+def test_the_generated_parts_are_fresh() -> None:
     assert with_parts(TEXT) == TEXT, "run `make docs`"
 
 
@@ -93,12 +96,12 @@ def first_column(table: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_the_table_of_keys_has_every_key_of_the_schema_and_no_other(name):
+def test_the_table_of_keys_has_every_key_of_the_schema_and_no_other(name: str) -> None:
     keys: Mapping[str, Any] = SECTIONS[name][1]
     assert first_column(section(f"keys of {name}")) == list(keys)
 
 
-def test_every_key_is_used_in_an_example():
+def test_every_key_is_used_in_an_example() -> None:
     used: set[str] = set()
 
     def collect(value: Any) -> None:
@@ -116,12 +119,12 @@ def test_every_key_is_used_in_an_example():
     assert keys - used == {"secret", "runs_on"}  # refused so far, and said so in words
 
 
-def test_older_spellings_and_types_to_come_are_named():
+def test_older_spellings_and_types_to_come_are_named() -> None:
     for name in (*OLD_SPELLINGS, *(set(LANGUAGE_TYPES) - set(BUILT_IN))):
         assert f"`{name}`" in TEXT
 
 
-def test_every_step_type_has_a_section():
+def test_every_step_type_has_a_section() -> None:
     titles = re.findall(r"^#### (\w+)$", TEXT, re.MULTILINE)
     assert titles == list(BUILT_IN)
 
@@ -133,7 +136,7 @@ def hand_written(heading: str) -> str:
     return found[1]
 
 
-def test_every_param_type_is_in_the_table():
+def test_every_param_type_is_in_the_table() -> None:
     assert first_column(hand_written("Params"))[-len(ParamType) :] == list(ParamType)
 
 
@@ -145,7 +148,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("rule", TriggerRule)
-def test_the_table_of_trigger_rules_says_how_each_skips(rule):
+def test_the_table_of_trigger_rules_says_how_each_skips(rule: TriggerRule) -> None:
     row = re.search(
         rf"^\| `{rule}` \| (.*) \| (.*) \|$", hand_written("Trigger rules"), re.MULTILINE
     )
@@ -166,7 +169,7 @@ def test_the_table_of_trigger_rules_says_how_each_skips(rule):
     assert early == ("waited for" in row[1])
 
 
-def test_the_limits_are_those_of_the_program():
+def test_the_limits_are_those_of_the_program() -> None:
     page = re.sub(r"\s+", " ", TEXT)
     for number in (
         limit.MAX_NODES,
@@ -189,7 +192,7 @@ def test_the_limits_are_those_of_the_program():
     assert "4 MiB" in page
 
 
-def test_every_link_within_the_page_and_to_files_leads_somewhere():
+def test_every_link_within_the_page_and_to_files_leads_somewhere() -> None:
     titles = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
     for target in re.findall(r"\]\(([^)]+)\)", TEXT):
@@ -199,13 +202,13 @@ def test_every_link_within_the_page_and_to_files_leads_somewhere():
             assert (PAGE.parent / target).exists()
 
 
-def test_every_sample_is_shown():
+def test_every_sample_is_shown() -> None:
     names = {path.name for path in SAMPLES.glob("*.yaml")}
     assert set(re.findall(r"\.\./sample_missions/([\w-]+\.yaml)", TEXT)) == names
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_every_key_on_the_page_is_explained_at_the_prompt_in_the_same_words(name):
+def test_every_key_on_the_page_is_explained_at_the_prompt_in_the_same_words(name: str) -> None:
     for key, known in SECTIONS[name][1].items():
         told = " ".join(explain(f"{name}.{key}").split())
         assert " ".join(known.doc.split()) in told

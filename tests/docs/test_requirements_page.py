@@ -26,7 +26,7 @@ def rows() -> list[list[str]]:
     return [row for row in cells if row[0] != "requirement"]
 
 
-def test_every_requirement_says_where_it_lives_and_is_shown_or_waits():
+def test_every_requirement_says_where_it_lives_and_is_shown_or_waits() -> None:
     assert len(rows()) > 100
     for row in rows():
         assert len(row) == 3, row
@@ -36,20 +36,20 @@ def test_every_requirement_says_where_it_lives_and_is_shown_or_waits():
         assert NAMED.search(shown) or shown.startswith("waits for"), row
 
 
-def test_every_test_named_in_the_table_exists():
+def test_every_test_named_in_the_table_exists() -> None:
     named = NAMED.findall(PAGE.read_text(encoding="utf-8"))
     assert len(named) > 100
     missing = [f"{file}::{name}" for file, name in named if name not in functions_of(file)]
     assert missing == []
 
 
-def test_every_module_named_in_the_table_exists():
+def test_every_module_named_in_the_table_exists() -> None:
     for row in rows():
         for path in re.findall(r"`((?:core|storage|tui|docs|benchmarks)/[\w./]+)`", row[1]):
             assert (ROOT / path).exists(), path
 
 
-def test_what_waits_waits_for_something_that_is_named_below():
+def test_what_waits_waits_for_something_that_is_named_below() -> None:
     text = PAGE.read_text(encoding="utf-8")
     waiting = {
         part
@@ -63,7 +63,7 @@ def test_what_waits_waits_for_something_that_is_named_below():
         assert f"**{name}**" in below, name
 
 
-def test_every_attribute_and_scenario_of_the_specifications_has_a_row():
+def test_every_attribute_and_scenario_of_the_specifications_has_a_row() -> None:
     model = shared_path("seeds/data-model-mission-engine.md").read_text(encoding="utf-8")
     spec = shared_path("seeds/execution-data-model-spec.md").read_text(encoding="utf-8")
     first = [row[0] for row in rows()]

@@ -77,11 +77,11 @@ def assert_confined(folder: Path, name: str) -> None:
         assert {path.name for path in (folder / "work").iterdir()} <= {name, "site-check"}
 
 
-def test_every_sample_has_a_test():
+def test_every_sample_has_a_test() -> None:
     assert {path.stem for path in SAMPLES.glob("*.yaml")} == set(SUCCEED) | OTHERS
 
 
-def test_every_sample_is_valid_without_a_warning(look):
+def test_every_sample_is_valid_without_a_warning(look: Inside) -> None:
     ran = look("validate", *map(str, sorted(SAMPLES.glob("*.yaml"))), "--json")
     assert ran.code == 0, ran.out
     for one in ran.json:
@@ -90,7 +90,7 @@ def test_every_sample_is_valid_without_a_warning(look):
 
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_sample_introduces_itself(path):
+def test_every_sample_introduces_itself(path: Path) -> None:
     loaded = load_mission(path).mission
     assert loaded is not None
     assert loaded.description
@@ -105,7 +105,9 @@ def test_every_sample_introduces_itself(path):
 
 
 @pytest.mark.parametrize("name", sorted(SUCCEED))
-def test_the_sample_succeeds_and_what_ran_can_be_proved(home, folder, name, look):
+def test_the_sample_succeeds_and_what_ran_can_be_proved(
+    home: Path, folder: Path, name: str, look: Inside
+) -> None:
     result = run(home, folder, name)
     assert (result["overall_status"], result["state"]) == ("Success", "SUCCESS")
     assert result["steps_completed"] == SUCCEED[name]
@@ -114,13 +116,13 @@ def test_the_sample_succeeds_and_what_ran_can_be_proved(home, folder, name, look
     assert_intact(look)
 
 
-def test_a_sample_runs_again_over_what_the_last_run_left(home, folder):
+def test_a_sample_runs_again_over_what_the_last_run_left(home: Path, folder: Path) -> None:
     for name in ("release-archive", "flaky-service"):
         assert run(home, folder, name)["state"] == "SUCCESS"
         assert run(home, folder, name)["state"] == "SUCCESS"
 
 
-def test_the_release_is_packed_under_its_version_with_its_digest(home, folder):
+def test_the_release_is_packed_under_its_version_with_its_digest(home: Path, folder: Path) -> None:
     result = run(home, folder, "release-archive", "-p", "version=2.10.0")
     dist = folder / "work/release-archive/dist"
     digest = result["step_results"]["digest"]["output"]["checksum"]
@@ -132,7 +134,7 @@ def test_the_release_is_packed_under_its_version_with_its_digest(home, folder):
     assert "version" in ran.err
 
 
-def test_the_pipeline_reports_one_region(home, folder):
+def test_the_pipeline_reports_one_region(home: Path, folder: Path) -> None:
     run(home, folder, "csv-pipeline", "-p", "region=south")
     report = (folder / "work/csv-pipeline/report.txt").read_text()
     assert report.splitlines() == [
@@ -144,7 +146,9 @@ def test_the_pipeline_reports_one_region(home, folder):
     ]
 
 
-def test_the_matrix_fans_out_two_at_a_time_and_in_again(home, folder, look):
+def test_the_matrix_fans_out_two_at_a_time_and_in_again(
+    home: Path, folder: Path, look: Inside
+) -> None:
     run(home, folder, "matrix-build")
     shown = show(look, "@last")
     builds = [task for task in shown["task_runs"] if task["task_id"].startswith("build[")]
@@ -167,7 +171,7 @@ def peak(attempts: list[Any]) -> int:
     return most
 
 
-def test_the_flaky_service_is_asked_three_times(home, folder, look):
+def test_the_flaky_service_is_asked_three_times(home: Path, folder: Path, look: Inside) -> None:
     run(home, folder, "flaky-service")
     shown = {task["task_id"]: task for task in show(look, "@last")["task_runs"]}
     for name in ("fetch", "flaky_tool"):
@@ -180,7 +184,9 @@ def test_the_flaky_service_is_asked_three_times(home, folder, look):
     assert log.count("GET /temperature") == 3
 
 
-def test_the_failing_deployment_is_rolled_back_and_tidied_up(home, folder, look):
+def test_the_failing_deployment_is_rolled_back_and_tidied_up(
+    home: Path, folder: Path, look: Inside
+) -> None:
     result = run(home, folder, "rollback", code=1)
     assert (result["overall_status"], result["state"]) == ("Failed", "FAILED")
     seen = states(show(look, "@last"))
@@ -196,7 +202,7 @@ def test_the_failing_deployment_is_rolled_back_and_tidied_up(home, folder, look)
     assert_intact(look)
 
 
-def test_the_healthy_deployment_stays(home, folder, look):
+def test_the_healthy_deployment_stays(home: Path, folder: Path, look: Inside) -> None:
     result = run(home, folder, "rollback", "-p", "healthy=true")
     assert result["state"] == "SUCCESS"
     seen = states(show(look, "@last"))
@@ -224,7 +230,7 @@ def answered(look: Inside, folder: Path, verb: str, comment: str) -> tuple[Ran, 
     return answer, look("show", execution, "--json", "--result").json
 
 
-def test_the_gate_opens_when_a_second_process_approves(folder, look):
+def test_the_gate_opens_when_a_second_process_approves(folder: Path, look: Inside) -> None:
     answer, result = answered(look, folder, "approve", "numbers checked")
     assert answer.code == 0, answer.err
     assert result["state"] == "SUCCESS"
@@ -236,7 +242,7 @@ def test_the_gate_opens_when_a_second_process_approves(folder, look):
     assert_intact(look)
 
 
-def test_a_rejection_withdraws_the_change(folder, look):
+def test_a_rejection_withdraws_the_change(folder: Path, look: Inside) -> None:
     answer, result = answered(look, folder, "reject", "not on a Friday")
     assert answer.code == 0, answer.err
     assert result["state"] == "FAILED"
@@ -248,12 +254,14 @@ def test_a_rejection_withdraws_the_change(folder, look):
     assert not (work / "change.txt").exists()
 
 
-def test_nobody_at_the_gate_ends_in_a_timeout(home, folder):
+def test_nobody_at_the_gate_ends_in_a_timeout(home: Path, folder: Path) -> None:
     result = run(home, folder, "approval-gate", "-p", "patience=300ms", code=1)
     assert result["step_results"]["gate"]["reason_code"] == "TIMEOUT"
 
 
-def test_sub_missions_are_executions_of_their_own_linked_to_the_parent(home, folder, look):
+def test_sub_missions_are_executions_of_their_own_linked_to_the_parent(
+    home: Path, folder: Path, look: Inside
+) -> None:
     run(home, folder, "sub-missions")
     listed = look("ls", "--all", "--json").json
     parent = next(one for one in listed if one["mission_name"] == "sub-missions")
@@ -264,7 +272,7 @@ def test_sub_missions_are_executions_of_their_own_linked_to_the_parent(home, fol
     assert ranking == ["berlin", "96", "lisbon", "67", "oslo", "65"]
 
 
-def test_the_sub_mission_runs_alone_when_it_is_told_the_site(home, folder):
+def test_the_sub_mission_runs_alone_when_it_is_told_the_site(home: Path, folder: Path) -> None:
     ran = mission(home, "run", "site-check.yaml", cwd=folder)
     assert (ran.code, "site" in ran.err) == (2, True)
     assert run(home, folder, "site-check", "-p", "site=oslo")["state"] == "SUCCESS"
@@ -284,13 +292,17 @@ def assert_a_good_night(look: Inside, folder: Path, result: Any) -> None:
     assert_intact(look)
 
 
-def test_the_night_goes_by_quickly_with_a_quick_pace(home, folder, look):
+def test_the_night_goes_by_quickly_with_a_quick_pace(
+    home: Path, folder: Path, look: Inside
+) -> None:
     result = run(home, folder, "night-watch", "-p", "pace=0.02")
     assert_a_good_night(look, folder, result)
 
 
 @pytest.mark.slow
-def test_the_night_goes_by_at_its_own_pace_and_is_watched(home, folder, look):
+def test_the_night_goes_by_at_its_own_pace_and_is_watched(
+    home: Path, folder: Path, look: Inside
+) -> None:
     with start(home, "run", "night-watch.yaml", "--json", cwd=folder) as runner:
         for _ in range(100):
             if look("show", "@last", "--json").code == 0:

@@ -161,7 +161,7 @@ def instant(text: str) -> datetime:
 # --- execution data model -------------------------------------------------------------------------
 
 
-def test_an_execution_has_a_unique_id_and_names_its_workflow(world):
+def test_an_execution_has_a_unique_id_and_names_its_workflow(world: World) -> None:
     execution_id = uuid.UUID(world.shown["execution_id"])
     assert execution_id.version == 7
     assert world.shown["workflow_id"] == a_mission(name="a failing mission").workflow_id
@@ -169,7 +169,7 @@ def test_an_execution_has_a_unique_id_and_names_its_workflow(world):
     assert len(ids) == 100
 
 
-def test_an_execution_has_all_four_timestamps(world):
+def test_an_execution_has_all_four_timestamps(world: World) -> None:
     one = world.shown
     times = [instant(one[name]) for name in ("created_at", "started_at", "ended_at", "updated_at")]
     assert times == sorted(times)
@@ -182,7 +182,7 @@ def created(of: Mission) -> Snapshot:
     return fold(first_events(order, SystemClock()))
 
 
-def test_starting_an_execution_sets_started_at_and_updates_updated_at():
+def test_starting_an_execution_sets_started_at_and_updates_updated_at() -> None:
     snapshot = created(a_mission())
     before = snapshot.current
     assert (before.state, before.started_at) == (ExecutionState.PENDING, None)
@@ -202,12 +202,12 @@ def test_starting_an_execution_sets_started_at_and_updates_updated_at():
     assert after.created_at == before.created_at
 
 
-def test_the_stored_start_is_the_instant_of_the_transition(world):
+def test_the_stored_start_is_the_instant_of_the_transition(world: World) -> None:
     (start,) = [one for one in world.shown["state_changes"] if one["to_state"] == "RUNNING"]
     assert (start["from_state"], start["at"]) == ("PENDING", world.shown["started_at"])
 
 
-def test_every_task_run_refers_to_its_execution_and_a_step_of_the_mission(world):
+def test_every_task_run_refers_to_its_execution_and_a_step_of_the_mission(world: World) -> None:
     ids = [task["task_id"] for task in world.shown["task_runs"]]
     assert ids == ["make", "flaky", "tell", "broken", "after"]
     for task in world.shown["task_runs"]:
@@ -215,7 +215,7 @@ def test_every_task_run_refers_to_its_execution_and_a_step_of_the_mission(world)
         assert uuid.UUID(task["task_run_id"])
 
 
-def test_a_retry_makes_a_new_attempt_with_the_next_number(world):
+def test_a_retry_makes_a_new_attempt_with_the_next_number(world: World) -> None:
     first, second = world.task("flaky")["attempts"]
     assert (first["attempt"], second["attempt"]) == (1, 2)
     assert (first["state"], second["state"]) == ("FAILED", "SUCCESS")
@@ -224,7 +224,7 @@ def test_a_retry_makes_a_new_attempt_with_the_next_number(world):
     assert world.task("flaky")["attempt"] == 2
 
 
-def test_every_state_change_has_a_reason_code(world):
+def test_every_state_change_has_a_reason_code(world: World) -> None:
     changes = [*world.shown["state_changes"]]
     for task in world.shown["task_runs"]:
         changes += task["state_changes"]
@@ -234,7 +234,7 @@ def test_every_state_change_has_a_reason_code(world):
         assert change["message"] is None or change["message"]
 
 
-def test_a_failed_execution_says_why_in_a_code_and_in_words(world):
+def test_a_failed_execution_says_why_in_a_code_and_in_words(world: World) -> None:
     assert (world.shown["state"], world.shown["reason_code"]) == ("FAILED", "STEP_FAILED")
     assert "broken" in world.shown["message"]
     assert (world.task("broken")["reason_code"], world.task("after")["reason_code"]) == (
@@ -243,13 +243,13 @@ def test_a_failed_execution_says_why_in_a_code_and_in_words(world):
     )
 
 
-def test_the_log_entry_count_is_the_number_of_entries(world):
+def test_the_log_entry_count_is_the_number_of_entries(world: World) -> None:
     assert world.log
     assert world.shown["log_entry_count"] == world.listed["log_entry_count"] == len(world.log)
     assert sum(task["log_entry_count"] for task in world.shown["task_runs"]) == len(world.log)
 
 
-def test_log_entries_carry_the_task_id_of_their_task_run(world):
+def test_log_entries_carry_the_task_id_of_their_task_run(world: World) -> None:
     counted: dict[str, int] = {}
     for entry in world.log:
         assert entry["execution_id"] == world.shown["execution_id"]
@@ -258,18 +258,18 @@ def test_log_entries_carry_the_task_id_of_their_task_run(world):
         assert task["log_entry_count"] == counted.get(task["task_id"], 0)
 
 
-def test_inputs_are_stored_as_they_were_resolved(world):
+def test_inputs_are_stored_as_they_were_resolved(world: World) -> None:
     assert world.task("make")["inputs"] == {"path": "made.txt", "content": "hello"}
     assert world.task("tell")["inputs"] == {"message": "5 bytes in a file"}
     assert world.task("after")["inputs"] is None
 
 
-def test_outputs_of_a_success_are_stored(world):
+def test_outputs_of_a_success_are_stored(world: World) -> None:
     assert world.task("make")["outputs"] == {"path": "made.txt", "size": 5, "created": True}
     assert world.task("flaky")["outputs"]["stdout"] == "try 2\n"
 
 
-def test_the_error_of_a_failure_has_message_and_trace(world):
+def test_the_error_of_a_failure_has_message_and_trace(world: World) -> None:
     assert world.task("broken")["error"] == {
         "message": "exit code 7",
         "kind": "ExitCode",
@@ -280,7 +280,7 @@ def test_the_error_of_a_failure_has_message_and_trace(world):
     assert world.task("flaky")["attempts"][0]["error"]["exit_code"] == 1
 
 
-def test_duration_is_the_end_minus_the_start(world):
+def test_duration_is_the_end_minus_the_start(world: World) -> None:
     reader = open_reader(world.home / "missions.db")
     try:
         tasks = reader.task_runs(world.shown["execution_id"])
@@ -300,7 +300,7 @@ def test_duration_is_the_end_minus_the_start(world):
 # --- results --------------------------------------------------------------------------------------
 
 
-def test_the_result_follows_the_execution_result_schema(world):
+def test_the_result_follows_the_execution_result_schema(world: World) -> None:
     jsonschema.Draft202012Validator(
         RESULT_SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     ).validate(world.result)
@@ -308,7 +308,7 @@ def test_the_result_follows_the_execution_result_schema(world):
     assert instant(world.result["start_time"]) <= instant(world.result["end_time"])
 
 
-def test_the_result_holds_the_names_of_the_specification_and_ours_beside_them(world):
+def test_the_result_holds_the_names_of_the_specification_and_ours_beside_them(world: World) -> None:
     assert set(world.result) == {
         *RESULT_SCHEMA["required"],
         *("steps_completed", "steps_failed", "steps_skipped"),
@@ -322,7 +322,7 @@ def test_the_result_holds_the_names_of_the_specification_and_ours_beside_them(wo
         }
 
 
-def test_the_result_aggregates_what_the_steps_did(world):
+def test_the_result_aggregates_what_the_steps_did(world: World) -> None:
     by_status = {name: one["status"] for name, one in world.result["step_results"].items()}
     assert by_status == {
         "make": "Completed",
@@ -338,7 +338,7 @@ def test_the_result_aggregates_what_the_steps_did(world):
     assert world.result["step_results"]["make"]["output"]["size"] == 5
 
 
-def test_the_audit_summary_counts_the_events_and_was_verified(world):
+def test_the_audit_summary_counts_the_events_and_was_verified(world: World) -> None:
     summary = world.result["audit_summary"]
     assert summary["integrity_verified"] is True
     events = [
@@ -349,7 +349,7 @@ def test_the_audit_summary_counts_the_events_and_was_verified(world):
     assert 0 <= len(events) + 1 - summary["events_logged"] <= 1
 
 
-def test_the_result_of_an_ended_execution_never_changes(world):
+def test_the_result_of_an_ended_execution_never_changes(world: World) -> None:
     again = mission(world.home, "show", "@last", "--result", "--json").json
     again["audit_summary"] = world.result["audit_summary"]
     assert again == world.result
@@ -361,11 +361,11 @@ def test_the_result_of_an_ended_execution_never_changes(world):
     )
 
 
-def test_the_result_is_plain_json_all_the_way_down(world):
+def test_the_result_is_plain_json_all_the_way_down(world: World) -> None:
     assert json.loads(json.dumps(world.result, allow_nan=False)) == world.result
 
 
-def test_the_times_of_a_result_agree(world):
+def test_the_times_of_a_result_agree(world: World) -> None:
     start, end = (world.result[name] for name in ("start_time", "end_time"))
     assert (start, end) == (world.shown["started_at"], world.shown["ended_at"])
     spent = (instant(end) - instant(start)).total_seconds() * 1000
@@ -392,7 +392,7 @@ def a_step_result(**fields: Any) -> StepResult:
     )
 
 
-def test_results_are_immutable_objects():
+def test_results_are_immutable_objects() -> None:
     snapshot = created(a_mission())
     result = mission_result(a_mission(), snapshot, events_logged=1, integrity_verified=True)
     for record in (result, a_step_result()):
@@ -401,7 +401,7 @@ def test_results_are_immutable_objects():
                 setattr(record, name, None)
 
 
-def test_a_failed_result_needs_an_error():
+def test_a_failed_result_needs_an_error() -> None:
     with pytest.raises(ValueError, match="needs an error"):
         a_step_result(status=StepStatus.FAILED, state=TaskState.FAILED)
 
@@ -409,7 +409,7 @@ def test_a_failed_result_needs_an_error():
 # --- audit events ---------------------------------------------------------------------------------
 
 
-def test_audit_events_have_every_attribute_and_form_a_chain(world):
+def test_audit_events_have_every_attribute_and_form_a_chain(world: World) -> None:
     events = world.shown["audit_events"]
     assert {one["event_type"] for one in events} >= {
         "execution.created",
@@ -436,12 +436,12 @@ def test_audit_events_have_every_attribute_and_form_a_chain(world):
 # --- execution context ----------------------------------------------------------------------------
 
 
-def a_context(**limits: int) -> ExecutionContext:
+def a_context(**limits: Any) -> ExecutionContext:
     of = a_mission(steps=(a_step("only"),), variables={"region": "eu"})
     return ExecutionContext(of, created(of), **limits)
 
 
-def test_a_context_is_created_initialized_active_and_archived():
+def test_a_context_is_created_initialized_active_and_archived() -> None:
     context = a_context()
     seen = [context.state]
     for move in (context.initialize, context.activate, context.archive):
@@ -452,7 +452,7 @@ def test_a_context_is_created_initialized_active_and_archived():
         context.initialize()
 
 
-def test_a_context_holds_variables_outputs_metadata_and_its_audit_trail():
+def test_a_context_holds_variables_outputs_metadata_and_its_audit_trail() -> None:
     context = a_context()
     context.initialize()
     scope = context.scope()
@@ -463,14 +463,14 @@ def test_a_context_holds_variables_outputs_metadata_and_its_audit_trail():
     assert instant(scope["timestamp"])
 
 
-def test_a_context_refuses_what_is_no_json():
+def test_a_context_refuses_what_is_no_json() -> None:
     with pytest.raises(ContextLimitError, match="not JSON"):
         a_context().admit({"value": float("nan")})
     with pytest.raises(ContextLimitError, match="not JSON"):
         a_context().admit({"value": object()})
 
 
-def test_a_context_is_limited_for_each_output_and_altogether():
+def test_a_context_is_limited_for_each_output_and_altogether() -> None:
     context = a_context(size_limit=1_000, output_limit=600)
     with pytest.raises(ContextLimitError, match="more than 600"):
         context.admit({"text": "x" * 700})
@@ -481,7 +481,7 @@ def test_a_context_is_limited_for_each_output_and_altogether():
     assert context.size == before
 
 
-def test_an_output_that_is_too_large_fails_its_step_and_says_so(tmp_path):
+def test_an_output_that_is_too_large_fails_its_step_and_says_so(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     path.write_text(
         mission_yaml(
@@ -502,7 +502,7 @@ def test_an_output_that_is_too_large_fails_its_step_and_says_so(tmp_path):
     assert ran.json["step_results"]["large"]["reason_code"] == "OUTPUT_LIMIT"
 
 
-def test_variables_that_a_step_sets_reach_later_steps(tmp_path):
+def test_variables_that_a_step_sets_reach_later_steps(tmp_path: Path) -> None:
     path = tmp_path / "set.yaml"
     double = {"values": {"size": "{{ vars.size * 2 }}"}}
     seen = {"that": ["vars.size == 42", "vars.name == 'kept'"]}
@@ -549,7 +549,7 @@ steps:
 """
 
 
-def test_a_mission_of_the_origin_loads_and_runs(tmp_path):
+def test_a_mission_of_the_origin_loads_and_runs(tmp_path: Path) -> None:
     (tmp_path / "origin.yaml").write_text(ORIGIN)
     checked = mission(tmp_path / "home", "validate", str(tmp_path / "origin.yaml"), "--json").json
     assert checked["valid"]

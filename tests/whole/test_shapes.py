@@ -90,7 +90,7 @@ EVENT = AuditEvent(
 )
 
 
-def test_an_execution_has_the_fields_of_the_list():
+def test_an_execution_has_the_fields_of_the_list() -> None:
     found = json_shapes.execution(EXECUTION)
     wanted = (
         "execution_id workflow_id mission_name state reason_code created_at started_at ended_at"
@@ -103,7 +103,7 @@ def test_an_execution_has_the_fields_of_the_list():
     assert found["counts"] == {"FAILED": 1}
 
 
-def test_a_task_run_has_inputs_outputs_error_attempts_and_history():
+def test_a_task_run_has_inputs_outputs_error_attempts_and_history() -> None:
     found = json_shapes.execution_detail(EXECUTION, [TASK], [ATTEMPT], [CHANGE], [EVENT])
     (task,) = found["task_runs"]
     assert task["task_run_id"] == TASK.task_run_id
@@ -125,7 +125,7 @@ def test_a_task_run_has_inputs_outputs_error_attempts_and_history():
     assert found["audit_events"][0]["hash"] == "aa"
 
 
-def test_an_event_leaves_out_what_does_not_apply():
+def test_an_event_leaves_out_what_does_not_apply() -> None:
     assert json_shapes.event(EVENT) == {
         "v": 1,
         "seq": 9,
@@ -141,8 +141,8 @@ def test_an_event_leaves_out_what_does_not_apply():
     }
 
 
-def test_the_step_of_an_event_is_read_from_its_target():
-    def event(target):
+def test_the_step_of_an_event_is_read_from_its_target() -> None:
+    def event(target: str) -> AuditEvent:
         return AuditEvent(
             seq=1,
             event_id="i",
@@ -161,7 +161,7 @@ def test_the_step_of_an_event_is_read_from_its_target():
     assert json_shapes.task_of(event("log/x")) is None
 
 
-def test_a_log_entry_has_exactly_the_fields_of_the_stream():
+def test_a_log_entry_has_exactly_the_fields_of_the_stream() -> None:
     entry = LogEntry(
         execution_id=ID,
         task_id="build",
@@ -186,8 +186,8 @@ def test_a_log_entry_has_exactly_the_fields_of_the_stream():
     }
 
 
-def test_a_result_is_the_result_schema_and_then_ours():
-    def step(status, state, error):
+def test_a_result_is_the_result_schema_and_then_ours() -> None:
+    def step(status: StepStatus, state: TaskState, error: str | None) -> StepResult:
         return StepResult(
             step_id="s",
             status=status,
@@ -244,7 +244,7 @@ def test_a_result_is_the_result_schema_and_then_ours():
     assert failed["error"] == "exit 2"
 
 
-def test_an_error_is_code_message_and_hint():
+def test_an_error_is_code_message_and_hint() -> None:
     found = json_shapes.failure(AmbiguousError("two fit", hint="give more of it"))
     assert found == {
         "error": {"code": "AMBIGUOUS", "message": "two fit", "hint": "give more of it"}

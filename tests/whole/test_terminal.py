@@ -84,8 +84,8 @@ def montage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recorded = shared_path("workflows/montage-chameleon-2mass-05d-001.json")
     converter = shared_path("tools/wf2mission.py")
     path = folder / "montage.json"
-    words = [sys.executable, converter, recorded, "--kind", "noop", "-o", path]
-    subprocess.run(words, check=True, capture_output=True)
+    convert: list[str | Path] = [sys.executable, converter, recorded, "--kind", "noop", "-o", path]
+    subprocess.run(convert, check=True, capture_output=True)
     authored = json.loads(path.read_text(encoding="utf-8"))
     (step,) = (one for one in authored["steps"] if one["id"] == "mDiffFit_ID0000231")
     words = ["-c", "echo reading tile 12; echo FITS header is damaged >&2; exit 3"]

@@ -33,7 +33,9 @@ SMALL = 103
 """Up to so many steps a workflow also runs as processes by default."""
 PARALLEL = 4
 
-every_workflow = pytest.mark.parametrize("name", sorted(STEPS, key=STEPS.__getitem__))
+BY_SIZE: list[str] = sorted(STEPS, key=STEPS.__getitem__)
+
+every_workflow = pytest.mark.parametrize("name", BY_SIZE)
 as_processes = pytest.mark.parametrize(
     "name",
     [
@@ -153,13 +155,15 @@ def judge(home: Path, look: Inside, data: dict[str, Any]) -> None:
     assert verified.json["findings"] == []
 
 
-def test_every_recorded_workflow_has_a_test():
+def test_every_recorded_workflow_has_a_test() -> None:
     shared_path("workflows")
     assert {path.stem for path in FOLDER.glob("*.json")} == set(STEPS)
 
 
 @every_workflow
-def test_the_workflow_runs_as_no_ops_in_an_order_its_records_prove(name, tmp_path, home, look):
+def test_the_workflow_runs_as_no_ops_in_an_order_its_records_prove(
+    name: str, tmp_path: Path, home: Path, look: Inside
+) -> None:
     data = workflow(name, "noop")
     assert len(data["steps"]) == STEPS[name]
     ran = mission(home, "run", str(write(tmp_path, data)), "--json", timeout=300)
@@ -170,7 +174,9 @@ def test_the_workflow_runs_as_no_ops_in_an_order_its_records_prove(name, tmp_pat
 
 
 @as_processes
-def test_the_workflow_runs_as_processes_in_an_order_its_records_prove(name, tmp_path, home, look):
+def test_the_workflow_runs_as_processes_in_an_order_its_records_prove(
+    name: str, tmp_path: Path, home: Path, look: Inside
+) -> None:
     data = workflow(name, "true")
     ran = mission(home, "run", str(write(tmp_path, data)), "--json", timeout=600)
     assert ran.code == 0, ran.err
@@ -205,7 +211,9 @@ def assert_seen_exactly_once_and_in_order(seen: list[dict[str, Any]], home: Path
     assert told == {change.seq for change in stored}
 
 
-def test_a_second_process_that_follows_everything_sees_the_large_mosaic_happen(tmp_path, home):
+def test_a_second_process_that_follows_everything_sees_the_large_mosaic_happen(
+    tmp_path: Path, home: Path
+) -> None:
     path = write(tmp_path, workflow(LARGEST, "noop"))
     first = tmp_path / "first.json"
     only = {"id": "only", "name": "Only", "step_type": "noop"}
@@ -233,7 +241,9 @@ def test_a_second_process_that_follows_everything_sees_the_large_mosaic_happen(t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [("watch", "--json"), ("events", "--follow")])
-def test_the_large_mosaic_of_processes_is_followed_live(command, tmp_path, home):
+def test_the_large_mosaic_of_processes_is_followed_live(
+    command: str, tmp_path: Path, home: Path
+) -> None:
     path = write(tmp_path, workflow(LARGEST, "true"))
     launched = mission(home, "run", str(path), "--detach")
     assert launched.code == 0, launched.err
@@ -243,7 +253,9 @@ def test_the_large_mosaic_of_processes_is_followed_live(command, tmp_path, home)
     assert_seen_exactly_once_and_in_order(followed.ndjson, home)
 
 
-def test_a_follower_that_was_cut_off_goes_on_where_it_was(tmp_path, home, look):
+def test_a_follower_that_was_cut_off_goes_on_where_it_was(
+    tmp_path: Path, home: Path, look: Inside
+) -> None:
     path = write(tmp_path, workflow("montage-chameleon-2mass-01d-001", "noop"))
     assert mission(home, "run", str(path)).code == 0
     whole = look("events", "@last").ndjson
@@ -262,7 +274,9 @@ def started_order(home: Path) -> list[str]:
         reader.close()
 
 
-def test_json_and_yaml_of_one_mission_are_executed_in_the_same_order(tmp_path, home, look):
+def test_json_and_yaml_of_one_mission_are_executed_in_the_same_order(
+    tmp_path: Path, home: Path, look: Inside
+) -> None:
     data = workflow("epigenomics-chameleon-hep-1seq-100k-001", "noop")
     as_json = write(tmp_path, data)
     as_yaml = tmp_path / "workflow.yaml"
@@ -278,7 +292,9 @@ def test_json_and_yaml_of_one_mission_are_executed_in_the_same_order(tmp_path, h
     assert sorted(executed[0]) == sorted(planned[0])
 
 
-def test_the_same_mission_is_executed_in_the_same_order_every_time(tmp_path, home):
+def test_the_same_mission_is_executed_in_the_same_order_every_time(
+    tmp_path: Path, home: Path
+) -> None:
     path = write(tmp_path, workflow("montage-chameleon-2mass-01d-001", "noop"))
     orders = []
     for _ in range(2):
@@ -287,7 +303,9 @@ def test_the_same_mission_is_executed_in_the_same_order_every_time(tmp_path, hom
     assert orders[0] == orders[1]
 
 
-def test_the_converter_writes_files_that_are_valid_as_they_are(tmp_path, look):
+def test_the_converter_writes_files_that_are_valid_as_they_are(
+    tmp_path: Path, look: Inside
+) -> None:
     tool, instance = shared_path("tools/wf2mission.py"), shared_path(f"workflows/{LARGEST}.json")
     made = tmp_path / "montage.yaml"
     subprocess.run(["python3", tool, instance, "--kind", "sleep", "-o", made], check=True)
