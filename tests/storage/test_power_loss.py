@@ -42,7 +42,7 @@ async def recorded(folder: Path, executions: int, monkeypatch: pytest.MonkeyPatc
     def connect(path: Path, **_options: Any) -> sqlite3.Connection:
         return connect_on(disk, path)
 
-    monkeypatch.setattr(transactor.sqlite3, "connect", connect)
+    monkeypatch.setattr("storage.write.transactor.sqlite3.connect", connect)
     monkeypatch.setattr(
         transactor, "_WRITER_PRAGMAS",
         transactor._WRITER_PRAGMAS.replace("wal_autocheckpoint = 4000", "wal_autocheckpoint = 60"),
@@ -70,7 +70,7 @@ async def recorded(folder: Path, executions: int, monkeypatch: pytest.MonkeyPatc
 
 
 def lose_power(
-    operations: Sequence[Operation], at: int, seed: int, folder: Path
+    operations: Sequence[Operation], at: int, seed: float, folder: Path
 ) -> tuple[int, int, list[str]]:
     """Lose the power before operation `at`; return events acknowledged and found, and faults."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -94,7 +94,7 @@ def lose_power(
 
 
 def lose_power_everywhere(
-    operations: Sequence[Operation], moments: Sequence[tuple[int, int]], folder: Path
+    operations: Sequence[Operation], moments: Sequence[tuple[int, float]], folder: Path
 ) -> None:
     """Lose the power at all these moments (operation, seed); nothing acknowledged may be lost."""
     for at, seed in moments:

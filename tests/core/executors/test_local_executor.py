@@ -23,7 +23,10 @@ pytestmark = pytest.mark.skipif(not HAS_LINUX_WAYS, reason="looks at /proc")
 KEY = f"execution-{os.getpid()}/step/1"
 
 
-@pytest.fixture(params=[LocalExecutor, SupervisedExecutor])
+EXECUTORS: list[type[LocalExecutor]] = [LocalExecutor, SupervisedExecutor]
+
+
+@pytest.fixture(params=EXECUTORS)
 async def executor(request: pytest.FixtureRequest) -> AsyncIterator[LocalExecutor]:
     executor: LocalExecutor = request.param()
     yield executor
