@@ -97,7 +97,7 @@ def test_bytes_that_are_no_text_do_not_end_the_screen_and_ctrl_c_twice_does(
     terminal.send("?")
     terminal.wait_for("search the keys")
     terminal.send(CTRL_C)  # also while a dialog is open and a field has the focus
-    terminal.wait_for("ctrl+c again quits")
+    terminal.wait_for("press ctrl+c again to quit")
     terminal.send(CTRL_C + CTRL_C)  # two, should the first have been seen too long ago
     assert terminal.wait_for_end(is_cooked) == 130
     assert terminal.modes_left_on == set()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from core.domain.approval_question import OpenQuestion, open_question
 from core.domain.mission import Mission, MissionSource
 from core.domain.records import Attempt, AuditEvent, Execution, StateChange, TaskRun
 from core.domain.states import Coverage, ExecutionState
@@ -67,6 +68,14 @@ def read_board(reader: Reader, backend: Backend, execution_id: str) -> Board:
     with suppress(MissionInvalidError):
         board.learn(read_mission(reader, backend, execution))
     return board
+
+
+def read_question(reader: Reader, board: Board, task_id: str) -> OpenQuestion:
+    """Return the question of a step that waits for an approval."""
+    execution = board.execution
+    task = reader.task_run(execution.execution_id, task_id)
+    attempts = reader.attempts(execution.execution_id, task_id)
+    return open_question(task, attempts, execution, board.steps.get(task_id), board.mission)
 
 
 def read_past(reader: Reader, execution: Execution) -> Past:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
@@ -39,7 +40,7 @@ class HelpEntry:
     id: str
 
 
-def help_entries(screen: Screen[Any], display: Callable[[Binding], str]) -> list[HelpEntry]:
+def help_entries(screen: Screen[object], display: Callable[[Binding], str]) -> list[HelpEntry]:
     """Return what the keys of a screen do, one entry for all keys that do the same."""
     entries: dict[str, HelpEntry] = {}
     for active in screen.active_bindings.values():
@@ -86,10 +87,9 @@ class HelpScreen(ModalScreen[None]):
         """Go to the text to scroll in it."""
         self.set_focus(self.query_one(TextView))
 
-    def on_key(self, event: object) -> None:
+    def on_key(self, event: Key) -> None:
         """Let the arrow keys scroll while the search has the focus."""
-        key = getattr(event, "key", "")
-        rows = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}.get(key)
+        rows = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}.get(event.key)
         if rows is not None and self.focused is self.query_one(Input):
             self.query_one(TextView).action_move(rows)
 

@@ -11,10 +11,10 @@ import termios
 import threading
 import time
 import traceback
-from typing import Any
 
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Key
 from textual.message import Message
@@ -41,8 +41,15 @@ _LEAVE = (
 class TerminalDriver(LinuxDriver):
     """Textual's driver with a tolerant decoder and a watch on ctrl+c."""
 
-    def __init__(self, app: Any, **options: Any) -> None:
-        super().__init__(app, **options)
+    def __init__(
+        self,
+        app: App[object],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._released = threading.Event()
         self._interrupted_at = -TWICE_SECONDS
         self._ending = False

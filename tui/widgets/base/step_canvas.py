@@ -5,13 +5,15 @@ whichever canvas says so.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from core.domain.states import TaskState
 from core.value.terminal_text import width_of
+from tui.live.node_status import NodeStatus
 from tui.words.state_glyphs import LOOKS, is_utf8_terminal
 from tui.words.transliterate import to_ascii
 
@@ -55,6 +57,12 @@ class StepCanvas(Widget):
         """Take the characters to draw with, by default as the terminal has them, and a clock."""
         self._ascii = not is_utf8_terminal() if ascii_only is None else ascii_only
         self._now = now or time.time_ns
+
+    def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
+        """Apply newer states of steps."""
+
+    def say(self, text: str) -> None:
+        """Show a notice in place of steps, until there are some."""
 
     def sign_of(self, state: str) -> str:
         """Return the sign of a state, by its value."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from textual import work
 from textual.app import ComposeResult
@@ -38,7 +38,7 @@ class Canvas(Vertical):
     wants_attempts = False
     """Whether it draws attempts, which the screen then reads for it."""
 
-    def __init__(self, tab: str, view: Any) -> None:
+    def __init__(self, tab: str, view: StepCanvas) -> None:
         super().__init__(id=tab)
         self._view = view
         self._drawn: Board | None = None
@@ -53,8 +53,7 @@ class Canvas(Vertical):
     @property
     def focus_target(self) -> Widget:
         """What takes the focus."""
-        view: Widget = self._view
-        return view
+        return self._view
 
     def focus_canvas(self) -> None:
         """Put the focus on the canvas."""
@@ -130,12 +129,21 @@ class Canvas(Vertical):
         self.post_message(StepOpened(event.task_id))
 
 
+class StructureView(Protocol):
+    """A view that draws the steps with their dependencies."""
+
+    def show_model(self, model: "GraphModel") -> None:
+        """Show another graph, with the states in its model."""
+
+
 class StructureCanvas(Canvas):
-    """A canvas of what needs what. That of many steps is made in a thread, from copies."""
+    """A tab that draws dependencies. The model of a large mission is built in a thread."""
+
+    _structure: StructureView
 
     def _draw(self, board: Board) -> None:
         if len(board.order) <= AT_ONCE:
-            self._view.show_model(_model_of(board, board.order, board.tasks))
+            self._structure.show_model(_model_of(board, board.order, board.tasks))
             self._has_drawn(board)
         else:
             self._draw_aside(board)
@@ -145,7 +153,7 @@ class StructureCanvas(Canvas):
         order, tasks = list(board.order), dict(board.tasks)
         model = await asyncio.to_thread(_model_of, board, order, tasks)
         if self._building is board:
-            self._view.show_model(model)
+            self._structure.show_model(model)
             self._has_drawn(board)
 
 
@@ -156,6 +164,7 @@ class GraphCanvas(StructureCanvas):
         from tui.widgets.graph.graph_view import GraphView
 
         self._graph: GraphView = GraphView(now=clock.now)
+        self._structure = self._graph
         super().__init__(tab, self._graph)
 
     def set_matches(self, task_ids: Sequence[str] | None) -> None:
@@ -173,7 +182,9 @@ class TreeCanvas(StructureCanvas):
     def __init__(self, tab: str, clock: Clock) -> None:
         from tui.widgets.graph.tree_view import TreeView
 
-        super().__init__(tab, TreeView(now=clock.now))
+        tree: TreeView = TreeView(now=clock.now)
+        self._structure = tree
+        super().__init__(tab, tree)
 
 
 class GanttCanvas(Canvas):
