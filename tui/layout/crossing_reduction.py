@@ -1,4 +1,4 @@
-"""The order of the items within each layer: barycentre sweeps that take crossings out."""
+"""Orders the items within each layer by barycentre sweeps, to reduce edge crossings."""
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The parts of nets that stand out: the critical path, and the edges of the selected step."""
+"""The highlighted parts of nets: the critical path, and the edges of the selected step."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from tui.layout.wire_cells import DOWN, LEFT, RIGHT, UP
 
 
 class Mark(IntEnum):
-    """Why a piece of wire stands out; the higher is drawn over the lower."""
+    """Why a piece of wire is highlighted; the higher value is drawn over the lower."""
 
     NONE = 0
     CRITICAL = 1

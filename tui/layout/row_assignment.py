@@ -1,11 +1,11 @@
-"""The row of every item: in the given order, none overlapping, as straight as can be."""
+"""Assigns a row to every item: keeps the given order, never overlaps, keeps edges straight."""
 
 from collections.abc import Sequence
 
 from tui.layout.proper_layers import Proper
 
 SWEEPS = 3
-"""Forward, backward, forward: what comes last keeps long edges straight."""
+"""Forward, backward, forward: the last sweep keeps long edges straight."""
 
 
 def place_rows(

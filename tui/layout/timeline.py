@@ -35,7 +35,7 @@ class Window:
         return max(1.0, (self.end - self.start) / max(1, self.width))
 
     def holds(self, start: int, end: int) -> bool:
-        """Tell whether any of a stretch of time is in the window."""
+        """Tell whether a time span overlaps the window."""
         return start < self.end and end >= self.start
 
     def x(self, at: int) -> float:

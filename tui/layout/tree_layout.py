@@ -1,4 +1,4 @@
-"""A graph as an indented tree: each node under its first parent, the others told beside it."""
+"""A graph as an indented tree: each node under its first parent, other parents listed beside it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The arms of a cell of wire, and the characters that show them.
+"""The arms of a cell that a wire passes through, and the box-drawing character for each.
 
 A cell is one byte, two bits an arm (left, right, up, down): 0 none, 1 light, 2 heavy, 3 dashed.
 """

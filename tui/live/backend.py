@@ -1,4 +1,4 @@
-"""What the screen needs of the world: one port, implemented by the composition root.
+"""The port to everything outside the screen, implemented by the composition root.
 
 Blocking methods are called in worker threads, never on the event loop; they report failures as
 `MissionDeckError`, which the screen shows.

@@ -1,14 +1,14 @@
-"""Work that is asked for more often than it can be done: never twice at once, never forgotten."""
+"""Coalesces requests for the same work: at most one run at a time, and one more if requested."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 
 class OneAtATime:
-    """Runs `work`; who asks while it runs gets one more run behind it, however many ask.
+    """Runs `work`; requests made during a run cause exactly one further run.
 
-    `start` makes a task of a coroutine. Unlike cancelling the run before, this gets done while
-    asking goes on faster than the work.
+    `start` makes a task of a coroutine. Unlike cancelling the previous run, this makes progress
+    even when requests come faster than the work completes.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class OneAtATime:
         self._again = False
 
     def ask(self) -> None:
-        """Have the work done from its beginning, now or once it has ended."""
+        """Request a run of the work: now, or after the current run."""
         self._again = True
         if not self._running:
             self._running = True

@@ -1,4 +1,4 @@
-"""When a run will end: an estimate, or what it depends on that nobody can estimate.
+"""Estimates when a run will end, or says what it waits for that cannot be estimated.
 
 An answer of a person has no duration; neither has a step that was never seen to end, nor one that
 already takes longer than it did. Of such a step as much is expected again as it has taken so far;

@@ -1,6 +1,6 @@
-"""What screens, palette and terminal driver see of the application that they are parts of.
+"""The application as screens, command palette and terminal driver see it.
 
-The first picture needs this module, so that it imports nothing but Textual when it is loaded.
+It is imported before first paint, so it imports nothing but Textual.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Deck(Protocol):
 
     @property
     def clock(self) -> "Clock":
-        """What time it is."""
+        """The clock."""
 
     @property
     def feed(self) -> "Feed":
@@ -88,13 +88,13 @@ class Deck(Protocol):
         """What the banner says, empty for nothing."""
 
     def tell(self, text: str) -> None:
-        """Say what was done."""
+        """Notify the user of what was done."""
 
     def complain(self, text: str) -> None:
-        """Say what failed in the banner, where it stays until the next act; empty takes it away."""
+        """Show a problem in the banner until the next action; an empty text removes it."""
 
     def label(self, execution: "Execution") -> str:
-        """Return what an execution is called: `deploy#7 0193c0de`."""
+        """Return the label of an execution: `deploy#7 0193c0de`."""
 
     def short_id(self, execution_id: str) -> str:
         """Return the short form of an execution's id."""

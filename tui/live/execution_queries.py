@@ -1,4 +1,4 @@
-"""Questions for the lookup thread about one execution."""
+"""Queries about one execution, for the lookup thread."""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -20,13 +20,13 @@ LATE = 10.0
 
 
 class Teller(Protocol):
-    """Where words appear."""
+    """Shows messages to the user."""
 
     def tell(self, text: str) -> None:
-        """Say what was done."""
+        """Notify the user of what was done."""
 
     def complain(self, text: str) -> None:
-        """Say what failed, where it stays in sight."""
+        """Show a problem where it stays visible."""
 
 
 async def follow_request(

@@ -1,6 +1,6 @@
-"""Reading a log a part at a time: what is before, behind or around a line, and where a text occurs.
+"""Reads a log a page at a time: before, after or around a line; finds the lines with a text.
 
-Questions for the lookup thread. A line is known by the row id of its chunk and by step, attempt
+Queries for the lookup thread. A line is known by the row id of its chunk and by step, attempt
 and number; chunk ids rise with time, so earlier parts are found by trying lower ids.
 """
 

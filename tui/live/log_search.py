@@ -1,4 +1,4 @@
-"""What is searched for in a log and where it was found. Data; reads and draws nothing."""
+"""The search text of a log and its matches. Plain data; reads and draws nothing."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,7 @@ from tui.live.log_pages import Line, Page, place_of
 from tui.words.safe_text import clean, fold
 
 WINDOW = 6000
-"""Lines held at most; those furthest from what is read are let go."""
+"""Lines held at most; the lines furthest from the visible ones are dropped."""
 
 
 class LogWindow:

@@ -27,7 +27,7 @@ class LogLines:
 
 @dataclass(slots=True)
 class Delta:
-    """What was committed since the last delivery; later news replace earlier ones in place."""
+    """What was committed since the last delivery; later values replace earlier ones."""
 
     home: HomePage | None = None
     short_ids: Mapping[str, str] | None = None
@@ -43,7 +43,7 @@ class Delta:
 
 
 class Committed(Message):
-    """The feed has news; the app takes them from it, so a slow screen gets fewer, larger ones."""
+    """The feed has updates; the app fetches them, so a slow screen gets fewer, larger ones."""
 
     bubble = False
 
@@ -59,7 +59,7 @@ class FeedLost(Message):
 
 
 class ThreadBroken(Message):
-    """A thread met a bug of ours; the app ends and reports it."""
+    """A background thread failed because of a bug; the app exits and reports it."""
 
     bubble = False
 
@@ -87,7 +87,7 @@ class StepSelected(Message):
 
 
 class StepOpened(Message):
-    """A step is to be inspected."""
+    """The user wants to inspect a step."""
 
     def __init__(self, task_id: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a mission would do, step by step: as text and as JSON."""
+"""The plan of a mission, step by step, as text and as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

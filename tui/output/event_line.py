@@ -1,4 +1,4 @@
-"""One line for one thing that happened: state changes and log entries, as they come."""
+"""State changes and log entries as one line each."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

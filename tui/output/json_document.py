@@ -1,4 +1,4 @@
-"""JSON text that a terminal may be shown. Imported by every command, so it imports little."""
+"""JSON text that is safe on a terminal. Imported by every command, so it imports little."""
 
 import json
 from collections.abc import Mapping

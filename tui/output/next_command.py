@@ -1,4 +1,4 @@
-"""How an ended execution is done again: the command that will not fail for the same reason."""
+"""The command to suggest after an execution has ended: one that will not fail the same way."""
 
 from collections.abc import Iterable
 from shlex import quote

@@ -1,4 +1,4 @@
-"""How a run ended, in a few lines: outcome, counts, what failed, and the audit's head."""
+"""The summary of a run: outcome, counts, failed steps, and the head of the audit chain."""
 
 from collections.abc import Iterator, Mapping
 

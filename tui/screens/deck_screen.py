@@ -1,4 +1,4 @@
-"""What all full screens share: the way to the app, a banner for what is wrong, sizes as classes."""
+"""Base of all full screens: access to the app, a banner for problems, CSS classes for sizes."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -42,10 +42,10 @@ class DeckScreen(Screen[None]):
         return ()
 
     def catch_up(self) -> None:
-        """Take what a person did just now, though its message may be on its way, before a key."""
+        """Apply a selection whose message is still queued, before a key acts on it."""
 
     def deliver(self, delta: "Delta") -> None:
-        """Take in news from the feed."""
+        """Apply an update from the feed."""
 
     def offers(self, action: str) -> bool:  # noqa: ARG002 - for subclasses
         """Tell whether an action is worth showing now; its key works either way."""
@@ -56,7 +56,7 @@ class DeckScreen(Screen[None]):
         return label
 
     def show_banner(self, text: str) -> None:
-        """Say what is wrong in a line of its own, until it is said that it is over (empty text)."""
+        """Show a problem in the banner; an empty text hides it."""
         self.banner.display = bool(text)
         self.banner.set_parts([Part(f" ✗ {text}", ink="bad")])
 

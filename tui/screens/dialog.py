@@ -1,4 +1,4 @@
-"""A question before something is done: what it covers in words, the safe choice in focus."""
+"""A confirmation dialog: its scope in words, with the safe choice focused."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tui.live.coalescing_worker import OneAtATime
 from tui.widgets.base.choice_button import ChoiceButton
 
 RENEW_SECONDS = 0.5
-"""Between two looks at what a question is about."""
+"""How often the text of an open dialog is brought up to date."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What keys do to the selected step and its execution, on every screen that shows one."""
+"""Actions of keys on the selected step and its execution, for every screen that shows one."""
 
 from textual import work
 
@@ -56,7 +56,7 @@ class ActingScreen(DeckScreen):
         return self.board is not None and self.board.execution.parent_task_id is not None
 
     def note_offers(self) -> None:
-        """Have the keys shown anew when other ones are of use, or mean another thing."""
+        """Update the key bar when other actions are on offer or a label changes."""
         asked = ("cancel_run", "pause", "cancel_step", "retry", "approve", "failure")
         offered = (*(self.offers(action) for action in asked), self.label_of("pause", ""))
         if offered != self._offered:

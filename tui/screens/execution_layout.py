@@ -1,4 +1,4 @@
-"""The panes of an execution: how they are arranged, and the keys that go about in them."""
+"""The panes of an execution: their arrangement, focus, zoom, filter and search."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ SHORT_ROWS = 18
 
 
 class PaneScreen(ActingScreen):
-    """Header, tabs over the steps, side pane, log, field, keys. It knows no news."""
+    """Header, step views, side pane, log, filter field, key bar. Loads nothing."""
 
     def __init__(self, execution_id: str) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class PaneScreen(ActingScreen):
         self._bottom.retitle()
 
     def on_descendant_focus(self) -> None:
-        """Light the title of the pane in focus."""
+        """Highlight the title of the focused pane."""
         self._titles()
 
     # --- arrangement -----------------------------------------------------------------------------

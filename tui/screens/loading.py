@@ -1,4 +1,4 @@
-"""The first picture: that it is us, while the rest is being loaded."""
+"""The screen shown at first paint, while everything else is loaded."""
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -8,7 +8,7 @@ from tui.widgets.base.bar import Bar
 
 
 class StartScreen(Screen[None]):
-    """A header over nothing; it looks like home before there is anything to show."""
+    """The header of home over an empty screen."""
 
     def compose(self) -> ComposeResult:
         """Show the name."""

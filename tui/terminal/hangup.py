@@ -1,4 +1,4 @@
-"""The end of a screen whose terminal is gone: nobody can see or close it any more.
+"""Ends a screen whose terminal has hung up, since nobody can see or close it any more.
 
 SIGHUP ends it as a rule, but reaches only the terminal's own session. Textual would go on, reading
 the end of its input without pause.
@@ -11,7 +11,7 @@ import threading
 import time
 
 SETTLE_SECONDS = 1.0
-"""For a launch or a request that is being written."""
+"""Time left for a launch or a request that is being written."""
 
 
 def end_with_terminal() -> None:

@@ -1,4 +1,4 @@
-"""Which rows say another age than when they were drawn: "34s ago" is soon no longer true."""
+"""Finds the rows whose age text has changed since they were drawn ("34s ago" soon is not true)."""
 
 from collections.abc import Callable, Iterable, Iterator
 

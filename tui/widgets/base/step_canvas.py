@@ -1,4 +1,4 @@
-"""What graph, tree and gantt share: one selection, what they say of it, the signs they draw.
+"""Base of graph, tree and Gantt: one selection, its messages, and the signs to draw with.
 
 `Selected` and `Opened` are handled as `on_step_canvas_selected` and `on_step_canvas_opened`,
 whichever canvas says so.
@@ -28,7 +28,7 @@ class StepCanvas(Widget):
     """The id of the selected step; a canvas that does not draw it leaves its cursor where it is."""
 
     chosen: str | None = None
-    """What a person chose and the screen has not taken yet."""
+    """The user's selection that the screen has not applied yet."""
 
     class Told(Message):
         """Base of what a canvas says about a step."""
@@ -81,7 +81,7 @@ class StepCanvas(Widget):
         """Put the cursor where the selection is."""
 
     def tell_selected(self, task_id: str, members: tuple[str, ...] = ()) -> None:
-        """Select a step because the user wants it."""
+        """Select a step on behalf of the user."""
         self.selection = self.chosen = task_id
         self.post_message(self.Selected(self, task_id, members))
 

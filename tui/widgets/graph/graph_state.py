@@ -1,4 +1,4 @@
-"""Everything a graph view knows between two key presses; decides, and leaves drawing to the widget.
+"""The state of a graph view: folds, zoom, focus, cursor, highlights. Leaves drawing to the widget.
 
 A *step* is an index into the model, a *group* a node of the current drawing (one step or a fold).
 """

@@ -1,4 +1,4 @@
-"""What stands in a node of the graph: sign, name, counts of a fold, and the lines of a box."""
+"""The text in a node of the graph: sign, name, counts of a fold, and the lines of a box."""
 
 from core.domain.state_word import state_word
 from core.domain.states import TaskState

@@ -1,4 +1,4 @@
-"""The canvases of a mission's structure (graph, tree, gantt) behind one face, made on first use."""
+"""The graph, tree and Gantt tabs behind one interface, each created on first use."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

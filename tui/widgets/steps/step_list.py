@@ -1,4 +1,4 @@
-"""The steps of an execution in order of attention; what has ended is folded into a line each."""
+"""The steps of an execution by urgency; ended steps are folded into one row per state."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import ClassVar
