@@ -10,6 +10,7 @@ from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
 from core.operations.request import request
 from core.operations.site import Site
+from core.planning.recovery import AssumeLost
 from core.ports.control import RequestKind
 from core.ports.reader import Reader
 
@@ -22,11 +23,12 @@ class Resumed(Enum):
 
 
 async def resume(
-    site: Site, reader: Reader, execution: Execution, *, run_again: bool = False
+    site: Site, reader: Reader, execution: Execution, *, assume_lost: AssumeLost | None = None
 ) -> Resumed:
     """Resume by request where a runner lives, by a new runner where none does; return which.
 
-    `run_again` consents to repeating lost attempts of steps that are not idempotent.
+    `assume_lost` says what to do with the attempts that a runner lost; without it those of steps
+    that are not idempotent are not repeated, and nothing is resumed.
 
     Raises `ConflictError` when the execution has ended, is not paused, or is a part of another one
     that is to be resumed itself; `UnavailableError` when its runner does not answer.
@@ -48,7 +50,7 @@ async def resume(
             " which goes on with it when it is resumed itself",
             hint=f"mission resume {full_argument(whole)}",
         )
-    await site.start_runner(execution.execution_id, run_again=run_again)
+    await site.start_runner(execution.execution_id, assume_lost=assume_lost)
     return Resumed.A_NEW_RUNNER
 
 

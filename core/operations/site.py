@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from core.planning.recovery import AssumeLost
 from core.ports.clock import Clock
 from core.ports.control import Control
 from core.ports.executor import Executor
@@ -49,11 +50,11 @@ class Site(Protocol):
         """Return an executor for the processes of one runner; whoever asks for it closes it."""
 
     async def start_runner(
-        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+        self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False
     ) -> None:
         """Start a detached runner for an execution and return once it drives the execution.
 
-        `run_again` consents to repeating lost attempts of steps that are not idempotent; with
+        `assume_lost` says what to do with the attempts that a runner lost; with
         `is_launch` the runner takes over the lease that this process holds.
 
         Raises `LeaseHeldError` or `ConflictError` as the runner meets them, `UnavailableError` when

@@ -4,7 +4,8 @@ Pure: makes events from a snapshot. The next `mission` command that notices comm
 runner that resumes commits `resumed` before it continues. What succeeded is never run again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from enum import StrEnum
 
 from core.domain.events import (
     AttemptEnded,
@@ -20,6 +21,15 @@ from core.domain.records import TaskError, TaskRun
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.ports.clock import Clock
 from core.step_type.registry import step_type
+
+
+class AssumeLost(StrEnum):
+    """What to do with the attempts of a lost runner, whose effects nobody knows."""
+
+    RETRY = "retry"
+    """Repeat them all, also those of steps that are not idempotent."""
+    FAIL = "fail"
+    """Fail their steps without another attempt."""
 
 
 def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
@@ -95,6 +105,21 @@ def needs_consent(mission: Mission, snapshot: Snapshot) -> list[str]:
     ]
 
 
+def may_have_acted(mission: Mission, snapshot: Snapshot) -> list[str]:
+    """Return the task runs whose lost attempt may have had an effect of its own.
+
+    A step that only waits has none, and a sub-mission has lost attempts of its own.
+    """
+    passive = {
+        step.id for step in mission.all_steps if step.step_type == "mission" or _only_waits(step)
+    }
+    return [
+        task.task_id
+        for task in snapshot.tasks.values()
+        if (task.parent_task_id or task.task_id) not in passive and _is_lost(snapshot, task)
+    ]
+
+
 def waited_before(snapshot: Snapshot, task_id: str, now: int) -> float:
     """Return the seconds since the first of the attempts that runners have lost one after another.
 
@@ -124,8 +149,13 @@ def _only_waits(step: MissionStep) -> bool:
     return kind is not None and kind.only_waits
 
 
-def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
-    """Yield the events by which a new runner resumes: lost steps READY, the execution RUNNING."""
+def resumed(
+    snapshot: Snapshot, clock: Clock, *, actor: str, failed: Container[str] = ()
+) -> Iterator[Event]:
+    """Yield the events by which a new runner resumes: lost steps READY, the execution RUNNING.
+
+    The task runs in `failed` FAIL instead.
+    """
     execution = snapshot.current
     was_lost = execution.reason_code is Reason.RUNNER_LOST
     if was_lost:
@@ -147,7 +177,20 @@ def resumed(snapshot: Snapshot, clock: Clock, *, actor: str) -> Iterator[Event]:
             message=f"resumed by {actor}",
         )
     for task in list(snapshot.tasks.values()):
-        if _is_lost(snapshot, task):
+        if not _is_lost(snapshot, task):
+            continue
+        if task.task_id in failed:
+            yield TaskStateChanged(
+                at=clock.now(),
+                execution_id=execution.execution_id,
+                actor=actor,
+                task_id=task.task_id,
+                from_state=task.state,
+                to_state=TaskState.FAILED,
+                reason_code=Reason.RUNNER_LOST,
+                message="the attempt was lost with its runner and counts as failed",
+            )
+        else:
             yield TaskStateChanged(
                 at=clock.now(),
                 execution_id=execution.execution_id,

@@ -9,6 +9,7 @@ from core.domain.fold import Snapshot
 from core.domain.mission import Mission
 from core.planning.cancel_scope import CancelScope
 from core.planning.ending import Ending
+from core.planning.recovery import AssumeLost
 from core.ports.control import Slots
 from core.ports.journal import Receipt
 from core.runner.stop_signal import StopSignals
@@ -38,8 +39,8 @@ class DrivePlan:
     protected: tuple[Path, ...] = ()
     """Files and folders that no file step may touch."""
     slots: Slots | None = None
-    consent: bool = False
-    """Repeat lost attempts even of steps that are declared as not idempotent."""
+    assume_lost: AssumeLost | None = None
+    """What to do with lost attempts; None refuses where one of them must not be repeated."""
     is_launched: bool = False
     """The process that started this one created the execution and holds its lease for it."""
     observer: Callable[[Sequence[Event], tuple[str, ...]], None] | None = None

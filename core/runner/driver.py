@@ -21,7 +21,14 @@ from core.machine.environment import base_environment
 from core.machine.system_clock import ClockWatch
 from core.operations.relaunch import earlier_of
 from core.operations.site import OpenStore, Site
-from core.planning.recovery import has_open_attempts, lost, needs_consent, resumed
+from core.planning.recovery import (
+    AssumeLost,
+    has_open_attempts,
+    lost,
+    may_have_acted,
+    needs_consent,
+    resumed,
+)
 from core.ports.control import Lease, RequestKind
 from core.ports.executor import Executor
 from core.ports.journal import Receipt
@@ -94,13 +101,17 @@ class Driver:
             await self._record(lost(plan.snapshot, self._clock, who="nobody had noticed"))
         below = await take_up(self._site, self._store, plan.snapshot.current.execution_id)
         unsafe = [*needs_consent(plan.mission, plan.snapshot), *below]
-        if unsafe and not plan.consent and not is_ending:
+        if unsafe and plan.assume_lost is None and not is_ending:
             raise ConflictError(
                 f"the runner was lost while `{unsafe[0]}` ran, which must not simply be run twice",
-                hint="see what it did; `mission resume --run-again"
-                f" {plan.snapshot.current.execution_id}` makes the attempt anew",
+                hint="see what it did; `mission resume --assume-lost=retry"
+                f" {plan.snapshot.current.execution_id}` repeats the attempt,"
+                " `--assume-lost=fail` fails the step",
             )
-        await self._record(resumed(plan.snapshot, self._clock, actor=plan.actor))
+        failed: Sequence[str] = ()
+        if plan.assume_lost is AssumeLost.FAIL:
+            failed = may_have_acted(plan.mission, plan.snapshot)
+        await self._record(resumed(plan.snapshot, self._clock, actor=plan.actor, failed=failed))
 
     async def _record(self, events: Iterable[Event]) -> None:
         """Fold events one by one and commit them."""

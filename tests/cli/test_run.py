@@ -232,11 +232,38 @@ def test_a_lost_attempt_that_must_not_be_repeated_stops_and_asks(
     running.communicate(timeout=30)
     refused = mission(home, "resume", execution_id)
     assert refused.code == 7
-    assert "--run-again" in refused.err
-    assert mission(home, "resume", execution_id, "--run-again").code == 0
+    assert "--assume-lost=retry" in refused.err
+    assert mission(home, "resume", execution_id, "--assume-lost=retry").code == 0
     assert mission(home, "cancel", execution_id, "--wait").code == 0
     for pid in processes_of(execution_id):
         os.kill(pid, signal.SIGKILL)
+
+
+def test_lost_attempts_that_count_as_failed_are_not_repeated(home: Path, tmp_path: Path) -> None:
+    handlers = """
+handlers:
+  on_failure:
+    - {id: tell, step_type: log, parameters: {message: it failed}}
+"""
+    text = SLOW.replace("{id: long,", "{id: long, retry: {max_attempts: 3}, ") + handlers
+    running = start(home, "run", a_file(tmp_path, text))
+    execution_id = wait_until_running(home, "long")
+    running.kill()
+    running.communicate(timeout=30)
+    assert mission(home, "resume", execution_id, "--assume-lost=fail").code == 0
+    assert mission(home, "watch", execution_id, "--timeout", "30").code == 1
+    found = mission(home, "show", execution_id, "--json").json
+    assert found["state"] == "FAILED"
+    states = {t["task_id"]: (t["state"], t["reason_code"]) for t in found["task_runs"]}
+    assert states["first"][0] == "SUCCESS"
+    assert states["long"] == ("FAILED", "RUNNER_LOST")
+    assert states["last"][0] == "SKIPPED"
+    assert states["tell"][0] == "SUCCESS"
+    tries = {t["task_id"]: [a["state"] for a in t["attempts"]] for t in found["task_runs"]}
+    assert tries["long"] == ["LOST"]
+    assert mission(home, "audit", "verify").code == 0
+    for pid in processes_of(execution_id):
+        os.kill(pid, signal.SIGKILL)  # the sleep that outlived its killed runner
 
 
 def test_a_backoff_outlives_its_runner(home: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 from core.domain.mission import MissionSource
 from core.domain.records import Attempt, Execution, TaskRun
 from core.errors import MissionDeckError, NotFoundError
+from core.planning.recovery import AssumeLost
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import Reader
@@ -102,6 +103,6 @@ class MemorySite:
         return FakeExecutor()
 
     async def start_runner(
-        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+        self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False
     ) -> None:
         self.runners.start(execution_id)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.planning.recovery import AssumeLost
 from tests.support.memory_site import MemorySite, Runners
 from tui.host.places import find_paths
 from tui.host.site import LocalSite
@@ -15,7 +16,7 @@ class QuietSite(LocalSite):
     runners: Runners = field(default_factory=Runners)
 
     async def start_runner(
-        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+        self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False
     ) -> None:
         self.runners.start(execution_id)
 

@@ -360,7 +360,7 @@ def test_a_lost_attempt_in_a_sub_mission_needs_a_consent(tmp_path: Path) -> None
     refused = mission(home, "resume", "parent")
     assert refused.code == 7
     assert "k › slow" in refused.err
-    assert mission(home, "resume", "--run-again", "parent").code == 0
+    assert mission(home, "resume", "--assume-lost=retry", "parent").code == 0
     assert mission(home, "watch", "parent", timeout=60).code == 0
     assert ran(tmp_path) == {"slow": 2}
 

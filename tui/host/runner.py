@@ -1,8 +1,8 @@
 """The runner: a process of its own that drives one execution, started by `spawn`.
 
-Run as `python -P -m tui.host.runner STATUS_FD EXECUTION_ID [--run-again] [--launched]`, the places
-in the environment. It writes one line to STATUS_FD: `ok` once it holds the lease and runs, else an
-error as a JSON object.
+Run as `python -P -m tui.host.runner STATUS_FD EXECUTION_ID [--assume-lost=CHOICE] [--launched]`,
+the places in the environment. It writes one line to STATUS_FD: `ok` once it holds the lease and
+runs, else an error as a JSON object.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from pathlib import Path
 from core.errors import BugError, MissionDeckError
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
+from core.planning.recovery import AssumeLost
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
@@ -73,7 +74,9 @@ async def _main(status: int, execution_id: str, options: list[str], signals: Sto
                 version=VERSION,
                 protected=protected_paths(paths),
                 slots=shared_slots(paths, limit),
-                consent="--run-again" in options,
+                assume_lost=next(
+                    (one for one in AssumeLost if f"--assume-lost={one}" in options), None
+                ),
                 is_launched="--launched" in options,
                 signals=signals,
                 on_ready=lambda: _tell(status, "ok"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
+from core.planning.recovery import AssumeLost
 from core.ports.executor import Executor
 from core.ports.reader import Reader
 from tui.host.places import Paths
@@ -46,11 +47,11 @@ class LocalSite:
         return LocalExecutor()
 
     async def start_runner(
-        self, execution_id: str, *, run_again: bool = False, is_launch: bool = False
+        self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False
     ) -> None:
         """Start a detached runner process and return once it has the execution's lease."""
         from tui.host.spawn import spawn_runner
 
         await spawn_runner(
-            self.paths, execution_id, self.environ, run_again=run_again, is_launch=is_launch
+            self.paths, execution_id, self.environ, assume_lost=assume_lost, is_launch=is_launch
         )

@@ -15,6 +15,7 @@ from core.errors import (
     MissionInvalidError,
     UnavailableError,
 )
+from core.planning.recovery import AssumeLost
 from tui.host.places import Paths
 
 READY_SECONDS = 60.0
@@ -26,16 +27,16 @@ async def spawn_runner(
     execution_id: str,
     environ: Mapping[str, str],
     *,
-    run_again: bool = False,
+    assume_lost: AssumeLost | None = None,
     is_launch: bool = False,
 ) -> int:
     """Start a detached runner for a created execution and return its pid once it runs.
 
-    `run_again` is the consent to repeat lost attempts of steps that are not idempotent; with
+    `assume_lost` says what to do with the attempts that a runner lost; with
     `is_launch` the runner takes over the lease that this process holds. Raises the `LeaseHeldError`
     or `ConflictError` that the runner reports, `UnavailableError` if it ends without a report.
     """
-    options = ["--run-again"] if run_again else []
+    options = [] if assume_lost is None else [f"--assume-lost={assume_lost}"]
     options += ["--launched"] if is_launch else []
     paths.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = paths.logs / f"runner-{execution_id}.log"

@@ -9,7 +9,7 @@ from core.domain.fold import apply
 from core.domain.mission import Handlers, Mission
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
-from core.planning.recovery import lost, needs_consent, resumed
+from core.planning.recovery import lost, may_have_acted, needs_consent, resumed
 from tests.core.planning.test_planner import missions
 from tests.support.simulation import EXECUTION, Simulation, a_plan, a_step, all_settled
 
@@ -77,6 +77,32 @@ def test_a_lost_attempt_of_a_step_that_is_not_idempotent_needs_consent() -> None
     for event in lost(simulation.snapshot, Ticks(simulation), who="pid 1"):
         apply(simulation.snapshot, event)
     assert needs_consent(mission, simulation.snapshot) == ["pay"]
+
+
+def test_lost_attempts_may_be_failed_but_for_those_that_had_no_effect_of_their_own() -> None:
+    mission = a_plan(
+        a_step("acts"),
+        a_step("asks", step_type="approval"),
+        a_step("below", step_type="mission"),
+        a_step("next", "acts"),
+        fail_fast=False,
+    )
+    simulation = Simulation(mission)
+    simulation.advance()
+    assert may_have_acted(mission, simulation.snapshot) == []
+    for event in lost(simulation.snapshot, Ticks(simulation), who="pid 1"):
+        apply(simulation.snapshot, event)
+    failed = may_have_acted(mission, simulation.snapshot)
+    assert failed == ["acts"]
+    for event in resumed(simulation.snapshot, Ticks(simulation), actor="me", failed=failed):
+        apply(simulation.snapshot, event)
+    simulation.planner = simulation.rebuilt()
+    assert simulation.state("acts") is TaskState.FAILED
+    assert simulation.reason("acts") is Reason.RUNNER_LOST
+    assert simulation.state("asks") is simulation.state("below") is TaskState.READY
+    simulation.run()
+    assert simulation.state("next") is TaskState.SKIPPED
+    assert simulation.started.count("acts") == 1
 
 
 def test_a_paused_execution_that_loses_its_runner_stays_paused() -> None:

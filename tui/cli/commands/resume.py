@@ -7,6 +7,7 @@ import click
 from core.domain.states import is_terminal
 from core.errors import ConflictError
 from core.operations.resume import resume
+from core.planning.recovery import AssumeLost
 from tui.cli.command import command as declare
 from tui.cli.following.linked_start import after_start, watch_option
 from tui.cli.invocation import Invocation
@@ -21,21 +22,33 @@ from tui.words.safe_text import safe_line
 @declare("resume", short_help="Continue a paused or abandoned execution.")
 @click.argument("reference", metavar="EXEC")
 @click.option(
-    "--run-again", is_flag=True, help="Repeat lost attempts of steps that are not idempotent."
+    "--assume-lost",
+    type=click.Choice([one.value for one in AssumeLost]),
+    help="What to do with attempts that a runner lost: `retry` repeats them all, also of steps that"
+    " are not idempotent; `fail` fails their steps.",
 )
 @watch_option
-def command(invocation: Invocation, reference: str, run_again: bool, watch: bool) -> None:
+def command(invocation: Invocation, reference: str, assume_lost: str | None, watch: bool) -> None:
     """Continue a paused execution, or one whose runner died.
 
-    Steps that succeeded are not run again; lost attempts are repeated, and sub-missions continue.
+    Steps that succeeded are not run again; lost attempts are repeated unless their step is not
+    idempotent or --assume-lost says otherwise; sub-missions continue.
     A sub-mission is resumed by resuming its parent execution. Without --watch the command returns
     as soon as a runner has taken over.
     """
     with open_records(invocation) as reader:
         execution = find_execution(invocation, reader, reference)
         invocation.console.best_effort()
+        choice = None if assume_lost is None else AssumeLost(assume_lost)
         try:
-            resumed = asyncio.run(resume(invocation.site, reader, execution, run_again=run_again))
+            resumed = asyncio.run(
+                resume(
+                    invocation.site,
+                    reader,
+                    execution,
+                    assume_lost=choice,
+                )
+            )
         except ConflictError as error:
             if is_terminal(execution.state):
                 error.hint = again(execution, reader.task_runs(execution.execution_id))
