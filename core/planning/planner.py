@@ -145,7 +145,7 @@ class Planner:
             return self._handlers.next_transition(at)
         if not self._dependencies.unsettled and not self._queue.has_running:
             self._begin_handlers()
-            return self._handlers.next_transition(at)
+            return self.next_transition(at)  # with the sweep of handlers that were cancelled before
         return None
 
     def next_expansion(self) -> str | None:

@@ -224,3 +224,20 @@ def test_a_cancelled_parent_lets_its_child_clean_up_first() -> None:
     ending = rig.run((5.0, lambda r: r.ask(RequestKind.CANCEL)))
     assert ending.state is ExecutionState.CANCELLED
     assert cleaned == [True]
+
+
+def test_a_forced_cancel_while_steps_still_run_leaves_the_handlers_out() -> None:
+    mission = Mission(
+        version="1.0",
+        name="handled",
+        steps=(a_command("slow"),),
+        handlers=Handlers(on_cancel=(a_command("tells"),)),
+    )
+    rig = Rig(mission, {"slow": Act(seconds=1000, ignores_term=True)})
+    ending = rig.run(
+        (2.0, lambda r: r.ask(RequestKind.CANCEL)),
+        (3.0, lambda r: r.ask(RequestKind.CANCEL, force=True)),
+    )
+    assert ending.state is ExecutionState.CANCELLED
+    assert rig.started() == ["slow"]
+    assert rig.state("tells") is TaskState.SKIPPED
