@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from core.domain.breaker_state import BreakerState
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
@@ -154,6 +155,19 @@ class CancelRequested(Event, frozen=True, kw_only=True):
     def details(self) -> dict[str, Any]:
         """Give the message, if there is one."""
         return {} if self.message is None else {"message": self.message}
+
+
+class BreakerChanged(Event, frozen=True, kw_only=True):
+    """The circuit breaker came into a state, or found another shortage while open."""
+
+    type: ClassVar[str] = "execution.breaker_changed"
+
+    state: BreakerState
+    message: str
+
+    def details(self) -> dict[str, Any]:
+        """Give the state and the reason in words."""
+        return {"breaker": self.state.value, "message": self.message}
 
 
 class TaskStateChanged(Event, frozen=True, kw_only=True):

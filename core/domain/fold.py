@@ -10,9 +10,11 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from core.domain.breaker_state import BreakerState
 from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
+    BreakerChanged,
     CancelRequested,
     Event,
     ExecutionCreated,
@@ -168,6 +170,10 @@ def _execution_changed(snapshot: Snapshot, event: ExecutionStateChanged) -> None
         duration_us=event.duration_us,
         updated_at=event.at,
     )
+    if is_terminal(event.to_state):  # nothing is held back any more
+        snapshot.execution = replace(
+            snapshot.execution, breaker=BreakerState.CLOSED, breaker_message=None
+        )
     snapshot._touched_execution = True
 
 
@@ -179,6 +185,17 @@ def _cancel_requested(snapshot: Snapshot, event: CancelRequested) -> None:
         before,
         cancel_requested_at=event.at,
         cancel_requested_by=event.actor,
+        updated_at=event.at,
+    )
+    snapshot._touched_execution = True
+
+
+def _breaker_changed(snapshot: Snapshot, event: BreakerChanged) -> None:
+    is_closed = event.state is BreakerState.CLOSED
+    snapshot.execution = replace(
+        snapshot.current,
+        breaker=event.state,
+        breaker_message=None if is_closed else event.message,
         updated_at=event.at,
     )
     snapshot._touched_execution = True
@@ -389,6 +406,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     ExecutionCreated: _created,
     ExecutionStateChanged: _execution_changed,
     CancelRequested: _cancel_requested,
+    BreakerChanged: _breaker_changed,
     TaskStateChanged: _task_changed,
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,

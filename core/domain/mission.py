@@ -116,6 +116,8 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     durability: Durability = Durability.STRICT
     limits: ProcessLimits = NO_LIMITS
     stop: StopPolicy = DEFAULT_STOP
+    breaker: Mapping[str, Any] = EMPTY
+    """What the mission sets of a `core.domain.breaker_policy.BreakerPolicy`."""
 
 
 class MissionStep(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct
 
+from core.domain.breaker_state import BreakerState
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.states import (
@@ -52,6 +53,10 @@ class Execution(Struct, frozen=True, kw_only=True):
     """From start to end by the monotonic clock; None unless one process saw both."""
     cancel_requested_at: int | None = None
     cancel_requested_by: str | None = None
+    breaker: BreakerState = BreakerState.CLOSED
+    """Whether the circuit breaker lets attempts start."""
+    breaker_message: str | None = None
+    """Why it does not, as measured when it came into its state; None while it is closed."""
     params: Mapping[str, Any] = EMPTY
     source_path: str | None = None
     working_dir: str = "."

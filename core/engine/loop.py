@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import AttemptStarted, Event
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, MissionStep
@@ -22,10 +23,12 @@ from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState
 from core.engine.attempt import Ended, run, run_instant, step_error
+from core.engine.breaker_gate import BreakerGate, Starved
 from core.engine.commit_delay import CommitDelay
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.expansion import Expansion
 from core.engine.preparation import Prepared, RunContext, prepare
+from core.engine.pressure_watch import PressureWatch
 from core.engine.requests import Question, RequestHandler
 from core.engine.settlement import Settlement
 from core.engine.slot_keeper import SlotKeeper
@@ -33,6 +36,7 @@ from core.errors import BugError
 from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
+from core.planning.breaker import Breaker, BreakerChange
 from core.planning.earlier_items import RetriedExecution
 from core.planning.ending import Ending
 from core.planning.planner import Planner
@@ -40,6 +44,7 @@ from core.planning.recovery import waited_before
 from core.planning.transition import Refusal
 from core.ports.control import Request, Slots
 from core.ports.journal import Receipt
+from core.ports.pressure import PressureGauge
 from core.step_type.host import Approval, SubMissionEnd, SubMissions
 
 Observer = Callable[[Sequence[Event]], None]
@@ -66,7 +71,9 @@ class DeadlinePassed(Struct, frozen=True):
     """The mission's own time is over."""
 
 
-Happening = Ended | Request | Woken | Question | SlotsTight | DeadlinePassed
+Happening = (
+    Ended | Request | Woken | Question | SlotsTight | DeadlinePassed | BreakerChange | Starved
+)
 
 
 class Engine:
@@ -86,6 +93,8 @@ class Engine:
         clock_watch: ClockWatch | None = None,
         missions: SubMissions | None = None,
         earlier: RetriedExecution | None = None,
+        pressure: PressureGauge | None = None,
+        breaker_policy: BreakerPolicy | None = None,
     ) -> None:
         self._run_context = run_context
         self._mission = run_context.mission
@@ -126,6 +135,22 @@ class Engine:
             cancel_attempt=self._cancel_attempt,
             handlers=self._handlers,
         )
+        policy = breaker_policy or BreakerPolicy()
+        self._breaker = Breaker(policy)
+        if pressure is not None:  # else nothing would ever close it
+            execution = snapshot.current
+            self._breaker = Breaker(
+                policy, state=execution.breaker, message=execution.breaker_message or ""
+            )
+        self._pressure_watch = PressureWatch(self._breaker, pressure, self._post)
+        self._gate = BreakerGate(
+            self._breaker,
+            policy,
+            self._recorder,
+            self._planner,
+            run_context.clock,
+            lambda seconds, starved: self._later(seconds, starved, starved.task_id),
+        )
         self._commit_delay = CommitDelay()
         self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
@@ -157,8 +182,10 @@ class Engine:
         context = self._run_context.context
         context.initialize()
         self._start_deadline()
+        await self._pressure_watch.look()
         try:
             async with asyncio.TaskGroup() as group:
+                watching = self._pressure_watch.start(group)
                 self._begin()
                 self._take_in()  # what was asked before there was a runner comes before any start
                 context.activate()
@@ -175,6 +202,8 @@ class Engine:
                     self._recorder.move(ending.state, ending.reason, ending.message)
                     await self._commit(finalize=True)
                 finally:
+                    if watching is not None:
+                        watching.cancel()
                     for task in self._attempts.values():
                         task.cancel()
         except BaseExceptionGroup as caught:
@@ -194,6 +223,7 @@ class Engine:
             self._recorder.note("engine.started", self._facts)
         if execution.state is ExecutionState.PENDING:
             self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
+        self._gate.begin()
         for task in self._snapshot.tasks.values():
             if task.state is TaskState.WAITING and task.resume_at is not None:
                 whole = task.resume_at - task.updated_at
@@ -216,6 +246,10 @@ class Engine:
             if task_id is not None:
                 self._expansion.expand(task_id)
                 continue
+            if not self._gate.admits:
+                if self._gate.hold_back():
+                    continue
+                break
             if not self._slots.reserve():
                 if _SLOTS not in self._timers:
                     self._later(SLOT_POLL_SECONDS, SlotsTight(), _SLOTS)
@@ -228,7 +262,9 @@ class Engine:
         return planner.outcome()
 
     async def _commit(self, *, finalize: bool = False) -> None:
+        self._pressure_watch.commit_began()
         committed = await self._recorder.commit(finalize=finalize)
+        self._pressure_watch.commit_ended()
         if committed is not None:
             self._receipt = committed.receipt
             if self._observer is not None:
@@ -280,6 +316,11 @@ class Engine:
                 self._request_handler.handle(item)
             elif isinstance(item, Question):
                 self._asked(item)
+            elif isinstance(item, BreakerChange):
+                self._gate.changed(item)
+            elif isinstance(item, Starved):
+                self._timers.pop(item.task_id, None)
+                self._gate.starved(item.task_id)
             elif isinstance(item, SlotsTight):
                 self._timers.pop(_SLOTS, None)
             else:
@@ -305,6 +346,7 @@ class Engine:
             )
         )
         self._slots.assign(task_id)
+        self._gate.attempt_started(task_id)
         if not prepared.is_instant:
             self._starting.append((prepared, attempt))
             return
@@ -367,6 +409,7 @@ class Engine:
         self._attempts.pop(task_id, None)
         self._commit_delay.attempt_ended(task_id, asyncio.get_running_loop().time())
         self._slots.free(task_id)
+        self._gate.attempt_ended(task_id)
         pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))
         self._request_handler.close(task_id)
         if pause is not None:

@@ -6,10 +6,11 @@ Total: every state with every reason code has words. Pure.
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
+from core.domain.breaker_state import BreakerState
 from core.domain.item_label import quoted_title
 from core.domain.mission import RetryPolicy
 from core.domain.reasons import Reason
-from core.domain.records import Attempt, TaskRun
+from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.domain.tally import count_words, holds_slot, slot_limit, tally_of
@@ -228,6 +229,8 @@ def _brief(task: TaskRun, facts: ExecutionFacts) -> str:
 
 
 def _slots(facts: ExecutionFacts) -> str:
+    if facts.execution.breaker is not BreakerState.CLOSED:
+        return breaker_text(facts.execution)
     running = [task for task in facts.tasks.values() if holds_slot(task)]
     limit = slot_limit(facts.execution, facts.mission)
     if limit is None:
@@ -237,6 +240,13 @@ def _slots(facts: ExecutionFacts) -> str:
     names = " ".join(task.task_id for task in running[:MAX_NAMED_STEPS])
     more = f" and {len(running) - MAX_NAMED_STEPS} more" if len(running) > MAX_NAMED_STEPS else ""
     return f"waits for a slot: parallel_limit {limit} is reached, running {names}{more}"
+
+
+def breaker_text(execution: Execution) -> str:
+    """Say what the circuit breaker of an execution does, when it is not closed."""
+    if execution.breaker is BreakerState.HALF_OPEN:
+        return "the circuit breaker is half-open: one attempt is let through"
+    return f"the circuit breaker opened, no attempt is started: {execution.breaker_message}"
 
 
 def _named(tasks: Sequence[TaskRun]) -> str:

@@ -209,9 +209,12 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         ),
         Reason.RESOURCE_EXHAUSTED: ReasonText(
             "the machine is short of a resource",
-            "The machine has no room for another process or file.",
-            "Free the resource that the message names, then `mission resume EXEC` or"
-            " `mission retry EXEC`.",
+            "The machine is short of disk space, memory, file descriptors or processes, or the"
+            " runner cannot keep up: the circuit breaker is open. The step waits until that is"
+            " over, and fails after `config.breaker.max_wait_seconds`. An attempt carries the code"
+            " when no executor had room for it.",
+            "Free the resource that the message names: waiting steps start by themselves then."
+            " For one that has failed, `mission retry EXEC`.",
         ),
         Reason.INVALID_PARAMETERS: ReasonText(
             "its parameters are not valid once their templates are resolved",

@@ -6,13 +6,14 @@ works for a live execution, for one that ended a year ago, and for one whose run
 
 from collections.abc import Iterator
 
+from core.domain.breaker_state import BreakerState
 from core.domain.item_label import quoted_title
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of, tally_words
-from core.explain.cause import MAX_NAMED_STEPS, behind, cause_line, word_of
+from core.explain.cause import MAX_NAMED_STEPS, behind, breaker_text, cause_line, word_of
 from core.explain.execution_facts import (
     ExecutionFacts,
     failures,
@@ -76,6 +77,8 @@ def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
         lines.append(f"cancel was requested by {execution.cancel_requested_by or 'somebody'}")
     if execution.state is ExecutionState.PAUSED and not lost:
         lines.append("the execution is paused: no step is started")
+    if execution.breaker is not BreakerState.CLOSED:
+        lines.append(breaker_text(execution))
     return lines
 
 

@@ -10,6 +10,7 @@ from core.explain.reason_text import REASON_TEXTS
 from core.expression.template import FILTERS, FUNCTIONS, STATEMENTS, TESTS
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.value_check import Key, suggest
+from core.mission_file.keys.breaker import BREAKER_KEYS
 from core.mission_file.keys.config import CONFIG_KEYS
 from core.mission_file.keys.handler import HANDLER_KEYS
 from core.mission_file.keys.limits_and_stop import LIMIT_KEYS, STOP_KEYS
@@ -34,6 +35,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "retry_on": ("Which failures are retried.", RETRY_ON_KEYS),
     "limits": ("What the processes of a step may use.", LIMIT_KEYS),
     "stop": ("How the processes of a step are ended.", STOP_KEYS),
+    "breaker": ("When the circuit breaker stops new attempts.", BREAKER_KEYS),
     "handlers": ("Steps that run when a mission has ended.", HANDLER_KEYS),
 }
 _FOLLOWS = {
@@ -44,6 +46,7 @@ _FOLLOWS = {
     "steps.limits": "limits",
     "config.stop": "stop",
     "steps.stop": "stop",
+    "config.breaker": "breaker",
 }
 
 

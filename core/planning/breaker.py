@@ -24,15 +24,23 @@ class BreakerChange(Struct, frozen=True):
 class Breaker:
     """Decides for one execution. `message` says why attempts do not start, while that is so."""
 
-    def __init__(self, policy: BreakerPolicy) -> None:
+    def __init__(
+        self,
+        policy: BreakerPolicy,
+        *,
+        state: BreakerState = BreakerState.CLOSED,
+        message: str = "",
+        at: float = 0.0,
+    ) -> None:
+        """Begin in a state that was recorded, at the time `at`."""
         self._policy = policy
         self._short: frozenset[str] = frozenset()
-        self._short_at = 0.0
+        self._short_at = at
         self._probe: str | None = None
         self._probe_started_at = 0.0
         self._probe_has_ended = False
-        self.state = BreakerState.CLOSED
-        self.message = ""
+        self.state = state
+        self.message = message
 
     @property
     def admits(self) -> bool:
@@ -50,7 +58,9 @@ class Breaker:
             if at - self._short_at < self._policy.probe_seconds:
                 return None
             self._probe, self._probe_has_ended = None, False
-            return self._change(BreakerState.HALF_OPEN, f"no longer short: {self.message}")
+            return self._change(
+                BreakerState.HALF_OPEN, f"the shortage is over (it was: {self.message})"
+            )
         if self.state is BreakerState.HALF_OPEN and self._has_probed(at):
             self._short = frozenset()
             return self._change(BreakerState.CLOSED, "attempts start again")

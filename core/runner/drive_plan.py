@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.domain.events import Event
 from core.domain.fold import Snapshot
-from core.domain.mission import Mission
+from core.domain.mission import EMPTY, Mission
 from core.planning.cancel_scope import CancelScope
 from core.planning.ending import Ending
 from core.planning.recovery import AssumeLost
@@ -39,6 +40,10 @@ class DrivePlan:
     protected: tuple[Path, ...] = ()
     """Files and folders that no file step may touch."""
     slots: Slots | None = None
+    data_folder: Path | None = None
+    """The folder of the database, whose free disk the circuit breaker watches."""
+    breaker: Mapping[str, Any] = EMPTY
+    """What the settings say of a `BreakerPolicy`; the keys of the mission take precedence."""
     assume_lost: AssumeLost | None = None
     """What to do with lost attempts; None refuses where one of them must not be repeated."""
     is_launched: bool = False

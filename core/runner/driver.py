@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
+from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
 from core.domain.item_label import step_title
 from core.domain.records import Execution
@@ -18,6 +19,7 @@ from core.errors import ConflictError, UnavailableError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
 from core.machine.environment import base_environment
+from core.machine.pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
 from core.operations.relaunch import earlier_of
 from core.operations.site import OpenStore, Site
@@ -137,6 +139,8 @@ class Driver:
             environ_error=environ_error,
             protected_paths=plan.protected,
         )
+        data = () if plan.data_folder is None else (plan.data_folder,)
+        folders = (*data, plan.working_dir)
         source = execution.source_path
         earlier = earlier_of(self._site.open_reader, plan.snapshot)
         return Engine(
@@ -147,6 +151,8 @@ class Driver:
             parallel_limit=execution.parallel_limit,
             facts={"version": plan.version, "pid": str(os.getpid()), "actor": plan.actor},
             slots=plan.slots,
+            pressure=MachinePressure(folders),
+            breaker_policy=BreakerPolicy(**{**plan.breaker, **plan.mission.config.breaker}),
             clock_watch=ClockWatch(),
             earlier=earlier,
             missions=ChildRunner(

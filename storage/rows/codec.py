@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
+from core.domain.breaker_state import BreakerState
 from core.domain.events import dump_json, error_json
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
@@ -86,6 +87,8 @@ EXECUTION = (
     "duration_us",
     "cancel_requested_at",
     "cancel_requested_by",
+    "breaker",
+    "breaker_message",
     "params",
     "source_path",
     "working_dir",
@@ -113,6 +116,8 @@ EXECUTION_CHANGING = (
     "duration_us",
     "cancel_requested_at",
     "cancel_requested_by",
+    "breaker",
+    "breaker_message",
     "coverage",
     "counts",
     "item_counts",
@@ -140,6 +145,8 @@ def execution_row(record: Execution) -> Row:
         record.duration_us,
         record.cancel_requested_at,
         text(record.cancel_requested_by),
+        record.breaker.value,
+        text(record.breaker_message),
         json_text(record.params),
         text(record.source_path),
         text(record.working_dir),
@@ -171,6 +178,8 @@ def execution_changes(record: Execution) -> Row:
         record.duration_us,
         record.cancel_requested_at,
         text(record.cancel_requested_by),
+        record.breaker._value_,
+        text(record.breaker_message),
         record.coverage._value_,
         json_text(record.counts),
         json_text(record.item_counts),
@@ -203,6 +212,7 @@ def execution_of(row: Row) -> Execution:
     values["params"] = json.loads(values["params"])
     values["counts"] = json.loads(values["counts"])
     values["item_counts"] = json.loads(values["item_counts"])
+    values["breaker"] = _BREAKERS[values["breaker"]]
     values["coverage"] = _COVERAGES[values["coverage"]]
     values["retry_scope"] = _json_of(values["retry_scope"])
     return Execution(**values)
@@ -404,6 +414,7 @@ def _error_of(stored: str | None) -> TaskError | None:
 
 _decode = json.JSONDecoder().decode
 _REASONS = {reason.value: reason for reason in Reason}
+_BREAKERS = {state.value: state for state in BreakerState}
 _COVERAGES = {coverage.value: coverage for coverage in Coverage}
 _EXECUTION_STATES = {state.value: state for state in ExecutionState}
 _TASK_STATES = {state.value: state for state in TaskState}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.audit.chain.chain import SubChain
+from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
 from core.domain.fold import Snapshot, apply
 from core.domain.mission import Mission, MissionSource, MissionStep
@@ -25,6 +26,7 @@ from core.planning.ending import Ending
 from core.planning.recovery import lost, resumed
 from core.ports.control import Request, RequestKind, Slots
 from core.ports.journal import Journal
+from core.ports.pressure import PressureGauge
 from core.step_type.host import SubMissionEnd, SubMissions
 from tests.support.fake_executor import Act, FakeExecutor
 from tests.support.memory_journal import MemoryJournal, MemoryRun, MemoryWorld
@@ -79,6 +81,8 @@ class Rig:
         self.clock_watch: ClockWatch | None = None
         self.missions: SubMissions | None = None
         self.earlier: RetriedExecution | None = None
+        self.pressure: PressureGauge | None = None
+        self.breaker_policy: BreakerPolicy | None = None
         self.journal: Any = None
         self.journals: list[MemoryJournal] = []
         self._asked = 0
@@ -185,6 +189,8 @@ class Rig:
             clock_watch=self.clock_watch,
             missions=self.missions,
             earlier=self.earlier,
+            pressure=self.pressure,
+            breaker_policy=self.breaker_policy,
         )
 
     # --- what tests ask -------------------------------------------------------------------------

@@ -74,6 +74,8 @@ async def _main(status: int, execution_id: str, options: list[str], signals: Sto
                 version=VERSION,
                 protected=protected_paths(paths),
                 slots=shared_slots(paths, limit),
+                data_folder=paths.db.parent,
+                breaker=settings.breaker,
                 assume_lost=next(
                     (one for one in AssumeLost if f"--assume-lost={one}" in options), None
                 ),

@@ -50,6 +50,12 @@ class Settings:
         return value
 
     @property
+    def breaker(self) -> Mapping[str, Any]:
+        """Keys of the circuit breaker for missions that do not have them themselves."""
+        value: Mapping[str, Any] = self.value("breaker") or {}
+        return value
+
+    @property
     def colour(self) -> str:
         """`auto`, `always` or `never`."""
         value: str = self.value("color") or "auto"
@@ -156,6 +162,18 @@ def _count(value: Any, origin: str) -> int:
     return value
 
 
+def _breaker(value: Any, origin: str) -> Mapping[str, Any]:
+    from core.mission_file.finding.problem import Problems  # rarely set
+    from core.mission_file.keys.breaker import check_breaker
+
+    problems = Problems()
+    checked = check_breaker(value, ("breaker",), problems)
+    if problems.has_errors:
+        raise UsageError(f"{origin}: {problems.first_error}")
+    found: Mapping[str, Any] = checked
+    return found
+
+
 def _text(value: Any, origin: str) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{origin}: {value!r} is not a text")
@@ -183,6 +201,7 @@ def _text_table(value: Any, origin: str) -> dict[str, str]:
 _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "db": _text,
     "parallel_limit": _count,
+    "breaker": _breaker,
     "color": _colour,
     "missions": _texts,
     "theme": _text,

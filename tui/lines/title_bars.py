@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from core.domain.records import Attempt, LogStream
+from core.domain.breaker_state import BreakerState
+from core.domain.records import Attempt, Execution, LogStream
 from core.domain.states import Coverage
 from core.value.terminal_text import width_of
 from tui.live.board import Board
@@ -84,6 +85,8 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
         left.append(Part(" cancelling ", ink="warn"))
     elif board.is_orphaned(now):
         left.append(Part(" no runner ", ink="bad"))
+    elif board.is_live and execution.breaker is not BreakerState.CLOSED:
+        left += _breaker_parts(execution)
     tally = board.tally
     for state, text in count_signs(tally.steps):
         left.append(Part(f" {text}", ink=f"state:{state}", rank=2))
@@ -105,6 +108,13 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
     if board.is_live and board.slot_limit is not None:
         right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", ink="muted", rank=7))
     return left, right
+
+
+def _breaker_parts(execution: Execution) -> list[Part]:
+    if execution.breaker is BreakerState.HALF_OPEN:
+        return [Part(" breaker half-open ", ink="warn")]
+    message = clean_line(execution.breaker_message or "")
+    return [Part(" breaker open ", ink="bad"), Part(f"{message} ", ink="warn", rank=8)]
 
 
 def tab_parts(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from core.domain.breaker_state import BreakerState
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
@@ -50,6 +51,13 @@ def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -
     if event.event_type == "execution.cancel_requested":
         why = f"by {safe_line(event.actor)}"
         return _line(event.timestamp, "cancel requested", "yellow", None, why, palette)
+    if event.event_type == "execution.breaker_changed":
+        return breaker_line(
+            event.timestamp,
+            str(event.details.get("breaker", "")),
+            str(event.details.get("message", "")),
+            palette,
+        )
     kind = _KINDS.get(event.event_type)
     details = event.details
     target = details.get("to")
@@ -72,6 +80,13 @@ def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -
         None if message is None else str(message),
         palette,
     )
+
+
+def breaker_line(at: int, state: str, message: str, palette: Palette) -> str:
+    """Return the line of a change of the circuit breaker."""
+    text = f"breaker {state.replace('_', '-')}"
+    style = "green" if state == BreakerState.CLOSED else "yellow"
+    return _line(at, text, style, None, safe_line(message), palette)
 
 
 def log_line(

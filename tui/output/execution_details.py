@@ -5,12 +5,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from shlex import quote
 from typing import Any
 
+from core.domain.breaker_state import BreakerState
 from core.domain.item_label import step_title
 from core.domain.mission import EMPTY
 from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
+from core.explain.cause import breaker_text
 from core.explain.execution_facts import CAUSE_RESOLVED
 from core.explain.failure_line import is_sub_mission_failure
 from core.value.duration import duration_text
@@ -150,6 +152,8 @@ def _head(
     if one.cancel_requested_at is not None and not is_terminal(one.state):
         by = safe_line(one.cancel_requested_by or "somebody")
         yield palette.paint(f"  cancel requested by {by}", "yellow")
+    if one.breaker is not BreakerState.CLOSED:
+        yield palette.paint(f"  {safe_line(breaker_text(one))}", "yellow")
     yield f"  id {one.execution_id}"
 
 

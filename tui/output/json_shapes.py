@@ -50,6 +50,7 @@ def execution(record: Execution) -> dict[str, Any]:
         "actor": record.actor,
         "cancel_requested_at": rfc3339_or_none(record.cancel_requested_at),
         "cancel_requested_by": record.cancel_requested_by,
+        "breaker": {"state": record.breaker.value, "message": record.breaker_message},
         "params": dict(record.params),
         "mission_digest": record.mission_digest,
         "source_path": record.source_path,
@@ -203,6 +204,7 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
         "from_state": details.get("from"),
         "state": details.get("to"),
         "reason_code": details.get("reason_code"),
+        "breaker": details.get("breaker"),
         "message": details.get("message"),
         "exit_code": details.get("exit_code"),
     }

@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct
 
 from core.audit.format.body import EXECUTION_CREATED
+from core.domain.breaker_state import BreakerState
 from core.domain.events import (
     NOTE_KINDS,
     AttemptEnded,
     AttemptStarted,
+    BreakerChanged,
     CancelRequested,
     Event,
     ExecutionCreated,
@@ -189,6 +191,12 @@ def _cancel_requested(found: _Details, common: Mapping[str, Any]) -> CancelReque
     return CancelRequested(**common, message=found.optional("message"))
 
 
+def _breaker_changed(found: _Details, common: Mapping[str, Any]) -> BreakerChanged:
+    return BreakerChanged(
+        **common, state=found.member(_BREAKER_STATES, "breaker"), message=found.text("message")
+    )
+
+
 def _task_changed(found: _Details, common: Mapping[str, Any]) -> TaskStateChanged:
     return TaskStateChanged(
         **common,
@@ -245,6 +253,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
 
 
 _REASONS = {reason.value: reason for reason in Reason}
+_BREAKER_STATES = {state.value: state for state in BreakerState}
 _EXECUTION_STATES = {state.value: state for state in ExecutionState}
 _TASK_STATES = {state.value: state for state in TaskState}
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}
@@ -253,6 +262,7 @@ _Maker = Callable[[_Details, Mapping[str, Any]], Event]
 _MAKERS: Mapping[str, _Maker] = {
     ExecutionStateChanged.type: _execution_changed,
     CancelRequested.type: _cancel_requested,
+    BreakerChanged.type: _breaker_changed,
     TaskStateChanged.type: _task_changed,
     StepExpanded.type: _expanded,
     AttemptStarted.type: _attempt_started,

@@ -44,6 +44,8 @@ EXECUTION: Final = (
     "updated_at",
     "cancel_requested_at",
     "cancel_requested_by",
+    "breaker",
+    "breaker_message",
     "actor",
     "params",
     "source_path",

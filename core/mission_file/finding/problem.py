@@ -51,6 +51,12 @@ class Problems:
         return bool(self._found[Severity.ERROR])
 
     @property
+    def first_error(self) -> str | None:
+        """The message of the first error, None without any."""
+        found = self._found[Severity.ERROR]
+        return found[0].message if found else None
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was found at all."""
         return not self.has_errors and not self._found[Severity.WARNING]

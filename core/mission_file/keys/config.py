@@ -20,6 +20,7 @@ from core.mission_file.finding.value_check import (
     text,
     whole,
 )
+from core.mission_file.keys.breaker import BREAKER_KEYS, check_breaker
 from core.mission_file.keys.json_schema import BOOLEAN, TEXT, TIMEOUT, integer
 from core.mission_file.keys.limits_and_stop import (
     LIMIT_KEYS,
@@ -99,6 +100,14 @@ CONFIG_KEYS = {
         schema=mapping_schema(STOP_KEYS),
         default="{signal: TERM, grace: 5s}",
         example="{grace: 30s}",
+    ),
+    "breaker": Key(
+        check=check_breaker,
+        doc="When the circuit breaker stops new attempts for a shortage on the machine.",
+        schema=mapping_schema(BREAKER_KEYS),
+        default="the settings, then the defaults of its keys",
+        example="{free_disk_mb: 500, max_wait_seconds: 1h}",
+        synonyms=("circuit_breaker", "pressure"),
     ),
 }
 

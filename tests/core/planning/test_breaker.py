@@ -107,7 +107,7 @@ def test_it_lets_one_attempt_through_and_closes_when_that_has_ended() -> None:
     change = breaker.observe(HEALTHY, 5.0)
 
     assert change == BreakerChange(
-        HALF_OPEN, "no longer short: free disk 12 MB of 64 MB needed on /data"
+        HALF_OPEN, "the shortage is over (it was: free disk 12 MB of 64 MB needed on /data)"
     )
     assert breaker.admits
     breaker.attempt_started("a", 5.0)

@@ -212,6 +212,8 @@ async def _run_here(
                 version=VERSION,
                 protected=protected_paths(invocation.paths),
                 slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
+                data_folder=invocation.paths.db.parent,
+                breaker=invocation.settings.breaker,
                 observer=progress.show,
                 signals=signals,
                 on_signal=lambda received: invocation.console.say(

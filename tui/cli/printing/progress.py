@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
+    BreakerChanged,
     CancelRequested,
     Event,
     ExecutionCreated,
@@ -24,7 +25,7 @@ from core.explain.error_line import error_line
 from tui.cli.printing.console import Console
 from tui.cli.printing.output_queue import Source
 from tui.cli.printing.step_output import StepOutput
-from tui.output.event_line import QUIET, state_line
+from tui.output.event_line import QUIET, breaker_line, state_line
 from tui.words.run_label import run_name
 from tui.words.safe_text import safe_line
 
@@ -125,6 +126,8 @@ class Progress:
             steps = counted(len(event.step_ids), "step")
             what = f"{safe_line(run_name(event))}: {steps} as {event.execution_id}"
             return state_line(event.at, ExecutionState.PENDING, own, what, None, palette)
+        if isinstance(event, BreakerChanged):
+            return breaker_line(event.at, event.state.value, front + event.message, palette)
         if isinstance(event, CancelRequested):
             return f"{'cancel requested':>28}  {front}by {safe_line(event.actor)}"
         return None

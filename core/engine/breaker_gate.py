@@ -1,0 +1,145 @@
+"""Holds steps back while the circuit breaker does not admit their attempts.
+
+They are WAITING with RESOURCE_EXHAUSTED and hold no slot. As many are held as could have started,
+the others stay READY: a shortage among 100,000 ready steps is not 100,000 events.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from core.domain.breaker_policy import BreakerPolicy
+from core.domain.breaker_state import BreakerState
+from core.domain.events import BreakerChanged
+from core.domain.reasons import Reason
+from core.domain.states import ExecutionState, TaskState
+from core.engine.engine_recorder import EngineRecorder
+from core.planning.breaker import Breaker, BreakerChange
+from core.planning.planner import Planner
+from core.ports.clock import Clock
+from core.value.duration import duration_text
+
+
+class Starved(Struct, frozen=True):
+    """A step has been held back for as long as it may be."""
+
+    task_id: str
+
+
+class BreakerGate:
+    """Asked before every start. `later` posts a `Starved` after so many seconds."""
+
+    def __init__(
+        self,
+        breaker: Breaker,
+        policy: BreakerPolicy,
+        recorder: EngineRecorder,
+        planner: Planner,
+        clock: Clock,
+        later: Callable[[float, Starved], None],
+    ) -> None:
+        self._breaker = breaker
+        self._max_wait_seconds = policy.max_wait_seconds
+        self._recorder = recorder
+        self._planner = planner
+        self._clock = clock
+        self._later = later
+        self._held: dict[str, None] = {}  # in the order in which they would have started
+
+    @property
+    def admits(self) -> bool:
+        """Whether an attempt may start now."""
+        return self._breaker.admits
+
+    def begin(self) -> None:
+        """Take over the steps that an earlier runner held back.
+
+        Their time counts anew: who resumes a mission has perhaps just ended the shortage.
+        """
+        for task in self._recorder.snapshot.tasks.values():
+            if task.state is TaskState.WAITING and task.reason_code is Reason.RESOURCE_EXHAUSTED:
+                self._hold(task.task_id)
+        if self._recorder.snapshot.current.breaker is not self._breaker.state:
+            return  # a change that lets them go is about to be taken in
+        if self._breaker.state is BreakerState.CLOSED:
+            self._release_all()
+        elif self._breaker.state is BreakerState.HALF_OPEN:
+            self._release_one()
+
+    def hold_back(self) -> bool:
+        """Let the next step that could start wait; False when there is none, or enough wait."""
+        if len(self._held) >= self._planner.parallel_limit:
+            return False
+        task_id = self._planner.next_start()
+        if task_id is None:
+            return False
+        self._recorder.change(
+            task_id, TaskState.WAITING, Reason.RESOURCE_EXHAUSTED, self._breaker.message
+        )
+        self._hold(task_id)
+        return True
+
+    def attempt_started(self, task_id: str) -> None:
+        """Take note of an attempt that was let through."""
+        self._breaker.attempt_started(task_id, asyncio.get_running_loop().time())
+
+    def attempt_ended(self, task_id: str) -> None:
+        """Take note of the end of an attempt."""
+        self._breaker.attempt_ended(task_id)
+
+    def changed(self, change: BreakerChange) -> None:
+        """Record a change of the breaker, and let go what it admits."""
+        self._recorder.emit(
+            BreakerChanged(
+                at=self._clock.now(),
+                execution_id=self._recorder.snapshot.current.execution_id,
+                state=change.state,
+                message=change.message,
+            )
+        )
+        if change.state is BreakerState.HALF_OPEN:
+            self._release_one()
+        elif change.state is BreakerState.CLOSED:
+            self._release_all()
+
+    def starved(self, task_id: str) -> None:
+        """Let a step fail that has waited for too long; a paused mission has all the time."""
+        if not self._is_held(task_id):
+            self._held.pop(task_id, None)
+            return
+        if self._recorder.snapshot.current.state is ExecutionState.PAUSED:
+            self._hold(task_id)
+            return
+        del self._held[task_id]
+        waited = duration_text(self._max_wait_seconds)
+        self._recorder.change(
+            task_id,
+            TaskState.FAILED,
+            Reason.RESOURCE_EXHAUSTED,
+            f"waited {waited}: {self._breaker.message}",
+        )
+
+    def _hold(self, task_id: str) -> None:
+        self._held[task_id] = None
+        self._later(self._max_wait_seconds, Starved(task_id))
+
+    def _is_held(self, task_id: str) -> bool:
+        """Tell whether a step still waits: a cancel, or a stop, may have ended it."""
+        task = self._recorder.snapshot.tasks[task_id]
+        return task.state is TaskState.WAITING and task.reason_code is Reason.RESOURCE_EXHAUSTED
+
+    def _release_one(self) -> bool:
+        """Let the first step go that still waits; False when there is none."""
+        while self._held:
+            task_id = next(iter(self._held))
+            del self._held[task_id]
+            if self._is_held(task_id):
+                message = "the shortage is over"
+                self._recorder.change(task_id, TaskState.READY, Reason.DEPS_MET, message)
+                return True
+        return False
+
+    def _release_all(self) -> None:
+        while self._release_one():
+            pass
