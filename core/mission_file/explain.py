@@ -10,7 +10,7 @@ from core.explain.reason_text import REASON_TEXTS
 from core.expression.template import FILTERS, FUNCTIONS, STATEMENTS, TESTS
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.value_check import Key, suggest
-from core.mission_file.keys.breaker import BREAKER_KEYS
+from core.mission_file.keys.breaker_thresholds import BREAKER_KEYS
 from core.mission_file.keys.config import CONFIG_KEYS
 from core.mission_file.keys.handler import HANDLER_KEYS
 from core.mission_file.keys.limits_and_stop import LIMIT_KEYS, STOP_KEYS

@@ -19,7 +19,7 @@ from core.errors import ConflictError, UnavailableError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
 from core.machine.environment import base_environment
-from core.machine.pressure import MachinePressure
+from core.machine.machine_pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
 from core.operations.relaunch import earlier_of
 from core.operations.site import OpenStore, Site

@@ -164,7 +164,7 @@ def _count(value: Any, origin: str) -> int:
 
 def _breaker(value: Any, origin: str) -> Mapping[str, Any]:
     from core.mission_file.finding.problem import Problems  # rarely set
-    from core.mission_file.keys.breaker import check_breaker
+    from core.mission_file.keys.breaker_thresholds import check_breaker
 
     problems = Problems()
     checked = check_breaker(value, ("breaker",), problems)

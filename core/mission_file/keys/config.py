@@ -20,7 +20,7 @@ from core.mission_file.finding.value_check import (
     text,
     whole,
 )
-from core.mission_file.keys.breaker import BREAKER_KEYS, check_breaker
+from core.mission_file.keys.breaker_thresholds import BREAKER_KEYS, check_breaker
 from core.mission_file.keys.json_schema import BOOLEAN, TEXT, TIMEOUT, integer
 from core.mission_file.keys.limits_and_stop import (
     LIMIT_KEYS,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from core.machine import pressure
-from core.machine.pressure import MachinePressure
+from core.machine import machine_pressure
+from core.machine.machine_pressure import MachinePressure
 from core.ports.pressure import Readings
 
 MB = 1024 * 1024
@@ -120,9 +120,9 @@ def test_a_cgroup_without_a_limit_is_none(tmp_path: Path) -> None:
 def test_a_limit_of_processes_counts_the_threads_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pressure.resource, "getrlimit", lambda _: (50, 60))
+    monkeypatch.setattr(machine_pressure.resource, "getrlimit", lambda _: (50, 60))
     user = os.getuid()
-    monkeypatch.setattr(pressure.os, "getuid", lambda: user or 1)
+    monkeypatch.setattr(machine_pressure.os, "getuid", lambda: user or 1)
     gauge = a_system(
         tmp_path,
         {
@@ -151,13 +151,13 @@ async def test_a_measurement_that_hangs_holds_up_nobody(
         return Readings(free_open_files=1)
 
     monkeypatch.setattr(gauge, "measure", hang)
-    monkeypatch.setattr(pressure, "_HANG_SECONDS", 0.01)
+    monkeypatch.setattr(machine_pressure, "_HANG_SECONDS", 0.01)
 
     assert await gauge.read() == Readings()
     assert await gauge.read() == Readings()
     assert begun == [1]
     release.set()
-    monkeypatch.setattr(pressure, "_HANG_SECONDS", 20.0)
+    monkeypatch.setattr(machine_pressure, "_HANG_SECONDS", 20.0)
     while await gauge.read() == Readings():  # noqa: ASYNC110 - a gauge is polled, it has no event
         await asyncio.sleep(0)
 
@@ -166,7 +166,7 @@ async def test_a_measurement_that_hangs_holds_up_nobody(
 def test_a_real_limit_of_descriptors_is_seen() -> None:
     code = (
         "import os, resource\n"
-        "from core.machine.pressure import MachinePressure\n"
+        "from core.machine.machine_pressure import MachinePressure\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))\n"
         "gauge = MachinePressure(())\n"
         "before = gauge.measure().free_open_files\n"
