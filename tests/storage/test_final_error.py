@@ -170,9 +170,11 @@ async def test_only_who_runs_an_execution_leaves_a_last_word(
     assert all("full" in word.message for word in words)
 
 
+ON_A_SMALL_DISK = SLOW.replace("config: {", "config: {breaker: {free_disk_mb: 0}, ")
 FLOOD = """\
 version: "1.0"
 name: flood
+config: {breaker: {free_disk_mb: 0}}
 steps:
   - id: pours
     step_type: command
@@ -211,7 +213,7 @@ def test_a_full_disk_stops_a_run_which_the_next_command_says_and_which_can_go_on
 def test_a_loss_that_cannot_be_recorded_is_said_again_and_again(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "4m") as disk:
         home = disk / "home"
-        running = start(home, "run", a_file(tmp_path, SLOW))
+        running = start(home, "run", a_file(tmp_path, ON_A_SMALL_DISK))
         wait_until_running(home, "long")
         running.kill()
         running.communicate()

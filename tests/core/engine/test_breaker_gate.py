@@ -14,6 +14,7 @@ from core.domain.states import ExecutionState, TaskState
 from core.ports.control import RequestKind
 from core.ports.journal import Batch, Receipt
 from core.ports.pressure import Readings
+from tests.support import rig as rigs
 from tests.support.fake_executor import Act
 from tests.support.memory_journal import MemoryJournal
 from tests.support.rig import Rig, a_command
@@ -94,7 +95,7 @@ def test_what_runs_already_is_left_alone() -> None:
 
 def test_a_shortage_that_comes_back_during_the_probe_lets_nothing_else_start() -> None:
     steps = [a_command(name) for name in "abc"]
-    script = {0: FULL, 10: HEALTHY, 16: FULL, 30: HEALTHY}
+    script: dict[float, Readings] = {0: FULL, 10: HEALTHY, 16: FULL, 30: HEALTHY}
     rig = a_rig(*steps, script=script, seconds=1.5)
 
     assert rig.run().state is ExecutionState.SUCCESS
@@ -180,19 +181,22 @@ def test_the_next_runner_of_a_machine_that_has_recovered_starts_soon() -> None:
     assert min(starts(rig).values()) < 1105.0
 
 
-def test_a_commit_that_takes_too_long_opens_it() -> None:
+def test_a_commit_that_takes_too_long_opens_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class SlowJournal(MemoryJournal):
-        slow = True
+        is_slow = True
 
-        async def submit(self, batch: Batch) -> Receipt:
-            if self.slow and any(isinstance(event, AttemptStarted) for event in batch.events):
-                self.slow = False
-                await asyncio.sleep(12)
+        def submit(self, batch: Batch) -> "asyncio.Future[Receipt]":
+            if self.is_slow and any(isinstance(event, AttemptStarted) for event in batch.events):
+                self.is_slow = False
+                return asyncio.ensure_future(self._late(batch))
+            return super().submit(batch)
+
+        async def _late(self, batch: Batch) -> Receipt:
+            await asyncio.sleep(12)
             return await super().submit(batch)
 
+    monkeypatch.setattr(rigs, "MemoryJournal", SlowJournal)
     rig = a_rig(a_command("a"), a_command("b", "a"), script={}, seconds=0.5)
-    build = rig.build
-    rig.build = lambda journal: build(SlowJournal(world=journal.world))  # type: ignore[method-assign,attr-defined] # a slow journal over the same world
 
     assert rig.run().state is ExecutionState.SUCCESS
     changes = breaker_changes(rig)

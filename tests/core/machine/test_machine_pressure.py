@@ -120,9 +120,9 @@ def test_a_cgroup_without_a_limit_is_none(tmp_path: Path) -> None:
 def test_a_limit_of_processes_counts_the_threads_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_pressure.resource, "getrlimit", lambda _: (50, 60))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (50, 60))
     user = os.getuid()
-    monkeypatch.setattr(machine_pressure.os, "getuid", lambda: user or 1)
+    monkeypatch.setattr(os, "getuid", lambda: user or 1)
     gauge = a_system(
         tmp_path,
         {

@@ -23,11 +23,16 @@ FULL = Readings(disks=(DiskSpace("/data", 12 * MB),))
 POLICY = BreakerPolicy()
 
 
+def admits(breaker: Breaker) -> bool:
+    """Ask anew: a type checker takes a property that was just looked at for unchanged."""
+    return breaker.admits
+
+
 def test_what_the_policy_asks_for_is_enough() -> None:
     breaker = Breaker(POLICY)
 
     assert breaker.observe(HEALTHY, 0.0) is None
-    assert breaker.admits
+    assert admits(breaker)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +57,7 @@ def test_a_shortage_opens_it_and_is_named(readings: Readings, message: str) -> N
     breaker = Breaker(POLICY)
 
     assert breaker.observe(readings, 0.0) == BreakerChange(OPEN, message)
-    assert not breaker.admits
+    assert not admits(breaker)
     assert breaker.message == message
 
 
@@ -102,22 +107,22 @@ def test_it_lets_one_attempt_through_and_closes_when_that_has_ended() -> None:
     breaker = Breaker(POLICY)
     breaker.observe(FULL, 0.0)
     assert breaker.observe(HEALTHY, 4.9) is None
-    assert not breaker.admits
+    assert not admits(breaker)
 
     change = breaker.observe(HEALTHY, 5.0)
 
     assert change == BreakerChange(
         HALF_OPEN, "the shortage is over (it was: free disk 12 MB of 64 MB needed on /data)"
     )
-    assert breaker.admits
+    assert admits(breaker)
     breaker.attempt_started("a", 5.0)
-    assert not breaker.admits
+    assert not admits(breaker)
     assert breaker.observe(HEALTHY, 6.0) is None
     breaker.attempt_ended("somebody else")
     assert breaker.observe(HEALTHY, 7.0) is None
     breaker.attempt_ended("a")
     assert breaker.observe(HEALTHY, 8.0) == BreakerChange(CLOSED, "attempts start again")
-    assert breaker.admits
+    assert admits(breaker)
     assert breaker.message == ""
 
 
@@ -143,7 +148,7 @@ def test_a_shortage_during_the_probe_opens_it_again() -> None:
     assert change.state is OPEN
     assert breaker.observe(HEALTHY, 10.0) is None
     assert breaker.observe(HEALTHY, 11.0) is not None
-    assert breaker.admits
+    assert admits(breaker)
 
 
 def test_without_a_probe_it_stays_half_open() -> None:
@@ -152,7 +157,7 @@ def test_without_a_probe_it_stays_half_open() -> None:
     breaker.observe(HEALTHY, 5.0)
 
     assert breaker.observe(HEALTHY, 500.0) is None
-    assert breaker.admits
+    assert admits(breaker)
 
 
 MOVES = st.lists(
