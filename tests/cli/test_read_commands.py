@@ -16,6 +16,7 @@ from core.domain.states import AttemptState, ExecutionState, TaskState
 from tests.support.cli import SCRIPT, Inside, environment, mission, on_a_terminal, start
 from tests.support.old_format import back_to_format_1
 from tests.support.staged import Stage, a_failed_execution, staged
+from tests.support.waiting import wait_until_open
 
 
 async def a_running_execution(stage: Stage) -> None:
@@ -270,7 +271,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 def test_ctrl_c_ends_a_follower_without_a_word(command: list[str], tmp_path: Path) -> None:
     staged(tmp_path, a_created_execution)
     child = start(tmp_path, *command)
-    time.sleep(1.0)
+    wait_until_open(child.pid, tmp_path / "missions.db")
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=20)
     assert (child.returncode, err) == (130, b"")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Inside, mission, on_a_terminal, start
+from tests.support.waiting import kill_and_wait
 
 FAILING = """\
 version: "1.0"
@@ -204,8 +204,7 @@ def test_a_killed_runner_is_noticed_at_once_and_resumed(inside: Inside) -> None:
     connection = sqlite3.connect(inside.home / "missions.db")
     (pid,) = connection.execute("SELECT pid FROM lease").fetchone()
     connection.close()
-    os.kill(pid, signal.SIGKILL)
-    time.sleep(0.1)
+    kill_and_wait(pid)
     ran = inside("ls", "--json")
     assert (ran.json[0]["state"], ran.json[0]["reason_code"]) == ("PAUSED", "RUNNER_LOST")
     told = inside("why", execution_id, "a").out

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from storage.read.reader import open_reader
 from storage.write.store import Store, open_store, require_signer
 from tests.support.cli import mission, start
 from tests.support.story import SteppingClock, Story, StorySigner
+from tests.support.waiting import wait_until
 
 HELLO = """\
 version: "1.0"
@@ -185,9 +185,7 @@ def test_a_lost_key_is_not_made_anew(tmp_path: Path, lost: str) -> None:
 def test_a_run_whose_database_is_deleted_does_not_end_as_a_success(tmp_path: Path) -> None:
     home = tmp_path / "home"
     running = start(home, "run", write(tmp_path, SLOW))
-    deadline = time.monotonic() + 30
-    while not (tmp_path / "started").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until((tmp_path / "started").exists, "the step starts")
     (home / "missions.db").unlink()
     (tmp_path / "go").touch()
     out, err = running.communicate(timeout=30)

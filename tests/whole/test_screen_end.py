@@ -2,7 +2,6 @@
 
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from textual.events import Key
 
 from tests.support.cli import SCRIPT, environment
 from tests.support.terminal import Terminal
+from tests.support.waiting import wait_until
 from tui.terminal.terminal_input import TerminalInput, events_of
 
 CTRL_C = "\x03"
@@ -116,9 +116,9 @@ def test_a_bug_gives_the_terminal_back_and_names_its_report(opened: Opened) -> N
 
 
 def test_ctrl_c_twice_ends_a_screen_that_is_stuck(opened: Opened) -> None:
-    terminal = opened.broken("while True: pass")
+    terminal = opened.broken("open('stuck', 'w').close()\n    while True: pass")
     terminal.send("T")
-    time.sleep(0.3)
+    wait_until((opened.folder / "stuck").exists, "the screen is stuck")
     terminal.send(CTRL_C)
     terminal.send(CTRL_C)
     assert terminal.wait_for_end(is_cooked) == 70

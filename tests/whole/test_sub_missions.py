@@ -3,7 +3,6 @@
 import os
 import signal
 import sqlite3
-import time
 from collections import Counter
 from contextlib import closing
 from itertools import pairwise
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import Inside, mission, start
+from tests.support.waiting import wait_until
 
 HEAD = 'version: "1.0"\nname: {name}\nsteps:\n'
 
@@ -287,11 +287,8 @@ def test_a_parent_takes_up_the_sub_missions_its_lost_runner_left(tmp_path: Path)
         script("last", ":", ", depends_on: [kids]"),
     )
     runner = start(home, "run", file, cwd=tmp_path)
-    end = time.monotonic() + 30
     pids = tmp_path / "pids"
-    while not pids.exists() or len(pids.read_text().split()) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: pids.exists() and len(pids.read_text().split()) >= 2, "both items run")
     kill_runner(home, tmp_path)
     runner.communicate(timeout=30)
     (tmp_path / "free").touch()
@@ -322,10 +319,7 @@ def a_lost_parent(home: Path, folder: Path, more: str = "") -> None:
         folder, "parent", "id: k, name: k, step_type: mission, parameters: {file: child.yaml}"
     )
     runner = start(home, "run", file, cwd=folder)
-    end = time.monotonic() + 30
-    while not (folder / "pids").exists():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until((folder / "pids").exists, "the step of the sub-mission runs")
     kill_runner(home, folder)
     runner.communicate(timeout=30)
 
