@@ -5,7 +5,6 @@ the places in the environment. It writes one line to STATUS_FD: `ok` once it hol
 runs, else an error as a JSON object.
 """
 
-import asyncio
 import contextlib
 import gc
 import json
@@ -16,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
+from core.machine.event_loop import run_suspend_aware
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.planning.recovery import AssumeLost
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     os.set_inheritable(status, False)
     try:
         with StopSignals() as signals:
-            asyncio.run(_main(status, execution_id, arguments[2:], signals))
+            run_suspend_aware(_main(status, execution_id, arguments[2:], signals))
     except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
         ours = as_mission_error(error)
         _tell_error(status, ours)

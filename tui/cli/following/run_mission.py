@@ -11,6 +11,7 @@ from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
 from core.errors import ConflictError, UsageError
 from core.launch.order import Order, launch
+from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.mission_order import make_order, parse_params, read_mission
 from core.runner.drive import drive
@@ -133,7 +134,7 @@ def _run_new(
         return
     progress = _progress(invocation, output, quiet=quiet)
     with StopSignals() as signals:
-        ran = asyncio.run(_run_here(invocation, order, signals, progress))
+        ran = run_suspend_aware(_run_here(invocation, order, signals, progress))
         progress.close()
         if ran.code or not quiet or invocation.json:
             _show_end(invocation, ran)
