@@ -136,7 +136,7 @@ def test_a_fan_out_and_a_gate_are_no_running_steps() -> None:
 def a_scope_text(mission: Mission | None, **parts: tuple[str, ...]) -> str:
     step = a_step("a", step_type="command")
     run = Simulation(a_plan(step, a_step("b")))
-    return cancel_text(CancelScope(**parts), run.snapshot.tasks, mission)  # type: ignore[arg-type]
+    return cancel_text(CancelScope(**parts), run.snapshot.tasks, mission)  # type: ignore[arg-type]  # parts of a scope
 
 
 def test_the_signal_that_is_told_is_the_one_that_is_sent() -> None:
