@@ -13,7 +13,7 @@ import sys
 
 from msgspec import Struct
 
-from core.domain.process_policy import NO_LIMITS
+from core.domain.process_policy import NO_LIMITS, Leftovers
 from core.executors import limit_launcher
 from core.executors.lookup import (
     ImpossibleError,
@@ -27,6 +27,12 @@ from core.ports.executor import Job
 
 JOB_VARIABLE = "MISSION_JOB"
 """Names the attempt in a child's environment; by it a process that left its session is found."""
+
+KEPT_VARIABLE = "MISSION_LEFTOVERS_KEPT"
+"""Set for a job whose processes may outlive it on purpose (`leftovers: keep`)."""
+
+RUNNER_VARIABLE = "MISSION_RUNNER"
+"""Names the runner in its supervisor's environment."""
 
 _RESET = tuple(
     signal.Signals[name]
@@ -152,6 +158,10 @@ class Spawner:
             err, err_end = _pipe()
             fds += (err, err_end)
             env = {**job.env, JOB_VARIABLE: job.key, "PWD": job.cwd}
+            if job.leftovers is Leftovers.KEEP:
+                env[KEPT_VARIABLE] = "1"
+            else:
+                env.pop(KEPT_VARIABLE, None)  # a mission may run within a step of another
             return OpenedJob(job, path, env, is_here, (stdin, out_end, err_end), (out, err), fds)
         except BaseException as error:
             for fd in fds:

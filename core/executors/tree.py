@@ -7,13 +7,12 @@ the job's name in their environment: the ones that left the session by a double 
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from msgspec import Struct
 
 from core.executors.spawn import JOB_VARIABLE
 
-_MARK = JOB_VARIABLE.encode() + b"="
 _DEAD = frozenset({b"Z", b"X", b"x"})
 
 
@@ -41,15 +40,29 @@ class ProcessTable(Struct, frozen=True):
             for pid, info in self.processes.items()
             if leader in (pid, info.session, info.group) or pid in marked
         }
+        return self.with_descendants(found)
+
+    def with_descendants(
+        self, roots: Iterable[int], without: Collection[int] = ()
+    ) -> frozenset[ProcessInfo]:
+        """Return the live processes `roots` and all below them, but for `without` and below."""
+        found = set(roots)
         children: defaultdict[int, list[int]] = defaultdict(list)
         for info in self.processes.values():
             children[info.parent].append(info.pid)
         queue = list(found)
         while queue:
-            fresh = [pid for pid in children[queue.pop()] if pid not in found]
+            fresh = [
+                pid for pid in children[queue.pop()] if pid not in found and pid not in without
+            ]
             found.update(fresh)
             queue += fresh
         return frozenset(self.processes[pid] for pid in found)
+
+
+def has_process_table() -> bool:
+    """Tell whether this system has /proc as Linux has it."""
+    return read_process(os.getpid()) is not None
 
 
 def read_process(pid: int) -> ProcessInfo | None:
@@ -72,7 +85,7 @@ def read_table() -> ProcessTable:
     for name in os.listdir("/proc"):  # noqa: PTH208 - hot path
         if name.isdigit() and (info := read_process(int(name))) is not None:
             processes[info.pid] = info
-            key = _job_of(info.pid)
+            key = environment_value(info.pid, JOB_VARIABLE)
             if key is not None:
                 marked[key].add(info.pid)
     return ProcessTable(processes, {key: frozenset(pids) for key, pids in marked.items()})
@@ -87,13 +100,14 @@ def still_alive(processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
     ]
 
 
-def _job_of(pid: int) -> bytes | None:
+def environment_value(pid: int, name: str) -> bytes | None:
+    """Return a variable of a process's environment; None if it is not set or cannot be read."""
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:  # noqa: PTH123 - hot path
             text = file.read()
     except OSError:
         return None
-    _, mark, rest = (b"\0" + text).partition(b"\0" + _MARK)
+    _, mark, rest = (b"\0" + text).partition(b"\0" + name.encode() + b"=")
     return rest.partition(b"\0")[0] if mark else None
 
 

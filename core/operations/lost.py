@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from msgspec import Struct
+
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import AttemptState, ExecutionState
 from core.errors import LeaseHeldError
 from core.machine.ownership import is_owned
+from core.operations.abandoned_processes import end_processes, ended_text
 from core.operations.ancestry import resumed_with
 from core.operations.site import OpenStore, Site
 from core.operations.snapshot import load_snapshot
@@ -16,11 +19,25 @@ from core.planning.recovery import has_open_attempts, lost
 from core.ports.clock import Clock
 from core.ports.control import Lease
 from core.ports.execution_query import ExecutionQuery
+from core.ports.executor import NOTHING_ABANDONED, Abandoned
 from core.ports.reader import Reader
 from core.recording.recorder import Recorder
 
 START_SECONDS = 60.0
 """How long an execution may be PENDING without an owner: it is being started."""
+
+
+class LostExecution(Struct, frozen=True, kw_only=True):
+    """An execution to resume after its runner was lost.
+
+    `sub_missions` is how many it takes up; `ended` counts processes that the runner had left
+    running, `survivors` those of them that could not be ended.
+    """
+
+    execution: Execution
+    sub_missions: int = 0
+    ended: int = 0
+    survivors: int = 0
 
 
 def find_lost(reader: Reader, now: int) -> list[Execution]:
@@ -58,22 +75,31 @@ async def record_lost(
     reader: Reader,
     gone: Sequence[Execution],
     final_errors: Mapping[str, str] = EMPTY,
-) -> list[tuple[Execution, int]]:
+) -> list[LostExecution]:
     """Commit the loss of the runners of the executions that `find_lost` found.
 
     `final_errors` are the known reasons why runners stopped, by the ids of their executions.
-    Return the executions that are to be resumed, and how many sub-missions each takes up.
     """
+    found: dict[str, LostExecution] = {}
     async with site.open_store() as store:
         for execution in gone:
+            abandoned = NOTHING_ABANDONED
             with suppress(LeaseHeldError):  # somebody resumed it in the meantime
-                word = final_errors.get(execution.execution_id)
-                await mark_lost(store, site.clock, reader, execution.execution_id, final_error=word)
-    found: dict[str, tuple[Execution, int]] = {}
-    for execution in gone:
-        whole = resumed_with(reader, execution)
-        _, parts = found.get(whole.execution_id, (whole, 0))
-        found[whole.execution_id] = (whole, parts + (whole is not execution))
+                abandoned = await mark_lost(
+                    store,
+                    site.clock,
+                    reader,
+                    execution.execution_id,
+                    final_error=final_errors.get(execution.execution_id),
+                )
+            whole = resumed_with(reader, execution)
+            before = found.get(whole.execution_id, LostExecution(execution=whole))
+            found[whole.execution_id] = LostExecution(
+                execution=whole,
+                sub_missions=before.sub_missions + (whole is not execution),
+                ended=before.ended + len(abandoned.found) - abandoned.survivors,
+                survivors=before.survivors + abandoned.survivors,
+            )
     return list(found.values())
 
 
@@ -84,22 +110,30 @@ async def mark_lost(
     execution_id: str,
     *,
     final_error: str | None = None,
-) -> None:
-    """Fence a dead runner, commit its loss and free its lease."""
+) -> Abandoned:
+    """Fence a dead runner, end what it left running, commit its loss and free its lease.
+
+    Return what it had left running.
+    """
     before = reader.lease(execution_id)
     lease = await store.control.fence(execution_id)
     try:
         snapshot = load_snapshot(reader, execution_id)
         is_driven = snapshot.current.state in {ExecutionState.PENDING, ExecutionState.RUNNING}
         if not is_driven and not has_open_attempts(snapshot):
-            return
+            return NOTHING_ABANDONED
+        after = reader.lease(execution_id)
+        if after is None or after.epoch != lease.epoch:  # somebody resumed it in the meantime
+            return NOTHING_ABANDONED
+        abandoned = await end_processes(snapshot, before)
         who = (
             "unknown" if before is None else f"pid {before.identity.pid} on {before.identity.host}"
         )
         if final_error is not None:
             who = f"{who}: {final_error}"
         recorder = Recorder(snapshot, store.journal)
-        recorder.emit_all(lost(snapshot, clock, who=who))
+        recorder.emit_all(lost(snapshot, clock, who=who, ended=ended_text(abandoned)))
         await recorder.commit()
+        return abandoned
     finally:
         await store.control.release(lease)

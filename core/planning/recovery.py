@@ -32,10 +32,13 @@ class AssumeLost(StrEnum):
     """Fail their steps without another attempt."""
 
 
-def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
+def lost(
+    snapshot: Snapshot, clock: Clock, *, who: str, ended: str | None = None
+) -> Iterator[Event]:
     """Yield the events of a lost runner: attempts LOST, steps WAITING, the execution PAUSED.
 
-    The caller applies each event before it takes the next. `who` names the dead runner.
+    The caller applies each event before it takes the next. `who` names the dead runner, `ended`
+    says which processes it had left running.
     """
     execution = snapshot.current
     message = f"the runner is gone ({who})"
@@ -45,7 +48,7 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
         at=clock.now(),
         execution_id=execution.execution_id,
         kind="runner.lost",
-        facts={"runner": who},
+        facts={"runner": who} if ended is None else {"runner": who, "ended": ended},
     )
     for task in list(snapshot.tasks.values()):
         attempt = snapshot.attempt(task.task_id)
@@ -79,7 +82,7 @@ def lost(snapshot: Snapshot, clock: Clock, *, who: str) -> Iterator[Event]:
             from_state=execution.state,
             to_state=ExecutionState.PAUSED,
             reason_code=Reason.RUNNER_LOST,
-            message=message,
+            message=message if ended is None else f"{message}; ended {ended}",
         )
 
 
@@ -150,11 +153,16 @@ def _only_waits(step: MissionStep) -> bool:
 
 
 def resumed(
-    snapshot: Snapshot, clock: Clock, *, actor: str, failed: Container[str] = ()
+    snapshot: Snapshot,
+    clock: Clock,
+    *,
+    actor: str,
+    failed: Container[str] = (),
+    ended: str | None = None,
 ) -> Iterator[Event]:
     """Yield the events by which a new runner resumes: lost steps READY, the execution RUNNING.
 
-    The task runs in `failed` FAIL instead.
+    The task runs in `failed` FAIL instead. `ended` says which processes the lost runner had left.
     """
     execution = snapshot.current
     was_lost = execution.reason_code is Reason.RUNNER_LOST
@@ -164,7 +172,7 @@ def resumed(
             execution_id=execution.execution_id,
             actor=actor,
             kind="runner.recovered",
-            facts={},
+            facts={} if ended is None else {"ended": ended},
         )
     if execution.state is ExecutionState.PAUSED:
         yield ExecutionStateChanged(

@@ -33,6 +33,16 @@ class Census(Struct, frozen=True, kw_only=True):
     left: tuple[LeftProcess, ...] = ()
 
 
+class Abandoned(Struct, frozen=True, kw_only=True):
+    """What a dead runner had left running, and how many of these could not be ended."""
+
+    found: tuple[LeftProcess, ...] = ()
+    survivors: int = 0
+
+
+NOTHING_ABANDONED = Abandoned()
+
+
 class Resources(Struct, frozen=True, kw_only=True):
     """What a process and the children it waited for used: processor time, peak memory."""
 

@@ -21,6 +21,7 @@ from core.graph.dag import Graph
 from core.machine.environment import base_environment
 from core.machine.machine_pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
+from core.operations.abandoned_processes import end_processes, ended_text
 from core.operations.relaunch import earlier_of
 from core.operations.site import OpenStore, Site
 from core.planning.recovery import (
@@ -65,6 +66,7 @@ class Driver:
         self._family = family
         self._origins = origins
         self._is_resumed = False
+        self._before: Lease | None = None
 
     @asynccontextmanager
     async def leased(self) -> AsyncIterator[Lease]:
@@ -76,6 +78,9 @@ class Driver:
         execution = self._plan.snapshot.current
         if is_terminal(execution.state):
             raise ConflictError(f"execution {execution.execution_id} has ended: {execution.state}")
+        if execution.state is not ExecutionState.PENDING:
+            with closing(self._site.open_reader()) as reader:
+                self._before = reader.lease(execution.execution_id)
         lease = await self._store.control.acquire(
             execution.execution_id, from_parent=self._plan.is_launched
         )
@@ -97,10 +102,13 @@ class Driver:
         if plan.snapshot.current.state is ExecutionState.PENDING:
             return
         self._is_resumed = True
+        ended = ended_text(await end_processes(plan.snapshot, self._before))
         if plan.snapshot.current.state is ExecutionState.RUNNING or has_open_attempts(
             plan.snapshot
         ):
-            await self._record(lost(plan.snapshot, self._clock, who="nobody had noticed"))
+            who = "nobody had noticed"
+            await self._record(lost(plan.snapshot, self._clock, who=who, ended=ended))
+            ended = None
         below = await take_up(self._site, self._store, plan.snapshot.current.execution_id)
         unsafe = [*needs_consent(plan.mission, plan.snapshot), *below]
         if unsafe and plan.assume_lost is None and not is_ending:
@@ -113,7 +121,9 @@ class Driver:
         failed: Sequence[str] = ()
         if plan.assume_lost is AssumeLost.FAIL:
             failed = may_have_acted(plan.mission, plan.snapshot)
-        await self._record(resumed(plan.snapshot, self._clock, actor=plan.actor, failed=failed))
+        await self._record(
+            resumed(plan.snapshot, self._clock, actor=plan.actor, failed=failed, ended=ended)
+        )
 
     async def _record(self, events: Iterable[Event]) -> None:
         """Fold events one by one and commit them."""

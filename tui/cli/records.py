@@ -61,12 +61,16 @@ def notice_lost(invocation: Invocation) -> None:
         from storage.file.final_error import clear_final_errors
 
         clear_final_errors(invocation.paths.db, words)
-    for execution, parts in gone:
+    for one in gone:
+        parts = one.sub_missions
         below = f" and of its {counted(parts, 'sub-mission')}" if parts else ""
-        say(
-            f"the runner of {safe_line(full_label(execution))}{below} died; "
-            f"`mission resume {safe_line(full_argument(execution))}` continues it"
-        )
+        said = [f"the runner of {safe_line(full_label(one.execution))}{below} died"]
+        if one.ended:
+            said.append(f"ended {counted(one.ended, 'process', 'processes')} that it left running")
+        if one.survivors:
+            said.append(f"{counted(one.survivors, 'process', 'processes')} could not be ended")
+        said.append(f"`mission resume {safe_line(full_argument(one.execution))}` continues it")
+        say("; ".join(said))
 
 
 def _labels_of_lost(invocation: Invocation) -> Sequence[str]:

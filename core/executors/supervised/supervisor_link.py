@@ -16,8 +16,11 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from core.executors.abandoned import runner_mark
+from core.executors.spawn import RUNNER_VARIABLE
 from core.executors.supervised import supervisor
 from core.executors.tree import read_process
+from core.machine.runner_identity import identity
 from core.ports.executor import LeftProcess
 
 MAX_REPLY_BYTES = 1 << 20
@@ -73,7 +76,7 @@ class SupervisorLink:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={},
+                env={RUNNER_VARIABLE: runner_mark(identity())},
                 cwd="/",
                 start_new_session=True,
             )

@@ -12,7 +12,7 @@ from core.errors import UnavailableError
 from core.launch.order import Order, launch
 from core.machine.ownership import is_owned
 from core.operations.launch import launch_detached
-from core.operations.lost import START_SECONDS, find_lost, record_lost
+from core.operations.lost import START_SECONDS, LostExecution, find_lost, record_lost
 from core.operations.snapshot import load_snapshot
 from tests.support.memory_site import MemorySite
 from tests.support.sites import QuietSite, make_site
@@ -57,7 +57,7 @@ async def test_an_execution_that_nobody_starts_is_recorded_as_lost(
     with closing(site.open_reader()) as reader:
         assert find_lost(reader, site.clock.now()) == []
         gone = find_lost(reader, later)
-        assert await record_lost(site, reader, gone) == [(gone[0], 0)]
+        assert await record_lost(site, reader, gone) == [LostExecution(execution=gone[0])]
         found = reader.find_execution(snapshot.current.execution_id)
         assert (found.state, found.reason_code) == (ExecutionState.PAUSED, Reason.RUNNER_LOST)
         assert find_lost(reader, later) == []
