@@ -1,17 +1,12 @@
 """A mission with everything that can be interrupted, killed at random, and what must then hold."""
 
-import os
-import random
-import signal
-import sqlite3
 import time
 from collections import Counter
-from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tests.support.cli import mission
+from tests.support.killed_runs import KilledRuns
 
 MARK = 'echo "{} $MISSION_EXECUTION_ID $MISSION_STEP_ID $MISSION_ATTEMPT" >> journal'
 FLAKY = 'test "$MISSION_ATTEMPT" -gt 1 || exit 75; '
@@ -93,14 +88,11 @@ class Figures:
     """How many kills left an approval waiting, a backoff, a handler, an item, a sub-mission."""
 
 
-class Storm:
+class Storm(KilledRuns):
     """One database, in which the mission is run and killed again and again."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.home = folder / "home"
-        self.folder = folder
-        self.chance = random.Random(seed)
-        self.token = f"storm-{os.getpid()}-{seed}"
+        super().__init__(folder, seed)
         self.figures = Figures()
         for name, text in (("storm", STORM), ("kid", KID), ("deep", DEEP)):
             (folder / f"{name}.yaml").write_text(text.replace("TOKEN", self.token), "utf-8")
@@ -108,36 +100,28 @@ class Storm:
     def run(self, kills: int) -> None:
         """Launch the mission as often as it takes for so many kills, each to its right end."""
         while self.figures.kills < kills:
-            started = mission(self.home, "run", "--detach", str(self.folder / "storm.yaml"))
-            assert started.code == 0, started.err
-            self._drive(started.out.strip(), kills)
+            self._drive(self.launch("storm.yaml"), kills)
             self.figures.executions += 1
 
-    def stop(self) -> None:
-        """End what a storm that failed left running."""
-        for pid in {*self._runners(), *self._orphans()}:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
     def _drive(self, execution_id: str, kills: int) -> None:
-        while not self._ended(execution_id):
+        while not self.has_ended(execution_id):
             if self.figures.kills < kills:
                 life = time.monotonic() + self.chance.uniform(0, LONGEST_LIFE_SECONDS)
                 self._answer_until(execution_id, life)
-                if self._kill(execution_id):
-                    resumed = mission(self.home, "resume", execution_id)
-                    assert resumed.code == 0 or self._ended(execution_id), resumed.err
+                if self.kill(execution_id):
+                    self._count_kill()
+                    self.resume(execution_id)
             else:
                 self._answer_until(execution_id, time.monotonic() + PATIENCE_SECONDS)
-                assert self._ended(execution_id), self._told(execution_id)
+                assert self.has_ended(execution_id), self._told(execution_id)
         self._check(execution_id)
 
     # --- acting ----------------------------------------------------------------------------------
 
     def _answer_until(self, execution_id: str, end: float) -> None:
         """Approve what waits, now and then, until `end` or the end of the execution."""
-        while (left := end - time.monotonic()) > 0 and not self._ended(execution_id):
-            waiting = self._rows(
+        while (left := end - time.monotonic()) > 0 and not self.has_ended(execution_id):
+            waiting = self.rows(
                 "SELECT execution.execution_id, task_id FROM task_run JOIN execution"
                 " ON execution.id = task_run.execution WHERE task_run.state = 'WAITING'"
                 " AND task_run.reason_code = 'AWAITING_APPROVAL'"
@@ -149,43 +133,10 @@ class Storm:
                     self.figures.answers += 1
             time.sleep(min(left, 0.1))
 
-    def _kill(self, execution_id: str) -> bool:
-        """Kill the runner and what it leaves; tell whether there was one."""
-        lease = self._rows(
-            "SELECT pid FROM lease WHERE execution_id = ? AND owner IS NOT NULL", execution_id
-        )
-        if not lease or self._ended(execution_id):
-            return False
-        try:
-            os.kill(lease[0][0], signal.SIGKILL)
-        except ProcessLookupError:
-            return False
-        for pid in self._orphans():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    def _count_kill(self) -> None:
         self.figures.kills += 1
-        for name, count in zip(_HIT_NAMES, self._rows(_HIT_BY_KILL)[0], strict=True):
+        for name, count in zip(_HIT_NAMES, self.rows(_HIT_BY_KILL)[0], strict=True):
             self.figures.hit[name] += bool(count)
-        return True
-
-    def _orphans(self) -> list[int]:
-        """Return the processes of steps, told by what the mission puts into their environment."""
-        return self._processes(f"STORM={self.token}")
-
-    def _runners(self) -> list[int]:
-        return self._processes(f"MISSION_HOME={self.home}")
-
-    def _processes(self, variable: str) -> list[int]:
-        wanted = variable.encode()
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry.name))
-                except OSError:
-                    continue
-        return found
 
     # --- judging ---------------------------------------------------------------------------------
 
@@ -197,12 +148,12 @@ class Storm:
         assert {state for _, _, state in family} == {"SUCCESS"}, told
         began, ended = self._journal()
         for one, name, _ in family:
-            tasks = self._rows(_TASKS, one)
+            tasks = self.rows(_TASKS, one)
             succeeded = {task for task, state in tasks if state == "SUCCESS"}
             assert succeeded == SUCCEEDED[name], told
             assert {state for _, state in tasks} <= {"SUCCESS", "SKIPPED"}, told
             tries: dict[str, list[str]] = {}
-            for task, _, state in self._rows(_ATTEMPTS, one):
+            for task, _, state in self.rows(_ATTEMPTS, one):
                 tries.setdefault(task, []).append(state)
             for task, states in tries.items():
                 assert states[-1] == "SUCCESS", (name, task, states)
@@ -216,7 +167,7 @@ class Storm:
             assert scripts == set(began.get(one, {})), told
 
     def _family(self, execution_id: str) -> list[tuple[str, str, str]]:
-        return self._rows(_FAMILY, execution_id)
+        return self.rows(_FAMILY, execution_id)
 
     def _journal(self) -> tuple[dict[str, dict[str, list[int]]], dict[str, dict[str, list[int]]]]:
         found: dict[str, dict[str, dict[str, list[int]]]] = {"begin": {}, "end": {}}
@@ -225,25 +176,13 @@ class Storm:
             found[kind].setdefault(execution_id, {}).setdefault(task, []).append(int(attempt))
         return found["begin"], found["end"]
 
-    def _ended(self, execution_id: str) -> bool:
-        rows = self._rows(
-            "SELECT state IN ('SUCCESS', 'FAILED', 'CANCELLED') FROM execution"
-            " WHERE execution_id = ?",
-            execution_id,
-        )
-        return bool(rows and rows[0][0])
-
     def _told(self, execution_id: str) -> str:
         """Return the whole family as text, for the message of a failure."""
         lines = []
         for one, name, state in self._family(execution_id):
             lines.append(f"{name} {one} {state}")
-            lines += [f"    {task}: {word}" for task, word in self._rows(_TASKS, one)]
+            lines += [f"    {task}: {word}" for task, word in self.rows(_TASKS, one)]
         return "\n".join(lines)
-
-    def _rows(self, sql: str, *values: object) -> list[Any]:
-        with closing(sqlite3.connect(self.home / "missions.db", timeout=10)) as database:
-            return database.execute(sql, values).fetchall()
 
 
 _NO_SCRIPTS = {
