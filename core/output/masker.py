@@ -1,0 +1,186 @@
+"""Masks secrets in output: `***` in place of every form of a value, across all piece borders.
+
+Masking works on bytes. White space is compared as one class, because shells and log formatters join
+and wrap lines. Of a stream only those last bytes are held back that may be the beginning of a form;
+so the result does not depend on how the stream was cut into pieces.
+"""
+
+import bisect
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from core.output.secret_forms import MIN_FORM_BYTES, forms_of
+
+MASK = b"***"
+MASK_TEXT = "***"
+
+_ONE_SPACE = bytes.maketrans(b" \t\r\v\f", b"\n\n\n\n\n")
+
+
+class Masker:
+    """The secrets that one execution has read so far, by name, ready to be found.
+
+    Secrets may be added at any time. Streams that are open then mask them from their next bytes on.
+    """
+
+    def __init__(self, secrets: Mapping[str, bytes] | None = None) -> None:
+        self._owners: dict[bytes, set[str]] = {}
+        self._sorted: list[bytes] = []
+        self._names: list[frozenset[str]] = []
+        self._patterns: Any = None
+        self._heads: Any = None
+        self._longest = 0
+        for name, value in (secrets or {}).items():
+            self._own(name, value)
+        self._compile()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to mask."""
+        return bool(self._sorted)
+
+    def add(self, name: str, value: bytes) -> None:
+        """Mask this value, too, from now on. A value under `MIN_FORM_BYTES` is not masked."""
+        self._own(name, value)
+        self._compile()
+
+    def mask(self, data: bytes, counts: Counter[str] | None = None) -> bytes:
+        """Return `data` with every secret masked, and count redactions by the secret's name."""
+        if not self._sorted:
+            return data
+        stream = MaskedStream(self)
+        masked = stream.feed(data) + stream.flush()
+        if counts is not None:
+            counts.update(stream.redactions)
+        return masked
+
+    def mask_text(self, text: str, counts: Counter[str] | None = None) -> str:
+        """Return `text` with every secret masked."""
+        if not self._sorted or len(text) < MIN_FORM_BYTES:
+            return text
+        data = text.encode("utf-8", "surrogatepass")
+        masked = self.mask(data, counts)
+        return text if masked == data else masked.decode("utf-8", "surrogatepass")
+
+    def mask_value(self, value: Any, counts: Counter[str] | None = None) -> Any:
+        """Return a JSON value with every secret in its texts and keys masked.
+
+        Structured data is masked before it is encoded: an encoder could break a secret in two.
+        """
+        if not self._sorted:
+            return value
+        if isinstance(value, str):
+            return self.mask_text(value, counts)
+        if isinstance(value, Mapping):
+            return {
+                self.mask_value(key, counts): self.mask_value(item, counts)
+                for key, item in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self.mask_value(item, counts) for item in value]
+        return value
+
+    def found(self, comparable: bytes) -> list[tuple[int, int, frozenset[str]]]:
+        """Return (start, end, names) of all occurrences in `comparable`, by start, overlaps too."""
+        matches: list[tuple[int, int, int]] = self._patterns.find_matches_as_indexes(
+            comparable, overlapping=True
+        )
+        return sorted((start, end, self._names[index]) for index, start, end in matches)
+
+    def first_partial(self, comparable: bytes) -> int:
+        """Return where the first beginning of a form that the end of the data cuts off stands.
+
+        That is the length of the data when nothing at its end may be the beginning of a form.
+        """
+        size = len(comparable)
+        tail_start = max(0, size - self._longest + 1)
+        heads: list[tuple[int, int, int]] = self._heads.find_matches_as_indexes(
+            comparable[tail_start:], overlapping=True
+        )
+        starts = {tail_start + start for _, start, _ in heads}
+        starts.update(range(max(tail_start, size - MIN_FORM_BYTES + 1), size))
+        for start in sorted(starts):
+            tail = comparable[start:]
+            at = bisect.bisect_right(self._sorted, tail)
+            if at < len(self._sorted) and self._sorted[at].startswith(tail):
+                return start
+        return size
+
+    def _own(self, name: str, value: bytes) -> None:
+        if len(value) >= MIN_FORM_BYTES:
+            for form in forms_of(value):
+                self._owners.setdefault(comparable(form), set()).add(name)
+
+    def _compile(self) -> None:
+        if not self._owners:
+            return
+        from ahocorasick_rs import BytesAhoCorasick  # most missions have no secrets
+
+        self._sorted = sorted(self._owners)
+        self._names = [frozenset(self._owners[form]) for form in self._sorted]
+        self._longest = max(map(len, self._sorted))
+        self._patterns = BytesAhoCorasick(self._sorted)
+        self._heads = BytesAhoCorasick(sorted({form[:MIN_FORM_BYTES] for form in self._sorted}))
+
+
+class MaskedStream:
+    """One stream of an attempt: feed it pieces, get back what may be stored.
+
+    `redactions` counts, by the secret's name, the places at which it was masked. Occurrences that
+    overlap are one place and one `***`.
+    """
+
+    __slots__ = ("_covered", "_held", "_masker", "_open_names", "redactions")
+
+    def __init__(self, masker: Masker) -> None:
+        self._masker = masker
+        self._held = b""
+        self._covered = 0
+        """How many of the held bytes belong to a place whose `***` has been returned."""
+        self._open_names: frozenset[str] = frozenset()
+        """Whose place that is."""
+        self.redactions: Counter[str] = Counter()
+
+    @property
+    def is_holding(self) -> bool:
+        """Tell whether bytes are held back."""
+        return bool(self._held)
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes; return those that are certain, masked."""
+        if not self._masker:
+            return data
+        return self._advance(self._held + data, is_last=False)
+
+    def flush(self) -> bytes:
+        """Return what is held back: the stream has ended."""
+        return self._advance(self._held, is_last=True) if self._held else b""
+
+    def _advance(self, data: bytes, *, is_last: bool) -> bytes:
+        alike = comparable(data)
+        certain = len(data) if is_last else self._masker.first_partial(alike)
+        out: list[bytes] = []
+        end, names = self._covered, self._open_names
+        for start, stop, owners in self._masker.found(alike):
+            if start >= certain:
+                break
+            if start < end:
+                self.redactions.update(owners - names)
+                names |= owners
+                end = max(end, stop)
+            else:
+                out += (data[end:start], MASK)
+                self.redactions.update(owners)
+                names, end = owners, stop
+        if end < certain:
+            out.append(data[end:certain])
+            names = frozenset()
+        self._held = data[certain:]
+        self._covered = max(0, end - certain)
+        self._open_names = names if self._covered else frozenset()
+        return b"".join(out)
+
+
+def comparable(data: bytes) -> bytes:
+    """Return `data` with all white space alike, byte for byte, as it is compared."""
+    return data.translate(_ONE_SPACE)
