@@ -6,25 +6,19 @@
 Nothing of a key is kept in the database. The package `cryptography` is imported on first use.
 """
 
-import errno
 import os
-import secrets
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.errors import UnavailableError
-from storage.file.access_check import user_name
+from storage.file.private_file import create_whole, private_folder, read_checked
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 KEY_NAME: Final = "missiondeck"
 PRIVATE_FILE: Final = "audit.pem"
-MAX_KEY_FILE_BYTES: Final = 16 * 1024
 
 
 class FileSigner:
@@ -63,8 +57,8 @@ def load_signer(folder: Path) -> FileSigner | None:
     """
     if not folder.exists():
         return None
-    with _open_folder(folder, create=False) as directory:
-        data = _read(directory, folder, PRIVATE_FILE, secret=True)
+    with private_folder(folder, create=False) as directory:
+        data = read_checked(directory, folder, PRIVATE_FILE, secret=True)
     return None if data is None else FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
 
 
@@ -74,19 +68,19 @@ def load_or_create_signer(folder: Path) -> FileSigner:
     Raises `UnavailableError` when the folder or file belongs to somebody else, is open to others,
     is a link, is damaged, or cannot be written.
     """
-    with _open_folder(folder, create=True) as directory:
-        data = _read(directory, folder, PRIVATE_FILE, secret=True)
+    with private_folder(folder, create=True) as directory:
+        data = read_checked(directory, folder, PRIVATE_FILE, secret=True)
         if data is None:
-            _create(directory, PRIVATE_FILE, _new_private_key(), 0o600)
-            data = _read(directory, folder, PRIVATE_FILE, secret=True)
+            create_whole(directory, PRIVATE_FILE, _new_private_key(), 0o600)
+            data = read_checked(directory, folder, PRIVATE_FILE, secret=True)
         if data is None:
             raise UnavailableError(
                 f"the audit key {folder / PRIVATE_FILE} was removed while it was being created"
             )
         signer = FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
         public = f"audit-{signer.verifier.key_id.hex()}.vkey"
-        if _read(directory, folder, public, secret=False) is None:
-            _create(directory, public, f"{signer.verifier.vkey}\n".encode(), 0o644)
+        if read_checked(directory, folder, public, secret=False) is None:
+            create_whole(directory, public, f"{signer.verifier.vkey}\n".encode(), 0o644)
         return signer
 
 
@@ -98,11 +92,11 @@ def public_keys(folder: Path) -> list[Verifier]:
     if not folder.exists():
         return []
     found = []
-    with _open_folder(folder, create=False) as directory:
+    with private_folder(folder, create=False) as directory:
         for name in sorted(os.listdir(directory)):  # noqa: PTH208 - of the folder that was checked
             if not (name.startswith("audit-") and name.endswith(".vkey")):
                 continue
-            data = _read(directory, folder, name, secret=False)
+            data = read_checked(directory, folder, name, secret=False)
             try:
                 found.append(decode_vkey((data or b"").decode("ascii").removesuffix("\n")))
             except (InvalidKeyError, UnicodeDecodeError) as error:
@@ -111,102 +105,6 @@ def public_keys(folder: Path) -> list[Verifier]:
                     hint="restore it from a backup, or remove it to stop trusting that key",
                 ) from error
     return found
-
-
-@contextmanager
-def _open_folder(folder: Path, *, create: bool) -> Iterator[int]:
-    """Yield a descriptor of the checked folder, relative to which files are opened (no TOCTOU)."""
-    try:
-        if create:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise UnavailableError(
-            f"the key folder {folder} cannot be used: {error.strerror}{_whose(folder)}",
-            hint="MISSION_HOME names the folder that holds it",
-        ) from error
-    try:
-        found = os.fstat(directory)
-        if found.st_uid != os.geteuid():
-            raise UnavailableError(
-                f"the key folder {folder} belongs to {user_name(found.st_uid)}",
-                hint="run as its owner, or give MISSION_HOME a folder of your own",
-            )
-        if found.st_mode & 0o022:
-            raise UnavailableError(
-                f"others can write to the key folder {folder}", hint=f"chmod 700 {folder}"
-            )
-        yield directory
-    except OSError as error:
-        raise UnavailableError(
-            f"the keys in {folder} cannot be used: {error.strerror or error}",
-        ) from error
-    finally:
-        os.close(directory)
-
-
-def _whose(folder: Path) -> str:
-    """Return the owner of a folder of somebody else in words, else nothing."""
-    try:
-        owner = folder.stat().st_uid
-    except OSError:
-        return ""
-    return "" if owner == os.geteuid() else f" (it belongs to {user_name(owner)})"
-
-
-def _read(directory: int, folder: Path, name: str, *, secret: bool) -> bytes | None:
-    """Return a file's bytes after checking its type, owner and mode; None when there is no file."""
-    path = folder / name
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        handle = os.open(name, flags, dir_fd=directory)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise UnavailableError(
-                f"the key file {path} is a symbolic link",
-                hint="replace the link by the file itself",
-            ) from error
-        raise
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise UnavailableError(f"the key file {path} is not a regular file")
-        if found.st_uid != os.geteuid():
-            raise UnavailableError(f"the key file {path} belongs to {user_name(found.st_uid)}")
-        if found.st_mode & (0o077 if secret else 0o022):
-            mode = "600" if secret else "644"
-            raise UnavailableError(
-                f"the key file {path} is open to others (mode {found.st_mode & 0o777:03o})",
-                hint=f"chmod {mode} {path}; if others may have read it, treat the key as stolen"
-                if secret
-                else f"chmod {mode} {path}",
-            )
-        data = file.read(MAX_KEY_FILE_BYTES + 1)
-    if len(data) > MAX_KEY_FILE_BYTES:
-        raise UnavailableError(f"the key file {path} is too large to be a key")
-    return data
-
-
-def _create(directory: int, name: str, data: bytes, mode: int) -> None:
-    """Create the file atomically, complete and synced, unless it exists already."""
-    temporary = f".{name}.{os.getpid()}.{secrets.token_hex(8)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(temporary, flags, mode, dir_fd=directory)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(handle)
-        with suppress(FileExistsError):  # another process was first: its file is kept
-            os.link(
-                temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False
-            )
-    finally:
-        os.unlink(temporary, dir_fd=directory)
-    os.fsync(directory)
 
 
 def _new_private_key() -> bytes:
