@@ -39,6 +39,11 @@ class Masker:
         """Tell whether there is anything to mask."""
         return bool(self._sorted)
 
+    @property
+    def longest_bytes(self) -> int:
+        """The length of the longest form, 0 without secrets."""
+        return self._longest
+
     def add(self, name: str, value: bytes) -> None:
         """Mask this value, too, from now on. A value under `MIN_FORM_BYTES` is not masked."""
         self._own(name, value)

@@ -9,7 +9,6 @@ import base64
 import html
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from urllib.parse import quote_from_bytes, quote_plus
 
@@ -88,4 +87,3 @@ def _text_forms(text: str) -> Iterator[bytes]:
     yield html.escape(text, quote=False).encode()
     yield repr(text)[1:-1].encode()
     yield ascii(text)[1:-1].encode()
-    yield shlex.quote(text)[1:-1].encode()

@@ -47,6 +47,7 @@ SECTIONS = {
         "audit": _lazy("audit", "Verify the audit log."),
     },
     "Set up": {
+        "secrets": _lazy("secrets", "Store the values of secrets, encrypted."),
         "db": _lazy("db", "Check, back up and inspect the database."),
         "doctor": _lazy("doctor", "Check whether missions can run on this machine."),
         "completion": _lazy("completion", "Print the completion script of a shell."),
