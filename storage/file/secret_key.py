@@ -81,7 +81,9 @@ def create_key_file(folder: Path) -> StoreKey:
         create_whole(opened, KEY_FILE, text.encode(), 0o600)
         data = read_checked(opened, folder, KEY_FILE, secret=True)
     if data is None:
-        raise UnavailableError(f"the key {folder / KEY_FILE} vanished as it was made")
+        raise UnavailableError(
+            f"the key {folder / KEY_FILE} was removed while it was being created"
+        )
     return _parse(data, folder / KEY_FILE)
 
 
