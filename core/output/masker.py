@@ -146,11 +146,6 @@ class MaskedStream:
         """Whose place that is."""
         self.redactions: Counter[str] = Counter()
 
-    @property
-    def is_holding(self) -> bool:
-        """Tell whether bytes are held back."""
-        return bool(self._held)
-
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; return those that are certain, masked."""
         if not self._masker:
