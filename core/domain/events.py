@@ -29,6 +29,7 @@ NOTE_KINDS = frozenset(
         "engine.started",
         "engine.stopped",
         "execution.rerun",
+        "leftovers.ended",
         "execution.retried",
         "mission.rejected",
         "mission.validated",

@@ -10,7 +10,13 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from core.domain.process_policy import DEFAULT_STOP, NO_LIMITS, ProcessLimits, StopPolicy
+from core.domain.process_policy import (
+    DEFAULT_STOP,
+    NO_LIMITS,
+    Leftovers,
+    ProcessLimits,
+    StopPolicy,
+)
 
 
 class _Empty(Mapping[str, Any]):
@@ -118,6 +124,7 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     stop: StopPolicy = DEFAULT_STOP
     breaker: Mapping[str, Any] = EMPTY
     """What the mission sets of a `core.domain.breaker_policy.BreakerPolicy`."""
+    leftovers: Leftovers = Leftovers.EXECUTION
 
 
 class MissionStep(Struct, frozen=True, kw_only=True):
@@ -143,6 +150,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     runs_on: Mapping[str, Any] = EMPTY
     limits: ProcessLimits = NO_LIMITS
     stop: StopPolicy = DEFAULT_STOP
+    leftovers: Leftovers | None = None
+    """None: as the mission says."""
 
 
 class Handlers(Struct, frozen=True, kw_only=True):

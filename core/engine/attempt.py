@@ -180,6 +180,7 @@ def _call(
         grace_seconds=run_context.grace_seconds if stop.grace is None else stop.grace,
         stop_signal=stop.signal or StopSignal.TERM,
         limits=limits_over(step.limits, config.limits),
+        leftovers=step.leftovers or config.leftovers,
         scope=_LazyScope(run_context.context, prepared.task),
         cancelled=cancelled,
         root=run_context.working_dir,

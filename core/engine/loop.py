@@ -30,7 +30,7 @@ from core.engine.expansion import Expansion
 from core.engine.preparation import Prepared, RunContext, prepare
 from core.engine.pressure_watch import PressureWatch
 from core.engine.requests import Question, RequestHandler
-from core.engine.settlement import Settlement
+from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.errors import BugError
 from core.expression.condition import ConditionError, decide
@@ -74,6 +74,13 @@ class DeadlinePassed(Struct, frozen=True):
 Happening = (
     Ended | Request | Woken | Question | SlotsTight | DeadlinePassed | BreakerChange | Starved
 )
+
+
+_WOKEN = {
+    Reason.BACKOFF: "the backoff is over",
+    Reason.WORKER_LOST: "the attempt that was lost is repeated",
+}
+"""What a task run waits for with a timer, and what is said when the time has come."""
 
 
 class Engine:
@@ -197,6 +204,7 @@ class Engine:
                     if self._missions is not None and self._missions.has_abandoned():
                         await self._commit()
                         await self._missions.end_abandoned()
+                    await self._end_leftovers()
                     if self._facts:
                         self._recorder.note("engine.stopped", self._facts)
                     self._recorder.move(ending.state, ending.reason, ending.message)
@@ -214,6 +222,14 @@ class Engine:
             self._slots.close()
             context.archive()
         return ending
+
+    async def _end_leftovers(self) -> None:
+        """End the processes that steps left running; that changes no outcome."""
+        census = await self._run_context.executor.end_leftovers(
+            self._run_context.execution_id
+        )
+        if census.processes:
+            self._recorder.note("leftovers.ended", census_facts(census))
 
     # --- one turn -------------------------------------------------------------------------------
 
@@ -438,9 +454,11 @@ class Engine:
     def _woken(self, task_id: str) -> None:
         self._timers.pop(task_id, None)
         task = self._snapshot.tasks[task_id]
-        if task.state is TaskState.WAITING and task.reason_code is Reason.BACKOFF:
-            message = "the backoff is over"
-            self._recorder.change(task_id, TaskState.READY, Reason.BACKOFF, message)
+        if task.state is not TaskState.WAITING:
+            return
+        message = _WOKEN.get(task.reason_code)
+        if message is not None:
+            self._recorder.change(task_id, TaskState.READY, task.reason_code, message)
 
     def _start_deadline(self) -> None:
         """Let the mission's deadline count from its start, whoever ran it and whether anybody did.

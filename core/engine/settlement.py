@@ -22,6 +22,13 @@ _STATES = {AttemptState.SUCCESS: TaskState.SUCCESS, AttemptState.CANCELLED: Task
 """What a step is after an attempt of these ends; after any other its policy decides."""
 
 
+MAX_LOST_IN_A_ROW = 5
+"""After so many something other than chance ends them."""
+
+LOST_PAUSE_SECONDS = 0.2
+"""Between a lost attempt and the next."""
+
+
 class Settlement:
     """Turns ends into events by the step's retry policy. `chance` gives numbers in [0, 1)."""
 
@@ -46,7 +53,7 @@ class Settlement:
         outcome = ended.outcome or _cancelled(cancelled)
         for chunk in ended.chunks:
             self._recorder.append_output(chunk)
-        census = _census(ended.census)
+        census = None if ended.census is None else census_facts(ended.census)
         if census is not None and "left" not in census:
             self._recorder.note("attempt.killed", census, task_id=task_id)
         self._recorder.emit(
@@ -71,7 +78,9 @@ class Settlement:
         )
         pause = None
         state = _STATES.get(outcome.state)
-        if state is None:
+        if outcome.state is AttemptState.LOST:
+            pause = self._lost(task_id, outcome)
+        elif state is None:
             pause = self._failed(task_id, outcome)
         else:
             self._recorder.change(task_id, state, outcome.reason_code, outcome.message)
@@ -106,6 +115,27 @@ class Settlement:
         change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at=resume_at)
         return pause
 
+    def _lost(self, task_id: str, outcome: StepOutcome) -> float | None:
+        """Repeat a lost attempt, which counts for no limit of attempts, where that is safe."""
+        change = self._recorder.change
+        step = self._planner.step_of(task_id)
+        in_a_row = 0
+        for attempt in reversed(self._recorder.snapshot.attempts[task_id]):
+            if attempt.state is not AttemptState.LOST:
+                break
+            in_a_row += 1
+        message = outcome.message or outcome.reason_code.value
+        if not step.idempotent:
+            message += "; it is not idempotent, so it is not repeated without being asked"
+        elif in_a_row >= MAX_LOST_IN_A_ROW:
+            message += f"; {in_a_row} attempts in a row were lost"
+        elif self._planner.stopped is None:
+            resume_at = self._run_context.clock.now() + int(LOST_PAUSE_SECONDS * 1e9)
+            change(task_id, TaskState.WAITING, Reason.WORKER_LOST, message, resume_at=resume_at)
+            return LOST_PAUSE_SECONDS
+        change(task_id, TaskState.FAILED, Reason.WORKER_LOST, message)
+        return None
+
 
 def _cancelled(why: Why | None) -> StepOutcome:
     reason, message = why or (Reason.USER_CANCELLED, "cancelled")
@@ -123,10 +153,8 @@ def _outputs(outcome: StepOutcome) -> Mapping[str, object]:
     return {**outcome.output, "variables": dict(outcome.variables)}
 
 
-def _census(found: Census | None) -> Mapping[str, Any] | None:
+def census_facts(found: Census) -> Mapping[str, Any]:
     """Return a census as the audit and the records have it."""
-    if found is None:
-        return None
     counts: dict[str, Any] = {"processes": found.processes, "survivors": found.survivors}
     if found.left:
         counts["left"] = [

@@ -154,13 +154,21 @@ class LocalExecutor:
             if not room.done():
                 room.set_result(None)
 
+    async def _end(self, running: Running, grace_seconds: float) -> None:
+        census = await running.end(grace_seconds)
+        running.sink.census(await self._sweep(running, census))
+
+    async def _sweep(self, running: Running, census: Census) -> Census:  # noqa: ARG002 - a hook
+        """End what of a job was not found in its tree; return the census with it."""
+        return census
+
     async def _see_to_end(self, running: Running, grace_seconds: float) -> None:
         """Bring `running` down once, however often this is called or cancelled."""
         was_cancelled = False
-        while not running.is_over:
+        while not running.is_over or (running.ending is not None and not running.ending.done()):
             if running.ending is None or running.ending.cancelled():  # before it could start
                 running.ending = asyncio.create_task(
-                    running.end(grace_seconds), name=f"end {running.job.key}"
+                    self._end(running, grace_seconds), name=f"end {running.job.key}"
                 )
             try:
                 await asyncio.shield(running.ending)

@@ -108,13 +108,12 @@ class Running:
             self._waiter = self._loop.create_future()
             await self._waiter
 
-    async def end(self, grace_seconds: float) -> None:
-        """Bring the tree down and tell the sink the census; cancelling this only hurries it."""
+    async def end(self, grace_seconds: float) -> Census:
+        """Bring the tree down and return what was found; cancelling this only hurries it."""
         stop_signal = signal.Signals[f"SIG{self.job.stop_signal}"]
         self._ladder = Ladder(self._tree(), grace_seconds, stop_signal=stop_signal)
         self._read_on()
         found, survivors = await self._ladder.climb()
-        self.sink.census(Census(processes=found, survivors=survivors))
         deadline = self._loop.time() + DRAIN_SECONDS
         while (self._pipes or not self._exited) and self._loop.time() < deadline:
             with contextlib.suppress(asyncio.CancelledError):
@@ -122,6 +121,7 @@ class Running:
         self._close_pipes()
         self._ladder = None
         self._finish()
+        return Census(processes=found, survivors=survivors)
 
     def lose(self) -> None:
         """Stop waiting for the end: nobody will tell it."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
 from core.domain.mission import EMPTY
-from core.domain.process_policy import NO_LIMITS, ProcessLimits, StopSignal
+from core.domain.process_policy import NO_LIMITS, Leftovers, ProcessLimits, StopSignal
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, TaskError
 from core.domain.states import AttemptState
@@ -74,6 +74,7 @@ class StepCall(Struct, frozen=True, kw_only=True):
     stop_signal: StopSignal = StopSignal.TERM
     """What a process of the step is asked to end with; KILL follows after `grace_seconds`."""
     limits: ProcessLimits = NO_LIMITS
+    leftovers: Leftovers = Leftovers.EXECUTION
     """What the processes of the step may use: they go with every `Job`."""
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
@@ -95,7 +96,7 @@ class StepCall(Struct, frozen=True, kw_only=True):
 
 
 class StepOutcome(Struct, frozen=True, kw_only=True):
-    """The outcome of an attempt: SUCCESS or FAILED, the reason and the output (plain JSON)."""
+    """The outcome of an attempt: SUCCESS, FAILED or LOST, its reason and output (plain JSON)."""
 
     state: AttemptState
     reason_code: Reason
@@ -126,6 +127,17 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
             exit_code=exit_code,
             http_status=http_status,
             variables=variables,
+        )
+
+    @classmethod
+    def lost(cls, message: str) -> Self:
+        """Return the outcome of an attempt of which nobody can tell how it ended."""
+        message = shown_bytes(message)
+        return cls(
+            state=AttemptState.LOST,
+            reason_code=Reason.WORKER_LOST,
+            message=message,
+            error=TaskError(message=message, kind="Lost"),
         )
 
     @classmethod

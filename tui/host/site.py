@@ -42,9 +42,9 @@ class LocalSite:
 
     def new_executor(self) -> Executor:
         """Return an executor that runs processes on this machine: here it is chosen."""
-        from core.executors.local import LocalExecutor
+        from core.executors.platform_executor import platform_executor
 
-        return LocalExecutor()
+        return platform_executor()
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

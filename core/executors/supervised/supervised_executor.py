@@ -154,6 +154,20 @@ class SupervisedExecutor(LocalExecutor):
             self._leavers.setdefault(execution_id, []).append(job.key)
         running.sink.census(Census(processes=len(left), left=left))
 
+    async def _sweep(self, running: Running, census: Census) -> Census:
+        """End what escaped from session, group and environment, too; the supervisor adopted it."""
+        left, link = self._left.pop(running, ()), self._link
+        if not left or link is None:
+            return census
+        try:
+            finished = await link.end([running.job.key], 0.0)
+        except SupervisorLostError:
+            return census
+        return Census(
+            processes=census.processes + len(finished.found),
+            survivors=census.survivors + finished.survivors,
+        )
+
     def _on_lost(self) -> None:
         """End what the dead supervisor had started; what ran is lost."""
         link = self._link

@@ -253,15 +253,17 @@ class Supervisor:
     def end_all(self, grace: float, *, forever: bool = False) -> tuple[list[Left], int]:
         """End every process below, except those that are kept; see `end`.
 
-        `forever` repeats KILL until nothing is left: nobody else could end it any more.
+        `forever` repeats KILL until nothing is left: nobody else could end it any more. What is
+        kept are processes of jobs that have ended.
         """
+        kept = self.kept - set(self.jobs.values())
 
         def members() -> list[Identity]:
             table = read_processes()
             return [
                 (pid, table[pid][3])
                 for pid in descendants(children(), table)
-                if self.key_of(pid, table[pid]) not in self.kept
+                if self.key_of(pid, table[pid]) not in kept
             ]
 
         return self.climb(members, grace, None if forever else KILL_SECONDS)

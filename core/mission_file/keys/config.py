@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from core.domain.mission import Durability, MissionConfig
+from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS
 from core.mission_file.finding.problem import Path, Problems
@@ -108,6 +109,14 @@ CONFIG_KEYS = {
         default="the settings, then the defaults of its keys",
         example="{free_disk_mb: 500, max_wait_seconds: 1h}",
         synonyms=("circuit_breaker", "pressure"),
+    ),
+    "leftovers": Key(
+        check=one_of(Leftovers),
+        doc="When processes that a command or script leaves behind are ended: with the execution,"
+        " with the step, or never (keep).",
+        schema={"enum": [choice.value for choice in Leftovers]},
+        default="execution",
+        example="step",
     ),
 }
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from core.domain.mission import MissionStep, TriggerRule
+from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS
 from core.mission_file.finding.problem import Path, Problems
@@ -295,6 +296,14 @@ STEP_KEYS = {
         example="{signal: INT, grace: 30s}",
         synonyms=("kill_signal", "stop_signal"),
     ),
+    "leftovers": Key(
+        check=one_of(Leftovers),
+        doc="When processes that it leaves behind are ended: with the execution, with the step, or"
+        " never (keep).",
+        schema=CONFIG_KEYS["leftovers"].schema,
+        default="`config.leftovers`",
+        example="keep",
+    ),
 }
 
 _UNSUPPORTED = ("foreach", "matrix", "secrets", "runs_on")
@@ -313,7 +322,7 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
         if fields.get(feature):
             refuse_unsupported(feature, (*path, feature), problems)
     if fields["step_type"] in BUILT_IN and fields["step_type"] not in PROCESS_TYPES:
-        for key in ("limits", "stop"):
+        for key in ("limits", "stop", "leftovers"):
             if key in fields:
                 refuse_without_process(fields["step_type"], key, path, problems)
                 return None

@@ -181,6 +181,7 @@ async def run_process(
         grace_seconds=call.grace_seconds,
         stop_signal=call.stop_signal,
         limits=call.limits,
+        leftovers=call.leftovers,
     )
     outcome = await call.executor.run(job, kept)
     if outcome.kind is not OutcomeKind.EXITED or outcome.exit_code is None:
@@ -236,8 +237,9 @@ def _outcome(
 
 
 def _not_run(outcome: Outcome) -> StepOutcome:
+    if outcome.kind is OutcomeKind.LOST:
+        return StepOutcome.lost(outcome.message or "nobody can tell how the process ended")
     reason, kind = {
-        OutcomeKind.LOST: (Reason.WORKER_LOST, "Lost"),
         OutcomeKind.UNPLACEABLE: (Reason.RESOURCE_EXHAUSTED, "Unplaceable"),
         OutcomeKind.IMPOSSIBLE: (Reason.INVALID_PARAMETERS, "Unstartable"),
     }.get(outcome.kind, (Reason.STEP_ERROR, "Unstartable"))
