@@ -290,6 +290,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_digest: str | None = None
     census: Mapping[str, Any] | None = None
     """Of its processes at its end: `{processes, survivors, left?: [{pid, command}]}`."""
+    resources: Mapping[str, int] | None = None
+    """What its process used: `{user_ms, system_ms, peak_memory_bytes}`."""
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
 
@@ -323,6 +325,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
             }
         if self.census is not None:
             found["census"] = dict(self.census)
+        if self.resources is not None:
+            found["resources"] = dict(self.resources)
         return found
 
 

@@ -355,6 +355,8 @@ def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
         log_bytes=event.log_bytes,
         log_dropped_bytes=event.log_dropped_bytes,
         log_digest=event.log_digest,
+        census=event.census,
+        resources=event.resources,
     )
     snapshot.attempts[event.task_id] = (*tries[:-1], after)
     task = snapshot.tasks[event.task_id]

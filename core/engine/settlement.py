@@ -12,7 +12,7 @@ from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import RunContext
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
-from core.ports.executor import Census
+from core.ports.executor import Census, Resources
 from core.step_type.step_type import StepOutcome
 
 Why = tuple[Reason, str]
@@ -73,6 +73,7 @@ class Settlement:
                 log_dropped_bytes=ended.seal.dropped_bytes,
                 log_digest=ended.seal.digest,
                 census=census,
+                resources=_resources(outcome.resources),
                 duration_us=self._recorder.stopwatch.attempt_ended(task_id),
             )
         )
@@ -135,6 +136,16 @@ class Settlement:
             return LOST_PAUSE_SECONDS
         change(task_id, TaskState.FAILED, Reason.WORKER_LOST, message)
         return None
+
+
+def _resources(used: Resources | None) -> Mapping[str, int] | None:
+    if used is None:
+        return None
+    return {
+        "user_ms": round(used.user_seconds * 1000),
+        "system_ms": round(used.system_seconds * 1000),
+        "peak_memory_bytes": used.peak_memory_bytes,
+    }
 
 
 def _cancelled(why: Why | None) -> StepOutcome:

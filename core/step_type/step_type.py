@@ -21,7 +21,7 @@ from core.domain.records import LogLevel, TaskError
 from core.domain.states import AttemptState
 from core.errors import BugError
 from core.ports.clock import Clock
-from core.ports.executor import Executor, OutputSink
+from core.ports.executor import Executor, OutputSink, Resources
 from core.step_type.host import StepHost
 from core.value.non_utf8 import escape_non_utf8
 
@@ -106,6 +106,8 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     http_status: int | None = None
     variables: Mapping[str, Any] = EMPTY
+    resources: Resources | None = None
+    """What its process used, where it ran one and the executor can tell."""
 
     @classmethod
     def success(

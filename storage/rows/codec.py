@@ -328,6 +328,8 @@ ATTEMPT_END = (
     "log_bytes",
     "log_dropped_bytes",
     "log_digest",
+    "census",
+    "resources",
 )
 ATTEMPT = ATTEMPT_FIXED + ATTEMPT_END
 
@@ -347,6 +349,8 @@ def attempt_end(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
         record.log_bytes,
         record.log_dropped_bytes,
         record.log_digest,
+        texts.data(record.census),
+        texts.data(record.resources),
     )
 
 
@@ -359,7 +363,8 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
     """Return the record in a row of `ATTEMPT`."""
     (
         attempt, started_at, inputs, state, reason, message, ended_at, duration_us, exit_code,
-        outputs, error, log_entry_count, log_bytes, log_dropped_bytes, log_digest,
+        outputs, error, log_entry_count, log_bytes, log_dropped_bytes, log_digest, census,
+        resources,
     ) = row  # fmt: skip
     return Attempt(
         execution_id=execution_id,
@@ -379,6 +384,8 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
         log_bytes=log_bytes,
         log_dropped_bytes=log_dropped_bytes,
         log_digest=log_digest,
+        census=_json_of(census),
+        resources=_json_of(resources),
     )
 
 

@@ -7,6 +7,8 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
     """Take away from a file what later migrations added."""
     connection.executescript(
         """
+        ALTER TABLE attempt DROP COLUMN census;
+        ALTER TABLE attempt DROP COLUMN resources;
         DROP TABLE run_number;
         DROP INDEX execution_run_number;
         DROP INDEX request_open;

@@ -151,6 +151,8 @@ def attempt(record: Attempt) -> dict[str, Any]:
         "log_bytes": record.log_bytes,
         "log_dropped_bytes": record.log_dropped_bytes,
         "log_digest": record.log_digest,
+        "census": _object(record.census),
+        "resources": _object(record.resources),
     }
 
 

@@ -58,7 +58,7 @@ def _attempt_started(event: AttemptStarted) -> str:
 
 
 def _attempt_ended(event: AttemptEnded) -> str | None:
-    took = error = exit_code = log = message = outputs = ""
+    took = error = exit_code = log = message = outputs = resources = ""
     if event.census is not None:
         return None
     if event.duration_us is not None:
@@ -79,10 +79,16 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
         message = f'"message":{text},'
     if event.outputs is not None:
         outputs = f'"outputs_sha256":"{json_digest(event.outputs)}",'
+    if event.resources is not None:
+        used = event.resources
+        resources = (
+            f'"resources":{{"peak_memory_bytes":{used["peak_memory_bytes"]},'
+            f'"system_ms":{used["system_ms"]},"user_ms":{used["user_ms"]}}},'
+        )
     return (
         f'{{"attempt":{event.attempt},{took}{error}{exit_code}"from":"RUNNING",'
         f"{log}{message}{outputs}"
-        f'"reason_code":"{event.reason_code._value_}","to":"{event.to_state.text}"}}'
+        f'"reason_code":"{event.reason_code._value_}",{resources}"to":"{event.to_state.text}"}}'
     )
 
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
 
 from core.audit.format.body import MAX_NAME_CHARACTERS
-from core.audit.format.canonical import clean_text
+from core.audit.format.canonical import clean, clean_text
 from core.audit.verify.rebuild import DigestOnly
 from core.audit.verify.source import ATTEMPT, EXECUTION, TASK_RUN, ChainSource, Record
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -208,6 +209,8 @@ def _agrees(expected: Any, found: object) -> bool:
         return isinstance(found, str) and _digest(found) == expected.digest
     if isinstance(expected, State):
         return isinstance(found, str) and found == expected.value
+    if isinstance(expected, Mapping):
+        return bool(_parsed(found) == clean(expected))
     if isinstance(expected, str):
         return isinstance(found, str) and (
             found == expected

@@ -133,6 +133,12 @@ class _Details:
             raise RebuildError(f"{name} is no object of numbers")
         return value
 
+    def object(self, name: str) -> Mapping[str, Any] | None:
+        value = self._details.get(name)
+        if value is not None and type(value) is not dict:
+            raise RebuildError(f"{name} is no object")
+        return value
+
     def sealed(self, name: str) -> Any:
         return DigestOnly(self.text(name)) if name in self._details else None
 
@@ -248,6 +254,8 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         outputs=found.sealed("outputs_sha256"),
         error=found.sealed("error_sha256"),
         duration_us=found.number("duration_us"),
+        census=found.object("census"),
+        resources=found.object("resources"),
         **found.log(),
     )
 

@@ -107,6 +107,8 @@ ATTEMPT: Final = (
     "log_bytes",
     "log_dropped_bytes",
     "log_digest",
+    "census",
+    "resources",
 )
 """Keys of an attempt record: fields of `core.domain.records.Attempt`, free data as JSON text or
 None."""

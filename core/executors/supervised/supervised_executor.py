@@ -120,7 +120,10 @@ class SupervisedExecutor(LocalExecutor):
 
     def _supervisor(self, loop: asyncio.AbstractEventLoop) -> SupervisorLink:
         """Return the supervisor, started when there is none."""
-        if self._link is None or self._link.is_lost:
+        if self._link is not None and self._link.is_lost:
+            self._link.close()  # it is dead: this does not block
+            self._link = None
+        if self._link is None:
             self._link = SupervisorLink(loop, self._on_lost)
             if self._adopts:
                 loop.run_in_executor(None, become_subreaper)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
+from msgspec.structs import replace
 from pydantic import BaseModel, BeforeValidator, Field
 
 from core.domain.mission import EMPTY
@@ -188,7 +189,8 @@ async def run_process(
         return _not_run(outcome)
     if outcome.message is not None:
         call.log(LogLevel.WARN, outcome.message)
-    return _outcome(parameters, outcome.exit_code, kept, call.limits)
+    judged = _outcome(parameters, outcome.exit_code, kept, call.limits)
+    return replace(judged, resources=outcome.resources)
 
 
 def _outcome(

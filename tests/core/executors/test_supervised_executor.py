@@ -1,0 +1,225 @@
+"""What the supervisor adds: nothing that a job starts escapes, whoever is killed."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.executors.local import HAS_LINUX_WAYS
+from core.executors.supervised.supervised_executor import SupervisedExecutor
+from core.ports.executor import Job, Leftovers, OutcomeKind
+from tests.support.fake_executor import RecordingSink
+
+pytestmark = pytest.mark.skipif(not HAS_LINUX_WAYS, reason="needs a child subreaper")
+
+EXECUTION = f"supervised-{os.getpid()}"
+QUIET = "</dev/null >/dev/null 2>&1"
+
+
+@pytest.fixture
+async def executor() -> AsyncIterator[SupervisedExecutor]:
+    executor = SupervisedExecutor()
+    yield executor
+    await executor.close()
+
+
+@pytest.fixture
+def seconds() -> Iterator[str]:
+    """A duration for `sleep` by which its process is found; none is left behind."""
+    wanted = f"{7000 + os.getpid()}.{id(object()) % 100_000}"
+    yield wanted
+    for pid in sleeping(wanted):
+        os.kill(pid, signal.SIGKILL)
+
+
+def sleeping(seconds: str) -> list[int]:
+    """Return the processes that sleep for so long."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if command == f"sleep\0{seconds}\0".encode():
+                found.append(int(entry.name))
+    return found
+
+
+async def until_gone(seconds: str) -> None:
+    async with asyncio.timeout(20):
+        while sleeping(seconds):  # noqa: ASYNC110 - nobody tells when another's process ends
+            await asyncio.sleep(0.01)
+
+
+def a_script(text: str, **fields: Any) -> Job:
+    defaults: dict[str, Any] = {
+        "key": f"{EXECUTION}/step/1",
+        "env": dict(os.environ),
+        "cwd": str(Path.cwd()),
+        "grace_seconds": 0.2,
+    }
+    return Job(argv=("bash", "-c", text), **{**defaults, **fields})
+
+
+ESCAPES = {
+    "background": "sleep {} {quiet} &",
+    "its own session": "setsid sleep {} {quiet} &",
+    "session and environment": "setsid -f env -i sleep {} {quiet}",
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+async def test_what_a_job_leaves_is_named_and_ended_with_its_execution(
+    executor: SupervisedExecutor, seconds: str, escape: str
+) -> None:
+    sink = RecordingSink()
+    text = ESCAPES[escape].format(seconds, quiet=QUIET) + "\nsleep 0.05; exit 3"
+
+    outcome = await executor.run(a_script(text), sink)
+
+    assert (outcome.kind, outcome.exit_code) == (OutcomeKind.EXITED, 3)
+    assert [process.command for process in sink.left] == [f"sleep {seconds}"]
+    assert [process.pid for process in sink.left] == sleeping(seconds)
+    assert (await executor.end_leftovers("another")).processes == 0
+    assert sleeping(seconds)
+
+    census = await executor.end_leftovers(EXECUTION)
+
+    assert (census.processes, census.survivors) == (1, 0)
+    assert sleeping(seconds) == []
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+async def test_a_cancelled_job_leaves_nothing_wherever_it_went(
+    executor: SupervisedExecutor, seconds: str, escape: str
+) -> None:
+    sink = RecordingSink()
+    text = ESCAPES[escape].format(seconds, quiet=QUIET) + "\necho up; sleep 600"
+    task = asyncio.create_task(executor.run(a_script(text), sink))
+    await sink.first_write.wait()
+    async with asyncio.timeout(20):
+        while not sleeping(seconds):  # noqa: ASYNC110 - it is being started
+            await asyncio.sleep(0.01)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert sleeping(seconds) == []
+    [(processes, survivors)] = sink.censuses
+    assert processes >= 2
+    assert survivors == 0
+
+
+async def test_leftovers_of_a_step_are_ended_at_once_if_that_is_wanted(
+    executor: SupervisedExecutor, seconds: str
+) -> None:
+    sink = RecordingSink()
+    text = ESCAPES["session and environment"].format(seconds, quiet=QUIET) + "\nsleep 0.05"
+
+    outcome = await executor.run(a_script(text, leftovers=Leftovers.STEP), sink)
+
+    assert outcome.exit_code == 0
+    assert sink.censuses == [(1, 0)]
+    assert sleeping(seconds) == []
+
+
+async def test_what_is_kept_outlives_the_executor(seconds: str) -> None:
+    executor, sink = SupervisedExecutor(), RecordingSink()
+    text = ESCAPES["its own session"].format(seconds, quiet=QUIET) + "\nsleep 0.05"
+
+    await executor.run(a_script(text, leftovers=Leftovers.KEEP), sink)
+    await executor.end_leftovers(EXECUTION)
+    await executor.close()
+
+    assert [process.pid for process in sink.left] == sleeping(seconds) != []
+
+
+async def test_closing_ends_what_was_left(seconds: str) -> None:
+    executor = SupervisedExecutor()
+    text = ESCAPES["session and environment"].format(seconds, quiet=QUIET)
+    await executor.run(a_script(text), RecordingSink())
+
+    await executor.close()
+
+    assert sleeping(seconds) == []
+
+
+async def test_a_job_whose_supervisor_is_killed_is_lost_and_ended(
+    executor: SupervisedExecutor, seconds: str
+) -> None:
+    sink = RecordingSink()
+    task = asyncio.create_task(executor.run(a_script(f"echo up; sleep {seconds}"), sink))
+    await sink.first_write.wait()
+    supervisor = executor.supervisor_pid
+    assert supervisor is not None
+
+    os.kill(supervisor, signal.SIGKILL)
+    outcome = await task
+
+    assert outcome.kind is OutcomeKind.LOST
+    assert "supervisor" in (outcome.message or "")
+    await until_gone(seconds)
+    assert (await executor.run(a_script("exit 5"), sink)).exit_code == 5
+    assert executor.supervisor_pid != supervisor
+
+
+async def test_resources_of_a_job_are_told(executor: SupervisedExecutor) -> None:
+    text = "for n in {1..20000}; do :; done"
+
+    outcome = await executor.run(a_script(text), RecordingSink())
+
+    assert outcome.resources is not None
+    assert outcome.resources.user_seconds > 0
+    assert outcome.resources.peak_memory_bytes > 1024 * 1024
+
+
+async def test_a_job_larger_than_a_packet_is_started(executor: SupervisedExecutor) -> None:
+    sink = RecordingSink()
+    env = {**os.environ, **{f"LARGE_{n}": "x" * 100_000 for n in range(5)}}
+
+    await executor.run(a_script("echo ${#LARGE_4}", env=env), sink)
+
+    assert bytes(sink.out) == b"100000\n"
+
+
+async def test_a_runner_that_is_killed_leaves_nothing(tmp_path: Path, seconds: str) -> None:
+    escape = ESCAPES["session and environment"].format(seconds, quiet=QUIET)
+    program = tmp_path / "runner.py"
+    program.write_text(
+        f"""
+import asyncio, os, sys
+sys.path.insert(0, {str(Path.cwd())!r})
+from core.executors.supervised.supervised_executor import SupervisedExecutor
+from core.ports.executor import Job
+from tests.support.fake_executor import RecordingSink
+
+async def main():
+    text = {escape!r} + "\\ntrap '' TERM; echo up; sleep {seconds}; sleep {seconds}"
+    job = Job(key="{EXECUTION}/other/1", argv=("bash", "-c", text), env=dict(os.environ), cwd="/")
+    sink = RecordingSink()
+    task = asyncio.create_task(SupervisedExecutor(adopts=True).run(job, sink))
+    await sink.first_write.wait()
+    print("up", flush=True)
+    await task
+
+asyncio.run(main())
+""",
+        "utf-8",
+    )
+    runner = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), stdout=asyncio.subprocess.PIPE
+    )
+    assert runner.stdout is not None
+    assert await runner.stdout.readline() == b"up\n"
+
+    runner.kill()
+    await runner.wait()
+
+    await until_gone(seconds)
