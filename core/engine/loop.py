@@ -225,9 +225,7 @@ class Engine:
 
     async def _end_leftovers(self) -> None:
         """End the processes that steps left running; that changes no outcome."""
-        census = await self._run_context.executor.end_leftovers(
-            self._run_context.execution_id
-        )
+        census = await self._run_context.executor.end_leftovers(self._run_context.execution_id)
         if census.processes:
             self._recorder.note("leftovers.ended", census_facts(census))
 

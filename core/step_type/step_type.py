@@ -134,7 +134,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     @classmethod
     def lost(cls, message: str) -> Self:
         """Return the outcome of an attempt of which nobody can tell how it ended."""
-        message = shown_bytes(message)
+        message = escape_non_utf8(message)
         return cls(
             state=AttemptState.LOST,
             reason_code=Reason.WORKER_LOST,
