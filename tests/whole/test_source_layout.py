@@ -53,7 +53,7 @@ def test_batches_are_made_and_submitted_in_one_function_alone() -> None:
 
 
 def test_the_executor_is_chosen_in_one_place() -> None:
-    assert callers("LocalExecutor") == [("tui.host.site", "new_executor")]
+    assert callers("LocalExecutor") == [("core.executors.platform_executor", "platform_executor")]
 
 
 def test_output_becomes_log_chunks_in_the_capture_alone_and_reaches_the_journal_in_one_place() -> (
