@@ -109,8 +109,8 @@ class SupervisedExecutor(LocalExecutor):
     async def _spawn(self, link: SupervisorLink, opened: OpenedJob) -> tuple[int, int]:
         job = opened.job
         return await link.spawn(
-            opened.path,
-            job.argv,
+            opened.program,
+            opened.argv,
             opened.env,
             job.cwd,
             job.key,

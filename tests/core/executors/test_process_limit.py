@@ -4,7 +4,7 @@ import asyncio
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,19 @@ import pytest
 from core.domain.process_policy import ProcessLimits, StopSignal
 from core.executors.local import LocalExecutor
 from core.executors.process_limits import unenforceable
+from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.ports.executor import Executor, Job, OutcomeKind
 from tests.support.fake_executor import RecordingSink
 
 
-@pytest.fixture(params=["local", "portable"])
+@pytest.fixture(params=["local", "portable", "supervised"])
 async def executor(request: pytest.FixtureRequest) -> AsyncIterator[Executor]:
-    executor = LocalExecutor(portable=request.param == "portable")
+    makers: dict[str, Callable[[], Executor]] = {
+        "local": LocalExecutor,
+        "portable": lambda: LocalExecutor(portable=True),
+        "supervised": SupervisedExecutor,
+    }
+    executor = makers[request.param]()
     yield executor
     await executor.close()
 
@@ -85,7 +91,8 @@ async def test_a_file_beyond_its_limit_ends_the_process(executor: Executor, tmp_
 async def test_processor_time_beyond_its_limit_ends_the_process(executor: Executor) -> None:
     job = a_job("bash", "-c", "while :; do :; done", limits=ProcessLimits(cpu_seconds=1))
 
-    outcome = await executor.run(job, RecordingSink())
+    async with asyncio.timeout(30):
+        outcome = await executor.run(job, RecordingSink())
 
     assert outcome.exit_code == -signal.SIGXCPU
 
