@@ -112,6 +112,8 @@ class Settlement:
             return None
         pause = backoff_seconds(policy, tries, self._chance())
         message = f"attempt {tries + 1} of {policy.max_attempts} in {pause:.3g} s after {what}"
+        if self._recorder.snapshot.tasks[task_id].state is TaskState.WAITING:  # for an approval
+            change(task_id, TaskState.READY, outcome.reason_code, outcome.message)
         resume_at = self._run_context.clock.now() + int(pause * 1e9)
         change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at=resume_at)
         return pause

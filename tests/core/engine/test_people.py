@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from core.domain.mission import Handlers, Mission
+from core.domain.mission import Handlers, Mission, RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.ports.control import RequestKind
@@ -87,6 +88,22 @@ def test_an_approval_that_nobody_gives_times_out() -> None:
     rig = Rig(a_plan(an_approval("ask", timeout="1m")))
     rig.run()
     assert rig.reason("ask") is Reason.TIMEOUT
+
+
+@pytest.mark.parametrize("pause", [0.0, 5.0])
+def test_an_approval_that_nobody_gave_is_asked_for_again_where_it_is_retried(pause: float) -> None:
+    retry = RetryPolicy(max_attempts=3, initial_interval=pause)
+    step = replace(an_approval("ask", timeout=60), retry=retry)
+    rig = Rig(a_plan(step, a_command("ship", "ask")))
+    ending = rig.run((70.0, answer(RequestKind.APPROVE)))
+    assert ending.state is ExecutionState.SUCCESS
+    states = [one.state for one in rig.snapshot.attempts["ask"]]
+    assert states == [AttemptState.FAILED, AttemptState.SUCCESS]
+
+    rig = Rig(a_plan(step, a_command("ship", "ask")))
+    assert rig.run().state is ExecutionState.FAILED
+    assert rig.reason("ask") is Reason.RETRIES_EXHAUSTED
+    assert [one.state for one in rig.snapshot.attempts["ask"]] == [AttemptState.FAILED] * 3
 
 
 def test_a_cancel_ends_a_waiting_approval() -> None:
