@@ -111,6 +111,18 @@ class MemoryJournal:
         """Let the next commit fail with `error`, after it was written when `persisted`."""
         self._fault = (error, persisted)
 
+    def die(self, *, is_written: bool) -> None:
+        """Be the journal of a process that was killed; what is queued may have been written."""
+        if is_written:
+            queue, self._queue = self._queue, [(item, None) for item, _ in self._queue]
+            self._commit()
+            self._queue = queue
+        for _, future in self._queue:
+            if future is not None:
+                future.cancel()
+        self._queue = []
+        self._failure = UnavailableError("this process was killed")
+
     def submit(self, batch: Batch) -> "Future[Receipt]":
         """Queue a batch."""
         future: Future[Receipt] = asyncio.get_running_loop().create_future()

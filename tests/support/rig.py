@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.audit.chain.chain import SubChain
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
@@ -38,6 +40,17 @@ def a_command(step_id: str, *needs: str, **fields: Any) -> MissionStep:
     """Return a command step whose act the rig's executor decides."""
     parameters = fields.pop("parameters", {"command": "act", "args": [step_id]})
     return a_step(step_id, *needs, step_type="command", parameters=parameters, **fields)
+
+
+def an_order(mission: Mission) -> Order:
+    """Return an order for a mission that was read from no file."""
+    source = MissionSource(
+        digest=hashlib.sha256(b"rig").hexdigest(),
+        name=mission.name,
+        content=b"rig",
+        format="yaml",
+    )
+    return Order(mission=mission, source=source, actor="tester@rig")
 
 
 class FakeMissions:
@@ -143,19 +156,7 @@ class Rig:
 
     async def _main(self, script: Sequence[tuple[float, Callable[["Rig"], None]]]) -> Ending:
         self.journal = MemoryJournal()
-        source = MissionSource(
-            digest=hashlib.sha256(b"rig").hexdigest(),
-            name=self.mission.name,
-            content=b"rig",
-            format="yaml",
-        )
-        order = Order(
-            mission=self.mission,
-            source=source,
-            actor="tester@rig",
-            params=self._params,
-            unselected=self._unselected,
-        )
+        order = replace(an_order(self.mission), params=self._params, unselected=self._unselected)
         self.snapshot, events = await launch(order, self.clock, self.journal)
         self.seen.extend(events)
         self.engine = self.build(self.journal)

@@ -82,6 +82,8 @@ class Soak:
             driven = await drive(self._site, self._store, plan)
             assert driven.ending.state is ExecutionState.SUCCESS
             self.count += 1
+            if self.count % 50 == 0:
+                gc.unfreeze()  # a drive freezes what there is for good: its process ends with it
         return (time.perf_counter() - began) / max(1, self.count - before)
 
     def costs(self) -> Mapping[str, int]:
