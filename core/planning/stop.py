@@ -36,7 +36,8 @@ class StopSweep:
     def __init__(self) -> None:
         self.stop: Stop | None = None
         self._unswept: deque[str] = deque()
-        self._has_ended_something = False
+        self._begun: dict[Reason, Stop] = {}
+        self._ended_for: set[Reason] = set()
 
     @property
     def is_done(self) -> bool:
@@ -45,19 +46,26 @@ class StopSweep:
 
     @property
     def effective(self) -> Stop | None:
-        """The stop that at least one task run ended for; None when everything ended by itself."""
-        return self.stop if self._has_ended_something else None
+        """The strongest stop that at least one task run ended for; None if all ended by themselves.
+
+        That need not be the stop in force: a person may cancel what a deadline is already ending.
+        """
+        ended = (self._begun[reason] for reason in self._ended_for)
+        return max(ended, key=lambda stop: _STRENGTH[stop.reason], default=None)
 
     def begin(self, reason: Reason, message: str, task_ids: Iterable[str]) -> None:
         """Stop for `reason` and visit `task_ids`, unless a stop at least as strong is in force."""
+        stop = self._begun.setdefault(reason, Stop(reason, message))
         if self.stop is None or _STRENGTH[reason] > _STRENGTH[self.stop.reason]:
-            self.stop = Stop(reason, message)
+            self.stop = stop
             self._unswept = deque(task_ids)
 
     def end(self) -> None:
         """Lift the stop: the steps have ended and the handlers run."""
         self.stop = None
         self._unswept.clear()
+        self._begun.clear()
+        self._ended_for.clear()
 
     def pop(self) -> str | None:
         """Return the next task run to visit, None when there is none left."""
@@ -65,5 +73,5 @@ class StopSweep:
 
     def note_end(self, reason: Reason) -> None:
         """Record the reason for which a task run ended."""
-        if self.stop is not None and reason is self.stop.reason:
-            self._has_ended_something = True
+        if reason in self._begun:
+            self._ended_for.add(reason)

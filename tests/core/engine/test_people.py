@@ -143,6 +143,19 @@ def test_what_cannot_be_retried_is_refused_with_a_reason(step: str) -> None:
     assert "retried" in str(refused[0].details()["why"])
 
 
+def test_a_cancel_of_what_a_deadline_is_already_ending_makes_no_success_of_it() -> None:
+    acts = {"stubborn": Act(seconds=1000, ignores_term=True)}
+    rig = Rig(a_plan(a_command("stubborn"), timeout_seconds=10.0), acts)
+    ending = rig.run((11.0, lambda r: r.ask(RequestKind.CANCEL)))
+    assert (ending.state, ending.reason) == (ExecutionState.FAILED, Reason.MISSION_TIMEOUT)
+    assert rig.reason("stubborn") is Reason.MISSION_TIMEOUT
+
+    steps = (a_command("stubborn"), a_command("later", "stubborn"))
+    rig = Rig(a_plan(*steps, timeout_seconds=10.0), acts)
+    ending = rig.run((11.0, lambda r: r.ask(RequestKind.CANCEL)))
+    assert ending.state in {ExecutionState.FAILED, ExecutionState.CANCELLED}
+
+
 def test_handlers_run_after_a_cancel_and_after_a_timeout() -> None:
     for timeout in (None, 10.0):
         mission = Mission(

@@ -96,7 +96,6 @@ class Crashes(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = VirtualLoop()
         self.world = MemoryWorld()
         self.asked: list[Request] = []
         self.driving: asyncio.Task[Any] | None = None
@@ -105,6 +104,7 @@ class Crashes(RuleBasedStateMachine):
 
     @initialize(drawn=missions())
     def start(self, drawn: tuple[Mission, dict[str, list[Act]]]) -> None:
+        self.loop = VirtualLoop()
         mission, self.acts = drawn
         self.rig = Rig(mission, self.acts)
         self.run(self._start())
@@ -213,6 +213,8 @@ class Crashes(RuleBasedStateMachine):
             )
 
     def teardown(self) -> None:
+        if not hasattr(self, "loop"):  # nothing was drawn
+            return
         try:
             if self.stored is not None:
                 self.run(self._finish())
