@@ -102,12 +102,14 @@ class Engine:
         earlier: RetriedExecution | None = None,
         pressure: PressureGauge | None = None,
         breaker_policy: BreakerPolicy | None = None,
+        on_kill: Callable[[], None] | None = None,
     ) -> None:
         self._run_context = run_context
         self._mission = run_context.mission
         self._now = run_context.clock.now
         self._snapshot = snapshot
         self._observer = observer
+        self._on_kill = on_kill
         self._facts = facts
         self._clock_watch = clock_watch
         self._missions = missions
@@ -291,6 +293,8 @@ class Engine:
         self._starting.clear()
         self._inbox.extend(self._held)
         self._held.clear()
+        if self._request_handler.is_killing:
+            self._kill()
         stopping = self._planner.to_cancel()
         if stopping is not None:
             stop, task_ids = stopping
@@ -417,6 +421,13 @@ class Engine:
             self._cancelled[task_id] = (reason, message)
             attempt.cancel()
         return True
+
+    def _kill(self) -> None:
+        """Give nothing that is cancelled a grace, here and in sub-missions. Idempotent."""
+        self._run_context.executor.hurry(self._run_context.execution_id)
+        if self._on_kill is not None:
+            self._on_kill()
+            self._on_kill = None
 
     def _attempt_ended(self, ended: Ended) -> None:
         task_id = ended.task_id

@@ -69,6 +69,8 @@ class RequestHandler:
         self._clock = clock
         self._cancel_attempt = cancel_attempt
         self._handlers = handlers
+        self.is_killing = False
+        """Whether what runs is to be killed at once."""
         self._open: dict[str, tuple[Question, asyncio.Future[Approval]]] = {}
         self._answers: dict[str, Request] = {}
         self._early: dict[str, list[Request]] = {}  # answers to what will be asked again
@@ -182,7 +184,7 @@ class RequestHandler:
     def _cancel(self, request: Request) -> None:
         """Cancel the execution; repeated, it does not reach the handlers that follow from it.
 
-        With `force`, as a second signal sends it, there are no handlers.
+        With `force`, as a second signal sends it, there are neither handlers nor a grace.
         """
         note = request.arguments.get("message")
         repeated = self._recorder.snapshot.current.cancel_requested_at is not None
@@ -198,6 +200,7 @@ class RequestHandler:
         self._planner.stop(Reason.USER_CANCELLED, message)
         if request.arguments.get("force") or (self._planner.runs_handlers and not repeated):
             self._planner.stop_handlers(message)
+        self.is_killing |= request.arguments.get("force") is True
         self._recorder.settle(request)
 
     def _cancel_step(self, request: Request) -> None:

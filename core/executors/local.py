@@ -40,6 +40,8 @@ class LocalExecutor:
         self._waiting_for_room: list[asyncio.Future[None]] = []
         self._launching = 0
         """How many jobs are about to start."""
+        self._without_grace: set[str] = set()
+        """Executions whose jobs are killed at once."""
         self._is_closed = False
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
@@ -84,10 +86,13 @@ class LocalExecutor:
         """Find nothing: without a supervisor, what a job leaves behind is nobody's child."""
         return Census(processes=0)
 
-    def hurry(self) -> None:
-        """End the grace of everything that is being ended: KILL now."""
+    def hurry(self, execution_id: str | None = None) -> None:
+        """End the grace of what is being ended, or of all that will be of one execution."""
+        if execution_id is not None:
+            self._without_grace.add(execution_id)
         for running in self._running:
-            running.hurry()
+            if execution_id is None or _execution_of(running.job) == execution_id:
+                running.hurry()
 
     async def close(self) -> None:
         """End what still runs and free the resources. Idempotent."""
@@ -155,6 +160,8 @@ class LocalExecutor:
                 room.set_result(None)
 
     async def _end(self, running: Running, grace_seconds: float) -> None:
+        if _execution_of(running.job) in self._without_grace:
+            grace_seconds = 0.0
         census = await running.end(grace_seconds)
         running.sink.census(await self._sweep(running, census))
 
@@ -176,3 +183,7 @@ class LocalExecutor:
                 was_cancelled = True
         if was_cancelled:
             raise asyncio.CancelledError
+
+
+def _execution_of(job: Job) -> str:
+    return job.key.partition("/")[0]

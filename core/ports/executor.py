@@ -119,10 +119,11 @@ class Executor(Protocol):
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind, except what is kept on purpose."""
 
-    def hurry(self) -> None:
+    def hurry(self, execution_id: str | None = None) -> None:
         """End the grace of the jobs that are being ended: kill them now.
 
-        Returns at once; a job that nobody cancelled is not affected.
+        With an execution only its own jobs, and those of them that are cancelled later get no grace
+        either. Returns at once; a job that nobody cancels is not affected.
         """
 
     async def close(self) -> None:

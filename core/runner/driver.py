@@ -66,6 +66,8 @@ class Driver:
         self._family = family
         self._origins = origins
         self._is_resumed = False
+        self._is_killed = False
+        self._children: dict[Engine, DrivePlan] = {}
         self._before: Lease | None = None
 
     @asynccontextmanager
@@ -164,6 +166,7 @@ class Driver:
             pressure=MachinePressure(folders),
             breaker_policy=BreakerPolicy(**{**plan.breaker, **plan.mission.config.breaker}),
             clock_watch=ClockWatch(),
+            on_kill=self._kill,
             earlier=earlier,
             missions=ChildRunner(
                 site=self._site,
@@ -178,6 +181,12 @@ class Driver:
                 is_resumed=self._is_resumed,
             ),
         )
+
+    def _kill(self) -> None:
+        """Kill the sub-missions that run, too, and those that are about to be cancelled."""
+        self._is_killed = True
+        for engine, plan in self._children.items():
+            engine.request(cancel_request(plan, "its parent was killed", force=True))
 
     def _tell(self, events: Sequence[Event]) -> None:
         if self._plan.observer is not None:
@@ -213,12 +222,16 @@ class Driver:
                 run_engine(engine, self._store.control, lease), name="sub-mission"
             )
             with killed_by_second_signal(engine, plan):
+                self._children[engine] = plan
                 try:
                     await asyncio.shield(running)
                 except asyncio.CancelledError:
-                    engine.request(cancel_request(plan, "its parent was cancelled"))
+                    what, force = "its parent was cancelled", self._is_killed
+                    engine.request(cancel_request(plan, what, force=force))
                     await running
                     raise
+                finally:
+                    del self._children[engine]
             return engine.receipt
 
 

@@ -172,6 +172,54 @@ def test_cancel_ends_what_runs_and_skips_the_rest(inside: Inside) -> None:
     assert inside("pause", execution_id).code == 7
 
 
+STUBBORN = """
+version: "1.0"
+name: stubborn
+handlers: {on_cancel: [{id: tidy, step_type: noop}]}
+steps:
+  - {id: child, step_type: mission, parameters: {file: child.yaml}}
+  - {id: own, step_type: script, stop: {grace: 1h},
+     parameters: {script: "trap '' TERM; echo up; while :; do sleep 0.1; done"}}
+"""
+CHILD = """
+version: "1.0"
+name: child
+steps:
+  - {id: deep, step_type: script, stop: {grace: 1h},
+     parameters: {script: "trap '' TERM; echo up; while :; do sleep 0.1; done"}}
+"""
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_a_forced_cancel_kills_what_does_not_obey(tmp_path: Path, is_under_way: bool) -> None:
+    home = tmp_path / "home"
+    (tmp_path / "child.yaml").write_text(CHILD, encoding="utf-8")
+    file = tmp_path / "m.yaml"
+    file.write_text(STUBBORN, encoding="utf-8")
+    run = mission(home, "run", str(file), "--detach").out.strip()
+    for name in (run, "child#1"):
+        end = time.monotonic() + 30
+        while "up" not in mission(home, "logs", name).out:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    if is_under_way:
+        assert mission(home, "cancel", run).code == 0
+
+    ran = mission(home, "cancel", run, "--force", "--timeout", "20s", "--json")
+
+    assert ran.code == 0, ran.err
+    assert ran.json["state"] == "CANCELLED"
+    child = mission(home, "show", "child#1", "--json").json
+    assert child["state"] == "CANCELLED"
+    shown = mission(home, "show", run, "--json").json
+    states = {task["task_id"]: task["state"] for task in shown["task_runs"]}
+    assert states == {"child": "CANCELLED", "own": "CANCELLED", "tidy": "SKIPPED"}
+
+
+def test_force_is_for_a_whole_execution(inside: Inside) -> None:
+    assert inside("cancel", "@last", "--step", "nap", "--force").code == 2
+
+
 def test_one_step_can_be_cancelled(inside: Inside) -> None:
     execution_id = detached(inside, "slow")
     wait_for(inside, execution_id, is_running("nap"))

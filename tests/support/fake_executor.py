@@ -79,7 +79,8 @@ class FakeExecutor:
         self.ended: list[str] = []
         self.is_closed = False
         self._stops: set[asyncio.Event] = set()
-        self._graces: set[asyncio.Event] = set()
+        self._graces: dict[asyncio.Event, str] = {}
+        self._without_grace: set[str] = set()
         self._ends: set[asyncio.Future[None]] = set()
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
@@ -110,9 +111,12 @@ class FakeExecutor:
     async def end_leftovers(self, execution_id: str) -> Census:
         return Census(processes=0)
 
-    def hurry(self) -> None:
-        for grace in self._graces:
-            grace.set()
+    def hurry(self, execution_id: str | None = None) -> None:
+        if execution_id is not None:
+            self._without_grace.add(execution_id)
+        for grace, owner in self._graces.items():
+            if execution_id in (None, owner):
+                grace.set()
 
     async def close(self) -> None:
         self.is_closed = True
@@ -123,11 +127,14 @@ class FakeExecutor:
     async def _grace(self, job: Job) -> None:
         """Wait for the grace of a job, or until somebody ends it."""
         hurried = asyncio.Event()
-        self._graces.add(hurried)
+        owner = job.key.partition("/")[0]
+        if owner in self._without_grace:
+            return
+        self._graces[hurried] = owner
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(job.grace_seconds):
                 await hurried.wait()
-        self._graces.discard(hurried)
+        del self._graces[hurried]
 
     def _act(self, job: Job) -> Act:
         if callable(self._acts):

@@ -12,7 +12,7 @@ from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
-from tui.words.cancel_text import cancel_text, stop_text
+from tui.words.cancel_text import KILL_TEXT, cancel_text, stop_text
 from tui.words.numbers import moment
 from tui.words.safe_text import clean_line, clean_lines
 
@@ -28,6 +28,13 @@ def cancel_run_lines(board: Board, label: str) -> list[str]:
     scope = cancel_scope(board.tasks.values(), board.mission, is_repeated=is_repeated)
     effect = clean_line(cancel_text(scope, board.tasks, board.mission))
     return [f"Cancel run {label}: {effect}", "This cannot be undone."]
+
+
+def kill_run_lines(board: Board, label: str) -> list[str]:
+    """Say what killing the run would do, or that it has ended."""
+    if not board.is_live:
+        return [f"Run {label} has ended: there is nothing left to cancel."]
+    return [f"Kill run {label}: {KILL_TEXT}", "This cannot be undone."]
 
 
 def cancel_step_lines(board: Board, task_id: str) -> list[str]:

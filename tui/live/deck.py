@@ -28,6 +28,9 @@ class Acts(Protocol):
     async def cancel_run(self, look: "Callable[[], Awaitable[Board]]") -> None:
         """Cancel a whole execution; `look` reads its present state."""
 
+    async def kill_run(self, look: "Callable[[], Awaitable[Board]]") -> None:
+        """Cancel a whole execution without a grace and without handlers."""
+
     async def cancel_step(self, board: "Board", task_id: str) -> None:
         """Cancel one step."""
 

@@ -18,6 +18,7 @@ from tui.lines.confirmation import (
     cancel_run_lines,
     cancel_step_lines,
     count_text,
+    kill_run_lines,
     retry_scope,
 )
 from tui.live.board import Board, Bucket
@@ -39,6 +40,19 @@ class ConfirmedActs:
 
     async def cancel_run(self, read_current: Callable[[], Awaitable[Board]]) -> None:
         """Cancel a whole execution; `read_current` returns its current state."""
+        await self._stop(read_current, "Cancel", cancel_run_lines, EMPTY)
+
+    async def kill_run(self, read_current: Callable[[], Awaitable[Board]]) -> None:
+        """Cancel a whole execution without a grace and without handlers."""
+        await self._stop(read_current, "Kill", kill_run_lines, {"force": True})
+
+    async def _stop(
+        self,
+        read_current: Callable[[], Awaitable[Board]],
+        verb: str,
+        effect_of: Callable[[Board, str], list[str]],
+        arguments: Mapping[str, Any],
+    ) -> None:
         board = await read_current()
         execution = board.execution
         label = self._deck.label(execution)
@@ -47,15 +61,16 @@ class ConfirmedActs:
             return
 
         async def lines() -> Sequence[str]:
-            return cancel_run_lines(await read_current(), label)
+            return effect_of(await read_current(), label)
 
-        title = f"Cancel {clean_line(run_name(execution))}?"
-        if not await self._confirm(title, await lines(), "Cancel run", live=lines):
+        title = f"{verb} {clean_line(run_name(execution))}?"
+        if not await self._confirm(title, await lines(), f"{verb} run", live=lines):
             return
         if not (await read_current()).is_live:
             self._deck.complain(f"run {label} had ended: there was nothing to cancel")
             return
-        await self._request(execution, RequestKind.CANCEL, f"run {label}")
+        kind = RequestKind.CANCEL
+        await self._request(execution, kind, f"run {label}", arguments=arguments)
 
     async def cancel_step(self, board: Board, task_id: str) -> None:
         """Cancel one step."""

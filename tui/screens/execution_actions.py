@@ -23,7 +23,7 @@ class ActingScreen(DeckScreen):
         if board is None or task is None:
             return True
         match action.partition("(")[0]:
-            case "cancel_run":
+            case "cancel_run" | "kill_run":
                 return board.is_live
             case "pause":
                 return board.is_live and not (self._is_orphaned and self._is_part)
@@ -80,6 +80,12 @@ class ActingScreen(DeckScreen):
         """Cancel the execution."""
         if self.board is not None:
             await self.deck.acts.cancel_run(self._look)
+
+    @work
+    async def action_kill_run(self) -> None:
+        """Cancel the execution without a grace."""
+        if self.board is not None:
+            await self.deck.acts.kill_run(self._look)
 
     async def _look(self) -> Board:
         if self.board is None:

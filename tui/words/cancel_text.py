@@ -8,6 +8,8 @@ from core.domain.records import TaskRun
 from core.planning.cancel_scope import CancelScope
 from core.step_type.registry import PROCESS_TYPES
 
+KILL_TEXT = "what runs gets SIGKILL, the rest is skipped. No handler runs."
+
 NAMED = 6
 """Handlers named; the rest is counted."""
 

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.domain.mission import Handlers, Mission, RetryPolicy
+from core.domain.process_policy import StopPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.ports.control import RequestKind
@@ -271,3 +272,17 @@ def test_a_forced_cancel_while_steps_still_run_leaves_the_handlers_out() -> None
     assert ending.state is ExecutionState.CANCELLED
     assert rig.started() == ["slow"]
     assert rig.state("tells") is TaskState.SKIPPED
+
+
+@pytest.mark.parametrize("before", [(), ((2.0, lambda r: r.ask(RequestKind.CANCEL)),)])
+def test_a_forced_cancel_gives_what_runs_no_grace(before: tuple[Any, ...]) -> None:
+    stubborn = a_command("slow", stop=StopPolicy(grace=600.0))
+    rig = Rig(a_plan(stubborn), {"slow": Act(seconds=1000, ignores_term=True)})
+
+    ending = rig.run(*before, (3.0, lambda r: r.ask(RequestKind.CANCEL, force=True)))
+
+    assert ending.state is ExecutionState.CANCELLED
+    execution = rig.snapshot.current
+    assert execution.ended_at is not None
+    assert execution.started_at is not None
+    assert execution.ended_at - execution.started_at < 4e9

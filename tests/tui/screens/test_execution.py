@@ -342,6 +342,19 @@ async def test_a_runaway_is_cancelled_and_the_dialog_names_the_scope(size: tuple
         await wait_for_text(pilot, "cancelling")
 
 
+async def test_a_run_is_killed_after_confirmation() -> None:
+    world, run = busy_world()
+    world.begin(run, "fetch-12")
+    backend = FakeBackend(world, nightly())
+    async with running(backend, start=run) as pilot:
+        await wait_for_text(pilot, "promote-7")
+        await pilot.press("K")
+        await wait_for_text(pilot, "Kill run nightly-etl#7", "SIGKILL", "No handler runs", "Keep")
+        await pilot.press("right", "enter")
+        await wait_until(pilot, lambda: bool(backend.asked))
+        assert backend.asked == [(run, RequestKind.CANCEL, None, {"force": True})]
+
+
 async def test_a_step_is_cancelled_and_one_that_ended_is_not() -> None:
     world, run = busy_world()
     world.begin(run, "fetch-12")
