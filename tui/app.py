@@ -15,7 +15,7 @@ from textual.screen import Screen
 from core.errors import BugError, MissionDeckError
 from tui.command_palette import DeckCommands
 from tui.keys.textual_bindings import bindings
-from tui.look.theme import CYCLE, THEMES
+from tui.look.theme import THEME_CYCLE, THEMES
 from tui.screens.deck_screen import DeckScreen
 from tui.screens.loading import StartScreen
 from tui.terminal.terminal_app import TerminalApp
@@ -287,8 +287,8 @@ class MissionDeckApp(TerminalApp):
 
     def action_next_theme(self) -> None:
         """Switch to the next theme."""
-        at = CYCLE.index(self.theme) if self.theme in CYCLE else -1
-        self.set_theme(CYCLE[(at + 1) % len(CYCLE)])
+        at = THEME_CYCLE.index(self.theme) if self.theme in THEME_CYCLE else -1
+        self.set_theme(THEME_CYCLE[(at + 1) % len(THEME_CYCLE)])
 
     def set_theme(self, name: str) -> None:
         """Switch to a theme."""
@@ -299,8 +299,8 @@ class MissionDeckApp(TerminalApp):
     @property
     def theme_names(self) -> list[str]:
         """All themes, ours first."""
-        rest = sorted(name for name in self.available_themes if name not in CYCLE)
-        return [*CYCLE, *rest]
+        rest = sorted(name for name in self.available_themes if name not in THEME_CYCLE)
+        return [*THEME_CYCLE, *rest]
 
     # --- the clipboard, files, the editor --------------------------------------------------------
 

@@ -12,7 +12,7 @@ from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.value.terminal_text import width_of
 from core.value.timestamp import SECOND_NS, rfc3339
 from tui.cli.printing.console import Console
-from tui.output.ansi_colours import Palette, look
+from tui.output.ansi_colours import Palette, styled_state
 from tui.output.json_document import dump
 from tui.output.table import Cell, Column, table
 from tui.words.numbers import ago, parse_since
@@ -122,11 +122,11 @@ def test_every_state_has_a_glyph_of_one_cell_and_a_word_with_and_without_unicode
     state: ExecutionState | TaskState | AttemptState,
 ) -> None:
     for unicode in (True, False):
-        text, _ = look(state, unicode=unicode)
+        text, _ = styled_state(state, unicode=unicode)
         glyph, _, word = text.partition(" ")
         assert width_of(glyph) == 1
         assert word == state_word(state)
-    assert look(state, unicode=False)[0].isascii()
+    assert styled_state(state, unicode=False)[0].isascii()
 
 
 def test_without_colour_nothing_is_painted() -> None:

@@ -5,21 +5,21 @@ from core.domain.reasons import Reason
 from core.domain.state_word import state_word
 from core.domain.states import AttemptState, ExecutionState, State, TaskState
 from core.domain.tally import ORDER
-from tui.words.state_glyphs import LOOKS, SEVERITY, is_utf8_terminal, look, sign
+from tui.words.state_glyphs import APPEARANCES, SEVERITY, appearance_of, is_utf8_terminal, sign
 
 ENTITIES = (ExecutionState, TaskState, AttemptState)
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_every_state_of_an_entity_has_its_own_sign_and_word(entity: type[State]) -> None:
-    looks = [look(state) for state in entity]
+    looks = [appearance_of(state) for state in entity]
     assert len({found.sign for found in looks}) == len(looks)
     assert len({found.ascii for found in looks}) == len(looks)
     assert len({found.word for found in looks}) == len(looks)
 
 
 def test_signs_are_one_cell_wide_and_have_an_ascii_twin() -> None:
-    for found in LOOKS.values():
+    for found in APPEARANCES.values():
         assert cell_len(found.sign) == 1
         assert len(found.ascii) == 1
         assert found.ascii.isascii()

@@ -5,7 +5,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from tui.look.svg_picture import CELL, tidy
+from tui.look.svg_picture import CELL_PIXELS, tidy
 
 
 def a_picture(text: str) -> str:
@@ -16,7 +16,7 @@ def a_picture(text: str) -> str:
 
 def pieces(svg: str) -> list[tuple[float, str]]:
     found = re.findall(r'<tspan x="([^"]*)"[^>]*>([^<]*)</tspan>', svg)
-    return [(round(float(x) / CELL, 3), text) for x, text in found if text.strip()]
+    return [(round(float(x) / CELL_PIXELS, 3), text) for x, text in found if text.strip()]
 
 
 def test_a_picture_loads_nothing() -> None:

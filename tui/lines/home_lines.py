@@ -21,13 +21,13 @@ def home_parts(here: Surroundings, live: int | None) -> Parts:
     """Return the first line: how much runs (None: not known yet); who looks at which database."""
     told = "loading …" if live is None else f"▶ {live:,} running" if live else "nothing running"
     left = [
-        Part(" mission deck", ink="strong"),
+        Part(" mission deck", style="strong"),
         Part("  "),
-        Part(told, ink="state:RUNNING" if live else "muted"),
+        Part(told, style="state:RUNNING" if live else "muted"),
     ]
     right = [
-        Part(f"{clean_line(here.actor)} ", ink="muted", rank=1),
-        Part(f" {clean_line(here.database)} ", ink="faint", rank=2),
+        Part(f"{clean_line(here.actor)} ", style="muted", rank=1),
+        Part(f" {clean_line(here.database)} ", style="faint", rank=2),
     ]
     return left, right
 
@@ -57,17 +57,17 @@ def pane_parts(
     """
     pane, other = panes[number - 1], panes[2 - number]
     left = [
-        Part(f" {number} ", ink="accent", action=f"show_pane('{pane}')"),
-        Part(pane.capitalize(), ink="strong", action=f"show_pane('{pane}')"),
-        Part(f" {note} ", ink="muted"),
+        Part(f" {number} ", style="accent", action=f"show_pane('{pane}')"),
+        Part(pane.capitalize(), style="strong", action=f"show_pane('{pane}')"),
+        Part(f" {note} ", style="muted"),
     ]
     if wanted:
-        left.append(Part(f" /{clean_line(wanted)} ", ink="accent"))
+        left.append(Part(f" /{clean_line(wanted)} ", style="accent"))
     if problems:
-        left.append(Part(f" ? {clean_line('; '.join(problems))} ", ink="warn"))
+        left.append(Part(f" ? {clean_line('; '.join(problems))} ", style="warn"))
     right = [
-        Part(f"{3 - number} ", ink="accent", action=f"show_pane('{other}')"),
-        Part(f"{other.capitalize()} ", ink="muted", action=f"show_pane('{other}')"),
+        Part(f"{3 - number} ", style="accent", action=f"show_pane('{other}')"),
+        Part(f"{other.capitalize()} ", style="muted", action=f"show_pane('{other}')"),
     ]
     return left, right if alone else []
 

@@ -73,12 +73,14 @@ def inspector_title_parts(board: Board, task_id: str) -> Parts:
         position = f"error {failures.index(task_id) + 1}/{len(failures)} "
     state, reason = state_line(task)
     left = [
-        Part(f" {clean_line(board.execution.mission_name)} ▸ ", ink="faint", rank=3, action="back"),
-        Part(clean_line(step_title(task)), ink="strong"),
-        Part(f"  {state[0]}", ink=state[1]),
-        Part(reason[0], ink="muted", rank=1),
+        Part(
+            f" {clean_line(board.execution.mission_name)} ▸ ", style="faint", rank=3, action="back"
+        ),
+        Part(clean_line(step_title(task)), style="strong"),
+        Part(f"  {state[0]}", style=state[1]),
+        Part(reason[0], style="muted", rank=1),
     ]
-    return left, [Part(position, ink="bad", rank=2)] if position else []
+    return left, [Part(position, style="bad", rank=2)] if position else []
 
 
 def section_tab_parts(current: str | None, task: TaskRun, facts: Facts | None) -> list[Part]:
@@ -90,9 +92,9 @@ def section_tab_parts(current: str | None, task: TaskRun, facts: Facts | None) -
         if facts is not None and section == "attempts" and facts.attempts:
             note = f" {len(facts.attempts)}"
         has_error = section == "error" and task.state is TaskState.FAILED
-        ink = "strong" if on else ("bad" if has_error else "muted")
+        style = "strong" if on else ("bad" if has_error else "muted")
         action = f"show({number - 1})"
-        parts.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
-        parts.append(Part(f" {label}{note}", ink=ink, action=action, rank=0 if on else 8))
+        parts.append(Part(f" {number}", style="accent" if on else "muted", action=action))
+        parts.append(Part(f" {label}{note}", style=style, action=action, rank=0 if on else 8))
         parts.append(Part(" ", rank=9))
     return parts

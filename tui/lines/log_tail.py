@@ -12,7 +12,7 @@ LONGEST = 2000
 
 
 def stream_mark(stream: LogStream) -> tuple[str, str]:
-    """Return the word of three cells, and its ink, that tell a stream without colour."""
+    """Return the word of three cells, and its style, that tell a stream without colour."""
     if stream is LogStream.STDERR:
         return "err", "warn"
     return ("sys", "muted") if stream is LogStream.SYSTEM else ("   ", "faint")
@@ -24,14 +24,14 @@ def tail_lines(entries: Sequence[LogEntry], *, more_before: bool, ending: str) -
     if more_before:
         lines.append([(f"… only the last {len(entries):,} lines are here", "faint")])
     for entry in entries:
-        mark, ink = stream_mark(entry.stream)
+        mark, style = stream_mark(entry.stream)
         text = clean(entry.message)
         if len(text) > LONGEST:
             text = fit(text, LONGEST)
         lines.append(
             [
                 (f"{time_of_day(entry.timestamp)} ", "faint"),
-                (f"{mark} ", ink),
+                (f"{mark} ", style),
                 (text, "muted" if entry.stream is LogStream.SYSTEM else "text"),
             ]
         )

@@ -22,7 +22,7 @@ from tui.live.execution_queries import Facts
 from tui.look.styled_text import Line
 from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.safe_text import clean_line, clean_lines
-from tui.words.state_glyphs import LOOKS, look
+from tui.words.state_glyphs import APPEARANCES, appearance_of
 
 LONGEST = 4000
 """Lines of one value shown; the rest is counted, and written in full to a file."""
@@ -33,16 +33,16 @@ def heading(text: str) -> Line:
     return [(text, "accent")]
 
 
-def field(name: str, value: str, ink: str = "text") -> Line:
+def field(name: str, value: str, style: str = "text") -> Line:
     """Return a named value."""
-    return [(f"{name:<12}", "faint"), (value, ink)]
+    return [(f"{name:<12}", "faint"), (value, style)]
 
 
 def state_line(task: TaskRun) -> Line:
     """Return state and reason of a task run."""
     return [
         (
-            f"{look(task.state).sign} {state_word(task.state, task.reason_code)}",
+            f"{appearance_of(task.state).sign} {state_word(task.state, task.reason_code)}",
             f"state:{task.state.value}",
         ),
         (f"  {task.reason_code.value}", "muted"),
@@ -167,10 +167,10 @@ def _listed(board: Board, task_ids: Sequence[str], most: int = 12) -> list[Line]
         if other is None:
             lines.append([("  ", ""), (clean_line(task_id), "muted")])
             continue
-        seen = look(other.state)
+        appearance = appearance_of(other.state)
         lines.append(
             [
-                (f"{seen.sign} ", f"state:{other.state.value}"),
+                (f"{appearance.sign} ", f"state:{other.state.value}"),
                 (f"{clean_line(task_id)}  ", "text"),
                 (state_word(other.state, other.reason_code), "muted"),
             ]
@@ -210,13 +210,13 @@ def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
         return [[("No attempt yet", "muted")]]
     lines: list[Line] = []
     for attempt in attempts:
-        seen = look(attempt.state)
+        appearance = appearance_of(attempt.state)
         spent = elapsed(attempt.started_at, attempt.ended_at, now, attempt.duration_us) or 0.0
         exit_code = "" if attempt.exit_code is None else f"  exit {attempt.exit_code}"
         lines.append(
             [
                 (
-                    f"{seen.sign} attempt {attempt.attempt}  {seen.word:<10}",
+                    f"{appearance.sign} attempt {attempt.attempt}  {appearance.word:<10}",
                     f"state:{attempt.state.value}",
                 ),
                 (f"{attempt.reason_code.value}{exit_code}", "text"),
@@ -250,9 +250,9 @@ def history_lines(changes: Sequence[StateChange]) -> list[Line]:
         what = f"attempt {change.attempt}" if change.entity is EntityKind.ATTEMPT else "step"
         if change.entity is EntityKind.EXECUTION:
             what = "execution"
-        before = LOOKS[change.from_state].word if change.from_state else "—"
-        after = LOOKS[change.to_state].word
-        sign = LOOKS[change.to_state].sign
+        before = APPEARANCES[change.from_state].word if change.from_state else "—"
+        after = APPEARANCES[change.to_state].word
+        sign = APPEARANCES[change.to_state].sign
         why = change.reason_code + (f"  {clean_line(change.message)}" if change.message else "")
         by = "" if change.actor == "engine" else f"  by {clean_line(change.actor)}"
         lines.append(
@@ -297,5 +297,5 @@ def why_silent(board: Board, task_id: str) -> str:
     if items or task.reason_code is Reason.EXPANDED:
         return "It fanned out: each of its items has its own output"
     if is_terminal(task.state):
-        return f"{look(task.state).word} without an attempt: there is no output"
+        return f"{appearance_of(task.state).word} without an attempt: there is no output"
     return "It has not started: no output yet"

@@ -13,7 +13,7 @@ from tui.words.numbers import bar, percent, size
 from tui.words.run_label import SUBSET, number_width, run_name
 from tui.words.safe_text import clean_line, fit
 from tui.words.state_counts import count_signs
-from tui.words.state_glyphs import look
+from tui.words.state_glyphs import appearance_of
 
 SHOWN_ATTEMPTS = 6
 """Of more attempts the latest are named, behind an ellipsis."""
@@ -63,58 +63,58 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
     `eta` says when it ends, or what decides that; `kin` which run it is a retry of.
     """
     execution = board.execution
-    seen = look(execution.state)
-    ink = f"state:{execution.state.value}"
+    appearance = appearance_of(execution.state)
+    style = f"state:{execution.state.value}"
     name = clean_line(run_name(execution))
     number = name[len(name) - number_width(execution) :]
     name = name.removesuffix(number)
     if width_of(name) > LONGEST_NAME:
         name = fit(name, LONGEST_NAME).rstrip()
     left = [
-        Part(" missions ▸", ink="faint", action="home", rank=9),
-        Part(f" {name}", ink="strong"),
-        Part(number, ink="strong", rank=1),
-        Part(f" ▸ {short}", ink="faint", rank=7),
-        Part(f"  {seen.sign} {seen.word}", ink=ink),
-        Part(f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", ink="warn"),
-        Part(f" {spent} ", ink="text", rank=1),
+        Part(" missions ▸", style="faint", action="home", rank=9),
+        Part(f" {name}", style="strong"),
+        Part(number, style="strong", rank=1),
+        Part(f" ▸ {short}", style="faint", rank=7),
+        Part(f"  {appearance.sign} {appearance.word}", style=style),
+        Part(f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", style="warn"),
+        Part(f" {spent} ", style="text", rank=1),
     ]
     if kin:
-        left.append(Part(f" {kin} ", ink="muted", rank=6))
+        left.append(Part(f" {kin} ", style="muted", rank=6))
     if board.is_live and execution.cancel_requested_at is not None:
-        left.append(Part(" cancelling ", ink="warn"))
+        left.append(Part(" cancelling ", style="warn"))
     elif board.is_orphaned(now):
-        left.append(Part(" no runner ", ink="bad"))
+        left.append(Part(" no runner ", style="bad"))
     elif board.is_live and execution.breaker is not BreakerState.CLOSED:
         left += _breaker_parts(execution)
     tally = board.tally
     for state, text in count_signs(tally.steps):
-        left.append(Part(f" {text}", ink=f"state:{state}", rank=2))
+        left.append(Part(f" {text}", style=f"state:{state}", rank=2))
     if tally.items:
-        left.append(Part("  items", ink="muted", rank=3))
+        left.append(Part("  items", style="muted", rank=3))
         for state, text in count_signs(tally.items):
-            left.append(Part(f" {text}", ink=f"state:{state}", rank=3))
+            left.append(Part(f" {text}", style=f"state:{state}", rank=3))
     right: list[Part] = []
     if board.is_live:  # what has ended made as much progress as it ever will: its counts tell all
         share = tally.share_done
         filled, rest = bar(share, 20)
         right = [
-            Part(f" {filled}", ink=ink, rank=5),
-            Part(rest, ink="faint", rank=5),
-            Part(f" {percent(share)} ", ink="text"),
+            Part(f" {filled}", style=style, rank=5),
+            Part(rest, style="faint", rank=5),
+            Part(f" {percent(share)} ", style="text"),
         ]
     if eta:
-        right.append(Part(f" {eta} ", ink="muted", rank=4))
+        right.append(Part(f" {eta} ", style="muted", rank=4))
     if board.is_live and board.slot_limit is not None:
-        right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", ink="muted", rank=7))
+        right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", style="muted", rank=7))
     return left, right
 
 
 def _breaker_parts(execution: Execution) -> list[Part]:
     if execution.breaker is BreakerState.HALF_OPEN:
-        return [Part(" breaker half-open ", ink="warn")]
+        return [Part(" breaker half-open ", style="warn")]
     message = clean_line(execution.breaker_message or "")
-    return [Part(" breaker open ", ink="bad"), Part(f"{message} ", ink="warn", rank=8)]
+    return [Part(" breaker open ", style="bad"), Part(f"{message} ", style="warn", rank=8)]
 
 
 def tab_parts(
@@ -125,17 +125,17 @@ def tab_parts(
     for number, (tab, label) in enumerate(TABS, 1):
         action = f"tab('{tab}')"
         on = tab == current
-        left.append(Part(f" {number}", ink="accent" if on else "muted", action=action))
-        left.append(Part(f" {label}", ink="strong" if on else "muted", action=action))
+        left.append(Part(f" {number}", style="accent" if on else "muted", action=action))
+        left.append(Part(f" {label}", style="strong" if on else "muted", action=action))
         left.append(Part(" ", rank=9))
     right = []
     if filter_text:
         right = [
-            Part(f" /{clean_line(filter_text)} ", ink="accent"),
-            Part(f"{matched or 0:,} match ", ink="muted", rank=2),
+            Part(f" /{clean_line(filter_text)} ", style="accent"),
+            Part(f"{matched or 0:,} match ", style="muted", rank=2),
         ]
     if problems:
-        right.insert(1, Part(f"? {clean_line('; '.join(problems))} ", ink="warn", rank=1))
+        right.insert(1, Part(f"? {clean_line('; '.join(problems))} ", style="warn", rank=1))
     return left, right
 
 
@@ -143,11 +143,11 @@ def side_parts(tab: str, selected: str | None, filter_text: str) -> Parts:
     """Return the title of the side pane."""
     if tab == "list":
         name = "" if selected is None else clean_line(selected)
-        return [Part(" Step ", ink="muted"), Part(name, ink="strong")], [
-            Part(" enter inspects ", ink="faint", rank=1)
+        return [Part(" Step ", style="muted"), Part(name, style="strong")], [
+            Part(" enter inspects ", style="faint", rank=1)
         ]
-    left = [Part(" Steps ", ink="strong"), Part("by attention ", ink="muted", rank=1)]
-    return left, [Part(f" /{clean_line(filter_text)} ", ink="accent")] if filter_text else []
+    left = [Part(" Steps ", style="strong"), Part("by attention ", style="muted", rank=1)]
+    return left, [Part(f" /{clean_line(filter_text)} ", style="accent")] if filter_text else []
 
 
 def log_title_parts(
@@ -158,19 +158,19 @@ def log_title_parts(
     merged: bool,
 ) -> Parts:
     """Return the title of the log: whose, its attempts, its switches; where it is at the right."""
-    left = [Part(" Logs ", ink="strong", action="logs")]
+    left = [Part(" Logs ", style="strong", action="logs")]
     if merged:
-        left.append(Part("all steps ", ink="text"))
+        left.append(Part("all steps ", style="text"))
     elif selected is not None:
-        left.append(Part(clean_line(selected), ink="text"))
+        left.append(Part(clean_line(selected), style="text"))
         left += attempt_parts(attempts, shown)
     dropped = next((a.log_dropped_bytes for a in attempts if a.attempt == shown), 0)
     if dropped and not merged:
-        left.append(Part(f"  {size(dropped)} dropped ", ink="warn", action="log('gap')", rank=1))
+        left.append(Part(f"  {size(dropped)} dropped ", style="warn", action="log('gap')", rank=1))
     named = (s.value for s in log.streams if s is not LogStream.SYSTEM)
     streams = "+".join(sorted(named, reverse=True)) or "out+err"
     left.append(Part("  "))
-    left.append(Part(f" {streams} ", ink="muted", action="log('streams')", rank=5))
+    left.append(Part(f" {streams} ", style="muted", action="log('streams')", rank=5))
     for name, on, rank in (
         ("follow", log.following, 2),
         ("wrap", log.wrapping, 3),
@@ -179,16 +179,16 @@ def log_title_parts(
         left.append(
             Part(
                 f" {name} {'●' if on else '○'} ",
-                ink="text" if on else "muted",
+                style="text" if on else "muted",
                 action=f"log('{name}')",
                 rank=rank,
             )
         )
     right = []
     if log.search:
-        right.append(Part(f" /{clean_line(log.search)} {log.match_count} ", ink="accent"))
+        right.append(Part(f" /{clean_line(log.search)} {log.match_count} ", style="accent"))
     if log.position:
-        right.append(Part(f" {log.position} ", ink="muted", rank=3))
+        right.append(Part(f" {log.position} ", style="muted", rank=3))
     return left, right
 
 
@@ -196,16 +196,16 @@ def attempt_parts(attempts: Sequence[Attempt], shown: int) -> list[Part]:
     """Return the latest attempts, each to be clicked, the one that is shown in brackets."""
     if not attempts:
         return []
-    parts = [Part(" ▸ attempt", ink="muted", rank=4)]
+    parts = [Part(" ▸ attempt", style="muted", rank=4)]
     if len(attempts) > SHOWN_ATTEMPTS:
-        parts.append(Part(" …", ink="muted"))
+        parts.append(Part(" …", style="muted"))
     for attempt in attempts[-SHOWN_ATTEMPTS:]:
         on = attempt.attempt == shown
-        mark = f"{attempt.attempt}{look(attempt.state).sign}"
+        mark = f"{attempt.attempt}{appearance_of(attempt.state).sign}"
         parts.append(
             Part(
                 f" [{mark}]" if on else f" {mark} ",
-                ink=f"state:{attempt.state.value}" if on else "muted",
+                style=f"state:{attempt.state.value}" if on else "muted",
                 action=f"show_attempt({attempt.attempt})",
             )
         )

@@ -1,1 +1,1 @@
-"""Themes, keys and pictures."""
+"""Themes, styles and SVG pictures."""

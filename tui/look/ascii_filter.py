@@ -1,4 +1,4 @@
-"""The whole screen in ASCII, for terminals that do not take UTF-8: a filter over what is drawn."""
+"""A Textual line filter that transliterates the screen to ASCII, for terminals without UTF-8."""
 
 from rich.segment import Segment
 from textual.color import Color
@@ -9,7 +9,7 @@ from tui.words.transliterate import to_ascii
 
 
 class AsciiFilter(LineFilter):
-    """Replaces every character of every line."""
+    """Transliterates every line before it is written to the terminal."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002 - Textual's own
         """Return the segments in ASCII."""

@@ -3,25 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.style import Style
-
-Ink = str
-"""The name of a style of `tui.look.theme.Inks`, or `state:NAME` for that of a state; empty for
+StyleName = str
+"""A field of `tui.look.theme.ThemeStyles`, or `state:NAME` for the style of a state; empty for
 none."""
 
-Line = Sequence[tuple[str, Ink]]
-"""Safe texts, each with its ink. Every piece but the last is kept on the first row."""
+Line = Sequence[tuple[str, StyleName]]
+"""Safe texts, each with its style. When the line is wrapped, only its last text is folded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of a bar. `ink` names a style of `Inks`; `action` is run when it is clicked.
+    """A piece of a bar; a click on it runs `action`.
 
-    `rank` says what goes first where there is no room: the highest; 0 stays and is cut.
+    Where room is short, the parts of the highest `rank` are left out first; those of rank 0 are
+    kept, and cut if necessary.
     """
 
     text: str
-    ink: Ink = ""
-    style: Style | None = None
+    style: StyleName = ""
     action: str | None = None
     rank: int = 0

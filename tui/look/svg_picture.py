@@ -1,7 +1,7 @@
-"""SVG pictures of the screen that look alike everywhere: nothing loaded, each cell in its place.
+"""Makes Rich's SVG pictures of the screen look the same in every viewer.
 
-Rich writes one `text` element for a run of cells and leaves it to the viewer to stretch it, which
-not every viewer does, nor do all keep blanks at the ends of a run.
+Rich loads a font from the network and writes one `text` element for a run of cells, which the
+viewer must stretch to `textLength`. Some viewers do not, and some drop spaces at the ends of a run.
 """
 
 import re
@@ -9,11 +9,11 @@ from html import escape, unescape
 
 from core.value.terminal_text import width_of
 
-CELL = 12.2
-"""The width of a cell in Rich's pictures."""
+CELL_PIXELS = 12.2
+"""The width of a cell in Rich's pictures, in pixels of the picture."""
 
-PIECE = 6
-"""Signs placed at once: so few that no font drifts out of their cells."""
+PIECE_CHARACTERS = 6
+"""Non-ASCII characters positioned at once: few enough not to drift out of their cells."""
 
 _REMOTE = re.compile(r',\s*url\("https?://[^"]*"\)\s*format\("\w+"\)')
 _RUN = re.compile(
@@ -23,7 +23,7 @@ _WORDS = re.compile("[^\u00a0\\s]+")
 
 
 def tidy(svg: str) -> str:
-    """Return a picture of Rich's with every run placed cell by cell where it has to be."""
+    """Return a picture of Rich's without remote fonts and with every word positioned explicitly."""
     return _RUN.sub(_placed, _REMOTE.sub("", svg))
 
 
@@ -32,12 +32,11 @@ def _placed(run: re.Match[str]) -> str:
     text = unescape(inside)
     spans = []
     for word in _WORDS.finditer(text):
-        size = len(word[0]) if word[0].isascii() else PIECE
+        size = len(word[0]) if word[0].isascii() else PIECE_CHARACTERS
         for at in range(word.start(), word.end(), size):
             piece = text[at : min(at + size, word.end())]
-            left = float(x) + CELL * width_of(text[:at])
+            left = float(x) + CELL_PIXELS * width_of(text[:at])
             shown = escape(piece, quote=False)
-            spans.append(
-                f'<tspan x="{left:g}" textLength="{CELL * width_of(piece):g}">{shown}</tspan>'
-            )
+            width = CELL_PIXELS * width_of(piece)
+            spans.append(f'<tspan x="{left:g}" textLength="{width:g}">{shown}</tspan>')
     return f'<text {before} y="{y}"{behind}>{"".join(spans)}</text>' if spans else ""

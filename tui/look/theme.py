@@ -1,4 +1,4 @@
-"""The themes, and the styles that our own widgets draw with, derived from whichever is active."""
+"""The themes, and the styles that the widgets draw with, derived from the active theme."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from core.domain.states import State
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 
 DARK = Theme(
     name="deck-dark",
@@ -84,15 +84,15 @@ CONTRAST = Theme(
     },
 )
 THEMES = (DARK, LIGHT, CONTRAST)
-"""Ours; the first is the default. All keep to hues that colour-blind people tell apart."""
+"""Our own themes, the default first. Colour-blind people can distinguish their colours."""
 
-CYCLE = (*(theme.name for theme in THEMES), "ansi-dark", "ansi-light")
-"""What the theme key goes through; the last two use the terminal's own sixteen colours."""
+THEME_CYCLE = (*(theme.name for theme in THEMES), "ansi-dark", "ansi-light")
+"""The themes that the theme key cycles through; the last two use the terminal's 16 colours."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inks:
-    """Styles to draw with, laid over a widget's own. `states` is by the value of a state."""
+class ThemeStyles:
+    """Styles of a theme, to be added to a widget's own style; `states` by the value of a state."""
 
     text: Style
     strong: Style
@@ -115,7 +115,7 @@ class Inks:
         return self.states[state.value]
 
     def named(self, name: str) -> Style:
-        """Return a style by name: one of these, `state:NAME`, or for an empty name none."""
+        """Return a style by name: a field, `state:NAME`, or for an empty name the null style."""
         if not name:
             return Style.null()
         if name.startswith("state:"):
@@ -124,13 +124,13 @@ class Inks:
         return style
 
 
-def inks_of(app: App[object]) -> Inks:
-    """Return the styles of the theme that is active."""
-    return _inks(_Key(app.current_theme))
+def theme_styles(app: App[object]) -> ThemeStyles:
+    """Return the styles of the active theme."""
+    return _styles_for(_Key(app.current_theme))
 
 
 class _Key:
-    """A theme as a key of the cache: `Theme` itself cannot be hashed."""
+    """A theme as a cache key, since `Theme` itself is not hashable."""
 
     def __init__(self, theme: Theme) -> None:
         self.theme = theme
@@ -143,12 +143,12 @@ class _Key:
 
 
 @lru_cache(maxsize=16)
-def _inks(key: _Key) -> Inks:
+def _styles_for(key: _Key) -> ThemeStyles:
     theme = key.theme
-    return _ansi_inks() if theme.ansi else _colour_inks(theme)
+    return _ansi_styles() if theme.ansi else _colour_styles(theme)
 
 
-def _colour_inks(theme: Theme) -> Inks:
+def _colour_styles(theme: Theme) -> ThemeStyles:
     variables = theme.variables
     background = Color.parse(theme.background or ("#111111" if theme.dark else "#f5f5f5"))
     foreground = Color.parse(theme.foreground or background.get_contrast_text().hex)
@@ -163,10 +163,13 @@ def _colour_inks(theme: Theme) -> Inks:
         return background.blend(colour, share).hex6
 
     states = {
-        name: Style(color=variables.get(f"state-{look.word}", look.colour), bold=look.bold or None)
-        for name, look in LOOKS.items()
+        name: Style(
+            color=variables.get(f"state-{appearance.word}", appearance.colour),
+            bold=appearance.bold or None,
+        )
+        for name, appearance in APPEARANCES.items()
     }
-    return Inks(
+    return ThemeStyles(
         text=Style(color=foreground.hex6),
         strong=Style(color=foreground.hex6, bold=True),
         muted=Style(color=over(foreground, 0.62)),
@@ -185,8 +188,8 @@ def _colour_inks(theme: Theme) -> Inks:
     )
 
 
-def _ansi_inks() -> Inks:
-    return Inks(
+def _ansi_styles() -> ThemeStyles:
+    return ThemeStyles(
         text=Style(),
         strong=Style(bold=True),
         muted=Style(dim=True),
@@ -202,6 +205,7 @@ def _ansi_inks() -> Inks:
         match=Style(underline=True, bold=True),
         match_current=Style(reverse=True, bold=True),
         states={
-            name: Style(color=look.ansi, bold=look.bold or None) for name, look in LOOKS.items()
+            name: Style(color=appearance.ansi, bold=appearance.bold or None)
+            for name, appearance in APPEARANCES.items()
         },
     )

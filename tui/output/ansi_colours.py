@@ -7,7 +7,7 @@ from types import MappingProxyType
 from core.domain.reasons import Reason
 from core.domain.state_word import state_word
 from core.domain.states import State
-from tui.words.state_glyphs import LOOKS, sign
+from tui.words.state_glyphs import APPEARANCES, sign
 
 
 class Palette:
@@ -42,7 +42,7 @@ class Palette:
 
     def state(self, state: State, reason: Reason | None = None) -> str:
         """Return glyph and word of a state, painted: `✗ failed`."""
-        text, style = look(state, reason, unicode=self.unicode)
+        text, style = styled_state(state, reason, unicode=self.unicode)
         return self.paint(text, style)
 
     def sign(self, unicode: str, ascii_sign: str) -> str:
@@ -51,12 +51,14 @@ class Palette:
 
 
 @lru_cache(maxsize=64)
-def look(state: State, reason: Reason | None = None, *, unicode: bool = True) -> tuple[str, str]:
+def styled_state(
+    state: State, reason: Reason | None = None, *, unicode: bool = True
+) -> tuple[str, str]:
     """Return glyph and word of a state, and the style they are painted in."""
     text = f"{sign(state, ascii_only=not unicode)} {state_word(state, reason)}"
     return text, _style(state)
 
 
 def _style(state: State) -> str:
-    colour = LOOKS[state.value].ansi
+    colour = APPEARANCES[state.value].ansi
     return "dim" if colour == "bright_black" else colour

@@ -7,7 +7,7 @@ from core.domain.breaker_state import BreakerState
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
-from tui.output.ansi_colours import Palette, look
+from tui.output.ansi_colours import Palette, styled_state
 from tui.output.json_shapes import task_of
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import pad, safe, safe_line
@@ -38,7 +38,7 @@ def state_line(
     palette: Palette,
 ) -> str:
     """Return the line of a state change: time, state, step (None: the execution itself), why."""
-    text, style = look(state, unicode=palette.unicode)
+    text, style = styled_state(state, unicode=palette.unicode)
     why = ": ".join(part for part in (reason, safe_line(message or "")) if part)
     return _line(at, text, style, task_id, why, palette)
 

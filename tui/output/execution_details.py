@@ -16,7 +16,7 @@ from core.explain.cause import breaker_text
 from core.explain.execution_facts import CAUSE_RESOLVED
 from core.explain.failure_line import is_sub_mission_failure
 from core.value.duration import duration_text
-from tui.output.ansi_colours import Palette, look
+from tui.output.ansi_colours import Palette, styled_state
 from tui.output.execution_table import why_line
 from tui.output.next_command import again
 from tui.output.table import Cell, Column, table
@@ -174,7 +174,7 @@ def _steps(
     )
     rows = []
     for task in tasks:
-        text, style = look(task.state, task.reason_code, unicode=palette.unicode)
+        text, style = styled_state(task.state, task.reason_code, unicode=palette.unicode)
         spent = task.worked_ms
         if spent is None and task.worked_from is not None and not is_terminal(task.state):
             spent = max(0, now - task.worked_from) / 1_000_000

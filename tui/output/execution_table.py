@@ -6,7 +6,7 @@ from core.domain.records import Execution, duration_ms
 from core.domain.states import Coverage
 from core.domain.tally import tally_of_execution, tally_words
 from core.value.duration import duration_text
-from tui.output.ansi_colours import Palette, look
+from tui.output.ansi_colours import Palette, styled_state
 from tui.output.table import Cell, Column, table
 from tui.words.numbers import ago
 from tui.words.run_label import SUBSET, number_width, run_name
@@ -75,7 +75,7 @@ def why_line(one: Execution) -> str:
 
 
 def _state(one: Execution, palette: Palette) -> Cell:
-    text, style = look(one.state, unicode=palette.unicode)
+    text, style = styled_state(one.state, unicode=palette.unicode)
     if one.cancel_requested_at is not None and one.ended_at is None:
         text += " (cancelling)"
     if one.coverage is Coverage.SUBSET:

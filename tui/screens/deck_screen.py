@@ -58,7 +58,7 @@ class DeckScreen(Screen[None]):
     def show_banner(self, text: str) -> None:
         """Show a problem in the banner; an empty text hides it."""
         self.banner.display = bool(text)
-        self.banner.set_parts([Part(f" ✗ {text}", ink="bad")])
+        self.banner.set_parts([Part(f" ✗ {text}", style="bad")])
 
     def on_resize(self, event: events.Resize) -> None:
         """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""

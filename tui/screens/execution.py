@@ -39,7 +39,7 @@ class ExecutionScreen(ExecutionSelection):
     def on_mount(self) -> None:
         """Say that the execution is being loaded."""
         self._left.steps.placeholder = "Opening …"
-        self._head_bar.set_parts([Part(" opening … ", ink="muted")])
+        self._head_bar.set_parts([Part(" opening … ", style="muted")])
         self._titles()
         self._left.steps.focus()
         self.set_interval(0.5, self._tick)

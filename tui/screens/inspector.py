@@ -215,7 +215,7 @@ class InspectorScreen(ActingScreen):
         self._log_title.display = self._section == "logs" and bool(attempts)
         self._log_title.set_parts(
             attempt_parts(attempts, self._log_attempt),
-            [Part(" live ", ink="state:RUNNING")] if self._is_growing else [],
+            [Part(" live ", style="state:RUNNING")] if self._is_growing else [],
         )
 
     # --- moving ----------------------------------------------------------------------------------

@@ -80,10 +80,10 @@ class LaunchScreen(DeckScreen):
     def on_mount(self) -> None:
         """Read the mission."""
         self._head.set_parts(
-            [Part(" missions ▸ ", ink="faint", action="leave"), Part("launch ", ink="strong")],
-            [Part(f" {clean_line(self._path)} ", ink="faint", rank=1)],
+            [Part(" missions ▸ ", style="faint", action="leave"), Part("launch ", style="strong")],
+            [Part(f" {clean_line(self._path)} ", style="faint", rank=1)],
         )
-        self._form_title.set_parts([Part(" reading … ", ink="muted")])
+        self._form_title.set_parts([Part(" reading … ", style="muted")])
         self._read()
 
     @work
@@ -102,7 +102,9 @@ class LaunchScreen(DeckScreen):
         self._plan.set_lines(plan_lines(preview))
         errors = sum(finding.severity == "error" for finding in preview.findings)
         if mission is None:
-            self._form_title.set_parts([Part(f" invalid: {counted(errors, 'error')} ", ink="bad")])
+            self._form_title.set_parts(
+                [Part(f" invalid: {counted(errors, 'error')} ", style="bad")]
+            )
             await self._form.mount(
                 Static(
                     "This mission does not validate, so it cannot be launched.\n"
@@ -115,7 +117,7 @@ class LaunchScreen(DeckScreen):
             return
         self._title(mission)
         self._plan_title.set_parts(
-            [Part(" Plan ", ink="strong"), Part("in order ", ink="muted", rank=1)]
+            [Part(" Plan ", style="strong"), Part("in order ", style="muted", rank=1)]
         )
         widgets: list[Widget] = []
         if mission.description:
@@ -138,10 +140,12 @@ class LaunchScreen(DeckScreen):
     def _title(self, mission: Mission) -> None:
         limit = mission.config.parallel_limit
         self._form_title.set_parts(
-            [Part(f" {clean_line(mission.name)} ", ink="strong")],
+            [Part(f" {clean_line(mission.name)} ", style="strong")],
             [
                 Part(
-                    f" {counted(len(mission.steps), 'step')}, {limit} at once ", ink="muted", rank=1
+                    f" {counted(len(mission.steps), 'step')}, {limit} at once ",
+                    style="muted",
+                    rank=1,
                 )
             ],
         )
@@ -229,7 +233,7 @@ class LaunchScreen(DeckScreen):
             return
         self._launching = True
         self.show_banner("")
-        self._form_title.set_parts([Part(" launching … ", ink="accent")])
+        self._form_title.set_parts([Part(" launching … ", style="accent")])
         try:
             execution_id = await asyncio.to_thread(
                 self.deck.backend.launch, self._path, values, LaunchOptions()

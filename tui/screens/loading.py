@@ -13,5 +13,5 @@ class StartScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Show the name."""
         head = Bar(plain=True, id="head")
-        head.set_parts([Part(" mission deck", ink="strong"), Part("  opening …", ink="muted")])
+        head.set_parts([Part(" mission deck", style="strong"), Part("  opening …", style="muted")])
         yield head

@@ -8,7 +8,7 @@ from core.ports.reader import Reader
 from tui.words.numbers import when
 from tui.words.run_label import full_argument
 from tui.words.safe_text import clean_line
-from tui.words.state_glyphs import look
+from tui.words.state_glyphs import appearance_of
 
 LISTED = 200
 
@@ -22,5 +22,5 @@ def read_offered(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
 
 def run_title(execution: Execution, now: int) -> str:
     """Return how an execution is referred to, and how it is."""
-    word = look(execution.state).word
+    word = appearance_of(execution.state).word
     return f"{clean_line(full_argument(execution))}  {word}, {when(execution, now)}"

@@ -1,1 +1,1 @@
-"""Text for people: safe, sized, counted."""
+"""Texts for people: made safe for a terminal, cut to a width, numbers and states in words."""

@@ -1,4 +1,4 @@
-"""What a cancel would do in a sentence or two, for the dialog and for the command line."""
+"""The effect of a cancellation in one or two sentences, for the dialog and the command line."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,12 +10,12 @@ from core.step_type.registry import PROCESS_TYPES
 
 KILL_TEXT = "what runs gets SIGKILL, the rest is skipped. No handler runs."
 
-NAMED = 6
-"""Handlers named; the rest is counted."""
+MAX_NAMED_HANDLERS = 6
+"""How many handlers are named; the others are counted."""
 
 
 def cancel_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission | None) -> str:
-    """Return what is stopped, withdrawn, cancelled and skipped, and which handlers run then."""
+    """Return what is stopped, withdrawn, cancelled and skipped, and which handlers then run."""
     if scope.is_empty:
         return "nothing is left to cancel."
     return f"{stop_text(scope, tasks, mission)}. {_handlers(scope)}"
@@ -26,19 +26,19 @@ def signal_text(
 ) -> str:
     """Return what a signal to a runner does, and what the next one would do.
 
-    `scope` is what it stops; None for a signal that kills what still runs.
+    `scope` is what the signal stops; None for a signal that kills what is still running.
     """
     if scope is None:
         return f"{name}: killing what still runs"
-    told = cancel_text(scope, tasks, mission)
+    effect = cancel_text(scope, tasks, mission)
     handlers = " and leaves the handlers out" if mission.handlers.all else ""
-    return f"{name}: stopping; {told} Once more kills what is left{handlers}."
+    return f"{name}: stopping; {effect} Once more kills what is left{handlers}."
 
 
 def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission | None) -> str:
-    """Return what is stopped, withdrawn, cancelled and skipped, as a part of a sentence."""
+    """Return what is stopped, withdrawn, cancelled and skipped, as part of a sentence."""
     steps = {step.id: step for step in mission.all_steps} if mission else {}
-    told: list[str] = []
+    effects: list[str] = []
     if scope.ended:
         is_one = len(scope.ended) == 1
         signals = {
@@ -48,24 +48,24 @@ def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission
         how = "is stopped" if is_one else "are stopped"
         if len(signals) == 1 and None not in signals:
             how = f"{'gets' if is_one else 'get'} SIG{signals.pop()}"
-        told.append(f"{_number(scope.ended, tasks, 'running ')} {how}")
+        effects.append(f"{_number(scope.ended, tasks, 'running ')} {how}")
     if scope.withdrawn:
         is_one = len(scope.withdrawn) == 1
         noun = "approval is" if is_one else "approvals are"
-        told.append(f"{len(scope.withdrawn):,} {noun} withdrawn")
+        effects.append(f"{len(scope.withdrawn):,} {noun} withdrawn")
     if scope.cancelled:
         is_one = len(scope.cancelled) == 1
         which = "that waits is" if is_one else "that wait are"
-        told.append(f"{_number(scope.cancelled, tasks)} {which} cancelled")
+        effects.append(f"{_number(scope.cancelled, tasks)} {which} cancelled")
     if scope.skipped:
         is_one = len(scope.skipped) == 1
         which = "that has not started is" if is_one else "that have not started are"
-        told.append(f"{_number(scope.skipped, tasks)} {which} skipped")
-    return ", ".join(told)
+        effects.append(f"{_number(scope.skipped, tasks)} {which} skipped")
+    return ", ".join(effects)
 
 
 def _stop_signal(step: MissionStep | None, mission: Mission | None) -> StopSignal | None:
-    """Return the first signal of a step that runs a process, None for any other."""
+    """Return the first signal sent to a step that runs a process, None for any other step."""
     if mission is None or step is None or step.step_type not in PROCESS_TYPES:
         return None
     return stop_over(step.stop, mission.config.stop).signal or StopSignal.TERM
@@ -86,6 +86,6 @@ def _handlers(scope: CancelScope) -> str:
         return "No handler runs."
     if len(names) == 1:
         return f"Then the handler {names[0]} runs."
-    if len(names) > NAMED:
-        names = [*names[:NAMED], f"{len(names) - NAMED} more"]
+    if len(names) > MAX_NAMED_HANDLERS:
+        names = [*names[:MAX_NAMED_HANDLERS], f"{len(names) - MAX_NAMED_HANDLERS} more"]
     return f"Then the handlers {', '.join(names[:-1])} and {names[-1]} run."

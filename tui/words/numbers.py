@@ -1,7 +1,7 @@
-"""How instants, ages, sizes and shares are written, and how instants are read.
+"""Formats instants, ages, sizes and shares, and parses instants.
 
-Instants are nanoseconds since the epoch (UTC), durations are seconds. Durations are written and
-read by `core.value.duration`, counts are written by `core.domain.tally`.
+Instants are nanoseconds since the epoch (UTC), durations are seconds. Durations are formatted and
+parsed by `core.value.duration`, counts are formatted by `core.domain.tally`.
 """
 
 import time
@@ -23,7 +23,7 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def rough(seconds: float) -> str:
-    """Write a duration that is an estimate in one unit: `8s`, `19m`, `3h`, `2d`."""
+    """Format an estimated duration in one unit: `8s`, `19m`, `3h`, `2d`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole}s"
@@ -37,9 +37,9 @@ def rough(seconds: float) -> str:
 def elapsed(
     start: int | None, end: int | None, now: int, took_us: int | None = None
 ) -> float | None:
-    """Return seconds between two instants, up to `now` while the second is missing.
+    """Return the seconds between two instants, up to `now` while the second is missing.
 
-    What was measured between them (`took_us`) goes before: the wall clock may have been set.
+    A measured duration (`took_us`) takes precedence: the wall clock may have been changed.
     """
     if end is not None and took_us is not None:
         return took_us / 1_000_000
@@ -47,7 +47,7 @@ def elapsed(
 
 
 def ago(at: int, now: int) -> str:
-    """Write how long ago an instant was, or in how long it will be: `3m ago`, `in 8s`."""
+    """Format an instant relative to now: `3m ago`, `in 8s`."""
     seconds = (now - at) / SECOND_NS
     if -1 < seconds < 1:
         return "just now"
@@ -56,17 +56,17 @@ def ago(at: int, now: int) -> str:
 
 
 def when(execution: "Execution", now: int) -> str:
-    """Write how long ago an execution ended, `now` while it goes on: one meaning everywhere."""
+    """Format how long ago an execution ended; `now` while it has not ended."""
     return "now" if execution.ended_at is None else ago(execution.ended_at, now)
 
 
 def rfc3339_or_none(at: int | None) -> str | None:
-    """Return `rfc3339(at)`, and None for None."""
+    """Return `rfc3339(at)`, or None for None."""
     return None if at is None else rfc3339(at)
 
 
 def time_of_day(at: int) -> str:
-    """Write an instant as the local time of day with milliseconds, `12:06:22.001`."""
+    """Format an instant as the local time of day with milliseconds, `12:06:22.001`."""
     seconds, nanos = divmod(max(0, min(at, MAX_INSTANT)), SECOND_NS)
     return f"{_time_of_day(seconds, time.tzname)}.{nanos // 1_000_000:03d}"
 
@@ -77,15 +77,15 @@ def _time_of_day(seconds: int, _zone: tuple[str, str]) -> str:
 
 
 def moment(at: int) -> str:
-    """Write an instant as local date and time to the second, `2025-01-20 12:06:22`."""
+    """Format an instant as local date and time to the second, `2025-01-20 12:06:22`."""
     seconds = max(0, min(at, MAX_INSTANT)) // SECOND_NS
     return f"{(_EPOCH + timedelta(seconds=seconds)).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def parse_since(text: str, now: int) -> int:
-    """Read a span before `now` (`5m`) or an instant (`2025-01-20T12:00:00Z`, local without a zone).
+    """Parse a span before `now` (`5m`) or an instant (`2025-01-20T12:00:00Z`, local without zone).
 
-    Raises ValueError with a sentence for people.
+    Raises ValueError with a message for the user.
     """
     try:
         return max(0, now - round(parse_duration(text) * SECOND_NS))
@@ -103,7 +103,7 @@ def parse_since(text: str, now: int) -> int:
 
 
 def size(count: int) -> str:
-    """Write a number of bytes: `812 B`, `1.4 MiB`."""
+    """Format a number of bytes: `812 B`, `1.4 MiB`."""
     value = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
@@ -113,7 +113,7 @@ def size(count: int) -> str:
 
 
 def dropped_note(count: int) -> str:
-    """Write that some of an output is missing, to stand behind its name; empty when none is."""
+    """Return a note that output is missing, to follow its name; empty when none is missing."""
     return f" ({size(count)} of it dropped by the output limit)" if count else ""
 
 
@@ -125,14 +125,14 @@ def bar(share: float, width: int) -> tuple[str, str]:
 
 
 def percent(share: float) -> str:
-    """Write a share; 100 % only when it is all, 0 % only when it is nothing."""
+    """Format a share; 100 % only when complete, 0 % only when zero."""
     if share >= 1:
         return "100%"
     return f"{max(1, min(99, int(share * 100))) if share > 0 else 0}%"
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """Draw values, oldest first, as bars between zero and the largest."""
+    """Draw values, oldest first, as bars scaled to the largest."""
     top = max(values, default=0.0)
     if top <= 0:
         return _SPARKS[0] * len(values)
@@ -140,10 +140,10 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def remaining(spent: float, share: float, history: Sequence[float]) -> float | None:
-    """Estimate the seconds left of a run that has `spent` seconds behind it and `share` done.
+    """Estimate the remaining seconds of a run that took `spent` seconds for `share` of its work.
 
-    Past durations of the same mission count while the run keeps within them, then its own pace;
-    None when neither says anything.
+    The median duration of earlier runs of the mission decides while the run has not exceeded it,
+    after that the run's own pace; None when there is too little to estimate from.
     """
     if history:
         left = sorted(history)[len(history) // 2] - spent

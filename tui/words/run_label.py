@@ -1,6 +1,6 @@
-"""What a run is called where there is little room; its names are those of `core.launch.run_label`.
+"""Labels of runs for narrow columns; the names themselves are those of `core.launch.run_label`.
 
-Results are not yet made safe for a terminal: names come from mission files.
+The results are not made safe for a terminal: names come from mission files.
 """
 
 from core.launch.run_label import Run
@@ -16,6 +16,6 @@ SUBSET = "subset"
 
 
 def number_width(run: Run) -> int:
-    """Return how many characters of `run_name` are to survive when it is cut: those of `#7`."""
+    """Return how many trailing characters of `run_name` must not be cut: those of `#7`."""
     reference = run_reference(run.mission_name, run.run_number)
     return 0 if reference is None else len(reference) - reference.rindex(MARK)

@@ -1,8 +1,8 @@
-"""Text from outside made safe to show: no escape sequences, no bidirectional overrides, no markup.
+"""Makes untrusted text safe to display: no escape sequences, no bidirectional overrides.
 
-The stored bytes stay as they came; this is only what reaches the terminal. What is unsafe is said
-once, in `core.value.terminal_text`. The command line writes it visibly (`safe`, `safe_line`), so
-that nothing is hidden in a pipe; the screen, which has cells to fill, drops it (`clean`).
+The stored bytes stay unchanged; only what reaches the terminal is filtered. Which characters are
+unsafe is defined in `core.value.terminal_text`. The command line makes them visible (`safe`,
+`safe_line`), so that nothing is hidden in a pipe; the screen drops them (`clean`).
 """
 
 import re
@@ -11,8 +11,8 @@ from functools import lru_cache
 from core.value.terminal_text import INVISIBLE, SEQUENCE, UNSAFE, end_within, width_of
 
 TAB_WIDTH = 8
-LONGEST = 8
-"""Characters a cell that are ever looked at: more are combining marks on top of each other."""
+MAX_CHARACTERS_PER_CELL = 8
+"""Characters per cell that are considered; more would be stacked combining marks."""
 
 ELLIPSIS = "…"
 
@@ -27,7 +27,7 @@ _CONTROLS |= {0x2028: 0x20, 0x2029: 0x20}
 
 
 def safe(text: str) -> str:
-    """Return `text` that may go to a terminal: of what controls it only lines and tabs stay.
+    """Return `text` safe for a terminal; of the control characters only line feed and tab remain.
 
     Whole escape sequences are dropped; other unsafe characters become visible (`␛`, or a JSON
     escape such as that of U+202E).
@@ -38,28 +38,28 @@ def safe(text: str) -> str:
 
 
 def safe_line(text: str) -> str:
-    """Return `text` as one line that may go to a terminal; line breaks and tabs become visible."""
+    """Return `text` as one line safe for a terminal; line breaks and tabs become visible."""
     if text.isascii() and text.isprintable():
         return text
     return _UNSAFE_LINE.sub(_visible, SEQUENCE.sub("", text))
 
 
 def escape_json(text: str) -> str:
-    """Escape in JSON text what a terminal could act on or hide and what UTF-8 cannot carry."""
+    """Escape in JSON text what a terminal could act on or hide and what UTF-8 cannot encode."""
     if text.isascii() and "\x7f" not in text:
         return text
     return _UNSAFE_IN_JSON.sub(_json_escape, text)
 
 
 def last_overwritten(text: str) -> str:
-    """Return what a terminal shows last of a line that carriage returns start over."""
+    """Return the last version of a line that carriage returns overwrite."""
     if "\r" not in text:
         return text
     return next((part for part in reversed(text.split("\r")) if part), "")
 
 
 def clean(text: str) -> str:
-    """Return one line that is safe to draw and as a terminal would leave it.
+    """Return one line that is safe to draw, as a terminal would finally show it.
 
     Escape sequences and invisible controls are dropped, other controls become visible symbols, tabs
     are expanded, and of a line overwritten by carriage returns the last version is kept.
@@ -85,21 +85,21 @@ def clean_lines(text: str) -> list[str]:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a safe text in at most `width` cells, an ellipsis in place of what is lost."""
+    """Cut a safe text to at most `width` cells, with an ellipsis in place of what is cut off."""
     if width_of(text) <= width:
         return text
     return text[: end_within(text, width - 1)] + ELLIPSIS if width > 0 else ""
 
 
 def pad(text: str, width: int, *, right: bool = False) -> str:
-    """Fill a safe text with spaces to `width` cells, in front of it when `right`."""
+    """Pad a safe text with spaces to `width` cells; on the left if it is aligned `right`."""
     blank = " " * (width - width_of(text))
     return blank + text if right else text + blank
 
 
 def fit(text: str, width: int) -> str:
-    """Return a safe text in exactly `width` cells, cut with an ellipsis or filled with spaces."""
-    return _fit(text[: LONGEST * max(0, width)], width)
+    """Return a safe text in exactly `width` cells, cut with an ellipsis or padded with spaces."""
+    return _fit(text[: MAX_CHARACTERS_PER_CELL * max(0, width)], width)
 
 
 @lru_cache(maxsize=4096)
@@ -112,10 +112,7 @@ def _fit(text: str, width: int) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """Return a safe text in at most `width` cells; what is cut is taken from its middle.
-
-    Names of one family differ at their ends.
-    """
+    """Cut a safe text to at most `width` cells in the middle; similar names differ at the end."""
     if width_of(text) <= width:
         return text
     tail = ""
@@ -127,17 +124,17 @@ def shorten(text: str, width: int) -> str:
 
 
 def fit_right(text: str, width: int) -> str:
-    """Return a safe text flush right in exactly `width` cells; what does not fit is cut."""
+    """Return a safe text right-aligned in exactly `width` cells, cut if necessary."""
     return pad(text, width, right=True) if width_of(text) <= width else fit(text, width)
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return a safe text in lines of at most `width` cells, broken at blanks if there are any."""
+    """Wrap a safe text to lines of at most `width` cells, at spaces where possible."""
     if width <= 0 or width_of(text) <= width:
         return [text]
     lines: list[str] = []
     line, used = "", 0
-    written = text.rstrip()  # a pattern that tried the blanks at the end would take n² steps
+    written = text.rstrip()  # trailing spaces would make the pattern quadratic
     words = re.findall(r"\s*\S+", written)
     if words:
         words[-1] += text[len(written) :]
@@ -156,7 +153,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def fold(text: str, width: int) -> list[str]:
-    """Return a safe text cut into pieces of at most `width` cells, at least one piece."""
+    """Split a safe text into pieces of at most `width` cells; returns at least one piece."""
     if width <= 0 or width_of(text) <= width:
         return [text]
     pieces: list[str] = []

@@ -1,4 +1,4 @@
-"""Counts by state in signs: `14✓ 1▶ 2✗`, in the one order of `core.domain.tally`."""
+"""Counts by state with signs: `14✓ 1▶ 2✗`, in the order of `core.domain.tally`."""
 
 from core.domain.states import TaskState
 from core.domain.tally import ORDER, Counts
@@ -6,7 +6,7 @@ from tui.words.state_glyphs import sign
 
 
 def count_signs(counts: Counts, *, ascii_only: bool = False) -> list[tuple[TaskState, str]]:
-    """Return each state that has a count with its text; `count_words` of the tally has words."""
+    """Return each state with a nonzero count and its text; for words see `count_words` there."""
     return [
         (state, f"{number}{sign(state, ascii_only=ascii_only)}")
         for state in ORDER

@@ -1,7 +1,7 @@
-"""How every state looks on the screen: glyph, word and colour, in one place.
+"""The appearance of every state on the screen: sign, word and colour.
 
-Colours are an Okabe-Ito set that colour-blind people tell apart; a theme may replace each by a
-variable `state-<word>` (for example `state-failed`). Knows no widget.
+The colours follow the Okabe-Ito palette, which colour-blind people can distinguish; a theme may
+replace each by a variable `state-<word>` (for example `state-failed`). Knows no widget.
 """
 
 import locale
@@ -16,10 +16,10 @@ from core.domain.states import State
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A state's appearance. `sign` and `ascii` are one cell wide; `colour` is a hex RGB colour.
+class StateAppearance:
+    """The appearance of a state. `sign` and `ascii` are one cell wide; `colour` is hex RGB.
 
-    `ansi` names the colour of the terminal's own palette, for themes that keep to it.
+    `ansi` is a colour of the terminal's palette, for themes that use only those.
     """
 
     sign: str
@@ -30,21 +30,21 @@ class Look:
     bold: bool = False
 
 
-LOOKS: Mapping[str, Look] = MappingProxyType(
+APPEARANCES: Mapping[str, StateAppearance] = MappingProxyType(
     {
-        "PENDING": Look("○", "o", WORDS["PENDING"], "#8b949e", "bright_black"),
-        "READY": Look("◌", ".", WORDS["READY"], "#79a8d8", "blue"),
-        "RUNNING": Look("▶", ">", WORDS["RUNNING"], "#56b4e9", "cyan", bold=True),
-        "WAITING": Look("↻", "~", WORDS["WAITING"], "#e6a700", "yellow", bold=True),
-        "PAUSED": Look("‖", "=", WORDS["PAUSED"], "#e6a700", "yellow", bold=True),
-        "SUCCESS": Look("✓", "+", WORDS["SUCCESS"], "#2ab58a", "green"),
-        "FAILED": Look("✗", "x", WORDS["FAILED"], "#f0632b", "red", bold=True),
-        "SKIPPED": Look("⊘", "-", WORDS["SKIPPED"], "#7d8590", "bright_black"),
-        "CANCELLED": Look("◼", "#", WORDS["CANCELLED"], "#cc79a7", "magenta"),
-        "LOST": Look("?", "?", WORDS["LOST"], "#f0632b", "red", bold=True),
+        "PENDING": StateAppearance("○", "o", WORDS["PENDING"], "#8b949e", "bright_black"),
+        "READY": StateAppearance("◌", ".", WORDS["READY"], "#79a8d8", "blue"),
+        "RUNNING": StateAppearance("▶", ">", WORDS["RUNNING"], "#56b4e9", "cyan", bold=True),
+        "WAITING": StateAppearance("↻", "~", WORDS["WAITING"], "#e6a700", "yellow", bold=True),
+        "PAUSED": StateAppearance("‖", "=", WORDS["PAUSED"], "#e6a700", "yellow", bold=True),
+        "SUCCESS": StateAppearance("✓", "+", WORDS["SUCCESS"], "#2ab58a", "green"),
+        "FAILED": StateAppearance("✗", "x", WORDS["FAILED"], "#f0632b", "red", bold=True),
+        "SKIPPED": StateAppearance("⊘", "-", WORDS["SKIPPED"], "#7d8590", "bright_black"),
+        "CANCELLED": StateAppearance("◼", "#", WORDS["CANCELLED"], "#cc79a7", "magenta"),
+        "LOST": StateAppearance("?", "?", WORDS["LOST"], "#f0632b", "red", bold=True),
     }
 )
-"""By the value of any state of an execution, task run or attempt."""
+"""Appearances by the value of a state of an execution, task run or attempt."""
 
 SEVERITY: Mapping[str, int] = MappingProxyType(
     {
@@ -65,25 +65,25 @@ SEVERITY: Mapping[str, int] = MappingProxyType(
         )
     }
 )
-"""What wins when one sign stands for several steps; the highest is the worst."""
+"""Which state is shown when one sign stands for several steps: the one with the highest value."""
 
 
-def look(state: State) -> Look:
-    """Return how a state looks."""
-    return LOOKS[state.value]
+def appearance_of(state: State) -> StateAppearance:
+    """Return the appearance of a state."""
+    return APPEARANCES[state.value]
 
 
 def sign(state: State, *, ascii_only: bool = False) -> str:
     """Return the one-cell sign of a state."""
-    found = LOOKS[state.value]
+    found = APPEARANCES[state.value]
     return found.ascii if ascii_only else found.sign
 
 
 def is_utf8_terminal(environ: Mapping[str, str] | None = None, encoding: str | None = None) -> bool:
-    """Tell whether a terminal takes UTF-8, by the locale, then by the encoding of its stream.
+    """Tell whether the terminal accepts UTF-8, by the locale, then by the encoding of its stream.
 
-    MISSION_ASCII in the environment says that it does not, whatever the locale claims. The locale
-    comes first: in the locale `C` Python writes UTF-8 all the same (PEP 540).
+    MISSION_ASCII in the environment overrides both. The locale takes precedence because Python
+    writes UTF-8 even in the locale `C` (PEP 540).
     """
     environ = os.environ if environ is None else environ
     if environ.get("MISSION_ASCII"):

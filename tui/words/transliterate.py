@@ -1,9 +1,9 @@
-"""Text in ASCII, for terminals that do not take UTF-8: twins of signs, letters without accents."""
+"""Transliterates text to ASCII for terminals without UTF-8: signs, and letters with accents."""
 
 from collections.abc import Callable
 from unicodedata import normalize
 
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 
 _PAIRS = (
     ("▌▸▶›→", ">>>>>"),
@@ -20,25 +20,25 @@ _PAIRS = (
     ("░▒▓×", ".:%x"),
     ("‘’“”", "''\"\""),
 )
-_TABLE = {look.sign: look.ascii for look in LOOKS.values()}
+_TABLE = {appearance.sign: appearance.ascii for appearance in APPEARANCES.values()}
 _TABLE |= {
     sign: other for signs, others in _PAIRS for sign, other in zip(signs, others, strict=True)
 }
 
 
 def to_ascii(text: str, width: Callable[[str], int]) -> str:
-    """Return a safe text in ASCII that takes the same cells; what has no likeness becomes `?`.
+    """Transliterate a safe text to ASCII of the same width; unknown characters become `?`.
 
-    An accented letter becomes the letter. `width` says how many cells a character takes.
+    Letters lose their accents. `width` returns how many cells a character takes.
     """
     if text.isascii():
         return text
     return "".join(
-        character if character.isascii() else _likeness(character, width) for character in text
+        character if character.isascii() else _ascii_of(character, width) for character in text
     )
 
 
-def _likeness(character: str, width: Callable[[str], int]) -> str:
+def _ascii_of(character: str, width: Callable[[str], int]) -> str:
     size = width(character)
     found = _TABLE.get(character)
     if found is None:

@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 
 from core.value.terminal_text import width_of
 from tui.words.safe_text import clean
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 from tui.words.transliterate import to_ascii
 
 
 def test_every_state_keeps_its_own_sign() -> None:
-    assert [to_ascii(look.sign, width_of) for look in LOOKS.values()] == [
-        look.ascii for look in LOOKS.values()
+    assert [to_ascii(appearance.sign, width_of) for appearance in APPEARANCES.values()] == [
+        appearance.ascii for appearance in APPEARANCES.values()
     ]
 
 

@@ -19,8 +19,8 @@ from tests.support.tui import (
     wait_for_text,
     wide_mission,
 )
-from tui.look.theme import CYCLE
-from tui.words.state_glyphs import LOOKS, look
+from tui.look.theme import THEME_CYCLE
+from tui.words.state_glyphs import APPEARANCES, appearance_of
 
 
 def every_state() -> tuple[FakeWorld, str]:
@@ -54,13 +54,13 @@ async def test_every_state_is_told_by_sign_and_word_alone(
         await wait_for_text(pilot, *(f"is-{state.value.lower()}" for state in TaskState))
         rows = {state: row_of(pilot, f"is-{state.value.lower()}") for state in TaskState}
         for state, row in rows.items():
-            assert look(state).sign in row
-            assert look(state).word in row or "retry in 5m" in row
+            assert appearance_of(state).sign in row
+            assert appearance_of(state).word in row or "retry in 5m" in row
 
 
 def test_signs_and_words_are_all_different() -> None:
-    assert len({seen.sign for seen in LOOKS.values()}) == len(LOOKS)
-    assert len({seen.word for seen in LOOKS.values()}) == len(LOOKS)
+    assert len({appearance.sign for appearance in APPEARANCES.values()}) == len(APPEARANCES)
+    assert len({appearance.word for appearance in APPEARANCES.values()}) == len(APPEARANCES)
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ async def test_every_theme_draws_every_screen() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7")
-        for name in (*CYCLE[1:], CYCLE[0]):
+        for name in (*THEME_CYCLE[1:], THEME_CYCLE[0]):
             await pilot.press("T")
             await wait_for_text(pilot, f"theme {name}", "promote-7", "failed")
             assert pilot.app.theme == name

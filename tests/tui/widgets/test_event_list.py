@@ -6,11 +6,11 @@ from typing import Any
 from rich.style import Style
 
 from core.domain.records import AuditEvent
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.widgets.steps.event_list import EventList
 
-PLAIN: dict[str, Any] = {name: Style() for name in Inks.__annotations__}
-INKS = Inks(**{**PLAIN, "states": defaultdict(Style)})
+PLAIN: dict[str, Any] = {name: Style() for name in ThemeStyles.__annotations__}
+INKS = ThemeStyles(**{**PLAIN, "states": defaultdict(Style)})
 
 
 def row(event_type: str) -> str:

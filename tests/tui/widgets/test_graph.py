@@ -24,7 +24,7 @@ from tui.widgets.graph.graph_model import draw, model_of
 from tui.widgets.graph.graph_view import GraphView
 from tui.widgets.graph.lane_canvas import LaneCanvas
 from tui.widgets.graph.layered_canvas import Canvas
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 
 PIPELINE: Upstream = [[], [], [0], [0, 1], [2, 3], [4], [4], [5, 6]]
 NAMES = ["fetch", "pull", "clean", "join", "check", "load", "index", "notify"]
@@ -418,8 +418,8 @@ PLAIN = CanvasStyles(
     accent=Style(),
     cursor=Style(reverse=True),
     frame=Style(),
-    signs=dict.fromkeys(LOOKS, Style()),
-    names=dict.fromkeys(LOOKS, Style()),
+    signs=dict.fromkeys(APPEARANCES, Style()),
+    names=dict.fromkeys(APPEARANCES, Style()),
     marks=dict.fromkeys(Mark, Style()),
 )
 

@@ -48,10 +48,10 @@ class FilterNote(Bar):
     def say(self, problems: Sequence[str]) -> None:
         """Say what is not understood; the syntax where all is."""
         if problems:
-            self.set_parts([Part(f" ? {clean_line('; '.join(problems))}", ink="warn")])
+            self.set_parts([Part(f" ? {clean_line('; '.join(problems))}", style="warn")])
             return
-        parts = [Part(" ", ink="muted")]
+        parts = [Part(" ", style="muted")]
         for number, (example, _meaning) in enumerate(self._syntax):
-            parts.append(Part(f" {example} ", ink="muted", rank=number))
-        parts.append(Part("  ? in the list: what they mean", ink="faint", rank=20))
+            parts.append(Part(f" {example} ", style="muted", rank=number))
+        parts.append(Part("  ? in the list: what they mean", style="faint", rank=20))
         self.set_parts(parts)

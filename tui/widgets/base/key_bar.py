@@ -46,8 +46,8 @@ class KeyBar(Bar):
                 room -= _cells(entry)
                 shown.append(entry)
         for key, label, action in (*shown, *always):
-            parts.append(Part(f" {key}", ink="accent", action=action))
-            parts.append(Part(f" {label} ", ink="muted", action=action))
+            parts.append(Part(f" {key}", style="accent", action=action))
+            parts.append(Part(f" {label} ", style="muted", action=action))
         self.set_parts(parts)
 
 

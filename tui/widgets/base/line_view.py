@@ -17,9 +17,9 @@ from textual.widget import Widget
 
 from core.value.terminal_text import width_of
 from tui.keys.textual_bindings import bindings
-from tui.look.theme import Inks, inks_of
+from tui.look.theme import ThemeStyles, theme_styles
 from tui.widgets.base.scroll_bar import QuietScrollBar
-from tui.words.safe_text import LONGEST, fit
+from tui.words.safe_text import MAX_CHARACTERS_PER_CELL, fit
 
 Span = tuple[str, Style]
 """Safe text and the style it is drawn in."""
@@ -66,7 +66,7 @@ class LineView(ScrollView, can_focus=True):
             """The list."""
             return self.view
 
-    _styles_now: tuple[Style, Inks] | None = None
+    _styles_now: tuple[Style, ThemeStyles] | None = None
 
     placeholder = ""
     """What an empty list says; several lines are centred."""
@@ -90,7 +90,7 @@ class LineView(ScrollView, can_focus=True):
         """Return how many rows there are."""
         return 0
 
-    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:  # noqa: ARG002 - for subclasses
+    def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:  # noqa: ARG002 - for subclasses
         """Return what row `index` shows in `width` cells; more is cut."""
         raise LookupError(index)
 
@@ -145,33 +145,35 @@ class LineView(ScrollView, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Work out the styles once for all lines of a repaint."""
-        self._styles_now = self.rich_style, inks_of(self.app)
+        self._styles_now = self.rich_style, theme_styles(self.app)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
-        base, inks = self._styles_now or (self.rich_style, inks_of(self.app))
+        base, styles = self._styles_now or (self.rich_style, theme_styles(self.app))
         width = self.scrollable_content_region.width
         index = y + self.scroll_offset.y
         count = self.row_count()
         if index >= count:
             if not count and self.placeholder:
-                return self._placeholder_line(y, width, base, inks)
+                return self._placeholder_line(y, width, base, styles)
             return Strip.blank(width, base)
         is_cursor = index == self.cursor and self.has_cursor
         if is_cursor:
-            base += inks.cursor if self.has_focus else inks.cursor_blurred
-        marker = ("▌", inks.accent if self.has_focus else inks.faint) if is_cursor else (" ", base)
-        return strip_of([marker, *self.row(index, width - 1, inks)], width, base)
+            base += styles.cursor if self.has_focus else styles.cursor_blurred
+        marker = (
+            ("▌", styles.accent if self.has_focus else styles.faint) if is_cursor else (" ", base)
+        )
+        return strip_of([marker, *self.row(index, width - 1, styles)], width, base)
 
-    def _placeholder_line(self, y: int, width: int, base: Style, inks: Inks) -> Strip:
+    def _placeholder_line(self, y: int, width: int, base: Style, styles: ThemeStyles) -> Strip:
         lines = self.placeholder.split("\n")
         top = max(0, (self.size.height - len(lines)) // 2)
         if not top <= y < top + len(lines):
             return Strip.blank(width, base)
         line = lines[y - top]
         left = max(1, (width - width_of(line)) // 2)
-        return strip_of([(" " * left, base), (line, inks.muted)], width, base)
+        return strip_of([(" " * left, base), (line, styles.muted)], width, base)
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Repaint the two rows and bring the new one into sight."""
@@ -261,7 +263,7 @@ def strip_of(spans: Iterable[Span], width: int, base: Style) -> Strip:
     for text, style in spans:
         if left <= 0:
             break
-        size = left + 1 if len(text) > LONGEST * left else width_of(text)
+        size = left + 1 if len(text) > MAX_CHARACTERS_PER_CELL * left else width_of(text)
         if size > left:
             text, size = fit(text, left), left
         segments.append(Segment(text, base + style))

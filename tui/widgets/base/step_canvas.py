@@ -14,7 +14,7 @@ from textual.widget import Widget
 from core.domain.states import TaskState
 from core.value.terminal_text import width_of
 from tui.live.node_status import NodeStatus
-from tui.words.state_glyphs import LOOKS, is_utf8_terminal
+from tui.words.state_glyphs import APPEARANCES, is_utf8_terminal
 from tui.words.transliterate import to_ascii
 
 AT_ONCE = 300
@@ -66,8 +66,8 @@ class StepCanvas(Widget):
 
     def sign_of(self, state: str) -> str:
         """Return the sign of a state, by its value."""
-        look = LOOKS[state]
-        return look.ascii if self._ascii else look.sign
+        appearance = APPEARANCES[state]
+        return appearance.ascii if self._ascii else appearance.sign
 
     def drawable(self, text: str) -> str:
         """Return a safe text in the characters there are."""

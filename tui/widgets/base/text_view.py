@@ -12,7 +12,7 @@ from textual.strip import Strip
 from core.value.terminal_text import width_of
 from tui.keys.textual_bindings import bindings
 from tui.look.styled_text import Line
-from tui.look.theme import inks_of
+from tui.look.theme import theme_styles
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
 from tui.words.safe_text import wrap
@@ -49,7 +49,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
     @property
     def plain(self) -> str:
         """The text without its styles."""
-        return "\n".join("".join(text for text, _ink in line).rstrip() for line in self._lines)
+        return "\n".join("".join(text for text, _style in line).rstrip() for line in self._lines)
 
     def show_line(self, index: int) -> None:
         """Scroll so that a line is in the upper part of the window."""
@@ -61,7 +61,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
         """Fold the last text of a line into the room that the texts before it leave."""
         if not line:
             return [""]
-        lead = sum(width_of(text) for text, _ink in line[:-1])
+        lead = sum(width_of(text) for text, _style in line[:-1])
         room = self._room - lead
         return wrap(line[-1][0], room if room >= 12 else max(1, self._room))
 
@@ -97,10 +97,10 @@ class TextView(ScrollView, Selectable, can_focus=True):
             return []
         line = self._lines[index]
         piece = row - self._starts[index]
-        inks = inks_of(self.app)
+        styles = theme_styles(self.app)
         spans: list[Span] = []
-        for place, (text, ink) in enumerate(line):
-            style = inks.named(ink)
+        for place, (text, style_name) in enumerate(line):
+            style = styles.named(style_name)
             last = place == len(line) - 1
             if not last:
                 spans.append((text if piece == 0 else " " * width_of(text), style))

@@ -9,9 +9,9 @@ from core.domain.states import AttemptState, TaskState
 from core.value.duration import duration_text
 from tui.layout.timeline import Window
 from tui.live.node_status import IDLE, NodeStatus
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import Span
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 
 _ENDS = " ▏▎▍▌▋▊▉"
 
@@ -91,16 +91,16 @@ class _Cells:
 
 
 def draw_row(
-    row: GanttRow, window: Window, now: int, inks: Inks, *, is_live: bool, ascii_only: bool
+    row: GanttRow, window: Window, now: int, styles: ThemeStyles, *, is_live: bool, ascii_only: bool
 ) -> list[Span]:
     """Draw queueing, attempts, the backoff between them and the time, as wide as the window."""
     base = Style.null()
     cells = _Cells(window.width, base)
     full, queue, wait = ("#", ".", "~") if ascii_only else ("█", "░", "╌")
-    waiting = inks.states["WAITING"]
+    waiting = styles.states["WAITING"]
     for span in row.spans:
         if span.queued_at is not None:
-            cells.fill(window.x(span.queued_at), window.x(span.started_at), queue, inks.faint)
+            cells.fill(window.x(span.queued_at), window.x(span.started_at), queue, styles.faint)
     for before, after in pairwise(row.spans):
         if before.ended_at is not None:
             cells.fill(window.x(before.ended_at), window.x(after.started_at), wait, waiting)
@@ -110,15 +110,15 @@ def draw_row(
         cells.fill(window.x(last), end, wait, waiting)
     for span in row.spans:  # over what was before them: the shortest attempt is seen
         stop = window.x(now if span.ended_at is None else span.ended_at)
-        style = inks.states[span.state.value]
+        style = styles.states[span.state.value]
         _draw_bar(cells, window.x(span.started_at), stop, full, style, ascii_only=ascii_only)
-    _draw_label(cells, row, int(end) + 1, now, inks, ascii_only=ascii_only)
+    _draw_label(cells, row, int(end) + 1, now, styles, ascii_only=ascii_only)
     if end < 0:
-        cells.put(0, "<" if ascii_only else "‹", inks.muted)
+        cells.put(0, "<" if ascii_only else "‹", styles.muted)
     elif window.x(row.begins) >= window.width:
-        cells.put(window.width - 1, ">" if ascii_only else "›", inks.muted)
+        cells.put(window.width - 1, ">" if ascii_only else "›", styles.muted)
     if is_live:
-        cells.rule(int(window.x(now)), "|" if ascii_only else "│", inks.accent)
+        cells.rule(int(window.x(now)), "|" if ascii_only else "│", styles.accent)
     return cells.spans()
 
 
@@ -138,7 +138,7 @@ def _draw_bar(
 
 
 def _draw_label(
-    cells: _Cells, row: GanttRow, x: int, now: int, inks: Inks, *, ascii_only: bool
+    cells: _Cells, row: GanttRow, x: int, now: int, styles: ThemeStyles, *, ascii_only: bool
 ) -> None:
     """Write time and signs of the attempts behind the last bar, if there is room."""
     last = row.spans[-1]
@@ -146,10 +146,14 @@ def _draw_label(
     text = duration_text(seconds)
     if x + 1 + len(text) > len(cells.texts) or x < 0:
         return
-    cells.put(x + 1, text, inks.muted)
+    cells.put(x + 1, text, styles.muted)
     x += len(text) + 2
     if len(row.spans) > 1:
         for span in row.spans:
-            look = LOOKS[span.state.value]
-            cells.put(x, look.ascii if ascii_only else look.sign, inks.states[span.state.value])
+            appearance = APPEARANCES[span.state.value]
+            cells.put(
+                x,
+                appearance.ascii if ascii_only else appearance.sign,
+                styles.states[span.state.value],
+            )
             x += 1

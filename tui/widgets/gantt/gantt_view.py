@@ -13,7 +13,7 @@ from core.domain.states import TaskState
 from tui.keys.textual_bindings import bindings
 from tui.layout.timeline import ticks
 from tui.live.node_status import NodeStatus
-from tui.look.theme import Inks, inks_of
+from tui.look.theme import ThemeStyles, theme_styles
 from tui.widgets.base.line_view import LineView, Span, strip_of
 from tui.widgets.base.step_canvas import StepCanvas
 from tui.widgets.gantt.gantt_chart import Chart, Frame
@@ -37,9 +37,9 @@ class GanttAxis(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw the ticks (line 0) or the load (line 1)."""
-        inks = inks_of(self.app)
+        styles = theme_styles(self.app)
         width = self.size.width
-        spans = self._view.axis_line(y, inks)
+        spans = self._view.axis_line(y, styles)
         return strip_of(spans, width, self.rich_style)
 
 
@@ -58,9 +58,9 @@ class GanttRows(LineView):
         """Return how many steps have started."""
         return len(self._view.chart.rows)
 
-    def row(self, index: int, width: int, inks: Inks) -> list[Span]:  # noqa: ARG002 - the window has its width
+    def row(self, index: int, width: int, styles: ThemeStyles) -> list[Span]:  # noqa: ARG002 - the window has its width
         """Return sign, name and bars of a step."""
-        return self._view.row_line(index, inks)
+        return self._view.row_line(index, styles)
 
     def steer_to(self, index: int) -> None:
         """Put the cursor on a row because a person wants it, and make its step the selection."""
@@ -186,7 +186,7 @@ class GanttView(Vertical, StepCanvas):
             self._frame = self.chart.frame(max(1, width))
         return self._frame
 
-    def axis_line(self, y: int, inks: Inks) -> list[Span]:
+    def axis_line(self, y: int, styles: ThemeStyles) -> list[Span]:
         """Write a line of the axis."""
         frame = self._now_frame()
         left = self._name_width + 5
@@ -200,34 +200,34 @@ class GanttView(Vertical, StepCanvas):
                     if place < len(text):
                         text[place] = character
             note = fit_right("elapsed ", left) if not self.chart.zoom else self._zoom_note(left)
-            return [(note, inks.faint), ("".join(text), inks.muted)]
+            return [(note, styles.faint), ("".join(text), styles.muted)]
         peak = max(frame.busy, default=0.0)
         top = max(float(self.chart.slots or 0), peak, 1.0)
         levels = _ASCII_LEVELS if self._ascii else _LEVELS
         bars = "".join(levels[min(8, -int(-8 * busy // top))] for busy in frame.busy)
         limit = f"/{self.chart.slots}" if self.chart.slots else ""
         note = fit_right(f"at once {peak:.0f}{limit} ", left)
-        return [(note, inks.faint), (bars, inks.states["RUNNING"])]
+        return [(note, styles.faint), (bars, styles.states["RUNNING"])]
 
     def _zoom_note(self, width: int) -> str:
         return fit_right(f"×{1 << self.chart.zoom} elapsed ", width)
 
-    def row_line(self, index: int, inks: Inks) -> list[Span]:
+    def row_line(self, index: int, styles: ThemeStyles) -> list[Span]:
         """Write sign, name and bars of a row."""
         row = self.chart.rows[index]
         frame = self._now_frame()
         name = self.drawable(row.name)
-        style = inks.accent if row.task_id in self.chart.critical else inks.text
+        style = styles.accent if row.task_id in self.chart.critical else styles.text
         if row.look_name == "FAILED":
-            style = inks.states["FAILED"]
+            style = styles.states["FAILED"]
         return [
-            (self.sign_of(row.look_name) + " ", inks.states[row.look_name]),
+            (self.sign_of(row.look_name) + " ", styles.states[row.look_name]),
             (fit(name, self._name_width) + "  ", style),
             *draw_row(
                 row,
                 frame.window,
                 frame.now,
-                inks,
+                styles,
                 is_live=frame.is_live,
                 ascii_only=self._ascii,
             ),

@@ -8,7 +8,7 @@ from textual.color import Color
 from textual.widget import Widget
 
 from tui.layout.highlighted_edges import Mark
-from tui.look.theme import inks_of
+from tui.look.theme import theme_styles
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +29,28 @@ class CanvasStyles:
 def styles_of(widget: Widget) -> CanvasStyles:
     """Return the styles for a widget as it is now: its background, its theme, its focus."""
     base = widget.rich_style
-    inks = inks_of(widget.app)
+    styles = theme_styles(widget.app)
     theme = widget.app.current_theme
     if theme.ansi:
         near = Style(color="bright_blue", bold=True)
     else:
         near = Style(color=Color.parse(theme.primary).hex6, bold=True)
-    names = dict.fromkeys(inks.states, base + inks.text)
-    names |= dict.fromkeys(("PENDING", "READY", "SKIPPED", "CANCELLED"), base + inks.muted)
-    names |= dict.fromkeys(("RUNNING", "WAITING"), base + inks.strong)
-    names["FAILED"] = base + inks.states["FAILED"]
+    names = dict.fromkeys(styles.states, base + styles.text)
+    names |= dict.fromkeys(("PENDING", "READY", "SKIPPED", "CANCELLED"), base + styles.muted)
+    names |= dict.fromkeys(("RUNNING", "WAITING"), base + styles.strong)
+    names["FAILED"] = base + styles.states["FAILED"]
     return CanvasStyles(
         base=base,
-        muted=base + inks.muted,
-        faint=base + inks.faint,
-        accent=base + inks.accent,
-        frame=base + (near if widget.has_focus else inks.text),
-        cursor=inks.cursor if widget.has_focus else inks.cursor_blurred,
-        signs={name: base + style for name, style in inks.states.items()},
+        muted=base + styles.muted,
+        faint=base + styles.faint,
+        accent=base + styles.accent,
+        frame=base + (near if widget.has_focus else styles.text),
+        cursor=styles.cursor if widget.has_focus else styles.cursor_blurred,
+        signs={name: base + style for name, style in styles.states.items()},
         names=names,
         marks={
-            Mark.NONE: base + inks.faint,
-            Mark.CRITICAL: base + inks.accent,
+            Mark.NONE: base + styles.faint,
+            Mark.CRITICAL: base + styles.accent,
             Mark.UPSTREAM: base + near,
             Mark.DOWNSTREAM: base + near,
         },

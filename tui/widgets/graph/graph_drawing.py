@@ -156,7 +156,7 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         scene = self._scene
         if scene is None or scene.canvas is None:
             return
-        scene.look_again(self._now())
+        scene.update_highlights(self._now())
         width, height = scene.canvas.size
         left = self._window[0] - width
         above = self._window[1] - height
@@ -213,7 +213,7 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
 
     def _tick(self) -> None:
         if self._scene is not None and self.is_on_screen:
-            self._scene.look_again(self._now())
+            self._scene.update_highlights(self._now())
             top = self.scroll_offset.y - self._origin[1]
             self._refresh_lines(self._scene.moving_lines(range(top, top + self.size.height)))
 

@@ -14,7 +14,7 @@ from tui.layout.highlighted_edges import Mark
 from tui.live.node_status import NodeStatus, as_status
 from tui.widgets.graph.graph_model import Drawing, Focus, GraphModel, draw
 from tui.widgets.graph.lane_canvas import LaneCanvas
-from tui.widgets.graph.layered_canvas import Canvas, Look
+from tui.widgets.graph.layered_canvas import Canvas, Highlights
 
 LANES_UNDER = 100
 """Narrower views show lanes instead of layers."""
@@ -39,7 +39,7 @@ class Scene:
         self._around: Focus | None = None
         self._matches: frozenset[int] | None = None
         self._size = (0, 0)
-        self._look = Look(now=now)
+        self._highlights = Highlights(now=now)
 
     # --- layout ----------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class Scene:
             self.canvas = LaneCanvas(self.model, drawing, ascii_only=self._ascii)
         else:
             self.canvas = self._fitting(drawing)
-        self.look_again()
+        self.update_highlights()
 
     def _fitting(self, drawing: Drawing) -> Canvas:
         """Return the canvas of the chosen zoom; without one boxes when all fit, else labels."""
@@ -142,7 +142,7 @@ class Scene:
         if self.drawing is None or step not in self.drawing.group_of:
             return False
         self.cursor = self.drawing.group_of[step]
-        self.look_again()
+        self.update_highlights()
         return True
 
     def members(self) -> tuple[int, ...]:
@@ -201,25 +201,27 @@ class Scene:
     def set_matches(self, steps: Iterable[int] | None) -> None:
         """Dim all steps but these; None dims nothing."""
         self._matches = None if steps is None else frozenset(steps)
-        self.look_again()
+        self.update_highlights()
 
     def toggle_critical(self) -> None:
         """Show the critical path as it is now, or hide it."""
         self._critical = self.model.critical() if self._critical is None else None
-        self.look_again()
+        self.update_highlights()
 
-    def look_again(self, now: int | None = None) -> None:
+    def update_highlights(self, now: int | None = None) -> None:
         """Tell the canvas what stands out."""
         canvas, drawing = self.canvas, self.drawing
         if canvas is None or drawing is None:
             return
         if now is not None:
-            self._look.now = now
+            self._highlights.now = now
         matches: Collection[int] | None = None
         if self._matches is not None:
             matches = {drawing.group_of[s] for s in self._matches if s in drawing.group_of}
-        self._look = Look(self.cursor, self._edges(drawing), matches, self._look.now)
-        canvas.set_look(self._look)
+        self._highlights = Highlights(
+            self.cursor, self._edges(drawing), matches, self._highlights.now
+        )
+        canvas.set_highlights(self._highlights)
 
     def _edges(self, drawing: Drawing) -> dict[tuple[int, int], Mark]:
         edges: dict[tuple[int, int], Mark] = {}

@@ -11,7 +11,7 @@ from tui.layout.wire_cells import ASCII_GLYPHS, GLYPHS, UP_DOWN
 from tui.widgets.base.line_view import Span
 from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.graph_model import Drawing, GraphModel
-from tui.widgets.graph.layered_canvas import Look
+from tui.widgets.graph.layered_canvas import Highlights
 from tui.widgets.graph.node_labels import Labels, detail
 from tui.words.safe_text import shorten
 
@@ -30,16 +30,16 @@ class LaneCanvas:
         self._lanes = drawing.lanes
         self._glyphs = ASCII_GLYPHS if ascii_only else GLYPHS
         self._arrow = "<-" if ascii_only else "←"
-        self._look = Look()
+        self._highlights = Highlights()
 
     @property
     def size(self) -> tuple[int, int]:
         """Return width and height in cells; the width is that of any window."""
         return 1, len(self._lanes.rows)
 
-    def set_look(self, look: Look) -> None:
+    def set_highlights(self, highlights: Highlights) -> None:
         """Take what stands out."""
-        self._look = look
+        self._highlights = highlights
 
     def changed(self, group: int) -> range:
         """Forget a group's counts; return the line it is on."""
@@ -79,9 +79,9 @@ class LaneCanvas:
         node = row.node
         wires = self._wires(row, styles)
         spans = self._words(node, styles, row.hidden)
-        if self._look.matches is not None and node not in self._look.matches:
+        if self._highlights.matches is not None and node not in self._highlights.matches:
             spans = [(text, styles.faint) for text, _ in spans]
-        if node == self._look.cursor:
+        if node == self._highlights.cursor:
             spans = [(text, style + styles.cursor) for text, style in spans]
             used = sum(width_of(text) for text, _ in (*wires, *spans))
             spans.append((" " * max(0, width - used), styles.base + styles.cursor))
@@ -92,7 +92,7 @@ class LaneCanvas:
         """Write the lanes of a row; under the cursor what arrives at it stands out."""
         state = self.labels.state(row.node).value
         plain = styles.marks[Mark.NONE]
-        near = styles.marks[Mark.UPSTREAM] if row.node == self._look.cursor else plain
+        near = styles.marks[Mark.UPSTREAM] if row.node == self._highlights.cursor else plain
         spans: list[Span] = []
         for x, cell in enumerate(row.cells):
             if x == CELLS * row.lane:
@@ -110,7 +110,7 @@ class LaneCanvas:
             spans += self.labels.counts(node, 40, styles)
         else:
             status = self._model.statuses[self.drawing.groups[node][0]]
-            spans.append(("  " + detail(status, self._look.now), styles.muted))
+            spans.append(("  " + detail(status, self._highlights.now), styles.muted))
         if hidden:
             named = ", ".join(self.labels.title(parent) for parent in hidden[:_NOTED])
             more = f" +{len(hidden) - _NOTED}" if len(hidden) > _NOTED else ""

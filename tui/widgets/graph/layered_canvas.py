@@ -23,7 +23,7 @@ _BLOCK = 32
 
 
 @dataclass(slots=True)
-class Look:
+class Highlights:
     """What stands out: the node under the cursor, marked edges, and the nodes a filter leaves."""
 
     cursor: int | None = None
@@ -57,7 +57,7 @@ class Canvas:
         }
         self._wires = Wires(self.plane, self.scale, conditional)
         self._glyphs = ASCII_GLYPHS if ascii_only else GLYPHS
-        self._look = Look()
+        self._highlights = Highlights()
         self._leaving: dict[int, Mark] = {}
         self._entering: dict[int, Mark] = {}
         self._blocks: dict[tuple[int, int], Block] = {}
@@ -67,17 +67,17 @@ class Canvas:
         """Return width and height in cells."""
         return self.scale.width, self.scale.height
 
-    def set_look(self, look: Look) -> None:
+    def set_highlights(self, highlights: Highlights) -> None:
         """Take what stands out; only the gaps whose marks change are drawn anew."""
-        if look.edges != self._look.edges:
-            changed = self._wires.mark(look.edges)
+        if highlights.edges != self._highlights.edges:
+            changed = self._wires.mark(highlights.edges)
             self._blocks = {k: b for k, b in self._blocks.items() if k[0] not in changed}
             self._leaving, self._entering = {}, {}
-            for (source, target), mark in look.edges.items():
+            for (source, target), mark in highlights.edges.items():
                 for left, right in pairwise(self.plane.proper.path(source, target) or ()):
                     self._leaving[left] = max(mark, self._leaving.get(left, mark))
                     self._entering[right] = max(mark, self._entering.get(right, mark))
-        self._look = look
+        self._highlights = highlights
 
     def changed(self, group: int) -> range:
         """Forget a group's counts; return the lines it is on."""
@@ -161,8 +161,8 @@ class Canvas:
             out.append(Segment(" " * width, styles.base))
             return
         if scale.zoom is Zoom.BOX:
-            has_cursor = item == self._look.cursor
-            spans = self.labels.box(item, part, self._look.now, styles, has_cursor=has_cursor)
+            has_cursor = item == self._highlights.cursor
+            spans = self.labels.box(item, part, self._highlights.now, styles, has_cursor=has_cursor)
         else:
             spans = self.labels.spans(item, scale.zoom, styles)
         segments, used = self._dress(item, spans, styles)
@@ -180,15 +180,15 @@ class Canvas:
         self, item: int, spans: list[Span], styles: CanvasStyles
     ) -> tuple[list[Segment], int]:
         """Show the cursor on a node, and dim it when a filter leaves it out."""
-        look = self._look
+        highlights = self._highlights
         used = 0
         segments = []
-        dims = look.matches is not None and item not in look.matches
+        dims = highlights.matches is not None and item not in highlights.matches
         for text, style in spans:
             shown: Style = style
             if dims:
                 shown = styles.faint
-            if item == look.cursor and self.scale.zoom is not Zoom.BOX:
+            if item == highlights.cursor and self.scale.zoom is not Zoom.BOX:
                 shown += styles.cursor
             segment = Segment(text, shown)
             used += segment.cell_length

@@ -12,7 +12,7 @@ from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.graph_model import Drawing, GraphModel
 from tui.words.safe_text import fit, shorten
 from tui.words.state_counts import count_signs
-from tui.words.state_glyphs import LOOKS, SEVERITY
+from tui.words.state_glyphs import APPEARANCES, SEVERITY
 from tui.words.transliterate import to_ascii
 
 NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
@@ -80,8 +80,8 @@ class Labels:
     def sign(self, group: int) -> str:
         """Return the sign of a node: its state's, or for a fold that of folds."""
         if not self.is_fold(group):
-            look = LOOKS[self.state(group).value]
-            return look.ascii if self._ascii else look.sign
+            appearance = APPEARANCES[self.state(group).value]
+            return appearance.ascii if self._ascii else appearance.sign
         return "*" if self._ascii else _FOLD_SIGNS[self._drawing.kind(group)]
 
     def spans(self, group: int, zoom: Zoom, styles: CanvasStyles) -> list[Span]:

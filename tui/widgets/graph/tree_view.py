@@ -11,13 +11,13 @@ from tui.keys.textual_bindings import bindings
 from tui.layout.dag import dag_of
 from tui.layout.tree_layout import TreeRow, guides, lay_tree
 from tui.live.node_status import NodeStatus, as_status
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import LineView, Span
 from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
 from tui.widgets.graph.graph_model import GraphModel, model_of
 from tui.widgets.graph.node_labels import detail
 from tui.words.safe_text import shorten
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 
 _LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""
@@ -126,26 +126,26 @@ class TreeView(LineView, StepCanvas):
         """Return how many rows there are."""
         return len(self._rows)
 
-    def row(self, index: int, width: int, inks: Inks) -> list[Span]:  # noqa: ARG002 - what is too long is cut
+    def row(self, index: int, width: int, styles: ThemeStyles) -> list[Span]:  # noqa: ARG002 - what is too long is cut
         """Return guides, sign, name, time and further parents of a step."""
         model = self._model
         if model is None:
             return []
         row = self._rows[index]
         status = model.statuses[row.node]
-        look = LOOKS[status.state.value]
+        appearance = APPEARANCES[status.state.value]
         spans: list[Span] = [
-            (self._guides(row), inks.faint),
-            (self.sign_of(status.state.value) + " ", inks.state(status.state)),
-            (self._title(row.node), inks.state(status.state) if look.bold else inks.text),
-            ("  " + detail(status, self._now()), inks.muted),
+            (self._guides(row), styles.faint),
+            (self.sign_of(status.state.value) + " ", styles.state(status.state)),
+            (self._title(row.node), styles.state(status.state) if appearance.bold else styles.text),
+            ("  " + detail(status, self._now()), styles.muted),
         ]
         if row.extra:
             named = ", ".join(self._title(parent) for parent in row.extra[:_NAMED])
             more = f" +{len(row.extra) - _NAMED}" if len(row.extra) > _NAMED else ""
-            spans.append((f"  + {named}{more}", inks.faint))
+            spans.append((f"  + {named}{more}", styles.faint))
         if row.hidden:
-            spans.append((f"  {'>' if self._ascii else '▸'} {row.hidden:,} below", inks.accent))
+            spans.append((f"  {'>' if self._ascii else '▸'} {row.hidden:,} below", styles.accent))
         return spans
 
     def _title(self, step: int) -> str:

@@ -8,7 +8,7 @@ from core.domain.records import LogEntry, LogStream
 from tui.lines.log_tail import stream_mark
 from tui.live.log_pages import Line
 from tui.live.log_search import LogSearch
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import Span
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean, fit, fold
@@ -31,28 +31,30 @@ class LogRows:
         return MARK_CELLS + TIME_CELLS * self.times + (STEP_CELLS + 1) * self.steps
 
     def spans(
-        self, line: Line, piece: int, room: int | None, search: LogSearch, inks: Inks
+        self, line: Line, piece: int, room: int | None, search: LogSearch, styles: ThemeStyles
     ) -> list[Span]:
         """Return a line, or one piece of it where it is folded to `room` cells."""
         entry = line[1]
-        style = inks.muted if entry.stream is LogStream.SYSTEM else Style.null()
+        style = styles.muted if entry.stream is LogStream.SYSTEM else Style.null()
         text = clean(entry.message)
         if room is not None:
             pieces = fold(text, room)
             text = pieces[min(piece, len(pieces) - 1)]
-        spans = [(" " * self.lead, style)] if piece else self._lead_spans(entry, inks)
+        spans = [(" " * self.lead, style)] if piece else self._lead_spans(entry, styles)
         if not search.holds(line):
             return [*spans, (text, style)]
-        ink = inks.match_current if search.is_current(line) else inks.match
-        spans.extend((part, ink if wanted else style) for part, wanted in search.parts(text))
+        match_style = styles.match_current if search.is_current(line) else styles.match
+        spans.extend(
+            (part, match_style if wanted else style) for part, wanted in search.parts(text)
+        )
         return spans
 
-    def _lead_spans(self, entry: LogEntry, inks: Inks) -> list[Span]:
+    def _lead_spans(self, entry: LogEntry, styles: ThemeStyles) -> list[Span]:
         spans: list[Span] = []
         if self.times:
-            spans.append((f"{time_of_day(entry.timestamp)} ", inks.faint))
+            spans.append((f"{time_of_day(entry.timestamp)} ", styles.faint))
         if self.steps:
-            spans.append((fit(clean(entry.task_id), STEP_CELLS) + " ", inks.accent))
-        mark, ink = stream_mark(entry.stream)
-        spans.append((f"{mark} ", inks.named(ink)))
+            spans.append((fit(clean(entry.task_id), STEP_CELLS) + " ", styles.accent))
+        mark, match_style = stream_mark(entry.stream)
+        spans.append((f"{mark} ", styles.named(match_style)))
         return spans

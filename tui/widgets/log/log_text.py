@@ -14,7 +14,7 @@ from core.domain.records import LogEntry
 from core.value.terminal_text import width_of
 from tui.live.log_search import LogSearch
 from tui.live.log_window import LogWindow
-from tui.look.theme import Inks, inks_of
+from tui.look.theme import ThemeStyles, theme_styles
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
 from tui.widgets.log.log_row import LogRows
@@ -31,7 +31,7 @@ class LogText(ScrollView, Selectable, can_focus=True):
     wrapping: reactive[bool] = reactive(False, repaint=False)
     times: reactive[bool] = reactive(True, repaint=False)
 
-    _styles_now: tuple[Style, Inks] | None = None
+    _styles_now: tuple[Style, ThemeStyles] | None = None
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -98,37 +98,37 @@ class LogText(ScrollView, Selectable, can_focus=True):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Compute the styles once for all lines of a repaint."""
-        self._styles_now = self.rich_style, inks_of(self.app)
+        self._styles_now = self.rich_style, theme_styles(self.app)
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
-        base, inks = self._styles_now or (self.rich_style, inks_of(self.app))
+        base, styles = self._styles_now or (self.rich_style, theme_styles(self.app))
         width = self.scrollable_content_region.width
         left, top = self.scroll_offset
         row = y + top
         if not self._window.lines and not self._unfinished and not self._ending:
             text = f" {self._placeholder}" if y == 0 else ""
-            return strip_of([(text, inks.muted)], width, base)
+            return strip_of([(text, styles.muted)], width, base)
         left = 0 if self.wrapping else left
-        strip = strip_of(self._spans(row, inks), left + width, base)
+        strip = strip_of(self._spans(row, styles), left + width, base)
         return self.selectable(strip.crop(left, left + width) if left else strip, row, left)
 
-    def _spans(self, row: int, inks: Inks) -> list[Span]:
+    def _spans(self, row: int, styles: ThemeStyles) -> list[Span]:
         window = self._window
         if row >= window.rows:
             behind = row - window.rows
             if behind < len(self._unfinished):
                 entry = self._unfinished[behind]
-                return self._rows.spans((0, entry), 0, None, self._search, inks)
+                return self._rows.spans((0, entry), 0, None, self._search, styles)
             is_ending = behind == len(self._unfinished)
-            return [(f" {self._ending}", inks.strong)] if is_ending else []
+            return [(f" {self._ending}", styles.strong)] if is_ending else []
         line, piece = window.place_of_row(row)
-        return self._rows.spans(window.lines[line], piece, window.room, self._search, inks)
+        return self._rows.spans(window.lines[line], piece, window.room, self._search, styles)
 
     def row_text(self, row: int) -> str:
         """Return the text of a row."""
-        return "".join(text for text, _style in self._spans(row, inks_of(self.app)))
+        return "".join(text for text, _style in self._spans(row, theme_styles(self.app)))
 
     # --- scrolling -------------------------------------------------------------------------------
 

@@ -6,11 +6,11 @@ from core.audit.format.body import columns_of
 from core.audit.format.known_type import is_known_type
 from core.domain.mission import EMPTY
 from core.domain.records import AuditEvent
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import LineView, Span
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean_line, fit, fit_right
-from tui.words.state_glyphs import LOOKS
+from tui.words.state_glyphs import APPEARANCES
 
 KEEP = 20_000
 """Events held at most; the oldest are let go."""
@@ -55,35 +55,35 @@ class EventList(LineView):
         """Return how many rows there are."""
         return len(self._events)
 
-    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+    def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
         """Return number, time, what it is about, what became of it and why."""
         event = self._events[index]
         # What a type of another version says is not known: only its name and target are shown.
         details = event.details if is_known_type(event.event_type) else EMPTY
         before, to = str(details.get("from", "")), str(details.get("to", ""))
-        look = LOOKS.get(to)
+        appearance = APPEARANCES.get(to)
         narrow = width < 72
         about = task_of(event) or ("run" if event.execution_id else event.target)
         if details.get("attempt"):
             about += f" #{details['attempt']}"
-        yield fit_right(f"{event.seq}", 6) + " ", inks.faint
-        yield time_of_day(event.timestamp)[: 8 if narrow else None] + " ", inks.muted
-        if look is not None:
-            yield f"{look.sign} ", inks.states[to]
+        yield fit_right(f"{event.seq}", 6) + " ", styles.faint
+        yield time_of_day(event.timestamp)[: 8 if narrow else None] + " ", styles.muted
+        if appearance is not None:
+            yield f"{appearance.sign} ", styles.states[to]
         else:
-            yield "· ", inks.faint
-        yield fit(clean_line(about), max(10, min(32, (width - 30) // 3))) + " ", inks.text
-        if look is not None:
-            source = LOOKS[before].word if before in LOOKS else before
+            yield "· ", styles.faint
+        yield fit(clean_line(about), max(10, min(32, (width - 30) // 3))) + " ", styles.text
+        if appearance is not None:
+            source = APPEARANCES[before].word if before in APPEARANCES else before
             if not narrow:
-                yield fit_right(f"{clean_line(source)} → ", 12), inks.faint
-            yield fit(look.word, 10), inks.states[to]
+                yield fit_right(f"{clean_line(source)} → ", 12), styles.faint
+            yield fit(appearance.word, 10), styles.states[to]
         else:
-            yield fit(clean_line(event.event_type), 22), inks.muted
+            yield fit(clean_line(event.event_type), 22), styles.muted
         why = " ".join(str(details[key]) for key in ("reason_code", "message") if details.get(key))
         if event.actor != "engine":
             why += f"  by {event.actor}"
-        yield clean_line(why), inks.muted
+        yield clean_line(why), styles.muted
 
 
 def task_of(event: AuditEvent) -> str | None:

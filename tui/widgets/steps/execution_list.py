@@ -9,7 +9,7 @@ from core.domain.tally import tally_of_execution
 from core.ports.clock import Clock
 from core.value.duration import duration_text
 from core.value.terminal_text import width_of
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.search.home_page import HomeRow
 from tui.widgets.base.age_tracker import Ages
 from tui.widgets.base.line_view import LineView, Span
@@ -17,7 +17,7 @@ from tui.words.numbers import bar, elapsed, percent, when
 from tui.words.run_label import SUBSET, number_width, run_name
 from tui.words.safe_text import clean_line, fit, fit_right
 from tui.words.state_counts import count_signs
-from tui.words.state_glyphs import look, sign
+from tui.words.state_glyphs import appearance_of, sign
 
 
 class ExecutionList(LineView):
@@ -65,30 +65,30 @@ class ExecutionList(LineView):
         """Return how many rows there are."""
         return len(self._rows)
 
-    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+    def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
         """Return state, mission, number, progress, time, who and when."""
         row = self._rows[index]
         execution = row.execution
         now = self._clock.now()
-        style = inks.state(execution.state)
-        word = look(execution.state).word
+        style = styles.state(execution.state)
+        word = appearance_of(execution.state).word
         if execution.coverage is Coverage.SUBSET and execution.state is ExecutionState.SUCCESS:
-            style, word = inks.warn, SUBSET
+            style, word = styles.warn, SUBSET
         spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
         aged, middle, wide = width >= 46, width >= 56, width >= 90
         fixed = 24 + 8 * aged + 17 * middle + 10 * wide
         yield f"{sign(execution.state)} ", style
-        yield from self._title(row, max(8, width - fixed), inks)
+        yield from self._title(row, max(8, width - fixed), styles)
         yield fit(word, 10), style
         if middle:
-            yield from self._progress(execution, inks)
-        yield fit_right("" if spent is None else duration_text(spent), 8) + "  ", inks.text
+            yield from self._progress(execution, styles)
+        yield fit_right("" if spent is None else duration_text(spent), 8) + "  ", styles.text
         if wide:
-            yield fit(clean_line(execution.actor), 9) + " ", inks.muted
+            yield fit(clean_line(execution.actor), 9) + " ", styles.muted
         if aged:
-            yield fit_right(self._age(index), 8), inks.muted
+            yield fit_right(self._age(index), 8), styles.muted
 
-    def _title(self, row: HomeRow, width: int, inks: Inks) -> Iterable[Span]:
+    def _title(self, row: HomeRow, width: int, styles: ThemeStyles) -> Iterable[Span]:
         """Return the name with its number, and below or above whom it stands."""
         execution = row.execution
         indent = "  " * min(row.depth, 4)
@@ -102,27 +102,27 @@ class ExecutionList(LineView):
         name = fit(name, left).rstrip() if width_of(name) > left else name
         notes = (f"  {note}" for note in _notes(row))
         note = next((note for note in notes if width_of(note) <= left - width_of(name)), "")
-        yield indent, inks.accent if row.children else inks.faint
-        yield name, inks.text
-        yield tag, inks.muted
+        yield indent, styles.accent if row.children else styles.faint
+        yield name, styles.text
+        yield tag, styles.muted
         failed = bool(row.children.get(ExecutionState.FAILED))
-        yield fit(note, left - width_of(name)) + " ", inks.bad if failed else inks.faint
+        yield fit(note, left - width_of(name)) + " ", styles.bad if failed else styles.faint
 
-    def _progress(self, execution: Execution, inks: Inks) -> Iterable[Span]:
+    def _progress(self, execution: Execution, styles: ThemeStyles) -> Iterable[Span]:
         tally = tally_of_execution(execution)
         if not is_terminal(execution.state) and execution.state is not ExecutionState.PENDING:
             share = tally.share_done
             filled, rest = bar(share, 11)
-            yield filled, inks.state(execution.state)
-            yield rest, inks.faint
-            yield fit_right(percent(share), 5) + " ", inks.text
+            yield filled, styles.state(execution.state)
+            yield rest, styles.faint
+            yield fit_right(percent(share), 5) + " ", styles.text
             return
         left = 17
         for state, text in count_signs(tally.steps):
             if width_of(text) < left:
-                yield f"{text} ", inks.state(state)
+                yield f"{text} ", styles.state(state)
                 left -= width_of(text) + 1
-        yield " " * left, inks.muted
+        yield " " * left, styles.muted
 
     def _age(self, index: int) -> str:
         return when(self._rows[index].execution, self._clock.now())

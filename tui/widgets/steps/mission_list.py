@@ -7,7 +7,7 @@ from core.domain.state_word import counted
 from core.ports.clock import Clock
 from core.value.terminal_text import width_of
 from tui.live.backend import MissionFile
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.widgets.base.age_tracker import Ages
 from tui.widgets.base.line_view import LineView, Span
 from tui.words.numbers import when
@@ -81,27 +81,27 @@ class MissionList(LineView):
         """Return how many rows there are."""
         return len(self._rows)
 
-    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+    def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
         """Return validity, name, size and last outcome, or the heading of a group."""
         mission = self._rows[index]
         if isinstance(mission, str):
-            yield f"{clean_line(mission)} ", inks.faint
-            yield "─" * (width - width_of(clean_line(mission)) - 1), inks.faint
+            yield f"{clean_line(mission)} ", styles.faint
+            yield "─" * (width - width_of(clean_line(mission)) - 1), styles.faint
             return
         last = self._last.get(mission.name)
         tail = 24 if width >= 44 else 12
         if mission.valid:
-            yield "● ", inks.good
-            yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", inks.text
-            yield fit_right(counted(mission.steps, "step"), 11), inks.muted
+            yield "● ", styles.good
+            yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", styles.text
+            yield fit_right(counted(mission.steps, "step"), 11), styles.muted
         else:
             errors = sum(finding.severity == "error" for finding in mission.findings)
-            yield "✗ ", inks.bad
-            yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", inks.muted
-            yield fit_right(f"invalid {errors or ''}".strip(), 11), inks.bad
+            yield "✗ ", styles.bad
+            yield fit(clean_line(mission.name), max(6, width - 2 - tail)) + " ", styles.muted
+            yield fit_right(f"invalid {errors or ''}".strip(), 11), styles.bad
         if tail == 24 and last is not None:
-            yield f"  {sign(last.state)} ", inks.state(last.state)
-            yield fit(self._age(index), 8), inks.muted
+            yield f"  {sign(last.state)} ", styles.state(last.state)
+            yield fit(self._age(index), 8), styles.muted
 
     def _age(self, index: int) -> str:
         row = self._rows[index]

@@ -16,13 +16,13 @@ from core.value.timestamp import SECOND_NS
 from tui.keys.textual_bindings import bindings
 from tui.live.board import FOLDED, Board, Bucket, bucket_of
 from tui.live.messages import StepSelected
-from tui.look.theme import Inks
+from tui.look.theme import ThemeStyles
 from tui.search.step_filter import Filter, parse_filter
 from tui.widgets.base.line_view import LineView, Span
 from tui.widgets.steps.step_columns import STATE, TIME, TRIES, step_columns
 from tui.words.numbers import elapsed, rough
 from tui.words.safe_text import clean_line, fit, fit_right, shorten
-from tui.words.state_glyphs import look, sign
+from tui.words.state_glyphs import appearance_of, sign
 
 SMALL = 200
 """Steps of an execution that are not folded when there is nothing else to show."""
@@ -243,16 +243,16 @@ class StepList(LineView):
         """Return how many rows there are."""
         return len(self._rows)
 
-    def row(self, index: int, width: int, inks: Inks) -> Iterable[Span]:
+    def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
         """Return glyph, id, why (where there is room), state, attempts and time."""
         board, row = self._board, self._rows[index]
         if board is None:
             return
         if isinstance(row, Bucket):
-            yield from self._fold_row(row, board, inks)
+            yield from self._fold_row(row, board, styles)
             return
         task = board.tasks[row]
-        style = inks.state(task.state)
+        style = styles.state(task.state)
         limit = board.max_attempts(row)
         now = self._clock.now()
         state = state_word(task.state, task.reason_code)
@@ -269,14 +269,14 @@ class StepList(LineView):
         name = shorten(clean_line(step_title(task)), columns.name)
         ended = bucket_of(task) in FOLDED
         yield f"{sign(task.state)} ", style
-        yield fit(name, columns.name) + " ", inks.muted if ended else inks.text
+        yield fit(name, columns.name) + " ", styles.muted if ended else styles.text
         if columns.why:
-            yield fit(clean_line(self._why(board, row)), columns.why) + " ", inks.muted
+            yield fit(clean_line(self._why(board, row)), columns.why) + " ", styles.muted
         yield fit(state, STATE), style
         if columns.tries:
-            yield fit_right(tries, TRIES - 1) + " ", inks.muted
+            yield fit_right(tries, TRIES - 1) + " ", styles.muted
         if columns.time:
-            yield fit_right(time, TIME - 1) + " ", inks.muted
+            yield fit_right(time, TIME - 1) + " ", styles.muted
 
     def _why(self, board: Board, task_id: str) -> str:
         task = board.tasks[task_id]
@@ -289,10 +289,10 @@ class StepList(LineView):
             return "" if step is None or step.name == task_id else step.name
         return task.reason_code.value
 
-    def _fold_row(self, bucket: Bucket, board: Board, inks: Inks) -> Iterable[Span]:
+    def _fold_row(self, bucket: Bucket, board: Board, styles: ThemeStyles) -> Iterable[Span]:
         state = _FOLD_STATES[bucket]
-        yield f"{look(state).sign} ", inks.state(state)
+        yield f"{appearance_of(state).sign} ", styles.state(state)
         arrow = "▾" if bucket in self._open else "▸"
         text = f"{arrow} {counted(board.size_of(bucket), 'step')} {_FOLD_WORDS[bucket]}"
-        yield text, inks.muted
-        yield "  space", inks.faint
+        yield text, styles.muted
+        yield "  space", styles.faint
