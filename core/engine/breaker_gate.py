@@ -22,9 +22,10 @@ from core.value.duration import duration_text
 
 
 class Starved(Struct, frozen=True):
-    """A step has been held back for as long as it may be."""
+    """A step has been held back for as long as it may be, since an instant of the event loop."""
 
     task_id: str
+    since: float
 
 
 class BreakerGate:
@@ -45,7 +46,8 @@ class BreakerGate:
         self._planner = planner
         self._clock = clock
         self._later = later
-        self._held: dict[str, None] = {}  # in the order in which they would have started
+        self._held: dict[str, float] = {}
+        """Since when each waits, by the event loop; in the order in which they would start."""
 
     @property
     def admits(self) -> bool:
@@ -69,6 +71,8 @@ class BreakerGate:
 
     def hold_back(self) -> bool:
         """Let the next step that could start wait; False when there is none, or enough wait."""
+        if len(self._held) >= self._planner.parallel_limit:
+            self._held = {one: since for one, since in self._held.items() if self._is_held(one)}
         if len(self._held) >= self._planner.parallel_limit:
             return False
         task_id = self._planner.next_start()
@@ -103,12 +107,16 @@ class BreakerGate:
         elif change.state is BreakerState.CLOSED:
             self._release_all()
 
-    def starved(self, task_id: str) -> None:
-        """Let a step fail that has waited for too long; a paused mission has all the time."""
-        if not self._is_held(task_id):
-            self._held.pop(task_id, None)
-            return
-        if self._recorder.snapshot.current.state is ExecutionState.PAUSED:
+    def starved(self, starved: Starved) -> None:
+        """Let a step fail that has waited for too long.
+
+        One of a paused mission waits on, and so does one whose shortage is over.
+        """
+        task_id = starved.task_id
+        if self._held.get(task_id) != starved.since or not self._is_held(task_id):
+            return  # it was let go in the meantime, or ended by a cancel
+        is_paused = self._recorder.snapshot.current.state is ExecutionState.PAUSED
+        if is_paused or not self._breaker.is_short:
             self._hold(task_id)
             return
         del self._held[task_id]
@@ -121,8 +129,8 @@ class BreakerGate:
         )
 
     def _hold(self, task_id: str) -> None:
-        self._held[task_id] = None
-        self._later(self._max_wait_seconds, Starved(task_id))
+        since = self._held[task_id] = asyncio.get_running_loop().time()
+        self._later(self._max_wait_seconds, Starved(task_id, since))
 
     def _is_held(self, task_id: str) -> bool:
         """Tell whether a step still waits: a cancel, or a stop, may have ended it."""

@@ -158,7 +158,7 @@ class Engine:
             self._recorder,
             self._planner,
             run_context.clock,
-            lambda seconds, starved: self._later(seconds, starved, starved.task_id),
+            lambda seconds, starved: self._later(seconds, starved, _held(starved.task_id)),
         )
         self._commit_delay = CommitDelay()
         self._inbox: deque[Happening] = deque()
@@ -337,8 +337,7 @@ class Engine:
             elif isinstance(item, BreakerChange):
                 self._gate.changed(item)
             elif isinstance(item, Starved):
-                self._timers.pop(item.task_id, None)
-                self._gate.starved(item.task_id)
+                self._gate.starved(item)
             elif isinstance(item, SlotsTight):
                 self._timers.pop(_SLOTS, None)
             else:
@@ -527,6 +526,11 @@ class _Host:
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end."""
         return await self._engine.run_mission(self._task_id, file, params)
+
+
+def _held(task_id: str) -> str:
+    """Return the key of the timer of a step that is held back."""
+    return f"(held) {task_id}"
 
 
 _SLOTS = "(slots)"

@@ -41,6 +41,8 @@ class Breaker:
         self._probe_has_ended = False
         self.state = state
         self.message = message
+        self.is_short = False
+        """Whether the last readings had a shortage."""
 
     @property
     def admits(self) -> bool:
@@ -52,6 +54,7 @@ class Breaker:
     def observe(self, readings: Readings, at: float) -> BreakerChange | None:
         """Take readings in and return what changed by them; in half-open also by time."""
         shortages = _shortages(readings, self._policy)
+        self.is_short = bool(shortages)
         if shortages:
             return self._open(frozenset(shortages), "; ".join(shortages.values()), at)
         if self.state is BreakerState.OPEN:

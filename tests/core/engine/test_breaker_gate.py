@@ -203,3 +203,26 @@ def test_a_commit_that_takes_too_long_opens_it(monkeypatch: pytest.MonkeyPatch) 
     assert changes[0][0] is BreakerState.OPEN
     assert changes[0][1].startswith("database busy for 11.0 s")
     assert starts(rig)["b"] >= 17.0
+
+
+def test_only_the_present_wait_of_a_step_counts() -> None:
+    seconds = {"x": 300.0, "a": 2.0, "b": 26.0, "c": 1.0}
+    steps = [a_command("x"), a_command("a"), a_command("b", "a"), a_command("c", "a")]
+    rig = Rig(
+        a_plan(*steps, parallel_limit=2),
+        {name: Act(seconds=duration) for name, duration in seconds.items()},
+    )
+    # `c` waits from 2 s on, is ready without a slot from 60 s on, and waits again from 80 s on
+    rig.pressure = ScriptedPressure({1: FULL, 50: HEALTHY, 70: FULL, 120: HEALTHY})
+    rig.breaker_policy = BreakerPolicy(max_wait_seconds=100)
+
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert starts(rig)["c"] == pytest.approx(124.0, abs=1.1)
+
+
+def test_no_step_fails_for_a_shortage_that_is_over() -> None:
+    rig = a_rig(a_command("a"), a_command("b"), script={0: FULL, 20: HEALTHY}, seconds=60.0)
+    rig.breaker_policy = BreakerPolicy(max_wait_seconds=27, probe_seconds=10)
+
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert starts(rig)["b"] > 27.0
