@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.events import StepExpanded
+from core.domain.breaker_state import BreakerState
+from core.domain.events import BreakerChanged, StepExpanded
 from core.domain.mission import Mission, MissionConfig, MissionSource, RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.records import LogStream, TaskError
@@ -340,6 +341,24 @@ async def test_a_runaway_is_cancelled_and_the_dialog_names_the_scope(size: tuple
         await wait_until(pilot, lambda: bool(backend.asked))
         assert backend.asked == [(run, RequestKind.CANCEL, None, {})]
         await wait_for_text(pilot, "cancelling")
+
+
+async def test_the_header_says_that_the_circuit_breaker_holds_steps_back() -> None:
+    world, run = busy_world()
+    world.begin(run, "fetch-12")
+
+    def change(state: BreakerState, message: str) -> None:
+        at = world.clock.now()
+        world.commit(BreakerChanged(at=at, execution_id=run, state=state, message=message))
+
+    async with running(FakeBackend(world, nightly()), size=(200, 50), start=run) as pilot:
+        await wait_for_text(pilot, "promote-7")
+        change(BreakerState.OPEN, "free disk 12 MB of 64 MB needed on /data")
+        await wait_for_text(pilot, "breaker open", "free disk 12 MB of 64 MB needed on /data")
+        change(BreakerState.HALF_OPEN, "the shortage is over")
+        await wait_for_text(pilot, "breaker half-open")
+        change(BreakerState.CLOSED, "attempts start again")
+        await wait_until(pilot, lambda: "breaker half-open" not in screen_text(pilot.app))
 
 
 async def test_a_run_is_killed_after_confirmation() -> None:
