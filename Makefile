@@ -86,5 +86,5 @@ docs: setup           ## write the generated parts of the docs anew
 shots: setup          ## make the pictures of README and docs
 	$(BIN)/python -m tests.tools.shots
 
-clean:
+clean:                ## remove all that these targets have made, the records of the demo too
 	rm -rf .venv .venvs .demo .bench .shots .coverage-html .coverage .coverage.*
