@@ -240,7 +240,11 @@ class RequestHandler:
         if task is None or task.state not in RETRYABLE:
             self._refuse(request, "only a failed, skipped or cancelled step can be retried")
             return
-        if self._planner.stopped is not None or task.task_id in self._handlers:
+        if (
+            self._planner.stopped is not None
+            or self._planner.runs_handlers
+            or task.task_id in self._handlers
+        ):
             self._refuse(request, "the execution is ending")
             return
         message, actor = f"retried by {request.actor}", request.actor

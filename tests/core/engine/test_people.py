@@ -144,6 +144,19 @@ def test_what_cannot_be_retried_is_refused_with_a_reason(step: str) -> None:
     assert "retried" in str(refused[0].details()["why"])
 
 
+def test_a_retry_while_the_handlers_run_is_refused() -> None:
+    mission = replace(
+        a_plan(a_command("bad"), fail_fast=False), handlers=Handlers(always=(a_command("tidy"),))
+    )
+    rig = Rig(mission, {"bad": BAD, "tidy": Act(seconds=10)})
+    ending = rig.run((5.0, lambda r: r.ask(RequestKind.RETRY, "bad")))
+    assert ending.state is ExecutionState.FAILED
+    assert rig.started() == ["bad", "tidy"]
+    assert rig.state("bad") is TaskState.FAILED
+    (outcome,) = rig.journals[-1].world.outcomes.values()
+    assert (outcome.done, outcome.why) == (False, "the execution is ending")
+
+
 def test_a_cancel_of_what_a_deadline_is_already_ending_makes_no_success_of_it() -> None:
     acts = {"stubborn": Act(seconds=1000, ignores_term=True)}
     rig = Rig(a_plan(a_command("stubborn"), timeout_seconds=10.0), acts)
