@@ -19,10 +19,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from core.domain.events import Event
 from core.domain.fold import Snapshot, apply
-from core.domain.mission import Mission, MissionStep, RetryPolicy
+from core.domain.mission import Handlers, Mission, MissionStep, RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
@@ -32,6 +33,7 @@ from core.launch.order import launch
 from core.operations.snapshot import load_snapshot
 from core.planning.recovery import has_open_attempts, lost, may_have_acted, resumed
 from core.ports.control import Request, RequestKind
+from core.ports.executor import Job
 from core.recording.recorder import Recorder
 from tests.support.fake_executor import Act, FakeExecutor
 from tests.support.memory_journal import MemoryJournal, MemoryRun, MemoryWorld
@@ -74,7 +76,8 @@ def missions(draw: st.DrawFn) -> tuple[Mission, dict[str, list[Act]]]:
         if kind == "command":
             timeout = draw(st.sampled_from([None, 20.0]))
             acts[name] = draw(st.lists(ACTS, min_size=1, max_size=3))
-            steps.append(a_command(name, *needs, timeout_seconds=timeout, **fields))
+            items = draw(st.sampled_from([None, None, [1, 2, 3], []]))
+            steps.append(a_command(name, *needs, timeout_seconds=timeout, foreach=items, **fields))
             continue
         parameters = {
             "wait": {"seconds": draw(st.sampled_from([0.0, 40.0]))},
@@ -88,7 +91,12 @@ def missions(draw: st.DrawFn) -> tuple[Mission, dict[str, list[Act]]]:
         parallel_limit=draw(st.integers(1, 3)),
         timeout_seconds=draw(st.sampled_from([None, None, 3000.0])),
     )
-    return mission, acts
+    handlers = {}
+    for when in ("on_success", "on_failure", "on_cancel", "always"):
+        if draw(st.booleans()):
+            acts[when] = draw(st.lists(ACTS, min_size=1, max_size=2))
+            handlers[when] = (a_command(when),)
+    return replace(mission, handlers=Handlers(**handlers)), acts
 
 
 class Crashes(RuleBasedStateMachine):
@@ -106,7 +114,8 @@ class Crashes(RuleBasedStateMachine):
     def start(self, drawn: tuple[Mission, dict[str, list[Act]]]) -> None:
         self.loop = VirtualLoop()
         mission, self.acts = drawn
-        self.rig = Rig(mission, self.acts)
+        self.rig = Rig(mission)
+        self.rig.executor = FakeExecutor(self._act)
         self.run(self._start())
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 10.0, 100.0, 4000.0]))
@@ -273,6 +282,12 @@ class Crashes(RuleBasedStateMachine):
         self.rig.engine.request(request)
         self.run(asyncio.sleep(0))
 
+    def _act(self, job: Job) -> Act:
+        """Return what an attempt does: an item what its step does."""
+        _, task_id, attempt = job.key.split("/")
+        acts = self.acts[task_id.partition("[")[0]]
+        return acts[min(int(attempt), len(acts)) - 1]
+
     async def _start(self) -> None:
         journal = MemoryJournal(world=self.world, clock=self.rig.clock)
         self.rig.snapshot, _ = await launch(an_order(self.rig.mission), self.rig.clock, journal)
@@ -305,7 +320,7 @@ class Crashes(RuleBasedStateMachine):
             self.driving.cancel()
             await asyncio.wait({self.driving})
             self.driving = None
-        self.rig.executor = FakeExecutor(self.acts)
+        self.rig.executor = FakeExecutor(self._act)
 
     async def _resume(self, *, fails_lost: bool) -> None:
         await self._stop()
@@ -366,7 +381,7 @@ def test_whatever_happens_in_many_histories() -> None:
     run_state_machine_as_test(
         Crashes,
         settings=settings(
-            max_examples=3000,
+            max_examples=2000,
             stateful_step_count=50,
             deadline=None,
             derandomize=False,
