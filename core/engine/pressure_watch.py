@@ -32,7 +32,8 @@ class PressureWatch:
 
     def commit_began(self) -> None:
         """Take note that the database has been handed a batch."""
-        self._commit_began = asyncio.get_running_loop().time()
+        if self._gauge is not None:
+            self._commit_began = self._gauge.awake()
 
     def commit_ended(self) -> None:
         """Take note that it has written the batch."""
@@ -54,15 +55,13 @@ class PressureWatch:
             self._changed(change)
 
     async def _run(self) -> None:
-        now = asyncio.get_running_loop().time
-        while True:
-            due = now() + INTERVAL_SECONDS
+        while self._gauge is not None:
+            due = self._gauge.awake() + INTERVAL_SECONDS
             await asyncio.sleep(INTERVAL_SECONDS)
-            await self.look(now() - due)
+            await self.look(self._gauge.awake() - due)
 
     def _commit_seconds(self) -> float:
         """Return how long the longest commit since the last look took, or has been taking."""
-        if self._commit_began is None:
+        if self._commit_began is None or self._gauge is None:
             return self._longest_commit
-        current = asyncio.get_running_loop().time() - self._commit_began
-        return max(self._longest_commit, current)
+        return max(self._longest_commit, self._gauge.awake() - self._commit_began)

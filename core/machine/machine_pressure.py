@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -43,6 +44,10 @@ class MachinePressure:
         self._reading = asyncio.get_running_loop().run_in_executor(None, self.measure)
         done, _ = await asyncio.wait({self._reading}, timeout=_HANG_SECONDS)
         return self._reading.result() if done else Readings()
+
+    def awake(self) -> float:
+        """Return the seconds that the machine has been awake (CLOCK_MONOTONIC on Linux)."""
+        return time.monotonic()
 
     def measure(self) -> Readings:
         """Return what is left now."""
@@ -137,14 +142,19 @@ def _up_to(root: Path, path: str) -> list[Path]:
 
 
 def _free_memory(folder: Path) -> int | None:
-    """Return what a cgroup may still take; file pages not in use are given back on demand."""
-    for limit_name, usage_name, inactive_name in (
-        ("memory.max", "memory.current", "inactive_file"),
-        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    """Return what a cgroup may still take; cached pages of files are given back on demand."""
+    for limit_name, usage_name, cached in (
+        ("memory.max", "memory.current", ("inactive_file", "active_file", "slab_reclaimable")),
+        (
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            ("total_inactive_file", "total_active_file"),
+        ),
     ):
         limit, usage = _number(folder / limit_name), _number(folder / usage_name)
         if limit is not None and usage is not None and limit < _V1_UNLIMITED:
-            return limit - usage + (_field(folder / "memory.stat", inactive_name) or 0)
+            stat = folder / "memory.stat"
+            return limit - usage + sum(_field(stat, name) or 0 for name in cached)
     return None
 
 
@@ -165,8 +175,9 @@ def _field(path: Path, name: str) -> int | None:
     """Return the number behind a name in a file of lines `name number`."""
     with contextlib.suppress(OSError, ValueError):
         for line in path.read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1])
+            words = line.split()
+            if words and words[0] == name:
+                return int(words[1])
     return None
 
 

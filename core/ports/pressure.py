@@ -31,3 +31,6 @@ class PressureGauge(Protocol):
 
     async def read(self) -> Readings:
         """Measure without blocking the event loop; never raises for what cannot be measured."""
+
+    def awake(self) -> float:
+        """Return monotonic seconds that do not count suspends: a machine asleep is not slow."""

@@ -16,9 +16,14 @@ class ScriptedPressure:
 
     script: Mapping[float, Readings]
     looks: int = 0
+    asleep: float = 0.0
+    """Seconds of the event loop's time in which the machine was suspended."""
 
     async def read(self) -> Readings:
         self.looks += 1
         now = asyncio.get_running_loop().time()
         due = [at for at in self.script if at <= now]
         return self.script[max(due)] if due else HEALTHY
+
+    def awake(self) -> float:
+        return asyncio.get_running_loop().time() - self.asleep

@@ -1,6 +1,7 @@
 """An engine on a machine that is short of something: nothing starts, and it goes on afterwards."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.memory_journal import MemoryJournal
 from tests.support.rig import Rig, a_command
 from tests.support.scripted_pressure import FULL, HEALTHY, ScriptedPressure
 from tests.support.simulation import a_plan
+from tests.support.virtual_loop import VirtualLoop
 
 START = 1_700_000_000_000_000_000
 FULL_TEXT = "free disk 12 MB of 64 MB needed on /data"
@@ -226,3 +228,26 @@ def test_no_step_fails_for_a_shortage_that_is_over() -> None:
 
     assert rig.run().state is ExecutionState.SUCCESS
     assert starts(rig)["b"] > 27.0
+
+
+def stand_still(rig: Rig, *, is_asleep: bool) -> None:
+    """Let an hour pass in which the event loop does nothing."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    assert isinstance(rig.pressure, ScriptedPressure)
+    loop.jump(3600)
+    rig.pressure.asleep += 3600 * is_asleep
+
+
+def test_an_event_loop_that_is_late_opens_it() -> None:
+    rig = a_rig(a_command("a"), a_command("b", "a"), script={}, seconds=10.0)
+
+    assert rig.run((2.5, partial(stand_still, is_asleep=False))).state is ExecutionState.SUCCESS
+    assert breaker_changes(rig)[0][1].startswith("event loop late by 3599.")
+
+
+def test_a_machine_that_was_suspended_is_not_slow() -> None:
+    rig = a_rig(a_command("a"), a_command("b", "a"), script={}, seconds=10.0)
+
+    assert rig.run((2.5, partial(stand_still, is_asleep=True))).state is ExecutionState.SUCCESS
+    assert breaker_changes(rig) == []

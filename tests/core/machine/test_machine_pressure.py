@@ -54,6 +54,10 @@ def test_a_file_system_is_measured_once_and_a_missing_folder_not_at_all(tmp_path
 MEMINFO = "MemTotal: 9000 kB\nMemFree: 10 kB\nMemAvailable:    3072 kB\n"
 
 
+V2_STAT = f"anon 5\ninactive_file {MB // 2}\nactive_file {MB // 4}\nslab_reclaimable {MB // 4}\n"
+V1_STAT = f"inactive_file 1\ntotal_inactive_file {MB // 4}\ntotal_active_file {MB // 4}\n"
+
+
 def test_the_memory_of_the_machine_is_what_is_available(tmp_path: Path) -> None:
     assert a_system(tmp_path, {"proc/meminfo": MEMINFO}).measure().free_memory_bytes == 3 * MB
 
@@ -68,7 +72,7 @@ def test_the_tightest_cgroup_above_counts_without_pages_that_can_be_dropped(
             "proc/self/cgroup": "0::/a/b\n",
             "cgroup/a/memory.max": str(10 * MB),
             "cgroup/a/memory.current": str(9 * MB),
-            "cgroup/a/memory.stat": f"anon 5\ninactive_file {MB}\n",
+            "cgroup/a/memory.stat": V2_STAT,
             "cgroup/a/b/memory.max": "max\n",
             "cgroup/a/b/memory.current": str(9 * MB),
             "cgroup/a/pids.max": "40\n",
@@ -89,7 +93,7 @@ def test_cgroups_of_version_1_count_too(tmp_path: Path) -> None:
             "proc/self/cgroup": "8:pids:/x\n4:memory:/host/path/unknown/here\n0::/\n",
             "cgroup/memory/memory.limit_in_bytes": str(8 * MB),
             "cgroup/memory/memory.usage_in_bytes": str(7 * MB),
-            "cgroup/memory/memory.stat": f"inactive_file 1\ntotal_inactive_file {MB // 2}\n",
+            "cgroup/memory/memory.stat": V1_STAT,
             "cgroup/pids/x/pids.max": "20\n",
             "cgroup/pids/x/pids.current": "5\n",
         },
