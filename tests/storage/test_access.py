@@ -13,7 +13,7 @@ from storage.file.connection import ImmutableConnection, open_readonly
 from storage.file.network_mount import network_file_system, require_local
 from storage.read.reader import open_reader
 from storage.write.store import open_store
-from tests.support.cli import Ran, mission
+from tests.support.cli import Inside, Ran, mission
 from tests.support.disks import give_away, mounted, unprivileged
 from tests.support.story import StorySigner
 
@@ -23,6 +23,13 @@ name: little
 steps:
   - {id: a, step_type: noop}
 """
+
+
+@pytest.fixture
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
+    return Inside(tmp_path / "home", monkeypatch, capfd)
 
 
 @pytest.fixture
@@ -158,6 +165,15 @@ async def test_what_is_on_a_network_file_system_can_be_copied_off_it(
     table(tmp_path, "nfs", monkeypatch)
     with closing(open_readonly(path)) as connection:
         assert connection.execute("SELECT count(*) FROM event").fetchone() == (1,)
+
+
+def test_doctor_names_a_network_file_system(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(tmp_path, "nfs4", monkeypatch)
+    ran = inside("doctor")
+    assert ran.code == 9
+    assert "network file system (nfs4)" in ran.out + ran.err
 
 
 @pytest.mark.parametrize("kind", ["ext4", "tmpfs", "btrfs", "fuse.ntfs-3g", "overlay"])

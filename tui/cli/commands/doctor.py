@@ -90,7 +90,13 @@ def _settings(invocation: Invocation) -> Iterator[Check]:
 
 
 def _folders(invocation: Invocation) -> Iterator[Check]:
+    from storage.file.network_mount import require_local
+
     paths = invocation.paths
+    try:
+        require_local(paths.db)
+    except MissionDeckError as error:
+        yield Check("database", PROBLEM, error.message, error.hint)
     for name, folder in (("database", paths.db.parent), ("logs", paths.logs)):
         there = _nearest(folder)
         if not os.access(there, os.W_OK | os.X_OK):
