@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from core.executors.tree import ProcessInfo, TableReader, still_alive
+from core.executors.tree import NOBODY, ProcessInfo, TableReader, still_alive
 
 KILL_SECONDS = 5.0
 """How long KILL is repeated before what is left counts as unreachable."""
@@ -32,16 +32,26 @@ class Tree(Protocol):
 class ProcTree:
     """A tree found in /proc: session, group, descendants, and who carries the job's name."""
 
-    def __init__(self, leader: int, key: str, tables: TableReader) -> None:
+    def __init__(
+        self,
+        leader: int,
+        key: str,
+        tables: TableReader,
+        is_reaped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._leader = leader
         self._key = key
         self._tables = tables
+        self._is_reaped = is_reaped
 
     async def members(self) -> frozenset[ProcessInfo]:
         """Return those alive now, ourselves excepted."""
         table = await self._tables.read()
         own = os.getpid()
-        members = table.members(self._leader, self._key)
+        leader = self._leader
+        if self._is_reaped() and leader in table.processes:
+            leader = NOBODY  # its number is another process's by now
+        members = table.members(leader, self._key)
         return frozenset(process for process in members if process.pid != own)
 
     def remaining(self, processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
@@ -105,7 +115,7 @@ class Ladder:
     async def climb(self) -> tuple[int, int]:
         """Return how many processes were found, and how many are left."""
         now = asyncio.get_running_loop().time
-        grace_ends = now() + self._grace_seconds
+        grace_ends = now() if self._grace_seconds <= 0 else float("inf")
         kill_ends = float("inf")
         pause = _FIRST_PAUSE
         found: set[ProcessInfo] = set()
@@ -123,6 +133,8 @@ class Ladder:
                     kill_ends = min(kill_ends, now() + self._kill_seconds)
                     self._tree.signal(signal.SIGKILL, alive)
                 elif fresh := [process for process in alive if process not in told]:
+                    if not told:  # finding the tree must not use up the grace
+                        grace_ends = now() + self._grace_seconds
                     told.update(fresh)
                     self._tree.signal(self._stop_signal, fresh)
                     self._tree.signal(signal.SIGCONT, fresh)  # a stopped process takes no signal

@@ -34,6 +34,7 @@ class Running:
     __slots__ = (
         "_exited",
         "_heedless",
+        "_is_supervised",
         "_is_zombie",
         "_ladder",
         "_loop",
@@ -90,6 +91,7 @@ class Running:
         self._waiter: asyncio.Future[None] | None = None
         poller.watch(spawned.out, self._on_output)
         poller.watch(spawned.err, self._on_output)
+        self._is_supervised = is_supervised
         if is_supervised:
             return
         if tables is None:
@@ -103,8 +105,8 @@ class Running:
                 poller.watch(self._pidfd, self._on_exit)
 
     async def wait(self) -> None:
-        """Return when it is over, or has ended while another process holds its pipes open."""
-        if not self.is_over:
+        """Return when it is over or lost, or has ended while another process holds its pipes."""
+        if not self.is_over and not self.is_lost:
             self._waiter = self._loop.create_future()
             await self._waiter
 
@@ -250,7 +252,12 @@ class Running:
     def _tree(self) -> Tree:
         if self._tables is None:
             return GroupTree(self.pid)
-        return ProcTree(self.pid, self.job.key, self._tables)
+        return ProcTree(
+            self.pid,
+            self.job.key,
+            self._tables,
+            is_reaped=lambda: self._is_supervised and self.exit_code is not None,
+        )
 
 
 def _reap(pid: int, options: int) -> int | None:

@@ -13,6 +13,9 @@ from msgspec import Struct
 
 from core.executors.spawn import JOB_VARIABLE
 
+NOBODY = -1
+"""No process's number: for a leader that is not known."""
+
 _DEAD = frozenset({b"Z", b"X", b"x"})
 
 

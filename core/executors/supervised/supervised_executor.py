@@ -11,7 +11,7 @@ import os
 
 from core.errors import BugError
 from core.executors.local import LocalExecutor
-from core.executors.lookup import ImpossibleError, UnstartableError
+from core.executors.lookup import ImpossibleError
 from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import OpenedJob
@@ -22,6 +22,7 @@ from core.executors.supervised.supervisor_link import (
     SupervisorLink,
     SupervisorLostError,
 )
+from core.executors.tree import NOBODY
 from core.ports.executor import Census, Job, Leftovers, LeftProcess, OutputSink, Resources
 
 LEFTOVER_GRACE_SECONDS = 1.0
@@ -96,8 +97,13 @@ class SupervisedExecutor(LocalExecutor):
             raise self._spawner.failure(error, opened) from error
         except (ValueError, TypeError) as error:  # what is no text, in argv or environment
             raise ImpossibleError(f"cannot start the process: {error}") from error
-        except SupervisorLostError as error:
-            raise UnstartableError(str(error)) from error
+        except SupervisorLostError:  # nobody knows whether it was started: it counts as lost
+            running = Running(
+                job, opened.started(NOBODY), sink, poller, loop, self._tables, is_supervised=True
+            )
+            running.lose()
+            self._running.add(running)
+            return running
         finally:
             opened.close()
         self._running.add(running)

@@ -53,6 +53,13 @@ GRACE_SECONDS = 5.0
 KILL_SECONDS = 5.0
 """How long KILL is repeated for the runner before what is left counts as unreachable."""
 
+IGNORED = (
+    *(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM),
+    *(signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+)
+"""The supervisor ends when its runner does, never before. Jobs start with the defaults."""
+
 PAUSE_SECONDS = 0.02
 MAX_COMMAND_BYTES = 200
 MAX_DESCRIPTORS = 4
@@ -399,14 +406,20 @@ def main() -> None:
     woken, wake = os.pipe()
     for fd in (woken, wake):
         os.set_blocking(fd, False)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)  # it ends when its runner does, never before
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.setblocking(False)
     channel.set_inheritable(False)
-    Supervisor(channel).serve(woken)
+    supervisor = Supervisor(channel)
+    try:
+        supervisor.serve(woken)
+    except BaseException:  # a bug must not leave what only this process knows
+        channel.close()
+        supervisor.end_all(GRACE_SECONDS, forever=True)
+        raise
 
 
 if __name__ == "__main__":

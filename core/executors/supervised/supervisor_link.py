@@ -5,6 +5,7 @@ The packets are described in `core.executors.supervised.supervisor`.
 
 import asyncio
 import contextlib
+import errno
 import marshal
 import os
 import socket
@@ -25,6 +26,9 @@ from core.ports.executor import LeftProcess
 
 MAX_REPLY_BYTES = 1 << 20
 _READS_AT_ONCE = 16
+
+_FULL = frozenset({errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of sendmsg(2) that pass: too many descriptors are under way, or memory is short."""
 
 
 T = TypeVar("T")
@@ -184,7 +188,9 @@ class SupervisorLink:
             socket.send_fds(self._channel, [data], fds)
         except BlockingIOError:
             return False
-        except OSError:
+        except OSError as error:
+            if error.errno in _FULL:
+                return False
             self._loop.call_soon(self._lose)
         if data == b"memory":
             os.close(fds[0])
