@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.domain.breaker_state import BreakerState
 from core.domain.item_label import step_title
@@ -23,6 +23,9 @@ from tui.output.table import Cell, Column, table
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
 from tui.words.safe_text import safe, safe_line
+
+if TYPE_CHECKING:  # it takes time to load, and few commands need it
+    from core.executors.live_usage import LiveUsage
 
 LAST_LINES = 15
 """Lines of a failed step's stderr or trace that are shown."""
@@ -81,8 +84,12 @@ def step_text(
     *,
     short: str,
     now: int,
+    live: "LiveUsage | None" = None,
 ) -> list[str]:
-    """Return the lines of a step: state, error, attempts, inputs, outputs, history."""
+    """Return the lines of a step: state, error, attempts, inputs, outputs, history.
+
+    `live` is what its processes use now.
+    """
     spent = one.worked_ms
     lines = [
         (
@@ -104,6 +111,11 @@ def step_text(
             if part
         ),
     ]
+    if live is not None:
+        lines.append(
+            f"  now {counted(live.processes, 'process', 'processes')} · {size(live.memory_bytes)} ·"
+            f" {duration_text(live.cpu_ms / 1000)} of processor time"
+        )
     if one.error is not None:
         lines += ["", *_error(one.error, palette)]
     if attempts:

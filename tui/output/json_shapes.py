@@ -4,7 +4,7 @@ Times are RFC 3339 UTC with nine fractional digits, durations milliseconds, miss
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.audit.format.known_type import is_known_type
 from core.domain.events import error_json
@@ -24,6 +24,9 @@ from core.launch.run_number import run_reference
 from core.mission_file.finding.diagnostic import Diagnostic
 from core.value.timestamp import rfc3339
 from tui.words.numbers import rfc3339_or_none
+
+if TYPE_CHECKING:  # it takes time to load, and few commands need it
+    from core.executors.live_usage import LiveUsage
 
 EVENT_VERSION = 1
 """`v` of the event stream; rises only when a field changes its meaning."""
@@ -130,6 +133,17 @@ def task_run(
         "log_entry_count": sum(one.log_entry_count for one in attempts),
         "attempts": [attempt(one) for one in attempts],
         "state_changes": [state_change(one) for one in changes],
+    }
+
+
+def live_usage(found: "LiveUsage | None") -> dict[str, int] | None:
+    """Return what the processes of a running step use now, null when none is found."""
+    if found is None:
+        return None
+    return {
+        "processes": found.processes,
+        "cpu_ms": found.cpu_ms,
+        "memory_bytes": found.memory_bytes,
     }
 
 

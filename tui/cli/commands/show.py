@@ -3,6 +3,7 @@
 import click
 
 from core.domain.records import Execution
+from core.domain.states import TaskState
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import outdated_skips
 from core.ports.reader import Reader
@@ -27,7 +28,10 @@ from tui.words.safe_text import safe_line
 def command(
     invocation: Invocation, execution: str, step: str | None, result: bool, everything: bool
 ) -> None:
-    """Show execution EXEC and the reason for its state; with STEP, one step in detail."""
+    """Show execution EXEC and the reason for its state; with STEP, one step in detail.
+
+    Of a running step it also shows what its processes use now; in JSON as `live`.
+    """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if result:
@@ -66,8 +70,14 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     attempts = reader.attempts(found.execution_id, step)
     changes = reader.state_changes(found.execution_id, step)
     console = invocation.console
+    live = None
+    if task.state is TaskState.RUNNING:
+        from core.executors.live_usage import live_usage  # takes time to load, and is rarely needed
+
+        live = live_usage(f"{found.execution_id}/{task.task_id}/{task.attempt}")
     if invocation.json:
-        console.out_json(json_shapes.task_run(task, attempts, changes))
+        shape = json_shapes.task_run(task, attempts, changes)
+        console.out_json({**shape, "live": json_shapes.live_usage(live)})
         return
     console.out_lines(
         step_text(
@@ -78,6 +88,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
             console.palette,
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
+            live=live,
         )
     )
 
