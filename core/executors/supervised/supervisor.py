@@ -81,6 +81,7 @@ class Supervisor:
             Identity, str | None
         ] = {}  # (pid, start) -> key or None, of processes that jobs left
         self.kept: set[str | None] = set()  # keys of jobs whose processes are left on purpose
+        self.descents: dict[int, Descent] = {}  # number of an "end" under way -> descent
         self.replies: list[tuple[object, ...]] = []
         self.cwd = os.getcwd()
         self.reset = [
@@ -95,12 +96,13 @@ class Supervisor:
         poll.register(self.channel, select.POLLIN)
         poll.register(woken, select.POLLIN)
         while True:
-            ready = dict(poll.poll())
+            ready = dict(poll.poll(PAUSE_SECONDS * 1000 if self.descents else None))
             if woken in ready:
                 os.read(woken, 4096)
             self.reap()
             if self.channel.fileno() in ready and not self.receive():
                 return
+            self.descend()
             if not self.reply():
                 self.end_all(GRACE_SECONDS, forever=True)
                 return
@@ -127,9 +129,11 @@ class Supervisor:
                 if packet[0] == "spawn":
                     self.spawn(fds, *packet[1:])
                 elif packet[0] == "end":
-                    self.replies.append(("done", packet[1], *self.end(packet[2], packet[3])))
+                    self.descents[packet[1]] = self.ending(packet[2], packet[3])
                 else:
-                    self.replies.append(("done", packet[1], *self.end_all(packet[2])))
+                    result = self.end_all(packet[2])
+                    self.descend()
+                    self.replies.append(("done", packet[1], *result))
                     self.reply()
                     return False
             finally:
@@ -239,8 +243,8 @@ class Supervisor:
 
     # --- ending ----------------------------------------------------------------------------------
 
-    def end(self, keys: list[str], grace: float) -> tuple[list[Left], int]:
-        """End what jobs of these keys left; return it, and how many could not be ended."""
+    def ending(self, keys: list[str], grace: float) -> "Descent":
+        """Return the descent that ends what jobs of these keys left."""
         wanted: set[str | None] = set(keys)
 
         def members() -> list[Identity]:
@@ -255,13 +259,21 @@ class Supervisor:
                 or table[pid][2] in leaders
             ]
 
-        return self.climb(members, grace, KILL_SECONDS)
+        return Descent(members, grace, KILL_SECONDS)
+
+    def descend(self) -> None:
+        """Go a step down with every "end" under way, and tell of those that are over."""
+        for number, descent in list(self.descents.items()):
+            if descent.step():
+                del self.descents[number]
+                self.replies.append(("done", number, *descent.result))
 
     def end_all(self, grace: float, *, forever: bool = False) -> tuple[list[Left], int]:
-        """End every process below, except those that are kept; see `end`.
+        """End every process below, except those that are kept.
 
-        `forever` repeats KILL until nothing is left: nobody else could end it any more. What is
-        kept are processes of jobs that have ended.
+        Return what was found, and how many could not be ended. `forever` repeats KILL until nothing
+        is left: nobody else could end it any more. What is kept are processes of jobs that have
+        ended.
         """
         kept = self.kept - set(self.jobs.values())
 
@@ -273,7 +285,7 @@ class Supervisor:
                 if self.key_of(pid, table[pid]) not in kept
             ]
 
-        return self.climb(members, grace, None if forever else KILL_SECONDS)
+        return self.climb(Descent(members, grace, None if forever else KILL_SECONDS))
 
     def key_of(self, pid: int, info: Process) -> str | None:
         """Return the key of the job that a process belongs to, None when nothing tells it."""
@@ -282,31 +294,55 @@ class Supervisor:
         known = self.strays.get((pid, info[3]))
         return known or mark_of(pid) or self.jobs.get(info[2]) or self.ended.get(info[2])
 
-    def climb(
-        self, members: Callable[[], list[Identity]], grace: float, kill_seconds: float | None
-    ) -> tuple[list[Left], int]:
-        """TERM and CONT, a grace, then KILL until none of `members()` is left."""
-        grace_ends = time.monotonic() + grace
-        kill_ends = None if kill_seconds is None else grace_ends + kill_seconds
-        found: dict[Identity, Left] = {}
-        told: set[Identity] = set()
-        while True:
-            self.reap()
-            alive = members()
-            for identity in alive:
-                if identity not in found:
-                    found[identity] = (*identity, command_of(identity[0]))
-            now = time.monotonic()
-            if not alive or (kill_ends is not None and now >= kill_ends):
-                return list(found.values()), len(alive)
-            for identity in alive:
-                if now >= grace_ends:
-                    send(identity[0], signal.SIGKILL)
-                elif identity not in told:
-                    told.add(identity)
-                    send(identity[0], signal.SIGTERM)
-                    send(identity[0], signal.SIGCONT)  # a stopped process takes no TERM
+    def climb(self, descent: "Descent") -> tuple[list[Left], int]:
+        """Go down to the end, and do nothing else meanwhile but reap."""
+        self.reap()
+        while not descent.step():
             time.sleep(PAUSE_SECONDS)
+            self.reap()
+        return descent.result
+
+
+class Descent:
+    """TERM and CONT, a grace, then KILL until none of `members()` is left.
+
+    Step by step, so that jobs can be started and reaped while others are being ended. KILL is
+    repeated for `kill_seconds`, None for ever.
+    """
+
+    def __init__(
+        self, members: Callable[[], list[Identity]], grace: float, kill_seconds: float | None
+    ) -> None:
+        self.members = members
+        self.grace_ends = time.monotonic() + grace
+        self.kill_ends = None if kill_seconds is None else self.grace_ends + kill_seconds
+        self.found: dict[Identity, Left] = {}
+        self.told: set[Identity] = set()
+        self.survivors = 0
+
+    @property
+    def result(self) -> tuple[list[Left], int]:
+        """What was found, and how many could not be ended."""
+        return list(self.found.values()), self.survivors
+
+    def step(self) -> bool:
+        """Look and send signals; tell whether it is over."""
+        alive = self.members()
+        for identity in alive:
+            if identity not in self.found:
+                self.found[identity] = (*identity, command_of(identity[0]))
+        now = time.monotonic()
+        if not alive or (self.kill_ends is not None and now >= self.kill_ends):
+            self.survivors = len(alive)
+            return True
+        for identity in alive:
+            if now >= self.grace_ends:
+                send(identity[0], signal.SIGKILL)
+            elif identity not in self.told:
+                self.told.add(identity)
+                send(identity[0], signal.SIGTERM)
+                send(identity[0], signal.SIGCONT)  # a stopped process takes no TERM
+        return False
 
 
 def receive_packet(channel: socket.socket) -> tuple[bytes, list[int]]:

@@ -13,7 +13,7 @@ from core.executors.ladder import ProcTree
 from core.executors.local import HAS_LINUX_WAYS
 from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.executors.tree import TableReader, read_process, read_table
-from core.ports.executor import Job, OutcomeKind
+from core.ports.executor import Job, Leftovers, OutcomeKind
 from tests.support.fake_executor import RecordingSink
 
 pytestmark = pytest.mark.skipif(not HAS_LINUX_WAYS, reason="there is no supervisor")
@@ -49,6 +49,11 @@ def marked(key: str = KEY) -> frozenset[int]:
 
 def is_alive(pid: int) -> bool:
     return read_process(pid) is not None
+
+
+def is_leader(pid: int, supervisor: int) -> bool:
+    info = read_process(pid)
+    return info is not None and info.parent == supervisor and info.session == pid
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -188,3 +193,19 @@ async def test_the_number_of_a_reaped_process_is_nobodys_when_another_process_ha
     finally:
         stranger.kill()
         await stranger.wait()
+
+
+async def test_other_jobs_go_on_while_what_a_job_left_is_ended(
+    executor: SupervisedExecutor, sink: RecordingSink
+) -> None:
+    stubborn = "(trap '' TERM; echo up; exec >&- 2>&-; while :; do sleep 600; done) & sleep 0.1"
+    leaving = asyncio.create_task(executor.run(a_script(stubborn, leftovers=Leftovers.STEP), sink))
+    await sink.first_write.wait()
+    supervisor = supervisor_of(executor)
+    await until(lambda: not any(is_leader(pid, supervisor) for pid in marked()))
+
+    await output_of(executor, a_script("true", key=f"{KEY}0"))
+
+    assert not leaving.done()
+    assert (await leaving).exit_code == 0
+    assert marked() == frozenset()
