@@ -184,11 +184,12 @@ class SupervisedExecutor(LocalExecutor):
             raise BugError("a supervisor was lost that was never there")
         self._leavers.clear()
         self._left.clear()
+        keys = frozenset(running.job.key for running in self._running)
         for running in list(self._running):
             running.lose()
         if self._adopts:
             self._clearing = asyncio.get_running_loop().run_in_executor(
-                None, end_adopted, link.began, frozenset({os.getpid(), link.pid})
+                None, end_adopted, link.began, frozenset({os.getpid(), link.pid}), keys
             )
 
 

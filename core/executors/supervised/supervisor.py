@@ -233,10 +233,14 @@ class Supervisor:
         now: dict[Identity, str | None] = {}
         for pid in descendants(orphans, table):
             _parent, group, session, start = table[pid]
-            known = self.strays.get((pid, start)) or mark_of(pid)
-            # One that gave up session, group and environment is that of the only job there was.
-            key = known or leaders.get(session) or leaders.get(group) or only
-            now[pid, start] = key
+            identity = (pid, start)
+            known = self.strays.get(identity) or mark_of(pid)
+            key = known or leaders.get(session) or leaders.get(group)
+            if key is None and identity not in self.strays:
+                # One that gave up session, group and environment is that of the only job there
+                # was; if it was there before, another job may have left it.
+                key = only
+            now[identity] = key
             left.setdefault(key, []).append((pid, start, command_of(pid)))
         self.strays = now
         return left

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -130,6 +131,26 @@ async def test_leftovers_of_a_step_are_ended_at_once_if_that_is_wanted(
     assert sleeping(seconds) == []
 
 
+async def test_what_another_job_left_is_not_taken_for_that_of_the_last_one(
+    executor: SupervisedExecutor, seconds: str, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    last = RecordingSink()
+    job = a_script(f"echo up; read <{gate}", leftovers=Leftovers.STEP, key=f"{EXECUTION}/last/1")
+    running = asyncio.create_task(executor.run(job, last))
+    await last.first_write.wait()
+    escape = ESCAPES["session and environment"].format(seconds, quiet=QUIET)
+    await executor.run(a_script(f"{escape}\nsleep 0.05"), RecordingSink())
+
+    gate.write_text("\n")
+    await running
+
+    assert last.left == []
+    assert last.censuses == []
+    assert sleeping(seconds)
+
+
 async def test_what_is_kept_outlives_the_executor(seconds: str) -> None:
     executor, sink = SupervisedExecutor(), RecordingSink()
     text = ESCAPES["its own session"].format(seconds, quiet=QUIET) + "\nsleep 0.05"
@@ -189,32 +210,70 @@ async def test_a_job_larger_than_a_packet_is_started(executor: SupervisedExecuto
     assert bytes(sink.out) == b"100000\n"
 
 
-async def test_a_runner_that_is_killed_leaves_nothing(tmp_path: Path, seconds: str) -> None:
-    escape = ESCAPES["session and environment"].format(seconds, quiet=QUIET)
-    program = tmp_path / "runner.py"
-    program.write_text(
-        f"""
-import asyncio, os, sys
-sys.path.insert(0, {str(Path.cwd())!r})
+RUNNER = """
+import asyncio, os, signal, sys
+sys.path.insert(0, {root!r})
 from core.executors.supervised.supervised_executor import SupervisedExecutor
-from core.ports.executor import Job
+from core.ports.executor import Job, Leftovers
 from tests.support.fake_executor import RecordingSink
 
+def job(step, text, leftovers=Leftovers.EXECUTION):
+    return Job(
+        key="{execution}/" + step + "/1", argv=("bash", "-c", text), env=dict(os.environ), cwd="/",
+        leftovers=leftovers,
+    )
+
 async def main():
-    text = {escape!r} + "\\ntrap '' TERM; echo up; sleep {seconds}; sleep {seconds}"
-    job = Job(key="{EXECUTION}/other/1", argv=("bash", "-c", text), env=dict(os.environ), cwd="/")
-    sink = RecordingSink()
-    task = asyncio.create_task(SupervisedExecutor(adopts=True).run(job, sink))
-    await sink.first_write.wait()
-    print("up", flush=True)
-    await task
+    executor, sink = SupervisedExecutor(adopts=True), RecordingSink()
+{body}
 
 asyncio.run(main())
-""",
-        "utf-8",
-    )
+"""
+
+
+def a_runner(folder: Path, body: str) -> Path:
+    """Write the program of a runner, which must have no other children, and return its file."""
+    program = folder / "runner.py"
+    text = RUNNER.format(root=str(Path.cwd()), execution=EXECUTION, body=indent(body, "    "))
+    program.write_text(text, "utf-8")
+    return program
+
+
+async def test_what_is_kept_outlives_a_killed_supervisor_unless_its_job_still_ran(
+    tmp_path: Path, seconds: str
+) -> None:
+    running = f"{seconds}9"
+    body = f"""
+leave = "setsid sleep %s {QUIET} &"
+await executor.run(job("ended", leave % {seconds!r} + "sleep 0.05", Leftovers.KEEP), sink)
+text = leave % {running!r} + "sleep 0.05; echo up; sleep 600"
+task = asyncio.create_task(executor.run(job("running", text, Leftovers.KEEP), sink))
+await sink.first_write.wait()
+os.kill(executor.supervisor_pid, signal.SIGKILL)
+print((await task).kind)
+await executor.close()
+"""
     runner = await asyncio.create_subprocess_exec(
-        sys.executable, str(program), stdout=asyncio.subprocess.PIPE
+        sys.executable, str(a_runner(tmp_path, body)), stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await runner.communicate()
+
+    assert told == b"lost\n"
+    assert sleeping(seconds)
+    await until_gone(running)
+
+
+async def test_a_runner_that_is_killed_leaves_nothing(tmp_path: Path, seconds: str) -> None:
+    escape = ESCAPES["session and environment"].format(seconds, quiet=QUIET)
+    body = f"""
+text = {escape!r} + "\\ntrap '' TERM; echo up; sleep {seconds}; sleep {seconds}"
+task = asyncio.create_task(executor.run(job("other", text), sink))
+await sink.first_write.wait()
+print("up", flush=True)
+await task
+"""
+    runner = await asyncio.create_subprocess_exec(
+        sys.executable, str(a_runner(tmp_path, body)), stdout=asyncio.subprocess.PIPE
     )
     assert runner.stdout is not None
     assert await runner.stdout.readline() == b"up\n"
