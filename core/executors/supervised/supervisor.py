@@ -7,7 +7,10 @@ child, whatever session, group or environment that process gave itself.
 Packets on the socket (SOCK_SEQPACKET) are `marshal` data; those of more than `MAX_PACKET_BYTES` are
 put into a memory file whose descriptor travels instead. The runner sends
 
-    ("spawn", number, path, argv, env, cwd, key, keep)   with stdin, stdout and stderr
+    ("base", env)                                        the environment that jobs start from
+    ("spawn", number, path, argv, changed, removed, cwd, key, keep)
+                                         with stdin, stdout and stderr; what is changed in the
+                                         base environment, and the names removed from it
     ("end", number, keys, grace)                         end what is left of these jobs
     ("finish", number, grace)                            end all that may be ended, then exit
 
@@ -75,6 +78,7 @@ class Supervisor:
     def __init__(self, channel: socket.socket) -> None:
         self.channel = channel
         self.jobs: dict[int, str] = {}  # pid of a leader that lives -> key
+        self.base: dict[str, str] = {}
         self.numbers: dict[int, int] = {}  # pid of a leader that lives -> number of its "spawn"
         self.ended: dict[int, str] = {}  # pid of a leader that ended and left something -> key
         self.strays: dict[
@@ -128,6 +132,8 @@ class Supervisor:
                 packet = marshal.loads(data)
                 if packet[0] == "spawn":
                     self.spawn(fds, *packet[1:])
+                elif packet[0] == "base":
+                    self.base = packet[1]
                 elif packet[0] == "end":
                     self.descents[packet[1]] = self.ending(packet[2], packet[3])
                 else:
@@ -162,7 +168,8 @@ class Supervisor:
         number: int,
         path: str,
         argv: list[str],
-        env: dict[str, str],
+        changed: dict[str, str],
+        removed: list[str],
         cwd: str,
         key: str,
         keep: bool,
@@ -171,6 +178,9 @@ class Supervisor:
         if len(fds) < 3:  # this process had no room for them
             self.replies.append(("started", number, 0, errno.EMFILE))
             return
+        env = {**self.base, **changed}
+        for name in removed:
+            del env[name]
         try:
             if cwd != self.cwd:
                 os.chdir(cwd)

@@ -66,6 +66,8 @@ class SupervisorLink:
         self._loop = loop
         self._on_lost = on_lost
         self._numbers = 0
+        self._base: dict[str, str] | None = None
+        """The environment of the first job: of later ones only the differences are sent."""
         self._starting: dict[int, asyncio.Future[int]] = {}
         self._ends: dict[int, JobEnd | Callable[[JobEnd], None] | None] = {}
         self._orders: dict[int, asyncio.Future[Finished]] = {}
@@ -115,7 +117,13 @@ class SupervisorLink:
         number = self._next_number()
         answer = self._starting[number] = self._loop.create_future()
         self._ends[number] = None
-        self._send(("spawn", number, path, list(argv), env, cwd, key, keep), fds)
+        if self._base is None:
+            self._send(("base", env), ())
+            self._base = env
+        base = self._base
+        changed = {name: value for name, value in env.items() if base.get(name) != value}
+        removed = [name for name in base if name not in env]
+        self._send(("spawn", number, path, list(argv), changed, removed, cwd, key, keep), fds)
         try:
             pid = await _to_the_end(answer)
         except BaseException:
