@@ -209,10 +209,12 @@ class Supervisor:
     def reap(self) -> None:
         """Take the ends of children; what jobs that ended left behind is told with their end."""
         ends: list[End] = []
+        has_children = True
         while True:
             try:
                 pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
+                has_children = False
                 break
             if not pid:
                 break
@@ -222,7 +224,7 @@ class Supervisor:
                 ends.append((pid, key, status, *times))
         if not ends:
             return
-        left = self.census(ends)
+        left = self.census(ends) if has_children else self.census_of_none()
         for pid, key, *told in ends:
             found = left.get(key, [])
             if found:
@@ -233,9 +235,7 @@ class Supervisor:
         """Return what jobs have left by key: children that are no leader, and all below them."""
         orphans = [pid for pid in children() if pid not in self.jobs]
         if not orphans:
-            self.strays.clear()
-            self.ended.clear()
-            return {}
+            return self.census_of_none()
         leaders = self.jobs | self.ended | {end[0]: end[1] for end in ends}
         only = ends[0][1] if len(ends) == 1 and not self.jobs else None
         table = read_processes()
@@ -254,6 +254,12 @@ class Supervisor:
             left.setdefault(key, []).append((pid, start, command_of(pid)))
         self.strays = now
         return left
+
+    def census_of_none(self) -> dict[str | None, list[Left]]:
+        """Forget what was left: it has ended."""
+        self.strays.clear()
+        self.ended.clear()
+        return {}
 
     # --- ending ----------------------------------------------------------------------------------
 

@@ -146,7 +146,10 @@ class SupervisorLink:
     async def finish(self, grace_seconds: float) -> Finished:
         """End everything that may be ended; the supervisor exits. It is of no more use then."""
         self._is_finishing = True
-        return await self._order("finish", grace_seconds)
+        try:
+            return await self._order("finish", grace_seconds)
+        finally:
+            self._let_go()  # `close` works in another thread: the loop must watch nothing then
 
     def close(self) -> None:
         """Close the socket and wait for the supervisor, which ends everything. Idempotent.
@@ -158,10 +161,18 @@ class SupervisorLink:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(supervisor.GRACE_SECONDS + supervisor.KILL_SECONDS)
 
-    def _detach(self) -> None:
+    def _let_go(self) -> None:
+        """Expect nothing more, and tell those who wait. Idempotent."""
+        if self.is_lost:
+            return
         self.is_lost = True
         self._loop.remove_reader(self._channel.fileno())
         self._loop.remove_writer(self._channel.fileno())
+        for data, fds in self._queue:
+            if data == b"memory":
+                os.close(fds[0])
+        self._queue.clear()
+        self._fail_all()
 
     async def _order(self, *packet: Any) -> Finished:
         number = self._next_number()
@@ -256,12 +267,7 @@ class SupervisorLink:
     def _lose(self) -> None:
         if self.is_lost:
             return
-        self._detach()
-        for data, fds in self._queue:
-            if data == b"memory":
-                os.close(fds[0])
-        self._queue.clear()
-        self._fail_all()
+        self._let_go()
         if not self._is_finishing:
             self._on_lost()
 

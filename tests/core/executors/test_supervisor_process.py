@@ -209,3 +209,16 @@ async def test_other_jobs_go_on_while_what_a_job_left_is_ended(
     assert not leaving.done()
     assert (await leaving).exit_code == 0
     assert marked() == frozenset()
+
+
+async def test_closing_raises_nothing_in_the_event_loop() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, found: complaints.append(found))
+
+    for _ in range(20):
+        executor = SupervisedExecutor()
+        await output_of(executor, a_script("true"))
+        await executor.close()
+        await asyncio.sleep(0)
+
+    assert complaints == []
