@@ -63,6 +63,9 @@ IGNORED = (
 )
 """The supervisor ends when its runner does, never before. Jobs start with the defaults."""
 
+START_DELAY_MS = 2
+"""How long a start waits to be told, so that the end of a short process shares its packet."""
+
 PAUSE_SECONDS = 0.02
 MAX_COMMAND_BYTES = 200
 MAX_DESCRIPTORS = 4
@@ -100,16 +103,28 @@ class Supervisor:
         poll.register(self.channel, select.POLLIN)
         poll.register(woken, select.POLLIN)
         while True:
-            ready = dict(poll.poll(PAUSE_SECONDS * 1000 if self.descents else None))
+            ready = dict(poll.poll(self.patience_ms()))
             if woken in ready:
                 os.read(woken, 4096)
             self.reap()
             if self.channel.fileno() in ready and not self.receive():
                 return
             self.descend()
+            if ready and self.has_only_starts():
+                continue
             if not self.reply():
                 self.end_all(GRACE_SECONDS, forever=True)
                 return
+
+    def patience_ms(self) -> float | None:
+        """Return how long to wait for something to happen, None for ever."""
+        if self.replies:
+            return START_DELAY_MS
+        return PAUSE_SECONDS * 1000 if self.descents else None
+
+    def has_only_starts(self) -> bool:
+        """Tell whether all there is to tell is that processes were started."""
+        return all(reply[0] == "started" and not reply[3] for reply in self.replies)
 
     # --- packets ---------------------------------------------------------------------------------
 
