@@ -55,14 +55,14 @@ def select(
     return frozenset(left | set(skip))
 
 
-def after(mission: Mission, graph: Graph, first: str, earlier: Snapshot | None) -> Selection:
+def select_from(mission: Mission, graph: Graph, first: str, earlier: Snapshot | None) -> Selection:
     """Select `first` and everything downstream; take what is before it from `earlier`."""
     require_step(mission, first)
     run = {first} | graph.descendants(first)
     return _selection(mission, run, earlier)
 
 
-def again(
+def select_retry(
     mission: Mission,
     graph: Graph,
     earlier: Snapshot,

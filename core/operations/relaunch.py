@@ -14,7 +14,7 @@ from core.errors import ConflictError
 from core.graph.dag import Graph
 from core.launch.order import Order
 from core.launch.run_label import full_label
-from core.launch.selection import Selection, after, again, attempt_base, select
+from core.launch.selection import Selection, attempt_base, select, select_from, select_retry
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import RetriedExecution
@@ -51,7 +51,7 @@ def select_steps(
         left_out = select(order.mission, only=only, skip=skip)
         return replace(order, unselected=left_out) if left_out else order
     earlier = None if reader is None else _latest(reader, order.mission)
-    chosen = after(order.mission, Graph.of(order.mission), resume_from, earlier)
+    chosen = select_from(order.mission, Graph.of(order.mission), resume_from, earlier)
     return replace(order, unselected=chosen.unselected | set(skip), reuse=chosen.reuse)
 
 
@@ -125,7 +125,7 @@ def retry_order(
     """
     earlier = load_snapshot(reader, execution_id)
     mission, source = stored_mission(reader, earlier.current)
-    chosen = again(
+    chosen = select_retry(
         mission,
         Graph.of(mission),
         earlier,

@@ -28,7 +28,7 @@ from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import RetriedExecution
 from core.ports.control import RequestKind
 from core.ports.journal import Receipt
-from core.runner.family import Family, Origin
+from core.runner.execution_tree import ExecutionTree, Origin
 from core.step_type.host import SubMissionEnd
 
 OTHER_RUNNER_SECONDS = 0.2
@@ -64,7 +64,7 @@ class ChildRunner:
     earlier: RetriedExecution | None
     folder: Path
     actor: str
-    family: Family
+    tree: ExecutionTree
     above: Sequence[Origin]
     drive: DriveChild
     is_resumed: bool
@@ -179,7 +179,7 @@ class ChildRunner:
         return await self._created(order, task)
 
     async def _created(self, order: Order, task: TaskRun) -> Child:
-        self.family.admit(order, self.above)
+        self.tree.admit(order, self.above)
         order = replace(
             order,
             parent_execution_id=task.execution_id,

@@ -12,7 +12,7 @@ from core.operations.site import OpenStore, Site
 from core.ports.control import RequestKind
 from core.runner.drive_plan import Driven, DrivePlan
 from core.runner.driver import Driver, make_folder
-from core.runner.family import Family, Origin, origin_of, read_family
+from core.runner.execution_tree import ExecutionTree, Origin, origin_of, read_execution_tree
 from core.runner.heartbeat import run_engine
 from core.runner.signal_watch import signals_watched
 
@@ -28,7 +28,7 @@ async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
     executor = site.new_executor()
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     try:
-        driver = Driver(site, store, executor, plan, *_family_of(site, plan))
+        driver = Driver(site, store, executor, plan, *_execution_tree_of(site, plan))
         async with driver.leased() as lease:
             asked = await store.control.take_requests(lease)
             await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
@@ -46,12 +46,12 @@ async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
         await executor.close()
 
 
-def _family_of(site: Site, plan: DrivePlan) -> tuple[Family, list[Origin]]:
-    """Return the family and the origins of an execution; nothing is read for one that is new."""
+def _execution_tree_of(site: Site, plan: DrivePlan) -> tuple[ExecutionTree, list[Origin]]:
+    """Return the tree and the origins of an execution; nothing is read for one that is new."""
     execution = plan.snapshot.current
     if execution.state is ExecutionState.PENDING and execution.parent_execution_id is None:
-        return Family(), [origin_of(execution.source_path, execution.mission_digest)]
-    return read_family(site, execution)
+        return ExecutionTree(), [origin_of(execution.source_path, execution.mission_digest)]
+    return read_execution_tree(site, execution)
 
 
 def _enter(folder: Path) -> None:

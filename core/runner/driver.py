@@ -38,7 +38,7 @@ from core.ports.journal import Receipt
 from core.recording.recorder import Recorder
 from core.runner.child_runner import Child, ChildRunner
 from core.runner.drive_plan import DrivePlan
-from core.runner.family import Family, Origin, origin_of, take_up
+from core.runner.execution_tree import ExecutionTree, Origin, origin_of, recover_sub_missions
 from core.runner.heartbeat import run_engine
 from core.runner.signal_watch import cancel_request, killed_by_second_signal
 
@@ -55,7 +55,7 @@ class Driver:
         store: OpenStore,
         executor: Executor,
         plan: DrivePlan,
-        family: Family,
+        tree: ExecutionTree,
         origins: Sequence[Origin],
     ) -> None:
         self._site = site
@@ -63,7 +63,7 @@ class Driver:
         self._clock = site.clock
         self._executor = executor
         self._plan = plan
-        self._family = family
+        self._tree = tree
         self._origins = origins
         self._is_resumed = False
         self._is_killed = False
@@ -111,7 +111,9 @@ class Driver:
             who = "nobody had noticed"
             await self._record(lost(plan.snapshot, self._clock, who=who, ended=ended))
             ended = None
-        below = await take_up(self._site, self._store, plan.snapshot.current.execution_id)
+        below = await recover_sub_missions(
+            self._site, self._store, plan.snapshot.current.execution_id
+        )
         unsafe = [*needs_consent(plan.mission, plan.snapshot), *below]
         if unsafe and plan.assume_lost is None and not is_ending:
             raise ConflictError(
@@ -175,7 +177,7 @@ class Driver:
                 earlier=earlier,
                 folder=plan.working_dir if source is None else Path(source).parent,
                 actor=plan.actor,
-                family=self._family,
+                tree=self._tree,
                 above=self._origins,
                 drive=self._drive_child,
                 is_resumed=self._is_resumed,
@@ -208,7 +210,7 @@ class Driver:
         )
         origin = origin_of(execution.source_path, execution.mission_digest)
         origins = [*self._origins, origin]
-        driver = Driver(self._site, self._store, self._executor, plan, self._family, origins)
+        driver = Driver(self._site, self._store, self._executor, plan, self._tree, origins)
         async with driver.leased() as lease:
             asked = [*await self._store.control.take_requests(lease)]
             if to_cancel:

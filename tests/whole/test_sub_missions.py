@@ -243,7 +243,7 @@ def test_a_link_or_a_copy_beside_it_is_the_same_mission(inside: Inside, tmp_path
 def test_the_executions_under_one_are_capped(
     inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.runner.family.MAX_EXECUTIONS", 3)
+    monkeypatch.setattr("core.runner.execution_tree.MAX_EXECUTIONS", 3)
     a_file(tmp_path, "c", "id: n, name: n, step_type: noop")
     step = "id: s, name: s, step_type: mission, foreach: [1, 2, 3, 4], parameters: {file: c.yaml}"
     head = HEAD.replace("steps:", "config: {{fail_fast: false}}\nsteps:")

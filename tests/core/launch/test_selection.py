@@ -5,7 +5,7 @@ import pytest
 from core.domain.mission import Mission
 from core.errors import ConflictError, NotFoundError
 from core.graph.dag import Graph
-from core.launch.selection import after, again, attempt_base, select
+from core.launch.selection import attempt_base, select, select_from, select_retry
 from tests.support.simulation import Simulation, a_plan, a_step
 
 DIAMOND = a_plan(
@@ -47,20 +47,20 @@ def test_an_unknown_step_is_named_with_what_was_meant() -> None:
 
 def test_resume_from_runs_the_step_and_what_depends_on_it_and_reuses_the_rest() -> None:
     earlier = ended(DIAMOND)
-    chosen = after(DIAMOND, Graph.of(DIAMOND), "b", earlier.snapshot)
+    chosen = select_from(DIAMOND, Graph.of(DIAMOND), "b", earlier.snapshot)
     assert chosen.run == ("b", "d")
     assert set(chosen.reuse) == {"a", "c"}
     assert not chosen.unselected
 
 
 def test_resume_from_without_an_earlier_run_leaves_the_rest_out() -> None:
-    chosen = after(DIAMOND, Graph.of(DIAMOND), "b", None)
+    chosen = select_from(DIAMOND, Graph.of(DIAMOND), "b", None)
     assert chosen.unselected == {"a", "c"}
 
 
 def test_a_retry_covers_what_did_not_succeed() -> None:
     earlier = ended(DIAMOND, "b")
-    chosen = again(DIAMOND, Graph.of(DIAMOND), earlier.snapshot)
+    chosen = select_retry(DIAMOND, Graph.of(DIAMOND), earlier.snapshot)
     assert chosen.run == ("b", "d")
     assert set(chosen.reuse) == {"a", "c"}
     assert attempt_base(earlier.snapshot, chosen.run) == {"b": 1}
@@ -68,22 +68,24 @@ def test_a_retry_covers_what_did_not_succeed() -> None:
 
 def test_a_retry_of_one_step_leaves_what_did_not_succeed_out() -> None:
     earlier = ended(DIAMOND, "b")
-    chosen = again(DIAMOND, Graph.of(DIAMOND), earlier.snapshot, steps=["b"])
+    chosen = select_retry(DIAMOND, Graph.of(DIAMOND), earlier.snapshot, steps=["b"])
     assert (chosen.run, chosen.unselected) == (("b",), frozenset({"d"}))
 
 
 def test_a_retry_with_downstream_runs_what_succeeded_below_it_again() -> None:
     earlier = ended(DIAMOND)
-    chosen = again(DIAMOND, Graph.of(DIAMOND), earlier.snapshot, steps=["c"], downstream=True)
+    chosen = select_retry(
+        DIAMOND, Graph.of(DIAMOND), earlier.snapshot, steps=["c"], downstream=True
+    )
     assert chosen.run == ("c", "d")
 
 
 def test_nothing_to_retry_is_a_conflict() -> None:
     with pytest.raises(ConflictError, match="every step succeeded"):
-        again(DIAMOND, Graph.of(DIAMOND), ended(DIAMOND).snapshot)
+        select_retry(DIAMOND, Graph.of(DIAMOND), ended(DIAMOND).snapshot)
 
 
 def test_an_execution_that_has_not_ended_cannot_be_retried_as_a_new_one() -> None:
     simulation = Simulation(DIAMOND)
     with pytest.raises(ConflictError, match="has not ended"):
-        again(DIAMOND, Graph.of(DIAMOND), simulation.snapshot)
+        select_retry(DIAMOND, Graph.of(DIAMOND), simulation.snapshot)

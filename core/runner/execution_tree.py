@@ -46,7 +46,7 @@ def origin_of(source_path: str | None, digest: str) -> Origin:
 
 
 @dataclass(slots=True)
-class Family:
+class ExecutionTree:
     """How many executions there are under one that somebody started, itself included."""
 
     count: int = 1
@@ -74,20 +74,20 @@ class Family:
         self.count += 1
 
 
-def read_family(site: Site, execution: Execution) -> tuple[Family, list[Origin]]:
-    """Return the family of an execution that goes on, and the origins from its root down to it."""
+def read_execution_tree(site: Site, execution: Execution) -> tuple[ExecutionTree, list[Origin]]:
+    """Return the tree of an execution that goes on, and the origins from its root down to it."""
     with closing(site.open_reader()) as reader:
         above = [
             origin_of(one.source_path, one.mission_digest) for one in ancestors(reader, execution)
         ]
         count = 1 + sum(1 for _ in descendants(reader, execution.execution_id))
-    return Family(count), [
+    return ExecutionTree(count), [
         *reversed(above),
         origin_of(execution.source_path, execution.mission_digest),
     ]
 
 
-async def take_up(site: Site, store: OpenStore, execution_id: str) -> list[str]:
+async def recover_sub_missions(site: Site, store: OpenStore, execution_id: str) -> list[str]:
     """Mark the sub-missions below that a lost runner left; return steps that need a consent.
 
     Each is named behind the steps above it.
