@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from core.ports.clock import Clock
     from core.ports.control import RequestKind, RequestOutcome
     from core.ports.reader import LogQuery
-    from tui.live.backend import Backend, MissionFile, Receipt, Surroundings
+    from tui.live.backend import AppContext, Backend, MissionFile, Receipt
     from tui.live.board import Board
-    from tui.live.deck import Acts
-    from tui.live.feed import Feed, Lookup
+    from tui.live.deck import Actions
+    from tui.live.feed import Feed
+    from tui.live.lookup import Lookup
     from tui.live.messages import Committed, FeedLost, ThreadBroken
     from tui.screens.home import HomeScreen
 
@@ -63,7 +64,7 @@ class MissionDeckApp(TerminalApp):
     clock: "Clock"
     feed: "Feed"
     lookup: "Lookup"
-    acts: "Acts"
+    actions: "Actions"
     _home: "HomeScreen"
 
     def __init__(
@@ -89,9 +90,9 @@ class MissionDeckApp(TerminalApp):
         self._short_ids: dict[str, str] = {}
 
     @property
-    def surroundings(self) -> "Surroundings":
+    def app_context(self) -> "AppContext":
         """The database, the actor and the user's configuration."""
-        return self.backend.surroundings
+        return self.backend.app_context
 
     def get_default_screen(self) -> Screen[None]:
         """Start with a screen that needs nothing to be loaded."""
@@ -119,7 +120,7 @@ class MissionDeckApp(TerminalApp):
             return
         from tui.screens.home import HomeScreen
 
-        here = self.surroundings
+        here = self.app_context
         if here.theme is not None and here.theme != self.theme:
             self._apply_theme(here.theme)
         if here.keymap:
@@ -129,7 +130,7 @@ class MissionDeckApp(TerminalApp):
         self.feed.start()
         await self.push_screen(self._home)
         for note in here.notes:
-            self.complain(clean_line(note))
+            self.show_problem(clean_line(note))
         self.discover()
         self._notice_lost()
         self.set_interval(LOST_CHECK_SECONDS, self._notice_lost)
@@ -139,15 +140,16 @@ class MissionDeckApp(TerminalApp):
     def _prepare(self) -> None:
         """Import the deferred modules and create what lives as long as the application."""
         from core.machine.system_clock import SystemClock
-        from tui.live.feed import Feed, Lookup
-        from tui.screens.confirmed_actions import ConfirmedActs
+        from tui.live.feed import Feed
+        from tui.live.lookup import Lookup
+        from tui.screens.confirmed_actions import ConfirmedActions
 
         given = self._given
         self.backend = given() if callable(given) else given
         self.clock = self._clock or SystemClock()
         self.feed = Feed(self.backend.open_reader, self.post_message)
         self.lookup = Lookup(self.backend.open_reader)
-        self.acts = ConfirmedActs(self)
+        self.actions = ConfirmedActions(self)
 
     async def on_unmount(self) -> None:
         """Stop the threads; executions go on."""
@@ -182,17 +184,17 @@ class MissionDeckApp(TerminalApp):
 
     def on_feed_lost(self, event: "FeedLost") -> None:
         """Show that reading fails, or that it works again."""
-        self.complain(clean_line(f"cannot read: {event.text}") if event.text else "")
+        self.show_problem(clean_line(f"cannot read: {event.text}") if event.text else "")
 
     def on_thread_broken(self, event: "ThreadBroken") -> None:
         """End with the error of a background thread."""
         raise event.error
 
-    def tell(self, text: str) -> None:
+    def show_notice(self, text: str) -> None:
         """Notify the user of what was done."""
         self.notify(text, markup=False, timeout=4)
 
-    def complain(self, text: str) -> None:
+    def show_problem(self, text: str) -> None:
         """Show a problem in the banner until the next action; an empty text removes it."""
         self.problem = text
         for screen in reversed(self.screen_stack):
@@ -208,7 +210,7 @@ class MissionDeckApp(TerminalApp):
         except BugError:
             raise
         except MissionDeckError as error:
-            self.complain(clean_line(f"cannot list missions: {error.message}"))
+            self.show_problem(clean_line(f"cannot list missions: {error.message}"))
         self._home.show_missions(self.missions)
 
     @work(exclusive=True, group="lost")
@@ -218,7 +220,7 @@ class MissionDeckApp(TerminalApp):
         except BugError:
             raise
         except MissionDeckError as error:
-            self.complain(clean_line(f"cannot record a lost runner: {error.message}"))
+            self.show_problem(clean_line(f"cannot record a lost runner: {error.message}"))
 
     def label(self, execution: "Execution") -> str:
         """Return the label of an execution: `deploy#7 0193c0de`."""
@@ -293,7 +295,7 @@ class MissionDeckApp(TerminalApp):
     def set_theme(self, name: str) -> None:
         """Switch to a theme."""
         self.theme = name
-        self.tell(f"theme {name}")
+        self.show_notice(f"theme {name}")
         self.screen.refresh(layout=True)
 
     @property
@@ -310,7 +312,7 @@ class MissionDeckApp(TerminalApp):
 
         text, note = for_clipboard(text, what)
         self.copy_to_clipboard(text)
-        self.tell(note)
+        self.show_notice(note)
 
     @work(exclusive=True, group="take")
     async def copy_log(self, query: "LogQuery", *, as_json: bool) -> None:

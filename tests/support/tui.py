@@ -49,7 +49,14 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import LogQuery, Reader
 from tests.support import execution_list
 from tui.app import MissionDeckApp
-from tui.live.backend import PLAIN, LaunchOptions, MissionFile, Preview, Receipt, Surroundings
+from tui.live.backend import (
+    DEFAULT_OPTIONS,
+    AppContext,
+    LaunchOptions,
+    MissionFile,
+    Preview,
+    Receipt,
+)
 
 START = 1_760_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -559,7 +566,7 @@ class FakeBackend:
         self.refuse = ""
         self.noticed = 0
         self.on_launch: Callable[[str], None] = lambda _execution_id: None
-        self.surroundings = Surroundings(
+        self.app_context = AppContext(
             database="/home/ada/.local/share/mission/missions.db",
             actor="ada",
             version="0.1.0",
@@ -568,7 +575,7 @@ class FakeBackend:
         )
 
     def remap(self, keymap: Mapping[str, str]) -> None:
-        self.surroundings = dataclasses.replace(self.surroundings, keymap=keymap)
+        self.app_context = dataclasses.replace(self.app_context, keymap=keymap)
 
     def open_reader(self) -> Reader:
         if self.world.broken:
@@ -605,7 +612,9 @@ class FakeBackend:
     def read_mission(self, source: MissionSource) -> Mission:
         return self.world.sources[source.digest]
 
-    def launch(self, path: str, params: Mapping[str, Any], options: LaunchOptions = PLAIN) -> str:
+    def launch(
+        self, path: str, params: Mapping[str, Any], options: LaunchOptions = DEFAULT_OPTIONS
+    ) -> str:
         self._refuse()
         self.calls.append(("launch", (path, dict(params))))
         execution_id = self.world.launch(self.known[path], params=dict(params), source_path=path)
@@ -643,11 +652,17 @@ class FakeBackend:
         self.world.own(execution_id)
 
     def retry(
-        self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
-    ) -> str:
+        self, execution_id: str, task_id: str, *, downstream: bool, reason: str
+    ) -> Receipt | str:
+        run = self.world.runs[execution_id]
+        if not is_terminal(run.snapshot.current.state):
+            arguments = {"downstream": downstream, "reason": reason}
+            return self.request(
+                execution_id, RequestKind.RETRY, task_id=task_id, arguments=arguments
+            )
         self._refuse()
-        self.calls.append(("retry", (execution_id, tuple(task_ids), downstream, reason)))
-        return self.world.launch(self.world.runs[execution_id].mission, retry_of=execution_id)
+        self.calls.append(("retry", (execution_id, task_id, downstream, reason)))
+        return self.world.launch(run.mission, retry_of=execution_id)
 
     def rerun(self, execution_id: str) -> str:
         self._refuse()

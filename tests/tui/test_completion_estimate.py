@@ -7,7 +7,7 @@ from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from tests.support.tui import FakeWorld, mission_of, step
 from tui.live.board import Board
-from tui.live.completion_estimate import Past, outlook
+from tui.live.completion_estimate import RunHistory, estimate_completion
 
 
 def a_world() -> tuple[FakeWorld, str]:
@@ -22,11 +22,11 @@ def a_world() -> tuple[FakeWorld, str]:
     return world, run
 
 
-def told(world: FakeWorld, run: str, past: Past | None = None) -> str:
+def told(world: FakeWorld, run: str, past: RunHistory | None = None) -> str:
     found = world.runs[run]
     board = Board(found.execution(), found.snapshot.tasks.values())
     board.learn(found.mission)
-    return outlook(board, past or Past(), world.clock.at)
+    return estimate_completion(board, past or RunHistory(), world.clock.at)
 
 
 def test_the_pace_of_a_run_tells_its_end_while_nothing_else_decides() -> None:
@@ -47,9 +47,9 @@ def test_a_step_never_seen_before_decides_once_it_takes_longer_than_the_rest() -
     world.clock.forward(1)
     assert told(world, run) == "eta ~4s"
     world.clock.forward(30)
-    assert told(world, run) == "no eta: runaway has not been seen to end"
-    assert told(world, run, Past((60.0,), {"runaway": 40.0})) == "eta ~9s"
-    assert told(world, run, Past((60.0,), {"runaway": 5.0})) == (
+    assert told(world, run) == "no eta: runaway has never ended before"
+    assert told(world, run, RunHistory((60.0,), {"runaway": 40.0})) == "eta ~9s"
+    assert told(world, run, RunHistory((60.0,), {"runaway": 5.0})) == (
         "no eta: runaway takes longer than before"
     )
 
@@ -59,7 +59,7 @@ def test_a_backoff_decides_when_it_is_longer_than_the_rest() -> None:
     world.begin(run, "runaway")
     world.end(run, "runaway", exit_code=75, retry_in=12)
     assert told(world, run) == "waiting for the retry of runaway"
-    assert told(world, run, Past((3600.0,))).startswith("eta ~59m")
+    assert told(world, run, RunHistory((3600.0,))).startswith("eta ~59m")
 
 
 def test_an_item_is_measured_by_those_that_have_ended() -> None:
@@ -84,4 +84,9 @@ def test_what_does_not_run_has_no_end_to_tell() -> None:
     world, run = a_world()
     found = world.runs[run]
     asked = replace(found.execution(), cancel_requested_at=world.clock.at)
-    assert outlook(Board(asked, found.snapshot.tasks.values()), Past(), world.clock.at) == ""
+    assert (
+        estimate_completion(
+            Board(asked, found.snapshot.tasks.values()), RunHistory(), world.clock.at
+        )
+        == ""
+    )

@@ -17,7 +17,7 @@ class Told:
         self.complaints: list[str] = []
         self.looked = 0
 
-    def complain(self, text: str) -> None:
+    def show_problem(self, text: str) -> None:
         self.complaints.append(text)
 
     def discover(self) -> None:

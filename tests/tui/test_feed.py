@@ -12,9 +12,10 @@ from core.domain.states import ExecutionState, TaskState
 from core.errors import NotFoundError, UnavailableError
 from core.ports.reader import LogQuery, Reader
 from tests.support.tui import FakeReader, FakeWorld, busy_world, mission_of, step
-from tui.live.feed import Feed, Lookup
+from tui.live.feed import Feed
+from tui.live.lookup import Lookup
 from tui.live.messages import Committed, Delta, FeedLost, ThreadBroken
-from tui.search.home_page import HomeQuestion
+from tui.search.home_page import HomeQuery
 
 
 class Harness:
@@ -73,7 +74,7 @@ def harness(request: pytest.FixtureRequest) -> Any:
 def test_home_gets_the_executions_and_every_change_of_them(harness: Any) -> None:
     world, run = busy_world()
     h = harness(world)
-    h.feed.watch_home(HomeQuestion())
+    h.feed.watch_home(HomeQuery())
     h.feed.start()
     first = h.until(lambda d: d.home is not None)
     assert len(first.home.rows) == 7
@@ -212,7 +213,7 @@ def test_without_a_database_home_is_empty_and_fills_once_there_is_one(harness: A
         return FakeReader(world)
 
     h = harness(world, open_reader)
-    h.feed.watch_home(HomeQuestion())
+    h.feed.watch_home(HomeQuery())
     h.feed.start()
     assert h.until(lambda d: d.home is not None).home.rows == ()
     there.set()
@@ -236,7 +237,7 @@ def test_a_bug_in_the_feed_is_reported_not_swallowed(harness: Any) -> None:
 
     world, _run = busy_world()
     h = harness(world, lambda: Broken(world))
-    h.feed.watch_home(HomeQuestion())
+    h.feed.watch_home(HomeQuery())
     h.feed.start()
     h.wait(ThreadBroken)
 
@@ -250,7 +251,7 @@ def test_stopping_closes_the_reader_in_its_own_thread() -> None:
         return readers[-1]
 
     h = Harness(world, open_reader)
-    h.feed.watch_home(HomeQuestion())
+    h.feed.watch_home(HomeQuery())
     h.feed.start()
     h.wait(Committed)
     h.feed.stop()

@@ -13,7 +13,7 @@ from core.mission_file.load import load_mission
 from core.operations.launch import launch_detached
 from core.operations.mission_order import make_order
 from core.operations.recorded_mission import mission_from
-from core.operations.relaunch import rerun_order, retry_order
+from core.operations.relaunch import RetryLinked, plan_retry, rerun_order
 from core.operations.request import leave_request
 from core.operations.resume import resume
 from core.ports.control import RequestKind
@@ -25,9 +25,15 @@ from tui.host.settings import Settings
 from tui.host.site import LocalSite
 from tui.host.version import VERSION
 from tui.keys.keys_toml import read_keymap
-from tui.live.backend import LaunchOptions, MissionFile, Preview, Receipt, Surroundings
+from tui.live.backend import (
+    DEFAULT_OPTIONS,
+    AppContext,
+    LaunchOptions,
+    MissionFile,
+    Preview,
+    Receipt,
+)
 
-AS_AUTHORED = LaunchOptions()
 RUN_BEFORE = 30
 """Files of earlier runs that are listed, wherever they are."""
 
@@ -43,7 +49,7 @@ class SiteBackend:
             places or default_places(cwd), samples=None if chosen else samples_folder()
         )
         keymap, problems = _read_keys(site.paths.config.with_name("keys.toml"))
-        self._surroundings = Surroundings(
+        self._app_context = AppContext(
             database=str(site.paths.db),
             actor=site.actor,
             version=VERSION,
@@ -55,9 +61,9 @@ class SiteBackend:
         )
 
     @property
-    def surroundings(self) -> Surroundings:
+    def app_context(self) -> AppContext:
         """The database, the actor and the user's configuration."""
-        return self._surroundings
+        return self._app_context
 
     def open_reader(self) -> Reader:
         """Open a read-only connection; `NotFoundError` while there is no database."""
@@ -87,7 +93,7 @@ class SiteBackend:
         return mission_from(source)
 
     def launch(
-        self, path: str, params: Mapping[str, Any], options: LaunchOptions = AS_AUTHORED
+        self, path: str, params: Mapping[str, Any], options: LaunchOptions = DEFAULT_OPTIONS
     ) -> str:
         """Start a detached runner and return the id of its execution once that is durable."""
         order = make_order(
@@ -125,19 +131,23 @@ class SiteBackend:
             asyncio.run(resume(self._site, reader, execution))
 
     def retry(
-        self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
-    ) -> str:
-        """Start a linked execution of an ended one that runs these steps again; return its id."""
+        self, execution_id: str, task_id: str, *, downstream: bool, reason: str
+    ) -> Receipt | str:
+        """Retry a step: by a request to a live execution, else in a linked execution."""
         with self._records() as reader:
-            order, _ = retry_order(
+            execution = reader.find_execution(execution_id)
+            planned = plan_retry(
                 reader,
-                execution_id,
-                steps=task_ids,
+                execution,
+                steps=(task_id,),
                 downstream=downstream,
                 reason=reason,
                 actor=self._site.actor,
             )
-        return self._start(order)
+        if isinstance(planned, RetryLinked):
+            return self._start(planned.order)
+        arguments = {"downstream": downstream, "reason": reason}
+        return self.request(execution_id, RequestKind.RETRY, task_id=task_id, arguments=arguments)
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""

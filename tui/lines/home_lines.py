@@ -8,7 +8,7 @@ from core.domain.states import Coverage, ExecutionState
 from core.value.duration import duration_text
 from tui.lines.mission_plan import finding_line
 from tui.lines.title_bars import Parts
-from tui.live.backend import MissionFile, Surroundings
+from tui.live.backend import AppContext, MissionFile
 from tui.look.styled_text import Line, Part
 from tui.search.home_page import HomePage
 from tui.words.numbers import sparkline
@@ -17,7 +17,7 @@ from tui.words.safe_text import clean_line
 SHOWN_FINDINGS = 20
 
 
-def home_parts(here: Surroundings, live: int | None) -> Parts:
+def home_parts(here: AppContext, live: int | None) -> Parts:
     """Return the first line: how much runs (None: not known yet); who looks at which database."""
     told = "loading …" if live is None else f"▶ {live:,} running" if live else "nothing running"
     left = [

@@ -18,7 +18,7 @@ from tui.lines.step_details import (
 )
 from tui.lines.title_bars import Parts
 from tui.live.board import Board
-from tui.live.execution_queries import Facts
+from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line, Part
 from tui.words.safe_text import clean_line
 
@@ -34,9 +34,9 @@ SECTIONS = (
 )
 
 
-def section_lines(section: str | None, board: Board, facts: Facts, now: int) -> list[Line]:
+def section_lines(section: str | None, board: Board, records: StepRecords, now: int) -> list[Line]:
     """Return the lines of a section other than the log and the file; by default the overview."""
-    task = facts.task
+    task = records.task
     match section:
         case "inputs":
             empty = "No inputs" if task.attempt else "Not started: inputs are resolved at the start"
@@ -44,21 +44,21 @@ def section_lines(section: str | None, board: Board, facts: Facts, now: int) -> 
         case "outputs":
             return json_lines(task.outputs, empty="No outputs")
         case "error":
-            return _error_section(board, facts, now)
+            return _error_section(board, records, now)
         case "attempts":
-            return attempt_lines(facts.attempts, now)
+            return attempt_lines(records.attempts, now)
         case "history":
-            return history_lines(facts.changes)
+            return history_lines(records.changes)
         case _:
-            return overview_lines(board, facts, now)
+            return overview_lines(board, records, now)
 
 
-def _error_section(board: Board, facts: Facts, now: int) -> list[Line]:
-    error = facts.task.error
+def _error_section(board: Board, records: StepRecords, now: int) -> list[Line]:
+    error = records.task.error
     if error is not None:
-        causes = why_lines(board, facts, now)
+        causes = why_lines(board, records, now)
         return [*error_lines(error), [("", "")], heading("Why"), *causes]
-    failed = [one for one in facts.attempts if one.error is not None]
+    failed = [one for one in records.attempts if one.error is not None]
     if failed and failed[-1].error is not None:
         note = f"attempt {failed[-1].attempt} failed, but the step did not"
         return [[(note, "muted")], [("", "")], *error_lines(failed[-1].error)]
@@ -83,14 +83,16 @@ def inspector_title_parts(board: Board, task_id: str) -> Parts:
     return left, [Part(position, style="bad", rank=2)] if position else []
 
 
-def section_tab_parts(current: str | None, task: TaskRun, facts: Facts | None) -> list[Part]:
+def section_tab_parts(
+    current: str | None, task: TaskRun, records: StepRecords | None
+) -> list[Part]:
     """Return a clickable tab for each section."""
     parts: list[Part] = []
     for number, (section, label) in enumerate(SECTIONS, 1):
         on = section == current
         note = ""
-        if facts is not None and section == "attempts" and facts.attempts:
-            note = f" {len(facts.attempts)}"
+        if records is not None and section == "attempts" and records.attempts:
+            note = f" {len(records.attempts)}"
         has_error = section == "error" and task.state is TaskState.FAILED
         style = "strong" if on else ("bad" if has_error else "muted")
         action = f"show({number - 1})"

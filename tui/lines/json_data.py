@@ -8,7 +8,7 @@ from core.domain.events import error_json
 from core.domain.state_word import counted
 from tui.lines.step_details import LONGEST
 from tui.live.board import Board
-from tui.live.execution_queries import Facts
+from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
 from tui.words.numbers import size
 from tui.words.safe_text import clean_line, clean_lines
@@ -65,9 +65,9 @@ def _json_into(lines: list[Line], value: Any, key: str, indent: str) -> None:
         lines.append([*lead, (json.dumps(value), "good")])
 
 
-def facts_json(board: Board, facts: Facts) -> str:
+def step_json(board: Board, records: StepRecords) -> str:
     """Return everything known of a step as JSON text, for the clipboard or a file."""
-    task = facts.task
+    task = records.task
     return json.dumps(
         {
             "execution_id": task.execution_id,
@@ -89,7 +89,7 @@ def facts_json(board: Board, facts: Facts) -> str:
                     "duration_ms": attempt.duration_ms,
                     "log_entry_count": attempt.log_entry_count,
                 }
-                for attempt in facts.attempts
+                for attempt in records.attempts
             ],
         },
         indent=2,

@@ -18,7 +18,7 @@ from core.planning.cancel_scope import awaits_person
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
-from tui.live.execution_queries import Facts
+from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
 from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.safe_text import clean_line, clean_lines
@@ -49,15 +49,15 @@ def state_line(task: TaskRun) -> Line:
     ]
 
 
-def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
+def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
     """Return the chain of causes behind a step's state."""
-    task = facts.task
+    task = records.task
     known = ExecutionFacts(
         execution=board.execution,
         tasks={**board.tasks, task.task_id: task},
         now=now,
         mission=board.mission,
-        attempts={task.task_id: facts.attempts},
+        attempts={task.task_id: records.attempts},
         is_owned=not board.is_orphaned(now),
     )
     causes = explain(task.task_id, known)
@@ -67,16 +67,18 @@ def why_lines(board: Board, facts: Facts, now: int) -> list[Line]:
     ]
 
 
-def overview_lines(board: Board, facts: Facts, now: int, *, brief: bool = False) -> list[Line]:
+def overview_lines(
+    board: Board, records: StepRecords, now: int, *, brief: bool = False
+) -> list[Line]:
     """Return what matters about a step at a glance; `brief` for a side pane."""
-    task, step = facts.task, board.steps.get(facts.task.task_id)
+    task, step = records.task, board.steps.get(records.task.task_id)
     lines: list[Line] = [] if brief else [[(clean_line(step_title(task)), "strong")]]
     if step is not None and step.name != step.id:
         lines.append([(clean_line(step.name), "muted")])
     lines.append(state_line(task))
     lines.append([("", "")])
     lines.append(heading("Why"))
-    lines.extend(why_lines(board, facts, now))
+    lines.extend(why_lines(board, records, now))
     if task.error is not None:
         lines.append([("", "")])
         lines.append(heading("Error"))
@@ -186,14 +188,14 @@ def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
     lines: list[Line] = [[(text, "bad")] for text in message[:most]]
     if len(message) > most:
         lines.append([(f"… {counted(len(message) - most, 'more line')}", "faint")])
-    facts = clean_line(error.kind)
+    records = clean_line(error.kind)
     if error.exit_code is not None:
-        facts += (
+        records += (
             f" · exit {error.exit_code}"
             if error.exit_code >= 0
             else f" · signal {-error.exit_code}"
         )
-    lines.append([(facts, "muted")])
+    lines.append([(records, "muted")])
     trace = clean_lines(error.stack_trace.rstrip()) if error.stack_trace.strip() else []
     if trace:
         lines.append([("", "")])

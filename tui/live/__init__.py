@@ -1,1 +1,1 @@
-"""The live state behind the screens."""
+"""The state behind the screens: what the feed delivers, and queries on the recorded data."""

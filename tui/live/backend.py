@@ -1,4 +1,4 @@
-"""The port to everything outside the screen, implemented by the composition root.
+"""The screen's port to the rest of the program, implemented by the composition root.
 
 Blocking methods are called in worker threads, never on the event loop; they report failures as
 `MissionDeckError`, which the screen shows.
@@ -28,7 +28,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissionFile:
-    """A mission file that was found. An invalid one has as many steps as could be read."""
+    """A mission file that was found; of an invalid one `steps` counts those that could be read."""
 
     path: str
     name: str
@@ -38,12 +38,12 @@ class MissionFile:
     params: tuple[Param, ...] = ()
     findings: tuple[Finding, ...] = ()
     group: str = ""
-    """The heading it is listed under: where it was found."""
+    """The heading it is listed under, which says where it was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A mission read for launching: itself when it is valid, and everything found about it."""
+    """A mission read for launching; `mission` is None if it is invalid."""
 
     mission: Mission | None
     findings: tuple[Finding, ...] = ()
@@ -51,27 +51,27 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """How to launch. `parallel_limit` None keeps the mission's own."""
+    """Options of a launch. Without a `parallel_limit` the mission's own applies."""
 
     parallel_limit: int | None = None
     rerun_of: str | None = None
 
 
-PLAIN = LaunchOptions()
+DEFAULT_OPTIONS = LaunchOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A request that is durable. Its outcome is asked of the reader by its number."""
+    """A durable request. `Reader.request_outcome` returns its outcome by its id."""
 
     request_id: int
     is_owned: bool = True
-    """Whether a runner drives the execution; else the request waits for the next one."""
+    """Whether a runner drives the execution; if not, the request waits for the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Where the screen is: for titles, for files it writes, and how the user wants it.
+class AppContext:
+    """The database, actor and version that the screen shows, and the user's configuration.
 
     `keymap` maps binding ids to keys as Textual spells them (see `tui.keys.keys_toml`).
     """
@@ -84,36 +84,37 @@ class Surroundings:
     keymap: Mapping[str, str] = EMPTY
     theme: str | None = None
     notes: tuple[str, ...] = ()
-    """What went wrong while the configuration was read, to be shown once."""
+    """Problems found while reading the configuration, to be shown once."""
 
 
 class Backend(Protocol):
-    """Everything the screen may read or ask for."""
+    """Everything the screen may read or request."""
 
     @property
-    def surroundings(self) -> Surroundings:
-        """The database, the actor and the user's configuration. Cheap."""
+    def app_context(self) -> AppContext:
+        """The database, the actor and the user's configuration. Does not block."""
 
     def open_reader(self) -> Reader:
-        """Open a read-only connection; it is used and closed in the calling thread only.
+        """Open a read-only connection, to be used and closed in the calling thread only.
 
-        Raises `NotFoundError` while there is no database, `UnavailableError` for one that cannot
-        be read.
+        Raises `NotFoundError` while there is no database, `UnavailableError` if it cannot be read.
         """
 
     def notice_lost(self) -> None:
-        """Record the loss of runners that are gone, so that what is shown next is true. Slow."""
+        """Record the loss of runners that have died, so that shown states are true. Blocking."""
 
     def discover_missions(self) -> Sequence[MissionFile]:
-        """Find and validate the mission files of the folders. Slow."""
+        """Find and validate the mission files in the folders. Blocking."""
 
     def preview(self, path: str) -> Preview:
-        """Read and validate one mission file. Slow."""
+        """Read and validate one mission file. Blocking."""
 
     def read_mission(self, source: MissionSource) -> Mission:
-        """Return the mission an execution was made from. Slow; `MissionInvalidError`."""
+        """Return the recorded mission of an execution. Blocking. Raises `MissionInvalidError`."""
 
-    def launch(self, path: str, params: Mapping[str, Any], options: LaunchOptions = PLAIN) -> str:
+    def launch(
+        self, path: str, params: Mapping[str, Any], options: LaunchOptions = DEFAULT_OPTIONS
+    ) -> str:
         """Start a detached runner and return the id of its execution once that is durable."""
 
     def request(
@@ -124,19 +125,22 @@ class Backend(Protocol):
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
     ) -> Receipt:
-        """Leave a request for the runner of an execution; durable on return.
+        """Store a request for the runner of an execution; durable on return.
 
-        A step's retry is RETRY with the step and `{"downstream": bool}`; an approval APPROVE or
-        REJECT with the step and `{"comment": str}`.
+        `arguments` of APPROVE and REJECT are `{"comment": str}`.
         """
 
     def resume(self, execution_id: str) -> None:
         """Start a new detached runner for an execution whose runner is gone."""
 
     def retry(
-        self, execution_id: str, task_ids: Sequence[str], *, downstream: bool, reason: str
-    ) -> str:
-        """Start a linked execution of an ended one that runs these steps again; return its id."""
+        self, execution_id: str, task_id: str, *, downstream: bool, reason: str
+    ) -> Receipt | str:
+        """Retry a step of an execution, alone or with everything downstream of it.
+
+        A live execution gets a request, whose receipt is returned. After its end a linked execution
+        is started, whose id is returned.
+        """
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""

@@ -1,6 +1,6 @@
-"""One execution as the screen knows it: its task runs in order of attention, failures, neighbours.
+"""The screen's model of one execution: its task runs by urgency, failures, dependencies.
 
-Plain data for the event loop's thread; knows no widgets and reads nothing.
+Plain data for the event loop's thread; knows no widgets and does no I/O.
 """
 
 from bisect import bisect_left
@@ -20,7 +20,7 @@ from tui.search.step_filter import Filter
 
 
 class Bucket(IntEnum):
-    """How much attention a step deserves, most first."""
+    """How urgently a step needs attention, the most urgent first."""
 
     FAILED = 0
     RETRYING = 1
@@ -34,10 +34,10 @@ class Bucket(IntEnum):
 
 
 FOLDED = (Bucket.CANCELLED, Bucket.SKIPPED, Bucket.DONE)
-"""The buckets a list folds into one row each, unless asked."""
+"""The buckets that a list folds into one row each by default."""
 
-FEW = 256
-"""Steps that are put in their places one by one; of more, all places are worked out anew."""
+MAX_INCREMENTAL_STEPS = 256
+"""Up to this many steps are moved one by one; for more, the whole bucket is sorted again."""
 
 _BUCKETS = {
     TaskState.FAILED: Bucket.FAILED,
@@ -52,27 +52,27 @@ _BUCKETS = {
 
 
 def bucket_of(task: TaskRun) -> Bucket:
-    """Return how much attention a task run deserves."""
+    """Return the bucket of a task run."""
     if task.state is TaskState.WAITING and task.reason_code is Reason.BACKOFF:
         return Bucket.RETRYING
     return _BUCKETS[task.state]
 
 
 class _Members:
-    """The steps of one bucket in file order: their places, and beside them their ids."""
+    """The steps of one bucket in file order: their positions and, in parallel, their ids."""
 
     def __init__(self) -> None:
         self.places: list[int] = []
         self.task_ids: list[str] = []
 
     def append(self, place: int, task_id: str) -> None:
-        """Put a step behind all others."""
+        """Add a step after all others."""
         self.places.append(place)
         self.task_ids.append(task_id)
 
     def add(self, places: Set[int], order: Sequence[str]) -> None:
-        """Put in steps that are not here."""
-        if len(places) > FEW:
+        """Add steps that are not in the bucket."""
+        if len(places) > MAX_INCREMENTAL_STEPS:
             self.places = sorted([*self.places, *places])
             self.task_ids = [order[place] for place in self.places]
             return
@@ -82,8 +82,8 @@ class _Members:
             self.task_ids.insert(at, order[place])
 
     def remove(self, places: Set[int]) -> None:
-        """Take out steps that are here."""
-        if len(places) > FEW:
+        """Remove steps that are in the bucket."""
+        if len(places) > MAX_INCREMENTAL_STEPS:
             kept = [place not in places for place in self.places]
             self.places = list(compress(self.places, kept))
             self.task_ids = list(compress(self.task_ids, kept))
@@ -94,7 +94,7 @@ class _Members:
 
 
 class Board:
-    """The task runs of one execution, kept in buckets as changes come in."""
+    """The task runs of one execution, kept sorted into buckets as changes arrive."""
 
     def __init__(self, execution: Execution, tasks: Iterable[TaskRun]) -> None:
         self.execution = execution
@@ -107,7 +107,7 @@ class Board:
         self.order = list(self.tasks)
         self.positions = {task_id: place for place, task_id in enumerate(self.order)}
         self.tally = tally_of(self.tasks.values())
-        """How many steps and items are in which state, and the slots they hold."""
+        """Counts of steps and items by state, and the slots they occupy."""
         self._members = {bucket: _Members() for bucket in Bucket}
         self._bucket: dict[str, Bucket] = {}
         for place, task in enumerate(self.tasks.values()):
@@ -115,7 +115,7 @@ class Board:
             self._members[bucket].append(place, task.task_id)
 
     def learn(self, mission: Mission) -> None:
-        """Take in the authored mission: names, dependencies, policies."""
+        """Set the mission, which has the names, dependencies and policies of the steps."""
         self.mission = mission
         self.steps = {step.id: step for step in mission.all_steps}
         self.dependents = {step.id: [] for step in mission.all_steps}
@@ -124,7 +124,7 @@ class Board:
                 self.dependents.setdefault(parent, []).append(step.id)
 
     def apply(self, changed: Mapping[str, TaskRun]) -> bool:
-        """Take in newer task runs; tell whether any moved to another bucket."""
+        """Apply newer task runs; tell whether any moved to another bucket."""
         gone: dict[Bucket, set[int]] = {}
         come: dict[Bucket, set[int]] = {}
         for task_id, task in changed.items():
@@ -154,19 +154,19 @@ class Board:
         return len(self._members[bucket].task_ids)
 
     def members(self, bucket: Bucket) -> Sequence[str]:
-        """Return the steps of a bucket in file order, as they are until the next `apply`."""
+        """Return the steps of a bucket in file order; valid until the next `apply`."""
         return self._members[bucket].task_ids
 
     def bucket(self, task_id: str) -> Bucket:
-        """Return the bucket a step is in."""
+        """Return the bucket of a step."""
         return self._bucket[task_id]
 
     is_unreadable = False
-    """Whether it is known that the mission cannot be read."""
+    """Whether reading the mission has failed."""
 
     @property
     def slot_limit(self) -> int | None:
-        """How many attempts may run at once; None while the mission is not read."""
+        """How many attempts may run at once; None until the mission has been read."""
         return slot_limit(self.execution, self.mission)
 
     @property
@@ -175,7 +175,7 @@ class Board:
         return not is_terminal(self.execution.state)
 
     def is_orphaned(self, now: int) -> bool:
-        """Tell whether the execution is unfinished but nobody runs it any more."""
+        """Tell whether the execution has not ended but no runner drives it any more."""
         if not self.is_live or not self.lease_known:
             return False
         if self.lease is None:
@@ -183,11 +183,11 @@ class Board:
         return self.lease.expires_at <= now
 
     def failures(self) -> Sequence[str]:
-        """Return failed steps in the order in which the list shows them."""
+        """Return the failed steps in the order of the list."""
         return self.members(Bucket.FAILED)
 
     def attention(self) -> str | None:
-        """Return the step to look at first: the root failure, else what runs, else the first."""
+        """Return the most urgent step: the first fatal failure, an active step, or the first."""
         failures = sorted(self.failures(), key=lambda task_id: self.tasks[task_id].ended_at or 0)
         if failures:
             steps = self.steps
@@ -199,43 +199,43 @@ class Board:
         return self.order[0] if self.order else None
 
     def title(self, task_id: str) -> str:
-        """Return a step's id; of an item with its value behind it."""
+        """Return the id of a step; for an item, followed by its value."""
         task = self.tasks.get(task_id)
         return task_id if task is None else step_title(task)
 
     def step(self, task_id: str) -> MissionStep | None:
-        """Return the step as authored; of an item, the step that fanned out."""
+        """Return the step of the mission; for an item, the step that fanned out."""
         task = self.tasks.get(task_id)
         parent = None if task is None else task.parent_task_id
         return self.steps.get(parent or task_id)
 
     def max_attempts(self, task_id: str) -> int:
-        """Return how many attempts a step may take, as far as the mission says."""
+        """Return how many attempts a step may take; 1 until the mission has been read."""
         step = self.step(task_id)
         if step is None or self.mission is None:
             return 1
         return (step.retry or self.mission.config.retry).max_attempts
 
-    def told_anew(self, changed: Mapping[str, TaskRun]) -> dict[str, TaskRun]:
-        """Return what is told of differently after a change: itself, and what was skipped for it.
+    def affected_by(self, changed: Mapping[str, TaskRun]) -> dict[str, TaskRun]:
+        """Return the task runs to redraw after a change: the changed ones and skipped dependents.
 
-        A mended cause is no longer blamed by the steps directly behind it.
+        The reason why a dependent was skipped may be outdated by the change.
         """
-        told = dict(changed)
+        affected = dict(changed)
         for task_id in changed:
             for other in self.dependents.get(task_id, ()):
                 task = self.tasks.get(other)
                 if task is not None and task.state is TaskState.SKIPPED:
-                    told[other] = task
-        return told
+                    affected[other] = task
+        return affected
 
     def is_outdated(self, task_id: str) -> bool:
-        """Tell whether a step was skipped for what a user's retry has mended since."""
+        """Tell whether the failure that a step was skipped for has been resolved by a retry."""
         step = self.steps.get(task_id)
         return step is not None and is_outdated(self.tasks[task_id], step.depends_on, self.tasks)
 
     def skipped_for(self, task_id: str) -> list[str]:
-        """Return the steps behind one that were skipped and run only if they are retried, too."""
+        """Return the skipped downstream steps, which run only if they are retried as well."""
         return [
             other
             for other in self.downstream([task_id])
@@ -243,7 +243,7 @@ class Board:
         ]
 
     def downstream(self, task_ids: Sequence[str]) -> list[str]:
-        """Return every step that needs one of `task_ids`, directly or not, in file order."""
+        """Return all direct and indirect dependents of `task_ids`, in file order."""
         seen: set[str] = set()
         stack = list(task_ids)
         while stack:
@@ -254,7 +254,7 @@ class Board:
         return sorted(seen, key=lambda task_id: self.positions.get(task_id, 0))
 
     def matching(self, condition: Filter, now: int) -> list[str]:
-        """Return the steps a filter lets through, in order of attention."""
+        """Return the steps that pass a filter, by urgency."""
         return [
             task_id
             for bucket in Bucket

@@ -1,13 +1,13 @@
-"""Coalesces requests for the same work: at most one run at a time, and one more if requested."""
+"""Coalesces requests for the same work: one run at a time, and one more if requested meanwhile."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 
-class OneAtATime:
+class CoalescingWorker:
     """Runs `work`; requests made during a run cause exactly one further run.
 
-    `start` makes a task of a coroutine. Unlike cancelling the previous run, this makes progress
+    `start` starts a coroutine as a task. Unlike cancelling the previous run, this makes progress
     even when requests come faster than the work completes.
     """
 
@@ -21,7 +21,7 @@ class OneAtATime:
         self._running = False
         self._again = False
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Request a run of the work: now, or after the current run."""
         self._again = True
         if not self._running:

@@ -15,46 +15,47 @@ if TYPE_CHECKING:
     from core.ports.clock import Clock
     from core.ports.control import RequestKind
     from core.ports.reader import LogQuery
-    from tui.live.backend import Backend, MissionFile, Receipt, Surroundings
+    from tui.live.backend import AppContext, Backend, MissionFile, Receipt
     from tui.live.board import Board
-    from tui.live.feed import Feed, Lookup
+    from tui.live.feed import Feed
+    from tui.live.lookup import Lookup
 
-Answered = TypeVar("Answered")
+Result = TypeVar("Result")
 
 
-class Acts(Protocol):
-    """What the operator may do to executions and steps. Each asks first and reports its outcome."""
+class Actions(Protocol):
+    """The user's actions on executions and steps, each with confirmation and a report."""
 
-    async def cancel_run(self, look: "Callable[[], Awaitable[Board]]") -> None:
-        """Cancel a whole execution; `look` reads its present state."""
+    async def cancel_run(self, read_current: "Callable[[], Awaitable[Board]]") -> None:
+        """Cancel a whole execution; `read_current` returns its current state."""
 
-    async def kill_run(self, look: "Callable[[], Awaitable[Board]]") -> None:
-        """Cancel a whole execution without a grace and without handlers."""
+    async def kill_run(self, read_current: "Callable[[], Awaitable[Board]]") -> None:
+        """Cancel a whole execution without a grace period and without handlers."""
 
     async def cancel_step(self, board: "Board", task_id: str) -> None:
         """Cancel one step."""
 
     async def pause(self, execution: "Execution", *, orphaned: bool) -> None:
-        """Pause an execution, let a paused one go on, give one without a runner a new runner."""
+        """Pause an execution, resume a paused one, or start a new runner for an orphaned one."""
 
     async def approve(self, board: "Board", task_id: str) -> None:
-        """Approve or reject a step that waits for it."""
+        """Approve or reject a step that waits for an approval."""
 
     async def retry(self, board: "Board", task_id: str, *, downstream: bool) -> None:
-        """Run a step again, alone or with everything downstream of it."""
+        """Retry a step, alone or with everything downstream of it."""
 
     async def rerun(self, execution: "Execution") -> None:
         """Run a whole mission again with the same parameters."""
 
 
 class Deck(Protocol):
-    """The application. Everything but the end of it is there once it `is_ready`."""
+    """The application. Except for the end of it, its members may be used once it `is_ready`."""
 
-    # --- what lives as long as the application ---------------------------------------------------
+    # --- objects with the lifetime of the application --------------------------------------------
 
     @property
     def is_ready(self) -> bool:
-        """Whether the backend and what depends on it have been made."""
+        """Whether the backend and everything that depends on it have been created."""
 
     @property
     def clock(self) -> "Clock":
@@ -62,38 +63,38 @@ class Deck(Protocol):
 
     @property
     def feed(self) -> "Feed":
-        """Delivers what was committed to the screen that watches."""
+        """Delivers committed changes to the watching screen."""
 
     @property
     def lookup(self) -> "Lookup":
-        """Answers single questions to the database."""
+        """Runs single queries on the database."""
 
     @property
     def backend(self) -> "Backend":
         """The port to everything outside the screen."""
 
     @property
-    def surroundings(self) -> "Surroundings":
+    def app_context(self) -> "AppContext":
         """The database, the actor and the user's configuration."""
 
     @property
-    def acts(self) -> Acts:
-        """What the operator may do."""
+    def actions(self) -> Actions:
+        """The user's actions on executions and steps."""
 
     @property
     def missions(self) -> "Sequence[MissionFile]":
         """The mission files that were found."""
 
-    # --- messages to the operator ----------------------------------------------------------------
+    # --- messages to the user --------------------------------------------------------------------
 
     @property
     def problem(self) -> str:
-        """What the banner says, empty for nothing."""
+        """The text of the banner, empty for none."""
 
-    def tell(self, text: str) -> None:
-        """Notify the user of what was done."""
+    def show_notice(self, text: str) -> None:
+        """Show a notice for a few seconds."""
 
-    def complain(self, text: str) -> None:
+    def show_problem(self, text: str) -> None:
         """Show a problem in the banner until the next action; an empty text removes it."""
 
     def label(self, execution: "Execution") -> str:
@@ -106,77 +107,77 @@ class Deck(Protocol):
 
     @property
     def watching(self) -> Screen[None] | None:
-        """The screen that the feed works for: the topmost that watches."""
+        """The screen that receives the feed's updates: the topmost one that watches."""
 
     def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
-        """Show an execution, over home, with one of its steps selected."""
+        """Show an execution on top of home, with one of its steps selected."""
 
     def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         """Show the launch form of a mission."""
 
     def leave_execution(self) -> None:
-        """Go home from the screen of an execution, or close when that was opened alone."""
+        """Return home from an execution; exit if it was opened alone."""
 
-    async def push_screen_wait(self, screen: Screen[Answered]) -> Answered:
+    async def push_screen_wait(self, screen: Screen[Result]) -> Result:
         """Show a dialog and wait for its answer."""
 
     # --- requests and mission files --------------------------------------------------------------
 
     def follow(self, receipt: "Receipt", kind: "RequestKind", subject: str) -> object:
-        """Report the outcome of a request once it has one, whatever screen is shown then."""
+        """Report the outcome of a request once there is one, whatever screen is shown then."""
 
     async def question(self, board: "Board", task_id: str) -> "OpenQuestion":
-        """Read what a step that waits for an approval asks, of whom, and until when."""
+        """Read the question, approvers and deadline of a step that waits for an approval."""
 
     def discover(self) -> object:
-        """Look for mission files."""
+        """Search for mission files."""
 
     def validate(self, path: str) -> object:
-        """Validate a mission file and report what was found."""
+        """Validate a mission file and report the findings."""
 
     def edit(self, path: str) -> None:
-        """Open a file in the user's editor while the screen steps aside."""
+        """Open a file in $VISUAL or $EDITOR while the screen is suspended."""
 
     # --- the clipboard and files -----------------------------------------------------------------
 
     def copy(self, text: str, what: str) -> None:
-        """Copy to the terminal's clipboard."""
+        """Copy to the terminal's clipboard (OSC 52); of a text that is too long, the end."""
 
     def copy_log(self, query: "LogQuery", *, as_json: bool) -> object:
-        """Copy a whole log, as far as the clipboard takes it."""
+        """Copy a whole log, up to the limit of the clipboard."""
 
     def save_log(self, query: "LogQuery") -> object:
-        """Write a whole log to a file of the export folder."""
+        """Write a whole log to a file in the export folder."""
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
-        """Write a text to a file of the export folder."""
+        """Write a text to a file in the export folder."""
 
     # --- the command palette ---------------------------------------------------------------------
 
     @property
     def theme_names(self) -> list[str]:
-        """The themes there are, ours first."""
+        """The names of all themes, our own first."""
 
     def set_theme(self, name: str) -> None:
-        """Change to a theme."""
+        """Switch to a theme."""
 
     # --- the end ---------------------------------------------------------------------------------
 
     @property
     def is_leaving(self) -> bool:
-        """Whether it has begun to end."""
+        """Whether the application has begun to exit."""
 
     def end_interrupted(self) -> None:
         """Quit with the exit code of Ctrl-C and SIGINT."""
 
     @property
     def report_bug(self) -> Callable[[BaseException], str | None]:
-        """Writes a bug report and returns where it is, or None."""
+        """Writes a bug report and returns its path, or None."""
 
 
 def deck_of(app: App[Any]) -> Deck:
-    """Return the application that a screen, a provider or a driver of ours runs in.
+    """Return the application that a screen, a command provider or the driver runs in.
 
-    Textual types it as any application; this is the one place that knows better.
+    Textual types it as `App`; this is the only cast to the protocol.
     """
     return cast("Deck", app)

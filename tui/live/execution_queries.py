@@ -1,4 +1,4 @@
-"""Queries about one execution, for the lookup thread."""
+"""Queries about one execution, to be run in the lookup's thread."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,20 +13,20 @@ from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import LogQuery, Reader
 from tui.live.backend import Backend
 from tui.live.board import Board
-from tui.live.completion_estimate import Past, step_seconds
+from tui.live.completion_estimate import RunHistory, step_seconds
 from tui.live.log_pages import Page, read_tail
 
-PAST_RUNS = 30
-MOST_PAST_STEPS = 20_000
-"""Steps of an earlier run that are read, to know how long each took."""
-EVENT_PAGE = 1000
-LOG_END_LINES = 500
-"""Lines read at most of the end of a log."""
+MAX_HISTORY_RUNS = 30
+MAX_HISTORY_STEPS = 20_000
+"""The durations of single steps are read only of a run with at most this many."""
+MAX_EVENTS_PER_PAGE = 1000
+LOG_TAIL_LINES = 500
+"""How many lines at the end of a log are read at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What was read about one step."""
+class StepRecords:
+    """The records of one step, as read at one moment."""
 
     task: TaskRun
     attempts: Sequence[Attempt]
@@ -34,15 +34,17 @@ class Facts:
     source: MissionSource | None = None
 
 
-def read_facts(reader: Reader, execution_id: str, task_id: str) -> Facts:
-    """Return a step with its attempts."""
-    return Facts(reader.task_run(execution_id, task_id), reader.attempts(execution_id, task_id))
+def read_step_records(reader: Reader, execution_id: str, task_id: str) -> StepRecords:
+    """Return the task run and attempts of a step."""
+    return StepRecords(
+        reader.task_run(execution_id, task_id), reader.attempts(execution_id, task_id)
+    )
 
 
-def read_all_facts(reader: Reader, execution: Execution, task_id: str) -> Facts:
-    """Return a step with attempts, changes of state and the mission file."""
+def read_all_step_records(reader: Reader, execution: Execution, task_id: str) -> StepRecords:
+    """Return the task run, attempts and state changes of a step, and the mission file."""
     execution_id = execution.execution_id
-    return Facts(
+    return StepRecords(
         reader.task_run(execution_id, task_id),
         reader.attempts(execution_id, task_id),
         reader.state_changes(execution_id, task_id),
@@ -53,16 +55,16 @@ def read_all_facts(reader: Reader, execution: Execution, task_id: str) -> Facts:
 def read_log_end(reader: Reader, execution_id: str, task_id: str, attempt: int) -> Page:
     """Return the last lines of an attempt's output."""
     query = LogQuery(execution_id=execution_id, task_id=task_id, attempt=attempt)
-    return read_tail(reader, query, LOG_END_LINES)
+    return read_tail(reader, query, LOG_TAIL_LINES)
 
 
 def read_mission(reader: Reader, backend: Backend, execution: Execution) -> Mission:
-    """Return the mission as authored; `MissionInvalidError` when it can no longer be read."""
+    """Return the recorded mission; raises `MissionInvalidError` if it can no longer be read."""
     return backend.read_mission(reader.mission_source(execution.mission_digest))
 
 
 def read_board(reader: Reader, backend: Backend, execution_id: str) -> Board:
-    """Return an execution with its task runs, and its mission where that can still be read."""
+    """Return an execution with its task runs, and its mission if that can still be read."""
     execution = reader.find_execution(execution_id)
     board = Board(execution, reader.task_states(execution_id)[1])
     with suppress(MissionInvalidError):
@@ -78,26 +80,28 @@ def read_question(reader: Reader, board: Board, task_id: str) -> OpenQuestion:
     return open_question(task, attempts, execution, board.steps.get(task_id), board.mission)
 
 
-def read_past(reader: Reader, execution: Execution) -> Past:
-    """Return how long earlier runs of the mission took that succeeded, and the newest's steps."""
-    past = reader.executions(
+def read_run_history(reader: Reader, execution: Execution) -> RunHistory:
+    """Return the durations of earlier successful runs, and of the steps of the newest."""
+    found = reader.executions(
         ExecutionQuery(
-            limit=PAST_RUNS,
+            limit=MAX_HISTORY_RUNS,
             mission_name=execution.mission_name,
             states=frozenset({ExecutionState.SUCCESS}),
             coverage=Coverage.FULL,
             include_children=True,
         )
     )
-    others = [one for one in past if one.execution_id != execution.execution_id]
+    others = [one for one in found if one.execution_id != execution.execution_id]
     runs = [took / 1000 for one in others if (took := one.duration_ms) is not None]
-    if not others or sum(others[0].counts.values()) > MOST_PAST_STEPS:
-        return Past(runs)
+    if not others or sum(others[0].counts.values()) > MAX_HISTORY_STEPS:
+        return RunHistory(runs)
     _, tasks = reader.task_states(others[0].execution_id)
     steps = {task.task_id: took for task in tasks if (took := step_seconds(task)) is not None}
-    return Past(runs, steps)
+    return RunHistory(runs, steps)
 
 
 def read_events(reader: Reader, execution_id: str, after: int) -> list[AuditEvent]:
-    """Return the next events of an execution, at most a page."""
-    return reader.audit_events(after_seq=after, execution_id=execution_id, limit=EVENT_PAGE)
+    """Return the events of an execution after a sequence number, at most one page."""
+    return reader.audit_events(
+        after_seq=after, execution_id=execution_id, limit=MAX_EVENTS_PER_PAGE
+    )

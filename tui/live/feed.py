@@ -1,16 +1,13 @@
-"""The only bridge from storage to the screen: two threads, each with its own read-only connection.
+"""Watches the database for the screen: a thread with a connection of its own polls for commits.
 
-`Feed` watches what is committed and hands over coalesced news; `Lookup` answers single questions
-(a page of a log, a step's history) without holding up the watching. Neither ever blocks a writer.
+Updates are coalesced, so that a slow screen gets fewer, larger ones. It never blocks a writer.
+Single queries are run by `tui.live.lookup`.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 from msgspec.structs import replace
 from textual.message import Message
@@ -20,24 +17,22 @@ from core.domain.states import is_terminal
 from core.errors import BugError, MissionDeckError, NotFoundError
 from core.ports.reader import LogQuery, Reader
 from tui.live.messages import Committed, Delta, FeedLost, LogLines, ThreadBroken
-from tui.search.home_page import NOTHING, HomeQuestion, read_home
+from tui.search.home_page import NOTHING, HomeQuery, read_home
 
-T = TypeVar("T")
-
-PACE_SECONDS = 0.1
-"""From one delivery to the next look: at most ten a second, however much changes."""
-LOOK_SECONDS = 0.05
-"""Between two looks at the version counter while changes may be expected."""
-IDLE_SECONDS = 0.1
-"""The same when nothing has changed for `IDLE_AFTER`."""
-IDLE_AFTER = 2.0
-LEASE_SECONDS = 1.0
-LOG_TAIL = 2000
-"""Log entries read at once; a follower that is further behind skips to the end."""
+DELIVERY_INTERVAL_SECONDS = 0.1
+"""The pause after a delivery: at most ten deliveries a second, however much changes."""
+POLL_SECONDS = 0.05
+"""How often the version counter is read while changes are to be expected."""
+IDLE_POLL_SECONDS = 0.1
+"""How often the version counter is read once nothing has changed for `IDLE_AFTER_SECONDS`."""
+IDLE_AFTER_SECONDS = 2.0
+LEASE_POLL_SECONDS = 1.0
+MAX_LOG_ENTRIES = 2000
+"""Log entries read at once; if there are more, all but the last ones are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Follow:
+class _FollowedLog:
     token: int
     query: LogQuery
 
@@ -45,8 +40,8 @@ class _Follow:
 class Feed:
     """Watches the database for one screen at a time.
 
-    `post` is called from the feed's thread and must be thread-safe. What is watched may be changed
-    at any time from the event loop; news of something no longer watched are dropped.
+    `post` is called from the feed's thread and must be thread-safe. The target may be changed at
+    any time from the event loop; updates of an earlier target are dropped.
     """
 
     def __init__(
@@ -60,12 +55,12 @@ class Feed:
         self._thread: threading.Thread | None = None
         self._pending = Delta()
         self._posted = False
-        self._home: HomeQuestion | None = None
+        self._home: HomeQuery | None = None
         self._execution_id: str | None = None
-        self._follow: _Follow | None = None
+        self._follow: _FollowedLog | None = None
         self._target = 0
         self._generation = 0
-        # of the thread alone
+        # used by the feed's thread only
         self._cursor = 0
         self._log_cursor = 0
         self._log_token = 0
@@ -77,30 +72,30 @@ class Feed:
         self._live = True
 
     def start(self) -> None:
-        """Begin watching."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and its connection; returns when both are gone."""
+        """Stop the thread and close its connection; return when both are done."""
         self._stopped = True
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    def watch_home(self, question: HomeQuestion) -> None:
-        """Watch what home shows."""
-        self._aim(home=question, execution_id=None)
+    def watch_home(self, query: HomeQuery) -> None:
+        """Watch the executions that home shows."""
+        self._set_target(home=query, execution_id=None)
 
     def watch_execution(self, execution_id: str) -> None:
-        """Watch one execution: itself, its task runs and who runs it."""
-        self._aim(home=None, execution_id=execution_id)
+        """Watch one execution with its task runs and its lease."""
+        self._set_target(home=None, execution_id=execution_id)
 
     def follow_log(self, query: LogQuery | None) -> int:
-        """Follow a log instead of the one before; return the token its lines will carry."""
+        """Follow a log in place of the previous one; return the token of its deliveries."""
         with self._lock:
             token = 1 if self._follow is None else self._follow.token + 1
-            self._follow = _Follow(token, query or LogQuery(execution_id=""))
+            self._follow = _FollowedLog(token, query or LogQuery(execution_id=""))
             self._pending.logs = None
             self._generation += 1
         self._wake.set()
@@ -108,16 +103,16 @@ class Feed:
 
     @property
     def log_token(self) -> int:
-        """The token of the log that is followed, 0 for none."""
+        """The token of the followed log, 0 for none."""
         return 0 if self._follow is None else self._follow.token
 
     def take(self) -> Delta:
-        """Return and forget the news collected so far."""
+        """Return the pending updates and clear them."""
         with self._lock:
             delta, self._pending, self._posted = self._pending, Delta(), False
         return delta
 
-    def _aim(self, *, home: HomeQuestion | None, execution_id: str | None) -> None:
+    def _set_target(self, *, home: HomeQuery | None, execution_id: str | None) -> None:
         with self._lock:
             if (home, execution_id) == (self._home, self._execution_id):
                 return
@@ -130,26 +125,26 @@ class Feed:
     def _run(self) -> None:
         reader: Reader | None = None
         lost = False
-        quiet_since = time.monotonic()
+        last_change = time.monotonic()
         try:
             while not self._stopped:
                 self._wake.clear()
-                news = False
+                has_update = False
                 try:
                     if reader is None:
                         reader = self._open_reader()
                         self._seen_generation = -1
-                    news = self._poll(reader)
-                    if news:
-                        quiet_since = time.monotonic()
+                    has_update = self._poll(reader)
+                    if has_update:
+                        last_change = time.monotonic()
                     if lost:
                         lost = False
                         self._post(FeedLost(""))
                 except BugError:
                     raise
                 except NotFoundError as error:
-                    self._nothing_there(reader, error)
-                    self._wake.wait(IDLE_SECONDS)
+                    self._deliver_absence(reader, error)
+                    self._wake.wait(IDLE_POLL_SECONDS)
                 except MissionDeckError as error:
                     _close(reader)
                     reader = None
@@ -157,16 +152,17 @@ class Feed:
                         lost = True
                         self._post(FeedLost(str(error)))
                     self._wake.wait(1.0)
-                quiet = time.monotonic() - quiet_since > IDLE_AFTER
-                self._wake.wait(PACE_SECONDS if news else IDLE_SECONDS if quiet else LOOK_SECONDS)
+                idle = time.monotonic() - last_change > IDLE_AFTER_SECONDS
+                poll_seconds = IDLE_POLL_SECONDS if idle else POLL_SECONDS
+                self._wake.wait(DELIVERY_INTERVAL_SECONDS if has_update else poll_seconds)
         except Exception as error:  # noqa: BLE001 - a thread's failure must end the app, not vanish
             if not self._stopped:
                 self._post(ThreadBroken(error))
         finally:
             _close(reader)
 
-    def _nothing_there(self, reader: Reader | None, error: NotFoundError) -> None:
-        """Deliver emptiness where there is no database yet; complain of a missing execution."""
+    def _deliver_absence(self, reader: Reader | None, error: NotFoundError) -> None:
+        """Deliver an empty home while there is no database; report a missing execution."""
         with self._lock:
             target, home = self._target, self._home
             if home is None:
@@ -174,17 +170,17 @@ class Feed:
         if home is None:
             self._post(FeedLost(error.message))
         elif reader is None:
-            self._offer(target, Delta(home=NOTHING))
+            self._deliver(target, Delta(home=NOTHING))
 
     def _poll(self, reader: Reader) -> bool:
         with self._lock:
             generation, target = self._generation, self._target
             home, execution_id, follow = self._home, self._execution_id, self._follow
         version = reader.data_version()
-        aimed = generation != self._seen_generation
-        if not aimed and version == self._version:
+        has_new_target = generation != self._seen_generation
+        if not has_new_target and version == self._version:
             if execution_id and self._live and time.monotonic() >= self._lease_at:
-                self._offer(target, self._lease(reader, execution_id))
+                self._deliver(target, self._lease(reader, execution_id))
             return False
         self._seen_generation, self._version = generation, version
         delta = Delta(last_seq=reader.last_seq())
@@ -196,7 +192,7 @@ class Feed:
             self._read_execution(reader, execution_id, delta)
         if follow is not None and follow.query.execution_id:
             self._read_log(reader, follow, delta)
-        self._offer(target, delta)
+        self._deliver(target, delta)
         return True
 
     def _read_execution(self, reader: Reader, execution_id: str, delta: Delta) -> None:
@@ -219,28 +215,28 @@ class Feed:
             delta.lease, delta.lease_read = found.lease, True
 
     def _lease(self, reader: Reader, execution_id: str) -> Delta:
-        self._lease_at = time.monotonic() + LEASE_SECONDS
+        self._lease_at = time.monotonic() + LEASE_POLL_SECONDS
         return Delta(lease=reader.lease(execution_id), lease_read=True)
 
-    def _read_log(self, reader: Reader, follow: _Follow, delta: Delta) -> None:
+    def _read_log(self, reader: Reader, follow: _FollowedLog, delta: Delta) -> None:
         reset = follow.token != self._log_token
         if reset:
             self._log_token, self._log_cursor = follow.token, 0
-        query = replace(follow.query, after_chunk=self._log_cursor, tail=LOG_TAIL)
+        query = replace(follow.query, after_chunk=self._log_cursor, tail=MAX_LOG_ENTRIES)
         lines: list[tuple[int, LogEntry]] = list(reader.logs(query))
         if lines:
             self._log_cursor = lines[-1][0]
         unfinished = tuple(reader.unfinished_lines(follow.query))
         if lines or reset or unfinished != self._unfinished:
             self._unfinished = unfinished
-            gap = not reset and len(lines) == LOG_TAIL
+            gap = not reset and len(lines) == MAX_LOG_ENTRIES
             delta.logs = [
                 LogLines(follow.token, lines, gap=gap, reset=reset, unfinished=unfinished)
             ]
 
-    def _offer(self, target: int, delta: Delta) -> None:
+    def _deliver(self, target: int, delta: Delta) -> None:
         with self._lock:
-            if target != self._target:  # aimed elsewhere meanwhile: read that from its beginning
+            if target != self._target:  # the target has changed: start over with the new one
                 self._opened = None
                 return
             _merge(self._pending, delta)
@@ -250,7 +246,7 @@ class Feed:
 
 
 def _origin(reader: Reader, execution_id: str) -> Execution | None:
-    """Return the execution that one retries or reruns, None where there is none any more."""
+    """Return the execution that this one retries or reruns; None if there is none any more."""
     execution = reader.find_execution(execution_id)
     linked = execution.retry_of or execution.rerun_of
     try:
@@ -281,39 +277,3 @@ def _merge(pending: Delta, delta: Delta) -> None:
 def _close(reader: Reader | None) -> None:
     if reader is not None:
         reader.close()
-
-
-class Lookup:
-    """Answers questions about committed records, one at a time, on a thread of its own."""
-
-    def __init__(self, open_reader: Callable[[], Reader]) -> None:
-        self._open_reader = open_reader
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lookup")
-        self._reader: Reader | None = None
-
-    async def read(self, question: Callable[[Reader], T]) -> T:
-        """Return what `question` finds out; it runs in the lookup's thread.
-
-        Raises what the question raises: `NotFoundError`, `UnavailableError`, ...
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._ask, question)
-
-    def _ask(self, question: Callable[[Reader], T]) -> T:
-        if self._reader is None:
-            self._reader = self._open_reader()
-        try:
-            return question(self._reader)
-        except MissionDeckError:
-            reader, self._reader = self._reader, None
-            reader.close()
-            raise
-
-    def stop(self) -> None:
-        """Close the connection in the thread that opened it, and end the thread."""
-
-        def close() -> None:
-            if self._reader is not None:
-                self._reader.close()
-
-        self._pool.submit(close)
-        self._pool.shutdown(wait=True, cancel_futures=False)

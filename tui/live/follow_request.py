@@ -1,4 +1,4 @@
-"""Follows a request until it has an outcome, and says it: done, or refused with the reason."""
+"""Follows a request until it has an outcome, and reports it: done, or refused with the reason."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,59 +10,61 @@ from core.ports.control import RequestKind, RequestOutcome
 from tui.live.backend import Receipt
 from tui.words.safe_text import clean_line
 
-LOOK_SECONDS = 0.1
-SLOW_SECONDS = 1.0
-"""Between two looks once it is known that it takes its time."""
-SOON = 1.0
-"""Seconds after which it is said that there is no outcome yet."""
-LATE = 10.0
-"""Seconds after which it is said that a runner has not taken it, where there is one."""
+POLL_SECONDS = 0.1
+SLOW_POLL_SECONDS = 1.0
+"""How often the outcome is read once the request is late."""
+NOTICE_AFTER_SECONDS = 1.0
+"""Without an outcome, the user is told after this time that the action was requested."""
+LATE_AFTER_SECONDS = 10.0
+"""Without an outcome, the user is told after this time that the runner is late."""
 
 
-class Teller(Protocol):
+class Notifier(Protocol):
     """Shows messages to the user."""
 
-    def tell(self, text: str) -> None:
-        """Notify the user of what was done."""
+    def show_notice(self, text: str) -> None:
+        """Show a notice for a few seconds."""
 
-    def complain(self, text: str) -> None:
-        """Show a problem where it stays visible."""
+    def show_problem(self, text: str) -> None:
+        """Show a problem in the banner; an empty text removes it."""
 
 
 async def follow_request(
-    teller: Teller,
+    notifier: Notifier,
     receipt: Receipt,
     kind: RequestKind,
     subject: str,
-    look: Callable[[int], Awaitable[RequestOutcome | None]],
+    read_outcome: Callable[[int], Awaitable[RequestOutcome | None]],
 ) -> None:
-    """Wait for the outcome of a request about `subject` and say it; say also when it is late."""
-    asked = request_word(kind)
-    waited, said_soon, said_late = 0.0, False, False
+    """Wait for the outcome of a request about `subject` and report it, or that it is late."""
+    action = request_word(kind)
+    waited, noticed, warned = 0.0, False, False
     while True:
         try:
-            outcome = await look(receipt.request_id)
+            outcome = await read_outcome(receipt.request_id)
         except MissionDeckError:
-            outcome = None  # the feed meets the same failure and shows it
+            outcome = None  # the feed reports the same failure
         if outcome is not None:
             break
-        if not receipt.is_owned and not said_late:
-            teller.complain(
-                clean_line(f"{subject}: {asked} waits for a runner, and none is there: p resumes")
+        if not receipt.is_owned and not warned:
+            notifier.show_problem(
+                clean_line(f"{subject}: {action} waits for a runner, and none is there: p resumes")
             )
-            said_late = True
-        elif waited >= LATE and not said_late:
-            teller.complain(clean_line(f"{subject}: its runner has not taken the {asked} yet"))
-            said_late = True
-        elif waited >= SOON and not said_soon and not said_late:
-            teller.tell(clean_line(f"{subject}: {asked} requested"))
-            said_soon = True
-        pause = LOOK_SECONDS if waited < LATE else SLOW_SECONDS
+            warned = True
+        elif waited >= LATE_AFTER_SECONDS and not warned:
+            notifier.show_problem(
+                clean_line(f"{subject}: its runner has not taken the {action} yet")
+            )
+            warned = True
+        elif waited >= NOTICE_AFTER_SECONDS and not noticed and not warned:
+            notifier.show_notice(clean_line(f"{subject}: {action} requested"))
+            noticed = True
+        pause = POLL_SECONDS if waited < LATE_AFTER_SECONDS else SLOW_POLL_SECONDS
         await asyncio.sleep(pause)
         waited += pause
     if outcome.done:
-        if said_late:
-            teller.complain("")
-        teller.tell(clean_line(f"{subject}: {DONE[kind]}"))
+        if warned:
+            notifier.show_problem("")
+        notifier.show_notice(clean_line(f"{subject}: {DONE[kind]}"))
     else:
-        teller.complain(clean_line(f"{subject}: {asked} refused: {outcome.why}"))
+        notifier.show_problem(clean_line(f"{subject}: {action} refused: {outcome.why}"))

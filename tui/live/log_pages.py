@@ -1,7 +1,7 @@
-"""Reads a log a page at a time: before, after or around a line; finds the lines with a text.
+"""Queries on a log for the lookup's thread: pages before, after or around a line, searches.
 
-Queries for the lookup thread. A line is known by the row id of its chunk and by step, attempt
-and number; chunk ids rise with time, so earlier parts are found by trying lower ids.
+A line is identified by the row id of its chunk, step, attempt and number. Chunk ids rise with
+time, so earlier lines are found by probing lower ids.
 """
 
 import json
@@ -19,15 +19,15 @@ from core.ports.reader import LogQuery, Reader
 from tui.words.safe_text import clean
 
 Line = tuple[int, LogEntry]
-"""The row id of the chunk an entry ends in, and the entry."""
+"""The row id of the chunk that an entry ends in, and the entry."""
 
-PAGE = 1000
+PAGE_LINES = 1000
 MAX_MATCHES = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Consecutive lines. `at` is the index of the line that was asked for, where one was."""
+    """Consecutive lines. `at` is the index of the requested line, if one was requested."""
 
     lines: list[Line]
     more_before: bool
@@ -36,25 +36,25 @@ class Page:
 
 
 def place_of(line: Line) -> tuple[int, str, int, int]:
-    """Return what identifies a line."""
+    """Return the key that identifies a line."""
     chunk, entry = line
     return chunk, entry.task_id, entry.attempt, entry.seq
 
 
-def read_tail(reader: Reader, query: LogQuery, count: int = PAGE) -> Page:
+def read_tail(reader: Reader, query: LogQuery, count: int = PAGE_LINES) -> Page:
     """Return the last lines."""
     lines = list(reader.logs(replace(query, after_chunk=0, tail=count)))
     return Page(lines, len(lines) == count, more_after=False)
 
 
-def read_head(reader: Reader, query: LogQuery, count: int = PAGE) -> Page:
+def read_head(reader: Reader, query: LogQuery, count: int = PAGE_LINES) -> Page:
     """Return the first lines."""
     lines = list(islice(_from(reader, query, 0), count + 1))
     return Page(lines[:count], more_before=False, more_after=len(lines) > count)
 
 
-def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE) -> Page:
-    """Return the lines in front of `first`."""
+def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE_LINES) -> Page:
+    """Return the lines before `first`."""
     place = place_of(first)
     reach = 2
     while True:
@@ -70,8 +70,8 @@ def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE)
         reach *= 4
 
 
-def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE) -> Page:
-    """Return the lines behind `last`."""
+def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE_LINES) -> Page:
+    """Return the lines after `last`."""
     place = place_of(last)
     lines: list[Line] = []
     passed = False
@@ -84,8 +84,8 @@ def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE) -
     return Page(lines[:count], more_before=True, more_after=len(lines) > count)
 
 
-def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE) -> Page:
-    """Return the lines around one line, which is at `Page.at`."""
+def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE_LINES) -> Page:
+    """Return the lines around one line, whose index is `Page.at`."""
     before = read_before(reader, query, line, count // 2)
     after = read_after(reader, query, line, count // 2)
     return Page(
@@ -97,9 +97,9 @@ def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE) 
 
 
 def find_lines(reader: Reader, query: LogQuery, text: str) -> tuple[list[Line], bool]:
-    """Return the lines that contain a text, over all that is stored, and whether there are more.
+    """Return the first `MAX_MATCHES` lines of the stored log that contain a text.
 
-    At most `MAX_MATCHES`, the first ones.
+    The second value tells whether there are more.
     """
     found = reader.logs(replace(query, after_chunk=0, tail=None, search=text))
     lines = list(islice(found, MAX_MATCHES))
@@ -107,13 +107,13 @@ def find_lines(reader: Reader, query: LogQuery, text: str) -> tuple[list[Line], 
 
 
 def find_gap(reader: Reader, query: LogQuery) -> Line | None:
-    """Return the line that says that output was dropped there, None when none was."""
+    """Return the line that marks where output was dropped; None if none was dropped."""
     notices = replace(query, streams=frozenset({LogStream.SYSTEM}), after_chunk=0, tail=None)
     return next(iter(reader.logs(replace(notices, search=DROPPED_NOTICE))), None)
 
 
 def dropped_bytes(reader: Reader, query: LogQuery) -> int:
-    """Return how many bytes the output limit took from a log."""
+    """Return how many bytes of a log the output limit dropped."""
     return sum(
         attempt.log_dropped_bytes
         for attempt in reader.attempts(query.execution_id, query.task_id)
@@ -126,14 +126,14 @@ def _from(reader: Reader, query: LogQuery, chunk: int) -> Iterator[Line]:
 
 
 def whole_text(reader: Reader, query: LogQuery, *, as_json: bool) -> str:
-    """Return a whole log as safe text, or as one JSON object a line."""
+    """Return a whole log as safe text, or as one JSON object per line."""
     if not as_json:
         return "\n".join(clean(entry.message) for _chunk, entry in reader.logs(query))
     return "\n".join(_as_json(entry) for _chunk, entry in reader.logs(query))
 
 
 def write_log(reader: Reader, query: LogQuery, path: Path) -> int:
-    """Write a whole log to a file as it is stored; return how many lines."""
+    """Write a whole log to a file, unfiltered; return the number of lines."""
     lines = 0
     with path.open("w", encoding="utf-8", errors="replace") as file:
         for _chunk, entry in reader.logs(query):

@@ -1,15 +1,15 @@
-"""The search text of a log and its matches. Plain data; reads and draws nothing."""
+"""The search text of a log and its matches. Plain data; does no I/O and draws nothing."""
 
 from collections.abc import Sequence
 
 from tui.live.log_pages import Line, place_of
 
-LOG_SYNTAX = (("any text", "in all lines of the log; large and small letters are alike"),)
-"""What a search may say, for the help."""
+LOG_SYNTAX = (("any text", "in all lines of the log; upper and lower case are the same"),)
+"""The syntax of a search, for the help."""
 
 
 class LogSearch:
-    """A text and the lines that hold it, one of them the current one."""
+    """A search text and the matching lines, one of them the current one."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -19,14 +19,14 @@ class LogSearch:
         self._has_more = False
 
     def begin(self, text: str) -> None:
-        """Look for another text; nothing is found yet."""
+        """Set another text, without matches yet."""
         self.text = text
         self.found(())
 
     def found(self, matches: Sequence[Line], *, last: bool = False, has_more: bool = False) -> None:
-        """Take the lines that were found; the first or the last is the current one.
+        """Set the matches; the first or the last becomes the current one.
 
-        `has_more`: the log holds more matches than were looked for.
+        `has_more` says that the log has more matches than were read.
         """
         self._has_more = has_more
         self._matches = matches
@@ -34,7 +34,7 @@ class LogSearch:
         self._at = (len(matches) - 1 if last else 0) if matches else -1
 
     def step(self, step: int) -> bool:
-        """Go on by a number of matches, round and round; False when there is none."""
+        """Move by a number of matches, wrapping around; return False if there are none."""
         if self._matches:
             self._at = (self._at + step) % len(self._matches)
         return bool(self._matches)
@@ -46,12 +46,12 @@ class LogSearch:
 
     @property
     def position(self) -> tuple[int, int]:
-        """The number of the current match (from 1, 0 for none yet) and how many there are."""
+        """The number of the current match (from 1; 0 for none) and of all matches."""
         return self._at + 1, len(self._matches)
 
     @property
     def count_text(self) -> str:
-        """The number of the current match and how many there are: `1/50,000+` when not all."""
+        """The number of the current match and of all matches: `1/50,000+` if there are more."""
         at, total = self.position
         return f"{at:,}/{total:,}{'+' if self._has_more else ''}"
 
@@ -64,9 +64,9 @@ class LogSearch:
         return self.current is not None and place_of(self.current) == place_of(line)
 
     def parts(self, text: str) -> list[tuple[str, bool]]:
-        """Cut a matching line's text into pieces, each with whether it is what was looked for."""
+        """Split the text of a matching line into pieces, each with whether it matches."""
         wanted, folded = self.text.lower(), text.lower()
-        if len(folded) != len(text):  # a letter that changes its length: do not guess where
+        if len(folded) != len(text):  # lower case has another length: positions would be wrong
             return [(text, True)]
         found: list[tuple[str, bool]] = []
         at = 0

@@ -1,4 +1,4 @@
-"""Every message that crosses between feed, screens and widgets."""
+"""The messages between feed, screens and widgets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from tui.search.home_page import HomePage
 
 @dataclass(frozen=True, slots=True)
 class LogLines:
-    """What a followed log brought. `gap` means lines were passed over to keep up.
+    """New lines of a followed log. `gap` means that lines were skipped to keep up.
 
-    `reset` marks the first delivery for a query: the tail of what is stored. `unfinished` are the
-    lines in progress of a running step's log, as they are now.
+    `reset` marks the first delivery for a query: the tail of the stored log. `unfinished` has the
+    current content of lines that a running step has not terminated yet.
     """
 
     token: int
@@ -27,13 +27,13 @@ class LogLines:
 
 @dataclass(slots=True)
 class Delta:
-    """What was committed since the last delivery; later values replace earlier ones."""
+    """Changes committed since the last delivery; later values replace earlier ones."""
 
     home: HomePage | None = None
     short_ids: Mapping[str, str] | None = None
     execution: Execution | None = None
     origin: Execution | None = None
-    """What the execution retries or reruns, told once when it is opened."""
+    """The execution that it retries or reruns; delivered once, when it is opened."""
     tasks: dict[str, TaskRun] | None = None
     opened: bool = False
     lease: Lease | None = None
@@ -49,7 +49,7 @@ class Committed(Message):
 
 
 class FeedLost(Message):
-    """Reading failed; the feed keeps trying. An empty text says that it works again."""
+    """Reading failed; the feed keeps trying. An empty text means that it works again."""
 
     bubble = False
 
@@ -69,10 +69,10 @@ class ThreadBroken(Message):
 
 
 class StepSelected(Message):
-    """A person chose a step in one of the views; a view that follows the selection is silent.
+    """The user selected a step in one of the views; not sent by views that follow the selection.
 
-    `pointed` tells which step the view points at by now: when keys come faster than messages, an
-    older choice must not undo a newer one.
+    `pointed` returns the step under the view's cursor now: when keys arrive faster than messages
+    are handled, an older selection must not undo a newer one.
     """
 
     def __init__(self, task_id: str, pointed: Callable[[], str | None]) -> None:
@@ -82,7 +82,7 @@ class StepSelected(Message):
 
     @property
     def task_id(self) -> str:
-        """The step that is chosen now."""
+        """The step that is selected now."""
         return self._pointed() or self._task_id
 
 

@@ -1,4 +1,4 @@
-"""What a canvas knows about a step: its state, its attempts and their times."""
+"""The status of a step for the graph, tree and Gantt: state, attempts and their times."""
 
 from dataclasses import dataclass
 
@@ -20,10 +20,10 @@ class NodeStatus:
     ended_at: int | None = None
     resume_at: int | None = None
     took_us: int | None = None
-    """How long it took by the monotonic clock, where that was measured."""
+    """The duration by the monotonic clock in microseconds, if it was measured."""
 
     def seconds(self, now: int) -> float | None:
-        """Return how long it runs or ran, in seconds; None before its start."""
+        """Return the duration so far, in seconds; None before the start."""
         return elapsed(self.started_at, self.ended_at, now, self.took_us)
 
 
@@ -45,5 +45,5 @@ def status_of(run: TaskRun, max_attempts: int = 1) -> NodeStatus:
 
 
 def as_status(value: TaskState | NodeStatus) -> NodeStatus:
-    """Return a status for a bare state, or the status itself."""
+    """Convert a bare state to a status; return a status unchanged."""
     return value if isinstance(value, NodeStatus) else NodeStatus(value)

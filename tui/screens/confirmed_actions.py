@@ -21,6 +21,7 @@ from tui.lines.confirmation import (
     kill_run_lines,
     retry_scope,
 )
+from tui.live.backend import Receipt
 from tui.live.board import Board, Bucket
 from tui.live.deck import Deck
 from tui.screens.dialog import Answer, Choice, Dialog
@@ -31,7 +32,7 @@ LiveLines = Callable[[], Awaitable[Sequence[str]]]
 """Returns the current text of a dialog, so that it stays true while the dialog is open."""
 
 
-class ConfirmedActs:
+class ConfirmedActions:
     """Each action shows a dialog that names its scope and focuses the safe choice."""
 
     def __init__(self, deck: Deck) -> None:
@@ -57,7 +58,7 @@ class ConfirmedActs:
         execution = board.execution
         label = self._deck.label(execution)
         if not board.is_live:
-            self._deck.complain(f"run {label} has ended: there is nothing to cancel")
+            self._deck.show_problem(f"run {label} has ended: there is nothing to cancel")
             return
 
         async def lines() -> Sequence[str]:
@@ -67,7 +68,7 @@ class ConfirmedActs:
         if not await self._confirm(title, await lines(), f"{verb} run", live=lines):
             return
         if not (await read_current()).is_live:
-            self._deck.complain(f"run {label} had ended: there was nothing to cancel")
+            self._deck.show_problem(f"run {label} had ended: there was nothing to cancel")
             return
         kind = RequestKind.CANCEL
         await self._request(execution, kind, f"run {label}", arguments=arguments)
@@ -76,7 +77,7 @@ class ConfirmedActs:
         """Cancel one step."""
         name = clean_line(board.title(task_id))
         if is_terminal(board.tasks[task_id].state):
-            self._deck.complain(f"{name} has ended: there is nothing to cancel")
+            self._deck.show_problem(f"{name} has ended: there is nothing to cancel")
             return
 
         async def lines() -> Sequence[str]:
@@ -91,7 +92,7 @@ class ConfirmedActs:
         """Pause an execution, resume a paused one, or start a new runner for an orphaned one."""
         label = self._deck.label(execution)
         if is_terminal(execution.state):
-            self._deck.complain(f"run {label} has ended: there is nothing to pause")
+            self._deck.show_problem(f"run {label} has ended: there is nothing to pause")
         elif orphaned:
             lines = [
                 f"The runner of {label} is gone.",
@@ -113,15 +114,15 @@ class ConfirmedActs:
         if not awaits(board.tasks[task_id]):
             waiting = [one for one in board.members(Bucket.WAITING) if awaits(board.tasks[one])]
             if not waiting:
-                self._deck.complain("no step waits for an approval")
+                self._deck.show_problem("no step waits for an approval")
                 return
             task_id = waiting[0]
         name = clean_line(board.title(task_id))
-        actor = self._backend.surroundings.actor
+        actor = self._backend.app_context.actor
         try:
             question = await self._deck.question(board, task_id)
         except MissionDeckError as error:
-            self._deck.complain(_sentence(error))
+            self._deck.show_problem(_sentence(error))
             return
         allowed = may_answer(actor, question.approvers)
 
@@ -148,10 +149,10 @@ class ConfirmedActs:
         """Retry a step: in place while the run is live, else in a new linked execution."""
         task, name = board.tasks[task_id], clean_line(board.title(task_id))
         if board.is_live and not is_terminal(task.state):
-            self._deck.complain(f"{name} has not ended: there is nothing to retry yet")
+            self._deck.show_problem(f"{name} has not ended: there is nothing to retry yet")
             return
         if board.is_live and task.state is TaskState.SUCCESS:
-            self._deck.complain(
+            self._deck.show_problem(
                 f"{name} succeeded: while the run is live, only steps that failed can be retried"
             )
             return
@@ -162,22 +163,23 @@ class ConfirmedActs:
                 Choice("downstream", "Retry with downstream"),
                 Choice("retry", "Retry alone"),
             ]
+
+        async def lines() -> Sequence[str]:
+            return retry_scope(board, task_id, downstream=downstream).lines
+
         reason = "reason (for the audit log)"
-        answer = await self._ask(scope.title, scope.lines, choices, ask=reason)
+        answer = await self._ask(scope.title, scope.lines, choices, ask=reason, live=lines)
         if answer is None:
             return
-        downstream = downstream or answer.choice == "downstream"
-        if board.is_live:
-            arguments = {"downstream": downstream, "reason": answer.text}
-            await self._request(board.execution, RequestKind.RETRY, name, task_id, arguments)
-            return
-        execution_id = board.execution.execution_id
-        await self._start(
-            lambda: self._backend.retry(
-                execution_id, [task_id], downstream=downstream, reason=answer.text
-            ),
-            focus_step=scope.step_id,  # an item exists only once its step has been expanded
+        retry = partial(
+            self._backend.retry,
+            board.execution.execution_id,
+            task_id,
+            downstream=downstream or answer.choice == "downstream",
+            reason=answer.text,
         )
+        # an item exists in a new execution only once its step has been expanded
+        await self._send(retry, RequestKind.RETRY, name, focus_step=scope.step_id)
 
     async def rerun(self, execution: Execution) -> None:
         """Run a whole mission again with the same parameters."""
@@ -224,23 +226,36 @@ class ConfirmedActs:
         task_id: str | None = None,
         arguments: Mapping[str, Any] = EMPTY,
     ) -> None:
+        request = partial(
+            self._backend.request,
+            execution.execution_id,
+            kind,
+            task_id=task_id,
+            arguments=arguments,
+        )
+        await self._send(request, kind, subject)
+
+    async def _send(
+        self,
+        action: Callable[[], Receipt | str],
+        kind: RequestKind,
+        subject: str,
+        *,
+        focus_step: str | None = None,
+    ) -> None:
+        """Follow the request that `action` stores, or open the execution that it starts."""
         try:
-            receipt = await asyncio.to_thread(
-                partial(
-                    self._backend.request,
-                    execution.execution_id,
-                    kind,
-                    task_id=task_id,
-                    arguments=arguments,
-                )
-            )
+            sent = await asyncio.to_thread(action)
         except BugError:
             raise
         except MissionDeckError as error:
-            self._deck.complain(_sentence(error))
+            self._deck.show_problem(_sentence(error))
+            return
+        if isinstance(sent, str):
+            self._deck.open_execution(sent, focus_step=focus_step)
         else:
-            self._deck.complain("")
-            self._deck.follow(receipt, kind, subject)
+            self._deck.show_problem("")
+            self._deck.follow(sent, kind, subject)
 
     async def _run(self, action: Callable[[], None], done: str) -> None:
         try:
@@ -248,19 +263,19 @@ class ConfirmedActs:
         except BugError:
             raise
         except MissionDeckError as error:
-            self._deck.complain(_sentence(error))
+            self._deck.show_problem(_sentence(error))
         else:
-            self._deck.tell(done)
+            self._deck.show_notice(done)
 
-    async def _start(self, action: Callable[[], str], *, focus_step: str | None = None) -> None:
+    async def _start(self, action: Callable[[], str]) -> None:
         try:
             execution_id = await asyncio.to_thread(action)
         except BugError:
             raise
         except MissionDeckError as error:
-            self._deck.complain(_sentence(error))
+            self._deck.show_problem(_sentence(error))
         else:
-            self._deck.open_execution(execution_id, focus_step=focus_step)
+            self._deck.open_execution(execution_id)
 
 
 def _sentence(error: MissionDeckError) -> str:

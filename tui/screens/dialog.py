@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Static
 from core.errors import MissionDeckError
 from core.value.terminal_text import width_of
 from tui.keys.textual_bindings import bindings
-from tui.live.coalescing_worker import OneAtATime
+from tui.live.coalescing_worker import CoalescingWorker
 from tui.widgets.base.choice_button import ChoiceButton
 
 RENEW_SECONDS = 0.5
@@ -67,7 +67,7 @@ class Dialog(ModalScreen[Answer | None]):
         self._keep = keep
         self._ask = ask
         self._live = live
-        self._renewal = OneAtATime(self._renew, self.run_worker)
+        self._update_worker = CoalescingWorker(self._renew, self.run_worker)
 
     def compose(self) -> ComposeResult:
         """Title, scope in words, a field where something is asked, buttons."""
@@ -90,7 +90,7 @@ class Dialog(ModalScreen[Answer | None]):
         """Focus the safe choice."""
         self.query_one("#keep", Button).focus()
         if self._live is not None:
-            self.set_interval(RENEW_SECONDS, self._renewal.ask)
+            self.set_interval(RENEW_SECONDS, self._update_worker.request)
 
     async def _renew(self) -> None:
         """Say what holds now, where that has changed since the question was asked."""

@@ -12,8 +12,8 @@ from core.value.duration import duration_text
 from tui.keys.textual_bindings import bindings
 from tui.lines.title_bars import head_parts
 from tui.live.board import Board
-from tui.live.completion_estimate import Past, outlook
-from tui.live.execution_queries import read_mission, read_past
+from tui.live.completion_estimate import RunHistory, estimate_completion
+from tui.live.execution_queries import read_mission, read_run_history
 from tui.live.messages import Delta
 from tui.look.styled_text import Part
 from tui.screens.execution_selection import ExecutionSelection
@@ -33,7 +33,7 @@ class ExecutionScreen(ExecutionSelection):
     def __init__(self, execution_id: str, *, focus_step: str | None = None) -> None:
         super().__init__(execution_id)
         self._initial_step = focus_step
-        self._past = Past()
+        self._history = RunHistory()
         self._origin: Execution | None = None
 
     def on_mount(self) -> None:
@@ -69,7 +69,7 @@ class ExecutionScreen(ExecutionSelection):
             self._head()
             self.note_offers()
             if self._left.tab == "events" and delta.last_seq:
-                self._events_wanted.ask()
+                self._event_reader.request()
 
     def _open(self, execution: Execution, delta: Delta) -> None:
         before = self.board
@@ -91,19 +91,19 @@ class ExecutionScreen(ExecutionSelection):
         if not changed:
             return
         moved = board.apply(changed)
-        told = board.told_anew(changed)
+        told = board.affected_by(changed)
         focus = self._next_focus(board) if moved else None
         hidden = self._left.steps.hides_selection
         self._left.board_changed(told, moved=moved, selected=focus)
         if self._left.tab != "list":
             self._side_list.board_changed(told, moved=moved, selected=focus)
-        self._attempts_wanted.ask()
+        self._attempt_reader.request()
         if focus is not None:
             self.select(focus)
         elif not hidden and self._left.steps.hides_selection:
             self._leave_hidden()
         elif self.selected in told:
-            self._facts_wanted.ask()
+            self._record_reader.request()
 
     def _next_focus(self, board: Board) -> str | None:
         """Return the step to select next; None if the user has selected one, or to stay."""
@@ -126,8 +126,8 @@ class ExecutionScreen(ExecutionSelection):
             self._head()
             self._left.tick()
             self._side_list.tick()
-            facts = self._facts
-            moving = facts is not None and not is_terminal(facts.task.state)
+            records = self._records
+            moving = records is not None and not is_terminal(records.task.state)
             if moving and self._left.tab == "list" and self._side.display:
                 self._show_summary(keep_place=True)
 
@@ -136,10 +136,10 @@ class ExecutionScreen(ExecutionSelection):
         """Read the mission and how long earlier runs took."""
         lookup, backend = self.deck.lookup, self.deck.backend
         try:
-            self._past = await lookup.read(lambda reader: read_past(reader, execution))
+            self._history = await lookup.read(lambda reader: read_run_history(reader, execution))
             mission = await lookup.read(lambda reader: read_mission(reader, backend, execution))
         except MissionDeckError as error:
-            self.deck.complain(
+            self.deck.show_problem(
                 f"the mission file of this run cannot be read: {clean_line(str(error))}"
             )
             if self.board is not None:
@@ -157,7 +157,7 @@ class ExecutionScreen(ExecutionSelection):
         self._left.mission_known()
         self._side_list.refresh()
         self._head()
-        if self._facts is not None:
+        if self._records is not None:
             self._show_summary(keep_place=True)
 
     # --- header ----------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ class ExecutionScreen(ExecutionSelection):
         now = self.deck.clock.now()
         execution = board.execution
         spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
-        eta = clean_line(outlook(board, self._past, now))
+        eta = clean_line(estimate_completion(board, self._history, now))
         time = duration_text(spent or 0.0)
         kin = ""
         if self._origin is not None:

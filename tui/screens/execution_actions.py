@@ -9,7 +9,7 @@ from tui.live.board import Board, Bucket
 from tui.screens.deck_screen import DeckScreen
 
 
-class ActingScreen(DeckScreen):
+class ExecutionActions(DeckScreen):
     """Base of screens over one execution. `board` is None while it is being opened."""
 
     board: Board | None = None
@@ -67,25 +67,25 @@ class ActingScreen(DeckScreen):
     async def action_retry(self, downstream: bool) -> None:
         """Run the selected step again, alone or with everything behind it."""
         if self.board is not None and self.selected is not None:
-            await self.deck.acts.retry(self.board, self.selected, downstream=downstream)
+            await self.deck.actions.retry(self.board, self.selected, downstream=downstream)
 
     @work
     async def action_cancel_step(self) -> None:
         """Cancel the selected step."""
         if self.board is not None and self.selected is not None:
-            await self.deck.acts.cancel_step(self.board, self.selected)
+            await self.deck.actions.cancel_step(self.board, self.selected)
 
     @work
     async def action_cancel_run(self) -> None:
         """Cancel the execution."""
         if self.board is not None:
-            await self.deck.acts.cancel_run(self._look)
+            await self.deck.actions.cancel_run(self._look)
 
     @work
     async def action_kill_run(self) -> None:
         """Cancel the execution without a grace."""
         if self.board is not None:
-            await self.deck.acts.kill_run(self._look)
+            await self.deck.actions.kill_run(self._look)
 
     async def _look(self) -> Board:
         if self.board is None:
@@ -98,19 +98,19 @@ class ActingScreen(DeckScreen):
         board = self.board
         if board is not None:
             orphaned = board.is_orphaned(self.deck.clock.now())
-            await self.deck.acts.pause(board.execution, orphaned=orphaned)
+            await self.deck.actions.pause(board.execution, orphaned=orphaned)
 
     @work
     async def action_approve(self) -> None:
         """Approve or reject what waits for it."""
         if self.board is not None and self.selected is not None:
-            await self.deck.acts.approve(self.board, self.selected)
+            await self.deck.actions.approve(self.board, self.selected)
 
     @work
     async def action_rerun(self) -> None:
         """Run the whole mission again with the same parameters."""
         if self.board is not None:
-            await self.deck.acts.rerun(self.board.execution)
+            await self.deck.actions.rerun(self.board.execution)
 
     def action_new_run(self) -> None:
         """Open the launch form with the parameters of this run."""
@@ -137,7 +137,7 @@ class ActingScreen(DeckScreen):
             return None
         path = self.board.execution.source_path
         if path is None:
-            self.deck.complain("this run was not launched from a file")
+            self.deck.show_problem("this run was not launched from a file")
         return path
 
 

@@ -10,7 +10,7 @@ from textual.widgets import ContentSwitcher, Input
 
 from tui.lines.title_bars import side_parts
 from tui.live.log_search import LOG_SYNTAX
-from tui.screens.execution_actions import ActingScreen
+from tui.screens.execution_actions import ExecutionActions
 from tui.search.step_filter import SYNTAX
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
@@ -24,7 +24,7 @@ SHORT_ROWS = 18
 """A terminal with fewer rows shows steps or log, not both."""
 
 
-class PaneScreen(ActingScreen):
+class PaneScreen(ExecutionActions):
     """Header, step views, side pane, log, filter field, key bar. Loads nothing."""
 
     def __init__(self, execution_id: str) -> None:

@@ -6,10 +6,15 @@ from functools import partial
 from textual import work
 
 from core.errors import MissionDeckError
-from tui.lines.json_data import facts_json
+from tui.lines.json_data import step_json
 from tui.lines.step_details import overview_lines
-from tui.live.coalescing_worker import OneAtATime
-from tui.live.execution_queries import EVENT_PAGE, Facts, read_events, read_facts
+from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.execution_queries import (
+    MAX_EVENTS_PER_PAGE,
+    StepRecords,
+    read_events,
+    read_step_records,
+)
 from tui.live.messages import StepOpened, StepSelected
 from tui.screens.execution_layout import PaneScreen
 from tui.screens.inspector import InspectorScreen
@@ -28,10 +33,10 @@ class ExecutionSelection(PaneScreen):
         super().__init__(execution_id)
         self._user_selected = False
         """Whether the user has selected a step; until then the screen moves the selection."""
-        self._facts: Facts | None = None
-        self._facts_wanted = OneAtATime(self._read_facts, self.run_worker)
-        self._attempts_wanted = OneAtATime(self._read_attempts, self.run_worker)
-        self._events_wanted = OneAtATime(self._read_events, self.run_worker)
+        self._records: StepRecords | None = None
+        self._record_reader = CoalescingWorker(self._read_records, self.run_worker)
+        self._attempt_reader = CoalescingWorker(self._read_attempts, self.run_worker)
+        self._event_reader = CoalescingWorker(self._read_events, self.run_worker)
 
     def select(self, task_id: str) -> None:
         """Select a step in every view."""
@@ -46,17 +51,17 @@ class ExecutionSelection(PaneScreen):
         self._left.select(self.selected)
         if self._left.tab != "list":  # the list tab hides the side list
             self._side_list.select(self.selected)
-        self._facts = None
+        self._records = None
         if self.board is not None:
             self._bottom.select(self.board, self.selected)
         self._titles()
         self.note_offers()
-        self._read_facts_debounced()
+        self._read_records_debounced()
 
-    @work(exclusive=True, group="facts")
-    async def _read_facts_debounced(self) -> None:
+    @work(exclusive=True, group="records")
+    async def _read_records_debounced(self) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
-        self._facts_wanted.ask()
+        self._record_reader.request()
 
     def on_step_selected(self, event: StepSelected) -> None:
         """Apply the user's selection in one view to all views."""
@@ -98,27 +103,27 @@ class ExecutionSelection(PaneScreen):
                 self.select(task_id)
         self.action_inspect()
 
-    async def _read_facts(self) -> None:
+    async def _read_records(self) -> None:
         task_id, execution_id = self.selected, self.execution_id
         if task_id is None:
             return
 
         try:
-            facts = await self.deck.lookup.read(
-                lambda reader: read_facts(reader, execution_id, task_id)
+            records = await self.deck.lookup.read(
+                lambda reader: read_step_records(reader, execution_id, task_id)
             )
         except MissionDeckError:
             return  # the feed reports the same failure
         if task_id != self.selected:
             return
-        before, self._facts = self._facts, facts
+        before, self._records = self._records, records
         self._show_summary(keep_place=before is not None)
-        self._bottom.show_facts(facts)
+        self._bottom.show_records(records)
 
     def _show_summary(self, *, keep_place: bool = False) -> None:
-        if self.board is None or self._facts is None:
+        if self.board is None or self._records is None:
             return
-        lines = overview_lines(self.board, self._facts, self.deck.clock.now(), brief=True)
+        lines = overview_lines(self.board, self._records, self.deck.clock.now(), brief=True)
         self._summary.set_lines(lines, keep_place=keep_place)
 
     async def _read_attempts(self) -> None:
@@ -136,15 +141,15 @@ class ExecutionSelection(PaneScreen):
     def tab_shown(self, tab: str) -> None:
         """Read what the visible view needs beyond the board."""
         if tab == "events":
-            self._events_wanted.ask()
-        self._attempts_wanted.ask()
+            self._event_reader.request()
+        self._attempt_reader.request()
 
     def action_failure(self, step: int) -> None:
         """Go to the next or previous failed step, wrapping around."""
         board = self.board
         failures = [] if board is None else board.failures()
         if not failures:
-            self.deck.tell("no step has failed")
+            self.deck.show_notice("no step has failed")
             return
         self._user_selected = True
         if self.selected in failures:
@@ -152,7 +157,7 @@ class ExecutionSelection(PaneScreen):
         else:
             at = 0 if step > 0 else len(failures) - 1
         if len(failures) > 1 or self.selected != failures[at]:
-            self.deck.tell(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
+            self.deck.show_notice(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
         self.select(failures[at])
         if self._left.steps.hides_selection:
             self._set_step_filter("")
@@ -173,10 +178,10 @@ class ExecutionSelection(PaneScreen):
             self.deck.copy(text, "the selection")
         elif self.focused is self._log and self._log.query_shown is not None:
             self.deck.copy_log(self._log.query_shown, as_json=form == "json")
-        elif self.board is not None and self._facts is not None:
-            name = clean_line(self._facts.task.task_id)
+        elif self.board is not None and self._records is not None:
+            name = clean_line(self._records.task.task_id)
             if form == "json":
-                self.deck.copy(facts_json(self.board, self._facts), f"{name} as JSON")
+                self.deck.copy(step_json(self.board, self._records), f"{name} as JSON")
             else:
                 self.deck.copy(self._summary.plain, name)
 
@@ -191,4 +196,4 @@ class ExecutionSelection(PaneScreen):
             except MissionDeckError:
                 return  # the feed reports the same failure
             events.extend(found)
-            more = len(found) == EVENT_PAGE
+            more = len(found) == MAX_EVENTS_PER_PAGE

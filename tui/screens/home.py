@@ -14,7 +14,7 @@ from tui.live.backend import MissionFile
 from tui.live.messages import Delta
 from tui.screens.home_actions import HomeActions
 from tui.search.home_filter import fitting_missions, parse_execution_filter
-from tui.search.home_page import HomeQuestion
+from tui.search.home_page import HomeQuery
 from tui.widgets.base.line_view import LineView
 from tui.words.safe_text import clean_line
 
@@ -80,7 +80,7 @@ class HomeScreen(HomeActions):
         condition = parse_execution_filter(self._filters["executions"], self._clock.now())
         names = dict.fromkeys(one.name for one in self._missions or ())
         self.deck.feed.watch_home(
-            HomeQuestion(
+            HomeQuery(
                 query=replace(condition.query, order=self._order, limit=self._limit),
                 opened=self._opened,
                 missions=tuple(names),
@@ -94,7 +94,7 @@ class HomeScreen(HomeActions):
             return
         text = self._filters["missions"]
         found, _ = fitting_missions(missions, text)
-        folders = ", ".join(self.deck.surroundings.mission_folders) or "./missions"
+        folders = ", ".join(self.deck.app_context.mission_folders) or "./missions"
         self._mission_list.placeholder = (
             "No mission matches this filter\nesc clears it"
             if text.strip()

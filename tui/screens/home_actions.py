@@ -88,9 +88,9 @@ class HomeActions(HomeLayout):
             )
 
         try:
-            await self.deck.acts.cancel_run(read_current)
+            await self.deck.actions.cancel_run(read_current)
         except MissionDeckError as error:
-            self.deck.complain(clean_line(str(error)))
+            self.deck.show_problem(clean_line(str(error)))
 
     @work
     async def action_pause(self) -> None:
@@ -104,18 +104,18 @@ class HomeActions(HomeLayout):
                 lambda reader: reader.lease(execution.execution_id)
             )
         except MissionDeckError as error:
-            self.deck.complain(clean_line(str(error)))
+            self.deck.show_problem(clean_line(str(error)))
             return
         board.lease_known = True
         orphaned = board.is_orphaned(self.deck.clock.now())
-        await self.deck.acts.pause(execution, orphaned=orphaned)
+        await self.deck.actions.pause(execution, orphaned=orphaned)
 
     @work
     async def action_rerun(self) -> None:
         """Run the mission of the execution again, after confirmation."""
         execution = self._execution_list.current
         if execution is not None:
-            await self.deck.acts.rerun(execution)
+            await self.deck.actions.rerun(execution)
 
     def action_copy(self) -> None:
         """Copy the path of the mission file or the id of the execution."""

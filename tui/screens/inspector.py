@@ -17,18 +17,18 @@ from tui.lines.inspector_sections import (
     section_lines,
     section_tab_parts,
 )
-from tui.lines.json_data import facts_json
+from tui.lines.json_data import step_json
 from tui.lines.log_tail import tail_lines
 from tui.lines.mission_source import source_lines
 from tui.lines.step_details import ending_of, why_silent
 from tui.lines.title_bars import attempt_parts
 from tui.live.board import Board
-from tui.live.coalescing_worker import OneAtATime
-from tui.live.execution_queries import Facts, read_all_facts, read_log_end
+from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.execution_queries import StepRecords, read_all_step_records, read_log_end
 from tui.live.log_pages import Page
 from tui.live.messages import Delta
 from tui.look.styled_text import Line, Part
-from tui.screens.execution_actions import ActingScreen
+from tui.screens.execution_actions import ExecutionActions
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
@@ -56,7 +56,7 @@ class InspectedExecution(Protocol):
         """Show the log of an attempt by its number."""
 
 
-class InspectorScreen(ActingScreen):
+class InspectorScreen(ExecutionActions):
     """Sections about one step of the execution screen it was opened from."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("inspector")
@@ -70,12 +70,12 @@ class InspectorScreen(ActingScreen):
         self.board = execution.board
         self.selected = self._task_id = task_id
         self._section = section
-        self._facts: Facts | None = None
+        self._records: StepRecords | None = None
         self._attempt = 0
         """The attempt whose log is shown; 0 for the latest."""
         self._log: Page | None = None
         self._log_of = ("", 0)
-        self._log_wanted = OneAtATime(self._read_log, self.run_worker)
+        self._log_reader = CoalescingWorker(self._read_log, self.run_worker)
         self._head = Bar(plain=True, id="head")
         self._tabs = Bar(id="tabs")
         self._log_title = Bar(plain=True, id="log-title")
@@ -112,32 +112,32 @@ class InspectorScreen(ActingScreen):
         if self._task_id in (delta.tasks or {}):
             self._read()
         elif self._section == "logs" and self._is_growing:
-            self._log_wanted.ask()
+            self._log_reader.request()
 
     def _tick(self) -> None:
         live = self._board.tasks[self._task_id].state in (TaskState.RUNNING, TaskState.WAITING)
         if self.is_current and live and self._section == "overview":
             self._show(keep_place=True)
 
-    @work(exclusive=True, group="facts")
+    @work(exclusive=True, group="records")
     async def _read(self) -> None:
         task_id, execution = self._task_id, self._board.execution
         try:
-            facts = await self.deck.lookup.read(
-                lambda reader: read_all_facts(reader, execution, task_id)
+            records = await self.deck.lookup.read(
+                lambda reader: read_all_step_records(reader, execution, task_id)
             )
         except MissionDeckError as error:
             self.show_banner(clean_line(str(error)))
             return
         if task_id != self._task_id:
             return
-        first = self._facts is None
-        self._facts = facts
+        first = self._records is None
+        self._records = records
         if self._section is None:
-            self._section = "error" if facts.task.error is not None else "overview"
+            self._section = "error" if records.task.error is not None else "overview"
         self._show(keep_place=not first)
         if self._section == "logs":
-            self._log_wanted.ask()
+            self._log_reader.request()
 
     async def _read_log(self) -> None:
         """Read the end of the selected attempt's log, and show it if it is still selected."""
@@ -161,12 +161,14 @@ class InspectorScreen(ActingScreen):
     @property
     def _log_attempt(self) -> int:
         """The number of the attempt whose log is shown, 0 for none."""
-        latest = self._facts.attempts[-1].attempt if self._facts and self._facts.attempts else 0
+        latest = (
+            self._records.attempts[-1].attempt if self._records and self._records.attempts else 0
+        )
         return self._attempt or latest
 
     @property
     def _shown_attempt(self) -> Attempt | None:
-        attempts = self._facts.attempts if self._facts is not None else ()
+        attempts = self._records.attempts if self._records is not None else ()
         return next((one for one in attempts if one.attempt == self._log_attempt), None)
 
     @property
@@ -177,17 +179,17 @@ class InspectorScreen(ActingScreen):
     # --- what is shown ---------------------------------------------------------------------------
 
     def _show(self, *, keep_place: bool = False) -> None:
-        facts = self._facts
+        records = self._records
         self._titles()
-        if facts is None:
+        if records is None:
             return
         at = 0
         if self._section == "file":
-            lines, at = source_lines(facts.source, self._task_id)
+            lines, at = source_lines(records.source, self._task_id)
         elif self._section == "logs":
             lines = self._log_lines()
         else:
-            lines = section_lines(self._section, self._board, facts, self.deck.clock.now())
+            lines = section_lines(self._section, self._board, records, self.deck.clock.now())
         to_end = self._section == "logs" and (not keep_place or self._view.is_at_end)
         self._view.set_lines(lines, keep_place=keep_place)
         if to_end:
@@ -209,9 +211,9 @@ class InspectorScreen(ActingScreen):
         task = self._board.tasks[self._task_id]
         self.note_offers()
         self._head.set_parts(*inspector_title_parts(self._board, self._task_id))
-        self._tabs.set_parts(section_tab_parts(self._section, task, self._facts))
+        self._tabs.set_parts(section_tab_parts(self._section, task, self._records))
         self._tabs.lit = True
-        attempts = () if self._facts is None else self._facts.attempts
+        attempts = () if self._records is None else self._records.attempts
         self._log_title.display = self._section == "logs" and bool(attempts)
         self._log_title.set_parts(
             attempt_parts(attempts, self._log_attempt),
@@ -225,7 +227,7 @@ class InspectorScreen(ActingScreen):
         if index < len(SECTIONS):
             self._section = SECTIONS[index][0]
             if self._section == "logs":
-                self._log_wanted.ask()
+                self._log_reader.request()
             self._show()
 
     def action_section(self, step: int) -> None:
@@ -236,7 +238,7 @@ class InspectorScreen(ActingScreen):
 
     def action_attempt(self, step: int) -> None:
         """Show the end of the previous or next attempt's log."""
-        numbers = [] if self._facts is None else [one.attempt for one in self._facts.attempts]
+        numbers = [] if self._records is None else [one.attempt for one in self._records.attempts]
         if numbers:
             at = numbers.index(self._log_attempt) + step
             self.action_show_attempt(numbers[max(0, min(len(numbers) - 1, at))])
@@ -250,11 +252,11 @@ class InspectorScreen(ActingScreen):
         """Go to the next or previous failed step."""
         failures = self._board.failures()
         if not failures:
-            self.deck.tell("no step has failed")
+            self.deck.show_notice("no step has failed")
             return
         at = failures.index(self._task_id) + step if self._task_id in failures else 0
         self.selected = self._task_id = failures[at % len(failures)]
-        self._facts, self._attempt = None, 0
+        self._records, self._attempt = None, 0
         self._execution.select(self._task_id)
         self._read()
         self._titles()
@@ -274,17 +276,17 @@ class InspectorScreen(ActingScreen):
 
     def action_copy(self, form: str) -> None:
         """Copy the mouse selection, else the section; as JSON all details of the step."""
-        if self._facts is None:
+        if self._records is None:
             return
         if form == "text" and (text := self.get_selected_text()):
             self.deck.copy(text, "the selection")
         elif form == "json":
-            text = facts_json(self._board, self._facts)
+            text = step_json(self._board, self._records)
             self.deck.copy(text, f"{clean_line(self._task_id)} as JSON")
         else:
             self.deck.copy(self._view.plain, f"{self._section} of {clean_line(self._task_id)}")
 
     def action_save(self) -> None:
         """Write all details of the step to a JSON file."""
-        if self._facts is not None:
-            self.deck.save_text(facts_json(self._board, self._facts), self._task_id, "json")
+        if self._records is not None:
+            self.deck.save_text(step_json(self._board, self._records), self._task_id, "json")

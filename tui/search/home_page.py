@@ -12,15 +12,15 @@ from core.ports.execution_query import NEWEST, ExecutionOrder, ExecutionQuery
 from core.ports.reader import Reader
 from tui.words.run_label import run_name
 
-CHILDREN = 1000
+MAX_CHILDREN = 1000
 """Sub-missions of one execution that are listed under it."""
-HISTORY = 20
+MAX_HISTORY_RUNS = 20
 """Runs of a mission that its history tells of."""
 LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
 
 
 @dataclass(frozen=True, slots=True)
-class HomeQuestion:
+class HomeQuery:
     """What is to be read. `opened` are executions whose sub-missions are listed."""
 
     query: ExecutionQuery = NEWEST
@@ -61,7 +61,7 @@ class HomePage:
 NOTHING = HomePage()
 
 
-def read_home(reader: Reader, question: HomeQuestion) -> HomePage:
+def read_home(reader: Reader, question: HomeQuery) -> HomePage:
     """Read what home shows. Raises what the reader raises."""
     query = question.query
     found = reader.executions(query)
@@ -89,7 +89,7 @@ def read_home(reader: Reader, question: HomeQuestion) -> HomePage:
         last=reader.latest_runs(question.missions),
         history=()
         if detail is None
-        else reader.executions(ExecutionQuery(mission_name=detail, limit=HISTORY)),
+        else reader.executions(ExecutionQuery(mission_name=detail, limit=MAX_HISTORY_RUNS)),
         detail=detail,
         short_ids=reader.short_ids([row.execution.execution_id for row in rows]),
     )
@@ -98,7 +98,7 @@ def read_home(reader: Reader, question: HomeQuestion) -> HomePage:
 class _Rows:
     """Puts sub-missions under their parent: those that were found, or all of an opened one."""
 
-    def __init__(self, reader: Reader, question: HomeQuestion, found: Sequence[Execution]) -> None:
+    def __init__(self, reader: Reader, question: HomeQuery, found: Sequence[Execution]) -> None:
         self._reader = reader
         self._question = question
         self._found = found
@@ -122,7 +122,7 @@ class _Rows:
             below = self._under.get(execution_id, [])
             if children and execution_id in self._question.opened:
                 below = self._reader.executions(
-                    ExecutionQuery(parent=execution_id, limit=CHILDREN, reverse=True)
+                    ExecutionQuery(parent=execution_id, limit=MAX_CHILDREN, reverse=True)
                 )
             parent = one.parent_execution_id if depth == 0 else None
             yield HomeRow(one, depth, self._name(parent), children, bool(below))

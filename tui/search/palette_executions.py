@@ -10,13 +10,15 @@ from tui.words.run_label import full_argument
 from tui.words.safe_text import clean_line
 from tui.words.state_glyphs import appearance_of
 
-LISTED = 200
+MAX_EXECUTIONS = 200
 
 
 def read_offered(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
     """Return the newest executions and those with these words in them, none twice."""
-    newest = reader.executions(ExecutionQuery(limit=LISTED))
-    fitting = reader.executions(ExecutionQuery(words=words, include_children=True, limit=LISTED))
+    newest = reader.executions(ExecutionQuery(limit=MAX_EXECUTIONS))
+    fitting = reader.executions(
+        ExecutionQuery(words=words, include_children=True, limit=MAX_EXECUTIONS)
+    )
     return list({one.execution_id: one for one in (*newest, *fitting)}.values())
 
 

@@ -14,11 +14,11 @@ def edit_file(deck: Deck, path: str, suspend: Callable[[], AbstractContextManage
     """Open a file in $VISUAL or $EDITOR while the screen is suspended; list the missions anew."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        deck.complain("set $EDITOR to open files from here")
+        deck.show_problem("set $EDITOR to open files from here")
         return
     try:
         with suspend():
             subprocess.run([*shlex.split(editor), path], check=False)
     except (OSError, ValueError) as error:
-        deck.complain(clean_line(f"the editor did not start: {error}"))
+        deck.show_problem(clean_line(f"the editor did not start: {error}"))
     deck.discover()

@@ -50,13 +50,13 @@ class TerminalApp(App[None]):
     # --- keys ------------------------------------------------------------------------------------
 
     async def on_event(self, event: Event) -> None:
-        """Run the action of a key immediately if the focused widget asks for it (`acts_at_once`).
+        """Run the action of a key at once if the focused widget has `dispatches_keys_at_once`.
 
         Textual sends each key to the focused widget and looks up its action later. Of keys that
         arrive together, such as `/matrix`, all would reach the widget that was focused before the
         first one: the letters of a filter would cancel and retry steps.
         """
-        if isinstance(event, Key) and not event.is_forwarded and self._acts_at_once:
+        if isinstance(event, Key) and not event.is_forwarded and self._dispatches_keys_at_once:
             key = event.key
             if isinstance(self.screen, DeckScreen):
                 self.screen.catch_up()
@@ -65,8 +65,8 @@ class TerminalApp(App[None]):
         await super().on_event(event)
 
     @property
-    def _acts_at_once(self) -> bool:
-        return self.app_focus and getattr(self.screen.focused, "acts_at_once", False)
+    def _dispatches_keys_at_once(self) -> bool:
+        return self.app_focus and getattr(self.screen.focused, "dispatches_keys_at_once", False)
 
     # --- the end ---------------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class TerminalApp(App[None]):
         if text := selected or self.screen.get_selected_text():
             deck_of(self).copy(text, "the selection")
         else:
-            deck_of(self).tell("press ctrl+c again to quit; live runs go on")
+            deck_of(self).show_notice("press ctrl+c again to quit; live runs go on")
 
     def end_interrupted(self) -> None:
         """Quit with the exit code of Ctrl-C and SIGINT."""

@@ -7,7 +7,7 @@ from core.domain.states import TaskState
 from tests.support.tui import FakeWorld, mission_of, step
 from tui.lines.step_details import overview_lines
 from tui.live.board import Board
-from tui.live.execution_queries import Facts
+from tui.live.execution_queries import StepRecords
 from tui.live.node_status import status_of
 from tui.output.ansi_colours import Palette
 from tui.output.execution_details import step_text
@@ -37,7 +37,7 @@ def test_a_step_that_succeeded_at_its_second_attempt_took_what_that_took() -> No
     assert 10 <= spent < 11
     assert status_of(task).seconds(world.clock.at) == pytest.approx(spent / 1000, abs=1e-6)
     board = Board(world.runs[run].execution(), snapshot.tasks.values())
-    facts = Facts(task, snapshot.attempts["bad"])
+    facts = StepRecords(task, snapshot.attempts["bad"])
     lines = ["".join(text for text, _ in line) for line in overview_lines(board, facts, 0)]
     told = {words[0]: " ".join(words[1:]) for line in lines if (words := line.split())}
     assert told["took"] == "10ms"

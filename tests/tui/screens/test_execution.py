@@ -319,7 +319,27 @@ async def test_retry_of_an_ended_run_starts_a_linked_one_and_opens_it() -> None:
         await wait_for_text(pilot, "Runs again: a", "new linked run")
         await pilot.press("right", "enter")
         await wait_for_text(pilot, "▶ running", "pending")
-        assert backend.calls[-1] == ("retry", (run, ("a",), False, ""))
+        assert backend.calls[-1] == ("retry", (run, "a", False, ""))
+
+
+async def test_a_retry_of_a_run_that_ends_while_the_dialog_is_open_starts_a_linked_one() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("a"), step("b"))
+    run = world.launch(mission)
+    world.run_step(run, "a", exit_code=1)
+    world.begin(run, "b")
+    backend = FakeBackend(world, mission)
+    async with running(backend, start=run) as pilot:
+        await wait_for_text(pilot, "✗ failed")
+        await pilot.press("r")
+        await wait_for_text(pilot, "Runs again: a", "This run goes on")
+        world.end(run, "b")
+        world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
+        await wait_for_text(pilot, "new linked run")
+        await pilot.press("right", "enter")
+        await wait_for_text(pilot, "retry of")
+        assert backend.calls[-1] == ("retry", (run, "a", False, ""))
+        assert backend.asked == []
 
 
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 50)])

@@ -31,7 +31,7 @@ from tui.live.log_pages import (
     read_head,
     read_tail,
 )
-from tui.live.log_window import WINDOW
+from tui.live.log_window import WINDOW_LINES
 from tui.screens.execution import ExecutionScreen
 from tui.widgets.log.log_pane import LogPane
 
@@ -85,7 +85,7 @@ async def test_a_long_log_opens_at_its_end_and_can_be_read_to_its_beginning() ->
             log_of(pilot.app).action_page(-50)
             await pilot.pause(0.05)
         pane = log_of(pilot.app)
-        assert len(pane._window.lines) <= WINDOW
+        assert len(pane._window.lines) <= WINDOW_LINES
         numbers = [e.seq for _c, e in pane._window.lines]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert numbers[0] < 15_000
@@ -155,7 +155,7 @@ async def test_memory_stays_bounded_while_a_log_floods() -> None:
             world.say(run, "talk", *(f"burst {burst} line {n}" for n in range(1000)))
             await pilot.pause(0.12)
         await wait_for_text(pilot, "burst 11 line 999")
-        assert len(log_of(pilot.app)._window.lines) <= WINDOW
+        assert len(log_of(pilot.app)._window.lines) <= WINDOW_LINES
 
 
 async def test_search_finds_lines_that_are_not_loaded_and_goes_round() -> None:

@@ -37,7 +37,7 @@ class LineView(ScrollView, can_focus=True):
     LineView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
-    acts_at_once = True
+    dispatches_keys_at_once = True
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):

@@ -21,7 +21,7 @@ from tui.words.safe_text import wrap
 class TextView(ScrollView, Selectable, can_focus=True):
     """Lines of text to read. `hang` cells are left free where a wrapped line goes on."""
 
-    acts_at_once = True
+    dispatches_keys_at_once = True
     BINDINGS: ClassVar[list[BindingType]] = bindings("scrolling")
     DEFAULT_CSS = """
     TextView { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; padding: 0 1; }

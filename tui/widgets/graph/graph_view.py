@@ -14,7 +14,7 @@ class GraphView(GraphDrawing):
     """The graph with its keys: moving, folding, zooming, marking, focusing on a neighbourhood."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("graph")
-    acts_at_once = True
+    dispatches_keys_at_once = True
 
     def _choose(self, step: int | None) -> None:
         """Select a step on behalf of the user."""

@@ -15,9 +15,9 @@ from core.domain.records import LogStream
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from tui.keys.textual_bindings import bindings
-from tui.live.feed import Feed, Lookup
+from tui.live.feed import Feed
 from tui.live.log_pages import (
-    PAGE,
+    PAGE_LINES,
     Line,
     Page,
     find_gap,
@@ -28,6 +28,7 @@ from tui.live.log_pages import (
     read_before,
     read_head,
 )
+from tui.live.lookup import Lookup
 from tui.live.messages import LogLines
 from tui.widgets.log.log_text import LogText
 
@@ -47,7 +48,7 @@ STREAM_CHOICES: tuple[frozenset[LogStream], ...] = (
 class LogPane(LogText):
     """The log of an attempt, or of all steps merged. `show` selects it; `deliver` adds lines."""
 
-    acts_at_once = True
+    dispatches_keys_at_once = True
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("log"), *bindings("scrolling")]
     DEFAULT_CSS = """
     LogPane { overflow-x: auto; overflow-y: auto; scrollbar-size: 1 1; }
@@ -156,7 +157,7 @@ class LogPane(LogText):
         if news.reset or (news.gap and self.following):
             if self.text_selection is not None:
                 self.screen.clear_selection()
-            more = len(news.lines) >= PAGE or news.gap
+            more = len(news.lines) >= PAGE_LINES or news.gap
             window.replace(news.lines, before=more, after=False)
         elif window.more_after or news.gap:
             window.more_after = True

@@ -10,8 +10,9 @@ from core.ports.reader import LogQuery
 from tui.lines.step_details import ending_of, why_silent
 from tui.lines.title_bars import log_title_parts
 from tui.live.board import Board
-from tui.live.execution_queries import Facts
-from tui.live.feed import Feed, Lookup
+from tui.live.execution_queries import StepRecords
+from tui.live.feed import Feed
+from tui.live.lookup import Lookup
 from tui.widgets.base.bar import Bar
 from tui.widgets.log.log_pane import LogPane
 
@@ -30,7 +31,7 @@ class StepLog(Vertical):
         self._execution_id = execution_id
         self._board: Board | None = None
         self._task_id: str | None = None
-        self._facts: Facts | None = None
+        self._records: StepRecords | None = None
         self._attempt = 0
         self._merged = False
         self._titled: tuple[str | None, Sequence[Attempt], int] = (None, (), 0)
@@ -42,14 +43,14 @@ class StepLog(Vertical):
         yield self.pane
 
     def select(self, board: Board, task_id: str) -> None:
-        """Turn to another step; its log comes with its facts."""
-        self._board, self._task_id, self._facts = board, task_id, None
+        """Turn to another step; its log comes with its records."""
+        self._board, self._task_id, self._records = board, task_id, None
         self._attempt = 0
 
-    def show_facts(self, facts: Facts) -> None:
+    def show_records(self, records: StepRecords) -> None:
         """Show the log of the step these are about; a newer attempt if the latest was shown."""
-        before, self._facts = self._facts, facts
-        newest = facts.attempts[-1].attempt if facts.attempts else 0
+        before, self._records = self._records, records
+        newest = records.attempts[-1].attempt if records.attempts else 0
         followed = (
             before is None or not before.attempts or self._attempt == before.attempts[-1].attempt
         )
@@ -94,7 +95,7 @@ class StepLog(Vertical):
 
     @property
     def _attempts(self) -> Sequence[Attempt]:
-        return () if self._facts is None else self._facts.attempts
+        return () if self._records is None else self._records.attempts
 
     def toggle_merged(self) -> None:
         """Show the log of all steps in one, or that of the selection again."""
