@@ -47,14 +47,14 @@ class DeckCommands(Provider):
 
     async def _executions(self, query: str) -> list[Entry]:
         from core.errors import MissionDeckError
-        from tui.search.palette_executions import read_offered, run_title
+        from tui.search.palette_executions import read_palette_executions, run_title
 
         deck = self._deck
         if not deck.is_ready:
             return []
         words = tuple(word for word in query.split() if word != "open")
         try:
-            found = await deck.lookup.read(lambda reader: read_offered(reader, words))
+            found = await deck.lookup.read(lambda reader: read_palette_executions(reader, words))
         except MissionDeckError:
             return []  # the feed meets the same failure and shows it
         now = deck.clock.now()

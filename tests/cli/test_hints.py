@@ -12,7 +12,7 @@ from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState
 from tests.support.cli import SCRIPT, Inside, environment, mission
-from tui.output.next_command import again
+from tui.output.next_command import next_command
 
 LATE_MISTAKE = """
 version: "1.0"
@@ -46,7 +46,7 @@ def sh(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 def told_again(text: str) -> str:
     found: str
     (found,) = re.findall(
-        r"^  again: (?:mend the file, then: )?(mission .*?)(?:, with .*)?$", text, re.MULTILINE
+        r"^  again: (?:fix the file, then: )?(mission .*?)(?:, with .*)?$", text, re.MULTILINE
     )
     return found
 
@@ -119,29 +119,29 @@ FAILED = an_execution(ExecutionState.FAILED, source_path="/x y/m.yaml")
         (
             FAILED,
             (WRONG, a_failure("b", Reason.TIMEOUT, 3)),
-            "mend the file, then: mission run '/x y/m.yaml' --resume-from a",
+            "fix the file, then: mission run '/x y/m.yaml' --resume-from a",
         ),
         (
             replace(FAILED, params={"n": 1}),
             (WRONG,),
-            "mend the file, then: mission run '/x y/m.yaml' --resume-from a, with the same -p",
+            "fix the file, then: mission run '/x y/m.yaml' --resume-from a, with the same -p",
         ),
         (
             replace(FAILED, source_path=None),
             (WRONG,),
-            "mend the mission, then: mission run - --resume-from a",
+            "fix the mission, then: mission run - --resume-from a",
         ),
         (
             replace(FAILED, parent_execution_id="P"),
             (WRONG,),
-            "mend /x y/m.yaml, then run again what it is part of, P",
+            "fix /x y/m.yaml, then run its parent again, P",
         ),
     ],
 )
 def test_what_is_told_depends_on_what_went_wrong_first(
     execution: Execution, tasks: tuple[TaskRun, ...], told: str
 ) -> None:
-    assert again(execution, tasks) == told
+    assert next_command(execution, tasks) == told
 
 
 def test_nothing_to_retry_names_what_there_is_to_do(

@@ -1,1 +1,1 @@
-"""Prose of the screens, line by line."""
+"""The texts of the screens, as lines and parts of bars."""

@@ -1,4 +1,4 @@
-"""What the confirmation dialogs say: the scope of an action, in sentences. Pure."""
+"""The texts of the confirmation dialogs: the scope of an action, in sentences. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from tui.words.numbers import moment
 from tui.words.safe_text import clean_line, clean_lines
 
 MAX_NAMED_STEPS = 8
-"""Downstream steps of a retry that are named; the rest are counted."""
+"""How many downstream steps of a retry are named; the others are counted."""
 
 
 def cancel_run_lines(board: Board, label: str) -> list[str]:
-    """Say what cancelling the run would stop, or that it has ended."""
+    """Describe what cancelling the run would stop, or that it has ended."""
     if not board.is_live:
         return [f"Run {label} has ended: there is nothing left to cancel."]
     is_repeated = board.execution.cancel_requested_at is not None
@@ -31,14 +31,14 @@ def cancel_run_lines(board: Board, label: str) -> list[str]:
 
 
 def kill_run_lines(board: Board, label: str) -> list[str]:
-    """Say what killing the run would do, or that it has ended."""
+    """Describe what killing the run would do, or that it has ended."""
     if not board.is_live:
         return [f"Run {label} has ended: there is nothing left to cancel."]
     return [f"Kill run {label}: {KILL_TEXT}", "This cannot be undone."]
 
 
 def cancel_step_lines(board: Board, task_id: str) -> list[str]:
-    """Say what cancelling a step would stop, or that it has ended."""
+    """Describe what cancelling a step would stop, or that it has ended."""
     name = clean_line(board.title(task_id))
     if is_terminal(board.tasks[task_id].state):
         return [f"{name} has ended: there is nothing left to cancel."]
@@ -51,7 +51,7 @@ def cancel_step_lines(board: Board, task_id: str) -> list[str]:
 def approval_lines(
     board: Board, task_id: str, question: OpenQuestion, actor: str, now: int
 ) -> list[str]:
-    """Say what a waiting step asks, what depends on the answer, who may give it and until when."""
+    """Describe the question of a step, what depends on the answer, who may give it, until when."""
     task, name = board.tasks[task_id], clean_line(board.title(task_id))
     if not awaits(task):
         return [f"{name} no longer waits: it is {state_word(task.state, task.reason_code)}."]
@@ -67,7 +67,7 @@ def approval_lines(
 
 
 def question_lines(question: OpenQuestion, actor: str, now: int) -> list[str]:
-    """Say who may answer, whether you may, and until when."""
+    """Describe who may answer, whether the user may, and until when."""
     if question.approvers:
         who = ", ".join(map(clean_line, question.approvers))
         may = "you are one of them" if may_answer(actor, question.approvers) else "you may not"
@@ -84,7 +84,7 @@ def question_lines(question: OpenQuestion, actor: str, now: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class RetryScope:
-    """What retrying a step would run. `skipped` counts downstream steps that were skipped."""
+    """The effect of a retry. `skipped` counts downstream steps that were skipped."""
 
     title: str
     lines: Sequence[str]
@@ -93,7 +93,7 @@ class RetryScope:
 
 
 def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
-    """Say what runs again, and in which execution."""
+    """Describe what runs again, and in which execution."""
     task, name = board.tasks[task_id], clean_line(board.title(task_id))
     step_id = task.parent_task_id or task_id
     after = board.downstream([step_id]) if downstream else []
@@ -129,7 +129,7 @@ def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
 
 
 def awaits(task: TaskRun) -> bool:
-    """Tell whether a task run waits for somebody to approve it."""
+    """Tell whether a task run waits for an approval."""
     return task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
 
 
@@ -140,7 +140,7 @@ def count_text(number: int, kind: str) -> str:
 
 
 def _items_to_repeat(board: Board, task: TaskRun) -> str:
-    """Return how many items of a fan-out step run again: those that did not succeed."""
+    """Describe how many items of a fan-out step run again: those that did not succeed."""
     items = [one for one in board.tasks.values() if one.parent_task_id == task.task_id]
     again = [one for one in items if one.state is not TaskState.SUCCESS]
     if not again or task.state is TaskState.SUCCESS:

@@ -1,4 +1,4 @@
-"""What home says of missions and executions, as lines and parts of bars. Pure: from records."""
+"""The texts of home about missions and executions. Pure: computed from records."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from tui.search.home_page import HomePage
 from tui.words.numbers import sparkline
 from tui.words.safe_text import clean_line
 
-SHOWN_FINDINGS = 20
+MAX_SHOWN_FINDINGS = 20
 
 
 def home_parts(here: AppContext, live: int | None) -> Parts:
-    """Return the first line: how much runs (None: not known yet); who looks at which database."""
-    told = "loading …" if live is None else f"▶ {live:,} running" if live else "nothing running"
+    """Return the header: the number of live runs (None: not known yet), user and database."""
+    running = "loading …" if live is None else f"▶ {live:,} running" if live else "nothing running"
     left = [
         Part(" mission deck", style="strong"),
         Part("  "),
-        Part(told, style="state:RUNNING" if live else "muted"),
+        Part(running, style="state:RUNNING" if live else "muted"),
     ]
     right = [
         Part(f"{clean_line(here.actor)} ", style="muted", rank=1),
@@ -33,7 +33,7 @@ def home_parts(here: AppContext, live: int | None) -> Parts:
 
 
 def count_note(page: HomePage) -> str:
-    """Return how many executions are listed, of how many: never a part as if it were all."""
+    """Return how many executions are listed, and of how many if not all are."""
     if page.matched == page.total:
         of_all = "" if page.listed == page.total else f" of {page.total:,}"
         return f"{page.listed:,}{of_all}"
@@ -46,14 +46,14 @@ def pane_parts(
     number: int,
     panes: Sequence[str],
     note: str,
-    wanted: str,
+    filter_text: str,
     problems: Sequence[str],
     *,
     alone: bool,
 ) -> Parts:
-    """Return the title of pane `number` of two; the other's, where there is room for one only.
+    """Return the title of pane `number`; if it is `alone` on the screen, also that of the other.
 
-    `problems` are what the filter `wanted` says and nobody understands.
+    `filter_text` is the pane's filter, `problems` are those of its invalid terms.
     """
     pane, other = panes[number - 1], panes[2 - number]
     left = [
@@ -61,8 +61,8 @@ def pane_parts(
         Part(pane.capitalize(), style="strong", action=f"show_pane('{pane}')"),
         Part(f" {note} ", style="muted"),
     ]
-    if wanted:
-        left.append(Part(f" /{clean_line(wanted)} ", style="accent"))
+    if filter_text:
+        left.append(Part(f" /{clean_line(filter_text)} ", style="accent"))
     if problems:
         left.append(Part(f" ? {clean_line('; '.join(problems))} ", style="warn"))
     right = [
@@ -73,16 +73,16 @@ def pane_parts(
 
 
 def mission_lines(mission: MissionFile, history: Sequence[Execution] | None) -> list[Line]:
-    """Return where a mission is, what is wrong with it, what it takes, and how it went before.
+    """Return path, description, findings and parameters of a mission, and its history.
 
-    `history` has its runs, newest first; None while they are not read.
+    `history` has its runs, newest first; None until they have been read.
     """
     lines: list[Line] = [[(clean_line(mission.path), "faint")]]
     if mission.description:
         lines.append([(clean_line(mission.description), "muted")])
-    lines += map(finding_line, mission.findings[:SHOWN_FINDINGS])
-    if len(mission.findings) > SHOWN_FINDINGS:
-        more = counted(len(mission.findings) - SHOWN_FINDINGS, "more finding")
+    lines += map(finding_line, mission.findings[:MAX_SHOWN_FINDINGS])
+    if len(mission.findings) > MAX_SHOWN_FINDINGS:
+        more = counted(len(mission.findings) - MAX_SHOWN_FINDINGS, "more finding")
         lines.append([(f"… {more}", "faint")])
     if mission.params:
         names = ", ".join(clean_line(param.name) for param in mission.params)
@@ -99,5 +99,5 @@ def _history(runs: Sequence[Execution]) -> Line:
         return [("its first run has not ended yet", "muted")]
     ended = [(e.duration_ms or 0.0) / 1000 for e in reversed(past)]
     good = sum(e.state is ExecutionState.SUCCESS and e.coverage is Coverage.FULL for e in past)
-    told = f"last {len(ended)}: {good} done, latest took {duration_text(ended[-1])}"
-    return [(sparkline(ended) + " ", "accent"), (told, "muted")]
+    summary = f"last {len(ended)}: {good} done, latest took {duration_text(ended[-1])}"
+    return [(sparkline(ended) + " ", "accent"), (summary, "muted")]

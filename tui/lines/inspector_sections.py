@@ -1,6 +1,6 @@
 """The sections of the step inspector as lines, and its title and tab bar as parts. Pure.
 
-Knows what each section says; which one is shown is the screen's to decide.
+Knows the content of each section; the screen decides which one is shown.
 """
 
 from core.domain.item_label import step_title
@@ -35,7 +35,7 @@ SECTIONS = (
 
 
 def section_lines(section: str | None, board: Board, records: StepRecords, now: int) -> list[Line]:
-    """Return the lines of a section other than the log and the file; by default the overview."""
+    """Return the lines of a section other than log and file; by default the overview."""
     task = records.task
     match section:
         case "inputs":
@@ -66,7 +66,7 @@ def _error_section(board: Board, records: StepRecords, now: int) -> list[Line]:
 
 
 def inspector_title_parts(board: Board, task_id: str) -> Parts:
-    """Return mission, step and state; at the right the number of the failure, if there are more."""
+    """Return mission, step and state, and the position among several failures."""
     task, failures = board.tasks[task_id], board.failures()
     position = ""
     if task_id in failures and len(failures) > 1:
@@ -89,14 +89,16 @@ def section_tab_parts(
     """Return a clickable tab for each section."""
     parts: list[Part] = []
     for number, (section, label) in enumerate(SECTIONS, 1):
-        on = section == current
+        is_current = section == current
         note = ""
         if records is not None and section == "attempts" and records.attempts:
             note = f" {len(records.attempts)}"
         has_error = section == "error" and task.state is TaskState.FAILED
-        style = "strong" if on else ("bad" if has_error else "muted")
+        style = "strong" if is_current else ("bad" if has_error else "muted")
         action = f"show({number - 1})"
-        parts.append(Part(f" {number}", style="accent" if on else "muted", action=action))
-        parts.append(Part(f" {label}{note}", style=style, action=action, rank=0 if on else 8))
+        parts.append(Part(f" {number}", style="accent" if is_current else "muted", action=action))
+        parts.append(
+            Part(f" {label}{note}", style=style, action=action, rank=0 if is_current else 8)
+        )
         parts.append(Part(" ", rank=9))
     return parts

@@ -1,4 +1,4 @@
-"""JSON data as lines to read, and everything known of a step as JSON text to take along."""
+"""JSON data as lines, and the details of a step as JSON text for the clipboard or a file."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 from core.domain.events import error_json
 from core.domain.state_word import counted
-from tui.lines.step_details import LONGEST
+from tui.lines.step_details import MAX_VALUE_LINES
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
@@ -15,15 +15,15 @@ from tui.words.safe_text import clean_line, clean_lines
 
 
 def json_lines(value: Any, *, empty: str) -> list[Line]:
-    """Return JSON data as indented lines; `empty` says why there is nothing."""
+    """Return JSON data as indented lines; `empty` is the line for missing data."""
     if value is None or value == {}:
         return [[(empty, "muted")]]
     lines: list[Line] = []
     _json_into(lines, value, "", "")
-    if len(lines) > LONGEST:
-        cut = len(lines) - LONGEST
+    if len(lines) > MAX_VALUE_LINES:
+        cut = len(lines) - MAX_VALUE_LINES
         lines = [
-            *lines[:LONGEST],
+            *lines[:MAX_VALUE_LINES],
             [(f"… {counted(cut, 'more line')}; S writes all to a file", "warn")],
         ]
     return lines
@@ -66,7 +66,7 @@ def _json_into(lines: list[Line], value: Any, key: str, indent: str) -> None:
 
 
 def step_json(board: Board, records: StepRecords) -> str:
-    """Return everything known of a step as JSON text, for the clipboard or a file."""
+    """Return the details of a step as JSON text, for the clipboard or a file."""
     task = records.task
     return json.dumps(
         {

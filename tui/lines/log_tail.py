@@ -1,4 +1,4 @@
-"""The end of an attempt's log as lines to read, for where there is no room for the whole."""
+"""The end of an attempt's log as lines, for the inspector."""
 
 from collections.abc import Sequence
 
@@ -7,27 +7,27 @@ from tui.look.styled_text import Line
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean, fit
 
-LONGEST = 2000
-"""Characters of one line shown; the log itself has the rest."""
+MAX_LINE_CHARACTERS = 2000
+"""How many characters of one line are shown; the log pane shows the rest."""
 
 
 def stream_mark(stream: LogStream) -> tuple[str, str]:
-    """Return the word of three cells, and its style, that tell a stream without colour."""
+    """Return the mark of a stream, a word of three cells, and its style."""
     if stream is LogStream.STDERR:
         return "err", "warn"
     return ("sys", "muted") if stream is LogStream.SYSTEM else ("   ", "faint")
 
 
 def tail_lines(entries: Sequence[LogEntry], *, more_before: bool, ending: str) -> list[Line]:
-    """Return time, stream and text of each entry, and how the attempt ended."""
+    """Return time, stream and text of each entry, and the line about the end of the attempt."""
     lines: list[Line] = []
     if more_before:
-        lines.append([(f"… only the last {len(entries):,} lines are here", "faint")])
+        lines.append([(f"… only the last {len(entries):,} lines are shown", "faint")])
     for entry in entries:
         mark, style = stream_mark(entry.stream)
         text = clean(entry.message)
-        if len(text) > LONGEST:
-            text = fit(text, LONGEST)
+        if len(text) > MAX_LINE_CHARACTERS:
+            text = fit(text, MAX_LINE_CHARACTERS)
         lines.append(
             [
                 (f"{time_of_day(entry.timestamp)} ", "faint"),

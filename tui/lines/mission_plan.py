@@ -1,4 +1,4 @@
-"""What a mission file says before it runs: what was found in it, and its steps. Pure."""
+"""A mission file before it runs, as lines: its findings and its steps. Pure."""
 
 from core.domain.state_word import counted
 from core.value.duration import duration_text
@@ -6,11 +6,11 @@ from tui.live.backend import Finding, Preview
 from tui.look.styled_text import Line
 from tui.words.safe_text import clean_line
 
-SHOWN_STEPS = 500
+MAX_SHOWN_STEPS = 500
 
 
 def finding_line(finding: Finding) -> Line:
-    """Return a finding: how bad it is, where, and what."""
+    """Return a finding: its severity, position, code and message."""
     where = f"{finding.line}:{finding.column or 1} " if finding.line else ""
     return [
         (f"{finding.severity} ", "bad" if finding.severity == "error" else "warn"),
@@ -20,7 +20,7 @@ def finding_line(finding: Finding) -> Line:
 
 
 def plan_lines(preview: Preview) -> list[Line]:
-    """Return findings, then every step in order with its type, what it waits for and its limits."""
+    """Return the findings, then every step with its type, timeout and dependencies."""
     lines: list[Line] = []
     for finding in preview.findings:
         lines.append(finding_line(finding))
@@ -32,7 +32,7 @@ def plan_lines(preview: Preview) -> list[Line]:
     if lines:
         lines.append([("", "")])
     width = len(str(len(mission.steps)))
-    for number, step in enumerate(mission.steps[:SHOWN_STEPS], 1):
+    for number, step in enumerate(mission.steps[:MAX_SHOWN_STEPS], 1):
         after = ""
         if step.depends_on:
             named = ", ".join(clean_line(name) for name in step.depends_on[:4])
@@ -46,6 +46,6 @@ def plan_lines(preview: Preview) -> list[Line]:
                 (f"{clean_line(step.step_type)}{limits}{after}", "muted"),
             ]
         )
-    if len(mission.steps) > SHOWN_STEPS:
-        lines.append([(f"… {counted(len(mission.steps) - SHOWN_STEPS, 'more step')}", "faint")])
+    if len(mission.steps) > MAX_SHOWN_STEPS:
+        lines.append([(f"… {counted(len(mission.steps) - MAX_SHOWN_STEPS, 'more step')}", "faint")])
     return lines

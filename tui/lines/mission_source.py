@@ -1,4 +1,4 @@
-"""The mission file with the lines of one step marked."""
+"""The mission file as lines, with those of one step highlighted."""
 
 import json
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from core.domain.mission import MissionSource
 from core.domain.state_word import counted
 from tui.lines.json_data import json_lines
-from tui.lines.step_details import LONGEST
+from tui.lines.step_details import MAX_VALUE_LINES
 from tui.look.styled_text import Line
 from tui.words.safe_text import clean, clean_lines
 
 
 def source_lines(source: MissionSource | None, task_id: str) -> tuple[list[Line], int]:
-    """Return the mission file with the step's lines marked, and the index of the first."""
+    """Return the mission file with the step's lines highlighted, and the index of the first."""
     if source is None:
         return [[("The mission file is not stored", "muted")]], 0
     text = source.content.decode("utf-8", "replace")
@@ -41,16 +41,16 @@ def _json_step(text: str, task_id: str) -> list[Line]:
         steps = json.loads(text).get("steps", [])
     except (ValueError, AttributeError):
         rows = clean_lines(text)
-        lines: list[Line] = [[(row, "muted")] for row in rows[:LONGEST]]
-        if len(rows) > LONGEST:
-            lines.append([(f"… {counted(len(rows) - LONGEST, 'more line')}", "faint")])
+        lines: list[Line] = [[(row, "muted")] for row in rows[:MAX_VALUE_LINES]]
+        if len(rows) > MAX_VALUE_LINES:
+            lines.append([(f"… {counted(len(rows) - MAX_VALUE_LINES, 'more line')}", "faint")])
         return lines
     found = next((s for s in steps if isinstance(s, dict) and s.get("id") == task_id), None)
     return json_lines(found, empty="The step is not in the mission file")
 
 
 def step_range(rows: Sequence[str], task_id: str) -> tuple[int, int]:
-    """Return first and last+1 line of a step in YAML text by id and indent, or (-1, -1)."""
+    """Return the first line of a step in YAML text and the one after its last, or (-1, -1)."""
     for number, row in enumerate(rows):
         bare = row.strip().removeprefix("- ").strip()
         if not bare.startswith(("id:", '"id":', "{id:", "{ id:")):

@@ -1,6 +1,6 @@
-"""What is known of a step as lines for a `TextView`: overview, data, error, attempts, history.
+"""The details of a step as lines for a `TextView`: overview, error, attempts, history.
 
-Pure: from records to text. Everything that came from outside is made safe here.
+Pure: computed from records. All untrusted text is made safe here.
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.safe_text import clean_line, clean_lines
 from tui.words.state_glyphs import APPEARANCES, appearance_of
 
-LONGEST = 4000
-"""Lines of one value shown; the rest is counted, and written in full to a file."""
+MAX_VALUE_LINES = 4000
+"""How many lines of one value are shown; the rest is counted. Files get the whole value."""
 
 
 def heading(text: str) -> Line:
-    """Return the heading of a part."""
+    """Return the heading of a block of lines."""
     return [(text, "accent")]
 
 
 def field(name: str, value: str, style: str = "text") -> Line:
-    """Return a named value."""
+    """Return a line with a name and a value."""
     return [(f"{name:<12}", "faint"), (value, style)]
 
 
@@ -52,7 +52,7 @@ def state_line(task: TaskRun) -> Line:
 def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
     """Return the chain of causes behind a step's state."""
     task = records.task
-    known = ExecutionFacts(
+    facts = ExecutionFacts(
         execution=board.execution,
         tasks={**board.tasks, task.task_id: task},
         now=now,
@@ -60,7 +60,7 @@ def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
         attempts={task.task_id: records.attempts},
         is_owned=not board.is_orphaned(now),
     )
-    causes = explain(task.task_id, known)
+    causes = explain(task.task_id, facts)
     return [
         [("  " * min(depth, 6) + ("└ " if depth else ""), "faint"), (clean_line(cause), "text")]
         for depth, cause in enumerate(causes)
@@ -70,7 +70,7 @@ def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
 def overview_lines(
     board: Board, records: StepRecords, now: int, *, brief: bool = False
 ) -> list[Line]:
-    """Return what matters about a step at a glance; `brief` for a side pane."""
+    """Return the summary of a step; `brief` for a side pane."""
     task, step = records.task, board.steps.get(records.task.task_id)
     lines: list[Line] = [] if brief else [[(clean_line(step_title(task)), "strong")]]
     if step is not None and step.name != step.id:
@@ -82,15 +82,15 @@ def overview_lines(
     if task.error is not None:
         lines.append([("", "")])
         lines.append(heading("Error"))
-        lines.extend(error_lines(task.error, most=8 if brief else 20))
+        lines.extend(error_lines(task.error, max_lines=8 if brief else 20))
     lines.append([("", "")])
     lines.append(heading("Times"))
     lines.extend(_times(board, task, now))
     if step is not None:
         lines.append([("", "")])
         lines.append(heading("Step"))
-        lines.extend(_authored(board, step))
-    lines.extend(_neighbours(board, task, step))
+        lines.extend(_definition(board, step))
+    lines.extend(_dependencies(board, task, step))
     return lines
 
 
@@ -102,7 +102,7 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
     began, until = task.worked_from, task.worked_until
     spent = elapsed(began, until, now, task.worked_us)
     if awaits_person(task):
-        lines.append(field("asked for", duration_text(spent or 0)))
+        lines.append(field("waiting for", duration_text(spent or 0)))
     elif spent is not None:
         lines.append(field("took" if until is not None else "running for", duration_text(spent)))
     if task.ready_at is not None and began is not None and task.ready_at <= began:
@@ -115,7 +115,7 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
         ("first start" if task.started_at != began else "started", task.started_at),
         ("started", began if task.started_at != began else None),
         ("ended", task.ended_at if is_terminal(task.state) else until),
-        ("wakes", task.resume_at if task.state is TaskState.WAITING else None),
+        ("resumes", task.resume_at if task.state is TaskState.WAITING else None),
     ]
     known = [(name, at) for name, at in times if at is not None]
     lines += [field(name, moment(at)) for name, at in sorted(known, key=itemgetter(1))]
@@ -124,14 +124,14 @@ def _times(board: Board, task: TaskRun, now: int) -> list[Line]:
     return lines
 
 
-def _authored(board: Board, step: MissionStep) -> list[Line]:
+def _definition(board: Board, step: MissionStep) -> list[Line]:
     lines = [field("type", clean_line(step.step_type))]
     if step.timeout_seconds is not None:
         lines.append(field("timeout", duration_text(step.timeout_seconds)))
     if step.when is not None:
         lines.append(field("when", clean_line(step.when)))
     if step.continue_on_error:
-        lines.append(field("on error", "the mission goes on"))
+        lines.append(field("on error", "the mission continues"))
     if step.trigger_rule.value != "all_success":
         lines.append(field("trigger", step.trigger_rule.value))
     policy = step.retry or (board.mission.config.retry if board.mission else None)
@@ -147,7 +147,7 @@ def _authored(board: Board, step: MissionStep) -> list[Line]:
     return lines
 
 
-def _neighbours(board: Board, task: TaskRun, step: MissionStep | None) -> list[Line]:
+def _dependencies(board: Board, task: TaskRun, step: MissionStep | None) -> list[Line]:
     lines: list[Line] = []
     if step is not None and step.depends_on:
         lines += [[("", "")], heading(f"Needs {counted(len(step.depends_on), 'step')}")]
@@ -155,7 +155,7 @@ def _neighbours(board: Board, task: TaskRun, step: MissionStep | None) -> list[L
     direct = board.dependents.get(task.task_id, [])
     if direct:
         reach = len(board.downstream([task.task_id]))
-        verb = "Blocked" if task.state is not TaskState.SUCCESS else "Opened the way for"
+        verb = "Unblocked" if task.state is TaskState.SUCCESS else "Blocks"
         more = f", {reach:,} in all" if reach > len(direct) else ""
         lines += [[("", "")], heading(f"{verb} {counted(len(direct), 'step')}{more}")]
         lines += _listed(board, direct)
@@ -182,32 +182,32 @@ def _listed(board: Board, task_ids: Sequence[str], most: int = 12) -> list[Line]
     return lines
 
 
-def error_lines(error: TaskError, *, most: int = LONGEST) -> list[Line]:
-    """Return message, kind, exit code, and the trace or last stderr lines."""
+def error_lines(error: TaskError, *, max_lines: int = MAX_VALUE_LINES) -> list[Line]:
+    """Return message, kind and exit code, then the stack trace or the last lines of stderr."""
     message = clean_lines(error.message)
-    lines: list[Line] = [[(text, "bad")] for text in message[:most]]
-    if len(message) > most:
-        lines.append([(f"… {counted(len(message) - most, 'more line')}", "faint")])
-    records = clean_line(error.kind)
+    lines: list[Line] = [[(text, "bad")] for text in message[:max_lines]]
+    if len(message) > max_lines:
+        lines.append([(f"… {counted(len(message) - max_lines, 'more line')}", "faint")])
+    summary = clean_line(error.kind)
     if error.exit_code is not None:
-        records += (
+        summary += (
             f" · exit {error.exit_code}"
             if error.exit_code >= 0
             else f" · signal {-error.exit_code}"
         )
-    lines.append([(records, "muted")])
+    lines.append([(summary, "muted")])
     trace = clean_lines(error.stack_trace.rstrip()) if error.stack_trace.strip() else []
     if trace:
         lines.append([("", "")])
-        if len(trace) > most:
-            lines.append([(f"… {counted(len(trace) - most, 'line')} before", "faint")])
-            trace = trace[-most:]
+        if len(trace) > max_lines:
+            lines.append([(f"… {counted(len(trace) - max_lines, 'line')} before", "faint")])
+            trace = trace[-max_lines:]
         lines.extend([("│ ", "faint"), (text, "text")] for text in trace)
     return lines
 
 
 def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
-    """Return every attempt with its end, time and error."""
+    """Return every attempt with its outcome, times, output and error."""
     if not attempts:
         return [[("No attempt yet", "muted")]]
     lines: list[Line] = []
@@ -234,17 +234,17 @@ def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
             output += f", {size(attempt.log_dropped_bytes)} dropped"
         lines.append(field("  output", output, "muted"))
         if attempt.log_digest:
-            lines.append(field("  sealed", f"sha256 {attempt.log_digest[:16]}…", "muted"))
+            lines.append(field("  digest", f"sha256 {attempt.log_digest[:16]}…", "muted"))
         if attempt.message:
             lines.append(field("  message", clean_line(attempt.message)))
         if attempt.error is not None:
-            lines.extend([("  ", ""), *line] for line in error_lines(attempt.error, most=12))
+            lines.extend([("  ", ""), *line] for line in error_lines(attempt.error, max_lines=12))
         lines.append([("", "")])
     return lines
 
 
 def history_lines(changes: Sequence[StateChange]) -> list[Line]:
-    """Return every change of state: when, what, why, by whom, and its number in the audit log."""
+    """Return every state change: when, what, why, by whom, and its number in the audit log."""
     if not changes:
         return [[("Nothing has happened yet", "muted")]]
     lines: list[Line] = []
@@ -271,7 +271,7 @@ def history_lines(changes: Sequence[StateChange]) -> list[Line]:
 
 
 def ending_of(attempt: Attempt | None, board: Board) -> str:
-    """Return the line behind an ended attempt's output: how it ended."""
+    """Return the line after the output of an ended attempt, which says how it ended."""
     if attempt is None or attempt.ended_at is None:
         return ""
     parts = []
@@ -292,7 +292,7 @@ def ending_of(attempt: Attempt | None, board: Board) -> str:
     return f"── {' · '.join(parts)} ──"
 
 
-def why_silent(board: Board, task_id: str) -> str:
+def no_output_text(board: Board, task_id: str) -> str:
     """Return why a step without an attempt has no output."""
     task = board.tasks[task_id]
     items = any(one.parent_task_id == task_id for one in board.tasks.values())

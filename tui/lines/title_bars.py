@@ -1,4 +1,4 @@
-"""What the bars of the execution screen say, as parts."""
+"""The bars of the execution screen, as parts."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,14 +15,14 @@ from tui.words.safe_text import clean_line, fit
 from tui.words.state_counts import count_signs
 from tui.words.state_glyphs import appearance_of
 
-SHOWN_ATTEMPTS = 6
-"""Of more attempts the latest are named, behind an ellipsis."""
+MAX_SHOWN_ATTEMPTS = 6
+"""How many attempts the title of the log shows: the latest, after an ellipsis."""
 
 Parts = tuple[list[Part], list[Part]]
 
 
 class ShownLog(Protocol):
-    """What the title of a log says about how it is shown."""
+    """The state of a log pane that its title shows."""
 
     following: bool
     wrapping: bool
@@ -34,15 +34,15 @@ class ShownLog(Protocol):
 
     @property
     def search(self) -> str:
-        """The text that is searched for, empty for none."""
+        """The search text, empty for none."""
 
     @property
     def match_count(self) -> str:
-        """The number of the current match and how many there are."""
+        """The number of the current match and of all matches."""
 
     @property
     def position(self) -> str:
-        """Where the window is in the log."""
+        """The position of the last visible line."""
 
 
 TABS = (
@@ -53,14 +53,17 @@ TABS = (
     ("events", "Events"),
 )
 
-LONGEST_NAME = 40
-"""Cells of a mission's name in the header."""
+MAX_NAME_CELLS = 40
+"""The maximum width of a mission's name in the header."""
 
 
-def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin: str = "") -> Parts:
-    """Return the header: where we are, state, counts; progress at the right.
+def head_parts(
+    board: Board, short: str, spent: str, eta: str, now: int, *, origin: str = ""
+) -> Parts:
+    """Return the header: name, state and counts; right-aligned progress, estimate and slots.
 
-    `eta` says when it ends, or what decides that; `kin` which run it is a retry of.
+    `eta` is the estimated time to the end, or what the run waits for; `origin` names the run that
+    this one retries or reruns.
     """
     execution = board.execution
     appearance = appearance_of(execution.state)
@@ -68,8 +71,8 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
     name = clean_line(run_name(execution))
     number = name[len(name) - number_width(execution) :]
     name = name.removesuffix(number)
-    if width_of(name) > LONGEST_NAME:
-        name = fit(name, LONGEST_NAME).rstrip()
+    if width_of(name) > MAX_NAME_CELLS:
+        name = fit(name, MAX_NAME_CELLS).rstrip()
     left = [
         Part(" missions ▸", style="faint", action="home", rank=9),
         Part(f" {name}", style="strong"),
@@ -79,8 +82,8 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
         Part(f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", style="warn"),
         Part(f" {spent} ", style="text", rank=1),
     ]
-    if kin:
-        left.append(Part(f" {kin} ", style="muted", rank=6))
+    if origin:
+        left.append(Part(f" {origin} ", style="muted", rank=6))
     if board.is_live and execution.cancel_requested_at is not None:
         left.append(Part(" cancelling ", style="warn"))
     elif board.is_orphaned(now):
@@ -95,7 +98,7 @@ def head_parts(board: Board, short: str, spent: str, eta: str, now: int, *, kin:
         for state, text in count_signs(tally.items):
             left.append(Part(f" {text}", style=f"state:{state}", rank=3))
     right: list[Part] = []
-    if board.is_live:  # what has ended made as much progress as it ever will: its counts tell all
+    if board.is_live:  # for an ended run the counts say everything
         share = tally.share_done
         filled, rest = bar(share, 20)
         right = [
@@ -120,13 +123,13 @@ def _breaker_parts(execution: Execution) -> list[Part]:
 def tab_parts(
     current: str, filter_text: str, matched: int | None, problems: Sequence[str] = ()
 ) -> Parts:
-    """Return the tabs, and the filter that is in force with what nobody understands of it."""
+    """Return the tabs, and right-aligned the filter with its matches and problems."""
     left: list[Part] = []
     for number, (tab, label) in enumerate(TABS, 1):
         action = f"tab('{tab}')"
-        on = tab == current
-        left.append(Part(f" {number}", style="accent" if on else "muted", action=action))
-        left.append(Part(f" {label}", style="strong" if on else "muted", action=action))
+        is_current = tab == current
+        left.append(Part(f" {number}", style="accent" if is_current else "muted", action=action))
+        left.append(Part(f" {label}", style="strong" if is_current else "muted", action=action))
         left.append(Part(" ", rank=9))
     right = []
     if filter_text:
@@ -146,7 +149,7 @@ def side_parts(tab: str, selected: str | None, filter_text: str) -> Parts:
         return [Part(" Step ", style="muted"), Part(name, style="strong")], [
             Part(" enter inspects ", style="faint", rank=1)
         ]
-    left = [Part(" Steps ", style="strong"), Part("by attention ", style="muted", rank=1)]
+    left = [Part(" Steps ", style="strong"), Part("by urgency ", style="muted", rank=1)]
     return left, [Part(f" /{clean_line(filter_text)} ", style="accent")] if filter_text else []
 
 
@@ -157,7 +160,7 @@ def log_title_parts(
     shown: int,
     merged: bool,
 ) -> Parts:
-    """Return the title of the log: whose, its attempts, its switches; where it is at the right."""
+    """Return the title of the log: step, attempts, switches; right-aligned search and position."""
     left = [Part(" Logs ", style="strong", action="logs")]
     if merged:
         left.append(Part("all steps ", style="text"))
@@ -193,13 +196,13 @@ def log_title_parts(
 
 
 def attempt_parts(attempts: Sequence[Attempt], shown: int) -> list[Part]:
-    """Return the latest attempts, each to be clicked, the one that is shown in brackets."""
+    """Return the latest attempts as clickable parts, the one shown in brackets."""
     if not attempts:
         return []
     parts = [Part(" ▸ attempt", style="muted", rank=4)]
-    if len(attempts) > SHOWN_ATTEMPTS:
+    if len(attempts) > MAX_SHOWN_ATTEMPTS:
         parts.append(Part(" …", style="muted"))
-    for attempt in attempts[-SHOWN_ATTEMPTS:]:
+    for attempt in attempts[-MAX_SHOWN_ATTEMPTS:]:
         on = attempt.attempt == shown
         mark = f"{attempt.attempt}{appearance_of(attempt.state).sign}"
         parts.append(

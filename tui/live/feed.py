@@ -17,7 +17,7 @@ from core.domain.states import is_terminal
 from core.errors import BugError, MissionDeckError, NotFoundError
 from core.ports.reader import LogQuery, Reader
 from tui.live.messages import Committed, Delta, FeedLost, LogLines, ThreadBroken
-from tui.search.home_page import NOTHING, HomeQuery, read_home
+from tui.search.home_page import EMPTY_PAGE, HomeQuery, read_home
 
 DELIVERY_INTERVAL_SECONDS = 0.1
 """The pause after a delivery: at most ten deliveries a second, however much changes."""
@@ -170,7 +170,7 @@ class Feed:
         if home is None:
             self._post(FeedLost(error.message))
         elif reader is None:
-            self._deliver(target, Delta(home=NOTHING))
+            self._deliver(target, Delta(home=EMPTY_PAGE))
 
     def _poll(self, reader: Reader) -> bool:
         with self._lock:

@@ -1,1 +1,1 @@
-"""How records look as text and JSON: pure functions over core's data, no screen, no storage."""
+"""Records as text and JSON for the command line: pure functions, no screen, no storage."""

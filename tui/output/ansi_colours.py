@@ -1,4 +1,4 @@
-"""How states look: a glyph and a word always, a colour where there is colour."""
+"""States as text for the command line: always a sign and a word, in colour if there is any."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,7 +11,7 @@ from tui.words.state_glyphs import APPEARANCES, sign
 
 
 class Palette:
-    """Paints text with ANSI colours, or leaves it as it is. The only maker of escape sequences."""
+    """Colours text with ANSI escape sequences, or returns it unchanged."""
 
     _CODES: Mapping[str, str] = MappingProxyType(
         {
@@ -37,16 +37,16 @@ class Palette:
         return f"\x1b[{';'.join(self._CODES[style] for style in styles)}m{text}\x1b[0m"
 
     def glyph(self, state: State) -> str:
-        """Return the one-cell sign of a state, painted."""
+        """Return the one-cell sign of a state, in its colour."""
         return self.paint(sign(state, ascii_only=not self.unicode), _style(state))
 
     def state(self, state: State, reason: Reason | None = None) -> str:
-        """Return glyph and word of a state, painted: `✗ failed`."""
+        """Return sign and word of a state, in its colour: `✗ failed`."""
         text, style = styled_state(state, reason, unicode=self.unicode)
         return self.paint(text, style)
 
     def sign(self, unicode: str, ascii_sign: str) -> str:
-        """Return the first, or the second where the output cannot carry it."""
+        """Return the first sign, or the second if the output is ASCII only."""
         return unicode if self.unicode else ascii_sign
 
 
@@ -54,7 +54,7 @@ class Palette:
 def styled_state(
     state: State, reason: Reason | None = None, *, unicode: bool = True
 ) -> tuple[str, str]:
-    """Return glyph and word of a state, and the style they are painted in."""
+    """Return sign and word of a state, and the name of their style."""
     text = f"{sign(state, ascii_only=not unicode)} {state_word(state, reason)}"
     return text, _style(state)
 

@@ -1,4 +1,4 @@
-"""The plan of a mission, step by step, as text and as JSON."""
+"""The plan of a dry run, step by step, as text and as JSON."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from tui.output.table import Column, table
 from tui.words.safe_text import safe_line
 
 Describe = Callable[[MissionStep], str]
-"""Says in one line what a step would do."""
+"""Returns a line that describes what a step would do."""
 
 HIDDEN = "***"
 
@@ -20,7 +20,7 @@ HIDDEN = "***"
 def plan_json(
     mission: Mission, graph: Graph, params: Mapping[str, Any], describe: Describe
 ) -> dict[str, Any]:
-    """Return the plan for programs; handlers stand behind the steps, by their group."""
+    """Return the plan as JSON; the handlers follow the steps, by group."""
     config = mission.config
     return {
         "mission_name": mission.name,
@@ -53,7 +53,7 @@ def plan_text(
     *,
     width: int | None,
 ) -> list[str]:
-    """Return the lines: the mission, its parameters, its steps in the order they may start."""
+    """Return the plan as text: mission, parameters, and steps in the order they may start."""
     config = mission.config
     lines = [palette.paint(safe_line(mission.name), "bold")]
     if mission.description:
@@ -108,7 +108,7 @@ def _row(
 
 
 def _traits(mission: Mission, step: MissionStep) -> list[str]:
-    """Return what is special about how a step runs."""
+    """Return the options of a step that change how it runs."""
     retry = step.retry or mission.config.retry
     found = []
     if step.when is not None:

@@ -13,7 +13,7 @@ from tui.words.numbers import time_of_day
 from tui.words.safe_text import pad, safe, safe_line
 
 QUIET = frozenset({TaskState.READY, TaskState.PENDING})
-"""Task-run states on the way to something: not worth a line of their own."""
+"""Intermediate states of task runs, which get no line of their own."""
 
 _STATE_WIDTH = 11
 _KINDS: Mapping[str, type[State]] = MappingProxyType(
@@ -44,7 +44,7 @@ def state_line(
 
 
 def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -> str | None:
-    """Return the line of a state change, or None for an event that is none worth a line.
+    """Return the line of a state change, or None for an event that gets no line.
 
     `title` stands for the step, by default its id.
     """
@@ -98,7 +98,7 @@ def log_line(
     attempts: bool = False,
     title: str | None = None,
 ) -> str:
-    """Return a log entry as a line that is safe on a terminal, its step and time in front.
+    """Return a log entry as a line that is safe for a terminal, optionally with step and time.
 
     `title` stands for the step, by default its id.
     """

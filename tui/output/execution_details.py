@@ -1,4 +1,4 @@
-"""One execution, and one step of it, as text that tells at a glance why it failed."""
+"""One execution, or one step of it, as text that shows at a glance why it failed."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from core.explain.failure_line import is_sub_mission_failure
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.execution_table import why_line
-from tui.output.next_command import again
+from tui.output.next_command import next_command
 from tui.output.table import Cell, Column, table
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
@@ -27,11 +27,11 @@ from tui.words.safe_text import safe, safe_line
 if TYPE_CHECKING:  # it takes time to load, and few commands need it
     from core.executors.live_usage import LiveUsage
 
-LAST_LINES = 15
-"""Lines of a failed step's stderr or trace that are shown."""
-FEW_STEPS = 200
-"""Up to so many steps are all listed on a terminal; of more, those that need attention."""
-_CALM = frozenset({TaskState.SUCCESS, TaskState.PENDING, TaskState.SKIPPED})
+MAX_ERROR_LINES = 15
+"""How many lines of a failed step's stderr or stack trace are shown."""
+MAX_LISTED_STEPS = 200
+"""On a terminal at most this many steps are all listed; of more, only those needing attention."""
+_UNREMARKABLE = frozenset({TaskState.SUCCESS, TaskState.PENDING, TaskState.SKIPPED})
 
 
 def execution_text(
@@ -48,18 +48,18 @@ def execution_text(
     resumed_with: str | None = None,
     outdated: Collection[str] = (),
 ) -> list[str]:
-    """Return the lines of an execution: head, steps, and what its first failures say.
+    """Return the lines of an execution: header, steps, and the errors of its first failures.
 
     `linked` has the labels of the executions this one is linked to, by id. `resumed_with` is what
     to resume so that this one goes on, as typed in a command; by default itself.
-    `outdated` are the steps whose recorded reason holds no longer.
+    `outdated` are the steps whose recorded reason no longer applies.
     """
     argument = run_argument(one, short)
     lines = [*_head(one, palette, short=short, linked=linked, now=now)]
     if note:
         lines.append(palette.paint(f"  {note}", "yellow"))
-    shown = [task for task in tasks if everything or task.state not in _CALM]
-    if width is None or len(tasks) <= FEW_STEPS:
+    shown = [task for task in tasks if everything or task.state not in _UNREMARKABLE]
+    if width is None or len(tasks) <= MAX_LISTED_STEPS:
         shown = list(tasks)
     if shown:
         lines += ["", *_steps(shown, palette, now=now, width=width, outdated=outdated)]
@@ -105,7 +105,7 @@ def step_text(
                 f"attempt {one.attempt}" if one.attempt else "not tried",
                 f"started {moment(one.worked_from)}" if one.worked_from else "",
                 f"took {duration_text(spent / 1000)}" if spent is not None else "",
-                f"wakes {ago(one.resume_at, now)}" if one.resume_at else "",
+                f"resumes {ago(one.resume_at, now)}" if one.resume_at else "",
                 f"reused from {one.reused_from}" if one.reused_from else "",
             )
             if part
@@ -222,10 +222,10 @@ def _error(error: TaskError, palette: Palette) -> Iterator[str]:
 
 def _trace(error: TaskError, palette: Palette) -> Iterator[str]:
     lines = safe(error.stack_trace).rstrip("\n").splitlines()
-    if len(lines) > LAST_LINES:
-        yield f"  … {counted(len(lines) - LAST_LINES, 'line')} before …"
+    if len(lines) > MAX_ERROR_LINES:
+        yield f"  … {counted(len(lines) - MAX_ERROR_LINES, 'line')} before …"
     bar = palette.paint(palette.sign("│", "|"), "red")
-    for line in lines[-LAST_LINES:]:
+    for line in lines[-MAX_ERROR_LINES:]:
         yield f"  {bar} {line}"
 
 
@@ -235,7 +235,7 @@ def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str
     below = " --children" if any(is_sub_mission_failure(part) for part in parts) else ""
     yield f"  more: mission logs {argument} {name}{below} · mission show {argument} {name}"
     if is_terminal(one.state):
-        yield f"  again: {again(one, tasks, named=argument)}"
+        yield f"  again: {next_command(one, tasks, named=argument)}"
     else:
         yield f"  live: mission watch {argument}"
 

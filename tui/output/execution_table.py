@@ -25,12 +25,12 @@ def execution_table(
     now: int,
     width: int | None,
 ) -> list[str]:
-    """Return the lines; ids as short as `short` says, nothing cut without `width`.
+    """Return the table, ids abbreviated by `short`; without `width` nothing is cut.
 
     `parents` has the label of the execution that each sub-mission belongs to, `children` the number
     of sub-missions each execution ran, both by id of the one listed.
     """
-    kin = [_kin(one, parents, children) for one in executions]
+    relations = [_relation(one, parents, children) for one in executions]
     columns = (
         Column("RUN", shrink=True),
         Column("ID"),
@@ -38,7 +38,7 @@ def execution_table(
         Column("STEPS", shrink=True),
         Column("STARTED"),
         Column("TOOK", right=True),
-        *((Column("SUB-MISSION", shrink=True),) if any(kin) else ()),
+        *((Column("SUB-MISSION", shrink=True),) if any(relations) else ()),
         Column("WHY", shrink=True),
     )
     return table(
@@ -51,21 +51,21 @@ def execution_table(
                 tally_words(tally_of_execution(one)),
                 ago(one.created_at if one.started_at is None else one.started_at, now),
                 _took(one, now),
-                *((related,) if any(kin) else ()),
+                *((related,) if any(relations) else ()),
                 why_line(one),
             )
-            for one, related in zip(executions, kin, strict=True)
+            for one, related in zip(executions, relations, strict=True)
         ],
         palette,
         width=width,
     )
 
 
-def _kin(one: Execution, parents: Mapping[str, str], children: Mapping[str, int]) -> str:
+def _relation(one: Execution, parents: Mapping[str, str], children: Mapping[str, int]) -> str:
     count = children.get(one.execution_id, 0)
     parent = parents.get(one.execution_id)
-    told = (None if parent is None else f"of {parent}", f"ran {count}" if count else None)
-    return ", ".join(part for part in told if part)
+    parts = (None if parent is None else f"of {parent}", f"ran {count}" if count else None)
+    return ", ".join(part for part in parts if part)
 
 
 def why_line(one: Execution) -> str:

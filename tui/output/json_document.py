@@ -1,4 +1,4 @@
-"""JSON text that is safe on a terminal. Imported by every command, so it imports little."""
+"""JSON text that is safe for a terminal. Every command imports it, so it imports little."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from tui.words.safe_text import escape_json
 
 
 def dump(value: object, *, indent: int | None = None) -> str:
-    """Return JSON text, one line unless `indent`; what could steer a terminal is escaped."""
+    """Return JSON text, one line unless `indent`; control characters are escaped."""
     text = json.dumps(
         value, ensure_ascii=False, allow_nan=False, indent=indent, default=_plain, separators=None
     )

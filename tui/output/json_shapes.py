@@ -1,4 +1,4 @@
-"""The JSON shapes other programs read: records as plain dicts, snake_case, additive only.
+"""The JSON shapes that other programs read: records as plain dicts, snake_case, additive only.
 
 Times are RFC 3339 UTC with nine fractional digits, durations milliseconds, missing values null.
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # it takes time to load, and few commands need it
     from core.executors.live_usage import LiveUsage
 
 EVENT_VERSION = 1
-"""`v` of the event stream; rises only when a field changes its meaning."""
+"""`v` of the event stream; incremented only when a field changes its meaning."""
 
 
 def execution(record: Execution) -> dict[str, Any]:
@@ -68,12 +68,12 @@ def execution(record: Execution) -> dict[str, Any]:
 
 
 def reference_of(record: Execution) -> str:
-    """Return what names an execution for good: `NAME#7`, or its id."""
+    """Return the permanent reference of an execution: `NAME#7`, or its id."""
     return run_reference(record.mission_name, record.run_number) or record.execution_id
 
 
 def _named(record: Execution | MissionResult, execution_id: str) -> dict[str, Any]:
-    """Return the run's number, what names it for good, and whether it covers all its steps."""
+    """Return the run's number, its permanent reference, and whether it covers all its steps."""
     return {
         "run_number": record.run_number,
         "reference": run_reference(record.mission_name, record.run_number) or execution_id,
@@ -192,7 +192,7 @@ def state_change(record: StateChange) -> dict[str, Any]:
 
 
 def audit_event(record: AuditEvent) -> dict[str, Any]:
-    """Return one link of the audit chain."""
+    """Return one event of the audit chain."""
     return {
         "seq": record.seq,
         "event_id": record.event_id,
@@ -251,8 +251,8 @@ def log_entry(
 ) -> dict[str, Any]:
     """Return one line of output, or one message of the engine.
 
-    `item` is its task run where that is an item of a fan-out; `above` are the steps that led to the
-    sub-mission it is of, from the outermost.
+    `item` is its task run if that is an item of a fan-out; `above` are the steps that led to its
+    sub-mission, from the outermost.
     """
     return {
         "execution_id": record.execution_id,
@@ -270,7 +270,7 @@ def log_entry(
 
 
 def result(record: MissionResult) -> dict[str, Any]:
-    """Return the outcome of an execution: the Execution Result Schema's names, then ours."""
+    """Return the outcome of an execution: the Execution Result Schema's fields, then our own."""
     return {
         "mission_id": record.mission_id,
         "overall_status": record.overall_status.value,

@@ -1,4 +1,4 @@
-"""The command to suggest after an execution has ended: one that will not fail the same way."""
+"""The command suggested after an execution has ended: one that does not just fail again."""
 
 from collections.abc import Iterable
 from shlex import quote
@@ -10,12 +10,12 @@ from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
 
-def again(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:
-    """Return the command, with a word in front of it where more is to be done.
+def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:
+    """Return the command, preceded by anything to be done first.
 
-    `named` is what names the execution in a command. `retry` takes what failed from the mission as
-    it was stored, which is no help when a mistake in the file made a step fail: then it is the
-    mended file that is to be run.
+    `named` is the execution's reference in a command. `retry` runs the recorded mission again,
+    which does not help if an error in the file made the step fail: then the corrected file must be
+    run.
     """
     name = named or safe_line(full_argument(one))
     if one.state is ExecutionState.SUCCESS:
@@ -26,12 +26,12 @@ def again(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None)
         return f"mission retry {name}"
     if one.parent_execution_id is not None:
         file = "its file" if one.source_path is None else safe_line(one.source_path)
-        return f"mend {file}, then run again what it is part of, {one.parent_execution_id}"
+        return f"fix {file}, then run its parent again, {one.parent_execution_id}"
     if one.source_path is None:
-        return f"mend the mission, then: mission run - --resume-from {_step(first)}"
+        return f"fix the mission, then: mission run - --resume-from {_step(first)}"
     command = f"mission run {safe_line(quote(one.source_path))} --resume-from {_step(first)}"
-    given = ", with the same -p" if one.params else ""
-    return f"mend the file, then: {command}{given}"
+    parameters = ", with the same -p" if one.params else ""
+    return f"fix the file, then: {command}{parameters}"
 
 
 def _step(task: TaskRun) -> str:

@@ -12,12 +12,12 @@ from core.planning.ending import Ending
 from core.ports.journal import Receipt
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette
-from tui.output.next_command import again
+from tui.output.next_command import next_command
 from tui.words.run_label import SUBSET, run_argument, run_name
 from tui.words.safe_text import safe, safe_line
 
-SHOWN = 3
-"""Failed steps that are told one by one."""
+MAX_SHOWN_STEPS = 3
+"""How many failed steps are listed; the others are counted."""
 
 
 def annotation_lines(result: MissionResult, tasks: Mapping[str, TaskRun]) -> Iterator[str]:
@@ -36,7 +36,7 @@ def ending_lines(
     receipt: Receipt | None,
     palette: Palette,
 ) -> Iterator[str]:
-    """Yield the lines; the head is what `mission audit verify --head` takes later."""
+    """Yield the lines; `mission audit verify --head` accepts the audit head they end with."""
     partial = "  partial" if result.overall_status is OverallStatus.PARTIAL else ""
     message = f": {safe_line(ending.message)}" if ending.message else ""
     yield ""
@@ -47,20 +47,20 @@ def ending_lines(
     counts = tally_words(tally_of(tasks.values()))
     yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]
-    for one in failed[:SHOWN]:
+    for one in failed[:MAX_SHOWN_STEPS]:
         yield f"  {palette.glyph(one.state)} {one.step_id}: {safe_line(_failure(one, tasks))}"
-    if len(failed) > SHOWN:
-        yield f"  … {counted(len(failed) - SHOWN, 'more failed step')}"
+    if len(failed) > MAX_SHOWN_STEPS:
+        yield f"  … {counted(len(failed) - MAX_SHOWN_STEPS, 'more failed step')}"
     if failed:
         named = safe_line(run_argument(result, result.mission_id))
         yield f"  more: mission show {named} · mission logs {named}"
-        yield f"  again: {again(execution, tasks.values(), named=named)}"
+        yield f"  again: {next_command(execution, tasks.values(), named=named)}"
     if receipt is not None:
         yield palette.paint(f"  audit head {receipt.size}:{receipt.root}", "dim")
 
 
 def _failure(one: StepResult, tasks: Mapping[str, TaskRun]) -> str:
-    """Return how a step failed, down to the line that tells why; of a fan-out its first item's."""
+    """Return why a step failed; for a fan-out step, also why its first failed item did."""
     task = tasks[one.step_id]
     if task.reason_code is not Reason.ITEM_FAILED:
         return failure_of(task)

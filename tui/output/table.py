@@ -1,4 +1,4 @@
-"""Aligned columns: measured in cells, cut only where a width is given."""
+"""Tables with aligned columns, measured in terminal cells, cut only if a width is given."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from tui.output.ansi_colours import Palette
 from tui.words.safe_text import cut
 
 GAP = "  "
-_FLOOR = 4
+_MIN_CELLS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `shrink` columns give way, widest first, when the lines would not fit."""
+    """One column. If the lines do not fit, the `shrink` columns are narrowed, the widest first."""
 
     title: str
     right: bool = False
@@ -22,9 +22,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One field: its text without any escape sequence, and the styles it is painted in.
+    """One cell: its text without escape sequences, and its styles.
 
-    The last `tail` characters survive when the rest is cut.
+    The last `tail` characters are kept when the text is cut.
     """
 
     text: str
@@ -39,16 +39,16 @@ def table(
     *,
     width: int | None = None,
 ) -> list[str]:
-    """Return the lines of a table with a head; without `width` nothing is cut."""
-    cooked = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
+    """Return the lines of a table with a header; without `width` nothing is cut."""
+    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     widths = [
-        max(width_of(column.title), *(width_of(row[index].text) for row in cooked), 0)
+        max(width_of(column.title), *(width_of(row[index].text) for row in cells), 0)
         for index, column in enumerate(columns)
     ]
     if width is not None:
         _shrink(columns, widths, width)
     head = [Cell(column.title, ("bold",)) for column in columns]
-    return [_line(columns, row, widths, palette) for row in (head, *cooked)]
+    return [_line(columns, row, widths, palette) for row in (head, *cells)]
 
 
 def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:
@@ -56,7 +56,7 @@ def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:
     elastic = [index for index, column in enumerate(columns) if column.shrink]
     while excess > 0 and elastic:
         widest = max(elastic, key=lambda index: widths[index])
-        if widths[widest] <= _FLOOR:
+        if widths[widest] <= _MIN_CELLS:
             return
         widths[widest] -= 1
         excess -= 1

@@ -1,4 +1,4 @@
-"""The result of a verification as text: the verdict, what each tier rests on, what was found."""
+"""The result of a verification as text: the verdict, the basis of each tier, the findings."""
 
 from collections.abc import Iterator
 
@@ -7,25 +7,25 @@ from core.domain.state_word import counted
 from tui.output.ansi_colours import Palette
 from tui.words.safe_text import safe_line
 
-SHOWN = 20
-"""Findings told one by one."""
+MAX_SHOWN_FINDINGS = 20
+"""How many findings are listed; the others are counted."""
 
 
 def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
-    """Yield the lines. A tier that was not reached is not wrong: it may not have been asked for."""
+    """Yield the lines. A tier that was not reached is no error: it may not have been requested."""
     style = "green" if report.is_intact else "red"
     yield palette.paint(safe_line(headline(report)), "bold", style)
     for tier in Tier:
         reached = report.tiers[tier]
         sign = palette.sign("✓", "+") if reached else palette.sign("·", "-")
         painted = palette.paint(sign, "green" if reached else "dim")
-        yield f"  {painted} {tier.value:<9} {_rests_on(tier, report)}"
+        yield f"  {painted} {tier.value:<9} {_basis(tier, report)}"
     yield f"  head {report.head}"
     yield from _about_unknown_types(report)
-    for finding in report.findings[:SHOWN]:
+    for finding in report.findings[:MAX_SHOWN_FINDINGS]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
-    if report.finding_count > SHOWN:
-        yield f"  … {counted(report.finding_count - SHOWN, 'more finding')}"
+    if report.finding_count > MAX_SHOWN_FINDINGS:
+        yield f"  … {counted(report.finding_count - MAX_SHOWN_FINDINGS, 'more finding')}"
 
 
 def _about_unknown_types(report: Report) -> Iterator[str]:
@@ -43,7 +43,7 @@ def _about_unknown_types(report: Report) -> Iterator[str]:
         )
 
 
-def _rests_on(tier: Tier, report: Report) -> str:
+def _basis(tier: Tier, report: Report) -> str:
     if tier is Tier.CHAIN:
         return counted(report.events, "event")
     if tier is Tier.SIGNED:
@@ -55,7 +55,7 @@ def _rests_on(tier: Tier, report: Report) -> str:
 
 def _finding(finding: Finding) -> str:
     place = "" if finding.seq is None else f" at {finding.seq}"
-    told = f"{finding.kind.value}{place}: {finding.message or finding.field}"
+    text = f"{finding.kind.value}{place}: {finding.message or finding.field}"
     if finding.expected is not None or finding.found is not None:
-        told += f" (expected {finding.expected or 'nothing'}, found {finding.found or 'nothing'})"
-    return safe_line(told)
+        text += f" (expected {finding.expected or 'nothing'}, found {finding.found or 'nothing'})"
+    return safe_line(text)

@@ -171,12 +171,12 @@ class ExecutionScreen(ExecutionSelection):
         spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
         eta = clean_line(estimate_completion(board, self._history, now))
         time = duration_text(spent or 0.0)
-        kin = ""
+        origin = ""
         if self._origin is not None:
             how = "retry" if execution.retry_of else "rerun"
-            kin = f"{how} of {self.deck.label(self._origin)}"
+            origin = f"{how} of {self.deck.label(self._origin)}"
         short = self.deck.short_id(self.execution_id)
-        parts = head_parts(board, short, time, eta, now, kin=kin)
+        parts = head_parts(board, short, time, eta, now, origin=origin)
         self._head_bar.set_parts(*parts)
         if board.is_orphaned(now):
             is_sub_mission = board.execution.parent_task_id is not None

@@ -13,7 +13,7 @@ from tui.lines.home_lines import mission_lines
 from tui.live.backend import MissionFile
 from tui.live.messages import Delta
 from tui.screens.home_actions import HomeActions
-from tui.search.home_filter import fitting_missions, parse_execution_filter
+from tui.search.home_filter import filter_missions, parse_execution_filter
 from tui.search.home_page import HomeQuery
 from tui.widgets.base.line_view import LineView
 from tui.words.safe_text import clean_line
@@ -34,7 +34,7 @@ class HomeScreen(HomeActions):
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
         self._limit = PAGE
-        self._opened: frozenset[str] = frozenset()
+        self._expanded: frozenset[str] = frozenset()
         """The executions whose sub-missions are listed."""
 
     def on_mount(self) -> None:
@@ -81,8 +81,8 @@ class HomeScreen(HomeActions):
         names = dict.fromkeys(one.name for one in self._missions or ())
         self.deck.feed.watch_home(
             HomeQuery(
-                query=replace(condition.query, order=self._order, limit=self._limit),
-                opened=self._opened,
+                executions=replace(condition.query, order=self._order, limit=self._limit),
+                expanded=self._expanded,
                 missions=tuple(names),
                 detail=None if mission is None else mission.name,
             )
@@ -93,7 +93,7 @@ class HomeScreen(HomeActions):
         if missions is None:
             return
         text = self._filters["missions"]
-        found, _ = fitting_missions(missions, text)
+        found, _ = filter_missions(missions, text)
         folders = ", ".join(self.deck.app_context.mission_folders) or "./missions"
         self._mission_list.placeholder = (
             "No mission matches this filter\nesc clears it"
@@ -177,5 +177,5 @@ class HomeScreen(HomeActions):
         """Expand or collapse the sub-missions of the execution under the cursor."""
         row = self._execution_list.current_row
         if row is not None and row.children:
-            self._opened ^= {row.execution.execution_id}
+            self._expanded ^= {row.execution.execution_id}
             self._ask()

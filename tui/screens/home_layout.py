@@ -14,7 +14,7 @@ from tui.screens.deck_screen import DeckScreen
 from tui.search.home_filter import (
     EXECUTION_SYNTAX,
     MISSION_SYNTAX,
-    fitting_missions,
+    filter_missions,
     parse_execution_filter,
 )
 from tui.search.home_page import HomePage
@@ -133,7 +133,7 @@ class HomeLayout(DeckScreen):
         """Return a sentence for each term of a pane's filter that is not understood."""
         text = self._filters[pane]
         if pane == "missions":
-            return fitting_missions((), text)[1]
+            return filter_missions((), text)[1]
         return parse_execution_filter(text, 0).problems
 
     # --- filter ----------------------------------------------------------------------------------

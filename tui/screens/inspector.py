@@ -20,7 +20,7 @@ from tui.lines.inspector_sections import (
 from tui.lines.json_data import step_json
 from tui.lines.log_tail import tail_lines
 from tui.lines.mission_source import source_lines
-from tui.lines.step_details import ending_of, why_silent
+from tui.lines.step_details import ending_of, no_output_text
 from tui.lines.title_bars import attempt_parts
 from tui.live.board import Board
 from tui.live.coalescing_worker import CoalescingWorker
@@ -200,7 +200,7 @@ class InspectorScreen(ExecutionActions):
     def _log_lines(self) -> list[Line]:
         attempt, page = self._shown_attempt, self._log
         if attempt is None:
-            return [[(why_silent(self._board, self._task_id), "muted")]]
+            return [[(no_output_text(self._board, self._task_id), "muted")]]
         if page is None or self._log_of != (self._task_id, attempt.attempt):
             return [[("reading …", "muted")]]
         entries = [entry for _chunk, entry in page.lines]

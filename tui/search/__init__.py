@@ -1,1 +1,1 @@
-"""Filters, searches and pages over many things."""
+"""The filter languages, and the queries of home and of the command palette."""

@@ -1,6 +1,6 @@
-"""What all filters share: words and `field:value` terms, joined by *and*.
+"""The syntax that all filters share: words and `field:value` terms, joined by *and*.
 
-`-` or `!` in front turns a term around; a value may be a list: `state:failed,running`.
+A leading `-` or `!` negates a term; a value may be a list: `state:failed,running`.
 """
 
 import re
@@ -15,27 +15,27 @@ _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition. `field` and `sign` are empty for a word that is looked for in a text."""
+    """One condition. `field` and `sign` are empty for a plain word, which is searched in texts."""
 
     value: str
     field: str = ""
     sign: str = ""
     wanted: bool = True
-    """False where `-` or `!` stands in front."""
+    """False if the term is negated."""
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The parts of a list."""
+        """The values of a comma-separated list."""
         return tuple(part for part in self.value.split(",") if part)
 
 
 def parse_terms(
     text: str, fields: Mapping[str, str], measures: Collection[str] = ()
 ) -> tuple[list[Term], list[str]]:
-    """Return the terms of a filter, in lower case, and a sentence for each that is not understood.
+    """Parse a filter, in lower case; return its terms, and a problem for each invalid one.
 
-    `fields` maps what may stand before a colon to the field that is meant, `measures` are what may
-    be compared. A word with a colon after something else than letters, as `12:30`, is a word.
+    `fields` maps the names allowed before a colon to fields; `measures` are the names that may be
+    compared. Only letters before a colon make a field: `12:30` is a plain word.
     """
     terms: list[Term] = []
     problems: list[str] = []
@@ -65,7 +65,7 @@ def parse_terms(
 
 
 def seconds_of(value: str) -> float:
-    """Return the number of a comparison, a duration in seconds. ValueError for what is none."""
+    """Parse the value of a comparison; durations become seconds. Raises ValueError."""
     found = _DURATION.fullmatch(value)
     if found is None:
         raise ValueError(value)
@@ -73,7 +73,7 @@ def seconds_of(value: str) -> float:
 
 
 def is_compared(value: float, sign: str, limit: float) -> bool:
-    """Tell whether `value sign limit` holds."""
+    """Tell whether the comparison `value sign limit` is true."""
     match sign:
         case ">":
             return value > limit
@@ -88,7 +88,7 @@ def is_compared(value: float, sign: str, limit: float) -> bool:
 
 
 def one_of(word: str, names: Collection[str]) -> str:
-    """Return the sentence about a word that is none of these."""
+    """Return the problem of a value that is none of the allowed ones."""
     return f"{word} is none of {', '.join(names)}"
 
 

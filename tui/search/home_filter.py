@@ -1,4 +1,4 @@
-"""The filters of home: executions by a query of the database, missions by words of their files."""
+"""The filters of home: executions are filtered by a database query, missions in memory."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,24 +25,24 @@ _KINDS = ("valid", "invalid")
 EXECUTION_SYNTAX = (
     ("state:failed,running", "in one of these states; the beginning of the word is enough"),
     ("mission:etl", "with this in the mission's name"),
-    ("by:ada", "asked for by"),
+    ("by:ada", "started by this user"),
     ("dur>30s  dur<5m", "took longer, or shorter: ms s m h d"),
     ("is:subset", "that left out steps; is:full: that left out none"),
     ("words", "in name, number, id, person, state or reason code"),
     ("-word", "without"),
 )
-"""What a filter of executions may say, for the help. It is asked of the database."""
+"""The syntax of a filter of executions, for the help. The database evaluates it."""
 MISSION_SYNTAX = (
     ("is:valid  is:invalid", "by whether the file validates"),
     ("words", "in name or path"),
     ("-word", "without"),
 )
-"""What a filter of missions may say, for the help."""
+"""The syntax of a filter of missions, for the help."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionFilter:
-    """A filter as a query without order and page, and a sentence for what is not understood."""
+    """A filter as a query without order and limit, and the problems of its invalid terms."""
 
     text: str
     query: ExecutionQuery
@@ -50,54 +50,54 @@ class ExecutionFilter:
 
     @property
     def is_timed(self) -> bool:
-        """Whether what passes changes while nothing happens."""
+        """Whether the result changes with time alone."""
         return self.query.longer_than is not None or self.query.shorter_than is not None
 
 
 def parse_execution_filter(text: str, now: int) -> ExecutionFilter:
-    """Read a filter of executions; it looks also among sub-missions."""
+    """Parse a filter of executions, which also finds sub-missions."""
     terms, problems = parse_terms(text, _FIELDS, ("dur",))
-    asked: dict[str, object] = {}
+    conditions: dict[str, object] = {}
     words: list[str] = []
     without: list[str] = []
     for term in terms:
         if not term.field:
             (words if term.wanted else without).append(term.value)
-        elif problem := _add(asked, term):
+        elif problem := _add(conditions, term):
             problems.append(problem)
-    if words or without or asked:
-        asked |= {"words": tuple(words), "without": tuple(without), "include_children": True}
-    return ExecutionFilter(text, ExecutionQuery(**asked, now=now), tuple(problems))  # type: ignore[arg-type] # by name
+    if words or without or conditions:
+        conditions |= {"words": tuple(words), "without": tuple(without), "include_children": True}
+    return ExecutionFilter(text, ExecutionQuery(**conditions, now=now), tuple(problems))  # type: ignore[arg-type] # by name
 
 
-def _add(asked: dict[str, object], term: Term) -> str:
-    """Add a term to a query; say what is wrong with it."""
+def _add(conditions: dict[str, object], term: Term) -> str:
+    """Add a term to the conditions of a query; return its problem, empty for none."""
     match term.field:
         case "state":
             states = _states(term.values)
             if isinstance(states, str):
                 return states
             states = states if term.wanted else frozenset(ExecutionState) - states
-            before = asked.get("states", frozenset(ExecutionState))
+            before = conditions.get("states", frozenset(ExecutionState))
             if not isinstance(before, frozenset) or not states & before:
                 return "no run is in two states at once"
-            asked["states"] = states & before
+            conditions["states"] = states & before
         case "is":
             coverage = _COVERAGES.get(term.value)
             if coverage is None:
                 return one_of(term.value, _COVERAGES)
             other = Coverage.FULL if coverage is Coverage.SUBSET else Coverage.SUBSET
-            asked["coverage"] = coverage if term.wanted else other
+            conditions["coverage"] = coverage if term.wanted else other
         case "dur":
             limit = round(seconds_of(term.value) * SECOND_NS)
             if term.sign == "=":
                 return "dur= finds nothing: use dur> and dur<"
             longer = term.sign.startswith(">") == term.wanted
-            asked["longer_than" if longer else "shorter_than"] = limit
+            conditions["longer_than" if longer else "shorter_than"] = limit
         case field:
             if not term.wanted:
                 return f"-{field}: is not known here; use a word: -{term.value}"
-            asked["actor" if field == "by" else "mission"] = term.value
+            conditions["actor" if field == "by" else "mission"] = term.value
     return ""
 
 
@@ -112,7 +112,7 @@ def _states(values: Collection[str]) -> frozenset[ExecutionState] | str:
 
 
 class ListedMission(Protocol):
-    """What the filter of the missions looks at."""
+    """The properties of a mission that the filter of missions uses."""
 
     @property
     def name(self) -> str:
@@ -120,7 +120,7 @@ class ListedMission(Protocol):
 
     @property
     def path(self) -> str:
-        """Where its file is."""
+        """The path of its file."""
 
     @property
     def valid(self) -> bool:
@@ -130,10 +130,10 @@ class ListedMission(Protocol):
 Listed = TypeVar("Listed", bound=ListedMission)
 
 
-def fitting_missions(
+def filter_missions(
     missions: Collection[Listed], text: str
 ) -> tuple[list[Listed], tuple[str, ...]]:
-    """Return the missions that a filter lets through, and what of it was not understood."""
+    """Return the missions that pass a filter, and the problems of its invalid terms."""
     terms, problems = parse_terms(text, _MISSION_FIELDS)
     known = []
     for term in terms:
@@ -141,11 +141,11 @@ def fitting_missions(
             problems.append(one_of(term.value, _KINDS))
         else:
             known.append(term)
-    found = [mission for mission in missions if all(_fits(mission, term) for term in known)]
+    found = [mission for mission in missions if all(_matches(mission, term) for term in known)]
     return found, tuple(problems)
 
 
-def _fits(mission: ListedMission, term: Term) -> bool:
+def _matches(mission: ListedMission, term: Term) -> bool:
     if term.field:
         fits = mission.valid == (term.value == "valid")
     else:

@@ -1,4 +1,4 @@
-"""What home shows of the executions, read in one go: rows, how many there are, last outcomes."""
+"""The executions that home shows, read at once: rows, counts and latest outcomes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,42 +13,42 @@ from core.ports.reader import Reader
 from tui.words.run_label import run_name
 
 MAX_CHILDREN = 1000
-"""Sub-missions of one execution that are listed under it."""
+"""How many sub-missions are listed under one execution."""
 MAX_HISTORY_RUNS = 20
-"""Runs of a mission that its history tells of."""
+"""How many runs the history of a mission considers."""
 LIVE = frozenset(state for state in ExecutionState if not is_terminal(state))
 
 
 @dataclass(frozen=True, slots=True)
 class HomeQuery:
-    """What is to be read. `opened` are executions whose sub-missions are listed."""
+    """What home wants to show. The sub-missions of the `expanded` executions are listed."""
 
-    query: ExecutionQuery = NEWEST
-    opened: frozenset[str] = frozenset()
+    executions: ExecutionQuery = NEWEST
+    expanded: frozenset[str] = frozenset()
     missions: tuple[str, ...] = ()
-    """The names of the missions whose last run is wanted."""
+    """The names of the missions whose latest run is read."""
     detail: str | None = None
-    """The name of the mission whose history is wanted."""
+    """The name of the mission whose history is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class HomeRow:
-    """An execution, how far it is indented, and whose sub-mission it is where that is not above."""
+    """An execution with its indentation, and the name of its parent if that is not shown above."""
 
     execution: Execution
     depth: int = 0
     parent: str = ""
     children: Mapping[ExecutionState, int] = field(default_factory=dict)
-    is_open: bool = False
+    is_expanded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """The answer. `matched` counts what the filter fits, `total` what there is without it."""
+    """The executions of home. `matched` counts those that pass the filter, `total` all."""
 
     rows: Sequence[HomeRow] = ()
     listed: int = 0
-    """How many of `matched` are among the rows."""
+    """How many of the `matched` executions are among the rows."""
     matched: int = 0
     total: int = 0
     live: int = 0
@@ -58,12 +58,12 @@ class HomePage:
     short_ids: Mapping[str, str] = EMPTY
 
 
-NOTHING = HomePage()
+EMPTY_PAGE = HomePage()
 
 
-def read_home(reader: Reader, question: HomeQuery) -> HomePage:
-    """Read what home shows. Raises what the reader raises."""
-    query = question.query
+def read_home(reader: Reader, home: HomeQuery) -> HomePage:
+    """Read the page for a query of home. Raises what the reader raises."""
+    query = home.executions
     found = reader.executions(query)
     if query.order is ExecutionOrder.NEWEST and not query.reverse and len(found) == query.limit:
         known = {one.execution_id for one in found}
@@ -71,7 +71,7 @@ def read_home(reader: Reader, question: HomeQuery) -> HomePage:
         if states:
             live = reader.executions(replace(query, states=states))
             found += [one for one in live if one.execution_id not in known]
-    rows = list(_Rows(reader, question, found).all())
+    rows = list(_Rows(reader, home.expanded, found).all())
     everything = ExecutionQuery(include_children=query.include_children)
     roots = reader.count_executions()
     every = reader.count_executions(everything) if query.include_children else roots
@@ -79,14 +79,14 @@ def read_home(reader: Reader, question: HomeQuery) -> HomePage:
         everything, now=query.now, order=query.order, reverse=query.reverse, limit=query.limit
     )
     matched = every if plain else reader.count_executions(query)
-    detail = question.detail
+    detail = home.detail
     return HomePage(
         rows=rows,
         listed=len(found),
         matched=sum(matched.values()),
         total=sum(every.values()),
         live=sum(number for state, number in roots.items() if state in LIVE),
-        last=reader.latest_runs(question.missions),
+        last=reader.latest_runs(home.missions),
         history=()
         if detail is None
         else reader.executions(ExecutionQuery(mission_name=detail, limit=MAX_HISTORY_RUNS)),
@@ -96,11 +96,13 @@ def read_home(reader: Reader, question: HomeQuery) -> HomePage:
 
 
 class _Rows:
-    """Puts sub-missions under their parent: those that were found, or all of an opened one."""
+    """Arranges sub-missions under their parent: those found, or all of an expanded parent."""
 
-    def __init__(self, reader: Reader, question: HomeQuery, found: Sequence[Execution]) -> None:
+    def __init__(
+        self, reader: Reader, expanded: frozenset[str], found: Sequence[Execution]
+    ) -> None:
         self._reader = reader
-        self._question = question
+        self._expanded = expanded
         self._found = found
         self._ids = {one.execution_id for one in found}
         self._under: dict[str, list[Execution]] = {}
@@ -110,7 +112,7 @@ class _Rows:
         self._names: dict[str, str] = {}
 
     def all(self) -> Iterator[HomeRow]:
-        """Yield the rows from the top."""
+        """Yield all rows in order."""
         tops = [one for one in self._found if one.parent_execution_id not in self._ids]
         yield from self._rows(tops, 0)
 
@@ -120,7 +122,7 @@ class _Rows:
             execution_id = one.execution_id
             children = counts.get(execution_id, {})
             below = self._under.get(execution_id, [])
-            if children and execution_id in self._question.opened:
+            if children and execution_id in self._expanded:
                 below = self._reader.executions(
                     ExecutionQuery(parent=execution_id, limit=MAX_CHILDREN, reverse=True)
                 )

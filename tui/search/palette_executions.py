@@ -1,4 +1,4 @@
-"""The executions that the palette offers: the newest, and those that what is typed finds."""
+"""The executions that the command palette offers: the newest, and those that match the input."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from tui.words.state_glyphs import appearance_of
 MAX_EXECUTIONS = 200
 
 
-def read_offered(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
-    """Return the newest executions and those with these words in them, none twice."""
+def read_palette_executions(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
+    """Return the newest executions and those that contain the words, without duplicates."""
     newest = reader.executions(ExecutionQuery(limit=MAX_EXECUTIONS))
     fitting = reader.executions(
         ExecutionQuery(words=words, include_children=True, limit=MAX_EXECUTIONS)
@@ -23,6 +23,6 @@ def read_offered(reader: Reader, words: tuple[str, ...]) -> Sequence[Execution]:
 
 
 def run_title(execution: Execution, now: int) -> str:
-    """Return how an execution is referred to, and how it is."""
+    """Return the reference of an execution, its state and its age."""
     word = appearance_of(execution.state).word
     return f"{clean_line(full_argument(execution))}  {word}, {when(execution, now)}"

@@ -49,22 +49,22 @@ SYNTAX = (
     ("words", "in id, name, reason code or message"),
     ("-word  -state:done", "without"),
 )
-"""What a filter of steps may say, for the help."""
+"""The syntax of a filter of steps, for the help."""
 
 Test = Callable[[TaskRun, MissionStep | None, str, int], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A parsed filter; one without terms lets everything through."""
+    """A parsed filter; without terms everything passes."""
 
     text: str
     tests: tuple[Test, ...]
     problems: tuple[str, ...] = ()
-    """A sentence for everything that is not understood; it does not narrow."""
+    """The problems of invalid terms, which are ignored."""
 
     def accepts(self, task: TaskRun, step: MissionStep | None, bucket: str, now: int) -> bool:
-        """Tell whether a task run passes; `bucket` is the name of its place by attention."""
+        """Tell whether a task run passes; `bucket` is the name of its bucket."""
         return all(test(task, step, bucket, now) for test in self.tests)
 
     def __bool__(self) -> bool:
@@ -72,7 +72,7 @@ class Filter:
 
 
 def parse_filter(text: str) -> Filter:
-    """Read a filter. There are no errors: what is not understood is told by `problems`."""
+    """Parse a filter. Nothing is raised: invalid terms are reported in `problems`."""
     terms, problems = parse_terms(text, _FIELDS, _MEASURES)
     tests = []
     for term in terms:
@@ -81,12 +81,12 @@ def parse_filter(text: str) -> Filter:
             problems.append(problem)
         else:
             test = _test(term)
-            tests.append(test if term.wanted else _turned(test))
+            tests.append(test if term.wanted else _negated(test))
     return Filter(text, tuple(tests), tuple(problems))
 
 
 def _problem(term: Term) -> str:
-    """Say what no step could ever fulfil."""
+    """Return the problem of a term that no step can ever match, empty for none."""
     for value in term.values:
         if term.field == "state" and not any(state.startswith(value) for state in _STATES):
             return one_of(value, _SHOWN_STATES)
@@ -95,7 +95,7 @@ def _problem(term: Term) -> str:
     return ""
 
 
-def _turned(test: Test) -> Test:
+def _negated(test: Test) -> Test:
     return lambda task, step, bucket, now: not test(task, step, bucket, now)
 
 

@@ -141,7 +141,7 @@ async def test_the_inspector_shows_every_side_of_a_step() -> None:
         await pilot.press("enter")
         await wait_for_text(pilot, "promote exited with 75", "giving up")
         await pilot.press("1")
-        await wait_for_text(pilot, "Needs 2 steps", "Blocked 8 steps, 9 in all", "join-1")
+        await wait_for_text(pilot, "Needs 2 steps", "Blocks 8 steps, 9 in all", "join-1")
         await pilot.press("2")
         await wait_for_text(pilot, "command: promote", "- --slot")
         await pilot.press("3")

@@ -23,7 +23,7 @@ from tests.support.tui import (
     wait_until,
 )
 from tui.live.backend import MissionFile
-from tui.search.home_filter import fitting_missions, parse_execution_filter
+from tui.search.home_filter import filter_missions, parse_execution_filter
 from tui.widgets.steps.execution_list import ExecutionList
 
 
@@ -192,9 +192,9 @@ def test_what_the_filter_of_executions_does_not_understand_is_said(text: str, pr
 def test_missions_are_filtered_by_words_and_validity() -> None:
     good = MissionFile(path="/m/a.yaml", name="etl", steps=1, valid=True)
     bad = MissionFile(path="/m/b.yaml", name="etl two", steps=1, valid=False)
-    assert fitting_missions([good, bad], "etl is:valid") == ([good], ())
-    assert fitting_missions([good, bad], "etl -two") == ([good], ())
-    assert fitting_missions([good, bad], "is:nice") == (
+    assert filter_missions([good, bad], "etl is:valid") == ([good], ())
+    assert filter_missions([good, bad], "etl -two") == ([good], ())
+    assert filter_missions([good, bad], "is:nice") == (
         [good, bad],
         ("nice is none of valid, invalid",),
     )

@@ -14,7 +14,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
 from tui.output.json_shapes import reference_of
-from tui.output.next_command import again
+from tui.output.next_command import next_command
 from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 
@@ -51,7 +51,7 @@ def command(invocation: Invocation, reference: str, assume_lost: str | None, wat
             )
         except ConflictError as error:
             if is_terminal(execution.state):
-                error.hint = again(execution, reader.task_runs(execution.execution_id))
+                error.hint = next_command(execution, reader.task_runs(execution.execution_id))
             raise
     how = f"{resumed.value} goes on with it"
     if not invocation.json:

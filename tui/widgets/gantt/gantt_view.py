@@ -20,7 +20,7 @@ from tui.widgets.gantt.gantt_chart import Chart, Frame
 from tui.widgets.gantt.gantt_row import AttemptSpan, draw_row
 from tui.words.safe_text import fit, fit_right
 
-NOTHING = "nothing has started yet"
+PLACEHOLDER = "nothing has started yet"
 _ZOOM_MAX = 16
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _ASCII_LEVELS = " .:-=+*#@"
@@ -46,7 +46,7 @@ class GanttAxis(Widget):
 class GanttRows(LineView):
     """The rows; only the visible ones are drawn."""
 
-    placeholder = NOTHING
+    placeholder = PLACEHOLDER
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("gantt")
 
@@ -131,7 +131,7 @@ class GanttView(Vertical, StepCanvas):
 
     def update_spans(self, spans: Iterable[AttemptSpan]) -> None:
         """Add attempts, or replace those of the same step and number."""
-        self._list.placeholder = NOTHING
+        self._list.placeholder = PLACEHOLDER
         self.chart.take(spans)
         self._redraw()
 

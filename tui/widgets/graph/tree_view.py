@@ -21,7 +21,7 @@ from tui.words.state_glyphs import APPEARANCES
 
 _LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""
-NOTHING = "no steps"
+PLACEHOLDER = "no steps"
 _NAMED = 2
 _NAME_LIMIT = 40
 
@@ -31,7 +31,7 @@ class TreeView(LineView, StepCanvas):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("tree")
 
-    placeholder = NOTHING
+    placeholder = PLACEHOLDER
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class TreeView(LineView, StepCanvas):
     def _take_rows(self, rows: list[TreeRow]) -> None:
         self._rows = rows
         self._row_of = {row.node: number for number, row in enumerate(rows)}
-        self.placeholder = NOTHING
+        self.placeholder = PLACEHOLDER
         self.rows_changed()
         if rows:
             self.follow_selection()

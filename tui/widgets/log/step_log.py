@@ -7,7 +7,7 @@ from textual.containers import Vertical
 
 from core.domain.records import Attempt
 from core.ports.reader import LogQuery
-from tui.lines.step_details import ending_of, why_silent
+from tui.lines.step_details import ending_of, no_output_text
 from tui.lines.title_bars import log_title_parts
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
@@ -66,7 +66,7 @@ class StepLog(Vertical):
             if self._task_id is None or not self._attempt:
                 query, empty = None, "No step selected"
                 if self._board is not None and self._task_id is not None:
-                    empty = why_silent(self._board, self._task_id)
+                    empty = no_output_text(self._board, self._task_id)
             else:
                 query = LogQuery(
                     execution_id=self._execution_id, task_id=self._task_id, attempt=self._attempt

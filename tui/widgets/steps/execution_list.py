@@ -93,7 +93,7 @@ class ExecutionList(LineView):
         execution = row.execution
         indent = "  " * min(row.depth, 4)
         if row.children:
-            indent += "▾ " if row.is_open else "▸ "
+            indent += "▾ " if row.is_expanded else "▸ "
         numbered = number_width(execution)
         short = self._short.get(execution.execution_id, execution.execution_id[:8])
         tag = run_name(execution)[-numbered:] if numbered else f" {short}"
