@@ -77,10 +77,10 @@ async def on_screen(upstream: Upstream) -> tuple[float, float, float]:
         app.view.action_fold_all()
         await app.workers.wait_for_complete()
         await pilot.pause()
-        scene = app.view._scene
-        if scene is None or not isinstance(scene.canvas, Canvas) or app.view._styles is None:
+        state = app.view._state
+        if state is None or not isinstance(state.canvas, Canvas) or app.view._styles is None:
             raise RuntimeError("nothing was drawn")
-        canvas = scene.canvas
+        canvas = state.canvas
         width, height = canvas.size
         start = time.process_time()
         for frame in range(FRAMES):

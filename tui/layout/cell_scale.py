@@ -20,9 +20,9 @@ class Zoom(IntEnum):
 BOX_HEIGHT = 4
 BOX_LINE = 1
 """The line of a box, from its top, at which wires arrive."""
-LEAD = 1
+LEAD_CELLS = 1
 """Cells before the first track of a gap; no vertical is there, nor in its last cell."""
-_TRAIL = {Zoom.DOTS: 1, Zoom.COMPACT: 1, Zoom.LABEL: 2, Zoom.BOX: 1}
+_TRAIL_CELLS = {Zoom.DOTS: 1, Zoom.COMPACT: 1, Zoom.LABEL: 2, Zoom.BOX: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def scale_of(plane: Plane, zoom: Zoom, measure: Callable[[int], int], *, pitch: 
         x += width
         if number < len(plane.gaps):
             gap = plane.gaps[number]
-            size = LEAD + gap.jogs + gap.tracks + gap.cuts + _TRAIL[zoom]
+            size = LEAD_CELLS + gap.jogs + gap.tracks + gap.cuts + _TRAIL_CELLS[zoom]
             size = max(size, 2 if zoom is Zoom.DOTS else 3)
             gaps.append(x)
             gap_widths.append(size)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from tui.layout.proper_layers import Proper
 
-SWEEPS = 8
-"""Of a small graph; larger ones get what an effort of `SWEPT_ITEMS` allows, within limits."""
-SWEPT_ITEMS = 120_000
+MAX_SWEEPS = 8
+"""The number of sweeps over a small graph."""
+SWEEP_BUDGET_ITEMS = 120_000
+"""Larger graphs get as many sweeps as visit about this many items and edges, but 4 to 16."""
 COUNT_CROSSINGS_BELOW = 5000
 """Up to this many items and edges the best of all sweeps is kept; beyond, the last is taken."""
 
@@ -30,7 +31,7 @@ def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:
     size = len(proper.layer) + sum(map(len, proper.down))
     is_small = size <= COUNT_CROSSINGS_BELOW
     best, fewest = layers, crossings(proper, layers, position) if is_small else 0
-    for sweep in range(SWEEPS if is_small else max(4, min(16, SWEPT_ITEMS // size))):
+    for sweep in range(MAX_SWEEPS if is_small else max(4, min(16, SWEEP_BUDGET_ITEMS // size))):
         if is_small and not fewest:
             break
         layers = [list(items) for items in layers] if is_small else layers

@@ -10,7 +10,7 @@ from tui.layout.dag import Dag
 from tui.layout.wire_cells import LEFT, LEFT_RIGHT, RIGHT, UP, UP_DOWN
 
 MAX_LANES = 8
-CELLS = 2
+LANE_CELLS = 2
 """Cells a lane takes."""
 
 
@@ -74,19 +74,19 @@ def _reading_order(dag: Dag) -> list[int]:
 
 
 def _cells(lane: int, parents: list[int], before: list[int], owner: list[int | None]) -> bytes:
-    size = CELLS * (max([lane, *before]) + 1)
+    size = LANE_CELLS * (max([lane, *before]) + 1)
     cells = bytearray(size)
     if parents:
         first, last = min(*parents, lane), max(*parents, lane)
-        for x in range(CELLS * first + 1, CELLS * last):
+        for x in range(LANE_CELLS * first + 1, LANE_CELLS * last):
             cells[x] = LEFT_RIGHT
     for other in before:
         if other == lane:
             continue
         if other in parents:
             goes_on = UP_DOWN if owner[other] is not None else UP
-            cells[CELLS * other] = goes_on | (RIGHT if other < lane else LEFT)
+            cells[LANE_CELLS * other] = goes_on | (RIGHT if other < lane else LEFT)
         else:
-            cells[CELLS * other] = UP_DOWN
-    cells[CELLS * lane] = UP if lane in parents else 0
+            cells[LANE_CELLS * other] = UP_DOWN
+    cells[LANE_CELLS * lane] = UP if lane in parents else 0
     return bytes(cells)

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SECOND = 1_000_000_000
+from core.value.timestamp import SECOND_NS
+
 _STEPS = tuple(
-    round(step * SECOND)
+    round(step * SECOND_NS)
     for step in (
         *(n / 1000 for n in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
         *(1, 2, 5, 10, 15, 30),
@@ -74,11 +75,11 @@ def elapsed_text(span: int) -> str:
     """Write a round time since the start: `0`, `250ms`, `1m30s`, `2h`, `1d 6h`."""
     if span == 0:
         return "0"
-    if span < SECOND:
+    if span < SECOND_NS:
         return f"{span // 1_000_000}ms"
-    seconds, rest = divmod(span, SECOND)
+    seconds, rest = divmod(span, SECOND_NS)
     if rest and seconds < 60:
-        return f"{span / SECOND:.3f}".rstrip("0") + "s"
+        return f"{span / SECOND_NS:.3f}".rstrip("0") + "s"
     days, seconds = divmod(seconds, 86400)
     hours, seconds = divmod(seconds, 3600)
     minutes, seconds = divmod(seconds, 60)

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.layout.cell_scale import LEAD, Scale
+from tui.layout.cell_scale import LEAD_CELLS, Scale
 from tui.layout.edge_routing import CUT, STRAIGHT, Net
 from tui.layout.highlighted_edges import Mark, Trail, between, trails_of
 from tui.layout.layered_layout import Plane
@@ -86,7 +86,7 @@ class Wires:
 
     def _x(self, gap: int, net: Net) -> int:
         """Return the column of a net's vertical within its gap."""
-        return LEAD + self.plane.gaps[gap].jogs + net.track
+        return LEAD_CELLS + self.plane.gaps[gap].jogs + net.track
 
     def _net_into(self, gap: int, item: int) -> list[Net]:
         wires = self.plane.gaps[gap]
@@ -104,12 +104,12 @@ class Wires:
         source = self.item_at(gap, row)
         net = self._net_from(gap, source)
         if net is not None and net.track != CUT:
-            jog = LEAD
+            jog = LEAD_CELLS
             end = last if net.track == STRAIGHT else jog if net.jogs else self._x(gap, net)
             cells[: end + 1] = bytes([LEFT_RIGHT]) * (end + 1)
         above = self._net_from(gap, self.item_at(gap, row - 1)) if row else None
         if above is not None and above.jogs and above.track != CUT and self.plane.spare[row]:
-            start, end = LEAD, self._x(gap, above)
+            start, end = LEAD_CELLS, self._x(gap, above)
             cells[start : end + 1] = bytes([LEFT_RIGHT]) * (end + 1 - start)
         target = self.item_at(gap + 1, row)
         if target is not None:
@@ -149,7 +149,7 @@ class Wires:
             if net is not None and net.jogs and net.track != CUT:
                 for y in range(line[row] + 1, line[row + 1]):
                     if 0 <= y - block.top < len(block.cells):
-                        block.cells[y - block.top][LEAD] = UP_DOWN
+                        block.cells[y - block.top][LEAD_CELLS] = UP_DOWN
 
     def _tracks(self, gap: int) -> list[tuple[list[int], list[Net]]]:
         found = self._by_track.get(gap)
@@ -175,13 +175,13 @@ class Wires:
         net_out = self._net_from(gap, source)
         if net_out is not None and net_out.track >= 0:
             if net_out.jogs:
-                cells[LEAD] = LEFT | DOWN
+                cells[LEAD_CELLS] = LEFT | DOWN
             else:
                 own = RIGHT if any(net is net_out for net in into) else 0
                 cells[self._x(gap, net_out)] = LEFT | own | self._upright(net_out, row)
         above = self._net_from(gap, self.item_at(gap, row - 1)) if row else None
         if above is not None and above.jogs and above.track >= 0 and self.plane.spare[row]:
-            cells[LEAD] = UP | RIGHT
+            cells[LEAD_CELLS] = UP | RIGHT
             cells[self._x(gap, above)] = LEFT | self._upright(above, row)
 
     @staticmethod
@@ -198,11 +198,11 @@ class Wires:
         for row in between(trail.lefts, rows.start - 1, rows.stop):
             shift = int(net.jogs and net.track != CUT)
             if shift:
-                pen.across(row, 0, LEAD - 1)
-                pen.stroke(row, LEAD, LEFT | DOWN)
-                pen.down(LEAD, row, row + 1)
-                pen.stroke(row + 1, LEAD, UP | RIGHT)
-            pen.across(row + shift, LEAD + 1 if shift else 0, x - (net.track != STRAIGHT))
+                pen.across(row, 0, LEAD_CELLS - 1)
+                pen.stroke(row, LEAD_CELLS, LEFT | DOWN)
+                pen.down(LEAD_CELLS, row, row + 1)
+                pen.stroke(row + 1, LEAD_CELLS, UP | RIGHT)
+            pen.across(row + shift, LEAD_CELLS + 1 if shift else 0, x - (net.track != STRAIGHT))
         if net.track == STRAIGHT:
             return
         for low, high in trail.spans:

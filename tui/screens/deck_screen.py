@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tui.live.messages import Delta
 
 NARROW_COLUMNS = 100
-SMALL = (60, 15)
-TINY = (40, 12)
+SMALL_SIZE = (60, 15)
+TINY_SIZE = (40, 12)
 
 
 class DeckScreen(Screen[None]):
@@ -67,5 +67,5 @@ class DeckScreen(Screen[None]):
     def sized(self, width: int, height: int) -> None:
         """Set the classes of a size."""
         self.set_class(width < NARROW_COLUMNS, "-narrow")
-        self.set_class(width < SMALL[0] or height < SMALL[1], "-small")
-        self.set_class(width < TINY[0] or height < TINY[1], "-tiny")
+        self.set_class(width < SMALL_SIZE[0] or height < SMALL_SIZE[1], "-small")
+        self.set_class(width < TINY_SIZE[0] or height < TINY_SIZE[1], "-tiny")

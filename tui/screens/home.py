@@ -18,7 +18,7 @@ from tui.search.home_page import HomeQuery
 from tui.widgets.base.line_view import LineView
 from tui.words.safe_text import clean_line
 
-PAGE = 200
+PAGE_ROWS = 200
 """How many executions are read at first, and added each time the cursor nears the last one."""
 PREFETCH_ROWS = 10
 """How near to the last row the cursor must be for more executions to be read."""
@@ -33,7 +33,7 @@ class HomeScreen(HomeActions):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self._limit = PAGE
+        self._limit = PAGE_ROWS
         self._expanded: frozenset[str] = frozenset()
         """The executions whose sub-missions are listed."""
 
@@ -138,7 +138,7 @@ class HomeScreen(HomeActions):
         if pane == "missions":
             self._show_missions()
         else:
-            self._limit = PAGE
+            self._limit = PAGE_ROWS
             self._titles()
         self._ask()
 
@@ -157,7 +157,7 @@ class HomeScreen(HomeActions):
             and page.listed < page.matched
             and event.index >= len(page.rows) - PREFETCH_ROWS
         ):
-            self._limit = page.listed + PAGE
+            self._limit = page.listed + PAGE_ROWS
             self._ask()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from tui.live.deck import deck_of
 from tui.look.ascii_filter import AsciiFilter
 from tui.screens.deck_screen import DeckScreen
-from tui.terminal.terminal_driver import TWICE_SECONDS, TerminalDriver
+from tui.terminal.terminal_driver import DOUBLE_PRESS_SECONDS, TerminalDriver
 from tui.words.state_glyphs import is_utf8_terminal
 
 NAMED_KEYS = ("enter", "up", "down", "left", "right", "tab", "space", "backspace")
@@ -33,7 +33,7 @@ class TerminalApp(App[None]):
         super().__init__(driver_class=TerminalDriver if sys.stdin is not None else None)
         self.failure: Exception | None = None
         self.is_leaving = False
-        self._interrupted_at = -TWICE_SECONDS
+        self._interrupted_at = -DOUBLE_PRESS_SECONDS
         self._ascii: AsciiFilter | None = None if is_utf8_terminal() else AsciiFilter()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -71,9 +71,9 @@ class TerminalApp(App[None]):
     # --- the end ---------------------------------------------------------------------------------
 
     def action_interrupt(self) -> None:
-        """Copy the selected text; the second time within `TWICE_SECONDS`, quit."""
+        """Copy the selected text; the second time within `DOUBLE_PRESS_SECONDS`, quit."""
         now = time.monotonic()
-        if now - self._interrupted_at <= TWICE_SECONDS:
+        if now - self._interrupted_at <= DOUBLE_PRESS_SECONDS:
             self.end_interrupted()
             return
         self._interrupted_at = now

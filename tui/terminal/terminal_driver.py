@@ -23,13 +23,13 @@ from core.errors import BugError
 from tui.live.deck import Deck, deck_of
 from tui.terminal.terminal_input import TerminalInput, events_of
 
-TWICE_SECONDS = 3.0
+DOUBLE_PRESS_SECONDS = 3.0
 """Within which the second ctrl+c ends the screen."""
-PATIENCE_SECONDS = 2.0
+EXIT_GRACE_SECONDS = 2.0
 """What a screen that was told to end gets for it before it is ended by force."""
-LEAVING_SECONDS = 8.0
+CLOSING_GRACE_SECONDS = 8.0
 """The same when it has begun to: a reading may have to end first."""
-CHUNK = 4096
+READ_BYTES = 4096
 _LEAVE = (
     b"\x18"  # whatever sequence was being written is void
     b"\x1b[?2004l\x1b[?7h\x1b[?2048l"  # pasted text unmarked, lines wrap, sizes by signal
@@ -51,7 +51,7 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._released = threading.Event()
-        self._interrupted_at = -TWICE_SECONDS
+        self._interrupted_at = -DOUBLE_PRESS_SECONDS
         self._ending = False
 
     @property
@@ -89,7 +89,7 @@ class TerminalDriver(LinuxDriver):
         poll.register(self.fileno, select.POLLIN)
         while not self.exit_event.is_set():
             if poll.poll(100):
-                data = os.read(self.fileno, CHUNK)
+                data = os.read(self.fileno, READ_BYTES)
                 if not data:  # the terminal is gone: `tui.terminal.hangup` ends this process
                     self.exit_event.wait()
                     break
@@ -115,18 +115,18 @@ class TerminalDriver(LinuxDriver):
 
     def _interrupted(self) -> None:
         now = time.monotonic()
-        if now - self._interrupted_at <= TWICE_SECONDS and not self._ending:
+        if now - self._interrupted_at <= DOUBLE_PRESS_SECONDS and not self._ending:
             self._ending = True
             threading.Thread(target=self._end_by_force, name="end", daemon=True).start()
         self._interrupted_at = now
 
     def _end_by_force(self) -> None:
         """End this process if the application does not within a while."""
-        if self._released.wait(PATIENCE_SECONDS):
+        if self._released.wait(EXIT_GRACE_SECONDS):
             return
-        if self._deck.is_leaving and self._released.wait(LEAVING_SECONDS):
+        if self._deck.is_leaving and self._released.wait(CLOSING_GRACE_SECONDS):
             return
-        error = BugError(f"the screen did not answer for {PATIENCE_SECONDS:.0f} s")
+        error = BugError(f"the screen did not answer for {EXIT_GRACE_SECONDS:.0f} s")
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         error.add_note("where it was:\n" + "".join(traceback.format_stack(frame)))
         report = self._deck.report_bug(error)

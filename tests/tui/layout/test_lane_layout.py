@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from tests.support.graphs import Upstream, chain, star, tangle, upstreams
 from tests.support.wire_walk import has_arm
 from tui.layout.dag import Dag, dag_of
-from tui.layout.lane_layout import CELLS, Lanes, lay_lanes
+from tui.layout.lane_layout import LANE_CELLS, Lanes, lay_lanes
 from tui.layout.tree_layout import guides, lay_tree
 from tui.layout.wire_cells import DOWN, LEFT, RIGHT, UP
 
@@ -14,15 +14,15 @@ def parents_by_eye(lanes: Lanes, row: int) -> set[int]:
     """Return the nodes whose lanes arrive at a row's node, judging by the cells alone."""
     here = lanes.rows[row]
     found = set()
-    if has_arm(here.cells[CELLS * here.lane], UP):
+    if has_arm(here.cells[LANE_CELLS * here.lane], UP):
         found.add(owner_above(lanes, row, here.lane))
     for step, arm in ((-1, RIGHT), (1, LEFT)):
-        x = CELLS * here.lane + step
+        x = LANE_CELLS * here.lane + step
         while 0 <= x < len(here.cells) and here.cells[x]:
             cell = here.cells[x]
-            if x % CELLS == 0 and has_arm(cell, arm) and has_arm(cell, UP):
-                found.add(owner_above(lanes, row, x // CELLS))
-            elif x % CELLS and not has_arm(cell, arm):
+            if x % LANE_CELLS == 0 and has_arm(cell, arm) and has_arm(cell, UP):
+                found.add(owner_above(lanes, row, x // LANE_CELLS))
+            elif x % LANE_CELLS and not has_arm(cell, arm):
                 break
             x += step
     return found
@@ -32,7 +32,7 @@ def owner_above(lanes: Lanes, row: int, lane: int) -> int:
     for above in reversed(lanes.rows[:row]):
         if above.lane == lane:
             return above.node
-        assert has_arm(above.cells[CELLS * lane], DOWN), "a lane is interrupted"
+        assert has_arm(above.cells[LANE_CELLS * lane], DOWN), "a lane is interrupted"
     raise AssertionError("a lane begins nowhere")
 
 
@@ -60,7 +60,7 @@ def test_lanes_lead_from_each_parent_that_is_not_told_by_name(
 def test_great_graphs_have_no_more_lanes_than_allowed(upstream: Upstream) -> None:
     lanes = lay_lanes(dag_of(upstream))
     assert len(lanes.rows) == len(upstream)
-    assert max(len(row.cells) for row in lanes.rows) <= CELLS * 9
+    assert max(len(row.cells) for row in lanes.rows) <= LANE_CELLS * 9
 
 
 def test_with_enough_lanes_nothing_is_told_by_name() -> None:

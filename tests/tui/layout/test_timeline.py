@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.value.timestamp import SECOND_NS
 from tui.layout.braille import Raster
-from tui.layout.timeline import SECOND, coverage, elapsed_text, ticks, window_of
+from tui.layout.timeline import coverage, elapsed_text, ticks, window_of
 
 instants = st.integers(0, 10**19)
 
@@ -55,11 +56,11 @@ def test_what_is_outside_of_the_window_covers_nothing() -> None:
         (0, "0"),
         (250_000_000, "250ms"),
         (1_500_000_000, "1.5s"),
-        (90 * SECOND, "1m30s"),
-        (120 * SECOND, "2m"),
-        (2 * 3600 * SECOND, "2h"),
-        (5400 * SECOND, "1h30m"),
-        (30 * 3600 * SECOND, "1d 6h"),
+        (90 * SECOND_NS, "1m30s"),
+        (120 * SECOND_NS, "2m"),
+        (2 * 3600 * SECOND_NS, "2h"),
+        (5400 * SECOND_NS, "1h30m"),
+        (30 * 3600 * SECOND_NS, "1d 6h"),
     ],
 )
 def test_round_times_are_short(span: int, text: str) -> None:

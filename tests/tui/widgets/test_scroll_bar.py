@@ -6,7 +6,7 @@ from rich.segment import Segment
 from textual.geometry import Size
 from textual.scrollbar import ScrollBarRender
 
-from tui.widgets.base.scroll_bar import PARTS, QuietScrollBar
+from tui.widgets.base.scroll_bar import PARTS_PER_CELL, QuietScrollBar
 
 
 class Bar(QuietScrollBar):
@@ -50,5 +50,5 @@ def test_only_the_cells_between_two_thumbs_differ(
     if before == after:
         assert not differ
     elif differ:
-        assert differ[0] >= max(0, min(before.start, after.start) // PARTS)
-        assert differ[-1] <= max(before.end, after.end) // PARTS
+        assert differ[0] >= max(0, min(before.start, after.start) // PARTS_PER_CELL)
+        assert differ[-1] <= max(before.end, after.end) // PARTS_PER_CELL

@@ -3,7 +3,13 @@
 import pytest
 
 from tests.support.tui import FakeBackend, FakeWorld, mission_of, running, step, wait_for_text
-from tui.widgets.steps.step_columns import LEAST_NAME, LEAST_WHY, WIDE, StepColumns, step_columns
+from tui.widgets.steps.step_columns import (
+    MIN_NAME_CELLS,
+    MIN_REASON_CELLS,
+    REASON_FROM_CELLS,
+    StepColumns,
+    step_columns,
+)
 
 
 @pytest.mark.parametrize("longest", [3, 20, 55, 100])
@@ -12,9 +18,9 @@ def test_every_row_is_exactly_filled_and_a_wide_one_always_says_why(longest: int
         found = step_columns(width, longest)
         behind = found.why + 1 if found.why else 0
         assert found.name + behind + 3 + 15 + 6 * found.tries + 8 * found.time == width
-        if width >= WIDE:
-            assert found.why >= LEAST_WHY
-            assert found.name >= LEAST_NAME
+        if width >= REASON_FROM_CELLS:
+            assert found.why >= MIN_REASON_CELLS
+            assert found.name >= MIN_NAME_CELLS
 
 
 def test_a_name_gets_what_it_needs_where_there_is_room_and_no_more() -> None:

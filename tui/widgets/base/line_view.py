@@ -24,7 +24,7 @@ from tui.words.safe_text import MAX_CHARACTERS_PER_CELL, fit
 Span = tuple[str, Style]
 """Safe text and the style it is drawn in."""
 
-MARGIN = 2
+MARGIN_ROWS = 2
 """Rows kept in sight above and below the cursor."""
 
 
@@ -185,7 +185,7 @@ class LineView(ScrollView, can_focus=True):
         height = self.scrollable_content_region.height
         if height <= 0:
             return
-        margin = min(MARGIN, max(0, (height - 1) // 2))
+        margin = min(MARGIN_ROWS, max(0, (height - 1) // 2))
         top = self.scroll_offset.y
         if index < top + margin:
             self.scroll_to(y=max(0, index - margin), animate=False, force=True)

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.reactive import Reactive
 from textual.scrollbar import ScrollBar
 
-PARTS = 8
+PARTS_PER_CELL = 8
 """Parts of a cell at which a thumb may begin and end."""
 
 
@@ -51,14 +51,14 @@ class QuietScrollBar(ScrollBar):
         if not size or not 0 < window < length or size == length:
             return Thumb(size, 0, 0)
         extent = max(1, window / (length / size))
-        start = int((size - extent) * (self.position / (length - window)) * PARTS)
-        return Thumb(size, start, start + ceil(extent * PARTS))
+        start = int((size - extent) * (self.position / (length - window)) * PARTS_PER_CELL)
+        return Thumb(size, start, start + ceil(extent * PARTS_PER_CELL))
 
     def _follow(self) -> None:
         before, self._shown = self._shown, self.thumb
         if before is None or before.size != self._shown.size:
             self.refresh()
         elif before != self._shown:
-            first = max(0, min(before.start, self._shown.start) // PARTS)
-            last = max(before.end, self._shown.end) // PARTS
+            first = max(0, min(before.start, self._shown.start) // PARTS_PER_CELL)
+            last = max(before.end, self._shown.end) // PARTS_PER_CELL
             self.refresh(Region(0, first, self.size.width, last + 1 - first))

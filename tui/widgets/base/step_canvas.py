@@ -17,7 +17,7 @@ from tui.live.node_status import NodeStatus
 from tui.words.state_glyphs import APPEARANCES, is_utf8_terminal
 from tui.words.transliterate import to_ascii
 
-AT_ONCE = 300
+MAX_STEPS_INLINE = 300
 """Up to this many steps are laid out at once, more of them in a thread."""
 
 

@@ -10,7 +10,7 @@ from tui.live.node_status import NodeStatus, as_status
 from tui.widgets.gantt.gantt_row import AttemptSpan, GanttRow
 from tui.words.safe_text import clean_line
 
-_NAME_MIN, _NAME_MAX = 8, 30
+_MIN_NAME_CELLS, _MAX_NAME_CELLS = 8, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Chart:
         self.slots: int | None = None
         self.zoom = 0
         self.shift = 1.0
-        self.name_width = _NAME_MIN
+        self.name_width = _MIN_NAME_CELLS
         self._statuses: dict[str, NodeStatus] = {}
 
     def clear(self) -> None:
         """Forget every row."""
         self.rows, self.by_id, self._statuses = [], {}, {}
-        self.name_width = _NAME_MIN
+        self.name_width = _MIN_NAME_CELLS
 
     def take(self, spans: Iterable[AttemptSpan]) -> bool:
         """Add or replace attempts; tell whether there are new rows."""
@@ -54,7 +54,7 @@ class Chart:
                 row.status = self._statuses.get(span.task_id, row.status)
                 self.by_id[span.task_id] = row
                 self.rows.append(row)
-                self.name_width = max(self.name_width, min(_NAME_MAX, width_of(name)))
+                self.name_width = max(self.name_width, min(_MAX_NAME_CELLS, width_of(name)))
             else:
                 row.spans = [s for s in row.spans if s.attempt != span.attempt]
                 row.spans.append(span)

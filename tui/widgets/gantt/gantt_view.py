@@ -21,7 +21,7 @@ from tui.widgets.gantt.gantt_row import AttemptSpan, draw_row
 from tui.words.safe_text import fit, fit_right
 
 PLACEHOLDER = "nothing has started yet"
-_ZOOM_MAX = 16
+_MAX_ZOOM = 16
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _ASCII_LEVELS = " .:-=+*#@"
 
@@ -259,7 +259,7 @@ class GanttView(Vertical, StepCanvas):
     def zoom_by(self, step: int) -> None:
         """Zoom in (1), out (-1), or show all (0)."""
         zoom = 0 if step == 0 else self.chart.zoom + step
-        self.chart.zoom = max(0, min(_ZOOM_MAX, zoom))
+        self.chart.zoom = max(0, min(_MAX_ZOOM, zoom))
         self._frame = None
         self._reveal()
         self.refresh_all()

@@ -14,15 +14,15 @@ from textual.strip import Strip
 from core.domain.states import TaskState
 from tui.layout.dag import dag_of
 from tui.live.node_status import NodeStatus
-from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
+from tui.widgets.base.step_canvas import MAX_STEPS_INLINE, StepCanvas
 from tui.widgets.graph.canvas_styles import CanvasStyles, styles_of
 from tui.widgets.graph.graph_model import Drawing, GraphModel, model_of
-from tui.widgets.graph.graph_state import LANES_UNDER, Scene
+from tui.widgets.graph.graph_state import LANES_UNDER, GraphState
 from tui.widgets.graph.layered_canvas import Canvas
-from tui.widgets.graph.minimap import HEIGHT, WIDTH, Minimap
+from tui.widgets.graph.minimap import HEIGHT_CELLS, WIDTH_CELLS, Minimap
 from tui.words.safe_text import fit
 
-_MARGIN_X, _MARGIN_Y = 10, 3
+_MARGIN_COLUMNS, _MARGIN_ROWS = 10, 3
 """Cells kept visible around the node under the cursor."""
 
 
@@ -47,11 +47,11 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
     ) -> None:
         super().__init__(id=id)
         self.equip(ascii_only, now)
-        self._scene: Scene | None = None
+        self._state: GraphState | None = None
         self._styles: CanvasStyles | None = None
         self._shows_map = False
         self._minimap: Minimap | None = None
-        self._wanted = 0
+        self._layout_number = 0
         self._notice = ""
         self._origin = (0, 0)
 
@@ -64,86 +64,83 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         names: Mapping[str, str] | None = None,
         conditional: Collection[str] = (),
     ) -> None:
-        """Show another graph, every step pending. `upstream` holds indices into `ids`.
+        """Replace the graph, with every step pending. `upstream` holds indices into `ids`.
 
         `names` replaces ids on the screen, `conditional` are steps with a `when`. Raises ValueError
-        when an index does not exist or there is a cycle.
+        if an index does not exist or there is a cycle.
         """
         self.show_model(model_of(ids, dag_of(upstream), names, conditional))
 
     def show_model(self, model: GraphModel) -> None:
-        """Show another graph, with the states in its model."""
-        self._scene = Scene(model, ascii_only=self._ascii, now=self._now())
+        """Replace the graph, with the states in its model."""
+        self._state = GraphState(model, ascii_only=self._ascii, now=self._now())
         self._minimap = None
         self.set_reactive(StepCanvas.selection, None)
         self._lay_out()
 
     def say(self, text: str) -> None:
-        """Show a notice instead of a graph, until the next graph."""
+        """Show a notice in place of the graph until the next graph."""
         self._notice = text
         self.refresh()
 
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
         """Apply newer states; only the visible lines they are on are redrawn."""
-        if self._scene is None:
+        if self._state is None:
             return
-        groups = self._scene.take(changes)
-        canvas = self._scene.canvas
+        groups = self._state.set_states(changes)
+        canvas = self._state.canvas
         if canvas is None or not groups:
             return
         self._refresh_lines([canvas.changed(group) for group in groups])
         if self._minimap is not None:
             self._minimap.changed(groups)
-            self.refresh(Region(0, 0, self.size.width, HEIGHT))
+            self.refresh(Region(0, 0, self.size.width, HEIGHT_CELLS))
 
     def set_matches(self, ids: Collection[str] | None) -> None:
         """Dim every step but these; None dims nothing."""
-        if self._scene is not None:
-            index = self._scene.model.index
+        if self._state is not None:
+            index = self._state.model.index
             steps = None if ids is None else [index[i] for i in ids if i in index]
-            self._scene.set_matches(steps)
+            self._state.set_matches(steps)
             self.refresh()
 
-    @property
-    def description(self) -> str:
-        """Zoom, folds and focus in words, for a title line."""
-        return self._notice or (self._scene.describe() if self._scene is not None else "")
-
     def _lay_out(self) -> None:
-        scene = self._scene
-        if scene is None or not self.is_mounted:
+        state = self._state
+        if state is None or not self.is_mounted:
             return
-        self._wanted += 1
-        if len(scene.model.ids) <= AT_ONCE:
-            self._show(scene, scene.plan()())
+        self._layout_number += 1
+        if len(state.model.ids) <= MAX_STEPS_INLINE:
+            self._show(state, state.layout()())
             return
-        self._notice = f"laying out {len(scene.model.ids):,} steps…"
+        self._notice = f"laying out {len(state.model.ids):,} steps…"
         self.refresh()
-        self.run_worker(self._lay_out_aside(scene, self._wanted), exclusive=True, group="layout")
+        self.run_worker(
+            self._lay_out_in_thread(state, self._layout_number), exclusive=True, group="layout"
+        )
 
-    async def _lay_out_aside(self, scene: Scene, wanted: int) -> None:
-        drawing = await asyncio.to_thread(scene.plan())
-        if wanted == self._wanted:
-            self._show(scene, drawing)
+    async def _lay_out_in_thread(self, state: GraphState, number: int) -> None:
+        drawing = await asyncio.to_thread(state.layout())
+        if number == self._layout_number:
+            self._show(state, drawing)
 
-    def _show(self, scene: Scene, drawing: Drawing) -> None:
+    def _show(self, state: GraphState, drawing: Drawing) -> None:
         self._notice = ""
-        scene.lanes_under = self.lanes_under
-        scene.resize(*self._window)
-        scene.show(drawing)
+        state.lanes_under = self.lanes_under
+        state.resize(*self._window)
+        state.show(drawing)
         if self.selection is None:
-            self.set_reactive(StepCanvas.selection, self._first_choice(scene))
+            self.set_reactive(StepCanvas.selection, self._initial_step(state))
         self._rescaled()
 
     @staticmethod
-    def _first_choice(scene: Scene) -> str | None:
+    def _initial_step(state: GraphState) -> str | None:
         """Return the step to select first: a failure, else a running one, else the first."""
-        model = scene.model
+        model = state.model
         if not model.ids:
             return None
         failures = model.failures()
         running = (i for i, s in enumerate(model.statuses) if s.state is TaskState.RUNNING)
-        first = scene.end(last=False)
+        first = state.end(last=False)
         return model.ids[failures[0] if failures else next(running, first or 0)]
 
     @property
@@ -152,18 +149,18 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         return size.width, size.height
 
     def _rescaled(self) -> None:
-        """Adopt the canvas that the scene has made, and its size."""
-        scene = self._scene
-        if scene is None or scene.canvas is None:
+        """Apply a new canvas and its size."""
+        state = self._state
+        if state is None or state.canvas is None:
             return
-        scene.update_highlights(self._now())
-        width, height = scene.canvas.size
+        state.update_highlights(self._now())
+        width, height = state.canvas.size
         left = self._window[0] - width
         above = self._window[1] - height
         self._origin = (max(0, min(2, left // 2)), max(0, min(1, above // 2)))
         self.virtual_size = Size(width + self._origin[0], height + self._origin[1])
-        is_map = self._shows_map and isinstance(scene.canvas, Canvas)
-        self._minimap = Minimap(scene.canvas) if is_map else None  # type: ignore[arg-type] # is_map
+        is_map = self._shows_map and isinstance(state.canvas, Canvas)
+        self._minimap = Minimap(state.canvas) if is_map else None  # type: ignore[arg-type] # is_map
         self.follow_selection()
         self.call_after_refresh(self._reveal)  # scrolling needs the new size to be applied
         self.refresh()
@@ -176,7 +173,7 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         if styles is None:
             styles = self._styles = styles_of(self)
         width = self.scrollable_content_region.width
-        canvas = self._scene.canvas if self._scene is not None else None
+        canvas = self._state.canvas if self._state is not None else None
         if canvas is None or self._notice:
             text = self._notice if y == self.size.height // 2 else ""
             left = " " * max(0, (width - len(text)) // 2)
@@ -186,11 +183,14 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         strip = canvas.strip(y + top - above, x, width - indent, styles)
         if indent:
             strip = Strip.join([Strip.blank(indent, styles.base), strip])
-        if self._minimap is None or y >= HEIGHT or width < 2 * WIDTH:
+        if self._minimap is None or y >= HEIGHT_CELLS or width < 2 * WIDTH_CELLS:
             return strip
         spans = self._minimap.line(y, (x, top, *self._window), styles, styles.cursor)
         return Strip.join(
-            [strip.crop(0, width - WIDTH), Strip([Segment(t, s) for t, s in spans], WIDTH)]
+            [
+                strip.crop(0, width - WIDTH_CELLS),
+                Strip([Segment(t, s) for t, s in spans], WIDTH_CELLS),
+            ]
         )
 
     def _refresh_lines(self, lines: Iterable[range]) -> None:
@@ -212,16 +212,16 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         self.call_later(self._lay_out)  # the widget counts as mounted only after this method
 
     def _tick(self) -> None:
-        if self._scene is not None and self.is_on_screen:
-            self._scene.update_highlights(self._now())
+        if self._state is not None and self.is_on_screen:
+            self._state.update_highlights(self._now())
             top = self.scroll_offset.y - self._origin[1]
-            self._refresh_lines(self._scene.moving_lines(range(top, top + self.size.height)))
+            self._refresh_lines(self._state.running_lines(range(top, top + self.size.height)))
 
     def on_resize(self) -> None:
         """Switch between lanes and layers, or to the zoom level that fits."""
-        if self._scene is not None:
-            self._scene.lanes_under = self.lanes_under
-            if self._scene.resize(*self._window):
+        if self._state is not None:
+            self._state.lanes_under = self.lanes_under
+            if self._state.resize(*self._window):
                 self._rescaled()
 
     def on_focus(self) -> None:
@@ -238,35 +238,35 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
 
     def follow_selection(self) -> None:
         """Put the cursor on the selected step; end a focus that excludes it."""
-        scene = self._scene
-        if scene is None or scene.drawing is None or self.selection is None:
+        state = self._state
+        if state is None or state.drawing is None or self.selection is None:
             return
-        step = scene.model.index.get(self.selection)
+        step = state.model.index.get(self.selection)
         if step is None:
             return
-        if scene.select(step):
+        if state.select(step):
             self._reveal()
             self.refresh()
-        elif scene.leave_focus():
+        elif state.leave_focus():
             self._lay_out()
 
     def _reveal(self) -> None:
         """Scroll as little as needed to show the node under the cursor."""
-        scene = self._scene
-        if scene is None or scene.canvas is None or scene.cursor is None:
+        state = self._state
+        if state is None or state.canvas is None or state.cursor is None:
             return
-        node = scene.canvas.region(scene.cursor)
+        node = state.canvas.region(state.cursor)
         width, height = self._window
         if width <= 0 or height <= 0:
             return
         x, y = self.scroll_offset
-        x = _nearer(x, node.x, node.right, width, _MARGIN_X)
-        y = _nearer(y, node.y, node.bottom, height, _MARGIN_Y)
+        x = _scroll_start(x, node.x, node.right, width, _MARGIN_COLUMNS)
+        y = _scroll_start(y, node.y, node.bottom, height, _MARGIN_ROWS)
         self.scroll_to(x, y, animate=False)
 
 
-def _nearer(start: int, low: int, high: int, size: int, margin: int) -> int:
-    """Return the start of a window of `size` that shows low..high, moved as little as needed."""
+def _scroll_start(start: int, low: int, high: int, size: int, margin: int) -> int:
+    """Return the start of a window of `size` that shows low..high, scrolled as little as needed."""
     margin = min(margin, max(0, (size - (high - low)) // 2))
     if low < start + margin:
         return max(0, low - margin)

@@ -12,7 +12,7 @@ from tui.live.node_status import IDLE, NodeStatus
 from tui.words.safe_text import clean_line
 from tui.words.state_glyphs import SEVERITY
 
-_LIMIT = 200
+_MAX_NAME_CHARACTERS = 200
 """Characters of a name that are ever looked at."""
 
 
@@ -88,7 +88,7 @@ def model_of(
     index = {step_id: number for number, step_id in enumerate(ids)}
     return GraphModel(
         tuple(ids),
-        tuple(clean_line(title[:_LIMIT]) or "·" for title in titles),
+        tuple(clean_line(title[:_MAX_NAME_CHARACTERS]) or "·" for title in titles),
         dag,
         frozenset(index[step_id] for step_id in conditional if step_id in index),
         index,

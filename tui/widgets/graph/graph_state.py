@@ -17,13 +17,13 @@ from tui.widgets.graph.lane_canvas import LaneCanvas
 from tui.widgets.graph.layered_canvas import Canvas, Highlights
 
 LANES_UNDER = 100
-"""Narrower views show lanes instead of layers."""
-HOPS = (1, 2, 4)
-_MOVING = (TaskState.RUNNING, TaskState.WAITING)
+"""In views with fewer columns, lanes are drawn instead of layers."""
+FOCUS_HOPS = (1, 2, 4)
+_RUNNING_STATES = (TaskState.RUNNING, TaskState.WAITING)
 
 
-class Scene:
-    """A model, its current drawing, and how it is looked at."""
+class GraphState:
+    """A model, its current drawing, and the state of the view."""
 
     def __init__(self, model: GraphModel, *, ascii_only: bool, now: int = 0) -> None:
         self.model = model
@@ -36,27 +36,27 @@ class Scene:
         self._zoom: Zoom | None = None
         self._enabled: bool | None = None
         self._opened: frozenset[FoldKey] = frozenset()
-        self._around: Focus | None = None
+        self._focus: Focus | None = None
         self._matches: frozenset[int] | None = None
         self._size = (0, 0)
         self._highlights = Highlights(now=now)
 
     # --- layout ----------------------------------------------------------------------------------
 
-    def plan(self) -> Callable[[], Drawing]:
-        """Return the work of laying out, which may be done in a thread."""
+    def layout(self) -> Callable[[], Drawing]:
+        """Return the function that computes the layout; it may run in a thread."""
         return partial(
-            draw, self.model, enabled=self._enabled, opened=self._opened, focus=self._around
+            draw, self.model, enabled=self._enabled, opened=self._opened, focus=self._focus
         )
 
     def show(self, drawing: Drawing) -> None:
-        """Take a finished layout."""
+        """Show a finished layout."""
         self.drawing = drawing
         self.cursor = None
         self.rescale()
 
     def resize(self, width: int, height: int) -> bool:
-        """Take the size of the window; tell whether the picture changes."""
+        """Set the size of the window; tell whether the drawing changes."""
         before, self._size = self._size, (width, height)
         if self.drawing is None or before == self._size:
             return False
@@ -72,7 +72,7 @@ class Scene:
         return self._size[0] < self.lanes_under
 
     def rescale(self) -> None:
-        """Make the canvas for the window and the zoom level."""
+        """Create the canvas for the window and the zoom level."""
         drawing = self.drawing
         if drawing is None:
             return
@@ -83,7 +83,7 @@ class Scene:
         self.update_highlights()
 
     def _fitting(self, drawing: Drawing) -> Canvas:
-        """Return the canvas of the chosen zoom; without one boxes when all fit, else labels."""
+        """Return the canvas of the chosen zoom; by default boxes if all fit, else labels."""
         model, ascii_only = self.model, self._ascii
         width, height = self._size
         rows = drawing.plane.rows
@@ -97,7 +97,7 @@ class Scene:
         return Canvas(model, drawing, Zoom.LABEL, ascii_only=ascii_only, pitch=pitch)
 
     def zoom(self, step: int) -> None:
-        """Zoom in (1), out (-1), or to what fits (0)."""
+        """Zoom in (1), out (-1), or to the level that fits (0)."""
         if step == 0:
             self._zoom = None
         elif isinstance(self.canvas, Canvas):
@@ -107,8 +107,8 @@ class Scene:
 
     # --- states ----------------------------------------------------------------------------------
 
-    def take(self, changes: Mapping[str, TaskState | NodeStatus]) -> set[int]:
-        """Take newer states; return the groups that show them."""
+    def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> set[int]:
+        """Apply newer states; return the groups that show them."""
         groups: set[int] = set()
         group_of = self.drawing.group_of if self.drawing is not None else {}
         for step_id, value in changes.items():
@@ -120,8 +120,8 @@ class Scene:
                 groups.add(group_of[step])
         return groups
 
-    def moving_lines(self, lines: range) -> list[range]:
-        """Return those of the given lines on which a time goes on."""
+    def running_lines(self, lines: range) -> list[range]:
+        """Return those of the given lines that show a running time."""
         canvas, drawing = self.canvas, self.drawing
         if canvas is None or drawing is None:
             return []
@@ -129,7 +129,7 @@ class Scene:
             return []
         found = []
         for step, status in enumerate(self.model.statuses):
-            if status.state in _MOVING and step in drawing.group_of:
+            if status.state in _RUNNING_STATES and step in drawing.group_of:
                 region = canvas.region(drawing.group_of[step])
                 if region.y < lines.stop and region.bottom > lines.start:
                     found.append(range(region.y, region.bottom))
@@ -152,7 +152,7 @@ class Scene:
         return self.drawing.groups[self.cursor]
 
     def neighbour(self, direction: str) -> int | None:
-        """Return the step an arrow leads to."""
+        """Return the step that an arrow key leads to."""
         if self.canvas is None or self.drawing is None:
             return None
         if self.cursor is None:
@@ -173,7 +173,7 @@ class Scene:
         return self.representative(items[-1 if last else 0])
 
     def page(self, lines: int) -> int | None:
-        """Return the step about so many lines further down (or, negative, up)."""
+        """Return the step about that many lines below, or above if negative."""
         if self.canvas is None or self.cursor is None:
             return None
         region = self.canvas.region(self.cursor)
@@ -182,13 +182,13 @@ class Scene:
         return None if group is None else self.representative(group)
 
     def representative(self, group: int) -> int:
-        """Return the step that a node stands for: of a fold the worst one."""
+        """Return the step that a node represents: of a fold, the one in the worst state."""
         if self.drawing is None:
             return 0
         return self.model.worst_step(self.drawing.groups[group])
 
     def next_failure(self, step: int | None, direction: int) -> tuple[int, int, int] | None:
-        """Return the next failed step (wrapping), its place from 1, and how many there are."""
+        """Return the next failed step, wrapping around, its number (from 1) and the count."""
         failures = self.model.failures()
         if not failures:
             return None
@@ -204,12 +204,12 @@ class Scene:
         self.update_highlights()
 
     def toggle_critical(self) -> None:
-        """Show the critical path as it is now, or hide it."""
+        """Show the current critical path, or hide it."""
         self._critical = self.model.critical() if self._critical is None else None
         self.update_highlights()
 
     def update_highlights(self, now: int | None = None) -> None:
-        """Tell the canvas what stands out."""
+        """Update the highlights of the canvas."""
         canvas, drawing = self.canvas, self.drawing
         if canvas is None or drawing is None:
             return
@@ -240,7 +240,7 @@ class Scene:
     # --- folds and focus -------------------------------------------------------------------------
 
     def toggle_fold(self) -> bool:
-        """Open the fold under the cursor, or close its step's; tell whether there is one."""
+        """Unfold the node under the cursor, or fold its step back; tell whether there is a fold."""
         if self.drawing is None or self.cursor is None:
             return False
         folding = self.drawing.folding
@@ -254,42 +254,26 @@ class Scene:
         return key is not None
 
     def toggle_all_folds(self) -> None:
-        """Open all folds, or when none is left close all."""
+        """Unfold everything, or if nothing is folded, fold everything."""
         has_folds = self.drawing is not None and len(self.drawing.groups) < len(self.drawing.steps)
         self._enabled = not has_folds
         self._opened = frozenset()
 
     def cycle_focus(self, step: int | None) -> None:
-        """Draw only what is 1, then 2, then 4 edges away from a step, then all again."""
-        if self._around is None:
-            self._around = None if step is None else Focus(step, HOPS[0])
+        """Draw only the steps within 1, then 2, then 4 edges of a step, then all again."""
+        if self._focus is None:
+            self._focus = None if step is None else Focus(step, FOCUS_HOPS[0])
         else:
-            place = HOPS.index(self._around.hops) + 1
-            self._around = Focus(self._around.centre, HOPS[place]) if place < len(HOPS) else None
+            place = FOCUS_HOPS.index(self._focus.hops) + 1
+            self._focus = (
+                Focus(self._focus.centre, FOCUS_HOPS[place]) if place < len(FOCUS_HOPS) else None
+            )
         self._opened = frozenset()
 
     def leave_focus(self) -> bool:
-        """Draw everything again; tell whether anything was left out."""
-        if self._around is None:
+        """End the focus; tell whether there was one."""
+        if self._focus is None:
             return False
-        self._around = None
+        self._focus = None
         self._opened = frozenset()
         return True
-
-    def describe(self) -> str:
-        """Say in words what is drawn, for a title line."""
-        drawing, model = self.drawing, self.model
-        if drawing is None:
-            return ""
-        parts = []
-        if isinstance(self.canvas, Canvas):
-            parts.append(self.canvas.scale.zoom.name.lower())
-        elif self.canvas is not None:
-            parts.append("lanes")
-        if len(drawing.groups) < len(drawing.steps):
-            parts.append(f"{len(drawing.steps):,} steps in {len(drawing.groups):,} nodes")
-        if self._around is not None:
-            parts.append(f"±{self._around.hops} of {model.names[self._around.centre][:24]}")
-        if self._critical is not None:
-            parts.append("critical path")
-        return " · ".join(parts)

@@ -6,7 +6,7 @@ from textual.strip import Strip
 
 from core.value.terminal_text import width_of
 from tui.layout.highlighted_edges import Mark
-from tui.layout.lane_layout import CELLS, LaneRow
+from tui.layout.lane_layout import LANE_CELLS, LaneRow
 from tui.layout.wire_cells import ASCII_GLYPHS, GLYPHS, UP_DOWN
 from tui.widgets.base.line_view import Span
 from tui.widgets.graph.canvas_styles import CanvasStyles
@@ -15,8 +15,8 @@ from tui.widgets.graph.layered_canvas import Highlights
 from tui.widgets.graph.node_labels import Labels, detail
 from tui.words.safe_text import shorten
 
-_NAME_LIMIT = 32
-_NOTED = 2
+_MAX_NAME_CELLS = 32
+_MAX_NAMED_PARENTS = 2
 """Parents without a wire that are named; the rest are counted."""
 
 
@@ -95,7 +95,7 @@ class LaneCanvas:
         near = styles.marks[Mark.UPSTREAM] if row.node == self._highlights.cursor else plain
         spans: list[Span] = []
         for x, cell in enumerate(row.cells):
-            if x == CELLS * row.lane:
+            if x == LANE_CELLS * row.lane:
                 spans.append((self.labels.sign(row.node), styles.signs[state]))
             else:
                 spans.append((self._glyphs[cell], plain if cell in (0, UP_DOWN) else near))
@@ -103,7 +103,7 @@ class LaneCanvas:
 
     def _words(self, node: int, styles: CanvasStyles, hidden: tuple[int, ...]) -> list[Span]:
         state = self.labels.state(node).value
-        name = shorten(self.labels.title(node), _NAME_LIMIT)
+        name = shorten(self.labels.title(node), _MAX_NAME_CELLS)
         spans: list[Span] = [(name, styles.names[state])]
         if self.labels.is_fold(node):
             spans.append(("  ", styles.base))
@@ -112,7 +112,9 @@ class LaneCanvas:
             status = self._model.statuses[self.drawing.groups[node][0]]
             spans.append(("  " + detail(status, self._highlights.now), styles.muted))
         if hidden:
-            named = ", ".join(self.labels.title(parent) for parent in hidden[:_NOTED])
-            more = f" +{len(hidden) - _NOTED}" if len(hidden) > _NOTED else ""
+            named = ", ".join(self.labels.title(parent) for parent in hidden[:_MAX_NAMED_PARENTS])
+            more = (
+                f" +{len(hidden) - _MAX_NAMED_PARENTS}" if len(hidden) > _MAX_NAMED_PARENTS else ""
+            )
             spans.append((f"  {self._arrow} {named}{more}", styles.faint))
         return spans

@@ -18,7 +18,7 @@ from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.graph_model import Drawing, GraphModel
 from tui.widgets.graph.node_labels import Labels
 
-_BLOCK = 32
+_BLOCK_LINES = 32
 """Lines of a gap that are drawn at once."""
 
 
@@ -200,11 +200,11 @@ class Canvas:
         return Segment(self._glyphs[arms] * width, styles.marks[mark])
 
     def _draw_gap(self, out: list[Segment], gap: int, y: int, styles: CanvasStyles) -> None:
-        key = (gap, y // _BLOCK)
+        key = (gap, y // _BLOCK_LINES)
         block = self._blocks.get(key)
         if block is None:
-            top = key[1] * _BLOCK
-            bottom = min(top + _BLOCK, self.scale.height)
+            top = key[1] * _BLOCK_LINES
+            bottom = min(top + _BLOCK_LINES, self.scale.height)
             block = self._wires.block(gap, top, bottom)
             self._blocks[key] = block
         cells, marks = block.cells[y - block.top], block.marks[y - block.top]

@@ -10,8 +10,8 @@ from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.layered_canvas import Canvas
 from tui.words.state_glyphs import SEVERITY
 
-WIDTH, HEIGHT = 26, 7
-_SHOWN = ("FAILED", "LOST", "WAITING", "RUNNING", "SUCCESS", "CANCELLED")
+WIDTH_CELLS, HEIGHT_CELLS = 26, 7
+_STATES_BY_SEVERITY = ("FAILED", "LOST", "WAITING", "RUNNING", "SUCCESS", "CANCELLED")
 
 
 class Minimap:
@@ -20,7 +20,7 @@ class Minimap:
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
         width, height = canvas.size
-        self._raster = Raster(WIDTH, HEIGHT, max(1, width), max(1, height))
+        self._raster = Raster(WIDTH_CELLS, HEIGHT_CELLS, max(1, width), max(1, height))
         self._cell_of: list[tuple[int, int]] = []
         for group in range(canvas.plane.nodes):
             region = canvas.region(group)
@@ -41,9 +41,9 @@ class Minimap:
         left, top = self._raster.cell_of(window[0], window[1])
         right, bottom = self._raster.cell_of(window[0] + window[2] - 1, window[1] + window[3] - 1)
         spans: list[Span] = []
-        for x in range(WIDTH):
+        for x in range(WIDTH_CELLS):
             state = self._state(x, y)
-            style = styles.signs[state] if state in _SHOWN else styles.muted
+            style = styles.signs[state] if state in _STATES_BY_SEVERITY else styles.muted
             inside = left <= x <= right and top <= y <= bottom
             spans.append((self._raster.glyph(x, y), style + ground if inside else style))
         return spans

@@ -15,10 +15,10 @@ from tui.words.state_counts import count_signs
 from tui.words.state_glyphs import APPEARANCES, SEVERITY
 from tui.words.transliterate import to_ascii
 
-NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
-_FOLD_NAME_LIMIT = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 30}
-_COUNTS_LIMIT = 22
-_BOX_MIN = 16
+MAX_NAME_CELLS = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
+_MAX_FOLD_NAME_CELLS = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 30}
+_MAX_COUNTS_CELLS = 22
+_MIN_BOX_CELLS = 16
 _FRAMES = {
     (False, False): "╭╮╰╯─│",
     (False, True): "┏┓┗┛━┃",
@@ -64,18 +64,18 @@ class Labels:
         """Return the cells a node takes at a zoom level, a blank behind a label included."""
         if zoom is Zoom.DOTS:
             return 1
-        limit = (_FOLD_NAME_LIMIT if self.is_fold(group) else NAME_LIMIT)[zoom]
+        limit = (_MAX_FOLD_NAME_CELLS if self.is_fold(group) else MAX_NAME_CELLS)[zoom]
         name = min(width_of(self._drawing.titles[group]), limit)
         if zoom is Zoom.BOX:
             counts = self._counts_room(group) if self.is_fold(group) else 0
-            return max(_BOX_MIN, name + 2, counts) + 4
+            return max(_MIN_BOX_CELLS, name + 2, counts) + 4
         counts = self._counts_room(group) + 1 if zoom is Zoom.LABEL and self.is_fold(group) else 0
         return 2 + name + counts + 1
 
     def _counts_room(self, group: int) -> int:
         """Return the cells for counts: two of any size, two of the few under way or failed."""
         digits = len(str(len(self._drawing.groups[group])))
-        return min(_COUNTS_LIMIT, 2 * (digits + 2) + 2 * 3 - 1)
+        return min(_MAX_COUNTS_CELLS, 2 * (digits + 2) + 2 * 3 - 1)
 
     def sign(self, group: int) -> str:
         """Return the sign of a node: its state's, or for a fold that of folds."""
@@ -90,7 +90,7 @@ class Labels:
         spans: list[Span] = [(self.sign(group), styles.signs[state])]
         if zoom is Zoom.DOTS:
             return spans
-        limit = (_FOLD_NAME_LIMIT if self.is_fold(group) else NAME_LIMIT)[zoom]
+        limit = (_MAX_FOLD_NAME_CELLS if self.is_fold(group) else MAX_NAME_CELLS)[zoom]
         name = shorten(self.title(group), limit)
         spans.append((" " + name, styles.names[state]))
         if zoom is Zoom.LABEL and self.is_fold(group):

@@ -13,17 +13,17 @@ from tui.layout.tree_layout import TreeRow, guides, lay_tree
 from tui.live.node_status import NodeStatus, as_status
 from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import LineView, Span
-from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
+from tui.widgets.base.step_canvas import MAX_STEPS_INLINE, StepCanvas
 from tui.widgets.graph.graph_model import GraphModel, model_of
 from tui.widgets.graph.node_labels import detail
 from tui.words.safe_text import shorten
 from tui.words.state_glyphs import APPEARANCES
 
-_LEVELS = 12
+_MAX_LEVELS = 12
 """Levels of indentation drawn; deeper ones are told by an ellipsis."""
 PLACEHOLDER = "no steps"
-_NAMED = 2
-_NAME_LIMIT = 40
+_MAX_NAMED_PARENTS = 2
+_MAX_NAME_CELLS = 40
 
 
 class TreeView(LineView, StepCanvas):
@@ -101,7 +101,7 @@ class TreeView(LineView, StepCanvas):
         model = self._model
         if model is None:
             return
-        if len(model.ids) <= AT_ONCE:
+        if len(model.ids) <= MAX_STEPS_INLINE:
             self._take_rows(lay_tree(model.dag, self._folded))
             return
         if not self._rows:
@@ -141,8 +141,12 @@ class TreeView(LineView, StepCanvas):
             ("  " + detail(status, self._now()), styles.muted),
         ]
         if row.extra:
-            named = ", ".join(self._title(parent) for parent in row.extra[:_NAMED])
-            more = f" +{len(row.extra) - _NAMED}" if len(row.extra) > _NAMED else ""
+            named = ", ".join(self._title(parent) for parent in row.extra[:_MAX_NAMED_PARENTS])
+            more = (
+                f" +{len(row.extra) - _MAX_NAMED_PARENTS}"
+                if len(row.extra) > _MAX_NAMED_PARENTS
+                else ""
+            )
             spans.append((f"  + {named}{more}", styles.faint))
         if row.hidden:
             spans.append((f"  {'>' if self._ascii else '▸'} {row.hidden:,} below", styles.accent))
@@ -150,12 +154,12 @@ class TreeView(LineView, StepCanvas):
 
     def _title(self, step: int) -> str:
         name = self._model.names[step] if self._model is not None else ""
-        return self.drawable(shorten(name, _NAME_LIMIT))
+        return self.drawable(shorten(name, _MAX_NAME_CELLS))
 
     def _guides(self, row: TreeRow) -> str:
         if row.depth == 0:
             return ""
-        bars, is_cut = guides(self._rows, row, _LEVELS)
+        bars, is_cut = guides(self._rows, row, _MAX_LEVELS)
         down, tee, end, run = ("| ", "|-", "`-", "|>") if self._ascii else ("│ ", "├─", "╰─", "│↳")
         text = ("..." if self._ascii else "⋯ ") if is_cut else ""
         text += "".join(down if goes_on else "  " for goes_on in bars)

@@ -16,7 +16,7 @@ from core.ports.clock import Clock
 from tui.live.board import Board
 from tui.live.messages import StepOpened, StepSelected
 from tui.live.node_status import NodeStatus, status_of
-from tui.widgets.base.step_canvas import AT_ONCE, StepCanvas
+from tui.widgets.base.step_canvas import MAX_STEPS_INLINE, StepCanvas
 
 if TYPE_CHECKING:
     from tui.widgets.graph.graph_model import GraphModel
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CANVAS_TABS = ("graph", "tree", "gantt")
 WIDE_COLUMNS = 100
 """A terminal at least so wide shows the graph in layers, also beside the side pane."""
-LEAST_LAYERS = 60
-UNREADABLE = "the mission of this run cannot be read: what needs what is not known"
+MIN_LAYERS_COLUMNS = 60
+UNREADABLE_TEXT = "the mission of this run cannot be read: what needs what is not known"
 
 
 class Canvas(Vertical):
@@ -62,7 +62,7 @@ class Canvas(Vertical):
     def show_board(self, board: Board, selected: str | None) -> None:
         """Draw another board, or one whose mission has become known."""
         if board.mission is None:
-            self.say("reading the mission …" if not board.is_unreadable else UNREADABLE)
+            self.say("reading the mission …" if not board.is_unreadable else UNREADABLE_TEXT)
             return
         self._told = selected
         self._late.clear()
@@ -142,7 +142,7 @@ class StructureCanvas(Canvas):
     _structure: StructureView
 
     def _draw(self, board: Board) -> None:
-        if len(board.order) <= AT_ONCE:
+        if len(board.order) <= MAX_STEPS_INLINE:
             self._structure.show_model(_model_of(board, board.order, board.tasks))
             self._has_drawn(board)
         else:
@@ -173,7 +173,7 @@ class GraphCanvas(StructureCanvas):
 
     def fit_terminal(self, columns: int) -> None:
         """Show layers beside the side pane where the terminal as a whole is wide enough."""
-        self._graph.lanes_under = LEAST_LAYERS if columns >= WIDE_COLUMNS else WIDE_COLUMNS
+        self._graph.lanes_under = MIN_LAYERS_COLUMNS if columns >= WIDE_COLUMNS else WIDE_COLUMNS
 
 
 class TreeCanvas(StructureCanvas):

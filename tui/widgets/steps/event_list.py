@@ -12,7 +12,7 @@ from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean_line, fit, fit_right
 from tui.words.state_glyphs import APPEARANCES
 
-KEEP = 20_000
+MAX_EVENTS = 20_000
 """Events held at most; the oldest are let go."""
 
 
@@ -41,8 +41,8 @@ class EventList(LineView):
         at_end = self.cursor >= len(self._events) - 1
         self._events.extend(events)
         self.last_seq = events[-1].seq
-        if len(self._events) > KEEP:
-            del self._events[: len(self._events) - KEEP]
+        if len(self._events) > MAX_EVENTS:
+            del self._events[: len(self._events) - MAX_EVENTS]
         self.rows_changed()
         if at_end:
             self.move_to(len(self._events) - 1)

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-STATE = 15
+STATE_CELLS = 15
 """Cells of the state in words."""
-TRIES = 6
-TIME = 8
-LEAST_NAME = 12
-LEAST_WHY = 14
+TRIES_CELLS = 6
+TIME_CELLS = 8
+MIN_NAME_CELLS = 12
+MIN_REASON_CELLS = 14
 """Cells the reason needs to be of use."""
-WIDE = 50
+REASON_FROM_CELLS = 50
 """Cells from which a row says why; under it the list stands beside something that does."""
-_SIGN = 3  # the sign, a blank, and the blank behind the name
+_SIGN_CELLS = 3  # the sign, a blank, and the blank behind the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ def step_columns(width: int, longest: int) -> StepColumns:
 
     Where it gets narrow the name is shortened first, then the tries go, then the time.
     """
-    if width < WIDE:
+    if width < REASON_FROM_CELLS:
         tries, time = width >= 40, width >= 34
-        name = max(4, width - _SIGN - STATE - TRIES * tries - TIME * time)
+        name = max(4, width - _SIGN_CELLS - STATE_CELLS - TRIES_CELLS * tries - TIME_CELLS * time)
         return StepColumns(name, 0, tries, time)
     rest, tries, time = 0, True, True
     for tries, time in ((True, True), (False, True), (False, False)):
-        rest = width - _SIGN - STATE - TRIES * tries - TIME * time
-        if rest - LEAST_NAME - 1 >= LEAST_WHY:
+        rest = width - _SIGN_CELLS - STATE_CELLS - TRIES_CELLS * tries - TIME_CELLS * time
+        if rest - MIN_NAME_CELLS - 1 >= MIN_REASON_CELLS:
             break
-    wanted = min(40, max(LEAST_WHY, rest // 2))
-    name = min(max(LEAST_NAME, longest), max(LEAST_NAME, rest - wanted - 1))
+    wanted = min(40, max(MIN_REASON_CELLS, rest // 2))
+    name = min(max(MIN_NAME_CELLS, longest), max(MIN_NAME_CELLS, rest - wanted - 1))
     return StepColumns(name, rest - name - 1, tries, time)

@@ -19,12 +19,12 @@ from tui.live.messages import StepSelected
 from tui.look.theme import ThemeStyles
 from tui.search.step_filter import Filter, parse_filter
 from tui.widgets.base.line_view import LineView, Span
-from tui.widgets.steps.step_columns import STATE, TIME, TRIES, step_columns
+from tui.widgets.steps.step_columns import STATE_CELLS, TIME_CELLS, TRIES_CELLS, step_columns
 from tui.words.numbers import elapsed, rough
 from tui.words.safe_text import clean_line, fit, fit_right, shorten
 from tui.words.state_glyphs import appearance_of, sign
 
-SMALL = 200
+MAX_UNFOLDED_STEPS = 200
 """Steps of an execution that are not folded when there is nothing else to show."""
 
 _FOLD_WORDS = {Bucket.DONE: "done", Bucket.SKIPPED: "skipped", Bucket.CANCELLED: "cancelled"}
@@ -176,7 +176,11 @@ class StepList(LineView):
                 size = board.size_of(bucket)
                 if not size:
                     continue
-                if bucket not in FOLDED or size == 1 or size == len(board.order) <= SMALL:
+                if (
+                    bucket not in FOLDED
+                    or size == 1
+                    or size == len(board.order) <= MAX_UNFOLDED_STEPS
+                ):
                     rows.extend(board.members(bucket))
                 elif bucket in self._open:
                     rows.append(bucket)
@@ -272,11 +276,11 @@ class StepList(LineView):
         yield fit(name, columns.name) + " ", styles.muted if ended else styles.text
         if columns.why:
             yield fit(clean_line(self._why(board, row)), columns.why) + " ", styles.muted
-        yield fit(state, STATE), style
+        yield fit(state, STATE_CELLS), style
         if columns.tries:
-            yield fit_right(tries, TRIES - 1) + " ", styles.muted
+            yield fit_right(tries, TRIES_CELLS - 1) + " ", styles.muted
         if columns.time:
-            yield fit_right(time, TIME - 1) + " ", styles.muted
+            yield fit_right(time, TIME_CELLS - 1) + " ", styles.muted
 
     def _why(self, board: Board, task_id: str) -> str:
         task = board.tasks[task_id]
