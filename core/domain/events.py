@@ -36,6 +36,7 @@ NOTE_KINDS = frozenset(
         "request.refused",
         "runner.lost",
         "runner.recovered",
+        "secret.read",
     }
 )
 """The kinds of notes that are written. A new one is added here: readers take others as opaque."""
@@ -290,6 +291,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_digest: str | None = None
     census: Mapping[str, Any] | None = None
     """Of its processes at its end: `{processes, survivors, left?: [{pid, command}]}`."""
+    redactions: Mapping[str, int] = EMPTY
+    """At how many places of its output and results a secret was masked, by the secret's name."""
     resources: Mapping[str, int] | None = None
     """What its process used: `{user_ms, system_ms, peak_memory_bytes}`."""
     duration_us: int | None = None
@@ -325,6 +328,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
             }
         if self.census is not None:
             found["census"] = dict(self.census)
+        if self.redactions:
+            found["redactions"] = dict(self.redactions)
         if self.resources is not None:
             found["resources"] = dict(self.resources)
         return found

@@ -111,6 +111,17 @@ class Param(Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
+class DeclaredSecret(Struct, frozen=True):
+    """A secret that a mission declares: its name, and where its value comes from.
+
+    Without a `source` that is the secret store; otherwise `env:NAME`, `file:PATH`, `cmd:COMMAND` or
+    `keyring:SERVICE/USER`.
+    """
+
+    name: str
+    source: str | None = None
+
+
 class MissionConfig(Struct, frozen=True, kw_only=True):
     """How a mission is executed. `timeout_seconds` None means no deadline."""
 
@@ -145,6 +156,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     max_parallel: int | None = None
     env: Mapping[str, str] = EMPTY
     secrets: tuple[str, ...] = ()
+    secret_files: Mapping[str, str] = EMPTY
+    """Variable → secret: its value is delivered as a file whose path is in the variable."""
     working_dir: str | None = None
     idempotent: bool = True
     runs_on: Mapping[str, Any] = EMPTY
@@ -152,6 +165,13 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     stop: StopPolicy = DEFAULT_STOP
     leftovers: Leftovers | None = None
     """None: as the mission says."""
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """The names of all secrets that it reads, each once."""
+        if not (self.secrets or self.secret_files):
+            return ()
+        return tuple(dict.fromkeys((*self.secrets, *self.secret_files.values())))
 
 
 class Handlers(Struct, frozen=True, kw_only=True):
@@ -177,7 +197,7 @@ class Mission(Struct, frozen=True, kw_only=True):
     description: str | None = None
     params: tuple[Param, ...] = ()
     variables: Mapping[str, Any] = EMPTY
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[DeclaredSecret, ...] = ()
     env: Mapping[str, str] = EMPTY
     config: MissionConfig = field(default_factory=MissionConfig)
     handlers: Handlers = field(default_factory=Handlers)

@@ -7,6 +7,7 @@ import asyncio
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -17,8 +18,10 @@ from core.domain.records import LogLevel, LogStream, TaskRun
 from core.domain.states import AttemptState
 from core.engine.context import ContextLimitError, ExecutionContext
 from core.engine.preparation import Prepared, RunContext
+from core.engine.secret_delivery import perform_masked
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
+from core.output.masker import Masker
 from core.ports.executor import Census
 from core.ports.journal import LogChunk
 from core.step_type.host import StepHost
@@ -53,7 +56,7 @@ def run_instant(run_context: RunContext, prepared: Prepared, attempt: int) -> En
     try:
         outcome = _admitted(run_context, _type(prepared).run(call))
     except Exception as error:  # noqa: BLE001 - a step's bug is data: STEP_ERROR with its trace
-        outcome = step_error(error)
+        outcome = step_error(error, run_context.masker)
     seal, census = sink.close()
     return Ended(
         task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census, chunks=held
@@ -90,7 +93,13 @@ async def run(
     try:
         left = None if timeout is None else max(0.0, timeout - waited)
         async with asyncio.timeout(left) as deadline:
-            outcome = _admitted(run_context, await _perform(kind, call))
+            if prepared.step.secret_names or run_context.masker:
+                outcome = await perform_masked(
+                    run_context, prepared, call, partial(_perform, kind), sink.redacted
+                )
+            else:
+                outcome = await _perform(kind, call)
+            outcome = _admitted(run_context, outcome)
     except asyncio.CancelledError:
         if not was_cancelled():
             raise
@@ -99,15 +108,19 @@ async def run(
         if isinstance(error, TimeoutError) and deadline.expired():
             outcome = _timed_out(timeout or 0.0, sink)
         else:
-            outcome = step_error(error)
+            outcome = step_error(error, run_context.masker)
     finally:
         seal, census = sink.close()
     return Ended(task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census)
 
 
-def step_error(error: BaseException) -> StepOutcome:
-    """Return the outcome of a step that raised: STEP_ERROR with message and trace."""
-    trace = "".join(traceback.format_exception(error))[-TRACE_LIMIT:]
+def step_error(error: BaseException, masker: Masker | None = None) -> StepOutcome:
+    """Return the outcome of a step that raised: STEP_ERROR with message and trace.
+
+    Secrets in the trace are masked before it is shortened, which could leave a part of one.
+    """
+    trace = "".join(traceback.format_exception(error))
+    trace = (masker.mask_text(trace) if masker else trace)[-TRACE_LIMIT:]
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return StepOutcome.failure(Reason.STEP_ERROR, message, type(error).__name__, stack_trace=trace)
 
@@ -241,6 +254,7 @@ class _LazyCapture:
                 clock=run_context.clock,
                 limit_bytes=run_context.log_limit_bytes,
                 backlog=lambda: run_context.journal.backlog,
+                masker=run_context.masker,
             )
         return self._capture
 
@@ -259,6 +273,11 @@ class _LazyCapture:
     def log(self, level: LogLevel, message: str) -> None:
         """Add a system entry."""
         self.open().log(level, message, "step")
+
+    def redacted(self, counts: Mapping[str, int]) -> None:
+        """Count what was masked of the output before it came here."""
+        if counts:
+            self.open().redacted(counts)
 
     def tail(self) -> list[str]:
         """Return the last lines of stderr."""

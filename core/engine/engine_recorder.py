@@ -22,6 +22,7 @@ from core.machine.stopwatch import Stopwatch
 from core.planning.planner import Planner
 from core.ports.clock import Clock
 from core.ports.journal import Journal
+from core.ports.secrets import Mask
 from core.recording.recorder import Recorder
 
 _STARTS = (AttemptStarted, StepExpanded, ExecutionStateChanged)
@@ -31,9 +32,14 @@ class EngineRecorder(Recorder):
     """A recorder that keeps the planner informed and measures durations."""
 
     def __init__(
-        self, snapshot: Snapshot, journal: Journal, planner: Planner, clock: Clock
+        self,
+        snapshot: Snapshot,
+        journal: Journal,
+        planner: Planner,
+        clock: Clock,
+        mask: Mask | None = None,
     ) -> None:
-        super().__init__(snapshot, journal)
+        super().__init__(snapshot, journal, mask)
         self._planner = planner
         self._clock = clock
         self.stopwatch = Stopwatch()

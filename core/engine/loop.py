@@ -125,7 +125,7 @@ class Engine:
         run_context.context.environ = run_context.environ
         run_context.context.ending = lambda: self._planner.steps_ending
         self._recorder = EngineRecorder(
-            snapshot, run_context.journal, self._planner, run_context.clock
+            snapshot, run_context.journal, self._planner, run_context.clock, run_context.masker
         )
         self._settlement = Settlement(run_context, self._planner, self._recorder, chance)
         self._expansion = Expansion(
@@ -362,6 +362,10 @@ class Engine:
                 inputs=prepared.inputs,
             )
         )
+        names = prepared.step.secret_names
+        if names and prepared.refusal is None:
+            facts = {"attempt": attempt, "names": list(names)}
+            self._recorder.note("secret.read", facts, task_id=task_id)
         self._slots.assign(task_id)
         self._gate.attempt_started(task_id)
         if not prepared.is_instant:

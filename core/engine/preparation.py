@@ -3,11 +3,12 @@
 Whatever is wrong becomes a refusal: the attempt starts and fails with that outcome.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.domain.mission import EMPTY, Mission, MissionStep
 from core.domain.reasons import Reason
@@ -17,9 +18,11 @@ from core.errors import MissionDeckError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.machine.environment import value_text
 from core.machine.working_dir import folder_within
+from core.output.masker import MASK_TEXT, Masker
 from core.ports.clock import Clock
 from core.ports.executor import Executor
 from core.ports.journal import Journal
+from core.security.mission_secrets import MissionSecrets
 from core.step_type.registry import EXPRESSIONS, step_type
 from core.step_type.step_type import Mode, StepOutcome, StepParameters, StepType
 
@@ -40,6 +43,10 @@ class RunContext(Struct, frozen=True, kw_only=True):
     grace_seconds: float = 5.0
     log_limit_bytes: int = 10 * 1024 * 1024
     protected_paths: tuple[Path, ...] = ()
+    masker: Masker = field(default_factory=Masker)
+    """Masks the secrets that steps of this runner have read; shared with sub-missions."""
+    secrets: MissionSecrets | None = None
+    """Where the mission's secrets come from; None where a mission can have none."""
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -56,12 +63,14 @@ class Prepared(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] = EMPTY
     working_dir: Path | None = None
     refusal: StepOutcome | None = None
+    scope: Mapping[str, Any] = EMPTY
+    """What the templates were rendered with, for a step that reads secrets: masked ones here."""
 
     @property
     def is_instant(self) -> bool:
         """Tell whether it runs inline, without a task of its own."""
         return self.refusal is not None or (
-            self.type is not None and self.type.mode is Mode.INSTANT
+            self.type is not None and self.type.mode is Mode.INSTANT and not self.step.secret_names
         )
 
 
@@ -75,16 +84,17 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         kind = step_type(step.step_type)
         if kind is None:
             return _refused(task, step, inputs, f"unknown step type `{step.step_type}`")
-        inputs = _inputs(step, run_context.context, task)
+        scope = _Scope(run_context.context, task, step.secret_names)
+        inputs = _inputs(step, scope)
         parameters = _validated(kind, inputs)
-        env = _env(run_context.context, task, step) if step.env else EMPTY
-        folder = _working_dir(run_context, step, task)
+        env = _env(step, scope) if step.env else EMPTY
+        folder = _working_dir(run_context, step, scope)
     except MissionDeckError as error:
         return _refused(task, step, inputs, error.message)
     except (ExpressionError, TemplateSyntaxError) as error:
         return _refused(task, step, inputs, str(error))
     except ValueError as error:
-        return _refused(task, step, inputs, _reason_of(error))
+        return _refused(task, step, inputs, reason_of(error))
     return Prepared(
         task=task,
         step=step,
@@ -93,28 +103,68 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         parameters=parameters,
         env=env,
         working_dir=folder,
+        scope=scope() if step.secret_names else EMPTY,
     )
 
 
-def _inputs(step: MissionStep, context: ExecutionContext, task: TaskRun) -> Mapping[str, Any]:
+def with_secrets(prepared: Prepared, values: Mapping[str, str]) -> Prepared:
+    """Return the attempt with the values of secrets in the place of their masks; `inputs` stay.
+
+    Raises `ExpressionError` or `ValueError` for values that do not fit.
+    """
+    step = prepared.step
+    if prepared.type is None or not (has_template(step.parameters) or has_template(step.env)):
+        return prepared
+    scope = {**prepared.scope, "secrets": values}
+    return replace(
+        prepared,
+        parameters=_validated(prepared.type, _inputs(step, lambda: scope)),
+        env=_env(step, lambda: scope),
+    )
+
+
+class _Scope:
+    """The names that the templates of a step may use, put together when they are first needed.
+
+    In it secrets are masks: what is rendered is recorded.
+    """
+
+    __slots__ = ("_context", "_names", "_scope", "_task")
+
+    def __init__(self, context: ExecutionContext, task: TaskRun, names: tuple[str, ...]) -> None:
+        self._context = context
+        self._task = task
+        self._names = names
+        self._scope: Mapping[str, Any] | None = None
+
+    def __call__(self) -> Mapping[str, Any]:
+        if self._scope is None:
+            self._scope = self._context.scope(self._task)
+            if self._names:
+                masks = dict.fromkeys(self._names, MASK_TEXT)
+                self._scope = {**self._scope, "secrets": masks}
+        return self._scope
+
+
+def _inputs(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the parameters with templates rendered; expressions stay, the step evaluates them."""
     expressions = EXPRESSIONS.get(step.step_type)
     if expressions is None:
-        resolved: Mapping[str, Any] = _resolved(step.parameters, context, task)
+        resolved: Mapping[str, Any] = _resolved(step.parameters, scope)
         return resolved
     return {
-        key: value if key in expressions else _resolved(value, context, task)
+        key: value if key in expressions else _resolved(value, scope)
         for key, value in step.parameters.items()
     }
 
 
-def _resolved(value: Any, context: ExecutionContext, task: TaskRun) -> Any:
+def _resolved(value: Any, scope: Callable[[], Mapping[str, Any]]) -> Any:
     """Return `value` with templates rendered; what holds none is returned as it is."""
-    return render(value, context.scope(task)) if value and has_template(value) else value
+    return render(value, scope()) if value and has_template(value) else value
 
 
-def _env(context: ExecutionContext, task: TaskRun, step: MissionStep) -> dict[str, str]:
-    found = _resolved(step.env, context, task)
+def _env(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> dict[str, str]:
+    found = _resolved(step.env, scope)
     return {name: value_text(value) for name, value in found.items()}
 
 
@@ -130,7 +180,7 @@ def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
 _BLANK: dict[type[StepParameters], StepParameters] = {}
 
 
-def _reason_of(error: ValueError) -> str:
+def reason_of(error: Exception) -> str:
     """Return what is wrong in one line; a pydantic error names every field."""
     errors = getattr(error, "errors", None)
     if errors is None:
@@ -141,10 +191,12 @@ def _reason_of(error: ValueError) -> str:
     )
 
 
-def _working_dir(run_context: RunContext, step: MissionStep, task: TaskRun) -> Path:
+def _working_dir(
+    run_context: RunContext, step: MissionStep, scope: Callable[[], Mapping[str, Any]]
+) -> Path:
     if step.working_dir is None:
         return run_context.working_dir
-    name = str(_resolved(step.working_dir, run_context.context, task))
+    name = str(_resolved(step.working_dir, scope))
     return folder_within(run_context.working_dir, run_context.working_dir, name)
 
 

@@ -72,6 +72,7 @@ class Settlement:
                 log_bytes=ended.seal.bytes,
                 log_dropped_bytes=ended.seal.dropped_bytes,
                 log_digest=ended.seal.digest,
+                redactions=ended.seal.redactions,
                 census=census,
                 resources=_resources(outcome.resources),
                 duration_us=self._recorder.stopwatch.attempt_ended(task_id),

@@ -3,6 +3,7 @@
 from core.domain.records import Execution
 from core.errors import MissionDeckError
 from core.launch.order import Order, launch
+from core.operations.mission_secret_check import require_secrets
 from core.operations.site import Site
 
 
@@ -12,9 +13,10 @@ async def launch_detached(site: Site, order: Order) -> Execution:
     Until the runner has it, the lease is this process's: should it die before, the execution counts
     as one whose runner is lost, and is resumed like one.
 
-    Raises `UsageError` for parameters the mission does not take, and what `Site.start_runner`
-    raises.
+    Raises `UsageError` for parameters the mission does not take, `SecretMissingError` for secrets
+    that nobody stored, and what `Site.start_runner` raises.
     """
+    require_secrets(site, order, site.environ)
     async with site.open_store() as store:
         snapshot, _ = await launch(order, site.clock, store.journal)
         execution = snapshot.current

@@ -1,5 +1,6 @@
 """The interface of an installation as operations use it: its records, its runners, its user."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from core.ports.control import Control
 from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.ports.reader import Reader
+from core.ports.secrets import SecretStore
 
 
 class OpenStore(Protocol):
@@ -34,6 +36,10 @@ class Site(Protocol):
     def clock(self) -> Clock:
         """The wall clock."""
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment that runners are started with."""
+
     def open_store(self) -> AbstractAsyncContextManager[OpenStore]:
         """Open the database for writing; create it on first use.
 
@@ -48,6 +54,9 @@ class Site(Protocol):
 
     def new_executor(self) -> Executor:
         """Return an executor for the processes of one runner; whoever asks for it closes it."""
+
+    def open_secrets(self) -> SecretStore:
+        """Return the user's secret store; nothing is read yet, and there need not be one."""
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

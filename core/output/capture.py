@@ -9,15 +9,17 @@ Knows nothing of processes or of the database. All methods belong to the event l
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
+from core.domain.mission import EMPTY
 from core.domain.records import LogLevel, LogStream
 from core.domain.state_word import counted
 from core.output.chunker import CHUNK_BYTES, Chunker, Origin
 from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES, text_of
+from core.output.masker import MaskedStream, Masker
 from core.ports.clock import Clock
 from core.ports.executor import Census
 from core.ports.journal import LogChunk
@@ -45,12 +47,14 @@ class LogSeal(Struct, frozen=True, kw_only=True):
 
     `entries` and `bytes` are what is stored, `dropped_bytes` what the cap dropped in the middle,
     `digest` the SHA-256 (hex) over the stored bytes in order, None when there are none.
+    `redactions` counts the places at which a secret was masked, by its name.
     """
 
     entries: int
     bytes: int
     dropped_bytes: int
     digest: str | None
+    redactions: Mapping[str, int] = EMPTY
 
 
 class Tail:
@@ -67,9 +71,12 @@ class Tail:
         limit = self._limit
         self._data = data[-limit:] if len(data) >= limit else (self._data + data)[-limit:]
 
-    def lines(self, count: int = 20) -> list[str]:
-        """Return the last lines, at most `count`; the first may be cut off at its beginning."""
-        text = self._data.rstrip(b"\r\n")
+    def lines(self, count: int = 20, *, rest: bytes = b"") -> list[str]:
+        """Return the last lines, at most `count`; the first may be cut off at its beginning.
+
+        `rest` is data of the stream that was not added yet.
+        """
+        text = (self._data + rest)[-self._limit :].rstrip(b"\r\n")
         return [text_of(line) for line in text.split(b"\n")[-count:]] if text else []
 
 
@@ -79,6 +86,9 @@ class Capture:
     The first half of `limit_bytes` is emitted as it arrives. From then on only the newest bytes are
     kept, in memory, up to the other half; `close` emits them, behind a system entry that says how
     many bytes were dropped between the halves. That notice alone is not counted by the limit.
+
+    Secrets that `masker` knows are masked in each stream before anything else sees its bytes; what
+    may be the beginning of one is held back until the next bytes or `close`.
     """
 
     def __init__(
@@ -92,7 +102,11 @@ class Capture:
         limit_bytes: int = DEFAULT_LIMIT_BYTES,
         line_limit: int = LINE_LIMIT_BYTES,
         backlog: Callable[[], int] | None = None,
+        masker: Masker | None = None,
     ) -> None:
+        self._masker = masker
+        self._masked: dict[LogStream, MaskedStream] = {}
+        self._redactions: Counter[str] = Counter()
         self._chunker = Chunker(
             execution_id=execution_id,
             task_id=task_id,
@@ -115,6 +129,8 @@ class Capture:
 
     def write(self, stream: LogStream, data: bytes) -> bool:
         """Accept bytes; False is backpressure: await `drain` before the next write."""
+        if self._masker and self._seal is None:
+            data = self._mask(self._masker, stream, data)
         if self._seal is None and data:
             if stream is LogStream.STDERR:
                 self._errors.add(data)
@@ -153,6 +169,8 @@ class Capture:
             self._loop.call_soon_threadsafe(self.log, level, message, source)
         elif self._seal is None:
             data = message.encode("utf-8", "backslashreplace").rstrip(b"\n") + b"\n"
+            if self._masker:
+                data = self._masker.mask(data, self._redactions)
             self._take(Origin(self._clock.now(), LogStream.SYSTEM, level, source), data)
 
     @property
@@ -162,11 +180,17 @@ class Capture:
 
     def tail(self, count: int = 20) -> list[str]:
         """Return the last lines of stderr, at most `count` and 4 KiB."""
-        return self._errors.lines(count)
+        masked = self._masked.get(LogStream.STDERR)
+        return self._errors.lines(count, rest=b"" if masked is None else masked.peek())
+
+    def redacted(self, counts: Mapping[str, int]) -> None:
+        """Count redactions that were made before the output came here, by the secret's name."""
+        self._redactions.update(counts)
 
     def close(self) -> LogSeal:
         """Emit what is held back and return the seal. Idempotent; later writes are ignored."""
         if self._seal is None:
+            self._flush_masked()
             if self._tail is not None:
                 self._emit_tail(self._tail)
             self._chunker.close(self._clock.now())
@@ -175,8 +199,25 @@ class Capture:
                 bytes=self._chunker.bytes,
                 dropped_bytes=self._dropped,
                 digest=self._chunker.digest,
+                redactions=dict(self._redactions),
             )
         return self._seal
+
+    def _mask(self, masker: Masker, stream: LogStream, data: bytes) -> bytes:
+        masked = self._masked.get(stream)
+        if masked is None:
+            masked = self._masked[stream] = MaskedStream(masker)
+        return masked.feed(data)
+
+    def _flush_masked(self) -> None:
+        """Take what the masking of each stream still holds back: the streams have ended."""
+        for stream, masked in self._masked.items():
+            data = masked.flush()
+            self._redactions.update(masked.redactions)
+            if data:
+                if stream is LogStream.STDERR:
+                    self._errors.add(data)
+                self._take(Origin(self._clock.now(), stream, _LEVELS[stream], PROCESS), data)
 
     def _take(self, origin: Origin, data: bytes) -> None:
         if self._tail is None:

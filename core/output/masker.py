@@ -15,6 +15,7 @@ from core.output.secret_forms import MIN_FORM_BYTES, forms_of
 MASK = b"***"
 MASK_TEXT = "***"
 
+_ELLIPSIS = "…".encode()
 _ONE_SPACE = bytes.maketrans(b" \t\r\v\f", b"\n\n\n\n\n")
 
 
@@ -64,7 +65,7 @@ class Masker:
         if not self._sorted or len(text) < MIN_FORM_BYTES:
             return text
         data = text.encode("utf-8", "surrogatepass")
-        masked = self.mask(data, counts)
+        masked = self._mask_cut_end(self.mask(data, counts))
         return text if masked == data else masked.decode("utf-8", "surrogatepass")
 
     def mask_value(self, value: Any, counts: Counter[str] | None = None) -> Any:
@@ -83,7 +84,19 @@ class Masker:
             }
         if isinstance(value, list | tuple):
             return [self.mask_value(item, counts) for item in value]
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            shown = str(value)
+            masked = self.mask_text(shown, counts)
+            return value if masked == shown else masked
         return value
+
+    def _mask_cut_end(self, data: bytes) -> bytes:
+        """Mask a form of which the end of a shortened text has left the beginning."""
+        kept = data.removesuffix(_ELLIPSIS)
+        start = self.first_partial(comparable(kept))
+        if len(kept) - start < MIN_FORM_BYTES:
+            return data
+        return kept[:start] + MASK + data[len(kept) :]
 
     def found(self, comparable: bytes) -> list[tuple[int, int, frozenset[str]]]:
         """Return (start, end, names) of all occurrences in `comparable`, by start, overlaps too."""
@@ -151,6 +164,13 @@ class MaskedStream:
         if not self._masker:
             return data
         return self._advance(self._held + data, is_last=False)
+
+    def peek(self) -> bytes:
+        """Return what `flush` would return, and go on holding it back."""
+        copy = MaskedStream(self._masker)
+        copy._held, copy._covered = self._held, self._covered
+        copy._open_names = self._open_names
+        return copy.flush()
 
     def flush(self) -> bytes:
         """Return what is held back: the stream has ended."""

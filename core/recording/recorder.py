@@ -15,6 +15,8 @@ from core.domain.fold import Snapshot, apply
 from core.domain.mission import MissionSource
 from core.ports.control import Request, RequestOutcome
 from core.ports.journal import Batch, Journal, LogChunk, Receipt
+from core.ports.secrets import Mask
+from core.recording.masked_event import mask_event
 
 
 class Committed(Struct, frozen=True):
@@ -25,16 +27,23 @@ class Committed(Struct, frozen=True):
 
 
 class Recorder:
-    """Folds events into a snapshot, in order, and buffers them for the next batch."""
+    """Folds events into a snapshot, in order, and buffers them for the next batch.
 
-    def __init__(self, snapshot: Snapshot, journal: Journal) -> None:
+    What `mask` hides is masked before an event is folded, so that records, audit log, screens and
+    later steps all have the masked text.
+    """
+
+    def __init__(self, snapshot: Snapshot, journal: Journal, mask: Mask | None = None) -> None:
         self.snapshot = snapshot
         self._journal = journal
+        self._mask = mask
         self._events: list[Event] = []
         self._outcomes: list[RequestOutcome] = []
 
     def emit(self, event: Event) -> None:
         """Fold an event and buffer it for the next batch."""
+        if self._mask:
+            event = mask_event(event, self._mask)
         apply(self.snapshot, event)
         self._events.append(event)
 
@@ -45,6 +54,8 @@ class Recorder:
 
     def settle(self, request: Request, refusal: str | None = None) -> None:
         """Record the outcome of a request in the next batch: done, or refused for this reason."""
+        if refusal is not None and self._mask:
+            refusal = self._mask.mask_value(refusal)
         if request.request_id:  # a signal has none
             self._outcomes.append(
                 RequestOutcome(request_id=request.request_id, done=refusal is None, why=refusal)

@@ -21,6 +21,7 @@ from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
 from core.operations.mission_order import make_order
+from core.operations.mission_secret_check import require_secrets
 from core.operations.recorded_mission import stored_mission
 from core.operations.relaunch import earlier_of, retry_order
 from core.operations.site import OpenStore, Site
@@ -65,6 +66,7 @@ class ChildRunner:
     folder: Path
     actor: str
     tree: ExecutionTree
+    environ: Mapping[str, str]
     above: Sequence[Origin]
     drive: DriveChild
     is_resumed: bool
@@ -180,6 +182,7 @@ class ChildRunner:
 
     async def _created(self, order: Order, task: TaskRun) -> Child:
         self.tree.admit(order, self.above)
+        require_secrets(self.site, order, self.environ)
         order = replace(
             order,
             parent_execution_id=task.execution_id,

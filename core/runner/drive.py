@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from core.domain.states import ExecutionState
+from core.engine.secret_delivery import remove_abandoned_places
 from core.errors import UnavailableError
 from core.machine.daemon_threads import DaemonThreads
 from core.operations.site import OpenStore, Site
@@ -25,6 +26,8 @@ async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
     Raises `LeaseHeldError` while another runner lives, `ConflictError` when the execution has
     ended, and what the journal raises when it cannot be written.
     """
+    if plan.mission.secrets:
+        remove_abandoned_places()
     executor = site.new_executor()
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     try:

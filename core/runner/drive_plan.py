@@ -8,6 +8,7 @@ from typing import Any
 from core.domain.events import Event
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, Mission
+from core.output.masker import Masker
 from core.planning.cancel_scope import CancelScope
 from core.planning.ending import Ending
 from core.planning.recovery import AssumeLost
@@ -56,6 +57,8 @@ class DrivePlan:
     """Called once the lease is held and the execution is about to run."""
     signals: StopSignals = field(default_factory=StopSignals)
     """Entered earlier by whoever created the execution."""
+    masker: Masker = field(default_factory=Masker)
+    """Masks the secrets that steps have read, those of sub-missions too."""
     on_signal: Callable[[SignalReceived], None] | None = None
     """Called when a signal has stopped or killed something."""
 

@@ -22,6 +22,7 @@ from core.machine.environment import base_environment
 from core.machine.machine_pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
 from core.operations.abandoned_processes import end_processes, ended_text
+from core.operations.mission_secret_check import mission_secrets, needed_secrets
 from core.operations.relaunch import earlier_of
 from core.operations.site import OpenStore, Site
 from core.planning.recovery import (
@@ -68,6 +69,9 @@ class Driver:
         self._is_resumed = False
         self._is_killed = False
         self._children: dict[Engine, DrivePlan] = {}
+        self._secrets = mission_secrets(
+            plan.mission, site, environ=plan.environ, folder=_folder_of(plan)
+        )
         self._before: Lease | None = None
 
     @asynccontextmanager
@@ -101,6 +105,9 @@ class Driver:
         the execution `is_ending`.
         """
         plan = self._plan
+        if not is_ending:
+            done = {one.task_id for one in plan.snapshot.tasks.values() if is_terminal(one.state)}
+            self._secrets.require(needed_secrets(plan.mission, without=done))
         if plan.snapshot.current.state is ExecutionState.PENDING:
             return
         self._is_resumed = True
@@ -131,7 +138,7 @@ class Driver:
 
     async def _record(self, events: Iterable[Event]) -> None:
         """Fold events one by one and commit them."""
-        recorder = Recorder(self._plan.snapshot, self._store.journal)
+        recorder = Recorder(self._plan.snapshot, self._store.journal, self._plan.masker)
         recorder.emit_all(events)
         await recorder.commit()
 
@@ -139,7 +146,9 @@ class Driver:
         """Return the engine over the plan's snapshot."""
         plan, execution = self._plan, self._plan.snapshot.current
         context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
-        context.environ = plan.environ
+        hidden = self._secrets.variables
+        environ = {name: text for name, text in plan.environ.items() if name not in hidden}
+        context.environ = environ
         mission_env, environ_error = _rendered(plan.mission.env, context)
         run_context = RunContext(
             execution_id=execution.execution_id,
@@ -149,13 +158,14 @@ class Driver:
             journal=self._store.journal,
             clock=self._clock,
             working_dir=plan.working_dir,
-            environ=base_environment(plan.environ, mission_env, execution.execution_id),
+            environ=base_environment(environ, mission_env, execution.execution_id),
             environ_error=environ_error,
             protected_paths=plan.protected,
+            masker=plan.masker,
+            secrets=self._secrets,
         )
         data = () if plan.data_folder is None else (plan.data_folder,)
         folders = (*data, plan.working_dir)
-        source = execution.source_path
         earlier = earlier_of(self._site.open_reader, plan.snapshot)
         return Engine(
             run_context,
@@ -175,9 +185,10 @@ class Driver:
                 store=self._store,
                 parent=plan.snapshot,
                 earlier=earlier,
-                folder=plan.working_dir if source is None else Path(source).parent,
+                folder=_folder_of(plan),
                 actor=plan.actor,
                 tree=self._tree,
+                environ=plan.environ,
                 above=self._origins,
                 drive=self._drive_child,
                 is_resumed=self._is_resumed,
@@ -259,6 +270,12 @@ def _rendered(
     except (ExpressionError, TemplateSyntaxError) as error:
         return {}, f"env of the mission: {error}"
     return found, None
+
+
+def _folder_of(plan: DrivePlan) -> Path:
+    """Return the folder of the mission file, the working directory for one that has no file."""
+    source = plan.snapshot.current.source_path
+    return plan.working_dir if source is None else Path(source).parent
 
 
 def make_folder(folder: Path) -> None:

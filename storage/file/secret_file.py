@@ -65,13 +65,13 @@ class StoreContent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class SecretFile:
     """The store of one home folder; implements `core.ports.secrets.SecretStore`.
 
-    The file is read and verified as a whole on first use.
+    The file is read and verified as a whole on every use; the key is looked for once.
     """
 
     def __init__(self, home: Path, keys: KeySource) -> None:
         self._home = home
         self._keys = keys
-        self._opened: tuple[StoreKey, StoreContent] | None = None
+        self._key: StoreKey | None = None
 
     @property
     def path(self) -> Path:
@@ -173,33 +173,36 @@ class SecretFile:
 
     def _verified(self) -> tuple[StoreKey, StoreContent]:
         """Return key and content, the whole file being proved by the key."""
-        if self._opened is None:
-            loaded = self._load()
-            if loaded is None:
-                raise NotFoundError(
-                    f"there is no secret store {self.path}",
-                    hint="`mission secrets set NAME` makes it",
-                )
-            body, proof, content = loaded
-            key = find_key(self._keys, content.passphrase, content.key_id)
-            if key is None:
-                raise UnavailableError(
-                    f"the key {content.key_id} of the secret store {self.path} is not here",
-                    hint="restore the key file from a backup: nothing else opens the store",
-                )
-            if key.key_id != content.key_id:
-                raise UnavailableError(
-                    f"the secret store {self.path} needs the key {content.key_id};"
-                    f" the one that was found is {key.key_id}",
-                    hint="a wrong passphrase, or the key file of another store",
-                )
-            if not proves(key, body, proof):
-                raise SealedSecretError(
-                    f"the secret store {self.path} was changed by something else",
-                    hint="restore it from a backup",
-                )
-            self._opened = key, content
-        return self._opened
+        loaded = self._load()
+        if loaded is None:
+            raise NotFoundError(
+                f"there is no secret store {self.path}",
+                hint="`mission secrets set NAME` makes it",
+            )
+        body, proof, content = loaded
+        if self._key is None or self._key.key_id != content.key_id:
+            self._key = self._find_key(content)
+        if not proves(self._key, body, proof):
+            raise SealedSecretError(
+                f"the secret store {self.path} was changed by something else",
+                hint="restore it from a backup",
+            )
+        return self._key, content
+
+    def _find_key(self, content: StoreContent) -> StoreKey:
+        key = find_key(self._keys, content.passphrase, content.key_id)
+        if key is None:
+            raise UnavailableError(
+                f"the key {content.key_id} of the secret store {self.path} is not here",
+                hint="restore the key file from a backup: nothing else opens the store",
+            )
+        if key.key_id != content.key_id:
+            raise UnavailableError(
+                f"the secret store {self.path} needs the key {content.key_id};"
+                f" the one that was found is {key.key_id}",
+                hint="a wrong passphrase, or the key file of another store",
+            )
+        return key
 
     def _load(self) -> tuple[bytes, str, StoreContent] | None:
         """Return the bytes that are proved, the proof and the content; nothing is verified."""
@@ -237,7 +240,7 @@ class SecretFile:
         proof = make_proof(key, body).encode()
         with private_folder(self._home, create=True) as directory:
             replace_whole(directory, FILE, body + _PROOF + proof + b'"}\n', 0o600)
-        self._opened = key, content
+        self._key = key
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -247,7 +250,6 @@ class SecretFile:
             handle = os.open(LOCK, flags, 0o600, dir_fd=directory)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                self._opened = None
                 yield
             finally:
                 os.close(handle)

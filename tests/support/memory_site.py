@@ -1,6 +1,6 @@
 """A site in memory, the counterpart of `tui.host.site.LocalSite`; it only records runner starts."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import cast
@@ -15,6 +15,7 @@ from core.ports.reader import Reader
 from tests.support.contract_journal import Process
 from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
+from tests.support.memory_secrets import MemorySecrets
 from tests.support.story import SteppingClock
 
 
@@ -83,6 +84,7 @@ class MemorySite:
     """Implements `core.operations.site.Site`; every store it opens is another process's."""
 
     actor = "tester@memory"
+    environ: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         self.world = MemoryWorld()
@@ -101,6 +103,9 @@ class MemorySite:
 
     def new_executor(self) -> FakeExecutor:
         return FakeExecutor()
+
+    def open_secrets(self) -> MemorySecrets:
+        return MemorySecrets({})
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

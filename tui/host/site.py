@@ -9,6 +9,7 @@ from core.operations.site import OpenStore
 from core.planning.recovery import AssumeLost
 from core.ports.executor import Executor
 from core.ports.reader import Reader
+from core.ports.secrets import SecretStore
 from tui.host.places import Paths
 
 
@@ -20,6 +21,7 @@ class LocalSite:
     environ: Mapping[str, str]
     """The environment of started runners; `MISSION_ACTOR` names the actor."""
     clock: SystemClock = field(default_factory=SystemClock)
+    _stores: list[SecretStore] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def actor(self) -> str:
@@ -45,6 +47,17 @@ class LocalSite:
         from core.executors.platform_executor import platform_executor
 
         return platform_executor()
+
+    def open_secrets(self) -> SecretStore:
+        """Return the user's secret store, one for all that is done with this site.
+
+        A passphrase is asked for once.
+        """
+        from tui.host.secret_store import open_secrets
+
+        if not self._stores:
+            self._stores.append(open_secrets(self.paths, self.environ))
+        return self._stores[0]
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

@@ -59,7 +59,7 @@ def _attempt_started(event: AttemptStarted) -> str:
 
 def _attempt_ended(event: AttemptEnded) -> str | None:
     took = error = exit_code = log = message = outputs = resources = ""
-    if event.census is not None:
+    if event.census is not None or event.redactions:
         return None
     if event.duration_us is not None:
         took = f'"duration_us":{event.duration_us},'

@@ -73,6 +73,7 @@ class Code(StrEnum):
     UNKNOWN_NAME = "UNKNOWN_NAME", "a template refers to a name, parameter or variable unknown here"
     NOT_BOOLEAN = "NOT_BOOLEAN", "a condition, or a part of one, is not true or false"
     # safety
+    SECRET_PLACE = "SECRET_PLACE", "a template puts a secret where others would see it"
     SECRET_IN_FILE = "SECRET_IN_FILE", "the file contains a secret value"
     SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "the text of a script contains a template"
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: text passed to a shell contains a template"

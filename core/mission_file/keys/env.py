@@ -5,7 +5,7 @@ from typing import Any
 from core.machine.environment import is_denied
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
-from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, label, suggest, wrong_type
+from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, label, wrong_type
 
 
 def check_env(value: Any, path: Path, problems: Problems) -> Any:
@@ -57,46 +57,3 @@ def _check_text(value: Any, path: Path, problems: Problems) -> Any:
         )
         return INVALID
     return wrong_type(value, path, problems, "text")
-
-
-def check_secret_names(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a list of secret names; a mapping, which would hold their values, is refused."""
-    if value.__class__ is dict:
-        for name in value:
-            problems.error(
-                Code.SECRET_IN_FILE,
-                f"the value of secret `{name}` is in the mission file",
-                (*path, name),
-                on_key=True,
-                hint=f"write `secrets: [{', '.join(value)}]`, and store the value elsewhere",
-            )
-        return INVALID
-    if value.__class__ is not list:
-        return wrong_type(value, path, problems, "a list of names")
-    names: list[str] = []
-    for index, name in enumerate(value):
-        place = (*path, index)
-        if name.__class__ is not str or not VARIABLE_NAME.fullmatch(name):
-            problems.error(
-                Code.BAD_ID,
-                f"{label(place)} is not a name: letters, digits and _ only",
-                place,
-                hint="list names of secrets here, never their values",
-            )
-        else:
-            names.append(name)
-    return tuple(dict.fromkeys(names)) if len(names) == len(value) else INVALID
-
-
-def check_declared(
-    names: tuple[str, ...], declared: tuple[str, ...], path: Path, problems: Problems
-) -> None:
-    """Report secrets a step wants and the mission does not declare."""
-    for index, name in enumerate(names):
-        if name not in declared:
-            problems.error(
-                Code.UNKNOWN_NAME,
-                f"secret `{name}` is not declared by the mission",
-                (*path, index),
-                hint=suggest(name, declared) or f"add it to the mission's `secrets`: [{name}]",
-            )

@@ -26,7 +26,7 @@ from core.mission_file.finding.value_check import (
     wrong_type,
 )
 from core.mission_file.keys.config import CONFIG_KEYS
-from core.mission_file.keys.env import check_env, check_secret_names
+from core.mission_file.keys.env import check_env
 from core.mission_file.keys.json_schema import (
     BOOLEAN,
     MAPPING,
@@ -42,6 +42,12 @@ from core.mission_file.keys.json_schema import (
 from core.mission_file.keys.limits_and_stop import check_limits, check_stop, refuse_without_process
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES, refuse_unsupported
 from core.mission_file.keys.retry_policy import check_retry
+from core.mission_file.keys.secret_names import (
+    SECRET_TYPES,
+    check_secret_files,
+    check_secret_names,
+    refuse_without_use,
+)
 from core.step_type.registry import BUILT_IN, PROCESS_TYPES, normalise_type, step_type_names
 
 
@@ -253,10 +259,17 @@ STEP_KEYS = {
     ),
     "secrets": Key(
         check=check_secret_names,
-        doc="Names of the mission's secrets that it may read.",
+        doc="Names of the mission's secrets that it reads: each is a variable of its process.",
         schema=array({"type": "string", "pattern": VARIABLE_PATTERN}),
         default="[]",
         example="[DEPLOY_TOKEN]",
+    ),
+    "secret_files": Key(
+        check=check_secret_files,
+        doc="Secrets that it reads from a file: a variable with the file's path, and the name.",
+        schema=mapping_of(VARIABLE_PATTERN, {"type": "string", "pattern": VARIABLE_PATTERN}),
+        default="{}",
+        example="{DEPLOY_KEY_FILE: DEPLOY_KEY}",
     ),
     "working_dir": Key(
         check=text(4096),
@@ -306,7 +319,7 @@ STEP_KEYS = {
     ),
 }
 
-_UNSUPPORTED = ("foreach", "matrix", "secrets", "runs_on")
+_UNSUPPORTED = ("foreach", "matrix", "runs_on")
 
 
 def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
@@ -325,6 +338,11 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
         for key in ("limits", "stop", "leftovers"):
             if key in fields:
                 refuse_without_process(fields["step_type"], key, path, problems)
+                return None
+    if fields["step_type"] in BUILT_IN and fields["step_type"] not in SECRET_TYPES:
+        for key in ("secrets", "secret_files"):
+            if fields.get(key):
+                refuse_without_use(fields["step_type"], key, path, problems)
                 return None
     if "foreach" in fields and "matrix" in fields:
         problems.error(

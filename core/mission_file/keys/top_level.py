@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.domain.mission import Handlers, Mission, MissionStep
+from core.domain.mission import DeclaredSecret, Handlers, Mission, MissionStep
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.limit import MAX_DESCRIPTION_CHARACTERS, MAX_STEPS
 from core.mission_file.finding.problem import Path, Problems
@@ -24,10 +24,11 @@ from core.mission_file.finding.value_check import (
     wrong_type,
 )
 from core.mission_file.keys.config import CONFIG_KEYS, check_config, make_config
-from core.mission_file.keys.env import check_declared, check_env, check_secret_names
+from core.mission_file.keys.env import check_env
 from core.mission_file.keys.handler import HANDLER_KEYS, STEP_LIST, check_handlers
 from core.mission_file.keys.json_schema import NAME, TEXT, VARIABLE_PATTERN, array, mapping_of
 from core.mission_file.keys.param import PARAM_KEYS, check_params
+from core.mission_file.keys.secret_names import check_declared, check_declared_secrets
 from core.mission_file.keys.step import STEP_KEYS, check_step
 
 SUPPORTED_MAJOR = 1
@@ -156,11 +157,22 @@ MISSION_KEYS = {
         synonyms=("vars",),
     ),
     "secrets": Key(
-        check=check_secret_names,
-        doc="Names of the secrets that its steps may use; never their values.",
-        schema=array({"type": "string", "pattern": VARIABLE_PATTERN}),
+        check=check_declared_secrets,
+        doc="Names of the secrets that its steps may use, or names with a source; never values.",
+        schema=array(
+            {
+                "anyOf": [
+                    {"type": "string", "pattern": VARIABLE_PATTERN},
+                    {
+                        **mapping_of(VARIABLE_PATTERN, {"type": "string"}),
+                        "minProperties": 1,
+                        "maxProperties": 1,
+                    },
+                ]
+            }
+        ),
         default="[]",
-        example="[DEPLOY_TOKEN]",
+        example="[DEPLOY_TOKEN, {CI_TOKEN: env:CI_JOB_TOKEN}]",
     ),
     "env": Key(
         check=check_env,
@@ -263,7 +275,17 @@ def _check_secrets(draft: Draft, problems: Problems) -> None:
     if declared is INVALID:
         return
     for index, step in enumerate(draft.steps):
-        if step is not None and step.secrets:
-            check_declared(step.secrets, declared, ("steps", index, "secrets"), problems)
+        if step is not None:
+            _check_step_secrets(step, declared, ("steps", index), problems)
     for placed in draft.handlers:
-        check_declared(placed.step.secrets, declared, (*placed.path, "secrets"), problems)
+        _check_step_secrets(placed.step, declared, placed.path, problems)
+
+
+def _check_step_secrets(
+    step: MissionStep, declared: tuple[DeclaredSecret, ...], path: Path, problems: Problems
+) -> None:
+    if step.secrets:
+        check_declared(step.secrets, declared, (*path, "secrets"), problems)
+    if step.secret_files:
+        files = step.secret_files.values()
+        check_declared(files, declared, (*path, "secret_files"), problems)

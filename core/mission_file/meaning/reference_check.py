@@ -1,12 +1,13 @@
 """Checks one reference of a template: that what it names will exist where the template stands."""
 
+from collections.abc import Sequence
+
 from core.expression.template import Reference
 from core.graph.dag import Graph
 from core.machine.environment import FAILED_STEPS, OUTCOME_NAMES, is_denied
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID, suggest
-from core.mission_file.keys.not_yet import NOT_YET
 from core.mission_file.keys.top_level import Draft
 from core.value.secret_name import is_secret_name
 
@@ -19,16 +20,45 @@ EXECUTION_NAMES = ("id", "mission", "workflow_id", "started_at", "actor")
 STEP_NAMES = ("output", "state", "error")
 
 
+_SECRET_PARAMETERS = {
+    "command": ("stdin",),
+    "script": ("stdin",),
+    "http": ("headers", "auth", "body", "json"),
+}
+"""Parameters that no other process sees; what is recorded of them is masked."""
+
+
 class TemplateLocation:
     """Where a template is used: in which step, and its number unless it is a handler's."""
 
-    __slots__ = ("fans_out", "is_handler", "number", "step")
+    __slots__ = ("_path", "fans_out", "is_handler", "number", "secrets", "step", "step_type")
 
-    def __init__(self, *, step: str | None, number: int | None, fans_out: bool) -> None:
+    def __init__(
+        self,
+        *,
+        step: str | None,
+        number: int | None,
+        fans_out: bool,
+        path: Path = (),
+        step_type: str = "",
+        secrets: Sequence[str] = (),
+    ) -> None:
         self.step = step
         self.number = number
         self.fans_out = fans_out
         self.is_handler = step is not None and number is None
+        self.step_type = step_type
+        self.secrets = secrets
+        self._path = path
+
+    def may_hold_secrets(self, path: Path) -> bool:
+        """Tell whether a text at `path` reaches only the step itself when it is rendered."""
+        inner = path[len(self._path) :]
+        if not self._path or len(inner) < 2:
+            return False
+        if inner[0] == "env":
+            return True
+        return inner[0] == "parameters" and inner[1] in _SECRET_PARAMETERS.get(self.step_type, ())
 
 
 class ReferenceCheck:
@@ -66,7 +96,7 @@ class ReferenceCheck:
         elif root == "env":
             self._check_env(reference, path)
         elif root == "secrets":
-            self._check_secret(reference, path)
+            self._check_secret(reference, path, location)
         elif root in ("item", "index", "matrix"):
             if not location.fans_out:
                 self._error(
@@ -164,11 +194,34 @@ class ReferenceCheck:
             hint=suggest(reference[1], known) or (f"known: {shown}" if shown else None),
         )
 
-    def _check_secret(self, reference: Reference, path: Path) -> None:
-        if "secrets" in NOT_YET:
-            self._error(Code.NOT_SUPPORTED, "secrets is not supported yet", path, reference)
-        elif self._secrets is not INVALID:
-            self._check_known(reference, set(self._secrets), "secret", path)
+    def _check_secret(self, reference: Reference, path: Path, location: TemplateLocation) -> None:
+        """Check a secret: named literally, read by the step, and where it is not recorded."""
+        if len(reference) < 2 or reference[1] == "*":
+            self._error(
+                Code.UNKNOWN_NAME,
+                "a secret must be named literally: `secrets.NAME`",
+                path,
+                reference,
+            )
+        elif not location.may_hold_secrets(path):
+            name = reference[1]
+            self._error(
+                Code.SECRET_PLACE,
+                f"`secrets.{name}` would be seen by others here",
+                path,
+                reference,
+                hint=f"the step has it as the variable {name} once it says `secrets: [{name}]`;"
+                " templates with secrets are for `env` and `stdin` of a step, and for headers,"
+                " auth, body and json of http",
+            )
+        elif reference[1] not in location.secrets:
+            self._error(
+                Code.UNKNOWN_NAME,
+                f"the step does not read the secret `{reference[1]}`",
+                path,
+                reference,
+                hint=f"add `secrets: [{reference[1]}]` to the step",
+            )
 
     def _check_step_reference(
         self, reference: Reference, follower: str, path: Path, location: TemplateLocation

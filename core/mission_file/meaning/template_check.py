@@ -23,6 +23,9 @@ from core.step_type.registry import EXPRESSIONS, Expression, normalise_type
 
 _HOW_TO_KEEP = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
 
+_AUTHORED = ("id", "step_type", "parameters", "env", "when", "working_dir", "secrets")
+"""The fields of a handler whose templates are checked, or that say what templates may name."""
+
 
 class TemplateCheck:
     """Checks every template of a draft. `graph` is None when the steps form no graph."""
@@ -50,14 +53,31 @@ class TemplateCheck:
             step = placed.step
             authored = {
                 key: getattr(step, key)
-                for key in ("id", "step_type", "parameters", "env", "when", "working_dir")
+                for key in (
+                    "id",
+                    "step_type",
+                    "parameters",
+                    "env",
+                    "when",
+                    "working_dir",
+                    "secrets",
+                )
             }
             self._check_step(authored, None, placed.path)
 
     def _check_step(self, raw: Mapping[str, Any], number: int | None, path: Path) -> None:
         name = str(raw.get("id"))
         fans_out = raw.get("foreach") is not None or raw.get("matrix") is not None
-        location = TemplateLocation(step=name, number=number, fans_out=fans_out)
+        step_type = normalise_type(str(raw.get("step_type")))
+        secrets = raw.get("secrets")
+        location = TemplateLocation(
+            step=name,
+            number=number,
+            fans_out=fans_out,
+            path=path,
+            step_type=step_type,
+            secrets=secrets if isinstance(secrets, list | tuple) else (),
+        )
         self._warn_unresolved(raw.get("name"), (*path, "name"))
         for key in ("foreach", "matrix"):
             self._check_value(
@@ -65,7 +85,7 @@ class TemplateCheck:
                 (*path, key),
                 TemplateLocation(step=name, number=number, fans_out=False),
             )
-        expressions = EXPRESSIONS.get(normalise_type(str(raw.get("step_type"))))
+        expressions = EXPRESSIONS.get(step_type)
         parameters = raw.get("parameters")
         if expressions and isinstance(parameters, Mapping):
             for key, wanted in expressions.items():

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import tracemalloc
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -23,7 +24,7 @@ OUT, ERR, SYS = LogStream.STDOUT, LogStream.STDERR, LogStream.SYSTEM
 class Tape:
     """A capture, the chunks it made, and what they read back as."""
 
-    def __init__(self, **fields: int) -> None:
+    def __init__(self, **fields: Any) -> None:
         self.chunks: list[LogChunk] = []
         self.backlog = 0
         self.line_limit = fields.get("line_limit", LINE_LIMIT_BYTES)

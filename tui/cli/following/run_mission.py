@@ -14,6 +14,7 @@ from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.mission_order import make_order, parse_params, read_mission
+from core.operations.mission_secret_check import require_secrets
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
@@ -198,6 +199,7 @@ async def _run_here(
     invocation: Invocation, order: Order, signals: StopSignals, progress: Progress
 ) -> _Ran:
     site = invocation.site
+    require_secrets(site, order, invocation.environ)
     async with site.open_store() as store:
         snapshot, events = await launch(order, site.clock, store.journal)
         progress.show(events)

@@ -1,0 +1,79 @@
+"""An executor whose output has secrets masked before the step that started the process sees it.
+
+So what a step keeps of the output, cuts or parses holds no secret and no part of one.
+"""
+
+from collections.abc import Callable, Mapping
+
+from core.domain.records import LogStream
+from core.output.masker import MaskedStream, Masker
+from core.ports.executor import Census, Executor, Job, Outcome, OutputSink
+
+
+class MaskedExecutor:
+    """Implements `core.ports.executor.Executor` over another one, for one attempt.
+
+    `before_output` is called before any bytes are masked, and at the end; `count` gets the number
+    of redactions by the secret's name.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        masker: Masker,
+        *,
+        count: Callable[[Mapping[str, int]], None],
+        before_output: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._executor = executor
+        self._masker = masker
+        self._before_output = before_output
+        self._count = count
+
+    async def run(self, job: Job, sink: OutputSink) -> Outcome:
+        """Run `job` to its end, masked output into `sink`."""
+        masked = _MaskedSink(sink, self._masker, self._before_output)
+        try:
+            return await self._executor.run(job, masked)
+        finally:
+            self._count(masked.flush())
+
+    async def end_leftovers(self, execution_id: str) -> Census:
+        """End what the jobs of an execution left behind."""
+        return await self._executor.end_leftovers(execution_id)
+
+
+class _MaskedSink:
+    def __init__(self, sink: OutputSink, masker: Masker, before_output: Callable[[], None]) -> None:
+        self._sink = sink
+        self._masker = masker
+        self._before_output = before_output
+        self._streams: dict[LogStream, MaskedStream] = {}
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Pass on what is certain of the bytes."""
+        self._before_output()
+        masked = self._streams.get(stream)
+        if masked is None:
+            masked = self._streams[stream] = MaskedStream(self._masker)
+        return self._sink.write(stream, masked.feed(data))
+
+    async def drain(self) -> None:
+        """Wait until more may be written."""
+        await self._sink.drain()
+
+    def census(self, census: Census) -> None:
+        """Pass on what was found of the processes at the end."""
+        self.flush()
+        self._sink.census(census)
+
+    def flush(self) -> dict[str, int]:
+        """Pass on what is held back, and return all redactions by the secret's name."""
+        self._before_output()
+        counts: dict[str, int] = {}
+        for stream, masked in self._streams.items():
+            if rest := masked.flush():
+                self._sink.write(stream, rest)
+            for name, number in masked.redactions.items():
+                counts[name] = counts.get(name, 0) + number
+        return counts

@@ -1,0 +1,202 @@
+"""Delivers secrets to one attempt: as variables, as files, and in what is rendered for it alone.
+
+A value is read when the attempt begins and known to the masker before the step can show it. Files
+are in a private folder, in memory where there is one, that is removed when the attempt has ended.
+"""
+
+import asyncio
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel
+from core.engine.masked_executor import MaskedExecutor
+from core.engine.preparation import Prepared, RunContext, reason_of, with_secrets
+from core.errors import BugError, MissionDeckError, UnavailableError
+from core.expression.evaluate import ExpressionError
+from core.output.masker import Masker
+from core.output.secret_forms import MIN_FORM_BYTES
+from core.step_type.step_type import StepCall, StepOutcome
+
+MASK_VARIABLE = "MISSION_MASK"
+"""Names the pipe on which a step says what else is to be masked: lines `mask:VALUE`."""
+
+MINTED = "minted"
+"""The name under which redactions of values that a step added are counted."""
+
+FOLDER_PREFIX = "missiondeck-"
+_MARK = b"mask:"
+_READ_BYTES = 65_536
+_MAX_LINE_BYTES = 1024 * 1024
+
+Log = Callable[[LogLevel, str], None]
+
+
+async def perform_masked(
+    run_context: RunContext,
+    prepared: Prepared,
+    call: StepCall,
+    perform: Callable[[StepCall], Awaitable[StepOutcome]],
+    count: Callable[[Mapping[str, int]], None],
+) -> StepOutcome:
+    """Perform a step with the secrets that it names, and with secrets masked in what it prints.
+
+    `count` gets the number of redactions by the secret's name. A secret that cannot be had fails
+    the attempt.
+    """
+    masker = run_context.masker
+    if not prepared.step.secret_names:
+        executor = MaskedExecutor(call.executor, masker, count=count)
+        return await perform(replace(call, executor=executor))
+    try:
+        values = await read_secrets(run_context, prepared, call.log)
+        with private_place() as folder, closing(MaskPipe(folder, masker, call.log)) as pipe:
+            try:
+                given = deliver(prepared, values, folder)
+            except (ExpressionError, ValueError) as error:
+                return StepOutcome.failure(
+                    Reason.INVALID_PARAMETERS, reason_of(error), "InvalidParameters"
+                )
+            executor = MaskedExecutor(call.executor, masker, count=count, before_output=pipe.drain)
+            env = {**call.env, **given.env}
+            return await perform(
+                replace(call, executor=executor, parameters=given.parameters, env=env)
+            )
+    except MissionDeckError as error:
+        hint = "" if error.hint is None else f"; {error.hint}"
+        return StepOutcome.failure(Reason.STEP_ERROR, f"{error.message}{hint}", "SecretUnavailable")
+
+
+async def read_secrets(run_context: RunContext, prepared: Prepared, log: Log) -> dict[str, bytes]:
+    """Read the secrets that a step names, and let the masker know their values.
+
+    Raises `SecretMissingError` or `UnavailableError` when there is no usable value.
+    """
+    if run_context.secrets is None:
+        raise BugError(f"{prepared.task.task_id}: this engine was not given any secrets")
+    values: dict[str, bytes] = {}
+    for name in prepared.step.secret_names:
+        value = await asyncio.to_thread(run_context.secrets.read, name)
+        if len(value) < MIN_FORM_BYTES:
+            log(LogLevel.WARN, f"the secret {name} is too short to be masked in output")
+        run_context.masker.add(name, value)
+        values[name] = value
+    return values
+
+
+def deliver(prepared: Prepared, values: dict[str, bytes], folder: Path) -> Prepared:
+    """Return the attempt with its secrets in its environment and parameters, files in `folder`.
+
+    Raises `UnavailableError` for a value that cannot be delivered in this way.
+    """
+    texts = {name: os.fsdecode(values[name]) for name in prepared.step.secrets}
+    for name, text in texts.items():
+        if "\0" in text:
+            raise UnavailableError(
+                f"the secret {name} holds a NUL byte, which no variable can hold",
+                hint=f"deliver it as a file: `secret_files: {{{name}_FILE: {name}}}`",
+            )
+    env = {name: text for name, text in texts.items() if name not in prepared.step.env}
+    for variable, name in prepared.step.secret_files.items():
+        path = folder / variable
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(values[name])
+        env[variable] = str(path)
+    env[MASK_VARIABLE] = str(folder / MASK_VARIABLE)
+    given = with_secrets(prepared, texts)
+    return replace(given, env={**given.env, **env})
+
+
+@contextmanager
+def private_place() -> Iterator[Path]:
+    """Make a folder that only this user can read, and remove it with everything in it."""
+    parent = next((one for one in _memory_folders() if os.access(one, os.W_OK | os.X_OK)), None)
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned_places() -> None:
+    """Remove the folders of this user's runners that were killed, on any file system looked at."""
+    for parent in {*_memory_folders(), Path(tempfile.gettempdir())}:
+        with suppress(OSError):
+            for folder in parent.glob(f"{FOLDER_PREFIX}*-*"):
+                pid = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+                about = folder.lstat()
+                is_ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
+                if is_ours and pid.isdecimal() and not _is_alive(int(pid)):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+class MaskPipe:
+    """The pipe on which a step names values that it made and that are to be masked, too.
+
+    `drain` is called before output of the step is masked: what the step wrote to the pipe before it
+    wrote the output is then known. Closing removes nothing: the pipe is in the attempt's folder.
+    """
+
+    def __init__(self, folder: Path, masker: Masker, log: Log) -> None:
+        self._masker = masker
+        self._log = log
+        self._rest = b""
+        path = folder / MASK_VARIABLE
+        os.mkfifo(path, 0o600)
+        self._handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._handle, self.drain)
+
+    def drain(self) -> None:
+        """Take in the lines that were written so far."""
+        with suppress(BlockingIOError):
+            while data := os.read(self._handle, _READ_BYTES):
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                for line in lines:
+                    self._take(line)
+                if len(self._rest) > _MAX_LINE_BYTES:
+                    self._log(LogLevel.WARN, f"a line on ${MASK_VARIABLE} is too long: ignored")
+                    self._rest = b""
+
+    def close(self) -> None:
+        """Take in what is left, also a line without an end."""
+        self.drain()
+        if self._rest:
+            self._take(self._rest)
+        self._loop.remove_reader(self._handle)
+        os.close(self._handle)
+
+    def _take(self, line: bytes) -> None:
+        value = line.removeprefix(_MARK)
+        if value is line or not line.startswith(_MARK):
+            self._log(LogLevel.WARN, f"a line on ${MASK_VARIABLE} does not begin with `mask:`")
+        elif len(value) < MIN_FORM_BYTES:
+            self._log(
+                LogLevel.WARN,
+                f"a value on ${MASK_VARIABLE} has fewer than {MIN_FORM_BYTES} bytes: not masked",
+            )
+        else:
+            self._masker.add(MINTED, value)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _memory_folders() -> list[Path]:
+    """Return folders that are kept in memory, the user's own first."""
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    return [Path(one) for one in (own, "/dev/shm") if one and Path(one).is_dir()]  # noqa: S108 - a private folder is made in it
