@@ -1,1 +1,1 @@
-"""Geometry of graphs, trees and time lines: numbers in, numbers out; knows no screen."""
+"""The geometry of graphs, trees and time lines: pure functions on numbers; knows no screen."""

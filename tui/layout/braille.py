@@ -1,4 +1,4 @@
-"""Points of a large plane gathered into braille cells, 2 by 4 dots each."""
+"""Scales points of a large plane down to braille characters of 2 by 4 dots."""
 
 from collections import defaultdict
 
@@ -17,7 +17,7 @@ class Raster:
         self.owners: dict[tuple[int, int], list[int]] = defaultdict(list)
 
     def dot(self, x: int, y: int, owner: int) -> None:
-        """Set the dot for a point of the plane and remember whose it is."""
+        """Set the dot for a point of the plane, and record its owner."""
         dot_x = min(2 * self.columns - 1, int(x * self._scale_x))
         dot_y = min(4 * self.lines - 1, int(y * self._scale_y))
         cell = dot_x // 2, dot_y // 4
@@ -25,7 +25,7 @@ class Raster:
         self.owners[cell].append(owner)
 
     def cell_of(self, x: int, y: int) -> tuple[int, int]:
-        """Return the cell a point of the plane falls into."""
+        """Return the cell that contains a point of the plane."""
         return (
             max(0, min(self.columns - 1, int(x * self._scale_x) // 2)),
             max(0, min(self.lines - 1, int(y * self._scale_y) // 4)),

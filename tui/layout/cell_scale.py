@@ -1,4 +1,4 @@
-"""From layers and rows to terminal cells, at one of four zoom levels."""
+"""Maps layers and rows to terminal cells, at one of four zoom levels."""
 
 from bisect import bisect_right
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tui.layout.layered_layout import Plane
 
 
 class Zoom(IntEnum):
-    """How much room a node gets: one cell, sign and short name, sign and name, a box."""
+    """The size of a node: one cell, sign and short name, sign and name, or a box."""
 
     DOTS = 0
     COMPACT = 1
@@ -19,9 +19,9 @@ class Zoom(IntEnum):
 
 BOX_HEIGHT = 4
 BOX_LINE = 1
-"""The line of a box, from its top, at which wires arrive."""
+"""The line of a box, counted from its top, that edges connect to."""
 LEAD_CELLS = 1
-"""Cells before the first track of a gap; no vertical is there, nor in its last cell."""
+"""Cells before the first track of a gap; neither they nor its last cell have verticals."""
 _TRAIL_CELLS = {Zoom.DOTS: 1, Zoom.COMPACT: 1, Zoom.LABEL: 2, Zoom.BOX: 1}
 
 

@@ -10,7 +10,7 @@ MAX_SWEEPS = 8
 SWEEP_BUDGET_ITEMS = 120_000
 """Larger graphs get as many sweeps as visit about this many items and edges, but 4 to 16."""
 COUNT_CROSSINGS_BELOW = 5000
-"""Up to this many items and edges the best of all sweeps is kept; beyond, the last is taken."""
+"""Up to this many items and edges the best sweep is kept; in larger graphs the last one is."""
 
 
 def order_layers(proper: Proper, component: Sequence[int]) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Which steps a large graph draws as one: only steps of one family, never unlike ones.
+"""Folds similar steps of a large graph into one node: only steps of the same family.
 
 A family is the items of one fan-out step, or the steps whose ids differ in digits only.
 
@@ -20,9 +20,9 @@ from itertools import groupby
 from tui.layout.dag import Dag, dag_of
 
 FOLD_OVER = 60
-"""Graphs with at most this many steps are drawn step by step."""
+"""Graphs with at most this many steps are not folded."""
 ALIKE_OVER = 400
-"""Look-alikes are folded while more groups than this are left."""
+"""Similar steps of one layer are folded only while more groups than this remain."""
 SIBLINGS_MIN = 4
 CHAIN_MIN = 5
 ALIKE_MIN = 8
@@ -52,7 +52,7 @@ class Group:
 
     @property
     def key(self) -> FoldKey:
-        """The name under which the fold is opened and closed."""
+        """The key that identifies the fold."""
         return (self.kind, self.members[0])
 
 
@@ -67,7 +67,7 @@ class Folding:
 
 
 def family(task_id: str) -> str:
-    """Return what steps that may be drawn as one have in common, and no other step has.
+    """Return the family of a step; only steps of one family may be folded into one node.
 
     Of an item it is the fan-out step; of a step its id with the runs of digits taken out.
     """
@@ -93,7 +93,7 @@ def fold(
     groups = []
 
     def close(found: Group) -> bool:
-        """Take a fold unless the user has opened it."""
+        """Add a fold unless the user has unfolded it."""
         if found.key not in opened:
             groups.append(found)
             return True
@@ -138,7 +138,7 @@ def _chains(dag: Dag) -> list[tuple[int, ...]]:
 def _siblings(
     dag: Dag, chains: Iterable[tuple[int, ...]], families: Sequence[Hashable]
 ) -> Iterable[list[tuple[int, ...]]]:
-    """Put chains of the same families between the same steps together, by first appearance."""
+    """Group chains of the same families between the same steps, by first appearance."""
     alike: dict[Hashable, list[tuple[int, ...]]] = defaultdict(list)
     for chain in chains:
         named = tuple(families[node] for node in chain)
@@ -158,7 +158,7 @@ def _fold_alike(
     alike: dict[Hashable, list[Group]] = defaultdict(list)
     folded: list[Group] = []
     for group, layer in zip(groups, layers, strict=True):
-        if group.members[0] in closing:  # of a fold the user has opened: let it be seen
+        if group.members[0] in closing:  # part of a fold that the user has unfolded
             folded.append(group)
         else:
             alike[layer, families[group.members[0]]].append(group)

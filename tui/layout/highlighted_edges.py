@@ -1,4 +1,4 @@
-"""The highlighted parts of nets: the critical path, and the edges of the selected step."""
+"""The highlighted parts of edges: the critical path, and the edges of the selected step."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from tui.layout.wire_cells import DOWN, LEFT, RIGHT, UP
 
 
 class Mark(IntEnum):
-    """Why a piece of wire is highlighted; the higher value is drawn over the lower."""
+    """Why a part of an edge is highlighted; higher values are drawn over lower ones."""
 
     NONE = 0
     CRITICAL = 1
@@ -55,7 +55,7 @@ class Trail:
 
 
 def trails_of(plane: Plane, edges: Mapping[Edge, Mark]) -> dict[int, list[Trail]]:
-    """Gather marked edges into trails by gap, the lower marks first."""
+    """Group highlighted edges into trails by gap, the lower marks first."""
     found: dict[tuple[int, int, Mark], set[tuple[int, int]]] = {}
     for (source, target), mark in edges.items():
         path = plane.proper.path(source, target) or ()
@@ -93,7 +93,7 @@ def _trail(plane: Plane, net: Net, mark: Mark, pieces: Iterable[tuple[int, int]]
 
 
 def between(rows: Sequence[int], start: int, stop: int) -> Sequence[int]:
-    """Return those of the growing `rows` that are in start..stop-1."""
+    """Return those of the sorted `rows` that are in start..stop-1."""
     return rows[bisect_left(rows, start) : bisect_left(rows, stop)]
 
 

@@ -11,12 +11,12 @@ from tui.layout.wire_cells import LEFT, LEFT_RIGHT, RIGHT, UP, UP_DOWN
 
 MAX_LANES = 8
 LANE_CELLS = 2
-"""Cells a lane takes."""
+"""The width of a lane, in cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """One node: its lane, the arms of the cells around it, and its parents without a wire."""
+    """One node: its lane, the line segments of its row, and its parents without a lane."""
 
     node: int
     lane: int
@@ -33,7 +33,7 @@ class Lanes:
 
 
 def lay_lanes(dag: Dag, *, max_lanes: int = MAX_LANES) -> Lanes:
-    """Put the nodes below each other; a node follows its upstream closely where it can."""
+    """Order the nodes vertically; a node follows its upstream as closely as possible."""
     lane_of: dict[int, int] = {}
     owner: list[int | None] = [None] * max_lanes
     left = [len(row) for row in dag.downstream]
@@ -59,7 +59,7 @@ def lay_lanes(dag: Dag, *, max_lanes: int = MAX_LANES) -> Lanes:
 
 
 def _reading_order(dag: Dag) -> list[int]:
-    """Order the nodes so that what became possible last comes next: few lanes stay open."""
+    """Order the nodes depth first, so that few lanes stay open."""
     waiting = [len(row) for row in dag.upstream]
     stack = [node for node in reversed(range(len(dag))) if not waiting[node]]
     order = []

@@ -1,4 +1,4 @@
-"""A window of time in cells: where an instant falls, the ticks of its axis, how busy each cell was.
+"""A window of time in cells: positions of instants, ticks of the axis, load of each cell.
 
 Instants are integer nanoseconds; positions are cells from the window's left edge, with fractions.
 """
@@ -32,7 +32,7 @@ class Window:
 
     @property
     def cell(self) -> float:
-        """Nanoseconds in one cell, never zero."""
+        """The length of one cell in nanoseconds, never zero."""
         return max(1.0, (self.end - self.start) / max(1, self.width))
 
     def holds(self, start: int, end: int) -> bool:
@@ -40,7 +40,7 @@ class Window:
         return start < self.end and end >= self.start
 
     def x(self, at: int) -> float:
-        """Return where an instant falls; outside of 0..width when it is not in the window."""
+        """Return the position of an instant; outside of 0..width if it is not in the window."""
         return (at - self.start) / self.cell
 
 
@@ -52,12 +52,12 @@ def window_of(first: int, last: int, width: int, zoom: int, shift: float) -> Win
     span = max(1, last - first)
     shown = max(1, span >> zoom)
     hidden = span - shown
-    start = first + min(hidden, round(hidden * max(0.0, min(1.0, shift))))  # a float rounds up, too
+    start = first + min(hidden, round(hidden * max(0.0, min(1.0, shift))))  # rounding may exceed it
     return Window(start, start + shown, width, first)
 
 
 def ticks(window: Window, room: int = 9) -> list[tuple[int, str]]:
-    """Return the cells and texts of round elapsed times, at least `room` cells apart."""
+    """Return the positions and texts of round elapsed times, at least `room` cells apart."""
     least = room * window.cell
     years = _STEPS[-1] * math.ceil(least / _STEPS[-1])
     step = next((s for s in _STEPS if s >= least), years)
@@ -72,7 +72,7 @@ def ticks(window: Window, room: int = 9) -> list[tuple[int, str]]:
 
 
 def elapsed_text(span: int) -> str:
-    """Write a round time since the start: `0`, `250ms`, `1m30s`, `2h`, `1d 6h`."""
+    """Format a round time since the start: `0`, `250ms`, `1m30s`, `2h`, `1d 6h`."""
     if span == 0:
         return "0"
     if span < SECOND_NS:
@@ -93,7 +93,7 @@ def elapsed_text(span: int) -> str:
 
 
 def coverage(spans: Iterable[tuple[int, int]], window: Window) -> list[float]:
-    """Return for each cell how many of the spans (start, end) were open in it, on average."""
+    """Return for each cell the average number of spans (start, end) that were open in it."""
     width = window.width
     part = [0.0] * (width + 1)
     change = [0] * (width + 2)

@@ -52,7 +52,7 @@ class Wires:
         )
 
     def item_at(self, layer: int, row: int) -> int | None:
-        """Return the node or bend in that place."""
+        """Return the node or bend at a position."""
         found = self._at.get(layer)
         if found is None:
             row_of = self.plane.row
@@ -60,7 +60,7 @@ class Wires:
         return found.get(row)
 
     def mark(self, edges: Mapping[Edge, Mark]) -> set[int]:
-        """Let these edges stand out, and no others; return the gaps that look different now."""
+        """Highlight these edges and no others; return the gaps that change."""
         trails = trails_of(self.plane, edges)
         before, self._trails = self._trails, trails
         return {g for g in before.keys() | trails.keys() if before.get(g) != trails.get(g)}
@@ -142,7 +142,7 @@ class Wires:
                     block.cells[y - block.top][x] = UP_DOWN
 
     def _jogs(self, gap: int, rows: range, block: Block) -> None:
-        """Draw the uprights of jogs between a row and the spare one below it."""
+        """Draw the verticals of jogs between a row and the spare row below it."""
         line = self.scale.line
         for row in rows:
             net = self._net_from(gap, self.item_at(gap, row))
@@ -189,7 +189,7 @@ class Wires:
         return (UP if net.low < row else 0) | (DOWN if net.high > row else 0)
 
     def _draw_trail(self, gap: int, trail: Trail, block: Block) -> None:
-        """Make the marked part of a net stand out; a net without a track is drawn for it."""
+        """Highlight the marked part of a net; a net without a track is drawn for this."""
         pen = _Pen(block, self.scale.line, trail.mark)
         rows = self._rows_of(block)
         last = self.scale.gap_width[gap] - 1
@@ -218,7 +218,7 @@ class Wires:
 
 
 class _Pen:
-    """Goes over cells of a block, giving the arms it passes a weight and a mark."""
+    """Draws lines over the cells of a block with a weight and a mark."""
 
     def __init__(self, block: Block, line: tuple[int, ...], mark: Mark) -> None:
         self._block = block
@@ -227,14 +227,14 @@ class _Pen:
         self._weight = 2 if mark is Mark.CRITICAL else 1
 
     def across(self, row: int, start: int, end: int) -> None:
-        """Go along a row."""
+        """Draw along a row."""
         y = self._line[row] - self._block.top
         if 0 <= y < len(self._block.cells):
             for x in range(start, end + 1):
                 self._draw(y, x, LEFT_RIGHT)
 
     def down(self, x: int, low: int, high: int) -> None:
-        """Go along a column, between two rows."""
+        """Draw along a column, between two rows."""
         first, last = self._block.top, self._block.top + len(self._block.cells)
         for y in range(max(self._line[low] + 1, first), min(self._line[high], last)):
             self._draw(y - first, x, UP_DOWN)

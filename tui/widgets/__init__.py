@@ -1,1 +1,1 @@
-"""The widgets: they draw."""
+"""The widgets, which draw."""

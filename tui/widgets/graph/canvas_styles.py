@@ -1,4 +1,4 @@
-"""The styles of the graph, tree and gantt, laid over a widget's own once for each theme."""
+"""The styles of the graph canvases, computed from theme, background and focus of a widget."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from tui.look.theme import theme_styles
 
 @dataclass(frozen=True, slots=True)
 class CanvasStyles:
-    """Every style a canvas draws with; `signs` and `names` by the value of a state."""
+    """All styles of a canvas; `signs` and `names` by the value of a state."""
 
     base: Style
     muted: Style
@@ -27,7 +27,7 @@ class CanvasStyles:
 
 
 def styles_of(widget: Widget) -> CanvasStyles:
-    """Return the styles for a widget as it is now: its background, its theme, its focus."""
+    """Return the styles for the current background, theme and focus of a widget."""
     base = widget.rich_style
     styles = theme_styles(widget.app)
     theme = widget.app.current_theme

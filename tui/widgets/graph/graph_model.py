@@ -13,12 +13,12 @@ from tui.words.safe_text import clean_line
 from tui.words.state_glyphs import SEVERITY
 
 _MAX_NAME_CHARACTERS = 200
-"""Characters of a name that are ever looked at."""
+"""How many characters of a name are considered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """Only what is at most `hops` edges away from a step is drawn."""
+    """Restricts the drawing to the steps within `hops` edges of a step."""
 
     centre: int
     hops: int
@@ -38,7 +38,7 @@ class Drawing:
     focus: Focus | None = None
 
     def kind(self, group: int) -> FoldKind:
-        """Return why the group is one node."""
+        """Return the kind of fold of a group."""
         return self.folding.groups[group].kind
 
 
@@ -73,7 +73,7 @@ class GraphModel:
         return counts
 
     def worst_step(self, steps: Sequence[int]) -> int:
-        """Return the step that stands for several: the first of those in the worst state."""
+        """Return the step that represents several: the first one in the worst state."""
         return max(steps, key=lambda step: (SEVERITY[self.statuses[step].state.value], -step))
 
 
@@ -83,7 +83,7 @@ def model_of(
     names: Mapping[str, str] | None,
     conditional: Collection[str] = (),
 ) -> GraphModel:
-    """Build a model; names are made safe to draw here, once."""
+    """Build a model; the names are made safe to draw here."""
     titles = [(names or {}).get(step_id) or step_id for step_id in ids]
     index = {step_id: number for number, step_id in enumerate(ids)}
     return GraphModel(
@@ -103,7 +103,7 @@ def draw(
     opened: frozenset[FoldKey] = frozenset(),
     focus: Focus | None = None,
 ) -> Drawing:
-    """Fold and lay out the model, or what the focus leaves of it. Pure; for a worker thread."""
+    """Fold and lay out the model within the focus. Pure, to be run in a worker thread."""
     if focus is None:
         steps = tuple(range(len(model.ids)))
         dag = model.dag
@@ -142,7 +142,7 @@ def _title(group: Group, names: Sequence[str], ids: Sequence[str]) -> str:
 
 
 def _common(names: Sequence[str]) -> str:
-    """Return what names have in common, without the digits and dots before a difference."""
+    """Return the common prefix of names, without trailing digits and punctuation."""
     first, last = min(names), max(names)
     size = 0
     while size < min(len(first), len(last)) and first[size] == last[size]:

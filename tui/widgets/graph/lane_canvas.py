@@ -1,4 +1,4 @@
-"""The graph as lanes for narrow terminals: one line a node, wires left, words right."""
+"""The graph as lanes for narrow terminals: one line per node, edges left, text right."""
 
 from rich.segment import Segment
 from textual.geometry import Region
@@ -17,11 +17,11 @@ from tui.words.safe_text import shorten
 
 _MAX_NAME_CELLS = 32
 _MAX_NAMED_PARENTS = 2
-"""Parents without a wire that are named; the rest are counted."""
+"""How many parents without a lane are named; the others are counted."""
 
 
 class LaneCanvas:
-    """Draws one drawing as a list; it is as wide as the window."""
+    """Draws a layout as a list as wide as the window."""
 
     def __init__(self, model: GraphModel, drawing: Drawing, *, ascii_only: bool) -> None:
         self.drawing = drawing
@@ -38,11 +38,11 @@ class LaneCanvas:
         return 1, len(self._lanes.rows)
 
     def set_highlights(self, highlights: Highlights) -> None:
-        """Take what stands out."""
+        """Set the highlights."""
         self._highlights = highlights
 
     def changed(self, group: int) -> range:
-        """Forget a group's counts; return the line it is on."""
+        """Invalidate the counts of a group; return its line."""
         self.labels.changed(group)
         row = self._lanes.row_of[group]
         return range(row, row + 1)
@@ -62,7 +62,7 @@ class LaneCanvas:
         return rows[max(0, min(y, len(rows) - 1))].node if rows and x >= 0 else None
 
     def neighbour(self, group: int, direction: str) -> int | None:
-        """Return where an arrow leads: up and down the lines, left and right along edges."""
+        """Return where an arrow key leads: up and down the lines, left and right along edges."""
         row_of = self._lanes.row_of
         if direction in ("left", "right"):
             dag = self.drawing.folding.dag
@@ -89,7 +89,7 @@ class LaneCanvas:
         return Strip(segments).crop_extend(x, x + width, styles.base)
 
     def _wires(self, row: LaneRow, styles: CanvasStyles) -> list[Span]:
-        """Write the lanes of a row; under the cursor what arrives at it stands out."""
+        """Draw the lanes of a row; those that lead to the cursor are highlighted."""
         state = self.labels.state(row.node).value
         plain = styles.marks[Mark.NONE]
         near = styles.marks[Mark.UPSTREAM] if row.node == self._highlights.cursor else plain

@@ -1,4 +1,4 @@
-"""The layered picture of a graph at one zoom level: draws lines, finds nodes, walks edges."""
+"""The layered drawing of a graph at one zoom level: draws lines, finds nodes, follows edges."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ from tui.widgets.graph.graph_model import Drawing, GraphModel
 from tui.widgets.graph.node_labels import Labels
 
 _BLOCK_LINES = 32
-"""Lines of a gap that are drawn at once."""
+"""How many lines of a gap are drawn at once."""
 
 
 @dataclass(slots=True)
 class Highlights:
-    """What stands out: the node under the cursor, marked edges, and the nodes a filter leaves."""
+    """The node under the cursor, the highlighted edges, and the nodes that pass the filter."""
 
     cursor: int | None = None
     edges: Mapping[tuple[int, int], Mark] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Highlights:
 
 
 class Canvas:
-    """Draws one drawing at one zoom level."""
+    """Draws a layout at one zoom level."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Canvas:
         return self.scale.width, self.scale.height
 
     def set_highlights(self, highlights: Highlights) -> None:
-        """Take what stands out; only the gaps whose marks change are drawn anew."""
+        """Set the highlights; only the gaps whose marks change are redrawn."""
         if highlights.edges != self._highlights.edges:
             changed = self._wires.mark(highlights.edges)
             self._blocks = {k: b for k, b in self._blocks.items() if k[0] not in changed}
@@ -80,7 +80,7 @@ class Canvas:
         self._highlights = highlights
 
     def changed(self, group: int) -> range:
-        """Forget a group's counts; return the lines it is on."""
+        """Invalidate the counts of a group; return its lines."""
         self.labels.changed(group)
         top = self.scale.top[self.plane.row[group]]
         return range(top, top + self.scale.node_height)
@@ -93,7 +93,7 @@ class Canvas:
         return Region(self.scale.column[layer], top, width, self.scale.node_height)
 
     def group_at(self, x: int, y: int) -> int | None:
-        """Return the node drawn at a place."""
+        """Return the node drawn at a position."""
         if not (0 <= x < self.scale.width and 0 <= y < self.scale.height):
             return None
         layer = self.scale.layer_at(x)
@@ -103,7 +103,7 @@ class Canvas:
         return item if self.region(item).contains(x, y) else None
 
     def nearest(self, x: int, y: int) -> int | None:
-        """Return the node closest to a place, first of all by layer; None in an empty graph."""
+        """Return the node closest to a position, primarily by layer; None in an empty graph."""
         if not self.plane.layers:
             return None
         row = self.scale.row_at(y)
@@ -111,7 +111,7 @@ class Canvas:
         return min(items, key=lambda item: abs(self.plane.row[item] - row), default=None)
 
     def neighbour(self, group: int, direction: str) -> int | None:
-        """Return where an arrow leads: along an edge, or to the next node of the layer."""
+        """Return where an arrow key leads: along an edge, or to the next node of the layer."""
         row = self.plane.row
         if direction in ("left", "right"):
             dag = self.drawing.folding.dag
@@ -179,7 +179,7 @@ class Canvas:
     def _dress(
         self, item: int, spans: list[Span], styles: CanvasStyles
     ) -> tuple[list[Segment], int]:
-        """Show the cursor on a node, and dim it when a filter leaves it out."""
+        """Mark the node under the cursor, and dim a node that does not pass the filter."""
         highlights = self._highlights
         used = 0
         segments = []

@@ -1,4 +1,4 @@
-"""A whole plane in a few braille cells with the window on it, for the graph's corner."""
+"""The minimap in the corner of the graph: the whole plane in braille, with the window marked."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ _STATES_BY_SEVERITY = ("FAILED", "LOST", "WAITING", "RUNNING", "SUCCESS", "CANCE
 
 
 class Minimap:
-    """Dots for nodes, coloured by the worst state in a cell; the window is a brighter ground."""
+    """Dots for nodes, coloured by the worst state in a cell; the window is brighter."""
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
@@ -30,14 +30,14 @@ class Minimap:
         self._worst: dict[tuple[int, int], str] = {}
 
     def changed(self, groups: Iterable[int]) -> None:
-        """Forget the colours of the cells these nodes are in."""
+        """Invalidate the colours of the cells of these nodes."""
         for group in groups:
             self._worst.pop(self._cell_of[group], None)
 
     def line(
         self, y: int, window: tuple[int, int, int, int], styles: CanvasStyles, ground: Style
     ) -> list[Span]:
-        """Write line `y` of the map; `window` is (x, y, width, height) in the canvas's cells."""
+        """Draw line `y` of the map; `window` is (x, y, width, height) in cells of the canvas."""
         left, top = self._raster.cell_of(window[0], window[1])
         right, bottom = self._raster.cell_of(window[0] + window[2] - 1, window[1] + window[3] - 1)
         spans: list[Span] = []
@@ -49,7 +49,7 @@ class Minimap:
         return spans
 
     def point_of(self, x: int, y: int) -> tuple[int, int]:
-        """Return the place in the canvas that a cell of the map stands for."""
+        """Return the position in the canvas that a cell of the map represents."""
         return self._raster.point_of(x, y)
 
     def _state(self, x: int, y: int) -> str:

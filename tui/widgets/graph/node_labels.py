@@ -1,4 +1,4 @@
-"""The text in a node of the graph: sign, name, counts of a fold, and the lines of a box."""
+"""The texts in a node of the graph: sign, name, counts of a fold, and the lines of a box."""
 
 from core.domain.state_word import state_word
 from core.domain.states import TaskState
@@ -29,7 +29,7 @@ _FOLD_SIGNS = {FoldKind.CHAIN: "▣", FoldKind.SIBLINGS: "▣", FoldKind.ALIKE: 
 
 
 class Labels:
-    """Measures and writes the nodes of one drawing."""
+    """Measures and draws the nodes of one layout."""
 
     def __init__(self, model: GraphModel, drawing: Drawing, *, ascii_only: bool) -> None:
         self._model = model
@@ -38,7 +38,7 @@ class Labels:
         self._tallies: dict[int, dict[TaskState, int]] = {}
 
     def changed(self, group: int) -> None:
-        """Forget the counts of a group."""
+        """Invalidate the counts of a group."""
         self._tallies.pop(group, None)
 
     def tally(self, group: int) -> dict[TaskState, int]:
@@ -61,7 +61,7 @@ class Labels:
         return len(self._drawing.groups[group]) > 1
 
     def width(self, group: int, zoom: Zoom) -> int:
-        """Return the cells a node takes at a zoom level, a blank behind a label included."""
+        """Return the width of a node at a zoom level, including a space after a label."""
         if zoom is Zoom.DOTS:
             return 1
         limit = (_MAX_FOLD_NAME_CELLS if self.is_fold(group) else MAX_NAME_CELLS)[zoom]
@@ -73,19 +73,19 @@ class Labels:
         return 2 + name + counts + 1
 
     def _counts_room(self, group: int) -> int:
-        """Return the cells for counts: two of any size, two of the few under way or failed."""
+        """Return the width reserved for the counts of a fold."""
         digits = len(str(len(self._drawing.groups[group])))
         return min(_MAX_COUNTS_CELLS, 2 * (digits + 2) + 2 * 3 - 1)
 
     def sign(self, group: int) -> str:
-        """Return the sign of a node: its state's, or for a fold that of folds."""
+        """Return the sign of a node: that of its state, or of its kind of fold."""
         if not self.is_fold(group):
             appearance = APPEARANCES[self.state(group).value]
             return appearance.ascii if self._ascii else appearance.sign
         return "*" if self._ascii else _FOLD_SIGNS[self._drawing.kind(group)]
 
     def spans(self, group: int, zoom: Zoom, styles: CanvasStyles) -> list[Span]:
-        """Write a node on one line."""
+        """Draw a node on one line."""
         state = self.state(group).value
         spans: list[Span] = [(self.sign(group), styles.signs[state])]
         if zoom is Zoom.DOTS:
@@ -100,14 +100,14 @@ class Labels:
         return spans
 
     def title(self, group: int) -> str:
-        """Return the name of a node in characters the terminal has."""
+        """Return the name of a node, in ASCII if the terminal requires it."""
         title = self._drawing.titles[group]
         if self._ascii:
             return to_ascii(title, width_of)
         return title
 
     def counts(self, group: int, room: int, styles: CanvasStyles) -> list[Span]:
-        """Write `96✓ 4▶ 1✗ 27○`; when it does not fit, what is worst goes first."""
+        """Draw `96✓ 4▶ 1✗ 27○`; if it does not fit, the worst states are kept."""
         parts = [
             (state.value, text)
             for state, text in count_signs(self.tally(group), ascii_only=self._ascii)
@@ -126,7 +126,7 @@ class Labels:
     def box(
         self, group: int, part: int, now: int, styles: CanvasStyles, *, has_cursor: bool
     ) -> list[Span]:
-        """Write line `part` (0..3) of a box; under the cursor its frame is heavy."""
+        """Draw line `part` (0..3) of a box; under the cursor its frame is heavy."""
         state = self.state(group)
         width = self.width(group, Zoom.BOX)
         edge = styles.frame if has_cursor else styles.signs[state.value]
@@ -154,7 +154,7 @@ class Labels:
 
 
 def detail(status: NodeStatus, now: int, width: int = 80) -> str:
-    """Write a state in words with its time and, from the second on, its attempt.
+    """Format a state in words with its time and, from the second on, its attempt.
 
     Whole parts are left out from the end when they do not fit.
     """
@@ -164,7 +164,7 @@ def detail(status: NodeStatus, now: int, width: int = 80) -> str:
     elif (seconds := status.seconds(now)) is not None:
         parts.append(duration_text(seconds))
     if status.attempt > 1:
-        within = status.attempt <= status.max_attempts  # retries by hand go beyond
+        within = status.attempt <= status.max_attempts  # manual retries may exceed the limit
         number = (
             f"{status.attempt}/{status.max_attempts}" if within else f"attempt {status.attempt}"
         )

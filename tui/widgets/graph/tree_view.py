@@ -1,4 +1,4 @@
-"""The steps as an indented tree: each under its first dependency, the others noted beside it."""
+"""The steps as an indented tree: each below its first dependency, the others named beside it."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from tui.words.safe_text import shorten
 from tui.words.state_glyphs import APPEARANCES
 
 _MAX_LEVELS = 12
-"""Levels of indentation drawn; deeper ones are told by an ellipsis."""
+"""How many levels of indentation are drawn; an ellipsis stands for the others."""
 PLACEHOLDER = "no steps"
 _MAX_NAMED_PARENTS = 2
 _MAX_NAME_CELLS = 40
@@ -53,14 +53,14 @@ class TreeView(LineView, StepCanvas):
         upstream: Sequence[Sequence[int]],
         names: Mapping[str, str] | None = None,
     ) -> None:
-        """Show another graph; `upstream` holds indices into `ids`.
+        """Replace the graph; `upstream` holds indices into `ids`.
 
         Raises ValueError when an index does not exist or there is a cycle.
         """
         self.show_model(model_of(ids, dag_of(upstream), names))
 
     def show_model(self, model: GraphModel) -> None:
-        """Show another graph with the states its model has."""
+        """Replace the graph, with the states in its model."""
         self._model = model
         self._folded = set()
         self._take_rows([])
@@ -68,12 +68,12 @@ class TreeView(LineView, StepCanvas):
         self._rebuild()
 
     def say(self, text: str) -> None:
-        """Say in the place of the rows why there are none; the next graph ends it."""
+        """Show a notice in place of the rows until the next graph."""
         self.placeholder = text
         self.refresh()
 
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
-        """Take newer states; only visible rows are drawn again."""
+        """Apply newer states; only visible rows are redrawn."""
         model = self._model
         if model is None:
             return
@@ -86,7 +86,7 @@ class TreeView(LineView, StepCanvas):
         self.refresh_rows(rows)
 
     def tick(self) -> None:
-        """Repaint the visible rows whose time goes on."""
+        """Repaint the visible rows with a running time."""
         model = self._model
         if model is None:
             return
@@ -188,7 +188,7 @@ class TreeView(LineView, StepCanvas):
         self.move_to(self._row_of[step])
 
     def steer_to(self, index: int) -> None:
-        """Put the cursor on a row because a person wants it, and make its step the selection."""
+        """Move the cursor to a row on behalf of the user, and select its step."""
         super().steer_to(index)
         model = self._model
         if model is None or self.cursor >= len(self._rows):
@@ -209,12 +209,12 @@ class TreeView(LineView, StepCanvas):
             self._rebuild()
 
     def action_parent(self) -> None:
-        """Move to the step this one stands under."""
+        """Move to the parent of the selected step."""
         if self._rows and self._rows[self.cursor].above >= 0:
             self.steer_to(self._rows[self.cursor].above)
 
     def action_child(self) -> None:
-        """Move to the first step below this one."""
+        """Move to the first child of the selected step."""
         below = self.cursor + 1
         if below < len(self._rows) and self._rows[below].above == self.cursor:
             self.steer_to(below)

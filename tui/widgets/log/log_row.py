@@ -1,4 +1,4 @@
-"""How a line of a log is drawn: when, whose, which stream, and what it says."""
+"""Draws one line of a log: time, step, stream and text."""
 
 from dataclasses import dataclass
 
@@ -20,20 +20,20 @@ MARK_CELLS = 4
 
 @dataclass(frozen=True, slots=True)
 class LogRows:
-    """What stands in front of the text: its time, and in a merged log its step."""
+    """The columns before the text of each line: the time, and in a merged log the step."""
 
     times: bool
     steps: bool
 
     @property
     def lead(self) -> int:
-        """How many cells stand in front of the text."""
+        """The number of cells before the text."""
         return MARK_CELLS + TIME_CELLS * self.times + (STEP_CELLS + 1) * self.steps
 
     def spans(
         self, line: Line, piece: int, room: int | None, search: LogSearch, styles: ThemeStyles
     ) -> list[Span]:
-        """Return a line, or one piece of it where it is folded to `room` cells."""
+        """Return a line, or one piece of a line that is folded to `room` cells."""
         entry = line[1]
         style = styles.muted if entry.stream is LogStream.SYSTEM else Style.null()
         text = clean(entry.message)

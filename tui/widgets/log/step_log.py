@@ -1,4 +1,4 @@
-"""The log of the selected step under its title: which attempt, or all steps, and switches."""
+"""The log of the selected step, or of all steps, with its title: attempts and switches."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from tui.widgets.log.log_pane import LogPane
 
 
 class StepLog(Vertical):
-    """A `LogPane` and its title. The latest attempt is followed until another is asked for."""
+    """A `LogPane` with its title. The latest attempt is followed until the user chooses another."""
 
     DEFAULT_CSS = """
     StepLog > LogPane { height: 1fr; }
@@ -43,12 +43,12 @@ class StepLog(Vertical):
         yield self.pane
 
     def select(self, board: Board, task_id: str) -> None:
-        """Turn to another step; its log comes with its records."""
+        """Select another step; its log is shown once its records arrive."""
         self._board, self._task_id, self._records = board, task_id, None
         self._attempt = 0
 
     def show_records(self, records: StepRecords) -> None:
-        """Show the log of the step these are about; a newer attempt if the latest was shown."""
+        """Show the log of the step of these records; a newer attempt if the latest was shown."""
         before, self._records = self._records, records
         newest = records.attempts[-1].attempt if records.attempts else 0
         followed = (
@@ -59,7 +59,7 @@ class StepLog(Vertical):
         self.refresh_log()
 
     def refresh_log(self) -> None:
-        """Show what is to be shown, following it again where another log was followed since."""
+        """Show the selected log; follow it again if another log was followed since."""
         empty = "No output yet"
         query: LogQuery | None = LogQuery(execution_id=self._execution_id)
         if not self._merged:
@@ -90,7 +90,7 @@ class StepLog(Vertical):
 
     @property
     def has_attempts(self) -> bool:
-        """Whether the selection has more than one log to choose from."""
+        """Whether the selected step has more than one attempt."""
         return not self._merged and len(self._attempts) > 1
 
     @property
@@ -98,7 +98,7 @@ class StepLog(Vertical):
         return () if self._records is None else self._records.attempts
 
     def toggle_merged(self) -> None:
-        """Show the log of all steps in one, or that of the selection again."""
+        """Show the merged log of all steps, or that of the selection again."""
         self._merged = not self._merged
         self.refresh_log()
 
@@ -113,14 +113,14 @@ class StepLog(Vertical):
         self.refresh_log()
 
     def step_attempt(self, step: int) -> None:
-        """Show the log of an attempt before or behind."""
+        """Show the log of an earlier or later attempt."""
         numbers = [attempt.attempt for attempt in self._attempts]
         if numbers:
             at = numbers.index(self._attempt) if self._attempt in numbers else len(numbers) - 1
             self.show_attempt(numbers[max(0, min(len(numbers) - 1, at + step))])
 
     def turn(self, switch: str) -> None:
-        """Turn a switch of the log by its name."""
+        """Toggle a switch of the log by its name."""
         match switch:
             case "follow":
                 self.pane.toggle_follow()
@@ -134,10 +134,10 @@ class StepLog(Vertical):
                 self.pane.next_streams()
 
     def retitle(self) -> None:
-        """Say whose log it is and how it is shown."""
+        """Update the title."""
         self._title.set_parts(*log_title_parts(self.pane, *self._titled, self._merged))
         self._title.lit = self.pane.has_focus
 
     def on_log_pane_changed(self) -> None:
-        """Keep the title true."""
+        """Update the title when it is outdated."""
         self.retitle()
