@@ -8,6 +8,7 @@ runner ends the jobs that ran and starts another for the next one.
 
 import asyncio
 import os
+import signal
 
 from core.errors import BugError
 from core.executors.local import LocalExecutor
@@ -15,6 +16,7 @@ from core.executors.lookup import ImpossibleError
 from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import OpenedJob
+from core.executors.supervised import supervisor
 from core.executors.supervised.adopted import become_subreaper, end_adopted
 from core.executors.supervised.supervisor_link import (
     Finished,
@@ -27,6 +29,9 @@ from core.ports.executor import Census, Job, Leftovers, LeftProcess, OutputSink,
 
 LEFTOVER_GRACE_SECONDS = 1.0
 """Between TERM and KILL for what jobs left behind."""
+
+
+_DEFAULT_STOP = int(signal.SIGTERM), supervisor.GRACE_SECONDS
 
 
 class SupervisedExecutor(LocalExecutor):
@@ -121,6 +126,7 @@ class SupervisedExecutor(LocalExecutor):
             job.cwd,
             job.key,
             job.leftovers is Leftovers.KEEP,
+            _stop_of(job),
             opened.ends,
         )
 
@@ -191,6 +197,12 @@ class SupervisedExecutor(LocalExecutor):
             self._clearing = asyncio.get_running_loop().run_in_executor(
                 None, end_adopted, link.began, frozenset({os.getpid(), link.pid}), keys
             )
+
+
+def _stop_of(job: Job) -> tuple[int, float] | None:
+    """Return signal and grace of a job, None for those that the supervisor has by default."""
+    stop = int(signal.Signals[f"SIG{job.stop_signal}"]), job.grace_seconds
+    return None if stop == _DEFAULT_STOP else stop
 
 
 def _census(finished: Finished) -> Census:

@@ -8,9 +8,11 @@ Packets on the socket (SOCK_SEQPACKET) are `marshal` data; those of more than `M
 put into a memory file whose descriptor travels instead. The runner sends
 
     ("base", env)                                        the environment that jobs start from
-    ("spawn", number, path, argv, changed, removed, cwd, key, keep)
+    ("spawn", number, path, argv, changed, removed, cwd, key, keep, stop)
                                          with stdin, stdout and stderr; what is changed in the
-                                         base environment, and the names removed from it
+                                         base environment, and the names removed from it; stop is
+                                         (signal, grace) for the case that the runner is gone, None
+                                         for TERM and `GRACE_SECONDS`
     ("end", number, keys, grace)                         end what is left of these jobs
     ("finish", number, grace)                            end all that may be ended, then exit
 
@@ -42,6 +44,9 @@ Process = tuple[int, int, int, int]
 
 Identity = tuple[int, int]
 """Pid and start: with it a pid is unmistakable."""
+
+Stop = tuple[int, float]
+"""The first signal, and the seconds between it and KILL."""
 
 Left = tuple[int, int, str]
 End = tuple[int, str, int, float, float, int]
@@ -87,6 +92,7 @@ class Supervisor:
         self.strays: dict[
             Identity, str | None
         ] = {}  # (pid, start) -> key or None, of processes that jobs left
+        self.stops: dict[str | None, Stop] = {}  # of jobs that are not to be stopped by TERM
         self.kept: set[str | None] = set()  # keys of jobs whose processes are left on purpose
         self.descents: dict[int, Descent] = {}  # number of an "end" under way -> descent
         self.replies: list[tuple[object, ...]] = []
@@ -113,7 +119,7 @@ class Supervisor:
             if ready and self.has_only_starts():
                 continue
             if not self.reply():
-                self.end_all(GRACE_SECONDS, forever=True)
+                self.end_all_for_good()
                 return
 
     def patience_ms(self) -> float | None:
@@ -138,7 +144,7 @@ class Supervisor:
             except OSError:
                 data, fds = b"", []
             if not data:
-                self.end_all(GRACE_SECONDS, forever=True)
+                self.end_all_for_good()
                 return False
             try:
                 if data == b"memory":
@@ -188,6 +194,7 @@ class Supervisor:
         cwd: str,
         key: str,
         keep: bool,
+        stop: Stop | None,
     ) -> None:
         """Start one process in a session of its own."""
         if len(fds) < 3:  # this process had no room for them
@@ -219,6 +226,8 @@ class Supervisor:
         self.numbers[pid] = number
         if keep:
             self.kept.add(key)
+        if stop is not None:
+            self.stops[key] = stop
         self.replies.append(("started", number, pid, 0))
 
     def reap(self) -> None:
@@ -294,7 +303,7 @@ class Supervisor:
                 or table[pid][2] in leaders
             ]
 
-        return Descent(members, grace, KILL_SECONDS)
+        return Descent(members, lambda _: (signal.SIGTERM, grace), KILL_SECONDS)
 
     def descend(self) -> None:
         """Go a step down with every "end" under way, and tell of those that are over."""
@@ -303,13 +312,34 @@ class Supervisor:
                 del self.descents[number]
                 self.replies.append(("done", number, *descent.result))
 
-    def end_all(self, grace: float, *, forever: bool = False) -> tuple[list[Left], int]:
+    def end_all(self, grace: float) -> tuple[list[Left], int]:
         """End every process below, except those that are kept.
 
-        Return what was found, and how many could not be ended. `forever` repeats KILL until nothing
-        is left: nobody else could end it any more. What is kept are processes of jobs that have
-        ended.
+        Return what was found, and how many could not be ended.
         """
+        return self.climb(
+            Descent(self.all_to_end(), lambda _: (signal.SIGTERM, grace), KILL_SECONDS)
+        )
+
+    def end_all_for_good(self) -> None:
+        """End every process below as its step says, except those that are kept.
+
+        KILL is repeated until nothing is left: nobody else could end it any more.
+        """
+        default = signal.SIGTERM, GRACE_SECONDS
+        known = dict(self.jobs)  # those that end meanwhile may leave something
+
+        def stop_of(identity: Identity) -> Stop:
+            info = read_process(identity[0])
+            key = known.get(identity[0])
+            if key is None and info is not None:
+                key = self.key_of(identity[0], info) or known.get(info[2])
+            return self.stops.get(key, default)
+
+        self.climb(Descent(self.all_to_end(), stop_of, None))
+
+    def all_to_end(self) -> Callable[[], list[Identity]]:
+        """Return what finds every process below, except those of ended jobs that are kept."""
         kept = self.kept - set(self.jobs.values())
 
         def members() -> list[Identity]:
@@ -320,7 +350,7 @@ class Supervisor:
                 if self.key_of(pid, table[pid]) not in kept
             ]
 
-        return self.climb(Descent(members, grace, None if forever else KILL_SECONDS))
+        return members
 
     def key_of(self, pid: int, info: Process) -> str | None:
         """Return the key of the job that a process belongs to, None when nothing tells it."""
@@ -339,20 +369,23 @@ class Supervisor:
 
 
 class Descent:
-    """TERM and CONT, a grace, then KILL until none of `members()` is left.
+    """A signal and CONT, a grace, then KILL until none of `members()` is left.
 
-    Step by step, so that jobs can be started and reaped while others are being ended. KILL is
-    repeated for `kill_seconds`, None for ever.
+    Step by step, so that jobs can be started and reaped while others are being ended. `stop_of`
+    gives the signal and the grace of a process. KILL is repeated for `kill_seconds`, None for ever.
     """
 
     def __init__(
-        self, members: Callable[[], list[Identity]], grace: float, kill_seconds: float | None
+        self,
+        members: Callable[[], list[Identity]],
+        stop_of: Callable[[Identity], Stop],
+        kill_seconds: float | None,
     ) -> None:
         self.members = members
-        self.grace_ends = time.monotonic() + grace
-        self.kill_ends = None if kill_seconds is None else self.grace_ends + kill_seconds
+        self.stop_of = stop_of
+        self.kill_seconds = kill_seconds
         self.found: dict[Identity, Left] = {}
-        self.told: set[Identity] = set()
+        self.told: dict[Identity, float] = {}  # -> when its grace ends
         self.survivors = 0
 
     @property
@@ -367,16 +400,20 @@ class Descent:
             if identity not in self.found:
                 self.found[identity] = (*identity, command_of(identity[0]))
         now = time.monotonic()
-        if not alive or (self.kill_ends is not None and now >= self.kill_ends):
+        grace_ends = max((self.told.get(identity, now) for identity in alive), default=now)
+        if not alive or (self.kill_seconds is not None and now >= grace_ends + self.kill_seconds):
             self.survivors = len(alive)
             return True
+        latest = max(self.told.values(), default=None)
         for identity in alive:
-            if now >= self.grace_ends:
+            if identity not in self.told:
+                number, grace = self.stop_of(identity)
+                # What is forked while others are being ended gets no longer grace than they have.
+                self.told[identity] = now + grace if latest is None else min(now + grace, latest)
+                send(identity[0], number)
+                send(identity[0], signal.SIGCONT)  # a stopped process takes no other signal
+            if now >= self.told[identity]:
                 send(identity[0], signal.SIGKILL)
-            elif identity not in self.told:
-                self.told.add(identity)
-                send(identity[0], signal.SIGTERM)
-                send(identity[0], signal.SIGCONT)  # a stopped process takes no TERM
         return False
 
 
@@ -411,17 +448,23 @@ def read_processes() -> dict[int, Process]:
     """Return {pid: (parent, group, session, start)} of all live processes (proc(5))."""
     found: dict[int, Process] = {}
     for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb", buffering=0) as file:
-                    text = file.read()
-            except OSError:
-                continue
-            fields = text[text.rfind(b")") + 2 :].split()
-            if len(fields) >= 20 and fields[0] not in _DEAD:
-                parent, group, session = map(int, fields[1:4])
-                found[int(name)] = parent, group, session, int(fields[19])
+        if name.isdigit() and (info := read_process(int(name))) is not None:
+            found[int(name)] = info
     return found
+
+
+def read_process(pid: int) -> Process | None:
+    """Return (parent, group, session, start) of a process, None for one that has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read()
+    except OSError:
+        return None
+    fields = text[text.rfind(b")") + 2 :].split()
+    if len(fields) < 20 or fields[0] in _DEAD:
+        return None
+    parent, group, session = map(int, fields[1:4])
+    return parent, group, session, int(fields[19])
 
 
 def descendants(roots: list[int], table: dict[int, Process]) -> list[int]:
@@ -489,7 +532,7 @@ def main() -> None:
         supervisor.serve(woken)
     except BaseException:  # a bug must not leave what only this process knows
         channel.close()
-        supervisor.end_all(GRACE_SECONDS, forever=True)
+        supervisor.end_all_for_good()
         raise
 
 

@@ -106,9 +106,12 @@ class SupervisorLink:
         cwd: str,
         key: str,
         keep: bool,
+        stop: supervisor.Stop | None,
         fds: Sequence[int],
     ) -> tuple[int, int]:
         """Start a process; return the number of the job and the pid.
+
+        `stop` is how the supervisor ends it when the runner is gone, None for its default.
 
         The descriptors may be closed afterwards. Raises `OSError` as posix_spawn(3) and chdir(2)
         do, and `SupervisorLostError`. A cancelled caller gets the answer all the same and is
@@ -123,7 +126,8 @@ class SupervisorLink:
         base = self._base
         changed = {name: value for name, value in env.items() if base.get(name) != value}
         removed = [name for name in base if name not in env]
-        self._send(("spawn", number, path, list(argv), changed, removed, cwd, key, keep), fds)
+        job = number, path, list(argv), changed, removed, cwd, key, keep, stop
+        self._send(("spawn", *job), fds)
         try:
             pid = await _to_the_end(answer)
         except BaseException:

@@ -13,6 +13,7 @@ import pytest
 
 from core.executors.local import HAS_LINUX_WAYS
 from core.executors.supervised.supervised_executor import SupervisedExecutor
+from core.executors.tree import read_table
 from core.ports.executor import Job, Leftovers, OutcomeKind
 from tests.support.fake_executor import RecordingSink
 
@@ -282,3 +283,34 @@ await task
     await runner.wait()
 
     await until_gone(seconds)
+
+
+async def test_jobs_of_a_killed_runner_are_stopped_as_their_step_says(
+    tmp_path: Path, seconds: str
+) -> None:
+    told = tmp_path / "told"
+    body = f"""
+traps = "trap 'echo INT >> {told}' INT; trap 'echo TERM >> {told}' TERM; "
+text = traps + "echo up; while :; do sleep 0.05; done"
+from core.ports.executor import StopSignal
+from msgspec.structs import replace
+first = replace(job("other", text), stop_signal=StopSignal.INT, grace_seconds=0.5)
+task = asyncio.create_task(executor.run(first, sink))
+await sink.first_write.wait()
+print("up", flush=True)
+await task
+"""
+    runner = await asyncio.create_subprocess_exec(
+        sys.executable, str(a_runner(tmp_path, body)), stdout=asyncio.subprocess.PIPE
+    )
+    assert runner.stdout is not None
+    assert await runner.stdout.readline() == b"up\n"
+
+    runner.kill()
+    await runner.wait()
+
+    key = f"{EXECUTION}/other/1".encode()
+    async with asyncio.timeout(20):
+        while read_table().marked.get(key):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    assert told.read_text("utf-8") == "INT\n"
