@@ -44,7 +44,7 @@ SHOTS = (
     Shot("watch", ("j", "j"), ("build-amd64", "linking", "retry in"), stage=a_release_under_way),
     Shot("why", (), ("h-difffit-231", "NAXIS2", "why"), stage=a_failed_survey),
     Shot("where", ("2", "z"), ("difffit", "colour-view"), size=(190, 18), stage=a_failed_survey),
-    Shot("retry", ("R",), ("what follows?", "86 downstream", "Keep"), stage=a_failed_survey),
+    Shot("retry", ("R",), ("downstream?", "86 downstream", "Keep"), stage=a_failed_survey),
     Shot("cancel", ("X",), ("4 running steps get SIGTERM", "Keep"), stage=a_runaway),
 )
 

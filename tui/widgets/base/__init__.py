@@ -1,1 +1,1 @@
-"""Widgets that know nothing of missions."""
+"""Widgets that know nothing about missions."""

@@ -1,4 +1,4 @@
-"""A button that tells its focus without colour."""
+"""A button whose focus is visible without colour."""
 
 from textual.content import Content
 from textual.widgets import Button
@@ -24,7 +24,7 @@ class ChoiceButton(Button):
         self.label = _marked(self._text, "▸")
 
     def on_blur(self) -> None:
-        """Take the mark away."""
+        """Hide the mark."""
         self.label = _marked(self._text, " ")
 
 

@@ -1,4 +1,4 @@
-"""The field for a filter or a search: every letter is text, enter keeps, escape clears."""
+"""The input field of a filter or search: enter keeps it, escape clears it."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,11 +12,11 @@ from tui.widgets.base.bar import Bar
 from tui.words.safe_text import clean_line
 
 Syntax = Sequence[tuple[str, str]]
-"""What may be written, and what it means."""
+"""The forms of a term, and their meanings."""
 
 
 class FilterField(Input):
-    """Out of sight until it is asked for. Its screen has an action `leave_field`."""
+    """Hidden until it is opened. Its screen must have an action `leave_field`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("field")
 
@@ -25,14 +25,14 @@ class FilterField(Input):
         self.display = False
 
     def begin(self, text: str) -> None:
-        """Come into sight with a text, which is no change of it."""
+        """Show the field with a text, without sending a change."""
         self.display = True
         with self.prevent(Input.Changed):
             self.value = text
 
 
 class FilterNote(Bar):
-    """The line above the field: what may be written, or what of it is not understood."""
+    """The line above the field: the syntax, or the problems of the text."""
 
     def __init__(self) -> None:
         super().__init__(plain=True, id="filter-note")
@@ -40,13 +40,13 @@ class FilterNote(Bar):
         self._syntax: Syntax = ()
 
     def begin(self, syntax: Syntax) -> None:
-        """Come into sight and say what may be written."""
+        """Show the line with a syntax."""
         self.display = True
         self._syntax = syntax
         self.say(())
 
     def say(self, problems: Sequence[str]) -> None:
-        """Say what is not understood; the syntax where all is."""
+        """Show the problems of the text; without any, the syntax."""
         if problems:
             self.set_parts([Part(f" ? {clean_line('; '.join(problems))}", style="warn")])
             return

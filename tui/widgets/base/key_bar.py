@@ -1,4 +1,4 @@
-"""The last line: what the keys do here, most useful first, as many as there is room for."""
+"""The last line of a screen: its keys, most useful first, as many as fit."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from tui.look.styled_text import Part
 from tui.widgets.base.bar import Bar
 
 ALWAYS = ("help", "palette")
-"""The labels that are shown however little room there is, at the end."""
+"""The keys that are always shown, at the end."""
 
 
 class KeyBar(Bar):
-    """Shows the bindings that are marked to be shown and work now."""
+    """Shows the bindings that are marked to be shown and currently work."""
 
     DEFAULT_CSS = """
     KeyBar { dock: bottom; }
@@ -25,7 +25,7 @@ class KeyBar(Bar):
         super().__init__(plain=True)
 
     def on_mount(self) -> None:
-        """Follow the bindings as focus moves."""
+        """Update the bar when the focus moves."""
         self.screen.bindings_updated_signal.subscribe(self, self._update)
         self.call_after_refresh(self._update, self.screen)
 
@@ -52,7 +52,7 @@ class KeyBar(Bar):
 
 
 def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str, str]]:
-    """Return key, label and action of what the footer shows, those of the focus first.
+    """Return key, label and action of the shown bindings, those of the focused widget first.
 
     A widget's `first_keys` are ids of bindings of its screen that are about it.
     """
@@ -64,7 +64,7 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
     for active in screen.active_bindings.values():
         binding = active.binding
         if typing and binding.key == "slash":
-            continue  # Textual does not know that this is a character to type
+            continue  # Textual has no name for this character
         if offers is not None and not offers(binding.action):
             continue
         is_shown = binding.show or binding.id in first

@@ -1,4 +1,4 @@
-"""A scrolling list of one-line rows with a cursor; only the visible ones are ever drawn."""
+"""A scrolling list of one-line rows with a cursor; only the visible rows are drawn."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -22,14 +22,14 @@ from tui.widgets.base.scroll_bar import QuietScrollBar
 from tui.words.safe_text import MAX_CHARACTERS_PER_CELL, fit
 
 Span = tuple[str, Style]
-"""Safe text and the style it is drawn in."""
+"""Safe text and its style."""
 
 MARGIN_ROWS = 2
-"""Rows kept in sight above and below the cursor."""
+"""Rows kept visible above and below the cursor."""
 
 
 class LineView(ScrollView, can_focus=True):
-    """Base of all lists. A subclass gives `row_count` and `row`, and says when rows change."""
+    """Base of all lists. A subclass defines `row_count` and `row`, and calls `rows_changed`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("list")
 
@@ -41,7 +41,7 @@ class LineView(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """A person put the cursor on another row. Nothing else is said to have moved it."""
+        """The user moved the cursor to another row; not sent when a program moves it."""
 
         def __init__(self, view: "LineView", index: int) -> None:
             super().__init__()
@@ -69,16 +69,16 @@ class LineView(ScrollView, can_focus=True):
     _styles_now: tuple[Style, ThemeStyles] | None = None
 
     placeholder = ""
-    """What an empty list says; several lines are centred."""
+    """The text of an empty list; several lines are centred."""
 
     @property
     def has_cursor(self) -> bool:
-        """Whether the cursor stands for something, so that it is drawn."""
+        """Whether the cursor is drawn."""
         return True
 
     @property
     def vertical_scrollbar(self) -> ScrollBar:
-        """The scroll bar, made when it is first asked for, as Textual does."""
+        """The scroll bar, created on first use as in Textual."""
         if self._vertical_scrollbar is None:
             bar = QuietScrollBar(name="vertical", thickness=self.scrollbar_size_vertical)
             bar.display = False
@@ -91,16 +91,16 @@ class LineView(ScrollView, can_focus=True):
         return 0
 
     def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:  # noqa: ARG002 - for subclasses
-        """Return what row `index` shows in `width` cells; more is cut."""
+        """Return row `index` for `width` cells; what is longer is cut."""
         raise LookupError(index)
 
     def rows_changed(self) -> None:
-        """Take note of other rows, and repaint all that is visible."""
+        """Handle a change of any rows: repaint everything visible."""
         self.count_changed()
         self.refresh()
 
     def count_changed(self) -> None:
-        """Take note of another number of rows; whoever knows which ones differ repaints those."""
+        """Handle a change of the number of rows; the caller repaints those that differ."""
         resize_content(self, Size(self.scrollable_content_region.width, self.row_count()))
         last = max(0, self.row_count() - 1)
         if self.cursor > last:
@@ -123,12 +123,12 @@ class LineView(ScrollView, can_focus=True):
 
     @property
     def visible_rows(self) -> range:
-        """The indices of the rows in sight."""
+        """The indices of the visible rows."""
         top = self.scroll_offset.y
         return range(top, min(self.row_count(), top + self.scrollable_content_region.height))
 
     def on_resize(self) -> None:
-        """Keep the width of the content that of the window, and the cursor in sight."""
+        """Adapt the content to the width of the window, and keep the cursor visible."""
         resize_content(self, Size(self.scrollable_content_region.width, self.row_count()))
         self.call_after_refresh(self._reveal_cursor)
 
@@ -144,7 +144,7 @@ class LineView(ScrollView, can_focus=True):
         self.refresh()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Work out the styles once for all lines of a repaint."""
+        """Compute the styles once for all lines of a repaint."""
         self._styles_now = self.rich_style, theme_styles(self.app)
         return super().render_lines(crop)
 
@@ -176,12 +176,12 @@ class LineView(ScrollView, can_focus=True):
         return strip_of([(" " * left, base), (line, styles.muted)], width, base)
 
     def watch_cursor(self, before: int, after: int) -> None:
-        """Repaint the two rows and bring the new one into sight."""
+        """Repaint both rows and scroll to the new one."""
         self.refresh_rows((before, after))
         self.reveal(after)
 
     def reveal(self, index: int) -> None:
-        """Scroll just so far that a row is in sight."""
+        """Scroll as little as needed to show a row."""
         height = self.scrollable_content_region.height
         if height <= 0:
             return
@@ -193,11 +193,11 @@ class LineView(ScrollView, can_focus=True):
             self.scroll_to(y=index - height + 1 + margin, animate=False, force=True)
 
     def move_to(self, index: int) -> None:
-        """Put the cursor on a row, the nearest there is, without a word."""
+        """Move the cursor to a row, or the nearest existing one, without a message."""
         self.cursor = max(0, min(index, self.row_count() - 1))
 
     def steer_to(self, index: int) -> None:
-        """Put the cursor on a row because a person wants it there, and say so."""
+        """Move the cursor to a row on behalf of the user, and send `Moved`."""
         before = self.cursor
         self.move_to(index)
         if self.cursor != before:
@@ -208,7 +208,7 @@ class LineView(ScrollView, can_focus=True):
         self.steer_to(self.cursor + rows)
 
     def action_page(self, pages: float) -> None:
-        """Move the cursor by a share of the window."""
+        """Move the cursor by a fraction of the visible height."""
         self.steer_to(self.cursor + round(pages * max(1, self.size.height - 1)))
 
     def action_first(self) -> None:
@@ -225,7 +225,7 @@ class LineView(ScrollView, can_focus=True):
             self.post_message(self.Chosen(self, self.cursor))
 
     def on_click(self, event: events.Click) -> None:
-        """Move to the row that was clicked; open it on the second click."""
+        """Move to the clicked row; open it on the second click."""
         index = event.y + self.scroll_offset.y
         if index < self.row_count():
             self.steer_to(index)
@@ -234,7 +234,7 @@ class LineView(ScrollView, can_focus=True):
 
 
 def resize_content(view: ScrollView, size: Size) -> None:
-    """Change what can be scrolled through without a layout of the screen.
+    """Change the size of the scrollable content without a layout of the screen.
 
     Assigning `virtual_size` lays out and repaints everything, a dozen times a second in a live
     list; a scroll bar that comes or goes still does.

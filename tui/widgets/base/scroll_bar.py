@@ -1,7 +1,7 @@
-"""A scroll bar that is painted only where it looks different.
+"""A scroll bar that repaints only the cells that change.
 
-Textual's own is painted whole whenever a row comes or goes: in a live list of thousands that is
-every frame, and nearly as dear as the rows.
+Textual's own repaints completely whenever the number of rows changes: in a live list of thousands
+that is in every frame, and almost as expensive as the rows.
 """
 
 from math import ceil
@@ -12,11 +12,11 @@ from textual.reactive import Reactive
 from textual.scrollbar import ScrollBar
 
 PARTS_PER_CELL = 8
-"""Parts of a cell at which a thumb may begin and end."""
+"""The resolution of the thumb's ends, in parts of a cell."""
 
 
 class Thumb(NamedTuple):
-    """Where the thumb is drawn, in parts of a cell; `size` is the length of the bar in cells."""
+    """The position of the thumb in parts of a cell; `size` is the length of the bar in cells."""
 
     size: int
     start: int
@@ -33,20 +33,20 @@ class QuietScrollBar(ScrollBar):
     _shown: Thumb | None = None
 
     def watch_window_virtual_size(self) -> None:
-        """Follow another length."""
+        """Update the thumb for another length of the content."""
         self._follow()
 
     def watch_window_size(self) -> None:
-        """Follow another window."""
+        """Update the thumb for another window size."""
         self._follow()
 
     def watch_position(self) -> None:
-        """Follow another position."""
+        """Update the thumb for another position."""
         self._follow()
 
     @property
     def thumb(self) -> Thumb:
-        """Where the thumb is; by the formula of `textual.scrollbar.ScrollBarRender`."""
+        """The position of the thumb, by the formula of `textual.scrollbar.ScrollBarRender`."""
         size, window, length = self.size.height, self.window_size, self.window_virtual_size
         if not size or not 0 < window < length or size == length:
             return Thumb(size, 0, 0)

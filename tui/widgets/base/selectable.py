@@ -1,4 +1,4 @@
-"""Selecting text with the mouse in widgets that draw their rows themselves."""
+"""Selection of text with the mouse in widgets that draw their own rows."""
 
 from rich.segment import Segment
 from rich.style import Style
@@ -10,14 +10,14 @@ from core.value.terminal_text import width_of
 
 
 class Selectable(Widget):
-    """Second base of a scrolling text. Its rows are numbered from the top of what is scrolled."""
+    """Mixin of a scrolling text, whose rows are numbered from the top of the content."""
 
     def row_text(self, row: int) -> str:  # noqa: ARG002 - for subclasses
-        """Return the whole text of a row as it is drawn."""
+        """Return the whole text of a row, as drawn."""
         return ""
 
     def selectable(self, strip: Strip, row: int, left: int = 0) -> Strip:
-        """Mark what is selected of a row that is drawn from cell `left` on, and say where it is."""
+        """Highlight the selected part of a row drawn from cell `left` on, and add its offsets."""
         selection = self.text_selection
         span = None if selection is None else selection.get_span(row)
         if span is not None:
@@ -36,7 +36,7 @@ class Selectable(Widget):
         return strip.apply_offsets(left, row)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """Return the text that is selected, and what stands between it and that of the next."""
+        """Return the selected text, and the separator after it."""
         last = self.virtual_size.height - 1
         first = 0 if selection.start is None else selection.start.y
         last = last if selection.end is None else min(last, selection.end.y)
@@ -49,14 +49,14 @@ class Selectable(Widget):
         return "\n".join(lines), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - Textual's own
-        """Draw what is selected."""
+        """Repaint the selection."""
         self.refresh()
 
 
 def _marked(strip: Strip) -> Strip:
-    """Turn the colours round: legible in every theme, and to be seen without colour too."""
-    segments = [Segment(text, (style or Style()) + _TURNED) for text, style, _ in strip]
+    """Reverse the colours, which is legible in every theme and visible without colour."""
+    segments = [Segment(text, (style or Style()) + _REVERSED) for text, style, _ in strip]
     return Strip(segments, strip.cell_length)
 
 
-_TURNED = Style(reverse=True)
+_REVERSED = Style(reverse=True)

@@ -1,4 +1,4 @@
-"""Base of graph, tree and Gantt: one selection, its messages, and the signs to draw with.
+"""Base of graph, tree and Gantt chart: the selection, its messages, and the signs of states.
 
 `Selected` and `Opened` are handled as `on_step_canvas_selected` and `on_step_canvas_opened`,
 whichever canvas says so.
@@ -22,7 +22,7 @@ MAX_STEPS_INLINE = 300
 
 
 class StepCanvas(Widget):
-    """Second base of a canvas. The selection is a step id, however the canvas draws steps."""
+    """Mixin of a canvas. The selection is a step id, however the canvas draws steps."""
 
     selection: reactive[str | None] = reactive(None, repaint=False)
     """The id of the selected step; a canvas that does not draw it leaves its cursor where it is."""
@@ -30,8 +30,8 @@ class StepCanvas(Widget):
     chosen: str | None = None
     """The user's selection that the screen has not applied yet."""
 
-    class Told(Message):
-        """Base of what a canvas says about a step."""
+    class StepMessage(Message):
+        """Base of the messages of a canvas about a step."""
 
         def __init__(self, view: "StepCanvas", task_id: str) -> None:
             super().__init__()
@@ -43,18 +43,18 @@ class StepCanvas(Widget):
             """The canvas."""
             return self.view
 
-    class Selected(Told):
+    class Selected(StepMessage):
         """Another step is selected. `members` has every step of the node under the cursor."""
 
         def __init__(self, view: "StepCanvas", task_id: str, members: tuple[str, ...] = ()) -> None:
             super().__init__(view, task_id)
             self.members = members
 
-    class Opened(Told):
+    class Opened(StepMessage):
         """Enter or a second click on a step."""
 
     def equip(self, ascii_only: bool | None, now: Callable[[], int] | None) -> None:
-        """Take the characters to draw with, by default as the terminal has them, and a clock."""
+        """Set clock and character set, by default that of the terminal."""
         self._ascii = not is_utf8_terminal() if ascii_only is None else ascii_only
         self._now = now or time.time_ns
 
@@ -70,7 +70,7 @@ class StepCanvas(Widget):
         return appearance.ascii if self._ascii else appearance.sign
 
     def drawable(self, text: str) -> str:
-        """Return a safe text in the characters there are."""
+        """Return a safe text, transliterated if the terminal requires ASCII."""
         return to_ascii(text, width_of) if self._ascii else text
 
     def watch_selection(self) -> None:

@@ -1,4 +1,4 @@
-"""A scrolling text of styled lines, wrapped to the window; only the lines in sight are drawn."""
+"""A scrolling text of styled lines, wrapped to the window; only the visible rows are drawn."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from tui.words.safe_text import wrap
 
 
 class TextView(ScrollView, Selectable, can_focus=True):
-    """Lines of text to read. `hang` cells are left free where a wrapped line goes on."""
+    """A read-only text. The continuation of a wrapped line is indented."""
 
     dispatches_keys_at_once = True
     BINDINGS: ClassVar[list[BindingType]] = bindings("scrolling")
@@ -34,7 +34,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
         self._starts: list[int] = [0]
 
     def set_lines(self, lines: Iterable[Line], *, keep_place: bool = False) -> None:
-        """Show other lines, from the top unless the place is to be kept."""
+        """Replace the lines; scroll to the top unless `keep_place`."""
         before, self._lines = self._lines, list(lines)
         if self._lines != before:
             self._relayout()
@@ -43,7 +43,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the last line is in sight."""
+        """Whether the last line is visible."""
         return self.scroll_offset.y >= self.max_scroll_y
 
     @property
@@ -58,7 +58,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
             self.scroll_to(y=max(0, self._starts[index] - height // 3), animate=False, force=True)
 
     def _pieces(self, line: Line) -> list[str]:
-        """Fold the last text of a line into the room that the texts before it leave."""
+        """Fold the last text of a line to the width that the texts before it leave."""
         if not line:
             return [""]
         lead = sum(width_of(text) for text, _style in line[:-1])
@@ -78,7 +78,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Fold the lines anew."""
+        """Fold the lines to the new width."""
         self._relayout()
 
     def render_line(self, y: int) -> Strip:
@@ -114,7 +114,7 @@ class TextView(ScrollView, Selectable, can_focus=True):
         self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 
     def action_page(self, pages: float) -> None:
-        """Scroll by a share of the window."""
+        """Scroll by a fraction of the visible height."""
         rows = round(pages * max(1, self.size.height - 1))
         self.scroll_to(y=self.scroll_offset.y + rows, animate=False, force=True)
 

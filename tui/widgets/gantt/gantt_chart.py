@@ -1,4 +1,4 @@
-"""The rows of a gantt chart by start, and the window of time they are seen in. Knows no widget."""
+"""The rows of a Gantt chart by start, and the visible window of time. Knows no widget."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _MIN_NAME_CELLS, _MAX_NAME_CELLS = 8, 30
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One moment of the chart: its window, the present, and how many attempts ran in each cell."""
+    """The values that all lines of one repaint share; `busy` has the average load of each cell."""
 
     window: Window
     now: int
@@ -24,7 +24,7 @@ class Frame:
 
 
 class Chart:
-    """All attempts, zoom and shift."""
+    """All attempts, and the zoom and shift of the window."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
@@ -39,7 +39,7 @@ class Chart:
         self._statuses: dict[str, NodeStatus] = {}
 
     def clear(self) -> None:
-        """Forget every row."""
+        """Remove all rows."""
         self.rows, self.by_id, self._statuses = [], {}, {}
         self.name_width = _MIN_NAME_CELLS
 
@@ -64,7 +64,7 @@ class Chart:
         return len(self.rows) != before
 
     def take_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> list[str]:
-        """Take newer states; return the steps that have rows."""
+        """Apply newer states; return the affected steps that have rows."""
         found = []
         for step_id, value in changes.items():
             status = self._statuses[step_id] = as_status(value)
@@ -74,7 +74,7 @@ class Chart:
         return found
 
     def reveal(self, row: GanttRow, frame: Frame) -> bool:
-        """Move the window so that a row is in it; tell whether it had to."""
+        """Move the window to show a row; tell whether it moved."""
         if not self.zoom or frame.window.holds(row.begins, row.ends(frame.now)):
             return False
         first, shown = frame.window.zero, frame.window.end - frame.window.start
@@ -90,7 +90,7 @@ class Chart:
         )
 
     def frame(self, width: int) -> Frame:
-        """Work out what all lines of one picture have in common. Linear in the attempts."""
+        """Compute the values that all lines of one repaint share. Linear in the attempts."""
         spans = [span for row in self.rows for span in row.spans]
         is_live = self.is_live()
         now = self._now() if is_live else max((s.ended_at or 0 for s in spans), default=0)

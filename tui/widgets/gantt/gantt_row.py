@@ -1,4 +1,4 @@
-"""The attempts of one step as bars in a window of time."""
+"""Draws the attempts of one step as bars in a window of time."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +18,7 @@ _ENDS = " ▏▎▍▌▋▊▉"
 
 @dataclass(frozen=True, slots=True)
 class AttemptSpan:
-    """One attempt on the time line; instants in nanoseconds. `queued_at` is when it could start."""
+    """One attempt on the time line; instants in nanoseconds. It was ready at `queued_at`."""
 
     task_id: str
     attempt: int
@@ -27,12 +27,12 @@ class AttemptSpan:
     ended_at: int | None = None
     queued_at: int | None = None
     holds_slot: bool = True
-    """Whether it counts among those that ran at once: one that waits for a person does not."""
+    """Whether it occupies a slot: an attempt that waits for an approval does not."""
 
 
 @dataclass(slots=True)
 class GanttRow:
-    """All attempts of one step by number, and the step's status as far as it is known."""
+    """All attempts of one step by number, and the latest known status of the step."""
 
     task_id: str
     name: str
@@ -46,15 +46,15 @@ class GanttRow:
         return first.started_at if first.queued_at is None else first.queued_at
 
     def ends(self, now: int) -> int:
-        """Return when its last attempt ended, or what it waits for; `now` while it goes on."""
+        """Return when its last attempt ended or its wait will end; `now` while it runs."""
         last = self.spans[-1].ended_at
         if self.status.state is TaskState.WAITING:
             return max(now, self.status.resume_at or now)
         return now if last is None else last
 
     @property
-    def look_name(self) -> str:
-        """The state its sign shows: its own, or while that is unknown its last attempt's."""
+    def shown_state(self) -> str:
+        """The state that its sign shows: its own or, while that is unknown, its last attempt's."""
         if self.status is not IDLE:
             return self.status.state.value
         return self.spans[-1].state.value
@@ -108,7 +108,7 @@ def draw_row(
     last = row.spans[-1].ended_at
     if row.status.state is TaskState.WAITING and last is not None:
         cells.fill(window.x(last), end, wait, waiting)
-    for span in row.spans:  # over what was before them: the shortest attempt is seen
+    for span in row.spans:  # drawn last, so that even the shortest attempt is visible
         stop = window.x(now if span.ended_at is None else span.ended_at)
         style = styles.states[span.state.value]
         _draw_bar(cells, window.x(span.started_at), stop, full, style, ascii_only=ascii_only)
@@ -125,7 +125,7 @@ def draw_row(
 def _draw_bar(
     cells: _Cells, start: float, end: float, full: str, style: Style, *, ascii_only: bool
 ) -> None:
-    """Fill a bar in eighths of a cell at its end; the shortest is still seen."""
+    """Draw a bar, its end in eighths of a cell; even the shortest is visible."""
     if end < 0 or start >= len(cells.texts):
         return
     first, last = int(max(0.0, start)), int(end)
@@ -140,7 +140,7 @@ def _draw_bar(
 def _draw_label(
     cells: _Cells, row: GanttRow, x: int, now: int, styles: ThemeStyles, *, ascii_only: bool
 ) -> None:
-    """Write time and signs of the attempts behind the last bar, if there is room."""
+    """Draw time and signs of the attempts after the last bar, if there is room."""
     last = row.spans[-1]
     seconds = ((now if last.ended_at is None else last.ended_at) - last.started_at) / 1e9
     text = duration_text(seconds)

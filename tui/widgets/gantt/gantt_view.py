@@ -1,4 +1,4 @@
-"""When every attempt waited and ran: a time axis, how many ran at once, and a row a step."""
+"""The Gantt chart: a time axis, the number of concurrent attempts, and a row per step."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import ClassVar
@@ -27,7 +27,7 @@ _ASCII_LEVELS = " .:-=+*#@"
 
 
 class GanttAxis(Widget):
-    """Two lines above the rows: elapsed time, and how many attempts ran at once."""
+    """Two lines above the rows: elapsed time, and the number of concurrent attempts."""
 
     DEFAULT_CSS = "GanttAxis { height: 2; }"
 
@@ -63,9 +63,9 @@ class GanttRows(LineView):
         return self._view.row_line(index, styles)
 
     def steer_to(self, index: int) -> None:
-        """Put the cursor on a row because a person wants it, and make its step the selection."""
+        """Move the cursor to a row on behalf of the user, and select its step."""
         super().steer_to(index)
-        self._view.steered()
+        self._view.row_selected()
 
     def action_shift(self, direction: int) -> None:
         """Show an earlier or later part of the time."""
@@ -103,7 +103,7 @@ class GanttView(Vertical, StepCanvas):
         yield self._list
 
     def on_mount(self) -> None:
-        """Let open attempts grow."""
+        """Redraw running attempts regularly."""
         self.set_interval(1.0, self._tick)
 
     def focus(self, scroll_visible: bool = True) -> "GanttView":
@@ -116,7 +116,7 @@ class GanttView(Vertical, StepCanvas):
     def set_spans(
         self, spans: Iterable[AttemptSpan], names: Mapping[str, str] | None = None
     ) -> None:
-        """Show other attempts; `names` replaces ids on the screen."""
+        """Replace all attempts; `names` replaces ids on the screen."""
         self.chart.clear()
         self.chart.names = {} if names is None else names
         self.chart.take(spans)
@@ -125,7 +125,7 @@ class GanttView(Vertical, StepCanvas):
         self._redraw()
 
     def say(self, text: str) -> None:
-        """Say in the place of the rows why there are none; the next attempts end it."""
+        """Show a notice in place of the rows until there are attempts."""
         self._list.placeholder = text
         self._list.refresh()
 
@@ -136,7 +136,7 @@ class GanttView(Vertical, StepCanvas):
         self._redraw()
 
     def set_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> None:
-        """Take newer states of steps: a waiting one shows its backoff until it goes on."""
+        """Apply newer states of steps: a waiting step shows its backoff."""
         if self.chart.take_states(changes):
             self._frame = None
             self.refresh_all()
@@ -147,7 +147,7 @@ class GanttView(Vertical, StepCanvas):
         self.refresh_all()
 
     def set_slots(self, slots: int | None) -> None:
-        """Take the number of attempts that may run at once: the top of the load line."""
+        """Set how many attempts may run at once, which is the maximum of the load line."""
         self.chart.slots = slots
         self.refresh_all()
 
@@ -169,7 +169,7 @@ class GanttView(Vertical, StepCanvas):
             self.refresh_all()
 
     def on_resize(self) -> None:
-        """Fit the window of time to the new width."""
+        """Adapt the window of time to the new width."""
         self._frame = None
         self.refresh_all()
 
@@ -181,13 +181,13 @@ class GanttView(Vertical, StepCanvas):
 
     def _now_frame(self) -> Frame:
         if self._frame is None:
-            # cursor, sign, name and two blanks stand left of the bars
+            # cursor, sign, name and two spaces are left of the bars
             width = self._list.scrollable_content_region.width - self._name_width - 5
             self._frame = self.chart.frame(max(1, width))
         return self._frame
 
     def axis_line(self, y: int, styles: ThemeStyles) -> list[Span]:
-        """Write a line of the axis."""
+        """Draw a line of the axis."""
         frame = self._now_frame()
         left = self._name_width + 5
         if not self.chart.rows:
@@ -213,15 +213,15 @@ class GanttView(Vertical, StepCanvas):
         return fit_right(f"×{1 << self.chart.zoom} elapsed ", width)
 
     def row_line(self, index: int, styles: ThemeStyles) -> list[Span]:
-        """Write sign, name and bars of a row."""
+        """Draw sign, name and bars of a row."""
         row = self.chart.rows[index]
         frame = self._now_frame()
         name = self.drawable(row.name)
         style = styles.accent if row.task_id in self.chart.critical else styles.text
-        if row.look_name == "FAILED":
+        if row.shown_state == "FAILED":
             style = styles.states["FAILED"]
         return [
-            (self.sign_of(row.look_name) + " ", styles.states[row.look_name]),
+            (self.sign_of(row.shown_state) + " ", styles.states[row.shown_state]),
             (fit(name, self._name_width) + "  ", style),
             *draw_row(
                 row,
@@ -242,8 +242,8 @@ class GanttView(Vertical, StepCanvas):
             self._list.move_to(self.chart.rows.index(row))
             self._reveal()
 
-    def steered(self) -> None:
-        """Make the step of the row that a person went to the selection."""
+    def row_selected(self) -> None:
+        """Select the step of the row that the user moved to."""
         if self._list.cursor < len(self.chart.rows):
             step_id = self.chart.rows[self._list.cursor].task_id
             if step_id != self.selection:

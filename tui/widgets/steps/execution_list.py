@@ -11,7 +11,7 @@ from core.value.duration import duration_text
 from core.value.terminal_text import width_of
 from tui.look.theme import ThemeStyles
 from tui.search.home_page import HomeRow
-from tui.widgets.base.age_tracker import Ages
+from tui.widgets.base.age_tracker import AgeTracker
 from tui.widgets.base.line_view import LineView, Span
 from tui.words.numbers import bar, elapsed, percent, when
 from tui.words.run_label import SUBSET, number_width, run_name
@@ -28,7 +28,7 @@ class ExecutionList(LineView):
         self._clock = clock
         self._rows: Sequence[HomeRow] = ()
         self._short: Mapping[str, str] = {}
-        self._ages = Ages()
+        self._ages = AgeTracker()
 
     def show(self, rows: Sequence[HomeRow], short_ids: Mapping[str, str]) -> None:
         """Show other executions; the cursor stays on the one it is on, or at the top."""

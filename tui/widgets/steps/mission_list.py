@@ -8,7 +8,7 @@ from core.ports.clock import Clock
 from core.value.terminal_text import width_of
 from tui.live.backend import MissionFile
 from tui.look.theme import ThemeStyles
-from tui.widgets.base.age_tracker import Ages
+from tui.widgets.base.age_tracker import AgeTracker
 from tui.widgets.base.line_view import LineView, Span
 from tui.words.numbers import when
 from tui.words.safe_text import clean_line, fit, fit_right
@@ -23,7 +23,7 @@ class MissionList(LineView):
         self._clock = clock
         self._rows: list[MissionFile | str] = []
         self._last: Mapping[str, Execution] = {}
-        self._ages = Ages()
+        self._ages = AgeTracker()
 
     def show(self, missions: Sequence[MissionFile]) -> None:
         """Show other missions, the cursor on the same file where it is still there."""
