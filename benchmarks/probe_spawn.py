@@ -1,6 +1,8 @@
-"""Prints the wall and own CPU seconds of running `true` COUNT times through the local executor.
+"""Prints the wall and CPU seconds of running `true` COUNT times through an executor.
 
-python -m benchmarks.probe_spawn COUNT CONCURRENCY
+python -m benchmarks.probe_spawn direct|supervised COUNT CONCURRENCY
+
+The CPU time is that of this process, of the supervisor and of the processes that were run.
 """
 
 import asyncio
@@ -9,9 +11,11 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 
 from core.domain.records import LogStream
 from core.executors.local import LocalExecutor
+from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.ports.executor import Census, Job
 
 
@@ -29,9 +33,15 @@ class Nowhere:
         """Take no note."""
 
 
-async def main(count: int, at_once: int) -> None:
+EXECUTORS: dict[str, Callable[[], LocalExecutor]] = {
+    "direct": LocalExecutor,
+    "supervised": SupervisedExecutor,
+}
+
+
+async def main(name: str, count: int, at_once: int) -> None:
     """Run them, so many at a time."""
-    executor = LocalExecutor()
+    executor = EXECUTORS[name]()
     env, cwd = dict(os.environ), os.getcwd()  # noqa: PTH109 - as the executor compares it
     numbers = iter(range(count))
 
@@ -41,13 +51,20 @@ async def main(count: int, at_once: int) -> None:
             outcome = await executor.run(job, Nowhere())
             assert outcome.exit_code == 0
 
-    start, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    start, used = time.perf_counter(), cpu_seconds()
     await asyncio.gather(*(lane() for _ in range(at_once)))
-    wall, now = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF)
-    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-    await executor.close()
-    print(json.dumps({"wall": wall, "cpu": cpu}))
+    wall = time.perf_counter() - start
+    await executor.close()  # only then a supervisor is among the children that were waited for
+    print(json.dumps({"wall": wall, "cpu": cpu_seconds() - used}))
+
+
+def cpu_seconds() -> float:
+    """Return the processor time of this process and of all children that have ended."""
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -67,7 +67,14 @@ def _beside_peers(bench: Bench, load: Workload, jobs: int) -> Iterator[Figure]:
     def ours() -> Cost:
         return bench.run_mission(file, bench.fresh(f"true-{load.name}"))
 
-    spawning = [sys.executable, "-m", "benchmarks.probe_spawn", str(load.size), str(jobs)]
+    spawning = [
+        sys.executable,
+        "-m",
+        "benchmarks.probe_spawn",
+        "supervised",
+        str(load.size),
+        str(jobs),
+    ]
     contenders: dict[str, Callable[[], Cost]] = {"mission": ours}
     if load.shape != "chain":  # the processes alone, nothing written: what no engine gets below
         contenders[EXECUTOR] = partial(

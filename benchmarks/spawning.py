@@ -25,15 +25,24 @@ def spawn(bench: Bench) -> Iterator[Figure]:
     except subprocess.CalledProcessError as error:
         raise MeasureError(f"cc: {error.stderr.decode(errors='replace')[:400]}") from error
     count = bench.pick(200, 1_000)
-    ours: list[dict[str, float]] = []
+    direct: list[dict[str, float]] = []
+    supervised: list[dict[str, float]] = []
     bare: list[float] = []
     for _ in range(max(3, bench.rounds)):
         run = subprocess.run([floor, str(count), str(CONCURRENCY)], check=True, capture_output=True)
         bare.append(float(run.stdout) / count)
-        ours.append(bench.probe("probe_spawn", count, CONCURRENCY))
-    wall = statistics.median(run["wall"] for run in ours) / count
-    cpu = statistics.median(run["cpu"] for run in ours) / count
-    yield Figure("C posix_spawn, wall a process", statistics.median(bare) * 1e6, "µs")
-    yield Figure("our executor, wall a process", wall * 1e6, "µs")
-    yield Figure("our executor, own CPU a process", cpu * 1e6, "µs")
-    yield Figure("our executor by C, wall", wall / statistics.median(bare), "x", at_most(1.3))
+        direct.append(bench.probe("probe_spawn", "direct", count, CONCURRENCY))
+        supervised.append(bench.probe("probe_spawn", "supervised", count, CONCURRENCY))
+    floor_seconds = statistics.median(bare)
+    yield Figure("C posix_spawn, wall a process", floor_seconds * 1e6, "µs")
+    for name, runs in (("direct", direct), ("supervised", supervised)):
+        wall = statistics.median(run["wall"] for run in runs) / count
+        cpu = statistics.median(run["cpu"] for run in runs) / count
+        yield Figure(f"{name}, wall a process", wall * 1e6, "µs")
+        yield Figure(f"{name}, CPU a process", cpu * 1e6, "µs")
+        yield Figure(f"{name} by C, wall", wall / floor_seconds, "x", at_most(1.3))
+    more = statistics.median(
+        (ours["cpu"] - theirs["cpu"]) / count
+        for ours, theirs in zip(supervised, direct, strict=True)
+    )
+    yield Figure("supervised more than direct, CPU", more * 1e6, "µs", at_most(150))
