@@ -1,4 +1,4 @@
-"""The command palette: every action of the screen at hand, every mission, every execution."""
+"""The command palette: every action of the current screen, every mission, every execution."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,21 +14,21 @@ from tui.screens.deck_screen import DeckScreen
 from tui.words.safe_text import clean_line
 
 MOVES = ("move(", "page(", "first", "last", "choose", "command_palette")
-"""What is no use to choose from a list."""
+"""Actions that are not offered, since they only make sense as keys."""
 
 Entry = tuple[str, Callable[[], object]]
 
 
 class DeckCommands(Provider):
-    """Looks through actions, missions and executions by what is typed."""
+    """Searches actions, missions and executions."""
 
     async def discover(self) -> Hits:
-        """Show the actions before anything is typed."""
+        """Offer the actions before the user types."""
         for text, act in self._actions():
             yield DiscoveryHit(Content(text), act, text=text)
 
     async def search(self, query: str) -> Hits:
-        """Show what fits: executions as they are at this moment, of the database as a whole."""
+        """Offer what matches the input; executions are searched in the whole database."""
         matcher = self.matcher(query)
         entries = [*self._actions(), *self._missions(), *await self._executions(query)]
         for text, act in entries:
@@ -56,7 +56,7 @@ class DeckCommands(Provider):
         try:
             found = await deck.lookup.read(lambda reader: read_palette_executions(reader, words))
         except MissionDeckError:
-            return []  # the feed meets the same failure and shows it
+            return []  # the feed reports the same failure
         now = deck.clock.now()
         return [
             (f"open {run_title(one, now)}", partial(deck.open_execution, one.execution_id))
@@ -76,7 +76,7 @@ class DeckCommands(Provider):
             yield f"theme {theme}", partial(deck.set_theme, theme)
 
     def _bindings(self) -> list[tuple[Binding, DOMNode]]:
-        """Return what is of use on this screen, each with the node that acts, acts first."""
+        """Return the bindings that apply to this screen, each with its node, actions first."""
         screen = self.screen
         found: dict[str, tuple[Binding, DOMNode]] = {}
         for active in screen.active_bindings.values():

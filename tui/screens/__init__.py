@@ -1,1 +1,1 @@
-"""The screens: they arrange widgets and decide nothing."""
+"""The screens, which arrange widgets and connect them to the state."""

@@ -24,7 +24,7 @@ class DeckScreen(Screen[None]):
 
     AUTO_FOCUS = ""
     watches = False
-    """Whether it takes the feed's news; those go to the topmost screen that does."""
+    """Whether it receives the feed's updates; they go to the topmost screen that does."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class DeckScreen(Screen[None]):
 
     @property
     def filter_help(self) -> Sequence[tuple[str, Syntax]]:
-        """What filters here may say, each under a title, for the help."""
+        """The syntax of the filters of this screen, by title, for the help."""
         return ()
 
     def catch_up(self) -> None:

@@ -17,13 +17,13 @@ from tui.keys.textual_bindings import bindings
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.widgets.base.choice_button import ChoiceButton
 
-RENEW_SECONDS = 0.5
-"""How often the text of an open dialog is brought up to date."""
+UPDATE_SECONDS = 0.5
+"""How often the text of an open dialog is updated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was chosen, and what was written beside it."""
+    """The chosen value and the text of the input field."""
 
     choice: str
     text: str = ""
@@ -90,16 +90,16 @@ class Dialog(ModalScreen[Answer | None]):
         """Focus the safe choice."""
         self.query_one("#keep", Button).focus()
         if self._live is not None:
-            self.set_interval(RENEW_SECONDS, self._update_worker.request)
+            self.set_interval(UPDATE_SECONDS, self._update_worker.request)
 
     async def _renew(self) -> None:
-        """Say what holds now, where that has changed since the question was asked."""
+        """Update the text of the dialog."""
         if self._live is None:
             return
         try:
             lines = tuple(await self._live())
         except MissionDeckError:
-            return  # the feed meets the same failure and shows it
+            return  # the feed reports the same failure
         if lines != self._texts and self.is_attached:
             self._texts = lines
             self.query_one("#dialog-text", Static).update("\n".join(lines))
@@ -111,7 +111,7 @@ class Dialog(ModalScreen[Answer | None]):
         self.set_class(sum(width_of(label) + 8 for label in labels) > room, "-stacked")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Answer with the choice, or with None for the safe one."""
+        """Close with the choice, or with None for the safe one."""
         event.stop()
         if event.button.id == "keep":
             self.dismiss(None)
@@ -120,9 +120,9 @@ class Dialog(ModalScreen[Answer | None]):
         self.dismiss(Answer(event.button.name or "", text))
 
     def on_input_submitted(self) -> None:
-        """Enter in the field goes to the buttons; it decides nothing."""
+        """Move the focus from the field to the buttons."""
         self.focus_next()
 
     def action_dismiss_dialog(self) -> None:
-        """Leave everything as it is."""
+        """Close without a choice."""
         self.dismiss(None)

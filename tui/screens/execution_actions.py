@@ -40,7 +40,7 @@ class ExecutionActions(DeckScreen):
                 return True
 
     def label_of(self, action: str, label: str) -> str:
-        """Call `pause` what it does now."""
+        """Label the pause key "resume" while the execution is paused."""
         if action != "pause" or self.board is None:
             return super().label_of(action, label)
         paused = self.board.execution.state is ExecutionState.PAUSED
@@ -65,7 +65,7 @@ class ExecutionActions(DeckScreen):
 
     @work
     async def action_retry(self, downstream: bool) -> None:
-        """Run the selected step again, alone or with everything behind it."""
+        """Retry the selected step, alone or with everything downstream of it."""
         if self.board is not None and self.selected is not None:
             await self.deck.actions.retry(self.board, self.selected, downstream=downstream)
 
@@ -79,22 +79,22 @@ class ExecutionActions(DeckScreen):
     async def action_cancel_run(self) -> None:
         """Cancel the execution."""
         if self.board is not None:
-            await self.deck.actions.cancel_run(self._look)
+            await self.deck.actions.cancel_run(self._read_current)
 
     @work
     async def action_kill_run(self) -> None:
         """Cancel the execution without a grace."""
         if self.board is not None:
-            await self.deck.actions.kill_run(self._look)
+            await self.deck.actions.kill_run(self._read_current)
 
-    async def _look(self) -> Board:
+    async def _read_current(self) -> Board:
         if self.board is None:
             raise BugError("an execution that is not open was looked at")
         return self.board
 
     @work
     async def action_pause(self) -> None:
-        """Pause the execution, or let it go on."""
+        """Pause or resume the execution."""
         board = self.board
         if board is not None:
             orphaned = board.is_orphaned(self.deck.clock.now())
@@ -132,7 +132,7 @@ class ExecutionActions(DeckScreen):
 
     @property
     def _mission_path(self) -> str | None:
-        """Where the mission file was; a complaint where that is not known."""
+        """Return the path of the mission file; report a problem if there is none."""
         if self.board is None:
             return None
         path = self.board.execution.source_path
@@ -142,6 +142,6 @@ class ExecutionActions(DeckScreen):
 
 
 def awaits_approval(board: Board) -> bool:
-    """Tell whether a step of the run waits for somebody to approve it."""
+    """Tell whether a step of the run waits for an approval."""
     waiting = (board.tasks[task_id] for task_id in board.members(Bucket.WAITING))
     return board.is_live and any(map(awaits, waiting))

@@ -21,7 +21,7 @@ from tui.widgets.steps.step_list import StepList
 from tui.widgets.steps.step_views import StepViews
 
 SHORT_ROWS = 18
-"""A terminal with fewer rows shows steps or log, not both."""
+"""A terminal with fewer rows shows either steps or log."""
 
 
 class PaneScreen(ExecutionActions):
@@ -66,14 +66,14 @@ class PaneScreen(ExecutionActions):
 
     @property
     def filter_help(self) -> Sequence[tuple[str, Syntax]]:
-        """What the filter of the steps may say, and the search in the log."""
+        """The syntax of the step filter and of the search in the log."""
         return [("Filter of steps", SYNTAX), ("Search in the log", LOG_SYNTAX)]
 
     def tab_shown(self, tab: str) -> None:
-        """Take note that another view is in sight."""
+        """Handle the change to another view."""
 
     def offers(self, action: str) -> bool:
-        """Show what is of use for the pane in focus."""
+        """Offer what applies to the focused pane."""
         if self.focused is self._log:
             if action == "logs":
                 return self._bottom.is_merged
@@ -120,7 +120,7 @@ class PaneScreen(ExecutionActions):
         self._titles()
 
     def action_zoom(self) -> None:
-        """Give the pane in focus the whole screen, or give it back."""
+        """Maximize the focused pane, or restore the layout."""
         if self._zoomed is not None:
             self._zoomed = None
         else:
@@ -153,7 +153,7 @@ class PaneScreen(ExecutionActions):
         self._titles()
 
     def action_pane(self, step: int) -> None:
-        """Go to the next pane that is in sight."""
+        """Focus the next visible pane."""
         panes: list[Widget] = [self._left.focus_target]
         if self._side.display:
             panes.append(self._side_list if self._left.tab != "list" else self._summary)
@@ -186,7 +186,7 @@ class PaneScreen(ExecutionActions):
             self.action_home()
 
     def action_home(self) -> None:
-        """Go back to home, or end the watching; the run goes on."""
+        """Return home, or exit; the run goes on."""
         self.deck.leave_execution()
 
     # --- log -------------------------------------------------------------------------------------
@@ -208,11 +208,11 @@ class PaneScreen(ExecutionActions):
         self.set_focus(self._log)
 
     def action_log(self, switch: str) -> None:
-        """Turn a switch of the log."""
+        """Toggle a switch of the log."""
         self._bottom.turn(switch)
 
     def action_attempt(self, step: int) -> None:
-        """Show the log of the attempt before or behind."""
+        """Show the log of the previous or next attempt."""
         self._bottom.step_attempt(step)
 
     def action_show_attempt(self, number: int) -> None:
@@ -236,7 +236,7 @@ class PaneScreen(ExecutionActions):
         self.set_focus(self._field)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter or search while it is typed."""
+        """Filter or search while the user types."""
         if self._filtering == "log":
             self._log.set_search(event.value)
         else:
@@ -250,14 +250,14 @@ class PaneScreen(ExecutionActions):
         self._titles()
 
     def filter_set(self) -> None:
-        """Take note of another filter, which may hide the selection."""
+        """Handle another filter, which may hide the selected step."""
 
     def on_input_submitted(self) -> None:
-        """Keep the filter and go back to what it filters."""
+        """Keep the filter and return to what it filters."""
         self._leave_field()
 
     def action_leave_field(self) -> None:
-        """Clear the filter or search and go back to what it narrowed."""
+        """Clear the filter or search and return to what it filtered."""
         if self._filtering == "log":
             self._log.set_search("")
         else:

@@ -1,4 +1,4 @@
-"""The keys of the screen at hand, searchable."""
+"""The help: the keys of the current screen, searchable."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ class HelpScreen(ModalScreen[None]):
         self.set_focus(self.query_one(Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Show what fits the search."""
+        """Show the keys that match the search."""
         self._show(event.value)
 
     def on_input_submitted(self) -> None:

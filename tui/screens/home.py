@@ -68,7 +68,7 @@ class HomeScreen(HomeActions):
         self._page = page
         if first and not page.total and not self._pane_chosen:
             self.action_show_pane("missions", steer=False)
-        self._mission_list.learn(page.last)
+        self._mission_list.set_latest_runs(page.last)
         self._show_executions()
         self._show_detail()
 

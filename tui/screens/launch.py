@@ -29,7 +29,7 @@ from tui.words.safe_text import clean_line
 
 
 class _Field:
-    """A parameter, what is filled in for it, and the line above that names it and what is wrong."""
+    """A parameter, its input widget, and its title line, which shows problems."""
 
     def __init__(self, param: Param, widget: Widget, title: str) -> None:
         self.param = param
@@ -39,7 +39,7 @@ class _Field:
         self._problem = ""
 
     def show_problem(self, problem: str) -> None:
-        """Say what is wrong behind the name; empty for nothing."""
+        """Show a problem after the name; an empty text removes it."""
         if problem != self._problem:
             self._problem = problem
             wrong = (f"  ✗ {problem}", "bold $error") if problem else ""
@@ -182,11 +182,11 @@ class LaunchScreen(DeckScreen):
     # --- checking --------------------------------------------------------------------------------
 
     def on_input_changed(self) -> None:
-        """Check while it is typed."""
+        """Check while the user types."""
         self._check()
 
     def on_select_changed(self) -> None:
-        """Check what was chosen."""
+        """Check the chosen value."""
         self._check()
 
     def on_input_submitted(self) -> None:
@@ -224,7 +224,7 @@ class LaunchScreen(DeckScreen):
 
     @work
     async def action_launch(self) -> None:
-        """Launch with what is filled in, unless something is wrong."""
+        """Launch with the given parameters, unless one is invalid."""
         if self._mission is None or self._launching:
             return
         values, wrong = self._check()

@@ -1,4 +1,4 @@
-"""The operator's own editor, in the terminal that the screen gives up meanwhile."""
+"""Opens the user's editor in the terminal while the screen is suspended."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""How the application behaves on a terminal: characters, key dispatch, ctrl+c and the end.
+"""The application's behaviour on a terminal: character set, key dispatch, ctrl+c and exit.
 
 Knows nothing of missions. It is imported before first paint, so it imports little but Textual.
 """

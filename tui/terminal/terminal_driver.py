@@ -1,4 +1,4 @@
-"""The terminal under Textual: input that cannot break it, and an end that cannot be refused.
+"""Textual's terminal driver with robust input, and an exit that works even if the app hangs.
 
 Both live in the thread that reads the keys, which goes on while the event loop is stuck.
 """
@@ -24,11 +24,11 @@ from tui.live.deck import Deck, deck_of
 from tui.terminal.terminal_input import TerminalInput, events_of
 
 DOUBLE_PRESS_SECONDS = 3.0
-"""Within which the second ctrl+c ends the screen."""
+"""The time in which a second ctrl+c quits."""
 EXIT_GRACE_SECONDS = 2.0
-"""What a screen that was told to end gets for it before it is ended by force."""
+"""How long the application may take to react to quitting before it is terminated."""
 CLOSING_GRACE_SECONDS = 8.0
-"""The same when it has begun to: a reading may have to end first."""
+"""The same once it has begun to exit: it may wait for a query to finish."""
 READ_BYTES = 4096
 _LEAVE = (
     b"\x18"  # whatever sequence was being written is void
@@ -59,13 +59,13 @@ class TerminalDriver(LinuxDriver):
         return deck_of(self._app)
 
     def start_application_mode(self) -> None:
-        """Take the terminal; from here on SIGINT ends the application in order."""
+        """Set up the terminal; from here on SIGINT exits the application cleanly."""
         self._released.clear()
         self._loop.add_signal_handler(signal.SIGINT, self._deck.end_interrupted)
         super().start_application_mode()  # type: ignore[no-untyped-call] # Textual's own
 
     def stop_application_mode(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         super().stop_application_mode()
         self._released.set()
 
@@ -83,7 +83,7 @@ class TerminalDriver(LinuxDriver):
             self.send_message(ThreadBroken(error))
 
     def run_input_thread(self) -> None:
-        """Hand on what is typed until the terminal is given back."""
+        """Read and dispatch input until the terminal is restored."""
         parser, decoder = XTermParser(self._debug), TerminalInput()
         poll = select.poll()
         poll.register(self.fileno, select.POLLIN)
@@ -121,7 +121,7 @@ class TerminalDriver(LinuxDriver):
         self._interrupted_at = now
 
     def _end_by_force(self) -> None:
-        """End this process if the application does not within a while."""
+        """Terminate this process if the application does not exit in time."""
         if self._released.wait(EXIT_GRACE_SECONDS):
             return
         if self._deck.is_leaving and self._released.wait(CLOSING_GRACE_SECONDS):
@@ -140,7 +140,7 @@ class TerminalDriver(LinuxDriver):
         os._exit(error.exit_code)
 
     def _restore_terminal(self) -> None:
-        """Give the terminal back without the event loop."""
+        """Restore the terminal without the event loop."""
         try:
             if self.attrs_before is not None:
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)

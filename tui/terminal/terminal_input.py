@@ -1,4 +1,4 @@
-"""Bytes that a terminal sends, as text: what is no text is dropped, nothing is refused."""
+"""Decodes the bytes that a terminal sends; invalid bytes are dropped, never an error."""
 
 import re
 from codecs import getincrementaldecoder
@@ -16,14 +16,14 @@ _OLD_MOUSE_BEGUN = re.compile(rb"\x1b\[M[\x00-\xff]{0,2}\Z")
 
 
 class TerminalInput:
-    """Decodes what arrives, a part at a time."""
+    """An incremental decoder of terminal input."""
 
     def __init__(self) -> None:
         self._decode = getincrementaldecoder("utf-8")("ignore").decode
         self._begun = b""
 
     def take(self, data: bytes, *, final: bool = False) -> str:
-        """Return the text that is complete; `final` says that nothing follows."""
+        """Return the text decoded so far; `final` says that nothing follows."""
         data = _OLD_MOUSE.sub(b"", self._begun + data)
         begun = None if final else _OLD_MOUSE_BEGUN.search(data)
         self._begun = b"" if begun is None else begun.group()

@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 CANVAS_TABS = ("graph", "tree", "gantt")
 WIDE_COLUMNS = 100
-"""A terminal at least so wide shows the graph in layers, also beside the side pane."""
+"""On a terminal of this width or more the graph shows layers, even beside the side pane."""
 MIN_LAYERS_COLUMNS = 60
-UNREADABLE_TEXT = "the mission of this run cannot be read: what needs what is not known"
+UNREADABLE_TEXT = "the mission of this run cannot be read: dependencies are unknown"
 
 
 class Canvas(Vertical):
-    """A tab that draws the steps of a board. What changes out of its sight it takes later."""
+    """A tab that draws the steps of a board. While hidden, it defers changes."""
 
     DEFAULT_CSS = """
     Canvas { height: 1fr; }
     Canvas > * { height: 1fr; }
     """
     wants_attempts = False
-    """Whether it draws attempts, which the screen then reads for it."""
+    """Whether it draws attempts, which the screen then reads."""
 
     def __init__(self, tab: str, view: StepCanvas) -> None:
         super().__init__(id=tab)
@@ -47,20 +47,20 @@ class Canvas(Vertical):
         self._late: set[str] = set()
 
     def compose(self) -> ComposeResult:
-        """Give the canvas all the room."""
+        """Contain only the canvas."""
         yield self._view
 
     @property
     def focus_target(self) -> Widget:
-        """What takes the focus."""
+        """The widget that takes the focus."""
         return self._view
 
     def focus_canvas(self) -> None:
-        """Put the focus on the canvas."""
+        """Focus the canvas."""
         self._view.focus()
 
     def show_board(self, board: Board, selected: str | None) -> None:
-        """Draw another board, or one whose mission has become known."""
+        """Draw another board, or one whose mission has been read."""
         if board.mission is None:
             self.say("reading the mission …" if not board.is_unreadable else UNREADABLE_TEXT)
             return
@@ -70,22 +70,22 @@ class Canvas(Vertical):
         self._draw(board)
 
     def _draw(self, board: Board) -> None:
-        """Give the canvas its structure and states, now or from a thread; then `_has_drawn`."""
+        """Set graph and states of the canvas, now or from a thread; then call `_has_drawn`."""
 
     def _has_drawn(self, board: Board) -> None:
-        """Go on from what is drawn: with what changed since, and the selection."""
+        """Apply what has changed since drawing began, and the selection."""
         self._building, self._drawn = None, board
         self.catch_up(board, self._told)
 
     def board_changed(self, changed: Mapping[str, TaskRun]) -> None:
-        """Take newer task runs."""
+        """Apply newer task runs."""
         if self._drawn is not None and self.is_on_screen:
             self._view.set_states(_statuses(self._drawn, changed))
         else:
             self._late.update(changed)
 
     def catch_up(self, board: Board, selected: str | None) -> None:
-        """Take what changed while it was out of sight."""
+        """Apply what changed while the tab was hidden."""
         self._told = selected
         if self._drawn is not board:
             if self._building is not board:
@@ -98,42 +98,42 @@ class Canvas(Vertical):
         self.select_step(selected)
 
     def select_step(self, task_id: str | None) -> None:
-        """Follow the selection of the other views."""
+        """Select the step that another view has selected."""
         self._told = task_id
         self._view.chosen = None
         if task_id is not None and self._drawn is not None and self._view.selection != task_id:
             self._view.selection = task_id
 
     def say(self, text: str) -> None:
-        """Say why nothing is drawn."""
+        """Show why nothing is drawn."""
         self._view.say(text)
 
     def take_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Take all attempts of the execution."""
+        """Set all attempts of the execution."""
 
     def set_matches(self, task_ids: Sequence[str] | None) -> None:
-        """Let only these stand out; None for all."""
+        """Dim all steps but these; None dims nothing."""
 
     def fit_terminal(self, columns: int) -> None:
-        """Take note of how wide the terminal is."""
+        """Adapt to the width of the terminal."""
 
     def on_step_canvas_selected(self, event: StepCanvas.Selected) -> None:
-        """Pass on what a person selected."""
+        """Pass on the user's selection."""
         event.stop()
         self._told = event.task_id
         self.post_message(StepSelected(event.task_id, lambda: self._told))
 
     def on_step_canvas_opened(self, event: StepCanvas.Opened) -> None:
-        """Pass on what is to be inspected."""
+        """Pass on the step to be inspected."""
         event.stop()
         self.post_message(StepOpened(event.task_id))
 
 
 class StructureView(Protocol):
-    """A view that draws the steps with their dependencies."""
+    """A widget that draws the steps with their dependencies."""
 
     def show_model(self, model: "GraphModel") -> None:
-        """Show another graph, with the states in its model."""
+        """Replace the graph, with the states in its model."""
 
 
 class StructureCanvas(Canvas):
@@ -168,16 +168,16 @@ class GraphCanvas(StructureCanvas):
         super().__init__(tab, self._graph)
 
     def set_matches(self, task_ids: Sequence[str] | None) -> None:
-        """Dim what a filter hides."""
+        """Dim the steps that a filter hides."""
         self._graph.set_matches(task_ids)
 
     def fit_terminal(self, columns: int) -> None:
-        """Show layers beside the side pane where the terminal as a whole is wide enough."""
+        """Show layers beside the side pane if the whole terminal is wide enough."""
         self._graph.lanes_under = MIN_LAYERS_COLUMNS if columns >= WIDE_COLUMNS else WIDE_COLUMNS
 
 
 class TreeCanvas(StructureCanvas):
-    """The steps as an outline under what they need."""
+    """The steps as a tree, each below its first dependency."""
 
     def __init__(self, tab: str, clock: Clock) -> None:
         from tui.widgets.graph.tree_view import TreeView
@@ -214,7 +214,7 @@ class GanttCanvas(Canvas):
         self._has_drawn(board)
 
     def take_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Draw all attempts anew."""
+        """Redraw all attempts."""
         from tui.widgets.gantt.gantt_row import AttemptSpan
 
         board = self._drawn
@@ -248,7 +248,7 @@ _MAKERS = {"graph": GraphCanvas, "tree": TreeCanvas, "gantt": GanttCanvas}
 
 
 def make_canvas(tab: str, clock: Clock) -> Canvas:
-    """Return the canvas of a tab, its modules imported only now."""
+    """Return the canvas of a tab; its modules are imported on first use."""
     return _MAKERS[tab](tab, clock)
 
 

@@ -1,4 +1,4 @@
-"""What happened, as the audit chain has it: newest last, only the rows in sight drawn."""
+"""The events of an execution from the audit chain, newest last."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,11 +13,11 @@ from tui.words.safe_text import clean_line, fit, fit_right
 from tui.words.state_glyphs import APPEARANCES
 
 MAX_EVENTS = 20_000
-"""Events held at most; the oldest are let go."""
+"""How many events are held at most; the oldest are dropped."""
 
 
 class EventList(LineView):
-    """Events of one execution. It stays at the end while the cursor is on the last row."""
+    """Events of one execution. It scrolls with new events while the cursor is on the last row."""
 
     placeholder = "Reading the events …"
 
@@ -27,13 +27,13 @@ class EventList(LineView):
         self.last_seq = 0
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all events."""
         self._events = []
         self.last_seq = 0
         self.rows_changed()
 
     def extend(self, events: Sequence[AuditEvent]) -> None:
-        """Add newer events."""
+        """Append newer events."""
         if not events:
             self.placeholder = "No events yet"
             self.refresh()
@@ -56,7 +56,7 @@ class EventList(LineView):
         return len(self._events)
 
     def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
-        """Return number, time, what it is about, what became of it and why."""
+        """Return number, time, subject, state and reason."""
         event = self._events[index]
         # What a type of another version says is not known: only its name and target are shown.
         details = event.details if is_known_type(event.event_type) else EMPTY
@@ -87,5 +87,5 @@ class EventList(LineView):
 
 
 def task_of(event: AuditEvent) -> str | None:
-    """Return the step an event is about, or None."""
+    """Return the step that an event is about, or None."""
     return columns_of(event.target)[0]

@@ -1,4 +1,4 @@
-"""The executions that are known, sub-missions under their parent, with progress while they run."""
+"""The list of executions, sub-missions below their parent, with progress while they run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -21,7 +21,7 @@ from tui.words.state_glyphs import appearance_of, sign
 
 
 class ExecutionList(LineView):
-    """Executions as the database orders them, each with its number among those of its mission."""
+    """Executions in the order of the database, each with its run number."""
 
     def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -31,7 +31,7 @@ class ExecutionList(LineView):
         self._ages = AgeTracker()
 
     def show(self, rows: Sequence[HomeRow], short_ids: Mapping[str, str]) -> None:
-        """Show other executions; the cursor stays on the one it is on, or at the top."""
+        """Replace the executions; the cursor stays on its execution, or at the top."""
         before, shown, was = self.current, self._rows, self._short
         self._rows, self._short = rows, short_ids
         at = 0
@@ -45,7 +45,7 @@ class ExecutionList(LineView):
         self.move_to(at)
 
     def tick(self) -> None:
-        """Repaint the visible rows whose time goes on, and those whose age is another."""
+        """Repaint the visible rows with a running time or another age."""
         aged = self._ages.changed(self.visible_rows, self._age)
         moving = (i for i in self.visible_rows if not is_terminal(self._rows[i].execution.state))
         self.refresh_rows([*aged, *moving])
@@ -66,7 +66,7 @@ class ExecutionList(LineView):
         return len(self._rows)
 
     def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
-        """Return state, mission, number, progress, time, who and when."""
+        """Return state, mission, number, progress, time, user and age."""
         row = self._rows[index]
         execution = row.execution
         now = self._clock.now()
@@ -89,7 +89,7 @@ class ExecutionList(LineView):
             yield fit_right(self._age(index), 8), styles.muted
 
     def _title(self, row: HomeRow, width: int, styles: ThemeStyles) -> Iterable[Span]:
-        """Return the name with its number, and below or above whom it stands."""
+        """Return the name with its number and its relation to other executions."""
         execution = row.execution
         indent = "  " * min(row.depth, 4)
         if row.children:

@@ -1,4 +1,4 @@
-"""The missions that were found, by the group they were found in, with their last outcome."""
+"""The list of missions, grouped by where they were found, with their latest outcome."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,7 +16,7 @@ from tui.words.state_glyphs import sign
 
 
 class MissionList(LineView):
-    """Mission files with validity, size, last outcome. A heading names each group."""
+    """Mission files with validity, size and latest outcome. Each group has a heading."""
 
     def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -26,7 +26,7 @@ class MissionList(LineView):
         self._ages = AgeTracker()
 
     def show(self, missions: Sequence[MissionFile]) -> None:
-        """Show other missions, the cursor on the same file where it is still there."""
+        """Replace the missions; the cursor stays on its file if that still exists."""
         before = self.current
         rows: list[MissionFile | str] = []
         group = ""
@@ -43,8 +43,8 @@ class MissionList(LineView):
         elif self.current is None:
             self.move_to(next((at for at, path in enumerate(paths) if path is not None), 0))
 
-    def learn(self, last: Mapping[str, Execution]) -> None:
-        """Take the last run of each mission, by name."""
+    def set_latest_runs(self, last: Mapping[str, Execution]) -> None:
+        """Set the latest run of each mission, by name."""
         before, self._last = self._last, last
         changed = {
             index: row.name
@@ -54,7 +54,7 @@ class MissionList(LineView):
         self.refresh_rows(i for i, n in changed.items() if before.get(n) != last.get(n))
 
     def tick(self) -> None:
-        """Write the ages anew that have changed."""
+        """Repaint the rows whose age has changed."""
         self.refresh_rows(self._ages.changed(self.visible_rows, self._age))
 
     @property
@@ -69,7 +69,7 @@ class MissionList(LineView):
         return sum(isinstance(row, MissionFile) for row in self._rows)
 
     def steer_to(self, index: int) -> None:
-        """Put the cursor on a row because a person wants it; headings are passed over."""
+        """Move the cursor to a row on behalf of the user, skipping headings."""
         index = max(0, min(index, len(self._rows) - 1))
         ahead = range(index, len(self._rows))
         behind = range(index, -1, -1)
@@ -82,7 +82,7 @@ class MissionList(LineView):
         return len(self._rows)
 
     def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
-        """Return validity, name, size and last outcome, or the heading of a group."""
+        """Return validity, name, size and latest outcome, or the heading of a group."""
         mission = self._rows[index]
         if isinstance(mission, str):
             yield f"{clean_line(mission)} ", styles.faint

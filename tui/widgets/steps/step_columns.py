@@ -1,22 +1,22 @@
-"""How a row of the step list shares its room: by the content, the reason the last to go."""
+"""The widths of the columns of the step list."""
 
 from dataclasses import dataclass
 
 STATE_CELLS = 15
-"""Cells of the state in words."""
+"""The width of the state in words."""
 TRIES_CELLS = 6
 TIME_CELLS = 8
 MIN_NAME_CELLS = 12
 MIN_REASON_CELLS = 14
-"""Cells the reason needs to be of use."""
+"""The least width at which the reason is shown."""
 REASON_FROM_CELLS = 50
-"""Cells from which a row says why; under it the list stands beside something that does."""
+"""The least width of a row with a reason; narrower lists are beside a pane that shows it."""
 _SIGN_CELLS = 3  # the sign, a blank, and the blank behind the name
 
 
 @dataclass(frozen=True, slots=True)
 class StepColumns:
-    """Cells of the name and of the reason, and whether tries and time are there."""
+    """The widths of name and reason, and whether tries and time are shown."""
 
     name: int
     why: int
@@ -25,7 +25,7 @@ class StepColumns:
 
 
 def step_columns(width: int, longest: int) -> StepColumns:
-    """Share `width` cells; `longest` is how many the longest name takes.
+    """Distribute `width` cells; `longest` is the width of the longest name.
 
     Where it gets narrow the name is shortened first, then the tries go, then the time.
     """

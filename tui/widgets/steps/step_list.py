@@ -25,7 +25,7 @@ from tui.words.safe_text import clean_line, fit, fit_right, shorten
 from tui.words.state_glyphs import appearance_of, sign
 
 MAX_UNFOLDED_STEPS = 200
-"""Steps of an execution that are not folded when there is nothing else to show."""
+"""Up to this many steps, a state that all steps are in is not folded."""
 
 _FOLD_WORDS = {Bucket.DONE: "done", Bucket.SKIPPED: "skipped", Bucket.CANCELLED: "cancelled"}
 _FOLD_STATES = {
@@ -38,8 +38,8 @@ _FOLD_STATES = {
 class StepList(LineView):
     """A list over a `Board`. The selection is a step, not a row: it stays when rows move.
 
-    The selection belongs to the screen. The list shows it, and says `StepSelected` when a person
-    chose another one; a filter that hides it is the screen's to answer.
+    The selection belongs to the screen. The list shows it, and sends `StepSelected` when the user
+    selects another one; the screen decides what happens when a filter hides it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("steps")
@@ -64,16 +64,16 @@ class StepList(LineView):
 
     @property
     def filter_text(self) -> str:
-        """The filter in force, empty for none."""
+        """The active filter, empty for none."""
         return self._filter.text
 
     @property
     def filter_problems(self) -> tuple[str, ...]:
-        """A sentence for everything in the filter that is not understood."""
+        """The problems of the invalid terms of the filter."""
         return self._filter.problems
 
     def show(self, board: Board, selected: str | None) -> None:
-        """Show another board with a step selected."""
+        """Replace the board, with a step selected."""
         self._board = board
         self._point_at(selected)
         self._measure()
@@ -81,7 +81,7 @@ class StepList(LineView):
         self.refresh()
 
     def _measure(self) -> None:
-        """Take the width of the longest name."""
+        """Measure the longest name."""
         tasks = self._board.tasks if self._board is not None else {}
         self._measured = len(tasks)
         self._name_width = max((len(step_title(task)) for task in tasks.values()), default=0)
@@ -106,7 +106,7 @@ class StepList(LineView):
         self.refresh_rows(i for i in self.visible_rows if rows[i] in wanted)
 
     def tick(self) -> None:
-        """Repaint the visible rows whose time goes on."""
+        """Repaint the visible rows with a running time."""
         board = self._board
         if board is None:
             return
@@ -126,17 +126,17 @@ class StepList(LineView):
 
     @property
     def matched(self) -> int:
-        """How many steps are listed while a filter is in force."""
+        """How many steps pass the filter; None without a filter."""
         return len(self._rows)
 
     @property
     def hides_selection(self) -> bool:
-        """Whether the filter leaves the selection out."""
+        """Whether the filter hides the selected step."""
         return bool(self._filter) and self._row_of(self.selected) is None
 
     @property
     def has_cursor(self) -> bool:
-        """Whether the row under the cursor is what the keys are about."""
+        """Whether the keys act on the row under the cursor."""
         return not self.hides_selection
 
     @property
@@ -146,7 +146,7 @@ class StepList(LineView):
         return row if isinstance(row, str) else None
 
     def select(self, task_id: str) -> None:
-        """Follow the selection to a step, unfolding what hides it."""
+        """Select a step, unfolding what hides it."""
         if task_id == self.selected == self._at and self._row_of(task_id) is not None:
             return
         self._point_at(task_id)
@@ -207,7 +207,7 @@ class StepList(LineView):
     def _changed_rows(
         self, before: Sequence[str | Bucket], changed: Collection[str]
     ) -> Iterator[int]:
-        """Yield the places in sight that show something else than before, also nothing now."""
+        """Yield the visible rows that have changed or no longer exist."""
         rows, top = self._rows, self.scroll_offset.y
         for at in range(top, top + self.scrollable_content_region.height):
             row = rows[at] if at < len(rows) else None
@@ -216,7 +216,7 @@ class StepList(LineView):
                 yield at
 
     def steer_to(self, index: int) -> None:
-        """Put the cursor on a row, and report the step there as what a person chose."""
+        """Move the cursor to a row on behalf of the user, and report its step as selected."""
         super().steer_to(index)
         if self.cursor < len(self._rows):
             row = self._at = self._rows[self.cursor]
@@ -225,7 +225,7 @@ class StepList(LineView):
                 self.post_message(StepSelected(row, lambda: self.pointed))
 
     def action_toggle_fold(self) -> None:
-        """Fold or unfold what has ended, as the row under the cursor says."""
+        """Fold or unfold the ended steps of the row under the cursor."""
         if not self._rows or self._board is None:
             return
         row = self._rows[self.cursor]
@@ -237,7 +237,7 @@ class StepList(LineView):
             self._rebuild()
 
     def action_choose(self) -> None:
-        """Open the step, or unfold the fold."""
+        """Open the step, or unfold the steps of the row."""
         if self._rows and isinstance(self._rows[self.cursor], Bucket):
             self.action_toggle_fold()
         else:
@@ -248,7 +248,7 @@ class StepList(LineView):
         return len(self._rows)
 
     def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
-        """Return glyph, id, why (where there is room), state, attempts and time."""
+        """Return sign, id, reason (if there is room), state, attempts and time."""
         board, row = self._board, self._rows[index]
         if board is None:
             return

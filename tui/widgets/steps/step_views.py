@@ -1,4 +1,4 @@
-"""The tabs over an execution's steps: list, graph, tree, gantt, events, with one selection."""
+"""The tabs of an execution: list, graph, tree, Gantt chart and events, with one selection."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ from tui.widgets.steps.step_list import StepList
 
 
 class StepViews(Vertical):
-    """A bar of tabs and a switcher. The canvases are made when they are first looked at."""
+    """A bar of tabs and a switcher. The canvases are created on first use."""
 
     DEFAULT_CSS = """
     StepViews > ContentSwitcher { height: 1fr; }
@@ -38,21 +38,21 @@ class StepViews(Vertical):
         self._selected: str | None = None
 
     def compose(self) -> ComposeResult:
-        """Put the tabs above what they show."""
+        """Put the tabs above the views."""
         yield self._bar
         with self._switcher:
             yield self.steps
             yield self.events
 
     def show_board(self, board: Board, selected: str | None) -> None:
-        """Show another board in every view."""
+        """Replace the board in every view."""
         self._board, self._selected = board, selected
         self.steps.placeholder = "This execution has no steps"
         self.steps.show(board, selected)
         self.mission_known()
 
     def mission_known(self) -> None:
-        """Draw the structure, which the mission tells."""
+        """Draw the dependencies, once the mission has been read."""
         self.steps.refresh()
         if self._board is not None:
             for canvas in self._canvases.values():
@@ -61,7 +61,7 @@ class StepViews(Vertical):
     def board_changed(
         self, changed: Mapping[str, TaskRun], *, moved: bool, selected: str | None = None
     ) -> None:
-        """Take newer task runs; `selected` is the step that the selection is about to go to."""
+        """Apply newer task runs; `selected` is the step that will be selected next."""
         self.steps.board_changed(changed, moved=moved, selected=selected)
         for canvas in self._canvases.values():
             canvas.board_changed(changed)
@@ -74,7 +74,7 @@ class StepViews(Vertical):
             canvas.select_step(task_id)
 
     async def show_tab(self, tab: str) -> None:
-        """Show a view and put the focus on it."""
+        """Show and focus a view."""
         self.tab = tab
         canvas = self._canvases.get(tab)
         if canvas is None and tab in CANVAS_TABS:
@@ -89,19 +89,19 @@ class StepViews(Vertical):
 
     @property
     def focus_target(self) -> Widget:
-        """What takes the focus in the view in sight."""
+        """The widget of the visible view that takes the focus."""
         canvas = self._canvases.get(self.tab)
         if canvas is not None:
             return canvas.focus_target
         return self.events if self.tab == "events" else self.steps
 
     def focus_view(self) -> None:
-        """Put the focus on the view in sight."""
+        """Focus the visible view."""
         self.screen.set_focus(self.focus_target)
 
     @property
     def wants_attempts(self) -> bool:
-        """Whether the view in sight draws attempts."""
+        """Whether the visible view draws attempts."""
         canvas = self._canvases.get(self.tab)
         return canvas is not None and canvas.wants_attempts
 
@@ -111,12 +111,12 @@ class StepViews(Vertical):
             canvas.take_attempts(attempts)
 
     def fit_terminal(self, columns: int) -> None:
-        """Take note of how wide the terminal is."""
+        """Adapt to the width of the terminal."""
         for canvas in self._canvases.values():
             canvas.fit_terminal(columns)
 
     def set_filter(self, text: str) -> None:
-        """Narrow the list to what passes a filter, and let it stand out in the graph."""
+        """Filter the list, and dim the other steps in the graph."""
         self.steps.set_filter(text)
         if self._board is not None:
             condition = parse_filter(text)
@@ -126,11 +126,11 @@ class StepViews(Vertical):
         self.retitle()
 
     def tick(self) -> None:
-        """Let times go on; the canvases do by themselves."""
+        """Update running times; the canvases do this themselves."""
         self.steps.tick()
 
     def retitle(self) -> None:
-        """Say which tab is shown and what the list is narrowed to."""
+        """Update the tab bar."""
         text = self.steps.filter_text
         matched = self.steps.matched if text else None
         self._bar.set_parts(*tab_parts(self.tab, text, matched, self.steps.filter_problems))
