@@ -42,6 +42,13 @@ class MaskedExecutor:
         """End what the jobs of an execution left behind."""
         return await self._executor.end_leftovers(execution_id)
 
+    def hurry(self, execution_id: str | None = None) -> None:
+        """End the grace of the jobs that are being ended."""
+        self._executor.hurry(execution_id)
+
+    async def close(self) -> None:
+        """Leave the executor open: it belongs to the runner, not to an attempt."""
+
 
 class _MaskedSink:
     def __init__(self, sink: OutputSink, masker: Masker, before_output: Callable[[], None]) -> None:

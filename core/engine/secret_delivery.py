@@ -6,9 +6,7 @@ are in a private folder, in memory where there is one, that is removed when the 
 
 import asyncio
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -117,6 +115,9 @@ def deliver(prepared: Prepared, values: dict[str, bytes], folder: Path) -> Prepa
 @contextmanager
 def private_place() -> Iterator[Path]:
     """Make a folder that only this user can read, and remove it with everything in it."""
+    import shutil  # with tempfile 10 ms of import time, which missions without secrets save
+    import tempfile
+
     parent = next((one for one in _memory_folders() if os.access(one, os.W_OK | os.X_OK)), None)
     folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
     try:
@@ -127,6 +128,9 @@ def private_place() -> Iterator[Path]:
 
 def remove_abandoned_places() -> None:
     """Remove the folders of this user's runners that were killed, on any file system looked at."""
+    import shutil
+    import tempfile
+
     for parent in {*_memory_folders(), Path(tempfile.gettempdir())}:
         with suppress(OSError):
             for folder in parent.glob(f"{FOLDER_PREFIX}*-*"):

@@ -6,7 +6,6 @@ masked like the value itself. Base64 is by RFC 4648, percent-encoding by RFC 398
 """
 
 import base64
-import html
 import json
 import re
 from collections.abc import Iterator
@@ -79,6 +78,8 @@ def _shell_forms(value: bytes) -> Iterator[bytes]:
 
 
 def _text_forms(text: str) -> Iterator[bytes]:
+    import html  # its table of entities is large, and most missions have no secret
+
     for ascii_only in (True, False):
         yield json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode("utf-8", "surrogatepass")
     escaped = html.escape(text)

@@ -1,15 +1,13 @@
 """The secrets that a mission declares: where each value comes from, and which are missing.
 
+Modules that only some sources need are imported where they are used: most missions have no secret.
 A value comes from the user's secret store, or from the environment, a file, a command or the
 keyring of the operating system. Knows no step; nothing is kept.
 """
 
 import importlib
 import os
-import shlex
-import shutil
 import stat
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -95,7 +93,7 @@ class MissionSecrets:
         if provider == "file":
             return self._path(place).exists()
         if provider == "cmd":
-            return self._program(shlex.split(place)[0]) is not None
+            return self._program(_words(place)[0]) is not None
         return True
 
     def _hint(self, missing: tuple[str, ...]) -> str:
@@ -114,6 +112,8 @@ class MissionSecrets:
     def _program(self, word: str) -> str | None:
         if "/" in word:
             return str(self._path(word)) if self._path(word).exists() else None
+        import shutil
+
         return shutil.which(word, path=self._environ.get("PATH"))
 
     def _from_environment(self, name: str, place: str) -> bytes:
@@ -137,7 +137,9 @@ class MissionSecrets:
             ) from error
 
     def _from_command(self, name: str, place: str) -> bytes:
-        words = shlex.split(place)
+        import subprocess
+
+        words = _words(place)
         program = self._program(words[0])
         if program is None:
             raise SecretMissingError((name,), hint=self._hint((name,)))
@@ -203,13 +205,20 @@ def source_problem(source: str) -> str | None:
         return f"nothing usable follows `{provider}:`"
     if provider == "cmd":
         try:
-            words = shlex.split(place)
+            words = _words(place)
         except ValueError as error:
             return f"the command cannot be split into words: {error}"
         return None if words and words[0] else "the command is empty"
     if provider == "keyring" and not all(place.partition("/")):
         return "the keyring needs `keyring:SERVICE/USER`"
     return None
+
+
+def _words(command: str) -> list[str]:
+    """Return the words of a command as a shell splits them; `ValueError` for an open quote."""
+    import shlex
+
+    return shlex.split(command)
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,7 +14,10 @@ import pytest
 
 from core.output.masker import Masker, comparable
 from tests.support.cli import Ran, mission
+from tests.support.killed_runs import KilledRuns
 from tests.support.missions import mission_yaml
+from tui.cli.bug_report import write_bug_report
+from tui.cli.invocation import Invocation
 
 CANARY = "c4n'ary/$ecret+<value>&\"x\\y"
 SIZES = (*range(1, 12), 65_536)
@@ -326,6 +330,48 @@ def test_a_planted_secret_is_found_by_scan(home: Path) -> None:
     scan = mission(home, "secrets", "scan")
     assert scan.code == 1
     assert "CANARY" in scan.out
+
+
+def test_a_runner_killed_while_a_step_holds_a_secret_leaves_it_in_no_file(tmp_path: Path) -> None:
+    runs = KilledRuns(tmp_path, seed=7)
+    store(runs.home)
+    text = (
+        'import os, time\nos.write(1, os.environ["CANARY"].encode() + b"\\n")\n'
+        'open("place", "w").write(os.environ["KEY"])\n'
+        'time.sleep(0 if os.path.exists("again") else 60)\n'
+    )
+    step = script("hold", text, secret_files={"KEY": "CANARY"}, env={"STORM": runs.token})
+    (tmp_path / "hold.yaml").write_text(mission_yaml(step, secrets=["CANARY"]), "utf-8")
+    try:
+        execution_id = runs.launch("hold.yaml")
+        end = time.monotonic() + 30
+        while not (tmp_path / "place").exists() or not (tmp_path / "place").read_text():
+            assert time.monotonic() < end, "the step did not start"
+            time.sleep(0.05)
+        first = Path((tmp_path / "place").read_text())
+        assert runs.kill(execution_id)
+        nothing_leaked(runs.home)
+        (tmp_path / "again").touch()
+        runs.resume(execution_id)
+        while not runs.has_ended(execution_id):
+            assert time.monotonic() < end + 30, "the resumed run did not end"
+            time.sleep(0.05)
+        assert not first.parent.exists(), "the next run removes what the killed one left"
+        nothing_leaked(runs.home)
+        assert mission(runs.home, "logs", execution_id, "hold").out.splitlines()[-1] == "***"
+    finally:
+        runs.stop()
+
+
+def test_a_report_of_a_bug_is_masked(tmp_path: Path) -> None:
+    environ = {"MISSION_HOME": str(tmp_path)}
+    invocation = Invocation(environ=environ, cwd=tmp_path)
+    invocation.masker.add("CANARY", CANARY.encode())
+    path = write_bug_report(RuntimeError(f"unexpected {CANARY!r}"), invocation, ["run", "m.yaml"])
+    assert path is not None
+    written = Path(path).read_bytes()
+    assert b"unexpected" in written
+    assert leaks(written) == []
 
 
 class Echo(BaseHTTPRequestHandler):

@@ -25,6 +25,7 @@ def write_bug_report(
             "".join(traceback.format_exception(error)),
         )
     )
+    text = invocation.masker.mask_text(text)
     try:
         folder = invocation.paths.logs
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -15,6 +15,7 @@ from tui.host.places import Paths, current_folder, find_paths
 from tui.host.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from core.output.masker import Masker
     from tui.host.site import LocalSite
 
 
@@ -66,6 +67,13 @@ class Invocation:
         from tui.host.site import LocalSite
 
         return LocalSite(paths=self.paths, environ=self.environ)
+
+    @cached_property
+    def masker(self) -> "Masker":
+        """Masks the secrets that this process has read, in reports of bugs too."""
+        from core.output.masker import Masker
+
+        return Masker()
 
     @property
     def now(self) -> int:

@@ -18,6 +18,7 @@ from core.errors import BugError, MissionDeckError
 from core.machine.event_loop import run_suspend_aware
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
+from core.output.masker import Masker
 from core.planning.recovery import AssumeLost
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
@@ -34,22 +35,26 @@ def main(arguments: list[str]) -> int:
     """Drive the execution named in `arguments` and return an exit code."""
     status, execution_id = int(arguments[0]), arguments[1]
     os.set_inheritable(status, False)
+    masker = Masker()
     try:
         with StopSignals() as signals:
-            run_suspend_aware(_main(status, execution_id, arguments[2:], signals))
+            run_suspend_aware(_main(status, execution_id, arguments[2:], signals, masker))
     except Exception as error:  # noqa: BLE001 - the last frame: whatever it is becomes words
         ours = as_mission_error(error)
         _tell_error(status, ours)
         with contextlib.suppress(OSError):  # a full disk behind the log
             if isinstance(ours, BugError):
-                traceback.print_exception(error)
-            sys.stderr.write(f"error[{ours.code}]: {ours.message}\n")
+                trace = "".join(traceback.format_exception(error))
+                sys.stderr.write(masker.mask_text(trace))
+            sys.stderr.write(masker.mask_text(f"error[{ours.code}]: {ours.message}\n"))
             sys.stderr.flush()
         return ours.exit_code
     return 0
 
 
-async def _main(status: int, execution_id: str, options: list[str], signals: StopSignals) -> Driven:
+async def _main(
+    status: int, execution_id: str, options: list[str], signals: StopSignals, masker: Masker
+) -> Driven:
     paths = find_paths(os.environ, database=os.environ.get("MISSION_DB"))
     settings = load_settings(
         environ=os.environ, cwd=current_folder(), user_file=paths.config, flags={"db": None}
@@ -81,6 +86,7 @@ async def _main(status: int, execution_id: str, options: list[str], signals: Sto
                 ),
                 is_launched="--launched" in options,
                 signals=signals,
+                masker=masker,
                 on_ready=lambda: _tell(status, "ok"),
             ),
         )

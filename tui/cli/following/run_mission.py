@@ -218,6 +218,7 @@ async def _run_here(
                 data_folder=invocation.paths.db.parent,
                 breaker=invocation.settings.breaker,
                 observer=progress.show,
+                masker=invocation.masker,
                 signals=signals,
                 on_signal=lambda received: invocation.console.say(
                     signal_text(received.name, received.scope, snapshot.tasks, order.mission)
