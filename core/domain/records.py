@@ -174,7 +174,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
     log_dropped_bytes: int = 0
     log_digest: str | None = None
     census: Mapping[str, Any] | None = None
-    """Of its processes at its end: `{processes, survivors, left?: [{pid, command}]}`."""
+    """Of its processes at its end: `{processes, survivors, left?, ended?}`.
+
+    `left` and `ended` are lists of `{pid, command}`.
+    """
     resources: Mapping[str, int] | None = None
     """What its process used: `{user_ms, system_ms, peak_memory_bytes}`."""
 

@@ -33,6 +33,7 @@ from core.engine.requests import Question, RequestHandler
 from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.errors import BugError
+from core.explain.process_text import leftovers_text
 from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
@@ -229,7 +230,8 @@ class Engine:
         """End the processes that steps left running; that changes no outcome."""
         census = await self._run_context.executor.end_leftovers(self._run_context.execution_id)
         if census.processes:
-            self._recorder.note("leftovers.ended", census_facts(census))
+            facts = census_facts(census)
+            self._recorder.note("leftovers.ended", {**facts, "message": leftovers_text(facts)})
 
     # --- one turn -------------------------------------------------------------------------------
 

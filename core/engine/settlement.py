@@ -170,8 +170,9 @@ def _outputs(outcome: StepOutcome) -> Mapping[str, object]:
 def census_facts(found: Census) -> Mapping[str, Any]:
     """Return a census as the audit and the records have it."""
     counts: dict[str, Any] = {"processes": found.processes, "survivors": found.survivors}
-    if found.left:
-        counts["left"] = [
-            {"pid": process.pid, "command": process.command} for process in found.left
-        ]
+    for name, processes in (("left", found.left), ("ended", found.ended)):
+        if processes:
+            counts[name] = [
+                {"pid": process.pid, "command": process.command} for process in processes
+            ]
     return counts

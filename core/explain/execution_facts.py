@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.domain.mission import Mission, MissionStep
+from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import TaskState, is_terminal
@@ -38,6 +39,13 @@ class ExecutionFacts:
         task = self.tasks.get(task_id)
         parent = None if task is None else task.parent_task_id
         return self.steps.get(parent or task_id)
+
+    def leftovers(self, task_id: str) -> Leftovers | None:
+        """Return what becomes of processes that a step leaves; None if its file is not known."""
+        step = self.step(task_id)
+        if step is None or self.mission is None:
+            return None
+        return step.leftovers or self.mission.config.leftovers
 
 
 def root_failure(tasks: Mapping[str, TaskRun], mission: Mission | None) -> TaskRun | None:

@@ -23,6 +23,7 @@ from core.explain.execution_facts import (
     unfinished_upstream,
     upstream,
 )
+from core.explain.process_text import census_text, left_text
 from core.explain.reason_text import phrase_of
 
 MAX_CAUSES = 8
@@ -36,6 +37,7 @@ def explain(task_id: str, facts: ExecutionFacts) -> list[str]:
     """
     task = facts.tasks[task_id]
     lines = [f"{word_of(task)}: {cause_line(task, facts)}", *_circumstances(task, facts)]
+    lines += _leftovers(task, facts)
     chain = list(_causes(task, facts))
     middle = len(chain) - MAX_CAUSES
     told = chain if middle <= 0 else chain[: MAX_CAUSES - 1]
@@ -53,6 +55,16 @@ def explain_execution(facts: ExecutionFacts) -> list[str]:
     for task in _culprits(facts)[:MAX_NAMED_STEPS]:
         lines.append(_told(task, facts))
     return lines
+
+
+def _leftovers(task: TaskRun, facts: ExecutionFacts) -> list[str]:
+    """Return what the newest attempt left running, if it has ended and left something."""
+    attempts = facts.attempts.get(task.task_id, ())
+    census = attempts[-1].census if attempts else None
+    if left_text(census) is None:
+        return []
+    told = census_text(census, facts.leftovers(task.task_id))
+    return [] if told is None else [told]
 
 
 def _told(task: TaskRun, facts: ExecutionFacts) -> str:

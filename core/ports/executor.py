@@ -25,12 +25,14 @@ class Census(Struct, frozen=True, kw_only=True):
     """What was found of a job's processes at its end.
 
     `processes` counts those that were to be ended or that were left, `survivors` those that could
-    not be ended. `left` names those that still run because they may.
+    not be ended. `left` names those that still run because they may, `ended` those leftovers that
+    were to be ended.
     """
 
     processes: int
     survivors: int = 0
     left: tuple[LeftProcess, ...] = ()
+    ended: tuple[LeftProcess, ...] = ()
 
 
 class Abandoned(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from tui.lines.step_details import (
     error_lines,
     heading,
     history_lines,
+    execution_facts,
     overview_lines,
     state_line,
     why_lines,
@@ -46,7 +47,8 @@ def section_lines(section: str | None, board: Board, records: StepRecords, now: 
         case "error":
             return _error_section(board, records, now)
         case "attempts":
-            return attempt_lines(records.attempts, now)
+            leftovers = execution_facts(board, records, now).leftovers(task.task_id)
+            return attempt_lines(records.attempts, now, leftovers)
         case "history":
             return history_lines(records.changes)
         case _:

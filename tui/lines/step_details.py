@@ -8,11 +8,13 @@ from operator import itemgetter
 
 from core.domain.item_label import step_title
 from core.domain.mission import MissionStep
+from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, EntityKind, StateChange, TaskError, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState, is_terminal
 from core.explain.execution_facts import ExecutionFacts
+from core.explain.process_text import census_text
 from core.explain.why import explain
 from core.planning.cancel_scope import awaits_person
 from core.value.duration import duration_text
@@ -21,6 +23,7 @@ from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
 from tui.words.numbers import elapsed, moment, size, time_of_day
+from tui.words.resource_text import resources_text
 from tui.words.safe_text import clean_line, clean_lines
 from tui.words.state_glyphs import APPEARANCES, appearance_of
 
@@ -49,10 +52,10 @@ def state_line(task: TaskRun) -> Line:
     ]
 
 
-def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
-    """Return the chain of causes behind a step's state."""
+def execution_facts(board: Board, records: StepRecords, now: int) -> ExecutionFacts:
+    """Return the records that the state of a step is explained from."""
     task = records.task
-    facts = ExecutionFacts(
+    return ExecutionFacts(
         execution=board.execution,
         tasks={**board.tasks, task.task_id: task},
         now=now,
@@ -60,7 +63,11 @@ def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
         attempts={task.task_id: records.attempts},
         is_owned=not board.is_orphaned(now),
     )
-    causes = explain(task.task_id, facts)
+
+
+def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
+    """Return the chain of causes behind a step's state."""
+    causes = explain(records.task.task_id, execution_facts(board, records, now))
     return [
         [("  " * min(depth, 6) + ("└ " if depth else ""), "faint"), (clean_line(cause), "text")]
         for depth, cause in enumerate(causes)
@@ -206,8 +213,13 @@ def error_lines(error: TaskError, *, max_lines: int = MAX_VALUE_LINES) -> list[L
     return lines
 
 
-def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
-    """Return every attempt with its outcome, times, output and error."""
+def attempt_lines(
+    attempts: Sequence[Attempt], now: int, leftovers: Leftovers | None = None
+) -> list[Line]:
+    """Return every attempt with its outcome, times, output, error, usage and leftover processes.
+
+    `leftovers` says what becomes of processes that it leaves; None if that is not known.
+    """
     if not attempts:
         return [[("No attempt yet", "muted")]]
     lines: list[Line] = []
@@ -235,6 +247,12 @@ def attempt_lines(attempts: Sequence[Attempt], now: int) -> list[Line]:
         lines.append(field("  output", output, "muted"))
         if attempt.log_digest:
             lines.append(field("  digest", f"sha256 {attempt.log_digest[:16]}…", "muted"))
+        used = resources_text(attempt.resources)
+        if used:
+            lines.append(field("  used", used, "muted"))
+        census = census_text(attempt.census, leftovers)
+        if census is not None:
+            lines.append(field("  processes", clean_line(census)))
         if attempt.message:
             lines.append(field("  message", clean_line(attempt.message)))
         if attempt.error is not None:

@@ -7,6 +7,7 @@ from core.domain.breaker_state import BreakerState
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
+from core.explain.process_text import left_text, leftovers_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.json_shapes import task_of
 from tui.words.numbers import time_of_day
@@ -58,8 +59,16 @@ def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -
             str(event.details.get("message", "")),
             palette,
         )
-    kind = _KINDS.get(event.event_type)
     details = event.details
+    if event.event_type == "leftovers.ended":
+        return leftovers_line(event.timestamp, None, leftovers_text(details), palette)
+    if event.event_type == "attempt.ended":
+        census = details.get("census")
+        left = left_text(census) if isinstance(census, Mapping) else None
+        if left is None:
+            return None
+        return left_line(event.timestamp, title or task_of(event), left, palette)
+    kind = _KINDS.get(event.event_type)
     target = details.get("to")
     if kind is None or target is None:
         return None
@@ -87,6 +96,16 @@ def breaker_line(at: int, state: str, message: str, palette: Palette) -> str:
     text = f"breaker {state.replace('_', '-')}"
     style = "green" if state == BreakerState.CLOSED else "yellow"
     return _line(at, text, style, None, safe_line(message), palette)
+
+
+def left_line(at: int, task_id: str | None, left: str, palette: Palette) -> str:
+    """Return the line of the processes that an attempt left running."""
+    return _line(at, "left running", "yellow", task_id, safe_line(left), palette)
+
+
+def leftovers_line(at: int, front: str | None, ended: str, palette: Palette) -> str:
+    """Return the line of the end of what steps had left running."""
+    return _line(at, "leftovers", "yellow", front, safe_line(ended), palette)
 
 
 def log_line(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from core.domain.breaker_state import BreakerState
 from core.domain.item_label import step_title
 from core.domain.mission import EMPTY
+from core.domain.process_policy import Leftovers
 from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
@@ -15,12 +16,14 @@ from core.domain.tally import tally_of_execution, tally_words
 from core.explain.cause import breaker_text
 from core.explain.execution_facts import CAUSE_RESOLVED
 from core.explain.failure_line import is_sub_mission_failure
+from core.explain.process_text import census_text
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.execution_table import why_line
 from tui.output.next_command import next_command
 from tui.output.table import Cell, Column, table
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
+from tui.words.resource_text import resources_text
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
 from tui.words.safe_text import safe, safe_line
 
@@ -85,10 +88,12 @@ def step_text(
     short: str,
     now: int,
     live: "LiveUsage | None" = None,
+    leftovers: Leftovers | None = None,
 ) -> list[str]:
     """Return the lines of a step: state, error, attempts, inputs, outputs, history.
 
-    `live` is what its processes use now.
+    `live` is what its processes use now. `leftovers` says what becomes of processes that it leaves;
+    None if its file is not known.
     """
     spent = one.worked_ms
     lines = [
@@ -119,7 +124,8 @@ def step_text(
     if one.error is not None:
         lines += ["", *_error(one.error, palette)]
     if attempts:
-        lines += ["", palette.paint("Attempts", "bold"), *_attempts(attempts, palette)]
+        lines += ["", palette.paint("Attempts", "bold")]
+        lines += _attempts(attempts, palette, leftovers)
     for title, value in (("Inputs", one.inputs), ("Outputs", one.outputs)):
         if value:
             lines += ["", palette.paint(title, "bold"), *_json_lines(value)]
@@ -240,7 +246,9 @@ def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str
         yield f"  live: mission watch {argument}"
 
 
-def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
+def _attempts(
+    attempts: Sequence[Attempt], palette: Palette, leftovers: Leftovers | None
+) -> Iterator[str]:
     for one in attempts:
         spent = one.duration_ms
         parts = [
@@ -252,8 +260,12 @@ def _attempts(attempts: Sequence[Attempt], palette: Palette) -> Iterator[str]:
             duration_text(spent / 1000) if spent is not None else "",
             counted(one.log_entry_count, "log line"),
             f"{size(one.log_dropped_bytes)} dropped" if one.log_dropped_bytes else "",
+            resources_text(one.resources),
         ]
         yield "  ".join(part for part in parts if part)
+        census = census_text(one.census, leftovers)
+        if census is not None:
+            yield f"     {safe_line(census)}"
 
 
 def _change(change: StateChange) -> str:

@@ -206,4 +206,4 @@ def _stop_of(job: Job) -> tuple[int, float] | None:
 
 
 def _census(finished: Finished) -> Census:
-    return Census(processes=len(finished.found), survivors=finished.survivors)
+    return Census(processes=len(finished.found), survivors=finished.survivors, ended=finished.found)

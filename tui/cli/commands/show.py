@@ -4,8 +4,9 @@ import click
 
 from core.domain.records import Execution
 from core.domain.states import TaskState
+from core.explain.execution_facts import ExecutionFacts
 from core.operations.ancestry import resumed_with
-from core.operations.recorded_mission import outdated_skips
+from core.operations.recorded_mission import mission_of, outdated_skips
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.following.stored_result import events_of, result_of
@@ -79,6 +80,12 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
         shape = json_shapes.task_run(task, attempts, changes)
         console.out_json({**shape, "live": json_shapes.live_usage(live)})
         return
+    facts = ExecutionFacts(
+        execution=found,
+        tasks={task.task_id: task},
+        now=invocation.now,
+        mission=mission_of(reader, found),
+    )
     console.out_lines(
         step_text(
             task,
@@ -89,6 +96,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
             short=reader.short_ids([found.execution_id])[found.execution_id],
             now=invocation.now,
             live=live,
+            leftovers=facts.leftovers(task.task_id),
         )
     )
 

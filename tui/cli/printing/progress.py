@@ -13,6 +13,7 @@ from core.domain.events import (
     Event,
     ExecutionCreated,
     ExecutionStateChanged,
+    Noted,
     StepExpanded,
     TaskStateChanged,
     item_task_id,
@@ -22,10 +23,11 @@ from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.explain.error_line import error_line
+from core.explain.process_text import left_text, leftovers_text
 from tui.cli.printing.console import Console
 from tui.cli.printing.output_queue import Source
 from tui.cli.printing.step_output import StepOutput
-from tui.output.event_line import QUIET, breaker_line, state_line
+from tui.output.event_line import QUIET, breaker_line, left_line, leftovers_line, state_line
 from tui.words.run_label import run_name
 from tui.words.safe_text import safe_line
 
@@ -118,7 +120,15 @@ class Progress:
         if isinstance(event, StepExpanded):
             target, what = front + self._title(event), counted(len(event.items), "item")
             return state_line(event.at, TaskState.RUNNING, target, what, None, palette)
+        if isinstance(event, AttemptEnded):
+            left = left_text(event.census)
+            title = front + self._title(event)
+            return None if left is None else left_line(event.at, title, left, palette)
         own = front.rstrip() or None
+        if isinstance(event, Noted):
+            if event.kind != "leftovers.ended":
+                return None
+            return leftovers_line(event.at, own, leftovers_text(event.facts), palette)
         if isinstance(event, ExecutionStateChanged):
             reason, message = event.reason_code.value, event.message
             return state_line(event.at, event.to_state, own, reason, message, palette)
@@ -132,7 +142,7 @@ class Progress:
             return f"{'cancel requested':>28}  {front}by {safe_line(event.actor)}"
         return None
 
-    def _title(self, event: AttemptStarted | StepExpanded | TaskStateChanged) -> str:
+    def _title(self, event: AttemptStarted | AttemptEnded | StepExpanded | TaskStateChanged) -> str:
         """Return the step's id, followed by its item if it belongs to a fan-out."""
         return event.task_id + self._labels.get((event.execution_id, event.task_id), "")
 

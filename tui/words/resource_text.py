@@ -1,0 +1,21 @@
+"""What a process used or uses of the machine, in words."""
+
+from collections.abc import Mapping
+
+from core.value.duration import duration_text
+from tui.words.numbers import size
+
+
+def resources_text(used: Mapping[str, int] | None) -> str:
+    """Return processor time and peak memory of an attempt's process; empty where not recorded."""
+    if used is None:
+        return ""
+    parts = []
+    times = [used.get("user_ms"), used.get("system_ms")]
+    known = [time for time in times if isinstance(time, int)]
+    if known:
+        parts.append(f"CPU {duration_text(sum(known) / 1000)}")
+    peak = used.get("peak_memory_bytes")
+    if isinstance(peak, int):
+        parts.append(f"peak {size(peak)}")
+    return ", ".join(parts)
