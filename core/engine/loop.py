@@ -33,7 +33,7 @@ from core.engine.requests import Question, RequestHandler
 from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.errors import BugError
-from core.explain.process_text import leftovers_text
+from core.explain.process_text import ended_text
 from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
@@ -231,7 +231,9 @@ class Engine:
         census = await self._run_context.executor.end_leftovers(self._run_context.execution_id)
         if census.processes:
             facts = census_facts(census)
-            self._recorder.note("leftovers.ended", {**facts, "message": leftovers_text(facts)})
+            self._recorder.note(
+                "leftovers.ended", {**facts, "message": ended_text(facts, whole=True)}
+            )
 
     # --- one turn -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from core.domain.states import AttemptState, TaskState, is_terminal
 from core.engine.attempt import Ended, state_of
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import RunContext
+from core.explain.process_text import ended_text
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
 from core.ports.executor import Census, Resources
@@ -55,7 +56,8 @@ class Settlement:
             self._recorder.append_output(chunk)
         census = None if ended.census is None else census_facts(ended.census)
         if census is not None and "left" not in census:
-            self._recorder.note("attempt.killed", census, task_id=task_id)
+            facts = {**census, "message": ended_text(census, whole=True)}
+            self._recorder.note("attempt.killed", facts, task_id=task_id)
         self._recorder.emit(
             AttemptEnded(
                 at=self._run_context.clock.now(),

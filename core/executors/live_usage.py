@@ -24,14 +24,22 @@ class LiveUsage(Struct, frozen=True):
 
 
 def live_usage(key: str) -> LiveUsage | None:
-    """Return what the job `key` uses; None when no process of it is found, or without /proc."""
+    """Return what the job `key` uses; None when no process of it is found, or without /proc.
+
+    Its processes are those that carry `key` in their environment, all of their sessions, for a job
+    has sessions of its own, and all below them.
+    """
     try:
         table = read_table()
     except OSError:
         return None
     marked = table.marked.get(key.encode(), frozenset())
+    sessions = {table.processes[pid].session for pid in marked}
+    members = {info.pid for info in table.processes.values() if info.session in sessions}
     found = [
-        usage for process in table.with_descendants(marked) for usage in _usage_of(process.pid)
+        usage
+        for process in table.with_descendants(marked | members)
+        for usage in _usage_of(process.pid)
     ]
     if not found:
         return None

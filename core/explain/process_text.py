@@ -32,7 +32,7 @@ def census_text(census: Mapping[str, Any] | None, leftovers: Leftovers | None = 
     if left is not None:
         return f"left running: {left}{_FATES.get(leftovers, '')}"
     number = _count(census, "processes")
-    return f"ended: {_ended(census)}" if number else None
+    return f"ended: {ended_text(census)}" if number else None
 
 
 def left_text(census: Mapping[str, Any] | None) -> str | None:
@@ -41,18 +41,21 @@ def left_text(census: Mapping[str, Any] | None) -> str | None:
     return _list(left, len(left)) if left else None
 
 
-def leftovers_text(census: Mapping[str, Any]) -> str:
-    """Return what was ended of the processes that steps had left running."""
-    return f"left running by steps, now ended: {_ended(census)}"
+def ended_text(census: Mapping[str, Any], *, whole: bool = False) -> str:
+    """Return how many processes were to be ended, how many survived, and the known names.
+
+    `whole` leaves commands as long as they are: text that has yet to be masked must not be cut,
+    which could leave a part of a secret.
+    """
+    number = _count(census, "processes")
+    counts = counts_text(number, _count(census, "survivors"))
+    names = _names(census.get("ended"), whole=whole)
+    return f"{counts}: {_list(names, number)}" if names else counts
 
 
-def _ended(census: Mapping[str, Any]) -> str:
-    number, survivors = _count(census, "processes"), _count(census, "survivors")
-    names = _names(census.get("ended"))
-    told = _list(names, number) if names else counted(number, "process", "processes")
-    if survivors:
-        return f"{told}; {survivors:,} could not be ended"
-    return told
+def counts_text(processes: int, survivors: int) -> str:
+    """Return `7 processes, 0 survivors`."""
+    return f"{counted(processes, 'process', 'processes')}, {counted(survivors, 'survivor')}"
 
 
 def _list(names: Sequence[str], number: int) -> str:
@@ -61,19 +64,20 @@ def _list(names: Sequence[str], number: int) -> str:
     return ", ".join([*named, *more])
 
 
-def _names(processes: object) -> list[str]:
+def _names(processes: object, *, whole: bool = False) -> list[str]:
     """Return `command (pid N)` of each; what does not have the recorded shape is left out."""
     if not isinstance(processes, Sequence) or isinstance(processes, str):
         return []
     return [
-        f"{_cut(str(one.get('command', '?')))} (pid {one.get('pid')})"
+        f"{_command(one, whole=whole)} (pid {one.get('pid')})"
         for one in processes
         if isinstance(one, Mapping)
     ]
 
 
-def _cut(command: str) -> str:
-    if len(command) <= MAX_COMMAND_CHARACTERS:
+def _command(process: Mapping[str, Any], *, whole: bool) -> str:
+    command = str(process.get("command", "?"))
+    if whole or len(command) <= MAX_COMMAND_CHARACTERS:
         return command
     return f"{command[: MAX_COMMAND_CHARACTERS - 1]}…"
 

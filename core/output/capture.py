@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from core.domain.mission import EMPTY
 from core.domain.records import LogLevel, LogStream
-from core.domain.state_word import counted
+from core.explain.process_text import counts_text
 from core.output.chunker import CHUNK_BYTES, Chunker, Origin
 from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES, text_of
 from core.output.masker import MaskedStream, Masker
@@ -155,8 +155,7 @@ class Capture:
         else:
             self.log(
                 LogLevel.WARN if census.survivors else LogLevel.INFO,
-                f"{counted(census.processes, 'process', 'processes')},"
-                f" {counted(census.survivors, 'survivor')}",
+                counts_text(census.processes, census.survivors),
                 "executor",
             )
 

@@ -53,6 +53,23 @@ class Resources(Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int
 
 
+class JobUsage(Struct, frozen=True, kw_only=True):
+    """What the processes of a running job use at a moment.
+
+    `cpu_share` is in processors, 1.5 being one and a half of them; None where it is not known yet.
+    Memory is the resident set: pages that processes share count for each of them.
+    """
+
+    processes: int
+    memory_bytes: int
+    cpu_share: float | None = None
+
+
+def job_key(execution_id: str, task_id: str, attempt: int) -> str:
+    """Return the name of the job of an attempt, which its processes carry in their environment."""
+    return f"{execution_id}/{task_id}/{attempt}"
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """One process to run in its own session. `key` is `execution/step/attempt`.
 

@@ -46,7 +46,7 @@ def test_what_ends_with_the_execution_is_named_by_every_command(inside: Inside) 
     assert ran.code == 0
     name = rf"sleep {SECONDS} \(pid \d+\)"
     assert re.search(rf"left running +server +{name}\n", ran.out)
-    assert re.search(rf"leftovers +left running by steps, now ended: {name}\n", ran.out)
+    assert re.search(rf"leftovers ended +1 process, 0 survivors: {name}\n", ran.out)
     left = rf"left running: {name}, ended with the execution at the latest\n"
     shown = inside("show", "@last", "server").out
     assert re.search(left, shown)
@@ -54,7 +54,7 @@ def test_what_ends_with_the_execution_is_named_by_every_command(inside: Inside) 
     assert re.search(left, inside("why", "@last", "server").out)
     assert re.search(rf"left running +server +{name}\n", inside("watch", "@last").out)
     [event] = [one for one in inside("events", "@last").ndjson if one["type"] == "leftovers.ended"]
-    assert re.fullmatch(f"left running by steps, now ended: {name}", event["message"])
+    assert re.fullmatch(f"1 process, 0 survivors: {name}", event["message"])
 
 
 def test_what_ends_with_the_step_is_named_as_ended(inside: Inside) -> None:
@@ -65,7 +65,7 @@ def test_what_ends_with_the_step_is_named_as_ended(inside: Inside) -> None:
     assert ran.code == 0
     assert "left running" not in ran.out
     shown = inside("show", "@last", "server").out
-    assert re.search(rf"ended: sleep {SECONDS} \(pid \d+\)\n", shown)
+    assert re.search(rf"ended: 1 process, 0 survivors: sleep {SECONDS} \(pid \d+\)\n", shown)
     assert "left running" not in inside("why", "@last", "server").out
 
 
@@ -75,6 +75,6 @@ def test_what_is_kept_is_said_to_be_kept(inside: Inside) -> None:
     ran = inside("run", "leaving.yaml")
 
     assert ran.code == 0
-    assert "now ended" not in ran.out
+    assert "leftovers ended" not in ran.out
     shown = inside("show", "@last", "server").out
     assert re.search(r"left running: sleep 0\.3 \(pid \d+\), kept on purpose\n", shown)

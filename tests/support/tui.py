@@ -46,6 +46,7 @@ from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState
 from core.errors import ConflictError, NotFoundError, UnavailableError
 from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.execution_query import NEWEST, ExecutionQuery
+from core.ports.executor import JobUsage
 from core.ports.reader import LogQuery, Reader
 from tests.support import execution_list
 from tui.app import MissionDeckApp
@@ -563,6 +564,7 @@ class FakeBackend:
         """Whether requests are done at once, as by a runner; else `decide` does it."""
         self.is_owned = True
         self.calls: list[tuple[str, Any]] = []
+        self.usage: dict[str, JobUsage] = {}
         self.refuse = ""
         self.noticed = 0
         self.on_launch: Callable[[str], None] = lambda _execution_id: None
@@ -639,6 +641,9 @@ class FakeBackend:
                 CancelRequested(at=self.world.clock.now(), execution_id=execution_id, actor="ada")
             )
         return Receipt(request_id=request_id, is_owned=self.is_owned)
+
+    def job_usage(self, runner: RunnerIdentity, key: str) -> JobUsage | None:
+        return self.usage.get(key)
 
     def decide(self, request_id: int, why: str | None = None) -> None:
         """Decide a request as a runner does: do it, or refuse it for a reason."""

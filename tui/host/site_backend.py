@@ -8,7 +8,9 @@ from typing import Any
 
 from core.domain.mission import EMPTY, Mission, MissionSource
 from core.errors import MissionDeckError
+from core.executors.job_usage import JobUsageReader
 from core.launch.order import Order
+from core.machine.runner_identity import is_alive
 from core.mission_file.load import load_mission
 from core.operations.launch import launch_detached
 from core.operations.mission_order import make_order
@@ -16,7 +18,8 @@ from core.operations.recorded_mission import mission_from
 from core.operations.relaunch import RetryLinked, plan_retry, rerun_order
 from core.operations.request import leave_request
 from core.operations.resume import resume
-from core.ports.control import RequestKind
+from core.ports.control import RequestKind, RunnerIdentity
+from core.ports.executor import JobUsage
 from core.ports.reader import Reader
 from tui.host.current_database import open_current, record_lost_runners
 from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
@@ -43,6 +46,7 @@ class SiteBackend:
 
     def __init__(self, site: LocalSite, settings: Settings, cwd: Path) -> None:
         self._site = site
+        self._job_usage = JobUsageReader()
         chosen = tuple(place_of(folder, "missions") for folder in settings.mission_folders)
         places = tuple(Place(folder, str(folder)) for folder in chosen)
         self._discovery = Discovery(
@@ -123,6 +127,10 @@ class SiteBackend:
                 )
             )
         return Receipt(request_id=asked.request_id, is_owned=asked.owned)
+
+    def job_usage(self, runner: RunnerIdentity, key: str) -> JobUsage | None:
+        """Return what the job `key` uses now; None elsewhere than on its runner's machine."""
+        return self._job_usage.read(key) if is_alive(runner) else None
 
     def resume(self, execution_id: str) -> None:
         """Start a new detached runner for an execution whose runner is gone."""

@@ -6,13 +6,14 @@ Knows the content of each section; the screen decides which one is shown.
 from core.domain.item_label import step_title
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
+from core.ports.executor import JobUsage
 from tui.lines.json_data import json_lines
 from tui.lines.step_details import (
     attempt_lines,
     error_lines,
+    execution_facts,
     heading,
     history_lines,
-    execution_facts,
     overview_lines,
     state_line,
     why_lines,
@@ -35,8 +36,18 @@ SECTIONS = (
 )
 
 
-def section_lines(section: str | None, board: Board, records: StepRecords, now: int) -> list[Line]:
-    """Return the lines of a section other than log and file; by default the overview."""
+def section_lines(
+    section: str | None,
+    board: Board,
+    records: StepRecords,
+    now: int,
+    *,
+    usage: JobUsage | None = None,
+) -> list[Line]:
+    """Return the lines of a section other than log and file; by default the overview.
+
+    `usage` is what the processes of the step use now, if that is known.
+    """
     task = records.task
     match section:
         case "inputs":
@@ -52,7 +63,7 @@ def section_lines(section: str | None, board: Board, records: StepRecords, now: 
         case "history":
             return history_lines(records.changes)
         case _:
-            return overview_lines(board, records, now)
+            return overview_lines(board, records, now, usage=usage)
 
 
 def _error_section(board: Board, records: StepRecords, now: int) -> list[Line]:

@@ -17,13 +17,14 @@ from core.explain.execution_facts import ExecutionFacts
 from core.explain.process_text import census_text
 from core.explain.why import explain
 from core.planning.cancel_scope import awaits_person
+from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
 from tui.words.numbers import elapsed, moment, size, time_of_day
-from tui.words.resource_text import resources_text
+from tui.words.resource_text import resources_text, usage_text
 from tui.words.safe_text import clean_line, clean_lines
 from tui.words.state_glyphs import APPEARANCES, appearance_of
 
@@ -75,9 +76,17 @@ def why_lines(board: Board, records: StepRecords, now: int) -> list[Line]:
 
 
 def overview_lines(
-    board: Board, records: StepRecords, now: int, *, brief: bool = False
+    board: Board,
+    records: StepRecords,
+    now: int,
+    *,
+    usage: JobUsage | None = None,
+    brief: bool = False,
 ) -> list[Line]:
-    """Return the summary of a step; `brief` for a side pane."""
+    """Return the summary of a step; `brief` for a side pane.
+
+    `usage` is what its processes use now, if that is known.
+    """
     task, step = records.task, board.steps.get(records.task.task_id)
     lines: list[Line] = [] if brief else [[(clean_line(step_title(task)), "strong")]]
     if step is not None and step.name != step.id:
@@ -93,6 +102,8 @@ def overview_lines(
     lines.append([("", "")])
     lines.append(heading("Times"))
     lines.extend(_times(board, task, now))
+    if usage is not None and task.state is TaskState.RUNNING:
+        lines.append(field("uses now", usage_text(usage)))
     if step is not None:
         lines.append([("", "")])
         lines.append(heading("Step"))

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from core.domain.mission import EMPTY, Mission, MissionSource, Param
-from core.ports.control import RequestKind
+from core.ports.control import RequestKind, RunnerIdentity
+from core.ports.executor import JobUsage
 from core.ports.reader import Reader
 
 
@@ -128,6 +129,12 @@ class Backend(Protocol):
         """Store a request for the runner of an execution; durable on return.
 
         `arguments` of APPROVE and REJECT are `{"comment": str}`.
+        """
+
+    def job_usage(self, runner: RunnerIdentity, key: str) -> JobUsage | None:
+        """Return what the job `key` uses now; None where that cannot be told.
+
+        It can be told on the machine of `runner` alone, while that lives. Takes milliseconds.
         """
 
     def resume(self, execution_id: str) -> None:

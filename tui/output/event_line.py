@@ -7,7 +7,7 @@ from core.domain.breaker_state import BreakerState
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
-from core.explain.process_text import left_text, leftovers_text
+from core.explain.process_text import ended_text, left_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.json_shapes import task_of
 from tui.words.numbers import time_of_day
@@ -61,7 +61,7 @@ def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -
         )
     details = event.details
     if event.event_type == "leftovers.ended":
-        return leftovers_line(event.timestamp, None, leftovers_text(details), palette)
+        return leftovers_line(event.timestamp, None, ended_text(details), palette)
     if event.event_type == "attempt.ended":
         census = details.get("census")
         left = left_text(census) if isinstance(census, Mapping) else None
@@ -105,7 +105,7 @@ def left_line(at: int, task_id: str | None, left: str, palette: Palette) -> str:
 
 def leftovers_line(at: int, front: str | None, ended: str, palette: Palette) -> str:
     """Return the line of the end of what steps had left running."""
-    return _line(at, "leftovers", "yellow", front, safe_line(ended), palette)
+    return _line(at, "leftovers ended", "yellow", front, safe_line(ended), palette)
 
 
 def log_line(

@@ -16,6 +16,7 @@ from tui.live.execution_queries import (
     read_step_records,
 )
 from tui.live.messages import StepOpened, StepSelected
+from tui.live.usage_watch import UsageWatch
 from tui.screens.execution_layout import PaneScreen
 from tui.screens.inspector import InspectorScreen
 from tui.widgets.base.line_view import LineView
@@ -34,6 +35,9 @@ class ExecutionSelection(PaneScreen):
         self._user_selected = False
         """Whether the user has selected a step; until then the screen moves the selection."""
         self._records: StepRecords | None = None
+        self._usage_watch = UsageWatch(
+            lambda: self.deck.backend, lambda: self.deck.clock.now(), self.run_worker
+        )
         self._record_reader = CoalescingWorker(self._read_records, self.run_worker)
         self._attempt_reader = CoalescingWorker(self._read_attempts, self.run_worker)
         self._event_reader = CoalescingWorker(self._read_events, self.run_worker)
@@ -123,7 +127,9 @@ class ExecutionSelection(PaneScreen):
     def _show_summary(self, *, keep_place: bool = False) -> None:
         if self.board is None or self._records is None:
             return
-        lines = overview_lines(self.board, self._records, self.deck.clock.now(), brief=True)
+        usage = self._usage_watch.look(self.board, self._records.task.task_id)
+        now = self.deck.clock.now()
+        lines = overview_lines(self.board, self._records, now, usage=usage, brief=True)
         self._summary.set_lines(lines, keep_place=keep_place)
 
     async def _read_attempts(self) -> None:

@@ -27,6 +27,7 @@ from tui.live.coalescing_worker import CoalescingWorker
 from tui.live.execution_queries import StepRecords, read_all_step_records, read_log_end
 from tui.live.log_pages import Page
 from tui.live.messages import Delta
+from tui.live.usage_watch import UsageWatch
 from tui.look.styled_text import Line, Part
 from tui.screens.execution_actions import ExecutionActions
 from tui.widgets.base.bar import Bar
@@ -76,6 +77,9 @@ class InspectorScreen(ExecutionActions):
         self._log: Page | None = None
         self._log_of = ("", 0)
         self._log_reader = CoalescingWorker(self._read_log, self.run_worker)
+        self._usage_watch = UsageWatch(
+            lambda: self.deck.backend, lambda: self.deck.clock.now(), self.run_worker
+        )
         self._head = Bar(plain=True, id="head")
         self._tabs = Bar(id="tabs")
         self._log_title = Bar(plain=True, id="log-title")
@@ -189,7 +193,10 @@ class InspectorScreen(ExecutionActions):
         elif self._section == "logs":
             lines = self._log_lines()
         else:
-            lines = section_lines(self._section, self._board, records, self.deck.clock.now())
+            shows_usage = self._section == "overview"
+            usage = self._usage_watch.look(self._board, self._task_id) if shows_usage else None
+            now = self.deck.clock.now()
+            lines = section_lines(self._section, self._board, records, now, usage=usage)
         to_end = self._section == "logs" and (not keep_place or self._view.is_at_end)
         self._view.set_lines(lines, keep_place=keep_place)
         if to_end:

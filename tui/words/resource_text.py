@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from core.domain.state_word import counted
+from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from tui.words.numbers import size
 
@@ -19,3 +21,10 @@ def resources_text(used: Mapping[str, int] | None) -> str:
     if isinstance(peak, int):
         parts.append(f"peak {size(peak)}")
     return ", ".join(parts)
+
+
+def usage_text(usage: JobUsage) -> str:
+    """Return what a job uses now; 100% of CPU is one processor. It is left out while unknown."""
+    parts = [] if usage.cpu_share is None else [f"CPU {round(usage.cpu_share * 100)}%"]
+    memory = f"memory {size(usage.memory_bytes)}"
+    return ", ".join([*parts, memory, counted(usage.processes, "process", "processes")])

@@ -13,7 +13,15 @@ from core.domain.records import LogLevel, LogStream
 from core.machine.working_dir import folder_within
 from core.output.capture import Tail
 from core.output.log_format import text_of
-from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink, ProcessLimits
+from core.ports.executor import (
+    Census,
+    Job,
+    Outcome,
+    OutcomeKind,
+    OutputSink,
+    ProcessLimits,
+    job_key,
+)
 from core.step_type.json_text import JsonTextError, parse_json_text
 from core.step_type.parameter_types import Printable, Text
 from core.step_type.step_type import (
@@ -168,7 +176,7 @@ async def run_process(
     kept = _Kept(call.sink, parameters.max_output_bytes)
     stdin = parameters.stdin
     job = Job(
-        key=f"{call.execution_id}/{call.task_id}/{call.attempt}",
+        key=job_key(call.execution_id, call.task_id, call.attempt),
         argv=argv,
         env={
             **call.env,

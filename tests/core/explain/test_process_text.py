@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.domain.process_policy import Leftovers
-from core.explain.process_text import MAX_COMMAND_CHARACTERS, census_text, leftovers_text
+from core.explain.process_text import MAX_COMMAND_CHARACTERS, census_text, ended_text
 
 SLEEP = {"pid": 4711, "command": "sleep 600"}
 
@@ -30,9 +30,13 @@ def census(processes: int = 1, survivors: int = 0, **more: Any) -> dict[str, Any
             Leftovers.KEEP,
             "left running: sleep 600 (pid 4711), kept on purpose",
         ),
-        (census(7), None, "ended: 7 processes"),
-        (census(7, 1), None, "ended: 7 processes; 1 could not be ended"),
-        (census(ended=[SLEEP]), Leftovers.STEP, "ended: sleep 600 (pid 4711)"),
+        (census(7), None, "ended: 7 processes, 0 survivors"),
+        (census(7, 1), None, "ended: 7 processes, 1 survivor"),
+        (
+            census(ended=[SLEEP]),
+            Leftovers.STEP,
+            "ended: 1 process, 0 survivors: sleep 600 (pid 4711)",
+        ),
     ],
 )
 def test_a_census_is_told(
@@ -44,10 +48,16 @@ def test_a_census_is_told(
 def test_many_are_counted_and_a_long_command_is_cut() -> None:
     many = [{"pid": pid, "command": "x" * 200} for pid in range(1, 10)]
 
-    told = leftovers_text(census(9, ended=many))
+    told = ended_text(census(9, ended=many))
 
     assert told.endswith(", 5 more")
     assert "x" * MAX_COMMAND_CHARACTERS not in told
+
+
+def test_a_command_that_has_yet_to_be_masked_stays_whole() -> None:
+    secret = "s" * 2 * MAX_COMMAND_CHARACTERS
+
+    assert secret in ended_text(census(ended=[{"pid": 1, "command": secret}]), whole=True)
 
 
 @pytest.mark.parametrize("left", [7, "text", [7], [None]])

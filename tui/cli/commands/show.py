@@ -7,6 +7,7 @@ from core.domain.states import TaskState
 from core.explain.execution_facts import ExecutionFacts
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import mission_of, outdated_skips
+from core.ports.executor import job_key
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.following.stored_result import events_of, result_of
@@ -75,7 +76,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     if task.state is TaskState.RUNNING:
         from core.executors.live_usage import live_usage  # takes time to load, and is rarely needed
 
-        live = live_usage(f"{found.execution_id}/{task.task_id}/{task.attempt}")
+        live = live_usage(job_key(found.execution_id, task.task_id, task.attempt))
     if invocation.json:
         shape = json_shapes.task_run(task, attempts, changes)
         console.out_json({**shape, "live": json_shapes.live_usage(live)})

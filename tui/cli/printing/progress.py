@@ -23,7 +23,7 @@ from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.explain.error_line import error_line
-from core.explain.process_text import left_text, leftovers_text
+from core.explain.process_text import ended_text, left_text
 from tui.cli.printing.console import Console
 from tui.cli.printing.output_queue import Source
 from tui.cli.printing.step_output import StepOutput
@@ -128,7 +128,7 @@ class Progress:
         if isinstance(event, Noted):
             if event.kind != "leftovers.ended":
                 return None
-            return leftovers_line(event.at, own, leftovers_text(event.facts), palette)
+            return leftovers_line(event.at, own, ended_text(event.facts), palette)
         if isinstance(event, ExecutionStateChanged):
             reason, message = event.reason_code.value, event.message
             return state_line(event.at, event.to_state, own, reason, message, palette)

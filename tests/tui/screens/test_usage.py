@@ -1,0 +1,64 @@
+"""What a running step uses now stands beside it as long as it is known to be true."""
+
+from core.ports.executor import JobUsage, job_key
+from tests.support.tui import (
+    FakeBackend,
+    FakeWorld,
+    mission_of,
+    running,
+    screen_text,
+    step,
+    wait_for_text,
+    wait_until,
+)
+
+USAGE = JobUsage(processes=3, cpu_share=1.37, memory_bytes=84 << 20)
+TOLD = "CPU 137%, memory 84.0 MiB, 3 processes"
+
+
+async def test_the_usage_of_the_step_under_the_cursor_is_shown_while_it_runs() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("a"), step("b", "a"))
+    run = world.launch(mission)
+    world.begin(run, "a")
+    backend = FakeBackend(world, mission)
+    backend.usage[job_key(run, "a", 1)] = USAGE
+    async with running(backend, start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "uses now", TOLD)
+        await pilot.press("enter")
+        await wait_for_text(pilot, "1 Overview", TOLD)
+
+        world.end(run, "a")
+
+        await wait_until(pilot, lambda: "uses now" not in screen_text(pilot.app))
+
+
+async def test_nothing_is_said_where_nothing_is_known_any_more() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("a"))
+    run = world.launch(mission)
+    world.begin(run, "a")
+    backend = FakeBackend(world, mission)
+    backend.usage[job_key(run, "a", 1)] = USAGE
+    async with running(backend, start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, TOLD)
+
+        backend.usage.clear()
+
+        await wait_until(pilot, lambda: "uses now" not in screen_text(pilot.app))
+
+
+async def test_the_usage_of_a_step_without_a_runner_is_not_shown() -> None:
+    world = FakeWorld()
+    mission = mission_of("m", step("a"))
+    run = world.launch(mission)
+    world.begin(run, "a")
+    backend = FakeBackend(world, mission)
+    backend.usage[job_key(run, "a", 1)] = USAGE
+    async with running(backend, start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, TOLD)
+
+        world.orphan(run)
+
+        await wait_for_text(pilot, "the runner of this execution is gone")
+        await wait_until(pilot, lambda: "uses now" not in screen_text(pilot.app))
