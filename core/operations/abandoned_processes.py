@@ -35,12 +35,17 @@ async def end_processes(snapshot: Snapshot, before: Lease | None) -> Abandoned:
 
 
 def ended_text(abandoned: Abandoned) -> str | None:
-    """Say what was ended, None if there was nothing."""
+    """Say what was ended, None if there was nothing.
+
+    Programs are named without their arguments: these may hold a secret that only the runner knew.
+    """
     found = abandoned.found
     if not found:
         return None
     count = counted(len(found), "process", "processes")
-    named = ", ".join(f"{one.command} (pid {one.pid})" for one in found[:_MOST_NAMED])
+    named = ", ".join(
+        f"{one.command.split(' ', 1)[0]} (pid {one.pid})" for one in found[:_MOST_NAMED]
+    )
     if len(found) > _MOST_NAMED:
         named += f" and {len(found) - _MOST_NAMED} more"
     text = f"{count} that it had left running: {named}"

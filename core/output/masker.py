@@ -27,6 +27,7 @@ class Masker:
 
     def __init__(self, secrets: Mapping[str, bytes] | None = None) -> None:
         self._owners: dict[bytes, set[str]] = {}
+        self._known: set[tuple[str, bytes]] = set()
         self._sorted: list[bytes] = []
         self._names: list[frozenset[str]] = []
         self._patterns: Any = None
@@ -47,8 +48,9 @@ class Masker:
 
     def add(self, name: str, value: bytes) -> None:
         """Mask this value, too, from now on. A value under `MIN_FORM_BYTES` is not masked."""
-        self._own(name, value)
-        self._compile()
+        if (name, value) not in self._known:  # many attempts read the same secret
+            self._own(name, value)
+            self._compile()
 
     def mask(self, data: bytes, counts: Counter[str] | None = None) -> bytes:
         """Return `data` with every secret masked, and count redactions by the secret's name."""
@@ -125,6 +127,7 @@ class Masker:
         return size
 
     def _own(self, name: str, value: bytes) -> None:
+        self._known.add((name, value))
         if len(value) >= MIN_FORM_BYTES:
             for form in forms_of(value):
                 self._owners.setdefault(comparable(form), set()).add(name)

@@ -59,6 +59,8 @@ class DrivePlan:
     """Entered earlier by whoever created the execution."""
     masker: Masker = field(default_factory=Masker)
     """Masks the secrets that steps have read, those of sub-missions too."""
+    hidden: frozenset[str] = frozenset()
+    """Variables of `environ` that hold secrets of the executions above: no step inherits them."""
     on_signal: Callable[[SignalReceived], None] | None = None
     """Called when a signal has stopped or killed something."""
 

@@ -146,7 +146,7 @@ class Driver:
         """Return the engine over the plan's snapshot."""
         plan, execution = self._plan, self._plan.snapshot.current
         context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
-        hidden = self._secrets.variables
+        hidden = plan.hidden | self._secrets.variables
         environ = {name: text for name, text in plan.environ.items() if name not in hidden}
         context.environ = environ
         mission_env, environ_error = _rendered(plan.mission.env, context)
@@ -215,6 +215,7 @@ class Driver:
             snapshot=child.snapshot,
             working_dir=Path(execution.working_dir),
             above=(*self._plan.above, title),
+            hidden=self._plan.hidden | self._secrets.variables,
             on_ready=None,
             on_signal=None,
             is_launched=False,

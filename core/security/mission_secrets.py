@@ -125,7 +125,8 @@ class MissionSecrets:
     def _from_file(self, name: str, place: str) -> bytes:
         path = self._path(place)
         try:
-            with path.open("rb") as file:
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make it wait
+            with os.fdopen(os.open(path, flags), "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise UnavailableError(f"the secret {name}: {path} is not a regular file")
                 return file.read(MAX_VALUE_BYTES + 2).removesuffix(b"\n")

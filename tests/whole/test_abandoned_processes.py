@@ -75,7 +75,7 @@ def test_the_next_command_ends_what_a_killed_runner_and_supervisor_left(tmp_path
     assert re.search(r"died; ended \d+ processes that it left running; `mission resume", listed.err)
     assert of_execution(execution_id) == frozenset()
     shown = mission(home, "show", execution_id, "--json").json["message"]
-    assert re.search(r"ended \d+ processes .*sleep 60[123] \(pid \d+\)", shown), shown
+    assert re.search(r"ended \d+ processes .*sleep \(pid \d+\)", shown), shown
     resumed = mission(home, "resume", execution_id)
     assert resumed.code == 0, resumed.err
     assert mission(home, "watch", execution_id).code == 0

@@ -262,6 +262,38 @@ def test_a_step_that_does_not_name_a_secret_does_not_have_it(home: Path) -> None
     assert mission(home, "logs", "@last", "without").out == "none none none\n"
 
 
+def test_a_sub_mission_does_not_inherit_a_variable_that_holds_a_secret(home: Path) -> None:
+    text = 'echo "${CI_TOKEN-none}"'
+    inner = {"id": "look", "step_type": "script", "parameters": {"script": text}}
+    (home.parent / "child.yaml").write_text(mission_yaml(inner, name="inner"), "utf-8")
+    steps = [
+        {"id": "sub", "step_type": "mission", "parameters": {"file": "child.yaml"}},
+        {"id": "use", "step_type": "script", "secrets": ["T"], "parameters": {"script": "true"}},
+    ]
+    file = home.parent / "mission.yaml"
+    file.write_text(mission_yaml(*steps, secrets=[{"T": "env:CI_TOKEN"}]), "utf-8")
+    done = mission(home, "run", "--output", "live", str(file), env={"CI_TOKEN": "a-value-of-ci"})
+    assert done.code == 0, done.out + done.err
+    assert mission(home, "logs", "inner", "look").out == "none\n"
+
+
+def test_a_sub_mission_whose_secret_is_missing_fails_its_step_in_words(home: Path) -> None:
+    child = mission_yaml(script("inner", "pass", secrets=["GONE"]), name="inner", secrets=["GONE"])
+    (home.parent / "child.yaml").write_text(child, "utf-8")
+    sub = {"id": "sub", "step_type": "mission", "parameters": {"file": "child.yaml"}}
+    done = run(home, sub, code=1)
+    assert "GONE" in done.out + done.err
+    assert [one["mission_name"] for one in mission(home, "ls", "--json").json] == ["a mission"]
+
+
+def test_a_value_that_is_too_short_to_be_masked_is_told_in_the_log(home: Path) -> None:
+    assert mission(home, "secrets", "set", "--unmaskable", "PIN", input="1234\n").code == 0
+    step = script("use", "import os; print(len(os.environ['PIN']))", secrets=["PIN"])
+    run(home, step, secrets=["PIN"])
+    assert "PIN is too short to be masked" in mission(home, "logs", "@last", "use").out
+    run(home, step, secrets=[{"PIN": "cmd:echo 1234"}], code=1)
+
+
 def test_values_come_from_files_and_commands_too(home: Path) -> None:
     (home.parent / "token.txt").write_text("value-of-a-file\n")
     step = {

@@ -14,7 +14,10 @@ EXIT_CODES: Mapping[int, tuple[str, str]] = MappingProxyType(
         1: ("failed", "The execution failed."),
         2: ("usage", "The command line is wrong: an option, an argument or a parameter."),
         3: ("mission invalid", "The mission file is not valid; nothing was started."),
-        4: ("not found", "No execution, step or file has that name, or the name is ambiguous."),
+        4: (
+            "not found",
+            "No execution, step, file or secret has that name, or the name is ambiguous.",
+        ),
         5: (
             "cancelled",
             "It was cancelled, stopped by a policy, or failed only because of a rejected approval.",
