@@ -176,11 +176,27 @@ async def disk_is_full_at(folder: Path, database: Path, at: int) -> bool:
     return True
 
 
+CHILDREN_BEFORE: set[str] = set()
+"""The processes that this one had before a test: those of others that it has adopted."""
+
+
+@pytest.fixture(autouse=True)
+def children_before() -> None:
+    """Remember them."""
+    CHILDREN_BEFORE.clear()
+    CHILDREN_BEFORE.update(children())
+
+
+def children() -> set[str]:
+    """Return the children of this process; of none that the system does not tell."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children")
+    return set(listed.read_text("ascii").split()) if listed.exists() else set()
+
+
 async def assert_can_go_on(folder: Path, database: Path) -> None:
     """Nothing is left running; what was recorded is whole, and is driven to its end from there."""
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    assert not children.exists() or children.read_text() == ""
+    assert children() <= CHILDREN_BEFORE
     before = state(database)
     if before is None:
         return

@@ -51,7 +51,7 @@ def attempts(steps: StepRunner, path: str) -> list[tuple[str, StepOutcome]]:
         ("checksum", {"path": path}),
         ("list_directory", {"path": path}),
         ("file_search", {"path": path, "pattern": "*"}),
-        ("wait_for", {"file": path, "timeout": 0.1}),
+        ("wait_for", {"file": path, "timeout": 20}),
         ("sql_query", {"query": "CREATE TABLE x (a)", "database_url": f"sqlite:{path}"}),
     ]
     return [(name, steps.run(name, **parameters)) for name, parameters in wanted]
