@@ -23,7 +23,7 @@ from core.executors.lookup import (
     refusal,
 )
 from core.executors.process_limits import resource_limits, unenforceable
-from core.ports.executor import Job
+from core.ports.executor import Job, JobFile
 
 JOB_VARIABLE = "MISSION_JOB"
 """Names the attempt in a child's environment; by it a process that left its session is found."""
@@ -149,6 +149,8 @@ class Spawner:
         try:
             is_here = _is_here(job.cwd)
             path = self._lookup.find(job.argv[0], job.env, job.cwd)
+            if job.file is not None:
+                _write(job.file)
             stdin = self._devnull()
             if job.stdin is not None:
                 stdin = _file_of(job.stdin)
@@ -292,6 +294,12 @@ def _within_limits(path: str, job: Job) -> tuple[str, tuple[str, ...]]:
     }
     launcher = ("python", "-I", "-S", limit_launcher.__file__, json.dumps(orders), path)
     return sys.executable, (*launcher, *job.argv)
+
+
+def _write(file: JobFile) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    with os.fdopen(os.open(file.path, flags, 0o600), "wb") as opened:
+        opened.write(file.content)
 
 
 def _start_here(opened: OpenedJob) -> int:

@@ -70,10 +70,18 @@ def job_key(execution_id: str, task_id: str, attempt: int) -> str:
     return f"{execution_id}/{task_id}/{attempt}"
 
 
+class JobFile(Struct, frozen=True, kw_only=True):
+    """A file that only its owner may read, which is written before a process starts."""
+
+    path: str
+    content: bytes
+
+
 class Job(Struct, frozen=True, kw_only=True):
     """One process to run in its own session. `key` is `execution/step/attempt`.
 
-    When it has to stop, it gets `stop_signal`, and KILL after `grace_seconds`.
+    When it has to stop, it gets `stop_signal`, and KILL after `grace_seconds`. Whoever makes the
+    job removes its `file`.
     """
 
     key: str
@@ -81,6 +89,7 @@ class Job(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str]
     cwd: str
     stdin: bytes | None = None
+    file: JobFile | None = None
     grace_seconds: float = 5.0
     stop_signal: StopSignal = StopSignal.TERM
     limits: ProcessLimits = NO_LIMITS

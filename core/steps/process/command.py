@@ -16,6 +16,7 @@ from core.output.log_format import text_of
 from core.ports.executor import (
     Census,
     Job,
+    JobFile,
     Outcome,
     OutcomeKind,
     OutputSink,
@@ -165,8 +166,12 @@ async def run_process(
     parameters: ProcessParameters,
     argv: tuple[str, ...],
     env: Mapping[str, str],
+    file: JobFile | None = None,
 ) -> StepOutcome:
-    """Run `argv` with the call's environment extended by `env`, and return the outcome."""
+    """Run `argv` with the call's environment extended by `env`, and return the outcome.
+
+    `file` is written before the process starts.
+    """
     folder = call.working_dir
     if parameters.working_dir is not None:
         try:
@@ -187,6 +192,7 @@ async def run_process(
         },
         cwd=str(folder),
         stdin=None if stdin is None else stdin.encode("utf-8", "replace"),
+        file=file,
         grace_seconds=call.grace_seconds,
         stop_signal=call.stop_signal,
         limits=call.limits,

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from core.domain.records import LogLevel
 from core.machine.environment import exported
+from core.ports.executor import JobFile
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
 from core.steps.process.command import ProcessOutput, ProcessParameters, folder_text, run_process
 
@@ -62,8 +63,7 @@ class Script(StepType):
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Run the script from a temporary file that only the owner can read."""
-        import shutil  # with tempfile 10 ms of import time, which missions without scripts save
-        import tempfile
+        import tempfile  # 10 ms with what it imports, which missions without scripts save
 
         parameters: ScriptParameters = call.parameters
         values, too_large = exported(call.scope)
@@ -72,14 +72,12 @@ class Script(StepType):
         values = {name: value for name, value in values.items() if name not in call.env}
         folder = Path(tempfile.mkdtemp(prefix="mission-"))
         try:
-            file = folder / (_UNSAFE.sub("_", call.task_id) or "script")
-            file.touch(mode=0o600)
-            file.write_text(parameters.script, encoding="utf-8")
-            return await run_process(
-                call, parameters, (*SHELLS[parameters.shell], str(file)), values
-            )
+            path = folder / (_UNSAFE.sub("_", call.task_id) or "script")
+            file = JobFile(path=str(path), content=parameters.script.encode("utf-8"))
+            argv = (*SHELLS[parameters.shell], file.path)
+            return await run_process(call, parameters, argv, values, file)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder, path)
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
         """Show the shell, the number of lines and the first of them."""
@@ -87,3 +85,13 @@ class Script(StepType):
         more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
         shell = parameters.get("shell", "bash")
         return clip(f"run {shell} script: {lines[0].strip()}{more}{folder_text(parameters)}")
+
+
+def _remove(folder: Path, script: Path) -> None:
+    try:
+        script.unlink(missing_ok=True)
+        folder.rmdir()  # like unlink without a file descriptor: there may be none left
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)

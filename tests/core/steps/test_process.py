@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -27,6 +28,9 @@ from tests.support.fake_executor import Act, FakeExecutor
 
 SUCCESS, FAILED = AttemptState.SUCCESS, AttemptState.FAILED
 
+EXECUTION = f"execution-{os.getpid()}"
+"""Processes are found by it: tests that run at the same time must not end those of each other."""
+
 
 class Desk:
     """Runs steps of one folder on one executor, and reads their log back."""
@@ -34,7 +38,7 @@ class Desk:
     def __init__(self, executor: Executor, folder: Path) -> None:
         self.executor = executor
         self.folder = folder
-        self.env = base_environment(os.environ, {}, "execution-1")
+        self.env = base_environment(os.environ, {}, EXECUTION)
         self.scope: dict[str, Any] = {"params": {}, "vars": {}}
         self.grace_seconds = 0.2
         self.root: Path | None = None
@@ -44,7 +48,7 @@ class Desk:
         kind = step_type(name)
         assert kind is not None
         return StepCall(
-            execution_id="execution-1",
+            execution_id=EXECUTION,
             task_id="the.step",
             attempt=2,
             parameters=kind.parameters.model_validate(parameters),
@@ -63,7 +67,7 @@ class Desk:
         kind = step_type(name)
         assert kind is not None
         capture = Capture(
-            execution_id="execution-1",
+            execution_id=EXECUTION,
             task_id="the.step",
             attempt=2,
             emit=self.chunks.append,
@@ -287,10 +291,10 @@ async def test_a_command_knows_which_attempt_it_is(desk: Desk) -> None:
     outcome = await desk.run("command", command="printenv", args=names, output="lines")
 
     assert outcome.output["parsed"] == [
-        "execution-1",
+        EXECUTION,
         "the.step",
         "2",
-        "execution-1/the.step/2",
+        f"{EXECUTION}/the.step/2",
     ]
 
 
@@ -514,3 +518,25 @@ def test_variables_that_load_code_are_denied(name: str, denied: bool) -> None:
 
 def test_names_that_are_no_words_are_exported_with_underscores() -> None:
     assert exported({"params": {"my-param.x": "v"}}) == ({"MISSION_PARAM_MY_PARAM_X": "v"}, [])
+
+
+async def test_a_script_waits_for_file_descriptors_as_a_command_does(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.script("true")  # what is loaded on first use is loaded
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    other = asyncio.create_task(desk.script("sleep 1"))
+    await asyncio.sleep(0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        waiting = asyncio.create_task(desk.script("echo on"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert not waiting.done()
+    assert (await other).state is SUCCESS
+    assert (await waiting).state is SUCCESS
+    assert list(tmp_path.glob("mission-*")) == []
