@@ -127,8 +127,8 @@ class Settlement:
         step = self._planner.step_of(task_id)
         in_a_row = 0
         for attempt in reversed(self._recorder.snapshot.attempts[task_id]):
-            if attempt.state is not AttemptState.LOST:
-                break
+            if attempt.reason_code is not Reason.WORKER_LOST:
+                break  # one that was lost with its runner says nothing of the worker
             in_a_row += 1
         message = outcome.message or outcome.reason_code.value
         if not step.idempotent:
