@@ -14,7 +14,7 @@ from core.ports.reader import LogQuery, Reader
 from tui.live.backend import Backend
 from tui.live.board import Board
 from tui.live.completion_estimate import RunHistory, step_seconds
-from tui.live.log_pages import Page, read_tail
+from tui.live.log.log_pages import Page, read_tail
 
 MAX_HISTORY_RUNS = 30
 MAX_HISTORY_STEPS = 20_000

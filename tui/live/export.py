@@ -7,7 +7,7 @@ from core.domain.state_word import counted
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from tui.live.deck import Deck
-from tui.live.log_pages import dropped_bytes, whole_text, write_log
+from tui.live.log.log_pages import dropped_bytes, whole_text, write_log
 from tui.words.numbers import dropped_note
 from tui.words.safe_text import clean_line
 

@@ -9,7 +9,7 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
 from tui.lines.title_bars import side_parts
-from tui.live.log_search import LOG_SYNTAX
+from tui.live.log.log_search import LOG_SYNTAX
 from tui.screens.execution_actions import ExecutionActions
 from tui.search.step_filter import SYNTAX
 from tui.widgets.base.bar import Bar

@@ -25,7 +25,7 @@ from tui.lines.title_bars import attempt_parts
 from tui.live.board import Board
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.live.execution_queries import StepRecords, read_all_step_records, read_log_end
-from tui.live.log_pages import Page
+from tui.live.log.log_pages import Page
 from tui.live.messages import Delta
 from tui.live.usage_watch import UsageWatch
 from tui.look.styled_text import Line, Part

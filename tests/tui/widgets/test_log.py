@@ -23,7 +23,7 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
-from tui.live.log_pages import (
+from tui.live.log.log_pages import (
     find_lines,
     read_after,
     read_around,
@@ -31,7 +31,7 @@ from tui.live.log_pages import (
     read_head,
     read_tail,
 )
-from tui.live.log_window import WINDOW_LINES
+from tui.live.log.log_window import WINDOW_LINES
 from tui.screens.execution import ExecutionScreen
 from tui.widgets.log.log_pane import LogPane
 
@@ -321,7 +321,7 @@ async def test_a_line_in_progress_is_shown_as_it_grows_and_only_its_last_version
 async def test_a_capped_number_of_hits_says_that_there_are_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tui.live.log_pages.MAX_MATCHES", 1000)
+    monkeypatch.setattr("tui.live.log.log_pages.MAX_MATCHES", 1000)
     world, run = chatty(1001)
     async with running(FakeBackend(world), start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "line 1001")

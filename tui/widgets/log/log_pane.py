@@ -16,7 +16,7 @@ from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from tui.keys.textual_bindings import bindings
 from tui.live.feed import Feed
-from tui.live.log_pages import (
+from tui.live.log.log_pages import (
     PAGE_LINES,
     Line,
     Page,

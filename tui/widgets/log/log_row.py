@@ -6,8 +6,8 @@ from rich.style import Style
 
 from core.domain.records import LogEntry, LogStream
 from tui.lines.log_tail import stream_mark
-from tui.live.log_pages import Line
-from tui.live.log_search import LogSearch
+from tui.live.log.log_pages import Line
+from tui.live.log.log_search import LogSearch
 from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import Span
 from tui.words.numbers import time_of_day

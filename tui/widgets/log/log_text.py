@@ -12,8 +12,8 @@ from textual.strip import Strip
 
 from core.domain.records import LogEntry
 from core.value.terminal_text import width_of
-from tui.live.log_search import LogSearch
-from tui.live.log_window import LogWindow
+from tui.live.log.log_search import LogSearch
+from tui.live.log.log_window import LogWindow
 from tui.look.theme import ThemeStyles, theme_styles
 from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable

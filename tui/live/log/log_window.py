@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from tui.live.log_pages import Line, Page, place_of
+from tui.live.log.log_pages import Line, Page, place_of
 from tui.words.safe_text import clean, fold
 
 WINDOW_LINES = 6000

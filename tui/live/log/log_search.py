@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tui.live.log_pages import Line, place_of
+from tui.live.log.log_pages import Line, place_of
 
 LOG_SYNTAX = (("any text", "in all lines of the log; upper and lower case are the same"),)
 """The syntax of a search, for the help."""

@@ -1,0 +1,1 @@
+"""The log of one execution as pages, searched and read ahead by the screens."""
