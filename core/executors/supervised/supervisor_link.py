@@ -27,6 +27,9 @@ from core.ports.executor import LeftProcess
 MAX_REPLY_BYTES = 1 << 20
 _READS_AT_ONCE = 16
 
+ANSWER_SECONDS = 60.0
+"""After this time without an answer the supervisor does not work: somebody has stopped it, say."""
+
 _FULL = frozenset({errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM})
 """Errors of sendmsg(2) that pass: too many descriptors are under way, or memory is short."""
 
@@ -129,7 +132,7 @@ class SupervisorLink:
         job = number, path, list(argv), changed, removed, cwd, key, keep, stop
         self._send(("spawn", *job), fds)
         try:
-            pid = await _to_the_end(answer)
+            pid = await self._answered(answer)
         except BaseException:
             del self._ends[number]
             raise
@@ -154,6 +157,14 @@ class SupervisorLink:
             return await self._order("finish", grace_seconds)
         finally:
             self._let_go()  # `close` works in another thread: the loop must watch nothing then
+
+    async def _answered(self, answer: "asyncio.Future[T]") -> T:
+        """Await an answer to its end; a supervisor that gives none in time is killed, and lost."""
+        watchdog = self._loop.call_later(ANSWER_SECONDS, self._process.kill)
+        try:
+            return await _to_the_end(answer)
+        finally:
+            watchdog.cancel()
 
     def close(self) -> None:
         """Close the socket and wait for the supervisor, which ends everything. Idempotent.
@@ -182,7 +193,7 @@ class SupervisorLink:
         number = self._next_number()
         answer = self._orders[number] = self._loop.create_future()
         self._send((packet[0], number, *packet[1:]), ())
-        return await _to_the_end(answer)
+        return await self._answered(answer)
 
     def _next_number(self) -> int:
         self._numbers += 1

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from core.executors.local import HAS_LINUX_WAYS
+from core.executors.supervised import supervisor_link
 from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.executors.tree import read_table
 from core.ports.executor import Job, Leftovers, OutcomeKind
@@ -314,3 +315,24 @@ await task
         while read_table().marked.get(key):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     assert told.read_text("utf-8") == "INT\n"
+
+
+async def test_a_supervisor_that_was_stopped_keeps_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor_link, "ANSWER_SECONDS", 0.3)
+    executor = SupervisedExecutor()
+    await executor.run(a_script("exit 0"), RecordingSink())
+    stopped = executor.supervisor_pid
+    assert stopped is not None
+
+    os.kill(stopped, signal.SIGSTOP)
+    outcome = await executor.run(a_script("exit 0"), RecordingSink())
+
+    assert outcome.kind is OutcomeKind.LOST
+    assert (await executor.run(a_script("exit 5"), RecordingSink())).exit_code == 5
+    again = executor.supervisor_pid
+    assert again not in (None, stopped)
+    os.kill(again or 0, signal.SIGSTOP)
+    async with asyncio.timeout(20):
+        await executor.close()
