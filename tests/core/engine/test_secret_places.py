@@ -11,11 +11,28 @@ import pytest
 from core.engine.secret_delivery import FOLDER_PREFIX, private_place, remove_abandoned_places
 
 
-def dead_pid() -> int:
-    """Return the pid of a process that has ended."""
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    return ended.pid
+def killed_runner_place(folder: Path) -> Path:
+    """Return the place that a runner left which was killed, and which nobody has waited for yet."""
+    program = """
+import sys
+from core.engine.secret_delivery import private_place
+place = private_place()
+print(place.__enter__(), flush=True)
+sys.stdin.read()
+"""
+    runner = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(folder)},
+    )
+    with runner:
+        assert runner.stdout is not None
+        place = Path(runner.stdout.readline().decode().strip())
+        runner.kill()
+        os.waitid(os.P_PID, runner.pid, os.WEXITED | os.WNOWAIT)  # it is a zombie
+        remove_abandoned_places()
+        return place
 
 
 def test_a_place_is_private_and_removed_with_its_files(
@@ -33,16 +50,19 @@ def test_places_of_dead_runners_are_removed_and_those_of_living_ones_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    dead = tmp_path / f"{FOLDER_PREFIX}{dead_pid()}-x"
-    ours = tmp_path / f"{FOLDER_PREFIX}{os.getpid()}-x"
     other = tmp_path / f"{FOLDER_PREFIX}notes-x"
-    for folder in (dead, ours, other):
+    elsewhere = tmp_path / f"{FOLDER_PREFIX}1-1-0123456789abcdef-x"
+    for folder in (other, elsewhere):
         folder.mkdir()
         (folder / "KEY").write_text("value")
-    link = tmp_path / f"{FOLDER_PREFIX}{dead_pid()}-link"
+    link = tmp_path / f"{FOLDER_PREFIX}1-1-0-link"
     link.symlink_to(other)
-    remove_abandoned_places()
-    assert not dead.exists()
-    assert (ours / "KEY").exists()
+    with private_place() as ours:
+        (ours / "KEY").write_text("value")
+        dead = killed_runner_place(tmp_path)
+        assert dead.parent == tmp_path
+        assert not dead.exists()
+        assert (ours / "KEY").exists()
     assert (other / "KEY").exists()
+    assert (elsewhere / "KEY").exists(), "a runner of another boot or container"
     assert link.is_symlink()
