@@ -208,6 +208,9 @@ class Engine:
                         await self._commit()
                         await self._missions.end_abandoned()
                     await self._end_leftovers()
+                    for item in self._inbox:  # what was asked while they were being ended
+                        if isinstance(item, Request):
+                            self._request_handler.refuse_late(item)
                     if self._facts:
                         self._recorder.note("engine.stopped", self._facts)
                     self._recorder.move(ending.state, ending.reason, ending.message)

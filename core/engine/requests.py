@@ -27,6 +27,9 @@ RETRYABLE = frozenset({TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED}
 APPROVAL = "approval"
 """The step type that asks a person."""
 
+ENDING = "the execution is ending"
+"""Why a request is refused that comes too late."""
+
 _ANSWERED = frozenset({Reason.APPROVED, Reason.REJECTED})
 
 CancelAttempt = Callable[[str, Reason, str], bool]
@@ -102,6 +105,10 @@ class RequestHandler:
             self._recorder.settle(request)
         else:
             self._refuse(request, f"the execution is {state}")
+
+    def refuse_late(self, request: Request) -> None:
+        """Refuse what was asked when nothing could follow from it any more."""
+        self._refuse(request, ENDING)
 
     # --- approvals ------------------------------------------------------------------------------
 
@@ -245,7 +252,7 @@ class RequestHandler:
             or self._planner.runs_handlers
             or task.task_id in self._handlers
         ):
-            self._refuse(request, "the execution is ending")
+            self._refuse(request, ENDING)
             return
         message, actor = f"retried by {request.actor}", request.actor
         reason = request.arguments.get("reason")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from core.executors.live_usage import LiveUsage, live_usage
+from core.ports.control import RunnerIdentity
 from core.ports.executor import JobUsage
 
 MIN_INTERVAL_SECONDS = 0.2
@@ -32,13 +33,13 @@ class JobUsageReader:
         self._lock = threading.Lock()
         self._before: _Sample | None = None
 
-    def read(self, key: str) -> JobUsage | None:
-        """Return what the job `key` uses now; None where no process of it is found.
+    def read(self, runner: RunnerIdentity, key: str) -> JobUsage | None:
+        """Return what the job `key` of a runner uses now; None where `live_usage` finds nothing.
 
         Blocks for some milliseconds. May be called from several threads.
         """
         with self._lock:
-            found = live_usage(key)
+            found = live_usage(runner, key)
             if found is None:
                 self._before = None
                 return None

@@ -7,6 +7,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from core.executors.tree import read_table
+from core.machine.runner_identity import is_alive
+from core.ports.control import RunnerIdentity
 
 _MS = 1000
 
@@ -23,12 +25,16 @@ class LiveUsage(Struct, frozen=True):
     memory_bytes: int
 
 
-def live_usage(key: str) -> LiveUsage | None:
-    """Return what the job `key` uses; None when no process of it is found, or without /proc.
+def live_usage(runner: RunnerIdentity, key: str) -> LiveUsage | None:
+    """Return what the job `key` of a runner uses.
+
+    None when that runner does not live on this machine, when no process is found, without /proc.
 
     Its processes are those that carry `key` in their environment, all of their sessions, for a job
     has sessions of its own, and all below them.
     """
+    if not is_alive(runner):
+        return None
     try:
         table = read_table()
     except OSError:

@@ -10,7 +10,6 @@ from core.domain.mission import EMPTY, Mission, MissionSource
 from core.errors import MissionDeckError
 from core.executors.job_usage import JobUsageReader
 from core.launch.order import Order
-from core.machine.runner_identity import is_alive
 from core.mission_file.load import load_mission
 from core.operations.launch import launch_detached
 from core.operations.mission_order import make_order
@@ -130,7 +129,7 @@ class SiteBackend:
 
     def job_usage(self, runner: RunnerIdentity, key: str) -> JobUsage | None:
         """Return what the job `key` uses now; None elsewhere than on its runner's machine."""
-        return self._job_usage.read(key) if is_alive(runner) else None
+        return self._job_usage.read(runner, key)
 
     def resume(self, execution_id: str) -> None:
         """Start a new detached runner for an execution whose runner is gone."""

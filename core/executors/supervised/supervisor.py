@@ -493,10 +493,16 @@ def mark_of(pid: int) -> str | None:
 
 
 def command_of(pid: int) -> str:
-    """Return the command line of a process, cut, or its name in brackets."""
+    """Return the command line of a process, or its name in brackets where that is not short.
+
+    Whole arguments are left out of a long one: a part of a secret would not be masked.
+    """
     try:
         with open(f"/proc/{pid}/cmdline", "rb", buffering=0) as file:
-            text = file.read(MAX_COMMAND_BYTES)
+            text = file.read(MAX_COMMAND_BYTES + 1)
+        if len(text) > MAX_COMMAND_BYTES:
+            whole, end, _ = text.rpartition(b"\0")
+            text = whole + b" ..." if end else b""
         if not text:
             with open(f"/proc/{pid}/comm", "rb", buffering=0) as file:
                 text = b"[" + file.read().strip() + b"]"

@@ -13,6 +13,7 @@ from core.domain.process_policy import StopPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.ports.control import RequestKind
+from core.ports.executor import Census
 from storage.file.slots import FileSlots
 from tests.support.fake_executor import Act
 from tests.support.rig import FakeMissions, Rig, a_command
@@ -299,3 +300,18 @@ def test_a_forced_cancel_gives_what_runs_no_grace(before: tuple[Any, ...]) -> No
     assert execution.ended_at is not None
     assert execution.started_at is not None
     assert execution.ended_at - execution.started_at < 4e9
+
+
+def test_what_is_asked_while_leftovers_are_ended_is_refused() -> None:
+    """The end of a run's leftovers takes seconds, in which people ask."""
+    rig = Rig(a_plan(a_command("a")), {"a": Act()})
+
+    async def asking(execution_id: str) -> Census:
+        rig.ask(RequestKind.CANCEL)
+        return Census(processes=1)
+
+    rig.executor.end_leftovers = asking  # type: ignore[method-assign] # somebody asks meanwhile
+
+    assert rig.run().state is ExecutionState.SUCCESS
+    (outcome,) = rig.journals[-1].world.outcomes.values()
+    assert (outcome.done, outcome.why) == (False, "the execution is ending")

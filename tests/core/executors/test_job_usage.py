@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from core.executors.job_usage import JobUsageReader
 from core.executors.spawn import JOB_VARIABLE
 from core.executors.tree import has_process_table
+from core.machine.runner_identity import identity
 
 pytestmark = pytest.mark.skipif(not has_process_table(), reason="needs /proc")
 
@@ -52,7 +54,7 @@ def test_processes_of_the_job_are_counted_whatever_environment_they_have() -> No
         "env -i sleep 60 & until grep -q sleep /proc/$!/comm; do :; done; echo up; read x; kill $!"
     )
     with job("bash", "-c", text) as child:
-        usage = JobUsageReader().read(KEY)
+        usage = JobUsageReader().read(identity(), KEY)
         assert child.stdin is not None
         child.stdin.write(b"\n")
         child.stdin.flush()
@@ -70,14 +72,14 @@ def test_the_share_of_the_processor_is_that_since_the_reading_before() -> None:
     with job(sys.executable, "-c", "print('up', flush=True); input()\n" + BUSY) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        first = reader.read(KEY)
+        first = reader.read(identity(), KEY)
         child.stdin.write(b"\n")
         child.stdin.flush()
         assert child.stdout.readline() == b"up\n"
         clock.at += 1
-        second = reader.read(KEY)
+        second = reader.read(identity(), KEY)
         clock.at += 1
-        third = reader.read(KEY)
+        third = reader.read(identity(), KEY)
 
     assert first is not None
     assert second is not None
@@ -89,4 +91,11 @@ def test_the_share_of_the_processor_is_that_since_the_reading_before() -> None:
 
 
 def test_nothing_is_said_of_a_job_that_is_not_there() -> None:
-    assert JobUsageReader().read(KEY) is None
+    assert JobUsageReader().read(identity(), KEY) is None
+
+
+def test_nothing_is_told_of_a_runner_that_is_gone_or_elsewhere() -> None:
+    with job("sh", "-c", "echo up; read x"):
+        assert JobUsageReader().read(identity(), KEY) is not None
+        assert JobUsageReader().read(replace(identity(), host="another"), KEY) is None
+        assert JobUsageReader().read(replace(identity(), start_time=1), KEY) is None

@@ -336,3 +336,14 @@ async def test_a_supervisor_that_was_stopped_keeps_nobody_waiting(
     os.kill(again or 0, signal.SIGSTOP)
     async with asyncio.timeout(20):
         await executor.close()
+
+
+async def test_a_long_command_is_named_by_whole_arguments(executor: SupervisedExecutor) -> None:
+    sink = RecordingSink()
+    long, longer = "a" * 120, "b" * 120
+    text = f"bash -c 'sleep 0.4; :' first {long} {longer} {QUIET} &\nsleep 0.05"
+
+    await executor.run(a_script(text), sink)
+
+    told = [process.command for process in sink.left if process.command.startswith("bash")]
+    assert told == [f"bash -c sleep 0.4; : first {long} ..."]

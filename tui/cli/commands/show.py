@@ -73,10 +73,12 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     changes = reader.state_changes(found.execution_id, step)
     console = invocation.console
     live = None
-    if task.state is TaskState.RUNNING:
+    lease = reader.lease(found.execution_id) if task.state is TaskState.RUNNING else None
+    if lease is not None:
         from core.executors.live_usage import live_usage  # takes time to load, and is rarely needed
 
-        live = live_usage(job_key(found.execution_id, task.task_id, task.attempt))
+        key = job_key(found.execution_id, task.task_id, task.attempt)
+        live = live_usage(lease.identity, key)
     if invocation.json:
         shape = json_shapes.task_run(task, attempts, changes)
         console.out_json({**shape, "live": json_shapes.live_usage(live)})
