@@ -63,13 +63,18 @@ def make_order(
 
 
 def parse_params(pairs: Sequence[str]) -> dict[str, str]:
-    """Return `k=v` pairs as a mapping; `UsageError` for one without `=` or given twice."""
+    """Return the `NAME=VALUE` pairs of `-p` as a mapping; raise as `parse_pairs` does."""
+    return parse_pairs(pairs, option="-p", what="parameter")
+
+
+def parse_pairs(pairs: Sequence[str], *, option: str, what: str) -> dict[str, str]:
+    """Return `NAME=VALUE` pairs as a mapping; `UsageError` for one without `=` or given twice."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise UsageError(f"-p {pair!r} is not NAME=VALUE")
+            raise UsageError(f"{option} {pair!r} is not NAME=VALUE")
         if name in found:
-            raise UsageError(f"parameter `{name}` is given twice")
+            raise UsageError(f"{what} `{name}` is given twice")
         found[name] = value
     return found

@@ -132,6 +132,11 @@ FAILED = an_execution(ExecutionState.FAILED, source_path="/x y/m.yaml")
             "fix the mission, then: mission run - --resume-from a",
         ),
         (
+            replace(FAILED, source_path=None),
+            (a_failure("echo", Reason.INVALID_PARAMETERS, 1),),
+            "correct the command, then run it again",
+        ),
+        (
             replace(FAILED, parent_execution_id="P"),
             (WRONG,),
             "fix /x y/m.yaml, then run its parent again, P",

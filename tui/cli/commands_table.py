@@ -15,6 +15,7 @@ def _lazy(name: str, told: str) -> Lazy:
 SECTIONS = {
     "Run": {
         "run": _lazy("run", "Run a mission to its end."),
+        "exec": _lazy("exec", "Run one command as an audited step."),
         "retry": _lazy("retry", "Run failed steps again, in a linked execution."),
         "rerun": _lazy("rerun", "Run a whole mission again, in a linked execution."),
     },

@@ -6,7 +6,11 @@ from typing import Any, TypeVar
 import click
 
 from core.value.duration import parse_duration
-from tui.cli.completion.completions import complete_mission_step, complete_param
+from tui.cli.completion.completions import (
+    complete_file,
+    complete_mission_step,
+    complete_param,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +30,13 @@ class _Duration(click.ParamType[float]):
             return parse_duration(str(value))
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
+
+
+def mission_argument(function: F) -> F:
+    """Add the optional argument FILE, a mission file, a mission's name or `-`, passed as `file`."""
+    return click.argument(
+        "file", metavar="[FILE|NAME|-]", required=False, shell_complete=complete_file
+    )(function)
 
 
 def param_option(function: F) -> F:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.errors import MissionDeckError
 from core.mission_file.load import SUFFIXES, Loaded, load_mission
+from tui.host.places import place_of
 from tui.live.backend import Finding, MissionFile
 
 _KEYS = (
@@ -94,6 +95,12 @@ def default_places(cwd: Path) -> tuple[Place, ...]:
     here = Place(cwd, "this folder", others=True)
     under = (Place(cwd / name, f"./{name}") for name in ("missions", "sample_missions"))
     return (here, *(place for place in under if place.folder != samples_folder()))
+
+
+def chosen_places(cwd: Path, folders: Iterable[str]) -> tuple[Place, ...]:
+    """Return the folders that the settings name, or the usual ones when they name none."""
+    chosen = (place_of(folder, "missions") for folder in folders)
+    return tuple(Place(folder, str(folder)) for folder in chosen) or default_places(cwd)
 
 
 def looks_like_mission(path: Path) -> bool:

@@ -21,8 +21,7 @@ from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
 from tui.host.current_database import open_current, record_lost_runners
-from tui.host.discovery import Discovery, Place, default_places, findings_of, samples_folder
-from tui.host.places import place_of
+from tui.host.discovery import Discovery, chosen_places, findings_of, samples_folder
 from tui.host.settings import Settings
 from tui.host.site import LocalSite
 from tui.host.version import VERSION
@@ -46,10 +45,9 @@ class SiteBackend:
     def __init__(self, site: LocalSite, settings: Settings, cwd: Path) -> None:
         self._site = site
         self._job_usage = JobUsageReader()
-        chosen = tuple(place_of(folder, "missions") for folder in settings.mission_folders)
-        places = tuple(Place(folder, str(folder)) for folder in chosen)
+        folders = settings.mission_folders
         self._discovery = Discovery(
-            places or default_places(cwd), samples=None if chosen else samples_folder()
+            chosen_places(cwd, folders), samples=None if folders else samples_folder()
         )
         keymap, problems = _read_keys(site.paths.config.with_name("keys.toml"))
         self._app_context = AppContext(

@@ -20,6 +20,7 @@ def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None 
     name = named or safe_line(full_argument(one))
     if one.state is ExecutionState.SUCCESS:
         return f"mission rerun {name}"
+    tasks = tuple(tasks)
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     first = min(failed, key=lambda task: task.ended_at or task.updated_at, default=None)
     if first is None or first.reason_code is not Reason.INVALID_PARAMETERS:
@@ -27,6 +28,9 @@ def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None 
     if one.parent_execution_id is not None:
         file = "its file" if one.source_path is None else safe_line(one.source_path)
         return f"fix {file}, then run its parent again, {one.parent_execution_id}"
+    if one.source_path is None and tasks == (first,) and first.parent_task_id is None:
+        # as `mission exec` makes it
+        return "correct the command, then run it again"
     if one.source_path is None:
         return f"fix the mission, then: mission run - --resume-from {_step(first)}"
     command = f"mission run {safe_line(quote(one.source_path))} --resume-from {_step(first)}"

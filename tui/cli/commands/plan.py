@@ -3,25 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from core.domain.mission import Mission, MissionStep
 from core.graph.dag import Graph
 from core.operations.mission_order import parse_params, read_mission, require_valid
 from tui.cli.command import command as declare
-from tui.cli.completion.completions import complete_file
 from tui.cli.invocation import Invocation
-from tui.cli.shared_options import param_option
+from tui.cli.mission_argument import mission_file
+from tui.cli.shared_options import mission_argument, param_option
 from tui.output.dry_run_plan import HIDDEN, plan_json, plan_text
 
 
 @declare("plan")
-@click.argument("file", metavar="FILE|-", shell_complete=complete_file)
+@mission_argument
 @param_option
-def command(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
-    """Show what the mission in FILE would do, and in which order, without running it."""
+def command(invocation: Invocation, file: str | None, params: tuple[str, ...]) -> None:
+    """Show what a mission would do, and in which order, without running it."""
     given = parse_params(params)
-    mission, _ = require_valid(read_mission(file))
+    mission, _ = require_valid(read_mission(mission_file(invocation, file)))
     show_plan(invocation, mission, given, lenient=True)
 
 

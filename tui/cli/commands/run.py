@@ -9,14 +9,13 @@ from typing import Any
 import click
 
 from tui.cli.command import command as declare
-from tui.cli.completion.completions import complete_file
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_options
-from tui.cli.shared_options import mission_step_option, param_option
+from tui.cli.shared_options import mission_argument, mission_step_option, param_option
 
 
 @declare("run", short_help="Run a mission to its end.")
-@click.argument("file", metavar="FILE|-", shell_complete=complete_file)
+@mission_argument
 @param_option
 @click.option("--detach", is_flag=True, help="Run in the background and print the id.")
 @click.option("--dry-run", is_flag=True, help="Show the plan without running anything.")
@@ -38,8 +37,12 @@ from tui.cli.shared_options import mission_step_option, param_option
     metavar="N",
     help="Run at most N attempts at the same time.",
 )
-def command(invocation: Invocation, file: str, **options: Any) -> None:
+def command(invocation: Invocation, file: str | None, **options: Any) -> None:
     """Run a mission to its end.
+
+    Without FILE the mission.yaml of the current folder runs. NAME is a mission of the folders where
+    the screen looks for missions: this one, ./missions, ./sample_missions, or those of the setting
+    `missions`.
 
     One line per state change is written to stdout; a failure is followed by the last lines of the
     step's output. With --json only the result object is written, at the end, and the step output
@@ -48,5 +51,6 @@ def command(invocation: Invocation, file: str, **options: Any) -> None:
     handlers.
     """
     from tui.cli.following.run_mission import run_mission
+    from tui.cli.mission_argument import mission_file
 
-    run_mission(invocation, file, **options)
+    run_mission(invocation, mission_file(invocation, file), **options)

@@ -12,6 +12,7 @@ from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.completion.completions import complete_file
 from tui.cli.invocation import Invocation
+from tui.cli.mission_argument import mission_file
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ FORMATS = ("text", "json", "sarif", "github")
 
 
 @declare("validate")
-@click.argument("files", metavar="FILE|-...", nargs=-1, required=True, shell_complete=complete_file)
+@click.argument("files", metavar="[FILE|NAME|-]...", nargs=-1, shell_complete=complete_file)
 @click.option(
     "--format",
     "form",
@@ -31,18 +32,20 @@ FORMATS = ("text", "json", "sarif", "github")
 def command(invocation: Invocation, files: tuple[str, ...], form: str | None) -> None:
     """Validate mission files and print all problems with their positions.
 
+    Without FILE it is the mission.yaml of the current folder.
+
     The exit code is 0 if all files are valid, 3 if any is invalid, 4 if any is missing. With --json
     a single FILE gives an object, several files give an array.
     """
     form = "json" if invocation.json or form == "json" else form or "text"
     invocation.json = form == "json"
-    if len(files) == 1:
-        read = [read_mission(files[0])]
+    if len(files) < 2:
+        read = [read_mission(mission_file(invocation, next(iter(files), None)))]
         missing: list[NotFoundError] = []
     else:
-        read, missing = _read_all(files)
+        read, missing = _read_all(invocation, files)
     if form == "json":
-        _print_json(invocation, read, missing, single=len(files) == 1)
+        _print_json(invocation, read, missing, single=len(files) < 2)
     else:
         _print_rendered(invocation, read, missing, form)
     if not all(loaded.ok for loaded in read):
@@ -50,11 +53,13 @@ def command(invocation: Invocation, files: tuple[str, ...], form: str | None) ->
     finish(NotFoundError.exit_code if missing else 0)
 
 
-def _read_all(files: Sequence[str]) -> tuple[list["Loaded"], list[NotFoundError]]:
+def _read_all(
+    invocation: Invocation, files: Sequence[str]
+) -> tuple[list["Loaded"], list[NotFoundError]]:
     read, missing = [], []
     for file in files:
         try:
-            read.append(read_mission(file))
+            read.append(read_mission(mission_file(invocation, file)))
         except NotFoundError as error:
             missing.append(error)
     return read, missing

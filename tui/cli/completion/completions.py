@@ -185,14 +185,12 @@ def _first(ctx: click.Context, name: str) -> str | None:
 
 
 def _outline(ctx: click.Context) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
-    """Return steps and parameters of the mission file named earlier, as far as it can be read."""
+    """Return steps and parameters of the mission named earlier, as far as it can be read."""
     from core.mission_file.load import read_outline
+    from tui.cli.mission_argument import mission_file
 
-    file = _first(ctx, "file")
-    if file is None:
-        return (), ()
-    path = Path(file)
     try:
+        path = Path(mission_file(_invocation(ctx), _first(ctx, "file")))
         if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             return (), ()
         return read_outline(path)

@@ -13,7 +13,7 @@ from core.errors import ConflictError, UsageError
 from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
-from core.operations.mission_order import make_order, parse_params, read_mission
+from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
 from core.operations.mission_secret_check import require_secrets
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
@@ -59,10 +59,7 @@ def run_mission(
     quiet: bool,
 ) -> None:
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
-    if detach and output is not None:
-        raise UsageError(
-            "--output cannot be combined with --detach", hint="use `mission logs -f EXEC`"
-        )
+    _refuse_output_of_detached(output, detach=detach)
     gc.disable()  # loading creates many long-lived objects; collections would only waste time
     given = parse_params(params)
     loaded = read_mission(file)
@@ -88,7 +85,39 @@ def run_mission(
         show_plan(invocation, order.mission, order.params)
         return
     gc.enable()
+    _run_order(invocation, order, detach=detach, output=output, quiet=quiet)
 
+
+def run_loaded(
+    invocation: Invocation,
+    loaded: Loaded,
+    *,
+    detach: bool,
+    output: OutputMode | None,
+    quiet: bool,
+) -> None:
+    """Run a mission that is in no file, in the current folder, to its end as `mission run` does."""
+    _refuse_output_of_detached(output, detach=detach)
+    order = make_order(loaded, reference=STDIN, actor=invocation.actor, params={})
+    invocation.console.best_effort()
+    _run_order(invocation, order, detach=detach, output=output, quiet=quiet)
+
+
+def _refuse_output_of_detached(output: OutputMode | None, *, detach: bool) -> None:
+    if detach and output is not None:
+        raise UsageError(
+            "--output cannot be combined with --detach", hint="use `mission logs -f EXEC`"
+        )
+
+
+def _run_order(
+    invocation: Invocation,
+    order: Order,
+    *,
+    detach: bool,
+    output: OutputMode | None,
+    quiet: bool,
+) -> None:
     def run_known(known: Execution) -> None:
         from tui.cli.following.existing_run import drive_if_abandoned, report_existing
 
