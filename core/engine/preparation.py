@@ -23,8 +23,9 @@ from core.ports.clock import Clock
 from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.security.mission_secrets import MissionSecrets
+from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import EXPRESSIONS, step_type
-from core.step_type.step_type import Mode, StepOutcome, StepParameters, StepType
+from core.step_type.step_type import Mode, StepOutcome, StepType
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
@@ -59,7 +60,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     step: MissionStep
     type: StepType | None
     inputs: Mapping[str, Any]
-    parameters: StepParameters | None = None
+    parameters: Any = None
+    """An instance of the model of the type, or of its plain form; None with a refusal."""
     env: Mapping[str, str] = EMPTY
     working_dir: Path | None = None
     refusal: StepOutcome | None = None
@@ -168,16 +170,11 @@ def _env(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> dict[str,
     return {name: value_text(value) for name, value in found.items()}
 
 
-def _validated(kind: StepType, inputs: Mapping[str, Any]) -> StepParameters:
-    if not inputs:
-        blank = _BLANK.get(kind.parameters)
-        if blank is None:
-            blank = _BLANK[kind.parameters] = kind.parameters.model_validate({})
-        return blank
+def _validated(kind: StepType, inputs: Mapping[str, Any]) -> Any:
+    plain = plain_parameters(kind.name, inputs)
+    if plain is not None:
+        return plain
     return kind.parameters.model_validate(dict(inputs))
-
-
-_BLANK: dict[type[StepParameters], StepParameters] = {}
 
 
 def reason_of(error: Exception) -> str:

@@ -22,8 +22,8 @@ from core.mission_file.finding.problem import Locate, Path, Problems
 from core.mission_file.finding.source_text import Lines, Span, TextError, decode
 from core.mission_file.keys.top_level import Draft, check_mission
 from core.mission_file.meaning.dependency_check import check_dependencies
-from core.mission_file.meaning.parameter_fast_path import is_certainly_valid
 from core.mission_file.meaning.prescan import Prescan, prescan
+from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import EXPRESSIONS
 from core.value.suggestion import did_you_mean
 
@@ -186,7 +186,7 @@ def _check_parameters(draft: Draft, seen: Prescan, problems: Problems) -> None:
     placed += [(found.step, found.path) for found in draft.handlers]
     for step, path in placed:
         parameters = step.parameters
-        if is_certainly_valid(step.step_type, parameters):  # type: ignore[arg-type]  # a dict, or EMPTY
+        if plain_parameters(step.step_type, parameters) is not None:
             continue
         if check is None:
             from core.mission_file.meaning.step_parameters import ParameterCheck  # loads pydantic

@@ -18,13 +18,12 @@ if TYPE_CHECKING:  # at run time `__getattr__` imports them
     from core.step_type.failure import os_failure
     from core.step_type.host import Approval, StepHost, SubMissionEnd
     from core.step_type.json_text import JsonTextError, parse_json_text
+    from core.step_type.parameter_model import NoOutput, StepParameters
     from core.step_type.parameter_types import Level, Printable, Seconds, Text
     from core.step_type.step_type import (
         Mode,
-        NoOutput,
         StepCall,
         StepOutcome,
-        StepParameters,
         StepType,
         clip,
         plain_text,
@@ -71,13 +70,12 @@ _MODULES = MappingProxyType(
         "core.step_type.failure": ("os_failure",),
         "core.step_type.host": ("Approval", "StepHost", "SubMissionEnd"),
         "core.step_type.json_text": ("JsonTextError", "parse_json_text"),
+        "core.step_type.parameter_model": ("NoOutput", "StepParameters"),
         "core.step_type.parameter_types": ("Level", "Printable", "Seconds", "Text"),
         "core.step_type.step_type": (
             "Mode",
-            "NoOutput",
             "StepCall",
             "StepOutcome",
-            "StepParameters",
             "StepType",
             "clip",
             "plain_text",

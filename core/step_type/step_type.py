@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from threading import Event
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from msgspec import Struct
-from pydantic import BaseModel, ConfigDict
 
 from core.domain.mission import EMPTY
 from core.domain.process_policy import NO_LIMITS, Leftovers, ProcessLimits, StopSignal
@@ -23,23 +22,15 @@ from core.errors import BugError
 from core.ports.clock import Clock
 from core.ports.executor import Executor, OutputSink, Resources
 from core.step_type.host import StepHost
+from core.step_type.lazy_model import lazy_model
 from core.value.non_utf8 import escape_non_utf8
 
+if TYPE_CHECKING:  # a run of plain steps needs no models, and saves the time to load pydantic
+    from pydantic import BaseModel
+
+    from core.step_type.parameter_model import StepParameters
+
 DESCRIPTION_CHARACTERS = 200
-
-
-class StepParameters(BaseModel):
-    """Base of parameter models: unknown keys are errors, and no value is converted.
-
-    Values come from YAML or JSON, or from a template that kept its type; a field that takes more
-    than one form says so by its type (`core.step_type.parameter_types`).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
-
-
-class NoOutput(BaseModel):
-    """The output of a step without results: an empty object."""
 
 
 class Mode(Enum):
@@ -56,8 +47,9 @@ class Mode(Enum):
 class StepCall(Struct, frozen=True, kw_only=True):
     """Everything that a step has access to.
 
-    `parameters` is the validated instance of the type's model, `env` the complete environment of a
-    child, `scope` plain JSON: `params`, `vars`, `steps` (outputs by step id), `execution`.
+    `parameters` is the validated instance of the type's model, or of its plain form
+    (`core.step_type.plain_parameters`); `env` is the complete environment of a child, `scope` plain
+    JSON: `params`, `vars`, `steps` (outputs by step id), `execution`.
     """
 
     execution_id: str
@@ -178,8 +170,8 @@ class StepType:
 
     name: ClassVar[str]
     mode: ClassVar[Mode]
-    parameters: ClassVar[type[StepParameters]]
-    output: ClassVar[type[BaseModel]] = NoOutput
+    parameters: ClassVar["type[StepParameters]"]
+    output: ClassVar["type[BaseModel]"] = lazy_model("core.step_type.parameter_model:NoOutput")
     """Documents the keys of the output object; `run` returns plain JSON of that shape."""
     only_waits: ClassVar[bool] = False
     """Whether it only waits: then the time that lost attempts have waited counts."""

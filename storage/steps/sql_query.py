@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
-from core.step_type.step_type import StepCall, StepParameters, clip
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import StepCall, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, shown
 from core.steps.file.place import PathRefusedError, Place

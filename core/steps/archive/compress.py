@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 
 from core.domain.records import LogLevel
 from core.step_type.failure import StepFailedError, check_cancelled
-from core.step_type.step_type import StepCall, StepParameters, clip
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import StepCall, clip
 from core.steps.archive.archive_writer import MEDIA, ArchiveWriter, open_archive
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import CHUNK_BYTES, FileStep, PathText, shown

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError, check_cancelled
-from core.step_type.step_type import StepCall, StepParameters, clip
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import StepCall, clip
 from core.steps.archive.archive_reader import READ_BYTES, ArchiveError, Kind, Member, members
 from core.steps.archive.staging import staging
 from core.steps.file.confined_tree import Tree

@@ -6,8 +6,9 @@ from pydantic import BaseModel, Field
 
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
+from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_types import Seconds
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
 
 
 class ApprovalParameters(StepParameters):

@@ -2,32 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
-
-from pydantic import BaseModel, Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.domain.reasons import Reason
-from core.domain.records import LogLevel
-from core.step_type.parameter_types import Level, Printable, Seconds
-from core.step_type.step_type import (
-    Mode,
-    NoOutput,
-    StepCall,
-    StepOutcome,
-    StepParameters,
-    StepType,
-    clip,
-    plain_text,
-)
+from core.step_type.lazy_model import lazy_model
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
+
+if TYPE_CHECKING:  # pydantic: a plain step runs without it
+    from pydantic import BaseModel
+
+    from core.step_type.parameter_model import StepParameters
+    from core.steps.control.basic_models import (
+        FailParameters,
+        LogParameters,
+        NoopParameters,
+        WaitParameters,
+    )
 
 _DONE = StepOutcome.success()
-
-
-class NoopParameters(StepParameters):
-    """Parameters of noop."""
-
-    message: Printable | None = Field(default=None, description="a message to log")
-    level: Level = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARN or ERROR")
 
 
 class Noop(StepType):
@@ -35,8 +27,9 @@ class Noop(StepType):
 
     name: ClassVar[str] = "noop"
     mode: ClassVar[Mode] = Mode.INSTANT
-    parameters: ClassVar[type[StepParameters]] = NoopParameters
-    output: ClassVar[type[BaseModel]] = NoOutput
+    parameters: ClassVar["type[StepParameters]"] = lazy_model(
+        "core.steps.control.basic_models:NoopParameters"
+    )
     summary: ClassVar[str] = "Do nothing, successfully"
 
     def run(self, call: StepCall) -> StepOutcome:
@@ -47,27 +40,15 @@ class Noop(StepType):
         return _DONE
 
 
-class LogParameters(StepParameters):
-    """Parameters of log."""
-
-    message: Printable = Field(description="what to log; lists and objects are logged as JSON")
-    level: Level = Field(default=LogLevel.INFO, description="DEBUG, INFO, WARN or ERROR")
-
-
-class LogOutput(BaseModel):
-    """Output of log."""
-
-    message: str = Field(description="the text that was logged")
-    level: str = Field(description="its level")
-
-
 class Log(StepType):
     """Writes one entry to the step's log."""
 
     name: ClassVar[str] = "log"
     mode: ClassVar[Mode] = Mode.INSTANT
-    parameters: ClassVar[type[StepParameters]] = LogParameters
-    output: ClassVar[type[BaseModel]] = LogOutput
+    parameters: ClassVar["type[StepParameters]"] = lazy_model(
+        "core.steps.control.basic_models:LogParameters"
+    )
+    output: ClassVar["type[BaseModel]"] = lazy_model("core.steps.control.basic_models:LogOutput")
     summary: ClassVar[str] = "Write a message to the log"
 
     def run(self, call: StepCall) -> StepOutcome:
@@ -82,22 +63,14 @@ class Log(StepType):
         return clip(f"log {level}: {plain_text(parameters.get('message', ''))}")
 
 
-class FailParameters(StepParameters):
-    """Parameters of fail."""
-
-    message: Printable = Field(
-        default="failed on purpose", description="the reason, for the operator"
-    )
-    level: Level = Field(default=LogLevel.ERROR, description="DEBUG, INFO, WARN or ERROR")
-
-
 class Fail(StepType):
     """Always fails: the end of a branch that must not be reached."""
 
     name: ClassVar[str] = "fail"
     mode: ClassVar[Mode] = Mode.INSTANT
-    parameters: ClassVar[type[StepParameters]] = FailParameters
-    output: ClassVar[type[BaseModel]] = NoOutput
+    parameters: ClassVar["type[StepParameters]"] = lazy_model(
+        "core.steps.control.basic_models:FailParameters"
+    )
     summary: ClassVar[str] = "Fail with a message"
 
     def run(self, call: StepCall) -> StepOutcome:
@@ -107,25 +80,15 @@ class Fail(StepType):
         return StepOutcome.failure(Reason.STEP_ERROR, parameters.message, "Fail")
 
 
-class WaitParameters(StepParameters):
-    """Parameters of wait."""
-
-    seconds: Seconds = Field(description="how long to wait: seconds, or text like 500ms or 1h30m")
-
-
-class WaitOutput(BaseModel):
-    """Output of wait."""
-
-    waited_ms: float = Field(description="how long it waited, in milliseconds")
-
-
 class Wait(StepType):
     """Waits without occupying a thread or a process."""
 
     name: ClassVar[str] = "wait"
     mode: ClassVar[Mode] = Mode.ASYNC
-    parameters: ClassVar[type[StepParameters]] = WaitParameters
-    output: ClassVar[type[BaseModel]] = WaitOutput
+    parameters: ClassVar["type[StepParameters]"] = lazy_model(
+        "core.steps.control.basic_models:WaitParameters"
+    )
+    output: ClassVar["type[BaseModel]"] = lazy_model("core.steps.control.basic_models:WaitOutput")
     summary: ClassVar[str] = "Wait for a number of seconds"
     only_waits: ClassVar[bool] = True
 

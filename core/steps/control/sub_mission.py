@@ -11,7 +11,8 @@ from core.errors import MissionDeckError, MissionInvalidError
 from core.explain.failure_line import SUB_MISSION_FAILED
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.render import place_and_message
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
 
 
 class MissionParameters(StepParameters):

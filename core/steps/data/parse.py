@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from core.domain.reasons import Reason
 from core.step_type.json_text import JsonTextError, check_surrogates, parse_json_text
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.steps.file.file_step import shown_size
 
 _ERRORS_SHOWN = 5

@@ -9,7 +9,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError, check_cancelled
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.value.regex import PatternError, compile_pattern
 
 _MAX_ERRORS = 100

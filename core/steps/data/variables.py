@@ -18,16 +18,9 @@ from core.expression.condition import (
     without_braces,
 )
 from core.expression.evaluate import ExpressionError, evaluate
+from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_types import Printable, scalar_text
-from core.step_type.step_type import (
-    Mode,
-    StepCall,
-    StepOutcome,
-    StepParameters,
-    StepType,
-    clip,
-    plain_text,
-)
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
 
 _MAX_VARIABLES = 1000
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from core.step_type.failure import StepFailedError
-from core.step_type.step_type import StepCall, StepParameters, clip
+from core.step_type.parameter_model import StepParameters
+from core.step_type.step_type import StepCall, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, PathText, copy_bytes, shown
 from core.steps.file.place import ALREADY_EXISTS, Place, named_error, take_name

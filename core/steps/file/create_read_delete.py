@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
+from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_types import Printable
-from core.step_type.step_type import StepCall, StepParameters, clip
+from core.step_type.step_type import StepCall, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import (
     SIZE_LIMIT_BYTES,

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, Field, model_validator
 
 from core.step_type.failure import StepFailedError
+from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_types import Printable
-from core.step_type.step_type import StepCall, StepParameters, clip
+from core.step_type.step_type import StepCall, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import (
     SIZE_LIMIT_BYTES,

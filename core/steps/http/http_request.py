@@ -14,8 +14,9 @@ from core.domain.reasons import Reason
 from core.domain.records import LogLevel
 from core.step_type.failure import StepFailedError, os_failure
 from core.step_type.json_text import JsonTextError, parse_json_text
+from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_types import Printable, Seconds, Text, scalar_text
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import encoded, read_bytes, shown
 from core.steps.file.place import PathRefusedError

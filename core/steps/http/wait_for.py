@@ -10,8 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
+from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_types import Seconds, Text, scalar_text
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import PathText, shown
 from core.steps.file.place import PathRefusedError

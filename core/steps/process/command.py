@@ -2,10 +2,9 @@
 
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec.structs import replace
-from pydantic import BaseModel, BeforeValidator, Field
 
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
@@ -24,74 +23,15 @@ from core.ports.executor import (
     job_key,
 )
 from core.step_type.json_text import JsonTextError, parse_json_text
-from core.step_type.parameter_types import Printable, Text
-from core.step_type.step_type import (
-    Mode,
-    StepCall,
-    StepOutcome,
-    StepParameters,
-    StepType,
-    clip,
-    plain_text,
-)
+from core.step_type.lazy_model import lazy_model
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
 from core.steps.process.exit_text import exit_text
 
-MAX_OUTPUT_BYTES = 256 * 1024
+if TYPE_CHECKING:  # pydantic: a plain step runs without it
+    from pydantic import BaseModel
 
-
-def _one_or_more(value: object) -> object:
-    return [value] if isinstance(value, int) else value
-
-
-class ProcessParameters(StepParameters):
-    """Common parameters of command and script."""
-
-    working_dir: str | None = Field(
-        default=None,
-        min_length=1,
-        description="its working directory: relative to the step's, inside the mission's",
-    )
-    stdin: Printable | None = Field(
-        default=None, description="its standard input; lists and objects are passed as JSON"
-    )
-    expect_exit: Annotated[list[int], BeforeValidator(_one_or_more)] = Field(
-        default_factory=lambda: [0],  # a list as default would be copied deeply for every attempt
-        min_length=1,
-        description="the exit codes that are success",
-        json_schema_extra={"default": [0]},
-    )
-    output: Literal["text", "json", "lines"] = Field(
-        default="text", description="how to parse stdout into `parsed`"
-    )
-    max_output_bytes: int = Field(
-        default=MAX_OUTPUT_BYTES,
-        ge=0,
-        le=1024 * 1024,
-        description="the most bytes of stdout and of stderr in the output; the log has the rest",
-    )
-
-
-class CommandParameters(ProcessParameters):
-    """Parameters of command."""
-
-    command: Text = Field(min_length=1, description="the program: a name on PATH, or a path")
-    args: list[Text] = Field(
-        default_factory=list,
-        description="its arguments, passed unchanged, without a shell",
-        json_schema_extra={"default": []},
-    )
-
-
-class ProcessOutput(BaseModel):
-    """Output of command and script."""
-
-    exit_code: int = Field(description="the exit code; -N for death by signal N")
-    stdout: str = Field(description="standard output, as UTF-8")
-    stderr: str = Field(description="standard error, as UTF-8")
-    parsed: Any = Field(
-        description="with output: json the value, with output: lines a list, otherwise null"
-    )
-    truncated: bool = Field(description="whether stdout or stderr exceeded max_output_bytes")
+    from core.step_type.parameter_model import StepParameters
+    from core.steps.process.process_models import CommandParameters, ProcessParameters
 
 
 class Command(StepType):
@@ -99,8 +39,12 @@ class Command(StepType):
 
     name: ClassVar[str] = "command"
     mode: ClassVar[Mode] = Mode.ASYNC
-    parameters: ClassVar[type[StepParameters]] = CommandParameters
-    output: ClassVar[type[BaseModel]] = ProcessOutput
+    parameters: ClassVar["type[StepParameters]"] = lazy_model(
+        "core.steps.process.process_models:CommandParameters"
+    )
+    output: ClassVar["type[BaseModel]"] = lazy_model(
+        "core.steps.process.process_models:ProcessOutput"
+    )
     summary: ClassVar[str] = "Run a program with arguments, without a shell"
 
     async def run_async(self, call: StepCall) -> StepOutcome:
@@ -163,7 +107,7 @@ class _Kept:
 
 async def run_process(
     call: StepCall,
-    parameters: ProcessParameters,
+    parameters: "ProcessParameters",
     argv: tuple[str, ...],
     env: Mapping[str, str],
     file: JobFile | None = None,
@@ -208,7 +152,7 @@ async def run_process(
 
 
 def _outcome(
-    parameters: ProcessParameters, exit_code: int, kept: _Kept, limits: ProcessLimits
+    parameters: "ProcessParameters", exit_code: int, kept: _Kept, limits: ProcessLimits
 ) -> StepOutcome:
     stdout = kept.out.decode("utf-8", "replace")
     output = {

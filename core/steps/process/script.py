@@ -7,15 +7,20 @@ variables.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
-
-from pydantic import BaseModel, Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.domain.records import LogLevel
 from core.machine.environment import exported
 from core.ports.executor import JobFile
-from core.step_type.step_type import Mode, StepCall, StepOutcome, StepParameters, StepType, clip
-from core.steps.process.command import ProcessOutput, ProcessParameters, folder_text, run_process
+from core.step_type.lazy_model import lazy_model
+from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
+from core.steps.process.command import folder_text, run_process
+
+if TYPE_CHECKING:  # pydantic: a plain step runs without it
+    from pydantic import BaseModel
+
+    from core.step_type.parameter_model import StepParameters
+    from core.steps.process.process_models import ScriptParameters
 
 SHELLS: Mapping[str, tuple[str, ...]] = {
     "bash": ("bash", "-eo", "pipefail"),
@@ -38,27 +43,17 @@ sh has no such option, and not every ksh has it.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-class ScriptParameters(ProcessParameters):
-    """Parameters of script."""
-
-    script: str = Field(
-        min_length=1, description="the script; values are passed as environment variables"
-    )
-    shell: Literal[
-        "bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby"
-    ] = Field(
-        default="bash",
-        description="the interpreter; bash and zsh run with -eo pipefail, other shells with -e",
-    )
-
-
 class Script(StepType):
     """Runs a script with a shell or another interpreter."""
 
     name: ClassVar[str] = "script"
     mode: ClassVar[Mode] = Mode.ASYNC
-    parameters: ClassVar[type[StepParameters]] = ScriptParameters
-    output: ClassVar[type[BaseModel]] = ProcessOutput
+    parameters: ClassVar["type[StepParameters]"] = lazy_model(
+        "core.steps.process.process_models:ScriptParameters"
+    )
+    output: ClassVar["type[BaseModel]"] = lazy_model(
+        "core.steps.process.process_models:ProcessOutput"
+    )
     summary: ClassVar[str] = "Run a script; values are passed as MISSION_PARAM_… and MISSION_VAR_…"
 
     async def run_async(self, call: StepCall) -> StepOutcome:

@@ -4,54 +4,72 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 from pydantic import ValidationError
 
+from core.domain.records import LogLevel
 from core.mission_file.finding.code import Code
 from core.mission_file.load import Loaded, load_mission
-from core.mission_file.meaning.parameter_fast_path import _CERTAIN, is_certainly_valid
+from core.step_type.plain_parameters import PLAIN, plain_parameters
 from core.step_type.registry import step_type
 from tests.support.missions import mission_data
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=3)  # as the readers do
+TEXTS = st.text(max_size=3)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-2, 2),
+    st.integers(),
+    st.floats(),
     TEXTS,
-    st.sampled_from(["", "\0", "x\0", "a", "INFO"]),
+    st.sampled_from(["", "\0", "x\0", "\ud800", *LogLevel, "info", "lines", "json", "sh", "1s"]),
     st.lists(st.one_of(TEXTS, st.integers(0, 1), st.just("\0")), max_size=3),
     st.dictionaries(st.text(max_size=1), st.integers(), max_size=1),
 )
-KEYS = ["message", "level", "command", "args", "script", "shell", "stdin", "foo"]
+KEYS = sorted({*(key for form in PLAIN.values() for key in form.__struct_fields__), "foo"})
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(_CERTAIN)), st.dictionaries(st.sampled_from(KEYS), VALUES))
-def test_what_is_certain_without_the_model_fits_the_model(
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(sorted(PLAIN)), st.dictionaries(st.sampled_from(KEYS), VALUES))
+def test_plain_parameters_are_what_the_model_makes_of_them(
     name: str, parameters: dict[str, Any]
 ) -> None:
-    if not is_certainly_valid(name, parameters):
+    plain = plain_parameters(name, parameters)
+    if plain is None:
         return
     known = step_type(name)
     assert known is not None
     try:
-        known.parameters.model_validate(parameters)
+        model = known.parameters.model_validate(parameters)
     except ValidationError as error:
         pytest.fail(f"{name} {parameters}: {error}")
+    assert asdict(plain) == dict(model)
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
         ("noop", {}),
+        ("noop", {"message": "x"}),
         ("log", {"message": "x"}),
+        ("log", {"message": "{{ vars.x }}", "level": "WARN"}),
         ("fail", {}),
+        ("wait", {"seconds": 1}),
         ("command", {"command": "true", "args": ["-x"]}),
-        ("script", {"script": "true"}),
+        ("command", {"command": "ls", "working_dir": "a", "output": "lines"}),
+        ("command", {"command": "ls", "expect_exit": [0, 1], "max_output_bytes": 0}),
+        ("script", {"script": "true", "shell": "sh", "stdin": "a"}),
     ],
 )
-def test_plain_steps_are_certain(name: str, parameters: dict[str, Any]) -> None:
-    assert is_certainly_valid(name, parameters)
+def test_plain_steps_need_no_model(name: str, parameters: dict[str, Any]) -> None:
+    assert plain_parameters(name, parameters) is not None
+
+
+@pytest.mark.parametrize("name", sorted(PLAIN))
+def test_the_plain_form_has_the_keys_of_the_model(name: str) -> None:
+    known = step_type(name)
+    assert known is not None
+    assert set(PLAIN[name].__struct_fields__) == set(known.parameters.model_fields)
 
 
 def told(kind: str, parameters: dict[str, Any], **step: Any) -> Loaded:

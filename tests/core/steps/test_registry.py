@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import StepTypeLoadError
+from core.step_type.parameter_model import StepParameters
 from core.step_type.registry import (
     BUILT_IN,
     forget_step_types,
@@ -16,7 +17,7 @@ from core.step_type.registry import (
     step_type,
     step_type_names,
 )
-from core.step_type.step_type import Mode, StepParameters, StepType
+from core.step_type.step_type import Mode, StepType
 
 Install = Callable[..., None]
 
@@ -43,7 +44,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 
 
 GREET = """
-from core.step_type.step_type import Mode, StepOutcome, StepParameters, StepType
+from core.step_type import Mode, StepOutcome, StepParameters, StepType
 
 class GreetParameters(StepParameters):
     who: str

@@ -1,0 +1,94 @@
+"""The plain form of the parameters of common step types: what needs no conversion and no pydantic.
+
+What fits here is valid for the model of the type and has the same values there; a test compares
+the two. Everything else is left to the models: other notations, and all that is wrong, of which
+they say more.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from core.domain.records import LogLevel
+from core.value.duration import MAX_SECONDS
+
+MAX_OUTPUT_BYTES = 256 * 1024
+OUTPUT_BYTES_LIMIT = 1024 * 1024
+FAIL_MESSAGE = "failed on purpose"
+
+Shell = Literal["bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby"]
+OutputForm = Literal["text", "json", "lines"]
+
+_UTF8 = "\\A[^\ud800-\udfff]*\\Z"
+"""Of a text that UTF-8 can hold: the models refuse lone surrogates."""
+
+PlainText = Annotated[str, Meta(pattern=_UTF8)]
+RequiredText = Annotated[str, Meta(pattern=_UTF8, min_length=1)]
+
+
+class _Plain(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the plain forms."""
+
+
+class _Noop(_Plain, frozen=True, kw_only=True):
+    message: PlainText | None = None
+    level: LogLevel = LogLevel.INFO
+
+
+class _Log(_Plain, frozen=True, kw_only=True):
+    message: PlainText
+    level: LogLevel = LogLevel.INFO
+
+
+class _Fail(_Plain, frozen=True, kw_only=True):
+    message: PlainText = FAIL_MESSAGE
+    level: LogLevel = LogLevel.ERROR
+
+
+class _Wait(_Plain, frozen=True, kw_only=True):
+    seconds: Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
+
+
+class _Process(_Plain, frozen=True, kw_only=True):
+    working_dir: RequiredText | None = None
+    stdin: PlainText | None = None
+    expect_exit: Annotated[list[int], Meta(min_length=1)] = field(default_factory=lambda: [0])
+    output: OutputForm = "text"
+    max_output_bytes: Annotated[int, Meta(ge=0, le=OUTPUT_BYTES_LIMIT)] = MAX_OUTPUT_BYTES
+
+
+class _Command(_Process, frozen=True, kw_only=True):
+    command: RequiredText
+    args: list[PlainText] = field(default_factory=list)
+
+
+class _Script(_Process, frozen=True, kw_only=True):
+    script: RequiredText
+    shell: Shell = "bash"
+
+
+PLAIN: Mapping[str, type[Struct]] = MappingProxyType(
+    {
+        "noop": _Noop,
+        "log": _Log,
+        "fail": _Fail,
+        "wait": _Wait,
+        "command": _Command,
+        "script": _Script,
+    }
+)
+"""The plain form by the canonical name of the type."""
+
+
+def plain_parameters(type_name: str, parameters: Mapping[str, Any]) -> Struct | None:
+    """Return the parameters in their plain form, or None when the model of the type decides."""
+    plain = PLAIN.get(type_name)
+    if plain is None:
+        return None
+    try:
+        return msgspec.convert(parameters, plain)
+    except msgspec.ValidationError:
+        return None
