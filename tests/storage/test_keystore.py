@@ -244,6 +244,29 @@ def test_importing_the_keystore_does_not_load_cryptography() -> None:
     assert done.stdout.strip() == "False"
 
 
+def test_a_key_is_read_without_the_general_reader_of_keys(folder: Path) -> None:
+    load_or_create_signer(folder)
+    code = (
+        "import sys; from pathlib import Path; from storage.file.keystore import load_signer\n"
+        "print(load_signer(Path(sys.argv[1])).public_key.hex())\n"
+        "print('cryptography.hazmat.primitives.serialization' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True
+    )
+    written = load_pem_private_key((folder / "audit.pem").read_bytes(), None)
+    assert isinstance(written, Ed25519PrivateKey)
+    assert done.stdout.split() == [written.public_key().public_bytes_raw().hex(), "False"]
+
+
+def test_a_key_in_another_notation_of_the_same_format_is_read(folder: Path) -> None:
+    signer = load_or_create_signer(folder)
+    path = folder / "audit.pem"
+    first, code, last = path.read_text().splitlines()
+    path.write_text("\r\n".join([first, code[:40], code[40:], last, ""]))
+    assert load_or_create_signer(folder).public_key == signer.public_key
+
+
 def test_a_signer_does_not_show_its_key(folder: Path) -> None:
     signer = load_or_create_signer(folder)
     assert "PRIVATE" not in repr(signer)
