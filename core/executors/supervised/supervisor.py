@@ -1,8 +1,9 @@
 """The supervisor: one process per runner that spawns every job and outlives a killed runner.
 
-It is run as `python -I -S supervisor.py SOCKET` and imports nothing but the standard library. It is
-single-threaded and a child subreaper (prctl(2)): every process that a job leaves behind becomes its
-child, whatever session, group or environment that process gave itself.
+It is run by `python -I -S` with the number of its socket as only argument, and imports nothing but
+the standard library. It is single-threaded and a child subreaper (prctl(2)): every process that a
+job leaves behind becomes its child, whatever session, group or environment that process gave
+itself.
 
 Packets on the socket (SOCK_SEQPACKET) are `marshal` data; those of more than `MAX_PACKET_BYTES` are
 put into a memory file whose descriptor travels instead. The runner sends
@@ -28,7 +29,6 @@ names the attempt; children carry it in `MISSION_JOB`. End of file on the socket
 means that the runner is gone: everything is ended, except what was to be kept.
 """
 
-import ctypes
 import errno
 import marshal
 import os
@@ -521,6 +521,8 @@ def send(pid: int, number: int) -> None:
 
 def main() -> None:
     """Serve the runner at the other end of the descriptor that the command line names."""
+    import ctypes  # here, since the runner imports this module for its constants
+
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         sys.exit("this system knows no child subreaper")
     woken, wake = os.pipe()
@@ -540,7 +542,3 @@ def main() -> None:
         channel.close()
         supervisor.end_all_for_good()
         raise
-
-
-if __name__ == "__main__":
-    main()

@@ -27,6 +27,9 @@ from core.ports.executor import LeftProcess
 MAX_REPLY_BYTES = 1 << 20
 _READS_AT_ONCE = 16
 
+_PROGRAM = "import sys; sys.path.append(sys.argv.pop()); import supervisor; supervisor.main()"
+"""Imports the supervisor instead of running its file, which Python would compile every time."""
+
 ANSWER_SECONDS = 60.0
 """After this time without an answer the supervisor does not work: somebody has stopped it, say."""
 
@@ -80,7 +83,7 @@ class SupervisorLink:
             ours.setblocking(False)
             self._channel = ours
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", supervisor.__file__, str(theirs.fileno())],
+                _command(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -294,6 +297,13 @@ class SupervisorLink:
                 waiting.set_exception(lost)
         self._starting.clear()
         self._orders.clear()
+
+
+def _command(channel: int) -> list[str]:
+    """Return the command line of a supervisor that answers on the descriptor `channel`."""
+    options = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
+    folder = os.path.dirname(supervisor.__file__)  # noqa: PTH120 - as a text, to be passed on
+    return [sys.executable, *options, "-c", _PROGRAM, str(channel), folder]
 
 
 def _left(found: Sequence[tuple[int, int, str]]) -> tuple[LeftProcess, ...]:
