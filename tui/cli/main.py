@@ -1,13 +1,19 @@
 """The console script. It answers `--version` before anything is imported that costs time."""
 
+import gc
 import os
 import sys
 
 from tui.cli.exit_code import EXIT_BROKEN_PIPE, EXIT_INTERRUPTED, EXIT_UNAVAILABLE
 
+OBJECTS_A_COLLECTION = 20_000
+"""New objects after which the garbage collector runs, instead of 700: loading a command makes more
+than 100,000 that all stay, and looking through them again and again takes a tenth of its time."""
+
 
 def entry() -> None:
     """Run the command line of this process and exit with its code."""
+    gc.set_threshold(OBJECTS_A_COLLECTION)
     try:
         import signal
 
@@ -27,6 +33,7 @@ def entry() -> None:
             signal.signal(number, signal.SIG_IGN)
         except KeyboardInterrupt:
             signal.signal(number, signal.SIG_IGN)
+    gc.freeze()  # the interpreter collects at its end: nothing is gained by that any more
     sys.exit(code)
 
 
