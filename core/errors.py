@@ -8,6 +8,9 @@ MissionDeckError
 ├── NotFoundError              exit 4   no execution, step or file of that name
 │   └── AmbiguousError         exit 4   more than one execution has that prefix
 ├── CancelledError             exit 5   cancelled, rejected or denied by policy
+│   ├── UntrustedFileError     exit 5   a file of the operator that others can change
+│   ├── PolicyFileError        exit 5   a policy that cannot be used: nothing is started
+│   └── PolicyViolationError   exit 5   a policy does not allow it
 ├── WaitTimeoutError           exit 6   waiting for an execution timed out
 ├── ConflictError              exit 7   already running, already ended
 │   └── LeaseHeldError         exit 7   another live runner owns the execution
@@ -70,6 +73,30 @@ class CancelledError(MissionDeckError):
 
     exit_code = 5
     code = "CANCELLED"
+
+
+class UntrustedFileError(CancelledError):
+    """Raised for a file or folder of the operator that cannot be trusted: nothing is started."""
+
+    code = "UNTRUSTED_FILE"
+
+
+class PolicyFileError(CancelledError):
+    """Raised for a policy that is wrong or cannot be read: nothing is started."""
+
+    code = "POLICY_INVALID"
+
+
+class PolicyViolationError(CancelledError):
+    """Raised when a policy does not allow what was asked for; `rules` are the ids that say so."""
+
+    code = "POLICY_VIOLATION"
+
+    def __init__(
+        self, message: str, *, rules: tuple[str, ...] = (), hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.rules = rules
 
 
 class WaitTimeoutError(MissionDeckError):

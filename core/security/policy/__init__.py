@@ -1,0 +1,1 @@
+"""Cedar policies of the operator: reading, checking and asking them. Decides, does nothing."""
