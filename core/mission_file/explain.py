@@ -12,6 +12,7 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.value_check import Key, suggest
 from core.mission_file.keys.breaker_thresholds import BREAKER_KEYS
 from core.mission_file.keys.config import CONFIG_KEYS
+from core.mission_file.keys.defaults import DEFAULT_KEYS
 from core.mission_file.keys.handler import HANDLER_KEYS
 from core.mission_file.keys.limits_and_stop import LIMIT_KEYS, STOP_KEYS
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES
@@ -30,6 +31,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "mission": ("A mission file.", MISSION_KEYS),
     "params": ("One typed input of a mission, under `params.NAME`.", PARAM_KEYS),
     "config": ("How a mission is executed.", CONFIG_KEYS),
+    "defaults": ("Values for steps that do not have their own.", DEFAULT_KEYS),
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),
     "retry_on": ("Which failures are retried.", RETRY_ON_KEYS),
@@ -40,6 +42,8 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
 }
 _FOLLOWS = {
     "config.retry": "retry",
+    "defaults.retry": "retry",
+    "defaults.limits": "limits",
     "steps.retry": "retry",
     "retry.retry_on": "retry_on",
     "config.limits": "limits",

@@ -134,16 +134,16 @@ def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
                 hint="`mission init` writes one to start from",
             )
         return None
+    if numbers and data.__class__ is dict:
+        from core.mission_file.meaning.number_text import check_numbers
+
+        check_numbers(data, numbers, problems)
     draft = check_mission(data, problems)
     if draft is None:
         return None
     upstream = check_dependencies(draft.raw_steps, problems)
     seen = prescan(text)
     _check_meaning(draft, upstream, seen, problems)
-    if numbers:
-        from core.mission_file.meaning.number_text import check_numbers
-
-        check_numbers(data, numbers, problems)
     return None if problems.has_errors else draft.mission()
 
 

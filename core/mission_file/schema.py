@@ -51,6 +51,8 @@ def mission_schema() -> dict[str, Any]:
         "description": STEP_KEYS["step_type"].doc,
         "enum": [spelling for name in names for spelling in _spellings(name)],
     }
+    step["required"].remove("step_type")
+    step["anyOf"] = [{"required": ["step_type"]}, {"required": ["run"]}]
     definitions["step"] = step
     root = _mapping(MISSION_KEYS)
     config = root["properties"]["config"]["properties"]
@@ -89,6 +91,8 @@ def _optional(schema: dict[str, Any]) -> dict[str, Any]:
         return {**schema, "type": [*kind, "null"]} if "null" not in kind else schema
     if "enum" in schema:
         return {**schema, "enum": [*schema["enum"], None]}
+    if {"type": "null"} in schema.get("anyOf", ()):
+        return schema
     if "oneOf" in schema:
         return {**schema, "oneOf": [*schema["oneOf"], {"type": "null"}]}
     return schema

@@ -54,7 +54,6 @@ class Code(StrEnum):
     BROKEN_STEP_TYPE = "BROKEN_STEP_TYPE", "a step type of an installed package cannot be loaded"
     NOT_SUPPORTED = "NOT_SUPPORTED", "it is part of the language but not supported yet"
     RENAMED_KEY = "RENAMED_KEY", "warning: an older spelling of a key is used"
-    MISSING_NAME = "MISSING_NAME", "warning: a step has no name, its id is used"
     MORE = "MORE", "further diagnostics are not shown"
     # parameters of steps
     MISSING_PARAMETER = "MISSING_PARAMETER", "a step lacks a required parameter"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
@@ -44,6 +45,11 @@ class Problems:
     def __init__(self) -> None:
         self._found: dict[Severity, list[Problem]] = {Severity.ERROR: [], Severity.WARNING: []}
         self._more = {Severity.ERROR: 0, Severity.WARNING: 0}
+        self._written_at: dict[Path, Path] = {}
+
+    def written_at(self, path: Path, place: Path) -> None:
+        """Report what is found at `path`, or below it, at `place`: there the value was written."""
+        self._written_at[path] = place
 
     @property
     def has_errors(self) -> bool:
@@ -94,10 +100,21 @@ class Problems:
 
     def _add(self, problem: Problem) -> None:
         found = self._found[problem.severity]
+        if self._written_at:
+            problem = replace(problem, path=self._place_of(problem.path))
+            if problem in found:  # a default that is wrong in every step
+                return
         if len(found) < MAX_DIAGNOSTICS:
             found.append(problem)
         else:
             self._more[problem.severity] += 1
+
+    def _place_of(self, path: Path) -> Path:
+        for length in range(len(path), 0, -1):
+            place = self._written_at.get(path[:length])
+            if place is not None:
+                return place + path[length:]
+        return path
 
     def diagnostics(self, file: str, text: str, locate: Locate) -> tuple[Diagnostic, ...]:
         """Return all problems with their positions, in order of position."""

@@ -5,7 +5,7 @@ from typing import Any
 from core.domain.mission import MissionStep, TriggerRule
 from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS
+from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS, MAX_SCALAR_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
     INVALID,
@@ -161,22 +161,37 @@ STEP_KEYS = {
         check=check_name,
         doc="The name for people: one line, any script.",
         schema=NAME,
-        default="its id, with a warning",
+        default="its id",
         example="Build the wheel",
         synonyms=("title", "label"),
     ),
     "step_type": Key(
         check=check_step_type,
-        doc="What the step does, see `mission explain step.TYPE`. CamelCase is accepted.",
+        doc="What the step does, see `mission explain step.TYPE`. CamelCase is accepted. Not with"
+        " `run`.",
         schema=TEXT,
         required=True,
         example="command",
         synonyms=("type", "kind", "action", "uses", "module"),
     ),
+    "run": Key(
+        check=text(MAX_SCALAR_CHARACTERS),
+        doc="The text of a script: short for `step_type: script` with that text. Templates are"
+        " refused in it; values reach it by `env`.",
+        schema={"type": "string", "minLength": 1},
+        example="make all",
+        synonyms=("script", "shell_command", "bash", "sh", "cmd", "bash_command"),
+    ),
     "depends_on": Key(
         check=check_depends_on,
-        doc="The ids of the steps that must end first.",
-        schema=array({"type": "string", "pattern": STEP_ID_PATTERN}),
+        doc="The ids of the steps that must end first; a single id needs no list.",
+        schema={
+            "anyOf": [
+                {"type": "string", "pattern": STEP_ID_PATTERN},
+                array({"type": "string", "pattern": STEP_ID_PATTERN}),
+                {"type": "null"},
+            ]
+        },
         default="[]",
         example="[fetch, configure]",
         synonyms=("needs", "after", "dependencies", "requires", "upstream", "depends", "deps"),
@@ -319,6 +334,7 @@ STEP_KEYS = {
     ),
 }
 
+_KEYS_WITH_RUN = {name: key for name, key in STEP_KEYS.items() if name != "step_type"}
 _UNSUPPORTED = ("foreach", "matrix", "runs_on")
 
 
@@ -327,9 +343,11 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
     fields = check_mapping(value, path, problems, STEP_KEYS, "a step")
     if fields is INVALID:
         return None
+    run = fields.pop("run", None)  # what is still here was not understood, and is reported
     if "id" not in fields or "step_type" not in fields:
         what = f"step `{fields['id']}`" if fields.get("id") not in (None, INVALID) else "the step"
-        require_keys(value, path, problems, STEP_KEYS, what)
+        keys = STEP_KEYS if run is None else _KEYS_WITH_RUN
+        require_keys(value, path, problems, keys, what)
         return None
     for feature in _UNSUPPORTED:
         if fields.get(feature):
@@ -357,10 +375,4 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
         if fields["id"] is INVALID:
             return None
         fields["name"] = fields["id"]
-        problems.warn(
-            Code.MISSING_NAME,
-            f"step `{fields['id']}` has no `name`; its id is used",
-            (*path, "id"),
-            hint="add `name: ...`, for people",
-        )
-    return None if INVALID in fields.values() else MissionStep(**fields)
+    return None if run is not None or INVALID in fields.values() else MissionStep(**fields)

@@ -24,11 +24,13 @@ from core.mission_file.finding.value_check import (
     wrong_type,
 )
 from core.mission_file.keys.config import CONFIG_KEYS, check_config, make_config
+from core.mission_file.keys.defaults import DEFAULT_KEYS, check_defaults
 from core.mission_file.keys.env import check_env
 from core.mission_file.keys.handler import HANDLER_KEYS, STEP_LIST, check_handlers
 from core.mission_file.keys.json_schema import NAME, TEXT, VARIABLE_PATTERN, array, mapping_of
 from core.mission_file.keys.param import PARAM_KEYS, check_params
 from core.mission_file.keys.secret_names import check_declared, check_declared_secrets
+from core.mission_file.keys.shorthand import write_out
 from core.mission_file.keys.step import STEP_KEYS, check_step
 
 SUPPORTED_MAJOR = 1
@@ -190,6 +192,13 @@ MISSION_KEYS = {
         example="{parallel_limit: 4}",
         synonyms=("settings", "options"),
     ),
+    "defaults": Key(
+        check=check_defaults,
+        doc="Values for the steps, handlers too, that do not have their own.",
+        schema=mapping_schema(DEFAULT_KEYS),
+        default="{}",
+        example="{timeout_seconds: 600, retry: {max_attempts: 2}}",
+    ),
     "steps": Key(
         check=_check_steps,
         doc="The steps; their order decides between steps that are ready at the same time.",
@@ -219,7 +228,10 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
             hint="put the list under `steps:`" if data.__class__ is list else None,
         )
         return None
+    data = dict(data)
+    write_out(data, problems)
     fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission")
+    fields.pop("defaults", None)
     require_keys(data, (), problems, MISSION_KEYS, "the mission")
     steps = fields.pop("steps", INVALID)
     handlers = fields.pop("handlers", INVALID)

@@ -61,7 +61,7 @@ def _placed(
 
 def _counts_as_text(data: dict[str, Any], path: Path) -> bool:
     match path:
-        case ("variables", *_) | ("env", *_):
+        case ("variables", *_) | ("env", *_) | ("defaults", "env", *_):
             return True
         case ("params", name, "default" | "choices", *_):
             return data["params"][name].get("type") not in _NUMERIC
@@ -77,7 +77,8 @@ def _counts_in_step(step: Any, path: list[str | int]) -> bool:
         case ["env" | "matrix" | "foreach", *_]:
             return True
         case ["parameters", key, *_]:
-            name = normalise_type(str(step.get("step_type")))
+            kind = "script" if "run" in step else step.get("step_type")
+            name = normalise_type(str(kind))
             return _HANDED_ON.get(name) == key or _takes_text(name, str(key))
     return False
 

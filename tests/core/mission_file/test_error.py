@@ -148,7 +148,7 @@ BAD: dict[str, tuple[str | bytes, Code, int, int]] = {
         4,
         52,
     ),
-    "depends text": (HEAD + step("a", ", depends_on: b"), Code.WRONG_TYPE, 4, 51),
+    "depends number": (HEAD + step("a", ", depends_on: 3"), Code.WRONG_TYPE, 4, 51),
     # templates
     "not upstream": (
         HEAD + step("a") + step("b", message("{{ steps.a.output.x }}"), "log"),

@@ -117,7 +117,7 @@ JSON_VALUES = st.recursive(
 )
 TOP_KEYS = ["version", "name", "description", "params", "variables", "secrets", "env", "config",
             "handlers"]  # fmt: skip
-STEP_KEYS = ["id", "name", "step_type", "depends_on", "timeout_seconds", "continue_on_error",
+STEP_KEYS = ["id", "run", "name", "step_type", "depends_on", "timeout_seconds", "continue_on_error",
              "parameters", "retry", "when", "trigger_rule", "foreach", "matrix", "max_parallel",
              "env", "secrets", "working_dir", "idempotent", "runs_on"]  # fmt: skip
 

@@ -64,7 +64,7 @@ INVALID = [
     mission_data({"id": "a b"}),
     mission_data({"id": "a", "step_type": "comand"}),
     mission_data({"id": "a", "needs": ["b"]}),
-    mission_data({"id": "a", "depends_on": "b"}),
+    mission_data({"id": "a", "depends_on": 3}),
     mission_data({"id": "a", "timeout_seconds": 0}),
     mission_data({"id": "a", "timeout_seconds": "soon"}),
     mission_data({"id": "a", "retry": 3}),
