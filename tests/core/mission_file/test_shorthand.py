@@ -12,7 +12,7 @@ from core.domain.process_policy import ProcessLimits
 from core.mission_file.finding.code import Code
 from core.mission_file.load import Loaded, load_mission
 from core.step_type.registry import SCRIPT_SHELLS
-from core.steps.process.script import ScriptParameters
+from core.steps.process.process_models import ScriptParameters
 
 HEAD = 'version: "1.0"\nname: m\n'
 
