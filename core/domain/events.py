@@ -33,10 +33,13 @@ NOTE_KINDS = frozenset(
         "execution.retried",
         "mission.rejected",
         "mission.validated",
+        "policy.violation",
+        "policy.warning",
         "request.refused",
         "runner.lost",
         "runner.recovered",
         "secret.read",
+        "security.violation",
     }
 )
 """The kinds of notes that are written. A new one is added here: readers take others as opaque."""

@@ -27,6 +27,7 @@ from core.engine.breaker_gate import BreakerGate, Starved
 from core.engine.commit_delay import CommitDelay
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.expansion import Expansion
+from core.engine.gated_attempt import gated
 from core.engine.preparation import Prepared, RunContext, prepare
 from core.engine.pressure_watch import PressureWatch
 from core.engine.requests import Question, RequestHandler
@@ -359,6 +360,7 @@ class Engine:
         task = self._snapshot.tasks[task_id]
         prepared = prepare(self._run_context, task, self._planner.step_of(task_id))
         attempt = self._last_attempt(task) + 1
+        prepared, answer = gated(self._run_context, prepared, attempt)
         self._recorder.emit(
             AttemptStarted(
                 at=self._now(),
@@ -369,6 +371,8 @@ class Engine:
                 inputs=prepared.inputs,
             )
         )
+        for warning in answer.warnings:
+            self._recorder.note("policy.warning", {"attempt": attempt, **warning}, task_id=task_id)
         names = prepared.step.secret_names
         if names and prepared.refusal is None:
             facts = {"attempt": attempt, "names": list(names)}

@@ -22,6 +22,7 @@ from core.output.masker import MASK_TEXT, Masker
 from core.ports.clock import Clock
 from core.ports.executor import Executor
 from core.ports.journal import Journal
+from core.security.attempt_gate import AttemptGate
 from core.security.mission_secrets import MissionSecrets
 from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import EXPRESSIONS, step_type
@@ -46,6 +47,12 @@ class RunContext(Struct, frozen=True, kw_only=True):
     protected_paths: tuple[Path, ...] = ()
     masker: Masker = field(default_factory=Masker)
     """Masks the secrets that steps of this runner have read; shared with sub-missions."""
+    mission_digest: str = ""
+    """The SHA-256 of the mission file."""
+    mission_env: Mapping[str, str] = EMPTY
+    """The mission's own `env` with its values, which is part of `environ`."""
+    gate: AttemptGate | None = None
+    """Decides before each attempt whether it may begin; None, in tests alone, allows all."""
     secrets: MissionSecrets | None = None
     """Where the mission's secrets come from; None where a mission can have none."""
 

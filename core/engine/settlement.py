@@ -13,6 +13,7 @@ from core.engine.preparation import RunContext
 from core.explain.process_text import ended_text
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
+from core.planning.stop import HALTING
 from core.ports.executor import Census, Resources
 from core.step_type.step_type import StepOutcome
 
@@ -58,6 +59,10 @@ class Settlement:
         if census is not None and "left" not in census:
             facts = {**census, "message": ended_text(census, whole=True)}
             self._recorder.note("attempt.killed", facts, task_id=task_id)
+        if outcome.reason_code in HALTING:
+            is_policy = outcome.reason_code is Reason.POLICY_VIOLATION
+            kind = "policy.violation" if is_policy else "security.violation"
+            self._recorder.note(kind, _violation(ended.attempt, outcome), task_id=task_id)
         self._recorder.emit(
             AttemptEnded(
                 at=self._run_context.clock.now(),
@@ -161,6 +166,12 @@ def _cancelled(why: Why | None) -> StepOutcome:
         message=message,
         error=TaskError(message=message, kind="Cancelled"),
     )
+
+
+def _violation(attempt: int, outcome: StepOutcome) -> Mapping[str, Any]:
+    """Return what the audit says of a violation, in the batch that ends the attempt."""
+    rule = "" if outcome.error is None else outcome.error.kind
+    return {"attempt": attempt, "rule": rule, "message": outcome.message or ""}
 
 
 def _outputs(outcome: StepOutcome) -> Mapping[str, object]:

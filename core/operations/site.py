@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol
 
 from core.planning.recovery import AssumeLost
@@ -11,6 +12,7 @@ from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
+from core.security.attempt_gate import AttemptGate
 
 
 class OpenStore(Protocol):
@@ -57,6 +59,13 @@ class Site(Protocol):
 
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store; nothing is read yet, and there need not be one."""
+
+    def new_gate(self, folder: Path) -> AttemptGate:
+        """Return what decides about attempts of a mission whose file is in `folder`.
+
+        Raises `UsageError` or `UnavailableError` for rules that cannot be read: then nothing may
+        start.
+        """
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

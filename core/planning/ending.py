@@ -32,7 +32,8 @@ def ending_of_steps(snapshot: Snapshot, stop: Stop | None, failures: Sequence[st
         return Ending(state, stop.reason, stop.message)
     if not failures:
         return Ending(ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE, None)
-    task = snapshot.tasks[failures[0]]
+    halting = (name for name in failures if snapshot.tasks[name].reason_code in HALTING)
+    task = snapshot.tasks[next(halting, failures[0])]
     # A fan-out step fails because its items did: it is not counted beside them.
     with_items = {snapshot.tasks[name].parent_task_id for name in failures}
     more = sum(name not in with_items for name in failures) - 1

@@ -5,12 +5,14 @@ from collections.abc import Callable
 
 from core.domain.events import TaskStateChanged
 from core.domain.fold import Snapshot
+from core.domain.item_label import quoted_title
 from core.domain.mission import Mission
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.planning.cancel_scope import handlers_for
 from core.planning.ending import Ending
 from core.planning.step_index import StepIndex
+from core.planning.stop import HALTING
 from core.planning.transition import Condition, start_or_refuse, transition
 
 
@@ -64,6 +66,9 @@ class HandlerPhase:
         self._pending = deque(
             index for index in handlers if not is_terminal(self._index.state(index))
         )
+        for index in handlers:  # those that have ended under an earlier runner
+            if is_terminal(self._index.state(index)):
+                self.note_end(index, self._index.state(index))
 
     def cancel(self) -> None:
         """Start no further handler; a sweep settles those that have not started."""
@@ -77,6 +82,10 @@ class HandlerPhase:
         index = self._pending.popleft()
         step = self._index.steps[index]
         task = self._snapshot.tasks[step.id]
+        reason = self._ending.reason
+        if reason in HALTING:
+            message = "no handler runs after a violation"
+            return transition(task, TaskState.SKIPPED, reason, message, at)
         if step not in handlers_for(self._handlers, self._ending.state):
             message = f"the mission ended {self._ending.state}"
             return transition(task, TaskState.SKIPPED, Reason.HANDLER_NOT_NEEDED, message, at)
@@ -95,6 +104,10 @@ class HandlerPhase:
         self._is_running = False
         step, ending = self._index.steps[index], self._ending
         is_success = ending is not None and ending.state is ExecutionState.SUCCESS
-        if is_success and target is TaskState.FAILED and not step.continue_on_error:
+        task = self._snapshot.tasks[step.id]
+        if target is TaskState.FAILED and task.reason_code in HALTING:
+            message = f"{quoted_title(task)}: {task.message or task.reason_code}"
+            self._ending = Ending(ExecutionState.FAILED, task.reason_code, message)
+        elif is_success and target is TaskState.FAILED and not step.continue_on_error:
             message = f"handler `{step.id}` failed"
             self._ending = Ending(ExecutionState.FAILED, Reason.HANDLER_FAILED, message)

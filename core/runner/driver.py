@@ -18,7 +18,7 @@ from core.engine.preparation import RunContext
 from core.errors import ConflictError, UnavailableError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
-from core.machine.environment import base_environment
+from core.machine.environment import base_environment, value_text
 from core.machine.machine_pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
 from core.operations.abandoned_processes import end_processes, ended_text
@@ -72,6 +72,7 @@ class Driver:
         self._secrets = mission_secrets(
             plan.mission, site, environ=plan.environ, folder=_folder_of(plan)
         )
+        self._gate = site.new_gate(_folder_of(plan))
         self._before: Lease | None = None
 
     @asynccontextmanager
@@ -162,6 +163,9 @@ class Driver:
             environ_error=environ_error,
             protected_paths=plan.protected,
             masker=plan.masker,
+            mission_digest=execution.mission_digest,
+            mission_env={name: value_text(value) for name, value in mission_env.items()},
+            gate=self._gate,
             secrets=self._secrets,
         )
         data = () if plan.data_folder is None else (plan.data_folder,)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # at run time `__getattr__` imports them
     from core.ports.executor import Executor, Job, Outcome, OutcomeKind, OutputSink
     from core.step_type.failure import os_failure
     from core.step_type.host import Approval, StepHost, SubMissionEnd
+    from core.step_type.intent import Intent
     from core.step_type.json_text import JsonTextError, parse_json_text
     from core.step_type.parameter_model import NoOutput, StepParameters
     from core.step_type.parameter_types import Level, Printable, Seconds, Text
@@ -33,6 +34,7 @@ __all__ = [
     "Approval",
     "Clock",
     "Executor",
+    "Intent",
     "Job",
     "JsonTextError",
     "Level",
@@ -69,6 +71,7 @@ _MODULES = MappingProxyType(
         "core.ports.executor": ("Executor", "Job", "Outcome", "OutcomeKind", "OutputSink"),
         "core.step_type.failure": ("os_failure",),
         "core.step_type.host": ("Approval", "StepHost", "SubMissionEnd"),
+        "core.step_type.intent": ("Intent",),
         "core.step_type.json_text": ("JsonTextError", "parse_json_text"),
         "core.step_type.parameter_model": ("NoOutput", "StepParameters"),
         "core.step_type.parameter_types": ("Level", "Printable", "Seconds", "Text"),

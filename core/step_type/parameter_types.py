@@ -4,12 +4,12 @@ The validator of each annotated type converts what was written into one Python v
 else step parameters stay strict.
 """
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from core.domain.records import LogLevel
+from core.step_type.parameter_text import any_text, scalar_text
 from core.value.duration import parse_duration
 
 _LEVEL_WORDS = {"WARNING": "WARN", "CRITICAL": "ERROR", "FATAL": "ERROR", "TRACE": "DEBUG"}
@@ -24,26 +24,6 @@ def parse_level(value: object) -> LogLevel:
         return LogLevel(_LEVEL_WORDS.get(word, word))
     except ValueError:
         raise ValueError("a level is one of DEBUG, INFO, WARN, ERROR") from None
-
-
-def scalar_text(value: object) -> object:
-    """Return numbers and booleans as the text a template would make of them; the rest unchanged.
-
-    A value that is one whole template expression keeps its type, so `{{ params.port }}` arrives
-    as a number where text is expected.
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    return value
-
-
-def any_text(value: object) -> object:
-    """Return scalars as text and lists and objects as JSON."""
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return "null" if value is None else scalar_text(value)
 
 
 Seconds = Annotated[

@@ -22,6 +22,7 @@ from core.errors import BugError
 from core.ports.clock import Clock
 from core.ports.executor import Executor, OutputSink, Resources
 from core.step_type.host import StepHost
+from core.step_type.intent import NO_INTENT, Intent
 from core.step_type.lazy_model import lazy_model
 from core.value.non_utf8 import escape_non_utf8
 
@@ -192,6 +193,14 @@ class StepType:
             return self.name
         shown = ", ".join(f"{key}={plain_text(value)}" for key, value in parameters.items())
         return clip(f"{self.name}: {shown}")
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Say what would be run, reached and written, from raw parameters as `describe` gets them.
+
+        Safety and policy decide by it before each attempt; it never raises, whatever they are.
+        """
+        del parameters
+        return NO_INTENT
 
 
 def plain_text(value: object) -> str:

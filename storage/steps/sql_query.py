@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
+from core.step_type.intent import NO_INTENT, Intent
 from core.step_type.parameter_model import StepParameters
 from core.step_type.step_type import StepCall, clip
 from core.steps.file.confined_tree import Tree
@@ -122,6 +123,16 @@ class SqlQuery(FileStep):
         """Show the statement and the database."""
         database = shown(parameters.get("database_url", f"sqlite:{_MEMORY}"))
         return clip(f"would run {shown(parameters.get('query'))} on {database}")
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Name the database's file, which a statement may write."""
+        try:
+            path = parse_database_url(str(parameters.get("database_url", f"sqlite:{_MEMORY}")))
+        except ValueError:
+            return NO_INTENT
+        files = () if path == _MEMORY else (path,)
+        is_read_only = parameters.get("read_only") is True
+        return Intent(reads=files, writes=() if is_read_only else files)
 
 
 @contextmanager

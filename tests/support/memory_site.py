@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from core.domain.mission import MissionSource
@@ -12,6 +13,7 @@ from core.planning.recovery import AssumeLost
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import Reader
+from core.security.attempt_gate import AttemptGate, Gates
 from tests.support.contract_journal import Process
 from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
@@ -103,6 +105,9 @@ class MemorySite:
 
     def new_executor(self) -> FakeExecutor:
         return FakeExecutor()
+
+    def new_gate(self, folder: Path) -> AttemptGate:
+        return Gates(())
 
     def open_secrets(self) -> MemorySecrets:
         return MemorySecrets({})

@@ -29,6 +29,7 @@ from core.planning.recovery import lost, resumed
 from core.ports.control import Request, RequestKind, Slots
 from core.ports.journal import Journal
 from core.ports.pressure import PressureGauge
+from core.security.attempt_gate import AttemptGate
 from core.step_type.host import SubMissionEnd, SubMissions
 from tests.support.fake_executor import Act, FakeExecutor
 from tests.support.memory_journal import MemoryJournal, MemoryRun, MemoryWorld
@@ -96,6 +97,7 @@ class Rig:
         self.earlier: RetriedExecution | None = None
         self.pressure: PressureGauge | None = None
         self.breaker_policy: BreakerPolicy | None = None
+        self.gate: AttemptGate | None = None
         self.journal: Any = None
         self.journals: list[MemoryJournal] = []
         self._asked = 0
@@ -179,6 +181,7 @@ class Rig:
             clock=self.clock,
             working_dir=self._working_dir,
             environ={"PATH": "/usr/bin:/bin"},
+            gate=self.gate,
         )
         return Engine(
             run_context,

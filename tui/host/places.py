@@ -13,6 +13,8 @@ from core.errors import UnavailableError, UsageError
 DATABASE = "missions.db"
 CONFIG = "config.toml"
 APPLICATION = "missiondeck"
+SYSTEM_FOLDER = Path("/etc/missiondeck")
+"""What the administrator of the machine has set for all users."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

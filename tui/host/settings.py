@@ -13,6 +13,8 @@ from core.errors import UsageError
 from tui.host.places import place_of
 
 PROJECT_FILES = (".mission.toml", "mission.toml")
+SAFETY = "safety"
+"""A table that `tui.host.gate` reads by itself, for it has fewer sources than other settings."""
 COLOURS = ("auto", "always", "never")
 
 
@@ -95,7 +97,7 @@ def load_settings(
     notes: list[str] = []
     for path in (user_file, find_project_file(cwd)):
         if path is not None:
-            found |= _from_file(path, notes)
+            found |= _from_file(path, notes, is_own=path == user_file)
     for name, check in _CHECKS.items():
         variable = f"MISSION_{name.upper()}"
         text = environ.get(variable)
@@ -118,7 +120,7 @@ def find_project_file(cwd: Path) -> Path | None:
     return None
 
 
-def _from_file(path: Path, notes: list[str]) -> dict[str, Setting]:
+def _from_file(path: Path, notes: list[str], *, is_own: bool) -> dict[str, Setting]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -135,6 +137,10 @@ def _from_file(path: Path, notes: list[str]) -> dict[str, Setting]:
         raise UsageError(f"{path} is not TOML: {error}") from error
     found: dict[str, Setting] = {}
     for name, value in table.items():
+        if name == SAFETY:
+            if not is_own:
+                notes.append(f"{path}: [{SAFETY}] is ignored: no project can loosen safety")
+            continue
         check = _CHECKS.get(name)
         if check is None:
             notes.append(f"{path}: unknown setting {name!r} (known: {', '.join(sorted(_CHECKS))})")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
@@ -10,7 +11,8 @@ from core.planning.recovery import AssumeLost
 from core.ports.executor import Executor
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
-from tui.host.places import Paths
+from core.security.attempt_gate import AttemptGate
+from tui.host.places import SYSTEM_FOLDER, Paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class LocalSite:
     environ: Mapping[str, str]
     """The environment of started runners; `MISSION_ACTOR` names the actor."""
     clock: SystemClock = field(default_factory=SystemClock)
+    system_folder: Path = SYSTEM_FOLDER
+    """The administrator's settings; another folder only in tests."""
     _stores: list[SecretStore] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
@@ -58,6 +62,12 @@ class LocalSite:
         if not self._stores:
             self._stores.append(open_secrets(self.paths, self.environ))
         return self._stores[0]
+
+    def new_gate(self, folder: Path) -> AttemptGate:
+        """Return what decides about attempts: safety as the settings have it."""
+        from tui.host.gate import new_gate
+
+        return new_gate(self.paths, folder, self.system_folder)
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

@@ -50,6 +50,7 @@ class Checksum(FileStep):
     parameters: ClassVar[type[StepParameters]] = ChecksumParameters
     output: ClassVar[type[BaseModel]] = ChecksumOutput
     summary: ClassVar[str] = "Compute or check the digest of a file"
+    reads: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Read the file once."""
@@ -127,6 +128,8 @@ class Compress(FileStep):
     parameters: ClassVar[type[StepParameters]] = CompressParameters
     output: ClassVar[type[BaseModel]] = CompressOutput
     summary: ClassVar[str] = "Pack a file or folder into an archive"
+    reads: ClassVar[tuple[str, ...]] = ("source",)
+    writes: ClassVar[tuple[str, ...]] = ("destination",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Write the archive to a temporary file and rename it to its destination."""

@@ -66,6 +66,8 @@ class Extract(FileStep):
     parameters: ClassVar[type[StepParameters]] = ExtractParameters
     output: ClassVar[type[BaseModel]] = ExtractOutput
     summary: ClassVar[str] = "Unpack a tar or zip archive"
+    reads: ClassVar[tuple[str, ...]] = ("source",)
+    writes: ClassVar[tuple[str, ...]] = ("destination",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Unpack into a staging folder, then move everything to the destination."""

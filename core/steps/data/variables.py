@@ -19,7 +19,8 @@ from core.expression.condition import (
 )
 from core.expression.evaluate import ExpressionError, evaluate
 from core.step_type.parameter_model import StepParameters
-from core.step_type.parameter_types import Printable, scalar_text
+from core.step_type.parameter_text import scalar_text
+from core.step_type.parameter_types import Printable
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
 
 _MAX_VARIABLES = 1000

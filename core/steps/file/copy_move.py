@@ -43,6 +43,8 @@ class CopyFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = CopyParameters
     output: ClassVar[type[BaseModel]] = CopyOutput
     summary: ClassVar[str] = "Copy a file, with its permissions"
+    reads: ClassVar[tuple[str, ...]] = ("source",)
+    writes: ClassVar[tuple[str, ...]] = ("destination",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Copy the content of the source; links in its path are resolved."""
@@ -64,6 +66,7 @@ class MoveFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = CopyParameters
     output: ClassVar[type[BaseModel]] = CopyOutput
     summary: ClassVar[str] = "Move or rename a file"
+    writes: ClassVar[tuple[str, ...]] = ("source", "destination")
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Rename the file atomically if the file system supports it."""

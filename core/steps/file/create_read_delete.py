@@ -72,6 +72,7 @@ class CreateFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = WriteParameters
     output: ClassVar[type[BaseModel]] = WriteOutput
     summary: ClassVar[str] = "Write a file atomically"
+    writes: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Write the content to a temporary file and rename it."""
@@ -96,6 +97,7 @@ class AppendFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = AppendParameters
     output: ClassVar[type[BaseModel]] = WriteOutput
     summary: ClassVar[str] = "Add text to the end of a file"
+    writes: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Append under a lock; truncate the file again if the write fails half-way."""
@@ -148,6 +150,7 @@ class DeleteFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = DeleteParameters
     output: ClassVar[type[BaseModel]] = DeleteOutput
     summary: ClassVar[str] = "Delete a file"
+    writes: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Unlink the file; fail if it is a folder."""
@@ -199,6 +202,7 @@ class ReadFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = ReadParameters
     output: ClassVar[type[BaseModel]] = ReadOutput
     summary: ClassVar[str] = "Read a file into the output"
+    reads: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Read at most `max_bytes`, whatever size the file reports."""

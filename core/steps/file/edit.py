@@ -66,6 +66,8 @@ class EditFile(FileStep):
     parameters: ClassVar[type[StepParameters]] = EditParameters
     output: ClassVar[type[BaseModel]] = EditOutput
     summary: ClassVar[str] = "Change an existing file: new content, or find and replace"
+    reads: ClassVar[tuple[str, ...]] = ("path",)
+    writes: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Read under a lock, so that concurrent edits are not lost, and replace atomically."""

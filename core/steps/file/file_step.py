@@ -15,7 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 from core.domain.reasons import Reason
 from core.errors import BugError
 from core.step_type.failure import StepFailedError, check_cancelled, os_failure
-from core.step_type.parameter_types import scalar_text
+from core.step_type.intent import Intent
+from core.step_type.parameter_text import scalar_text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
 from core.steps.file.confined_tree import Tree
 from core.steps.file.place import PathRefusedError, Place
@@ -38,6 +39,13 @@ class FileStep(StepType):
     """
 
     mode: ClassVar[Mode] = Mode.BLOCKING
+    reads: ClassVar[tuple[str, ...]] = ()
+    writes: ClassVar[tuple[str, ...]] = ()
+    """The parameters that name files that it reads, and that it writes, moves or deletes."""
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Name the files."""
+        return Intent(reads=_texts(parameters, self.reads), writes=_texts(parameters, self.writes))
 
     def run(self, call: StepCall) -> StepOutcome:
         """Act within the working directory."""
@@ -54,6 +62,10 @@ class FileStep(StepType):
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Do the work and return the output; `OSError` and `StepFailedError` fail the step."""
         raise BugError(f"{call.task_id}: {self.name} does not implement act ({tree.root})")
+
+
+def _texts(parameters: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(scalar_text(parameters[name])) for name in names if name in parameters)
 
 
 def parse_mode(value: object) -> object:

@@ -75,6 +75,7 @@ class ListDirectory(FileStep):
     parameters: ClassVar[type[StepParameters]] = ListParameters
     output: ClassVar[type[BaseModel]] = ListOutput
     summary: ClassVar[str] = "List the entries of a folder"
+    reads: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """List names, paths, types and sizes."""
@@ -135,6 +136,7 @@ class FileSearch(FileStep):
     parameters: ClassVar[type[StepParameters]] = SearchParameters
     output: ClassVar[type[BaseModel]] = SearchOutput
     summary: ClassVar[str] = "Find files by name or path pattern"
+    reads: ClassVar[tuple[str, ...]] = ("path",)
 
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Collect the paths of matching files."""

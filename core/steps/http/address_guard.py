@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from core.step_type.intent import NO_INTENT, Intent
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Host and port → addresses as text; raises `OSError` when there are none."""
@@ -32,6 +34,7 @@ _NAT64 = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
 _MAX_ADDRESSES = 8
+_PORTS = {"http": 80, "https": 443}
 
 
 class AddressDeniedError(Exception):
@@ -98,6 +101,17 @@ def check_url(text: str) -> str:
     if "@" in parts.netloc:
         raise ValueError("credentials in a URL end up in logs: use auth")
     return text.strip()
+
+
+def url_intent(url: str, method: str) -> Intent:
+    """Return a request as the intent of a step; one that holds a template may name no host."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        return NO_INTENT
+    usual = _PORTS.get(parts.scheme.lower())
+    return Intent(host=parts.hostname, port=port or usual, method=method, path=parts.path or "/")
 
 
 async def look_up(host: str, port: int) -> list[str]:

@@ -13,14 +13,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
 from core.step_type.failure import StepFailedError, os_failure
+from core.step_type.intent import Intent
 from core.step_type.json_text import JsonTextError, parse_json_text
 from core.step_type.parameter_model import StepParameters
-from core.step_type.parameter_types import Printable, Seconds, Text, scalar_text
+from core.step_type.parameter_text import scalar_text
+from core.step_type.parameter_types import Printable, Seconds, Text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import encoded, read_bytes, shown
 from core.steps.file.place import PathRefusedError
-from core.steps.http.address_guard import AddressDeniedError, check_url
+from core.steps.http.address_guard import AddressDeniedError, check_url, url_intent
 
 if TYPE_CHECKING:  # httpx takes 150 ms to load
     from ssl import SSLContext
@@ -209,6 +211,11 @@ class Http(StepType):
         """Describe the request."""
         method = shown(parameters.get("method", "GET")).upper()
         return clip(f"would send {method} {shown(parameters.get('url'))}")
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Name the host and what is asked of it."""
+        method = str(parameters.get("method", "GET")).upper()
+        return url_intent(str(parameters.get("url", "")), method)
 
 
 def _prepared(call: StepCall) -> tuple["Request", "ExchangeOptions"]:

@@ -10,13 +10,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
+from core.step_type.intent import Intent
 from core.step_type.parameter_model import StepParameters
-from core.step_type.parameter_types import Seconds, Text, scalar_text
+from core.step_type.parameter_text import scalar_text
+from core.step_type.parameter_types import Seconds, Text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import PathText, shown
 from core.steps.file.place import PathRefusedError
-from core.steps.http.address_guard import AddressDeniedError, check_url, resolve
+from core.steps.http.address_guard import AddressDeniedError, check_url, resolve, url_intent
 
 _TRY_SECONDS = 10.0
 _LAST_PROBE_SECONDS = 1.0
@@ -104,6 +106,15 @@ class WaitFor(StepType):
             if kind in parameters:
                 return clip(f"would wait for {kind} {shown(parameters[kind])}")
         return "would wait"
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Name what is probed."""
+        if "url" in parameters:
+            return url_intent(str(parameters["url"]), "GET")
+        if "port" in parameters:
+            host, _, number = str(parameters["port"]).rpartition(":")
+            return Intent(host=host.strip("[]"), port=int(number) if number.isdecimal() else None)
+        return Intent(reads=(str(parameters["file"]),) if "file" in parameters else ())
 
 
 def _remaining(timeout: float, waited: float) -> float:

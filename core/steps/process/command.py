@@ -22,8 +22,10 @@ from core.ports.executor import (
     ProcessLimits,
     job_key,
 )
+from core.step_type.intent import Intent
 from core.step_type.json_text import JsonTextError, parse_json_text
 from core.step_type.lazy_model import lazy_model
+from core.step_type.parameter_text import any_text, scalar_text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
 from core.steps.process.exit_text import exit_text
 
@@ -58,6 +60,27 @@ class Command(StepType):
         words = [parameters.get("command", ""), *(args if isinstance(args, list) else [])]
         line = " ".join(_quoted(plain_text(word)) for word in words)
         return clip(f"run {line}{folder_text(parameters)}")
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Name the command line and what it reads."""
+        return Intent(
+            argv=argument_words(parameters),
+            stdin=stdin_text(parameters),
+            working_dir=parameters.get("working_dir"),
+        )
+
+
+def argument_words(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the program and its arguments of raw parameters as texts."""
+    args = parameters.get("args")
+    words = [parameters.get("command", ""), *(args if isinstance(args, list | tuple) else [])]
+    return tuple(str(scalar_text(word)) for word in words)
+
+
+def stdin_text(parameters: Mapping[str, Any]) -> str | None:
+    """Return the standard input of raw parameters as a text, None without one."""
+    value = parameters.get("stdin")
+    return None if value is None else str(any_text(value))
 
 
 class _Kept:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from core.domain.records import LogLevel
 from core.machine.environment import exported
 from core.ports.executor import JobFile
+from core.step_type.intent import Intent
 from core.step_type.lazy_model import lazy_model
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
-from core.steps.process.command import folder_text, run_process
+from core.steps.process.command import folder_text, run_process, stdin_text
 
 if TYPE_CHECKING:  # pydantic: a plain step runs without it
     from pydantic import BaseModel
@@ -80,6 +81,15 @@ class Script(StepType):
         more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
         shell = parameters.get("shell", "bash")
         return clip(f"run {shell} script: {lines[0].strip()}{more}{folder_text(parameters)}")
+
+    def intent(self, parameters: Mapping[str, Any]) -> Intent:
+        """Name the interpreter, the script and what it reads."""
+        return Intent(
+            argv=SHELLS.get(parameters.get("shell", "bash"), ()),
+            script=str(parameters.get("script", "")),
+            stdin=stdin_text(parameters),
+            working_dir=parameters.get("working_dir"),
+        )
 
 
 def _remove(folder: Path, script: Path) -> None:

@@ -1,0 +1,37 @@
+"""What is about to be attempted, as safety and policy see it. Decides nothing."""
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from core.domain.mission import EMPTY
+from core.step_type.intent import Intent
+
+
+class AttemptRequest(Struct, frozen=True, kw_only=True):
+    """One attempt of one step with resolved values, secrets as their masks.
+
+    In a plan there is no execution (`execution_id` is empty) and texts may hold templates.
+    """
+
+    mission_name: str
+    mission_sha256: str
+    step_id: str
+    """The step of the mission file; `task_id` names the item of a fan-out as well."""
+    task_id: str
+    step_type: str
+    intent: Intent
+    working_dir: str
+    """The folder in which the step works, absolute."""
+    execution_id: str = ""
+    attempt: int = 1
+    env: Mapping[str, str] = EMPTY
+    """The variables that the mission and the step set, by name."""
+    secrets: tuple[str, ...] = ()
+    """The names of the secrets that the attempt reads."""
+    secret_variables: tuple[str, ...] = ()
+    """The names of the variables by which secrets, or files with secrets, are delivered."""
+    environ: Callable[[], Mapping[str, str]] = dict
+    """Returns all that is known of the environment of the step's processes; computed on demand."""
+    safety: tuple[str, ...] = ()
+    """The ids of what safety found and the settings allow."""

@@ -1,0 +1,1 @@
+"""Safety: what no attempt may do unless the settings of the machine or the user allow it."""
