@@ -21,6 +21,7 @@ from core.mission_file.finding.limit import MAX_BYTES
 from core.mission_file.finding.problem import Locate, Path, Problems
 from core.mission_file.finding.source_text import Lines, Span, TextError, decode
 from core.mission_file.keys.top_level import Draft, check_mission
+from core.mission_file.meaning.command_words import check_command_words
 from core.mission_file.meaning.dependency_check import check_dependencies
 from core.mission_file.meaning.prescan import Prescan, prescan
 from core.step_type.plain_parameters import plain_parameters
@@ -186,6 +187,10 @@ def _check_parameters(draft: Draft, seen: Prescan, problems: Problems) -> None:
     placed += [(found.step, found.path) for found in draft.handlers]
     for step, path in placed:
         parameters = step.parameters
+        if step.step_type == "command":
+            command = parameters.get("command")
+            if command.__class__ is str and " " in command:
+                check_command_words(command, (*path, "parameters"), problems)
         if plain_parameters(step.step_type, parameters) is not None:
             continue
         if check is None:

@@ -75,6 +75,7 @@ class Code(StrEnum):
     SECRET_PLACE = "SECRET_PLACE", "a template puts a secret where others would see it"
     SECRET_IN_FILE = "SECRET_IN_FILE", "the file contains a secret value"
     SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "the text of a script contains a template"
+    COMMAND_WORDS = "COMMAND_WORDS", "warning: `command` has a whole command line, not one program"
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: text passed to a shell contains a template"
     NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` is used where no shell expands it"
     FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"

@@ -9,11 +9,13 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from msgspec import Struct
 
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.foreign_key import in_snake_case
 from core.mission_file.finding.limit import MAX_NAME_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.value.duration import parse_duration
@@ -98,16 +100,24 @@ def wrong_type(value: object, path: Path, problems: Problems, wanted: str) -> An
 
 
 def check_mapping(
-    value: Any, path: Path, problems: Problems, keys: Mapping[str, Key], what: str
+    value: Any,
+    path: Path,
+    problems: Problems,
+    keys: Mapping[str, Key],
+    what: str,
+    foreign: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
-    """Check a mapping against its keys and return its valid part; null means absent."""
+    """Check a mapping against its keys and return its valid part; null means absent.
+
+    `foreign` has hints for keys of other tools, which are in snake case.
+    """
     if value.__class__ is not dict:
         return wrong_type(value, path, problems, "a mapping")
     result: dict[str, Any] = {}
     for name, item in value.items():
         key = keys.get(name)
         if key is None:
-            unknown_key(name, (*path, name), problems, keys, what)
+            unknown_key(name, (*path, name), problems, keys, what, foreign)
         elif item is not None:
             result[name] = key.check(item, (*path, name), problems)
     return result
@@ -129,11 +139,21 @@ def require_keys(
 
 
 def unknown_key(
-    name: str, path: Path, problems: Problems, keys: Mapping[str, Key], what: str
+    name: str,
+    path: Path,
+    problems: Problems,
+    keys: Mapping[str, Key],
+    what: str,
+    foreign: Mapping[str, str],
 ) -> None:
-    """Report a key that is not known, with the nearest one that is."""
-    hint = next(
-        (f"did you mean `{known}`?" for known, key in keys.items() if name in key.synonyms),
+    """Report a key that is not known, with what says the same here, or the nearest that is."""
+    spelt = in_snake_case(name)
+    hint = foreign.get(spelt) or next(
+        (
+            f"did you mean `{known}`?"
+            for known, key in keys.items()
+            if spelt == known or spelt in key.synonyms or name in key.synonyms
+        ),
         None,
     )
     if name == "<<":

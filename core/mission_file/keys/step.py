@@ -5,6 +5,7 @@ from typing import Any
 from core.domain.mission import MissionStep, TriggerRule
 from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.foreign_key import FOREIGN_STEP_KEYS
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS, MAX_SCALAR_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
@@ -340,7 +341,7 @@ _UNSUPPORTED = ("foreach", "matrix", "runs_on")
 
 def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
     """Check one step; return it, or None when anything about it is wrong."""
-    fields = check_mapping(value, path, problems, STEP_KEYS, "a step")
+    fields = check_mapping(value, path, problems, STEP_KEYS, "a step", FOREIGN_STEP_KEYS)
     if fields is INVALID:
         return None
     run = fields.pop("run", None)  # what is still here was not understood, and is reported

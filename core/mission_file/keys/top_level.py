@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from core.domain.mission import DeclaredSecret, Handlers, Mission, MissionStep
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.foreign_key import FOREIGN_MISSION_KEYS
 from core.mission_file.finding.limit import MAX_DESCRIPTION_CHARACTERS, MAX_STEPS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
@@ -230,7 +231,7 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
         return None
     data = dict(data)
     write_out(data, problems)
-    fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission")
+    fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission", FOREIGN_MISSION_KEYS)
     fields.pop("defaults", None)
     require_keys(data, (), problems, MISSION_KEYS, "the mission")
     steps = fields.pop("steps", INVALID)
