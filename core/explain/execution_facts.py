@@ -1,7 +1,9 @@
 """The records of one execution that explanations are made from, and how they relate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from core.domain.mission import Mission, MissionStep
 from core.domain.process_policy import Leftovers
@@ -10,8 +12,7 @@ from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import TaskState, is_terminal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionFacts:
+class ExecutionFacts(Struct, frozen=True, kw_only=True):
     """The records of one execution at instant `now`, in nanoseconds since the epoch.
 
     `mission` is None if its file can no longer be read; limits and conditions are then left out.
@@ -26,13 +27,13 @@ class ExecutionFacts:
     is_owned: bool = True
     resumed_with: str | None = None
     """The execution to resume in order to continue this one, if that is another."""
-    steps: Mapping[str, MissionStep] = field(init=False)
-    """The steps and handlers of `mission` by id."""
+    steps: Mapping[str, MissionStep] = field(default_factory=dict)
+    """The steps and handlers of `mission` by id; not to be given."""
 
     def __post_init__(self) -> None:
         """Index the steps once, because a chain of causes may be as long as the mission."""
         steps = () if self.mission is None else self.mission.all_steps
-        object.__setattr__(self, "steps", {step.id: step for step in steps})
+        force_setattr(self, "steps", {step.id: step for step in steps})
 
     def step(self, task_id: str) -> MissionStep | None:
         """Return the step as authored; of an item of a fan-out, the step that fanned out."""

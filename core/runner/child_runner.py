@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from core.domain.fold import Snapshot
@@ -36,8 +36,7 @@ OTHER_RUNNER_SECONDS = 0.2
 """How often to check whether another runner has ended a sub-mission."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(Struct, frozen=True):
     """A sub-mission's execution, new or stored."""
 
     mission: Mission
@@ -51,8 +50,7 @@ When cancelled, it cancels the child gracefully first.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChildRunner:
+class ChildRunner(Struct, frozen=True, kw_only=True):
     """Implements the engine's `SubMissions` for one parent execution.
 
     `folder` is that of the parent's mission file; `above` are the origins of the executions from

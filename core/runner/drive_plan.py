@@ -1,9 +1,10 @@
 """What is driven and how, and how it ended: what goes into a drive and what comes out of it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from core.domain.events import Event
 from core.domain.fold import Snapshot
@@ -17,8 +18,7 @@ from core.ports.journal import Receipt
 from core.runner.stop_signal import StopSignals
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalReceived:
+class SignalReceived(Struct, frozen=True, kw_only=True):
     """A signal that stops an execution, and what it does."""
 
     name: str
@@ -27,8 +27,7 @@ class SignalReceived:
     """What the first signal stops; None for a later one, which kills what is left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrivePlan:
+class DrivePlan(Struct, frozen=True, kw_only=True):
     """An execution, the mission it was made from, and what its runner needs to drive it."""
 
     mission: Mission
@@ -65,8 +64,7 @@ class DrivePlan:
     """Called when a signal has stopped or killed something."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driven:
+class Driven(Struct, frozen=True, kw_only=True):
     """How a drive ended: the ending, the proof of the last commit, the signal that stopped it."""
 
     ending: Ending

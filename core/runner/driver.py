@@ -4,8 +4,9 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event

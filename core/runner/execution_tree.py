@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from core.domain.records import Execution
 from core.domain.states import ExecutionState
@@ -20,8 +21,7 @@ MAX_EXECUTIONS = 5_000
 """The most executions in the tree of one that a user started, itself included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Which file an execution was made from: its real path, None for standard input, and digest."""
 
     path: Path | None
@@ -45,8 +45,7 @@ def origin_of(source_path: str | None, digest: str) -> Origin:
     return Origin(None if source_path is None else Path(source_path).resolve(), digest)
 
 
-@dataclass(slots=True)
-class ExecutionTree:
+class ExecutionTree(Struct):
     """How many executions there are under one that somebody started, itself included."""
 
     count: int = 1

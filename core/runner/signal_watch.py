@@ -3,7 +3,8 @@
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.engine.loop import Engine
 from core.planning.cancel_scope import cancel_scope
@@ -12,8 +13,7 @@ from core.ports.executor import Executor
 from core.runner.drive_plan import DrivePlan, SignalReceived
 
 
-@dataclass(slots=True)
-class StoppedBy:
+class StoppedBy(Struct):
     """The first signal that stopped an execution, None while there was none."""
 
     number: int | None = None

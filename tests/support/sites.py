@@ -1,7 +1,8 @@
 """The sites that tests of operations run against: a local one, and one in memory."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import field
 
 from core.planning.recovery import AssumeLost
 from tests.support.memory_site import MemorySite, Runners
@@ -9,8 +10,7 @@ from tui.host.places import find_paths
 from tui.host.site import LocalSite
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuietSite(LocalSite):
+class QuietSite(LocalSite, frozen=True, kw_only=True):
     """This machine's site in a folder of a test, whose runners are only noted down."""
 
     runners: Runners = field(default_factory=Runners)

@@ -3,7 +3,6 @@
 `FakeWorld` holds executions and is driven by tests; `FakeReader` and `FakeBackend` are its faces.
 """
 
-import dataclasses
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -577,7 +576,7 @@ class FakeBackend:
         )
 
     def remap(self, keymap: Mapping[str, str]) -> None:
-        self.app_context = dataclasses.replace(self.app_context, keymap=keymap)
+        self.app_context = replace(self.app_context, keymap=keymap)
 
     def open_reader(self) -> Reader:
         if self.world.broken:

@@ -3,12 +3,12 @@
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+from msgspec import Struct
 
 from tui.cli.invocation import Invocation, pass_invocation
 from tui.host.settings import COLOURS
@@ -18,8 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 __all__ = ["DeckCommand", "DeckGroup", "command", "finish", "pass_invocation"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lazy:
+class Lazy(Struct, frozen=True):
     """A command that is imported on first use, and its summary for the list of commands."""
 
     module: str

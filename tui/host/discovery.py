@@ -3,9 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core.errors import MissionDeckError
 from core.mission_file.load import SUFFIXES, Loaded, load_mission
@@ -22,8 +24,7 @@ MAX_FILES_PER_FOLDER = 500
 """The most files considered per folder; the rest are ignored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A folder to search, and the heading under which its missions are listed.
 
     With `others` the folder may contain files of other programs: only files that look like a

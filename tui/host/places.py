@@ -5,8 +5,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from core.errors import UnavailableError, UsageError
 
@@ -17,8 +18,7 @@ SYSTEM_FOLDER = Path("/etc/missiondeck")
 """What the administrator of the machine has set for all users."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class Paths(Struct, frozen=True, kw_only=True):
     """The paths of one user's files, which need not exist."""
 
     home: Path

@@ -5,9 +5,10 @@ The project file is the nearest `.mission.toml` or `mission.toml` in the working
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from core.errors import UsageError
 from tui.host.places import place_of
@@ -18,16 +19,14 @@ SAFETY = "safety"
 COLOURS = ("auto", "always", "never")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A value and its origin: `--db`, `MISSION_DB`, or the path of a file."""
 
     value: Any
     origin: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The settings that were set, by name."""
 
     found: Mapping[str, Setting] = field(default_factory=dict)

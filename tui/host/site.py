@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
@@ -15,8 +16,7 @@ from core.security.attempt_gate import AttemptGate
 from tui.host.places import SYSTEM_FOLDER, Paths
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalSite:
+class LocalSite(Struct, frozen=True, kw_only=True):
     """Implements `core.operations.site.Site`. Code for writing is imported on first use."""
 
     paths: Paths
@@ -25,7 +25,7 @@ class LocalSite:
     clock: SystemClock = field(default_factory=SystemClock)
     system_folder: Path = SYSTEM_FOLDER
     """The administrator's settings; another folder only in tests."""
-    _stores: list[SecretStore] = field(default_factory=list, init=False, repr=False, compare=False)
+    _stores: list[SecretStore] = field(default_factory=list)
 
     @property
     def actor(self) -> str:

@@ -5,9 +5,10 @@ Blocking methods are called in worker threads, never on the event loop; they rep
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from core.domain.mission import EMPTY, Mission, MissionSource, Param
 from core.ports.control import RequestKind, RunnerIdentity
@@ -15,8 +16,7 @@ from core.ports.executor import JobUsage
 from core.ports.reader import Reader
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """A diagnostic of a mission file. `severity` is `error` or `warning`; lines count from 1."""
 
     severity: str
@@ -27,8 +27,7 @@ class Finding:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissionFile:
+class MissionFile(Struct, frozen=True, kw_only=True):
     """A mission file that was found; of an invalid one `steps` counts those that could be read."""
 
     path: str
@@ -42,16 +41,14 @@ class MissionFile:
     """The heading it is listed under, which says where it was found."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class Preview(Struct, frozen=True, kw_only=True):
     """A mission read for launching; `mission` is None if it is invalid."""
 
     mission: Mission | None
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchOptions:
+class LaunchOptions(Struct, frozen=True, kw_only=True):
     """Options of a launch. Without a `parallel_limit` the mission's own applies."""
 
     parallel_limit: int | None = None
@@ -61,8 +58,7 @@ class LaunchOptions:
 DEFAULT_OPTIONS = LaunchOptions()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Struct, frozen=True, kw_only=True):
     """A durable request. `Reader.request_outcome` returns its outcome by its id."""
 
     request_id: int
@@ -70,8 +66,7 @@ class Receipt:
     """Whether a runner drives the execution; if not, the request waits for the next one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppContext:
+class AppContext(Struct, frozen=True, kw_only=True):
     """The database, actor and version that the screen shows, and the user's configuration.
 
     `keymap` maps binding ids to keys as Textual spells them (see `tui.keys.keys_toml`).

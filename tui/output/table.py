@@ -1,7 +1,8 @@
 """Tables with aligned columns, measured in terminal cells, cut only if a width is given."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.value.terminal_text import width_of
 from tui.output.ansi_colours import Palette
@@ -11,8 +12,7 @@ GAP = "  "
 _MIN_CELLS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column. If the lines do not fit, the `shrink` columns are narrowed, the widest first."""
 
     title: str
@@ -20,8 +20,7 @@ class Column:
     shrink: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One cell: its text without escape sequences, and its styles.
 
     The last `tail` characters are kept when the text is cut.

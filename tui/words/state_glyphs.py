@@ -8,15 +8,15 @@ import locale
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from core.domain.state_word import WORDS
 from core.domain.states import State
 
 
-@dataclass(frozen=True, slots=True)
-class StateAppearance:
+class StateAppearance(Struct, frozen=True):
     """The appearance of a state. `sign` and `ascii` are one cell wide; `colour` is hex RGB.
 
     `ansi` is a colour of the terminal's palette, for themes that use only those.

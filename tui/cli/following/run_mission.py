@@ -3,8 +3,9 @@
 import asyncio
 import gc
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from core.domain.mission_result import mission_result
 from core.domain.records import Execution, MissionResult, TaskRun
@@ -32,8 +33,7 @@ from tui.words.run_label import full_argument, run_name
 from tui.words.safe_text import safe_line
 
 
-@dataclass(frozen=True, slots=True)
-class _Ran:
+class _Ran(Struct, frozen=True):
     """The outcome of a run in this process, and its exit code."""
 
     driven: Driven
