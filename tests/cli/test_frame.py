@@ -57,21 +57,6 @@ def test_the_version_is_the_one_of_the_package() -> None:
     assert project["version"] == VERSION
 
 
-def test_the_version_needs_nothing_that_is_slow_to_import(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", SCRIPT, "--version"],
-        capture_output=True,
-        text=True,
-        env=environment(tmp_path),
-        check=True,
-    )
-    assert done.stdout == f"mission {VERSION}\n"
-    heavy = {"click", "pydantic", "textual", "cryptography", "minijinja", "rustworkx", "asyncio"}
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert not heavy & imported
-    assert "tui.host.version" in imported
-
-
 def test_version_json_says_what_it_runs_on(inside: Inside) -> None:
     found = inside("version", "--json").json
     assert found["version"] == VERSION
