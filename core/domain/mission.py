@@ -111,6 +111,10 @@ class Param(Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
+INPUT_PREFIX = "MISSION_SECRET_"
+"""The value of the secret input NAME comes from the variable MISSION_SECRET_NAME of the runner."""
+
+
 class DeclaredSecret(Struct, frozen=True):
     """A secret that a mission declares: its name, and where its value comes from.
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
 from core.domain.item_label import step_title
+from core.domain.mission import INPUT_PREFIX
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, is_terminal
 from core.engine.context import ExecutionContext
@@ -149,7 +150,11 @@ class Driver:
         plan, execution = self._plan, self._plan.snapshot.current
         context = ExecutionContext(plan.mission, plan.snapshot, clock=self._clock)
         hidden = plan.hidden | self._secrets.variables
-        environ = {name: text for name, text in plan.environ.items() if name not in hidden}
+        environ = {
+            name: text
+            for name, text in plan.environ.items()
+            if name not in hidden and not name.startswith(INPUT_PREFIX)
+        }
         context.environ = environ
         mission_env, environ_error = _rendered(plan.mission.env, context)
         run_context = RunContext(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from core.domain.mission import DeclaredSecret
+from core.domain.mission import INPUT_PREFIX, DeclaredSecret
 from core.errors import UnavailableError
 from core.ports.secrets import SecretMissingError, SecretStore
 
@@ -55,13 +55,30 @@ class MissionSecrets:
         Commands are not run for that and the keyring is not asked. Raises `UnavailableError` when
         the secret store is needed and cannot be opened.
         """
+        missing = self.missing(names)
+        if missing:
+            raise SecretMissingError(missing, hint=self._hint(missing))
+
+    def missing(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `names` that have no value, in their order.
+
+        Commands are not run for that and the keyring is not asked. Raises `UnavailableError` when
+        the secret store is needed and cannot be opened.
+        """
         wanted = tuple(dict.fromkeys(names))
         stored = tuple(name for name in wanted if self._sources.get(name) is None)
         missing = set(self._open_store().missing(stored)) if stored else set()
         missing |= {name for name in wanted if name not in stored and not self._is_there(name)}
-        if missing:
-            in_order = tuple(name for name in wanted if name in missing)
-            raise SecretMissingError(in_order, hint=self._hint(in_order))
+        return tuple(name for name in wanted if name in missing)
+
+    def unmasked(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `names` whose stored values are too short to be masked.
+
+        Raises as `missing` does, `SecretMissingError` for a name without a value.
+        """
+        stored = [name for name in dict.fromkeys(names) if self._sources.get(name) is None]
+        store = self._open_store() if stored else None
+        return tuple(name for name in stored if store is not None and not store.is_masked(name))
 
     def read(self, name: str) -> bytes:
         """Return the value; it may take as long as the command that gives it.
@@ -100,7 +117,12 @@ class MissionSecrets:
         ways = []
         for name in missing:
             source = self._sources[name]
-            if source is None:
+            if source == f"env:{INPUT_PREFIX}{name}":
+                ways.append(
+                    f"{name} is a secret input: give the file that holds it, `-p {name}=@FILE`, or"
+                    f" the variable {INPUT_PREFIX}{name}"
+                )
+            elif source is None:
                 ways.append(f"`mission secrets set {name}` stores {name}")
             else:
                 ways.append(f"{name} comes from `{source}`, which is not there")

@@ -68,6 +68,16 @@ class Invocation:
 
         return LocalSite(paths=self.paths, environ=self.environ)
 
+    def give_secrets(self, variables: Mapping[str, str]) -> None:
+        """Put the values of secret inputs into the environment of the runners of this invocation.
+
+        The environment of this process does not change.
+        """
+        self.environ = {**self.environ, **variables}
+        self.__dict__.pop("site", None)
+        for variable, value in variables.items():
+            self.masker.add(variable, value.encode("utf-8", "surrogateescape"))
+
     @cached_property
     def masker(self) -> "Masker":
         """Masks the secrets that this process has read, in reports of bugs too."""

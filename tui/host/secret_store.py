@@ -8,9 +8,9 @@ from storage.file.secret_key import KeySource
 from tui.host.places import Paths
 
 
-def open_secrets(paths: Paths, environ: Mapping[str, str]) -> SecretFile:
+def open_secrets(paths: Paths, environ: Mapping[str, str], *, may_ask: bool = True) -> SecretFile:
     """Return the store. A passphrase is asked for on a terminal only; nothing is read yet."""
-    ask = _ask if sys.stdin is not None and sys.stdin.isatty() else None
+    ask = _ask if may_ask and sys.stdin is not None and sys.stdin.isatty() else None
     return SecretFile(paths.home, KeySource(folder=paths.keys, environ=environ, ask=ask))
 
 

@@ -22,6 +22,8 @@ class LocalSite(Struct, frozen=True, kw_only=True):
     paths: Paths
     environ: Mapping[str, str]
     """The environment of started runners; `MISSION_ACTOR` names the actor."""
+    may_ask: bool = True
+    """Whether a passphrase may be asked for on the terminal: not under a screen."""
     clock: SystemClock = field(default_factory=SystemClock)
     system_folder: Path = SYSTEM_FOLDER
     """The administrator's settings; another folder only in tests."""
@@ -60,7 +62,7 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         from tui.host.secret_store import open_secrets
 
         if not self._stores:
-            self._stores.append(open_secrets(self.paths, self.environ))
+            self._stores.append(open_secrets(self.paths, self.environ, may_ask=self.may_ask))
         return self._stores[0]
 
     def new_gate(self, folder: Path) -> AttemptGate:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from core.executors.job_usage import JobUsageReader
 from core.launch.order import Order
 from core.mission_file.load import load_mission
 from core.operations.launch import launch_detached
-from core.operations.mission_order import make_order
+from core.operations.mission_order import make_order, require_valid
+from core.operations.mission_secret_check import SecretState, secret_states
 from core.operations.recorded_mission import mission_from
 from core.operations.relaunch import RetryLinked, plan_retry, rerun_order
 from core.operations.request import leave_request
 from core.operations.resume import resume
+from core.operations.secret_input import split_inputs
 from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
@@ -43,7 +46,7 @@ class SiteBackend:
     """Implements `tui.live.backend.Backend`. Methods may be called from several threads."""
 
     def __init__(self, site: LocalSite, settings: Settings, cwd: Path) -> None:
-        self._site = site
+        self._site = replace(site, may_ask=False)
         self._job_usage = JobUsageReader()
         folders = settings.mission_folders
         self._discovery = Discovery(
@@ -87,7 +90,15 @@ class SiteBackend:
     def preview(self, path: str) -> Preview:
         """Read and validate one mission file."""
         loaded = load_mission(Path(path))
-        return Preview(mission=loaded.mission, findings=findings_of(loaded))
+        secrets: tuple[SecretState, ...] = ()
+        if loaded.mission is not None and loaded.mission.secrets:
+            secrets = secret_states(
+                loaded.mission,
+                self._site,
+                environ=self._site.environ,
+                folder=Path(path).absolute().parent,
+            )
+        return Preview(mission=loaded.mission, findings=findings_of(loaded), secrets=secrets)
 
     def read_mission(self, source: MissionSource) -> Mission:
         """Return the mission an execution was made from; `MissionInvalidError`."""
@@ -97,15 +108,18 @@ class SiteBackend:
         self, path: str, params: Mapping[str, Any], options: LaunchOptions = DEFAULT_OPTIONS
     ) -> str:
         """Start a detached runner and return the id of its execution once that is durable."""
+        loaded = load_mission(Path(path))
+        mission, _ = require_valid(loaded)
+        recorded, variables = split_inputs(mission, params)
         order = make_order(
-            load_mission(Path(path)),
+            loaded,
             reference=path,
             actor=self._site.actor,
-            params=params,
+            params=recorded,
             rerun_of=options.rerun_of,
             parallel_limit=options.parallel_limit,
         )
-        return self._start(order)
+        return self._start(order, variables)
 
     def request(
         self,
@@ -167,8 +181,12 @@ class SiteBackend:
             self.notice_lost()
             yield reader
 
-    def _start(self, order: Order) -> str:
-        return asyncio.run(launch_detached(self._site, order)).execution_id
+    def _start(self, order: Order, secrets: Mapping[str, str] = EMPTY) -> str:
+        """Start a detached runner that has these variables, too; return the execution's id."""
+        site = self._site
+        if secrets:
+            site = replace(site, environ={**site.environ, **secrets})
+        return asyncio.run(launch_detached(site, order)).execution_id
 
 
 def _read_keys(path: Path) -> tuple[Mapping[str, str], Sequence[str]]:

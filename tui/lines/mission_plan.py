@@ -1,6 +1,7 @@
 """A mission file before it runs, as lines: its findings and its steps. Pure."""
 
 from core.domain.state_word import counted
+from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
 from tui.live.backend import Finding, Preview
 from tui.look.styled_text import Line
@@ -19,6 +20,19 @@ def finding_line(finding: Finding) -> Line:
     ]
 
 
+def secret_line(secret: SecretState) -> Line:
+    """Return what is wrong with a secret: that it cannot be read now, or will not be masked."""
+    if secret.is_missing and secret.is_input:
+        told = "is secret: its value is not recorded"
+    else:
+        told = secret.problem or "too short to be masked in output"
+    return [
+        ("secret ", "warn" if secret.problem and not secret.is_input else "muted"),
+        (f"{clean_line(secret.name)}  ", "text"),
+        (clean_line(told), "muted"),
+    ]
+
+
 def plan_lines(preview: Preview) -> list[Line]:
     """Return the findings, then every step with its type, timeout and dependencies."""
     lines: list[Line] = []
@@ -29,6 +43,7 @@ def plan_lines(preview: Preview) -> list[Line]:
     mission = preview.mission
     if mission is None:
         return lines
+    lines += [secret_line(one) for one in preview.secrets if one.problem or not one.is_masked]
     if lines:
         lines.append([("", "")])
     width = len(str(len(mission.steps)))
@@ -39,11 +54,13 @@ def plan_lines(preview: Preview) -> list[Line]:
             more = len(step.depends_on) - 4
             after = f"  after {named}" + (f" and {more} more" if more > 0 else "")
         limits = f"  at most {duration_text(step.timeout_seconds)}" if step.timeout_seconds else ""
+        reads = ", ".join(clean_line(name) for name in step.secret_names)
+        reads = f"  reads {reads}" if reads else ""
         lines.append(
             [
                 (f"{number:>{width}} ", "faint"),
                 (f"{clean_line(step.id)}  ", "text"),
-                (f"{clean_line(step.step_type)}{limits}{after}", "muted"),
+                (f"{clean_line(step.step_type)}{limits}{after}{reads}", "muted"),
             ]
         )
     if len(mission.steps) > MAX_SHOWN_STEPS:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from core.domain.mission import EMPTY, Mission, MissionSource, Param
+from core.operations.mission_secret_check import SecretState
 from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
@@ -46,6 +47,8 @@ class Preview(Struct, frozen=True, kw_only=True):
 
     mission: Mission | None
     findings: tuple[Finding, ...] = ()
+    secrets: tuple[SecretState, ...] = ()
+    """The secrets that its steps read."""
 
 
 class LaunchOptions(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Any
 from core.domain.mission import Mission, MissionStep, TriggerRule
 from core.domain.state_word import counted
 from core.graph.dag import Graph
+from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette
 from tui.output.table import Column, table
@@ -14,11 +15,13 @@ from tui.words.safe_text import safe_line
 Describe = Callable[[MissionStep], str]
 """Returns a line that describes what a step would do."""
 
-HIDDEN = "***"
-
 
 def plan_json(
-    mission: Mission, graph: Graph, params: Mapping[str, Any], describe: Describe
+    mission: Mission,
+    graph: Graph,
+    params: Mapping[str, Any],
+    secrets: Sequence[SecretState],
+    describe: Describe,
 ) -> dict[str, Any]:
     """Return the plan as JSON; the handlers follow the steps, by group."""
     config = mission.config
@@ -27,6 +30,16 @@ def plan_json(
         "workflow_id": mission.workflow_id,
         "description": mission.description,
         "params": dict(params),
+        "secrets": [
+            {
+                "name": one.name,
+                "source": _source(one),
+                "missing": one.is_missing,
+                "masked": one.is_masked,
+                "problem": one.problem,
+            }
+            for one in secrets
+        ],
         "parallel_limit": config.parallel_limit,
         "fail_fast": config.fail_fast,
         "timeout_seconds": config.timeout_seconds,
@@ -48,12 +61,13 @@ def plan_text(
     mission: Mission,
     graph: Graph,
     params: Mapping[str, Any],
+    secrets: Sequence[SecretState],
     describe: Describe,
     palette: Palette,
     *,
     width: int | None,
 ) -> list[str]:
-    """Return the plan as text: mission, parameters, and steps in the order they may start."""
+    """Return the plan as text: mission, parameters, secrets, steps in the order they may start."""
     config = mission.config
     lines = [palette.paint(safe_line(mission.name), "bold")]
     if mission.description:
@@ -70,7 +84,11 @@ def plan_text(
         lines += [
             f"  {param.name} = {_value(params.get(param.name), missing=param.required)}"
             for param in mission.params
+            if not param.secret
         ]
+    if secrets:
+        lines += ["", palette.paint("Secrets", "bold")]
+        lines += [f"  {_secret_text(one)}" for one in secrets]
     columns = (
         Column("#", right=True),
         Column("LAYER", right=True),
@@ -86,6 +104,23 @@ def plan_text(
     for name, steps in _handlers(mission):
         rows += [_row(mission, step, describe, "", name) for step in steps]
     return [*lines, "", *table(columns, rows, palette, width=width)]
+
+
+def _source(secret: SecretState) -> str:
+    if secret.is_input:
+        return "input"
+    return "store" if secret.source is None else secret.source
+
+
+def _secret_text(secret: SecretState) -> str:
+    """Return where a secret comes from, and why it cannot be used or will not be masked."""
+    source = {"input": "an input of the run", "store": "the secret store"}.get(
+        _source(secret), _source(secret)
+    )
+    told = "" if secret.problem is None else f": {secret.problem}"
+    if not secret.is_masked:
+        told = ": too short to be masked in output"
+    return safe_line(f"{secret.name} from {source}{told}")
 
 
 def _value(value: Any, *, missing: bool) -> str:
@@ -113,6 +148,8 @@ def _traits(mission: Mission, step: MissionStep) -> list[str]:
     found = []
     if step.when is not None:
         found.append(f"when {step.when}")
+    if step.secret_names:
+        found.append(f"reads {', '.join(step.secret_names)}")
     if step.trigger_rule is not TriggerRule.ALL_SUCCESS:
         found.append(f"trigger_rule {step.trigger_rule.value}")
     if step.foreach is not None:
@@ -144,6 +181,7 @@ def _step_json(
         "timeout_seconds": step.timeout_seconds,
         "continue_on_error": step.continue_on_error,
         "max_attempts": retry.max_attempts,
+        "secrets": list(step.secret_names),
     }
 
 

@@ -14,8 +14,9 @@ from textual.widgets import Input, Select, Static
 
 from core.domain.mission import Mission, Param, ParamType
 from core.domain.state_word import counted
-from core.errors import BugError, MissionDeckError
+from core.errors import BugError, MissionDeckError, UsageError
 from core.mission_file.keys.param_values import convert
+from core.operations.secret_input import check_secret_value
 from tui.keys.textual_bindings import bindings
 from tui.lines.mission_plan import plan_lines
 from tui.live.backend import LaunchOptions, Preview
@@ -205,9 +206,11 @@ class LaunchScreen(DeckScreen):
                     problem = "is required"
             else:
                 try:
-                    values[name] = convert(param, given)
+                    values[name] = _checked(param, given)
                 except ValueError as error:
                     problem = str(error)
+                except UsageError as error:
+                    problem = error.message
             wrong += bool(problem)
             field.show_problem(clean_line(problem))
         return values, wrong
@@ -248,6 +251,14 @@ class LaunchScreen(DeckScreen):
             return
         self.dismiss()
         self.deck.open_execution(execution_id)
+
+
+def _checked(param: Param, given: Any) -> Any:
+    """Return a value as the type of its input; `ValueError` or `UsageError` if it does not fit."""
+    if not param.secret:
+        return convert(param, given)
+    check_secret_value(param, given)
+    return given
 
 
 def _value_of(field: Widget) -> Any:

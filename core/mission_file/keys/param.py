@@ -21,8 +21,8 @@ from core.mission_file.finding.value_check import (
     wrong_type,
 )
 from core.mission_file.keys.json_schema import BOOLEAN, TEXT, array
-from core.mission_file.keys.not_yet import refuse_unsupported
 from core.mission_file.keys.param_values import convert
+from core.mission_file.keys.secret_names import check_secret_name
 
 
 def _check_scalar(value: Any, path: Path, problems: Problems) -> Any:
@@ -79,7 +79,8 @@ PARAM_KEYS = {
     ),
     "secret": Key(
         check=check_boolean,
-        doc="Whether its value is masked wherever it is shown.",
+        doc="Whether its value is a secret: never recorded, and read by the steps that name it"
+        " under `secrets`.",
         schema=BOOLEAN,
         default="false",
         example="true",
@@ -123,6 +124,28 @@ def _check_param(name: str, value: Any, path: Path, problems: Problems) -> Any:
     return _agreed(Param(name=name, **fields), path, problems)
 
 
+def _check_secret(param: Param, path: Path, problems: Problems) -> bool:
+    """Check that a secret input is text that can be delivered, and that no value is in the file."""
+    for key, value in (("default", param.default), ("choices", param.choices)):
+        if value is not None and value != ():
+            problems.error(
+                Code.SECRET_IN_FILE,
+                f"the value of the secret input `{param.name}` is in the file",
+                (*path, key),
+                hint=f"remove `{key}`; give the value when the mission is run",
+            )
+            return False
+    if param.type is not ParamType.STRING:
+        problems.error(
+            Code.BAD_VALUE,
+            f"the secret input `{param.name}` is no {param.type.value}: a secret is text",
+            (*path, "type"),
+            hint="remove `type`; a `pattern` can say what the text looks like",
+        )
+        return False
+    return check_secret_name(param.name, path, problems, on_key=True)
+
+
 def _agreed(param: Param, path: Path, problems: Problems) -> Any:
     """Return the input with its default as a value of its type."""
     if param.type is ParamType.CHOICE and not param.choices:
@@ -130,16 +153,8 @@ def _agreed(param: Param, path: Path, problems: Problems) -> Any:
             Code.MISSING_KEY, f"input `{param.name}` has no `choices`", path, on_key=True
         )
         return INVALID
-    if param.secret:
-        refuse_unsupported("secret params", (*path, "secret"), problems)
-        if param.default is not None:
-            problems.error(
-                Code.SECRET_IN_FILE,
-                f"the value of the secret input `{param.name}` is in the file",
-                (*path, "default"),
-                hint="remove the default; give the value when the mission is run",
-            )
-            return INVALID
+    if param.secret and not _check_secret(param, path, problems):
+        return INVALID
     if param.default is None:
         return param
     if param.required:

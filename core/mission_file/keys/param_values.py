@@ -16,7 +16,8 @@ _FALSE = frozenset({"false", "no", "off", "0"})
 def resolve_params(mission: Mission, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value for every parameter of `mission`, text converted to the parameter's type.
 
-    Raises `UsageError` that lists every unknown, missing and ill-typed parameter.
+    Secret inputs are left out, because what is returned is recorded. Raises `UsageError` that lists
+    every unknown, missing and ill-typed parameter, and every secret one among the values.
     """
     known = {param.name: param for param in mission.params}
     problems = []
@@ -27,7 +28,12 @@ def resolve_params(mission: Mission, given: Mapping[str, Any]) -> dict[str, Any]
             problems.append(f"`{name}` is not a parameter of this mission{hint}")
     values: dict[str, Any] = {}
     for param in mission.params:
-        if param.name in given:
+        if param.secret:
+            if param.name in given:
+                problems.append(
+                    f"`{param.name}` is secret, and the parameters of a run are recorded"
+                )
+        elif param.name in given:
             try:
                 values[param.name] = convert(param, given[param.name])
             except ValueError as error:

@@ -36,7 +36,11 @@ def check_secret_names(value: Any, path: Path, problems: Problems) -> Any:
     """Check the names of the secrets that a step reads."""
     if not _is_list(value, path, problems):
         return INVALID
-    names = [name for index, name in enumerate(value) if _is_name(name, (*path, index), problems)]
+    names = [
+        name
+        for index, name in enumerate(value)
+        if check_secret_name(name, (*path, index), problems)
+    ]
     return tuple(dict.fromkeys(names)) if len(names) == len(value) else INVALID
 
 
@@ -47,8 +51,8 @@ def check_secret_files(value: Any, path: Path, problems: Problems) -> Any:
     good = True
     for variable, name in value.items():
         place = (*path, variable)
-        good = _is_name(variable, place, problems, on_key=True) and good
-        good = _is_name(name, place, problems) and good
+        good = check_secret_name(variable, place, problems, on_key=True) and good
+        good = check_secret_name(name, place, problems) and good
     return dict(value) if good else INVALID
 
 
@@ -103,12 +107,12 @@ def _is_list(value: Any, path: Path, problems: Problems) -> bool:
 
 def _check_declared_secret(item: Any, path: Path, problems: Problems) -> DeclaredSecret | None:
     if item.__class__ is not dict:
-        return DeclaredSecret(item) if _is_name(item, path, problems) else None
+        return DeclaredSecret(item) if check_secret_name(item, path, problems) else None
     if len(item) != 1:
         wrong_type(item, path, problems, "a name, or one name with its source")
         return None
     name, source = next(iter(item.items()))
-    if not _is_name(name, path, problems):
+    if not check_secret_name(name, path, problems):
         return None
     from core.security.mission_secrets import source_problem  # most missions have no secret
 
@@ -124,7 +128,8 @@ def _check_declared_secret(item: Any, path: Path, problems: Problems) -> Declare
     return None
 
 
-def _is_name(name: Any, path: Path, problems: Problems, *, on_key: bool = False) -> bool:
+def check_secret_name(name: Any, path: Path, problems: Problems, *, on_key: bool = False) -> bool:
+    """Tell whether it can name a secret, and so a variable; report it if not."""
     if name.__class__ is not str or not VARIABLE_NAME.fullmatch(name):
         problems.error(
             Code.BAD_ID,

@@ -5,7 +5,13 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.domain.mission import DeclaredSecret, Handlers, Mission, MissionStep
+from core.domain.mission import (
+    INPUT_PREFIX,
+    DeclaredSecret,
+    Handlers,
+    Mission,
+    MissionStep,
+)
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.foreign_key import FOREIGN_MISSION_KEYS
 from core.mission_file.finding.limit import MAX_DESCRIPTION_CHARACTERS, MAX_STEPS
@@ -58,7 +64,21 @@ class Draft(Struct):
         fields = dict(self.fields)
         config = fields.pop("config", None) or make_config({})
         steps = tuple([step for step in self.steps if step is not None])
-        return Mission(**{**fields, "steps": steps, "config": config})
+        secrets = self.secrets or ()
+        return Mission(**{**fields, "steps": steps, "config": config, "secrets": secrets})
+
+    @property
+    def secrets(self) -> tuple[DeclaredSecret, ...] | None:
+        """The secrets that steps may name: declared ones and secret inputs; None if invalid."""
+        declared, params = self.fields.get("secrets", ()), self.fields.get("params", ())
+        if declared is INVALID or params is INVALID:
+            return None
+        inputs = [
+            DeclaredSecret(one.name, f"env:{INPUT_PREFIX}{one.name}")
+            for one in params
+            if one.secret
+        ]
+        return (*declared, *inputs)
 
 
 def check_version(value: Any, path: Path, problems: Problems) -> Any:
@@ -284,9 +304,18 @@ def _check_id(name: str, path: Path, first: dict[str, Path], problems: Problems)
 
 
 def _check_secrets(draft: Draft, problems: Problems) -> None:
-    declared = draft.fields.get("secrets", ())
-    if declared is INVALID:
+    declared = draft.secrets
+    if declared is None:
         return
+    names = [one.name for one in declared]
+    for twice in {name for name in names if names.count(name) > 1}:
+        problems.error(
+            Code.DUPLICATE_ID,
+            f"`{twice}` is a secret input, and declared under `secrets`, too",
+            ("params", twice),
+            on_key=True,
+            hint="a secret input needs no entry under `secrets`",
+        )
     for index, step in enumerate(draft.steps):
         if step is not None:
             _check_step_secrets(step, declared, ("steps", index), problems)

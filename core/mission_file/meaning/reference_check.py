@@ -76,7 +76,11 @@ class ReferenceCheck:
         params = draft.fields.get("params", ())
         self._params = None if params is INVALID else {param.name for param in params}
         self._variables = _variables(draft)
-        self._secrets = draft.fields.get("secrets", ())
+        self._secret_inputs = (
+            frozenset()
+            if params is INVALID
+            else frozenset(param.name for param in params if param.secret)
+        )
 
     def check(
         self, reference: Reference, follower: str, path: Path, location: TemplateLocation
@@ -86,7 +90,7 @@ class ReferenceCheck:
         if root == "steps":
             self._check_step_reference(reference, follower, path, location)
         elif root == "params":
-            self._check_known(reference, self._params, "input", path)
+            self._check_input(reference, path)
         elif root == "vars":
             self._check_known(reference, self._variables, "variable", path)
         elif root == "execution":
@@ -193,6 +197,21 @@ class ReferenceCheck:
             reference,
             hint=suggest(reference[1], known) or (f"known: {shown}" if shown else None),
         )
+
+    def _check_input(self, reference: Reference, path: Path) -> None:
+        """Check an input: secret ones are no parameters of the run, which are recorded."""
+        name = reference[1] if len(reference) > 1 else None
+        if name in self._secret_inputs:
+            self._error(
+                Code.SECRET_PLACE,
+                f"`{name}` is a secret input, which `params` does not hold",
+                path,
+                reference,
+                hint=f"`secrets: [{name}]` of the step gives it the variable {name};"
+                f" where the text reaches the step alone, write `secrets.{name}`",
+            )
+        else:
+            self._check_known(reference, self._params, "input", path)
 
     def _check_secret(self, reference: Reference, path: Path, location: TemplateLocation) -> None:
         """Check a secret: named literally, read by the step, and where it is not recorded."""

@@ -135,3 +135,43 @@ def test_what_is_no_source_is_taken_for_a_value_and_not_shown(source: str) -> No
 
 def test_a_name_is_declared_once() -> None:
     assert codes(load("step_type: noop", top="secrets: [A, A: 'env:X']\n")) == [Code.DUPLICATE_ID]
+
+
+def test_a_secret_input_is_a_secret_that_steps_may_name() -> None:
+    top = "params: {token: {secret: true}}\n"
+    loaded = load("step_type: script, secrets: [token], parameters: {script: x}", top=top)
+    assert codes(loaded) == []
+    assert loaded.mission is not None
+    assert loaded.mission.secrets == (DeclaredSecret("token", "env:MISSION_SECRET_token"),)
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ params.token }}", "{{ params['token'] }}", "{{ params.token | upper }}"]
+)
+def test_a_secret_input_is_no_parameter_in_a_template(template: str) -> None:
+    top = "params: {token: {secret: true}}\n"
+    step = f'step_type: log, parameters: {{message: "{template}"}}'
+    (found,) = load(step, top=top).diagnostics
+    assert found.code is Code.SECRET_PLACE
+    assert "secrets: [token]" in (found.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("param", "code"),
+    [
+        ("{secret: true, default: abcdefgh}", Code.SECRET_IN_FILE),
+        ("{secret: true, choices: [abcdefgh]}", Code.SECRET_IN_FILE),
+        ("{secret: true, type: integer}", Code.BAD_VALUE),
+    ],
+)
+def test_a_secret_input_is_text_whose_value_is_not_in_the_file(param: str, code: Code) -> None:
+    loaded = load("step_type: noop", top=f"params: {{token: {param}}}\n")
+    assert codes(loaded) == [code]
+
+
+def test_a_secret_input_has_a_name_that_a_variable_may_have_and_nothing_else_has() -> None:
+    for name in ("LD_PRELOAD", "MISSION_DB"):
+        loaded = load("step_type: noop", top=f"params: {{{name}: {{secret: true}}}}\n")
+        assert codes(loaded) == [Code.FORBIDDEN_ENV]
+    twice = "secrets: [A]\nparams: {A: {secret: true}}\n"
+    assert codes(load("step_type: noop", top=twice)) == [Code.DUPLICATE_ID]

@@ -1,16 +1,18 @@
 """`mission plan`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from core.domain.mission import Mission, MissionStep
 from core.graph.dag import Graph
-from core.operations.mission_order import parse_params, read_mission, require_valid
+from core.operations.mission_order import STDIN, parse_params, read_mission, require_valid
+from core.operations.mission_secret_check import SecretState, secret_states
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.mission_argument import mission_file
 from tui.cli.shared_options import mission_argument, param_option
-from tui.output.dry_run_plan import HIDDEN, plan_json, plan_text
+from tui.output.dry_run_plan import plan_json, plan_text
 
 
 @declare("plan")
@@ -19,25 +21,41 @@ from tui.output.dry_run_plan import HIDDEN, plan_json, plan_text
 def command(invocation: Invocation, file: str | None, params: tuple[str, ...]) -> None:
     """Show what a mission would do, and in which order, without running it."""
     given = parse_params(params)
-    mission, _ = require_valid(read_mission(mission_file(invocation, file)))
-    show_plan(invocation, mission, given, lenient=True)
+    reference = mission_file(invocation, file)
+    mission, _ = require_valid(read_mission(reference))
+    folder = Path.cwd() if reference == STDIN else Path(reference).absolute().parent
+    if any(param.secret for param in mission.params):
+        from tui.cli.secret_input import take_secret_inputs
+
+        given = take_secret_inputs(invocation, mission, given, is_stdin_used=reference == STDIN)
+    show_plan(invocation, mission, given, folder, lenient=True)
 
 
 def show_plan(
-    invocation: Invocation, mission: Mission, given: Mapping[str, Any], *, lenient: bool = False
+    invocation: Invocation,
+    mission: Mission,
+    given: Mapping[str, Any],
+    folder: Path,
+    *,
+    lenient: bool = False,
 ) -> None:
-    """Print the plan for the given parameters.
+    """Print the plan for the given parameters; `folder` is that of the mission file.
 
     Raises `UsageError` for unknown parameters and, unless `lenient`, for missing ones.
     """
     graph = Graph.of(mission)
     values = _values(mission, given, lenient=lenient)
+    secrets: Sequence[SecretState] = ()
+    if mission.secrets:
+        secrets = secret_states(mission, invocation.site, environ=invocation.environ, folder=folder)
     console = invocation.console
     if invocation.json:
-        console.out_json(plan_json(mission, graph, values, _describe))
+        console.out_json(plan_json(mission, graph, values, secrets, _describe))
     else:
         console.out_lines(
-            plan_text(mission, graph, values, _describe, console.palette, width=console.width)
+            plan_text(
+                mission, graph, values, secrets, _describe, console.palette, width=console.width
+            )
         )
 
 
@@ -51,11 +69,7 @@ def _values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dic
         asked = replace(
             mission, params=tuple(replace(one, required=False) for one in mission.params)
         )
-    values = resolve_params(asked, given)
-    return {
-        one.name: HIDDEN if one.secret and values[one.name] is not None else values[one.name]
-        for one in mission.params
-    }
+    return resolve_params(asked, given)
 
 
 def _describe(step: MissionStep) -> str:

@@ -4,15 +4,21 @@ import asyncio
 
 import click
 
+from core.domain.records import Execution
 from core.domain.states import is_terminal
 from core.errors import ConflictError
+from core.machine.ownership import is_owned
+from core.operations.mission_secret_check import needed_secrets
+from core.operations.recorded_mission import mission_of
 from core.operations.resume import resume
 from core.planning.recovery import AssumeLost
+from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.following.linked_start import after_start, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution
+from tui.cli.secret_input import ask_secret_inputs
 from tui.output.json_shapes import reference_of
 from tui.output.next_command import next_command
 from tui.words.run_label import full_label
@@ -39,6 +45,7 @@ def command(invocation: Invocation, reference: str, assume_lost: str | None, wat
     with open_records(invocation) as reader:
         execution = find_execution(invocation, reader, reference)
         invocation.console.best_effort()
+        _ask_secret_inputs(invocation, reader, execution)
         choice = None if assume_lost is None else AssumeLost(assume_lost)
         try:
             resumed = asyncio.run(
@@ -62,3 +69,14 @@ def command(invocation: Invocation, reference: str, assume_lost: str | None, wat
         "resumed": how,
     }
     after_start(invocation, execution, facts, watch=watch)
+
+
+def _ask_secret_inputs(invocation: Invocation, reader: Reader, execution: Execution) -> None:
+    """Ask for the secret inputs that a new runner will need; one that lives has them."""
+    if is_terminal(execution.state) or is_owned(
+        reader.lease(execution.execution_id), invocation.now
+    ):
+        return
+    mission = mission_of(reader, execution)
+    if mission is not None:
+        ask_secret_inputs(invocation, mission, needed_secrets(mission))

@@ -29,7 +29,10 @@ def start_linked(
     import asyncio
 
     from core.operations.launch import launch_detached
+    from core.operations.mission_secret_check import ordered_secrets
+    from tui.cli.secret_input import ask_secret_inputs
 
+    ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
     invocation.console.best_effort()
     execution = asyncio.run(launch_detached(invocation.site, order))
     if not (invocation.json or watch):

@@ -15,7 +15,7 @@ from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
-from core.operations.mission_secret_check import require_secrets
+from core.operations.mission_secret_check import ordered_secrets, require_secrets
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
@@ -65,6 +65,10 @@ def run_mission(
     loaded = read_mission(file)
     if not loaded.ok:
         _record_rejection(invocation, loaded)
+    elif loaded.mission is not None and any(param.secret for param in loaded.mission.params):
+        from tui.cli.secret_input import take_secret_inputs
+
+        given = take_secret_inputs(invocation, loaded.mission, given, is_stdin_used=file == STDIN)
     order = make_order(
         loaded,
         reference=file,
@@ -82,7 +86,9 @@ def run_mission(
     if dry_run:
         from tui.cli.commands.plan import show_plan
 
-        show_plan(invocation, order.mission, order.params)
+        path = order.source_path
+        folder = Path(order.working_dir) if path is None else Path(path).parent
+        show_plan(invocation, order.mission, order.params, folder)
         return
     gc.enable()
     _run_order(invocation, order, detach=detach, output=output, quiet=quiet)
@@ -156,6 +162,10 @@ def _run_new(
     output: OutputMode | None,
     quiet: bool,
 ) -> None:
+    if any(param.secret for param in order.mission.params):
+        from tui.cli.secret_input import ask_secret_inputs
+
+        ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
     if detach:
         from core.operations.launch import launch_detached
 
