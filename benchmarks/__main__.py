@@ -14,7 +14,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import audit_cost, loading, output_capture, running, screen, spawning, startup
+from benchmarks import (
+    audit_cost,
+    large,
+    loading,
+    output_capture,
+    running,
+    screen,
+    spawning,
+    startup,
+)
 from benchmarks.bench import FOLDER, Bench, Benchmark
 from benchmarks.measure import MeasureError
 from benchmarks.report import QUIET_LOAD_AVERAGE, Figure, as_json, load_average, machine, table
@@ -30,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "output": output_capture.output,
     "record": audit_cost.record,
     "verify": audit_cost.verify,
+    "large": large.large,
     "screen": screen.screen,
 }
 
