@@ -86,6 +86,9 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     attempt_base: Mapping[str, int] = EMPTY
     """By step, the last attempt number in the execution this one retries: numbering continues."""
     retry_scope: Mapping[str, Any] | None = None
+    policies: Mapping[str, str] = EMPTY
+    """The policy files in force at the launch: SHA-256 (hex) by path; empty where there were none.
+    """
     run_number: int | None = None
     """Which run of its mission this is, from 1; the journal sets it (see `core.launch.run_number`).
 
@@ -113,6 +116,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
             links["run_number"] = self.run_number
         if self.attempt_base:
             links["attempt_base"] = dict(self.attempt_base)
+        if self.policies:
+            links["policies"] = policy_list(self.policies)
         if self.retry_scope is not None:
             links["retry_scope_sha256"] = json_digest(self.retry_scope)
         return {
@@ -369,6 +374,11 @@ class OpaqueEvent(Event, frozen=True, kw_only=True):
     type: ClassVar[str] = "opaque"
 
     kind: str
+
+
+def policy_list(policies: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the hashes of policy files, by path, as the chain records them."""
+    return [{"path": path, "sha256": digest} for path, digest in policies.items()]
 
 
 def event_type(event: Event) -> str:

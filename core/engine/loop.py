@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from core.domain.breaker_policy import BreakerPolicy
-from core.domain.events import AttemptStarted, Event
+from core.domain.events import AttemptStarted, Event, policy_list
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, MissionStep
 from core.domain.reasons import Reason
@@ -98,6 +98,7 @@ class Engine:
         parallel_limit: int | None = None,
         chance: Callable[[], float] = random.random,
         facts: Mapping[str, str] = EMPTY,
+        policies: Mapping[str, str] = EMPTY,
         slots: Slots | None = None,
         clock_watch: ClockWatch | None = None,
         missions: SubMissions | None = None,
@@ -113,6 +114,7 @@ class Engine:
         self._observer = observer
         self._on_kill = on_kill
         self._facts = facts
+        self._policies = policies
         self._clock_watch = clock_watch
         self._missions = missions
         self._earlier = earlier
@@ -244,7 +246,10 @@ class Engine:
     def _begin(self) -> None:
         execution = self._snapshot.current
         if self._facts:
-            self._recorder.note("engine.started", self._facts)
+            facts: dict[str, Any] = dict(self._facts)
+            if self._policies:
+                facts["policies"] = policy_list(self._policies)
+            self._recorder.note("engine.started", facts)
         if execution.state is ExecutionState.PENDING:
             self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
         self._gate.begin()

@@ -52,6 +52,10 @@ class Order(Struct, frozen=True, kw_only=True):
     """By step: the number of attempts the execution it retries made of it."""
     retry_scope: Mapping[str, Any] | None = None
     """How much of its steps a retry runs again, see `core.planning.earlier_items.RetryScope`."""
+    policies: Mapping[str, str] = EMPTY
+    """The policy files that allowed it, see `ExecutionCreated`."""
+    warnings: Sequence[Mapping[str, Any]] = ()
+    """What policies that only warn would deny, as facts of `policy.warning`."""
     reason: str | None = None
     """Why somebody retries or reruns, in their words."""
 
@@ -84,6 +88,7 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         parallel_limit=order.parallel_limit,
         attempt_base=order.attempt_base,
         retry_scope=order.retry_scope,
+        policies=order.policies,
     )
     yield Noted(
         at=clock.now(),
@@ -92,6 +97,14 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         kind="mission.validated",
         facts={"mission_sha256": order.source.digest, "steps": len(order.mission.all_steps)},
     )
+    for warning in order.warnings:
+        yield Noted(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            kind="policy.warning",
+            facts=warning,
+        )
     if order.reason is not None:
         facts = {"reason": order.reason, "of": order.retry_of or order.rerun_of or ""}
         kind = "execution.retried" if order.retry_of else "execution.rerun"

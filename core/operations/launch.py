@@ -4,6 +4,7 @@ from core.domain.records import Execution
 from core.errors import MissionDeckError
 from core.launch.order import Order, launch
 from core.operations.mission_secret_check import require_secrets
+from core.operations.policy_check import admit, policies_of
 from core.operations.site import Site
 
 
@@ -14,10 +15,13 @@ async def launch_detached(site: Site, order: Order) -> Execution:
     as one whose runner is lost, and is resumed like one.
 
     Raises `UsageError` for parameters the mission does not take, `SecretMissingError` for secrets
-    that nobody stored, and what `Site.start_runner` raises.
+    that nobody stored, `PolicyViolationError` and `PolicyFileError` as `admit` does, and what
+    `Site.start_runner` raises.
     """
+    policies = policies_of(site, order)
     require_secrets(site, order, site.environ)
     async with site.open_store() as store:
+        order = await admit(site, policies, order, store=store)
         snapshot, _ = await launch(order, site.clock, store.journal)
         execution = snapshot.current
         lease = await store.control.acquire(execution.execution_id)

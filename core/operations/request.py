@@ -13,6 +13,7 @@ from core.errors import ConflictError, LeaseHeldError
 from core.launch.run_label import full_label
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
+from core.operations.policy_check import require_request
 from core.operations.site import Site
 from core.ports.control import RequestKind, RequestOutcome
 from core.ports.reader import Reader
@@ -35,6 +36,8 @@ class Asked:
     task_id: str | None
     owned: bool
     settled: bool = False
+    warning: str | None = None
+    """Why a policy would deny it that is not enforced."""
     to_resume: Execution
     """The execution to resume so that somebody takes the request."""
 
@@ -50,13 +53,15 @@ async def leave_request(
 ) -> Asked:
     """Leave a request; durable on return. A cancel that nobody would take gets a runner.
 
-    Raises `ConflictError` for an execution that has ended, `NotFoundError` for an unknown step.
+    Raises `ConflictError` for an execution that has ended, `NotFoundError` for an unknown step,
+    `PolicyViolationError` and `PolicyFileError` where policies do not allow it.
     """
     execution_id = execution.execution_id
     if is_terminal(execution.state):
         raise ConflictError(f"{full_label(execution)} has ended: {execution.state}")
     if task_id is not None:
         reader.task_run(execution_id, task_id)
+    verdict = await require_request(site, execution, kind, task_id)
     owned = is_owned(reader.lease(execution_id), site.clock.now())
     async with site.open_store() as store:
         request_id = await store.control.request(
@@ -72,6 +77,7 @@ async def leave_request(
         execution=execution,
         task_id=task_id,
         owned=owned,
+        warning=None if verdict is None else verdict.sentence,
         to_resume=resumed_with(reader, execution),
     )
 

@@ -13,6 +13,7 @@ from core.ports.journal import Journal
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
 from core.security.attempt_gate import AttemptGate
+from core.security.policy.policies import Policies
 
 
 class OpenStore(Protocol):
@@ -60,8 +61,14 @@ class Site(Protocol):
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store; nothing is read yet, and there need not be one."""
 
-    def new_gate(self, folder: Path) -> AttemptGate:
-        """Return what decides about attempts of a mission whose file is in `folder`.
+    def policies(self, folder: Path) -> Policies:
+        """Read the policies for missions in `folder`, empty where there are none.
+
+        Raises `PolicyFileError` for files that cannot be used: then nothing may start.
+        """
+
+    def new_gate(self, policies: Policies) -> AttemptGate:
+        """Return what decides about attempts: safety, then the policies.
 
         Raises `UsageError` or `UnavailableError` for rules that cannot be read: then nothing may
         start.

@@ -22,8 +22,9 @@ OTHER_FIELDS = frozenset(
         *("actor", "at", "attempt", "attempt_base", "duration_us", "execution_id", "exit_code"),
         *("from_state", "kind", "log_bytes", "log_digest", "log_dropped_bytes", "log_entry_count"),
         *("mission_digest", "mission_name", "parallel_limit", "parent_attempt"),
-        *("parent_execution_id", "parent_task_id", "reason_code", "redactions", "rerun_of"),
+        *("parent_execution_id", "parent_task_id", "policies", "reason_code", "redactions"),
         *(
+            "rerun_of",
             "resources",
             "resume_at",
             "retry_of",

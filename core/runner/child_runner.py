@@ -22,6 +22,7 @@ from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
 from core.operations.mission_order import make_order
 from core.operations.mission_secret_check import require_secrets
+from core.operations.policy_check import admit
 from core.operations.recorded_mission import stored_mission
 from core.operations.relaunch import earlier_of, retry_order
 from core.operations.site import OpenStore, Site
@@ -30,6 +31,7 @@ from core.planning.earlier_items import RetriedExecution
 from core.ports.control import RequestKind
 from core.ports.journal import Receipt
 from core.runner.execution_tree import ExecutionTree, Origin
+from core.security.policy.policies import NO_POLICIES, Policies
 from core.step_type.host import SubMissionEnd
 
 OTHER_RUNNER_SECONDS = 0.2
@@ -68,6 +70,7 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
     above: Sequence[Origin]
     drive: DriveChild
     is_resumed: bool
+    policies: Policies = NO_POLICIES
     under_way: set[str] = field(default_factory=set)
     """The steps whose sub-mission has no end here: it runs, or it was cut short."""
 
@@ -187,6 +190,7 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
             parent_task_id=task.task_id,
             parent_attempt=task.attempt,
         )
+        order = await admit(self.site, self.policies, order, store=self.store)
         snapshot, _ = await launch(order, self.site.clock, self.store.journal)
         return Child(order.mission, snapshot)
 

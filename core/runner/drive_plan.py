@@ -16,6 +16,7 @@ from core.planning.recovery import AssumeLost
 from core.ports.control import Slots
 from core.ports.journal import Receipt
 from core.runner.stop_signal import StopSignals
+from core.security.policy.policies import Policies
 
 
 class SignalReceived(Struct, frozen=True, kw_only=True):
@@ -58,6 +59,8 @@ class DrivePlan(Struct, frozen=True, kw_only=True):
     """Entered earlier by whoever created the execution."""
     masker: Masker = field(default_factory=Masker)
     """Masks the secrets that steps have read, those of sub-missions too."""
+    policies: Policies | None = None
+    """The policies in force for the execution and its sub-missions; None: they are read."""
     hidden: frozenset[str] = frozenset()
     """Variables of `environ` that hold secrets of the executions above: no step inherits them."""
     on_signal: Callable[[SignalReceived], None] | None = None

@@ -74,7 +74,8 @@ class Driver:
         self._secrets = mission_secrets(
             plan.mission, site, environ=plan.environ, folder=_folder_of(plan)
         )
-        self._gate = site.new_gate(_folder_of(plan))
+        self._policies = plan.policies or site.policies(_folder_of(plan))
+        self._gate = site.new_gate(self._policies)
         self._before: Lease | None = None
 
     @asynccontextmanager
@@ -184,6 +185,7 @@ class Driver:
             observer=self._tell,
             parallel_limit=execution.parallel_limit,
             facts={"version": plan.version, "pid": str(os.getpid()), "actor": plan.actor},
+            policies=self._policies.hashes,
             slots=plan.slots,
             pressure=MachinePressure(folders),
             breaker_policy=BreakerPolicy(**{**plan.breaker, **plan.mission.config.breaker}),
@@ -202,6 +204,7 @@ class Driver:
                 above=self._origins,
                 drive=self._drive_child,
                 is_resumed=self._is_resumed,
+                policies=self._policies,
             ),
         )
 
@@ -226,6 +229,7 @@ class Driver:
             working_dir=Path(execution.working_dir),
             above=(*self._plan.above, title),
             hidden=self._plan.hidden | self._secrets.variables,
+            policies=self._policies,
             on_ready=None,
             on_signal=None,
             is_launched=False,

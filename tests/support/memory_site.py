@@ -14,6 +14,7 @@ from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import Reader
 from core.security.attempt_gate import AttemptGate, Gates
+from core.security.policy.policies import NO_POLICIES, Policies
 from tests.support.contract_journal import Process
 from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
@@ -106,7 +107,10 @@ class MemorySite:
     def new_executor(self) -> FakeExecutor:
         return FakeExecutor()
 
-    def new_gate(self, folder: Path) -> AttemptGate:
+    def policies(self, folder: Path) -> Policies:
+        return NO_POLICIES
+
+    def new_gate(self, policies: Policies) -> AttemptGate:
         return Gates(())
 
     def open_secrets(self) -> MemorySecrets:

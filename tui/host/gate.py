@@ -11,19 +11,23 @@ from typing import Any
 
 from core.errors import UnavailableError, UsageError
 from core.security.attempt_gate import AttemptGate, Gates
+from core.security.policy.policies import Policies
+from core.security.policy.policy_gate import PolicyGate
 from core.security.safety.finding import RULES, SECTION
 from core.security.safety.safety_gate import SafetyGate
 from core.value.suggestion import did_you_mean
 from tui.host.places import CONFIG, SYSTEM_FOLDER, Paths
 
 
-def new_gate(paths: Paths, folder: Path, system_folder: Path = SYSTEM_FOLDER) -> AttemptGate:
-    """Return the gate for missions in `folder`.
+def new_gate(
+    paths: Paths, policies: Policies, system_folder: Path = SYSTEM_FOLDER
+) -> AttemptGate:
+    """Return the gate: safety first, so that policies can ask what safety found.
 
     Raises `UsageError` or `UnavailableError` for settings that cannot be used.
     """
-    del folder  # rules that a project has of its own
-    return Gates((SafetyGate(allowed_findings(paths, system_folder)),))
+    safety = SafetyGate(allowed_findings(paths, system_folder))
+    return Gates((safety,) if policies.is_empty else (safety, PolicyGate(policies)))
 
 
 def allowed_findings(paths: Paths, system_folder: Path = SYSTEM_FOLDER) -> frozenset[str]:

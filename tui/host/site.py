@@ -13,6 +13,7 @@ from core.ports.executor import Executor
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
 from core.security.attempt_gate import AttemptGate
+from core.security.policy.policies import Policies
 from tui.host.places import SYSTEM_FOLDER, Paths
 
 
@@ -65,11 +66,17 @@ class LocalSite(Struct, frozen=True, kw_only=True):
             self._stores.append(open_secrets(self.paths, self.environ, may_ask=self.may_ask))
         return self._stores[0]
 
-    def new_gate(self, folder: Path) -> AttemptGate:
-        """Return what decides about attempts: safety as the settings have it."""
+    def policies(self, folder: Path) -> Policies:
+        """Read the policies of machine, user and project for missions in `folder`."""
+        from tui.host.policy_source import policies_for
+
+        return policies_for(self.paths, folder, self.system_folder)
+
+    def new_gate(self, policies: Policies) -> AttemptGate:
+        """Return what decides about attempts: safety as the settings have it, then policies."""
         from tui.host.gate import new_gate
 
-        return new_gate(self.paths, folder, self.system_folder)
+        return new_gate(self.paths, policies, self.system_folder)
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

@@ -19,7 +19,7 @@ from core.domain.records import (
     TaskError,
     TaskRun,
 )
-from core.errors import MissionDeckError, MissionInvalidError
+from core.errors import MissionDeckError, MissionInvalidError, PolicyViolationError
 from core.launch.run_number import run_reference
 from core.mission_file.finding.diagnostic import Diagnostic
 from core.value.timestamp import rfc3339
@@ -322,6 +322,8 @@ def failure(error: MissionDeckError) -> dict[str, Any]:
         found["diagnostics"] = [
             as_json(one) for one in error.diagnostics if isinstance(one, Diagnostic)
         ]
+    if isinstance(error, PolicyViolationError):
+        found["rules"] = list(error.rules)
     return {"error": found}
 
 

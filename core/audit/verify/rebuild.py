@@ -127,6 +127,19 @@ class _Details:
     def reason(self) -> Reason:
         return self.member(_REASONS, "reason_code")
 
+    def policies(self) -> Mapping[str, str]:
+        """Return the hashes of policy files by path; without any where there were none."""
+        listed = self._details.get("policies", [])
+        if type(listed) is not list:
+            raise RebuildError("policies that are no list")
+        found = {}
+        for one in listed:
+            if type(one) is not dict:
+                raise RebuildError("a policy that is no object")
+            entry = _Details(one, None)
+            found[entry.text("path")] = entry.text("sha256")
+        return found
+
     def numbers(self, name: str) -> Mapping[str, int]:
         value = self._details.get(name, {})
         if type(value) is not dict or any(type(number) is not int for number in value.values()):
@@ -179,6 +192,7 @@ def _created(
         attempt_base=found.numbers("attempt_base"),
         retry_scope=found.sealed("retry_scope_sha256"),
         run_number=found.number("run_number"),
+        policies=found.policies(),
     )
 
 

@@ -55,9 +55,32 @@ class Verdict(Struct, frozen=True):
     sentence: str = ""
 
     @property
+    def is_allowed(self) -> bool:
+        """Tell whether no policy denies the request, not even one that only warns."""
+        return self.decision is Decision.ALLOW
+
+    @property
     def is_denied(self) -> bool:
         """Tell whether the request is denied."""
         return self.decision is Decision.DENY
+
+    @property
+    def hint(self) -> str:
+        """What to do about a denial."""
+        return (
+            "`mission policy show` lists the policies in force; whoever owns"
+            f" {self.places[0].rpartition(':')[0] if self.places else 'them'} can change them"
+        )
+
+    def facts(self, request: PolicyRequest) -> dict[str, Any]:
+        """Return what the audit log tells of the verdict on a request."""
+        return {
+            "action": request.action,
+            "rule": self.rules[0] if self.rules else "",
+            "rules": list(self.rules),
+            "places": list(self.places),
+            "message": self.sentence,
+        }
 
 
 ALLOW = Verdict(Decision.ALLOW)

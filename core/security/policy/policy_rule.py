@@ -1,7 +1,6 @@
 """The policies of one file as rules: parsed, checked against the schema, with their places."""
 
 from functools import lru_cache
-from importlib import resources
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -48,6 +47,8 @@ def read_rules(file: PolicyFile) -> list[PolicyRule]:
 
 def schema_text() -> str:
     """Return the Cedar schema that policies are checked against."""
+    from importlib import resources  # slow to import, and rarely needed
+
     return resources.files(__package__).joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
 
 

@@ -16,6 +16,7 @@ from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
+from core.operations.policy_check import admit, policies_of
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
@@ -238,8 +239,10 @@ async def _run_here(
     invocation: Invocation, order: Order, signals: StopSignals, progress: Progress
 ) -> _Ran:
     site = invocation.site
+    policies = policies_of(site, order)
     require_secrets(site, order, invocation.environ)
     async with site.open_store() as store:
+        order = await admit(site, policies, order, store=store)
         snapshot, events = await launch(order, site.clock, store.journal)
         progress.show(events)
         driven = await drive(
@@ -258,6 +261,7 @@ async def _run_here(
                 breaker=invocation.settings.breaker,
                 observer=progress.show,
                 masker=invocation.masker,
+                policies=policies,
                 signals=signals,
                 on_signal=lambda received: invocation.console.say(
                     signal_text(received.name, received.scope, snapshot.tasks, order.mission)
