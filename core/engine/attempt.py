@@ -52,6 +52,8 @@ def run_instant(run_context: RunContext, prepared: Prepared, attempt: int) -> En
         return Ended(task_id=task_id, attempt=attempt, outcome=prepared.refusal)
     held: list[LogChunk] = []
     sink = _LazyCapture(run_context, task_id, attempt, held.append)
+    for warning in prepared.warnings:
+        sink.log(LogLevel.WARN, warning)
     call = _call(run_context, prepared, attempt, sink, None)
     try:
         outcome = _admitted(run_context, _type(prepared).run(call))
@@ -82,6 +84,8 @@ async def run(
     """
     task_id = prepared.task.task_id
     sink = _LazyCapture(run_context, task_id, attempt, emit)
+    for warning in prepared.warnings:
+        sink.log(LogLevel.WARN, warning)
     kind = _type(prepared)
     stop = None
     if kind.mode is Mode.BLOCKING:

@@ -38,9 +38,10 @@ def gated(run_context: RunContext, prepared: Prepared, attempt: int) -> tuple[Pr
     if run_context.gate is None or prepared.refusal is not None:
         return prepared, ALLOWED
     answer = run_context.gate.answer(attempt_request(run_context, prepared, attempt))
-    if answer.refusal is None:
+    if answer is ALLOWED:
         return prepared, answer
-    return replace(prepared, refusal=answer.refusal), answer
+    warnings = tuple(f"policy: {facts['message']}, but only warns" for facts in answer.warnings)
+    return replace(prepared, refusal=answer.refusal, warnings=warnings), answer
 
 
 def _environ(run_context: RunContext, prepared: Prepared) -> Mapping[str, str]:

@@ -72,6 +72,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     env: Mapping[str, str] = EMPTY
     working_dir: Path | None = None
     refusal: StepOutcome | None = None
+    warnings: tuple[str, ...] = ()
+    """What its log begins with: what policies say that only warn."""
     scope: Mapping[str, Any] = EMPTY
     """What the templates were rendered with, for a step that reads secrets: masked ones here."""
 

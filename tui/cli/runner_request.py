@@ -26,9 +26,12 @@ def send_request(
 ) -> Asked:
     """Store a request and wait for the runner's answer; see `core.operations.request`."""
     invocation.console.best_effort()
-    return asyncio.run(
+    asked = asyncio.run(
         request(invocation.site, reader, execution, kind, task_id=task_id, arguments=arguments)
     )
+    if asked.warning is not None:
+        invocation.console.say(f"warning: policy: {safe_line(asked.warning)}, but only warns")
+    return asked
 
 
 def request_json(asked: Asked) -> dict[str, Any]:

@@ -19,9 +19,7 @@ from core.value.suggestion import did_you_mean
 from tui.host.places import CONFIG, SYSTEM_FOLDER, Paths
 
 
-def new_gate(
-    paths: Paths, policies: Policies, system_folder: Path = SYSTEM_FOLDER
-) -> AttemptGate:
+def new_gate(paths: Paths, policies: Policies, system_folder: Path = SYSTEM_FOLDER) -> AttemptGate:
     """Return the gate: safety first, so that policies can ask what safety found.
 
     Raises `UsageError` or `UnavailableError` for settings that cannot be used.

@@ -1,16 +1,17 @@
 """The gate of the policies: asks them before each attempt, and for each secret that it reads."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from core.domain.reasons import Reason
 from core.executors.lookup import Lookup, UnstartableError
 from core.security.attempt_gate import ALLOWED, GateAnswer
 from core.security.attempt_request import AttemptRequest
 from core.security.policy import policy_request
-from core.security.policy.policies import Policies
+from core.security.policy.policies import Policies, Verdict
 from core.security.policy.policy_request import PolicyRequest
 from core.step_type.step_type import StepOutcome
 
@@ -23,13 +24,13 @@ class PolicyGate:
 
     def answer(self, request: AttemptRequest) -> GateAnswer:
         """Refuse what the policies deny; tell what policies that only warn would deny."""
-        warnings = []
+        warnings: list[Mapping[str, Any]] = []
         for asked in requests_of(request):
             verdict = self._policies.decide(asked)
             if verdict.is_denied:
                 refusal = StepOutcome.failure(
                     Reason.POLICY_VIOLATION,
-                    f"{asked.action} is denied: {verdict.sentence}",
+                    _sentence(asked, verdict),
                     verdict.rules[0],
                 )
                 return GateAnswer(refusal=refusal, warnings=tuple(warnings))
@@ -69,6 +70,12 @@ def requests_of(request: AttemptRequest) -> Iterator[PolicyRequest]:
             step_type=request.step_type,
             attempt=request.attempt,
         )
+
+
+def _sentence(asked: PolicyRequest, verdict: Verdict) -> str:
+    """Return why an attempt is refused, with the secret where it is about reading one."""
+    secret = asked.context.get("secret")
+    return verdict.sentence if secret is None else f"secret {secret}: {verdict.sentence}"
 
 
 def _program(request: AttemptRequest) -> str:

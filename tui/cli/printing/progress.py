@@ -59,6 +59,10 @@ class Progress:
         front = "".join(f"{task_id} {sign} " for task_id in above)
         lines: list[str] = []
         for event in events:
+            if isinstance(event, Noted) and event.kind == "policy.warning":
+                where = "" if event.task_id is None else f"{front}{safe_line(event.task_id)}: "
+                told = safe_line(str(event.facts["message"]))
+                self._console.say(f"warning: {where}policy: {told}, but only warns")
             for found in self._of(event, front):
                 if isinstance(found, str):
                     lines.append(found)
