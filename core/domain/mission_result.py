@@ -2,6 +2,7 @@
 
 from core.domain.fold import Snapshot
 from core.domain.mission import Mission
+from core.domain.reasons import VIOLATIONS
 from core.domain.records import MissionResult, StepResult, TaskRun
 from core.domain.states import StepStatus, overall_status, step_status
 
@@ -58,4 +59,5 @@ def _step_result(task: TaskRun, ended_at: int) -> StepResult:
         state=task.state,
         reason_code=task.reason_code,
         attempts=task.attempt,
+        rule=task.error.kind if task.error and task.reason_code in VIOLATIONS else None,
     )

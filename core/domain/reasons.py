@@ -47,3 +47,7 @@ class Reason(StrEnum):
     OUTPUT_LIMIT = "OUTPUT_LIMIT"
     WORKER_LOST = "WORKER_LOST"
     REUSED = "REUSED"
+
+
+VIOLATIONS = frozenset({Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION})
+"""What safety or a policy refuses: the execution halts, whatever its mission says of failures."""

@@ -269,6 +269,8 @@ class StepResult(Struct, frozen=True, kw_only=True):
     state: TaskState
     reason_code: Reason
     attempts: int
+    rule: str | None = None
+    """The id of the rule of safety or policy that refused it."""
 
     def __post_init__(self) -> None:
         """Reject a Failed status without an error, as the result schema demands."""

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from core.domain.reasons import Reason
+from core.domain.reasons import VIOLATIONS, Reason
 
-HALTING = frozenset({Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION})
+HALTING = VIOLATIONS
 """Failures that stop the execution whatever `fail_fast` and `continue_on_error` say."""
 
 _STRENGTH = {

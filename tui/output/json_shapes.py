@@ -222,6 +222,7 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
         "reason_code": details.get("reason_code"),
         "breaker": details.get("breaker"),
         "message": details.get("message"),
+        "rule": details.get("rule"),
         "exit_code": details.get("exit_code"),
     }
     return {
@@ -295,10 +296,16 @@ def result(record: MissionResult) -> dict[str, Any]:
 
 
 def step_result(record: StepResult) -> dict[str, Any]:
-    """Return the outcome of one step; `error` only where there is one, as the schema has it."""
+    """Return the outcome of one step.
+
+    There is an `error` only of one that failed, as the schema has it, and a `rule` only of one that
+    was refused.
+    """
     found: dict[str, Any] = {"status": record.status.value, "output": dict(record.output)}
     if record.error is not None:
         found["error"] = record.error
+    if record.rule is not None:
+        found["rule"] = record.rule
     return {
         **found,
         "duration_ms": record.duration_ms,

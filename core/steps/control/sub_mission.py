@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from core.domain.reasons import Reason
+from core.domain.reasons import VIOLATIONS, Reason
 from core.domain.records import LogLevel
 from core.domain.states import ExecutionState
-from core.errors import MissionDeckError, MissionInvalidError
+from core.errors import MissionDeckError, MissionInvalidError, PolicyViolationError
 from core.explain.failure_line import SUB_MISSION_FAILED
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.render import place_and_message
@@ -56,6 +56,8 @@ class MissionStepType(StepType):
             for line in found:
                 call.log(LogLevel.ERROR, line)
             first = f": {found[0]}" if found else ""
+            if isinstance(error, PolicyViolationError) and error.rules:
+                return StepOutcome.failure(Reason.POLICY_VIOLATION, error.message, error.rules[0])
             return StepOutcome.failure(
                 Reason.INVALID_PARAMETERS,
                 f"{error.message}{first}{hint}",
@@ -75,6 +77,14 @@ class MissionStepType(StepType):
         }
         if result.state is ExecutionState.SUCCESS:
             return StepOutcome.success(output, message=f"execution {result.mission_id}")
+        if result.reason_code in VIOLATIONS:  # it halts what it is a part of, too
+            rules = (one.rule for one in result.step_results.values() if one.rule is not None)
+            return StepOutcome.failure(
+                result.reason_code,
+                end.cause or f"sub-mission {result.mission_id}: {result.reason_code}",
+                next(rules, SUB_MISSION_FAILED),
+                output=output,
+            )
         return StepOutcome.failure(
             Reason.STEP_FAILED,
             end.cause or f"sub-mission {result.mission_id} ended {result.state}",

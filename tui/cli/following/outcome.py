@@ -11,11 +11,10 @@
 
 from collections.abc import Iterable
 
-from core.domain.reasons import Reason
+from core.domain.reasons import VIOLATIONS, Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 
-_DENIED = frozenset({Reason.POLICY_VIOLATION, Reason.SECURITY_VIOLATION})
 EXIT_LOST = 9
 EXIT_GOES_ON = 6
 
@@ -29,7 +28,7 @@ def exit_code(state: ExecutionState, reason: Reason, tasks: Iterable[TaskRun]) -
     """Return the exit code for an execution in `state`, whose task runs are `tasks`."""
     if state is ExecutionState.SUCCESS:
         return 0
-    if state is ExecutionState.CANCELLED or reason in _DENIED:
+    if state is ExecutionState.CANCELLED or reason in VIOLATIONS:
         return 5
     if state is ExecutionState.FAILED:
         failed = {task.reason_code for task in tasks if task.state is TaskState.FAILED}

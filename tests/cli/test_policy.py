@@ -1,0 +1,319 @@
+"""Policies in real runs: what they forbid does not happen, and who forbade it is told."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.domain.records import AuditEvent
+from storage.read.reader import open_reader
+from tests.support.cli import Ran, mission
+from tests.support.missions import mission_yaml
+from tests.support.waiting import kill_and_wait
+
+FORBID = 'forbid(principal, action == Action::"{}", resource)'
+
+
+class World:
+    """A user with policies, and a mission whose step leaves a mark."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.mark = folder / "mark"
+        (self.home / "policy.d").mkdir(parents=True)
+
+    def policy(self, text: str, name: str = "x.cedar") -> Path:
+        path = self.home / "policy.d" / name
+        path.write_text(text)
+        return path
+
+    def forbid(self, action: str, condition: str = "true", rule: str = "no") -> None:
+        self.policy(f'@id("{rule}") {FORBID.format(action)} when {{ {condition} }};')
+
+    def touch(self, step: str = "touch", **fields: Any) -> dict[str, Any]:
+        parameters = {"command": "touch", "args": [str(self.mark)]}
+        return {"id": step, "step_type": "command", "parameters": parameters, **fields}
+
+    def file(self, *steps: Mapping[str, Any], name: str = "m.yaml", **fields: Any) -> Path:
+        path = self.folder / name
+        path.write_text(mission_yaml(*map(dict, steps or (self.touch(),)), **fields))
+        return path
+
+    def __call__(self, *arguments: str | Path, **more: Any) -> Ran:
+        return mission(self.home, *map(str, arguments), **more)
+
+    def audit(self) -> list[AuditEvent]:
+        with closing(open_reader(self.home / "missions.db")) as reader:
+            return reader.audit_events()
+
+    def runner(self) -> int:
+        """Return the pid of the runner of the newest execution."""
+        with closing(open_reader(self.home / "missions.db")) as reader:
+            lease = reader.lease(reader.executions()[0].execution_id)
+        assert lease is not None
+        return lease.identity.pid
+
+    def events(self, kind: str) -> list[Any]:
+        return [one for one in self("events").ndjson if one["type"] == kind]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_a_forbidden_attempt_halts_the_execution_and_names_the_rule(world: World) -> None:
+    world.forbid("attempt", 'context.program like "*/touch" || context.program like "*utils"')
+    bad = world.touch(depends_on=["first"], continue_on_error=True, retry={"max_attempts": 3})
+    later = {"id": "later", "depends_on": ["touch"], "trigger_rule": "all_done"}
+    handler = {**world.touch("handler"), "name": "Handler"}
+    file = world.file({"id": "first"}, bad, later, handlers={"on_failure": [handler]})
+    ran = world("run", file, "--json")
+    assert ran.code == 5
+    result = ran.json
+    assert (result["state"], result["reason_code"]) == ("FAILED", "POLICY_VIOLATION")
+    step = result["step_results"]["touch"]
+    assert (step["rule"], step["attempts"]) == ("no", 1)
+    assert "the policy `no` (" in step["error"]
+    assert result["step_results"]["later"]["state"] == "SKIPPED"
+    assert result["step_results"]["handler"]["state"] == "SKIPPED"
+    assert not world.mark.exists()
+    [violation] = world.events("policy.violation")
+    assert (violation["task_id"], violation["rule"]) == ("touch", "no")
+    [ended] = [one for one in world.events("attempt.ended") if one["task_id"] == "touch"]
+    assert violation["seq"] < ended["seq"]
+    assert "`no`" in world("why", "@last", "touch").out
+    assert world("audit", "verify").code == 0
+
+
+def test_what_no_policy_forbids_runs(world: World) -> None:
+    world.forbid("attempt", 'context.command like "curl *"')
+    assert world("run", world.file()).code == 0
+    assert world.mark.exists()
+
+
+def test_a_plain_run_names_the_rule_on_stderr(world: World) -> None:
+    world.forbid("attempt", rule="never")
+    ran = world("run", world.file())
+    assert ran.code == 5
+    assert "the policy `never`" in ran.err
+
+
+def spoilt(how: str) -> Callable[[Path], object]:
+    return {
+        "misspelt": lambda path: path.write_text("\nforbit(principal, action, resource);\n"),
+        "unfinished": lambda path: path.write_text("forbid(principal, action, resource)"),
+        "wrong type": lambda path: path.write_text(
+            FORBID.format("attempt") + " when { context.port == true };"
+        ),
+        "unknown action": lambda path: path.write_text(FORBID.format("atempt") + ";"),
+        "permit": lambda path: path.write_text("permit(principal, action, resource);"),
+        "template": lambda path: path.write_text(
+            "forbid(principal == ?principal, action, resource);"
+        ),
+        "too deep": lambda path: path.write_text("(" * 100_000),
+        "binary": lambda path: path.write_bytes(os.urandom(1000) + b"\xff"),
+        "world-writable": lambda path: path.chmod(0o666),
+        "group-writable": lambda path: path.chmod(0o664),
+        "folder writable": lambda path: path.parent.chmod(0o777),
+        "huge": lambda path: path.write_text("/" * 300_000),
+        "link": _link,
+        "dangling link": lambda path: (path.unlink(), path.symlink_to("nowhere")),
+        "FIFO": lambda path: (path.unlink(), os.mkfifo(path)),
+        "folder": lambda path: (path.unlink(), path.mkdir()),
+    }[how]
+
+
+def _link(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        *("misspelt", "unfinished", "wrong type", "unknown action", "permit", "template"),
+        *("too deep", "binary", "world-writable", "group-writable", "folder writable", "huge"),
+        *("link", "dangling link", "FIFO", "folder"),
+    ],
+)
+def test_with_a_policy_that_cannot_be_used_nothing_starts(world: World, how: str) -> None:
+    path = world.policy("// nothing\n")
+    spoilt(how)(path)
+    for options in ((), ("--detach",)):
+        ran = world("run", world.file(), *options)
+        assert ran.code == 5, (how, ran)
+        assert "error[POLICY_INVALID]" in ran.err
+        assert str(path if "folder w" not in how else path.parent) in ran.err
+        assert "Traceback" not in ran.err
+    assert not world.mark.exists()
+    assert world("ls", "--json").code in {0, 4}
+
+
+def test_a_policy_whose_condition_fails_denies(world: World) -> None:
+    world.forbid(
+        "attempt",
+        "context.attempt * 9223372036854775807 > 1 && context.attempt > 1 ||"
+        " (context.attempt + 9223372036854775807) > 0",
+    )
+    ran = world("run", world.file(), "--json")
+    assert ran.code == 5
+    assert ran.json["step_results"]["touch"]["rule"] == "policy.error"
+    assert not world.mark.exists()
+
+
+def test_the_policies_of_the_project_forbid_too(world: World) -> None:
+    folder = world.folder / ".missiondeck" / "policy.d"
+    folder.mkdir(parents=True)
+    (folder / "p.cedar").write_text(f'@id("project") {FORBID.format("attempt")};')
+    below = world.folder / "a" / "b"
+    below.mkdir(parents=True)
+    for file in (world.file(), world.file(name="a/b/m.yaml")):
+        ran = world("run", file, "--json", cwd=Path("/"))
+        assert ran.json["step_results"]["touch"]["rule"] == "project"
+    assert not world.mark.exists()
+
+
+def test_a_forbidden_launch_starts_nothing_and_is_in_the_audit_log(world: World) -> None:
+    world.forbid("launch", 'resource.name like "a *" && context.kind == "run"')
+    file = world.file()
+    for options in ((), ("--detach",)):
+        ran = world("run", file, "--json", *options)
+        assert (ran.code, ran.json["error"]["code"]) == (5, "POLICY_VIOLATION")
+        assert ran.json["error"]["rules"] == ["no"]
+    assert world("ls", "--json").json == []
+    assert [one["rule"] for one in world.events("policy.violation")] == ["no", "no"]
+    assert not world.mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "command"),
+    [
+        ("approve", ("approve", "@last", "ask")),
+        ("approve", ("reject", "@last", "ask")),
+        ("cancel", ("cancel", "@last")),
+        ("cancel", ("cancel", "@last", "--step", "ask")),
+    ],
+)
+def test_a_forbidden_answer_or_cancel_changes_nothing(
+    world: World, action: str, command: tuple[str, ...]
+) -> None:
+    ask = {"id": "ask", "step_type": "approval", "parameters": {"prompt": "Go?"}}
+    assert world("run", world.file(ask), "--detach").code == 0
+    world.forbid(action)
+    ran = world(*command)
+    assert ran.code == 5
+    assert f"{action} of `a mission` is denied: the policy `no`" in ran.err
+    assert world("show", "@last", "--json").json["state"] == "RUNNING"
+    (world.home / "policy.d" / "x.cedar").unlink()
+    assert world("cancel", "@last").code == 0
+
+
+def test_a_forbidden_retry_starts_nothing(world: World) -> None:
+    file = world.file({"id": "bad", "step_type": "fail", "parameters": {"message": "no"}})
+    assert world("run", file).code == 1
+    world.forbid("retry", 'context.steps.contains("bad")')
+    ran = world("retry", "@last", "--reason", "again")
+    assert ran.code == 5
+    assert "retry of `a mission` is denied" in ran.err
+    world.forbid("launch", 'context.kind == "retry"')
+    assert world("retry", "@last", "--reason", "again").code == 5
+    assert len(world("ls", "--json").json) == 1
+
+
+def test_a_secret_that_must_not_be_read_is_not_read(world: World) -> None:
+    assert world("secrets", "set", "TOKEN", input="sesame-open-9f3\n").code == 0
+    world.forbid("read_secret", 'context.secret == "TOKEN"')
+    file = world.file(world.touch(secrets=["TOKEN"]), secrets=["TOKEN"])
+    ran = world("run", file, "--json")
+    assert ran.code == 5
+    assert ran.json["step_results"]["touch"]["error"].startswith("secret TOKEN: ")
+    assert world.events("secret.read") == []
+    assert not world.mark.exists()
+
+
+def test_a_policy_that_only_warns_lets_go_and_says_so(world: World) -> None:
+    world.forbid("attempt")
+    (world.home / "config.toml").write_text('[policy]\nmode = "warn"\n')
+    ran = world("run", world.file())
+    assert ran.code == 0
+    assert "warning: touch: policy: the policy `no`" in ran.err
+    assert world.mark.exists()
+    [warning] = world.events("policy.warning")
+    assert (warning["task_id"], warning["rule"]) == ("touch", "no")
+    assert "only warns" in world("logs", "@last", "touch").out
+    assert world.events("policy.violation") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[policy]\nmode = "loose"\n', "[policy]\ndefault_deny = true\n", "policy = 1\n", "[policy"],
+)
+def test_settings_that_are_wrong_start_nothing(world: World, text: str) -> None:
+    world.policy("// nothing\n")
+    (world.home / "config.toml").write_text(text)
+    ran = world("run", world.file())
+    assert ran.code in {2, 5}
+    assert "config.toml" in ran.err
+    assert not world.mark.exists()
+
+
+def test_settings_that_others_can_write_start_nothing(world: World) -> None:
+    world.forbid("attempt")
+    config = world.home / "config.toml"
+    config.write_text('[policy]\nmode = "warn"\n')
+    config.chmod(0o666)
+    ran = world("run", world.file())
+    assert (ran.code, world.mark.exists()) == (5, False)
+    assert f"others can write to {config}" in ran.err
+
+
+def test_a_project_file_and_the_environment_loosen_nothing(world: World) -> None:
+    world.forbid("attempt", 'principal.name != "free"')
+    (world.folder / "mission.toml").write_text('[policy]\nmode = "warn"\n')
+    names = {"MISSION_ACTOR": "free@box", "USER": "free", "LOGNAME": "free"}
+    ran = world("run", world.file(), cwd=world.folder, env={**names, "MISSION_POLICY": "warn"})
+    assert (ran.code, world.mark.exists()) == (5, False)
+
+
+def test_a_sub_mission_is_under_the_same_policies_and_halts_its_parent(world: World) -> None:
+    world.forbid("attempt", 'context.step == "touch"')
+    world.file(name="sub.yaml")
+    call = {"id": "sub", "step_type": "mission", "parameters": {"file": "sub.yaml"}}
+    file = world.file({**call, "continue_on_error": True}, {"id": "after", "depends_on": ["sub"]})
+    ran = world("run", file, "--json")
+    assert ran.code == 5
+    assert ran.json["reason_code"] == "POLICY_VIOLATION"
+    assert ran.json["step_results"]["sub"]["rule"] == "no"
+    assert ran.json["step_results"]["after"]["state"] == "SKIPPED"
+    world.forbid("launch", 'context.kind == "sub_mission"')
+    ran = world("run", file, "--json")
+    assert (ran.code, ran.json["step_results"]["sub"]["rule"]) == (5, "no")
+    assert not world.mark.exists()
+
+
+def test_the_hashes_of_the_policies_are_sealed(world: World) -> None:
+    path = world.policy("// nothing\n" + FORBID.format("cancel") + " when { false };")
+    assert world("run", world.file()).code == 0
+    wanted = [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}]
+    found = {one.event_type: one.details.get("policies") for one in world.audit()}
+    assert found["execution.created"] == found["engine.started"] == wanted
+    assert world("audit", "verify", "--deep").code == 0
+
+
+def test_a_resumed_execution_is_under_the_policies_of_now(world: World) -> None:
+    ask = {"id": "ask", "step_type": "approval", "parameters": {"prompt": "Go?"}}
+    world.policy("// nothing\n")
+    file = world.file(ask, world.touch(depends_on=["ask"]))
+    assert world("run", file, "--detach").code == 0
+    kill_and_wait(world.runner())
+    world.forbid("attempt", 'context.step == "touch"')
+    assert world("resume", "@last").code == 0
+    assert world("approve", "@last", "ask").code == 0
+    assert world("watch", "@last").code == 5
+    assert not world.mark.exists()
