@@ -123,15 +123,30 @@ def spoilt(how: str) -> Callable[[Path], object]:
         "folder writable": lambda path: path.parent.chmod(0o777),
         "huge": lambda path: path.write_text("/" * 300_000),
         "link": _link,
-        "dangling link": lambda path: (path.unlink(), path.symlink_to("nowhere")),
-        "FIFO": lambda path: (path.unlink(), os.mkfifo(path)),
-        "folder": lambda path: (path.unlink(), path.mkdir()),
+        "dangling link": _dangling_link,
+        "FIFO": _fifo,
+        "folder": _folder,
     }[how]
 
 
 def _link(path: Path) -> None:
     path.rename(path.with_name("real"))
     path.symlink_to("real")
+
+
+def _dangling_link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
 
 
 @pytest.mark.parametrize(
