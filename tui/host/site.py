@@ -60,7 +60,7 @@ class LocalSite(Struct, frozen=True, kw_only=True):
 
         A passphrase is asked for once.
         """
-        from tui.host.secret_store import open_secrets
+        from tui.host.security.secret_store import open_secrets
 
         if not self._stores:
             self._stores.append(open_secrets(self.paths, self.environ, may_ask=self.may_ask))
@@ -68,7 +68,7 @@ class LocalSite(Struct, frozen=True, kw_only=True):
 
     def policies(self, folder: Path) -> Policies:
         """Read the policies of machine, user and project for missions in `folder`."""
-        from tui.host.policy_source import policies_for
+        from tui.host.security.policy_source import policies_for
 
         return policies_for(self.paths, folder, self.system_folder)
 

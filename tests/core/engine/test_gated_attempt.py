@@ -141,7 +141,7 @@ def test_a_runner_that_is_lost_after_a_refused_handler_runs_no_other() -> None:
 def test_the_gates_are_asked_in_order_and_learn_what_safety_let_go() -> None:
     class Lenient:
         def answer(self, request: AttemptRequest) -> GateAnswer:
-            return GateAnswer(safety=("safety.shutdown",), warnings=({"rule": "x"},))
+            return GateAnswer(safety=("safety.shutdown",), warnings=({"message": "y"},))
 
     second = RefusingGate("a")
     rig = Rig(a_plan(a_step("a")))

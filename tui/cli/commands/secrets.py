@@ -46,7 +46,7 @@ def set_value(invocation: Invocation, name: str, file: Path | None, unmaskable: 
     from core.output.secret_forms import MIN_FORM_BYTES
     from storage.file.secret_file import MAX_VALUE_BYTES
     from storage.file.secret_key import KEY_FILE
-    from tui.host.secret_store import open_secrets
+    from tui.host.security.secret_store import open_secrets
 
     _check_name(name)
     value = _value(name, file)
@@ -79,7 +79,7 @@ def set_value(invocation: Invocation, name: str, file: Path | None, unmaskable: 
 @declare("list", short_help="List the names of stored secrets.")
 def list_names(invocation: Invocation) -> None:
     """List the names of the stored secrets, never their values."""
-    from tui.host.secret_store import open_secrets
+    from tui.host.security.secret_store import open_secrets
 
     entries = open_secrets(invocation.paths, invocation.environ).entries()
     if invocation.json:
@@ -111,7 +111,7 @@ def list_names(invocation: Invocation) -> None:
 @click.argument("name")
 def remove(invocation: Invocation, name: str) -> None:
     """Forget the secret NAME. Missions that need it do not start any more."""
-    from tui.host.secret_store import open_secrets
+    from tui.host.security.secret_store import open_secrets
 
     open_secrets(invocation.paths, invocation.environ).remove(name)
     if invocation.json:
@@ -132,7 +132,7 @@ def rekey(invocation: Invocation, passphrase: bool) -> None:
     The new key is a new key file, or with --passphrase a passphrase, which is asked for on a
     terminal or read from standard input. A backup of the old store and key still opens.
     """
-    from tui.host.secret_store import open_secrets
+    from tui.host.security.secret_store import open_secrets
 
     store = open_secrets(invocation.paths, invocation.environ)
     if invocation.environ.get("CREDENTIALS_DIRECTORY"):
@@ -158,8 +158,8 @@ def scan(invocation: Invocation, places: tuple[Path, ...]) -> None:
     Mission Deck is read. Exit code 1 if a secret is found.
     """
     from core.output.masker import Masker
-    from tui.host.secret_scan import scan_files
-    from tui.host.secret_store import open_secrets
+    from tui.host.security.secret_scan import scan_files
+    from tui.host.security.secret_store import open_secrets
 
     paths = invocation.paths
     store = open_secrets(paths, invocation.environ)

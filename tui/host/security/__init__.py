@@ -1,0 +1,1 @@
+"""What decides by the files of operators, and the secrets of this user."""
