@@ -75,8 +75,8 @@ suite:
 lock: setup           ## write constraints.txt anew: the newest versions that pyproject.toml allows
 	$(BIN)/python -m tests.tools.dependencies lock
 
-bench: setup          ## cost per step, memory, start-up; ratios in one run
-	$(BIN)/python -m benchmarks
+bench: setup          ## cost per step, memory, start-up beside other tools; writes docs/performance.md
+	$(BIN)/python -m benchmarks --full --docs
 
 docs: setup           ## write the generated parts of the docs anew
 	$(BIN)/python -m tests.tools.generate_docs

@@ -19,6 +19,7 @@ from benchmarks import (
     large,
     loading,
     output_capture,
+    page,
     running,
     screen,
     spawning,
@@ -26,6 +27,7 @@ from benchmarks import (
 )
 from benchmarks.bench import FOLDER, Bench, Benchmark
 from benchmarks.measure import MeasureError
+from benchmarks.peers import PEERS
 from benchmarks.report import QUIET_LOAD_AVERAGE, Figure, as_json, load_average, machine, table
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -52,6 +54,7 @@ def main(arguments: list[str]) -> int:
     how_much.add_argument("--quick", action="store_true", help="small sizes, one round")
     how_much.add_argument("--full", action="store_true", help="100,000 steps as well")
     parser.add_argument("-n", type=int, metavar="ROUNDS", help="runs of each contender")
+    parser.add_argument("--docs", action="store_true", help="write docs/performance.md anew")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to measure, and write")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     options = parser.parse_args(arguments)
@@ -63,16 +66,21 @@ def main(arguments: list[str]) -> int:
     work = Path(tempfile.mkdtemp(prefix="work-", dir=options.folder))
     bench = Bench(work=work, level=level, rounds=options.n or (1, 5, 5)[level])
     try:
-        return _measure_all(bench, options.names or list(BENCHMARKS), options.folder)
+        names = options.names or list(BENCHMARKS)
+        return _measure_all(bench, names, options.folder, docs=options.docs)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _measure_all(bench: Bench, names: list[str], folder: Path) -> int:
+def _measure_all(bench: Bench, names: list[str], folder: Path, *, docs: bool) -> int:
     loads = {"before": load_average()}
     facts = machine()
     print("  ".join(f"{key} {value}" for key, value in facts.items()))
-    print(f"load average {loads['before']:.2f}{_warning(loads['before'])}\n", flush=True)
+    print(f"load average {loads['before']:.2f}{_warning(loads['before'])}")
+    absent = [name for name in PEERS if name not in bench.peers]
+    if absent:
+        print(f"not here, so not compared with: {', '.join(absent)} (see benchmarks/peers.py)")
+    print(flush=True)
     results: dict[str, list[Figure]] = {}
     failures: dict[str, str] = {}
     for name in names:
@@ -98,6 +106,9 @@ def _measure_all(bench: Bench, names: list[str], folder: Path) -> int:
     }  # fmt: skip
     path.write_text(json.dumps(document, indent=2) + "\n")
     print(f"written to {path}")
+    if docs:
+        page.write(document)
+        print(f"written to {page.PAGE} and {page.PICTURE}")
     return 1 if failures else 0
 
 

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Cost, MeasureError, measure, surroundings
+from benchmarks.peers import PEERS
 from benchmarks.report import Figure
 from benchmarks.workload import Workload
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".bench"
 """Scratch files and results. It is in the repository, so that commits reach a real disk."""
+
+PEERS_FOLDER = FOLDER / "peers"
+"""Tools to compare with, each in a virtual environment of its own."""
 
 Benchmark = Callable[["Bench"], Iterator[Figure]]
 
@@ -44,14 +48,11 @@ class Bench:
         return str(script)
 
     @cached_property
-    def ninja(self) -> str | None:
-        """A ninja: from PATH, else from PyPI into a virtual environment; None without either."""
-        return shutil.which("ninja") or _installed_ninja()
-
-    @property
-    def make(self) -> str | None:
-        """GNU make, or None."""
-        return shutil.which("gmake") or shutil.which("make")
+    def peers(self) -> dict[str, str]:
+        """The paths of the other tools that are here, by name; ninja is fetched from PyPI."""
+        found = {name: peer.find(PEERS_FOLDER) for name, peer in PEERS.items()}
+        found["ninja"] = found["ninja"] or _installed_ninja()
+        return {name: path for name, path in found.items() if path is not None}
 
     def fresh(self, name: str) -> Path:
         """Return an empty folder."""
@@ -107,6 +108,15 @@ def newest(home: Path, columns: str) -> tuple[Any, ...]:
     return row or ()
 
 
+def events_of(home: Path) -> int:
+    """Return the number of audit events in the database of `home`."""
+    database = sqlite3.connect(f"file:{home / 'missions.db'}?mode=ro", uri=True)
+    try:
+        return int(database.execute("SELECT max(seq) FROM event").fetchone()[0])
+    finally:
+        database.close()
+
+
 def engine_seconds(home: Path) -> float:
     """Return how long the newest execution of `home` took, from RUNNING to its end."""
     return float(newest(home, "ended_at - started_at")[0]) / 1e9
@@ -118,7 +128,7 @@ def python_command(code: str) -> Sequence[str]:
 
 
 def _installed_ninja() -> str | None:
-    place = FOLDER / "ninja"
+    place = PEERS_FOLDER / "ninja"
     binary = place / "bin" / "ninja"
     if binary.exists():
         return str(binary)

@@ -5,7 +5,7 @@ from functools import partial
 
 from benchmarks.bench import Bench, environment
 from benchmarks.measure import interleave, measure
-from benchmarks.report import Figure, at_most
+from benchmarks.report import Figure, at_most, figure
 
 HOME_TARGET_MS = 500.0
 TARGET_MS = 100.0
@@ -32,4 +32,4 @@ def large(bench: Bench) -> Iterator[Figure]:
         bench.rounds,
     )
     for name, series in runs.items():
-        yield Figure(f"`{name}`, whole command, CPU", series.cpu * 1e3, "ms")
+        yield figure(f"`{name}`, whole command, CPU", series.cpu.times(1e3), "ms")

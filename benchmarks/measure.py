@@ -70,31 +70,63 @@ def measure(
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure of several runs: the median, and the least and the greatest."""
+
+    middle: float
+    least: float
+    greatest: float
+
+    def times(self, factor: float) -> "Spread":
+        """Return the same in another unit."""
+        return Spread(self.middle * factor, self.least * factor, self.greatest * factor)
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Return median, least and greatest."""
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
-    """Several runs of the same command, summarised by medians."""
+    """Several runs of the same command."""
 
     runs: tuple[Cost, ...]
 
     @property
-    def wall(self) -> float:
-        """Median of the wall times, in seconds."""
-        return statistics.median(run.wall for run in self.runs)
+    def wall(self) -> Spread:
+        """The wall times, in seconds."""
+        return spread([run.wall for run in self.runs])
 
     @property
-    def cpu(self) -> float:
-        """Median of the CPU times, in seconds."""
-        return statistics.median(run.cpu for run in self.runs)
+    def cpu(self) -> Spread:
+        """The CPU times, in seconds."""
+        return spread([run.cpu for run in self.runs])
 
     @property
     def memory(self) -> float:
         """Median of the peaks, in megabytes."""
         return statistics.median(run.memory for run in self.runs)
 
+    def wall_by(self, other: "Series") -> Spread:
+        """Return the ratios of the wall times, round by round."""
+        return spread([a.wall / b.wall for a, b in zip(self.runs, other.runs, strict=False)])
 
-def interleave(contenders: Mapping[str, Callable[[], Cost]], rounds: int) -> dict[str, Series]:
-    """Run all contenders in turn, `rounds` times, so that disturbances affect all of them."""
+    def cpu_by(self, other: "Series") -> Spread:
+        """Return the ratios of the CPU times, round by round."""
+        return spread([a.cpu / b.cpu for a, b in zip(self.runs, other.runs, strict=False)])
+
+
+def interleave(
+    contenders: Mapping[str, Callable[[], Cost]], rounds: int, *, at_most: Mapping[str, int] = {}
+) -> dict[str, Series]:
+    """Run all contenders in turn, `rounds` times, so that disturbances affect all of them.
+
+    `at_most` names those that are too slow for that many rounds.
+    """
     runs: dict[str, list[Cost]] = {name: [] for name in contenders}
-    for _ in range(rounds):
+    for number in range(rounds):
         for name, run in contenders.items():
-            runs[name].append(run())
+            if number < at_most.get(name, rounds):
+                runs[name].append(run())
     return {name: Series(tuple(found)) for name, found in runs.items()}

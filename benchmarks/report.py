@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from benchmarks.measure import Spread
+
 QUIET_LOAD_AVERAGE = 0.5
 """The one-minute load average above which wall times are unreliable."""
 
@@ -56,11 +58,19 @@ class Figure:
     value: float
     unit: str
     target: Target | None = None
+    least: float | None = None
+    greatest: float | None = None
+    """The extremes of several runs, of which `value` is the median."""
 
     @property
     def verdict(self) -> str:
         """The verdict on the figure; empty if it has no target."""
         return "" if self.target is None else self.target.verdict(self.value)
+
+
+def figure(name: str, found: Spread, unit: str, target: Target | None = None) -> Figure:
+    """Return the figure of several runs."""
+    return Figure(name, found.middle, unit, target, found.least, found.greatest)
 
 
 def number(value: float) -> str:
@@ -72,23 +82,36 @@ def number(value: float) -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Return figures as aligned lines: name, value, unit, target, verdict."""
+    """Return figures as aligned lines: name, value, unit, spread, target, verdict."""
     rows = [
         (
-            figure.name,
-            number(figure.value),
-            "×" if figure.unit == "x" else figure.unit,
-            str(figure.target or ""),
-            figure.verdict,
+            found.name,
+            number(found.value),
+            unit_text(found.unit),
+            spread_text(found),
+            str(found.target or ""),
+            found.verdict,
         )
-        for figure in figures
+        for found in figures
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return "\n".join(
         f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}} {row[2]:<{widths[2]}}  "
-        f"{row[3]:<{widths[3]}}  {row[4]}".rstrip()
+        f"{row[3]:<{widths[3]}}  {row[4]:<{widths[4]}}  {row[5]}".rstrip()
         for row in rows
     )
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit as it is shown."""
+    return "×" if unit == "x" else unit
+
+
+def spread_text(found: Figure) -> str:
+    """Return the extremes of a figure, empty if it has none."""
+    if found.least is None or found.greatest is None:
+        return ""
+    return f"{number(found.least)}–{number(found.greatest)}"
 
 
 def load_average() -> float:

@@ -8,6 +8,7 @@ step by step: the size of a workload must not show in the memory of whoever meas
 
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, TextIO
 
 SEED = 20_260
 LAYER = 100
+TRUE = shutil.which("true") or "/bin/true"
+"""The program that every contender starts: by its path, since shells have a `true` of their own."""
+
 SHAPES = ("one", "chain", "wide", "layered")
 
 Step = tuple[str, tuple[str, ...]]
@@ -22,7 +26,7 @@ Step = tuple[str, tuple[str, ...]]
 
 KINDS: dict[str, dict[str, Any]] = {
     "noop": {"step_type": "noop"},
-    "true": {"step_type": "command", "parameters": {"command": "true"}},
+    "true": {"step_type": "command", "parameters": {"command": TRUE}},
     "wait": {"step_type": "wait", "parameters": {"seconds": 0.1}},
 }
 """What each step of a workload does, as keys of a step in a mission file."""
@@ -70,10 +74,13 @@ class Workload:
         return path
 
     def write_ninja(self, folder: Path) -> Path:
-        """Write `build.ninja`: every step runs `true`, whose output never comes to exist."""
+        """Write `build.ninja`: every step runs `true`, whose output never comes to exist.
+
+        ninja starts it through the shell, which has a `true` of its own: the path avoids that.
+        """
         path = folder / "build.ninja"
         with path.open("w", encoding="ascii") as file:
-            file.write("rule step\n  command = true\n")
+            file.write(f"rule step\n  command = {TRUE}\n")
             for name, needs in self.steps():
                 file.write(" ".join((f"build {name}: step", *needs)) + "\n")
         return path
@@ -85,7 +92,7 @@ class Workload:
             names = " ".join(name for name, _ in self.steps())
             file.write(f"MAKEFLAGS += -rR\nall: {names}\n.PHONY: all {names}\n")
             for name, needs in self.steps():
-                file.write(f"{name}: {' '.join(needs)}\n\t@true\n")
+                file.write(f"{name}: {' '.join(needs)}\n\t@{TRUE}\n")
         return path
 
 
