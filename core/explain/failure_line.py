@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from core.domain.item_label import quoted_title
 from core.domain.mission import Mission
 from core.domain.reasons import Reason
-from core.domain.records import TaskRun
+from core.domain.records import TaskError, TaskRun
 from core.domain.states import TaskState
 from core.explain.error_line import error_line
 from core.explain.execution_facts import root_failure
@@ -40,15 +40,23 @@ def step_failure(task: TaskRun) -> str:
 
 def failure_of(task: TaskRun) -> str:
     """Return how a step failed in one line, without its name."""
-    error = task.error
+    return failure_text(task.reason_code, task.message, task.error)
+
+
+def failure_text(reason: Reason, message: str | None, error: TaskError | None) -> str:
+    """Return a failure in one line: what happened, then the decisive line of the output."""
     if error is None:
-        return _first_line(task.message) or task.reason_code.value
+        return _first_line(message) or reason.value
     if error.kind == SUB_MISSION_FAILED:
         return clipped(_first_line(error.message))
-    told = _first_line(task.message) or _first_line(error.message) or task.reason_code.value
-    if task.reason_code is Reason.EXIT_NONZERO and error.exit_code is not None:
+    told = _first_line(message) or _first_line(error.message) or reason.value
+    if reason is Reason.EXIT_NONZERO and error.exit_code is not None:
         told = f"exit {error.exit_code}" if error.exit_code >= 0 else told
     line = error_line(error.stack_trace)
+    if reason is Reason.RETRIES_EXHAUSTED and error.exit_code is not None and message:
+        tries = message.partition(";")[0]  # "2 of 2 attempts failed; last: …"
+        told = f"exit {error.exit_code}"
+        return clipped(f"{told} ({tries})" if line is None else f"{told}: {line} ({tries})")
     return clipped(told if line is None or line in told or told in line else f"{told}: {line}")
 
 

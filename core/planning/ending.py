@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from core.domain.fold import Snapshot
-from core.domain.item_label import quoted_title
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState
-from core.explain.failure_line import is_sub_mission_failure, step_failure
+from core.explain.failure_line import step_failure
 from core.planning.stop import HALTING, Stop
 
 
@@ -37,9 +36,7 @@ def ending_of_steps(snapshot: Snapshot, stop: Stop | None, failures: Sequence[st
     # A fan-out step fails because its items did: it is not counted beside them.
     with_items = {snapshot.tasks[name].parent_task_id for name in failures}
     more = sum(name not in with_items for name in failures) - 1
-    message = f"{quoted_title(task)} failed ({task.reason_code})"
-    if is_sub_mission_failure(task):
-        message = step_failure(task)
+    message = step_failure(task)
     if more:
         message += f" and {more} more"
     reason = task.reason_code if task.reason_code in HALTING else Reason.STEP_FAILED

@@ -82,7 +82,7 @@ def test_a_shortage_without_an_end_fails_the_step(tmp_path: Path) -> None:
     done = mission(home, "run", str(file))
 
     assert done.code == 1
-    assert "RESOURCE_EXHAUSTED: waited 1s: free disk" in done.out + done.err
+    assert "`a`: waited 1s: free disk" in done.out + done.err
 
 
 def test_the_settings_have_thresholds_for_missions_without_them(tmp_path: Path) -> None:

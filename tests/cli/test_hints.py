@@ -60,7 +60,7 @@ def test_after_a_mistake_in_the_file_the_mended_file_is_run_from_that_step(
     file = folder / "late.yaml"
     file.write_text(LATE_MISTAKE, encoding="utf-8")
     ran = mission(folder / "home", "run", "late.yaml", cwd=folder)
-    assert "INVALID_PARAMETERS" in ran.err
+    assert "`nap`: seconds: Value error" in ran.err
     text = ran.err if how == "run" else sh(folder, f"mission {how} 2>&1").stdout
     text = text.replace("hint: ", "  again: ")
     file.write_text(LATE_MISTAKE.replace(".stdout }} x", ".stdout }}0ms"), encoding="utf-8")
@@ -161,5 +161,7 @@ def test_nothing_to_retry_names_what_there_is_to_do(
     for command in ("retry", "resume"):
         ran = inside(command, "@last")
         assert ran.code == 7
-        (command,) = re.findall(r"mission rerun \S+[0-9a-f]", ran.err)
+        found = re.findall(r"mission rerun \S+[0-9a-f]", ran.err)
+        assert len(found) == 1, ran.err
+        command = found[0]
         assert sh(tmp_path, command).returncode == 0

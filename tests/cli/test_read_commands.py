@@ -66,7 +66,7 @@ def test_the_list_shows_state_in_words_and_why(look: Inside) -> None:
     assert "release#1" in line
     assert "✗ failed" in line
     assert "1 done, 1 failed, 1 skipped" in line
-    assert "STEP_FAILED: `build` failed" in line
+    assert "`build` failed  STEP_FAILED" in line
     (one,) = look("ls", "--json").json
     assert one["counts"] == {"SUCCESS": 1, "FAILED": 1, "SKIPPED": 1}
     assert one["log_entry_count"] == 7
@@ -81,11 +81,11 @@ def test_show_tells_at_a_glance_why_it_failed(look: Inside) -> None:
     ran = look("show", "@last")
     assert ran.code == 0
     for told in (
-        "STEP_FAILED: `build` failed",
-        "✗ build failed: RETRIES_EXHAUSTED: 2 attempts failed",
+        "`build` failed  STEP_FAILED",
+        "✗ build: exit 2: stop (2 attempts failed)  RETRIES_EXHAUSTED",
         "│ make: *** no rule to make target",
         "mission logs",
-        "UPSTREAM_FAILED: `build` failed",
+        "`build` failed  UPSTREAM_FAILED",
     ):
         assert told in ran.out
 
@@ -197,9 +197,9 @@ def test_watch_of_what_has_ended_prints_every_change_and_its_outcome(look: Insid
     ran = look("watch", "@last")
     assert ran.code == 1
     lines = ran.out.splitlines()
-    assert lines[0].endswith("▶ running    STARTED")
+    assert lines[0].endswith("▶ running")
     assert any(
-        line.endswith("✗ failed     build  RETRIES_EXHAUSTED: 2 attempts failed") for line in lines
+        line.endswith("✗ failed     build  2 attempts failed  RETRIES_EXHAUSTED") for line in lines
     )
     assert any("↻ waiting    build" in line for line in lines)
 

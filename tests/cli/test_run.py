@@ -107,10 +107,10 @@ def test_what_a_sub_mission_does_is_said_under_its_step(home: Path, tmp_path: Pa
     ]
     done = [line for line in said if line.startswith("✓")]
     assert done[:2] == [
-        "✓ done       outer › inner › work  STEP_DONE",
-        "✓ done       outer › inner ›  ALL_STEPS_DONE",
+        "✓ done       outer › inner › work",
+        "✓ done       outer › inner ›",
     ]
-    assert done[-1] == "✓ done       ALL_STEPS_DONE"
+    assert done[-1] == "✓ done"
 
 
 def test_a_failed_execution_is_exit_1_and_says_why(home: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from core.domain.states import ExecutionState, State, TaskState
 from core.explain.process_text import ended_text, left_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.json_shapes import task_of
+from tui.words.cause import Cause, cause_of
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import pad, safe, safe_line
 
@@ -40,8 +41,13 @@ def state_line(
 ) -> str:
     """Return the line of a state change: time, state, step (None: the execution itself), why."""
     text, style = styled_state(state, unicode=palette.unicode)
-    why = ": ".join(part for part in (reason, safe_line(message or "")) if part)
-    return _line(at, text, style, task_id, why, palette)
+    return _line(at, text, style, task_id, cause_line(cause_of(reason, message), palette), palette)
+
+
+def cause_line(cause: Cause, palette: Palette) -> str:
+    """Return a cause: the sentence as it is, the code behind it in grey."""
+    parts = (safe_line(cause.sentence), palette.paint(cause.code, "dim"))
+    return "  ".join(part for part in parts if part)
 
 
 def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -> str | None:
@@ -143,8 +149,8 @@ def log_line(
 
 
 def _line(at: int, text: str, style: str, task_id: str | None, why: str, palette: Palette) -> str:
-    parts = [palette.paint(time_of_day(at), "dim"), palette.paint(pad(text, _STATE_WIDTH), style)]
+    shown = pad(text, _STATE_WIDTH) if task_id is not None or why else text
+    parts = [palette.paint(time_of_day(at), "dim"), palette.paint(shown, style)]
     if task_id is not None:
         parts.append(safe_line(task_id))
-        why = palette.paint(why, "dim")
     return "  ".join(part for part in (*parts, why) if part)

@@ -10,18 +10,20 @@ from core.domain.item_label import step_title
 from core.domain.mission import EMPTY
 from core.domain.process_policy import Leftovers
 from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
-from core.domain.state_word import counted, state_word
+from core.domain.state_word import counted
 from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
 from core.explain.cause import breaker_text
 from core.explain.execution_facts import CAUSE_RESOLVED
-from core.explain.failure_line import is_sub_mission_failure
+from core.explain.failure_line import failure_of, is_sub_mission_failure
 from core.explain.process_text import census_text
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, styled_state
+from tui.output.event_line import cause_line
 from tui.output.execution_table import why_line
 from tui.output.next_command import next_command
 from tui.output.table import Cell, Column, table
+from tui.words.cause import cause_of_task
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.resource_text import resources_text
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
@@ -101,7 +103,7 @@ def step_text(
             f"{palette.paint(safe_line(step_title(one)), 'bold')}  "
             f"of {safe_line(run_label(execution, short))}  "
             f"{palette.state(one.state, one.reason_code)}  "
-            f"{one.reason_code.value}{_behind(one.message)}"
+            f"{cause_line(cause_of_task(one), palette)}"
         ),
         "  "
         + " · ".join(
@@ -202,17 +204,17 @@ def _steps(
                 Cell(text, (style,)),
                 str(task.attempt) if task.attempt else "",
                 "" if spent is None else duration_text(spent / 1000),
-                f"{task.reason_code.value}{_behind(_what(task, outdated))}",
+                _why(task, outdated),
             )
         )
     return table(columns, rows, palette, width=width)
 
 
 def _failure(task: TaskRun, palette: Palette) -> Iterator[str]:
-    yield f"{palette.glyph(task.state)} " + palette.paint(
-        f"{safe_line(step_title(task))} {state_word(task.state)}: {task.reason_code.value}"
-        f"{_behind(_what(task))}",
-        "bold",
+    yield (
+        f"{palette.glyph(task.state)} "
+        + palette.paint(f"{safe_line(step_title(task))}: {safe_line(failure_of(task))}", "bold")
+        + palette.paint(f"  {task.reason_code.value}", "dim")
     )
     if task.error is not None:
         yield from _trace(task.error, palette)
@@ -282,12 +284,10 @@ def _json_lines(value: Mapping[str, Any]) -> list[str]:
     return [f"  {line}" for line in safe(text).splitlines()]
 
 
-def _what(task: TaskRun, outdated: Collection[str] = ()) -> str | None:
+def _why(task: TaskRun, outdated: Collection[str]) -> str:
     if task.task_id in outdated:
         return CAUSE_RESOLVED
-    if task.message:
-        return task.message
-    return None if task.error is None else task.error.message
+    return safe_line(str(cause_of_task(task)))
 
 
 def _behind(message: str | None) -> str:

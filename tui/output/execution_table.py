@@ -8,6 +8,7 @@ from core.domain.tally import tally_of_execution, tally_words
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.table import Cell, Column, table
+from tui.words.cause import cause_of
 from tui.words.numbers import ago
 from tui.words.run_label import SUBSET, number_width, run_name
 from tui.words.safe_text import safe_line
@@ -69,9 +70,8 @@ def _relation(one: Execution, parents: Mapping[str, str], children: Mapping[str,
 
 
 def why_line(one: Execution) -> str:
-    """Return reason and message of an execution's state as one line."""
-    message = f": {safe_line(one.message)}" if one.message else ""
-    return f"{one.reason_code.value}{message}"
+    """Return why an execution is in its state as one line, the code last."""
+    return safe_line(str(cause_of(one.reason_code.value, one.message)))
 
 
 def _state(one: Execution, palette: Palette) -> Cell:

@@ -12,7 +12,9 @@ from core.planning.ending import Ending
 from core.ports.journal import Receipt
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette
+from tui.output.event_line import cause_line
 from tui.output.next_command import next_command
+from tui.words.cause import cause_of
 from tui.words.run_label import SUBSET, run_argument, run_name
 from tui.words.safe_text import safe, safe_line
 
@@ -38,12 +40,12 @@ def ending_lines(
 ) -> Iterator[str]:
     """Yield the lines; `mission audit verify --head` accepts the audit head they end with."""
     partial = "  partial" if result.overall_status is OverallStatus.PARTIAL else ""
-    message = f": {safe_line(ending.message)}" if ending.message else ""
+    why = cause_line(cause_of(ending.reason.value, ending.message), palette)
     yield ""
     subset = f" {palette.paint(SUBSET, 'yellow')}" if result.coverage is Coverage.SUBSET else ""
     name = palette.paint(safe_line(run_name(result)), "bold")
     outcome = f"{palette.state(ending.state)}{subset}{partial}"
-    yield f"{name}  {outcome}  {ending.reason.value}{message}"
+    yield "  ".join(part for part in (name, outcome, why) if part)
     counts = tally_words(tally_of(tasks.values()))
     yield f"  {counts} in {duration_text(result.total_duration_ms / 1000)}"
     failed = [one for one in result.step_results.values() if one.status is StepStatus.FAILED]

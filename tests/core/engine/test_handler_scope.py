@@ -62,7 +62,7 @@ def test_a_handler_of_a_failure_is_told_what_failed_and_the_line_that_matters() 
     assert found == told(rig, "last")
     assert found["state"] == "FAILED"
     assert found["reason_code"] == "STEP_FAILED"
-    assert found["message"].startswith("`bad` failed (EXIT_NONZERO)")
+    assert found["message"].startswith("`bad`: exit 3: error: the real reason")
     assert found["failed"] == [
         {
             "id": "bad",
@@ -129,7 +129,7 @@ def test_a_condition_and_the_environment_of_a_handler_know_it_too() -> None:
     env = rig.executor.jobs[-1].env
     assert env["WHY"] == env["MISSION_EXECUTION_REASON_CODE"] == "STEP_FAILED"
     assert env["MISSION_EXECUTION_STATE"] == "FAILED"
-    assert env["MISSION_EXECUTION_MESSAGE"] == "`bad` failed (EXIT_NONZERO)"
+    assert env["MISSION_EXECUTION_MESSAGE"] == "`bad`: exit 1"
     assert [one["id"] for one in json.loads(env["MISSION_FAILED"])] == ["bad"]
 
 

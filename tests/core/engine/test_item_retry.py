@@ -83,7 +83,7 @@ def test_a_cancel_before_a_retried_fan_out_goes_on_leaves_nothing_open() -> None
 
 def test_a_fan_out_is_not_counted_beside_its_failed_items() -> None:
     rig = Rig(a_plan(fan("x", "y", "z"), fail_fast=False), {"a[0]": BAD, "a[2]": BAD})
-    assert rig.run().message == "`a[0]` x failed (EXIT_NONZERO) and 1 more"
+    assert rig.run().message == "`a[0]` x: exit 1 and 1 more"
 
 
 # --- in a linked execution -----------------------------------------------------------------------

@@ -22,7 +22,7 @@ from core.domain.item_label import item_label
 from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
-from core.explain.error_line import error_line
+from core.explain.failure_line import failure_text
 from core.explain.process_text import ended_text, left_text
 from tui.cli.printing.console import Console
 from tui.cli.printing.output_queue import Source
@@ -155,7 +155,4 @@ class Progress:
         error = self._errors.get((event.execution_id, event.task_id))
         if error is None or event.to_state is not TaskState.FAILED:
             return event.message
-        told, line = event.message or "", error_line(error.stack_trace)
-        if line is None or line in told:
-            return told
-        return f"{told}: {line}" if told else line
+        return failure_text(event.reason_code, event.message, error)

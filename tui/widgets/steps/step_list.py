@@ -20,6 +20,7 @@ from tui.look.theme import ThemeStyles
 from tui.search.step_filter import Filter, parse_filter
 from tui.widgets.base.line_view import LineView, Span
 from tui.widgets.steps.step_columns import STATE_CELLS, TIME_CELLS, TRIES_CELLS, step_columns
+from tui.words.cause import cause_of_task
 from tui.words.numbers import elapsed, rough
 from tui.words.safe_text import clean_line, fit, fit_right, shorten
 from tui.words.state_glyphs import appearance_of, sign
@@ -286,8 +287,8 @@ class StepList(LineView):
         task = board.tasks[task_id]
         if board.is_outdated(task_id):
             return CAUSE_RESOLVED
-        if task.message:
-            return task.message
+        if sentence := cause_of_task(task).sentence:
+            return sentence
         if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):
             step = board.steps.get(task_id)
             return "" if step is None or step.name == task_id else step.name
