@@ -7,7 +7,7 @@ they say more.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -20,6 +20,7 @@ OUTPUT_BYTES_LIMIT = 1024 * 1024
 FAIL_MESSAGE = "failed on purpose"
 
 Shell = Literal["bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby"]
+SCRIPT_SHELLS: tuple[str, ...] = get_args(Shell)
 OutputForm = Literal["text", "json", "lines"]
 
 _UTF8 = "\\A[^\ud800-\udfff]*\\Z"

@@ -58,9 +58,6 @@ BUILT_IN = MappingProxyType(
 PROCESS_TYPES = frozenset({"command", "script"})
 """The built-in types that run a process."""
 
-SCRIPT_SHELLS = ("bash", "sh", "dash", "zsh", "ksh", "python", "python3", "node", "perl", "ruby")
-"""The interpreters of `script`, as its parameter model has them."""
-
 
 class Expression(Enum):
     """What kind of value an expression parameter must give."""

@@ -14,7 +14,7 @@ from core.mission_file.finding.value_check import (
     wrong_type,
 )
 from core.mission_file.keys.step import STEP_KEYS
-from core.step_type.registry import SCRIPT_SHELLS
+from core.step_type.plain_parameters import SCRIPT_SHELLS
 
 
 def _check_shell(value: Any, path: Path, problems: Problems) -> Any:

@@ -1,7 +1,7 @@
 """What a mission file may abbreviate: `run`, a single dependency, and `defaults`."""
 
 import json
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,8 +11,6 @@ from core.domain.mission import Mission, RetryPolicy
 from core.domain.process_policy import ProcessLimits
 from core.mission_file.finding.code import Code
 from core.mission_file.load import Loaded, load_mission
-from core.step_type.registry import SCRIPT_SHELLS
-from core.steps.process.process_models import ScriptParameters
 
 HEAD = 'version: "1.0"\nname: m\n'
 
@@ -146,10 +144,6 @@ def test_a_wrong_default_is_reported_once_and_where_it_stands(defaults: str, cod
 def test_a_number_that_would_lose_its_notation_is_told_in_defaults_too() -> None:
     loaded = load("defaults: {env: {A: 0123}}\nsteps: [{id: a, run: x}]\n")
     assert (Code.NUMBER_TEXT, 3, 21) in places(loaded)
-
-
-def test_the_shells_are_those_of_the_script_type() -> None:
-    assert get_args(ScriptParameters.model_fields["shell"].annotation) == SCRIPT_SHELLS
 
 
 VALUES: Any = st.recursive(
