@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "chain": running.chain,
     "spawn": spawning.spawn,
     "output": output_capture.output,
+    "masked": output_capture.masked,
     "record": audit_cost.record,
     "verify": audit_cost.verify,
     "large": large.large,

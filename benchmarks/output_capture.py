@@ -37,6 +37,21 @@ def output(bench: Bench) -> Iterator[Figure]:
     yield from _capped(bench)
 
 
+def masked(bench: Bench) -> Iterator[Figure]:
+    """Mask the same lines on their way to the disk, with one secret and with twenty."""
+    size = bench.pick(32_000_000, 300_000_000)
+    names = {0: "without secrets", 1: "one secret masked", 20: "twenty secrets masked"}
+    runs: dict[int, list[dict[str, float]]] = {secrets: [] for secrets in names}
+    for _ in range(bench.rounds):
+        for secrets, costs in runs.items():
+            costs.append(bench.probe("probe_output", size, secrets))
+    for secrets, name in names.items():
+        for what in ("wall", "cpu"):
+            rate = statistics.median(size / 1e6 / run[what] for run in runs[secrets])
+            target = at_least(80) if secrets else None
+            yield Figure(f"{name}, {what}", rate, "MB/s", target)
+
+
 def _capped(bench: Bench) -> Iterator[Figure]:
     home = bench.fresh("output")
     times = bench.pick(1_000, 16_000)

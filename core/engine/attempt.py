@@ -99,7 +99,12 @@ async def run(
         async with asyncio.timeout(left) as deadline:
             if prepared.step.secret_names or run_context.masker:
                 outcome = await perform_masked(
-                    run_context, prepared, call, partial(_perform, kind), sink.redacted
+                    run_context,
+                    prepared,
+                    call,
+                    partial(_perform, kind),
+                    count=sink.redacted,
+                    passed=sink.passed,
                 )
             else:
                 outcome = await _perform(kind, call)
@@ -245,6 +250,10 @@ class _LazyCapture:
         self._attempt = attempt
         self._emit = emit
         self._capture: Capture | None = None
+
+    def passed(self, data: bytes) -> None:
+        """Take note of bytes that are masked already."""
+        self.open().passed(data)
 
     def open(self) -> Capture:
         """Return the capture, made on the first call."""

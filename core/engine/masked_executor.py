@@ -14,7 +14,8 @@ class MaskedExecutor:
     """Implements `core.ports.executor.Executor` over another one, for one attempt.
 
     `before_output` is called before any bytes are masked, and at the end; `count` gets the number
-    of redactions by the secret's name.
+    of redactions by the secret's name. `passed` gets the masked bytes just before the sink does, so
+    that a capture behind the sink need not mask these again.
     """
 
     def __init__(
@@ -24,7 +25,9 @@ class MaskedExecutor:
         *,
         count: Callable[[Mapping[str, int]], None],
         before_output: Callable[[], None] = lambda: None,
+        passed: Callable[[bytes], None] = lambda _: None,
     ) -> None:
+        self._passed = passed
         self._executor = executor
         self._masker = masker
         self._before_output = before_output
@@ -32,7 +35,7 @@ class MaskedExecutor:
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
         """Run `job` to its end, masked output into `sink`."""
-        masked = _MaskedSink(sink, self._masker, self._before_output)
+        masked = _MaskedSink(sink, self._masker, self._before_output, self._passed)
         try:
             return await self._executor.run(job, masked)
         finally:
@@ -51,7 +54,14 @@ class MaskedExecutor:
 
 
 class _MaskedSink:
-    def __init__(self, sink: OutputSink, masker: Masker, before_output: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sink: OutputSink,
+        masker: Masker,
+        before_output: Callable[[], None],
+        passed: Callable[[bytes], None],
+    ) -> None:
+        self._passed = passed
         self._sink = sink
         self._masker = masker
         self._before_output = before_output
@@ -63,7 +73,9 @@ class _MaskedSink:
         masked = self._streams.get(stream)
         if masked is None:
             masked = self._streams[stream] = MaskedStream(self._masker)
-        return self._sink.write(stream, masked.feed(data))
+        certain = masked.feed(data)
+        self._passed(certain)
+        return self._sink.write(stream, certain)
 
     async def drain(self) -> None:
         """Wait until more may be written."""
@@ -80,6 +92,7 @@ class _MaskedSink:
         counts: dict[str, int] = {}
         for stream, masked in self._streams.items():
             if rest := masked.flush():
+                self._passed(rest)
                 self._sink.write(stream, rest)
             for name, number in masked.redactions.items():
                 counts[name] = counts.get(name, 0) + number

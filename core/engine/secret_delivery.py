@@ -44,16 +44,19 @@ async def perform_masked(
     prepared: Prepared,
     call: StepCall,
     perform: Callable[[StepCall], Awaitable[StepOutcome]],
+    *,
     count: Callable[[Mapping[str, int]], None],
+    passed: Callable[[bytes], None],
 ) -> StepOutcome:
     """Perform a step with the secrets that it names, and with secrets masked in what it prints.
 
-    `count` gets the number of redactions by the secret's name. A secret that cannot be had fails
+    `count` gets the number of redactions by the secret's name, `passed` the masked output of
+    processes just before the step does. A secret that cannot be had fails
     the attempt.
     """
     masker = run_context.masker
     if not prepared.step.secret_names:
-        executor = MaskedExecutor(call.executor, masker, count=count)
+        executor = MaskedExecutor(call.executor, masker, count=count, passed=passed)
         return await perform(replace(call, executor=executor))
     try:
         values = await read_secrets(run_context, prepared, call.log)
@@ -64,7 +67,9 @@ async def perform_masked(
                 return StepOutcome.failure(
                     Reason.INVALID_PARAMETERS, reason_of(error), "InvalidParameters"
                 )
-            executor = MaskedExecutor(call.executor, masker, count=count, before_output=pipe.drain)
+            executor = MaskedExecutor(
+                call.executor, masker, count=count, before_output=pipe.drain, passed=passed
+            )
             env = {**call.env, **given.env}
             return await perform(
                 replace(call, executor=executor, parameters=given.parameters, env=env)
@@ -161,7 +166,11 @@ class MaskPipe:
         self._loop.add_reader(self._handle, self.drain)
 
     def drain(self) -> None:
-        """Take in the lines that were written so far."""
+        """Take in the lines that were written so far.
+
+        A line without an end counts as far as it goes: the step may print its value before it ends
+        the line, or never end it.
+        """
         with suppress(BlockingIOError):
             while data := os.read(self._handle, _READ_BYTES):
                 *lines, self._rest = (self._rest + data).split(b"\n")
@@ -170,6 +179,9 @@ class MaskPipe:
                 if len(self._rest) > _MAX_LINE_BYTES:
                     self._log(LogLevel.WARN, f"a line on ${MASK_VARIABLE} is too long: ignored")
                     self._rest = b""
+        value = self._rest.removeprefix(_MARK)
+        if value != self._rest and len(value) >= MIN_FORM_BYTES:
+            self._masker.add(MINTED, value)
 
     def close(self) -> None:
         """Take in what is left, also a line without an end."""

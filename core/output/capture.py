@@ -88,7 +88,8 @@ class Capture:
     many bytes were dropped between the halves. That notice alone is not counted by the limit.
 
     Secrets that `masker` knows are masked in each stream before anything else sees its bytes; what
-    may be the beginning of one is held back until the next bytes or `close`.
+    may be the beginning of one is held back until the next bytes or `close`. Bytes that were masked
+    on their way here are not masked again: see `passed`.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Capture:
     ) -> None:
         self._masker = masker
         self._masked: dict[LogStream, MaskedStream] = {}
+        self._passed: bytes | None = None
         self._redactions: Counter[str] = Counter()
         self._chunker = Chunker(
             execution_id=execution_id,
@@ -129,7 +131,8 @@ class Capture:
 
     def write(self, stream: LogStream, data: bytes) -> bool:
         """Accept bytes; False is backpressure: await `drain` before the next write."""
-        if self._masker and self._seal is None:
+        is_masked = data is self._passed and stream not in self._masked
+        if self._masker and self._seal is None and not is_masked:
             data = self._mask(self._masker, stream, data)
         if self._seal is None and data:
             if stream is LogStream.STDERR:
@@ -185,6 +188,14 @@ class Capture:
     def redacted(self, counts: Mapping[str, int]) -> None:
         """Count redactions that were made before the output came here, by the secret's name."""
         self._redactions.update(counts)
+
+    def passed(self, data: bytes) -> None:
+        """Take note of masked bytes. If the next write brings this very object, it stays as it is.
+
+        A step between the process and this sink may have made other bytes of them, decoded ones for
+        example; only the identical object is certain to be what was masked.
+        """
+        self._passed = data
 
     def close(self) -> LogSeal:
         """Emit what is held back and return the seal. Idempotent; later writes are ignored."""

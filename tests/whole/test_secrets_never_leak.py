@@ -455,3 +455,30 @@ def test_a_secret_reaches_a_header_and_a_body_and_its_echo_is_masked(home: Path,
     assert token == f"Bearer {CANARY}"
     assert json.loads(body) == {"key": CANARY}
     nothing_leaked(home)
+
+
+MINTING = """
+import os
+pipe = os.open(os.environ["MISSION_MASK"], os.O_WRONLY)
+for number in range(300):
+    value = b"minted-%d-%s" % (number, os.urandom(9).hex().encode())
+    line = b"mask:" + value + (b"" if number == 299 else b"\\n")
+    os.write(pipe, line)
+    os.write(1, b"<" + value + b">\\n")
+    os.write(2, value[:9])
+    os.write(2, value[9:] + b"\\n")
+    with open("minted", "ab") as kept:
+        kept.write(value + b"\\n")
+"""
+
+
+def test_a_value_is_masked_that_is_named_and_printed_at_once(home: Path) -> None:
+    run(home, script("mint", MINTING))
+    minted = (home.parent / "minted").read_bytes().split()
+    assert len(minted) == 300
+    out = mission(home, "logs", "@last", "mint").out.encode()
+    for path in home.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        assert [value for value in minted if value in data] == [], path
+    assert out.count(b"***") == 600
+    assert [value for value in minted if value in out] == []

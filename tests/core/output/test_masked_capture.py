@@ -85,3 +85,21 @@ def test_a_secret_that_is_read_while_output_comes_is_masked_from_then_on() -> No
         assert recorded.data == b"begin\n***\n"
 
     run_virtually(main)
+
+
+def test_bytes_that_were_masked_on_their_way_are_kept_and_other_bytes_are_masked() -> None:
+    async def main() -> None:
+        recorded = Recorded()
+        before = b"as it is: " + VALUE + b"\n"  # stands for bytes that a masker has let through
+        recorded.capture.passed(before)
+        recorded.capture.write(OUT, before)
+        recorded.capture.write(ERR, bytes(bytearray(before)))  # another object
+        recorded.capture.passed(before)
+        recorded.capture.write(OUT, b"decoded: " + VALUE + b"\n")
+        recorded.capture.write(OUT, before)
+        recorded.capture.close()
+        out = b"".join(one.data for one in recorded.chunks)
+        assert out.count(VALUE) == 1
+        assert out.count(b"***") == 3
+
+    run_virtually(main)
