@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from benchmarks.workload import TRUE
 from core.domain.records import LogStream
 from core.executors.local import LocalExecutor
 from core.executors.supervised.supervised_executor import SupervisedExecutor
@@ -47,7 +48,7 @@ async def main(name: str, count: int, at_once: int) -> None:
 
     async def lane() -> None:
         for number in numbers:
-            job = Job(key=f"x/{number}/1", argv=("true",), env=env, cwd=cwd)
+            job = Job(key=f"x/{number}/1", argv=(TRUE,), env=env, cwd=cwd)
             outcome = await executor.run(job, Nowhere())
             assert outcome.exit_code == 0
 

@@ -37,10 +37,11 @@ def refusal(error: OSError, message: str) -> UnstartableError:
 
 
 class Lookup:
-    """Finds executables; remembers those found on the search path."""
+    """Finds executables and remembers where they were; `forget` is for one that is gone."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str], str] = {}
+        self._checked: set[str] = set()
 
     def find(self, command: str, env: Mapping[str, str], cwd: str) -> str:
         """Return the absolute path of `command`; raise `ImpossibleError` when there is none.
@@ -53,7 +54,11 @@ class Lookup:
         if "\0" in command:
             raise ImpossibleError("the command contains a NUL character")
         if "/" in command:
-            return _checked(os.path.join(cwd, command), command)  # noqa: PTH118 - hot path
+            place = os.path.join(cwd, command)  # noqa: PTH118 - hot path
+            if place not in self._checked:
+                _checked(place, command)
+                self._checked.add(place)
+            return place
         path = env.get("PATH", os.defpath)
         found = self._found.get((command, path))
         if found is None:
@@ -62,8 +67,13 @@ class Lookup:
                 self._found[command, path] = found
         return found
 
-    def forget(self, command: str, env: Mapping[str, str]) -> bool:
+    def forget(self, command: str, env: Mapping[str, str], cwd: str) -> bool:
         """Drop what is remembered of `command`; tell whether there was anything."""
+        if "/" in command:
+            place = os.path.join(cwd, command)  # noqa: PTH118 - as it was found
+            known = place in self._checked
+            self._checked.discard(place)
+            return known
         return self._found.pop((command, env.get("PATH", os.defpath)), None) is not None
 
 

@@ -175,7 +175,7 @@ class Spawner:
     def find_again(self, opened: "OpenedJob") -> bool:
         """Look for a program anew that is gone from where it was; False when it was not cached."""
         job = opened.job
-        if not self._lookup.forget(job.argv[0], job.env):
+        if not self._lookup.forget(job.argv[0], job.env, job.cwd):
             return False
         opened.found_at(self._lookup.find(job.argv[0], job.env, job.cwd))
         return True

@@ -65,6 +65,21 @@ class Finished(Struct, frozen=True, kw_only=True):
     survivors: int
 
 
+class Answer(asyncio.Future[T]):
+    """An answer that is awaited to its end: what was started must not be forgotten.
+
+    `asked_at` is the time of the loop at which it was asked for.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self.asked_at = loop.time()
+
+    def cancel(self, msg: Any | None = None) -> bool:  # noqa: ARG002 - of the base
+        """Refuse: a task that is cancelled while it waits is told so after the answer."""
+        return False
+
+
 class SupervisorLink:
     """One supervisor process and the socket to it. Belongs to the event loop it was made on."""
 
@@ -74,9 +89,10 @@ class SupervisorLink:
         self._numbers = 0
         self._base: dict[str, str] | None = None
         """The environment of the first job: of later ones only the differences are sent."""
-        self._starting: dict[int, asyncio.Future[int]] = {}
+        self._starting: dict[int, Answer[int]] = {}
         self._ends: dict[int, JobEnd | Callable[[JobEnd], None] | None] = {}
-        self._orders: dict[int, asyncio.Future[Finished]] = {}
+        self._orders: dict[int, Answer[Finished]] = {}
+        self._watchdog: asyncio.TimerHandle | None = None
         self._queue: deque[tuple[bytes, Sequence[int]]] = deque()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
@@ -124,7 +140,7 @@ class SupervisorLink:
         cancelled at its next await: a process that was started must not be forgotten.
         """
         number = self._next_number()
-        answer = self._starting[number] = self._loop.create_future()
+        answer = self._starting[number] = Answer(self._loop)
         self._ends[number] = None
         if self._base is None:
             self._send(("base", env), ())
@@ -161,13 +177,35 @@ class SupervisorLink:
         finally:
             self._let_go()  # `close` works in another thread: the loop must watch nothing then
 
-    async def _answered(self, answer: "asyncio.Future[T]") -> T:
-        """Await an answer to its end; a supervisor that gives none in time is killed, and lost."""
-        watchdog = self._loop.call_later(ANSWER_SECONDS, self._process.kill)
-        try:
-            return await _to_the_end(answer)
-        finally:
-            watchdog.cancel()
+    async def _answered(self, answer: "Answer[T]") -> T:
+        """Await an answer to its end; a supervisor that gives none in time is killed, and lost.
+
+        A cancellation meanwhile is raised at the next await.
+        """
+        if self._watchdog is None:
+            self._watchdog = self._loop.call_later(ANSWER_SECONDS, self._look_for_answers)
+        was_cancelled = False
+        while not answer.done():
+            try:
+                await answer
+            except asyncio.CancelledError:
+                was_cancelled = True
+        if was_cancelled and (task := asyncio.current_task()) is not None:
+            task.uncancel()
+            task.cancel()
+        return answer.result()
+
+    def _look_for_answers(self) -> None:
+        """Kill a supervisor that owes an answer for too long; else look again when it may."""
+        self._watchdog = None
+        owed: list[Answer[Any]] = [*self._starting.values(), *self._orders.values()]
+        if not owed or self.is_lost:
+            return
+        due = min(answer.asked_at for answer in owed) + ANSWER_SECONDS
+        if due <= self._loop.time():
+            self._process.kill()
+        else:
+            self._watchdog = self._loop.call_at(due, self._look_for_answers)
 
     def close(self) -> None:
         """Close the socket and wait for the supervisor, which ends everything. Idempotent.
@@ -184,6 +222,9 @@ class SupervisorLink:
         if self.is_lost:
             return
         self.is_lost = True
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
         self._loop.remove_reader(self._channel.fileno())
         self._loop.remove_writer(self._channel.fileno())
         for data, fds in self._queue:
@@ -194,7 +235,7 @@ class SupervisorLink:
 
     async def _order(self, *packet: Any) -> Finished:
         number = self._next_number()
-        answer = self._orders[number] = self._loop.create_future()
+        answer = self._orders[number] = Answer(self._loop)
         self._send((packet[0], number, *packet[1:]), ())
         return await self._answered(answer)
 
@@ -291,7 +332,7 @@ class SupervisorLink:
 
     def _fail_all(self) -> None:
         lost = SupervisorLostError("the supervisor of the processes is gone")
-        answers: list[asyncio.Future[Any]] = [*self._starting.values(), *self._orders.values()]
+        answers: list[Answer[Any]] = [*self._starting.values(), *self._orders.values()]
         for waiting in answers:
             if not waiting.done():
                 waiting.set_exception(lost)
@@ -308,17 +349,3 @@ def _command(channel: int) -> list[str]:
 
 def _left(found: Sequence[tuple[int, int, str]]) -> tuple[LeftProcess, ...]:
     return tuple(LeftProcess(pid=pid, start=start, command=text) for pid, start, text in found)
-
-
-async def _to_the_end(answer: "asyncio.Future[T]") -> T:
-    """Await an answer whatever happens; a cancellation meanwhile is raised at the next await."""
-    was_cancelled = False
-    while not answer.done():
-        try:
-            await asyncio.wait({answer})
-        except asyncio.CancelledError:
-            was_cancelled = True
-    if was_cancelled and (task := asyncio.current_task()) is not None:
-        task.uncancel()
-        task.cancel()
-    return answer.result()

@@ -269,6 +269,24 @@ async def test_a_command_that_is_not_executable_is_told_apart(
     assert "is not executable" in await refusal(executor, on_path)
 
 
+async def test_a_command_that_went_away_after_it_ran_is_told_and_found_when_it_is_back(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    tool = tmp_path / "tool"
+    job = a_job("./tool", cwd=str(tmp_path))
+
+    def put(code: int) -> None:
+        tool.write_text(f"#!/bin/sh\nexit {code}\n")
+        tool.chmod(0o755)
+
+    put(3)
+    assert (await executor.run(job, RecordingSink())).exit_code == 3
+    tool.unlink()
+    assert "command not found: `./tool`" in await refusal(executor, job)
+    put(4)
+    assert (await executor.run(job, RecordingSink())).exit_code == 4
+
+
 async def test_a_directory_is_no_command(executor: LocalExecutor, tmp_path: Path) -> None:
     assert "it is a directory" in await refusal(executor, a_job(str(tmp_path)))
 
