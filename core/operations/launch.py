@@ -3,8 +3,8 @@
 from core.domain.records import Execution
 from core.errors import MissionDeckError
 from core.launch.order import Order, launch
+from core.operations.admission.policy_check import admit, policies_of
 from core.operations.mission_secret_check import require_secrets
-from core.operations.policy_check import admit, policies_of
 from core.operations.site import Site
 
 

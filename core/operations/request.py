@@ -12,8 +12,8 @@ from core.domain.states import is_terminal
 from core.errors import ConflictError, LeaseHeldError
 from core.launch.run_label import full_label
 from core.machine.ownership import is_owned
+from core.operations.admission.policy_check import require_request
 from core.operations.ancestry import resumed_with
-from core.operations.policy_check import require_request
 from core.operations.site import Site
 from core.ports.control import RequestKind, RequestOutcome
 from core.ports.reader import Reader

@@ -20,9 +20,9 @@ from core.launch.order import Order, launch
 from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
+from core.operations.admission.policy_check import admit
 from core.operations.mission_order import make_order
 from core.operations.mission_secret_check import require_secrets
-from core.operations.policy_check import admit
 from core.operations.recorded_mission import stored_mission
 from core.operations.relaunch import earlier_of, retry_order
 from core.operations.site import OpenStore, Site

@@ -168,7 +168,7 @@ class Driver:
             working_dir=plan.working_dir,
             environ=base_environment(environ, mission_env, execution.execution_id),
             environ_error=environ_error,
-            protected_paths=plan.protected,
+            protected_paths=(*plan.protected, *self._policies.folders),
             masker=plan.masker,
             mission_digest=execution.mission_digest,
             mission_env={name: value_text(value) for name, value in mission_env.items()},

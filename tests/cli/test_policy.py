@@ -2,72 +2,21 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.domain.records import AuditEvent
-from storage.read.reader import open_reader
-from tests.support.cli import Ran, mission
-from tests.support.missions import mission_yaml
+from tests.support.policy_world import FORBID, IS_ROOT, PolicyWorld
 from tests.support.waiting import kill_and_wait
-
-FORBID = 'forbid(principal, action == Action::"{}", resource)'
-
-
-class World:
-    """A user with policies, and a mission whose step leaves a mark."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.home = folder / "home"
-        self.mark = folder / "mark"
-        (self.home / "policy.d").mkdir(parents=True)
-
-    def policy(self, text: str, name: str = "x.cedar") -> Path:
-        path = self.home / "policy.d" / name
-        path.write_text(text)
-        return path
-
-    def forbid(self, action: str, condition: str = "true", rule: str = "no") -> None:
-        self.policy(f'@id("{rule}") {FORBID.format(action)} when {{ {condition} }};')
-
-    def touch(self, step: str = "touch", **fields: Any) -> dict[str, Any]:
-        parameters = {"command": "touch", "args": [str(self.mark)]}
-        return {"id": step, "step_type": "command", "parameters": parameters, **fields}
-
-    def file(self, *steps: Mapping[str, Any], name: str = "m.yaml", **fields: Any) -> Path:
-        path = self.folder / name
-        path.write_text(mission_yaml(*map(dict, steps or (self.touch(),)), **fields))
-        return path
-
-    def __call__(self, *arguments: str | Path, **more: Any) -> Ran:
-        return mission(self.home, *map(str, arguments), **more)
-
-    def audit(self) -> list[AuditEvent]:
-        with closing(open_reader(self.home / "missions.db")) as reader:
-            return reader.audit_events()
-
-    def runner(self) -> int:
-        """Return the pid of the runner of the newest execution."""
-        with closing(open_reader(self.home / "missions.db")) as reader:
-            lease = reader.lease(reader.executions()[0].execution_id)
-        assert lease is not None
-        return lease.identity.pid
-
-    def events(self, kind: str) -> list[Any]:
-        return [one for one in self("events").ndjson if one["type"] == kind]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> PolicyWorld:
+    return PolicyWorld(tmp_path)
 
 
-def test_a_forbidden_attempt_halts_the_execution_and_names_the_rule(world: World) -> None:
+def test_a_forbidden_attempt_halts_the_execution_and_names_the_rule(world: PolicyWorld) -> None:
     world.forbid("attempt", 'context.program like "*/touch" || context.program like "*utils"')
     bad = world.touch(depends_on=["first"], continue_on_error=True, retry={"max_attempts": 3})
     later = {"id": "later", "depends_on": ["touch"], "trigger_rule": "all_done"}
@@ -91,13 +40,13 @@ def test_a_forbidden_attempt_halts_the_execution_and_names_the_rule(world: World
     assert world("audit", "verify").code == 0
 
 
-def test_what_no_policy_forbids_runs(world: World) -> None:
+def test_what_no_policy_forbids_runs(world: PolicyWorld) -> None:
     world.forbid("attempt", 'context.command like "curl *"')
     assert world("run", world.file()).code == 0
     assert world.mark.exists()
 
 
-def test_a_plain_run_names_the_rule_on_stderr(world: World) -> None:
+def test_a_plain_run_names_the_rule_on_stderr(world: PolicyWorld) -> None:
     world.forbid("attempt", rule="never")
     ran = world("run", world.file())
     assert ran.code == 5
@@ -157,7 +106,7 @@ def _folder(path: Path) -> None:
         *("link", "dangling link", "FIFO", "folder"),
     ],
 )
-def test_with_a_policy_that_cannot_be_used_nothing_starts(world: World, how: str) -> None:
+def test_with_a_policy_that_cannot_be_used_nothing_starts(world: PolicyWorld, how: str) -> None:
     path = world.policy("// nothing\n")
     spoilt(how)(path)
     for options in ((), ("--detach",)):
@@ -170,7 +119,7 @@ def test_with_a_policy_that_cannot_be_used_nothing_starts(world: World, how: str
     assert world("ls", "--json").code in {0, 4}
 
 
-def test_a_policy_whose_condition_fails_denies(world: World) -> None:
+def test_a_policy_whose_condition_fails_denies(world: PolicyWorld) -> None:
     world.forbid(
         "attempt",
         "context.attempt * 9223372036854775807 > 1 && context.attempt > 1 ||"
@@ -182,7 +131,7 @@ def test_a_policy_whose_condition_fails_denies(world: World) -> None:
     assert not world.mark.exists()
 
 
-def test_the_policies_of_the_project_forbid_too(world: World) -> None:
+def test_the_policies_of_the_project_forbid_too(world: PolicyWorld) -> None:
     folder = world.folder / ".missiondeck" / "policy.d"
     folder.mkdir(parents=True)
     (folder / "p.cedar").write_text(f'@id("project") {FORBID.format("attempt")};')
@@ -194,7 +143,7 @@ def test_the_policies_of_the_project_forbid_too(world: World) -> None:
     assert not world.mark.exists()
 
 
-def test_a_forbidden_launch_starts_nothing_and_is_in_the_audit_log(world: World) -> None:
+def test_a_forbidden_launch_starts_nothing_and_is_in_the_audit_log(world: PolicyWorld) -> None:
     world.forbid("launch", 'resource.name like "a *" && context.kind == "run"')
     file = world.file()
     for options in ((), ("--detach",)):
@@ -216,7 +165,7 @@ def test_a_forbidden_launch_starts_nothing_and_is_in_the_audit_log(world: World)
     ],
 )
 def test_a_forbidden_answer_or_cancel_changes_nothing(
-    world: World, action: str, command: tuple[str, ...]
+    world: PolicyWorld, action: str, command: tuple[str, ...]
 ) -> None:
     ask = {"id": "ask", "step_type": "approval", "parameters": {"prompt": "Go?"}}
     assert world("run", world.file(ask), "--detach").code == 0
@@ -229,7 +178,7 @@ def test_a_forbidden_answer_or_cancel_changes_nothing(
     assert world("cancel", "@last").code == 0
 
 
-def test_a_forbidden_retry_starts_nothing(world: World) -> None:
+def test_a_forbidden_retry_starts_nothing(world: PolicyWorld) -> None:
     file = world.file({"id": "bad", "step_type": "fail", "parameters": {"message": "no"}})
     assert world("run", file).code == 1
     world.forbid("retry", 'context.steps.contains("bad")')
@@ -241,7 +190,7 @@ def test_a_forbidden_retry_starts_nothing(world: World) -> None:
     assert len(world("ls", "--json").json) == 1
 
 
-def test_a_secret_that_must_not_be_read_is_not_read(world: World) -> None:
+def test_a_secret_that_must_not_be_read_is_not_read(world: PolicyWorld) -> None:
     assert world("secrets", "set", "TOKEN", input="sesame-open-9f3\n").code == 0
     world.forbid("read_secret", 'context.secret == "TOKEN"')
     file = world.file(world.touch(secrets=["TOKEN"]), secrets=["TOKEN"])
@@ -252,7 +201,7 @@ def test_a_secret_that_must_not_be_read_is_not_read(world: World) -> None:
     assert not world.mark.exists()
 
 
-def test_a_policy_that_only_warns_lets_go_and_says_so(world: World) -> None:
+def test_a_policy_that_only_warns_lets_go_and_says_so(world: PolicyWorld) -> None:
     world.forbid("attempt")
     (world.home / "config.toml").write_text('[policy]\nmode = "warn"\n')
     ran = world("run", world.file())
@@ -269,7 +218,7 @@ def test_a_policy_that_only_warns_lets_go_and_says_so(world: World) -> None:
     "text",
     ['[policy]\nmode = "loose"\n', "[policy]\ndefault_deny = true\n", "policy = 1\n", "[policy"],
 )
-def test_settings_that_are_wrong_start_nothing(world: World, text: str) -> None:
+def test_settings_that_are_wrong_start_nothing(world: PolicyWorld, text: str) -> None:
     world.policy("// nothing\n")
     (world.home / "config.toml").write_text(text)
     ran = world("run", world.file())
@@ -278,7 +227,7 @@ def test_settings_that_are_wrong_start_nothing(world: World, text: str) -> None:
     assert not world.mark.exists()
 
 
-def test_settings_that_others_can_write_start_nothing(world: World) -> None:
+def test_settings_that_others_can_write_start_nothing(world: PolicyWorld) -> None:
     world.forbid("attempt")
     config = world.home / "config.toml"
     config.write_text('[policy]\nmode = "warn"\n')
@@ -288,7 +237,7 @@ def test_settings_that_others_can_write_start_nothing(world: World) -> None:
     assert f"others can write to {config}" in ran.err
 
 
-def test_a_project_file_and_the_environment_loosen_nothing(world: World) -> None:
+def test_a_project_file_and_the_environment_loosen_nothing(world: PolicyWorld) -> None:
     world.forbid("attempt", 'principal.name != "free"')
     (world.folder / "mission.toml").write_text('[policy]\nmode = "warn"\n')
     names = {"MISSION_ACTOR": "free@box", "USER": "free", "LOGNAME": "free"}
@@ -296,7 +245,7 @@ def test_a_project_file_and_the_environment_loosen_nothing(world: World) -> None
     assert (ran.code, world.mark.exists()) == (5, False)
 
 
-def test_a_sub_mission_is_under_the_same_policies_and_halts_its_parent(world: World) -> None:
+def test_a_sub_mission_is_under_the_same_policies_and_halts_its_parent(world: PolicyWorld) -> None:
     world.forbid("attempt", 'context.step == "touch"')
     world.file(name="sub.yaml")
     call = {"id": "sub", "step_type": "mission", "parameters": {"file": "sub.yaml"}}
@@ -312,7 +261,7 @@ def test_a_sub_mission_is_under_the_same_policies_and_halts_its_parent(world: Wo
     assert not world.mark.exists()
 
 
-def test_the_hashes_of_the_policies_are_sealed(world: World) -> None:
+def test_the_hashes_of_the_policies_are_sealed(world: PolicyWorld) -> None:
     path = world.policy("// nothing\n" + FORBID.format("cancel") + " when { false };")
     assert world("run", world.file()).code == 0
     wanted = [{"path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}]
@@ -321,7 +270,7 @@ def test_the_hashes_of_the_policies_are_sealed(world: World) -> None:
     assert world("audit", "verify", "--deep").code == 0
 
 
-def test_a_resumed_execution_is_under_the_policies_of_now(world: World) -> None:
+def test_a_resumed_execution_is_under_the_policies_of_now(world: PolicyWorld) -> None:
     ask = {"id": "ask", "step_type": "approval", "parameters": {"prompt": "Go?"}}
     world.policy("// nothing\n")
     file = world.file(ask, world.touch(depends_on=["ask"]))
@@ -332,3 +281,54 @@ def test_a_resumed_execution_is_under_the_policies_of_now(world: World) -> None:
     assert world("approve", "@last", "ask").code == 0
     assert world("watch", "@last").code == 5
     assert not world.mark.exists()
+
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="policies of the machine belong to root")
+
+
+@needs_root
+def test_only_the_machine_may_deny_by_default_and_permit(world: PolicyWorld) -> None:
+    (world.system / "config.toml").write_text("[policy]\ndefault_deny = true\n")
+    file = world.file()
+    denied = world.on_machine("run", file, "--json")
+    assert denied.code == 5
+    assert denied.json["error"]["rules"] == ["policy.default-deny"]
+    world.policy('permit(principal, action == Action::"launch", resource);', system=True)
+    denied = world.on_machine("run", file, "--json")
+    assert denied.json["step_results"]["touch"]["rule"] == "policy.default-deny"
+    assert not world.mark.exists()
+    world.policy("permit(principal, action, resource);", system=True)
+    assert world.on_machine("run", file).code == 0
+    assert world.mark.exists()
+
+
+@needs_root
+def test_a_user_cannot_loosen_what_the_machine_forbids(world: PolicyWorld) -> None:
+    world.policy(f'@id("machine") {FORBID.format("attempt")};', system=True)
+    (world.home / "config.toml").write_text('[policy]\nmode = "warn"\n')
+    ran = world.on_machine("run", world.file(), "--json")
+    assert (ran.code, ran.json["step_results"]["touch"]["rule"]) == (5, "machine")
+    (world.system / "config.toml").write_text('[policy]\nmode = "warn"\n')
+    assert world.on_machine("run", world.file()).code == 0
+
+
+@needs_root
+def test_policies_of_the_machine_that_root_does_not_own_start_nothing(world: PolicyWorld) -> None:
+    os.chown(world.policy("// nothing\n", system=True), 12345, 12345)
+    ran = world.on_machine("run", world.file())
+    assert (ran.code, world.mark.exists()) == (5, False)
+    assert "belongs to user 12345, who is not trusted" in ran.err
+
+
+def test_a_step_cannot_write_to_the_policies_of_its_project(world: PolicyWorld) -> None:
+    folder = world.folder / ".missiondeck" / "policy.d"
+    folder.mkdir(parents=True)
+    policy = folder / "p.cedar"
+    policy.write_text(FORBID.format("cancel") + ";")
+    remove = {
+        "id": "remove",
+        "step_type": "delete_file",
+        "parameters": {"path": ".missiondeck/policy.d/p.cedar"},
+    }
+    assert world("run", world.file(remove)).code in {1, 5}
+    assert policy.exists()

@@ -48,6 +48,7 @@ SECTIONS = {
         "audit": _lazy("audit", "Verify the audit log."),
     },
     "Set up": {
+        "policy": _lazy("policy", "Show the policies in force, and test what they allow."),
         "secrets": _lazy("secrets", "Store the values of secrets, encrypted."),
         "db": _lazy("db", "Check, back up and inspect the database."),
         "doctor": _lazy("doctor", "Check whether missions can run on this machine."),

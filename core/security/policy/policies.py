@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -108,6 +109,11 @@ class Policies:
             self._enforced = self._set(Mode.ENFORCE)
             self._warned = self._set(Mode.WARN)
             self._entities: dict[str, cedarpy.Entities] = {}
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that hold the folders of policies: no file step may write to them."""
+        return tuple(content.folder.path.parent for content in self.contents)
 
     @property
     def hashes(self) -> Mapping[str, str]:

@@ -1,65 +1,83 @@
 """`mission plan`."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.domain.mission import Mission, MissionStep
+from core.errors import CancelledError
 from core.graph.dag import Graph
-from core.operations.mission_order import STDIN, parse_params, read_mission, require_valid
+from core.operations.admission.policy_check import folder_of
+from core.operations.mission_order import (
+    STDIN,
+    make_order,
+    parse_params,
+    read_mission,
+    require_valid,
+)
 from core.operations.mission_secret_check import SecretState, secret_states
 from tui.cli.command import command as declare
+from tui.cli.command import finish
 from tui.cli.invocation import Invocation
 from tui.cli.mission_argument import mission_file
 from tui.cli.shared_options import mission_argument, param_option
 from tui.output.dry_run_plan import plan_json, plan_text
+from tui.output.verdict_list import verdict_json, verdict_lines
+
+if TYPE_CHECKING:  # loaded when the mission is read
+    from core.launch.order import Order
 
 
 @declare("plan")
 @mission_argument
 @param_option
 def command(invocation: Invocation, file: str | None, params: tuple[str, ...]) -> None:
-    """Show what a mission would do, and in which order, without running it."""
+    """Show what a mission would do, and in which order, without running it.
+
+    What safety or a policy would refuse is told with the rule that says so; the exit code is then
+    5.
+    """
     given = parse_params(params)
     reference = mission_file(invocation, file)
-    mission, _ = require_valid(read_mission(reference))
-    folder = Path.cwd() if reference == STDIN else Path(reference).absolute().parent
+    loaded = read_mission(reference)
+    mission, _ = require_valid(loaded)
     if any(param.secret for param in mission.params):
         from tui.cli.secret_input import take_secret_inputs
 
         given = take_secret_inputs(invocation, mission, given, is_stdin_used=reference == STDIN)
-    show_plan(invocation, mission, given, folder, lenient=True)
+    order = make_order(loaded, reference=reference, actor=invocation.actor, params=given)
+    show_plan(invocation, order, lenient=True)
 
 
-def show_plan(
-    invocation: Invocation,
-    mission: Mission,
-    given: Mapping[str, Any],
-    folder: Path,
-    *,
-    lenient: bool = False,
-) -> None:
-    """Print the plan for the given parameters; `folder` is that of the mission file.
+def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) -> None:
+    """Print the plan of an ordered run; exit with 5 when it would be refused.
 
     Raises `UsageError` for unknown parameters and, unless `lenient`, for missing ones.
     """
+    from core.operations.admission.planned_verdicts import PlanDecision, planned_verdicts
+
+    mission = order.mission
     graph = Graph.of(mission)
-    values = _values(mission, given, lenient=lenient)
+    values = plan_values(mission, order.params, lenient=lenient)
     secrets: Sequence[SecretState] = ()
     if mission.secrets:
+        folder = folder_of(order.source_path, order.working_dir)
         secrets = secret_states(mission, invocation.site, environ=invocation.environ, folder=folder)
+    verdicts = planned_verdicts(invocation.site, order, values)
     console = invocation.console
     if invocation.json:
-        console.out_json(plan_json(mission, graph, values, secrets, _describe))
+        shown = plan_json(mission, graph, values, secrets, _describe)
+        console.out_json({**shown, "verdicts": [verdict_json(one) for one in verdicts]})
     else:
-        console.out_lines(
-            plan_text(
-                mission, graph, values, secrets, _describe, console.palette, width=console.width
-            )
+        lines = plan_text(
+            mission, graph, values, secrets, _describe, console.palette, width=console.width
         )
+        console.out_lines([*lines, *verdict_lines(verdicts, console.palette)])
+    if any(one.decision is PlanDecision.DENY for one in verdicts):
+        finish(CancelledError.exit_code)
 
 
-def _values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dict[str, Any]:
+def plan_values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dict[str, Any]:
+    """Return the values of inputs by name; with `lenient` those that are missing are None."""
     from msgspec.structs import replace
 
     from core.mission_file.keys.param_values import resolve_params

@@ -14,9 +14,9 @@ from core.errors import ConflictError, UsageError
 from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
+from core.operations.admission.policy_check import admit, policies_of
 from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
-from core.operations.policy_check import admit, policies_of
 from core.runner.drive import drive
 from core.runner.drive_plan import Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
@@ -87,9 +87,7 @@ def run_mission(
     if dry_run:
         from tui.cli.commands.plan import show_plan
 
-        path = order.source_path
-        folder = Path(order.working_dir) if path is None else Path(path).parent
-        show_plan(invocation, order.mission, order.params, folder)
+        show_plan(invocation, order)
         return
     gc.enable()
     _run_order(invocation, order, detach=detach, output=output, quiet=quiet)

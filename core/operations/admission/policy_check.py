@@ -4,7 +4,7 @@ What they deny is in the audit log before the person is told. Attempts are asked
 `core.security.policy.policy_gate`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -47,29 +47,31 @@ async def admit(
     """
     if policies.is_empty:
         return order
-    mission, digest = order.mission.name, order.source.digest
-    left_out = order.unselected | order.reuse.keys()
-    steps = [step for step in order.mission.all_steps if step.id not in left_out]
-    asked = [
-        policy_request.launch_request(
-            mission,
-            mission_sha256=digest,
-            file=order.source_path or "",
-            kind=_kind(order),
-            secrets=[name for step in steps for name in step.secret_names],
-        )
-    ]
-    if order.retry_of is not None and order.parent_execution_id is None:
-        retried = [step.id for step in steps]
-        asked.append(policy_request.retry_request(mission, mission_sha256=digest, steps=retried))
     warnings = []
-    for request in asked:
+    for request in requests_for(order):
         verdict = policies.decide(request)
         if verdict.is_denied:
             await _deny(site, request, verdict, store=store)
         elif not verdict.is_allowed:
             warnings.append(verdict.facts(request))
     return replace(order, policies=policies.hashes, warnings=tuple(warnings))
+
+
+def requests_for(order: "Order") -> Iterator[PolicyRequest]:
+    """Yield what policies are asked about an ordered execution."""
+    mission, digest = order.mission.name, order.source.digest
+    left_out = order.unselected | order.reuse.keys()
+    steps = [step for step in order.mission.all_steps if step.id not in left_out]
+    yield policy_request.launch_request(
+        mission,
+        mission_sha256=digest,
+        file=order.source_path or "",
+        kind=_kind(order),
+        secrets=[name for step in steps for name in step.secret_names],
+    )
+    if order.retry_of is not None and order.parent_execution_id is None:
+        retried = [step.id for step in steps]
+        yield policy_request.retry_request(mission, mission_sha256=digest, steps=retried)
 
 
 async def require_request(

@@ -1,0 +1,1 @@
+"""What safety and policies say of what a person asks for, before and after it happens."""

@@ -1,0 +1,207 @@
+"""What safety and the policies say of a mission before it runs, as far as its values are known."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from core.domain.mission import MissionStep
+from core.domain.reasons import Reason
+from core.expression.evaluate import (
+    ExpressionError,
+    Reference,
+    TemplateSyntaxError,
+    has_template,
+    references,
+    render,
+)
+from core.launch.order import Order
+from core.machine.environment import ReadableEnvironment, base_environment, value_text
+from core.operations.admission.policy_check import folder_of, requests_for
+from core.operations.site import Site
+from core.output.masker import MASK_TEXT
+from core.security.attempt_gate import AttemptGate
+from core.security.attempt_request import AttemptRequest
+from core.security.policy.policies import Policies
+from core.step_type.intent import NO_INTENT
+from core.step_type.registry import EXPRESSIONS, step_type
+
+
+class PlanDecision(StrEnum):
+    """What would become of an attempt, if nothing changes until then."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    """Denied by a policy that only warns."""
+    UNKNOWN = "unknown"
+    """It depends on values that only the run has; a rule is named that would deny it as written."""
+    DENY = "deny"
+
+
+class PlannedVerdict(Struct, frozen=True, kw_only=True):
+    """The verdict on an attempt of a step, or on the launch, which has no step.
+
+    `rule` is the id of the rule that denies, `message` says why.
+    """
+
+    task_id: str | None
+    decision: PlanDecision
+    rule: str | None = None
+    message: str | None = None
+
+
+def planned_verdicts(site: Site, order: Order, params: Mapping[str, Any]) -> list[PlannedVerdict]:
+    """Return the verdicts on the launch and on each step and handler that would run, in file order.
+
+    `params` are the resolved inputs; those that are secret, or required and None, are not known.
+    Raises what `Site.policies` and `Site.new_gate` raise for rules that cannot be used.
+    """
+    policies = site.policies(folder_of(order.source_path, order.working_dir))
+    gate = site.new_gate(policies)
+    planned = _Planned(order, params, site.environ)
+    left_out = order.unselected | order.reuse.keys()
+    steps = [step for step in order.mission.all_steps if step.id not in left_out]
+    return [
+        *_of_launch(policies, order),
+        *(_verdict(gate, step, *planned.request(step)) for step in steps),
+    ]
+
+
+def verdict_on_recorded(
+    site: Site, order: Order, step: MissionStep, inputs: Mapping[str, Any] | None, attempt: int
+) -> PlannedVerdict:
+    """Return the verdict of today on an attempt with recorded inputs; without any, on a plan's.
+
+    `order` has the mission and the parameters of the recorded execution.
+    """
+    gate = site.new_gate(site.policies(folder_of(order.source_path, order.working_dir)))
+    request, is_known = _Planned(order, order.params, site.environ).request(step)
+    kind = step_type(step.step_type)
+    if inputs is not None and kind is not None:
+        request = replace(request, intent=kind.intent(inputs), attempt=max(1, attempt))
+        is_known = True
+    return _verdict(gate, step, request, is_known)
+
+
+def _of_launch(policies: Policies, order: Order) -> Iterator[PlannedVerdict]:
+    """Yield the verdict on the launch where a policy has one."""
+    for request in requests_for(order):
+        verdict = policies.decide(request)
+        if not verdict.is_allowed:
+            yield PlannedVerdict(
+                task_id=None,
+                decision=PlanDecision.DENY if verdict.is_denied else PlanDecision.WARN,
+                rule=verdict.rules[0],
+                message=f"{request.action}: {verdict.sentence}",
+            )
+
+
+def _verdict(
+    gate: AttemptGate, step: MissionStep, request: AttemptRequest, is_known: bool
+) -> PlannedVerdict:
+    answer = gate.answer(request)
+    if answer.refusal is not None:
+        refusal = answer.refusal
+        # What safety finds is there whatever the rest will be; a policy may ask for the rest.
+        is_certain = is_known or refusal.reason_code is Reason.SECURITY_VIOLATION
+        return PlannedVerdict(
+            task_id=step.id,
+            decision=PlanDecision.DENY if is_certain else PlanDecision.UNKNOWN,
+            rule=None if refusal.error is None else refusal.error.kind,
+            message=refusal.message,
+        )
+    if answer.warnings:
+        facts = answer.warnings[0]
+        return PlannedVerdict(
+            task_id=step.id,
+            decision=PlanDecision.WARN,
+            rule=str(facts.get("rule")),
+            message=str(facts.get("message")),
+        )
+    decision = PlanDecision.ALLOW if is_known else PlanDecision.UNKNOWN
+    return PlannedVerdict(task_id=step.id, decision=decision)
+
+
+class _Planned:
+    """Makes requests from a mission file: texts with templates that need a run stay as they are."""
+
+    def __init__(self, order: Order, params: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self._order = order
+        known = {
+            param.name: params[param.name]
+            for param in order.mission.params
+            if not param.secret
+            and not (param.required and params.get(param.name) is None)
+            and param.name in params
+        }
+        self._scope: dict[str, Any] = {
+            "params": known,
+            "env": ReadableEnvironment(environ),
+        }
+        self._environ = environ
+
+    def request(self, step: MissionStep) -> tuple[AttemptRequest, bool]:
+        """Return what a step would attempt, and whether all of it is known."""
+        order = self._order
+        masks = dict.fromkeys(step.secret_names, MASK_TEXT)
+        values = _Values({**self._scope, "secrets": masks})
+        expressions = EXPRESSIONS.get(step.step_type, ())
+        parameters = values.each(
+            {key: value for key, value in step.parameters.items() if key not in expressions}
+        )
+        env = {
+            name: value_text(value)
+            for given in (order.mission.env, step.env)
+            for name, value in values.each(given).items()
+        }
+        folder = str(values.rendered(step.working_dir or "."))
+        kind = step_type(step.step_type)
+        request = AttemptRequest(
+            mission_name=order.mission.name,
+            mission_sha256=order.source.digest,
+            step_id=step.id,
+            task_id=step.id,
+            step_type=step.step_type,
+            intent=NO_INTENT if kind is None else kind.intent(parameters),
+            working_dir=str(Path(order.working_dir) / folder),
+            env=env,
+            secrets=step.secret_names,
+            secret_variables=(*step.secrets, *step.secret_files),
+            environ=lambda: base_environment(self._environ, env, ""),
+        )
+        return request, values.are_known
+
+
+class _Values:
+    """Renders what is known, and notes whether all was."""
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        self._scope = scope
+        self.are_known = True
+
+    def each(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a mapping with its values rendered."""
+        return {name: self.rendered(value) for name, value in values.items()}
+
+    def rendered(self, value: Any) -> Any:
+        """Return a value with the templates rendered that need no run; others stay."""
+        if isinstance(value, Mapping):
+            return self.each(value)
+        if isinstance(value, list | tuple):
+            return [self.rendered(one) for one in value]
+        if not isinstance(value, str) or not has_template(value):
+            return value
+        try:
+            if all(self._has(reference) for reference in references(value)):
+                return render(value, self._scope)
+        except (ExpressionError, TemplateSyntaxError):
+            pass  # it fails before the attempt begins
+        self.are_known = False
+        return value
+
+    def _has(self, reference: Reference) -> bool:
+        root, *names = reference
+        return root in self._scope and (not names or names[0] in self._scope[root])

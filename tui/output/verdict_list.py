@@ -1,0 +1,50 @@
+"""What safety and policies say of a mission before it runs, as text and as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
+from tui.output.ansi_colours import Palette
+from tui.words.safe_text import safe_line
+
+DECISION_WORDS = {
+    PlanDecision.ALLOW: "allowed",
+    PlanDecision.WARN: "warning",
+    PlanDecision.UNKNOWN: "not known yet",
+    PlanDecision.DENY: "refused",
+}
+_COLOURS = {PlanDecision.DENY: "red", PlanDecision.WARN: "yellow"}
+
+
+def verdict_json(verdict: PlannedVerdict) -> dict[str, Any]:
+    """Return a verdict as JSON data; that on the launch has no `task_id`."""
+    return {
+        "task_id": verdict.task_id,
+        "decision": verdict.decision.value,
+        "rule": verdict.rule,
+        "message": verdict.message,
+    }
+
+
+def verdict_lines(
+    verdicts: Sequence[PlannedVerdict], palette: Palette, *, all_of_them: bool = False
+) -> list[str]:
+    """Return a section with the verdicts that name a rule, or `all_of_them`; empty without any."""
+    shown = [one for one in verdicts if all_of_them or one.rule is not None]
+    if not shown:
+        return []
+    return ["", palette.paint("Verdicts", "bold"), *(f"  {_line(one, palette)}" for one in shown)]
+
+
+def _line(verdict: PlannedVerdict, palette: Palette) -> str:
+    name = "launch" if verdict.task_id is None else safe_line(verdict.task_id)
+    return f"{name}  {verdict_text(verdict, palette)}"
+
+
+def verdict_text(verdict: PlannedVerdict, palette: Palette) -> str:
+    """Return a verdict in words, with the reason where there is one."""
+    word = DECISION_WORDS[verdict.decision]
+    colour = _COLOURS.get(verdict.decision)
+    painted = word if colour is None else palette.paint(word, colour)
+    told = "" if verdict.message is None else f": {safe_line(verdict.message)}"
+    return f"{painted}{told}"
