@@ -70,7 +70,7 @@ class Site(Protocol):
     def new_gate(self, policies: Policies) -> AttemptGate:
         """Return what decides about attempts: safety, then the policies.
 
-        Raises `UsageError` or `UnavailableError` for rules that cannot be read: then nothing may
+        Raises `UsageError` or `UntrustedFileError` for rules that cannot be read: then nothing may
         start.
         """
 

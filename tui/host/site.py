@@ -76,7 +76,7 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         """Return what decides about attempts: safety as the settings have it, then policies."""
         from tui.host.gate import new_gate
 
-        return new_gate(self.paths, policies, self.system_folder)
+        return new_gate(self.paths, policies, self.environ, self.system_folder)
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

@@ -8,24 +8,24 @@ from msgspec import Struct
 SECTION: Final = "safety"
 """The table of the settings, whose key `allow` is a list of rules."""
 
+PATH_ESCAPE: Final = "safety.path-escape"
+ADDRESS: Final = "safety.address"
+"""Rules that the steps themselves hold to while they act; no setting lifts them."""
+
 RULES: Final[Mapping[str, str]] = {
     "safety.rm-root": "deletes `/`, a home folder or the root of a mounted file system",
-    "safety.owner-root": "changes owner or permissions of `/`, a home folder or a mounted file"
-    " system and of everything in it",
+    "safety.owner-root": "changes owner or permissions of `/` or a folder of the system, and of"
+    " everything in it",
     "safety.make-filesystem": "makes a file system, which deletes what a device holds",
     "safety.block-device": "writes to a block device past its file system",
     "safety.fork-bomb": "defines a function that starts itself again and again",
     "safety.shutdown": "shuts the machine down or restarts it",
     "safety.loader-variable": "sets a variable that changes which code programs load",
     "safety.relative-path": "sets PATH with an entry that is not absolute",
-    "safety.path-escape": "names a file outside of the working folder, a device, or a file of"
-    " Mission Deck",
-    "safety.address": "connects to a metadata, link-local or otherwise refused address",
+    PATH_ESCAPE: "names a file outside of the working folder, a device, or a file of Mission Deck",
+    ADDRESS: "connects to a metadata, link-local or otherwise refused address",
 }
 """What an attempt does that each rule refuses, by the id of the rule. Add ids, never rename one."""
-
-STRUCTURAL: Final = frozenset({"safety.path-escape", "safety.address"})
-"""Rules that the steps themselves hold to while they act, and that no setting lifts."""
 
 
 class Finding(Struct, frozen=True):
@@ -39,11 +39,24 @@ class Finding(Struct, frozen=True):
         """What allows it, as part of a sentence."""
         return allow_text(self.id)
 
+    @property
+    def text(self) -> str:
+        """What is said of an attempt that is refused for it."""
+        return violation_text(self.id, self.sentence)
+
+
+def violation_text(rule: str, sentence: str) -> str:
+    """Return what is said of a violation: the rule, what was found, and what would allow it."""
+    return f"refused by {rule}: {sentence}; {allow_text(rule)}"
+
 
 def allow_text(rule: str) -> str:
-    """Return how a finding by this rule is allowed, as part of a sentence."""
-    if rule == "safety.path-escape":
+    """Return how a finding by this rule is allowed, as a part of a sentence."""
+    if rule == PATH_ESCAPE:
         return "no setting allows it: choose a `working_dir` that holds the file"
-    if rule == "safety.address":
+    if rule == ADDRESS:
         return "no setting allows it"
-    return f'`{SECTION}.allow = ["{rule}"]` in /etc/missiondeck/config.toml or your own config.toml'
+    return (
+        f'to allow it, put `[{SECTION}] allow = ["{rule}"]` into /etc/missiondeck/config.toml or'
+        " into your own config.toml"
+    )

@@ -5,27 +5,33 @@ from collections.abc import Set as AbstractSet
 from core.domain.reasons import Reason
 from core.security.attempt_gate import ALLOWED, GateAnswer
 from core.security.attempt_request import AttemptRequest
-from core.security.safety.safety_check import findings
+from core.security.safety.finding import Finding
+from core.security.safety.safety_check import FindPlaces, findings
+from core.security.safety.shell.dangerous_place import Places
 from core.step_type.step_type import StepOutcome
 
 
 class SafetyGate:
     """Implements `AttemptGate`. `allowed` are the ids of the rules that do not refuse."""
 
-    def __init__(self, allowed: AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self, allowed: AbstractSet[str] = frozenset(), places: FindPlaces = Places
+    ) -> None:
         self.allowed = frozenset(allowed)
+        self._places = places
+
+    def findings(self, request: AttemptRequest) -> list[Finding]:
+        """Return all that is found of an attempt, allowed or not."""
+        return findings(request, self._places)
 
     def answer(self, request: AttemptRequest) -> GateAnswer:
         """Refuse for the first finding that is not allowed; name those that are."""
-        found = findings(request)
+        found = self.findings(request)
         if not found:
             return ALLOWED
         for one in found:
             if one.id not in self.allowed:
-                refusal = StepOutcome.failure(
-                    Reason.SECURITY_VIOLATION,
-                    f"refused by {one.id}: {one.sentence}; allowed by {one.allow}",
-                    one.id,
+                return GateAnswer(
+                    refusal=StepOutcome.failure(Reason.SECURITY_VIOLATION, one.text, one.id)
                 )
-                return GateAnswer(refusal=refusal)
         return GateAnswer(safety=tuple(dict.fromkeys(one.id for one in found)))

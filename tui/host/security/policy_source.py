@@ -3,12 +3,9 @@
 No variable, flag or mission has a say: whoever writes one of those is who policies are for.
 """
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 from core.errors import PolicyFileError, UntrustedFileError, UsageError
-from core.machine.trusted_file import TrustedFile, read_file, trusted_owners
 from core.security.policy.policies import Policies
 from core.security.policy.policy_file import (
     POLICY_FOLDER,
@@ -25,8 +22,7 @@ from core.security.policy.policy_mode import (
     policy_table,
 )
 from tui.host.places import CONFIG, SYSTEM_FOLDER, Paths
-
-MAX_SETTINGS_BYTES = 1024 * 1024
+from tui.host.security.settings_table import read_table
 
 
 def policy_folders(paths: Paths, folder: Path, system_folder: Path) -> list[PolicyFolder]:
@@ -51,26 +47,12 @@ def policies_for(paths: Paths, folder: Path, system_folder: Path = SYSTEM_FOLDER
 
 def _table(path: Path, *, is_system: bool) -> PolicyTable:
     """Return the table of policies of a settings file; who may write the file counts only then."""
-    owners = trusted_owners(system=is_system)
     try:
-        file = read_file(path, owners=owners, limit_bytes=MAX_SETTINGS_BYTES)
-        if file is None or TABLE.encode() not in file.data:
+        found = read_table(path, TABLE, is_system=is_system)
+        if found is None:
             return NO_TABLE
-        value = _parsed(file).get(TABLE)
-        if value is None:
-            return NO_TABLE
-        digest = hashlib.sha256(file.require()).hexdigest()
-        return policy_table(value, str(path), is_system=is_system, sha256=digest)
+        return policy_table(found.value, str(path), is_system=is_system, sha256=found.sha256)
     except (UntrustedFileError, UsageError) as error:
         raise PolicyFileError(
             f"settings of policies: {error.message}", hint=error.hint or "nothing is started"
         ) from error
-
-
-def _parsed(file: TrustedFile) -> dict[str, Any]:
-    import tomllib  # rarely needed
-
-    try:
-        return tomllib.loads(file.data.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file.path} is not TOML: {error}") from error
