@@ -11,7 +11,7 @@ _STRIPPED: Final = re.compile(r"\\\n|['\"\\]")
 
 _HIT: Final = re.compile(
     # programs that a rule is about, wherever they are not part of another name
-    r"(?<![\w.])(?:rm|find|chmod|chown|chgrp|mk(?:fs|e2fs|dosfs|ntfs|reiserfs|swap)|newfs"
+    r"(?:(?<![\w.])|(?<=\s-c))(?:rm|find|chmod|chown|chgrp|mk(?:fs|e2fs|dosfs|ntfs|reiserfs|swap)|newfs"
     r"|shutdown|reboot|halt|poweroff|init|telinit|systemctl|loginctl|kexec)(?![\w-])"
     # writes are refused by where they go
     r"|/?dev\b(?!/(?:null|zero|tty|std|fd/|full|u?random|shm|pts))|sysrq"

@@ -14,6 +14,7 @@ from core.security.safety.shell.command_reader import CommandReader
 from core.security.safety.shell.dangerous_place import Places
 from core.security.safety.shell.destructive_rule import judge_write
 from core.security.safety.shell.fork_bomb import is_fork_bomb
+from core.security.safety.shell.plain_source import plain_source
 from core.security.safety.shell.rough_split import rough_commands
 from core.security.safety.shell.shell_mark import ANY, UNKNOWN, cleaned, plain
 from core.security.safety.shell.shell_state import ASSIGNMENT, Lookup, ShellState
@@ -53,6 +54,7 @@ class ShellReader:
         self._left_bytes -= len(text)
         if self._left_bytes < 0:
             return None
+        text = plain_source(text)
         self._depth += 1
         try:
             root = _parser().parse(text.encode("utf-8", "replace")).root_node

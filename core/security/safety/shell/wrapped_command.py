@@ -136,15 +136,19 @@ def option_texts(name: str, words: Sequence[str]) -> list[str]:
     found: list[str] = []
     if not options:
         return found
-    for index, word in enumerate(words):
+    rest = iter(words)
+    for word in rest:
         text = plain(word)
         for option in options:
-            if text == option and index + 1 < len(words):
-                found.append(plain(words[index + 1]))
+            if text == option:
+                found.append(plain(next(rest, "")))
             elif option.startswith("--") and text.startswith(f"{option}="):
                 found.append(text.partition("=")[2])
-            elif len(option) == 2 and text.startswith(option) and len(text) > 2:
+            elif len(option) == 2 and text.startswith(option):
                 found.append(text[2:])
+            else:
+                continue
+            break
     return found
 
 
