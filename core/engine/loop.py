@@ -31,6 +31,7 @@ from core.engine.gated_attempt import gated
 from core.engine.preparation import Prepared, RunContext, prepare
 from core.engine.pressure_watch import PressureWatch
 from core.engine.requests import Question, RequestHandler
+from core.engine.secret_delivery import secret_facts
 from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.errors import BugError
@@ -380,8 +381,9 @@ class Engine:
             self._recorder.note("policy.warning", {"attempt": attempt, **warning}, task_id=task_id)
         names = prepared.step.secret_names
         if names and prepared.refusal is None:
-            facts = {"attempt": attempt, "names": list(names)}
-            self._recorder.note("secret.read", facts, task_id=task_id)
+            self._recorder.note(
+                "secret.read", secret_facts(self._run_context, names, attempt), task_id=task_id
+            )
         self._slots.assign(task_id)
         self._gate.attempt_started(task_id)
         if not prepared.is_instant:

@@ -79,6 +79,19 @@ async def perform_masked(
         return StepOutcome.failure(Reason.STEP_ERROR, f"{error.message}{hint}", "SecretUnavailable")
 
 
+def secret_facts(
+    run_context: RunContext, names: tuple[str, ...], attempt: int
+) -> dict[str, object]:
+    """Return what is recorded of the secrets that an attempt is about to read: names only."""
+    facts: dict[str, object] = {"attempt": attempt, "names": list(names)}
+    if run_context.secrets is not None:
+        with suppress(MissionDeckError):  # reading it fails the attempt, with the reason
+            unmasked = run_context.secrets.unmasked(names)
+            if unmasked:
+                facts["unmasked"] = list(unmasked)
+    return facts
+
+
 async def read_secrets(run_context: RunContext, prepared: Prepared, log: Log) -> dict[str, bytes]:
     """Read the secrets that a step names, and let the masker know their values.
 

@@ -109,6 +109,9 @@ class Reader(Protocol):
     ) -> list[AuditEvent]:
         """Return audit events in order."""
 
+    def step_events(self, execution_id: str, task_id: str) -> list[AuditEvent]:
+        """Return the audit events of one step and its attempts in order."""
+
     def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
         """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time."""
 

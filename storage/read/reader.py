@@ -326,6 +326,13 @@ class SqliteReader:
                 )
             return [codec.audit_event_of(*row) for row in rows]
 
+    def step_events(self, execution_id: str, task_id: str) -> list[AuditEvent]:
+        """Return the audit events of one step and its attempts in order."""
+        with self._guard():
+            key = self._task_run_id(execution_id, task_id)
+            rows = self._all(f"{_EVENTS} WHERE task_run = ? ORDER BY seq", key)
+            return [codec.audit_event_of(*row) for row in rows]
+
     # --- logs --------------------------------------------------------------------------------
 
     def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:

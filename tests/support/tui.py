@@ -437,6 +437,9 @@ class FakeReader(Reader):
             digest=digest, name=self.world.sources[digest].name, content=text, format="yaml"
         )
 
+    def step_events(self, execution_id: str, task_id: str) -> list[AuditEvent]:
+        return []
+
     def task_runs(self, execution_id: str) -> list[TaskRun]:
         self._check()
         with self.world.lock:

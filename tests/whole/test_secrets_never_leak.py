@@ -294,6 +294,24 @@ def test_a_value_that_is_too_short_to_be_masked_is_told_in_the_log(home: Path) -
     run(home, step, secrets=[{"PIN": "cmd:echo 1234"}], code=1)
 
 
+def test_events_and_show_say_what_was_read_and_masked_and_what_is_not_masked(home: Path) -> None:
+    assert mission(home, "secrets", "set", "--unmaskable", "PIN", input="1234\n").code == 0
+    step = script("use", ALL_OF_THEM, secrets=["CANARY", "PIN"])
+    run(home, step, secrets=["CANARY", "PIN"])
+    events = mission(home, "events", "@last").ndjson
+    (read,) = [one for one in events if one["type"] == "secret.read"]
+    assert (read["secrets"], read["unmasked"]) == (["CANARY", "PIN"], ["PIN"])
+    (ended,) = [one for one in events if one["type"] == "attempt.ended"]
+    count = ended["redactions"]["CANARY"]
+    assert count >= 14
+    shown = mission(home, "show", "@last", "use").out
+    assert f"secrets: read CANARY, PIN (not masked); masked CANARY {count} times" in shown
+    (attempt,) = mission(home, "show", "@last", "use", "--json").json["attempts"]
+    assert attempt["secrets"] == {
+        "read": ["CANARY", "PIN"], "unmasked": ["PIN"], "redactions": {"CANARY": count}
+    }  # fmt: skip
+
+
 def test_values_come_from_files_and_commands_too(home: Path) -> None:
     (home.parent / "token.txt").write_text("value-of-a-file\n")
     step = {

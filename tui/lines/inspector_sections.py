@@ -59,7 +59,7 @@ def section_lines(
             return _error_section(board, records, now)
         case "attempts":
             leftovers = execution_facts(board, records, now).leftovers(task.task_id)
-            return attempt_lines(records.attempts, now, leftovers)
+            return attempt_lines(records.attempts, now, leftovers, records.secrets)
         case "history":
             return history_lines(records.changes)
         case _:

@@ -3,7 +3,7 @@
 Pure: computed from records. All untrusted text is made safe here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
 from core.domain.item_label import step_title
@@ -11,10 +11,12 @@ from core.domain.mission import MissionStep
 from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, EntityKind, StateChange, TaskError, TaskRun
+from core.domain.secret_use import NO_SECRETS, SecretUse
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState, is_terminal
 from core.explain.execution_facts import ExecutionFacts
 from core.explain.process_text import census_text
+from core.explain.secret_text import secret_text
 from core.explain.why import explain
 from core.planning.cancel_scope import awaits_person
 from core.ports.executor import JobUsage
@@ -225,11 +227,15 @@ def error_lines(error: TaskError, *, max_lines: int = MAX_VALUE_LINES) -> list[L
 
 
 def attempt_lines(
-    attempts: Sequence[Attempt], now: int, leftovers: Leftovers | None = None
+    attempts: Sequence[Attempt],
+    now: int,
+    leftovers: Leftovers | None = None,
+    secrets: Mapping[int, SecretUse] = NO_SECRETS,
 ) -> list[Line]:
     """Return every attempt with its outcome, times, output, error, usage and leftover processes.
 
-    `leftovers` says what becomes of processes that it leaves; None if that is not known.
+    `leftovers` says what becomes of processes that it leaves; None if that is not known. `secrets`
+    says what each did with secrets.
     """
     if not attempts:
         return [[("No attempt yet", "muted")]]
@@ -264,6 +270,9 @@ def attempt_lines(
         census = census_text(attempt.census, leftovers)
         if census is not None:
             lines.append(field("  processes", clean_line(census)))
+        with_secrets = secret_text(secrets.get(attempt.attempt))
+        if with_secrets is not None:
+            lines.append(field("  secrets", clean_line(with_secrets)))
         if attempt.message:
             lines.append(field("  message", clean_line(attempt.message)))
         if attempt.error is not None:

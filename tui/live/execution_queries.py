@@ -1,12 +1,13 @@
 """Queries about one execution, to be run in the lookup's thread."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.domain.approval_question import OpenQuestion, open_question
 from core.domain.mission import Mission, MissionSource
 from core.domain.records import Attempt, AuditEvent, Execution, StateChange, TaskRun
+from core.domain.secret_use import SecretUse, secret_uses
 from core.domain.states import Coverage, ExecutionState
 from core.errors import MissionInvalidError
 from core.ports.execution_query import ExecutionQuery
@@ -32,6 +33,8 @@ class StepRecords:
     attempts: Sequence[Attempt]
     changes: Sequence[StateChange] = ()
     source: MissionSource | None = None
+    secrets: Mapping[int, SecretUse] = field(default_factory=dict)
+    """What each attempt did with secrets."""
 
 
 def read_step_records(reader: Reader, execution_id: str, task_id: str) -> StepRecords:
@@ -49,6 +52,7 @@ def read_all_step_records(reader: Reader, execution: Execution, task_id: str) ->
         reader.attempts(execution_id, task_id),
         reader.state_changes(execution_id, task_id),
         reader.mission_source(execution.mission_digest),
+        secret_uses(reader.step_events(execution_id, task_id)),
     )
 
 

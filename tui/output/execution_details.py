@@ -10,6 +10,7 @@ from core.domain.item_label import step_title
 from core.domain.mission import EMPTY
 from core.domain.process_policy import Leftovers
 from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
+from core.domain.secret_use import NO_SECRETS, SecretUse
 from core.domain.state_word import counted
 from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
@@ -17,6 +18,7 @@ from core.explain.cause import breaker_text
 from core.explain.execution_facts import CAUSE_RESOLVED
 from core.explain.failure_line import failure_of, is_sub_mission_failure
 from core.explain.process_text import census_text
+from core.explain.secret_text import secret_text
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.event_line import cause_line
@@ -91,11 +93,12 @@ def step_text(
     now: int,
     live: "LiveUsage | None" = None,
     leftovers: Leftovers | None = None,
+    secrets: Mapping[int, SecretUse] = NO_SECRETS,
 ) -> list[str]:
     """Return the lines of a step: state, error, attempts, inputs, outputs, history.
 
     `live` is what its processes use now. `leftovers` says what becomes of processes that it leaves;
-    None if its file is not known.
+    None if its file is not known. `secrets` says what each attempt did with secrets.
     """
     spent = one.worked_ms
     lines = [
@@ -127,7 +130,7 @@ def step_text(
         lines += ["", *_error(one.error, palette)]
     if attempts:
         lines += ["", palette.paint("Attempts", "bold")]
-        lines += _attempts(attempts, palette, leftovers)
+        lines += _attempts(attempts, palette, leftovers, secrets)
     for title, value in (("Inputs", one.inputs), ("Outputs", one.outputs)):
         if value:
             lines += ["", palette.paint(title, "bold"), *_json_lines(value)]
@@ -249,7 +252,10 @@ def _next(task: TaskRun, one: Execution, tasks: Sequence[TaskRun], argument: str
 
 
 def _attempts(
-    attempts: Sequence[Attempt], palette: Palette, leftovers: Leftovers | None
+    attempts: Sequence[Attempt],
+    palette: Palette,
+    leftovers: Leftovers | None,
+    secrets: Mapping[int, SecretUse],
 ) -> Iterator[str]:
     for one in attempts:
         spent = one.duration_ms
@@ -268,6 +274,9 @@ def _attempts(
         census = census_text(one.census, leftovers)
         if census is not None:
             yield f"     {safe_line(census)}"
+        used = secret_text(secrets.get(one.attempt))
+        if used is not None:
+            yield f"     secrets: {safe_line(used)}"
 
 
 def _change(change: StateChange) -> str:

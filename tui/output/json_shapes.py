@@ -19,6 +19,7 @@ from core.domain.records import (
     TaskError,
     TaskRun,
 )
+from core.domain.secret_use import NO_SECRETS, SecretUse
 from core.errors import MissionDeckError, MissionInvalidError, PolicyViolationError
 from core.launch.run_number import run_reference
 from core.mission_file.finding.diagnostic import Diagnostic
@@ -107,9 +108,12 @@ def execution_detail(
 
 
 def task_run(
-    record: TaskRun, attempts: Sequence[Attempt], changes: Sequence[StateChange]
+    record: TaskRun,
+    attempts: Sequence[Attempt],
+    changes: Sequence[StateChange],
+    secrets: Mapping[int, SecretUse] = NO_SECRETS,
 ) -> dict[str, Any]:
-    """Return one task run with its attempts and state changes."""
+    """Return one task run with its attempts, the secrets of each, and state changes."""
     return {
         "task_run_id": record.task_run_id,
         "execution_id": record.execution_id,
@@ -131,7 +135,7 @@ def task_run(
         "duration_ms": record.duration_ms,
         "reused_from": record.reused_from,
         "log_entry_count": sum(one.log_entry_count for one in attempts),
-        "attempts": [attempt(one) for one in attempts],
+        "attempts": [{**attempt(one), **_secrets(secrets.get(one.attempt))} for one in attempts],
         "state_changes": [state_change(one) for one in changes],
     }
 
@@ -168,6 +172,10 @@ def attempt(record: Attempt) -> dict[str, Any]:
         "census": _object(record.census),
         "resources": _object(record.resources),
     }
+
+
+def _secrets(use: SecretUse | None) -> dict[str, Any]:
+    return {} if use is None else {"secrets": use.to_json()}
 
 
 def error_detail(error: TaskError | None) -> dict[str, Any] | None:
@@ -224,6 +232,9 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
         "message": details.get("message"),
         "rule": details.get("rule"),
         "exit_code": details.get("exit_code"),
+        "redactions": details.get("redactions"),
+        "secrets": details.get("names") if record.event_type == "secret.read" else None,
+        "unmasked": details.get("unmasked") if record.event_type == "secret.read" else None,
     }
     return {
         "v": EVENT_VERSION,

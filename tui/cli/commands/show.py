@@ -3,6 +3,7 @@
 import click
 
 from core.domain.records import Execution
+from core.domain.secret_use import secret_uses
 from core.domain.states import TaskState
 from core.explain.execution_facts import ExecutionFacts
 from core.operations.ancestry import resumed_with
@@ -71,6 +72,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
     task = reader.task_run(found.execution_id, step)
     attempts = reader.attempts(found.execution_id, step)
     changes = reader.state_changes(found.execution_id, step)
+    secrets = secret_uses(reader.step_events(found.execution_id, step))
     console = invocation.console
     live = None
     lease = reader.lease(found.execution_id) if task.state is TaskState.RUNNING else None
@@ -80,7 +82,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
         key = job_key(found.execution_id, task.task_id, task.attempt)
         live = live_usage(lease.identity, key)
     if invocation.json:
-        shape = json_shapes.task_run(task, attempts, changes)
+        shape = json_shapes.task_run(task, attempts, changes, secrets)
         console.out_json({**shape, "live": json_shapes.live_usage(live)})
         return
     facts = ExecutionFacts(
@@ -100,6 +102,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
             now=invocation.now,
             live=live,
             leftovers=facts.leftovers(task.task_id),
+            secrets=secrets,
         )
     )
 
