@@ -86,7 +86,8 @@ class BreakerGate:
 
     def attempt_started(self, task_id: str) -> None:
         """Take note of an attempt that was let through."""
-        self._breaker.attempt_started(task_id, asyncio.get_running_loop().time())
+        if self._breaker.state is not BreakerState.CLOSED:
+            self._breaker.attempt_started(task_id, asyncio.get_running_loop().time())
 
     def attempt_ended(self, task_id: str) -> None:
         """Take note of the end of an attempt."""

@@ -6,6 +6,7 @@ they say more.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args
 
@@ -86,10 +87,22 @@ PLAIN: Mapping[str, type[Struct]] = MappingProxyType(
 
 def plain_parameters(type_name: str, parameters: Mapping[str, Any]) -> Struct | None:
     """Return the parameters in their plain form, or None when the model of the type decides."""
+    if not parameters:
+        return _without_parameters(type_name)
     plain = PLAIN.get(type_name)
     if plain is None:
         return None
     try:
         return msgspec.convert(parameters, plain)
     except msgspec.ValidationError:
+        return None
+
+
+@cache
+def _without_parameters(type_name: str) -> Struct | None:
+    """Return the plain form of no parameters: frozen, so one serves all steps of the type."""
+    plain = PLAIN.get(type_name)
+    try:
+        return None if plain is None else plain()
+    except TypeError:  # it has parameters that must be given
         return None
