@@ -3,15 +3,21 @@
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from core.domain.mission import EMPTY, Mission, MissionSource
 from core.errors import MissionDeckError
 from core.executors.job_usage import JobUsageReader
 from core.launch.order import Order
 from core.mission_file.load import load_mission
+from core.operations.admission.planned_verdicts import (
+    PlannedVerdict,
+    known_values,
+    planned_verdicts,
+)
 from core.operations.launch import launch_detached
 from core.operations.mission_order import make_order, require_valid
 from core.operations.mission_secret_check import SecretState, secret_states
@@ -99,6 +105,12 @@ class SiteBackend:
                 folder=Path(path).absolute().parent,
             )
         return Preview(mission=loaded.mission, findings=findings_of(loaded), secrets=secrets)
+
+    def verdicts(self, path: str, params: Mapping[str, Any]) -> Sequence[PlannedVerdict]:
+        """Return what safety and policies say of a launch with these inputs."""
+        loaded = load_mission(Path(path))
+        order = make_order(loaded, reference=path, actor=self._site.actor, params=params)
+        return planned_verdicts(self._site, order, known_values(order.mission, params))
 
     def read_mission(self, source: MissionSource) -> Mission:
         """Return the mission an execution was made from; `MissionInvalidError`."""
