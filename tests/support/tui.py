@@ -43,6 +43,7 @@ from core.domain.records import (
 )
 from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
 from core.errors import ConflictError, NotFoundError, UnavailableError
+from core.operations.admission.planned_verdicts import PlannedVerdict
 from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.executor import JobUsage
@@ -568,6 +569,8 @@ class FakeBackend:
         self.calls: list[tuple[str, Any]] = []
         self.usage: dict[str, JobUsage] = {}
         self.refuse = ""
+        self.planned: Callable[[Mapping[str, Any]], Sequence[PlannedVerdict]] = lambda _params: ()
+        """What safety and policies say of a launch with these inputs."""
         self.noticed = 0
         self.on_launch: Callable[[str], None] = lambda _execution_id: None
         self.app_context = AppContext(
@@ -612,6 +615,9 @@ class FakeBackend:
         if path not in self.known:
             raise NotFoundError(f"no mission file {path}")
         return Preview(mission=self.known[path])
+
+    def verdicts(self, path: str, params: Mapping[str, Any]) -> Sequence[PlannedVerdict]:
+        return self.planned(params)
 
     def read_mission(self, source: MissionSource) -> Mission:
         return self.world.sources[source.digest]

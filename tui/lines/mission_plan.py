@@ -1,6 +1,9 @@
 """A mission file before it runs, as lines: its findings and its steps. Pure."""
 
+from collections.abc import Sequence
+
 from core.domain.state_word import counted
+from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
 from tui.live.backend import Finding, Preview
@@ -33,8 +36,30 @@ def secret_line(secret: SecretState) -> Line:
     ]
 
 
-def plan_lines(preview: Preview) -> list[Line]:
-    """Return the findings, then every step with its type, timeout and dependencies."""
+_DECISIONS = {
+    PlanDecision.DENY: ("refused", "bad"),
+    PlanDecision.WARN: ("warning", "warn"),
+    PlanDecision.UNKNOWN: ("may be refused", "warn"),
+    PlanDecision.ALLOW: ("allowed", "muted"),
+}
+
+
+def verdict_line(verdict: PlannedVerdict) -> Line:
+    """Return what safety or a policy says of a step, or of the launch."""
+    word, style = _DECISIONS[verdict.decision]
+    return [
+        ("launch " if verdict.task_id is None else "    ", "text"),
+        (f"{word}  ", style),
+        (clean_line(verdict.message or ""), "muted"),
+    ]
+
+
+def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> list[Line]:
+    """Return the findings, then every step with its type, timeout and dependencies.
+
+    Where a rule of safety or of a policy has something to say of it, that is said below.
+    """
+    told = {one.task_id: one for one in verdicts if one.rule is not None}
     lines: list[Line] = []
     for finding in preview.findings:
         lines.append(finding_line(finding))
@@ -43,6 +68,8 @@ def plan_lines(preview: Preview) -> list[Line]:
     mission = preview.mission
     if mission is None:
         return lines
+    if None in told:
+        lines.append(verdict_line(told[None]))
     lines += [secret_line(one) for one in preview.secrets if one.problem or not one.is_masked]
     if lines:
         lines.append([("", "")])
@@ -63,6 +90,11 @@ def plan_lines(preview: Preview) -> list[Line]:
                 (f"{clean_line(step.step_type)}{limits}{after}{reads}", "muted"),
             ]
         )
+        if step.id in told:
+            lines.append(verdict_line(told[step.id]))
     if len(mission.steps) > MAX_SHOWN_STEPS:
         lines.append([(f"… {counted(len(mission.steps) - MAX_SHOWN_STEPS, 'more step')}", "faint")])
+    handlers = [step.id for step in mission.handlers.all if step.id in told]
+    for name in handlers:
+        lines += [[(f"handler {clean_line(name)}", "text")], verdict_line(told[name])]
     return lines

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from core.domain.mission import EMPTY, Mission, MissionSource, Param
+from core.operations.admission.planned_verdicts import PlannedVerdict
 from core.operations.mission_secret_check import SecretState
 from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
@@ -107,6 +108,12 @@ class Backend(Protocol):
 
     def preview(self, path: str) -> Preview:
         """Read and validate one mission file. Blocking."""
+
+    def verdicts(self, path: str, params: Mapping[str, Any]) -> Sequence[PlannedVerdict]:
+        """Return what safety and policies say of a launch with these inputs. Blocking.
+
+        Raises `PolicyFileError` and other `MissionDeckError`s for rules that cannot be used.
+        """
 
     def read_mission(self, source: MissionSource) -> Mission:
         """Return the recorded mission of an execution. Blocking. Raises `MissionInvalidError`."""

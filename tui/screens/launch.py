@@ -28,6 +28,9 @@ from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import clean_line
 
+JUDGE_SECONDS = 0.2
+"""How long inputs stay as they are before safety and policies are asked about them."""
+
 
 class _Field:
     """A parameter, its input widget, and its title line, which shows problems."""
@@ -59,6 +62,7 @@ class LaunchScreen(DeckScreen):
         self._mission: Mission | None = None
         self._fields: dict[str, _Field] = {}
         self._launching = False
+        self._preview: Preview | None = None
         self._head = Bar(plain=True, id="head")
         self._form_title = Bar(id="form-title")
         self._form = VerticalScroll(id="form")
@@ -100,6 +104,7 @@ class LaunchScreen(DeckScreen):
 
     async def _show(self, preview: Preview) -> None:
         mission = self._mission = preview.mission
+        self._preview = preview
         self._plan.set_lines(plan_lines(preview))
         errors = sum(finding.severity == "error" for finding in preview.findings)
         if mission is None:
@@ -213,7 +218,23 @@ class LaunchScreen(DeckScreen):
                     problem = error.message
             wrong += bool(problem)
             field.show_problem(clean_line(problem))
+        secret = {name for name, field in self._fields.items() if field.param.secret}
+        self._judge({name: one for name, one in values.items() if name not in secret})
         return values, wrong
+
+    @work(exclusive=True, group="verdicts")
+    async def _judge(self, values: Mapping[str, Any]) -> None:
+        """Show below the steps what safety and policies say of them with these values."""
+        await asyncio.sleep(JUDGE_SECONDS)  # while somebody types, this is cancelled and begun anew
+        try:
+            verdicts = await asyncio.to_thread(self.deck.backend.verdicts, self._path, values)
+        except BugError:
+            raise
+        except MissionDeckError as error:
+            self.show_banner(clean_line(f"it cannot be launched: {error.message}"))
+            return
+        if self._preview is not None:
+            self._plan.set_lines(plan_lines(self._preview, verdicts), keep_place=True)
 
     # --- leaving ---------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.domain.mission import MissionStep
+from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
 from core.expression.evaluate import (
     ExpressionError,
@@ -20,6 +20,7 @@ from core.expression.evaluate import (
 )
 from core.launch.order import Order
 from core.machine.environment import ReadableEnvironment, base_environment, value_text
+from core.mission_file.keys.param_values import resolve_params
 from core.operations.admission.policy_check import folder_of, requests_for
 from core.operations.site import Site
 from core.output.masker import MASK_TEXT
@@ -51,6 +52,19 @@ class PlannedVerdict(Struct, frozen=True, kw_only=True):
     decision: PlanDecision
     rule: str | None = None
     message: str | None = None
+
+
+def known_values(
+    mission: Mission, given: Mapping[str, Any], *, lenient: bool = True
+) -> dict[str, Any]:
+    """Return the values of inputs by name; with `lenient` those that are missing are None.
+
+    Raises `UsageError` for inputs that the mission does not have and values that do not fit.
+    """
+    if lenient:
+        optional = tuple(replace(one, required=False) for one in mission.params)
+        mission = replace(mission, params=optional)
+    return resolve_params(mission, given)
 
 
 def planned_verdicts(site: Site, order: Order, params: Mapping[str, Any]) -> list[PlannedVerdict]:

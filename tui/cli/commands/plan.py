@@ -1,9 +1,9 @@
 """`mission plan`."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from core.domain.mission import Mission, MissionStep
+from core.domain.mission import MissionStep
 from core.errors import CancelledError
 from core.graph.dag import Graph
 from core.operations.admission.policy_check import folder_of
@@ -53,11 +53,15 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
 
     Raises `UsageError` for unknown parameters and, unless `lenient`, for missing ones.
     """
-    from core.operations.admission.planned_verdicts import PlanDecision, planned_verdicts
+    from core.operations.admission.planned_verdicts import (
+        PlanDecision,
+        known_values,
+        planned_verdicts,
+    )
 
     mission = order.mission
     graph = Graph.of(mission)
-    values = plan_values(mission, order.params, lenient=lenient)
+    values = known_values(mission, order.params, lenient=lenient)
     secrets: Sequence[SecretState] = ()
     if mission.secrets:
         folder = folder_of(order.source_path, order.working_dir)
@@ -74,20 +78,6 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
         console.out_lines([*lines, *verdict_lines(verdicts, console.palette)])
     if any(one.decision is PlanDecision.DENY for one in verdicts):
         finish(CancelledError.exit_code)
-
-
-def plan_values(mission: Mission, given: Mapping[str, Any], *, lenient: bool) -> dict[str, Any]:
-    """Return the values of inputs by name; with `lenient` those that are missing are None."""
-    from msgspec.structs import replace
-
-    from core.mission_file.keys.param_values import resolve_params
-
-    asked = mission
-    if lenient:
-        asked = replace(
-            mission, params=tuple(replace(one, required=False) for one in mission.params)
-        )
-    return resolve_params(asked, given)
 
 
 def _describe(step: MissionStep) -> str:

@@ -68,9 +68,12 @@ def test(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
     a JSON object with `action` and, as needed, `mission`, `context` (fields that are left out are
     empty), `user` (NAME@HOST) and `groups`. Nothing is run. Exit code 5 if anything is denied.
     """
-    from core.operations.admission.planned_verdicts import PlanDecision, planned_verdicts
+    from core.operations.admission.planned_verdicts import (
+        PlanDecision,
+        known_values,
+        planned_verdicts,
+    )
     from core.operations.mission_order import make_order, parse_params, read_mission
-    from tui.cli.commands.plan import plan_values
     from tui.host.security.policy_request_file import read_request
     from tui.output.verdict_list import verdict_json, verdict_lines
 
@@ -82,7 +85,7 @@ def test(invocation: Invocation, file: str, params: tuple[str, ...]) -> None:
     order = make_order(
         read_mission(file), reference=file, actor=invocation.actor, params=parse_params(params)
     )
-    values = plan_values(order.mission, order.params, lenient=True)
+    values = known_values(order.mission, order.params)
     verdicts = planned_verdicts(invocation.site, order, values)
     console = invocation.console
     if invocation.json:
