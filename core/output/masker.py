@@ -15,6 +15,9 @@ from core.output.secret_forms import MIN_FORM_BYTES, forms_of
 MASK = b"***"
 MASK_TEXT = "***"
 
+HEAD_BYTES = 32
+"""How much of a form the automaton looks for; the rest is compared. So long values are cheap."""
+
 _ELLIPSIS = "…".encode()
 _ONE_SPACE = bytes.maketrans(b" \t\r\v\f", b"\n\n\n\n\n")
 
@@ -29,9 +32,9 @@ class Masker:
         self._owners: dict[bytes, set[str]] = {}
         self._known: set[tuple[str, bytes]] = set()
         self._sorted: list[bytes] = []
-        self._names: list[frozenset[str]] = []
-        self._patterns: Any = None
+        self._by_head: list[list[tuple[bytes, frozenset[str]]]] = []
         self._heads: Any = None
+        self._beginnings: Any = None
         self._longest = 0
         for name, value in (secrets or {}).items():
             self._own(name, value)
@@ -102,10 +105,15 @@ class Masker:
 
     def found(self, comparable: bytes) -> list[tuple[int, int, frozenset[str]]]:
         """Return (start, end, names) of all occurrences in `comparable`, by start, overlaps too."""
-        matches: list[tuple[int, int, int]] = self._patterns.find_matches_as_indexes(
+        heads: list[tuple[int, int, int]] = self._heads.find_matches_as_indexes(
             comparable, overlapping=True
         )
-        return sorted((start, end, self._names[index]) for index, start, end in matches)
+        return sorted(
+            (start, start + len(form), names)
+            for index, start, _ in heads
+            for form, names in self._by_head[index]
+            if comparable.startswith(form, start)
+        )
 
     def first_partial(self, comparable: bytes) -> int:
         """Return where the first beginning of a form that the end of the data cuts off stands.
@@ -114,10 +122,10 @@ class Masker:
         """
         size = len(comparable)
         tail_start = max(0, size - self._longest + 1)
-        heads: list[tuple[int, int, int]] = self._heads.find_matches_as_indexes(
+        beginnings: list[tuple[int, int, int]] = self._beginnings.find_matches_as_indexes(
             comparable[tail_start:], overlapping=True
         )
-        starts = {tail_start + start for _, start, _ in heads}
+        starts = {tail_start + start for _, start, _ in beginnings}
         starts.update(range(max(tail_start, size - MIN_FORM_BYTES + 1), size))
         for start in sorted(starts):
             tail = comparable[start:]
@@ -138,10 +146,14 @@ class Masker:
         from ahocorasick_rs import BytesAhoCorasick  # most missions have no secrets
 
         self._sorted = sorted(self._owners)
-        self._names = [frozenset(self._owners[form]) for form in self._sorted]
         self._longest = max(map(len, self._sorted))
-        self._patterns = BytesAhoCorasick(self._sorted)
-        self._heads = BytesAhoCorasick(sorted({form[:MIN_FORM_BYTES] for form in self._sorted}))
+        by_head: dict[bytes, list[tuple[bytes, frozenset[str]]]] = {}
+        for form in self._sorted:
+            named = (form, frozenset(self._owners[form]))
+            by_head.setdefault(form[:HEAD_BYTES], []).append(named)
+        self._by_head = list(by_head.values())
+        self._heads = BytesAhoCorasick(list(by_head))
+        self._beginnings = BytesAhoCorasick(sorted({one[:MIN_FORM_BYTES] for one in by_head}))
 
 
 class MaskedStream:
