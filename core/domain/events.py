@@ -302,7 +302,10 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     redactions: Mapping[str, int] = EMPTY
     """At how many places of its output and results a secret was masked, by the secret's name."""
     resources: Mapping[str, int] | None = None
-    """What its process used: `{user_ms, system_ms, peak_memory_bytes}`."""
+    """What its process used: `{user_ms, system_ms, peak_memory_bytes}`.
+
+    With a control group of its own also `peak_total_memory_bytes` and `peak_processes`.
+    """
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
 

@@ -179,7 +179,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
     `left` and `ended` are lists of `{pid, command}`.
     """
     resources: Mapping[str, int] | None = None
-    """What its process used: `{user_ms, system_ms, peak_memory_bytes}`."""
+    """What its process used: `{user_ms, system_ms, peak_memory_bytes}`.
+
+    With a control group of its own also `peak_total_memory_bytes` and `peak_processes`.
+    """
 
     @property
     def duration_ms(self) -> float | None:

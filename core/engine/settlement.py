@@ -151,11 +151,16 @@ class Settlement:
 def _resources(used: Resources | None) -> Mapping[str, int] | None:
     if used is None:
         return None
-    return {
+    found = {
         "user_ms": round(used.user_seconds * 1000),
         "system_ms": round(used.system_seconds * 1000),
         "peak_memory_bytes": used.peak_memory_bytes,
     }
+    if used.peak_total_memory_bytes is not None:
+        found["peak_total_memory_bytes"] = used.peak_total_memory_bytes
+    if used.peak_processes is not None:
+        found["peak_processes"] = used.peak_processes
+    return found
 
 
 def _cancelled(why: Why | None) -> StepOutcome:

@@ -1,15 +1,18 @@
 """Ending what a runner and its supervisor have left of an execution when both were killed (Linux).
 
 The processes of a job carry its key in their environment (`MISSION_JOB`), and those below them are
-theirs; a supervisor carries the identity of its runner. What has shed its environment and lost its
-parents is found by nobody once the supervisor is dead.
+theirs; a supervisor carries the identity of its runner. Where the runner had control groups, all
+that it started is in them. Elsewhere what has shed its environment and lost its parents is found by
+nobody once the supervisor is dead.
 """
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from core.executors.cgroups.group_folder import GroupFolder
+from core.executors.cgroups.runner_groups import abandoned_groups
 from core.executors.ladder import Ladder
 from core.executors.spawn import KEPT_VARIABLE, RUNNER_VARIABLE
 from core.executors.tree import (
@@ -51,10 +54,14 @@ async def end_abandoned(
     """
     if not has_process_table():
         return NOTHING_ABANDONED
-    tree = _AbandonedTree(execution_id, newest, running)
+    is_dead = runner is not None and is_alive(runner) is False
+    groups = abandoned_groups(runner) if runner is not None and is_dead else []
+    tree = _AbandonedTree(execution_id, newest, running, groups)
     _, survivors = await Ladder(tree, grace_seconds).climb()
-    if runner is not None and is_alive(runner) is False:
+    if runner is not None and is_dead:
         await _wait_for_supervisor(runner)
+    for folder in {group.path.parent for group in groups}:
+        GroupFolder(folder).remove()
     return Abandoned(found=tuple(tree.found.values()), survivors=survivors)
 
 
@@ -62,8 +69,13 @@ class _AbandonedTree:
     """The live processes of all jobs of an execution."""
 
     def __init__(
-        self, execution_id: str, newest: Mapping[str, int], running: Collection[str]
+        self,
+        execution_id: str,
+        newest: Mapping[str, int],
+        running: Collection[str],
+        groups: Sequence[GroupFolder],
     ) -> None:
+        self._groups = groups
         self._prefix = f"{execution_id}/"
         self._newest = newest
         self._running = running
@@ -80,6 +92,8 @@ class _AbandonedTree:
                 found |= pids
                 if not self._was_running(*attempt):
                     spared |= {pid for pid in pids if _is_kept(pid)}
+        grouped = {pid for group in self._groups for pid in group.processes()}
+        found |= {pid for pid in grouped & table.processes.keys() if not self._supervises(pid)}
         members = table.with_descendants(found - spared, spared)
         for one in members:
             if one not in self.found:
@@ -87,6 +101,10 @@ class _AbandonedTree:
                     pid=one.pid, start=one.start, command=_command_of(one.pid)
                 )
         return members
+
+    def _supervises(self, pid: int) -> bool:
+        """Tell whether a process is a supervisor: it ends by itself, after what it knows."""
+        return environment_value(pid, RUNNER_VARIABLE) is not None
 
     def _attempt_of(self, key: str) -> tuple[str, int] | None:
         """Return step and number of an attempt of the dead runner, None for any other key."""

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from core.executors.cgroups.group_folder import GroupFolder
 from core.executors.tree import NOBODY, ProcessInfo, TableReader, still_alive
 
 KILL_SECONDS = 5.0
@@ -30,7 +31,10 @@ class Tree(Protocol):
 
 
 class ProcTree:
-    """A tree found in /proc: session, group, descendants, and who carries the job's name."""
+    """A tree found in /proc: session, group, descendants, and who carries the job's name.
+
+    The members of a control group of its own belong to it as well.
+    """
 
     def __init__(
         self,
@@ -38,11 +42,13 @@ class ProcTree:
         key: str,
         tables: TableReader,
         is_reaped: Callable[[], bool] = lambda: False,
+        group: GroupFolder | None = None,
     ) -> None:
         self._leader = leader
         self._key = key
         self._tables = tables
         self._is_reaped = is_reaped
+        self._group = group
 
     async def members(self) -> frozenset[ProcessInfo]:
         """Return those alive now, ourselves excepted."""
@@ -52,6 +58,9 @@ class ProcTree:
         if self._is_reaped() and leader in table.processes:
             leader = NOBODY  # its number is another process's by now
         members = table.members(leader, self._key)
+        if self._group is not None:
+            grouped = self._group.processes()
+            members |= {table.processes[pid] for pid in grouped if pid in table.processes}
         return frozenset(process for process in members if process.pid != own)
 
     def remaining(self, processes: Iterable[ProcessInfo]) -> list[ProcessInfo]:
@@ -59,7 +68,12 @@ class ProcTree:
         return still_alive(processes)
 
     def signal(self, number: int, processes: Iterable[ProcessInfo]) -> None:
-        """Signal the group at once, so that none is forked in between, and who left it singly."""
+        """Signal the group at once, so that none is forked in between, and who left it singly.
+
+        A control group is killed as a whole.
+        """
+        if number == signal.SIGKILL and self._group is not None:
+            self._group.kill()
         grouped = False
         for process in processes:
             if process.group == self._leader:

@@ -70,6 +70,7 @@ class LocalExecutor:
         finally:
             self._running.discard(running)
             self._tell_room()
+            self._over(running)
         if running.error is not None:
             raise running.error
         if running.exit_code is None:
@@ -80,6 +81,7 @@ class LocalExecutor:
             exit_code=running.exit_code,
             message=note,
             resources=running.resources,
+            limits_met=running.limits_met,
         )
 
     async def end_leftovers(self, execution_id: str) -> Census:  # noqa: ARG002 - of the port
@@ -142,6 +144,9 @@ class LocalExecutor:
 
     async def _settle(self, running: Running) -> None:
         """See to what a job left behind that has ended by itself."""
+
+    def _over(self, running: Running) -> None:
+        """Free what a job that is over had for itself."""
 
     def _bind(self) -> tuple[asyncio.AbstractEventLoop, EpollPoller | LoopPoller]:
         loop = asyncio.get_running_loop()

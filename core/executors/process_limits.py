@@ -9,6 +9,7 @@ import resource
 from collections.abc import Callable
 
 from core.domain.process_policy import ProcessLimits
+from core.executors.cgroups.delegation import missing_controllers
 
 BYTES_PER_MB = 1024 * 1024
 
@@ -18,12 +19,24 @@ CPU_KILL_SECONDS = 5
 HardLimit = Callable[[int], int]
 
 
-def unenforceable(limits: ProcessLimits, *, hard_limit: HardLimit | None = None) -> str | None:
-    """Return what of `limits` cannot be enforced here and why, or None when all of it can."""
-    names = [name for name in ("memory_mb", "processes") if getattr(limits, name) is not None]
-    if names:
-        what = f"`{names[0]}` needs" if len(names) == 1 else "`memory_mb` and `processes` need"
-        return f"{what} a delegated cgroup v2, which the runner does not have"
+CONTROLLERS = {"memory_mb": "memory", "processes": "pids"}
+"""The controllers of cgroup v2 that hold the limits of all processes together."""
+
+
+def unenforceable(
+    limits: ProcessLimits, *, hard_limit: HardLimit | None = None, has_group: bool = False
+) -> str | None:
+    """Return what of `limits` cannot be enforced here and why, or None when all of it can.
+
+    With `has_group` the job has a control group, which holds what is limited for all processes
+    together.
+    """
+    names = [name for name in CONTROLLERS if getattr(limits, name) is not None]
+    if names and not has_group:
+        reason = missing_controllers(frozenset(CONTROLLERS[name] for name in names))
+        if reason is not None:
+            what = f"`{names[0]}` needs" if len(names) == 1 else "`memory_mb` and `processes` need"
+            return f"{what} a delegated cgroup v2, which the runner does not have: {reason}"
     find = _hard_limit if hard_limit is None else hard_limit
     for name, kind, wanted in _soft_limits(limits):
         most = find(kind)

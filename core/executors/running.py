@@ -11,6 +11,7 @@ import signal
 import threading
 
 from core.domain.records import LogStream
+from core.executors.cgroups.group_folder import GroupFolder
 from core.executors.ladder import GroupTree, Ladder, ProcTree, Tree
 from core.executors.poller import READABLE, EpollPoller, LoopPoller
 from core.executors.spawn import Spawned
@@ -48,9 +49,11 @@ class Running:
         "ending",
         "error",
         "exit_code",
+        "group",
         "is_lost",
         "is_over",
         "job",
+        "limits_met",
         "pid",
         "resources",
         "sink",
@@ -66,6 +69,7 @@ class Running:
         tables: TableReader | None,
         *,
         is_supervised: bool = False,
+        group: GroupFolder | None = None,
     ) -> None:
         self.job = job
         self.pid = spawned.pid
@@ -74,6 +78,10 @@ class Running:
         self.is_lost = False
         """Whoever was to tell how it ends is gone."""
         self.resources: Resources | None = None
+        self.group = group
+        """Its own control group."""
+        self.limits_met: frozenset[str] = frozenset()
+        """The limits of its group that stopped it, by their names in the mission file."""
         self.error: Exception | None = None
         self.ending: asyncio.Task[None] | None = None
         self.sink = sink
@@ -257,6 +265,7 @@ class Running:
             self.job.key,
             self._tables,
             is_reaped=lambda: self._is_supervised and self.exit_code is not None,
+            group=self.group,
         )
 
 

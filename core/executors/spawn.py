@@ -22,7 +22,7 @@ from core.executors.lookup import (
     explain,
     refusal,
 )
-from core.executors.process_limits import resource_limits, unenforceable
+from core.executors.process_limits import CONTROLLERS, resource_limits, unenforceable
 from core.ports.executor import Job, JobFile
 
 JOB_VARIABLE = "MISSION_JOB"
@@ -67,6 +67,7 @@ class OpenedJob:
     """
 
     __slots__ = (
+        "_door",
         "_fds",
         "_outputs",
         "argv",
@@ -87,8 +88,10 @@ class OpenedJob:
         ends: tuple[int, int, int],
         outputs: tuple[int, int],
         fds: list[int],
+        door: str | None,
     ) -> None:
         self.job = job
+        self._door = door
         self.found_at(path)
         self.env = env
         self.is_here = is_here
@@ -99,7 +102,7 @@ class OpenedJob:
     def found_at(self, path: str) -> None:
         """Take the path of the program."""
         self.path = path
-        self.program, self.argv = _within_limits(path, self.job)
+        self.program, self.argv = _within_limits(path, self.job, self._door)
 
     def started(self, pid: int) -> Spawned:
         """Hand the reading ends of the output over."""
@@ -141,8 +144,11 @@ class Spawner:
         finally:
             opened.close()
 
-    def open(self, job: Job) -> "OpenedJob":
-        """Find the program of `job` and open its descriptors; raises as `spawn`."""
+    def open(self, job: Job, door: str | None = None) -> "OpenedJob":
+        """Find the program of `job` and open its descriptors; raises as `spawn`.
+
+        `door` is the file by which the process enters a control group of its own.
+        """
         if not job.argv:
             raise ImpossibleError("the command is empty")
         fds: list[int] = []
@@ -164,7 +170,8 @@ class Spawner:
                 env[KEPT_VARIABLE] = "1"
             else:
                 env.pop(KEPT_VARIABLE, None)  # a mission may run within a step of another
-            return OpenedJob(job, path, env, is_here, (stdin, out_end, err_end), (out, err), fds)
+            ends = stdin, out_end, err_end
+            return OpenedJob(job, path, env, is_here, ends, (out, err), fds, door)
         except BaseException as error:
             for fd in fds:
                 os.close(fd)
@@ -280,16 +287,22 @@ def _file_of(data: bytes) -> int:
     return fd
 
 
-def _within_limits(path: str, job: Job) -> tuple[str, tuple[str, ...]]:
-    """Return what to start so that the limits of `job` hold for the program at `path`."""
-    if job.limits == NO_LIMITS:
+def _within_limits(path: str, job: Job, door: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return what to start so that the limits of `job` hold for the program at `path`.
+
+    Limits for all processes together are those of the group behind `door`.
+    """
+    if job.limits == NO_LIMITS and door is None:
         return path, job.argv
-    reason = unenforceable(job.limits)
+    reason = unenforceable(job.limits, has_group=door is not None)
+    if reason is None and door is None and CONTROLLERS.keys() & set(job.limits.names):
+        reason = "only a supervised runner puts jobs into groups"
     if reason is not None:
         raise ImpossibleError(f"cannot start `{job.argv[0]}` within its limits: {reason}")
     orders = {
         "limits": resource_limits(job.limits),
         "nice": job.limits.nice or 0,
+        "group": door,
         "has_lc_ctype": "LC_CTYPE" in job.env,
     }
     launcher = ("python", "-I", "-S", limit_launcher.__file__, json.dumps(orders), path)

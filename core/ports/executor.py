@@ -46,11 +46,17 @@ NOTHING_ABANDONED = Abandoned()
 
 
 class Resources(Struct, frozen=True, kw_only=True):
-    """What a process and the children it waited for used: processor time, peak memory."""
+    """What a process and the children it waited for used: processor time, peak memory.
+
+    The peaks of all processes of the job together are known where it had a control group of its
+    own: `peak_total_memory_bytes`, pages of files included, and `peak_processes`.
+    """
 
     user_seconds: float
     system_seconds: float
     peak_memory_bytes: int
+    peak_total_memory_bytes: int | None = None
+    peak_processes: int | None = None
 
 
 class JobUsage(Struct, frozen=True, kw_only=True):
@@ -116,6 +122,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     message: str | None = None
     resources: Resources | None = None
     """None where the executor cannot tell."""
+    limits_met: frozenset[str] = frozenset()
+    """Limits that the kernel enforced: `memory_mb` by a kill, `processes` by refusing to fork."""
 
 
 class OutputSink(Protocol):

@@ -9,7 +9,7 @@ from tui.words.numbers import size
 
 
 def resources_text(used: Mapping[str, int] | None) -> str:
-    """Return processor time and peak memory of an attempt's process; empty where not recorded."""
+    """Return processor time and peaks of an attempt's processes; empty where not recorded."""
     if used is None:
         return ""
     parts = []
@@ -20,6 +20,12 @@ def resources_text(used: Mapping[str, int] | None) -> str:
     peak = used.get("peak_memory_bytes")
     if isinstance(peak, int):
         parts.append(f"peak {size(peak)}")
+    total = used.get("peak_total_memory_bytes")
+    if isinstance(total, int):
+        parts.append(f"peak of all together {size(total)}")
+    most = used.get("peak_processes")
+    if isinstance(most, int):
+        parts.append(f"at most {counted(most, 'process', 'processes')}")
     return ", ".join(parts)
 
 

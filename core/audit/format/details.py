@@ -80,11 +80,8 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
     if event.outputs is not None:
         outputs = f'"outputs_sha256":"{json_digest(event.outputs)}",'
     if event.resources is not None:
-        used = event.resources
-        resources = (
-            f'"resources":{{"peak_memory_bytes":{used["peak_memory_bytes"]},'
-            f'"system_ms":{used["system_ms"]},"user_ms":{used["user_ms"]}}},'
-        )
+        used = ",".join(f'"{name}":{event.resources[name]}' for name in sorted(event.resources))
+        resources = f'"resources":{{{used}}},'
     return (
         f'{{"attempt":{event.attempt},{took}{error}{exit_code}"from":"RUNNING",'
         f"{log}{message}{outputs}"

@@ -170,12 +170,16 @@ async def run_process(
         return _not_run(outcome)
     if outcome.message is not None:
         call.log(LogLevel.WARN, outcome.message)
-    judged = _outcome(parameters, outcome.exit_code, kept, call.limits)
+    judged = _outcome(parameters, outcome.exit_code, kept, call.limits, outcome.limits_met)
     return replace(judged, resources=outcome.resources)
 
 
 def _outcome(
-    parameters: "ProcessParameters", exit_code: int, kept: _Kept, limits: ProcessLimits
+    parameters: "ProcessParameters",
+    exit_code: int,
+    kept: _Kept,
+    limits: ProcessLimits,
+    met: frozenset[str],
 ) -> StepOutcome:
     stdout = kept.out.decode("utf-8", "replace")
     output = {
@@ -188,7 +192,7 @@ def _outcome(
     if exit_code not in parameters.expect_exit:
         return StepOutcome.failure(
             Reason.EXIT_NONZERO,
-            exit_text(exit_code, limits),
+            exit_text(exit_code, limits, met),
             "Signal" if exit_code < 0 else "ExitCode",
             stack_trace=kept.last_lines(),
             output=output,

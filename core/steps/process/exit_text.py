@@ -13,8 +13,24 @@ _SHELL_CODES = {
 }
 
 
-def exit_text(code: int, limits: ProcessLimits) -> str:
-    """Return the words for an exit code that is no success; -N is death by signal N."""
+def exit_text(code: int, limits: ProcessLimits, met: frozenset[str] = frozenset()) -> str:
+    """Return the words for an exit code that is no success; -N is death by signal N.
+
+    `met` are the limits of all its processes together that the kernel enforced.
+    """
+    if "memory_mb" in met:
+        most = f"{limits.memory_mb:,} MiB (limits.memory_mb)"
+        if code in (-signal.SIGKILL, _SHELL_SIGNAL_BASE + signal.SIGKILL):
+            return f"killed by the kernel: over its memory limit of {most}"
+        return f"exit code {code}; the kernel killed a process: over the memory limit of {most}"
+    text = _code_text(code, limits)
+    if "processes" in met:
+        most = f"{limits.processes:,} processes (limits.processes)"
+        return f"{text}; the kernel refused it more than {most}"
+    return text
+
+
+def _code_text(code: int, limits: ProcessLimits) -> str:
     number = -code if code < 0 else code - _SHELL_SIGNAL_BASE
     name = _signal_name(number)
     if code < 0:

@@ -33,3 +33,18 @@ def test_a_limit_that_the_step_did_not_set_is_not_quoted() -> None:
     assert exit_text(-signal.SIGXCPU, ProcessLimits()) == (
         "killed by SIGXCPU: it used up the processor time that it may have"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "met", "text"),
+    [
+        (-9, "memory_mb", "killed by the kernel: over its memory limit of 2,048 MiB"),
+        (137, "memory_mb", "killed by the kernel: over its memory limit of 2,048 MiB"),
+        (1, "memory_mb", "exit code 1; the kernel killed a process: over the memory limit of"),
+        (1, "processes", "exit code 1; the kernel refused it more than 64 processes"),
+    ],
+)
+def test_a_limit_of_all_processes_together_is_named(code: int, met: str, text: str) -> None:
+    limits = ProcessLimits(memory_mb=2048, processes=64)
+
+    assert exit_text(code, limits, frozenset({met})).startswith(text)
