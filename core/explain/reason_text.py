@@ -195,10 +195,11 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "The message names who rejected and their comment. `mission retry EXEC` asks again.",
         ),
         Reason.POLICY_VIOLATION: ReasonText(
-            "the policy does not allow it",
-            "The policy denied the step. The execution is halted at once, and"
-            " `continue_on_error` is ignored.",
-            "Change the step, or have the policy changed by whoever owns it.",
+            "a policy does not allow it",
+            "A policy denied the step. The execution is halted at once: `continue_on_error` is"
+            " ignored and no handler runs.",
+            "The message names the policy and its file; `mission policy explain EXEC STEP` tells"
+            " what it says today. Change the step, or have the policy changed by whoever owns it.",
         ),
         Reason.SECURITY_VIOLATION: ReasonText(
             "it broke a security rule and everything was halted",

@@ -14,8 +14,8 @@ from core.errors import UsageError
 from tui.host.places import place_of
 
 PROJECT_FILES = (".mission.toml", "mission.toml")
-SAFETY = "safety"
-"""A table that `tui.host.gate` reads by itself, for it has fewer sources than other settings."""
+OPERATOR_TABLES = ("safety", "policy")
+"""Tables that have readers of their own, for they have fewer sources than other settings."""
 COLOURS = ("auto", "always", "never")
 
 
@@ -136,9 +136,9 @@ def _from_file(path: Path, notes: list[str], *, is_own: bool) -> dict[str, Setti
         raise UsageError(f"{path} is not TOML: {error}") from error
     found: dict[str, Setting] = {}
     for name, value in table.items():
-        if name == SAFETY:
+        if name in OPERATOR_TABLES:
             if not is_own:
-                notes.append(f"{path}: [{SAFETY}] is ignored: no project can loosen safety")
+                notes.append(f"{path}: [{name}] is ignored: no project can loosen {name}")
             continue
         check = _CHECKS.get(name)
         if check is None:

@@ -3,6 +3,7 @@
 No variable, flag or mission has a say: whoever writes one of those is who policies are for.
 """
 
+import os
 from pathlib import Path
 
 from core.errors import PolicyFileError, UntrustedFileError, UsageError
@@ -41,7 +42,8 @@ def policies_for(paths: Paths, folder: Path, system_folder: Path = SYSTEM_FOLDER
     """
     contents = read_folders(policy_folders(paths, folder, system_folder))
     system = _table(system_folder / CONFIG, is_system=True)
-    home = _table(paths.config, is_system=False) if contents else NO_TABLE
+    own_file = Path(os.path.realpath(paths.config))  # it may be a link to a folder of settings
+    home = _table(own_file, is_system=False) if contents else NO_TABLE
     return Policies(contents, PolicySettings(system, home))
 
 
