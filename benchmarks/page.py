@@ -13,6 +13,7 @@ PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "pictures" / "performance.svg"
 BEGIN = "<!-- figures: written by `make bench` -->"
 END = "<!-- end of figures -->"
+ALTERNATIVE = "The wall and CPU time of a step: Mission Deck beside other tools"
 
 
 def write(document: dict[str, Any], page: Path = PAGE, picture: Path = PICTURE) -> None:
@@ -20,8 +21,15 @@ def write(document: dict[str, Any], page: Path = PAGE, picture: Path = PICTURE) 
     text = page.read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{figures(document)}\n{END}{after}", "utf-8")
-    picture.write_text(draw(document["results"], _surroundings(document)), "utf-8")
+    drawn = draw(document["results"], _surroundings(document))
+    parts = [figures(document)]
+    if drawn is None:  # no contenders were measured
+        picture.unlink(missing_ok=True)
+    else:
+        picture.write_text(drawn, "utf-8")
+        parts.append(f"![{ALTERNATIVE}](pictures/{picture.name})\n")
+    text = "\n".join(parts)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", "utf-8")
 
 
 def figures(document: dict[str, Any]) -> str:

@@ -35,9 +35,14 @@ class Bar(NamedTuple):
     greatest: float
 
 
-def draw(results: dict[str, list[dict[str, Any]]], subtitle: str) -> str:
-    """Return the picture of the results of a session, as `results.json` holds them."""
+def draw(results: dict[str, list[dict[str, Any]]], subtitle: str) -> str | None:
+    """Return the picture of the results of a session, as `results.json` holds them.
+
+    None if no contenders were measured.
+    """
     groups = list(_groups(results))
+    if not groups:
+        return None
     rows = [len({bar.contender for bar in bars}) for _, bars in groups]
     height = sum(HEAD_HEIGHT + ROW_HEIGHT * count for count in rows) + 50
     lines = [

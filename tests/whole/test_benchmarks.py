@@ -197,6 +197,15 @@ def test_the_page_gets_the_figures_and_the_picture_of_a_session(tmp_path: Path) 
     words = ["".join(one.itertext()) for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert [word for word in words if word in {"ninja", "mission"}] == ["ninja", "mission"]
     assert "layered, 1,000 steps" in words
+    assert "](pictures/performance.svg)" in after
+
+
+def test_a_session_without_contenders_has_no_picture(tmp_path: Path) -> None:
+    text, picture = tmp_path / "performance.md", tmp_path / "performance.svg"
+    text.write_text(f"{page.BEGIN}\n{page.END}\n")
+    page.write({**RESULTS, "results": {}}, text, picture)
+    assert not picture.exists()
+    assert "pictures/" not in text.read_text()
 
 
 def test_the_page_has_a_place_for_the_figures() -> None:
