@@ -281,7 +281,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True):
-    """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, SHA-256."""
+    """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, digest."""
 
     type: ClassVar[str] = "attempt.ended"
 
@@ -297,6 +297,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_bytes: int = 0
     log_dropped_bytes: int = 0
     log_digest: str | None = None
+    """See `core.output.log_digest`."""
     census: Mapping[str, Any] | None = None
     """Of its processes at its end: `{processes, survivors, left?: [{pid, command}]}`."""
     redactions: Mapping[str, int] = EMPTY

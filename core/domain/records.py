@@ -153,7 +153,7 @@ class TaskRun(Struct, frozen=True, kw_only=True):
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """An attempt of a task run, from number 1. `log_digest` is the SHA-256 (hex) of its output."""
+    """An attempt of a task run, from number 1. `log_digest`: see `core.output.log_digest`."""
 
     execution_id: str
     task_id: str

@@ -95,7 +95,12 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         execution_id=execution_id,
         actor=order.actor,
         kind="mission.validated",
-        facts={"mission_sha256": order.source.digest, "steps": len(order.mission.all_steps)},
+        facts={
+            "mission_sha256": order.source.digest,
+            "name": order.source.name,
+            "format": order.source.format,
+            "steps": len(order.mission.all_steps),
+        },
     )
     for warning in order.warnings:
         yield Noted(

@@ -46,7 +46,7 @@ class LogSeal(Struct, frozen=True, kw_only=True):
     """What an attempt's end event records of its output.
 
     `entries` and `bytes` are what is stored, `dropped_bytes` what the cap dropped in the middle,
-    `digest` the SHA-256 (hex) over the stored bytes in order, None when there are none.
+    `digest` that of `core.output.log_digest` over all that is stored, None when that is nothing.
     `redactions` counts the places at which a secret was masked, by its name.
     """
 

@@ -5,12 +5,12 @@ the event loop's thread and never blocks.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from core.domain.records import LogLevel, LogStream
+from core.output.log_digest import LogDigest
 from core.output.log_format import LINE_LIMIT_BYTES
 from core.ports.journal import LogChunk, LogSegment
 
@@ -89,7 +89,7 @@ class Chunker:
         self._flush_timer: asyncio.TimerHandle | None = None
         self._hold_timer: asyncio.TimerHandle | None = None
         self._chunks = 0
-        self._sha256: hashlib._Hash | None = None
+        self._digest: LogDigest | None = None
         self.entries = 0
         """Entries in the chunks emitted so far."""
         self.bytes = 0
@@ -97,8 +97,8 @@ class Chunker:
 
     @property
     def digest(self) -> str | None:
-        """The SHA-256 (hex) over the bytes emitted so far, None before the first chunk."""
-        return None if self._sha256 is None else self._sha256.hexdigest()
+        """The digest (see `log_digest`) of the chunks emitted so far, None before the first."""
+        return None if self._digest is None else self._digest.text
 
     def add(self, origin: Origin, data: bytes) -> None:
         """Add bytes of one stream."""
@@ -136,9 +136,9 @@ class Chunker:
         self._runs, self._data, self._size = [], [], 0
         first_seq = self.entries + 1
         self._chunks += 1
-        if self._sha256 is None:
-            self._sha256 = hashlib.sha256()
-        self._sha256.update(data)
+        if self._digest is None:
+            self._digest = LogDigest(self._execution_id, self._task_id, self._attempt)
+        self._digest.add(self._chunks, first_seq, segments, data)
         self.bytes += len(data)
         self.entries += sum(segment.lines for segment in segments)
         self._emit(

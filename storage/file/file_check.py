@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.errors import UnavailableError
 from storage.file.connection import open_any_readonly, primary_code, recognise, unavailable
-from storage.file.migration import migrate, read_migrations
+from storage.file.schema_check import schema_differences
 from storage.file.wal_check import find_log_damage
 
 MAX_PROBLEMS = 100
@@ -30,9 +30,11 @@ _REFERENCES = (
 """Columns and the keys that they refer to. The schema does not enforce them, because only the
 writer creates these rows and a check at every insert would slow it down."""
 
-_SCHEMA = """
-SELECT type, name, sql FROM sqlite_schema
-WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+_OUTPUT_OF_NO_ATTEMPT = """
+SELECT count(*) FROM log_chunk WHERE NOT EXISTS (
+  SELECT 1 FROM attempt
+  WHERE attempt.task_run = log_chunk.task_run AND attempt.attempt = log_chunk.attempt
+)
 """
 
 
@@ -74,10 +76,10 @@ def _problems(path: Path) -> Iterator[str]:
             return
         try:
             yield from find_page_damage(connection)
-            differences = list(_schema_differences(connection, version))
+            differences = list(schema_differences(connection, version))
             yield from (text for _, text in differences)
             if not any(kind == "table" for kind, _ in differences):
-                yield from _broken_references(connection)
+                yield from broken_references(connection)
         except sqlite3.Error as error:
             yield _unreadable(error, path, "a page")
             yield from _unreadable_tables(connection, path)
@@ -111,7 +113,7 @@ def find_page_damage(connection: sqlite3.Connection) -> list[str]:
     return [text for (text,) in rows if text != "ok"]
 
 
-def _broken_references(connection: sqlite3.Connection) -> Iterator[str]:
+def broken_references(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield dangling references between rows, by table and column."""
     for table, column, parent, key in _REFERENCES:
         (count,) = connection.execute(
@@ -121,24 +123,7 @@ def _broken_references(connection: sqlite3.Connection) -> Iterator[str]:
         if count:
             rows = "a row" if count == 1 else f"{count} rows"
             yield f"{rows} of {table}: {column} refers to a row of {parent} that does not exist"
-
-
-def _schema_differences(connection: sqlite3.Connection, version: int) -> Iterator[tuple[str, str]]:
-    """Yield kind and text of the differences to the tables, indexes and triggers of this format."""
-    found = _schema(connection)
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        migrate(fresh, Path(), lambda _: None, read_migrations()[:version])
-        expected = _schema(fresh)
-    for (kind, name), sql in expected.items():
-        if (kind, name) not in found:
-            yield kind, f"the {kind} {name} is missing"
-        elif found[kind, name] != sql:
-            yield kind, f"the {kind} {name} is not defined as in format {version}"
-    for kind, name in sorted(found.keys() - expected.keys()):
-        yield kind, f"the {kind} {name} is not part of format {version}"
-
-
-def _schema(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    """Return the definitions of the schema by kind and name, with normalised white space."""
-    rows = connection.execute(_SCHEMA).fetchall()
-    return {(kind, name): " ".join(sql.split()) for kind, name, sql in rows}
+    (count,) = connection.execute(_OUTPUT_OF_NO_ATTEMPT).fetchone()
+    if count:
+        rows = "a row" if count == 1 else f"{count} rows"
+        yield f"{rows} of log_chunk: no such attempt exists"

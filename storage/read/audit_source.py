@@ -5,13 +5,26 @@ Ids of executions and steps are read through a join, so that an edited id in the
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from core.audit.verify import source
-from core.audit.verify.source import Record, Row
-from storage.file.connection import open_readonly, unavailable
+from core.audit.verify.source import OutputChunk, Record, Row
+from core.errors import UnavailableError
+from core.ports.journal import LogSegment
+from storage.file.connection import open_readonly, primary_code, unavailable
+from storage.file.file_check import broken_references, find_page_damage
+from storage.file.file_format import SCHEMA_VERSION
+from storage.file.schema_check import schema_differences
 from storage.rows.codec import POSITION_BITS, names
+from storage.rows.segment import (
+    SEGMENT_COLUMNS,
+    open_streams,
+    pack_segments,
+    segment_columns,
+    unpack_segments,
+)
 
 # ruff: noqa: S608 - statements are put together from constants of this package alone
 
@@ -21,8 +34,21 @@ SELECT event.seq, event.event_id, event.ts, event.type, event.actor, event.targe
   execution.execution_id, event.exec_seq, task_run.task_id, event.attempt, event.body, event.hash
 FROM event
 LEFT JOIN execution ON execution.id = event.execution
-LEFT JOIN task_run ON task_run.id = event.task_run
+LEFT JOIN task_run ON task_run.id = event.task_run AND task_run.execution = event.execution
 ORDER BY event.seq
+"""
+_EXECUTION = (*source.EXECUTION, *source.SUB_CHAIN)
+_DERIVED = (*SEGMENT_COLUMNS, "open_streams")
+_CHUNK = ("execution_id", "row", "chunk", "first_seq", "data", *_DERIVED)
+_OUTPUT = f"""
+SELECT execution.execution_id, log_chunk.id, chunk, first_seq, data, {names(_DERIVED)}, segments
+FROM log_chunk LEFT JOIN execution ON execution.id = log_chunk.execution
+WHERE task_run = ? AND attempt = ? ORDER BY chunk
+"""
+_NUMBERING = "SELECT count(*), min(id), max(id) FROM log_chunk"
+_TOTALS = """
+SELECT coalesce(sum(lines), 0), coalesce(max(at_last), 0) FROM log_chunk
+WHERE task_run BETWEEN ? AND ?
 """
 _ATTEMPT_COLUMNS = ", ".join(
     "task_run.task_id" if name == "task_id" else f"attempt.{name}" for name in source.ATTEMPT
@@ -46,9 +72,30 @@ class SqliteChainSource:
         self._connection.execute("BEGIN")
         self._task_runs: tuple[str, dict[object, object]] | None = None
 
-    def log_id(self) -> object:
-        """Return the log's id as stored beside the chain, or None."""
-        return self._value("SELECT value FROM meta WHERE key = 'log_id'")
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield (field, message) of what is wrong with the file itself.
+
+        Without its tables nothing else can be read, and their absence is all that is reported.
+        """
+        try:
+            differences = list(schema_differences(self._connection, SCHEMA_VERSION))
+            for kind, text in differences:
+                yield "tables" if kind in ("table", "view") else "schema", text
+            if any(kind in ("table", "view") for kind, _ in differences):
+                return
+            yield from (("file", text) for text in find_page_damage(self._connection))
+            yield from (("file", text) for text in broken_references(self._connection))
+            count, first, last = self._row(_NUMBERING)
+            if count and last - first + 1 != count:
+                yield "file", f"{count} rows of log_chunk are numbered from {first} to {last}"
+        except sqlite3.Error as error:
+            if primary_code(error) != sqlite3.SQLITE_CORRUPT:
+                raise unavailable(error, self._path) from error
+            yield "file", f"a page cannot be read: {error}"
+
+    def meta(self) -> Record:
+        """Return what is stored beside the chain."""
+        return dict(self._each("SELECT key, value FROM meta"))
 
     def rows(self) -> Iterator[Row]:
         """Yield all events in order of `seq`, a bounded part in memory at a time."""
@@ -80,9 +127,14 @@ class SqliteChainSource:
         """Return the trusted public keys given on opening."""
         return self._vkeys
 
-    def missions(self) -> Iterator[tuple[object, object]]:
-        """Yield (digest, content) of every stored mission file."""
-        return self._each("SELECT digest, content FROM mission ORDER BY digest", page=16)
+    def missions(self) -> Iterator[Record]:
+        """Yield every stored mission file."""
+        rows = self._each(f"SELECT {names(source.MISSION)} FROM mission ORDER BY digest", page=16)
+        return (dict(zip(source.MISSION, row, strict=True)) for row in rows)
+
+    def last_run_numbers(self) -> Iterator[tuple[object, object]]:
+        """Yield (workflow id, last run number) of every workflow."""
+        return self._each("SELECT workflow_id, last FROM run_number")
 
     def execution_ids(self) -> Iterator[object]:
         """Yield the id of every stored execution."""
@@ -91,9 +143,9 @@ class SqliteChainSource:
     def execution(self, execution_id: str) -> Record | None:
         """Return an execution's record, or None."""
         row = self._row(
-            f"SELECT {names(source.EXECUTION)} FROM execution WHERE execution_id = ?", execution_id
+            f"SELECT {names(_EXECUTION)} FROM execution WHERE execution_id = ?", execution_id
         )
-        return None if row is None else dict(zip(source.EXECUTION, row, strict=True))
+        return None if row is None else dict(zip(_EXECUTION, row, strict=True))
 
     def task_runs(self, execution_id: str) -> Iterator[Record]:
         """Yield an execution's task runs in order of position."""
@@ -113,16 +165,28 @@ class SqliteChainSource:
         )
         return (dict(zip(source.ATTEMPT, row, strict=True)) for row in rows)
 
-    def log_data(self, execution_id: str, task_id: str, attempt: int) -> Iterable[bytes]:
-        """Yield the stored output of one attempt, chunk by chunk in order."""
+    def output(self, execution_id: str, task_id: str, attempt: int) -> Iterator[OutputChunk]:
+        """Yield the stored output of one attempt in order of `chunk`."""
+        left_open: int | None = 0
         key = self._task_run(execution_id, task_id)
-        rows = self._each(
-            "SELECT data FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk",
-            key,
-            attempt,
-            page=16,
-        )
-        return (row[0] for row in rows)
+        for *columns, packed in self._each(_OUTPUT, key, attempt, page=16):
+            stored = dict(zip(_CHUNK, columns, strict=True))
+            segments = _unpacked(packed)
+            derived: dict[str, object] = {}
+            data = stored["data"]
+            if segments is not None and isinstance(data, bytes):
+                derived.update(zip(SEGMENT_COLUMNS, segment_columns(segments), strict=True))
+                if left_open is not None:
+                    left_open = open_streams(segments, data, left_open)
+                    derived["open_streams"] = left_open
+            else:
+                left_open = None
+            yield OutputChunk(columns=stored, segments=segments, derived=derived)
+
+    def output_totals(self, execution_id: str) -> tuple[object, object]:
+        """Return the number of entries in an execution's stored output and its latest instant."""
+        entries, latest = self._row(_TOTALS, *self._range(execution_id))
+        return entries, latest
 
     def close(self) -> None:
         """End the read transaction. Idempotent."""
@@ -161,3 +225,12 @@ class SqliteChainSource:
         key = self._value("SELECT id FROM execution WHERE execution_id = ?", execution_id)
         first = (key if isinstance(key, int) else -1) << POSITION_BITS
         return first, first + (1 << POSITION_BITS) - 1
+
+
+def _unpacked(packed: object) -> tuple[LogSegment, ...] | None:
+    """Return segments whose packed form is exactly this, None if there are none."""
+    if isinstance(packed, bytes):
+        with suppress(UnavailableError):
+            segments = unpack_segments(packed)
+            return segments if pack_segments(segments) == packed else None
+    return None

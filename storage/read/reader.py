@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from core.domain.events import StepExpanded
 from core.domain.mission import MissionSource
@@ -79,14 +79,6 @@ SELECT seq, ts, type, task_id, body
 FROM event LEFT JOIN task_run ON task_run.id = event.task_run
 WHERE type IN ({", ".join(f"'{kind}'" for kind in history.TYPES)})
 """
-
-
-class StoredLog(NamedTuple):
-    """Stored output of one attempt: number of entries and bytes, SHA-256 (hex) or None if empty."""
-
-    entries: int
-    bytes: int
-    digest: str | None
 
 
 def open_reader(path: Path) -> "SqliteReader":
@@ -355,26 +347,6 @@ class SqliteReader:
             task_run = self._task_run_id(query.execution_id, query.task_id)
             execution = self._row_id(query.execution_id)
             return LogReader(self._connection, query, execution, task_run).unfinished()
-
-    def stored_log(self, execution_id: str, task_id: str, attempt: int) -> StoredLog:
-        """Return size and digest of an attempt's stored output, to seal a lost attempt."""
-        import hashlib
-
-        with self._guard():
-            key = self._task_run_id(execution_id, task_id)
-            digest = hashlib.sha256()
-            entries = size = 0
-            ids = self._all(
-                "SELECT id FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk",
-                key,
-                attempt,
-            )
-            for (row_id,) in ids:
-                lines, data = self._all("SELECT lines, data FROM log_chunk WHERE id = ?", row_id)[0]
-                entries += lines
-                size += len(data)
-                digest.update(data)
-            return StoredLog(entries, size, digest.hexdigest() if ids else None)
 
     def close(self) -> None:
         """Release the connection. Idempotent."""

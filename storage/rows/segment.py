@@ -42,6 +42,22 @@ def pack_segments(segments: Sequence[LogSegment]) -> bytes:
     return b"".join(parts)
 
 
+SEGMENT_COLUMNS = ("lines", "at_first", "at_last", "streams", "levels")
+"""The columns of a chunk that follow from its segments, so that a query need not unpack them."""
+
+
+def segment_columns(segments: Sequence[LogSegment]) -> tuple[int, int, int, int, int]:
+    """Return the values of `SEGMENT_COLUMNS`."""
+    streams = levels = lines = 0
+    for segment in segments:
+        streams |= STREAM_BIT[segment.stream]
+        levels |= LEVEL_BIT[segment.level]
+        lines += segment.lines
+    at_first = segments[0].at if segments else 0
+    at_last = max((segment.at for segment in segments), default=0)
+    return lines, at_first, at_last, streams, levels
+
+
 def unpack_segments(packed: bytes) -> tuple[LogSegment, ...]:
     """Return the segments in `packed`; `UnavailableError` when it is damaged."""
     try:

@@ -11,7 +11,7 @@ from core.domain.events import AttemptStarted
 from core.ports.journal import Batch, LogChunk, Receipt
 from storage.rows import codec
 from storage.rows.lease import HeldLeases
-from storage.rows.segment import LEVEL_BIT, STREAM_BIT, pack_segments
+from storage.rows.segment import pack_segments, segment_columns
 
 
 class BatchEntry(Struct):
@@ -59,15 +59,7 @@ class ChunkEntry(Struct):
     def encode(self) -> None:
         """Compute the columns."""
         segments = self.chunk.segments
-        streams = levels = lines = 0
-        for segment in segments:
-            streams |= STREAM_BIT[segment.stream]
-            levels |= LEVEL_BIT[segment.level]
-            lines += segment.lines
-        at_first = segments[0].at if segments else 0
-        at_last = max((segment.at for segment in segments), default=0)
-        packed = pack_segments(segments)
-        self.values = (lines, at_first, at_last, streams, levels, packed)
+        self.values = (*segment_columns(segments), pack_segments(segments))
 
 
 class CallEntry(Struct):

@@ -183,18 +183,6 @@ async def test_a_line_whose_rest_is_stored_while_it_is_read_does_not_come_in_two
     assert [entry.message for _, entry in found] == ["one", "two"]
 
 
-async def test_what_is_stored_of_an_attempt_can_be_sealed_by_another_process(
-    store: Store, reader: SqliteReader
-) -> None:
-    import hashlib
-
-    story = await a_logging_story(store)
-    await append(store, story.chunk("a", b"one\n"), story.chunk("a", b"two\nthr"))
-    found = reader.stored_log(story.execution_id, "a", 1)
-    assert found == (2, 11, hashlib.sha256(b"one\ntwo\nthr").hexdigest())
-    assert reader.stored_log(story.execution_id, "b", 1) == (0, 0, None)
-
-
 async def test_output_of_no_execution_or_step_is_a_bug_and_stops_the_journal(
     store: Store, reader: SqliteReader
 ) -> None:

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from core.audit.chain.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
 from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
-from core.audit.verify.source import ATTEMPT, EXECUTION, TASK_RUN, Record, Row
+from core.audit.verify.source import (
+    ATTEMPT,
+    EXECUTION,
+    MISSION,
+    TASK_RUN,
+    OutputChunk,
+    Record,
+    Row,
+)
 from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
@@ -26,11 +34,15 @@ from core.domain.events import (
 )
 from core.domain.fold import Snapshot, apply
 from core.domain.reasons import Reason
-from core.domain.records import TaskError
+from core.domain.records import LogLevel, LogStream, TaskError
 from core.domain.states import AttemptState, ExecutionState, State, TaskState
+from core.ports.journal import LogSegment
+from storage.rows.codec import text
 
 LOG_ID = "0193c0de-0000-7000-8000-000000000001"
 START = 1_700_000_000_000_000_000
+MISSION_CONTENT = b"name: release\n"
+MISSION_DIGEST = hashlib.sha256(MISSION_CONTENT).hexdigest()
 
 
 class MemorySigner:
@@ -62,15 +74,20 @@ class MemoryLog:
         self.execution_rows: dict[str, dict[str, Any]] = {}
         self.task_rows: dict[str, list[dict[str, Any]]] = {}
         self.attempt_rows: dict[str, list[dict[str, Any]]] = {}
-        content = b"name: release\n"
-        self.mission_rows: list[list[Any]] = [[hashlib.sha256(content).hexdigest(), content]]
-        self.output: dict[tuple[str, str, int], list[Any]] = {}
+        self.mission_rows: list[list[Any]] = []
+        """Digest, content, name, format, first seen."""
+        self.file_problems: list[tuple[str, str]] = []
+        self.stored_output: dict[tuple[str, str, int], list[Any]] = {}
         self.subs: dict[str, SubChain] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.run_numbers: dict[str, int] = {}
+        self.last_numbers: dict[object, Any] = {}
+        self.latest_output = 0
+        """The instant of the latest line of output."""
         self.signs_run_numbers = True
         """False: creations are written as by the versions that knew no run numbers."""
         random = Random(log_id)
+        self.sealed: set[str] = set()
         self.writer = ChainWriter(log_id, EMPTY_HEAD, random=random.randbytes, now=lambda: START)
         self.writer.start_log(self.verifier.vkey, START)
         self._store(self.writer.take_links())
@@ -90,14 +107,22 @@ class MemoryLog:
                 event = signed
             self.writer.append_event(event, sub)
         if finalize:
+            self.sealed.add(events[-1].execution_id)
             self.writer.finalize(self.subs[events[-1].execution_id], events[-1].at + 1)
         self._store(self.writer.take_links())
+        for event in events:
+            if isinstance(event, ExecutionCreated) and not self.mission_rows:
+                self.mission_rows.append(
+                    [MISSION_DIGEST, MISSION_CONTENT, "release.yaml", "yaml", event.at]
+                )
         for execution_id in {event.execution_id for event in events if event.execution_id}:
             self._project(execution_id)
 
     def _next_number(self, workflow_id: str) -> int:
         self.run_numbers[workflow_id] = self.run_numbers.get(workflow_id, 0) + 1
-        return self.run_numbers[workflow_id]
+        number = self.run_numbers[workflow_id]
+        self.last_numbers[workflow_id] = max(number, self.last_numbers.get(workflow_id, 0))
+        return number
 
     def _store(self, links: Iterable[Link]) -> None:
         self.event_rows += [list(link) for link in links]
@@ -109,7 +134,15 @@ class MemoryLog:
     def _project(self, execution_id: str) -> None:
         snapshot = self.snapshots[execution_id]
         snapshot.take_changes()
-        self.execution_rows[execution_id] = _columns(snapshot.current, EXECUTION)
+        sub = self.subs[execution_id]
+        self.execution_rows[execution_id] = _columns(snapshot.current, EXECUTION) | {
+            "task_count": len(snapshot.tasks),
+            "chain_events": sub.events,
+            "chain_first_seq": sub.first_seq,
+            "chain_last_seq": sub.last_seq,
+            "chain_last_hash": sub.last_hash,
+            "sealed": int(execution_id in self.sealed),
+        }
         self.task_rows[execution_id] = [
             _columns(task, TASK_RUN)
             for task in sorted(snapshot.tasks.values(), key=lambda task: task.position)
@@ -122,8 +155,15 @@ class MemoryLog:
 
     # --- ChainSource -------------------------------------------------------------------------
 
-    def log_id(self) -> object:
-        return self.stored_log_id
+    def problems(self) -> Iterator[tuple[str, str]]:
+        return iter(self.file_problems)
+
+    def meta(self) -> Record:
+        return {
+            "log_id": self.stored_log_id,
+            "created_at": str(START),
+            "vkey": self.verifier.vkey,
+        }
 
     def rows(self) -> Iterator[Row]:
         return iter(sorted(self.event_rows, key=_number))
@@ -140,8 +180,13 @@ class MemoryLog:
     def vkeys(self) -> Iterable[str]:
         return self.trusted
 
-    def missions(self) -> Iterator[tuple[object, object]]:
-        return iter([(row[0], row[1]) for row in self.mission_rows])
+    def missions(self) -> Iterator[Record]:
+        order = ("digest", "content", "name", "format", "first_seen")
+        assert sorted(order) == sorted(MISSION)
+        return iter([dict(zip(order, row, strict=True)) for row in self.mission_rows])
+
+    def last_run_numbers(self) -> Iterator[tuple[object, object]]:
+        return iter(self.last_numbers.items())
 
     def execution_ids(self) -> Iterator[object]:
         return iter([row["execution_id"] for row in self.execution_rows.values()])
@@ -156,8 +201,32 @@ class MemoryLog:
     def attempts(self, execution_id: str) -> Iterator[Record]:
         return iter(self.attempt_rows.get(execution_id, []))
 
-    def log_data(self, execution_id: str, task_id: str, attempt: int) -> Iterable[bytes]:
-        return self.output.get((execution_id, task_id, attempt), [])
+    def output(self, execution_id: str, task_id: str, attempt: int) -> Iterator[OutputChunk]:
+        stored = self.stored_output.get((execution_id, task_id, attempt), [])
+        first_seq = 1
+        for number, data in enumerate(stored, 1):
+            is_whole = isinstance(data, bytes)
+            lines = data.count(b"\n") if is_whole else 0
+            columns = {
+                "execution_id": execution_id, "row": number, "chunk": number,
+                "first_seq": first_seq, "lines": lines, "data": data,
+            }  # fmt: skip
+            origin = (START, LogStream.STDOUT, LogLevel.INFO, "process")
+            yield OutputChunk(
+                columns=columns,
+                segments=(LogSegment(*origin, len(data), lines),) if is_whole else None,
+                derived={"lines": lines},
+            )
+            first_seq += lines
+
+    def output_totals(self, execution_id: str) -> tuple[object, object]:
+        chunks = [
+            chunk
+            for (owner, task_id, attempt) in self.stored_output
+            if owner == execution_id
+            for chunk in self.output(owner, task_id, attempt)
+        ]
+        return sum(chunk.columns["lines"] for chunk in chunks), self.latest_output  # type: ignore[misc]  # numbers
 
 
 def _number(row: Sequence[Any]) -> int:
@@ -171,12 +240,14 @@ def _columns(record: Any, names: Iterable[str]) -> dict[str, Any]:
 def _value(name: str, value: Any) -> Any:
     if value is None:
         return None
-    if name in ("params", "counts", "item_counts", "inputs", "outputs", "item"):
+    if name in ("params", "counts", "item_counts", "inputs", "outputs", "item", "census"):
         return dump_json(value)
     if isinstance(value, TaskError):
         return dump_json(error_json(value))
     if isinstance(value, State | Reason):
         return value.value
+    if isinstance(value, str):
+        return text(value)  # as a table keeps it
     return value
 
 
@@ -222,7 +293,7 @@ def a_run(
                 actor="ada",
                 workflow_id="0193c0de-0000-5000-8000-00000000000b",
                 mission_name="release \ud800 \u2028 \U0001f680",
-                mission_digest="c" * 64,
+                mission_digest=MISSION_DIGEST,
                 step_ids=("fetch", "build", "each", "ship"),
                 params={"target": "staging", "ratio": 0.5, "big": 2**70},
                 source_path="/missions/release.yaml",
@@ -324,6 +395,6 @@ def a_log(
         for events, is_last in a_run(execution_id, START + 1000 + number * 10**7):
             if whole or number < executions - 1 or not is_last:
                 log.commit(*events, finalize=is_last)
-        log.output[execution_id, "fetch", 1] = [b"fetched\n"]
-        log.output[execution_id, "build", 1] = [b"trying\n", b"failed\n"]
+        log.stored_output[execution_id, "fetch", 1] = [b"fetched\n"]
+        log.stored_output[execution_id, "build", 1] = [b"trying\n", b"failed\n"]
     return log

@@ -23,6 +23,7 @@ from core.domain.mission import MissionSource
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskError
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.output.log_digest import LogDigest
 from core.ports.control import RunnerIdentity
 from core.ports.journal import Batch, LogChunk, LogSegment
 
@@ -82,7 +83,7 @@ class Story:
         self._chunks: dict[tuple[str, int], int] = {}
         self._seqs: dict[tuple[str, int], int] = {}
         self._bytes: dict[tuple[str, int], int] = {}
-        self._digests: dict[tuple[str, int], Any] = {}
+        self._digests: dict[tuple[str, int], LogDigest] = {}
         content = b"name: story\n"
         self.mission = MissionSource(
             digest=hashlib.sha256(content).hexdigest(), name="story", content=content, format="yaml"
@@ -171,7 +172,7 @@ class Story:
             "error": None if ok else error,
             "log_entry_count": self._seqs.get((step, attempt), 0),
             "log_bytes": self._bytes.get((step, attempt), 0),
-            "log_digest": digest.hexdigest() if digest is not None else None,
+            "log_digest": digest.text if digest is not None else None,
         }
         self.emit(
             AttemptEnded(
@@ -231,8 +232,9 @@ class Story:
         first = self._seqs.get(key, 0)
         self._seqs[key] = first + sum(segment.lines for segment in segments)
         self._bytes[key] = self._bytes.get(key, 0) + len(data)
-        self._digests.setdefault(key, hashlib.sha256()).update(data)
         chunk = self._chunks[key] = self._chunks.get(key, -1) + 1
+        digest = self._digests.setdefault(key, LogDigest(self.execution_id, step, number))
+        digest.add(chunk, first + 1, segments, data)
         return LogChunk(
             execution_id=self.execution_id,
             task_id=step,

@@ -18,6 +18,7 @@ from core.explain.execution_facts import ExecutionFacts
 from core.explain.process_text import census_text
 from core.explain.secret_text import secret_text
 from core.explain.why import explain
+from core.output.log_digest import FORM_2
 from core.planning.cancel_scope import awaits_person
 from core.ports.executor import JobUsage
 from core.value.duration import duration_text
@@ -263,7 +264,8 @@ def attempt_lines(
             output += f", {size(attempt.log_dropped_bytes)} dropped"
         lines.append(field("  output", output, "muted"))
         if attempt.log_digest:
-            lines.append(field("  digest", f"sha256 {attempt.log_digest[:16]}…", "muted"))
+            digest = attempt.log_digest.removeprefix(FORM_2)
+            lines.append(field("  digest", f"sha256 {digest[:16]}…", "muted"))
         used = resources_text(attempt.resources)
         if used:
             lines.append(field("  used", used, "muted"))

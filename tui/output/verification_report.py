@@ -22,10 +22,24 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
         yield f"  {painted} {tier.value:<9} {_basis(tier, report)}"
     yield f"  head {report.head}"
     yield from _about_unknown_types(report)
+    yield from _about_output(report)
     for finding in report.findings[:MAX_SHOWN_FINDINGS]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
     if report.finding_count > MAX_SHOWN_FINDINGS:
         yield f"  … {counted(report.finding_count - MAX_SHOWN_FINDINGS, 'more finding')}"
+
+
+def _about_output(report: Report) -> Iterator[str]:
+    if report.data_only_seals:
+        yield (
+            f"  the output of {counted(report.data_only_seals, 'attempt')} was sealed by an older"
+            " version: its bytes are covered, the times, levels and streams of its lines are not"
+        )
+    if report.unsealed_outputs:
+        yield (
+            f"  the output of {counted(report.unsealed_outputs, 'attempt')} is covered by no"
+            " digest: running, or the runner was lost"
+        )
 
 
 def _about_unknown_types(report: Report) -> Iterator[str]:

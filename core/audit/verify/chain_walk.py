@@ -51,6 +51,8 @@ class Walk:
         """Events of types that this version does not know."""
         self.unknown_types: set[str] = set()
         """Those types, at most `MAX_UNKNOWN_TYPES` of them."""
+        self.first_ts: int | None = None
+        """The `ts` of the first event, if it stands where it belongs."""
         self._subs: dict[str, SubChainState] = {}
         self._findings = findings
         self._tables = tables
@@ -65,6 +67,11 @@ class Walk:
     def open_executions(self) -> int:
         """The number of executions that are not finalised yet."""
         return len(self._subs)
+
+    @property
+    def subs(self) -> Mapping[str, SubChainState]:
+        """The sub-chains of the executions that are not finalised yet, by execution id."""
+        return self._subs
 
     @property
     def is_damaged(self) -> bool:
@@ -214,9 +221,9 @@ class Walk:
                 task_id=task_id, attempt=attempt,
             )  # fmt: skip
         if kind == EXECUTION_FINALIZED:
-            self._subs.pop(execution_id, None)
-            if tables is not None:
-                tables.finalized(execution_id)
+            sub = self._subs.pop(execution_id, None)
+            if tables is not None and sub is not None:
+                tables.finalized(execution_id, sub)
 
     def _count_unknown(self, kind: str) -> None:
         self.unknown_events += 1
@@ -289,6 +296,7 @@ class Walk:
             )
             return
         self.vkey = vkey
+        self.first_ts = self.last_ts
 
 
 def _names(target: str, task_id: str | None, attempt: int | None) -> bool:

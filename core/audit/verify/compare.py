@@ -2,24 +2,29 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
 
 from core.audit.format.body import MAX_NAME_CHARACTERS
-from core.audit.format.canonical import clean, clean_text
+from core.audit.format.canonical import CanonicalError, clean, clean_text, dump
+from core.audit.verify.output_check import OutputCheck, is_unsealed
 from core.audit.verify.rebuild import DigestOnly
 from core.audit.verify.source import ATTEMPT, EXECUTION, TASK_RUN, ChainSource, Record
 from core.audit.verify.verdict import Findings, Verdict, show
+from core.domain.events import dump_json
 from core.domain.fold import Snapshot
 from core.domain.records import Attempt, Execution
-from core.domain.states import AttemptState, State
+from core.domain.states import State
+from core.output.log_digest import covers_everything
 
 _LABELS = {"exit_code": "exit", "reason_code": "reason", "log_entry_count": "log entries"}
 _TASK_FIELDS = tuple(name for name in TASK_RUN if name != "item")
 _COUNTS = ("counts", "item_counts")
 _EXECUTION_FIELDS = tuple(name for name in EXECUTION if name not in _COUNTS)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Rebuilt(Struct):
@@ -27,7 +32,8 @@ class Rebuilt(Struct):
 
     `seqs` names the last event behind each record: by None (the execution), task id, or (task id,
     attempt). `items` holds the digest of each fan-out's items. `is_partial`: some of its events are
-    of types that this version does not know, so that a difference proves nothing.
+    of types that this version does not know, so that a difference proves nothing. `latest` is the
+    latest `updated_at` that any of the events gave to the execution.
     """
 
     snapshot: Snapshot = field(default_factory=Snapshot)
@@ -35,6 +41,16 @@ class Rebuilt(Struct):
     items: dict[str, str] = field(default_factory=dict)
     is_unreliable: bool = False
     is_partial: bool = False
+    latest: int = 0
+
+
+class OutputCounts(Struct):
+    """How many attempts have output that is sealed only in part, or not at all."""
+
+    data_only: int = 0
+    """Sealed by an older version: times, levels and streams are not covered by the digest."""
+    unsealed: int = 0
+    """Attempts that are running, or whose runner died before it could seal their output."""
 
 
 def compare(
@@ -44,13 +60,14 @@ def compare(
     rebuilt: Rebuilt,
     *,
     is_final: bool,
-    logs: bool,
+    output: OutputCounts | None,
 ) -> None:
     """Add a finding for every difference between `rebuilt` and what `source` has stored.
 
-    `is_final`: the execution is finalised. `logs`: also compare the digest of the stored output.
+    `is_final`: the execution is finalised. `output`: also compare the stored output, and count in
+    it what no digest covers.
     """
-    _Comparison(source, findings, execution_id, rebuilt).run(is_final=is_final, logs=logs)
+    _Comparison(source, findings, execution_id, rebuilt).run(is_final=is_final, output=output)
 
 
 class _Comparison:
@@ -62,37 +79,53 @@ class _Comparison:
         self._execution_id = execution_id
         self._rebuilt = rebuilt
 
-    def run(self, *, is_final: bool, logs: bool) -> None:
+    def run(self, *, is_final: bool, output: OutputCounts | None) -> None:
         record = self._source.execution(self._execution_id)
         if record is None:
             self._absent(f"execution {self._execution_id}", "execution", self._execution_id)
             return
         self._compare_execution(self._rebuilt.snapshot.current, record, is_final=is_final)
         self._compare_tasks()
-        self._compare_attempts(logs=logs)
+        self._compare_attempts(output)
 
     def _compare_execution(self, expected: Execution, record: Record, *, is_final: bool) -> None:
         subject = f"execution {self._execution_id}"
         seq = self._rebuilt.seqs.get(None)
-        # Output that is not sealed yet, or never was, is counted in the table but not in the chain.
-        ahead = {"log_entry_count"} if not is_final or self._has_unsealed_output() else set()
-        if not is_final:
-            ahead.add("updated_at")
+        ahead = self._ahead(expected, is_final=is_final)
         for name in _EXECUTION_FIELDS:
             value, found = getattr(expected, name), record.get(name)
             if name in ahead:
-                if type(found) is not int or found < value:
-                    self._differs(subject, name, seq, value, found)
-            elif not _agrees(value, found):
+                agrees = type(found) is int and any(found in one for one in ahead[name])
+                value = ahead[name][0][-1]
+            else:
+                agrees = _agrees(value, found)
+            if not agrees:
                 self._differs(subject, name, seq, value, found)
         for name in _COUNTS:
             counts, found = getattr(self._rebuilt.snapshot, name), record.get(name)
-            if _parsed(found) != counts:
+            if not _is_json_of(found, counts):
                 self._differs(subject, name, seq, json.dumps(counts), found)
 
-    def _has_unsealed_output(self) -> bool:
+    def _ahead(self, expected: Execution, *, is_final: bool) -> dict[str, tuple[range, ...]]:
+        """Return the values that may stand where the table is ahead of the chain.
+
+        Output that is not sealed yet, or never was, is counted in the table but not in the chain.
+        An update never sets `updated_at` back, as the events may if the clock was set back.
+        """
         attempts = self._rebuilt.snapshot.attempts.values()
-        return any(_is_unsealed(attempt) for tries in attempts for attempt in tries)
+        if is_final and not any(is_unsealed(attempt) for tries in attempts for attempt in tries):
+            return {}
+        totals = self._source.output_totals(self._execution_id)
+        entries, latest = (value if type(value) is int else 0 for value in totals)
+        if is_final:
+            sealed = expected.log_entry_count
+            return {"log_entry_count": (range(sealed, sealed + 1), range(entries, entries + 1))}
+        first = max(expected.updated_at, latest)
+        last = max(self._rebuilt.latest, first)
+        return {
+            "log_entry_count": (range(entries, entries + 1),),
+            "updated_at": (range(first, last + 1),),
+        }
 
     def _compare_tasks(self) -> None:
         seqs = self._rebuilt.seqs
@@ -125,7 +158,7 @@ class _Comparison:
                     f"step `{parent}`", "items", seqs.get(parent), DigestOnly(digest), stored
                 )
 
-    def _compare_attempts(self, *, logs: bool) -> None:
+    def _compare_attempts(self, output: OutputCounts | None) -> None:
         left: dict[tuple[object, object], Attempt] = {
             (attempt.task_id, attempt.attempt): attempt
             for tries in self._rebuilt.snapshot.attempts.values()
@@ -145,27 +178,20 @@ class _Comparison:
                 value, found = getattr(attempt, name), record.get(name)
                 if value is not found and not _agrees(value, found):
                     self._differs(subject, name, seq, value, found)
-            if logs:
-                self._compare_log(attempt, seq)
+            if output is not None:
+                self._compare_output(attempt, seq, output)
         for attempt in left.values():
             self._absent(
                 f"attempt {attempt.attempt} of `{attempt.task_id}`", "attempt", attempt.attempt
             )
 
-    def _compare_log(self, attempt: Attempt, seq: int | None) -> None:
-        if _is_unsealed(attempt):
-            return
-        found = _log_digest(self._source, self._execution_id, attempt)
-        if found != attempt.log_digest:
-            self._findings.add(
-                Verdict.MODIFIED,
-                "log",
-                seq=seq,
-                expected=attempt.log_digest,
-                found=found,
-                message=f"the stored output of attempt {attempt.attempt} of `{attempt.task_id}`"
-                " is not what the chain sealed",
-            )
+    def _compare_output(self, attempt: Attempt, seq: int | None, counts: OutputCounts) -> None:
+        check = OutputCheck(self._findings, self._execution_id, attempt, seq)
+        check.run(self._source.output(self._execution_id, attempt.task_id, attempt.attempt))
+        if is_unsealed(attempt):
+            counts.unsealed += not check.is_empty
+        elif attempt.log_digest is not None and not covers_everything(attempt.log_digest):
+            counts.data_only += 1
 
     # --- findings ----------------------------------------------------------------------------
 
@@ -210,38 +236,26 @@ def _agrees(expected: Any, found: object) -> bool:
     if isinstance(expected, State):
         return isinstance(found, str) and found == expected.value
     if isinstance(expected, Mapping):
-        return bool(_parsed(found) == clean(expected))
+        return _is_json_of(found, expected)
     if isinstance(expected, str):
-        return isinstance(found, str) and (
-            found == expected
-            or expected in (clean_text(found), clean_text(found, MAX_NAME_CHARACTERS))
-        )
+        if not isinstance(found, str) or found == expected:
+            return found == expected
+        # Text with lone surrogates is never stored: it would not be the text that readers show.
+        cleaned = (clean_text(found), clean_text(found, MAX_NAME_CHARACTERS))
+        return expected in cleaned and not _SURROGATE.search(found)
     return type(found) is type(expected) and found == expected
-
-
-def _is_unsealed(attempt: Attempt) -> bool:
-    """Tell whether the attempt is running, or its runner died before sealing its output."""
-    return attempt.state is AttemptState.RUNNING or (
-        attempt.state is AttemptState.LOST and attempt.log_digest is None
-    )
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _log_digest(source: ChainSource, execution_id: str, attempt: Attempt) -> str | None:
-    digest = hashlib.sha256()
-    is_empty = True
-    for data in source.log_data(execution_id, attempt.task_id, attempt.attempt):
-        is_empty = False
-        digest.update(data if isinstance(data, bytes) else b"\xff damaged")
-    return None if is_empty else digest.hexdigest()
-
-
-def _parsed(text: object) -> object:
-    """Return the value of JSON text, or the value itself if it is not text."""
+def _is_json_of(text: object, expected: Mapping[str, Any]) -> bool:
+    """Tell whether `text` is the JSON text of data that the chain has (cleaned), in any order."""
+    if not isinstance(text, str):
+        return False
     try:
-        return json.loads(text) if isinstance(text, str) else text
-    except (ValueError, RecursionError):
-        return None
+        found = json.loads(text)
+        return dump_json(found) == text and dump(clean(found)) == dump(clean(expected))
+    except (ValueError, TypeError, RecursionError, CanonicalError):
+        return False

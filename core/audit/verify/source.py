@@ -8,6 +8,10 @@ repair it, but return it unchanged. All methods read one consistent view (one re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
+from msgspec import Struct
+
+from core.ports.journal import LogSegment
+
 Row = Sequence[object]
 """One stored event, its columns in the order of `ROW`; `event_id`, `body` and `hash` as bytes."""
 
@@ -114,11 +118,48 @@ ATTEMPT: Final = (
 None."""
 
 
+MISSION: Final = ("digest", "name", "format", "content", "first_seen")
+"""Keys of a stored mission file: fields of `core.domain.mission.MissionSource`, and the instant at
+which the first execution of it was created."""
+
+META: Final = ("log_id", "created_at", "vkey")
+"""Keys of what is stored beside the chain: values of its first event."""
+
+SUB_CHAIN: Final = (
+    "task_count",
+    "chain_events",
+    "chain_first_seq",
+    "chain_last_seq",
+    "chain_last_hash",
+    "sealed",
+)
+"""Keys of how far an execution has got: its task runs, its sub-chain, whether that is closed."""
+
+
+class OutputChunk(Struct, frozen=True, kw_only=True):
+    """A stored chunk of output: its columns as they are, and what they must be.
+
+    `columns` are `execution_id`, `row`, `chunk`, `first_seq`, `data` and those of `derived`;
+    `segments` are None if they cannot be unpacked, and `derived` is what follows from them.
+    """
+
+    columns: Record
+    segments: tuple[LogSegment, ...] | None
+    derived: Record
+
+
 class ChainSource(Protocol):
     """One stored audit log and the tables projected from it."""
 
-    def log_id(self) -> object:
-        """Return the log's id as stored beside the chain, or None."""
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield (field, message) of what is wrong with the file itself, apart from its records.
+
+        `schema`: tables, indexes, triggers or views are not those of this format; `file`: pages,
+        indexes, constraints or references between rows are broken.
+        """
+
+    def meta(self) -> Record:
+        """Return what is stored beside the chain, with the keys of `META` and perhaps others."""
 
     def rows(self) -> Iterator[Row]:
         """Yield all events in order of `seq`, a bounded part in memory at a time."""
@@ -135,14 +176,17 @@ class ChainSource(Protocol):
     def vkeys(self) -> Iterable[str]:
         """Return the trusted public keys (vkey text). They come from outside the database."""
 
-    def missions(self) -> Iterator[tuple[object, object]]:
-        """Yield (digest, content) of every stored mission file: hex SHA-256, bytes."""
+    def missions(self) -> Iterator[Record]:
+        """Yield every stored mission file with the keys of `MISSION`."""
+
+    def last_run_numbers(self) -> Iterator[tuple[object, object]]:
+        """Yield (workflow id, last run number) of every workflow."""
 
     def execution_ids(self) -> Iterator[object]:
-        """Yield the id of every stored execution."""
+        """Yield the id of every stored execution, in the order in which lists show them."""
 
     def execution(self, execution_id: str) -> Record | None:
-        """Return an execution's record with the keys of `EXECUTION`, or None."""
+        """Return an execution's record with the keys of `EXECUTION` and `SUB_CHAIN`, or None."""
 
     def task_runs(self, execution_id: str) -> Iterator[Record]:
         """Yield an execution's task runs in order of position, keys of `TASK_RUN`."""
@@ -150,5 +194,8 @@ class ChainSource(Protocol):
     def attempts(self, execution_id: str) -> Iterator[Record]:
         """Yield an execution's attempts by position and number, keys of `ATTEMPT`."""
 
-    def log_data(self, execution_id: str, task_id: str, attempt: int) -> Iterable[bytes]:
-        """Yield the stored output of one attempt, chunk by chunk in order, as it was digested."""
+    def output(self, execution_id: str, task_id: str, attempt: int) -> Iterator[OutputChunk]:
+        """Yield the stored output of one attempt in order of `chunk`."""
+
+    def output_totals(self, execution_id: str) -> tuple[object, object]:
+        """Return the number of entries in an execution's stored output and its latest instant."""

@@ -1,16 +1,17 @@
 """Rebuilds every execution from the chain and compares it with the projected tables."""
 
 from collections.abc import Mapping
-from hashlib import sha256
 from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
 
 from core.audit.format.known_type import is_known_type
-from core.audit.verify.compare import Rebuilt, compare
+from core.audit.verify.compare import OutputCounts, Rebuilt, compare
+from core.audit.verify.damage import SubChainState
+from core.audit.verify.mission_check import MissionCheck
 from core.audit.verify.rebuild import RebuildError, event_of
-from core.audit.verify.source import ChainSource
+from core.audit.verify.source import SUB_CHAIN, ChainSource
 from core.audit.verify.verdict import Findings, Verdict, show
 from core.domain.events import ExecutionCreated, StepExpanded, steps_digest
 from core.domain.fold import apply
@@ -27,9 +28,11 @@ class TableCheck:
     def __init__(self, source: ChainSource, findings: Findings, *, logs: bool) -> None:
         self._source = source
         self._findings = findings
-        self._logs = logs
+        self._output = OutputCounts() if logs else None
         self._open: dict[str, Rebuilt] = {}
-        self._seen: set[str] = set()
+        self._seen: dict[str, int] = {}
+        """Every execution of the chain, and its place in the order of their first events."""
+        self._missions = MissionCheck(findings)
         self._is_damaged = False
         self._run_numbers: dict[str, int] = {}
         """The last run number of each workflow, in the order of the chain."""
@@ -58,7 +61,7 @@ class TableCheck:
         rebuilt = self._open.get(execution_id)
         if rebuilt is None:
             rebuilt = self._open[execution_id] = Rebuilt()
-            self._seen.add(execution_id)
+            self._seen.setdefault(execution_id, len(self._seen))
             # After damage, the first events of an execution may be among the lost ones.
             rebuilt.is_unreliable = self._is_damaged and kind != ExecutionCreated.type
         if rebuilt.is_unreliable:
@@ -77,6 +80,8 @@ class TableCheck:
             if isinstance(event, ExecutionCreated):
                 event = self._numbered(event)
             apply(rebuilt.snapshot, event)
+            rebuilt.latest = max(rebuilt.latest, rebuilt.snapshot.current.updated_at)
+            self._missions.event(seq, event)
         except StepsDifferError as error:
             rebuilt.is_unreliable = True
             self._findings.add(Verdict.MODIFIED, "steps", seq=seq, message=error.message)
@@ -104,34 +109,68 @@ class TableCheck:
             if kind == StepExpanded.type:
                 rebuilt.items[task_id] = details["items_sha256"]
 
-    def finalized(self, execution_id: str) -> None:
+    def finalized(self, execution_id: str, sub: SubChainState) -> None:
         """Compare an execution whose sub-chain is closed, and drop it."""
         rebuilt = self._open.pop(execution_id, None)
         if rebuilt is not None:
-            self._compare(execution_id, rebuilt, is_final=True)
+            self._compare(execution_id, rebuilt, sub, is_final=True)
 
-    def finish(self) -> None:
-        """Check open executions, executions without events, and the mission files."""
+    def finish(self, subs: Mapping[str, SubChainState]) -> None:
+        """Check what is open, with its sub-chains, then what belongs to no single execution."""
         for execution_id, rebuilt in self._open.items():
-            self._compare(execution_id, rebuilt, is_final=False)
+            self._compare(execution_id, rebuilt, subs.get(execution_id), is_final=False)
+        self._check_executions()
+        self._missions.finish(self._source.missions(), is_complete=not self._is_damaged)
+        if not self._is_damaged:
+            self._check_run_numbers()
+
+    @property
+    def output(self) -> OutputCounts:
+        """What of the stored output no digest covers."""
+        return self._output or OutputCounts()
+
+    def _check_executions(self) -> None:
+        """Find executions that are not in the chain, or that stand in another order than there."""
+        last = -1
+        is_sorted = True
         for stored in self._source.execution_ids():
-            if not isinstance(stored, str) or stored not in self._seen:
+            place = self._seen.get(stored) if isinstance(stored, str) else None
+            if place is None:
                 self._findings.add(
                     Verdict.MODIFIED,
                     "execution",
                     found=stored,
                     message=f"execution {show(stored)} is in the table and not in the chain",
                 )
-        for digest, content in self._source.missions():
-            found = sha256(content).hexdigest() if isinstance(content, bytes) else None
-            if found != digest:
+            elif is_sorted and place < last and not self._is_damaged:
+                is_sorted = False
                 self._findings.add(
                     Verdict.MODIFIED,
-                    "mission",
-                    expected=digest,
-                    found=found,
-                    message=f"the stored mission file {show(digest, 12)} is not the one it was",
+                    "execution.id",
+                    found=stored,
+                    message=f"execution {show(stored)} stands in the table behind a later one",
                 )
+            else:
+                last = place
+
+    def _check_run_numbers(self) -> None:
+        left = dict(self._run_numbers)
+        for workflow_id, last in self._source.last_run_numbers():
+            expected = left.pop(workflow_id, None) if isinstance(workflow_id, str) else None
+            if type(last) is not int or last != expected:
+                self._number_differs(workflow_id, expected, last)
+        for workflow_id, expected in left.items():
+            self._number_differs(workflow_id, expected, None)
+
+    def _number_differs(self, workflow_id: object, expected: object, found: object) -> None:
+        self._findings.add(
+            Verdict.MODIFIED,
+            "run_number.last",
+            expected=expected,
+            found=found,
+            message=f"the last run number of workflow {show(workflow_id)} is {show(found)} in the"
+            f" table, {show(expected)} by the chain",
+        )
 
     def _numbered(self, event: ExecutionCreated) -> ExecutionCreated:
         """Return `execution.created` with its run number, counted if its version had none.
@@ -151,13 +190,48 @@ class TableCheck:
         self._run_numbers[event.workflow_id] = max(last, number)
         return replace(event, run_number=number)
 
-    def _compare(self, execution_id: str, rebuilt: Rebuilt, *, is_final: bool) -> None:
+    def _compare(
+        self, execution_id: str, rebuilt: Rebuilt, sub: SubChainState | None, *, is_final: bool
+    ) -> None:
         if rebuilt.is_unreliable or rebuilt.snapshot.execution is None:
             return
         findings = Findings() if rebuilt.is_partial else self._findings
-        compare(self._source, findings, execution_id, rebuilt, is_final=is_final, logs=self._logs)
+        compare(
+            self._source, findings, execution_id, rebuilt, is_final=is_final, output=self._output
+        )
         if rebuilt.is_partial and findings.count:
             self.unjudged += 1
+        elif sub is not None:
+            count = len(rebuilt.snapshot.tasks)
+            self._compare_sub_chain(execution_id, sub, task_count=count, is_final=is_final)
+
+    def _compare_sub_chain(
+        self, execution_id: str, sub: SubChainState, *, task_count: int, is_final: bool
+    ) -> None:
+        """Compare the columns that bound an execution's events for readers and the writer."""
+        record = self._source.execution(execution_id)
+        if record is None:
+            return
+        expected = (
+            task_count,
+            sub.events,
+            sub.first_seq,
+            sub.last_seq,
+            bytes.fromhex(sub.last_hash),
+            int(is_final),
+        )
+        for name, value in zip(SUB_CHAIN, expected, strict=True):
+            found = record.get(name)
+            if type(found) is not type(value) or found != value:
+                self._findings.add(
+                    Verdict.MODIFIED,
+                    name,
+                    seq=sub.last_seq,
+                    expected=value,
+                    found=found,
+                    message=f"execution {execution_id} says {name} {show(found)}, the chain says"
+                    f" {show(value)}",
+                )
 
     def _step_ids(self, execution_id: str, details: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the steps of an execution from the table, checked against the chain's digest."""

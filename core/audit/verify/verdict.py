@@ -66,6 +66,10 @@ class Report(Struct, frozen=True, kw_only=True):
     """Those types in alphabetical order, the first hundred that were met."""
     unjudged_executions: int = 0
     """Executions with such events whose records do not follow from the events that are known."""
+    data_only_seals: int = 0
+    """Attempts whose output an older version sealed: the digest covers nothing but its bytes."""
+    unsealed_outputs: int = 0
+    """Attempts whose output no digest covers: they run, or their runner died before the end."""
 
     @property
     def is_intact(self) -> bool:
@@ -86,6 +90,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "unknown_events": report.unknown_events,
         "unknown_types": list(report.unknown_types),
         "unjudged_executions": report.unjudged_executions,
+        "data_only_seals": report.data_only_seals,
+        "unsealed_outputs": report.unsealed_outputs,
         "finding_count": report.finding_count,
         "findings": [
             {

@@ -13,13 +13,13 @@ from typing import Final
 from msgspec import Struct
 
 from core.audit.chain import chain
-from core.audit.format import canonical
+from core.audit.format import canonical, merkle
 from core.audit.format.body import LOG_CREATED
 from core.audit.format.checkpoint import log_verifier
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
-from core.audit.verify.source import ROW, ChainSource, Row
+from core.audit.verify.source import ROW, ChainSource, Record, Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
 from core.errors import AuditError, UsageError
@@ -78,9 +78,13 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
     """Verify a log and return the report; `InvalidKeyError` if a trusted key is malformed."""
     findings = Findings(MAX_FINDINGS)
     table_findings = Findings(MAX_FINDINGS)
+    problems = list(source.problems()) if options.tables else []
+    if any(name == "tables" for name, _ in problems):
+        return _unreadable(problems)
     rows = source.rows()
     first = list(islice(rows, 1))
-    log_id = _log_id(source.log_id(), first, findings)
+    meta = source.meta()
+    log_id = _log_id(meta.get("log_id"), first, findings)
     tables = TableCheck(source, table_findings, logs=options.logs) if options.tables else None
     walk = Walk(log_id, findings, tables)
     checkpoints = CheckpointCheck(
@@ -102,7 +106,9 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
     _check_head(source.head(), walk, findings)
     is_anchored = noted is not None and _check_noted(noted, noted_root, walk, findings)
     if tables is not None:
-        tables.finish()
+        _check_meta(meta, walk, table_findings)
+        tables.finish(walk.subs)
+        _add_problems(problems, table_findings)
     tiers = {
         Tier.CHAIN: is_whole,
         Tier.SIGNED: is_whole and checkpoints.signed_by is not None,
@@ -132,6 +138,8 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
         unknown_events=walk.unknown_events,
         unknown_types=tuple(sorted(walk.unknown_types)),
         unjudged_executions=0 if tables is None else tables.unjudged,
+        data_only_seals=0 if tables is None else tables.output.data_only,
+        unsealed_outputs=0 if tables is None else tables.output.unsealed,
     )
 
 
@@ -149,6 +157,43 @@ def _read(
         if walk.count == noted_size and not walk.is_damaged:
             noted_root = walk.root
     return noted_root
+
+
+def _unreadable(problems: list[tuple[str, str]]) -> Report:
+    """Return the report on a file without the tables from which anything could be read."""
+    findings = Findings(MAX_FINDINGS)
+    _add_problems(problems, findings)
+    return Report(
+        verdict=Verdict.MODIFIED,
+        tiers=dict.fromkeys(Tier, False),
+        events=0,
+        head=f"0:{merkle.EMPTY_ROOT.hex()}",
+        findings=tuple(findings.kept),
+        finding_count=findings.count,
+    )
+
+
+def _add_problems(problems: list[tuple[str, str]], findings: Findings) -> None:
+    for name, message in problems:
+        findings.add(Verdict.MODIFIED, name, message=message)
+
+
+def _check_meta(meta: Record, walk: Walk, findings: Findings) -> None:
+    """Compare what is stored beside the chain with the first event, from which it was copied."""
+    if walk.first_ts is None or walk.is_damaged:
+        return
+    for name, expected in (("created_at", str(walk.first_ts)), ("vkey", walk.vkey)):
+        found = meta.get(name)
+        if found != expected:
+            findings.add(
+                Verdict.MODIFIED,
+                f"meta.{name}",
+                seq=1,
+                expected=expected,
+                found=found,
+                message=f"{name} of the log is {show(found)} in the table, {show(expected)} by the"
+                " chain",
+            )
 
 
 def _verifiers(log_id: str, vkeys: Iterable[str]) -> list[Verifier]:

@@ -190,7 +190,7 @@ def test_an_edited_text_is_found_even_beyond_where_the_chain_cut_it() -> None:
 
 def test_an_edited_byte_of_stored_output_is_found() -> None:
     log = a_log()
-    log.output[EXECUTION_ID, "build", 1][1] = b"passed\n"
+    log.stored_output[EXECUTION_ID, "build", 1][1] = b"passed\n"
     found = findings(log)
     assert "output of attempt 1 of `build`" in found[0].message
     assert verify(log, VerifyOptions(logs=False)).is_intact
@@ -206,19 +206,19 @@ def test_an_edited_mission_file_is_found(content: object) -> None:
 @pytest.mark.parametrize("chunks", [[], [b"trying\n"], [b"failed\n", b"trying\n"], [b"x", None]])
 def test_output_that_is_missing_or_in_another_order_is_found(chunks: list[bytes | None]) -> None:
     log = a_log()
-    log.output[EXECUTION_ID, "build", 1] = chunks
-    assert findings(log)[0].field == "log"
+    log.stored_output[EXECUTION_ID, "build", 1] = chunks
+    assert findings(log)[-1].field == "log"
 
 
 def test_output_of_an_attempt_that_wrote_none_is_found() -> None:
     log = a_log()
-    log.output[EXECUTION_ID, "build", 2] = [b"invented\n"]
+    log.stored_output[EXECUTION_ID, "build", 2] = [b"invented\n"]
     assert findings(log)[0].field == "log"
 
 
 def test_output_divided_otherwise_is_the_same_output() -> None:
     log = a_log()
-    log.output[EXECUTION_ID, "build", 1] = [b"try", b"ing\nfailed", b"\n"]
+    log.stored_output[EXECUTION_ID, "build", 1] = [b"try", b"ing\nfailed", b"\n"]
     assert verify(log).is_intact
 
 
@@ -271,9 +271,14 @@ def test_an_edited_item_of_a_fan_out_is_found() -> None:
 def test_records_of_a_running_execution_may_be_ahead_by_its_output_only() -> None:
     log = a_log(whole=False)
     row = log.execution_rows[EXECUTION_ID]
+    log.stored_output[EXECUTION_ID, "ship", 1] = [b"not sealed yet\n" * 5]
     row["log_entry_count"] += 5
-    row["updated_at"] += 5
+    log.latest_output = row["updated_at"] = row["updated_at"] + 5
     assert verify(log).is_intact
+    for name, wrong in (("log_entry_count", -1), ("log_entry_count", 1), ("updated_at", 1)):
+        row[name] += wrong
+        assert findings(log)[0].field == name
+        row[name] -= wrong
     row["log_entry_count"] = 0
     assert findings(log)[0].field == "log_entry_count"
     log = a_log(whole=True)
@@ -292,7 +297,7 @@ def _a_lost_attempt(**seal: Any) -> MemoryLog:
         ),
         finalize=True,
     )  # fmt: skip
-    log.output[EXECUTION_ID, "fetch", 1] = [b"half\n"]
+    log.stored_output[EXECUTION_ID, "fetch", 1] = [b"half\n"]
     return log
 
 
@@ -302,7 +307,7 @@ def test_output_of_a_lost_attempt_is_compared_only_if_somebody_sealed_it() -> No
     assert verify(log).is_intact
     log = _a_lost_attempt(**sealed_log(b"half\n"))
     assert verify(log).is_intact
-    log.output[EXECUTION_ID, "fetch", 1] = [b"whole\n"]
+    log.stored_output[EXECUTION_ID, "fetch", 1] = [b"whole\n"]
     assert findings(log)[0].field == "log"
 
 

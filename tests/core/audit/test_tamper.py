@@ -24,7 +24,14 @@ SIZE = len(LOG.event_rows)
 
 def a_copy(log: MemoryLog = LOG) -> MemoryLog:
     found = copy.copy(log)
-    for name in ("event_rows", "notes", "execution_rows", "task_rows", "attempt_rows", "output"):
+    for name in (
+        "event_rows",
+        "notes",
+        "execution_rows",
+        "task_rows",
+        "attempt_rows",
+        "stored_output",
+    ):
         setattr(found, name, copy.deepcopy(getattr(log, name)))
     return found
 
@@ -189,7 +196,9 @@ def test_the_verifier_never_crashes_and_never_calls_damage_intact(data: st.DataO
     places = st.integers(0, 1000)
     for _ in range(data.draw(st.integers(1, 3))):
         value = data.draw(HOSTILE)
-        match data.draw(st.sampled_from(["event", "note", "head", "record", "log", "output"])):
+        match data.draw(
+            st.sampled_from(["event", "note", "head", "record", "log", "stored_output"])
+        ):
             case "event":
                 row = log.event_rows[data.draw(places) % SIZE]
                 row[data.draw(places) % len(ROW)] = value
@@ -199,8 +208,8 @@ def test_the_verifier_never_crashes_and_never_calls_damage_intact(data: st.DataO
                 log.stored_head = value
             case "log":
                 log.stored_log_id = value
-            case "output":
-                log.output[EXECUTION_ID, "fetch", 1] = [value]
+            case "stored_output":
+                log.stored_output[EXECUTION_ID, "fetch", 1] = [value]
             case "record":
                 tables = [
                     [log.execution_rows[EXECUTION_ID]],
@@ -222,7 +231,7 @@ def test_the_verifier_never_crashes_and_never_calls_damage_intact(data: st.DataO
             "execution_rows",
             "task_rows",
             "attempt_rows",
-            "output",
+            "stored_output",
         )
     )
     assert report.is_intact is same

@@ -30,8 +30,8 @@ class Odd(StepTeleported, frozen=True, kw_only=True):
 def an_empty_log() -> MemoryLog:
     """Return a log that has the output of `a_run` and none of its events."""
     log = MemoryLog()
-    log.output[EXECUTION_ID, "fetch", 1] = [b"fetched\n"]
-    log.output[EXECUTION_ID, "build", 1] = [b"trying\n", b"failed\n"]
+    log.stored_output[EXECUTION_ID, "fetch", 1] = [b"fetched\n"]
+    log.stored_output[EXECUTION_ID, "build", 1] = [b"trying\n", b"failed\n"]
     return log
 
 

@@ -320,7 +320,7 @@ def test_history_rewritten_without_the_key_is_not_what_was_signed() -> None:
     for events, is_last in a_run(start=START + 1000):
         other.commit(*events, finalize=is_last)
     assert len(other.event_rows) == len(log.event_rows)
-    other.notes, other.output = log.notes, log.output
+    other.notes, other.stored_output = log.notes, log.stored_output
     report = verify(other)
     assert report.verdict is Verdict.MODIFIED
     assert (report.findings[0].field, report.findings[0].seq) == ("root", 2)

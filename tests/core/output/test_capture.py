@@ -1,7 +1,6 @@
 """Output as chunks: what is written is what is read back, within bounds."""
 
 import asyncio
-import hashlib
 import tracemalloc
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from core.output.chunker import CHUNK_BYTES
 from core.output.log_format import LINE_LIMIT_BYTES, LineDecoder, entries
 from core.ports.executor import Census
 from core.ports.journal import LogChunk, LogSegment
+from tests.support.log_digests import digest_of
 from tests.support.virtual_loop import VirtualClock, run_virtually
 
 OUT, ERR, SYS = LogStream.STDOUT, LogStream.STDERR, LogStream.SYSTEM
@@ -57,7 +57,7 @@ class Tape:
         assert [entry.seq for entry in found] == list(range(1, len(found) + 1))
         assert seal.entries == len(found)
         assert seal.bytes == len(self.data)
-        assert seal.digest == (hashlib.sha256(self.data).hexdigest() if self.chunks else None)
+        assert seal.digest == (digest_of(self.chunks) if self.chunks else None)
         assert [chunk.chunk for chunk in self.chunks] == list(range(1, len(self.chunks) + 1))
         seq = 1
         for chunk in self.chunks:

@@ -1,6 +1,5 @@
 """What a capture stores has secrets masked: entries, digest, tail and count are of the masked."""
 
-import hashlib
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from core.domain.records import LogLevel, LogStream
 from core.output.capture import Capture
 from core.output.masker import Masker
 from core.ports.journal import LogChunk
+from tests.support.log_digests import digest_of
 from tests.support.virtual_loop import VirtualClock, run_virtually
 
 VALUE = b"sesame-open"
@@ -45,7 +45,7 @@ def test_both_streams_are_masked_on_their_own(size: int) -> None:
         assert VALUE not in recorded.data
         assert VALUE[:8] not in recorded.data.replace(b"\n", b"")
         assert recorded.data.count(b"***") == 3
-        assert seal.digest == hashlib.sha256(recorded.data).hexdigest()
+        assert seal.digest == digest_of(recorded.chunks)
         assert seal.bytes == len(recorded.data)
         assert seal.redactions == {"CANARY": 3}
 

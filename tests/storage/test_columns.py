@@ -1,0 +1,230 @@
+"""What is shown is what is verified: an edit of any column of any table is found, with its place."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from core.audit.verify.verdict import Report, Verdict
+from core.audit.verify.verify import verify
+from core.domain.breaker_state import BreakerState
+from core.domain.events import BreakerChanged, CancelRequested, Noted
+from core.domain.reasons import Reason
+from core.domain.records import LogStream
+from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.ports.control import RequestKind
+from storage.read.audit_source import SqliteChainSource
+from storage.write.store import open_store
+from tests.support.story import SteppingClock, Story, StorySigner
+
+DECIDES_NOTHING: Final = {
+    "lease": "says who may write next, not what was done",
+    "request": "a mailbox between processes; what came of a request is an event",
+    "sqlite_sequence": "the next id of a request",
+    ("head", "id"): "always 1: the table has one row",
+    ("checkpoint", "note"): "only the last checkpoint counts; --deep verifies all",
+}
+"""Tables and columns whose edits need not be found, and why."""
+
+OUT, ERR = LogStream.STDOUT, LogStream.STDERR
+
+
+async def _write(path: Path) -> None:
+    """Write a log in which every column of every table has a value somewhere."""
+    clock = SteppingClock()
+    store = await open_store(path, StorySigner(), clock=clock)
+    done = Story(
+        "a", "each", "lost", clock=clock, params={"x": 1}, source_path="/m/a.yaml", run_key="key",
+        parallel_limit=2, retry_scope={"steps": ["a"]}, retry_of="r", rerun_of="q",
+        parent_execution_id="p", parent_task_id="t", parent_attempt=1,
+    )  # fmt: skip
+    lease = await store.control.acquire(done.execution_id)
+    done.create()
+    done.emit(
+        Noted(
+            at=clock.now(), execution_id=done.execution_id, kind="mission.validated",
+            facts={"mission_sha256": done.mission.digest, "name": "story", "format": "yaml"},
+        )
+    )  # fmt: skip
+    await store.journal.submit(done.move(ExecutionState.RUNNING).begin("a").batch())
+    await store.control.request(done.execution_id, RequestKind.CANCEL, actor="ada")
+    store.journal.append_log(done.chunk("a", b"one\n", (ERR, b"two\nhalf")))
+    store.journal.append_log(done.chunk("a", (ERR, b" line\n"), b"three\n"))
+    done.end(
+        "a", AttemptState.FAILED, message="it failed", outputs={"n": 1}, duration_us=5,
+        census={"processes": 1, "survivors": 0}, log_dropped_bytes=7,
+        resources={"peak_memory_bytes": 1, "system_ms": 2, "user_ms": 3},
+    )  # fmt: skip
+    done.task("each", TaskState.READY, Reason.DEPS_MET).expand("each", ("x", {"y": 2}))
+    done.emit(
+        CancelRequested(at=clock.now(), execution_id=done.execution_id, actor="eve", message="no")
+    )
+    for item in ("each[0]", "each[1]", "each"):
+        done.task(item, TaskState.CANCELLED, Reason.USER_CANCELLED, duration_us=9)
+    done.task("lost", TaskState.READY, Reason.DEPS_MET)
+    done.task("lost", TaskState.CANCELLED, Reason.USER_CANCELLED, message="stopped")
+    await store.journal.submit(done.batch())
+    done.move(ExecutionState.CANCELLED, Reason.USER_CANCELLED, "stopped")
+    await store.journal.submit(done.batch(finalize=True))
+    await store.control.release(lease)
+    running = Story("a", "b", clock=clock, number=2).create().move(ExecutionState.RUNNING)
+    running.emit(
+        BreakerChanged(
+            at=clock.now(), execution_id=running.execution_id, state=BreakerState.OPEN,
+            message="full",
+        )
+    )  # fmt: skip
+    await store.journal.submit(running.begin("a").batch())
+    store.journal.append_log(running.chunk("a", b"not sealed\n"))
+    await store.journal.submit(running.end("a").begin("b").batch())
+    store.journal.append_log(running.chunk("b", b"goes on\nand on"))
+    await store.journal.flush()
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("columns") / "missions.db"
+    asyncio.run(_write(path))
+    return path
+
+
+@pytest.fixture
+def path(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copyfile(original, tmp_path / "missions.db"))
+
+
+def judged(path: Path) -> Report:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()
+    log_id = rows[0] if rows else "unknown"
+    with closing(SqliteChainSource(path, [StorySigner().vkey(log_id)])) as source:
+        return verify(source)
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """Open the file like somebody who may write it and knows how to get around its rules."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection
+
+
+def without_triggers(connection: sqlite3.Connection) -> list[str]:
+    """Drop the triggers; return the statements that make them again."""
+    triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    found = triggers.fetchall()
+    for name, _ in found:
+        connection.execute(f"DROP TRIGGER {name}")
+    return [sql for _, sql in found]
+
+
+def columns(path: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return [
+            (table, column)
+            for (table,) in tables.fetchall()
+            for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")
+        ]
+
+
+def edits(value: Any) -> Iterator[Any]:
+    """Yield other values of the same type, and one of none where that is allowed."""
+    if value is None:
+        yield from (1, "x", b"x")
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1, None)
+    elif isinstance(value, str):
+        yield from (f"{value}x", value.swapcase() or "x", value[:-1], None)
+    else:
+        yield from (value + b"x", bytes([value[0] ^ 1]) + value[1:] if value else b"y", None)
+
+
+def decides_nothing(table: str, column: str) -> bool:
+    return table in DECIDES_NOTHING or (table, column) in DECIDES_NOTHING
+
+
+def edit(connection: sqlite3.Connection, table: str, column: str, key: Any, value: Any) -> bool:
+    """Set one value, tell whether the file allows it."""
+    where = " AND ".join(f"{name} IS ?" for name in key)
+    try:
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (value, *key.values()))
+    except sqlite3.Error:
+        return False  # not even such an editor can write it: STRICT types, NOT NULL, UNIQUE
+    return True
+
+
+def rows_of(connection: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(f"SELECT * FROM {table}")
+    names = [name for name, *_ in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def test_an_untouched_log_is_intact(path: Path) -> None:
+    report = judged(path)
+    assert (report.verdict, report.findings) == (Verdict.INTACT, ())
+    assert (report.data_only_seals, report.unsealed_outputs) == (0, 1)
+
+
+def test_the_log_has_a_value_in_almost_every_column(path: Path) -> None:
+    empty = []
+    with closing(sqlite3.connect(path)) as connection:
+        for table, column in columns(path):
+            row = connection.execute(
+                f"SELECT 1 FROM {table} WHERE {column} IS NOT NULL LIMIT 1"
+            ).fetchone()
+            if row is None:
+                empty.append((table, column))
+    assert [place for place in empty if place[0] not in DECIDES_NOTHING] == [
+        ("execution", "duration_us"),
+        ("task_run", "resume_at"),
+        ("task_run", "reused_from"),
+    ]
+
+
+def test_what_decides_nothing_is_still_in_the_schema(path: Path) -> None:
+    found = columns(path)
+    tables = {table for table, _ in found}
+    for place in DECIDES_NOTHING:
+        assert place in tables or place in found
+
+
+def test_an_edit_of_any_column_is_found(path: Path) -> None:
+    missed: list[tuple[str, str, Any, Any]] = []
+    tried = 0
+    for table, column in columns(path):
+        if decides_nothing(table, column):
+            continue
+        with closing(connected(path)) as connection:
+            triggers = without_triggers(connection)
+            rows = rows_of(connection, table)
+            chosen = rows[-1]
+            with_value = [row for row in rows if row[column] is not None]
+            chosen = with_value[0] if with_value else chosen
+            values = [value for value in edits(chosen[column]) if value != chosen[column]]
+            for sql in triggers:
+                connection.execute(sql)
+        was_edited = False
+        for value in values:
+            copy = Path(shutil.copyfile(path, path.with_name("edited.db")))
+            with closing(connected(copy)) as connection:
+                triggers = without_triggers(connection)
+                done = edit(connection, table, column, chosen, value)
+                for sql in triggers:
+                    connection.execute(sql)
+            if done:
+                was_edited = True
+                tried += 1
+                report = judged(copy)
+                place = report.findings[0] if report.findings else None
+                if place is None or not (place.seq or place.message):
+                    missed.append((table, column, chosen[column], value))
+        assert was_edited, (table, column)
+    assert missed == []
+    assert tried > 200
