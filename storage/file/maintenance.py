@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from core.errors import ConflictError, UnavailableError
 from storage.file.connection import open_readonly, primary_code, unavailable
-from storage.file.file_check import find_page_damage
 from storage.file.file_format import SCHEMA_VERSION
+from storage.file.integrity.file_check import find_page_damage
 from storage.file.private_file import create_private_file
 
 _TABLES = (

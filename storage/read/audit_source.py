@@ -14,9 +14,9 @@ from core.audit.verify.source import OutputChunk, Record, Row
 from core.errors import UnavailableError
 from core.ports.journal import LogSegment
 from storage.file.connection import open_readonly, primary_code, unavailable
-from storage.file.file_check import broken_references, find_page_damage
 from storage.file.file_format import SCHEMA_VERSION
-from storage.file.schema_check import schema_differences
+from storage.file.integrity.file_check import broken_references, find_page_damage
+from storage.file.integrity.schema_check import schema_differences
 from storage.rows.codec import POSITION_BITS, names
 from storage.rows.segment import (
     SEGMENT_COLUMNS,

@@ -1,4 +1,4 @@
-"""What is shown is what is verified: an edit of any column of any table is found, with its place."""
+"""An edit of any column of any table is found, with its place: what is shown is verified."""
 
 import asyncio
 import shutil

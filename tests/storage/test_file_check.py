@@ -15,10 +15,10 @@ from core.audit.verify.verify import verify
 from core.domain.events import Noted
 from core.domain.states import ExecutionState
 from core.errors import ConflictError, UnavailableError
-from storage.file.file_check import MAX_PROBLEMS, find_damage
+from storage.file.integrity.file_check import MAX_PROBLEMS, find_damage
+from storage.file.integrity.wal_check import find_log_damage
 from storage.file.maintenance import back_up
 from storage.file.migration import migrate, read_migrations
-from storage.file.wal_check import find_log_damage
 from storage.read.audit_source import SqliteChainSource
 from storage.read.reader import open_reader
 from storage.write.store import Store, open_store

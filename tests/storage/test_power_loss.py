@@ -18,8 +18,8 @@ import pytest
 from core.audit.verify.verdict import Verdict
 from core.audit.verify.verify import verify
 from core.domain.states import ExecutionState
-from storage.file.file_check import find_page_damage
 from storage.file.file_identity import DatabaseFileGuard
+from storage.file.integrity.file_check import find_page_damage
 from storage.read.audit_source import SqliteChainSource
 from storage.write import transactor
 from storage.write.store import open_store

@@ -35,7 +35,7 @@ def check(invocation: Invocation) -> None:
     Checks pages, indexes, constraints, references between rows, tables, triggers and the -wal file.
     To detect tampering with the records, use `mission audit verify`.
     """
-    from storage.file.file_check import find_damage
+    from storage.file.integrity.file_check import find_damage
 
     place = _existing(invocation)
     damage = find_damage(place)

@@ -109,7 +109,7 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
 
 def _database(invocation: Invocation) -> Iterator[Check]:
     path = invocation.paths.db
-    from storage.file.file_check import find_damage
+    from storage.file.integrity.file_check import find_damage
     from storage.file.maintenance import read_stats
 
     try:

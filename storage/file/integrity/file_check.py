@@ -11,8 +11,8 @@ from pathlib import Path
 
 from core.errors import UnavailableError
 from storage.file.connection import open_any_readonly, primary_code, recognise, unavailable
-from storage.file.schema_check import schema_differences
-from storage.file.wal_check import find_log_damage
+from storage.file.integrity.schema_check import schema_differences
+from storage.file.integrity.wal_check import find_log_damage
 
 MAX_PROBLEMS = 100
 """The most problems that are listed; a damaged file may have thousands."""
