@@ -20,6 +20,7 @@ FILE = FRAME | {
     "yaml",  # reads mission files
     "cython_runtime",  # its C part
 }
+TEMPLATES = {"minijinja", "markupsafe"}  # renders, and marks what is safe
 RECORDS = FRAME | {"sqlite3"}
 WAITS = RECORDS | {"asyncio"}  # which loads ssl and concurrent.futures, a seventh of a short run
 RUNS = FILE | WAITS | {
@@ -42,6 +43,7 @@ MAY_LOAD = {
     "completion bash": FRAME | {"sqlite3"},
     "explain retry": FRAME,
     "validate plain.yaml": FILE,
+    "validate templates.yaml": FILE | TEMPLATES,
     "graph plain.yaml": FILE,
     "plan plain.yaml": FILE | {"asyncio"},
     "schema": MODELS,
@@ -49,6 +51,7 @@ MAY_LOAD = {
     "examples": MODELS | FILE | {"minijinja", "re2", "sample_missions"},
     "run plain.yaml": RUNS,
     "run command.yaml": RUNS | {"ctypes"},  # prctl(2), for the supervisor
+    "run templates.yaml": RUNS | TEMPLATES | {"ctypes"},
     "exec true": RUNS | {"ctypes"},
     "ls": RECORDS,
     "show @last": RECORDS,
@@ -101,6 +104,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "plain.yaml").write_text(NOOP)
     process = "step_type: command, parameters: {command: 'true'}"
     (made / "command.yaml").write_text(NOOP.replace("step_type: noop", process))
+    text = "step_type: log, parameters: {message: '{{ steps.b.output.stdout | trim }}'}"
+    more = "depends_on: [b]}, {id: b, name: B, step_type: script, parameters: {script: 'exit 0'}}"
+    templated = NOOP.replace("step_type: noop}", f"{text}, {more}")
+    (made / "templates.yaml").write_text(templated)
     loaded_by("run plain.yaml", made)
     return made
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import fields as fields_of
 
 from core.domain.mission import Param, ParamType
 from core.expression.condition import (
@@ -36,6 +37,7 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
+from core.step_type.plain_parameters import PLAIN
 from core.step_type.registry import PROCESS_TYPES, normalise_type
 
 _COMPARISONS = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "is"})
@@ -175,6 +177,9 @@ class ConditionCheck:
 @cache
 def boolean_parameters(type_name: str) -> frozenset[str]:
     """Return the parameters of a step type that are true or false."""
+    plain = PLAIN.get(normalise_type(type_name))
+    if plain is not None:  # saves the time to load the models
+        return frozenset(field.name for field in fields_of(plain) if field.type is bool)
     kind = _type(type_name)
     if kind is None:
         return frozenset()

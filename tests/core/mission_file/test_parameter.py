@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from core.domain.records import LogLevel
 from core.mission_file.finding.code import Code
 from core.mission_file.load import Loaded, load_mission
+from core.mission_file.meaning.condition_type import boolean_parameters
 from core.step_type.plain_parameters import PLAIN, plain_parameters
 from core.step_type.registry import step_type
 from tests.support.missions import mission_data
@@ -69,7 +70,10 @@ def test_plain_steps_need_no_model(name: str, parameters: dict[str, Any]) -> Non
 def test_the_plain_form_has_the_keys_of_the_model(name: str) -> None:
     known = step_type(name)
     assert known is not None
-    assert set(PLAIN[name].__struct_fields__) == set(known.parameters.model_fields)
+    fields = known.parameters.model_fields
+    assert set(PLAIN[name].__struct_fields__) == set(fields)
+    booleans = {key for key, field in fields.items() if field.annotation is bool}
+    assert boolean_parameters(name) == booleans
 
 
 def told(kind: str, parameters: dict[str, Any], **step: Any) -> Loaded:
