@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -43,6 +44,9 @@ _RESET = tuple(
     if name in signal.Signals.__members__
 )
 """What a child starts with: the system's ways, whatever this process ignores or handles."""
+
+_LAUNCHER = Path(limit_launcher.__file__).read_text("utf-8")
+"""Read when this module is loaded: another version of the file would take other orders."""
 
 _RETRYABLE = frozenset({errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM})
 
@@ -305,7 +309,7 @@ def _within_limits(path: str, job: Job, door: str | None) -> tuple[str, tuple[st
         "group": door,
         "has_lc_ctype": "LC_CTYPE" in job.env,
     }
-    launcher = ("python", "-I", "-S", limit_launcher.__file__, json.dumps(orders), path)
+    launcher = ("python", "-I", "-S", "-c", _LAUNCHER, json.dumps(orders), path)
     return sys.executable, (*launcher, *job.argv)
 
 

@@ -13,10 +13,12 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from importlib.abc import InspectLoader
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from core.errors import BugError
 from core.executors.abandoned import runner_mark
 from core.executors.spawn import RUNNER_VARIABLE
 from core.executors.supervised import supervisor
@@ -27,8 +29,13 @@ from core.ports.executor import LeftProcess
 MAX_REPLY_BYTES = 1 << 20
 _READS_AT_ONCE = 16
 
-_PROGRAM = "import sys; sys.path.append(sys.argv.pop()); import supervisor; supervisor.main()"
-"""Imports the supervisor instead of running its file, which Python would compile every time."""
+_PROGRAM = (
+    "import marshal, os, sys\n"
+    "with os.fdopen(int(sys.argv.pop()), 'rb') as file: code = marshal.load(file)\n"
+    "exec(code)\n"
+    "main()"
+)
+"""Runs the supervisor from its compiled code, which Python would make of its file every time."""
 
 ANSWER_SECONDS = 60.0
 """After this time without an answer the supervisor does not work: somebody has stopped it, say."""
@@ -95,12 +102,13 @@ class SupervisorLink:
         self._watchdog: asyncio.TimerHandle | None = None
         self._queue: deque[tuple[bytes, Sequence[int]]] = deque()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        code = _memory_of(_CODE, "supervisor")
+        with theirs, os.fdopen(code, "rb"):
             ours.setblocking(False)
             self._channel = ours
             self._process = subprocess.Popen(
-                _command(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
+                _command(theirs.fileno(), code),
+                pass_fds=(theirs.fileno(), code),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -251,11 +259,7 @@ class SupervisorLink:
             return
         data = marshal.dumps(packet)
         if len(data) > supervisor.MAX_PACKET_BYTES:
-            memory = os.memfd_create("job", os.MFD_CLOEXEC)
-            with os.fdopen(memory, "wb", closefd=False) as file:
-                file.write(data)
-            os.lseek(memory, 0, os.SEEK_SET)
-            data, fds = b"memory", (memory, *fds)
+            data, fds = b"memory", (_memory_of(data, "job"), *fds)
         if self._queue or not self._try(data, fds):
             if not self._queue:
                 self._loop.add_writer(self._channel.fileno(), self._on_writable)
@@ -340,11 +344,34 @@ class SupervisorLink:
         self._orders.clear()
 
 
-def _command(channel: int) -> list[str]:
-    """Return the command line of a supervisor that answers on the descriptor `channel`."""
-    options = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    folder = os.path.dirname(supervisor.__file__)  # noqa: PTH120 - as a text, to be passed on
-    return [sys.executable, *options, "-c", _PROGRAM, str(channel), folder]
+def _memory_of(data: bytes, name: str) -> int:
+    """Return the descriptor of a new memory file that is read from its beginning."""
+    memory = os.memfd_create(name, os.MFD_CLOEXEC)
+    with os.fdopen(memory, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(memory, 0, os.SEEK_SET)
+    return memory
+
+
+def _compiled() -> bytes:
+    """Return the supervisor's code: both ends of the socket must be of one version.
+
+    It is read when this module is loaded: the file may be another one when a supervisor is
+    started, after the package was upgraded under a living runner.
+    """
+    spec = supervisor.__spec__
+    loader = None if spec is None else spec.loader
+    if not isinstance(loader, InspectLoader):
+        raise BugError("the supervisor's module has no code")
+    return marshal.dumps(loader.get_code(supervisor.__name__))
+
+
+_CODE = _compiled()
+
+
+def _command(channel: int, code: int) -> list[str]:
+    """Return the command line of a supervisor; its code and its socket are descriptors."""
+    return [sys.executable, "-I", "-S", "-c", _PROGRAM, str(channel), str(code)]
 
 
 def _left(found: Sequence[tuple[int, int, str]]) -> tuple[LeftProcess, ...]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.executors.tree import read_table
 from core.ports.executor import Job, Leftovers, OutcomeKind
 from tests.support.fake_executor import RecordingSink
+from tests.support.shared import ROOT
 
 pytestmark = pytest.mark.skipif(not HAS_LINUX_WAYS, reason="needs a child subreaper")
 
@@ -347,3 +350,49 @@ async def test_a_long_command_is_named_by_whole_arguments(executor: SupervisedEx
 
     told = [process.command for process in sink.left if process.command.startswith("bash")]
     assert told == [f"bash -c sleep 0.4; : first {long} ..."]
+
+
+async def test_runner_and_supervisor_are_of_one_version_whatever_is_on_disk_by_now(
+    tmp_path: Path,
+) -> None:
+    program = """
+import asyncio, os, sys
+from pathlib import Path
+from core.domain.process_policy import ProcessLimits
+from core.executors import limit_launcher
+from core.executors.supervised import supervisor
+from core.executors.supervised.supervised_executor import SupervisedExecutor
+from core.ports.executor import Job
+from tests.support.fake_executor import RecordingSink
+
+for module in (supervisor, limit_launcher):
+    Path(module.__file__).write_text("raise SystemExit('another version')")
+
+async def main():
+    executor, sink = SupervisedExecutor(), RecordingSink()
+    job = Job(
+        key="e/s/1",
+        argv=("echo", "hello"),
+        env=dict(os.environ),
+        cwd="/",
+        limits=ProcessLimits(nice=1),
+    )
+    await executor.run(job, sink)
+    await executor.close()
+    print(sink.out.decode(), sink.err.decode())
+
+asyncio.run(main())
+"""
+    for name in ("core", "tests"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc"))
+
+    shown = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert shown.stdout.strip() == "hello", shown.stderr
