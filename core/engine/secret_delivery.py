@@ -5,9 +5,7 @@ are in a private folder, in memory where there is one, that is removed when the 
 """
 
 import asyncio
-import hashlib
 import os
-import stat
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,7 +18,11 @@ from core.engine.masked_executor import MaskedExecutor
 from core.engine.preparation import Prepared, RunContext, reason_of, with_secrets
 from core.errors import BugError, MissionDeckError, UnavailableError
 from core.expression.evaluate import ExpressionError
-from core.machine.runner_identity import identity, is_alive
+from core.machine.owned_folder import (
+    make_owned_folder,
+    remove_abandoned_folders,
+    temporary_folder,
+)
 from core.output.masker import Masker
 from core.output.secret_forms import MIN_FORM_BYTES
 from core.step_type.step_type import StepCall, StepOutcome
@@ -135,11 +137,10 @@ def deliver(prepared: Prepared, values: dict[str, bytes], folder: Path) -> Prepa
 @contextmanager
 def private_place() -> Iterator[Path]:
     """Make a folder that only this user can read, and remove it with everything in it."""
-    import shutil  # with tempfile 10 ms of import time, which missions without secrets save
-    import tempfile
+    import shutil
 
     parent = next((one for one in _memory_folders() if os.access(one, os.W_OK | os.X_OK)), None)
-    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{_owner_mark()}-", dir=parent))
+    folder = make_owned_folder(FOLDER_PREFIX, parent)
     try:
         yield folder
     finally:
@@ -148,17 +149,7 @@ def private_place() -> Iterator[Path]:
 
 def remove_abandoned_places() -> None:
     """Remove the folders of this user's runners that were killed, on any file system looked at."""
-    import shutil
-    import tempfile
-
-    for parent in {*_memory_folders(), Path(tempfile.gettempdir())}:
-        with suppress(OSError):
-            for folder in parent.glob(f"{FOLDER_PREFIX}*-*"):
-                mark = folder.name.removeprefix(FOLDER_PREFIX).rpartition("-")[0]
-                about = folder.lstat()
-                is_ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid()
-                if is_ours and _is_of_dead_runner(mark):
-                    shutil.rmtree(folder, ignore_errors=True)
+    remove_abandoned_folders(FOLDER_PREFIX, {*_memory_folders(), temporary_folder()})
 
 
 class MaskPipe:
@@ -215,22 +206,6 @@ class MaskPipe:
             )
         else:
             self._masker.add(MINTED, value)
-
-
-def _owner_mark() -> str:
-    """Return what tells a runner apart: pid, start time, and a digest of boot and pid namespace."""
-    owner = identity()
-    boot = hashlib.sha256(owner.boot_id.encode()).hexdigest()[:16]
-    return f"{owner.pid}-{owner.start_time}-{boot}"
-
-
-def _is_of_dead_runner(mark: str) -> bool:
-    """Tell whether the runner of a mark ran here and runs no more; of others nothing is known."""
-    pid, _, rest = mark.partition("-")
-    start, _, boot = rest.partition("-")
-    if not (pid.isdecimal() and start.isdecimal()) or boot != _owner_mark().rpartition("-")[2]:
-        return False
-    return is_alive(replace(identity(), pid=int(pid), start_time=int(start))) is False
 
 
 def _memory_folders() -> list[Path]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from core.domain.records import LogLevel
 from core.machine.environment import exported
+from core.machine.owned_folder import SCRIPT_PREFIX, make_owned_folder
 from core.ports.executor import JobFile
 from core.step_type.intent import Intent
 from core.step_type.lazy_model import lazy_model
@@ -59,14 +60,12 @@ class Script(StepType):
 
     async def run_async(self, call: StepCall) -> StepOutcome:
         """Run the script from a temporary file that only the owner can read."""
-        import tempfile  # 10 ms with what it imports, which missions without scripts save
-
         parameters: ScriptParameters = call.parameters
         values, too_large = exported(call.scope)
         for name in too_large:
             call.log(LogLevel.WARN, f"{name} is too large for an environment variable: not set")
         values = {name: value for name, value in values.items() if name not in call.env}
-        folder = Path(tempfile.mkdtemp(prefix="mission-"))
+        folder = make_owned_folder(SCRIPT_PREFIX)
         try:
             path = folder / (_UNSAFE.sub("_", call.task_id) or "script")
             file = JobFile(path=str(path), content=parameters.script.encode("utf-8"))
