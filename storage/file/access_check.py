@@ -1,10 +1,11 @@
 """Determines why a database cannot be read or written: owner, mode or mount."""
 
 import os
-import pwd
 import stat
 from pathlib import Path
 from typing import NamedTuple
+
+from core.machine.file_owner import user_name
 
 _ELSEWHERE = "--db or MISSION_DB names another file"
 
@@ -66,11 +67,3 @@ def _denied(place: Path, found: os.stat_result, what: str) -> AccessProblem:
         f" {user_name(os.geteuid())}, mode {mode:03o}",
         f"run as its owner, or {_ELSEWHERE}",
     )
-
-
-def user_name(uid: int) -> str:
-    """Return `user NAME (uid N)`, or `uid N` for one that the system does not know."""
-    try:
-        return f"user {pwd.getpwuid(uid).pw_name} (uid {uid})"
-    except KeyError:
-        return f"uid {uid}"

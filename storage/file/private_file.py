@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from core.errors import UnavailableError
-from storage.file.access_check import user_name
+from core.machine.file_owner import user_name, whose
 
 MAX_KEY_BYTES: Final = 16 * 1024
 
@@ -33,7 +33,7 @@ def private_folder(folder: Path, *, create: bool) -> Iterator[int]:
         directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise UnavailableError(
-            f"the private folder {folder} cannot be used: {error.strerror}{_whose(folder)}",
+            f"the private folder {folder} cannot be used: {error.strerror}{whose(folder)}",
             hint="MISSION_HOME names the folder that holds it",
         ) from error
     try:
@@ -54,15 +54,6 @@ def private_folder(folder: Path, *, create: bool) -> Iterator[int]:
         ) from error
     finally:
         os.close(directory)
-
-
-def _whose(folder: Path) -> str:
-    """Return the owner of a folder of somebody else in words, else nothing."""
-    try:
-        owner = folder.stat().st_uid
-    except OSError:
-        return ""
-    return "" if owner == os.geteuid() else f" (it belongs to {user_name(owner)})"
 
 
 def read_checked(

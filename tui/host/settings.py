@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from core.errors import UsageError
+from core.machine.file_owner import whose
 from tui.host.places import place_of
 
 PROJECT_FILES = (".mission.toml", "mission.toml")
@@ -125,7 +126,7 @@ def _from_file(path: Path, notes: list[str], *, is_own: bool) -> dict[str, Setti
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}{whose(path)}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8") from error
     import tomllib
