@@ -31,11 +31,18 @@ async def resume(
     that are not idempotent are not repeated, and nothing is resumed.
 
     Raises `ConflictError` when the execution has ended, is not paused, or is a part of another one
-    that is to be resumed itself; `UnavailableError` when its runner does not answer.
+    that is to be resumed itself, and for `assume_lost` while its runner lives; `UnavailableError`
+    when its runner does not answer.
     """
     if is_terminal(execution.state):
         raise ConflictError(f"{full_label(execution)} has ended: {execution.state}")
     if is_owned(reader.lease(execution.execution_id), site.clock.now()):
+        if assume_lost is not None:
+            raise ConflictError(
+                f"the runner of {full_label(execution)} lives: it has lost no attempt about which"
+                f" --assume-lost={assume_lost} could decide",
+                hint=f"mission resume {full_argument(execution)}",
+            )
         asked = await request(site, reader, execution, RequestKind.RESUME)
         if not asked.settled:
             raise UnavailableError(

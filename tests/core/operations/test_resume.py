@@ -13,6 +13,7 @@ from core.launch.order import Order, launch
 from core.operations import request as requests
 from core.operations.lost import mark_lost
 from core.operations.resume import Resumed, resume, resume_if_abandoned
+from core.planning.recovery import AssumeLost
 from tests.support.memory_site import MemorySite
 from tests.support.sites import QuietSite, make_site
 from tests.support.staged import MISSION, SOURCE
@@ -47,6 +48,19 @@ async def test_a_living_runner_is_asked_and_has_to_answer(
         await store.control.acquire(execution.execution_id)
         with closing(site.open_reader()) as reader, pytest.raises(UnavailableError):
             await resume(site, reader, execution)
+    assert site.runners.started == []
+
+
+async def test_what_was_lost_cannot_be_decided_while_a_runner_lives(
+    site: QuietSite | MemorySite,
+) -> None:
+    execution = await created(site)
+    async with site.open_store() as store:
+        await store.control.acquire(execution.execution_id)
+        with closing(site.open_reader()) as reader, pytest.raises(ConflictError) as refused:
+            await resume(site, reader, execution, assume_lost=AssumeLost.RETRY)
+    assert "--assume-lost=retry" in refused.value.message
+    assert refused.value.hint == "mission resume release#1"
     assert site.runners.started == []
 
 
