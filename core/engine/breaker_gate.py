@@ -1,7 +1,8 @@
 """Holds steps back while the circuit breaker does not admit their attempts.
 
-They are WAITING with RESOURCE_EXHAUSTED and hold no slot. As many are held as could have started,
-the others stay READY: a shortage among 100,000 ready steps is not 100,000 events.
+Handlers are not held back: they clean up and notify, which may be what ends the shortage. Steps
+that wait are WAITING with RESOURCE_EXHAUSTED and hold no slot. As many are held as could have
+started, the others stay READY: a shortage among 100,000 ready steps is not 100,000 events.
 """
 
 import asyncio

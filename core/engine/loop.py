@@ -276,7 +276,7 @@ class Engine:
             if task_id is not None:
                 self._expansion.expand(task_id)
                 continue
-            if not self._gate.admits:
+            if not self._gate.admits and not planner.runs_handlers:
                 if self._gate.hold_back():
                     continue
                 break
@@ -385,7 +385,8 @@ class Engine:
                 "secret.read", secret_facts(self._run_context, names, attempt), task_id=task_id
             )
         self._slots.assign(task_id)
-        self._gate.attempt_started(task_id)
+        if not self._planner.runs_handlers:
+            self._gate.attempt_started(task_id)
         if not prepared.is_instant:
             self._starting.append((prepared, attempt))
             return

@@ -77,7 +77,9 @@ class HandlerPhase:
 
     def next_transition(self, at: int) -> TaskStateChanged | None:
         """Skip a handler of another outcome, or start the next one when none runs."""
-        if self._is_running or not self._pending or self._ending is None:
+        if self._is_running or not self._pending:
+            return None
+        if self._ending is None or self._steps_ending is None:
             return None
         index = self._pending.popleft()
         step = self._index.steps[index]
@@ -86,8 +88,8 @@ class HandlerPhase:
         if reason in HALTING:
             message = "no handler runs after a violation"
             return transition(task, TaskState.SKIPPED, reason, message, at)
-        if step not in handlers_for(self._handlers, self._ending.state):
-            message = f"the mission ended {self._ending.state}"
+        if step not in handlers_for(self._handlers, self._steps_ending.state):
+            message = f"the steps ended {self._steps_ending.state}"
             return transition(task, TaskState.SKIPPED, Reason.HANDLER_NOT_NEEDED, message, at)
         decided = start_or_refuse(step, task, self._condition, at)
         if decided.to_state is not TaskState.READY:

@@ -5,11 +5,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.breaker_state import BreakerState
 from core.domain.events import AttemptStarted, BreakerChanged
 from core.domain.fold import fold
+from core.domain.mission import Handlers
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
 from core.ports.control import RequestKind
@@ -84,6 +86,20 @@ def test_while_it_is_short_steps_wait_and_then_one_goes_first() -> None:
     ]
     assert rig.snapshot.current.breaker is BreakerState.CLOSED
     assert rig.snapshot.current.breaker_message is None
+
+
+def test_handlers_do_not_wait() -> None:
+    mission = replace(
+        a_plan(a_command("a")), handlers=Handlers(on_success=(a_command("tell"), a_command("tidy")))
+    )
+    acts = {name: Act(seconds=2.0) for name in ("a", "tell", "tidy")}
+    rig = Rig(mission, acts)
+    rig.pressure = ScriptedPressure({1: FULL})
+
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert breaker_changes(rig)[0] == (BreakerState.OPEN, FULL_TEXT)
+    found = starts(rig)
+    assert (found["tell"], found["tidy"]) == pytest.approx((2.0, 4.0), abs=0.2)
 
 
 def test_what_runs_already_is_left_alone() -> None:

@@ -298,6 +298,24 @@ def test_a_failed_handler_shows_in_the_ending() -> None:
     assert (ending.state, ending.reason) == (ExecutionState.FAILED, Reason.HANDLER_FAILED)
 
 
+def test_the_steps_decide_between_handlers_also_after_one_of_them_failed() -> None:
+    mission = Mission(
+        version="1.0",
+        name="handled",
+        steps=(a_step("main"),),
+        handlers=Handlers(
+            on_success=(a_step("tell"), a_step("tag")),
+            on_failure=(a_step("undo"),),
+            always=(a_step("tidy"),),
+        ),
+    )
+    simulation = Simulation(mission, fails={"tell"}.__contains__)
+    ending = simulation.run()
+    assert (ending.state, ending.reason) == (ExecutionState.FAILED, Reason.HANDLER_FAILED)
+    assert simulation.state("tag") is simulation.state("tidy") is TaskState.SUCCESS
+    assert simulation.reason("undo") is Reason.HANDLER_NOT_NEEDED
+
+
 def test_a_violation_halts_even_a_tolerated_step() -> None:
     mission = a_plan(a_step("evil", continue_on_error=True), a_step("next", "evil"))
     simulation = Simulation(mission)
