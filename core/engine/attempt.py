@@ -17,6 +17,7 @@ from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskRun
 from core.domain.states import AttemptState
 from core.engine.context import ContextLimitError, ExecutionContext
+from core.engine.gated_attempt import recheck
 from core.engine.preparation import Prepared, RunContext
 from core.engine.secret_delivery import perform_masked
 from core.errors import BugError
@@ -207,6 +208,7 @@ def _call(
         cancelled=cancelled,
         root=run_context.working_dir,
         protected_paths=run_context.protected_paths,
+        recheck=recheck(run_context, prepared, attempt, sink.log),
         host=host,
         waited=waited,
     )

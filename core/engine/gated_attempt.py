@@ -1,14 +1,17 @@
 """Asks the gate about a prepared attempt, and makes what it refuses a refusal of the attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
+from core.domain.mission import EMPTY, Mission, MissionStep
+from core.domain.records import LogLevel
 from core.engine.preparation import Prepared, RunContext
 from core.machine.environment import exported
-from core.security.attempt_gate import ALLOWED, GateAnswer
+from core.security.attempt_gate import ALLOWED, GateAnswer, ask
 from core.security.attempt_request import AttemptRequest
-from core.step_type.intent import NO_INTENT
+from core.step_type.intent import NO_INTENT, Intent
+from core.step_type.step_type import StepOutcome
 
 
 def attempt_request(run_context: RunContext, prepared: Prepared, attempt: int) -> AttemptRequest:
@@ -28,20 +31,51 @@ def attempt_request(run_context: RunContext, prepared: Prepared, attempt: int) -
         env={**own, **prepared.env} if prepared.env else own,
         working_dir=str(prepared.working_dir or run_context.working_dir),
         secrets=step.secret_names,
+        sources=sources_of(run_context.mission, step),
         secret_variables=(*step.secrets, *step.secret_files),
         environ=lambda: _environ(run_context, prepared),
     )
+
+
+def sources_of(mission: Mission, step: MissionStep) -> Mapping[str, str]:
+    """Return where the secrets of a step come from, by name; without those of the store."""
+    names = step.secret_names
+    if not names:
+        return EMPTY
+    return {
+        one.name: one.source
+        for one in mission.secrets
+        if one.source is not None and one.name in names
+    }
 
 
 def gated(run_context: RunContext, prepared: Prepared, attempt: int) -> tuple[Prepared, GateAnswer]:
     """Ask the gate about a prepared attempt; return it, refused or not, and the answer."""
     if run_context.gate is None or prepared.refusal is not None:
         return prepared, ALLOWED
-    answer = run_context.gate.answer(attempt_request(run_context, prepared, attempt))
+    answer = ask(run_context.gate, attempt_request(run_context, prepared, attempt))
     if answer is ALLOWED:
         return prepared, answer
     warnings = tuple(f"policy: {facts['message']}, but only warns" for facts in answer.warnings)
     return replace(prepared, refusal=answer.refusal, warnings=warnings), answer
+
+
+def recheck(
+    run_context: RunContext, prepared: Prepared, attempt: int, log: Callable[[LogLevel, str], None]
+) -> Callable[[Intent], StepOutcome | None]:
+    """Return what asks the gate again about an attempt that turns out to do something else."""
+
+    def refusal(intent: Intent) -> StepOutcome | None:
+        if run_context.gate is None:
+            return None
+        request = attempt_request(run_context, prepared, attempt)
+        request = replace(request, intent=intent, secrets=(), sources=EMPTY)  # those were asked for
+        answer = run_context.gate.answer(request)
+        for facts in answer.warnings:
+            log(LogLevel.WARN, f"policy: {facts['message']}, but only warns")
+        return answer.refusal
+
+    return refusal
 
 
 def _environ(run_context: RunContext, prepared: Prepared) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.security.attempt_request import AttemptRequest
+from core.security.attempt_request import AttemptRequest, requests_of
 from core.step_type.step_type import StepOutcome
 
 
@@ -28,6 +28,21 @@ class GateAnswer(Struct, frozen=True, kw_only=True):
 
 
 ALLOWED = GateAnswer()
+
+
+def ask(gate: "AttemptGate", request: AttemptRequest) -> GateAnswer:
+    """Ask a gate about an attempt and about the commands that give it secrets."""
+    if not request.sources:
+        return gate.answer(request)
+    warnings: tuple[Mapping[str, Any], ...] = ()
+    safety: tuple[str, ...] = ()
+    for one in requests_of(request):
+        answer = gate.answer(one)
+        warnings += answer.warnings
+        safety += answer.safety
+        if answer.refusal is not None:
+            return GateAnswer(refusal=answer.refusal, warnings=warnings, safety=safety)
+    return GateAnswer(warnings=warnings, safety=safety) if warnings or safety else ALLOWED
 
 
 class AttemptGate(Protocol):

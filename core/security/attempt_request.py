@@ -1,10 +1,12 @@
 """What is about to be attempted, as safety and policy see it. Decides nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.domain.mission import EMPTY
+from core.security.mission_secrets import command_of
 from core.step_type.intent import Intent
 
 
@@ -29,9 +31,27 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
     """The variables that the mission and the step set, by name."""
     secrets: tuple[str, ...] = ()
     """The names of the secrets that the attempt reads."""
+    sources: Mapping[str, str] = EMPTY
+    """Where these secrets come from, by name; those of the secret store are left out."""
     secret_variables: tuple[str, ...] = ()
     """The names of the variables by which secrets, or files with secrets, are delivered."""
     environ: Callable[[], Mapping[str, str]] = dict
     """Returns all that is known of the environment of the step's processes; computed on demand."""
     safety: tuple[str, ...] = ()
     """The ids of what safety found and the settings allow."""
+
+
+def requests_of(request: AttemptRequest) -> Iterator[AttemptRequest]:
+    """Yield an attempt, and each command that gives it a secret: that runs on its behalf."""
+    yield request
+    for source in request.sources.values():
+        words = command_of(source)
+        if words:
+            yield replace(
+                request,
+                intent=Intent(argv=words),
+                secrets=(),
+                sources=EMPTY,
+                env=EMPTY,
+                secret_variables=(),
+            )

@@ -237,6 +237,17 @@ def source_problem(source: str) -> str | None:
     return None
 
 
+def command_of(source: str) -> tuple[str, ...]:
+    """Return the words of the command that gives a secret, none for another source."""
+    provider, place = _split(source)
+    if provider != "cmd":
+        return ()
+    try:
+        return tuple(_words(place))
+    except ValueError:  # validation has reported it
+        return (place,)
+
+
 def _words(command: str) -> list[str]:
     """Return the words of a command as a shell splits them; `ValueError` for an open quote."""
     import shlex

@@ -45,6 +45,10 @@ class Mode(Enum):
     """A coroutine; cancelling it ends the step once its clean-up is done."""
 
 
+def _allow(_intent: Intent) -> None:
+    return None
+
+
 class StepCall(Struct, frozen=True, kw_only=True):
     """Everything that a step has access to.
 
@@ -78,6 +82,9 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """Files and folders no file step may touch: the home folder, the database, the keys."""
     waited: float = 0.0
     """Seconds that attempts lost with their runner have already waited."""
+    recheck: Callable[[Intent], "StepOutcome | None"] = _allow
+    """Asks safety and policies about what shows only while the step runs, such as where a redirect
+    leads: returns the refusal, which the step ends with, or None."""
     host: StepHost | None = None
     """The engine, for steps that wait for a person or run another mission."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.http_server import HttpServer, reply
 from tests.support.policy_world import FORBID, IS_ROOT, PolicyWorld
 from tests.support.waiting import kill_and_wait
 
@@ -332,3 +333,50 @@ def test_a_step_cannot_write_to_the_policies_of_its_project(world: PolicyWorld) 
     }
     assert world("run", world.file(remove)).code in {1, 5}
     assert policy.exists()
+
+
+def test_no_redirect_leads_where_a_policy_forbids(world: PolicyWorld) -> None:
+    with HttpServer() as first, HttpServer() as second:
+        first.routes["/"] = reply(302, headers={"Location": second.url("/secret")})
+        second.routes["/secret"] = reply(200, b"there")
+        port = int(second.url("/").rpartition(":")[2].strip("/"))
+        world.forbid("attempt", f"context.port == {port}")
+        for kind, parameters in (
+            ("http", {"url": first.url("/")}),
+            ("wait_for", {"url": first.url("/"), "timeout": "10s"}),
+        ):
+            step = {"id": "go", "step_type": kind, "parameters": parameters}
+            ran = world("run", world.file({**step, "continue_on_error": True}), "--json")
+            assert (ran.code, ran.json["step_results"]["go"]["rule"]) == (5, "no")
+        assert len(first.received) == 2
+        assert second.received == []
+
+
+def test_a_command_that_gives_a_secret_is_asked_about_as_well(world: PolicyWorld) -> None:
+    world.forbid("attempt", 'context.command like "touch *"')
+    secrets = [{"TOKEN": f"cmd:touch {world.mark}"}]
+    step = {"id": "use", "step_type": "command", "parameters": {"command": "true"}}
+    file = world.file({**step, "secrets": ["TOKEN"]}, secrets=secrets)
+    assert world("plan", file, "--json").json["verdicts"][0]["decision"] == "deny"
+    ran = world("run", file, "--json")
+    assert (ran.code, ran.json["step_results"]["use"]["rule"]) == (5, "no")
+    world.forbid("read_secret", 'context.source like "cmd:*"', "store-only")
+    ran = world("run", file, "--json")
+    assert (ran.code, ran.json["step_results"]["use"]["rule"]) == (5, "store-only")
+    assert not world.mark.exists()
+
+
+def test_an_execution_whose_policies_broke_stays_where_it_is(world: PolicyWorld) -> None:
+    ask = {"id": "ask", "step_type": "approval", "parameters": {"prompt": "Go?"}}
+    file = world.file(ask, world.touch(depends_on=["ask"]))
+    assert world("run", file, "--detach").code == 0
+    kill_and_wait(world.runner())
+    broken = world.policy("forbid(")
+    for command in (("resume", "@last"), ("approve", "@last", "ask"), ("cancel", "@last")):
+        ran = world(*command)
+        assert (ran.code, str(broken) in ran.err) == (5, True), ran
+    assert world("show", "@last", "--json").json["state"] == "PAUSED"
+    broken.unlink()
+    assert world("cancel", "@last").code == 0
+    assert world("watch", "@last").code == 5
+    assert not world.mark.exists()

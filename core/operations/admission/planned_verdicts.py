@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
+from core.engine.gated_attempt import sources_of
 from core.expression.evaluate import (
     ExpressionError,
     Reference,
@@ -24,7 +25,7 @@ from core.mission_file.keys.param_values import resolve_params
 from core.operations.admission.policy_check import folder_of, requests_for
 from core.operations.site import Site
 from core.output.masker import MASK_TEXT
-from core.security.attempt_gate import AttemptGate
+from core.security.attempt_gate import AttemptGate, ask
 from core.security.attempt_request import AttemptRequest
 from core.security.policy.policies import Policies
 from core.step_type.intent import NO_INTENT
@@ -116,7 +117,7 @@ def _of_launch(policies: Policies, order: Order) -> Iterator[PlannedVerdict]:
 def _verdict(
     gate: AttemptGate, step: MissionStep, request: AttemptRequest, is_known: bool
 ) -> PlannedVerdict:
-    answer = gate.answer(request)
+    answer = ask(gate, request)
     if answer.refusal is not None:
         refusal = answer.refusal
         # What safety finds is there whatever the rest will be; a policy may ask for the rest.
@@ -183,6 +184,7 @@ class _Planned:
             working_dir=str(Path(order.working_dir) / folder),
             env=env,
             secrets=step.secret_names,
+            sources=sources_of(order.mission, step),
             secret_variables=(*step.secrets, *step.secret_files),
             environ=lambda: base_environment(self._environ, env, ""),
         )

@@ -52,7 +52,7 @@ def requests_of(request: AttemptRequest) -> Iterator[PolicyRequest]:
         words=intent.argv,
         script=intent.script,
         stdin=intent.stdin,
-        host=intent.host,
+        host=_host(intent.host or ""),
         port=intent.port,
         method=intent.method,
         path=intent.path,
@@ -66,6 +66,7 @@ def requests_of(request: AttemptRequest) -> Iterator[PolicyRequest]:
             request.mission_name,
             mission_sha256=request.mission_sha256,
             secret=secret,
+            source=request.sources.get(secret, "store"),
             step=request.step_id,
             step_type=request.step_type,
             attempt=request.attempt,
@@ -76,6 +77,17 @@ def _sentence(asked: PolicyRequest, verdict: Verdict) -> str:
     """Return why an attempt is refused, with the secret where it is about reading one."""
     secret = asked.context.get("secret")
     return verdict.sentence if secret is None else f"secret {secret}: {verdict.sentence}"
+
+
+def _host(name: str) -> str:
+    """Return a host as it is looked up: lower case, without the last dot, ASCII."""
+    name = name.rstrip(".").lower()
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode("ascii")
+    except UnicodeError:
+        return name
 
 
 def _program(request: AttemptRequest) -> str:

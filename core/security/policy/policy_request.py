@@ -97,11 +97,13 @@ def secret_request(
     secret: str,
     step: str,
     step_type: str,
+    source: str = "store",
     attempt: int = 1,
 ) -> PolicyRequest:
-    """Return the question whether an attempt may read a secret."""
+    """Return the question whether an attempt may read a secret, and from where."""
     context = {
         "secret": secret,
+        "source": source,
         "step": step,
         "step_type": step_type,
         "mission_sha256": mission_sha256,

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import cache
 from typing import Any, cast
@@ -20,7 +20,16 @@ from msgspec.structs import replace
 
 from core.domain.reasons import Reason
 from core.step_type.failure import StepFailedError
-from core.steps.http.address_guard import AddressDeniedError, Lookup, check_url, look_up, resolve
+from core.step_type.intent import Intent
+from core.step_type.step_type import StepOutcome
+from core.steps.http.address_guard import (
+    AddressDeniedError,
+    Lookup,
+    check_url,
+    look_up,
+    resolve,
+    url_intent,
+)
 from core.steps.http.response_body import ACCEPTED, BodyDamagedError, BodyDecoder, BodyTooLargeError
 
 MAX_REDIRECTS = 10
@@ -30,6 +39,14 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CREDENTIAL = re.compile(r"auth|cookie|token|secret|key|passw|credential|session", re.IGNORECASE)
 """Names of headers that may contain credentials: not forwarded to another origin."""
 _ABOUT_BODY = frozenset({"content-type", "content-encoding", "content-language"})
+
+
+class HopRefusedError(Exception):
+    """Raised for a redirect that safety or a policy refuses; the outcome says why."""
+
+    def __init__(self, outcome: StepOutcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
 
 
 class Request(Struct, frozen=True, kw_only=True):
@@ -49,6 +66,8 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     follow_redirects: bool = True
     tls: ssl.SSLContext | None = None
     """None: the certificate authorities of the system and of certifi."""
+    recheck: Callable[[Intent], StepOutcome | None] = lambda _intent: None
+    """Asked before a redirect is followed; a refusal ends the exchange."""
     allow_private: bool = True
     lookup: Lookup = look_up
 
@@ -102,8 +121,8 @@ def unverified() -> ssl.SSLContext:
 async def exchange(request: Request, options: ExchangeOptions) -> Response:
     """Send the request, follow redirects, and return the final response.
 
-    Raises `AddressDeniedError`, or `StepFailedError` for any other failure. Cancelling closes the
-    connection.
+    Raises `AddressDeniedError`, `HopRefusedError` for a redirect that is not allowed, or
+    `StepFailedError` for any other failure. Cancelling closes the connection.
     """
     hops: list[str] = []
     while True:
@@ -125,6 +144,9 @@ async def exchange(request: Request, options: ExchangeOptions) -> Response:
         if len(hops) > MAX_REDIRECTS:
             raise StepFailedError(f"more than {MAX_REDIRECTS} redirects", "redirects")
         request = redirected(request, hop.response.status_code, location)
+        refusal = options.recheck(url_intent(str(request.url), request.method))
+        if refusal is not None:
+            raise HopRefusedError(refusal)
 
 
 def redirected(request: Request, status: int, location: str) -> Request:

@@ -189,10 +189,16 @@ class Http(StepType):
         parameters: HttpParameters = call.parameters
         try:
             request, options = await asyncio.to_thread(_prepared, call)
-            from core.steps.http.exchange import exchange  # loaded by now, in the thread
+            from core.steps.http.exchange import (  # loaded by now, in the thread
+                HopRefusedError,
+                exchange,
+            )
 
             async with asyncio.timeout(parameters.timeout) as deadline:
-                response = await exchange(request, options)
+                try:
+                    response = await exchange(request, options)
+                except HopRefusedError as error:
+                    return error.outcome
         except TimeoutError as error:
             if not deadline.expired():
                 return os_failure(error)
@@ -246,6 +252,7 @@ def _prepared(call: StepCall) -> tuple["Request", "ExchangeOptions"]:
         max_bytes=parameters.max_bytes,
         follow_redirects=parameters.follow_redirects,
         tls=_tls(call, parameters.verify),
+        recheck=call.recheck,
     )
     return request, options
 

@@ -96,6 +96,8 @@ class WaitFor(StepType):
         except TimeoutError:
             message = f"{what} after {parameters.timeout:g} s ({last})"
             return StepOutcome.failure(Reason.TIMEOUT, message, "timeout")
+        except ProbeRefusedError as error:
+            return error.outcome
         except (AddressDeniedError, PathRefusedError) as error:
             return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "refused")
         return StepOutcome.success({"waited_ms": round((call.waited + now() - start) * 1000, 3)})
@@ -117,6 +119,14 @@ class WaitFor(StepType):
         return Intent(reads=(str(parameters["file"]),) if "file" in parameters else ())
 
 
+class ProbeRefusedError(Exception):
+    """Raised for a redirect of a probe that safety or a policy refuses."""
+
+    def __init__(self, outcome: StepOutcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome
+
+
 def _remaining(timeout: float, waited: float) -> float:
     """Return the remaining time; at least enough for one probe after lost attempts."""
     return max(timeout - waited, min(timeout, _LAST_PROBE_SECONDS))
@@ -135,7 +145,7 @@ def _probe(call: StepCall) -> tuple[Callable[[], Awaitable[None]], str]:
             f"{parameters.port} accepts no connection",
         )
     url = parameters.url or ""
-    return (lambda: _probe_url(url)), f"{url} does not answer"
+    return (lambda: _probe_url(call, url)), f"{url} does not answer"
 
 
 def _probe_file(call: StepCall, path: str) -> None:
@@ -162,13 +172,22 @@ async def _probe_port(host: str, port: int) -> None:
             raise failure
 
 
-async def _probe_url(url: str) -> None:
+async def _probe_url(call: StepCall, url: str) -> None:
     await asyncio.to_thread(import_module, "core.steps.http.exchange")  # httpx takes 150 ms
-    from core.steps.http.exchange import ExchangeOptions, Request, exchange, parse_url
+    from core.steps.http.exchange import (
+        ExchangeOptions,
+        HopRefusedError,
+        Request,
+        exchange,
+        parse_url,
+    )
 
-    options = ExchangeOptions(max_bytes=64 * 1024 * 1024)
+    options = ExchangeOptions(max_bytes=64 * 1024 * 1024, recheck=call.recheck)
     async with asyncio.timeout(_TRY_SECONDS):
-        response = await exchange(Request(method="GET", url=parse_url(url)), options)
+        try:
+            response = await exchange(Request(method="GET", url=parse_url(url)), options)
+        except HopRefusedError as error:
+            raise ProbeRefusedError(error.outcome) from error
     if not 200 <= response.status < 400:
         raise StepFailedError(f"status {response.status}", "http_status")
 
