@@ -1,11 +1,13 @@
 """Secret inputs on the real command line: given, asked for, delivered, and recorded nowhere."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.cli import mission, on_a_terminal
+from tests.support.killed_runs import KilledRuns
 from tests.support.missions import mission_yaml
 from tests.whole.test_secrets_never_leak import CANARY, leaks, nothing_leaked
 
@@ -131,6 +133,32 @@ def test_a_rerun_and_a_retry_need_the_value_again(tmp_path: Path) -> None:
     (tmp_path / "again").touch()
     done = mission(home, "retry", "@last", "--reason", "x", "--watch", env=given)
     assert done.code == 0, done.err
+
+
+def test_a_run_whose_runner_was_killed_needs_the_value_again_to_be_resumed(tmp_path: Path) -> None:
+    runs = KilledRuns(tmp_path, seed=11)
+    text = f"{CHECK}; touch ready; test -e again || sleep 60"
+    write(tmp_path, script("use", text, env={"STORM": runs.token}))
+    given = {"MISSION_SECRET_token": CANARY}
+    try:
+        started = mission(runs.home, "run", "--detach", f"{tmp_path}/mission.yaml", env=given)
+        assert started.code == 0, started.err
+        execution_id = started.out.strip()
+        end = time.monotonic() + 30
+        while not (tmp_path / "ready").exists():
+            assert time.monotonic() < end, "the step did not start"
+            time.sleep(0.05)
+        assert runs.kill(execution_id)
+        refused = mission(runs.home, "resume", execution_id)
+        assert refused.code == 4, refused.err
+        assert "MISSION_SECRET_token" in refused.err
+        (tmp_path / "again").touch()
+        resumed = mission(runs.home, "resume", "--watch", execution_id, env=given)
+        assert resumed.code == 0, resumed.err
+        for path in runs.home.rglob("*"):
+            assert not path.is_file() or leaks(path.read_bytes()) == [], path
+    finally:
+        runs.stop()
 
 
 def test_a_sub_mission_has_the_secret_input_of_the_run_by_its_name(tmp_path: Path) -> None:
