@@ -10,6 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from core.errors import UnavailableError
+from core.machine.thread_shortage import NO_THREAD, NO_THREAD_HINT
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -37,19 +40,31 @@ class DaemonThreads(ThreadPoolExecutor):
         self._is_over = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queue a call and return its future; `RuntimeError` after `shutdown`."""
+        """Queue a call and return its future; `RuntimeError` after `shutdown`.
+
+        Raises `UnavailableError` when there is no thread and none can be started.
+        """
         future: Future[T] = Future()
         with self._guard:
             if self._is_over:
                 raise RuntimeError("no more calls after the shutdown")
-            self._calls.put((future, lambda: fn(*args, **kwargs)))
-            if self._free:
+            if not self._free and self._count < MAX_THREADS:
+                self._start()
+            elif self._free:
                 self._free -= 1
-            elif self._count < MAX_THREADS:
-                self._count += 1
-                name = f"blocking-{self._count}"
-                threading.Thread(target=self._work, name=name, daemon=True).start()
+            self._calls.put((future, lambda: fn(*args, **kwargs)))
         return future
+
+    def _start(self) -> None:
+        """Start a thread; where none can be had the others have to do, if there are any."""
+        name = f"blocking-{self._count + 1}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError as error:
+            if not self._count:
+                raise UnavailableError(NO_THREAD, hint=NO_THREAD_HINT) from error
+        else:
+            self._count += 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - as Executor has it
         """Accept no more calls, and wait for none: that is the purpose of this class."""

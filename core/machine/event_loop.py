@@ -8,7 +8,10 @@ would pass an hour of work later, whatever the time of day. This loop counts CLO
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
+
+from core.machine.daemon_threads import DaemonThreads
 
 T = TypeVar("T")
 
@@ -20,11 +23,27 @@ class SuspendAwareLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, now: Callable[[], float] | None = None) -> None:
         self._now = _since_boot if now is None else now
+        self._executor: ThreadPoolExecutor | None = None
         super().__init__()
 
     def time(self) -> float:
         """Return seconds that include the time for which the machine was suspended."""
         return self._now()
+
+    def set_default_executor(self, executor: ThreadPoolExecutor) -> None:  # type: ignore[override]
+        """Take the executor of `run_in_executor`."""
+        self._executor = executor
+        super().set_default_executor(executor)
+
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """Shut the executor down; one that nobody waits for needs no thread for that.
+
+        asyncio starts a thread to wait, which fails where no more threads can be had.
+        """
+        if isinstance(self._executor, DaemonThreads):
+            self._executor.shutdown(wait=False)
+        else:
+            await super().shutdown_default_executor(*timeout)
 
 
 def run_suspend_aware(main: Coroutine[Any, Any, T]) -> T:

@@ -54,7 +54,7 @@ class MachinePressure:
         return Readings(
             disks=tuple(_disks(self._folders)),
             free_memory_bytes=_least([self._available(), *map(_free_memory, self._memory)]),
-            free_open_files=self._free_open_files(),
+            free_open_files=self.free_open_files(),
             free_processes=_least([self._free_processes(), *map(_free_pids, self._pids)]),
         )
 
@@ -63,7 +63,8 @@ class MachinePressure:
         found = _field(self._proc / "meminfo", "MemAvailable:")
         return None if found is None else found * _KIB
 
-    def _free_open_files(self) -> int | None:
+    def free_open_files(self) -> int | None:
+        """Return how many more descriptors this process may open (RLIMIT_NOFILE)."""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if limit == resource.RLIM_INFINITY:
             return None

@@ -5,6 +5,10 @@ import sys
 from pathlib import Path
 
 from core.errors import BugError, MissionDeckError, UnavailableError
+from core.machine.thread_shortage import NO_THREAD, NO_THREAD_HINT
+
+_NO_THREAD = "can't start new thread"
+"""What `threading` raises as a `RuntimeError`."""
 
 
 def as_mission_error(error: Exception) -> MissionDeckError:
@@ -17,6 +21,8 @@ def as_mission_error(error: Exception) -> MissionDeckError:
         ours = UnavailableError(f"the database cannot be used: {error}")
     elif isinstance(error, FileNotFoundError) and _is_homeless(error.filename):
         ours = UnavailableError("the working directory is gone", hint="change to one that exists")
+    elif isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
+        ours = UnavailableError(NO_THREAD, hint=NO_THREAD_HINT)
     elif isinstance(error, OSError) and error.filename is not None:
         ours = UnavailableError(f"{os.fsdecode(error.filename)}: {error.strerror or error}")
     elif isinstance(error, OSError) and error.strerror:

@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from core.errors import UnavailableError
 from core.machine.daemon_threads import MAX_THREADS, DaemonThreads
+from core.machine.event_loop import run_suspend_aware
 
 
 def test_calls_return_and_raise_as_they_would() -> None:
@@ -62,3 +64,26 @@ asyncio.run(main())
 async def test_a_loop_takes_it_as_its_default() -> None:
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     assert await asyncio.to_thread(divmod, 9, 4) == (2, 1)
+
+
+def test_a_loop_ends_where_no_more_threads_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> int:
+        asyncio.get_running_loop().set_default_executor(DaemonThreads())
+        found = await asyncio.to_thread(int, "7")
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+        return found + await asyncio.to_thread(int, "1")  # by the thread that there is
+
+    assert run_suspend_aware(main()) == 8
+
+
+def test_without_any_thread_a_call_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = DaemonThreads()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(UnavailableError, match="no thread can be started"):
+            threads.submit(int, "7")
+    assert threads.submit(int, "8").result(5) == 8
+
+
+def no_thread(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
