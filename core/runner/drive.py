@@ -11,7 +11,8 @@ from core.errors import UnavailableError
 from core.machine.daemon_threads import DaemonThreads
 from core.operations.site import OpenStore, Site
 from core.ports.control import RequestKind
-from core.runner.drive_plan import Driven, DrivePlan
+from core.runner.descriptor_check import require_descriptors
+from core.runner.drive_plan import Driven, DrivePlan, breaker_policy
 from core.runner.driver import Driver, make_folder
 from core.runner.execution_tree import ExecutionTree, Origin, origin_of, read_execution_tree
 from core.runner.heartbeat import run_engine
@@ -36,6 +37,7 @@ async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
             asked = await store.control.take_requests(lease)
             await driver.resume(is_ending=any(one.kind is RequestKind.CANCEL for one in asked))
             _enter(plan.working_dir)
+            require_descriptors(breaker_policy(plan))
             engine = driver.engine()
             for request in asked:
                 engine.request(request)

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, Mission
@@ -73,3 +74,8 @@ class Driven(Struct, frozen=True, kw_only=True):
     ending: Ending
     receipt: Receipt | None
     signal: int | None
+
+
+def breaker_policy(plan: DrivePlan) -> BreakerPolicy:
+    """Return when the circuit breaker opens: what the mission says, else the settings."""
+    return BreakerPolicy(**{**plan.breaker, **plan.mission.config.breaker})

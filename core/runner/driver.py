@@ -8,7 +8,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
 from core.domain.item_label import step_title
 from core.domain.mission import INPUT_PREFIX
@@ -40,7 +39,7 @@ from core.ports.executor import Executor
 from core.ports.journal import Receipt
 from core.recording.recorder import Recorder
 from core.runner.child_runner import Child, ChildRunner
-from core.runner.drive_plan import DrivePlan
+from core.runner.drive_plan import DrivePlan, breaker_policy
 from core.runner.execution_tree import ExecutionTree, Origin, origin_of, recover_sub_missions
 from core.runner.heartbeat import run_engine
 from core.runner.signal_watch import cancel_request, killed_by_second_signal
@@ -188,7 +187,7 @@ class Driver:
             policies=self._policies.hashes,
             slots=plan.slots,
             pressure=MachinePressure(folders),
-            breaker_policy=BreakerPolicy(**{**plan.breaker, **plan.mission.config.breaker}),
+            breaker_policy=breaker_policy(plan),
             clock_watch=ClockWatch(),
             on_kill=self._kill,
             earlier=earlier,

@@ -120,3 +120,18 @@ def test_wrong_settings_are_refused_in_words(tmp_path: Path, line: str, message:
     assert done.code == 2
     assert message in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("limit", [14, 20])
+def test_a_limit_on_files_below_what_a_step_needs_is_refused_in_words(
+    tmp_path: Path, limit: int
+) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text(IMPOSSIBLE.replace("free_disk_mb: 1073741824", "probe_seconds: 1s"))
+
+    ran = mission(tmp_path / "home", "run", str(file), prefix=("prlimit", f"--nofile={limit}"))
+
+    assert ran.code == 9
+    assert f"this process may have {limit} files open" in ran.err
+    assert "16 must be free for any to start: none ever could" in ran.err
+    assert "ulimit -n 1024" in ran.err
