@@ -212,6 +212,7 @@ def test_a_policy_that_only_warns_lets_go_and_says_so(world: PolicyWorld) -> Non
     [warning] = world.events("policy.warning")
     assert (warning["task_id"], warning["rule"]) == ("touch", "no")
     assert "only warns" in world("logs", "@last", "touch").out
+    assert "policy warns" in world("watch", "@last").out
     assert world.events("policy.violation") == []
 
 

@@ -166,3 +166,19 @@ def test_what_was_said_of_a_step_is_explained_and_what_would_be_said_today(
     [policy] = found["policies"]
     assert policy["then"] != policy["now"]
     assert world("policy", "explain", "@last", "none").code == 4
+
+
+def test_the_doctor_names_policies_that_stop_everything(world: PolicyWorld) -> None:
+    def checks() -> list[tuple[str, str]]:
+        found = world("doctor", "--json").json["checks"]
+        return [(one["status"], one["told"]) for one in found if one["name"] == "policies"]
+
+    assert checks() == [("ok", "there are none")]
+    world.forbid("attempt")
+    assert checks() == [("ok", "1 rule in 1 file")]
+    typo = world.policy("", "typo.ceder")
+    assert checks()[0] == ("warning", f"{typo} is not read: only *.cedar files are")
+    world.policy("forbid(")
+    [(status, told)] = checks()
+    assert (status, "x.cedar:1" in told) == ("problem", True)
+    assert world("doctor").code == 9

@@ -66,6 +66,9 @@ def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -
             palette,
         )
     details = event.details
+    if event.event_type == "policy.warning":
+        told, target = str(details.get("message", "")), title or task_of(event)
+        return _line(event.timestamp, "policy warns", "yellow", target, safe_line(told), palette)
     if event.event_type == "leftovers.ended":
         return leftovers_line(event.timestamp, None, ended_text(details), palette)
     if event.event_type == "attempt.ended":

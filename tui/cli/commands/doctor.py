@@ -107,6 +107,23 @@ def _folders(invocation: Invocation) -> Iterator[Check]:
         yield Check(name, status, f"{folder}, {size(free)} free on its disk")
 
 
+def _policies(invocation: Invocation) -> Iterator[Check]:
+    try:
+        policies = invocation.site.policies(invocation.cwd)
+    except MissionDeckError as error:
+        yield Check("policies", PROBLEM, f"nothing can start: {error.message}", error.hint)
+        return
+    for content in policies.contents:
+        for name in content.ignored:
+            path = content.folder.path / name
+            yield Check("policies", WARNING, f"{path} is not read: only *.cedar files are")
+    rules, files = len(policies.rules), sum(len(one.files) for one in policies.contents)
+    told = f"{counted(rules, 'rule')} in {counted(files, 'file')}" if files else "there are none"
+    if policies.settings.system.default_deny:
+        told += "; what no policy permits is denied"
+    yield Check("policies", OK, told)
+
+
 def _database(invocation: Invocation) -> Iterator[Check]:
     path = invocation.paths.db
     from storage.file.integrity.file_check import find_damage
@@ -177,6 +194,7 @@ def _nearest(folder: Path) -> Path:
 
 _CHECKS: tuple[Callable[[Invocation], Iterator[Check]], ...] = (
     _folders,
+    _policies,
     _database,
     _keys,
     _step_types,
