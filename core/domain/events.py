@@ -25,6 +25,7 @@ ENGINE = "engine"
 NOTE_KINDS = frozenset(
     {
         "attempt.killed",
+        "audit.exported",
         "clock.stepped",
         "engine.started",
         "engine.stopped",

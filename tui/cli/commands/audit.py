@@ -1,21 +1,31 @@
-"""`mission audit`: verification of the audit log."""
+"""`mission audit`: verification of the audit log, and evidence for others."""
+
+import re
+from pathlib import Path
 
 import click
+from msgspec import to_builtins
 
 from core.audit.verify.verdict import Report, report_json
-from core.errors import AuditError, NotFoundError
+from core.domain.state_word import counted
+from core.errors import AuditError, NotFoundError, UsageError
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
+from tui.cli.records import open_records
+from tui.cli.reference import execution_argument, find_execution
 from tui.output.verification_report import verdict_lines
+from tui.words.numbers import size
+from tui.words.safe_text import safe_line
 
 
 @click.group("audit", cls=DeckGroup)
 def command() -> None:
-    """Verify the audit log."""
+    """Verify the audit log, and export evidence that others can verify."""
 
 
 @declare("verify", short_help="Verify the audit log and every record against it.")
+@click.argument("bundle", required=False, type=click.Path(path_type=Path))
 @click.option("--deep", is_flag=True, help="Verify every signature, not only the last one.")
 @click.option(
     "--head",
@@ -28,13 +38,22 @@ def command() -> None:
     default="",
     help="Required tiers, comma-separated: chain, signed, anchored, complete.",
 )
-def verify(invocation: Invocation, deep: bool, head: str | None, require: str) -> None:
+def verify(
+    invocation: Invocation, bundle: Path | None, deep: bool, head: str | None, require: str
+) -> None:
     """Verify the audit log: hashes, signatures, and every record, rebuilt from the events.
+
+    With BUNDLE, verify a file of `mission audit export` instead, against the keys known here.
 
     The exit code is 0 for INTACT and 8 for every other verdict. A truncation that also removed the
     signatures is only detected against a head stored elsewhere: pass it with --head.
     """
-    report = _verify(invocation, deep=deep, head=head, require=require)
+    if bundle is None:
+        report = _verify(invocation, deep=deep, head=head, require=require)
+    elif deep or head is not None:
+        raise UsageError("--deep and --head are for the log, not for a bundle")
+    else:
+        report = _verify_bundle(invocation, bundle, require=require)
     console = invocation.console
     if invocation.json:
         console.out_json(report_json(report))
@@ -64,4 +83,53 @@ def _verify(invocation: Invocation, *, deep: bool, head: str | None, require: st
         source.close()
 
 
-command.add_command(verify)
+def _verify_bundle(invocation: Invocation, bundle: Path, *, require: str) -> Report:
+    from core.audit.bundle.bundle_check import verify_bundle
+    from core.audit.verify.verify import parse_tiers
+    from storage.file.keystore import public_keys
+
+    if not bundle.exists():
+        raise NotFoundError(f"there is no file {bundle}")
+    return verify_bundle(bundle, public_keys(invocation.paths.keys), parse_tiers(require))
+
+
+@declare("export", short_help="Write the evidence of an execution to a zip file.")
+@execution_argument
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The zip file to write; without it NAME-NUMBER.zip in the current folder.",
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
+def export(invocation: Invocation, execution: str, target: Path | None, force: bool) -> None:
+    """Write the evidence of execution EXEC and its sub-missions to a zip file.
+
+    Anybody can verify it offline: `python3 verify.py` in the unpacked folder needs Python and
+    openssl, and nothing of Mission Deck. The records are verified first, and the export is an event
+    of the audit log.
+    """
+    from tui.cli.auditing.bundle_export import export_bundle
+
+    with open_records(invocation) as reader:
+        found = find_execution(invocation, reader, execution)
+        if target is None:
+            name = re.sub(r"[^A-Za-z0-9_-]", "_", found.mission_name)[:100]
+            target = Path(f"{name}-{found.run_number}.zip")
+        done = export_bundle(invocation, reader, found, target, overwrite=force)
+    console = invocation.console
+    if invocation.json:
+        console.out_json(to_builtins(done))
+        return
+    console.out_raw(f"{safe_line(done.path)}\n")
+    console.say(
+        f"{counted(done.events, 'event')} of {counted(done.executions, 'execution')},"
+        f" {size(done.bytes)}, SHA-256 {done.sha256}; `mission audit verify` or the verify.py in it"
+        " verifies it"
+    )
+
+
+for _one in (verify, export):
+    command.add_command(_one)

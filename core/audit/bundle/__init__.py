@@ -1,0 +1,1 @@
+"""Evidence bundles: one zip file that proves an execution offline. Knows no database."""

@@ -1,0 +1,138 @@
+"""What a bundle is made of, and the files in which it stands. Knows neither database nor zip."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from typing import Final
+
+from msgspec import Struct
+
+from core.audit.bundle.bundle_zip import Member, member
+from core.audit.format.checkpoint import log_verifier, origin_of
+from core.audit.format.key import KEY_ID_BYTES, Verifier, key_id
+from core.audit.format.merkle_tree import MerkleTree
+from core.audit.format.note import NoteError
+from core.ports.clock import Signer
+
+BUNDLE_SUFFIX: Final = "#bundle"
+"""Follows the log's origin in the first line of what signs a bundle: it is no checkpoint."""
+_DER_PREFIX: Final = bytes.fromhex("302a300506032b6570032100")
+"""What the 32 bytes of an Ed25519 public key follow in its DER form (RFC 8410)."""
+_DASH: Final = "\u2014"
+
+
+class LogFile(Struct, frozen=True):
+    """The stored output of one attempt; `parts` yields it each time that it is called."""
+
+    execution_id: str
+    task_id: str
+    position: int
+    attempt: int
+    size: int
+    parts: Callable[[], Iterable[bytes]]
+
+    @property
+    def name(self) -> str:
+        """Its place in the bundle; a step is named by its position, since ids may be any text."""
+        return f"executions/{self.execution_id}/logs/{self.position:06}-{self.attempt:03}.log"
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """One execution and its sub-missions as they are recorded.
+
+    `leaves` are the hashes of all events of the log, `bodies` the (seq, bytes) of those that the
+    bundle shows, in order, and `checkpoint` the signed note over all leaves. `seals` holds for each
+    execution the size and note of the first checkpoint behind its last event. `missions` maps the
+    SHA-256 of mission files to format and bytes.
+    """
+
+    log_id: str
+    execution_id: str
+    leaves: Iterable[bytes]
+    bodies: Sequence[tuple[int, bytes]]
+    checkpoint: bytes
+    seals: Mapping[str, tuple[int, bytes]]
+    missions: Mapping[str, tuple[str, bytes]]
+    logs: Sequence[LogFile]
+    keys: Sequence[Verifier]
+
+
+def members(content: Content, results: Mapping[str, object], signer: Signer) -> Iterator[Member]:
+    """Yield the files of a bundle; `results` are the JSON documents of its executions by id."""
+    tree = MerkleTree(content.leaves)
+    proofs = {
+        "inclusion": [_hex(tree.inclusion_proof(seq - 1)) for seq, _ in content.bodies],
+        "consistency": {
+            execution_id: _hex(tree.consistency_proof(size))
+            for execution_id, (size, _) in content.seals.items()
+        },
+    }
+    found: list[Member] = [
+        member("checkpoint.note", content.checkpoint),
+        member("events.ndjson", b"".join(body + b"\n" for _, body in content.bodies)),
+        member("proofs.json", _json(proofs)),
+    ]
+    for trusted in content.keys:
+        key = log_verifier(content.log_id, trusted.public_key)
+        name = f"keys/{key.key_id.hex()}"
+        found += [
+            member(f"{name}.vkey", f"{key.vkey}\n".encode()),
+            member(f"{name}.pem", public_pem(key.public_key)),
+        ]
+    for digest, (kind, data) in content.missions.items():
+        found.append(member(f"missions/{digest}.{kind}", data))
+    for execution_id, (_, note) in content.seals.items():
+        folder = f"executions/{execution_id}"
+        found += [
+            member(f"{folder}/seal.note", note),
+            member(f"{folder}/results.json", _json(results[execution_id])),
+        ]
+    found += [Member(log.name, log.size, log.parts()) for log in content.logs if log.size]
+    again = {log.name: log for log in content.logs}
+    found = sorted((one for one in found if one.size), key=lambda one: one.name)
+    sums = []
+    for one in found:
+        parts = again[one.name].parts() if one.name in again else one.parts
+        sums.append(f"{_digest(parts)}  {one.name}\n")
+    listed = "".join(sums).encode()
+    own = files("core.audit.bundle")
+    text = own.joinpath("bundle_readme.md").read_text(encoding="utf-8")
+    yield member("README.md", text.replace("{execution_id}", content.execution_id).encode())
+    yield member("verify.py", own.joinpath("offline_check.py").read_bytes())
+    yield member("bundle.note", _sign(content, listed, signer))
+    yield member("SHA256SUMS", listed)
+    yield from found
+
+
+def public_pem(public_key: bytes) -> bytes:
+    """Return an Ed25519 public key as PEM (RFC 8410), as `openssl` reads it."""
+    data = base64.b64encode(_DER_PREFIX + public_key).decode()
+    return f"-----BEGIN PUBLIC KEY-----\n{data}\n-----END PUBLIC KEY-----\n".encode()
+
+
+def _sign(content: Content, listed: bytes, signer: Signer) -> bytes:
+    """Return the signed note over the list of digests; its key is named as the log's is."""
+    if content.execution_id not in content.seals:
+        raise NoteError("a bundle without the execution that it is about")
+    origin = origin_of(content.log_id)
+    digest = hashlib.sha256(listed).hexdigest()
+    text = f"{origin}{BUNDLE_SUFFIX}\n{content.execution_id}\n{digest}\n"
+    raw = key_id(origin, signer.public_key)[:KEY_ID_BYTES] + signer.sign(text.encode())
+    return f"{text}\n{_DASH} {origin} {base64.b64encode(raw).decode()}\n".encode()
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
+
+
+def _hex(hashes: Iterable[bytes]) -> list[str]:
+    return [one.hex() for one in hashes]
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=True, indent=1, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,124 @@
+"""Reads all that a bundle of one execution holds, in one consistent view of the database."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from core.audit.bundle.bundle_content import Content, LogFile
+from core.audit.format.body import LOG_CREATED
+from core.audit.format.key import Verifier
+from core.errors import AuditError, ConflictError, NotFoundError
+from storage.file.connection import open_readonly, unavailable
+
+_TREE = """
+WITH RECURSIVE tree (id, execution_id) AS (
+  SELECT id, execution_id FROM execution WHERE execution_id = ?
+  UNION
+  SELECT child.id, child.execution_id FROM execution AS child
+  JOIN tree ON child.parent_execution_id = tree.execution_id
+)
+SELECT execution.id, execution.execution_id, mission_digest, chain_first_seq, chain_last_seq, sealed
+FROM tree JOIN execution USING (id) ORDER BY execution.id
+"""
+_BODIES = "SELECT seq, body FROM event WHERE execution = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+_OF_THE_LOG = (
+    "SELECT seq, body FROM event "
+    "WHERE execution IS NULL AND (type = ? OR type GLOB 'key.*') ORDER BY seq"
+)
+_SEAL = "SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1"
+_LOGS = """
+SELECT log_chunk.task_run, task_run.task_id, task_run.position, log_chunk.attempt, sum(length(data))
+FROM log_chunk JOIN task_run ON task_run.id = log_chunk.task_run
+WHERE log_chunk.execution = ? GROUP BY log_chunk.task_run, log_chunk.attempt
+ORDER BY log_chunk.task_run, log_chunk.attempt
+"""
+_DATA = "SELECT data FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk"
+_PAGE_CHUNKS: Final = 16
+
+
+@contextmanager
+def open_evidence(path: Path, execution_id: str, keys: Sequence[Verifier]) -> Iterator[Content]:
+    """Open the evidence of an execution; output is read while the block lasts.
+
+    Raises `ConflictError` while it, or a sub-mission of it, has not ended.
+    """
+    connection = open_readonly(path)
+    try:
+        connection.execute("BEGIN")
+        yield _read(connection, execution_id, keys)
+    except sqlite3.Error as error:
+        raise unavailable(error, path) from error
+    finally:
+        connection.close()
+
+
+def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Verifier]) -> Content:
+    bodies: list[tuple[int, bytes]] = _all(connection, _OF_THE_LOG, LOG_CREATED)
+    seals: dict[str, tuple[int, bytes]] = {}
+    missions: dict[str, tuple[str, bytes]] = {}
+    logs: list[LogFile] = []
+    for row_id, found_id, digest, first, last, sealed in _all(connection, _TREE, execution_id):
+        if not sealed:
+            raise ConflictError(
+                f"execution {found_id} has not ended, so there is no evidence of it yet",
+                hint="export it when it has ended; `mission watch` shows when that is",
+            )
+        bodies += _all(connection, _BODIES, row_id, first, last)
+        seal = connection.execute(_SEAL, (last,)).fetchone()
+        if seal is None:
+            raise AuditError(
+                "the end of the execution is not signed", hint="`mission audit verify` says more"
+            )
+        seals[found_id] = seal
+        for kind, content in _all(
+            connection, "SELECT format, content FROM mission WHERE digest = ?", digest
+        ):
+            missions[digest] = (kind, content)
+        logs += [
+            LogFile(
+                found_id,
+                task_id,
+                position,
+                attempt,
+                size,
+                partial(_output, connection, key, attempt),
+            )
+            for key, task_id, position, attempt, size in _all(connection, _LOGS, row_id)
+        ]
+    if execution_id not in seals:
+        raise NotFoundError(f"there is no execution {execution_id}")
+    last_checkpoint = connection.execute(
+        "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+    ).fetchone()
+    leaves = [row[0] for row in connection.execute("SELECT hash FROM event ORDER BY seq")]
+    if last_checkpoint is None or last_checkpoint[0] != len(leaves):
+        raise AuditError(
+            "the log has events that are not signed", hint="`mission audit verify` says more"
+        )
+    ((log_id,),) = _all(connection, "SELECT value FROM meta WHERE key = 'log_id'")
+    return Content(
+        log_id=log_id,
+        execution_id=execution_id,
+        leaves=leaves,
+        bodies=sorted(bodies),
+        checkpoint=last_checkpoint[1],
+        seals=seals,
+        missions=missions,
+        logs=logs,
+        keys=keys,
+    )
+
+
+def _output(connection: sqlite3.Connection, task_run: int, attempt: int) -> Iterator[bytes]:
+    """Yield the stored output of one attempt."""
+    cursor = connection.execute(_DATA, (task_run, attempt))
+    while rows := cursor.fetchmany(_PAGE_CHUNKS):
+        for (data,) in rows:
+            yield data
+
+
+def _all(connection: sqlite3.Connection, sql: str, *values: object) -> list[Any]:
+    return connection.execute(sql, values).fetchall()

@@ -1,0 +1,159 @@
+"""Writes the evidence of an execution to a zip file, and records that it did."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from msgspec import Struct
+
+from core.audit.bundle.bundle_check import verify_bundle
+from core.audit.bundle.bundle_content import members
+from core.audit.bundle.bundle_zip import COPY_BYTES, write_zip
+from core.audit.verify.verdict import headline
+from core.audit.verify.verify import verify
+from core.domain.records import Execution
+from core.errors import AuditError, ConflictError, UnavailableError
+from core.operations.export_record import record_export
+from core.ports.reader import Reader
+from storage.file.keystore import load_signer, public_keys
+from storage.read.audit_source import SqliteChainSource
+from storage.read.evidence import open_evidence
+from tui.cli.invocation import Invocation
+from tui.output import json_shapes
+
+
+class Exported(Struct, frozen=True, kw_only=True):
+    """What was written: path, size in bytes, SHA-256 (hex), and what is in it."""
+
+    path: str
+    bytes: int
+    sha256: str
+    executions: int
+    events: int
+    head: str
+
+
+def export_bundle(
+    invocation: Invocation, reader: Reader, execution: Execution, target: Path, *, overwrite: bool
+) -> Exported:
+    """Write the bundle of an execution and its sub-missions; return what was written.
+
+    The file appears whole, after it was verified and the export was recorded, or not at all. Raises
+    `AuditError` when the records do not verify, `ConflictError` when the execution has not ended or
+    the target exists, `UnavailableError` when it cannot be written.
+    """
+    _refuse_existing(target, overwrite=overwrite)
+    paths = invocation.paths
+    keys = public_keys(paths.keys)
+    signer = load_signer(paths.keys)
+    if signer is None:
+        raise UnavailableError(
+            f"there is no audit key in {paths.keys} to sign the bundle with",
+            hint="restore the key from a backup, or export where it is",
+        )
+    _require_intact(paths.db, [key.vkey for key in keys])
+    with _new_file(target) as file:
+        with open_evidence(paths.db, execution.execution_id, keys) as content:
+            results = {one: _result(reader, one) for one in content.seals}
+            write_zip(file, members(content, results, signer))
+        file.flush()
+        os.fsync(file.fileno())
+        report = verify_bundle(Path(file.name), keys)
+        if not report.is_intact:
+            raise AuditError(f"the bundle does not verify: {headline(report)}")
+        size, digest = file.seek(0, os.SEEK_END), sha256()
+        file.seek(0)
+        while data := file.read(COPY_BYTES):
+            digest.update(data)
+        done = Exported(
+            path=str(target),
+            bytes=size,
+            sha256=digest.hexdigest(),
+            executions=report.executions,
+            events=report.events,
+            head=report.head,
+        )
+        facts: Mapping[str, object] = {
+            "bundle_sha256": done.sha256,
+            "bytes": done.bytes,
+            "execution_id": execution.execution_id,
+            "executions": done.executions,
+            "file": target.name,
+            "head": done.head,
+        }
+        asyncio.run(record_export(invocation.site, facts))
+        _put_in_place(Path(file.name), target, overwrite=overwrite)
+    return done
+
+
+def _require_intact(path: Path, vkeys: list[str]) -> None:
+    source = SqliteChainSource(path, vkeys)
+    try:
+        report = verify(source)
+    finally:
+        source.close()
+    if not report.is_intact:
+        raise AuditError(
+            f"the records do not verify, so they are no evidence: {headline(report)}",
+            hint="`mission audit verify` lists all that is wrong",
+        )
+
+
+def _result(reader: Reader, execution_id: str) -> dict[str, object]:
+    found = json_shapes.execution_detail(
+        reader.find_execution(execution_id),
+        reader.task_runs(execution_id),
+        reader.attempts(execution_id),
+        reader.state_changes(execution_id),
+        (),
+    )
+    del found["audit_events"]  # they are a file of their own, in exact bytes
+    return found
+
+
+def _refuse_existing(target: Path, *, overwrite: bool) -> None:
+    if not overwrite and os.path.lexists(target):
+        raise ConflictError(f"{target} exists already", hint="--force overwrites it")
+
+
+@contextmanager
+def _new_file(target: Path) -> Iterator[IO[bytes]]:
+    """Open a new private file beside the target; remove it unless it was put in place."""
+    try:
+        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, and renamed while open
+            dir=target.parent, prefix=f".{target.name[:64]}-", suffix=".part", delete=False
+        )
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            Path(file.name).unlink()
+
+
+def _put_in_place(source: Path, target: Path, *, overwrite: bool) -> None:
+    """Give a finished file its name; without `overwrite` a file that appeared meanwhile stays."""
+    if overwrite:
+        source.replace(target)
+        return
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        _refuse_existing(target, overwrite=False)
+        raise
+    except OSError:  # a file system without hard links
+        _refuse_existing(target, overwrite=False)
+        source.replace(target)
+
+
+def _unwritable(target: Path, error: OSError) -> UnavailableError:
+    return UnavailableError(f"{target} cannot be written: {error.strerror or error}")
