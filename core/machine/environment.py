@@ -1,6 +1,6 @@
 """The environment of child processes: the runner's, the mission's, and the MISSION_* variables.
 
-Knows no mission file: validation has already checked the names with `is_denied`.
+Knows no mission file; safety checks what is set with `is_denied` (`core.security.safety`).
 """
 
 import json
@@ -12,41 +12,27 @@ from core.value.secret_name import is_secret_name
 
 DENIED = frozenset(
     {
-        "BASH_ENV",
-        "CDPATH",
-        "ENV",
-        "GCONV_PATH",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_SSH",
-        "GIT_SSH_COMMAND",
-        "GLIBC_TUNABLES",
-        "GLOBIGNORE",
-        "IFS",
-        "JAVA_TOOL_OPTIONS",
-        "LOCPATH",
-        "NODE_OPTIONS",
-        "NODE_PATH",
-        "PERL5DB",
-        "PERL5LIB",
-        "PERL5OPT",
-        "PERLLIB",
-        "PROMPT_COMMAND",
-        "PS4",
-        "RUBYLIB",
-        "RUBYOPT",
-        "SHELLOPTS",
-        "BASHOPTS",
-        "ZDOTDIR",
-        "_JAVA_OPTIONS",
-        "JDK_JAVA_OPTIONS",
+        *("BASHOPTS", "BASH_ENV", "CDPATH", "CLASSPATH", "COR_PROFILER", "COR_PROFILER_PATH"),
+        *("DOTNET_ADDITIONAL_DEPS", "DOTNET_STARTUP_HOOKS", "ENV", "GCONV_PATH", "GEM_HOME"),
+        *("GEM_PATH", "GIT_EXEC_PATH", "GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND", "GIT_SSH"),
+        *("GIT_SSH_COMMAND", "GIT_TEMPLATE_DIR", "GLIBC_TUNABLES", "GLOBIGNORE", "IFS"),
+        *("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "LESSCLOSE", "LESSOPEN", "LOCPATH"),
+        *("LUA_CPATH", "LUA_PATH", "NODE_OPTIONS", "NODE_PATH", "OPENSSL_CONF"),
+        *("OPENSSL_ENGINES", "OPENSSL_MODULES", "PERL5DB", "PERL5LIB", "PERL5OPT", "PERLLIB"),
+        *("PHPRC", "PHP_INI_SCAN_DIR", "PROMPT_COMMAND", "PS4", "RUBYLIB", "RUBYOPT"),
+        *("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "R_PROFILE", "R_PROFILE_USER"),
+        *("SHELLOPTS", "ZDOTDIR", "_JAVA_OPTIONS"),
     }
 )
 """Variables by which a mission would make trusted programs load or run other code."""
 
-DENIED_PREFIXES = ("LD_", "DYLD_", "PYTHON", "BASH_FUNC_")
+DENIED_PREFIXES = (
+    *("BASH_FUNC_", "CORECLR_PROFILER", "DYLD_", "GIT_CONFIG", "LD_", "LUA_INIT", "PYTHON"),
+)
 
 HARMLESS = frozenset(
     {
+        "GIT_CONFIG_NOSYSTEM",
         "LD_BIND_NOW",
         "PYTHONDONTWRITEBYTECODE",
         "PYTHONFAULTHANDLER",
@@ -69,7 +55,7 @@ EXPORT_LIMIT_BYTES = 32 * 1024
 
 
 def is_denied(name: str) -> bool:
-    """Tell whether a mission may not set the variable: it changes what code programs load."""
+    """Tell whether a variable changes what code programs load: safety refuses to set it."""
     upper = name.upper()
     if upper in HARMLESS:
         return False

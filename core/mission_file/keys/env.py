@@ -1,8 +1,7 @@
-"""Environment variables of steps: names, texts, and those that may not be set."""
+"""Environment variables of steps: names and texts. Which of them may be set, safety decides."""
 
 from typing import Any
 
-from core.machine.environment import is_denied
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, label, wrong_type
@@ -22,14 +21,6 @@ def check_env(value: Any, path: Path, problems: Problems) -> Any:
                 place,
                 on_key=True,
                 hint="a name has letters, digits and _, and does not begin with a digit",
-            )
-        elif is_denied(name):
-            problems.error(
-                Code.FORBIDDEN_ENV,
-                f"`{name}` may not be set: it changes what code programs load",
-                place,
-                on_key=True,
-                hint="set it inside a script that you trust",
             )
         else:
             result[name] = _check_text(item, place, problems)

@@ -5,6 +5,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from core.domain.reasons import Reason
+from core.step_type.step_type import StepOutcome
+
 SECTION: Final = "safety"
 """The table of the settings, whose key `allow` is a list of rules."""
 
@@ -39,15 +42,15 @@ class Finding(Struct, frozen=True):
         """What allows it, as part of a sentence."""
         return allow_text(self.id)
 
-    @property
-    def text(self) -> str:
-        """What is said of an attempt that is refused for it."""
-        return violation_text(self.id, self.sentence)
-
 
 def violation_text(rule: str, sentence: str) -> str:
     """Return what is said of a violation: the rule, what was found, and what would allow it."""
     return f"refused by {rule}: {sentence}; {allow_text(rule)}"
+
+
+def violation(rule: str, sentence: str) -> StepOutcome:
+    """Return the outcome of an attempt that a rule refuses."""
+    return StepOutcome.failure(Reason.SECURITY_VIOLATION, violation_text(rule, sentence), rule)
 
 
 def allow_text(rule: str) -> str:

@@ -28,7 +28,9 @@ FindPlaces = Callable[[], Places]
 
 def findings(request: AttemptRequest, places: FindPlaces = Places) -> list[Finding]:
     """Return all that safety refuses of an attempt, in the order of what it says."""
-    found = environment_findings(request.env, request.secret_variables)
+    found = environment_findings(
+        request.env, request.secret_variables, has_templates=not request.execution_id
+    )
     intent = request.intent
     if intent.argv:
         found += _command_findings(request, intent, places)

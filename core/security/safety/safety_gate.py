@@ -2,13 +2,11 @@
 
 from collections.abc import Set as AbstractSet
 
-from core.domain.reasons import Reason
 from core.security.attempt_gate import ALLOWED, GateAnswer
 from core.security.attempt_request import AttemptRequest
-from core.security.safety.finding import Finding
+from core.security.safety.finding import Finding, violation
 from core.security.safety.safety_check import FindPlaces, findings
 from core.security.safety.shell.dangerous_place import Places
-from core.step_type.step_type import StepOutcome
 
 
 class SafetyGate:
@@ -31,7 +29,5 @@ class SafetyGate:
             return ALLOWED
         for one in found:
             if one.id not in self.allowed:
-                return GateAnswer(
-                    refusal=StepOutcome.failure(Reason.SECURITY_VIOLATION, one.text, one.id)
-                )
+                return GateAnswer(refusal=violation(one.id, one.sentence))
         return GateAnswer(safety=tuple(dict.fromkeys(one.id for one in found)))

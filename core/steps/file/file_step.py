@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from core.domain.reasons import Reason
 from core.errors import BugError
+from core.security.safety.finding import PATH_ESCAPE, violation
 from core.step_type.failure import StepFailedError, check_cancelled, os_failure
 from core.step_type.intent import Intent
 from core.step_type.parameter_text import scalar_text
@@ -53,7 +53,7 @@ class FileStep(StepType):
             with Tree(call.working_dir, call.protected_paths) as tree:
                 return StepOutcome.success(self.act(tree, call))
         except PathRefusedError as error:
-            return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "path_refused")
+            return violation(PATH_ESCAPE, str(error))
         except StepFailedError as error:
             return error.outcome()
         except OSError as error:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
+from core.security.safety.finding import ADDRESS, PATH_ESCAPE, violation
 from core.step_type.failure import StepFailedError, os_failure
 from core.step_type.intent import Intent
 from core.step_type.json_text import JsonTextError, parse_json_text
@@ -204,8 +205,10 @@ class Http(StepType):
                 return os_failure(error)
             message = f"no answer within {parameters.timeout:g} s"
             return StepOutcome.failure(Reason.TIMEOUT, message, "timeout")
-        except (AddressDeniedError, PathRefusedError) as error:
-            return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "address_denied")
+        except AddressDeniedError as error:
+            return violation(ADDRESS, str(error))
+        except PathRefusedError as error:
+            return violation(PATH_ESCAPE, str(error))
         except StepFailedError as error:
             return error.outcome()
         except OSError as error:

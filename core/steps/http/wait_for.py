@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from core.domain.reasons import Reason
+from core.security.safety.finding import ADDRESS, PATH_ESCAPE, violation
 from core.step_type.failure import StepFailedError
 from core.step_type.intent import Intent
 from core.step_type.parameter_model import StepParameters
@@ -98,8 +99,10 @@ class WaitFor(StepType):
             return StepOutcome.failure(Reason.TIMEOUT, message, "timeout")
         except ProbeRefusedError as error:
             return error.outcome
-        except (AddressDeniedError, PathRefusedError) as error:
-            return StepOutcome.failure(Reason.SECURITY_VIOLATION, str(error), "refused")
+        except AddressDeniedError as error:
+            return violation(ADDRESS, str(error))
+        except PathRefusedError as error:
+            return violation(PATH_ESCAPE, str(error))
         return StepOutcome.success({"waited_ms": round((call.waited + now() - start) * 1000, 3)})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
