@@ -203,10 +203,12 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         ),
         Reason.SECURITY_VIOLATION: ReasonText(
             "it broke a security rule and everything was halted",
-            "The step tried to leave its working folder, to touch Mission Deck's own files, or to"
-            " reach a forbidden address. The execution is halted at once.",
-            "The message names the rule. If the step was meant to do this, it has to do it in"
-            " another way; if not, find out who changed the mission.",
+            "Safety refused the step: it would destroy a system, change which code programs load,"
+            " leave its working folder, touch Mission Deck's own files, or reach a forbidden"
+            " address. The execution is halted at once: nothing is retried, `continue_on_error` is"
+            " ignored, what runs is ended, and no handler runs.",
+            "The message names the rule and what would allow it (`docs/security.md`). If the step"
+            " was not meant to do this, find out who changed the mission.",
         ),
         Reason.RESOURCE_EXHAUSTED: ReasonText(
             "the machine is short of a resource",

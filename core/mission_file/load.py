@@ -81,7 +81,7 @@ def load_mission(
         return Loaded(None, problems.diagnostics(name, error.text, _nowhere), kept, name)
     with _collector_off():
         mission = _validate(text, fmt, problems)
-        found_out = problems.diagnostics(name, text, _locator(fmt, text))
+        found_out = problems.diagnostics(name, text, locator(fmt, text))
     return Loaded(mission, found_out, kept, name)
 
 
@@ -115,7 +115,7 @@ def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:
     data = _parse(text, source.format, Problems())
     ids = [step["id"] for step in data["steps"]]
     lines = Lines(text)
-    spots = _locator(source.format, text)([("steps", index) for index in range(len(ids))])
+    spots = locator(source.format, text)([("steps", index) for index in range(len(ids))])
     result: dict[str, tuple[int, int]] = {}
     for index, step_id in enumerate(ids):
         span = spots["steps", index].value
@@ -210,7 +210,8 @@ def _parse(text: str, fmt: str, problems: Problems, numbers: list[Any] | None = 
     return read_yaml(text, problems, numbers)
 
 
-def _locator(fmt: str, text: str) -> Locate:
+def locator(fmt: str, text: str) -> Locate:
+    """Return what locates values in the text of a mission file in a format."""
     if fmt == JSON:
         from core.mission_file.reading.json_locator import locate_json
 

@@ -14,6 +14,7 @@ from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
 from core.security.attempt_gate import AttemptGate
 from core.security.policy.policies import Policies
+from core.security.safety.safety_gate import SafetyGate
 
 
 class OpenStore(Protocol):
@@ -73,6 +74,9 @@ class Site(Protocol):
         Raises `UsageError` or `UntrustedFileError` for rules that cannot be read: then nothing may
         start.
         """
+
+    def safety_gate(self) -> SafetyGate:
+        """Return the gate of safety alone. Raises as `new_gate` does."""
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

@@ -15,6 +15,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import Reader
 from core.security.attempt_gate import AttemptGate, Gates
 from core.security.policy.policies import NO_POLICIES, Policies
+from core.security.safety.safety_gate import SafetyGate
 from tests.support.contract_journal import Process
 from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
@@ -112,6 +113,9 @@ class MemorySite:
 
     def new_gate(self, policies: Policies) -> AttemptGate:
         return Gates(())
+
+    def safety_gate(self) -> SafetyGate:
+        return SafetyGate()
 
     def open_secrets(self) -> MemorySecrets:
         return MemorySecrets({})

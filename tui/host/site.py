@@ -14,6 +14,7 @@ from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
 from core.security.attempt_gate import AttemptGate
 from core.security.policy.policies import Policies
+from core.security.safety.safety_gate import SafetyGate
 from tui.host.places import SYSTEM_FOLDER, Paths
 
 
@@ -77,6 +78,12 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         from tui.host.gate import new_gate
 
         return new_gate(self.paths, policies, self.environ, self.system_folder)
+
+    def safety_gate(self) -> SafetyGate:
+        """Return the gate of safety as the settings have it."""
+        from tui.host.gate import safety_gate
+
+        return safety_gate(self.paths, self.environ, self.system_folder)
 
     async def start_runner(
         self, execution_id: str, *, assume_lost: AssumeLost | None = None, is_launch: bool = False

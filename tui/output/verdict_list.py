@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
+from core.operations.admission.safety_findings import SafetyFinding
 from tui.output.ansi_colours import Palette
 from tui.words.safe_text import safe_line
 
@@ -26,14 +27,40 @@ def verdict_json(verdict: PlannedVerdict) -> dict[str, Any]:
     }
 
 
+def finding_json(finding: SafetyFinding) -> dict[str, Any]:
+    """Return what safety refuses, and where the file says so, as JSON data."""
+    return {
+        "task_id": finding.task_id,
+        "rule": finding.rule,
+        "message": finding.sentence,
+        "allow": finding.allow,
+        "file": finding.diagnostic.file,
+        "line": finding.line,
+        "column": finding.column,
+    }
+
+
 def verdict_lines(
-    verdicts: Sequence[PlannedVerdict], palette: Palette, *, all_of_them: bool = False
+    verdicts: Sequence[PlannedVerdict],
+    palette: Palette,
+    *,
+    all_of_them: bool = False,
+    findings: Sequence[SafetyFinding] = (),
 ) -> list[str]:
-    """Return a section with the verdicts that name a rule, or `all_of_them`; empty without any."""
+    """Return a section with the verdicts that name a rule, or `all_of_them`; empty without any.
+
+    Where in the file each of the `findings` stands goes with the verdict on its step.
+    """
     shown = [one for one in verdicts if all_of_them or one.rule is not None]
     if not shown:
         return []
-    return ["", palette.paint("Verdicts", "bold"), *(f"  {_line(one, palette)}" for one in shown)]
+    places: dict[tuple[str | None, str | None], str] = {
+        (one.task_id, one.rule): f" ({safe_line(one.diagnostic.file)}:{one.line}:{one.column})"
+        for one in reversed(findings)
+        if one.line
+    }
+    lines = [f"  {_line(one, palette)}{places.get((one.task_id, one.rule), '')}" for one in shown]
+    return ["", palette.paint("Verdicts", "bold"), *lines]
 
 
 def _line(verdict: PlannedVerdict, palette: Palette) -> str:
@@ -46,5 +73,11 @@ def verdict_text(verdict: PlannedVerdict, palette: Palette) -> str:
     word = DECISION_WORDS[verdict.decision]
     colour = _COLOURS.get(verdict.decision)
     painted = word if colour is None else palette.paint(word, colour)
-    told = "" if verdict.message is None else f": {safe_line(verdict.message)}"
-    return f"{painted}{told}"
+    if verdict.message is None:
+        return painted
+    message = safe_line(verdict.message)
+    return (
+        f"{painted}{message.removeprefix(word)}"
+        if message.startswith(word)
+        else (f"{painted}: {message}")
+    )

@@ -79,4 +79,5 @@ class Code(StrEnum):
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: text passed to a shell contains a template"
     NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` is used where no shell expands it"
     FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"
+    REFUSED = "REFUSED", "safety refuses what a step does; the file itself is valid"
     SECRET_ENV = "SECRET_ENV", "a template reads an environment variable that looks like a secret"

@@ -20,7 +20,7 @@ from core.expression.evaluate import (
     render,
 )
 from core.launch.order import Order
-from core.machine.environment import ReadableEnvironment, base_environment, value_text
+from core.machine.environment import ReadableEnvironment, base_environment, exported, value_text
 from core.mission_file.keys.param_values import resolve_params
 from core.operations.admission.policy_check import folder_of, requests_for
 from core.operations.site import Site
@@ -76,7 +76,7 @@ def planned_verdicts(site: Site, order: Order, params: Mapping[str, Any]) -> lis
     """
     policies = site.policies(folder_of(order.source_path, order.working_dir))
     gate = site.new_gate(policies)
-    planned = _Planned(order, params, site.environ)
+    planned = PlannedRequests(order, params, site.environ)
     left_out = order.unselected | order.reuse.keys()
     steps = [step for step in order.mission.all_steps if step.id not in left_out]
     return [
@@ -93,7 +93,7 @@ def verdict_on_recorded(
     `order` has the mission and the parameters of the recorded execution.
     """
     gate = site.new_gate(site.policies(folder_of(order.source_path, order.working_dir)))
-    request, is_known = _Planned(order, order.params, site.environ).request(step)
+    request, is_known = PlannedRequests(order, order.params, site.environ).request(step)
     kind = step_type(step.step_type)
     if inputs is not None and kind is not None:
         request = replace(request, intent=kind.intent(inputs), attempt=max(1, attempt))
@@ -140,7 +140,7 @@ def _verdict(
     return PlannedVerdict(task_id=step.id, decision=decision)
 
 
-class _Planned:
+class PlannedRequests:
     """Makes requests from a mission file: texts with templates that need a run stay as they are."""
 
     def __init__(self, order: Order, params: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -186,9 +186,14 @@ class _Planned:
             secrets=step.secret_names,
             sources=sources_of(order.mission, step),
             secret_variables=(*step.secrets, *step.secret_files),
-            environ=lambda: base_environment(self._environ, env, ""),
+            environ=lambda: self._process_environment(env),
         )
         return request, values.are_known
+
+    def _process_environment(self, env: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return what is known of a process's environment."""
+        values, _ = exported(self._scope)
+        return {**values, **base_environment(self._environ, env, "")}
 
 
 class _Values:

@@ -21,13 +21,13 @@ def environment_findings(
             found.append(_loads(name))
         elif name == "PATH" and not _is_absolute(value, has_templates=has_templates):
             found.append(
-                Finding("safety.relative-path", "PATH may hold nothing but absolute folders")
+                Finding("safety.relative-path", "PATH may hold nothing but absolute folders", name)
             )
     return found + [_loads(one) for one in secret_variables if is_denied(one) or one == "PATH"]
 
 
 def _loads(name: str) -> Finding:
-    return Finding("safety.loader-variable", f"{name} changes which code programs load")
+    return Finding("safety.loader-variable", f"{name} changes which code programs load", name)
 
 
 def _is_absolute(value: str, *, has_templates: bool) -> bool:

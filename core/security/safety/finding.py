@@ -36,6 +36,8 @@ class Finding(Struct, frozen=True):
 
     id: str
     sentence: str
+    variable: str | None = None
+    """The variable that it is about, if it is about one."""
 
     @property
     def allow(self) -> str:
@@ -45,7 +47,8 @@ class Finding(Struct, frozen=True):
 
 def violation_text(rule: str, sentence: str) -> str:
     """Return what is said of a violation: the rule, what was found, and what would allow it."""
-    return f"refused by {rule}: {sentence}; {allow_text(rule)}"
+    allow = _STRUCTURAL.get(rule, "`safety.allow` in config.toml would allow it")
+    return f"refused by {rule}: {sentence} ({allow})"
 
 
 def violation(rule: str, sentence: str) -> StepOutcome:
@@ -54,12 +57,16 @@ def violation(rule: str, sentence: str) -> StepOutcome:
 
 
 def allow_text(rule: str) -> str:
-    """Return how a finding by this rule is allowed, as a part of a sentence."""
-    if rule == PATH_ESCAPE:
-        return "no setting allows it: choose a `working_dir` that holds the file"
-    if rule == ADDRESS:
-        return "no setting allows it"
-    return (
-        f'to allow it, put `[{SECTION}] allow = ["{rule}"]` into /etc/missiondeck/config.toml or'
-        " into your own config.toml"
+    """Return in full how a finding by this rule is allowed."""
+    return _STRUCTURAL.get(
+        rule,
+        f'`[{SECTION}] allow = ["{rule}"]` in /etc/missiondeck/config.toml, or in your own'
+        " config.toml, would allow it",
     )
+
+
+_STRUCTURAL: Final = {
+    PATH_ESCAPE: "no setting allows it; a `working_dir` that holds the file would",
+    ADDRESS: "no setting allows it",
+}
+"""What is said of rules that no setting lifts."""

@@ -21,7 +21,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.mission_argument import mission_file
 from tui.cli.shared_options import mission_argument, param_option
 from tui.output.dry_run_plan import plan_json, plan_text
-from tui.output.verdict_list import verdict_json, verdict_lines
+from tui.output.verdict_list import finding_json, verdict_json, verdict_lines
 
 if TYPE_CHECKING:  # loaded when the mission is read
     from core.launch.order import Order
@@ -58,6 +58,7 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
         known_values,
         planned_verdicts,
     )
+    from core.operations.admission.safety_findings import safety_findings
 
     mission = order.mission
     graph = Graph.of(mission)
@@ -66,16 +67,24 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
     if mission.secrets:
         folder = folder_of(order.source_path, order.working_dir)
         secrets = secret_states(mission, invocation.site, environ=invocation.environ, folder=folder)
-    verdicts = planned_verdicts(invocation.site, order, values)
+    site = invocation.site
+    verdicts = planned_verdicts(site, order, values)
+    findings = safety_findings(site.safety_gate(), order, values, invocation.environ)
     console = invocation.console
     if invocation.json:
         shown = plan_json(mission, graph, values, secrets, _describe)
-        console.out_json({**shown, "verdicts": [verdict_json(one) for one in verdicts]})
+        console.out_json(
+            {
+                **shown,
+                "verdicts": [verdict_json(one) for one in verdicts],
+                "findings": [finding_json(one) for one in findings],
+            }
+        )
     else:
         lines = plan_text(
             mission, graph, values, secrets, _describe, console.palette, width=console.width
         )
-        console.out_lines([*lines, *verdict_lines(verdicts, console.palette)])
+        console.out_lines([*lines, *verdict_lines(verdicts, console.palette, findings=findings)])
     if any(one.decision is PlanDecision.DENY for one in verdicts):
         finish(CancelledError.exit_code)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core.domain.state_word import counted
-from core.errors import MissionInvalidError, NotFoundError
-from core.operations.mission_order import read_mission
+from core.errors import CancelledError, MissionInvalidError, NotFoundError
+from core.operations.mission_order import make_order, read_mission
 from tui.cli.command import command as declare
 from tui.cli.command import finish
 from tui.cli.completion.completions import complete_file
@@ -17,6 +17,7 @@ from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:
     from core.mission_file.load import Loaded
+    from core.operations.admission.safety_findings import SafetyFinding
 
 FORMATS = ("text", "json", "sarif", "github")
 
@@ -34,8 +35,9 @@ def command(invocation: Invocation, files: tuple[str, ...], form: str | None) ->
 
     Without FILE it is the mission.yaml of the current folder.
 
-    The exit code is 0 if all files are valid, 3 if any is invalid, 4 if any is missing. With --json
-    a single FILE gives an object, several files give an array.
+    The exit code is 0 if all files are valid, 3 if any is invalid, 4 if any is missing, and 5 if
+    they are valid and safety refuses what a step does. With --json a single FILE gives an object,
+    several files give an array.
     """
     form = "json" if invocation.json or form == "json" else form or "text"
     invocation.json = form == "json"
@@ -44,13 +46,28 @@ def command(invocation: Invocation, files: tuple[str, ...], form: str | None) ->
         missing: list[NotFoundError] = []
     else:
         read, missing = _read_all(invocation, files)
+    findings = [_findings(invocation, loaded) for loaded in read]
     if form == "json":
-        _print_json(invocation, read, missing, single=len(files) < 2)
+        _print_json(invocation, read, findings, missing, single=len(files) < 2)
     else:
-        _print_rendered(invocation, read, missing, form)
+        _print_rendered(invocation, read, findings, missing, form)
     if not all(loaded.ok for loaded in read):
         finish(MissionInvalidError.exit_code)
-    finish(NotFoundError.exit_code if missing else 0)
+    if missing:
+        finish(NotFoundError.exit_code)
+    finish(CancelledError.exit_code if any(findings) else 0)
+
+
+def _findings(invocation: Invocation, loaded: "Loaded") -> list["SafetyFinding"]:
+    """Return what safety refuses of a mission as it stands in its file."""
+    if loaded.mission is None or not loaded.ok:
+        return []
+    from core.operations.admission.planned_verdicts import known_values
+    from core.operations.admission.safety_findings import safety_findings
+
+    order = make_order(loaded, reference=loaded.path, actor="", params={})
+    values = known_values(loaded.mission, {}, lenient=True)
+    return safety_findings(invocation.site.safety_gate(), order, values, invocation.environ)
 
 
 def _read_all(
@@ -68,35 +85,49 @@ def _read_all(
 def _print_json(
     invocation: Invocation,
     read: Sequence["Loaded"],
+    findings: Sequence[Sequence["SafetyFinding"]],
     missing: Sequence[NotFoundError],
     *,
     single: bool,
 ) -> None:
     from core.mission_file.render import validation_json
     from tui.output import json_shapes
+    from tui.output.verdict_list import finding_json
 
-    found: list[dict[str, Any]] = [validation_json(loaded) for loaded in read]
+    found: list[dict[str, Any]] = [
+        {**validation_json(loaded), "findings": [finding_json(one) for one in refused]}
+        for loaded, refused in zip(read, findings, strict=True)
+    ]
     found += [{"valid": False, **json_shapes.failure(error)} for error in missing]
     invocation.console.out_json(found[0] if single else found)
 
 
 def _print_rendered(
-    invocation: Invocation, read: Sequence["Loaded"], missing: Sequence[NotFoundError], form: str
+    invocation: Invocation,
+    read: Sequence["Loaded"],
+    findings: Sequence[Sequence["SafetyFinding"]],
+    missing: Sequence[NotFoundError],
+    form: str,
 ) -> None:
     from core.mission_file.render import render
 
     console = invocation.console
-    findings = [one for loaded in read for one in loaded.diagnostics]
-    rendered = render(findings, form, color=console.palette.colour)
+    told = [
+        one
+        for loaded, refused in zip(read, findings, strict=True)
+        for one in (*loaded.diagnostics, *(found.diagnostic for found in refused))
+    ]
+    rendered = render(told, form, color=console.palette.colour)
     if form == "text" and rendered:
         console.out(rendered.removesuffix("\n"))
     else:
         console.out_raw(rendered)
     if form == "sarif":
         console.out()
-    for loaded in read:
+    for loaded, refused in zip(read, findings, strict=True):
         if form == "text" and loaded.mission is not None and loaded.ok:
             steps = counted(len(loaded.mission.steps), "step")
-            console.out(f"{safe_line(loaded.path)}: valid, {steps}")
+            told_of = f", and safety refuses {counted(len(refused), 'thing')}" if refused else ""
+            console.out(f"{safe_line(loaded.path)}: valid, {steps}{told_of}")
     for error in missing:
         console.say(f"error[{error.code}]: {safe_line(error.message)}")

@@ -1,0 +1,113 @@
+"""What safety refuses of a mission that has not run, with the places in its file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from core.domain.mission import Mission, MissionStep
+from core.launch.order import Order
+from core.mission_file.finding.code import Code
+from core.mission_file.finding.diagnostic import Diagnostic, Severity
+from core.mission_file.finding.problem import Path
+from core.mission_file.step_place import first_places, step_paths
+from core.operations.admission.planned_verdicts import PlannedRequests
+from core.security.safety.finding import Finding
+from core.security.safety.safety_gate import SafetyGate
+from core.step_type.registry import BUILT_IN, PROCESS_TYPES
+
+
+class SafetyFinding(Struct, frozen=True, kw_only=True):
+    """A step that safety would refuse; line and column count from 1, 0 where the place is unknown.
+
+    `sentence` says what was found, `allow` what would allow it.
+    """
+
+    task_id: str
+    rule: str
+    sentence: str
+    allow: str
+    line: int
+    column: int
+    diagnostic: Diagnostic
+
+
+def safety_findings(
+    gate: SafetyGate, order: Order, params: Mapping[str, Any], environ: Mapping[str, str]
+) -> list[SafetyFinding]:
+    """Return what is refused of an ordered run, in file order, as far as values are known."""
+    mission = order.mission
+    steps = [step for step in mission.all_steps if _may_be_refused(mission, step)]
+    if not steps:
+        return []
+    planned = PlannedRequests(order, params, environ)
+    refused = [
+        (step, found)
+        for step in steps
+        for found in gate.findings(planned.request(step)[0])
+        if found.id not in gate.allowed
+    ]
+    return _located(order, refused) if refused else []
+
+
+def _may_be_refused(mission: Mission, step: MissionStep) -> bool:
+    """Tell whether a step starts a process, or might: built-in types say by their name."""
+    return bool(
+        step.step_type in PROCESS_TYPES
+        or step.step_type not in BUILT_IN
+        or step.env
+        or step.secrets
+        or step.secret_files
+        or mission.env
+    )
+
+
+def _located(order: Order, refused: Sequence[tuple[MissionStep, Finding]]) -> list[SafetyFinding]:
+    own = step_paths(order.mission)
+    places = first_places(order.source, [_candidates(own[step.id], one) for step, one in refused])
+    found: list[SafetyFinding] = []
+    seen: set[tuple[str, int, int]] = set()
+    for (step, finding), place in zip(refused, places, strict=True):
+        line, column = (0, 0) if place is None else (place.line, place.column)
+        if line and (finding.sentence, line, column) in seen:
+            continue  # the mission's own `env`, which is that of every step
+        seen.add((finding.sentence, line, column))
+        diagnostic = Diagnostic(
+            severity=Severity.ERROR,
+            code=Code.REFUSED,
+            message=f"{step.id}: refused by {finding.id}: {finding.sentence}",
+            file=order.source.name,
+            line=line,
+            column=column,
+            hint=finding.allow,
+            source_line=None if place is None else place.source_line,
+            caret=0 if place is None else place.caret,
+            length=1 if place is None else place.length,
+        )
+        found.append(
+            SafetyFinding(
+                task_id=step.id,
+                rule=finding.id,
+                sentence=finding.sentence,
+                allow=finding.allow,
+                line=line,
+                column=column,
+                diagnostic=diagnostic,
+            )
+        )
+    return found
+
+
+def _candidates(step: Path, finding: Finding) -> tuple[Path, ...]:
+    """Return the paths that may say what was found, the most telling first."""
+    name = finding.variable
+    if name is not None:
+        variables = ((*step, key, name) for key in ("env", "secret_files"))
+        return (*variables, ("env", name), step)
+    parameters = (*step, "parameters")
+    return (
+        *((*parameters, key) for key in ("script", "command")),
+        *((*step, key) for key in ("run", "script", "command")),
+        parameters,
+        step,
+    )
