@@ -65,8 +65,5 @@ def allow_text(rule: str) -> str:
     )
 
 
-_STRUCTURAL: Final = {
-    PATH_ESCAPE: "no setting allows it; a `working_dir` that holds the file would",
-    ADDRESS: "no setting allows it",
-}
+_STRUCTURAL: Final = dict.fromkeys((PATH_ESCAPE, ADDRESS), "no setting allows it")
 """What is said of rules that no setting lifts."""
