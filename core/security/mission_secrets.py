@@ -198,7 +198,7 @@ class MissionSecrets:
         except ImportError as error:
             raise UnavailableError(
                 f"the secret {name} is in the keyring, and the package `keyring` is not installed",
-                hint="pip install keyring",
+                hint="pip install 'missiondeck[keyring]'",
             ) from error
         try:
             value = keyring.get_password(service, user)

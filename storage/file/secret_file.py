@@ -30,6 +30,11 @@ from core.security.sealed_secret import (
     seal,
 )
 from core.security.store_proof import make_proof, proves
+from storage.file.keyring_key import (
+    promote_keyring_key,
+    remove_keyring_keys,
+    stage_keyring_key,
+)
 from storage.file.private_file import private_folder, read_checked, replace_whole
 from storage.file.secret_key import (
     KeySource,
@@ -142,8 +147,8 @@ class SecretFile:
             kept = tuple(entry for entry in content.secrets if entry is not gone)
             self._write(key, replace(content, secrets=kept))
 
-    def rekey(self, passphrase: str | None) -> int:
-        """Wrap every secret by a new key file, or by a passphrase; return how many there are.
+    def rekey(self, passphrase: str | None, *, to_keyring: bool = False) -> int:
+        """Wrap every secret by a new key file, passphrase or key of the keyring; return how many.
 
         The new content is complete and every value in it was compared with the old one before it
         takes the place of the old file. A crash leaves either key with the file it opens.
@@ -151,8 +156,11 @@ class SecretFile:
         with self._locked():
             old, content = self._verified()
             finish_promotion(self._keys.folder, content.key_id)
-            if passphrase is None:
-                cost, new = None, stage_key_file(self._keys.folder)
+            cost = None
+            if to_keyring:
+                new = stage_keyring_key()
+            elif passphrase is None:
+                new = stage_key_file(self._keys.folder)
             else:
                 cost = new_cost()
                 new = derive_key(passphrase, cost)
@@ -163,10 +171,14 @@ class SecretFile:
                     raise SealedSecretError(f"the secret {after.name} did not survive its new key")
             changed = replace(content, key_id=new.key_id, passphrase=cost, secrets=moved)
             self._write(new, changed)
-            if passphrase is None:
-                promote_key_file(self._keys.folder)
+            if to_keyring:
+                promote_keyring_key()
             else:
+                remove_keyring_keys()
+            if to_keyring or passphrase is not None:
                 remove_key_files(self._keys.folder)
+            else:
+                promote_key_file(self._keys.folder)
             return len(moved)
 
     # --- the file --------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ They are tried in this order, and the first that exists is used:
 4. the keyring of the operating system, when the package `keyring` is installed and has an entry.
 """
 
-import importlib
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from msgspec import Struct
 
 from core.errors import UnavailableError
 from core.security.sealed_secret import KEY_BYTES, StoreKey
+from storage.file.keyring_key import keyring_keys, promote_keyring_key
 from storage.file.private_file import create_whole, private_folder, read_checked, replace_whole
 
 KEY_FILE: Final = "secrets.key"
@@ -27,8 +27,6 @@ NEXT_KEY_FILE: Final = "secrets.key.next"
 """The key that a change of keys is about to put in place: the store may be sealed by it already."""
 
 CREDENTIAL: Final = "missiondeck.key"
-KEYRING_SERVICE: Final = "missiondeck"
-KEYRING_USER: Final = "secrets"
 PASSPHRASE_VARIABLE: Final = "MISSION_PASSPHRASE_FILE"  # noqa: S105 - a variable's name
 
 
@@ -71,7 +69,12 @@ def find_key(
         first = first or found
     if cost is not None:
         return derive_key(read_passphrase(source), cost)
-    return first or _from_keyring()
+    if first is None or key_id is not None:  # a change of keys may have been interrupted
+        for key in keyring_keys():
+            if key_id is None or key.key_id == key_id:
+                return key
+            first = first or key
+    return first
 
 
 def create_key_file(folder: Path) -> StoreKey:
@@ -107,6 +110,8 @@ def finish_promotion(folder: Path, key_id: str) -> None:
     staged = _read_key_file(folder, NEXT_KEY_FILE)
     if staged is not None and staged.key_id == key_id:
         promote_key_file(folder)
+    elif staged is None and any(key.key_id == key_id for key in keyring_keys()[1:]):
+        promote_keyring_key()
 
 
 def remove_key_files(folder: Path) -> None:
@@ -186,18 +191,6 @@ def _read_key_file(folder: Path, name: str) -> StoreKey | None:
     with private_folder(folder, create=False) as opened:
         data = read_checked(opened, folder, name, secret=True)
     return None if data is None else _parse(data, folder / name)
-
-
-def _from_keyring() -> StoreKey | None:
-    try:
-        keyring = importlib.import_module("keyring")  # the extra `missiondeck[keyring]`
-    except ImportError:
-        return None
-    try:
-        text = keyring.get_password(KEYRING_SERVICE, KEYRING_USER)
-    except keyring.errors.KeyringError as error:
-        raise UnavailableError(f"the keyring cannot be used: {error}") from error
-    return None if text is None else _parse(text.encode(), "the keyring's entry missiondeck")
 
 
 def _parse(data: bytes, place: Path | str) -> StoreKey:

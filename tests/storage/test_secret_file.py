@@ -174,7 +174,7 @@ def test_a_crash_while_rekeying_leaves_a_store_that_opens(
 
 
 def test_a_key_found_nowhere_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secret_key, "_from_keyring", lambda: None)
+    monkeypatch.setattr(secret_key, "keyring_keys", list)
     assert find_key(KeySource(folder=tmp_path / "none", environ={}), None) is None
 
 

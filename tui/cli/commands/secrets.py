@@ -126,14 +126,22 @@ def remove(invocation: Invocation, name: str) -> None:
     is_flag=True,
     help="Protect the store by a passphrase instead of a key file.",
 )
-def rekey(invocation: Invocation, passphrase: bool) -> None:
+@click.option(
+    "--keyring",
+    is_flag=True,
+    help="Keep the new key in the keyring of the system (needs missiondeck[keyring]).",
+)
+def rekey(invocation: Invocation, passphrase: bool, keyring: bool) -> None:
     """Wrap all secrets by a new key; the old one opens nothing any more.
 
-    The new key is a new key file, or with --passphrase a passphrase, which is asked for on a
-    terminal or read from standard input. A backup of the old store and key still opens.
+    The new key is a new key file, with --keyring a key in the keyring of the system, or with
+    --passphrase a passphrase, which is asked for on a terminal or read from standard input. A
+    backup of the old store and key still opens.
     """
     from tui.host.security.secret_store import open_secrets
 
+    if passphrase and keyring:
+        raise UsageError("--passphrase and --keyring cannot be combined")
     store = open_secrets(invocation.paths, invocation.environ)
     if invocation.environ.get("CREDENTIALS_DIRECTORY"):
         raise ConflictError(
@@ -141,11 +149,13 @@ def rekey(invocation: Invocation, passphrase: bool) -> None:
             hint="unset it to change to a key file or a passphrase",
         )
     phrase = _new_passphrase() if passphrase else None
-    count = store.rekey(phrase)
+    count = store.rekey(phrase, to_keyring=keyring)
     if invocation.json:
-        invocation.console.out_json({"secrets": count, "passphrase": passphrase})
+        told = {"secrets": count, "passphrase": passphrase, "keyring": keyring}
+        invocation.console.out_json(told)
     else:
         kind = "the passphrase" if passphrase else "a new key file"
+        kind = "a key in the keyring" if keyring else kind
         invocation.console.say(f"{count} secrets are now wrapped by {kind}")
 
 
