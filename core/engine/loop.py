@@ -13,16 +13,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import AttemptStarted, Event, policy_list
 from core.domain.fold import Snapshot
-from core.domain.mission import EMPTY, MissionStep
+from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
-from core.domain.states import ExecutionState, TaskState
-from core.engine.attempt import Ended, run, run_instant, step_error
+from core.domain.states import ExecutionState
+from core.engine.attempt import Ended, run_instant
 from core.engine.breaker_gate import BreakerGate, Starved
 from core.engine.commit_delay import CommitDelay
 from core.engine.engine_recorder import EngineRecorder
@@ -34,56 +32,29 @@ from core.engine.requests import Question, RequestHandler
 from core.engine.secret_delivery import secret_facts
 from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
+from core.engine.turn.condition_check import check_condition
+from core.engine.turn.happening import Happening, SlotsTight, Woken
+from core.engine.turn.running_attempts import RunningAttempts
+from core.engine.turn.step_host import HostFactory
+from core.engine.turn.timers import Timers
 from core.errors import BugError
 from core.explain.process_text import ended_text
-from core.expression.condition import ConditionError, decide
 from core.graph.dag import Graph
 from core.machine.system_clock import ClockWatch
 from core.planning.breaker import Breaker, BreakerChange
 from core.planning.earlier_items import RetriedExecution
 from core.planning.ending import Ending
 from core.planning.planner import Planner
-from core.planning.recovery import waited_before
-from core.planning.transition import Refusal
 from core.ports.control import Request, Slots
 from core.ports.journal import Receipt
 from core.ports.pressure import PressureGauge
-from core.step_type.host import Approval, SubMissionEnd, SubMissions
+from core.step_type.host import SubMissions
 
 Observer = Callable[[Sequence[Event]], None]
 """Told of events after they are durable, in order."""
 
-SLOT_POLL_SECONDS = 0.1
 BATCH_EVENTS = 256
 """Events in a turn from which it is committed, though more could follow at once."""
-HANDLER_SECONDS = 300.0
-"""The deadline of a handler that has none of its own."""
-
-
-class Woken(Struct, frozen=True):
-    """A backoff is over."""
-
-    task_id: str
-
-
-class SlotsTight(Struct, frozen=True):
-    """The limit over all executions was reached; it is time to try again."""
-
-
-class DeadlinePassed(Struct, frozen=True):
-    """The mission's own time is over."""
-
-
-Happening = (
-    Ended | Request | Woken | Question | SlotsTight | DeadlinePassed | BreakerChange | Starved
-)
-
-
-_WOKEN = {
-    Reason.BACKOFF: "the backoff is over",
-    Reason.WORKER_LOST: "the attempt that was lost is repeated",
-}
-"""What a task run waits for with a timer, and what is said when the time has come."""
 
 
 class Engine:
@@ -119,12 +90,11 @@ class Engine:
         self._clock_watch = clock_watch
         self._missions = missions
         self._earlier = earlier
-        self._handlers = frozenset(step.id for step in run_context.mission.handlers.all)
         self._planner = Planner(
             run_context.mission,
             graph,
             snapshot,
-            condition=self._condition,
+            condition=lambda step: check_condition(run_context, snapshot, step),
             parallel_limit=parallel_limit,
         )
         run_context.context.environ = run_context.environ
@@ -132,6 +102,8 @@ class Engine:
         self._recorder = EngineRecorder(
             snapshot, run_context.journal, self._planner, run_context.clock, run_context.masker
         )
+        self._timers = Timers(self._recorder, run_context.clock, self._post)
+        self._attempts = RunningAttempts(run_context, self._recorder, self._post)
         self._settlement = Settlement(run_context, self._planner, self._recorder, chance)
         self._expansion = Expansion(
             self._recorder,
@@ -146,9 +118,10 @@ class Engine:
             self._planner,
             graph,
             run_context.clock,
-            cancel_attempt=self._cancel_attempt,
-            handlers=self._handlers,
+            cancel_attempt=self._attempts.cancel,
+            handlers=frozenset(step.id for step in run_context.mission.handlers.all),
         )
+        self._hosts = HostFactory(self._recorder, self._request_handler, missions, self._post)
         policy = breaker_policy or BreakerPolicy()
         self._breaker = Breaker(policy)
         if pressure is not None:  # else nothing would ever close it
@@ -163,7 +136,7 @@ class Engine:
             self._recorder,
             self._planner,
             run_context.clock,
-            lambda seconds, starved: self._later(seconds, starved, _held(starved.task_id)),
+            self._timers.starve,
         )
         self._commit_delay = CommitDelay()
         self._inbox: deque[Happening] = deque()
@@ -171,9 +144,6 @@ class Engine:
         self._starting: list[tuple[Prepared, int]] = []
         self._held: list[Ended] = []  # ends whose output may only be stored behind their start
         self._has_more = False
-        self._attempts: dict[str, asyncio.Task[Ended]] = {}
-        self._cancelled: dict[str, tuple[Reason, str]] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
         self._receipt: Receipt | None = None
 
     # --- for the outside ------------------------------------------------------------------------
@@ -195,7 +165,7 @@ class Engine:
         """
         context = self._run_context.context
         context.initialize()
-        self._start_deadline()
+        self._timers.start_deadline(self._mission.config.timeout_seconds)
         await self._pressure_watch.look()
         try:
             async with asyncio.TaskGroup() as group:
@@ -222,13 +192,11 @@ class Engine:
                 finally:
                     if watching is not None:
                         watching.cancel()
-                    for task in self._attempts.values():
-                        task.cancel()
+                    self._attempts.cancel_all()
         except BaseExceptionGroup as caught:
             raise _only(caught) from caught
         finally:
-            for timer in self._timers.values():
-                timer.cancel()
+            self._timers.close()
             self._slots.close()
             context.archive()
         return ending
@@ -254,11 +222,7 @@ class Engine:
         if execution.state is ExecutionState.PENDING:
             self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
         self._gate.begin()
-        for task in self._snapshot.tasks.values():
-            if task.state is TaskState.WAITING and task.resume_at is not None:
-                whole = task.resume_at - task.updated_at
-                left = min(task.resume_at - self._now(), whole)  # the clock may have been set back
-                self._later(max(0, left) / 1e9, Woken(task.task_id), task.task_id)
+        self._timers.resume_waits()
 
     def _advance(self) -> Ending | None:
         """Fold all that follows from the states; return the ending when nothing can follow."""
@@ -281,8 +245,7 @@ class Engine:
                     continue
                 break
             if not self._slots.reserve():
-                if _SLOTS not in self._timers:
-                    self._later(SLOT_POLL_SECONDS, SlotsTight(), _SLOTS)
+                self._timers.poll_slots()
                 break
             task_id = planner.next_start()
             if task_id is None:
@@ -303,7 +266,9 @@ class Engine:
     def _act(self, group: asyncio.TaskGroup) -> None:
         """Start what is durably started, cancel what must not go on."""
         for prepared, attempt in self._starting:
-            self._spawn(group, prepared, attempt)
+            task_id = prepared.task.task_id
+            self._commit_delay.attempt_started(task_id, asyncio.get_running_loop().time())
+            self._attempts.start(group, prepared, attempt, self._hosts.of(task_id))
         self._starting.clear()
         self._inbox.extend(self._held)
         self._held.clear()
@@ -313,7 +278,7 @@ class Engine:
         if stopping is not None:
             stop, task_ids = stopping
             for task_id in task_ids:
-                self._cancel_attempt(task_id, stop.reason, stop.message)
+                self._attempts.cancel(task_id, stop.reason, stop.message)
 
     async def _gather(self) -> None:
         """Wait until something happened and fold all of it, with the ends about to follow."""
@@ -343,17 +308,18 @@ class Engine:
                 continue
             only_ends = False
             if isinstance(item, Woken):
-                self._woken(item.task_id)
+                self._timers.woken(item.task_id)
             elif isinstance(item, Request):
                 self._request_handler.handle(item)
             elif isinstance(item, Question):
-                self._asked(item)
+                if self._hosts.asked(item):
+                    self._slots.free(item.task_id)
             elif isinstance(item, BreakerChange):
                 self._gate.changed(item)
             elif isinstance(item, Starved):
                 self._gate.starved(item)
             elif isinstance(item, SlotsTight):
-                self._timers.pop(_SLOTS, None)
+                self._timers.slots_polled()
             else:
                 seconds = self._mission.config.timeout_seconds or 0.0
                 message = f"the mission's {seconds:g} s are over"
@@ -402,48 +368,6 @@ class Engine:
             return task.attempt
         return self._earlier.last_attempt(task)
 
-    def _spawn(self, group: asyncio.TaskGroup, prepared: Prepared, attempt: int) -> None:
-        task_id = prepared.task.task_id
-        self._commit_delay.attempt_started(task_id, asyncio.get_running_loop().time())
-
-        work = run(
-            self._run_context,
-            prepared,
-            attempt,
-            emit=self._recorder.append_output,
-            timeout=self._timeout(prepared.step),
-            was_cancelled=lambda: task_id in self._cancelled,
-            host=_Host(self, task_id),
-            waited=waited_before(self._snapshot, task_id, self._now()) if attempt > 1 else 0.0,
-        )
-        task = group.create_task(work, name=f"{task_id}#{attempt}")
-        self._attempts[task_id] = task
-        task.add_done_callback(lambda done: self._attempt_done(done, task_id, attempt))
-
-    def _attempt_done(self, done: asyncio.Task[Ended], task_id: str, attempt: int) -> None:
-        """Post the one end of a started attempt, also of one cancelled before its first step."""
-        if done.cancelled():
-            asked = task_id in self._cancelled
-            outcome = None if asked else step_error(asyncio.CancelledError("it cancelled itself"))
-            self._post(Ended(task_id=task_id, attempt=attempt, outcome=outcome))
-        elif done.exception() is None:  # else the task group ends the run with it
-            self._post(done.result())
-
-    def _timeout(self, step: MissionStep) -> float | None:
-        if step.id in self._handlers:  # a handler also runs after a timeout, so it has its own
-            return step.timeout_seconds or HANDLER_SECONDS
-        return step.timeout_seconds or self._mission.config.timeout_seconds
-
-    def _cancel_attempt(self, task_id: str, reason: Reason, message: str) -> bool:
-        """Cancel a running attempt, once: a second cancel would interrupt its clean-up."""
-        attempt = self._attempts.get(task_id)
-        if attempt is None:
-            return False
-        if task_id not in self._cancelled:
-            self._cancelled[task_id] = (reason, message)
-            attempt.cancel()
-        return True
-
     def _kill(self) -> None:
         """Give nothing that is cancelled a grace, here and in sub-missions. Idempotent."""
         self._run_context.executor.hurry(self._run_context.execution_id)
@@ -453,112 +377,17 @@ class Engine:
 
     def _attempt_ended(self, ended: Ended) -> None:
         task_id = ended.task_id
-        self._attempts.pop(task_id, None)
         self._commit_delay.attempt_ended(task_id, asyncio.get_running_loop().time())
         self._slots.free(task_id)
         self._gate.attempt_ended(task_id)
-        pause = self._settlement.settle(ended, self._cancelled.pop(task_id, None))
+        pause = self._settlement.settle(ended, self._attempts.ended(task_id))
         self._request_handler.close(task_id)
         if pause is not None:
-            self._later(pause, Woken(task_id), task_id)
-
-    def _condition(self, step: MissionStep) -> Refusal | None:
-        """Evaluate a step's `when`."""
-        if self._run_context.environ_error is not None:
-            reason = Reason.INVALID_PARAMETERS
-            return Refusal(TaskState.FAILED, reason, self._run_context.environ_error)
-        task = self._snapshot.tasks[step.id]
-        try:
-            wanted = decide(step.when or "true", self._run_context.context.scope(task))
-        except ConditionError as error:
-            return Refusal(TaskState.FAILED, Reason.INVALID_PARAMETERS, f"when: {error}")
-        if wanted:
-            return None
-        return Refusal(TaskState.SKIPPED, Reason.CONDITION_FALSE, f"when: {step.when}")
-
-    # --- timers and questions -------------------------------------------------------------------
-
-    def _later(self, seconds: float, happening: Happening, key: str) -> None:
-        loop = asyncio.get_running_loop()
-        self._timers[key] = loop.call_later(seconds, self._post, happening)
-
-    def _woken(self, task_id: str) -> None:
-        self._timers.pop(task_id, None)
-        task = self._snapshot.tasks[task_id]
-        if task.state is not TaskState.WAITING:
-            return
-        message = _WOKEN.get(task.reason_code)
-        if message is not None:
-            self._recorder.change(task_id, TaskState.READY, task.reason_code, message)
-
-    def _start_deadline(self) -> None:
-        """Let the mission's deadline count from its start, whoever ran it and whether anybody did.
-
-        One that has passed already is taken in before anything starts.
-        """
-        seconds = self._mission.config.timeout_seconds
-        if seconds is None:
-            return
-        started_at = self._snapshot.current.started_at
-        used = 0.0 if started_at is None else max(0, self._now() - started_at) / 1e9
-        if used < seconds:
-            self._later(seconds - used, DeadlinePassed(), _DEADLINE)
-        else:
-            self._post(DeadlinePassed())
-
-    def _asked(self, question: Question) -> None:
-        """Let an approval step wait outside a slot."""
-        task = self._snapshot.tasks[question.task_id]
-        if task.state is TaskState.RUNNING and self._request_handler.is_open(question):
-            reason = Reason.AWAITING_APPROVAL
-            self._recorder.change(task.task_id, TaskState.WAITING, reason, question.prompt)
-            self._slots.free(task.task_id)
-
-    async def approval(self, question: Question) -> Approval:
-        """Wait for the answer to an approval step's question."""
-        answer = self._request_handler.ask(question)
-        self._post(question)
-        return await answer
-
-    async def run_mission(
-        self, task_id: str, file: str, params: Mapping[str, Any]
-    ) -> SubMissionEnd:
-        """Run a sub-mission with the runner that drives this engine."""
-        if self._missions is None:
-            raise BugError("this engine was not given a way to run sub-missions")
-        return await self._missions.run(self._snapshot.tasks[task_id], file, params)
+            self._timers.wake(task_id, pause)
 
     def _post(self, item: Happening) -> None:
         self._inbox.append(item)
         self._wake.set()
-
-
-class _Host:
-    """The engine as one step's host."""
-
-    def __init__(self, engine: Engine, task_id: str) -> None:
-        self._engine = engine
-        self._task_id = task_id
-
-    async def approval(
-        self, prompt: str, approvers: tuple[str, ...], until: int | None
-    ) -> Approval:
-        """Wait for a person's answer."""
-        return await self._engine.approval(Question(self._task_id, prompt, approvers, until))
-
-    async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
-        """Run another mission to its end."""
-        return await self._engine.run_mission(self._task_id, file, params)
-
-
-def _held(task_id: str) -> str:
-    """Return the key of the timer of a step that is held back."""
-    return f"(held) {task_id}"
-
-
-_SLOTS = "(slots)"
-_DEADLINE = "(deadline)"
-"""Keys of timers that belong to no step; step ids hold no parentheses."""
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -13,7 +13,7 @@ from core.domain.mission import Mission, MissionConfig, Param, ParamType, RetryO
 from core.domain.reasons import Reason
 from core.domain.records import Attempt
 from core.domain.states import AttemptState, ExecutionState, OverallStatus, StepStatus, TaskState
-from core.engine.loop import Engine
+from core.engine.turn.running_attempts import RunningAttempts
 from core.errors import UnavailableError
 from core.ports.control import RequestKind
 from tests.core.planning.test_planner import missions
@@ -170,16 +170,17 @@ def test_a_deadline_that_comes_with_the_start_ends_the_mission(kind: str, second
 def test_a_stop_that_waits_when_an_attempt_starts_ends_it_once() -> None:
     """The stop is in the inbox before the attempt's task has run: its first step is its end."""
     rig = Rig(a_plan(a_command("a")), {"a": Act(seconds=1000)})
-    spawn = Engine._spawn
+    start = RunningAttempts.start
 
-    def spawn_and_stop(engine: Engine, *arguments: Any) -> None:
-        spawn(engine, *arguments)
+    def start_and_stop(attempts: RunningAttempts, *arguments: Any) -> None:
+        start(attempts, *arguments)
         rig.ask(RequestKind.CANCEL)
-        engine._take_in()
-        assert engine._cancel_attempt("a", Reason.USER_CANCELLED, "by a test")
+        assert rig.engine is not None
+        rig.engine._take_in()
+        assert attempts.cancel("a", Reason.USER_CANCELLED, "by a test")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Engine, "_spawn", spawn_and_stop)
+        patch.setattr(RunningAttempts, "start", start_and_stop)
         assert rig.run().state is ExecutionState.CANCELLED
     assert rig.executor.jobs == []
     (attempt,) = attempts_of(rig, "a")

@@ -1,0 +1,28 @@
+"""What the engine takes in on its next turn. Knows nothing of how it is handled."""
+
+from msgspec import Struct
+
+from core.engine.attempt import Ended
+from core.engine.breaker_gate import Starved
+from core.engine.requests import Question
+from core.planning.breaker import BreakerChange
+from core.ports.control import Request
+
+
+class Woken(Struct, frozen=True):
+    """A backoff is over."""
+
+    task_id: str
+
+
+class SlotsTight(Struct, frozen=True):
+    """The limit over all executions was reached; it is time to try again."""
+
+
+class DeadlinePassed(Struct, frozen=True):
+    """The mission's own time is over."""
+
+
+Happening = (
+    Ended | Request | Woken | Question | SlotsTight | DeadlinePassed | BreakerChange | Starved
+)
