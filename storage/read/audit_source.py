@@ -93,6 +93,14 @@ class SqliteChainSource:
                 raise unavailable(error, self._path) from error
             yield "file", f"a page cannot be read: {error}"
 
+    @property
+    def event_count(self) -> int:
+        """The number of the last event: how many there are, if none is missing."""
+        with suppress(UnavailableError):  # what cannot be read is for `problems` to say
+            found = self._value("SELECT max(seq) FROM event")
+            return found if isinstance(found, int) else 0
+        return 0
+
     def meta(self) -> Record:
         """Return what is stored beside the chain."""
         return dict(self._each("SELECT key, value FROM meta"))

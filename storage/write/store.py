@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,15 +11,18 @@ from msgspec import Struct
 
 from core.audit.chain.chain import Head, decode_head
 from core.audit.format.checkpoint import Checkpoint, log_verifier, open_checkpoint
+from core.audit.format.merkle import root_of
 from core.audit.format.note import UnknownKeyError
 from core.errors import AuditError, MissionDeckError, UnavailableError
 from core.machine.runner_identity import identity
 from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
+from core.ports.journal import Receipt
 from storage.file.connection import open_any_readonly, recognise, unavailable
 from storage.file.file_identity import DatabaseFileGuard
 from storage.file.final_error import Reserve
+from storage.file.witness_file import WitnessFile
 from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal
@@ -54,12 +58,14 @@ async def open_store(
     clock: Clock | None = None,
     lease_ttl_seconds: float = LEASE_TTL_SECONDS,
     runner: RunnerIdentity | None = None,
+    witness: WitnessFile | None = None,
 ) -> Store:
     """Open the database at `path` for writing; create or migrate it first.
 
-    `runner` is the process for which leases are acquired, by default this one. Raises
-    `UnavailableError` for a file that cannot be used, is of a newer version, or was signed with
-    another key; `AuditError` when its head does not match its last checkpoint.
+    `runner` is the process for which leases are acquired, by default this one. The head after each
+    sealed execution is appended to `witness`. Raises `UnavailableError` for a file that cannot be
+    used, is of a newer version, or was signed with another key; `AuditError` when its head does not
+    match its last checkpoint, or when the log does not continue the heads in `witness`.
     """
     wall = SystemClock() if clock is None else clock
     new_id = str(uuid4())
@@ -74,6 +80,10 @@ async def open_store(
     connection = await open_writer(path, initialise)
     try:
         log_id = await connection.transact(lambda raw: _check_head(raw, path, signer))
+        if witness is not None:
+            witness.require_writable()
+            heads = witness.heads(log_id)
+            await connection.transact(lambda raw: _check_witness(raw, heads, witness.path))
     except sqlite3.Error as error:
         await connection.close()
         raise unavailable(error, path) from error
@@ -93,8 +103,34 @@ async def open_store(
         path,
         DatabaseFileGuard(path),
         lambda error: _store_final_error(reserve, wall.now(), error, leases.held()),
+        None if witness is None else partial(_append_head, witness, log_id),
     )
     return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall), reserve)
+
+
+def _append_head(witness: WitnessFile, log_id: str, receipt: Receipt) -> None:
+    witness.append(log_id, receipt.size, bytes.fromhex(receipt.root))
+
+
+def _check_witness(
+    connection: sqlite3.Connection, heads: Sequence[tuple[int, bytes]], path: Path
+) -> None:
+    """Refuse to continue a log that is not a continuation of its newest witnessed head.
+
+    The root is computed from the stored hashes, not taken from a checkpoint. That these are the
+    hashes of the events is left to `audit verify`.
+    """
+    if not heads:
+        return
+    size, root = max(heads)
+    rows = connection.execute("SELECT hash FROM event WHERE seq <= ? ORDER BY seq", (size,))
+    hashes = [digest for (digest,) in rows]
+    if len(hashes) != size or root_of(hashes) != root:
+        raise AuditError(
+            f"the audit log does not continue the head {size}:{root.hex()} in {path}: records were"
+            " removed or changed",
+            hint="`mission audit verify --witness FILE` says more; restore the newest backup",
+        )
 
 
 def _store_final_error(

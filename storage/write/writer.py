@@ -18,6 +18,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from core.errors import AuditError, BugError, MissionDeckError, UnavailableError
+from core.ports.journal import Receipt
 from storage.file.connection import unavailable
 from storage.file.file_identity import DatabaseFileGuard, DatabaseReplacedError
 from storage.write.entry import (
@@ -54,13 +55,19 @@ class Writer:
         path: Path,
         file_guard: DatabaseFileGuard,
         on_failure: Callable[[MissionDeckError], None] = lambda _error: None,
+        on_sealed: Callable[[Receipt], None] | None = None,
     ) -> None:
-        """Start the task; `on_failure` is called on the connection's thread when it stops."""
+        """Start the task. Both callbacks are called on the connection's thread.
+
+        `on_failure` when the writer stops, `on_sealed` after a commit that sealed an execution; if
+        that raises, the writer stops, but what was committed is acknowledged.
+        """
         self._connection = connection
         self._ledger = ledger
         self._path = path
         self._file_guard = file_guard
         self._on_failure = on_failure
+        self._on_sealed = on_sealed
         self._queue: deque[Entry] = deque()
         self._idle: Future[None] | None = None
         self._closing = False
@@ -202,6 +209,7 @@ class Writer:
                 self._stop(outcome, error)
                 return
         else:
+            self._tell_sealed(work, outcome)
             return
         for entry in work:
             try:
@@ -209,6 +217,25 @@ class Writer:
             except Exception as error:  # noqa: BLE001 - as above
                 self._stop(outcome, error)
                 return
+            self._tell_sealed((entry,), outcome)
+            if outcome.error is not None:
+                return
+
+    def _tell_sealed(self, work: Sequence[Work], outcome: _Outcome) -> None:
+        """Report the head after a commit that sealed an execution."""
+        if self._on_sealed is None:
+            return
+        for entry, result in zip(work, outcome.results[-len(work) :], strict=True):
+            if (
+                isinstance(entry, BatchEntry)
+                and entry.batch.finalize
+                and isinstance(result, Receipt)
+            ):
+                try:
+                    self._on_sealed(result)
+                except Exception as error:  # noqa: BLE001 - as in `_write`
+                    self._stop(outcome, error)
+                return  # all entries of a commit have the same head
 
     def _stop(self, outcome: _Outcome, error: Exception) -> None:
         outcome.error = self._translate(error)

@@ -1,6 +1,7 @@
 """An edit of any column of any table is found, with its place: what is shown is verified."""
 
 import asyncio
+import random
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -9,16 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
 from core.audit.verify.verdict import Report, Verdict
 from core.audit.verify.verify import verify
 from core.domain.breaker_state import BreakerState
 from core.domain.events import BreakerChanged, CancelRequested, Noted
 from core.domain.reasons import Reason
-from core.domain.records import LogStream
+from core.domain.records import LogLevel, LogStream
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.ports.control import RequestKind
 from storage.read.audit_source import SqliteChainSource
+from storage.rows.segment import pack_segments, segment_columns, unpack_segments
 from storage.write.store import open_store
 from tests.support.story import SteppingClock, Story, StorySigner
 
@@ -228,3 +231,111 @@ def test_an_edit_of_any_column_is_found(path: Path) -> None:
         assert was_edited, (table, column)
     assert missed == []
     assert tried > 200
+
+
+def _random_edits(path: Path, count: int, seed: int) -> None:
+    choice = random.Random(seed)
+    with closing(connected(path)) as connection:
+        rows = {table: rows_of(connection, table) for table in {name for name, _ in columns(path)}}
+    # No digest covers the output of the attempt that still runs, and the report says so.
+    rows["log_chunk"].pop()
+    rows["checkpoint"] = rows["checkpoint"][-1:]
+    places = [place for place in columns(path) if not decides_nothing(*place) and rows[place[0]]]
+    copy = path.with_name("edited.db")
+    made = 0
+    while made < count:
+        table, column = choice.choice(places)
+        row = choice.choice(rows[table])
+        value = choice.choice(list(edits(row[column])))
+        if value == row[column]:
+            continue
+        shutil.copyfile(path, copy)
+        with closing(connected(copy)) as connection:
+            triggers = without_triggers(connection)
+            done = edit(connection, table, column, row, value)
+            for sql in triggers:
+                connection.execute(sql)
+        if done:
+            made += 1
+            assert not judged(copy).is_intact, (table, column, row, value)
+
+
+def test_a_hundred_random_edits_are_found(path: Path) -> None:
+    _random_edits(path, 100, seed=1)
+
+
+@pytest.mark.slow
+def test_a_thousand_random_edits_are_found(path: Path) -> None:
+    _random_edits(path, 1000, seed=2)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("DROP TRIGGER event_never_updated",),
+        ("ALTER TABLE event RENAME TO kept", "CREATE VIEW event AS SELECT * FROM kept"),
+        ("ALTER TABLE mission RENAME TO kept", "CREATE VIEW mission AS SELECT * FROM kept"),
+        ("CREATE VIEW other AS SELECT * FROM event",),
+        ("CREATE INDEX other ON event (actor)",),
+        ("DROP INDEX execution_state",),
+        ("CREATE TRIGGER other AFTER INSERT ON event BEGIN DELETE FROM request; END",),
+    ],
+)
+def test_a_schema_that_is_not_that_of_the_format_is_found(
+    path: Path, statements: tuple[str, ...]
+) -> None:
+    with closing(connected(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    report = judged(path)
+    assert report.verdict is Verdict.MODIFIED
+    assert report.findings[0].field in ("schema", "tables")
+    assert any(word in report.findings[0].message for word in ("missing", "not part of"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM mission",
+        "DELETE FROM log_chunk WHERE id = 1",
+        "DELETE FROM run_number",
+        "DELETE FROM meta WHERE key = 'created_at'",
+        "INSERT INTO mission VALUES ('x', 'x', 'yaml', x'00', 1)",
+        "INSERT INTO run_number VALUES ('other', 1)",
+        """
+        INSERT INTO log_chunk SELECT 99, execution, task_run, 7, 1, 1, lines, at_first, at_last,
+        streams, levels, open_streams, segments, data FROM log_chunk WHERE id = 1
+        """,
+        "UPDATE log_chunk SET attempt = 2 WHERE id = 1",
+        "UPDATE execution SET id = id + 10",
+    ],
+)
+def test_rows_that_are_missing_or_too_many_are_found(path: Path, statement: str) -> None:
+    with closing(connected(path)) as connection:
+        triggers = without_triggers(connection)
+        connection.execute(statement)
+        for sql in triggers:
+            connection.execute(sql)
+    report = judged(path)
+    assert report.verdict is Verdict.MODIFIED
+    assert report.findings[0].message
+
+
+def test_an_edited_level_time_or_stream_of_a_sealed_line_is_found(path: Path) -> None:
+    """Also by somebody who edits all columns alike: the digest covers what they say."""
+    with closing(connected(path)) as connection:
+        triggers = without_triggers(connection)
+        ((packed,),) = connection.execute("SELECT segments FROM log_chunk WHERE id = 1")
+        first, *others = unpack_segments(packed)
+        changed = [replace(first, level=LogLevel.ERROR, at=first.at + 1), *others]
+        _, at_first, at_last, streams, levels = segment_columns(changed)
+        connection.execute(
+            "UPDATE log_chunk SET segments = ?, at_first = ?, at_last = ?, streams = ?, levels = ?"
+            " WHERE id = 1",
+            (pack_segments(changed), at_first, at_last, streams, levels),
+        )
+        for sql in triggers:
+            connection.execute(sql)
+    report = judged(path)
+    assert [finding.field for finding in report.findings] == ["log"]
+    assert "attempt 1 of `a`" in report.findings[0].message

@@ -11,7 +11,7 @@ import click
 
 from core.errors import MissionDeckError
 from tui.cli.printing.console import Console
-from tui.host.places import Paths, current_folder, find_paths
+from tui.host.places import Paths, current_folder, find_paths, place_of
 from tui.host.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ class Invocation:
         self.__dict__.pop("site", None)
         for variable, value in variables.items():
             self.masker.add(variable, value.encode("utf-8", "surrogateescape"))
+
+    def give_witness_file(self, path: str) -> None:
+        """Let the runners of this invocation append the heads of the log to this file."""
+        absolute = str(place_of(path, "--witness-file"))
+        self.environ = {**self.environ, "MISSION_WITNESS_FILE": absolute}
+        self.__dict__.pop("site", None)
 
     @cached_property
     def masker(self) -> "Masker":

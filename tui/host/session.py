@@ -8,22 +8,32 @@ from core.machine.system_clock import SystemClock
 from core.ports.control import LEASE_SECONDS
 from storage.file.keystore import load_or_create_signer, load_signer
 from storage.file.slots import FileSlots
+from storage.file.witness_file import WitnessFile
 from storage.write.store import Store, open_store, require_signer
 from tui.host.places import Paths
 
 
 @asynccontextmanager
-async def open_session(paths: Paths, clock: SystemClock) -> AsyncIterator[Store]:
+async def open_session(
+    paths: Paths, clock: SystemClock, witness: Path | None = None
+) -> AsyncIterator[Store]:
     """Open the database for writing; create it and its key on first use.
 
-    Raises `UnavailableError` when either cannot be used, or the key does not match the log.
+    `witness` is the witness file of its heads, if there is one. Raises `UnavailableError` when
+    one of them cannot be used, or the key does not match the log.
     """
     if paths.has_database:
         require_signer(paths.db, load_signer(paths.keys))
     if not paths.home.exists():
         paths.home.mkdir(parents=True, mode=0o700)
     signer = load_or_create_signer(paths.keys)
-    store = await open_store(paths.db, signer, clock=clock, lease_ttl_seconds=LEASE_SECONDS)
+    store = await open_store(
+        paths.db,
+        signer,
+        clock=clock,
+        lease_ttl_seconds=LEASE_SECONDS,
+        witness=None if witness is None else WitnessFile(witness),
+    )
     try:
         yield store
     finally:

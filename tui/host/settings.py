@@ -17,6 +17,8 @@ from tui.host.places import place_of
 PROJECT_FILES = (".mission.toml", "mission.toml")
 OPERATOR_TABLES = ("safety", "policy")
 """Tables that have readers of their own, for they have fewer sources than other settings."""
+OPERATOR_SETTINGS = ("witness_file",)
+"""Settings that a project cannot change: it would be out of reach of whom it is to convince."""
 COLOURS = ("auto", "always", "never")
 
 
@@ -43,6 +45,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     def database(self) -> str | None:
         """The path of the database, None for the default."""
         value: str | None = self.value("db")
+        return value
+
+    @property
+    def witness_file(self) -> str | None:
+        """The path of the file to which the head of the log is appended, None for none."""
+        value: str | None = self.value("witness_file")
         return value
 
     @property
@@ -141,6 +149,9 @@ def _from_file(path: Path, notes: list[str], *, is_own: bool) -> dict[str, Setti
             if not is_own:
                 notes.append(f"{path}: [{name}] is ignored: no project can loosen {name}")
             continue
+        if name in OPERATOR_SETTINGS and not is_own:
+            notes.append(f"{path}: {name} is ignored: no project can set it")
+            continue
         check = _CHECKS.get(name)
         if check is None:
             notes.append(f"{path}: unknown setting {name!r} (known: {', '.join(sorted(_CHECKS))})")
@@ -155,7 +166,7 @@ def _home_expanded(text: str, what: str) -> Path:
 
 def _below(name: str, value: Any, folder: Path) -> Any:
     """Resolve paths in a settings file relative to that file."""
-    if name == "db" and isinstance(value, str) and value:
+    if name in ("db", "witness_file") and isinstance(value, str) and value:
         return str(folder / _home_expanded(value, name))
     if name == "missions" and isinstance(value, list):
         return [str(folder / _home_expanded(one, name)) for one in value if isinstance(one, str)]
@@ -186,6 +197,13 @@ def _text(value: Any, origin: str) -> str:
     return value
 
 
+def _absolute(value: Any, origin: str) -> str:
+    text = _text(value, origin)
+    if not Path(text).is_absolute():
+        raise UsageError(f"{origin}: {text!r} is not an absolute path")
+    return text
+
+
 def _colour(value: Any, origin: str) -> str:
     if value not in COLOURS:
         raise UsageError(f"{origin}: {value!r} is not one of {', '.join(COLOURS)}")
@@ -206,6 +224,7 @@ def _text_table(value: Any, origin: str) -> dict[str, str]:
 
 _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "db": _text,
+    "witness_file": _absolute,
     "parallel_limit": _count,
     "breaker": _breaker,
     "color": _colour,
@@ -215,6 +234,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
 }
 _FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
     "db": str,
+    "witness_file": str,
     "parallel_limit": lambda text: int(text) if text.isdecimal() else text,
     "color": str,
     "missions": lambda text: text.split(":"),

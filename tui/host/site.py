@@ -41,8 +41,13 @@ class LocalSite(Struct, frozen=True, kw_only=True):
     def open_store(self) -> AbstractAsyncContextManager[OpenStore]:
         """Open the database for writing; create it and its key on first use."""
         from tui.host.session import open_session
+        from tui.host.settings import load_settings
 
-        return open_session(self.paths, self.clock)
+        settings = load_settings(
+            environ=self.environ, cwd=self.paths.home, user_file=self.paths.config, flags={}
+        )
+        witness = settings.witness_file
+        return open_session(self.paths, self.clock, None if witness is None else Path(witness))
 
     def open_reader(self) -> Reader:
         """Open a read-only connection to the database."""

@@ -5,9 +5,10 @@ the contents of the file, only for invalid options and damaged trusted keys.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Set
 from itertools import chain as concatenate
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -25,6 +26,8 @@ from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
 from core.errors import AuditError, UsageError
 
 MAX_FINDINGS: Final = 100
+PROGRESS_EVENTS: Final = 1000
+"""How many events are read between two reports of the progress."""
 
 _HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
@@ -40,14 +43,14 @@ class VerifyOptions(Struct, frozen=True, kw_only=True):
     """What to verify in addition to the chain and the last signature.
 
     `tables`: rebuild and compare all records, and the root of every checkpoint. `logs`: compare the
-    digests of all stored output (with `tables`). `deep`: verify all signatures. `require`: tiers
-    that must be reached.
+    digests of all stored output (with `tables`). `deep`: verify all signatures. `heads`: all of
+    them must be heads of this log. `require`: tiers that must be reached.
     """
 
     tables: bool = True
     logs: bool = True
     deep: bool = False
-    head: NotedHead | None = None
+    heads: tuple[NotedHead, ...] = ()
     require: frozenset[Tier] = frozenset()
 
 
@@ -74,8 +77,15 @@ def parse_tiers(text: str) -> frozenset[Tier]:
         ) from error
 
 
-def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
-    """Verify a log and return the report; `InvalidKeyError` if a trusted key is malformed."""
+def verify(
+    source: ChainSource,
+    options: VerifyOptions = DEFAULT,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Verify a log and return the report; `InvalidKeyError` if a trusted key is malformed.
+
+    `progress` is called with the number of events read so far, every `PROGRESS_EVENTS`.
+    """
     findings = Findings(MAX_FINDINGS)
     table_findings = Findings(MAX_FINDINGS)
     problems = list(source.problems()) if options.tables else []
@@ -95,16 +105,19 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
         findings,
         deep=options.deep,
     )
-    noted = options.head
-    noted_root = _read(
-        walk, concatenate(first, rows), checkpoints, 0 if noted is None else noted.size
+    noted_roots = _read(
+        walk, concatenate(first, rows), checkpoints, {one.size for one in options.heads}, progress
     )
     is_whole = not walk.is_damaged
     walk.finish()
     checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
     _check_key(walk, checkpoints.signed_by, findings)
     _check_head(source.head(), walk, findings)
-    is_anchored = noted is not None and _check_noted(noted, noted_root, walk, findings)
+    held = [
+        _check_noted(one, noted_roots.get(one.size), walk, findings)
+        for one in sorted(options.heads, key=attrgetter("size"))
+    ]
+    is_anchored = bool(held) and all(held)
     if tables is not None:
         _check_meta(meta, walk, table_findings)
         tables.finish(walk.subs)
@@ -144,19 +157,25 @@ def verify(source: ChainSource, options: VerifyOptions = DEFAULT) -> Report:
 
 
 def _read(
-    walk: Walk, rows: Iterable[Row], checkpoints: CheckpointCheck, noted_size: int
-) -> bytes | None:
-    """Walk all rows; return the root at `noted_size`, None if it was not reached undamaged."""
-    noted_root = None
+    walk: Walk,
+    rows: Iterable[Row],
+    checkpoints: CheckpointCheck,
+    noted_sizes: Set[int],
+    progress: Callable[[int], None] | None,
+) -> dict[int, bytes]:
+    """Walk all rows; return the roots at those noted sizes that were reached undamaged."""
+    noted_roots: dict[int, bytes] = {}
     next_size = checkpoints.next_size
     for row in rows:
         walk.row(row)
         if walk.count == next_size:
             checkpoints.reached(next_size, walk.root, is_damaged=walk.is_damaged)
             next_size = checkpoints.next_size
-        if walk.count == noted_size and not walk.is_damaged:
-            noted_root = walk.root
-    return noted_root
+        if walk.count in noted_sizes and not walk.is_damaged:
+            noted_roots[walk.count] = walk.root
+        if progress is not None and not walk.count % PROGRESS_EVENTS:
+            progress(walk.count)
+    return noted_roots
 
 
 def _unreadable(problems: list[tuple[str, str]]) -> Report:

@@ -17,7 +17,7 @@ from tests.support.memory_chain import EXECUTION_ID, START, MemoryLog, a_log, a_
 
 LOG = a_log()
 HEAD = NotedHead(size=LOG.writer.head.size, root=LOG.writer.head.root)
-GIVEN_HEAD = VerifyOptions(head=HEAD)
+GIVEN_HEAD = VerifyOptions(heads=(HEAD,))
 CHAIN_ONLY = VerifyOptions(tables=False)
 SIZE = len(LOG.event_rows)
 
@@ -142,7 +142,7 @@ def test_every_cut_of_the_tail_is_found_given_the_head() -> None:
         log.event_rows = log.event_rows[:size]
         log.notes = [note for note in log.notes if note[0] <= size]
         log.stored_head = None
-        report = verify(log, VerifyOptions(tables=False, head=HEAD))
+        report = verify(log, VerifyOptions(tables=False, heads=(HEAD,)))
         assert not report.is_intact
         assert Verdict.TRUNCATED in {finding.kind for finding in report.findings}
 
@@ -173,7 +173,7 @@ def test_any_few_mutations_of_rows_are_found_given_the_head(data: st.DataObject)
         if not rows:
             break
     same = sorted(map(tuple, rows)) == sorted(map(tuple, LOG.event_rows))
-    report = verify(log, VerifyOptions(tables=False, head=HEAD))
+    report = verify(log, VerifyOptions(tables=False, heads=(HEAD,)))
     assert report.is_intact is same
 
 
@@ -219,7 +219,7 @@ def test_the_verifier_never_crashes_and_never_calls_damage_intact(data: st.DataO
                 table = tables[data.draw(places) % 3]
                 record = table[data.draw(places) % len(table)]
                 record[sorted(record)[data.draw(places) % len(record)]] = value
-    report = verify(log, VerifyOptions(deep=True, head=HEAD))
+    report = verify(log, VerifyOptions(deep=True, heads=(HEAD,)))
     json.dumps(report_json(report)).encode()
     same = all(
         repr(getattr(log, name)) == repr(getattr(LOG, name))

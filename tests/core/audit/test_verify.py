@@ -43,7 +43,7 @@ def noted(log: MemoryLog) -> NotedHead:
 
 def test_an_untouched_log_is_intact_in_every_tier() -> None:
     log = a_log(2)
-    report = verify(log, VerifyOptions(deep=True, head=noted(log), require=frozenset(Tier)))
+    report = verify(log, VerifyOptions(deep=True, heads=(noted(log),), require=frozenset(Tier)))
     assert report.verdict is Verdict.INTACT
     assert all(report.tiers.values())
     assert report.is_intact
@@ -224,7 +224,7 @@ def test_a_tail_cut_at_a_commit_shows_only_against_a_noted_head() -> None:
     head = noted(log)
     _cut(log, log.notes[-2][0])
     assert verify(log, CHAIN_ONLY).verdict is Verdict.INTACT
-    report = verify(log, VerifyOptions(tables=False, head=head))
+    report = verify(log, VerifyOptions(tables=False, heads=(head,)))
     assert report.verdict is Verdict.TRUNCATED
     assert report.findings[0].expected == str(head.size)
     # the tables, which know more than the chain that is left, give it away as well
@@ -265,7 +265,7 @@ def test_a_log_without_any_checkpoint_is_unsealed() -> None:
 def test_a_noted_head_of_another_history_is_not_continued() -> None:
     log = a_log()
     head = noted(log)
-    report = verify(log, VerifyOptions(head=NotedHead(size=head.size - 3, root=head.root)))
+    report = verify(log, VerifyOptions(heads=(NotedHead(size=head.size - 3, root=head.root),)))
     assert (report.verdict, report.tiers[Tier.ANCHORED]) == (Verdict.MODIFIED, False)
 
 
@@ -273,7 +273,7 @@ def test_an_older_noted_head_is_continued() -> None:
     log = MemoryLog()
     head = noted(log)
     log.commit(Noted(at=START + 9, execution_id="", kind="engine.started"))
-    report = verify(log, VerifyOptions(head=head, require=frozenset({Tier.ANCHORED})))
+    report = verify(log, VerifyOptions(heads=(head,), require=frozenset({Tier.ANCHORED})))
     assert report.verdict is Verdict.INTACT
 
 

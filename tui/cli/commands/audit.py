@@ -33,27 +33,52 @@ def command() -> None:
     help="A head that an earlier run printed: verify that the log continues from it.",
 )
 @click.option(
+    "--witness",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A witness file: verify that the log continues from every head of it there.",
+)
+@click.option(
+    "--key",
+    "keys",
+    metavar="VKEY|FILE",
+    multiple=True,
+    help="Trust this public key, and not those of the key folder; may be repeated.",
+)
+@click.option(
     "--require",
     metavar="TIERS",
     default="",
     help="Required tiers, comma-separated: chain, signed, anchored, complete.",
 )
 def verify(
-    invocation: Invocation, bundle: Path | None, deep: bool, head: str | None, require: str
+    invocation: Invocation,
+    bundle: Path | None,
+    deep: bool,
+    head: str | None,
+    witness: Path | None,
+    keys: tuple[str, ...],
+    require: str,
 ) -> None:
     """Verify the audit log: hashes, signatures, and every record, rebuilt from the events.
 
-    With BUNDLE, verify a file of `mission audit export` instead, against the keys known here.
+    With BUNDLE, verify a file of `mission audit export` instead, against the keys that are trusted.
 
     The exit code is 0 for INTACT and 8 for every other verdict. A truncation that also removed the
-    signatures is only detected against a head stored elsewhere: pass it with --head.
+    signatures is only detected against a head stored elsewhere: pass it with --head or --witness.
+    Nothing is written: the database of somebody else, or on a read-only medium, is verified with
+    --db and --key.
     """
     if bundle is None:
-        report = _verify(invocation, deep=deep, head=head, require=require)
-    elif deep or head is not None:
-        raise UsageError("--deep and --head are for the log, not for a bundle")
+        from tui.cli.auditing.log_verification import verify_log
+
+        report = verify_log(
+            invocation, deep=deep, head=head, witness=witness, keys=keys, require=require
+        )
+    elif deep or head is not None or witness is not None:
+        raise UsageError("--deep, --head and --witness are for the log, not for a bundle")
     else:
-        report = _verify_bundle(invocation, bundle, require=require)
+        report = _verify_bundle(invocation, bundle, keys=keys, require=require)
     console = invocation.console
     if invocation.json:
         console.out_json(report_json(report))
@@ -62,35 +87,16 @@ def verify(
     finish(0 if report.is_intact else AuditError.exit_code)
 
 
-def _verify(invocation: Invocation, *, deep: bool, head: str | None, require: str) -> Report:
-    from core.audit.verify.verify import VerifyOptions, parse_head, parse_tiers
-    from core.audit.verify.verify import verify as verify_log
-    from storage.file.keystore import public_keys
-    from storage.read.audit_source import SqliteChainSource
-
-    options = VerifyOptions(
-        deep=deep,
-        head=None if head is None else parse_head(head),
-        require=parse_tiers(require),
-    )
-    paths = invocation.paths
-    if not paths.has_database:
-        raise NotFoundError(f"there is no database {paths.db} to verify")
-    source = SqliteChainSource(paths.db, [key.vkey for key in public_keys(paths.keys)])
-    try:
-        return verify_log(source, options)
-    finally:
-        source.close()
-
-
-def _verify_bundle(invocation: Invocation, bundle: Path, *, require: str) -> Report:
+def _verify_bundle(
+    invocation: Invocation, bundle: Path, *, keys: tuple[str, ...], require: str
+) -> Report:
     from core.audit.bundle.bundle_check import verify_bundle
     from core.audit.verify.verify import parse_tiers
-    from storage.file.keystore import public_keys
+    from tui.cli.auditing.log_verification import trusted_keys
 
     if not bundle.exists():
         raise NotFoundError(f"there is no file {bundle}")
-    return verify_bundle(bundle, public_keys(invocation.paths.keys), parse_tiers(require))
+    return verify_bundle(bundle, trusted_keys(invocation.paths.keys, keys), parse_tiers(require))
 
 
 @declare("export", short_help="Write the evidence of an execution to a zip file.")

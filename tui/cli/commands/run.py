@@ -18,6 +18,11 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
 @mission_argument
 @param_option
 @click.option("--detach", is_flag=True, help="Run in the background and print the id.")
+@click.option(
+    "--witness-file",
+    metavar="FILE",
+    help="Append the head of the audit log to this file when the run is sealed.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan without running anything.")
 @mission_step_option(
     "--resume-from", help="Start at STEP; reuse the results of the last run for earlier steps."
@@ -37,7 +42,9 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     metavar="N",
     help="Run at most N attempts at the same time.",
 )
-def command(invocation: Invocation, file: str | None, **options: Any) -> None:
+def command(
+    invocation: Invocation, file: str | None, witness_file: str | None, **options: Any
+) -> None:
     """Run a mission to its end.
 
     Without FILE the mission.yaml of the current folder runs. NAME is a mission of the folders where
@@ -53,4 +60,6 @@ def command(invocation: Invocation, file: str | None, **options: Any) -> None:
     from tui.cli.following.run_mission import run_mission
     from tui.cli.mission_argument import mission_file
 
+    if witness_file is not None:
+        invocation.give_witness_file(witness_file)
     run_mission(invocation, mission_file(invocation, file), **options)

@@ -1,0 +1,54 @@
+"""The progress of a verification as one line on stderr, if that is a terminal."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Final, Self
+
+DELAY_SECONDS: Final = 1.0
+"""A verification that takes less shows nothing."""
+INTERVAL_SECONDS: Final = 0.2
+_CLEAR: Final = "\r\x1b[K"
+
+
+class VerifyProgress:
+    """Shows how many of `total` events were verified, and how many in a second."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._stream = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
+        self._started = time.monotonic()
+        self._next = self._started + DELAY_SECONDS
+        self._is_shown = False
+
+    def show(self, count: int) -> None:
+        """Draw the line, at most five times a second."""
+        now = time.monotonic()
+        if self._stream is None or now < self._next:
+            return
+        self._next = now + INTERVAL_SECONDS
+        rate = round(count / (now - self._started))
+        text = f"{count:,} of {self._total:,} events verified, {rate:,} per second"
+        self._write(f"{_CLEAR}{text}")
+        self._is_shown = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the line."""
+        if self._is_shown:
+            self._write(_CLEAR)
+
+    def _write(self, text: str) -> None:
+        if self._stream is not None:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except OSError:
+                self._stream = None
