@@ -251,10 +251,31 @@ def item_task_id(task_id: str, index: int) -> str:
     return f"{task_id}[{index}]"
 
 
+class Readiness(Struct, frozen=True):
+    """That a task run went PENDING → READY, as the start of its attempt records it."""
+
+    at: int
+    reason_code: Reason
+    message: str | None = None
+
+
+class StepEnd(Struct, frozen=True):
+    """That a task run went from RUNNING to its end, as the end of its attempt records it.
+
+    It happened at the time of that event.
+    """
+
+    to_state: TaskState
+    reason_code: Reason
+    message: str | None = None
+    duration_us: int | None = None
+
+
 class AttemptStarted(Event, frozen=True, kw_only=True):
     """An attempt started: the task run goes READY → RUNNING, the attempt begins as RUNNING.
 
-    `inputs` are the resolved parameters, secrets masked.
+    `inputs` are the resolved parameters, secrets masked. With `ready` the event records that the
+    task run became READY, too (see `core.domain.joined_events`).
     """
 
     type: ClassVar[str] = "attempt.started"
@@ -264,6 +285,7 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
     from_state: TaskState = TaskState.READY
     reason_code: Reason = Reason.SLOT_ACQUIRED
     inputs: Mapping[str, Any] = EMPTY
+    ready: Readiness | None = None
 
     @property
     def task(self) -> str | None:
@@ -272,17 +294,26 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
 
     def details(self) -> dict[str, Any]:
         """Give the attempt number, the task run's transition and the digest of the inputs."""
-        return {
+        found: dict[str, Any] = {
             "attempt": self.attempt,
             "from": self.from_state.text,
             "to": TaskState.RUNNING.text,
             "reason_code": self.reason_code._value_,
             "inputs_sha256": json_digest(self.inputs),
         }
+        if self.ready is not None:
+            ready = {"at": str(self.ready.at), "reason_code": self.ready.reason_code._value_}
+            if self.ready.message is not None:
+                ready["message"] = self.ready.message
+            found["ready"] = ready
+        return found
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True):
-    """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, digest."""
+    """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, digest.
+
+    With `step` the event records that the task run ended, too (see `core.domain.joined_events`).
+    """
 
     type: ClassVar[str] = "attempt.ended"
 
@@ -310,6 +341,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     """
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
+    step: StepEnd | None = None
 
     @property
     def task(self) -> str | None:
@@ -345,6 +377,15 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
             found["redactions"] = dict(self.redactions)
         if self.resources is not None:
             found["resources"] = dict(self.resources)
+        if self.step is not None:
+            end: dict[str, Any] = {"to": self.step.to_state.text}
+            if self.step.reason_code is not self.reason_code:
+                end["reason_code"] = self.step.reason_code._value_
+            if self.step.message != self.message:
+                end["message"] = self.step.message or ""
+            if self.step.duration_us is not None:
+                end["duration_us"] = self.step.duration_us
+            found["step"] = end
         return found
 
 

@@ -25,6 +25,7 @@ from core.domain.events import (
     TaskStateChanged,
     item_task_id,
 )
+from core.domain.joined_events import end_part, readiness_part
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import (
@@ -290,6 +291,8 @@ def _expanded(snapshot: Snapshot, event: StepExpanded) -> None:
 
 
 def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
+    if event.ready is not None:
+        _task_changed(snapshot, readiness_part(event, event.ready))
     before = snapshot.tasks[event.task_id]
     _expect(before.state, event.from_state, TaskState.RUNNING, event.task_id)
     tries = snapshot.attempts.get(event.task_id, ())
@@ -330,6 +333,12 @@ def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
 
 
 def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
+    _end_attempt(snapshot, event)
+    if event.step is not None:
+        _task_changed(snapshot, end_part(event, event.step))
+
+
+def _end_attempt(snapshot: Snapshot, event: AttemptEnded) -> None:
     tries = snapshot.attempts.get(event.task_id, ())
     if not tries or tries[-1].attempt != event.attempt:
         raise BugError(f"{event.task_id}: attempt {event.attempt} ended but is not the latest")

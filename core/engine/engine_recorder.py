@@ -103,12 +103,13 @@ class EngineRecorder(Recorder):
         *,
         resume_at: int | None = None,
         actor: str = ENGINE,
+        at: int | None = None,
     ) -> None:
-        """Record a transition of a task run."""
+        """Record a transition of a task run, by default one that happens now."""
         task = self.snapshot.tasks[task_id]
         self.emit(
             TaskStateChanged(
-                at=self._clock.now(),
+                at=self._clock.now() if at is None else at,
                 execution_id=task.execution_id,
                 actor=actor,
                 task_id=task_id,

@@ -63,9 +63,10 @@ class Settlement:
             is_policy = outcome.reason_code is Reason.POLICY_VIOLATION
             kind = "policy.violation" if is_policy else "security.violation"
             self._recorder.note(kind, _violation(ended.attempt, outcome), task_id=task_id)
+        at = self._run_context.clock.now()
         self._recorder.emit(
             AttemptEnded(
-                at=self._run_context.clock.now(),
+                at=at,
                 execution_id=self._run_context.execution_id,
                 task_id=task_id,
                 attempt=ended.attempt,
@@ -88,17 +89,17 @@ class Settlement:
         pause = None
         state = _STATES.get(outcome.state)
         if outcome.state is AttemptState.LOST:
-            pause = self._lost(task_id, outcome)
+            pause = self._lost(task_id, outcome, at)
         elif state is None:
-            pause = self._failed(task_id, outcome)
+            pause = self._failed(task_id, outcome, at)
         else:
-            self._recorder.change(task_id, state, outcome.reason_code, outcome.message)
+            self._recorder.change(task_id, state, outcome.reason_code, outcome.message, at=at)
         task = self._recorder.snapshot.tasks[task_id]
         if is_terminal(task.state):
             self._run_context.context.ended(task)
         return pause
 
-    def _failed(self, task_id: str, outcome: StepOutcome) -> float | None:
+    def _failed(self, task_id: str, outcome: StepOutcome, at: int) -> float | None:
         """Retry a failed attempt by its policy, or let the task run fail."""
         policy = self._planner.step_of(task_id).retry or self._run_context.mission.config.retry
         attempts = self._recorder.snapshot.attempts[task_id]
@@ -112,11 +113,11 @@ class Settlement:
         )
         change = self._recorder.change
         if not retryable or policy.max_attempts <= 1 or self._planner.stopped is not None:
-            change(task_id, TaskState.FAILED, outcome.reason_code, outcome.message)
+            change(task_id, TaskState.FAILED, outcome.reason_code, outcome.message, at=at)
             return None
         if tries >= policy.max_attempts:
             message = f"{tries} of {policy.max_attempts} attempts failed; last: {what}"
-            change(task_id, TaskState.FAILED, Reason.RETRIES_EXHAUSTED, message)
+            change(task_id, TaskState.FAILED, Reason.RETRIES_EXHAUSTED, message, at=at)
             return None
         pause = backoff_seconds(policy, tries, self._chance())
         message = f"attempt {tries + 1} of {policy.max_attempts} in {pause:.3g} s after {what}"
@@ -126,7 +127,7 @@ class Settlement:
         change(task_id, TaskState.WAITING, Reason.BACKOFF, message, resume_at=resume_at)
         return pause
 
-    def _lost(self, task_id: str, outcome: StepOutcome) -> float | None:
+    def _lost(self, task_id: str, outcome: StepOutcome, at: int) -> float | None:
         """Repeat a lost attempt, which counts for no limit of attempts, where that is safe."""
         change = self._recorder.change
         step = self._planner.step_of(task_id)
@@ -144,7 +145,7 @@ class Settlement:
             resume_at = self._run_context.clock.now() + int(LOST_PAUSE_SECONDS * 1e9)
             change(task_id, TaskState.WAITING, Reason.WORKER_LOST, message, resume_at=resume_at)
             return LOST_PAUSE_SECONDS
-        change(task_id, TaskState.FAILED, Reason.WORKER_LOST, message)
+        change(task_id, TaskState.FAILED, Reason.WORKER_LOST, message, at=at)
         return None
 
 

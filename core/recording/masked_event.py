@@ -33,10 +33,22 @@ OTHER_FIELDS = frozenset(
             "run_number",
             "source_path",
         ),
-        *("state", "step_ids", "task_id", "to_state", "workflow_id", "working_dir"),
+        *(
+            "ready",
+            "state",
+            "step",
+            "step_ids",
+            "task_id",
+            "to_state",
+            "workflow_id",
+            "working_dir",
+        ),
     }
 )
-"""All other fields: identifiers, states and numbers, and what a mission file says itself."""
+"""All other fields: identifiers, states and numbers, and what a mission file says itself.
+
+`ready` and `step` are filled from events that were masked.
+"""
 
 
 def mask_event(event: Event, mask: Mask) -> Event:

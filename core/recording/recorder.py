@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from core.domain.events import Event
 from core.domain.fold import Snapshot, apply
+from core.domain.joined_events import join
 from core.domain.mission import MissionSource
 from core.ports.control import Request, RequestOutcome
 from core.ports.journal import Batch, Journal, LogChunk, Receipt
@@ -81,7 +82,7 @@ class Recorder:
         """
         if not self._events:
             return None
-        events, self._events = self._events, []
+        events, self._events = join(self._events), []
         outcomes, self._outcomes = self._outcomes, []
         receipt = await self._journal.submit(
             Batch(

@@ -14,7 +14,7 @@ from core.domain.events import (
 )
 from core.domain.reasons import Reason
 from core.domain.records import EntityKind, StateChange
-from core.domain.states import AttemptState, ExecutionState
+from core.domain.states import AttemptState, ExecutionState, TaskState
 
 TYPES = (
     ExecutionCreated.type,
@@ -63,8 +63,16 @@ def changes_in(
             actor=found["actor"],
         )
 
+    ready = details.get("ready") if kind == AttemptStarted.type else None
+    if ready is not None:
+        began = {"attempt": None, **ready, "to": TaskState.READY.value}
+        yield change(EntityKind.TASK_RUN, TaskState.PENDING.value, began)
     if details.get("from") != details["to"]:
         yield change(entity, details.get("from"), details)
+    step = details.get("step") if kind == AttemptEnded.type else None
+    if step is not None:
+        ended = {**details, "attempt": None, **step}
+        yield change(EntityKind.TASK_RUN, TaskState.RUNNING.value, ended)
     if kind == AttemptStarted.type:
         begun = {**details, "to": AttemptState.RUNNING.value}
         yield change(EntityKind.ATTEMPT, None, begun)

@@ -124,6 +124,8 @@ def fold_stream(lines: list[dict[str, Any]]) -> dict[str, Any]:
             tries[line["task_id"], line["attempt"]] = "RUNNING"
         elif kind == "attempt.ended":
             tries[line["task_id"], line["attempt"]] = line["state"]
+            if "step" in line:
+                tasks[line["task_id"]] = line["step"]["state"]
     return {"execution": execution, "tasks": tasks, "attempts": tries}
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from core.domain.breaker_state import BreakerState
+from core.domain.events import AttemptEnded
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
@@ -50,11 +52,27 @@ def cause_line(cause: Cause, palette: Palette) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def change_line(event: AuditEvent, palette: Palette, title: str | None = None) -> str | None:
-    """Return the line of a state change, or None for an event that gets no line.
+def change_lines(event: AuditEvent, palette: Palette, title: str | None = None) -> list[str]:
+    """Return the lines of what an event records: none for most, two for an end that left something.
 
     `title` stands for the step, by default its id.
     """
+    lines = [_change_line(event, palette, title)]
+    end = step_end_of(event)
+    if end is not None:
+        name = title or task_of(event)
+        state, reason, message = TaskState(end["to"]), str(end["reason_code"]), end.get("message")
+        lines.append(state_line(event.timestamp, state, name, reason, message, palette))
+    return [line for line in lines if line is not None]
+
+
+def step_end_of(event: AuditEvent) -> Mapping[str, Any] | None:
+    """Return `to`, `reason_code` and `message` of a step that ended with its attempt, or None."""
+    step = event.details.get("step") if event.event_type == AttemptEnded.type else None
+    return None if step is None else {**event.details, **step}
+
+
+def _change_line(event: AuditEvent, palette: Palette, title: str | None) -> str | None:
     if event.event_type == "execution.cancel_requested":
         why = f"by {safe_line(event.actor)}"
         return _line(event.timestamp, "cancel requested", "yellow", None, why, palette)

@@ -235,6 +235,8 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
         "redactions": details.get("redactions"),
         "secrets": details.get("names") if record.event_type == "secret.read" else None,
         "unmasked": details.get("unmasked") if record.event_type == "secret.read" else None,
+        "ready": _ready(details.get("ready")),
+        "step": _step_end(details),
     }
     return {
         "v": EVENT_VERSION,
@@ -246,6 +248,23 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
         **({} if item is None else {"item": item.item}),
         "actor": record.actor,
     }
+
+
+def _ready(ready: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return when and why a step became READY, as the start of its attempt records it."""
+    if ready is None:
+        return None
+    return {"ts": rfc3339(int(ready["at"])), "reason_code": ready["reason_code"]}
+
+
+def _step_end(details: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how a step ended, as the end of its attempt records it."""
+    step = details.get("step")
+    if step is None:
+        return None
+    reason, message = step.get("reason_code", details["reason_code"]), step.get("message")
+    told = {"state": step["to"], "reason_code": reason}
+    return told if message is None else {**told, "message": message}
 
 
 def task_of(record: AuditEvent) -> str | None:

@@ -14,6 +14,7 @@ from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
     Event,
+    StepEnd,
     TaskStateChanged,
     error_json,
     json_digest,
@@ -49,16 +50,22 @@ def _move(before: TaskState, after: TaskState, reason: Reason) -> str:
     return f'{{"from":"{before.text}","reason_code":"{reason.value}","to":"{after.text}"}}'
 
 
-def _attempt_started(event: AttemptStarted) -> str:
+def _attempt_started(event: AttemptStarted) -> str | None:
+    ready = ""
+    if event.ready is not None:
+        if event.ready.message is not None:
+            return None
+        reason = event.ready.reason_code._value_
+        ready = f'"ready":{{"at":"{event.ready.at}","reason_code":"{reason}"}},'
     return (
         f'{{"attempt":{event.attempt},"from":"{event.from_state.text}",'
-        f'"inputs_sha256":"{json_digest(event.inputs)}",'
+        f'"inputs_sha256":"{json_digest(event.inputs)}",{ready}'
         f'"reason_code":"{event.reason_code._value_}","to":"RUNNING"}}'
     )
 
 
 def _attempt_ended(event: AttemptEnded) -> str | None:
-    took = error = exit_code = log = message = outputs = resources = ""
+    took = error = exit_code = log = message = outputs = resources = step = ""
     if event.census is not None or event.redactions:
         return None
     if event.duration_us is not None:
@@ -82,11 +89,30 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
     if event.resources is not None:
         used = ",".join(f'"{name}":{event.resources[name]}' for name in sorted(event.resources))
         resources = f'"resources":{{{used}}},'
+    if event.step is not None:
+        found = _step_end(event, event.step)
+        if found is None:
+            return None
+        step = f'"step":{found},'
     return (
         f'{{"attempt":{event.attempt},{took}{error}{exit_code}"from":"RUNNING",'
         f"{log}{message}{outputs}"
-        f'"reason_code":"{event.reason_code._value_}",{resources}"to":"{event.to_state.text}"}}'
+        f'"reason_code":"{event.reason_code._value_}",{resources}{step}"to":"{event.to_state.text}"}}'
     )
+
+
+def _step_end(event: AttemptEnded, step: StepEnd) -> str | None:
+    took = reason = message = ""
+    if step.duration_us is not None:
+        took = f'"duration_us":{step.duration_us},'
+    if step.message != event.message:
+        text = _plain(step.message or "")
+        if text is None:
+            return None
+        message = f'"message":{text},'
+    if step.reason_code is not event.reason_code:
+        reason = f'"reason_code":"{step.reason_code._value_}",'
+    return f'{{{took}{message}{reason}"to":"{step.to_state.text}"}}'
 
 
 def _plain(message: str) -> str | None:

@@ -22,6 +22,8 @@ from core.domain.events import (
     ExecutionStateChanged,
     Noted,
     OpaqueEvent,
+    Readiness,
+    StepEnd,
     StepExpanded,
     TaskStateChanged,
 )
@@ -152,6 +154,30 @@ class _Details:
             raise RebuildError(f"{name} is no object")
         return value
 
+    def readiness(self) -> Readiness | None:
+        """Return what the start of an attempt says of its task run becoming READY."""
+        value = self.object("ready")
+        if value is None:
+            return None
+        ready = _Details(value, None)
+        at = ready.instant("at")
+        if at is None:
+            raise RebuildError("a step that became ready at no time")
+        return Readiness(at, ready.reason(), ready.optional("message"))
+
+    def step_end(self) -> StepEnd | None:
+        """Return what the end of an attempt says of its task run; what is left out is the same."""
+        value = self.object("step")
+        if value is None:
+            return None
+        end = _Details(value, None)
+        return StepEnd(
+            to_state=end.member(_TASK_STATES, "to"),
+            reason_code=(end if "reason_code" in value else self).reason(),
+            message=(end if "message" in value else self).optional("message"),
+            duration_us=end.number("duration_us"),
+        )
+
     def sealed(self, name: str) -> Any:
         return DigestOnly(self.text(name)) if name in self._details else None
 
@@ -253,6 +279,7 @@ def _attempt_started(found: _Details, common: Mapping[str, Any]) -> AttemptStart
         from_state=found.member(_TASK_STATES, "from"),
         reason_code=found.reason(),
         inputs=found.sealed("inputs_sha256"),
+        ready=found.readiness(),
     )
 
 
@@ -270,6 +297,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         duration_us=found.number("duration_us"),
         census=found.object("census"),
         resources=found.object("resources"),
+        step=found.step_end(),
         **found.log(),
     )
 

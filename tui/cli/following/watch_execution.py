@@ -1,5 +1,6 @@
 """Watches an execution to its end: with the screen on a terminal, otherwise as lines."""
 
+from core.domain.events import TaskStateChanged
 from core.domain.reasons import Reason
 from core.domain.records import AuditEvent, Execution
 from core.domain.states import TaskState, is_terminal
@@ -15,7 +16,7 @@ from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, linked_labels
 from tui.output import json_shapes
-from tui.output.event_line import change_line
+from tui.output.event_line import change_lines, step_end_of
 from tui.output.execution_details import execution_text
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
@@ -105,14 +106,14 @@ def _print(
         wanted = printed.ended(execution_id, task_id, details["attempt"], lines)
         if wanted is not None:
             console.later(wanted)
-    line = change_line(event, console.palette, title)
-    if line is not None:
-        console.out(line)
-        if task_id is not None and event.event_type == "step.state_changed":
-            state = TaskState(details["to"])
-            wanted = printed.settled(execution_id, task_id, state, title or task_id)
-            if wanted is not None:
-                console.later(wanted)
+    lines = change_lines(event, console.palette, title)
+    console.out_lines(lines)
+    changed = details if event.event_type == TaskStateChanged.type else step_end_of(event)
+    if task_id is not None and changed is not None and lines:
+        state = TaskState(changed["to"])
+        wanted = printed.settled(execution_id, task_id, state, title or task_id)
+        if wanted is not None:
+            console.later(wanted)
 
 
 def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None:

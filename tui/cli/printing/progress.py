@@ -19,6 +19,7 @@ from core.domain.events import (
     item_task_id,
 )
 from core.domain.item_label import item_label
+from core.domain.joined_events import parts_of
 from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
@@ -58,7 +59,7 @@ class Progress:
         sign = self._console.palette.sign("›", ">")
         front = "".join(f"{task_id} {sign} " for task_id in above)
         lines: list[str] = []
-        for event in events:
+        for event in (part for joined in events for part in parts_of(joined)):
             if isinstance(event, Noted) and event.kind == "policy.warning":
                 where = "" if event.task_id is None else f"{front}{safe_line(event.task_id)}: "
                 told = safe_line(str(event.facts["message"]))

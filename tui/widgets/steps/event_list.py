@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from core.audit.format.body import columns_of
 from core.audit.format.known_type import is_known_type
+from core.domain.events import AttemptEnded
 from core.domain.mission import EMPTY
 from core.domain.records import AuditEvent
 from tui.look.theme import ThemeStyles
@@ -60,6 +61,8 @@ class EventList(LineView):
         event = self._events[index]
         # What a type of another version says is not known: only its name and target are shown.
         details = event.details if is_known_type(event.event_type) else EMPTY
+        if event.event_type == AttemptEnded.type:  # with the end of its step, if it records that
+            details = {**details, **details.get("step", {})}
         before, to = str(details.get("from", "")), str(details.get("to", ""))
         appearance = APPEARANCES.get(to)
         narrow = width < 72

@@ -1,0 +1,3 @@
+-- Version 10. A plain step is recorded in two events: `attempt.started` may hold that its step became READY, `attempt.ended`
+-- that it ended. No table changes. A version that does not know these fields would take such a log for MODIFIED; the
+-- number makes it refuse the file by name instead.
