@@ -2,6 +2,9 @@ r"""Characters that a terminal would interpret or hide, and how many cells a tex
 
 This is the only list of unsafe characters and the only width function. The joiners U+200C and
 U+200D are not unsafe: Persian and emoji need them.
+
+Patterns are compiled on first use (`re` keeps them): most texts of most commands are ASCII, and
+compiling these classes takes longer than printing the rest.
 """
 
 import re
@@ -9,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-SEQUENCE = re.compile(
+SEQUENCE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor moves, erasing
     r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC: titles, links, clipboard
     r"|(?:\x1b[PX^_]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\|\x9c)?"  # DCS, SOS, PM, APC
@@ -36,25 +39,25 @@ UNSAFE = (
 )
 """Everything unsafe beyond C0, as the inside of a character class: C0 depends on the purpose."""
 
-_UNSAFE = re.compile(f"[\x00-\x1f{UNSAFE}]")
+_UNSAFE = f"[\x00-\x1f{UNSAFE}]"
 _BLANKS = str.maketrans("\t\n\r", "   ")
 
 _ZERO_WIDTH_CATEGORIES = frozenset({"Mn", "Me", "Mc", "Cf"})
-_ZERO_WIDTH = re.compile(
+_ZERO_WIDTH = (
     "[\u1160-\u11ff\ud7b0-\ud7fb\u3164\uffa0"  # Hangul vowels and finals, Hangul fillers
     "\U0001f3fb-\U0001f3ff]"  # skin tones
 )
-_NARROW_FORMAT = re.compile(  # format characters that are drawn, and the soft hyphen
+_NARROW_FORMAT = (  # format characters that are drawn, and the soft hyphen
     "[\u00ad\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd]"
 )
-_WIDE = re.compile(  # wide since Unicode 16, whatever Python's own table says
+_WIDE = (  # wide since Unicode 16, whatever Python's own table says
     "[\u2630-\u2637\u268a-\u268f\u4dc0-\u4dff\U0001d300-\U0001d356\U0001d360-\U0001d376]"
 )
-_WIDE_WHEN_ASSIGNED = re.compile(  # blocks whose later additions are wide
+_WIDE_WHEN_ASSIGNED = (  # blocks whose later additions are wide
     "[\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff\U0001fa70-\U0001faff"
     "\U00020000-\U0003fffd]"
 )
-_EMOJI_BASE = re.compile("[#*0-9\u00a9\u00ae\u203c\u2049\u2139]")
+_EMOJI_BASE = "[#*0-9\u00a9\u00ae\u203c\u2049\u2139]"
 _JOINER, _EMOJI_PRESENTATION = "\u200d", "\ufe0f"
 _CACHED_CHARACTERS = 512
 """Characters up to which the width of a text is cached."""
@@ -68,7 +71,7 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE.sub("�", text.translate(_BLANKS))
+    return re.sub(_UNSAFE, "�", text.translate(_BLANKS))
 
 
 def width_of(text: str) -> int:
@@ -124,12 +127,12 @@ def _advances(text: str, start: int = 0) -> Iterator[int]:
 def _character_width(character: str) -> int:
     category = unicodedata.category(character)
     if category in _ZERO_WIDTH_CATEGORIES:
-        return 1 if _NARROW_FORMAT.match(character) else 0
-    if _ZERO_WIDTH.match(character):
+        return 1 if re.match(_NARROW_FORMAT, character) else 0
+    if re.match(_ZERO_WIDTH, character):
         return 0
     if category == "Cn":  # not yet known to this Python
-        return 2 if _WIDE_WHEN_ASSIGNED.match(character) else 1
-    if _WIDE.match(character):
+        return 2 if re.match(_WIDE_WHEN_ASSIGNED, character) else 1
+    if re.match(_WIDE, character):
         return 2
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
@@ -137,4 +140,4 @@ def _character_width(character: str) -> int:
 def _is_narrow_emoji(character: str) -> bool:
     if _character_width(character) != 1:
         return False
-    return bool(_EMOJI_BASE.match(character)) or unicodedata.category(character) in {"So", "Sm"}
+    return bool(re.match(_EMOJI_BASE, character)) or unicodedata.category(character) in {"So", "Sm"}

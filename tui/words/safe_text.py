@@ -16,10 +16,10 @@ MAX_CHARACTERS_PER_CELL = 8
 
 ELLIPSIS = "…"
 
-_UNSAFE_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f{UNSAFE}]")
-_UNSAFE_LINE = re.compile(f"[\x00-\x1f{UNSAFE}]")
-_UNSAFE_IN_JSON = re.compile(f"[{UNSAFE}]")  # JSON itself escapes C0
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+_UNSAFE_TEXT = f"[\x00-\x08\x0b-\x1f{UNSAFE}]"
+_UNSAFE_LINE = f"[\x00-\x1f{UNSAFE}]"
+_UNSAFE_IN_JSON = f"[{UNSAFE}]"  # JSON itself escapes C0
+_INVISIBLE = f"[{INVISIBLE}]"
 _CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 _CONTROLS |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 _CONTROLS |= dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
@@ -34,21 +34,21 @@ def safe(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE_TEXT.sub(_visible, SEQUENCE.sub("", text))
+    return re.sub(_UNSAFE_TEXT, _visible, re.sub(SEQUENCE, "", text))
 
 
 def safe_line(text: str) -> str:
     """Return `text` as one line safe for a terminal; line breaks and tabs become visible."""
     if text.isascii() and text.isprintable():
         return text
-    return _UNSAFE_LINE.sub(_visible, SEQUENCE.sub("", text))
+    return re.sub(_UNSAFE_LINE, _visible, re.sub(SEQUENCE, "", text))
 
 
 def escape_json(text: str) -> str:
     """Escape in JSON text what a terminal could act on or hide and what UTF-8 cannot encode."""
     if text.isascii() and "\x7f" not in text:
         return text
-    return _UNSAFE_IN_JSON.sub(_json_escape, text)
+    return re.sub(_UNSAFE_IN_JSON, _json_escape, text)
 
 
 def last_overwritten(text: str) -> str:
@@ -67,7 +67,7 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     if "\x1b" in text or not text.isascii():
-        text = _INVISIBLE.sub("", SEQUENCE.sub("", text))
+        text = re.sub(_INVISIBLE, "", re.sub(SEQUENCE, "", text))
     text = last_overwritten(text)
     if "\t" in text:
         text = text.expandtabs(TAB_WIDTH)
