@@ -54,22 +54,22 @@ MAY_LOAD = {
     "run templates.yaml": RUNS | TEMPLATES | {"ctypes"},
     "exec true": RUNS | {"ctypes"},
     "ls": RECORDS,
-    "show @last": RECORDS,
-    "logs @last": RECORDS,
-    "events @last": RECORDS,
-    "why @last a": RECORDS | FILE,  # the mission, as it was recorded
-    "watch @last": WAITS,
-    "rerun @last": RUNS,
-    "retry @last": WAITS | FILE,
-    "resume @last": WAITS,
-    "cancel @last": WAITS | FILE,
-    "pause @last": WAITS,
-    "approve @last a": WAITS,
-    "reject @last a": WAITS,
+    "show plain": RECORDS,
+    "logs plain": RECORDS,
+    "events plain": RECORDS,
+    "why plain a": RECORDS | FILE,  # the mission, as it was recorded
+    "watch plain": WAITS,
+    "rerun plain": RUNS,
+    "retry plain": WAITS | FILE,
+    "resume plain": WAITS,
+    "cancel plain": WAITS | FILE,
+    "pause plain": WAITS,
+    "approve plain a": WAITS,
+    "reject plain a": WAITS,
     "secrets list": FRAME,
     "policy show": FRAME,
     "policy test plain.yaml": FILE | {"asyncio"},
-    "policy explain @last a": RECORDS | FILE | {"asyncio"},
+    "policy explain plain a": RECORDS | FILE | {"asyncio"},
     "audit verify": RECORDS | {"cryptography"},
     "db check": RECORDS,
     "doctor": RECORDS,
@@ -97,16 +97,21 @@ sys.stderr.write("\\n" + " ".join(name for name in sys.modules if name not in at
 NOOP = "version: '1.0'\nname: plain\nsteps: [{id: a, name: A, step_type: noop}]\n"
 
 
+def named(name: str) -> str:
+    """Return the mission of one no-op step under another name."""
+    return NOOP.replace("name: plain", f"name: {name}")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with missions, one of which has run."""
     made = tmp_path_factory.mktemp("loaded")
     (made / "plain.yaml").write_text(NOOP)
     process = "step_type: command, parameters: {command: 'true'}"
-    (made / "command.yaml").write_text(NOOP.replace("step_type: noop", process))
+    (made / "command.yaml").write_text(named("command").replace("step_type: noop", process))
     text = "step_type: log, parameters: {message: '{{ steps.b.output.stdout | trim }}'}"
     more = "depends_on: [b]}, {id: b, name: B, step_type: script, parameters: {script: 'exit 0'}}"
-    templated = NOOP.replace("step_type: noop}", f"{text}, {more}")
+    templated = named("templates").replace("step_type: noop}", f"{text}, {more}")
     (made / "templates.yaml").write_text(templated)
     loaded_by("run plain.yaml", made)
     return made
