@@ -18,7 +18,8 @@ from core.domain.mission import EMPTY
 from core.domain.records import LogLevel, LogStream
 from core.explain.process_text import counts_text
 from core.output.chunker import CHUNK_BYTES, Chunker, Origin
-from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES, text_of
+from core.output.last_lines import Tail
+from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES
 from core.output.masker import MaskedStream, Masker
 from core.ports.clock import Clock
 from core.ports.executor import Census
@@ -55,29 +56,6 @@ class LogSeal(Struct, frozen=True, kw_only=True):
     dropped_bytes: int
     digest: str | None
     redactions: Mapping[str, int] = EMPTY
-
-
-class Tail:
-    """The last bytes of a stream, for the error of a step."""
-
-    __slots__ = ("_data", "_limit")
-
-    def __init__(self, limit: int = 4096) -> None:
-        self._limit = limit
-        self._data = b""
-
-    def add(self, data: bytes) -> None:
-        """Append data of the stream."""
-        limit = self._limit
-        self._data = data[-limit:] if len(data) >= limit else (self._data + data)[-limit:]
-
-    def lines(self, count: int = 20, *, rest: bytes = b"") -> list[str]:
-        """Return the last lines, at most `count`; the first may be cut off at its beginning.
-
-        `rest` is data of the stream that was not added yet.
-        """
-        text = (self._data + rest)[-self._limit :].rstrip(b"\r\n")
-        return [text_of(line) for line in text.split(b"\n")[-count:]] if text else []
 
 
 class Capture:

@@ -43,6 +43,7 @@ MAY_LOAD = {
     "completion bash": FRAME | {"sqlite3"},
     "explain retry": FRAME,
     "validate plain.yaml": FILE,
+    "validate command.yaml": FILE,
     "validate templates.yaml": FILE | TEMPLATES,
     "graph plain.yaml": FILE,
     "plan plain.yaml": FILE | {"asyncio"},

@@ -10,7 +10,7 @@ from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.machine.working_dir import folder_within
-from core.output.capture import Tail
+from core.output.last_lines import Tail
 from core.output.log_format import text_of
 from core.ports.executor import (
     Census,

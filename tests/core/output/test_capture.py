@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.domain.records import LogEntry, LogLevel, LogStream
-from core.output.capture import BACKLOG_LIMIT_BYTES, Capture, LogSeal, Tail
+from core.output.capture import BACKLOG_LIMIT_BYTES, Capture, LogSeal
 from core.output.chunker import CHUNK_BYTES
+from core.output.last_lines import Tail
 from core.output.log_format import LINE_LIMIT_BYTES, LineDecoder, entries
 from core.ports.executor import Census
 from core.ports.journal import LogChunk, LogSegment
