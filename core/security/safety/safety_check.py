@@ -15,9 +15,6 @@ from core.security.safety.danger_filter import may_be_dangerous
 from core.security.safety.environment_rule import environment_findings
 from core.security.safety.finding import Finding
 from core.security.safety.shell.dangerous_place import Places
-from core.security.safety.shell.shell_mark import HOME, cleaned
-from core.security.safety.shell.shell_reader import ShellReader
-from core.security.safety.shell.wrapped_command import SHELLS, program_name
 from core.step_type.intent import Intent
 
 _NAMES: Final = re.compile(r"\$\{?!?(\w+)")
@@ -46,6 +43,10 @@ def _command_findings(
     used = {name: values[name] for name in _NAMES.findall(whole) if name in values}
     if not may_be_dangerous("\n".join((whole, *used.values()))):
         return ()
+    from core.security.safety.shell.shell_mark import cleaned  # few missions need any of it
+    from core.security.safety.shell.shell_reader import ShellReader
+    from core.security.safety.shell.wrapped_command import SHELLS, program_name
+
     found = places()
     own = frozenset({request.working_dir})
     reader = ShellReader(
@@ -64,6 +65,8 @@ def _command_findings(
 
 def _word(argument: str) -> str:
     """Return an argument as a word: what was meant for a shell is taken as one would take it."""
+    from core.security.safety.shell.shell_mark import HOME, cleaned
+
     word = cleaned(argument)
     if word == "~" or word.startswith("~/"):
         return HOME + word[1:]

@@ -15,6 +15,7 @@ from core.security.safety.shell.shell_mark import UNKNOWN, cleaned, is_known, pl
 from core.security.safety.shell.shell_state import ASSIGNMENT, ShellState
 from core.security.safety.shell.wrapped_command import (
     SHELLS,
+    STDIN_SHELLS,
     joined_text,
     option_texts,
     program_name,
@@ -54,6 +55,11 @@ class CommandReader:
     def read(self, words: list[str], stdin: str | None) -> str | None:
         """Read one command, of which the first word is the program; return what it prints."""
         variables: dict[str, str | None] = {}
+        first = program_name(words[0]) if words else ""
+        if first in {"which", "command"} and (first == "which" or "-v" in words[1:2]):
+            return plain(words[-1]) if is_known(words[-1]) else None
+        if first in STDIN_SHELLS and stdin is not None:
+            self._shell.read(stdin)
         while words and (inner := self._inner(words)) is not None:
             words = list(inner[0])
             variables |= inner[1]

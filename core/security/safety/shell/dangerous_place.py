@@ -20,6 +20,8 @@ SYSTEM_FOLDERS: Final = frozenset(
 
 _LIVE: Final = re.compile(rf"[*?{ANY}]|\[[^\]/]*\]")
 _HOME_NAMES: Final = ("$HOME", "${HOME}")
+_OTHER_ROOT: Final = re.compile(r"^/proc/(?:self|thread-self|\d+)/root(?:/|$)")
+"""Another name of `/` (proc(5))."""
 _DEVICE: Final = re.compile(
     r"/dev/(?:(?:sd|hd|vd|xvd)[a-z]+\d*|nvme\d+n\d+(?:p\d+)?|mmcblk\d+(?:p\d+|boot\d+|rpmb)?"
     r"|(?:dm-|md|loop|nbd|ram|zram|sr|fd)\d+(?:p\d+)?|md/.+|mapper/(?!control$).+|disk/by-[^/]+/.+"
@@ -27,7 +29,8 @@ _DEVICE: Final = re.compile(
 )
 _DEVICE_NAMES: Final = (
     *("sda", "sda1", "hda", "hda1", "vda", "vda1", "xvda", "xvda1", "nvme0n1", "nvme0n1p1"),
-    *("mmcblk0", "mmcblk0p1", "dm-0", "md0", "loop0"),
+    *("mmcblk0", "mmcblk0p1", "dm-0", "md0", "loop0", "mapper/x", "disk/by-id/x"),
+    *("disk/by-uuid/x", "disk/by-label/x", "disk/by-path/x"),
 )
 """Block devices that a wildcard may stand for."""
 
@@ -51,7 +54,7 @@ def absolute(word: str, folder: str | None) -> str | None:
         path = HOME + posixpath.normpath("/" + word[1:])
         return path.rstrip("/") or path
     if word.startswith("/"):
-        return posixpath.normpath("/" + word.lstrip("/"))
+        return _OTHER_ROOT.sub("/", posixpath.normpath("/" + word.lstrip("/")))
     if folder is None or not word or word.startswith(UNKNOWN):
         return None
     joined = posixpath.normpath(posixpath.join(folder, word))

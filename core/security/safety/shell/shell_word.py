@@ -247,8 +247,8 @@ class _Expander:
         value = self._values.value(name)
         if indirect:
             value = None if value is None else self._values.value(value)
-        if subscript and subscript not in {"[@]", "[*]", "[0]"}:
-            value = None
+        if subscript and value is not None:
+            value = _element(value, subscript[1:-1])
         operation = _OPERATIONS.match(rest)
         if not rest or operation is None:
             return value if not rest else None
@@ -281,6 +281,16 @@ class _Expander:
 
 
 _OPERATIONS: Final = re.compile(r":[-=+?]|:|\^\^|\^|,,|,|##|#|%%|%|//|/|[-=+?]")
+
+
+def _element(value: str, index: str) -> str | None:
+    """Return an element of an array, whose elements are stored with spaces between them."""
+    elements = value.split()
+    if index == "@":
+        return SPLIT.join(elements)
+    if index == "*":
+        return value
+    return elements[int(index)] if index.isdecimal() and int(index) < len(elements) else None
 
 
 def _slice(value: str, argument: str) -> str | None:

@@ -96,6 +96,10 @@ TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
 _ASSIGNMENT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
+STDIN_SHELLS: Final = frozenset({"su", "runuser", "at", "batch", "ssh", "rsh", "sudo", "doas"})
+"""Commands that give their standard input to a shell when they are given no command."""
+
+
 def program_name(word: str) -> str:
     """Return the name of a program from the word that names it."""
     return plain(word).rpartition("/")[2]
@@ -141,7 +145,10 @@ def option_texts(name: str, words: Sequence[str]) -> list[str]:
         text = plain(word)
         for option in options:
             if text == option:
-                found.append(plain(next(rest, "")))
+                value = plain(next(rest, ""))
+                if name == "env":  # what follows goes to the command, too
+                    value = " ".join((value, *map(plain, rest)))
+                found.append(value)
             elif option.startswith("--") and text.startswith(f"{option}="):
                 found.append(text.partition("=")[2])
             elif len(option) == 2 and text.startswith(option):
