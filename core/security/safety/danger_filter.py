@@ -33,7 +33,7 @@ _PATTERNS: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     ),
     (("sysrq",), "sysrq"),
     (("(",), r"\(\s*\)"),  # functions, and scripts that name themselves
-    (("function",), r"\bfunction\s"),
+    (("function",), r"\bfunction\b"),
     (("$0", "${0"), r"\$\{?0"),
     (("BASH_SOURCE",), "BASH_SOURCE"),
     (("base64", "base32"), "base(?:64|32)"),  # texts in another code

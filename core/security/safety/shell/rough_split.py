@@ -6,7 +6,7 @@ For text that the parser cannot read, though a shell may: rather too many comman
 import re
 from typing import Final
 
-_HERE: Final = re.compile(r"<<(-?)\s*(['\"\\]?)([A-Za-z0-9_.]+)")
+_HERE: Final = re.compile(r"<<-?\s*['\"\\]?([A-Za-z0-9_.]+)[^\s;&|()<>]*")
 _KEYWORDS: Final = frozenset(
     {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "{", "}", "!", "time"}
 )
@@ -42,8 +42,8 @@ def rough_commands(text: str) -> list[list[str]]:
             index = end
             continue
         if character == "<" and (here := _HERE.match(text, index)):
-            ends.append(here[3])
-            index = here.end() + (1 if here[2] and here[2] != "\\" else 0)
+            ends.append(here[1])
+            index = here.end()
             continue
         if character == "#" and not word:
             index = _end_of_line(text, index)
