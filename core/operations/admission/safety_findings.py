@@ -12,9 +12,9 @@ from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.finding.problem import Path
 from core.mission_file.step_place import first_places, step_paths
 from core.operations.admission.planned_verdicts import PlannedRequests
+from core.operations.admission.safety_filter import runs_process
 from core.security.safety.finding import Finding
 from core.security.safety.safety_gate import SafetyGate
-from core.step_type.registry import BUILT_IN, PROCESS_TYPES
 
 
 class SafetyFinding(Struct, frozen=True, kw_only=True):
@@ -51,15 +51,8 @@ def safety_findings(
 
 
 def _may_be_refused(mission: Mission, step: MissionStep) -> bool:
-    """Tell whether a step starts a process, or might: built-in types say by their name."""
-    return bool(
-        step.step_type in PROCESS_TYPES
-        or step.step_type not in BUILT_IN
-        or step.env
-        or step.secrets
-        or step.secret_files
-        or mission.env
-    )
+    """Tell whether a step has to be looked at."""
+    return bool(runs_process(step) or step.env or step.secrets or step.secret_files or mission.env)
 
 
 def _located(order: Order, refused: Sequence[tuple[MissionStep, Finding]]) -> list[SafetyFinding]:

@@ -62,6 +62,10 @@ def _findings(invocation: Invocation, loaded: "Loaded") -> list["SafetyFinding"]
     """Return what safety refuses of a mission as it stands in its file."""
     if loaded.mission is None or not loaded.ok:
         return []
+    from core.operations.admission.safety_filter import may_be_refused
+
+    if not may_be_refused(loaded.mission):
+        return []
     from core.operations.admission.planned_verdicts import known_values
     from core.operations.admission.safety_findings import safety_findings
 
