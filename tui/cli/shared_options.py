@@ -5,12 +5,14 @@ from typing import Any, TypeVar
 
 import click
 
+from core.errors import UsageError
 from core.value.duration import parse_duration
 from tui.cli.completion.completions import (
     complete_file,
     complete_mission_step,
     complete_param,
 )
+from tui.words.numbers import parse_since
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -60,3 +62,11 @@ def mission_step_option(name: str, **attrs: Any) -> Callable[[F], F]:
 def seconds_option(name: str, **attrs: Any) -> Callable[[F], F]:
     """Add an option that takes a duration and passes seconds."""
     return click.option(name, type=_Duration(), metavar="TIME", **attrs)
+
+
+def instant_option(name: str, text: str, now: int) -> int:
+    """Return the instant that an option names, see `parse_since`; `UsageError`."""
+    try:
+        return parse_since(text, now)
+    except ValueError as error:
+        raise UsageError(f"{name}: {error}") from error

@@ -215,6 +215,13 @@ def audit_event(record: AuditEvent) -> dict[str, Any]:
     }
 
 
+def chain_event(record: AuditEvent) -> dict[str, Any]:
+    """Return one event under the names that its fields have in the chain."""
+    found = audit_event(record)
+    names = {"timestamp": "ts", "event_type": "type"}
+    return {names.get(name, name): value for name, value in found.items()}
+
+
 def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
     """Return one line of the event stream; fields that do not apply are left out.
 

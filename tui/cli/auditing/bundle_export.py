@@ -2,12 +2,9 @@
 
 import asyncio
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
 
 from msgspec import Struct
 
@@ -15,14 +12,14 @@ from core.audit.bundle.bundle_check import verify_bundle
 from core.audit.bundle.bundle_content import members
 from core.audit.bundle.bundle_zip import COPY_BYTES, write_zip
 from core.audit.verify.verdict import headline
-from core.audit.verify.verify import verify
 from core.domain.records import Execution
-from core.errors import AuditError, ConflictError, UnavailableError
+from core.errors import AuditError, UnavailableError
 from core.operations.export_record import record_export
 from core.ports.reader import Reader
 from storage.file.keystore import load_signer, public_keys
-from storage.read.audit_source import SqliteChainSource
 from storage.read.evidence import open_evidence
+from tui.cli.auditing.log_verification import verify_log
+from tui.cli.auditing.output_file import new_file, put_in_place, refuse_existing
 from tui.cli.invocation import Invocation
 from tui.output import json_shapes
 
@@ -47,7 +44,7 @@ def export_bundle(
     `AuditError` when the records do not verify, `ConflictError` when the execution has not ended or
     the target exists, `UnavailableError` when it cannot be written.
     """
-    _refuse_existing(target, overwrite=overwrite)
+    refuse_existing(target, overwrite=overwrite)
     paths = invocation.paths
     keys = public_keys(paths.keys)
     signer = load_signer(paths.keys)
@@ -56,8 +53,8 @@ def export_bundle(
             f"there is no audit key in {paths.keys} to sign the bundle with",
             hint="restore the key from a backup, or export where it is",
         )
-    _require_intact(paths.db, [key.vkey for key in keys])
-    with _new_file(target) as file:
+    _require_intact(invocation)
+    with new_file(target) as file:
         with open_evidence(paths.db, execution.execution_id, keys) as content:
             results = {one: _result(reader, one) for one in content.seals}
             write_zip(file, members(content, results, signer))
@@ -87,16 +84,12 @@ def export_bundle(
             "head": done.head,
         }
         asyncio.run(record_export(invocation.site, facts))
-        _put_in_place(Path(file.name), target, overwrite=overwrite)
+        put_in_place(Path(file.name), target, overwrite=overwrite)
     return done
 
 
-def _require_intact(path: Path, vkeys: list[str]) -> None:
-    source = SqliteChainSource(path, vkeys)
-    try:
-        report = verify(source)
-    finally:
-        source.close()
+def _require_intact(invocation: Invocation) -> None:
+    report = verify_log(invocation)
     if not report.is_intact:
         raise AuditError(
             f"the records do not verify, so they are no evidence: {headline(report)}",
@@ -114,46 +107,3 @@ def _result(reader: Reader, execution_id: str) -> dict[str, object]:
     )
     del found["audit_events"]  # they are a file of their own, in exact bytes
     return found
-
-
-def _refuse_existing(target: Path, *, overwrite: bool) -> None:
-    if not overwrite and os.path.lexists(target):
-        raise ConflictError(f"{target} exists already", hint="--force overwrites it")
-
-
-@contextmanager
-def _new_file(target: Path) -> Iterator[IO[bytes]]:
-    """Open a new private file beside the target; remove it unless it was put in place."""
-    try:
-        file = tempfile.NamedTemporaryFile(  # noqa: SIM115 - closed below, and renamed while open
-            dir=target.parent, prefix=f".{target.name[:64]}-", suffix=".part", delete=False
-        )
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
-        with file:
-            yield file
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    finally:
-        with suppress(FileNotFoundError):
-            Path(file.name).unlink()
-
-
-def _put_in_place(source: Path, target: Path, *, overwrite: bool) -> None:
-    """Give a finished file its name; without `overwrite` a file that appeared meanwhile stays."""
-    if overwrite:
-        source.replace(target)
-        return
-    try:
-        target.hardlink_to(source)
-    except FileExistsError:
-        _refuse_existing(target, overwrite=False)
-        raise
-    except OSError:  # a file system without hard links
-        _refuse_existing(target, overwrite=False)
-        source.replace(target)
-
-
-def _unwritable(target: Path, error: OSError) -> UnavailableError:
-    return UnavailableError(f"{target} cannot be written: {error.strerror or error}")

@@ -24,11 +24,11 @@ MAX_KEY_CHARACTERS = 1000
 def verify_log(
     invocation: Invocation,
     *,
-    deep: bool,
-    head: str | None,
-    witness: Path | None,
-    keys: tuple[str, ...],
-    require: str,
+    deep: bool = False,
+    head: str | None = None,
+    witness: Path | None = None,
+    keys: tuple[str, ...] = (),
+    require: str = "",
 ) -> Report:
     """Verify the log of the database; the progress is shown on a terminal."""
     heads = [] if head is None else [parse_head(head)]

@@ -11,11 +11,14 @@ from core.domain.state_word import counted
 from core.errors import AuditError, NotFoundError, UsageError
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
+from tui.cli.completion.completions import complete_execution
+from tui.cli.following.stored_result import events_of
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
+from tui.cli.shared_options import instant_option
 from tui.output.verification_report import verdict_lines
-from tui.words.numbers import size
+from tui.words.numbers import moment, size
 from tui.words.safe_text import safe_line
 
 
@@ -137,5 +140,132 @@ def export(invocation: Invocation, execution: str, target: Path | None, force: b
     )
 
 
-for _one in (verify, export):
+@declare("report", short_help="Write a report for auditors: who did what, and can it be trusted.")
+@click.argument("execution", metavar="[EXEC]", required=False, shell_complete=complete_execution)
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="All executions created since this time: 30d ago, or an RFC 3339 timestamp.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "html", "json"]),
+    help="Markdown (the default), one HTML file, or JSON.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write to FILE instead of stdout.",
+)
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
+def report(
+    invocation: Invocation,
+    execution: str | None,
+    since: str | None,
+    form: str | None,
+    target: Path | None,
+    force: bool,
+) -> None:
+    """Report on execution EXEC and its sub-missions, or on all executions since a time.
+
+    It opens with totals by outcome, violations, approvals and the integrity of the log, which is
+    verified first; then it tells for each execution who did what and when, and how every step and
+    attempt ended. The exit code is 8 if the log does not verify; the report says so then.
+    """
+    from tui.cli.auditing import audit_report
+    from tui.cli.auditing.log_verification import verify_log
+    from tui.cli.auditing.output_file import new_file, put_in_place, refuse_existing
+
+    if (execution is None) == (since is None):
+        raise UsageError("name an execution, or a time with --since", hint="`--since 30d`")
+    if target is not None:
+        refuse_existing(target, overwrite=force)
+    with open_records(invocation) as reader:
+        verified = verify_log(invocation)
+        if execution is not None:
+            found = audit_report.family_of(reader, find_execution(invocation, reader, execution))
+            outside = []
+        else:
+            start = instant_option("--since", since or "", invocation.now)
+            found = audit_report.executions_since(reader, start)
+            outside = audit_report.events_outside(reader, start)
+        text = audit_report.written_report(
+            reader,
+            found,
+            verified,
+            outside=outside,
+            form=form or ("json" if invocation.json else "md"),
+            now=invocation.now,
+        )
+    if target is None:
+        invocation.console.out_raw(text)
+    else:
+        with new_file(target) as file:
+            file.write(text.encode())
+            file.flush()
+            put_in_place(Path(file.name), target, overwrite=force)
+        invocation.console.out_raw(f"{safe_line(str(target))}\n")
+    finish(0 if verified.is_intact else AuditError.exit_code)
+
+
+@declare("show", short_help="Print the audit events of an execution.")
+@execution_argument
+@click.option("--type", "kinds", multiple=True, metavar="TYPE", help="Only events of this type.")
+@click.option("--actor", metavar="ACTOR", help="Only events by this actor.")
+@click.option("--step", metavar="STEP", help="Only events of this step and its attempts.")
+@click.option("--since", metavar="TIME", help="Only events since this time: 5m ago, or RFC 3339.")
+@click.option("--until", metavar="TIME", help="Only events up to this time.")
+def show(
+    invocation: Invocation,
+    execution: str,
+    kinds: tuple[str, ...],
+    actor: str | None,
+    step: str | None,
+    since: str | None,
+    until: str | None,
+) -> None:
+    """Print the audit events of execution EXEC in the order of the chain, as they are recorded.
+
+    With --json each event has the fields of the chain: `seq`, `ts`, `type`, `actor`, `target`,
+    `execution_id`, `details`, `hash` and `previous_hash`. Nothing is verified by it:
+    `mission audit verify` does that.
+    """
+    from tui.output import json_shapes
+    from tui.output.report.act_text import act_text
+
+    now = invocation.now
+    start = None if since is None else instant_option("--since", since, now)
+    end = None if until is None else instant_option("--until", until, now)
+    with open_records(invocation) as reader:
+        found = find_execution(invocation, reader, execution)
+        if step is not None:
+            reader.task_run(found.execution_id, step)
+        events = [
+            event
+            for event in events_of(reader, found.execution_id)
+            if (not kinds or event.event_type in kinds)
+            and (actor is None or event.actor == actor)
+            and (step is None or json_shapes.task_of(event) == step)
+            and (start is None or event.timestamp >= start)
+            and (end is None or event.timestamp <= end)
+        ]
+    if invocation.json:
+        invocation.console.out_json([json_shapes.chain_event(event) for event in events])
+        return
+    invocation.console.out_lines(
+        [
+            safe_line(
+                f"{event.seq:>6}  {moment(event.timestamp)}  {event.event_type:<24}"
+                f"  {event.actor}: {act_text(event)}"
+            )
+            for event in events
+        ]
+    )
+
+
+for _one in (verify, show, export, report):
     command.add_command(_one)

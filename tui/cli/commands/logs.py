@@ -19,9 +19,10 @@ from tui.cli.printing.live_line import LiveLine
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
+from tui.cli.shared_options import instant_option
 from tui.output import json_shapes
 from tui.output.event_line import log_line
-from tui.words.numbers import parse_since, size
+from tui.words.numbers import size
 from tui.words.safe_text import last_overwritten, safe_line
 
 _STREAMS = {
@@ -89,7 +90,7 @@ def command(
         attempt=attempt,
         streams=frozenset(_STREAMS[name] for name in streams),
         min_level=None if level is None else LogLevel(level.upper()),
-        since=_instant(since, invocation.now),
+        since=None if since is None else instant_option("--since", since, invocation.now),
         search=search,
         tail=tail,
     )
@@ -247,12 +248,3 @@ def _split(step: str | None) -> tuple[str | None, int | None]:
     if not name or not (number.isascii() and number.isdigit()) or int(number[:9]) < 1:
         raise UsageError(f"{step!r} is neither STEP nor STEP/ATTEMPT", hint="attempts count from 1")
     return name, int(number)
-
-
-def _instant(since: str | None, now: int) -> int | None:
-    if since is None:
-        return None
-    try:
-        return parse_since(since, now)
-    except ValueError as error:
-        raise UsageError(f"--since: {error}") from error

@@ -1,0 +1,1 @@
+"""Reports for people who audit: one document, written as Markdown or HTML."""

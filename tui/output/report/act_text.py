@@ -1,0 +1,71 @@
+"""What an audit event says, as a sentence for somebody who does not know its type."""
+
+from core.domain.records import AuditEvent
+from tui.output.json_shapes import task_of
+
+_SENTENCES = {
+    "execution.created": "started the mission {mission_name}",
+    "execution.cancel_requested": "asked to cancel the execution",
+    "execution.finalized": "sealed the record after {events} events",
+    "execution.retried": "retried an earlier execution",
+    "execution.rerun": "ran an earlier execution again",
+    "execution.state_changed": "moved the execution from {from} to {to}",
+    "execution.breaker_changed": "changed the circuit breaker to {breaker}",
+    "attempt.started": "started attempt {attempt}",
+    "attempt.ended": "saw attempt {attempt} end {to}",
+    "engine.started": "started the engine of version {version}",
+    "engine.stopped": "stopped the engine",
+    "log.created": "created the log {log_id}",
+    "mission.validated": "validated the mission file, SHA-256 {mission_sha256}",
+    "step.expanded": "made a task run for each item",
+    "audit.exported": "exported the evidence to {file}, SHA-256 {bundle_sha256}",
+    "mission.rejected": "tried to run a mission that is not valid: {file}",
+    "policy.violation": "was refused by a rule of safety or policy",
+    "policy.warning": "was warned by a policy",
+    "security.violation": "violated the security rules",
+    "request.refused": "asked for what was refused",
+    "runner.lost": "found that the runner of the execution had died",
+    "runner.recovered": "went on after the runner had died",
+    "secret.read": "gave secrets to the attempt: {names}",
+    "attempt.killed": "ended {processes} processes, of which {survivors} survived",
+    "leftovers.ended": "ended {processes} processes that were left, of which {survivors} survived",
+    "clock.stepped": "noticed that the clock was set by {by_ms} ms",
+    "clock.stepped_back": "noticed that the clock was set back",
+}
+_ANSWERS = {
+    "APPROVED": "recorded the approval",
+    "REJECTED": "recorded the rejection",
+    "USER_RETRY": "retried the step",
+}
+
+
+class _Details(dict[str, object]):
+    """Values for a sentence; what an event does not have is said to be missing."""
+
+    def __missing__(self, key: str) -> str:
+        return f"(no {key})"
+
+
+def act_text(event: AuditEvent) -> str:
+    """Return the sentence, with step, reason and message where the event has them."""
+    details = {key: _plain(value) for key, value in event.details.items()}
+    step, reason = task_of(event), str(details.get("reason_code", ""))
+    sentence = _SENTENCES.get(event.event_type)
+    if event.event_type == "step.state_changed":
+        sentence = _ANSWERS.get(reason, "moved the step from {from} to {to}")
+    if sentence is None:
+        sentence = "recorded " + event.event_type.replace("{", "{{").replace("}", "}}")
+    parts = [sentence.format_map(_Details(details))]
+    if step is not None:
+        parts.append(f"in step {step}")
+    if details.get("rule"):
+        parts.append(f"by rule {details['rule']}")
+    if reason:
+        parts.append(f"({reason})")
+    text = " ".join(parts)
+    said = details.get("message") or details.get("reason")
+    return f"{text}: {said}" if said else text
+
+
+def _plain(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
