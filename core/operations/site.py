@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.planning.recovery import AssumeLost
 from core.ports.clock import Clock
@@ -12,9 +12,11 @@ from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
-from core.security.attempt_gate import AttemptGate
-from core.security.policy.policies import Policies
-from core.security.safety.safety_gate import SafetyGate
+
+if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
+    from core.security.attempt_gate import AttemptGate
+    from core.security.policy.policies import Policies
+    from core.security.safety.safety_gate import SafetyGate
 
 
 class OpenStore(Protocol):
@@ -62,20 +64,20 @@ class Site(Protocol):
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store; nothing is read yet, and there need not be one."""
 
-    def policies(self, folder: Path) -> Policies:
+    def policies(self, folder: Path) -> "Policies":
         """Read the policies for missions in `folder`, empty where there are none.
 
         Raises `PolicyFileError` for files that cannot be used: then nothing may start.
         """
 
-    def new_gate(self, policies: Policies) -> AttemptGate:
+    def new_gate(self, policies: "Policies") -> "AttemptGate":
         """Return what decides about attempts: safety, then the policies.
 
         Raises `UsageError` or `UntrustedFileError` for rules that cannot be read: then nothing may
         start.
         """
 
-    def safety_gate(self) -> SafetyGate:
+    def safety_gate(self) -> "SafetyGate":
         """Return the gate of safety alone. Raises as `new_gate` does."""
 
     async def start_runner(

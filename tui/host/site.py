@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -12,10 +13,12 @@ from core.planning.recovery import AssumeLost
 from core.ports.executor import Executor
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
-from core.security.attempt_gate import AttemptGate
-from core.security.policy.policies import Policies
-from core.security.safety.safety_gate import SafetyGate
 from tui.host.places import SYSTEM_FOLDER, Paths
+
+if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
+    from core.security.attempt_gate import AttemptGate
+    from core.security.policy.policies import Policies
+    from core.security.safety.safety_gate import SafetyGate
 
 
 class LocalSite(Struct, frozen=True, kw_only=True):
@@ -72,19 +75,19 @@ class LocalSite(Struct, frozen=True, kw_only=True):
             self._stores.append(open_secrets(self.paths, self.environ, may_ask=self.may_ask))
         return self._stores[0]
 
-    def policies(self, folder: Path) -> Policies:
+    def policies(self, folder: Path) -> "Policies":
         """Read the policies of machine, user and project for missions in `folder`."""
         from tui.host.security.policy_source import policies_for
 
         return policies_for(self.paths, folder, self.system_folder)
 
-    def new_gate(self, policies: Policies) -> AttemptGate:
+    def new_gate(self, policies: "Policies") -> "AttemptGate":
         """Return what decides about attempts: safety as the settings have it, then policies."""
         from tui.host.gate import new_gate
 
         return new_gate(self.paths, policies, self.environ, self.system_folder)
 
-    def safety_gate(self) -> SafetyGate:
+    def safety_gate(self) -> "SafetyGate":
         """Return the gate of safety as the settings have it."""
         from tui.host.gate import safety_gate
 
