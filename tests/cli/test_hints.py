@@ -122,6 +122,11 @@ FAILED = an_execution(ExecutionState.FAILED, source_path="/x y/m.yaml")
             "fix the file, then: mission run '/x y/m.yaml' --resume-from a",
         ),
         (
+            FAILED,
+            (a_failure("a", Reason.SECURITY_VIOLATION, 1),),
+            "fix the file, then: mission run '/x y/m.yaml' --resume-from a",
+        ),
+        (
             replace(FAILED, params={"n": 1}),
             (WRONG,),
             "fix the file, then: mission run '/x y/m.yaml' --resume-from a, with the same -p",

@@ -10,6 +10,12 @@ from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
 
+_WRONG_FILE = frozenset(
+    {Reason.INVALID_PARAMETERS, Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION}
+)
+"""Why a step fails again as long as the file, or what is allowed, stays as it is."""
+
+
 def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:
     """Return the command, preceded by anything to be done first.
 
@@ -23,7 +29,7 @@ def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None 
     tasks = tuple(tasks)
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     first = min(failed, key=lambda task: task.ended_at or task.updated_at, default=None)
-    if first is None or first.reason_code is not Reason.INVALID_PARAMETERS:
+    if first is None or first.reason_code not in _WRONG_FILE:
         return f"mission retry {name}"
     if one.parent_execution_id is not None:
         file = "its file" if one.source_path is None else safe_line(one.source_path)
