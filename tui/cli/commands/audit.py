@@ -9,6 +9,7 @@ from msgspec import to_builtins
 from core.audit.verify.verdict import Report, report_json
 from core.domain.state_word import counted
 from core.errors import AuditError, NotFoundError, UsageError
+from tui.cli.auditing.audit_keys import command as audit_keys
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_execution
@@ -267,5 +268,5 @@ def show(
     )
 
 
-for _one in (verify, show, export, report):
+for _one in (verify, show, export, report, audit_keys):
     command.add_command(_one)

@@ -1,0 +1,155 @@
+"""`mission audit key`: shows the keys that sign the audit log, and exports public ones."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.audit.format.key import Verifier
+from core.errors import ConflictError, MissionDeckError, NotFoundError, UnavailableError
+from tui.cli.command import DeckGroup
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.words.safe_text import safe_line
+
+
+@click.group("key", cls=DeckGroup)
+def command() -> None:
+    """Show the keys that sign the audit log, and export public ones."""
+
+
+@declare("show", short_help="Show the signing key and the keys that are trusted.")
+def show(invocation: Invocation) -> None:
+    """Show the key that signs the audit log, and all public keys that are trusted here.
+
+    The key of the log is the one with which the log was created. Without it the log can be
+    verified, but not continued. Nothing is written.
+    """
+    found = _found_keys(invocation)
+    if invocation.json:
+        invocation.console.out_json(found)
+        return
+    lines = [f"folder   {found['folder']}"]
+    lines.append(f"signing  {found['signing'] or 'none: audit.pem does not exist'}")
+    log = found["log"]
+    if log is not None:
+        state = "the signing key" if log["vkey"] == found["signing"] else "not the signing key"
+        lines.append(f"log      {log['vkey'] or 'unknown'} ({state})")
+    lines += [f"trusted  {one}" for one in found["trusted"]]
+    invocation.console.out_lines([safe_line(line) for line in lines])
+
+
+@declare("export", short_help="Write a public key for those who verify.")
+@click.option(
+    "--id", "key_id", metavar="ID", help="The key with this id (8 hex digits), not the signing key."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["vkey", "pem"]),
+    default="vkey",
+    show_default=True,
+    help="A line for `audit verify --key`, or PEM for openssl.",
+)
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The file to write, which must not exist; without it the key is printed.",
+)
+def export(invocation: Invocation, key_id: str | None, form: str, target: Path | None) -> None:
+    """Print a public key or write it to a file. Private keys are never exported.
+
+    Whoever verifies your log needs it from you, by a way that they trust: a key that came with the
+    log proves nothing.
+    """
+    from core.audit.bundle.bundle_content import public_pem
+
+    key = _chosen(invocation, key_id)
+    data = f"{key.vkey}\n".encode() if form == "vkey" else public_pem(key.public_key)
+    if target is not None:
+        _write_new(target, data)
+    if invocation.json:
+        invocation.console.out_json(
+            {
+                "id": key.key_id.hex(),
+                "vkey": key.vkey,
+                "path": None if target is None else str(target),
+            }
+        )
+    elif target is None:
+        invocation.console.out_raw(data.decode("ascii"))
+    else:
+        invocation.console.out_raw(f"{safe_line(str(target))}\n")
+
+
+def _found_keys(invocation: Invocation) -> Mapping[str, Any]:
+    from storage.file.keystore import load_signer, public_keys
+
+    folder = invocation.paths.keys
+    signer = load_signer(folder)
+    return {
+        "folder": str(folder),
+        "signing": None if signer is None else signer.verifier.vkey,
+        "trusted": [key.vkey for key in public_keys(folder)],
+        "log": _log_key(invocation),
+    }
+
+
+def _log_key(invocation: Invocation) -> Mapping[str, str | None] | None:
+    """Return id and key of the log, under the key's own name; None without a database."""
+    from core.audit.format.key import decode_vkey
+    from storage.file.keystore import KEY_NAME
+    from storage.read.audit_source import SqliteChainSource
+
+    if not invocation.paths.has_database:
+        return None
+    source = SqliteChainSource(invocation.paths.db, ())
+    try:
+        meta = source.meta()
+    finally:
+        source.close()
+    vkey = None
+    with suppress(MissionDeckError):  # what is wrong with it is for `audit verify` to say
+        vkey = Verifier(KEY_NAME, decode_vkey(str(meta.get("vkey"))).public_key).vkey
+    return {"log_id": str(meta.get("log_id")), "vkey": vkey}
+
+
+def _chosen(invocation: Invocation, key_id: str | None) -> Verifier:
+    from storage.file.keystore import load_signer, public_keys
+
+    folder = invocation.paths.keys
+    if key_id is not None:
+        for key in public_keys(folder):
+            if key.key_id.hex() == key_id.lower():
+                return key
+        raise NotFoundError(
+            f"there is no key {key_id} in {folder}", hint="`mission audit key show` lists the keys"
+        )
+    signer = load_signer(folder)
+    if signer is None:
+        raise NotFoundError(
+            f"there is no signing key in {folder}",
+            hint="it is created by the first run; --id names one of the public keys",
+        )
+    return signer.verifier
+
+
+def _write_new(target: Path, data: bytes) -> None:
+    try:
+        file = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    except FileExistsError as error:
+        raise ConflictError(f"{target} exists already", hint="name a new file") from error
+    except OSError as error:
+        raise UnavailableError(f"{target} cannot be written: {error.strerror}") from error
+    with os.fdopen(file, "wb") as stream:
+        stream.write(data)
+
+
+for _one in (show, export):
+    command.add_command(_one)
