@@ -9,7 +9,6 @@ from core.domain.states import ExecutionState, TaskState
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
-
 _WRONG_FILE = frozenset(
     {Reason.INVALID_PARAMETERS, Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION}
 )
