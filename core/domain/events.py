@@ -331,7 +331,10 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     log_digest: str | None = None
     """See `core.output.log_digest`."""
     census: Mapping[str, Any] | None = None
-    """Of its processes at its end: `{processes, survivors, left?: [{pid, command}]}`."""
+    """Of its processes at its end: `{processes, survivors, left?: [{pid, command, start?}]}`.
+
+    `start` is in clock ticks since boot, of what is to be ended with the execution.
+    """
     redactions: Mapping[str, int] = EMPTY
     """At how many places of its output and results a secret was masked, by the secret's name."""
     resources: Mapping[str, int] | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.domain.events import AttemptEnded
+from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
 from core.domain.states import AttemptState, TaskState, is_terminal
@@ -55,7 +56,11 @@ class Settlement:
         outcome = ended.outcome or _cancelled(cancelled)
         for chunk in ended.chunks:
             self._recorder.append_output(chunk)
-        census = None if ended.census is None else census_facts(ended.census)
+        census = None
+        if ended.census is not None:
+            step, config = self._planner.step_of(task_id), self._run_context.mission.config
+            is_kept = (step.leftovers or config.leftovers) is Leftovers.KEEP
+            census = census_facts(ended.census, is_kept=is_kept)
         if census is not None and "left" not in census:
             facts = {**census, "message": ended_text(census, whole=True)}
             self._recorder.note("attempt.killed", facts, task_id=task_id)
@@ -186,12 +191,19 @@ def _outputs(outcome: StepOutcome) -> Mapping[str, object]:
     return {**outcome.output, "variables": dict(outcome.variables)}
 
 
-def census_facts(found: Census) -> Mapping[str, Any]:
-    """Return a census as the audit and the records have it."""
+def census_facts(found: Census, *, is_kept: bool = False) -> Mapping[str, Any]:
+    """Return a census as the audit and the records have it.
+
+    What was left has its start with it, so that it is still known when runner and supervisor are
+    both killed; what `is_kept` on purpose is not to be ended then and has none.
+    """
     counts: dict[str, Any] = {"processes": found.processes, "survivors": found.survivors}
     for name, processes in (("left", found.left), ("ended", found.ended)):
         if processes:
             counts[name] = [
                 {"pid": process.pid, "command": process.command} for process in processes
             ]
+    if found.left and not is_kept:
+        for told, process in zip(counts["left"], found.left, strict=True):
+            told["start"] = process.start
     return counts

@@ -23,7 +23,7 @@ from core.executors.tree import (
     read_table,
     still_alive,
 )
-from core.machine.runner_identity import is_alive
+from core.machine.runner_identity import identity, is_alive
 from core.ports.control import RunnerIdentity
 from core.ports.executor import NOTHING_ABANDONED, Abandoned, LeftProcess
 
@@ -42,6 +42,7 @@ async def end_abandoned(
     newest: Mapping[str, int],
     running: Collection[str],
     runner: RunnerIdentity | None,
+    left: Collection[tuple[int, int]] = (),
     grace_seconds: float = GRACE_SECONDS,
 ) -> Abandoned:
     """End what is left of an execution whose runner is dead, and return what that was.
@@ -49,14 +50,17 @@ async def end_abandoned(
     `newest` has the newest attempt of each step as the dead runner left them: later ones are not
     touched, a new runner may have started them. `running` are the steps whose newest attempt was
     under way; what other attempts left on purpose (`leftovers: keep`) is spared, as are this
-    process and those above it. A supervisor of `runner` that still lives is given time to end what
-    it alone knows.
+    process and those above it. `left` are pid and start of processes that the dead runner saw
+    outlive their steps, and that may have shed what else tells them. A supervisor of `runner` that
+    still lives is given time to end what it alone knows.
     """
     if not has_process_table():
         return NOTHING_ABANDONED
     is_dead = runner is not None and is_alive(runner) is False
     groups = abandoned_groups(runner) if runner is not None and is_dead else []
-    tree = _AbandonedTree(execution_id, newest, running, groups)
+    if runner is None or runner.boot_id != identity().boot_id:
+        left = ()
+    tree = _AbandonedTree(execution_id, newest, running, groups, frozenset(left))
     _, survivors = await Ladder(tree, grace_seconds).climb()
     if runner is not None and is_dead:
         await _wait_for_supervisor(runner)
@@ -74,7 +78,9 @@ class _AbandonedTree:
         newest: Mapping[str, int],
         running: Collection[str],
         groups: Sequence[GroupFolder],
+        left: frozenset[tuple[int, int]],
     ) -> None:
+        self._left = left
         self._groups = groups
         self._prefix = f"{execution_id}/"
         self._newest = newest
@@ -92,6 +98,11 @@ class _AbandonedTree:
                 found |= pids
                 if not self._was_running(*attempt):
                     spared |= {pid for pid in pids if _is_kept(pid)}
+        found |= {
+            pid
+            for pid, start in self._left
+            if (info := table.processes.get(pid)) is not None and info.start == start
+        }
         grouped = {pid for group in self._groups for pid in group.processes()}
         found |= {pid for pid in grouped & table.processes.keys() if not self._supervises(pid)}
         members = table.with_descendants(found - spared, spared)

@@ -32,7 +32,20 @@ async def end_processes(snapshot: Snapshot, before: Lease | None) -> Abandoned:
             for task_id, attempt in newest.items()
             if attempt.state in {AttemptState.RUNNING, AttemptState.LOST}
         ),
+        left=_left(snapshot),
         runner=None if before is None else before.identity,
+    )
+
+
+def _left(snapshot: Snapshot) -> frozenset[tuple[int, int]]:
+    """Return pid and start of what steps left running that was to end with the execution."""
+    return frozenset(
+        (one["pid"], one["start"])
+        for tries in snapshot.attempts.values()
+        for attempt in tries
+        if attempt.census is not None
+        for one in attempt.census.get("left", ())
+        if "start" in one
     )
 
 

@@ -78,3 +78,16 @@ def test_what_is_kept_is_said_to_be_kept(inside: Inside) -> None:
     assert "leftovers ended" not in ran.out
     shown = inside("show", "@last", "server").out
     assert re.search(r"left running: sleep 0\.3 \(pid \d+\), kept on purpose\n", shown)
+
+
+@pytest.mark.parametrize(("leftovers", "has_start"), [("execution", True), ("keep", False)])
+def test_what_is_to_be_ended_is_recorded_so_that_a_later_command_knows_it(
+    inside: Inside, leftovers: str, has_start: bool
+) -> None:
+    write(leftovers, "0.25")
+
+    assert inside("run", "leaving.yaml").code == 0
+
+    attempts = inside("show", "@last", "server", "--json").json["attempts"]
+    [left] = attempts[0]["census"]["left"]
+    assert ("start" in left) is has_start

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core.executors.abandoned import end_abandoned, runner_mark
 from core.executors.local import HAS_LINUX_WAYS
 from core.executors.spawn import JOB_VARIABLE, KEPT_VARIABLE, RUNNER_VARIABLE
 from core.executors.tree import read_process
+from core.machine.runner_identity import identity
 from core.ports.control import RunnerIdentity
 from core.ports.executor import NOTHING_ABANDONED, Abandoned
 
@@ -114,6 +116,28 @@ async def test_what_is_below_a_job_belongs_to_it_whatever_its_environment(
     await end()
 
     assert read_process(int(file.read_text())) is None
+
+
+async def test_what_was_seen_to_outlive_its_step_is_known_by_pid_and_start(
+    starter: Starter,
+) -> None:
+    escaped, other = starter.start("sleep 600"), starter.start("sleep 600")
+    known, reused = read_process(escaped.pid), read_process(other.pid)
+    assert known is not None
+    assert reused is not None
+    dead = replace(identity(), start_time=1)
+
+    found = await end_abandoned(
+        EXECUTION,
+        newest={},
+        running=(),
+        runner=dead,
+        left={(known.pid, known.start), (reused.pid, reused.start - 1)},
+    )
+
+    assert escaped.pid in {one.pid for one in found.found}
+    assert not is_alive(escaped)
+    assert is_alive(other)
 
 
 async def test_attempts_that_a_later_runner_started_are_not_touched(starter: Starter) -> None:
