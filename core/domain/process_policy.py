@@ -56,6 +56,9 @@ class StopPolicy(Struct, frozen=True, kw_only=True):
     grace: float | None = None
 
 
+LIMIT_EXCEEDED = "LimitExceeded"
+"""The kind of the error of a step that failed because all its processes together met a limit."""
+
 NO_LIMITS = ProcessLimits()
 DEFAULT_STOP = StopPolicy()
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from core.domain.breaker_state import BreakerState
 from core.domain.item_label import quoted_title
 from core.domain.mission import RetryPolicy
+from core.domain.process_policy import LIMIT_EXCEEDED
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.state_word import counted, state_word
@@ -113,6 +114,8 @@ _LIVE: Mapping[TaskState, Callable[[TaskRun, ExecutionFacts], str]] = MappingPro
 
 def _exited(task: TaskRun, facts: ExecutionFacts) -> str:
     code = _exit_code(task, facts)
+    if task.error is not None and task.error.kind == LIMIT_EXCEEDED:
+        return f"{_first_line(task.error.message)}{_after(task, facts)}"
     if code is not None:
         return f"exit {code}{_after(task, facts)}"
     if task.state is TaskState.SUCCESS:

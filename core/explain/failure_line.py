@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from core.domain.item_label import quoted_title
 from core.domain.mission import Mission
+from core.domain.process_policy import LIMIT_EXCEEDED
 from core.domain.reasons import Reason
 from core.domain.records import TaskError, TaskRun
 from core.domain.states import TaskState
@@ -50,6 +51,8 @@ def failure_text(reason: Reason, message: str | None, error: TaskError | None) -
     if error.kind == SUB_MISSION_FAILED:
         return clipped(_first_line(error.message))
     told = _first_line(message) or _first_line(error.message) or reason.value
+    if error.kind == LIMIT_EXCEEDED:
+        return _first_line(error.message)
     if reason is Reason.EXIT_NONZERO and error.exit_code is not None:
         told = f"exit {error.exit_code}" if error.exit_code >= 0 else told
     line = error_line(error.stack_trace)

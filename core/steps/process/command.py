@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec.structs import replace
 
 from core.domain.mission import EMPTY
+from core.domain.process_policy import LIMIT_EXCEEDED
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.machine.working_dir import folder_within
@@ -193,7 +194,7 @@ def _outcome(
         return StepOutcome.failure(
             Reason.EXIT_NONZERO,
             exit_text(exit_code, limits, met),
-            "Signal" if exit_code < 0 else "ExitCode",
+            LIMIT_EXCEEDED if met else "Signal" if exit_code < 0 else "ExitCode",
             stack_trace=kept.last_lines(),
             output=output,
             exit_code=exit_code,
