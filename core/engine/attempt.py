@@ -98,7 +98,7 @@ async def run(
     try:
         left = None if timeout is None else max(0.0, timeout - waited)
         async with asyncio.timeout(left) as deadline:
-            if prepared.step.secret_names or run_context.masker:
+            if run_context.mission.secrets or run_context.masker:
                 outcome = await perform_masked(
                     run_context,
                     prepared,

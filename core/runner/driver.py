@@ -12,7 +12,7 @@ from core.domain.events import Event
 from core.domain.item_label import step_title
 from core.domain.mission import INPUT_PREFIX
 from core.domain.records import Execution
-from core.domain.states import ExecutionState, is_terminal
+from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.engine.context import ExecutionContext
 from core.engine.loop import Engine
 from core.engine.preparation import RunContext
@@ -111,6 +111,7 @@ class Driver:
         if not is_ending:
             done = {one.task_id for one in plan.snapshot.tasks.values() if is_terminal(one.state)}
             self._secrets.require(needed_secrets(plan.mission, without=done))
+        await self._mask_earlier_secrets()
         if plan.snapshot.current.state is ExecutionState.PENDING:
             return
         self._is_resumed = True
@@ -138,6 +139,25 @@ class Driver:
         await self._record(
             resumed(plan.snapshot, self._clock, actor=plan.actor, failed=failed, ended=ended)
         )
+
+    async def _mask_earlier_secrets(self) -> None:
+        """Mask the secrets that steps have read before this runner, here or in a retried run.
+
+        These steps may have left a value where a later step finds and prints it.
+        """
+        mission, tasks = self._plan.mission, self._plan.snapshot.tasks
+        if not mission.secrets:
+            return
+        tried = {
+            one.parent_task_id or one.task_id
+            for one in tasks.values()
+            if one.attempt or one.state is TaskState.SUCCESS
+        }
+        names = [
+            name for step in mission.all_steps if step.id in tried for name in step.secret_names
+        ]
+        for name, value in (await asyncio.to_thread(self._secrets.known, names)).items():
+            self._plan.masker.add(name, value)
 
     async def _record(self, events: Iterable[Event]) -> None:
         """Fold events one by one and commit them."""

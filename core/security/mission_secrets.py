@@ -9,11 +9,12 @@ import importlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from core.domain.mission import INPUT_PREFIX, DeclaredSecret
-from core.errors import UnavailableError
+from core.errors import MissionDeckError, UnavailableError
 from core.ports.secrets import SecretMissingError, SecretStore
 
 MIN_VALUE_BYTES: Final = 8
@@ -102,6 +103,18 @@ class MissionSecrets:
                 f"the value of the secret {name} has more than {MAX_VALUE_BYTES:,} bytes"
             )
         return value
+
+    def known(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the values of those of `names` that can be read without running a command.
+
+        A value that cannot be read now is left out: whoever needs it will learn why.
+        """
+        found = {}
+        for name in dict.fromkeys(names):
+            if not (self._sources.get(name) or "").startswith("cmd:"):
+                with suppress(MissionDeckError):
+                    found[name] = self.read(name)
+        return found
 
     def _is_there(self, name: str) -> bool:
         provider, place = _split(self._sources[name] or "")

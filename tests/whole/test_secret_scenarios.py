@@ -316,3 +316,42 @@ def test_a_secret_planted_in_the_database_its_journal_or_a_log_is_found(home: Pa
     names = {Path(one["path"]).name for one in found.json["found"]}
     assert names == {"missions.db", "runner-x.log"}
     assert leaks((found.out + found.err).encode()) == []
+
+
+def test_a_retry_masks_what_a_step_that_is_not_run_again_left(home: Path, look: Inside) -> None:
+    keep = script("keep", f"{FORMS}\nopen('kept', 'wb').write(b'\\n'.join(forms))\n")
+    text = "cat kept; test -e again"
+    tell = later("tell", "script", "keep", script=text)
+    assert mission(home, "run", write(home, [keep, tell])).code == 1
+    (home.parent / "again").touch()
+    done = mission(home, "retry", "@last", "--reason", "again", "--watch")
+    assert done.code == 0, done.out + done.err
+    assert leaks((done.out + done.err).encode()) == []
+    assert mission(home, "logs", "@last", "tell").out.count("***") >= 10
+    nothing_leaked(home, look)
+
+
+def test_a_step_that_began_before_a_secret_was_read_keeps_no_part_of_it(
+    home: Path, look: Inside
+) -> None:
+    waits = """
+import json, pathlib, sys, time
+pathlib.Path("waiting").touch()
+while not pathlib.Path("go").exists():
+    time.sleep(0.01)
+value = json.loads(pathlib.Path("secret.txt").read_text())["a"]
+sys.stderr.write("y" * 50 + value + "y" * (4096 - 10) + "\\n")
+raise SystemExit(3)
+"""
+    reads = """
+import pathlib, time
+while not pathlib.Path("waiting").exists():
+    time.sleep(0.01)
+pathlib.Path("go").touch()
+"""
+    early = later("early", "script", script=waits, shell="python")
+    fields = {"config": {"parallel_limit": 2, "fail_fast": False}}
+    assert mission(home, "run", write(home, [early, script("read", reads)], **fields)).code == 1
+    shown = mission(home, "show", "@last", "--json", "early").json
+    assert CANARY[-8:] not in shown["error"]["message"] + str(shown["error"]["stack_trace"])
+    nothing_leaked(home, look)
