@@ -1,9 +1,24 @@
 """Statements of Cedar files, and the lines of what is wrong in them."""
 
+import subprocess
+import sys
+
 import pytest
 
 from core.errors import PolicyFileError
 from core.security.policy.cedar_statement import MAX_NESTING, split
+
+READ_IN_A_SMALL_THREAD = """
+import sys, threading
+from pathlib import Path
+from core.security.policy.policy_file import Layer, PolicyFile
+from core.security.policy.policy_rule import read_rules
+threading.stack_size(512 * 1024)
+file = PolicyFile(Layer.HOME, Path("x.cedar"), sys.argv[1], "")
+thread = threading.Thread(target=lambda: print(len(read_rules(file))))
+thread.start()
+thread.join()
+"""
 
 
 def test_statements_are_split_where_cedar_ends_them() -> None:
@@ -36,6 +51,18 @@ def test_an_id_is_one_plain_line(text: str) -> None:
     [only] = split(f"{text} forbid(principal, action, resource);")
     with pytest.raises(PolicyFileError, match="@id"):
         _ = only.identifier
+
+
+def test_what_may_be_nested_is_parsed_on_the_stack_of_a_small_thread() -> None:
+    deep = "if (" * (MAX_NESTING - 1) + "true" + ") then true else false" * (MAX_NESTING - 1)
+    text = f"forbid(principal, action, resource) when {{ {deep} }};"
+    done = subprocess.run(
+        [sys.executable, "-c", READ_IN_A_SMALL_THREAD, text],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 def test_other_annotations_are_passed_over() -> None:
