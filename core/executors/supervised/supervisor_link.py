@@ -30,10 +30,7 @@ MAX_REPLY_BYTES = 1 << 20
 _READS_AT_ONCE = 16
 
 _PROGRAM = (
-    "import marshal, os, sys\n"
-    "with os.fdopen(int(sys.argv.pop()), 'rb') as file: code = marshal.load(file)\n"
-    "exec(code)\n"
-    "main()"
+    "import marshal, os, sys; exec(marshal.load(os.fdopen(int(sys.argv.pop()), 'rb'))); main()"
 )
 """Runs the supervisor from its compiled code, which Python would make of its file every time."""
 
