@@ -283,6 +283,11 @@ def test_a_resumed_execution_is_under_the_policies_of_now(world: PolicyWorld) ->
     assert world("approve", "@last", "ask").code == 0
     assert world("watch", "@last").code == 5
     assert not world.mark.exists()
+    first, second = (
+        one.details["policies"] for one in world.audit() if one.event_type == "engine.started"
+    )
+    assert first[0]["path"] == second[0]["path"]
+    assert first[0]["sha256"] != second[0]["sha256"]
 
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="policies of the machine belong to root")

@@ -45,10 +45,8 @@ async def admit(
     A retry must be allowed as such, too. What a policy that only warns would deny goes with the
     order. Raises `PolicyViolationError`.
     """
-    if policies.is_empty:
-        return order
     warnings = []
-    for request in requests_for(order):
+    for request in () if policies.is_empty else requests_for(order):
         verdict = policies.decide(request)
         if verdict.is_denied:
             await _deny(site, request, verdict, store=store)

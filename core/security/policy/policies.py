@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from core.domain.mission import EMPTY
 from core.errors import BugError
 from core.machine.os_user import OsUser, os_user
 from core.security.policy.policy_file import FolderContent, Layer, PolicyFolder, read_folders
@@ -117,12 +116,7 @@ class Policies:
 
     @property
     def hashes(self) -> Mapping[str, str]:
-        """The SHA-256 (hex) of each policy file, and of settings of policies, by its path.
-
-        Empty where there is nothing to ask.
-        """
-        if self.is_empty:
-            return EMPTY
+        """The SHA-256 (hex) of each policy file, and of settings of policies, by its path."""
         files = [file for content in self.contents for file in content.files]
         tables = (self.settings.system, self.settings.home)
         return {
