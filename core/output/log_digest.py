@@ -29,16 +29,11 @@ class LogDigest:
     __slots__ = ("_sha256",)
 
     def __init__(self, execution_id: str, task_id: str, attempt: int) -> None:
-        self._sha256 = hashlib.sha256()
-        self._add_line(["missiondeck output", 2, execution_id, task_id, attempt])
+        self._sha256 = hashlib.sha256(heading(execution_id, task_id, attempt))
 
     def add(self, chunk: int, first_seq: int, segments: Sequence[LogSegment], data: bytes) -> None:
         """Add the next chunk; the lengths of its segments sum up to that of its data."""
-        parts = [
-            (one.at, one.stream, one.level, stored_source(one.source), one.length, one.lines)
-            for one in segments
-        ]
-        self._add_line([chunk, first_seq, parts])
+        self._sha256.update(description(chunk, first_seq, segments))
         self._sha256.update(data)
 
     @property
@@ -46,8 +41,19 @@ class LogDigest:
         """The digest over the chunks so far, as it is recorded."""
         return f"{FORM_2}{self._sha256.hexdigest()}"
 
-    def _add_line(self, values: Sequence[object]) -> None:
-        self._sha256.update(_encode(values).encode() + b"\n")
+
+def heading(execution_id: str, task_id: str, attempt: int) -> bytes:
+    """Return the line that precedes all chunks of an attempt."""
+    return _line(["missiondeck output", 2, execution_id, task_id, attempt])
+
+
+def description(chunk: int, first_seq: int, segments: Sequence[LogSegment]) -> bytes:
+    """Return the line that precedes the data of a chunk."""
+    parts = [
+        (one.at, one.stream, one.level, stored_source(one.source), one.length, one.lines)
+        for one in segments
+    ]
+    return _line([chunk, first_seq, parts])
 
 
 def stored_source(source: str) -> str:
@@ -58,3 +64,7 @@ def stored_source(source: str) -> str:
 def covers_everything(digest: str) -> bool:
     """Tell whether a digest is of form 2; one of form 1 covers nothing but the data."""
     return digest.startswith(FORM_2)
+
+
+def _line(values: Sequence[object]) -> bytes:
+    return _encode(values).encode() + b"\n"

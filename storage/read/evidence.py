@@ -3,15 +3,18 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from core.audit.bundle.bundle_content import Content, LogFile
 from core.audit.format.body import LOG_CREATED
 from core.audit.format.key import Verifier
 from core.errors import AuditError, ConflictError, NotFoundError
+from core.output.log_digest import covers_everything, description, heading
 from storage.file.connection import open_readonly, unavailable
+from storage.rows.segment import unpack_segments
 
 _TREE = """
 WITH RECURSIVE tree (id, execution_id) AS (
@@ -30,12 +33,18 @@ _OF_THE_LOG = (
 )
 _SEAL = "SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1"
 _LOGS = """
-SELECT log_chunk.task_run, task_run.task_id, task_run.position, log_chunk.attempt, sum(length(data))
-FROM log_chunk JOIN task_run ON task_run.id = log_chunk.task_run
-WHERE log_chunk.execution = ? GROUP BY log_chunk.task_run, log_chunk.attempt
-ORDER BY log_chunk.task_run, log_chunk.attempt
+SELECT attempt.task_run, task_run.task_id, task_run.position, attempt.attempt, attempt.log_digest
+FROM attempt JOIN task_run ON task_run.id = attempt.task_run
+WHERE task_run.execution = ? AND EXISTS (
+  SELECT 1 FROM log_chunk
+  WHERE log_chunk.task_run = attempt.task_run AND log_chunk.attempt = attempt.attempt
+)
+ORDER BY attempt.task_run, attempt.attempt
 """
-_DATA = "SELECT data FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk"
+_CHUNKS = """
+SELECT chunk, first_seq, segments, {data} FROM log_chunk
+WHERE task_run = ? AND attempt = ? ORDER BY chunk
+"""
 _PAGE_CHUNKS: Final = 16
 
 
@@ -77,17 +86,11 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
             connection, "SELECT format, content FROM mission WHERE digest = ?", digest
         ):
             missions[digest] = (kind, content)
-        logs += [
-            LogFile(
-                found_id,
-                task_id,
-                position,
-                attempt,
-                size,
-                partial(_output, connection, key, attempt),
-            )
-            for key, task_id, position, attempt, size in _all(connection, _LOGS, row_id)
-        ]
+        for key, task_id, position, attempt, digest in _all(connection, _LOGS, row_id):
+            output = _Output(connection, key, attempt, b"")
+            if digest is None or covers_everything(digest):
+                output.heading = heading(found_id, task_id, attempt)
+            logs.append(LogFile(found_id, position, attempt, output.size(), output.parts))
     if execution_id not in seals:
         raise NotFoundError(f"there is no execution {execution_id}")
     last_checkpoint = connection.execute(
@@ -112,12 +115,37 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
     )
 
 
-def _output(connection: sqlite3.Connection, task_run: int, attempt: int) -> Iterator[bytes]:
-    """Yield the stored output of one attempt."""
-    cursor = connection.execute(_DATA, (task_run, attempt))
-    while rows := cursor.fetchmany(_PAGE_CHUNKS):
-        for (data,) in rows:
+class _Output(Struct):
+    """The output of one attempt as its digest covers it; without a heading its data alone."""
+
+    connection: sqlite3.Connection
+    task_run: int
+    attempt: int
+    heading: bytes
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield the heading, then for each chunk its description and its data."""
+        yield self.heading
+        for line, data in self._chunks("data"):
+            yield line
             yield data
+
+    def size(self) -> int:
+        """Return the length of all parts without reading the data."""
+        total = len(self.heading)
+        for line, count in self._chunks("length(data)"):
+            total += len(line) + int(count)
+        return total
+
+    def _chunks(self, data: str) -> Iterator[tuple[bytes, Any]]:
+        """Yield the description of each chunk, and what the expression `data` gives for it."""
+        cursor = self.connection.execute(_CHUNKS.format(data=data), (self.task_run, self.attempt))
+        while rows := cursor.fetchmany(_PAGE_CHUNKS):
+            for chunk, first_seq, packed, found in rows:
+                line = b""
+                if self.heading:
+                    line = description(chunk, first_seq, unpack_segments(packed))
+                yield line, found
 
 
 def _all(connection: sqlite3.Connection, sql: str, *values: object) -> list[Any]:

@@ -81,6 +81,7 @@ def test_a_bare_python_with_openssl_verifies_it(made: Path, tmp_path: Path) -> N
     assert (told.code, told.err) == (0, "")
     assert told.out.startswith("INTACT: ")
     assert "2 executions" in told.out
+    assert ", 4 of them named by events" in told.out, "two missions and two logs"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="verify.py needs openssl")

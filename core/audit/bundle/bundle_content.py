@@ -24,10 +24,12 @@ _DASH: Final = "\u2014"
 
 
 class LogFile(Struct, frozen=True):
-    """The stored output of one attempt; `parts` yields it each time that it is called."""
+    """The stored output of one attempt in the form that its sealed digest is over.
+
+    `parts` yields it each time that it is called.
+    """
 
     execution_id: str
-    task_id: str
     position: int
     attempt: int
     size: int

@@ -33,7 +33,8 @@ class Check:
         self.keys: dict[bytes, str] = {}
         self.sums: dict[str, str] = {}
         self.place = "SHA256SUMS"
-        self.signed_by, self.head, self.events, self.executions = "no known key", "none", 0, 0
+        self.signed_by, self.head = "no known key", "none"
+        self.events = self.executions = self.sealed = 0
 
     def run(self) -> list[tuple[str, str]]:
         """Return (file, problem) of everything that is not as it was signed."""
@@ -129,35 +130,50 @@ class Check:
                 self._add(seal, "is not continued by the tree that was signed later")
             if last != "execution.finalized":
                 self._add("events.ndjson", f"lacks the end of execution {execution}")
-        for name in (one for one in self.names if one.startswith("missions/")):
-            if self.sums.get(name, name).encode() not in b"".join(bodies):
+        self.sealed = sum(one.encode() in b"".join(bodies) for one in set(self.sums.values()))
+        for name in (one for one in self.sums if one.startswith("missions/")):
+            if self.sums[name].encode() not in b"".join(bodies):
                 self._add(name, "is not named by any event")
         self.events, self.executions = len(bodies), len(ends)
 
 
 def proves(
-    path: list[str], first: int, size: int, root: bytes, leaf: bytes | None, old_root: bytes = b""
+    path: list[str], index: int, size: int, root: bytes, leaf: bytes | None, old: bytes = b""
 ) -> bool:
-    """Check a proof of inclusion of `leaf`, or of consistency (RFC 9162, 2.1.3.2 and 2.1.4.2)."""
-    nodes, last = [bytes.fromhex(one) for one in path], size - 1
-    if not 0 <= first <= last:
+    """Check a proof of inclusion of `leaf`, or of consistency with the old tree up to `index`."""
+    nodes = [bytes.fromhex(one) for one in path]
+    if not 0 <= index < size:
         return False
     if leaf is None:
-        if first == last:
-            return not nodes and old_root == root
-        while first & 1:
-            first, last = first >> 1, last >> 1
-        nodes = nodes if first else [old_root, *nodes]
-    old = found = leaf or nodes.pop(0)
-    for node in nodes:
-        if first & 1 or first == last:
-            found, old = (hashlib.sha256(b"\x01" + node + one).digest() for one in (found, old))
-            while first and not first & 1:
-                first, last = first >> 1, last >> 1
-        else:
-            found = hashlib.sha256(b"\x01" + found + node).digest()
-        first, last = first >> 1, last >> 1
-    return not last and found == root and (leaf is not None or old == old_root)
+        return roots(nodes, index + 1, size, old) == (old, root) and not nodes
+    return path_root(nodes, index, size, leaf) == root and not nodes
+
+
+def path_root(path: list[bytes], index: int, size: int, found: bytes) -> bytes:
+    """Return the root that an inclusion proof leads to (RFC 6962, 2.1.1), using up the path."""
+    if size == 1:
+        return found
+    node, half = path.pop(), 1 << (size - 1).bit_length() - 1
+    if index < half:
+        return sha256(b"\1" + path_root(path, index, half, found) + node)
+    return sha256(b"\1" + node + path_root(path, index - half, size - half, found))
+
+
+def roots(path: list[bytes], old: int, size: int, known: bytes) -> tuple[bytes, bytes]:
+    """Return the old and the new root of a consistency proof (RFC 6962, 2.1.2)."""
+    if old == size:
+        return (known or path.pop(),) * 2
+    node, half = path.pop(), 1 << (size - 1).bit_length() - 1
+    if old <= half:
+        first, second = roots(path, old, half, known)
+        return first, sha256(b"\1" + second + node)
+    first, second = roots(path, old - half, size - half, b"")
+    return sha256(b"\1" + node + first), sha256(b"\1" + node + second)
+
+
+def sha256(data: bytes) -> bytes:
+    """Return the digest of data."""
+    return hashlib.sha256(data).digest()
 
 
 def key_of(vkey: str) -> bytes:
@@ -186,6 +202,7 @@ def main() -> int:
     for name, text in check.run():
         print(f"{name!a} {text!a}")
     counted = f"{check.events} events, {check.executions} executions, {len(check.sums)} files"
+    counted += f", {check.sealed} of them named by events"
     print("MODIFIED" if check.problems else f"INTACT: {counted}")
     print(f"head {check.head}\nsigned by {check.signed_by}: compare it with the key you know")
     return 8 if check.problems else 0

@@ -41,7 +41,7 @@ def content_of(log: MemoryLog) -> Content:
         checkpoint=checkpoint[1],
         seals={EXECUTION_ID: seal},
         missions={},
-        logs=[LogFile(EXECUTION_ID, "fetch", 0, 1, len(LOG_TEXT), lambda: [LOG_TEXT])],
+        logs=[LogFile(EXECUTION_ID, 0, 1, len(LOG_TEXT), lambda: [LOG_TEXT])],
         keys=[log.verifier],
     )
 
