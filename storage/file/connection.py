@@ -105,6 +105,9 @@ def closed_on_failure(connection: sqlite3.Connection, path: Path) -> Iterator[No
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(error, path) from error
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise unreadable_text(error, path) from error
     except BaseException:
         connection.close()
         raise
@@ -180,6 +183,17 @@ def unavailable(error: sqlite3.Error, path: Path) -> MissionDeckError:
             f"the database {path} cannot be used: {problem.message}", hint=problem.hint
         )
     return UnavailableError(f"the database {path} cannot be used: {error}", hint=_HINTS.get(code))
+
+
+def unreadable_text(error: UnicodeDecodeError, path: Path) -> UnavailableError:
+    """Return the error for a message of SQLite that quotes damaged text of the file.
+
+    The module `sqlite3` cannot decode such a message, and raises this in place of its own error.
+    """
+    return UnavailableError(
+        f"the database {path} cannot be used: it holds text that is not UTF-8 ({error})",
+        hint=_HINTS[sqlite3.SQLITE_CORRUPT],
+    )
 
 
 def rollback(connection: sqlite3.Connection) -> None:

@@ -13,7 +13,12 @@ from core.audit.verify import source
 from core.audit.verify.source import OutputChunk, Record, Row
 from core.errors import UnavailableError
 from core.ports.journal import LogSegment
-from storage.file.connection import open_readonly, primary_code, unavailable
+from storage.file.connection import (
+    open_readonly,
+    primary_code,
+    unavailable,
+    unreadable_text,
+)
 from storage.file.file_format import SCHEMA_VERSION
 from storage.file.integrity.file_check import broken_references, find_page_damage
 from storage.file.integrity.schema_check import schema_differences
@@ -92,6 +97,8 @@ class SqliteChainSource:
             if primary_code(error) != sqlite3.SQLITE_CORRUPT:
                 raise unavailable(error, self._path) from error
             yield "file", f"a page cannot be read: {error}"
+        except UnicodeDecodeError as error:
+            yield "file", f"it holds text that is not UTF-8: {error}"
 
     @property
     def event_count(self) -> int:
@@ -207,6 +214,8 @@ class SqliteChainSource:
                 yield from rows
         except sqlite3.Error as error:
             raise unavailable(error, self._path) from error
+        except UnicodeDecodeError as error:
+            raise unreadable_text(error, self._path) from error
 
     def _row(self, sql: str, *values: Any) -> Any:
         return next(self._each(sql, *values), None)

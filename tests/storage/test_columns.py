@@ -19,6 +19,7 @@ from core.domain.events import BreakerChanged, CancelRequested, Noted
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.errors import MissionDeckError, UnavailableError
 from core.ports.control import RequestKind
 from storage.read.audit_source import SqliteChainSource
 from storage.rows.segment import pack_segments, segment_columns, unpack_segments
@@ -33,6 +34,9 @@ DECIDES_NOTHING: Final = {
     ("checkpoint", "note"): "only the last checkpoint counts; --deep verifies all",
 }
 """Tables and columns whose edits need not be found, and why."""
+
+LOG_ID_FILE: Final = "log_id"
+"""Beside the database: whose key is trusted does not come from the file that is verified."""
 
 OUT, ERR = LogStream.STDOUT, LogStream.STDERR
 
@@ -87,6 +91,7 @@ async def _write(path: Path) -> None:
     await store.journal.submit(running.end("a").begin("b").batch())
     store.journal.append_log(running.chunk("b", b"goes on\nand on"))
     await store.journal.flush()
+    path.with_name(LOG_ID_FILE).write_text(store.log_id)
     await store.close()
 
 
@@ -99,13 +104,12 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def path(original: Path, tmp_path: Path) -> Path:
+    shutil.copyfile(original.with_name(LOG_ID_FILE), tmp_path / LOG_ID_FILE)
     return Path(shutil.copyfile(original, tmp_path / "missions.db"))
 
 
 def judged(path: Path) -> Report:
-    with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()
-    log_id = rows[0] if rows else "unknown"
+    log_id = path.with_name(LOG_ID_FILE).read_text()
     with closing(SqliteChainSource(path, [StorySigner().vkey(log_id)])) as source:
         return verify(source)
 
@@ -339,3 +343,61 @@ def test_an_edited_level_time_or_stream_of_a_sealed_line_is_found(path: Path) ->
     report = judged(path)
     assert [finding.field for finding in report.findings] == ["log"]
     assert "attempt 1 of `a`" in report.findings[0].message
+
+
+def _evidence(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return every row that verification has to judge, as readers find it."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        tables = sorted({table for table, _ in columns(path)})
+        return {
+            table: [
+                {name: value for name, value in row.items() if not decides_nothing(table, name)}
+                for row in rows_of(connection, table)
+            ]
+            for table in tables
+            if table not in DECIDES_NOTHING
+        }
+
+
+def _flip_bits(path: Path, step: int, seed: int) -> None:
+    """Flip one bit in every `step` bytes of the file: it is found, or no row is another."""
+    choice = random.Random(seed)
+    original = path.read_bytes()
+    expected = _evidence(path)
+    copy = path.with_name("flipped.db")
+    unseen = 0
+    for start in range(0, len(original), step):
+        at = min(start + choice.randrange(step), len(original) - 1)
+        flipped = bytearray(original)
+        flipped[at] ^= 1 << choice.randrange(8)
+        copy.write_bytes(flipped)
+        try:
+            report = judged(copy)
+        except (MissionDeckError, sqlite3.Error):
+            continue  # refused as damaged
+        if report.is_intact:
+            unseen += 1
+            found = _evidence(copy)
+            # Of an attempt that still runs no digest covers the output.
+            for rows in (expected, found):
+                rows["log_chunk"] = [row for row in rows["log_chunk"] if row["id"] < 4]
+            assert found == expected, f"byte {at}"
+    assert unseen < len(original) // step, "there is room between the rows of a page"
+
+
+def test_a_flipped_bit_of_the_file_is_found_or_changes_no_row(path: Path) -> None:
+    _flip_bits(path, 4096, seed=3)
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_in_every_64_bytes_is_found_or_changes_no_row(path: Path) -> None:
+    _flip_bits(path, 64, seed=4)
+
+
+def test_damaged_text_of_the_schema_is_refused_in_words(path: Path) -> None:
+    """SQLite quotes it in a message that Python cannot decode."""
+    data = path.read_bytes()
+    at = data.rindex(b"CREATE TABLE execution (")
+    path.write_bytes(data[:at] + b"CREATE T\xf4BLE" + data[at + 12 :])
+    with pytest.raises(UnavailableError, match="not UTF-8"):
+        judged(path)
