@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,16 +15,17 @@ _CLEAR: Final = "\r\x1b[K"
 class VerifyProgress:
     """Shows how many of `total` events were verified, and how many in a second."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._total = total
+        self._clock = clock
         self._stream = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
-        self._started = time.monotonic()
+        self._started = clock()
         self._next = self._started + DELAY_SECONDS
         self._is_shown = False
 
     def show(self, count: int) -> None:
         """Draw the line, at most five times a second."""
-        now = time.monotonic()
+        now = self._clock()
         if self._stream is None or now < self._next:
             return
         self._next = now + INTERVAL_SECONDS
