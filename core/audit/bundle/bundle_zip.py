@@ -9,6 +9,7 @@ import shutil
 import struct
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,11 +91,11 @@ def _info(name: str, size: int) -> zipfile.ZipInfo:
 def _check(file: IO[bytes], archive: zipfile.ZipFile) -> None:
     """Write the members anew and compare the result with the file."""
     infos = archive.infolist()
-    names = [info.filename for info in infos]
+    names = Counter(info.filename for info in infos)
     for info in infos:
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise AuditError(f"the member {info.filename!r} is compressed, which no bundle is")
-        if names.count(info.filename) > 1 or not _is_plain(info.filename):
+        if names[info.filename] > 1 or not _is_plain(info.filename):
             raise AuditError(f"the member {info.filename!r} is there twice, or is no plain name")
     length = file.seek(0, 2)
     if sum(info.file_size for info in infos) > length:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,7 @@ class Check:
                 self._add(name, "is not the key of the PEM file beside it")
         (origin, self.execution_id, digest), self.signed_by = self._open_note("bundle.note")
         self.log, _, kind = origin.partition("#")
-        if kind != "bundle" or hashlib.sha256(self._read("SHA256SUMS")).hexdigest() != digest:
+        if kind != "bundle" or sha256(self._read("SHA256SUMS")).hex() != digest:
             self._add("SHA256SUMS", "is not the list that was signed")
 
     def _open_note(self, name: str) -> tuple[list[str], str]:
@@ -91,7 +92,7 @@ class Check:
             if (dash, base64.b64encode(raw).decode()) != ("\u2014", encoded) or lines[-1] != "\n":
                 raise ValueError(f"{name} is no signed note")
             for key, vkey in self.keys.items():
-                key_id = hashlib.sha256(f"{signer}\n\x01".encode() + key).digest()[:4]
+                key_id = sha256(f"{signer}\n\x01".encode() + key)[:4]
                 if raw[:4] == key_id and signer == text.split("\n")[0].partition("#")[0]:
                     if self.is_signed(key, f"{text}\n".encode(), raw[4:]):
                         return text.split("\n"), vkey
@@ -111,9 +112,9 @@ class Check:
         proofs = json.loads(self._read("proofs.json"))
         ends: dict[str, tuple[int, str, str]] = {}
         for number, body in enumerate(bodies):
-            event, leaf = json.loads(body), hashlib.sha256(b"\0" + body)
+            event, leaf = json.loads(body), sha256(b"\0" + body)
             path, seq = proofs["inclusion"][number], event["seq"]
-            if not proves(path, seq - 1, size, root, leaf.digest()):
+            if not proves(path, seq - 1, size, root, leaf):
                 self._add("events.ndjson", f"event {seq} is not in the signed tree")
             if not number and key_of(event["details"]["vkey"]) not in self.keys:
                 self._add("events.ndjson", "names another key for the log than those in keys/")
@@ -121,7 +122,7 @@ class Check:
                 count, end, _ = ends.get(execution, (0, event["exec_previous_hash"], ""))
                 if (event["exec_seq"], event["exec_previous_hash"]) != (count + 1, end):
                     self._add("events.ndjson", f"event {seq} does not follow the one before it")
-                ends[execution] = (count + 1, leaf.hexdigest(), event["type"])
+                ends[execution] = (count + 1, leaf.hex(), event["type"])
         if self.execution_id not in ends:
             self._add("events.ndjson", f"has no event of execution {self.execution_id}")
         for execution, (_, _, last) in ends.items():
@@ -130,9 +131,10 @@ class Check:
                 self._add(seal, "is not continued by the tree that was signed later")
             if last != "execution.finalized":
                 self._add("events.ndjson", f"lacks the end of execution {execution}")
-        self.sealed = sum(one.encode() in b"".join(bodies) for one in set(self.sums.values()))
-        for name in (one for one in self.sums if one.startswith("missions/")):
-            if self.sums[name].encode() not in b"".join(bodies):
+        named = {one.decode() for body in bodies for one in re.findall(rb"[0-9a-f]{64}", body)}
+        self.sealed = sum(digest in named for digest in self.sums.values())
+        for name, digest in self.sums.items():
+            if name.startswith("missions/") and digest not in named:
                 self._add(name, "is not named by any event")
         self.events, self.executions = len(bodies), len(ends)
 
@@ -141,12 +143,10 @@ def proves(
     path: list[str], index: int, size: int, root: bytes, leaf: bytes | None, old: bytes = b""
 ) -> bool:
     """Check a proof of inclusion of `leaf`, or of consistency with the old tree up to `index`."""
-    nodes = [bytes.fromhex(one) for one in path]
-    if not 0 <= index < size:
-        return False
+    nodes, is_inside = [bytes.fromhex(one) for one in path], 0 <= index < size
     if leaf is None:
-        return roots(nodes, index + 1, size, old) == (old, root) and not nodes
-    return path_root(nodes, index, size, leaf) == root and not nodes
+        return is_inside and roots(nodes, index + 1, size, old) == (old, root) and not nodes
+    return is_inside and path_root(nodes, index, size, leaf) == root and not nodes
 
 
 def path_root(path: list[bytes], index: int, size: int, found: bytes) -> bytes:
@@ -201,8 +201,8 @@ def main() -> int:
     check = Check(names, lambda name: (folder / name).open("rb"), openssl)
     for name, text in check.run():
         print(f"{name!a} {text!a}")
-    counted = f"{check.events} events, {check.executions} executions, {len(check.sums)} files"
-    counted += f", {check.sealed} of them named by events"
+    files = f"{len(check.sums)} files, {check.sealed} of them named by events"
+    counted = f"{check.events} events, {check.executions} executions, {files}"
     print("MODIFIED" if check.problems else f"INTACT: {counted}")
     print(f"head {check.head}\nsigned by {check.signed_by}: compare it with the key you know")
     return 8 if check.problems else 0
