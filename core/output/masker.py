@@ -29,35 +29,33 @@ class Masker:
     """
 
     def __init__(self, secrets: Mapping[str, bytes] | None = None) -> None:
-        self._owners: dict[bytes, set[str]] = {}
         self._known: set[tuple[str, bytes]] = set()
-        self._sorted: list[bytes] = []
-        self._by_head: list[list[tuple[bytes, frozenset[str]]]] = []
-        self._heads: Any = None
-        self._beginnings: Any = None
-        self._longest = 0
+        self._needles: list[_Needles] = []
+        """Ever smaller ones: a value that is added does not compile all others again."""
+        owners: dict[bytes, set[str]] = {}
         for name, value in (secrets or {}).items():
-            self._own(name, value)
-        self._compile()
+            self._own(name, value, owners)
+        self._take(owners)
 
     def __bool__(self) -> bool:
         """Tell whether there is anything to mask."""
-        return bool(self._sorted)
+        return bool(self._needles)
 
     @property
     def longest_bytes(self) -> int:
         """The length of the longest form, 0 without secrets."""
-        return self._longest
+        return max((one.longest for one in self._needles), default=0)
 
     def add(self, name: str, value: bytes) -> None:
         """Mask this value, too, from now on. A value under `MIN_FORM_BYTES` is not masked."""
         if (name, value) not in self._known:  # many attempts read the same secret
-            self._own(name, value)
-            self._compile()
+            owners: dict[bytes, set[str]] = {}
+            self._own(name, value, owners)
+            self._take(owners)
 
     def mask(self, data: bytes, counts: Counter[str] | None = None) -> bytes:
         """Return `data` with every secret masked, and count redactions by the secret's name."""
-        if not self._sorted:
+        if not self._needles:
             return data
         stream = MaskedStream(self)
         masked = stream.feed(data) + stream.flush()
@@ -67,7 +65,7 @@ class Masker:
 
     def mask_text(self, text: str, counts: Counter[str] | None = None) -> str:
         """Return `text` with every secret masked."""
-        if not self._sorted or len(text) < MIN_FORM_BYTES:
+        if not self._needles or len(text) < MIN_FORM_BYTES:
             return text
         data = text.encode("utf-8", "surrogatepass")
         masked = self._mask_cut_end(self.mask(data, counts))
@@ -78,7 +76,7 @@ class Masker:
 
         Structured data is masked before it is encoded: an encoder could break a secret in two.
         """
-        if not self._sorted:
+        if not self._needles:
             return value
         if isinstance(value, str):
             return self.mask_text(value, counts)
@@ -105,15 +103,7 @@ class Masker:
 
     def found(self, comparable: bytes) -> list[tuple[int, int, frozenset[str]]]:
         """Return (start, end, names) of all occurrences in `comparable`, by start, overlaps too."""
-        heads: list[tuple[int, int, int]] = self._heads.find_matches_as_indexes(
-            comparable, overlapping=True
-        )
-        return sorted(
-            (start, start + len(form), names)
-            for index, start, _ in heads
-            for form, names in self._by_head[index]
-            if comparable.startswith(form, start)
-        )
+        return sorted(found for one in self._needles for found in one.found(comparable))
 
     def first_partial(self, comparable: bytes) -> int:
         """Return where the first beginning of a form that the end of the data cuts off stands.
@@ -121,7 +111,58 @@ class Masker:
         That is the length of the data when nothing at its end may be the beginning of a form.
         """
         size = len(comparable)
-        tail_start = max(0, size - self._longest + 1)
+        return min((one.first_partial(comparable) for one in self._needles), default=size)
+
+    def _own(self, name: str, value: bytes, owners: dict[bytes, set[str]]) -> None:
+        self._known.add((name, value))
+        if len(value) >= MIN_FORM_BYTES:
+            for form in forms_of(value):
+                owners.setdefault(comparable(form), set()).add(name)
+
+    def _take(self, owners: dict[bytes, set[str]]) -> None:
+        """Compile forms, together with earlier ones that are not many more."""
+        if not owners:
+            return
+        while self._needles and len(self._needles[-1].owners) <= 2 * len(owners):
+            for form, names in self._needles.pop().owners.items():
+                owners.setdefault(form, set()).update(names)
+        self._needles.append(_Needles(owners))
+
+
+class _Needles:
+    """Forms, compiled to be found together."""
+
+    __slots__ = ("_beginnings", "_by_head", "_heads", "_sorted", "longest", "owners")
+
+    def __init__(self, owners: dict[bytes, set[str]]) -> None:
+        from ahocorasick_rs import BytesAhoCorasick  # most missions have no secrets
+
+        self.owners = owners
+        self._sorted = sorted(owners)
+        self.longest = max(map(len, self._sorted))
+        by_head: dict[bytes, list[tuple[bytes, frozenset[str]]]] = {}
+        for form in self._sorted:
+            by_head.setdefault(form[:HEAD_BYTES], []).append((form, frozenset(owners[form])))
+        self._by_head = list(by_head.values())
+        self._heads = BytesAhoCorasick(list(by_head))
+        self._beginnings = BytesAhoCorasick(sorted({one[:MIN_FORM_BYTES] for one in by_head}))
+
+    def found(self, comparable: bytes) -> list[tuple[int, int, frozenset[str]]]:
+        """Return (start, end, names) of all occurrences."""
+        heads: list[tuple[int, int, int]] = self._heads.find_matches_as_indexes(
+            comparable, overlapping=True
+        )
+        return [
+            (start, start + len(form), names)
+            for index, start, _ in heads
+            for form, names in self._by_head[index]
+            if comparable.startswith(form, start)
+        ]
+
+    def first_partial(self, comparable: bytes) -> int:
+        """Return where the first beginning of one that the end of the data cuts off stands."""
+        size = len(comparable)
+        tail_start = max(0, size - self.longest + 1)
         beginnings: list[tuple[int, int, int]] = self._beginnings.find_matches_as_indexes(
             comparable[tail_start:], overlapping=True
         )
@@ -133,27 +174,6 @@ class Masker:
             if at < len(self._sorted) and self._sorted[at].startswith(tail):
                 return start
         return size
-
-    def _own(self, name: str, value: bytes) -> None:
-        self._known.add((name, value))
-        if len(value) >= MIN_FORM_BYTES:
-            for form in forms_of(value):
-                self._owners.setdefault(comparable(form), set()).add(name)
-
-    def _compile(self) -> None:
-        if not self._owners:
-            return
-        from ahocorasick_rs import BytesAhoCorasick  # most missions have no secrets
-
-        self._sorted = sorted(self._owners)
-        self._longest = max(map(len, self._sorted))
-        by_head: dict[bytes, list[tuple[bytes, frozenset[str]]]] = {}
-        for form in self._sorted:
-            named = (form, frozenset(self._owners[form]))
-            by_head.setdefault(form[:HEAD_BYTES], []).append(named)
-        self._by_head = list(by_head.values())
-        self._heads = BytesAhoCorasick(list(by_head))
-        self._beginnings = BytesAhoCorasick(sorted({one[:MIN_FORM_BYTES] for one in by_head}))
 
 
 class MaskedStream:

@@ -15,7 +15,7 @@ from xml.sax.saxutils import quoteattr
 
 import pytest
 
-from core.output.masker import Masker
+from core.output.masker import MaskedStream, Masker
 from core.output.secret_forms import forms_of
 
 VALUES = {
@@ -145,3 +145,18 @@ def test_a_masker_of_one_long_value_takes_little_memory() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert int(done.stdout) < 150 * 1024, "kilobytes"
+
+
+def test_many_values_that_are_added_one_by_one_are_all_masked() -> None:
+    masker = Masker({"FIRST": b"the-first-of-them"})
+    values = [b"minted-%03d-%03d" % (number, 7 * number) for number in range(200)]
+    for number, value in enumerate(values):
+        masker.add("minted", value)
+        seen = b" ".join(values[: number + 1 : 20])
+        assert masker.mask(seen) == b" ".join([b"***"] * len(seen.split()))
+    assert masker.mask(b"the-first-of-them") == b"***"
+    stream = MaskedStream(masker)
+    pieces = [value[at : at + 3] for value in values for at in range(0, len(value), 3)]
+    out = b"".join(map(stream.feed, pieces)) + stream.flush()
+    assert out == b"***" * len(values)
+    assert stream.redactions == {"minted": len(values)}
