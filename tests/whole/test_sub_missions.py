@@ -369,13 +369,13 @@ def test_an_item_says_which_one_it_is_wherever_it_is_named(inside: Inside, tmp_p
     step = script("t", "test $PY != 3.10 || { echo no 3.10 >&2; exit 3; }", MATRIX)
     lines = inside("run", a_file(tmp_path, "m", step)).out
     assert f"{WHICH}  attempt 1" in lines
-    assert f"{WHICH}  EXIT_NONZERO" in lines
+    assert f"{WHICH}  exit 3: no 3.10  EXIT_NONZERO" in lines
     for command in (("show", "m"), ("show", "m", "t[1]"), ("logs", "m"), ("watch", "m", "--plain")):
         assert WHICH in inside(*command).out, command
     assert "`t[1]` py=3.10 os=mac failed" in inside("why", "m", "t").out
     assert WHICH in inside("why", "m", "t[1]").out
     shown = inside("show", "m", "--json").json
-    assert shown["message"].startswith("`t[1]` py=3.10 os=mac failed")
+    assert shown["message"].startswith("`t[1]` py=3.10 os=mac: exit 3: no 3.10")
     combination = {"py": "3.10", "os": "mac"}
     assert [task["item"] for task in shown["task_runs"]][1:] == [
         {"py": "3.9", "os": "mac"},
