@@ -152,7 +152,11 @@ class Planner:
         """Return a READY fan-out step whose items are to be evaluated, or None."""
         if self._paused or self._sweep.stop is not None:
             return None
-        return self._to_expand.popleft() if self._to_expand else None
+        while self._to_expand:
+            task_id = self._to_expand.popleft()
+            if self._snapshot.tasks[task_id].state is TaskState.READY:  # a stop may have settled it
+                return task_id
+        return None
 
     def next_start(self) -> str | None:
         """Return the ready task run that comes first in the file, if a slot is free; reserve it."""

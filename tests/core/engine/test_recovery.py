@@ -146,3 +146,21 @@ def test_an_ending_outlives_the_runner_that_was_running_its_handlers(
         handler,
         f"{handler}_2",
     ]
+
+
+def test_a_fan_out_that_a_stop_has_settled_is_not_expanded_later() -> None:
+    mission = Mission(
+        version="1.0",
+        name="stopped",
+        steps=(a_step("fan", foreach=["x"]),),
+        handlers=Handlers(always=(a_step("sweep"),)),
+    )
+    simulation = Simulation(mission, items={"fan": 1})
+    ready = simulation.planner.next_transition(simulation.tick())
+    assert ready is not None
+    simulation.emit(ready)
+    simulation.emit(CancelRequested(at=simulation.tick(), execution_id=EXECUTION, actor="me"))
+    crash(simulation)
+    assert simulation.run().reason is Reason.USER_CANCELLED
+    assert simulation.state("fan") is TaskState.SKIPPED
+    assert simulation.started == ["sweep"]
