@@ -58,6 +58,7 @@ def test_a_valid_file_is_said_to_be_valid(inside: Inside) -> None:
         "file": "good.yaml",
         "execution_order": ["fetch", "build", "lint", "ship"],
         "diagnostics": [],
+        "findings": [],
         "warnings": [],
     }
 
