@@ -88,6 +88,11 @@ class Terminal:
             assert left > 0, f"never saw {wanted} in\n{self.text}"
             assert self._read(min(left, 0.1)), f"it ended before {wanted}:\n{self.text}"
 
+    def settle(self, quiet_seconds: float = 0.3) -> None:
+        """Read until the program has written nothing for a moment: a picture may come in parts."""
+        while self._read(quiet_seconds):
+            pass
+
     def wait_for_end(self, holds: Callable[["Terminal"], bool] | None = None) -> int:
         """Read until the program ends and return its exit code; `holds` must be true then."""
         end = time.monotonic() + PATIENCE_SECONDS

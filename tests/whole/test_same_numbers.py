@@ -54,6 +54,7 @@ def screen(home: Path, ran: Ran) -> Iterator[Terminal]:
     terminal.send("\r")
     terminal.wait_for("1 List", "bad")
     terminal.wait_for("fan[1]", "left-out", "subset")
+    terminal.settle()
     yield terminal
     terminal.kill()
 
