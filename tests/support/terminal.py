@@ -90,8 +90,11 @@ class Terminal:
 
     def settle(self, quiet_seconds: float = 0.3) -> None:
         """Read until the program has written nothing for a moment: a picture may come in parts."""
-        while self._read(quiet_seconds):
-            pass
+        end = time.monotonic() + PATIENCE_SECONDS
+        drawn = -1
+        while drawn != len(self._drawn) and time.monotonic() < end:
+            drawn = len(self._drawn)
+            self._read(quiet_seconds)
 
     def wait_for_end(self, holds: Callable[["Terminal"], bool] | None = None) -> int:
         """Read until the program ends and return its exit code; `holds` must be true then."""
