@@ -27,28 +27,24 @@ def join(events: Sequence[Event]) -> list[Event]:
     never among those of its own.
     """
     joined: list[Event | None] = list(events)
-    ready: dict[str, int] = {}
-    ended: dict[str, int] = {}
+    ready: dict[str, tuple[int, TaskStateChanged]] = {}
+    ended: dict[str, tuple[int, AttemptEnded]] = {}
     for index, event in enumerate(events):
-        kind = event.__class__
-        if kind is TaskStateChanged:
-            task_id = event.task_id  # type: ignore[attr-defined]  # its class was compared
-            ready.pop(task_id, None)
-            if _is_readiness(event):  # type: ignore[arg-type]
-                ready[task_id] = index
-            elif (place := ended.pop(task_id, None)) is not None:
-                end = joined[place]
-                if _is_end_of(event, end):  # type: ignore[arg-type]
-                    joined[place] = replace(end, step=_end(event))  # type: ignore[arg-type, type-var]
-                    joined[index] = None
-        elif kind is AttemptStarted:
-            place = ready.pop(event.task_id, None)  # type: ignore[attr-defined]
-            if place is not None and events[place].actor == event.actor:
-                before = events[place]
-                joined[index] = replace(event, ready=_readiness(before))  # type: ignore[arg-type]
-                joined[place] = None
-        elif kind is AttemptEnded:
-            ended[event.task_id] = index  # type: ignore[attr-defined]
+        if isinstance(event, TaskStateChanged):
+            ready.pop(event.task_id, None)
+            end = ended.pop(event.task_id, None)
+            if _is_readiness(event):
+                ready[event.task_id] = index, event
+            elif end is not None and _is_end_of(event, end[1]):
+                joined[end[0]] = replace(end[1], step=_end(event))
+                joined[index] = None
+        elif isinstance(event, AttemptStarted):
+            before = ready.pop(event.task_id, None)
+            if before is not None and before[1].actor == event.actor:
+                joined[index] = replace(event, ready=_readiness(before[1]))
+                joined[before[0]] = None
+        elif isinstance(event, AttemptEnded):
+            ended[event.task_id] = index, event
     return [event for event in joined if event is not None]
 
 

@@ -58,6 +58,12 @@ def test_the_deadline_ends_it(home: Path) -> None:
     assert "TIMEOUT" in ran.out
 
 
+def test_an_argument_that_is_no_text_is_refused_in_words(home: Path) -> None:
+    ran = mission(home, "exec", "echo", "a\udcffb")
+    assert ran.code == 2
+    assert "is not UTF-8 text" in ran.err
+
+
 def test_json_is_the_result_alone(home: Path) -> None:
     ran = mission(home, "exec", "--json", "echo", "said")
     (result,) = ran.json["step_results"].values()

@@ -62,6 +62,15 @@ def test_a_mission_is_found_by_its_name_in_the_folders_of_the_settings(folder: P
     assert mission(folder / "home", "run", "release", cwd=folder).code == 0
 
 
+def test_a_folder_of_the_same_name_does_not_hide_a_mission(folder: Path) -> None:
+    write(folder / "ship.yaml", "release")
+    (folder / "release").mkdir()
+    assert mission(folder / "home", "run", "release", cwd=folder).code == 0
+    ran = mission(folder / "home", "run", "release/", cwd=folder)
+    assert ran.code == 3
+    assert "is a folder" in ran.err
+
+
 def test_a_misspelt_name_is_answered_with_the_right_one(folder: Path) -> None:
     write(folder / "ship.yaml", "release")
     ran = mission(folder / "home", "run", "relase", cwd=folder)

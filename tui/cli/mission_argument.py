@@ -47,9 +47,14 @@ def mission_file(invocation: Invocation, argument: str | None) -> str:
 
 
 def is_path(argument: str) -> bool:
-    """Tell whether an argument means a file, there or not, rather than a mission's name."""
+    """Tell whether an argument means a file, there or not, rather than a mission's name.
+
+    A folder may be called like a mission: `release` is the mission, `release/` the folder.
+    """
     path = Path(argument)
-    return path.suffix.lower() in SUFFIXES or len(path.parts) != 1 or path.exists()
+    if path.suffix.lower() in SUFFIXES or "/" in argument or len(path.parts) != 1:
+        return True
+    return path.exists() and not path.is_dir()
 
 
 def _default_file(invocation: Invocation) -> str:

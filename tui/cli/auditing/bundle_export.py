@@ -14,7 +14,7 @@ from core.audit.bundle.bundle_zip import COPY_BYTES, write_zip
 from core.audit.verify.verdict import headline
 from core.domain.records import Execution
 from core.errors import AuditError, UnavailableError
-from core.operations.export_record import record_export
+from core.operations.log_note import record_export
 from core.ports.reader import Reader
 from storage.file.keystore import load_signer, public_keys
 from storage.read.evidence import open_evidence

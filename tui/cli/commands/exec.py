@@ -41,11 +41,15 @@ def command(
     """
     from core.mission_file.load import load_mission
     from core.operations.mission_order import parse_pairs
+    from core.value.non_utf8 import escape_non_utf8, is_utf8
     from tui.cli.following.run_mission import run_loaded
     from tui.cli.single_step import single_step_mission
 
     if not words[0]:
         raise UsageError("CMD is empty")
+    for word in (*words, *env):
+        if not is_utf8(word):
+            raise UsageError(f"{escape_non_utf8(word)} is not UTF-8 text, which a mission is")
     content = single_step_mission(
         words, name=name, env=parse_pairs(env, option="-e", what="variable"), timeout=timeout
     )

@@ -183,7 +183,7 @@ def _run_new(
 def _record_rejection(invocation: Invocation, loaded: Loaded) -> None:
     """Record the attempt to run an invalid mission in the audit log, if there is a database."""
     if loaded.source is not None and invocation.paths.has_database:
-        from core.operations.rejection import record_rejection
+        from core.operations.log_note import record_rejection
 
         asyncio.run(record_rejection(invocation.site, loaded.source, loaded.path))
 
