@@ -5,8 +5,8 @@ So what a step keeps of the output, cuts or parses holds no secret and no part o
 
 from collections.abc import Callable, Mapping
 
-from core.domain.records import LogStream
-from core.output.masker import MaskedStream, Masker
+from core.output.masked_sink import MaskedSink
+from core.output.masker import Masker
 from core.ports.executor import Census, Executor, Job, Outcome, OutputSink
 
 
@@ -35,7 +35,7 @@ class MaskedExecutor:
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
         """Run `job` to its end, masked output into `sink`."""
-        masked = _MaskedSink(sink, self._masker, self._before_output, self._passed)
+        masked = MaskedSink(sink, self._masker, self._before_output, self._passed)
         try:
             return await self._executor.run(job, masked)
         finally:
@@ -51,49 +51,3 @@ class MaskedExecutor:
 
     async def close(self) -> None:
         """Leave the executor open: it belongs to the runner, not to an attempt."""
-
-
-class _MaskedSink:
-    def __init__(
-        self,
-        sink: OutputSink,
-        masker: Masker,
-        before_output: Callable[[], None],
-        passed: Callable[[bytes], None],
-    ) -> None:
-        self._passed = passed
-        self._sink = sink
-        self._masker = masker
-        self._before_output = before_output
-        self._streams: dict[LogStream, MaskedStream] = {}
-
-    def write(self, stream: LogStream, data: bytes) -> bool:
-        """Pass on what is certain of the bytes."""
-        self._before_output()
-        masked = self._streams.get(stream)
-        if masked is None:
-            masked = self._streams[stream] = MaskedStream(self._masker)
-        certain = masked.feed(data)
-        self._passed(certain)
-        return self._sink.write(stream, certain)
-
-    async def drain(self) -> None:
-        """Wait until more may be written."""
-        await self._sink.drain()
-
-    def census(self, census: Census) -> None:
-        """Pass on what was found of the processes at the end."""
-        self.flush()
-        self._sink.census(census)
-
-    def flush(self) -> dict[str, int]:
-        """Pass on what is held back, and return all redactions by the secret's name."""
-        self._before_output()
-        counts: dict[str, int] = {}
-        for stream, masked in self._streams.items():
-            if rest := masked.flush():
-                self._passed(rest)
-                self._sink.write(stream, rest)
-            for name, number in masked.redactions.items():
-                counts[name] = counts.get(name, 0) + number
-        return counts

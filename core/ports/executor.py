@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from core.domain.mission import EMPTY
 from core.domain.process_policy import NO_LIMITS
 from core.domain.process_policy import Leftovers as Leftovers
 from core.domain.process_policy import ProcessLimits as ProcessLimits
@@ -100,6 +101,17 @@ class Job(Struct, frozen=True, kw_only=True):
     stop_signal: StopSignal = StopSignal.TERM
     limits: ProcessLimits = NO_LIMITS
     leftovers: Leftovers = Leftovers.EXECUTION
+    needs: Mapping[str, float] = EMPTY
+    """How much of which resources a worker must have for it; any machine will do without."""
+    masked: tuple[tuple[str, bytes], ...] = ()
+    """Names and values to mask in the output before it leaves the machine that runs the job."""
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """Where a job runs: the name of the machine, and the worker there."""
+
+    host: str
+    worker: str
 
 
 class OutcomeKind(StrEnum):
@@ -112,6 +124,9 @@ class OutcomeKind(StrEnum):
     """It can never start as it is: no such program, not executable, arguments too long, ..."""
     LOST = "lost"
     UNPLACEABLE = "unplaceable"
+    """Nothing that could hold it is there now."""
+    UNREACHABLE = "unreachable"
+    """It did not start, and no other job could: what the executor runs jobs on is out of reach."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -124,6 +139,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """None where the executor cannot tell."""
     limits_met: frozenset[str] = frozenset()
     """Limits that the kernel enforced: `memory_mb` by a kill, `processes` by refusing to fork."""
+    placement: Placement | None = None
+    """Where it ran; None for this machine."""
+    redactions: dict[str, int] = {}
+    """How often each of the job's `masked` values was masked where it ran."""
 
 
 class OutputSink(Protocol):

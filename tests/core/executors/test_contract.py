@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from core.executors.local import LocalExecutor
 from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.ports.executor import Executor, Job, Outcome, OutcomeKind
+from tests.support.dask_cluster import LEASE_SECONDS, dask_cluster
 from tests.support.fake_executor import Act, FakeExecutor, RecordingSink, as_argv
 
 EXITED = OutcomeKind.EXITED
@@ -48,13 +49,36 @@ class Bench:
         return task
 
 
-@pytest.fixture(params=["supervised", "local", "portable", "fake"])
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with dask_cluster() as address:
+        yield address
+
+
+def dask_executor(address: str) -> Executor:
+    from core.executors.dask.cluster_address import parse_cluster_address
+    from core.executors.dask.dask_executor import DaskExecutor
+
+    local = SupervisedExecutor()
+    return DaskExecutor(parse_cluster_address(address), local, lease_seconds=LEASE_SECONDS)
+
+
+@pytest.fixture(
+    params=[
+        "supervised",
+        "local",
+        "portable",
+        "fake",
+        pytest.param("dask", marks=pytest.mark.slow),
+    ]
+)
 async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
     makers: dict[str, Callable[[Callable[[Job], Act]], Executor]] = {
         "supervised": lambda _: SupervisedExecutor(),
         "local": lambda _: LocalExecutor(),
         "portable": lambda _: LocalExecutor(portable=True),
         "fake": FakeExecutor,
+        "dask": lambda _: dask_executor(request.getfixturevalue("cluster")),
     }
     bench = Bench(makers[request.param], tmp_path)
     yield bench

@@ -1,0 +1,401 @@
+"""The host of attempts on a worker: runs jobs for runners elsewhere, under its own supervisor.
+
+It lives in one thread with an event loop of its own, so that output is read whatever the worker's
+loop does. A runner that does not poll for the length of its lease counts as gone: everything that
+it has running here is ended. Knows nothing of Dask.
+"""
+
+import asyncio
+import contextlib
+import platform
+import shutil
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+
+from msgspec.structs import replace
+
+from core.errors import BugError
+from core.executors.dask.batch_queue import BatchQueue
+from core.executors.dask.message import (
+    BATCH_SECONDS,
+    Answer,
+    Cancel,
+    End,
+    EndLeftovers,
+    Hello,
+    Hurry,
+    OutputBatch,
+    Poll,
+    Release,
+    Request,
+    Start,
+    TakeOver,
+    decode_request,
+    encode,
+)
+from core.executors.dask.sealed_job import JobReader
+from core.executors.running import Running
+from core.executors.supervised.supervised_executor import SupervisedExecutor
+from core.machine.event_loop import SuspendAwareLoop
+from core.machine.owned_folder import SCRIPT_PREFIX, make_owned_folder
+from core.output.masked_sink import MaskedSink
+from core.output.masker import Masker
+from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink
+from core.value.non_utf8 import escape_non_utf8
+
+KEPT_SECONDS = 3600.0
+"""How long the output of attempts that nobody fetches is kept."""
+
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+"""An answer has no more output than this and one more attempt's."""
+
+_SLOT_SECONDS = 60.0
+"""How long a slot waits for its job."""
+
+
+class _Slot:
+    """A slot of the worker that is taken for an attempt: its thread waits until `released`."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+
+
+class _Attempt:
+    """One job that runs here or has ended, until its runner has all that there is to tell."""
+
+    def __init__(self, job: Job, queue: BatchQueue, slot: _Slot) -> None:
+        self.job = job
+        self.queue = queue
+        self.slot = slot
+        self.task: asyncio.Task[None] | None = None
+        self.has_lapsed = False
+
+
+class _Session:
+    """A runner: its attempts here, and until when it counts as alive."""
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, _Attempt] = {}
+        self.lease_seconds = 0.0
+        self.until = 0.0
+        self.more = asyncio.Event()
+
+    def granted(self, at: float) -> None:
+        """Take note that the runner has heard from here at `at`."""
+        self.until = max(self.until, at + self.lease_seconds)
+
+
+class _HostExecutor(SupervisedExecutor):
+    """Remembers how jobs ended that were cancelled."""
+
+    def __init__(self, *, adopts: bool) -> None:
+        super().__init__(adopts=adopts)
+        self.exit_codes: dict[str, int | None] = {}
+
+    def _over(self, running: Running) -> None:
+        super()._over(running)
+        self.exit_codes[running.job.key] = running.exit_code
+
+
+class AttemptHost:
+    """Runs jobs for runners. `start` and `close` are called once, `hold_slot` from any thread.
+
+    `adopts` as `SupervisedExecutor` has it.
+    """
+
+    def __init__(self, version: str, *, adopts: bool = False) -> None:
+        self._version = version
+        self._adopts = adopts
+        self._host = platform.node()
+        self._reader = JobReader()
+        self._loop = SuspendAwareLoop()
+        self._thread = threading.Thread(target=self._serve, name="missiondeck", daemon=True)
+        self._sessions: dict[str, _Session] = {}
+        self._slots: dict[tuple[str, str], _Slot] = {}
+        self._slots_lock = threading.Lock()
+        self._executor: _HostExecutor | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    @property
+    def public_key(self) -> bytes:
+        """The key for which jobs are sealed."""
+        return self._reader.public_key
+
+    @property
+    def host(self) -> str:
+        """The name of this machine."""
+        return self._host
+
+    def now(self) -> float:
+        """Return seconds of this host's clock, suspended time included."""
+        return self._loop.time()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def answer(self, message: bytes) -> "Future[bytes]":
+        """Do what a runner asks; the answer comes from the thread of this host."""
+        return asyncio.run_coroutine_threadsafe(self._answer(message), self._loop)
+
+    def close(self) -> "Future[None]":
+        """End everything that runs here, then the thread."""
+        return asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+
+    def hold_slot(self, session: str, key: str, announce: Callable[[], None]) -> str:
+        """Take a slot for an attempt, and block until the attempt is over or has no job.
+
+        `announce` is called when a job may be sent.
+        """
+        slot = _Slot()
+        with self._slots_lock:
+            if self._is_closed:
+                return "closed"
+            self._slots[session, key] = slot
+        announce()
+        slot.released.wait(_SLOT_SECONDS)
+        with self._slots_lock:
+            unclaimed = self._slots.pop((session, key), None) is slot
+        if unclaimed:
+            return "unclaimed"
+        slot.released.wait()
+        return "over"
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._executor = _HostExecutor(adopts=self._adopts)
+        self._watching = self._loop.create_task(self._watch_leases(), name="leases")
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    # --- requests --------------------------------------------------------------------------------
+
+    async def _answer(self, message: bytes) -> bytes:
+        answer = await self._do(decode_request(message))
+        return encode(
+            replace(
+                answer,
+                at=self.now(),
+                host=self._host,
+                version=self._version,
+                instance=self.public_key,
+            )
+        )
+
+    async def _do(self, request: Request) -> Answer:
+        answer = Answer(at=0.0)
+        match request:
+            case Hello():
+                return answer
+            case Start():
+                return replace(answer, refusal=self._start(request))
+            case Release():
+                self._release(request)
+            case Poll():
+                return replace(answer, batches=await self._poll(request))
+            case Cancel():
+                self._cancel(request)
+            case Hurry():
+                self._own.hurry(request.execution_id)
+            case EndLeftovers():
+                census = await self._own.end_leftovers(request.execution_id)
+                return replace(answer, census=census)
+            case TakeOver():
+                return replace(answer, census=await self._take_over(request))
+        return answer
+
+    @property
+    def _own(self) -> _HostExecutor:
+        if self._executor is None:
+            raise BugError("the host of attempts was not started")
+        return self._executor
+
+    def _start(self, request: Start) -> str | None:
+        """Run a job in its slot; return why not."""
+        session = self._sessions.get(request.session)
+        if session is not None and request.key in session.attempts:
+            return None  # it was asked twice: the first answer was lost
+        try:
+            job = self._reader.open(request.sealed)
+        except ValueError as error:
+            return str(error)
+        if job.key != request.key:
+            return "the job is that of another attempt"
+        with self._slots_lock:
+            slot = self._slots.pop((request.session, request.key), None)
+        if slot is None:
+            return "there is no slot for it"
+        if session is None:
+            session = self._sessions.setdefault(request.session, _Session())
+        session.lease_seconds = request.lease_seconds
+        session.granted(request.granted)
+        attempt = _Attempt(job, BatchQueue(job.key, self.now, session.more.set), slot)
+        session.attempts[job.key] = attempt
+        attempt.task = self._loop.create_task(self._run(attempt), name=job.key)
+        return None
+
+    def _release(self, request: Release) -> None:
+        with self._slots_lock:
+            slot = self._slots.pop((request.session, request.key), None)
+        if slot is not None:
+            slot.released.set()
+
+    def _cancel(self, request: Cancel) -> None:
+        self._release(Release(session=request.session, key=request.key))
+        session = self._sessions.get(request.session)
+        attempt = None if session is None else session.attempts.get(request.key)
+        if attempt is not None and attempt.task is not None:
+            attempt.task.cancel()
+
+    async def _poll(self, request: Poll) -> list[OutputBatch]:
+        session = self._sessions.setdefault(request.session, _Session())
+        session.granted(request.granted)
+        for key, received in request.received.items():
+            attempt = session.attempts.get(key)
+            if attempt is not None:
+                attempt.queue.received(received)
+                if attempt.queue.is_over:
+                    del session.attempts[key]
+        paused = set(request.paused)
+        await self._something(session, paused, self.now() + request.wait_seconds)
+        batches: list[OutputBatch] = []
+        size = 0
+        for key, attempt in session.attempts.items():
+            if key in paused or size > MAX_ANSWER_BYTES:
+                continue
+            for batch in attempt.queue.fetch():
+                batches.append(batch)
+                size += sum(len(piece.data) for piece in batch.pieces)
+        return batches
+
+    async def _something(self, session: _Session, paused: set[str], until: float) -> None:
+        """Return when there is a batch to send, at the latest at `until`."""
+        while True:
+            session.more.clear()
+            wanted = [one.queue for key, one in session.attempts.items() if key not in paused]
+            if any(queue.is_urgent for queue in wanted):
+                return
+            since = [queue.waiting_since for queue in wanted if queue.waiting_since is not None]
+            at = min(until, min(since, default=until) + BATCH_SECONDS)
+            if self.now() >= at:
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(at):
+                    await session.more.wait()
+
+    async def _take_over(self, request: TakeOver) -> Census:
+        """End the attempts of an execution that belong to other sessions."""
+        found = [
+            attempt
+            for name, session in self._sessions.items()
+            if name != request.session
+            for key, attempt in session.attempts.items()
+            if key.partition("/")[0] == request.execution_id and not attempt.queue.has_ended
+        ]
+        for attempt in found:
+            attempt.has_lapsed = True
+        await _end_all(found)
+        left = await self._own.end_leftovers(request.execution_id)
+        return Census(processes=len(found) + left.processes, survivors=left.survivors)
+
+    # --- attempts --------------------------------------------------------------------------------
+
+    async def _run(self, attempt: _Attempt) -> None:
+        job, queue = attempt.job, attempt.queue
+        outcome: Outcome | None = None
+        masked: MaskedSink | None = None
+        if job.masked:
+            masker = Masker()
+            for name, value in job.masked:
+                masker.add(name, value)
+            masked = MaskedSink(queue, masker)
+        sink: OutputSink = queue if masked is None else masked
+        try:
+            with _local_file(job) as local:
+                outcome = await self._own.run(local, sink)
+            if outcome.message is not None:
+                outcome = replace(outcome, message=escape_non_utf8(outcome.message))
+        except asyncio.CancelledError:
+            pass
+        except Exception as error:  # noqa: BLE001 - told to the runner
+            message = f"{type(error).__name__}: {error}"
+            outcome = Outcome(kind=OutcomeKind.UNSTARTABLE, message=escape_non_utf8(message))
+        finally:
+            redactions = {} if masked is None else masked.flush()
+            code = self._own.exit_codes.pop(job.key, None)
+            queue.finish(
+                End(
+                    outcome=outcome,
+                    exit_code=code,
+                    has_lapsed=attempt.has_lapsed,
+                    redactions=redactions,
+                )
+            )
+            attempt.slot.released.set()
+
+    async def _watch_leases(self) -> None:
+        """End the attempts of runners that have not been heard of for the time of their lease."""
+        while True:
+            leases = (one.lease_seconds for one in self._sessions.values() if one.attempts)
+            await asyncio.sleep(min(1.0, max(0.05, min(leases, default=5.0) / 5)))
+            now = self.now()
+            for name, session in list(self._sessions.items()):
+                if now <= session.until:
+                    continue
+                for attempt in session.attempts.values():
+                    if not attempt.queue.has_ended and not attempt.has_lapsed:
+                        attempt.has_lapsed = True
+                        _cancel_task(attempt)
+                if now > session.until + KEPT_SECONDS and all(
+                    attempt.queue.has_ended for attempt in session.attempts.values()
+                ):
+                    del self._sessions[name]
+
+    async def _close(self) -> None:
+        with self._slots_lock:
+            self._is_closed = True
+            slots, self._slots = list(self._slots.values()), {}
+        for slot in slots:
+            slot.released.set()
+        if self._watching is not None:
+            self._watching.cancel()
+        await _end_all(
+            [one for session in self._sessions.values() for one in session.attempts.values()]
+        )
+        await self._own.close()
+        self._loop.call_soon(self._loop.stop)
+
+
+def _cancel_task(attempt: _Attempt) -> None:
+    if attempt.task is not None:
+        attempt.task.cancel()
+
+
+async def _end_all(attempts: list[_Attempt]) -> None:
+    """End attempts and return when all are over."""
+    tasks: list[Awaitable[None]] = []
+    for attempt in attempts:
+        if attempt.task is not None and not attempt.task.done():
+            attempt.task.cancel()
+            tasks.append(attempt.task)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _local_file(job: Job) -> Iterator[Job]:
+    """Give a job a file of its own on this machine, in place of the path that it came with."""
+    if job.file is None:
+        yield job
+        return
+    folder = make_owned_folder(SCRIPT_PREFIX)
+    try:
+        theirs = job.file.path
+        path = str(folder / theirs.rpartition("/")[2])
+        argv = tuple(path if word == theirs else word for word in job.argv)
+        yield replace(job, file=replace(job.file, path=path), argv=argv)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,111 @@
+"""Jobs as bytes that only one worker can read; knows nothing of how they travel.
+
+A job is encrypted to the public key that its worker made when it started: X25519 with a key for
+this job alone, HKDF-SHA256 over both public keys, ChaCha20-Poly1305 (RFC 7748, RFC 5869, RFC 8439).
+So no value of a secret is in a task graph, in the memory of a scheduler or on its dashboard. It
+does not protect against a scheduler that lies about keys: TLS says who that is.
+"""
+
+import os
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from msgspec import Struct, msgpack
+
+from core.domain.process_policy import Leftovers, ProcessLimits, StopSignal
+from core.ports.executor import Job, JobFile
+
+KEY_BYTES = 32
+_NONCE = bytes(12)
+"""Each key encrypts one message only."""
+
+
+class _JobRecord(Struct, frozen=True, array_like=True):
+    """A job with its texts as bytes: a name of a file need not be UTF-8."""
+
+    key: str
+    argv: list[bytes]
+    env: dict[bytes, bytes]
+    cwd: bytes
+    stdin: bytes | None
+    file: tuple[bytes, bytes] | None
+    grace_seconds: float
+    stop_signal: StopSignal
+    limits: ProcessLimits
+    leftovers: Leftovers
+    needs: dict[str, float]
+    masked: tuple[tuple[str, bytes], ...]
+
+
+_decode = msgpack.Decoder(_JobRecord).decode
+
+
+class JobReader:
+    """Reads jobs that were sealed for the public key of this reader."""
+
+    def __init__(self) -> None:
+        self._private = X25519PrivateKey.generate()
+        self.public_key = self._private.public_key().public_bytes_raw()
+
+    def open(self, sealed: bytes) -> Job:
+        """Return the job; raise `ValueError` for bytes that were not sealed for this reader."""
+        theirs, data = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
+        shared = self._private.exchange(X25519PublicKey.from_public_bytes(theirs))
+        cipher = ChaCha20Poly1305(_derive(shared, theirs, self.public_key))
+        try:
+            record = _decode(cipher.decrypt(_NONCE, data, None))
+        except Exception as error:
+            raise ValueError("the job was not sealed for this worker") from error
+        return _job(record)
+
+
+def seal_job(job: Job, public_key: bytes) -> bytes:
+    """Return `job` as bytes for the reader with this public key."""
+    own = X25519PrivateKey.generate()
+    ours = own.public_key().public_bytes_raw()
+    shared = own.exchange(X25519PublicKey.from_public_bytes(public_key))
+    cipher = ChaCha20Poly1305(_derive(shared, ours, public_key))
+    return ours + cipher.encrypt(_NONCE, msgpack.encode(_record(job)), None)
+
+
+def _derive(shared: bytes, sender: bytes, receiver: bytes) -> bytes:
+    info = b"missiondeck job\0" + sender + receiver
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(shared)
+
+
+def _record(job: Job) -> _JobRecord:
+    file = job.file
+    return _JobRecord(
+        key=job.key,
+        argv=[os.fsencode(word) for word in job.argv],
+        env={os.fsencode(name): os.fsencode(value) for name, value in job.env.items()},
+        cwd=os.fsencode(job.cwd),
+        stdin=job.stdin,
+        file=None if file is None else (os.fsencode(file.path), file.content),
+        grace_seconds=job.grace_seconds,
+        stop_signal=job.stop_signal,
+        limits=job.limits,
+        leftovers=job.leftovers,
+        needs=dict(job.needs),
+        masked=job.masked,
+    )
+
+
+def _job(record: _JobRecord) -> Job:
+    file = record.file
+    return Job(
+        key=record.key,
+        argv=tuple(os.fsdecode(word) for word in record.argv),
+        env={os.fsdecode(name): os.fsdecode(value) for name, value in record.env.items()},
+        cwd=os.fsdecode(record.cwd),
+        stdin=record.stdin,
+        file=None if file is None else JobFile(path=os.fsdecode(file[0]), content=file[1]),
+        grace_seconds=record.grace_seconds,
+        stop_signal=record.stop_signal,
+        limits=record.limits,
+        leftovers=record.leftovers,
+        needs=record.needs,
+        masked=record.masked,
+    )
