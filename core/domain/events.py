@@ -259,6 +259,16 @@ class Readiness(Struct, frozen=True):
     message: str | None = None
 
 
+class ArmedStart(Struct, frozen=True):
+    """When an attempt that was armed started, as its end records it.
+
+    Its inputs are those with which it was armed.
+    """
+
+    at: int
+    reason_code: Reason
+
+
 class StepEnd(Struct, frozen=True):
     """That a task run went from RUNNING to its end, as the end of its attempt records it.
 
@@ -269,6 +279,56 @@ class StepEnd(Struct, frozen=True):
     reason_code: Reason
     message: str | None = None
     duration_us: int | None = None
+
+
+class AttemptArmed(Event, frozen=True, kw_only=True):
+    """The start of an attempt was recorded ahead of a free slot: it may start from now on.
+
+    The task run stays READY until the start is told. Whether an armed attempt has started is known
+    to its runner alone in between. `inputs` are the resolved parameters. With `ready` the event
+    records that the task run became READY, too (see `core.domain.joined_events`).
+    """
+
+    type: ClassVar[str] = "attempt.armed"
+
+    task_id: str
+    attempt: int
+    inputs: Mapping[str, Any] = EMPTY
+    ready: Readiness | None = None
+
+    @property
+    def task(self) -> str | None:
+        """The step of the attempt."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt number and the digest of the inputs."""
+        found: dict[str, Any] = {
+            "attempt": self.attempt,
+            "inputs_sha256": json_digest(self.inputs),
+        }
+        if self.ready is not None:
+            found["ready"] = _readiness(self.ready)
+        return found
+
+
+class AttemptDisarmed(Event, frozen=True, kw_only=True):
+    """An armed attempt was not started and no longer may: the task run waits for a slot again."""
+
+    type: ClassVar[str] = "attempt.disarmed"
+
+    task_id: str
+    attempt: int
+    message: str
+
+    @property
+    def task(self) -> str | None:
+        """The step of the attempt."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt number and the reason in words."""
+        return {"attempt": self.attempt, "message": self.message}
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):
@@ -302,17 +362,15 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
             "inputs_sha256": json_digest(self.inputs),
         }
         if self.ready is not None:
-            ready = {"at": str(self.ready.at), "reason_code": self.ready.reason_code._value_}
-            if self.ready.message is not None:
-                ready["message"] = self.ready.message
-            found["ready"] = ready
+            found["ready"] = _readiness(self.ready)
         return found
 
 
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, digest.
 
-    With `step` the event records that the task run ended, too (see `core.domain.joined_events`).
+    With `started` the event records the start of an armed attempt, too, with `step` that the task
+    run ended (see `core.domain.joined_events`).
     """
 
     type: ClassVar[str] = "attempt.ended"
@@ -344,6 +402,7 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     """
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
+    started: ArmedStart | None = None
     step: StepEnd | None = None
 
     @property
@@ -380,6 +439,11 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
             found["redactions"] = dict(self.redactions)
         if self.resources is not None:
             found["resources"] = dict(self.resources)
+        if self.started is not None:
+            found["started"] = {
+                "at": str(self.started.at),
+                "reason_code": self.started.reason_code._value_,
+            }
         if self.step is not None:
             end: dict[str, Any] = {"to": self.step.to_state.text}
             if self.step.reason_code is not self.reason_code:
@@ -460,6 +524,13 @@ def json_digest(value: Mapping[str, Any]) -> str:
 def steps_digest(step_ids: tuple[str, ...]) -> str:
     """Return the SHA-256 (hex) over the step ids in file order, each followed by a line feed."""
     return hashlib.sha256("".join(f"{step}\n" for step in step_ids).encode()).hexdigest()
+
+
+def _readiness(ready: Readiness) -> dict[str, str]:
+    found = {"at": str(ready.at), "reason_code": ready.reason_code._value_}
+    if ready.message is not None:
+        found["message"] = ready.message
+    return found
 
 
 def _transition(

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from core.domain.breaker_state import BreakerState
 from core.domain.events import (
+    AttemptArmed,
+    AttemptDisarmed,
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
@@ -25,7 +27,8 @@ from core.domain.events import (
     TaskStateChanged,
     item_task_id,
 )
-from core.domain.joined_events import end_part, readiness_part
+from core.domain.joined_events import end_part, readiness_part, start_part
+from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import (
@@ -230,7 +233,7 @@ def _task_changed(snapshot: Snapshot, event: TaskStateChanged) -> None:
             started_at=before.started_at,
             ended_at=ended,
             resume_at=event.resume_at,
-            inputs=before.inputs,
+            inputs=None if before.is_armed else before.inputs,
             outputs=outputs if event.outputs is None else event.outputs,
             error=error,
             reused_from=before.reused_from if event.reused_from is None else event.reused_from,
@@ -290,6 +293,30 @@ def _expanded(snapshot: Snapshot, event: StepExpanded) -> None:
             counts[pending] = counts.get(pending, 0) + len(event.items)
 
 
+def _attempt_armed(snapshot: Snapshot, event: AttemptArmed) -> None:
+    if event.ready is not None:
+        _task_changed(snapshot, readiness_part(event, event.ready))
+    before = snapshot.tasks[event.task_id]
+    if before.state is not TaskState.READY or before.attempt or event.attempt != 1:
+        raise BugError(f"{event.task_id}: attempt {event.attempt} cannot be armed")
+    _put_task(
+        snapshot,
+        before,
+        replace(before, reason_code=Reason.ARMED, inputs=event.inputs, updated_at=event.at),
+    )
+
+
+def _attempt_disarmed(snapshot: Snapshot, event: AttemptDisarmed) -> None:
+    before = snapshot.tasks[event.task_id]
+    if not before.is_armed:
+        raise BugError(f"{event.task_id}: attempt {event.attempt} was not armed")
+    _put_task(
+        snapshot,
+        before,
+        replace(before, reason_code=Reason.DEPS_MET, inputs=None, updated_at=event.at),
+    )
+
+
 def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
     if event.ready is not None:
         _task_changed(snapshot, readiness_part(event, event.ready))
@@ -333,6 +360,12 @@ def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
 
 
 def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
+    if event.started is not None:
+        before = snapshot.tasks[event.task_id]
+        if not before.is_armed:
+            raise BugError(f"{event.task_id}: attempt {event.attempt} was not armed")
+        start = start_part(event, event.started, before.inputs or EMPTY)
+        _attempt_started(snapshot, start)
     _end_attempt(snapshot, event)
     if event.step is not None:
         _task_changed(snapshot, end_part(event, event.step))
@@ -419,6 +452,8 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     CancelRequested: _cancel_requested,
     BreakerChanged: _breaker_changed,
     TaskStateChanged: _task_changed,
+    AttemptArmed: _attempt_armed,
+    AttemptDisarmed: _attempt_disarmed,
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
     StepExpanded: _expanded,

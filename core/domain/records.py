@@ -127,6 +127,14 @@ class TaskRun(Struct, frozen=True, kw_only=True):
         return str(uuid5(TASK_RUN_NAMESPACE, f"{self.execution_id}/{self.task_id}"))
 
     @property
+    def is_armed(self) -> bool:
+        """Whether its first attempt is recorded and may start, or have started, before it is told.
+
+        See `core.engine.turn.armed_starts`.
+        """
+        return self.state is TaskState.READY and self.reason_code is Reason.ARMED
+
+    @property
     def worked_from(self) -> int | None:
         """When the latest attempt began; for a fan-out step, when the step did."""
         return self.started_at if self.attempt_started_at is None else self.attempt_started_at

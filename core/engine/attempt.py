@@ -44,6 +44,10 @@ class Ended(Struct, frozen=True, kw_only=True):
     census: Census | None = None
     chunks: Sequence[LogChunk] = ()
     """What it wrote that the journal does not have yet: it is to have it behind the start."""
+    at: int | None = None
+    """When it ended, in nanoseconds since the epoch; None: now."""
+    loop_time: float | None = None
+    """The same by the event loop's clock."""
 
 
 def run_instant(run_context: RunContext, prepared: Prepared, attempt: int) -> Ended:

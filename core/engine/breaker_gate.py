@@ -55,6 +55,11 @@ class BreakerGate:
         """Whether an attempt may start now."""
         return self._breaker.admits
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing is held back."""
+        return self._breaker.state is BreakerState.CLOSED
+
     def begin(self) -> None:
         """Take over the steps that an earlier runner held back.
 

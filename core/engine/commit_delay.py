@@ -15,16 +15,22 @@ class CommitDelay:
     def __init__(self) -> None:
         self._started: dict[str, float] = {}  # in the order of starting
         self._has_short_end = False
+        self._first_end: float | None = None
 
     def attempt_started(self, task_id: str, now: float) -> None:
         """Record the start of an attempt."""
         self._started[task_id] = now
 
-    def attempt_ended(self, task_id: str, now: float) -> None:
-        """Record the end of an attempt."""
+    def attempt_ended(self, task_id: str, now: float) -> float | None:
+        """Record the end of an attempt; return how long it took, None if its start is unknown."""
+        if self._first_end is None:
+            self._first_end = now
         started = self._started.pop(task_id, None)
-        if started is not None and now - started < MAX_DELAY_SECONDS:
+        if started is None:
+            return None
+        if now - started < MAX_DELAY_SECONDS:
             self._has_short_end = True
+        return now - started
 
     def deadline(self, now: float) -> float | None:
         """Return until when to delay the commit; None to commit at once."""
@@ -33,6 +39,14 @@ class CommitDelay:
         until = next(reversed(self._started.values())) + MAX_DELAY_SECONDS
         return until if until > now else None
 
+    def deadline_while_starts_go_on(self, now: float) -> float | None:
+        """Return until when to delay the commit although no slot waits for it; None to commit."""
+        if self._first_end is None:
+            return None
+        until = self._first_end + MAX_DELAY_SECONDS
+        return until if until > now else None
+
     def reset(self) -> None:
         """Forget the attempts that ended: the commit that follows contains them."""
         self._has_short_end = False
+        self._first_end = None

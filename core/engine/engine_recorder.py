@@ -104,8 +104,9 @@ class EngineRecorder(Recorder):
         resume_at: int | None = None,
         actor: str = ENGINE,
         at: int | None = None,
+        loop_time: float | None = None,
     ) -> None:
-        """Record a transition of a task run, by default one that happens now."""
+        """Record a transition of a task run that happens now, or `at` (`loop_time`)."""
         task = self.snapshot.tasks[task_id]
         self.emit(
             TaskStateChanged(
@@ -118,7 +119,9 @@ class EngineRecorder(Recorder):
                 reason_code=reason,
                 message=message,
                 resume_at=resume_at,
-                duration_us=self.stopwatch.task_us(task_id) if is_terminal(state) else None,
+                duration_us=(
+                    self.stopwatch.task_us(task_id, loop_time) if is_terminal(state) else None
+                ),
             )
         )
 

@@ -13,14 +13,16 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import AttemptStarted, Event, policy_list
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
-from core.domain.states import ExecutionState
-from core.engine.attempt import Ended, run_instant
+from core.domain.states import AttemptState, ExecutionState
+from core.engine.attempt import Ended, run_instant, state_of
 from core.engine.breaker_gate import BreakerGate, Starved
 from core.engine.commit_delay import CommitDelay
 from core.engine.engine_recorder import EngineRecorder
@@ -32,8 +34,9 @@ from core.engine.requests import Question, RequestHandler
 from core.engine.secret_delivery import secret_facts
 from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
+from core.engine.turn.armed_starts import ArmedStarts
 from core.engine.turn.condition_check import check_condition
-from core.engine.turn.happening import Happening, SlotsTight, Woken
+from core.engine.turn.happening import ArmedStarted, Happening, SlotsTight, Woken
 from core.engine.turn.running_attempts import RunningAttempts
 from core.engine.turn.step_host import HostFactory
 from core.engine.turn.timers import Timers
@@ -139,6 +142,14 @@ class Engine:
             self._timers.starve,
         )
         self._commit_delay = CommitDelay()
+        self._armed = ArmedStarts(
+            run_context,
+            self._planner,
+            self._recorder,
+            self._begin_armed,
+            is_allowed=slots is None and not policies,
+        )
+        self._group: asyncio.TaskGroup | None = None
         self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
         self._starting: list[tuple[Prepared, int]] = []
@@ -169,6 +180,7 @@ class Engine:
         await self._pressure_watch.look()
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 watching = self._pressure_watch.start(group)
                 self._begin()
                 self._take_in()  # what was asked before there was a runner comes before any start
@@ -190,6 +202,7 @@ class Engine:
                     self._recorder.move(ending.state, ending.reason, ending.message)
                     await self._commit(finalize=True)
                 finally:
+                    self._armed.close()
                     if watching is not None:
                         watching.cancel()
                     self._attempts.cancel_all()
@@ -227,6 +240,7 @@ class Engine:
     def _advance(self) -> Ending | None:
         """Fold all that follows from the states; return the ending when nothing can follow."""
         planner, recorder = self._planner, self._recorder
+        self._armed.all_taken_in()
         self._has_more = False
         while True:
             if recorder.pending >= BATCH_EVENTS:
@@ -244,6 +258,10 @@ class Engine:
                 if self._gate.hold_back():
                     continue
                 break
+            armed = self._armed.start_next()
+            if armed is not None:
+                self._tell_armed(self._begin_armed_now(*armed))
+                continue
             if not self._slots.reserve():
                 self._timers.poll_slots()
                 break
@@ -252,6 +270,7 @@ class Engine:
                 self._slots.give_back_spare()
                 break
             self._start(task_id)
+        self._armed.arm(is_calm=self._gate.is_closed and not self._has_more)
         return planner.outcome()
 
     async def _commit(self, *, finalize: bool = False) -> None:
@@ -270,6 +289,7 @@ class Engine:
             self._commit_delay.attempt_started(task_id, asyncio.get_running_loop().time())
             self._attempts.start(group, prepared, attempt, self._hosts.of(task_id))
         self._starting.clear()
+        self._armed.committed()
         self._inbox.extend(self._held)
         self._held.clear()
         if self._request_handler.is_killing:
@@ -286,7 +306,7 @@ class Engine:
             await self._wake.wait()
         loop = asyncio.get_running_loop()
         while self._take_in():
-            until = self._commit_delay.deadline(loop.time())
+            until = self._delay_until(loop.time())
             if until is None:
                 break
             timer = loop.call_at(until, self._wake.set)
@@ -297,6 +317,12 @@ class Engine:
         if step:
             self._recorder.note("clock.stepped", {"by_ms": round(step / 1_000_000)})
 
+    def _delay_until(self, now: float) -> float | None:
+        """Return until when the next commit may wait for more ends; None: it is made at once."""
+        if self._armed.has_enough:
+            return self._commit_delay.deadline_while_starts_go_on(now)
+        return self._commit_delay.deadline(now) if self._armed.is_empty else None
+
     def _take_in(self) -> bool:
         """Fold everything that has happened; tell whether it was ends alone."""
         self._wake.clear()
@@ -305,6 +331,9 @@ class Engine:
             item = self._inbox.popleft()
             if isinstance(item, Ended):
                 self._attempt_ended(item)
+                continue
+            if isinstance(item, ArmedStarted):
+                self._tell_armed(item)
                 continue
             only_ends = False
             if isinstance(item, Woken):
@@ -362,6 +391,35 @@ class Engine:
         else:
             self._attempt_ended(ended)
 
+    def _begin_armed_now(self, prepared: Prepared, attempt: int) -> ArmedStarted:
+        """Start an armed attempt and return what is to be told of it."""
+        if self._group is None:
+            raise BugError("an attempt was armed before the engine ran")
+        task_id, loop_time = prepared.task.task_id, asyncio.get_running_loop().time()
+        self._attempts.start(self._group, prepared, attempt, self._hosts.of(task_id))
+        self._commit_delay.attempt_started(task_id, loop_time)
+        return ArmedStarted(prepared, attempt, self._now(), loop_time)
+
+    def _begin_armed(self, prepared: Prepared, attempt: int) -> None:
+        """Start an armed attempt between turns; the next turn takes in that it has started."""
+        self._inbox.append(self._begin_armed_now(prepared, attempt))
+
+    def _tell_armed(self, started: ArmedStarted) -> None:
+        """Record that an armed attempt has started."""
+        task_id = started.prepared.task.task_id
+        self._recorder.emit(
+            AttemptStarted(
+                at=started.at,
+                execution_id=self._run_context.execution_id,
+                task_id=task_id,
+                attempt=started.attempt,
+                inputs=started.prepared.inputs,
+            )
+        )
+        self._recorder.stopwatch.attempt_began(task_id, is_first=True, at=started.loop_time)
+        if not self._planner.runs_handlers:
+            self._gate.attempt_started(task_id)
+
     def _last_attempt(self, task: TaskRun) -> int:
         """Return the number that was used last: those of a retry go on, for items as for steps."""
         if task.attempt or self._earlier is None:
@@ -377,7 +435,8 @@ class Engine:
 
     def _attempt_ended(self, ended: Ended) -> None:
         task_id = ended.task_id
-        self._commit_delay.attempt_ended(task_id, asyncio.get_running_loop().time())
+        began = self._commit_delay.attempt_ended(task_id, asyncio.get_running_loop().time())
+        self._armed.attempt_ended(began)
         self._slots.free(task_id)
         self._gate.attempt_ended(task_id)
         pause = self._settlement.settle(ended, self._attempts.ended(task_id))
@@ -386,7 +445,17 @@ class Engine:
             self._timers.wake(task_id, pause)
 
     def _post(self, item: Happening) -> None:
-        self._inbox.append(item)
+        if isinstance(item, Ended):
+            now = asyncio.get_running_loop().time()
+            item = replace(item, at=self._now(), loop_time=now)
+            self._inbox.append(item)
+            if state_of(item) is AttemptState.SUCCESS:
+                self._armed.slot_freed(item.task_id)
+            else:
+                self._armed.hold()  # a failure may stop the mission
+        else:
+            self._inbox.append(item)
+            self._armed.hold()
         self._wake.set()
 
 

@@ -68,7 +68,8 @@ class Settlement:
             is_policy = outcome.reason_code is Reason.POLICY_VIOLATION
             kind = "policy.violation" if is_policy else "security.violation"
             self._recorder.note(kind, _violation(ended.attempt, outcome), task_id=task_id)
-        at = self._run_context.clock.now()
+        at = self._run_context.clock.now() if ended.at is None else ended.at
+        took = self._recorder.stopwatch.attempt_ended(task_id, ended.loop_time)
         self._recorder.emit(
             AttemptEnded(
                 at=at,
@@ -88,7 +89,7 @@ class Settlement:
                 redactions=ended.seal.redactions,
                 census=census,
                 resources=_resources(outcome.resources),
-                duration_us=self._recorder.stopwatch.attempt_ended(task_id),
+                duration_us=took,
             )
         )
         pause = None
@@ -98,7 +99,14 @@ class Settlement:
         elif state is None:
             pause = self._failed(task_id, outcome, at)
         else:
-            self._recorder.change(task_id, state, outcome.reason_code, outcome.message, at=at)
+            self._recorder.change(
+                task_id,
+                state,
+                outcome.reason_code,
+                outcome.message,
+                at=at,
+                loop_time=ended.loop_time,
+            )
         task = self._recorder.snapshot.tasks[task_id]
         if is_terminal(task.state):
             self._run_context.context.ended(task)

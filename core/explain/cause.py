@@ -64,7 +64,7 @@ def _pending(task: TaskRun, facts: ExecutionFacts) -> str:
 
 def _ready(task: TaskRun, facts: ExecutionFacts) -> str:
     slots = _slots(facts)
-    if task.reason_code is Reason.DEPS_MET:
+    if task.reason_code in {Reason.DEPS_MET, Reason.ARMED}:
         return slots
     return f"{_with_message(task)}; {slots}"
 

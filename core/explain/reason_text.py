@@ -49,6 +49,13 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "At least one step that this step depends on has not ended.",
             "Nothing. `mission why EXEC STEP` names the steps it waits for.",
         ),
+        Reason.ARMED: ReasonText(
+            "its start is recorded and it begins with the next free slot",
+            "Everything it depends on is done. Its first attempt was recorded ahead of a free slot,"
+            " so that no slot stays idle while a start is written; until the start is told, only"
+            " the runner knows whether the attempt has begun.",
+            "Nothing.",
+        ),
         Reason.SLOT_ACQUIRED: ReasonText(
             "it has a slot",
             "An attempt was started.",

@@ -27,9 +27,9 @@ class Stopwatch:
         """Record that a task run began, which had not begun before."""
         self._tasks[task_id] = self._now()
 
-    def attempt_began(self, task_id: str, *, is_first: bool) -> None:
-        """Record that an attempt began; with the first one its task run does."""
-        now = self._attempts[task_id] = self._now()
+    def attempt_began(self, task_id: str, *, is_first: bool, at: float | None = None) -> None:
+        """Record that an attempt began, now or `at`; with the first one its task run does."""
+        now = self._attempts[task_id] = self._now() if at is None else at
         if is_first:
             self._tasks[task_id] = now
 
@@ -37,20 +37,23 @@ class Stopwatch:
         """Return the microseconds since the execution began, None if another process began it."""
         return None if self._execution is None else self._since(self._execution)
 
-    def task_us(self, task_id: str) -> int | None:
-        """Return the microseconds since a task run began, None if not in this process."""
-        began = self._tasks.get(task_id)
-        return None if began is None else self._since(began)
+    def task_us(self, task_id: str, at: float | None = None) -> int | None:
+        """Return the microseconds since a task run began, None if not in this process.
 
-    def attempt_ended(self, task_id: str) -> int | None:
-        """Return the microseconds since the running attempt of a task run began, and forget it."""
+        Until now, or `at`.
+        """
+        began = self._tasks.get(task_id)
+        return None if began is None else self._since(began, at)
+
+    def attempt_ended(self, task_id: str, at: float | None = None) -> int | None:
+        """Return the microseconds that the running attempt of a task run took, and forget it."""
         began = self._attempts.pop(task_id, None)
-        return None if began is None else self._since(began)
+        return None if began is None else self._since(began, at)
 
     def _now(self) -> float:
         if self._clock is None:  # made before there is a loop
             self._clock = asyncio.get_running_loop().time
         return self._clock()
 
-    def _since(self, began: float) -> int:
-        return int((self._now() - began) * 1_000_000)
+    def _since(self, began: float, at: float | None = None) -> int:
+        return int(((self._now() if at is None else at) - began) * 1_000_000)

@@ -8,6 +8,7 @@ proportional to the edges it touches, O(V + E) over a whole run; only a stop swe
 from collections import deque
 
 from core.domain.events import (
+    AttemptDisarmed,
     AttemptStarted,
     Event,
     ExecutionStateChanged,
@@ -73,6 +74,8 @@ class Planner:
             self._task_changed(event)
         elif isinstance(event, AttemptStarted):
             self._queue.take_slot(event.task_id)
+        elif isinstance(event, AttemptDisarmed):
+            self._make_ready(event.task_id)
         elif isinstance(event, StepExpanded):
             self._fans.add(self._index.step_of(event.task_id))
         elif isinstance(event, ExecutionStateChanged):
@@ -161,6 +164,31 @@ class Planner:
     def next_start(self) -> str | None:
         """Return the ready task run that comes first in the file, if a slot is free; reserve it."""
         return None if self._paused else self._queue.pop()
+
+    @property
+    def may_arm(self) -> bool:
+        """Tell whether nothing is in sight that would hold an attempt back."""
+        return not self._paused and self._sweep.stop is None and not self._handlers.has_begun
+
+    def next_to_arm(self) -> str | None:
+        """Return the ready task run that starts next once a slot is free; None without one.
+
+        The caller arms its attempt and calls `armed`, or leaves it in the queue.
+        """
+        return self._queue.peek() if self.may_arm else None
+
+    def armed(self) -> None:
+        """Take what `next_to_arm` returned out of the queue."""
+        self._queue.drop()
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Tell whether one more attempt may run."""
+        return self._queue.has_free_slot
+
+    def holds_slot(self, task_id: str) -> bool:
+        """Tell whether an attempt of a task run holds a slot."""
+        return self._queue.holds_slot(task_id)
 
     def to_cancel(self) -> tuple[Stop, frozenset[str]] | None:
         """Return why and which running task runs are to be cancelled, None when not stopping."""

@@ -9,13 +9,14 @@ from enum import StrEnum
 
 from core.domain.events import (
     AttemptEnded,
+    AttemptStarted,
     Event,
     ExecutionStateChanged,
     Noted,
     TaskStateChanged,
 )
 from core.domain.fold import Snapshot
-from core.domain.mission import Mission, MissionStep
+from core.domain.mission import EMPTY, Mission, MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskError, TaskRun
 from core.domain.states import AttemptState, ExecutionState, TaskState
@@ -51,6 +52,17 @@ def lost(
         facts={"runner": who} if ended is None else {"runner": who, "ended": ended},
     )
     for task in list(snapshot.tasks.values()):
+        if task.is_armed:  # nobody knows whether it started; it was safe to repeat, or not armed
+            yield AttemptStarted(
+                at=clock.now(),
+                execution_id=execution.execution_id,
+                task_id=task.task_id,
+                attempt=task.attempt + 1,
+                from_state=task.state,
+                reason_code=Reason.ARMED,
+                inputs=task.inputs or EMPTY,
+            )
+            task = snapshot.tasks[task.task_id]
         attempt = snapshot.attempt(task.task_id)
         if attempt is None or attempt.state is not AttemptState.RUNNING:
             continue
@@ -87,8 +99,8 @@ def lost(
 
 
 def has_open_attempts(snapshot: Snapshot) -> bool:
-    """Tell whether an attempt is RUNNING; without a runner it is lost."""
-    return any(
+    """Tell whether an attempt is RUNNING, or armed and may be; without a runner it is lost."""
+    return any(task.is_armed for task in snapshot.tasks.values()) or any(
         tries[-1].state is AttemptState.RUNNING for tries in snapshot.attempts.values() if tries
     )
 

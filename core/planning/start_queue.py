@@ -63,10 +63,43 @@ class StartQueue:
                     fan.held_back.append(item)
                     continue
                 task_id = fan.items[item]
-            if self._snapshot.tasks[task_id].state is TaskState.READY:
+            task = self._snapshot.tasks[task_id]
+            if task.state is TaskState.READY and not task.is_armed:
                 self.take_slot(task_id)
                 return task_id
         return None
+
+    def peek(self) -> str | None:
+        """Return the task run that `pop` would return if a slot were free; leave it queued.
+
+        None also where the `max_parallel` of its fan-out step decides.
+        """
+        while self._ready:
+            index, item = self._ready[0]
+            task_id = self._index.steps[index].id
+            if item >= 0:
+                fan = self._fans.get(task_id)
+                if fan is None or fan.step.max_parallel is not None:
+                    return None
+                task_id = fan.items[item]
+            task = self._snapshot.tasks[task_id]
+            if task.state is TaskState.READY and not task.is_armed:
+                return task_id
+            heapq.heappop(self._ready)
+        return None
+
+    def drop(self) -> None:
+        """Take out what `peek` returned: it is armed and starts outside of the queue."""
+        heapq.heappop(self._ready)
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Tell whether one more attempt may run."""
+        return len(self._in_slot) < self.limit
+
+    def holds_slot(self, task_id: str) -> bool:
+        """Tell whether an attempt of a task run holds a slot."""
+        return task_id in self._in_slot
 
     def take_slot(self, task_id: str) -> None:
         """Give a task run its slot: reserved at the decision, confirmed at the start."""

@@ -35,6 +35,7 @@ OTHER_FIELDS = frozenset(
         ),
         *(
             "ready",
+            "started",
             "state",
             "step",
             "step_ids",
@@ -47,7 +48,7 @@ OTHER_FIELDS = frozenset(
 )
 """All other fields: identifiers, states and numbers, and what a mission file says itself.
 
-`ready` and `step` are filled from events that were masked.
+`ready`, `started` and `step` are filled from events that were masked.
 """
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from core.domain.events import Event
+from core.domain.events import AttemptStarted, Event
 from core.domain.fold import Snapshot, apply
 from core.domain.joined_events import join
 from core.domain.mission import MissionSource
@@ -39,12 +39,15 @@ class Recorder:
         self._journal = journal
         self._mask = mask
         self._events: list[Event] = []
+        self._armed_starts: set[tuple[str, int]] = set()
         self._outcomes: list[RequestOutcome] = []
 
     def emit(self, event: Event) -> None:
         """Fold an event and buffer it for the next batch."""
         if self._mask:
             event = mask_event(event, self._mask)
+        if isinstance(event, AttemptStarted) and self.snapshot.tasks[event.task_id].is_armed:
+            self._armed_starts.add((event.task_id, event.attempt))
         apply(self.snapshot, event)
         self._events.append(event)
 
@@ -82,7 +85,8 @@ class Recorder:
         """
         if not self._events:
             return None
-        events, self._events = join(self._events), []
+        events, self._events = join(self._events, self._armed_starts), []
+        self._armed_starts.clear()
         outcomes, self._outcomes = self._outcomes, []
         receipt = await self._journal.submit(
             Batch(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from core.domain.events import (
+    AttemptArmed,
     AttemptEnded,
     AttemptStarted,
     ExecutionCreated,
@@ -21,6 +22,7 @@ TYPES = (
     ExecutionStateChanged.type,
     TaskStateChanged.type,
     StepExpanded.type,
+    AttemptArmed.type,
     AttemptStarted.type,
     AttemptEnded.type,
 )
@@ -31,6 +33,7 @@ _ENTITIES = {
     ExecutionStateChanged.type: EntityKind.EXECUTION,
     AttemptEnded.type: EntityKind.ATTEMPT,
 }
+_TELL_READINESS = (AttemptStarted.type, AttemptArmed.type)
 _CREATED = {"to": ExecutionState.PENDING.value, "reason_code": Reason.CREATED.value}
 
 
@@ -40,7 +43,8 @@ def changes_in(
     """Yield the transitions that one event records, in the order in which they happened.
 
     The start of an attempt is two transitions: that of its task run, and its own from no state. An
-    event that repeats the current state of an entity is no transition.
+    event that repeats the current state of an entity is no transition, nor is the arming of an
+    attempt.
     """
     found = json.loads(body)
     details = found["details"]
@@ -63,10 +67,18 @@ def changes_in(
             actor=found["actor"],
         )
 
-    ready = details.get("ready") if kind == AttemptStarted.type else None
+    ready = details.get("ready") if kind in _TELL_READINESS else None
     if ready is not None:
         began = {"attempt": None, **ready, "to": TaskState.READY.value}
         yield change(EntityKind.TASK_RUN, TaskState.PENDING.value, began)
+    if kind == AttemptArmed.type:
+        return
+    started = details.get("started") if kind == AttemptEnded.type else None
+    if started is not None:
+        begun = {"attempt": details["attempt"], **started}
+        running = {"to": TaskState.RUNNING.value}
+        yield change(EntityKind.TASK_RUN, TaskState.READY.value, begun | running)
+        yield change(EntityKind.ATTEMPT, None, begun | {"to": AttemptState.RUNNING.value})
     if details.get("from") != details["to"]:
         yield change(entity, details.get("from"), details)
     step = details.get("step") if kind == AttemptEnded.type else None

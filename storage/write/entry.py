@@ -7,7 +7,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.domain.events import AttemptStarted
+from core.domain.events import (
+    AttemptArmed,
+    AttemptDisarmed,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    TaskStateChanged,
+)
+from core.domain.states import TaskState
 from core.ports.journal import Batch, LogChunk, Receipt
 from storage.rows import codec
 from storage.rows.lease import HeldLeases
@@ -18,7 +26,8 @@ class BatchEntry(Struct):
     """A batch and the future of its receipt; `tasks` and `attempts` are its records as columns.
 
     The inputs of a task run and the fixed columns of an attempt are included only in the batch that
-    starts them, because they never change again.
+    arms or starts them, because they do not change again; but an armed task run that never starts
+    loses its inputs.
     """
 
     batch: Batch
@@ -34,8 +43,9 @@ class BatchEntry(Struct):
             (event.task_id, event.attempt)
             for event in self.batch.events
             if isinstance(event, AttemptStarted)
+            or (isinstance(event, AttemptEnded) and event.started is not None)
         }
-        tasks = {task_id for task_id, _ in begun}
+        tasks = {event.task for event in self.batch.events if _sets_inputs(event)}
         self.tasks = [
             (*codec.task_run_changes(task, texts), texts.data(task.inputs))
             if task.task_id in tasks
@@ -48,6 +58,13 @@ class BatchEntry(Struct):
             else codec.attempt_end(attempt, texts)
             for attempt in changes.attempts
         ]
+
+
+def _sets_inputs(event: Event) -> bool:
+    """Tell whether the inputs of an event's task run may differ afterwards."""
+    if isinstance(event, TaskStateChanged):
+        return event.from_state is TaskState.READY
+    return isinstance(event, AttemptArmed | AttemptDisarmed | AttemptStarted)
 
 
 class ChunkEntry(Struct):

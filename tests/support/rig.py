@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from core.audit.chain.chain import SubChain
 from core.domain.breaker_policy import BreakerPolicy
 from core.domain.events import Event
-from core.domain.fold import Snapshot, apply
+from core.domain.fold import Snapshot, apply, fold
 from core.domain.mission import Mission, MissionSource, MissionStep
 from core.domain.mission_result import mission_result
 from core.domain.reasons import Reason
@@ -133,6 +133,7 @@ class Rig:
         running.cancel()
         await asyncio.wait({running})
         await asyncio.sleep(away)
+        self.snapshot = fold(self.seen)  # what is durable; the rest died with the runner
         self._take(lost(self.snapshot, self.clock, who="a test"))
         self._take(resumed(self.snapshot, self.clock, actor="tester@rig"))
         self.engine = self.build(MemoryJournal(world=self._adopted()))

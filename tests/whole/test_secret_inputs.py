@@ -9,6 +9,7 @@ import pytest
 from tests.support.cli import mission, on_a_terminal
 from tests.support.killed_runs import KilledRuns
 from tests.support.missions import mission_yaml
+from tests.support.stored_bytes import stored_bytes
 from tests.whole.test_secrets_never_leak import CANARY, leaks, nothing_leaked
 
 PARAMS = {"token": {"secret": True, "required": True}, "who": {"default": "me"}}
@@ -155,8 +156,8 @@ def test_a_run_whose_runner_was_killed_needs_the_value_again_to_be_resumed(tmp_p
         (tmp_path / "again").touch()
         resumed = mission(runs.home, "resume", "--watch", execution_id, env=given)
         assert resumed.code == 0, resumed.err
-        for path in runs.home.rglob("*"):
-            assert not path.is_file() or leaks(path.read_bytes()) == [], path
+        for path, data in stored_bytes(runs.home).items():
+            assert leaks(data) == [], path
     finally:
         runs.stop()
 

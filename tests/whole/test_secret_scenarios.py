@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.cli import Inside, mission, start
 from tests.support.missions import mission_yaml
+from tests.support.stored_bytes import stored_bytes
 from tests.whole.test_secrets_never_leak import ALL_OF_THEM, CANARY, FORMS, leaks, script, store
 
 LINES = {"output": "lines"}
@@ -178,9 +179,8 @@ def nothing_leaked(home: Path, look: Inside) -> None:
         assert "Traceback" not in done.err
         assert leaks((done.out + done.err).encode()) == [], arguments
         assert done.code not in (2, 70), (arguments, done.err)
-    for path in home.rglob("*"):
-        if path.is_file():
-            assert leaks(path.read_bytes()) == [], path
+    for path, data in stored_bytes(home).items():
+        assert leaks(data) == [], path
     assert look("secrets", "scan").code == 0
     assert look("audit", "verify").code == 0
 

@@ -16,6 +16,7 @@ from core.output.masker import Masker, comparable
 from tests.support.cli import Ran, mission
 from tests.support.killed_runs import KilledRuns
 from tests.support.missions import mission_yaml
+from tests.support.stored_bytes import stored_bytes
 from tui.cli.bug_report import write_bug_report
 from tui.cli.invocation import Invocation
 
@@ -105,10 +106,10 @@ def ended_attempts(home: Path) -> list[Any]:
 
 def nothing_leaked(home: Path) -> None:
     """Search all files of the home folder, and what every command that reads says."""
-    files = [path for path in home.rglob("*") if path.is_file()]
+    files = stored_bytes(home)
     assert any(path.name == "missions.db" for path in files)
-    for path in files:
-        assert leaks(path.read_bytes()) == [], path
+    for path, data in files.items():
+        assert leaks(data) == [], path
     with closing(sqlite3.connect(home / "missions.db")) as database:
         tasks = [row[0] for row in database.execute("SELECT DISTINCT task_id FROM task_run")]
     asked = [["show", "@last"], ["show", "@last", "--json"], ["logs", "@last"], ["why", "@last"]]
@@ -495,8 +496,7 @@ def test_a_value_is_masked_that_is_named_and_printed_at_once(home: Path) -> None
     minted = (home.parent / "minted").read_bytes().split()
     assert len(minted) == 60
     out = mission(home, "logs", "@last", "mint").out.encode()
-    for path in home.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
+    for path, data in stored_bytes(home).items():
         assert [value for value in minted if value in data] == [], path
     assert out.count(b"***") == 120
     assert [value for value in minted if value in out] == []

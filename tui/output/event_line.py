@@ -53,11 +53,16 @@ def cause_line(cause: Cause, palette: Palette) -> str:
 
 
 def change_lines(event: AuditEvent, palette: Palette, title: str | None = None) -> list[str]:
-    """Return the lines of what an event records: none for most, two for an end that left something.
+    """Return the lines of what an event records: none for most, up to three for an end.
 
     `title` stands for the step, by default its id.
     """
     lines = [_change_line(event, palette, title)]
+    started = event.details.get("started") if event.event_type == AttemptEnded.type else None
+    if started is not None:
+        name, what = title or task_of(event), f"attempt {event.details.get('attempt')}"
+        at = int(started["at"])
+        lines.insert(0, state_line(at, TaskState.RUNNING, name, what, None, palette))
     end = step_end_of(event)
     if end is not None:
         name = title or task_of(event)

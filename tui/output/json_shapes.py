@@ -242,7 +242,8 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
         "redactions": details.get("redactions"),
         "secrets": details.get("names") if record.event_type == "secret.read" else None,
         "unmasked": details.get("unmasked") if record.event_type == "secret.read" else None,
-        "ready": _ready(details.get("ready")),
+        "ready": _moment(details.get("ready")),
+        "started": _moment(details.get("started")),
         "step": _step_end(details),
     }
     return {
@@ -257,11 +258,11 @@ def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:
     }
 
 
-def _ready(ready: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return when and why a step became READY, as the start of its attempt records it."""
-    if ready is None:
+def _moment(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return when and why something happened that another event records, too."""
+    if found is None:
         return None
-    return {"ts": rfc3339(int(ready["at"])), "reason_code": ready["reason_code"]}
+    return {"ts": rfc3339(int(found["at"])), "reason_code": found["reason_code"]}
 
 
 def _step_end(details: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ UNREMARKABLE = frozenset(
     for reason in (
         Reason.STARTED,
         Reason.DEPS_MET,
+        Reason.ARMED,
         Reason.SLOT_ACQUIRED,
         Reason.EXIT_ZERO,
         Reason.STEP_DONE,

@@ -31,7 +31,15 @@ from core.audit.format.body import (
 )
 from core.audit.format.canonical import clean_text
 from core.audit.format.details import fast_details
-from core.domain.events import ENGINE, AttemptEnded, AttemptStarted, Event, event_type
+from core.domain.events import (
+    ENGINE,
+    AttemptArmed,
+    AttemptDisarmed,
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    event_type,
+)
 from core.errors import AuditError, BugError
 
 ZERO_HASH: Final = bytes(32)
@@ -43,6 +51,7 @@ MAX_DETAILS_BYTES: Final = 1 << 20
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
 _HALVES = struct.Struct(">QQ")
+_OF_ATTEMPTS = (AttemptArmed, AttemptDisarmed, AttemptStarted, AttemptEnded)
 _make_link = tuple.__new__  # the constructor of a NamedTuple is a Python function
 _sha256 = hashlib.sha256
 
@@ -198,7 +207,7 @@ class ChainWriter:
         attempt = None
         if task_id is None:
             target = f"execution/{execution_id}" if sub is not None else f"log/{self.log_id}"
-        elif isinstance(event, AttemptStarted | AttemptEnded):
+        elif isinstance(event, _OF_ATTEMPTS):
             attempt = event.attempt
             target = f"attempt/{attempt}/{task_id}"
         else:

@@ -11,9 +11,11 @@ from typing import Any
 
 from core.audit.format.canonical import MAX_TEXT_CHARACTERS
 from core.domain.events import (
+    AttemptArmed,
     AttemptEnded,
     AttemptStarted,
     Event,
+    Readiness,
     StepEnd,
     TaskStateChanged,
     error_json,
@@ -50,13 +52,25 @@ def _move(before: TaskState, after: TaskState, reason: Reason) -> str:
     return f'{{"from":"{before.text}","reason_code":"{reason.value}","to":"{after.text}"}}'
 
 
+def _attempt_armed(event: AttemptArmed) -> str | None:
+    ready = ""
+    if event.ready is not None:
+        if event.ready.message is not None:
+            return None
+        ready = f",{_readiness(event.ready)}"
+    return f'{{"attempt":{event.attempt},"inputs_sha256":"{json_digest(event.inputs)}"{ready}}}'
+
+
+def _readiness(ready: Readiness) -> str:
+    return f'"ready":{{"at":"{ready.at}","reason_code":"{ready.reason_code._value_}"}}'
+
+
 def _attempt_started(event: AttemptStarted) -> str | None:
     ready = ""
     if event.ready is not None:
         if event.ready.message is not None:
             return None
-        reason = event.ready.reason_code._value_
-        ready = f'"ready":{{"at":"{event.ready.at}","reason_code":"{reason}"}},'
+        ready = f"{_readiness(event.ready)},"
     return (
         f'{{"attempt":{event.attempt},"from":"{event.from_state.text}",'
         f'"inputs_sha256":"{json_digest(event.inputs)}",{ready}'
@@ -65,7 +79,7 @@ def _attempt_started(event: AttemptStarted) -> str | None:
 
 
 def _attempt_ended(event: AttemptEnded) -> str | None:
-    took = error = exit_code = log = message = outputs = resources = step = ""
+    took = error = exit_code = log = message = outputs = resources = started = step = ""
     if event.census is not None or event.redactions:
         return None
     if event.duration_us is not None:
@@ -89,6 +103,9 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
     if event.resources is not None:
         used = ",".join(f'"{name}":{event.resources[name]}' for name in sorted(event.resources))
         resources = f'"resources":{{{used}}},'
+    if event.started is not None:
+        reason = event.started.reason_code._value_
+        started = f'"started":{{"at":"{event.started.at}","reason_code":"{reason}"}},'
     if event.step is not None:
         found = _step_end(event, event.step)
         if found is None:
@@ -97,7 +114,7 @@ def _attempt_ended(event: AttemptEnded) -> str | None:
     return (
         f'{{"attempt":{event.attempt},{took}{error}{exit_code}"from":"RUNNING",'
         f"{log}{message}{outputs}"
-        f'"reason_code":"{event.reason_code._value_}",{resources}{step}"to":"{event.to_state.text}"}}'
+        f'"reason_code":"{event.reason_code._value_}",{resources}{started}{step}"to":"{event.to_state.text}"}}'
     )
 
 
@@ -122,6 +139,7 @@ def _plain(message: str) -> str | None:
 
 _WRITERS: dict[type[Event], Callable[[Any], str | None]] = {
     TaskStateChanged: _task_moved,
+    AttemptArmed: _attempt_armed,
     AttemptStarted: _attempt_started,
     AttemptEnded: _attempt_ended,
 }

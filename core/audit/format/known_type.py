@@ -9,6 +9,8 @@ from typing import Final
 from core.audit.format.body import CLOCK_STEPPED_BACK, EXECUTION_FINALIZED, LOG_CREATED
 from core.domain.events import (
     NOTE_KINDS,
+    AttemptArmed,
+    AttemptDisarmed,
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
@@ -28,6 +30,8 @@ KNOWN_TYPES: Final = NOTE_KINDS | {
     BreakerChanged.type,
     TaskStateChanged.type,
     StepExpanded.type,
+    AttemptArmed.type,
+    AttemptDisarmed.type,
     AttemptStarted.type,
     AttemptEnded.type,
     EXECUTION_FINALIZED,

@@ -13,6 +13,9 @@ from core.audit.format.body import EXECUTION_CREATED
 from core.domain.breaker_state import BreakerState
 from core.domain.events import (
     NOTE_KINDS,
+    ArmedStart,
+    AttemptArmed,
+    AttemptDisarmed,
     AttemptEnded,
     AttemptStarted,
     BreakerChanged,
@@ -165,6 +168,17 @@ class _Details:
             raise RebuildError("a step that became ready at no time")
         return Readiness(at, ready.reason(), ready.optional("message"))
 
+    def armed_start(self) -> ArmedStart | None:
+        """Return what the end of an attempt that was armed says of its start."""
+        value = self.object("started")
+        if value is None:
+            return None
+        start = _Details(value, None)
+        at = start.instant("at")
+        if at is None:
+            raise RebuildError("an attempt that started at no time")
+        return ArmedStart(at, start.reason())
+
     def step_end(self) -> StepEnd | None:
         """Return what the end of an attempt says of its task run; what is left out is the same."""
         value = self.object("step")
@@ -271,6 +285,25 @@ def _expanded(found: _Details, common: Mapping[str, Any]) -> StepExpanded:
     )
 
 
+def _attempt_armed(found: _Details, common: Mapping[str, Any]) -> AttemptArmed:
+    return AttemptArmed(
+        **common,
+        task_id=found.task(),
+        attempt=found.integer("attempt"),
+        inputs=found.sealed("inputs_sha256"),
+        ready=found.readiness(),
+    )
+
+
+def _attempt_disarmed(found: _Details, common: Mapping[str, Any]) -> AttemptDisarmed:
+    return AttemptDisarmed(
+        **common,
+        task_id=found.task(),
+        attempt=found.integer("attempt"),
+        message=found.text("message"),
+    )
+
+
 def _attempt_started(found: _Details, common: Mapping[str, Any]) -> AttemptStarted:
     return AttemptStarted(
         **common,
@@ -297,6 +330,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         duration_us=found.number("duration_us"),
         census=found.object("census"),
         resources=found.object("resources"),
+        started=found.armed_start(),
         step=found.step_end(),
         **found.log(),
     )
@@ -315,6 +349,8 @@ _MAKERS: Mapping[str, _Maker] = {
     BreakerChanged.type: _breaker_changed,
     TaskStateChanged.type: _task_changed,
     StepExpanded.type: _expanded,
+    AttemptArmed.type: _attempt_armed,
+    AttemptDisarmed.type: _attempt_disarmed,
     AttemptStarted.type: _attempt_started,
     AttemptEnded.type: _attempt_ended,
 }

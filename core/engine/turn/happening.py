@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from core.engine.attempt import Ended
 from core.engine.breaker_gate import Starved
+from core.engine.preparation import Prepared
 from core.engine.requests import Question
 from core.planning.breaker import BreakerChange
 from core.ports.control import Request
@@ -19,10 +20,27 @@ class SlotsTight(Struct, frozen=True):
     """The limit over all executions was reached; it is time to try again."""
 
 
+class ArmedStarted(Struct, frozen=True):
+    """An armed attempt has been started, `at` in nanoseconds since the epoch."""
+
+    prepared: Prepared
+    attempt: int
+    at: int
+    loop_time: float
+
+
 class DeadlinePassed(Struct, frozen=True):
     """The mission's own time is over."""
 
 
 Happening = (
-    Ended | Request | Woken | Question | SlotsTight | DeadlinePassed | BreakerChange | Starved
+    Ended
+    | ArmedStarted
+    | Request
+    | Woken
+    | Question
+    | SlotsTight
+    | DeadlinePassed
+    | BreakerChange
+    | Starved
 )

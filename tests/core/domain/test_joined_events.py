@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.audit.format import canonical
 from core.audit.format.details import fast_details
 from core.audit.verify.rebuild import event_of
 from core.domain.events import (
+    AttemptArmed,
+    AttemptDisarmed,
     AttemptEnded,
     AttemptStarted,
     Event,
@@ -30,6 +33,7 @@ CREATED = ExecutionCreated(
     mission_digest="0" * 64,
     step_ids=STEPS,
 )
+INPUTS = {"n": 1}
 MESSAGES = st.none() | st.sampled_from(["exit code 3", "naïve", "2 of 2 attempts failed"])
 ENDS = st.sampled_from([TaskState.SUCCESS, TaskState.FAILED, TaskState.CANCELLED])
 PENDING, READY, RUNNING, WAITING = (
@@ -60,11 +64,22 @@ def histories(draw: st.DrawFn) -> list[Event]:
     for step in STEPS:
         queue: list[Event] = [moved(step, PENDING, READY, at, message=draw(MESSAGES))]
         tries = draw(st.integers(1, 3))
+        is_armed = draw(st.booleans())
+        if is_armed:
+            at += 1
+            queue.append(
+                AttemptArmed(at=at, execution_id="E", task_id=step, attempt=1, inputs=INPUTS)
+            )
+        if is_armed and draw(st.booleans()):
+            at += 1
+            queue.append(
+                AttemptDisarmed(at=at, execution_id="E", task_id=step, attempt=1, message="held")
+            )
         for attempt in range(1, tries + 1):
             at += 1
             queue.append(
                 AttemptStarted(
-                    at=at, execution_id="E", task_id=step, attempt=attempt, inputs={"n": 1}
+                    at=at, execution_id="E", task_id=step, attempt=attempt, inputs=INPUTS
                 )
             )
             at += 1
@@ -107,6 +122,22 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return mixed
 
 
+def armed_starts(events: Sequence[Event]) -> set[tuple[str, int]]:
+    """Return the attempts that start and were armed before, as a recorder knows them."""
+    found = set()
+    snapshot = fold([CREATED])
+    for event in events:
+        if isinstance(event, AttemptStarted) and snapshot.tasks[event.task_id].is_armed:
+            found.add((event.task_id, event.attempt))
+        apply(snapshot, event)
+    return found
+
+
+def with_inputs(event: Event) -> Event:
+    """Return a start with its inputs: of one that was joined the arming has them."""
+    return replace(event, inputs=INPUTS) if isinstance(event, AttemptStarted) else event
+
+
 def records(events: Sequence[Event]) -> Snapshot:
     snapshot = fold([CREATED, *events])
     snapshot.take_changes()
@@ -115,9 +146,9 @@ def records(events: Sequence[Event]) -> Snapshot:
 
 @given(histories())
 def test_what_follows_from_joined_events_is_the_same(events: list[Event]) -> None:
-    joined = join(events)
+    joined = join(events, armed_starts(events))
     assert records(joined) == records(events)
-    apart = [part for event in joined for part in parts_of(event)]
+    apart = [with_inputs(part) for event in joined for part in parts_of(event)]
     assert sorted(map(repr, apart)) == sorted(map(repr, events))
     assert records(apart) == records(events)
     for step in STEPS:
@@ -128,14 +159,15 @@ def test_what_follows_from_joined_events_is_the_same(events: list[Event]) -> Non
 
 @given(histories(), st.integers(0, 30))
 def test_events_of_two_batches_are_not_joined(events: list[Event], cut: int) -> None:
-    batches = join(events[:cut]), join(events[cut:])
+    armed = armed_starts(events)
+    batches = join(events[:cut], armed), join(events[cut:], armed)
     assert records([*batches[0], *batches[1]]) == records(events)
 
 
 @given(histories())
 def test_the_chain_records_joined_events_whole(events: list[Event]) -> None:
     rebuilt = fold([CREATED])
-    for event in join(events):
+    for event in join(events, armed_starts(events)):
         details = event.details()
         fast = fast_details(event)
         assert fast is None or fast == canonical.dump(canonical.clean(details))
@@ -189,3 +221,28 @@ def test_a_plain_step_is_two_events() -> None:
     assert [event.type for event in of_a] == ["attempt.started", "attempt.ended"]
     assert of_a[1].details()["step"] == {"to": "SUCCESS"}
     assert of_a[0].details()["ready"] == {"at": "10", "reason_code": "DEPS_MET"}
+
+
+def test_an_armed_attempt_that_ends_in_the_batch_of_its_start_is_two_events() -> None:
+    armed = [
+        moved("a", PENDING, READY, 10),
+        AttemptArmed(at=11, execution_id="E", task_id="a", attempt=1, inputs=INPUTS),
+    ]
+    later = [
+        AttemptStarted(at=12, execution_id="E", task_id="a", attempt=1, inputs=INPUTS),
+        AttemptEnded(
+            at=13,
+            execution_id="E",
+            task_id="a",
+            attempt=1,
+            to_state=AttemptState.SUCCESS,
+            reason_code=Reason.EXIT_ZERO,
+        ),
+        moved("a", RUNNING, TaskState.SUCCESS, 13, reason_code=Reason.EXIT_ZERO),
+    ]
+    both = [*join(armed), *join(later, {("a", 1)})]
+    assert [event.type for event in both] == ["attempt.armed", "attempt.ended"]
+    assert both[0].details()["ready"] == {"at": "10", "reason_code": "DEPS_MET"}
+    assert both[1].details()["started"] == {"at": "12", "reason_code": "SLOT_ACQUIRED"}
+    assert records(both) == records([*armed, *later])
+    assert [event.type for event in join(later)] == ["attempt.started", "attempt.ended"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.domain.events import AttemptEnded, AttemptStarted, TaskStateChanged
+from core.domain.events import AttemptArmed, AttemptEnded, AttemptStarted, TaskStateChanged
 from core.domain.fold import fold
 from core.domain.mission import Mission, MissionConfig, Param, ParamType, RetryOn, RetryPolicy
 from core.domain.reasons import Reason
@@ -48,7 +48,10 @@ def test_nothing_is_started_before_its_start_is_durable() -> None:
     async def spying(job: Any, sink: Any) -> Any:
         step = job.key.split("/")[1]
         committed.append(
-            any(isinstance(e, AttemptStarted) and e.task_id == step for e in rig.journal.events)
+            any(
+                isinstance(e, AttemptStarted | AttemptArmed) and e.task_id == step
+                for e in rig.journal.events
+            )
         )
         return await run(job, sink)
 

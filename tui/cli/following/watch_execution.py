@@ -102,6 +102,8 @@ def _print(
     if task_id is not None and event.event_type == "attempt.started":
         printed.started(execution_id, task_id, title or task_id)
     elif task_id is not None and event.event_type == "attempt.ended":
+        if "started" in details:
+            printed.started(execution_id, task_id, title or task_id)
         lines = (details.get("log") or {}).get("entries", 0)
         wanted = printed.ended(execution_id, task_id, details["attempt"], lines)
         if wanted is not None:

@@ -11,6 +11,8 @@ _SENTENCES = {
     "execution.rerun": "ran an earlier execution again",
     "execution.state_changed": "moved the execution from {from} to {to}",
     "execution.breaker_changed": "changed the circuit breaker to {breaker}",
+    "attempt.armed": "recorded attempt {attempt}, to start it with the next free slot",
+    "attempt.disarmed": "gave up to start attempt {attempt}",
     "attempt.started": "started attempt {attempt}",
     "attempt.ended": "saw attempt {attempt} end {to}",
     "engine.started": "started the engine of version {version}",

@@ -24,6 +24,8 @@ APPROVALS: Final = frozenset({"APPROVED", "REJECTED"})
 VIOLATIONS: Final = frozenset({"policy.violation", "security.violation"})
 _ROUTINE: Final = frozenset(
     {
+        "attempt.armed",
+        "attempt.disarmed",
         "attempt.started",
         "attempt.ended",
         "engine.started",

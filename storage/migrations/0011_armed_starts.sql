@@ -1,0 +1,3 @@
+-- Version 11. The start of an attempt may be recorded ahead of its slot: `attempt.armed`, `attempt.disarmed`, and
+-- `attempt.ended` with `started`. No table changes. A version that does not know them would take such a log for
+-- MODIFIED; the number makes it refuse the file by name instead.
