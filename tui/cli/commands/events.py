@@ -35,10 +35,10 @@ def command(invocation: Invocation, execution: str | None, follow: bool, since: 
     of an item of a fan-out. A plain step has two events: `attempt.started`, with `ready` (`ts`,
     `reason_code`) if its step became READY with it, and `attempt.ended`, with `step` (`state`,
     `reason_code`, `message`) if its step ended with it. `attempt.armed` records an attempt ahead of
-    a free slot; `attempt.ended` then has `started` (`ts`, `reason_code`). `secrets` are the names of those that an
-    attempt reads, `unmasked` of those too short to be masked, and `redactions` counts by name what
-    was masked. The output is the same with and without `--json`. To continue after an interruption,
-    pass the last `seq` to `--since`.
+    a free slot; `attempt.ended` then has `started` (`ts`, `reason_code`). `secrets` are the names
+    of those that an attempt reads, `unmasked` of those too short to be masked, and `redactions`
+    counts by name what was masked. The output is the same with and without `--json`. To continue
+    after an interruption, pass the last `seq` to `--since`.
     """
     console = invocation.console
     with open_records(invocation) as reader:
