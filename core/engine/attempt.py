@@ -214,6 +214,7 @@ def _call(
         protected_paths=run_context.protected_paths,
         recheck=recheck(run_context, prepared, attempt, sink.log),
         host=host,
+        new_values_path=run_context.values_folder.new_path,
         waited=waited,
     )
 

@@ -211,6 +211,7 @@ class Engine:
         finally:
             self._timers.close()
             self._slots.close()
+            self._run_context.values_folder.close()
             context.archive()
         return ending
 

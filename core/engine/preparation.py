@@ -17,6 +17,7 @@ from core.engine.context import ExecutionContext
 from core.errors import MissionDeckError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.machine.environment import value_text
+from core.machine.values_folder import ValuesFolder
 from core.machine.working_dir import folder_within
 from core.output.masker import MASK_TEXT, Masker
 from core.ports.clock import Clock
@@ -53,6 +54,8 @@ class RunContext(Struct, frozen=True, kw_only=True):
     """The mission's own `env` with its values, which is part of `environ`."""
     gate: AttemptGate | None = None
     """Decides before each attempt whether it may begin; None, in tests alone, allows all."""
+    values_folder: ValuesFolder = field(default_factory=ValuesFolder)
+    """Where processes leave values; whoever drives the execution closes it."""
     secrets: MissionSecrets | None = None
     """Where the mission's secrets come from; None where a mission can have none."""
 

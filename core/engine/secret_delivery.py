@@ -20,8 +20,10 @@ from core.errors import BugError, MissionDeckError, UnavailableError
 from core.expression.evaluate import ExpressionError
 from core.machine.owned_folder import (
     make_owned_folder,
+    memory_folders,
     remove_abandoned_folders,
     temporary_folder,
+    usable_memory_folder,
 )
 from core.output.masker import Masker
 from core.output.secret_forms import MIN_FORM_BYTES
@@ -139,8 +141,7 @@ def private_place() -> Iterator[Path]:
     """Make a folder that only this user can read, and remove it with everything in it."""
     import shutil
 
-    parent = next((one for one in _memory_folders() if os.access(one, os.W_OK | os.X_OK)), None)
-    folder = make_owned_folder(FOLDER_PREFIX, parent)
+    folder = make_owned_folder(FOLDER_PREFIX, usable_memory_folder())
     try:
         yield folder
     finally:
@@ -149,7 +150,7 @@ def private_place() -> Iterator[Path]:
 
 def remove_abandoned_places() -> None:
     """Remove the folders of this user's runners that were killed, on any file system looked at."""
-    remove_abandoned_folders(FOLDER_PREFIX, {*_memory_folders(), temporary_folder()})
+    remove_abandoned_folders(FOLDER_PREFIX, {*memory_folders(), temporary_folder()})
 
 
 class MaskPipe:
@@ -206,9 +207,3 @@ class MaskPipe:
             )
         else:
             self._masker.add(MINTED, value)
-
-
-def _memory_folders() -> list[Path]:
-    """Return folders that are kept in memory, the user's own first."""
-    own = os.environ.get("XDG_RUNTIME_DIR")
-    return [Path(one) for one in (own, "/dev/shm") if one and Path(one).is_dir()]  # noqa: S108 - a private folder is made in it

@@ -18,12 +18,30 @@ from core.machine.runner_identity import identity, is_alive
 SCRIPT_PREFIX = "mission-script-"
 """Begins the names of folders with the script of a step."""
 
+VALUES_PREFIX = "mission-values-"
+"""Begins the names of folders with the files in which steps leave values."""
+
 
 def make_owned_folder(prefix: str, parent: Path | None = None) -> Path:
     """Create a folder that only this user can enter, in the system's temporary one by default."""
+    if parent is not None:
+        folder = parent / f"{prefix}{_owner_mark()}-{os.urandom(6).hex()}"
+        folder.mkdir(mode=0o700)
+        return folder
     import tempfile  # 10 ms with what it imports, which most missions save
 
-    return Path(tempfile.mkdtemp(prefix=f"{prefix}{_owner_mark()}-", dir=parent))
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{_owner_mark()}-"))
+
+
+def memory_folders() -> list[Path]:
+    """Return folders that are kept in memory, the user's own first."""
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    return [Path(one) for one in (own, "/dev/shm") if one and Path(one).is_dir()]  # noqa: S108 - a private folder is made in it
+
+
+def usable_memory_folder() -> Path | None:
+    """Return the first of them in which this process can make a folder, None without any."""
+    return next((one for one in memory_folders() if os.access(one, os.W_OK | os.X_OK)), None)
 
 
 def remove_abandoned_folders(prefix: str, parents: Iterable[Path]) -> None:

@@ -3,7 +3,13 @@
 from core.domain.fold import Snapshot
 from core.domain.state_word import counted
 from core.domain.states import AttemptState
-from core.machine.owned_folder import SCRIPT_PREFIX, remove_abandoned_folders, temporary_folder
+from core.machine.owned_folder import (
+    SCRIPT_PREFIX,
+    VALUES_PREFIX,
+    memory_folders,
+    remove_abandoned_folders,
+    temporary_folder,
+)
 from core.machine.runner_identity import is_alive
 from core.ports.control import Lease
 from core.ports.executor import NOTHING_ABANDONED, Abandoned
@@ -22,6 +28,7 @@ async def end_processes(snapshot: Snapshot, before: Lease | None) -> Abandoned:
     from core.executors.abandoned import end_abandoned  # commands load it only if a runner is lost
 
     remove_abandoned_folders(SCRIPT_PREFIX, (temporary_folder(),))
+    remove_abandoned_folders(VALUES_PREFIX, {*memory_folders(), temporary_folder()})
     execution_id = snapshot.current.execution_id
     newest = {task_id: tries[-1] for task_id, tries in snapshot.attempts.items() if tries}
     return await end_abandoned(

@@ -28,6 +28,7 @@ _UTF8 = "\\A[^\ud800-\udfff]*\\Z"
 """Of a text that UTF-8 can hold: the models refuse lone surrogates."""
 
 PlainText = Annotated[str, Meta(pattern=_UTF8)]
+PlainPath = Annotated[str, Meta(pattern=_UTF8, min_length=1, max_length=4096)]
 RequiredText = Annotated[str, Meta(pattern=_UTF8, min_length=1)]
 
 
@@ -59,6 +60,8 @@ class _Process(_Plain, frozen=True, kw_only=True):
     stdin: PlainText | None = None
     expect_exit: Annotated[list[int], Meta(min_length=1)] = field(default_factory=lambda: [0])
     output: OutputForm = "text"
+    stdout_to: PlainPath | None = None
+    stderr_to: PlainPath | None = None
     max_output_bytes: Annotated[int, Meta(ge=0, le=OUTPUT_BYTES_LIMIT)] = MAX_OUTPUT_BYTES
 
 

@@ -80,6 +80,9 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """The mission's folder, which no `working_dir` leaves; None: `working_dir` itself."""
     protected_paths: tuple[Path, ...] = ()
     """Files and folders no file step may touch: the home folder, the database, the keys."""
+    new_values_path: Callable[[], str] | None = None
+    """Names a new file to which a process may write values; None where there is no place for one.
+    """
     waited: float = 0.0
     """Seconds that attempts lost with their runner have already waited."""
     recheck: Callable[[Intent], "StepOutcome | None"] = _allow

@@ -10,9 +10,11 @@ from typing import Any
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.keys.defaults import check_defaults
+from core.mission_file.keys.step import REDIRECTS
 from core.step_type.registry import PROCESS_TYPES, normalise_type
 
 SCRIPT = "script"
+_SHORT = frozenset({"run", *REDIRECTS})
 _MERGED = ("env", "limits")
 """Defaults that a step's own value adds to, name by name; the others it replaces."""
 
@@ -55,7 +57,7 @@ def _write_out_steps(
     for index, step in enumerate(steps):
         if step.__class__ is not dict:
             continue
-        if not defaults and "run" not in step and step.get("depends_on").__class__ is not str:
+        if not defaults and _SHORT.isdisjoint(step) and step.get("depends_on").__class__ is not str:
             continue
         if written_out is None:
             written_out = list(steps)
@@ -73,6 +75,9 @@ def _step_written_out(
         problems.written_at((*path, "depends_on", 0), (*path, "depends_on"))
     if step.get("run").__class__ is str:
         _write_out_run(step, path, problems)
+    for key in REDIRECTS:
+        if step.get(key).__class__ is str:
+            _write_out_redirect(step, key, path, problems)
     if defaults:
         _add_defaults(step, path, defaults, problems)
     return step
@@ -106,6 +111,26 @@ def _write_out_run(step: dict[str, Any], path: Path, problems: Problems) -> None
     problems.written_at((*path, "parameters", SCRIPT), (*path, "run"))
     if not parameters:
         problems.written_at((*path, "parameters"), (*path, "run"))
+
+
+def _write_out_redirect(step: dict[str, Any], key: str, path: Path, problems: Problems) -> None:
+    """Make a parameter of the key; what is wrong with it is left to the check of the step."""
+    parameters = step.get("parameters")
+    if normalise_type(str(step.get("step_type"))) not in PROCESS_TYPES or not step[key]:
+        return
+    if parameters is not None and parameters.__class__ is not dict:
+        return
+    if parameters and parameters.get(key) is not None:
+        problems.error(
+            Code.DUPLICATE_KEY,
+            f"`{key}` and `parameters.{key}` are the same",
+            (*path, key),
+            on_key=True,
+            hint="keep one of them",
+        )
+        return
+    step["parameters"] = {**(parameters or {}), key: step.pop(key)}
+    problems.written_at((*path, "parameters", key), (*path, key))
 
 
 def _add_defaults(

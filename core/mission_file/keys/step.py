@@ -317,6 +317,21 @@ STEP_KEYS = {
         example="{cpu_seconds: 60, open_files: 256}",
         synonyms=("ulimit", "rlimits", "resources"),
     ),
+    "stdout_to": Key(
+        check=text(4096),
+        doc="A file below its working folder that gets the standard output of its command or"
+        " script, secrets masked.",
+        schema={"type": "string", "minLength": 1},
+        example="build.log",
+        synonyms=("stdout", "output_file", "log_file"),
+    ),
+    "stderr_to": Key(
+        check=text(4096),
+        doc="A file that gets the standard error of its command or script; may be the same.",
+        schema={"type": "string", "minLength": 1},
+        example="build.log",
+        synonyms=("stderr", "error_file"),
+    ),
     "stop": Key(
         check=check_stop,
         doc="How the process of a command or script is ended when it has to stop.",
@@ -336,6 +351,8 @@ STEP_KEYS = {
 }
 
 _KEYS_WITH_RUN = {name: key for name, key in STEP_KEYS.items() if name != "step_type"}
+REDIRECTS = ("stdout_to", "stderr_to")
+"""Keys of a step that are written out as parameters of its command or script."""
 _UNSUPPORTED = ("foreach", "matrix", "runs_on")
 
 
@@ -358,6 +375,10 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
             if key in fields:
                 refuse_without_process(fields["step_type"], key, path, problems)
                 return None
+    for key in REDIRECTS:
+        if key in fields and fields["step_type"] not in (INVALID, *PROCESS_TYPES):
+            refuse_without_process(fields["step_type"], key, path, problems)
+            return None
     if fields["step_type"] in BUILT_IN and fields["step_type"] not in SECRET_TYPES:
         for key in ("secrets", "secret_files"):
             if fields.get(key):
@@ -372,6 +393,9 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
             hint="put the items into the matrix as one more name",
         )
         return None
+    for key in REDIRECTS:
+        if fields.pop(key, None) is not None:  # not written out: its value or its step is wrong
+            return None
     if "name" not in fields:
         if fields["id"] is INVALID:
             return None

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from msgspec.structs import replace
@@ -10,16 +11,14 @@ from core.domain.mission import EMPTY
 from core.domain.process_policy import LIMIT_EXCEEDED
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
+from core.domain.states import AttemptState
 from core.machine.working_dir import folder_within
-from core.output.last_lines import Tail
 from core.output.log_format import text_of
 from core.ports.executor import (
-    Census,
     Job,
     JobFile,
     Outcome,
     OutcomeKind,
-    OutputSink,
     ProcessLimits,
     job_key,
 )
@@ -29,11 +28,15 @@ from core.step_type.lazy_model import lazy_model
 from core.step_type.parameter_text import any_text, scalar_text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip, plain_text
 from core.steps.process.exit_text import exit_text
+from core.steps.process.kept_output import KeptOutput
+from core.steps.process.output_redirect import FILE_PARAMETERS, output_paths, redirect_text
+from core.steps.process.output_values import VALUES_VARIABLE, ValuesError, take_values
 
 if TYPE_CHECKING:  # pydantic: a plain step runs without it
     from pydantic import BaseModel
 
     from core.step_type.parameter_model import StepParameters
+    from core.steps.process.output_file import OutputFiles
     from core.steps.process.process_models import CommandParameters, ProcessParameters
 
 
@@ -60,7 +63,7 @@ class Command(StepType):
         args = parameters.get("args")
         words = [parameters.get("command", ""), *(args if isinstance(args, list) else [])]
         line = " ".join(_quoted(plain_text(word)) for word in words)
-        return clip(f"run {line}{folder_text(parameters)}")
+        return clip(f"run {line}{redirect_text(parameters)}{folder_text(parameters)}")
 
     def intent(self, parameters: Mapping[str, Any]) -> Intent:
         """Name the command line and what it reads."""
@@ -68,6 +71,7 @@ class Command(StepType):
             argv=argument_words(parameters),
             stdin=stdin_text(parameters),
             working_dir=parameters.get("working_dir"),
+            writes=tuple(output_paths(parameters).values()),
         )
 
 
@@ -82,51 +86,6 @@ def stdin_text(parameters: Mapping[str, Any]) -> str | None:
     """Return the standard input of raw parameters as a text, None without one."""
     value = parameters.get("stdin")
     return None if value is None else str(any_text(value))
-
-
-class _Kept:
-    """Forwards output; keeps its beginning for the result and the last lines for error messages."""
-
-    __slots__ = ("_limit", "_sink", "_tails", "err", "out", "truncated")
-
-    def __init__(self, sink: OutputSink, limit: int) -> None:
-        self._sink = sink
-        self._limit = limit
-        self._tails: dict[LogStream, Tail] = {}
-        self.out = bytearray()
-        self.err = bytearray()
-        self.truncated: set[LogStream] = set()
-
-    def write(self, stream: LogStream, data: bytes) -> bool:
-        """Forward bytes to the sink."""
-        tail = self._tails.get(stream)
-        if tail is None:
-            tail = self._tails[stream] = Tail()
-        tail.add(data)
-        kept = self.out if stream is LogStream.STDOUT else self.err
-        room = self._limit - len(kept)
-        if len(data) > room:
-            self.truncated.add(stream)
-            kept += data[:room]
-        else:
-            kept += data
-        return self._sink.write(stream, data)
-
-    async def drain(self) -> None:
-        """Wait until more may be written (backpressure)."""
-        await self._sink.drain()
-
-    def census(self, census: Census) -> None:
-        """Forward the process counts of a kill."""
-        self._sink.census(census)
-
-    def last_lines(self) -> str:
-        """Return the last lines of stderr, or of stdout if stderr is empty."""
-        for stream in (LogStream.STDERR, LogStream.STDOUT):
-            tail = self._tails.get(stream)
-            if tail is not None and (lines := tail.lines()):
-                return "\n".join(lines)
-        return ""
 
 
 async def run_process(
@@ -146,8 +105,41 @@ async def run_process(
             folder = folder_within(call.root or folder, folder, parameters.working_dir)
         except ValueError as error:
             return StepOutcome.failure(Reason.INVALID_PARAMETERS, str(error), "InvalidParameters")
-    kept = _Kept(call.sink, parameters.max_output_bytes)
+    files: OutputFiles | None = None
+    paths = {
+        stream: path
+        for name, stream in FILE_PARAMETERS.items()
+        if (path := getattr(parameters, name)) is not None
+    }
+    if paths:
+        from core.steps.process.output_file import open_output_files  # rarely needed
+
+        opened = open_output_files(paths, folder, call.protected_paths)
+        if isinstance(opened, StepOutcome):
+            return opened
+        files = opened
+    try:
+        outcome = await _run(call, parameters, argv, env, file, folder, files)
+    finally:
+        if files is not None:
+            files.close()
+    unwritten = None if files is None else files.failure()
+    return outcome if unwritten is None else replace(unwritten, resources=outcome.resources)
+
+
+async def _run(
+    call: StepCall,
+    parameters: "ProcessParameters",
+    argv: tuple[str, ...],
+    env: Mapping[str, str],
+    file: JobFile | None,
+    folder: Path,
+    files: "OutputFiles | None",
+) -> StepOutcome:
+    kept = KeptOutput(call.sink, parameters.max_output_bytes, files)
     stdin = parameters.stdin
+    values_path = None if call.new_values_path is None else call.new_values_path()
+    values_env = EMPTY if values_path is None else {VALUES_VARIABLE: values_path}
     job = Job(
         key=job_key(call.execution_id, call.task_id, call.attempt),
         argv=argv,
@@ -157,6 +149,7 @@ async def run_process(
             "MISSION_EXECUTION_ID": call.execution_id,
             "MISSION_STEP_ID": call.task_id,
             "MISSION_ATTEMPT": str(call.attempt),
+            **values_env,
         },
         cwd=str(folder),
         stdin=None if stdin is None else stdin.encode("utf-8", "replace"),
@@ -172,13 +165,35 @@ async def run_process(
     if outcome.message is not None:
         call.log(LogLevel.WARN, outcome.message)
     judged = _outcome(parameters, outcome.exit_code, kept, call.limits, outcome.limits_met)
+    if values_path is not None:
+        judged = _with_values(judged, values_path, call, kept)
     return replace(judged, resources=outcome.resources)
+
+
+def _with_values(judged: StepOutcome, path: str, call: StepCall, kept: KeptOutput) -> StepOutcome:
+    """Add the values that the process has left to its output; wrong ones fail a success."""
+    try:
+        values = take_values(path)
+    except ValuesError as error:
+        message = f"${VALUES_VARIABLE}: {error}"
+        if judged.state is not AttemptState.SUCCESS:
+            call.log(LogLevel.WARN, message)
+            return judged
+        return StepOutcome.failure(
+            Reason.STEP_ERROR,
+            message,
+            "OutputFormat",
+            stack_trace=kept.last_lines(),
+            output=judged.output,
+            exit_code=judged.exit_code,
+        )
+    return replace(judged, output={**judged.output, "values": values}) if values else judged
 
 
 def _outcome(
     parameters: "ProcessParameters",
     exit_code: int,
-    kept: _Kept,
+    kept: KeptOutput,
     limits: ProcessLimits,
     met: frozenset[str],
 ) -> StepOutcome:
@@ -189,6 +204,7 @@ def _outcome(
         "stderr": kept.err.decode("utf-8", "replace"),
         "parsed": None,
         "truncated": bool(kept.truncated),
+        "values": {},
     }
     if exit_code not in parameters.expect_exit:
         return StepOutcome.failure(

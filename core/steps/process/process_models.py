@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from core.step_type.parameter_model import StepParameters
+from core.step_type.parameter_text import scalar_text
 from core.step_type.parameter_types import Printable, Text
 from core.step_type.plain_parameters import (
     MAX_OUTPUT_BYTES,
@@ -12,6 +13,12 @@ from core.step_type.plain_parameters import (
     OutputForm,
     Shell,
 )
+
+OutputPath = Annotated[
+    str,
+    BeforeValidator(scalar_text, json_schema_input_type=str),
+    Field(min_length=1, max_length=4096),
+]
 
 
 def _one_or_more(value: object) -> object:
@@ -36,6 +43,14 @@ class ProcessParameters(StepParameters):
         json_schema_extra={"default": [0]},
     )
     output: OutputForm = Field(default="text", description="how to parse stdout into `parsed`")
+    stdout_to: OutputPath | None = Field(
+        default=None,
+        description="a file below its working directory that gets its standard output, secrets"
+        " masked",
+    )
+    stderr_to: OutputPath | None = Field(
+        default=None, description="a file that gets its standard error; may be the same"
+    )
     max_output_bytes: int = Field(
         default=MAX_OUTPUT_BYTES,
         ge=0,
@@ -77,3 +92,4 @@ class ProcessOutput(BaseModel):
         description="with output: json the value, with output: lines a list, otherwise null"
     )
     truncated: bool = Field(description="whether stdout or stderr exceeded max_output_bytes")
+    values: dict[str, str] = Field(description="what it wrote to `$MISSION_OUTPUT`, by key")

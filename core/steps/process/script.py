@@ -17,6 +17,7 @@ from core.step_type.intent import Intent
 from core.step_type.lazy_model import lazy_model
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
 from core.steps.process.command import folder_text, run_process, stdin_text
+from core.steps.process.output_redirect import output_paths, redirect_text
 
 if TYPE_CHECKING:  # pydantic: a plain step runs without it
     from pydantic import BaseModel
@@ -79,7 +80,10 @@ class Script(StepType):
         lines = str(parameters.get("script", "")).strip().splitlines() or [""]
         more = f" … ({len(lines)} lines)" if len(lines) > 1 else ""
         shell = parameters.get("shell", "bash")
-        return clip(f"run {shell} script: {lines[0].strip()}{more}{folder_text(parameters)}")
+        return clip(
+            f"run {shell} script: {lines[0].strip()}{more}{redirect_text(parameters)}"
+            f"{folder_text(parameters)}"
+        )
 
     def intent(self, parameters: Mapping[str, Any]) -> Intent:
         """Name the interpreter, the script and what it reads."""
@@ -88,6 +92,7 @@ class Script(StepType):
             script=str(parameters.get("script", "")),
             stdin=stdin_text(parameters),
             working_dir=parameters.get("working_dir"),
+            writes=tuple(output_paths(parameters).values()),
         )
 
 

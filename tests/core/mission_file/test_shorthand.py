@@ -164,3 +164,28 @@ def test_nothing_that_is_written_crashes_the_reader(defaults: Any, step: dict[st
     content = {"version": "1.0", "name": "m", "defaults": defaults, "steps": [step]}
     loaded = load_mission(json.dumps(content))
     assert loaded.ok or loaded.diagnostics
+
+
+def test_the_files_of_a_steps_output_are_parameters_of_its_process() -> None:
+    (step,) = mission_of(
+        load("steps:\n  - {id: a, run: make, stdout_to: build.log, stderr_to: build.log}\n")
+    ).steps
+    files = {"stdout_to": "build.log", "stderr_to": "build.log"}
+    assert step.parameters == {"script": "make", **files}
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "column"),
+    [
+        ("step_type: noop, stdout_to: x", Code.BAD_VALUE, 30),
+        ("run: x, stdout_to: 3", Code.WRONG_TYPE, 32),
+        ("run: x, stderr_to: ''", Code.BAD_VALUE, 32),
+        ("run: x, stdout_to: y, parameters: {stdout_to: y}", Code.DUPLICATE_KEY, 21),
+        ("run: x, stdout_to: '{{ params.no }}'", Code.UNKNOWN_NAME, 36),
+    ],
+)
+def test_a_wrong_file_for_output_is_reported_where_it_was_written(
+    step: str, code: Code, column: int
+) -> None:
+    (found, *_) = load(f"steps:\n  - {{id: a, {step}}}\n").diagnostics
+    assert (found.code, found.line, found.column) == (code, 4, column)

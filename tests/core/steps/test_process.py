@@ -18,12 +18,14 @@ from core.domain.states import AttemptState
 from core.executors.local import LocalExecutor
 from core.machine.environment import base_environment, exported, is_denied
 from core.machine.system_clock import SystemClock
+from core.machine.values_folder import ValuesFolder
 from core.output.capture import Capture
 from core.output.log_format import entries
 from core.ports.executor import Executor, Outcome, OutcomeKind
 from core.ports.journal import LogChunk
 from core.step_type.registry import step_type
 from core.step_type.step_type import StepCall, StepOutcome
+from core.steps.process.output_file import OutputFiles
 from tests.support.fake_executor import Act, FakeExecutor
 
 SUCCESS, FAILED = AttemptState.SUCCESS, AttemptState.FAILED
@@ -35,13 +37,16 @@ EXECUTION = f"execution-{os.getpid()}"
 class Desk:
     """Runs steps of one folder on one executor, and reads their log back."""
 
-    def __init__(self, executor: Executor, folder: Path) -> None:
+    def __init__(
+        self, executor: Executor, folder: Path, values: ValuesFolder | None = None
+    ) -> None:
         self.executor = executor
         self.folder = folder
         self.env = base_environment(os.environ, {}, EXECUTION)
         self.scope: dict[str, Any] = {"params": {}, "vars": {}}
         self.grace_seconds = 0.2
         self.root: Path | None = None
+        self.values = values
         self.chunks: list[LogChunk] = []
 
     def call(self, name: str, parameters: dict[str, Any], capture: Capture) -> StepCall:
@@ -61,6 +66,7 @@ class Desk:
             grace_seconds=self.grace_seconds,
             scope=self.scope,
             root=self.root,
+            new_values_path=None if self.values is None else self.values.new_path,
         )
 
     async def run(self, name: str, **parameters: Any) -> StepOutcome:
@@ -93,8 +99,10 @@ class Desk:
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     executor = LocalExecutor()
-    yield Desk(executor, tmp_path)
+    values = ValuesFolder()
+    yield Desk(executor, tmp_path, values)
     await executor.close()
+    values.close()
 
 
 # --- command --------------------------------------------------------------------------------------
@@ -114,6 +122,7 @@ async def test_a_command_gives_its_output_and_logs_it(desk: Desk) -> None:
         "stderr": "",
         "parsed": None,
         "truncated": False,
+        "values": {},
     }
     assert desk.log(LogStream.STDOUT) == ["a b|$HOME|*|"]
 
@@ -540,3 +549,98 @@ async def test_a_script_waits_for_file_descriptors_as_a_command_does(
     assert (await other).state is SUCCESS
     assert (await waiting).state is SUCCESS
     assert list(tmp_path.glob("mission-*")) == []
+
+
+# --- values and files -----------------------------------------------------------------------------
+
+LEAVES = """
+echo "NAME=a = b" >>"$MISSION_OUTPUT"
+printf 'NOTES<<END OF IT\\nfirst\\n\\nEND\\nEND OF IT\\r\\nnext-key=\\n' >>"$MISSION_OUTPUT"
+echo 'NAME=last<<one' >>"$MISSION_OUTPUT"
+"""
+
+
+async def test_what_a_script_writes_to_mission_output_becomes_its_values(desk: Desk) -> None:
+    outcome = await desk.script(LEAVES, shell="sh")
+    assert outcome.output["values"] == {
+        "NAME": "last<<one",
+        "NOTES": "first\n\nEND",
+        "next-key": "",
+    }
+    assert (await desk.run("command", command="true")).output["values"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no sign", "$MISSION_OUTPUT: line 2, `no sign`, is neither KEY=VALUE nor KEY<<END"),
+        ("2 B=x", "line 2: `2 B` is not a key"),
+        ("A<<", "line 2: there is no delimiter behind `A<<`"),
+        ("A<<E\nx\n E", "line 2: no line `E` ends the value of `A`"),
+        (r"A=\377", "line 2 is not UTF-8"),
+    ],
+)
+async def test_values_that_are_none_fail_a_step_that_succeeded(
+    desk: Desk, text: str, said: str
+) -> None:
+    script = f"printf 'OK=1\\n{text}\\n' >\"$MISSION_OUTPUT\""
+    outcome = await desk.script(script, shell="sh")
+    assert (outcome.state, outcome.reason_code) == (FAILED, Reason.STEP_ERROR)
+    assert said in (outcome.message or "")
+    assert outcome.exit_code == 0
+    failed = await desk.script(f"{script}; exit 3", shell="sh")
+    assert (failed.reason_code, failed.exit_code) == (Reason.EXIT_NONZERO, 3)
+    assert any(said in line for line in desk.log(LogStream.SYSTEM))
+
+
+async def test_values_are_bounded_and_read_from_a_file_alone(desk: Desk) -> None:
+    large = await desk.script('head -c 1048577 /dev/zero >"$MISSION_OUTPUT"', shell="sh")
+    assert large.message == "$MISSION_OUTPUT: it has more than 1,048,576 bytes"
+    link = await desk.script('ln -s /etc/passwd "$MISSION_OUTPUT"', shell="sh")
+    assert "cannot be read" in (link.message or "")
+    folder = await desk.script('mkfifo "$MISSION_OUTPUT"', shell="sh")
+    assert "not a file" in (folder.message or "")
+
+
+async def test_output_goes_to_the_files_that_a_step_names_and_to_the_log(desk: Desk) -> None:
+    (desk.folder / "both.log").write_text("of an earlier run, and longer than the next")
+    outcome = await desk.script(
+        "echo out; echo err >&2", shell="sh", stdout_to="logs/out.txt", stderr_to="both.log"
+    )
+    assert outcome.output["stdout"] == "out\n"
+    assert (desk.folder / "logs/out.txt").read_text() == "out\n"
+    assert (desk.folder / "both.log").read_text() == "err\n"
+    assert desk.log(LogStream.STDOUT) == ["out"]
+    await desk.run(
+        "command", command="sh", args=["-c", "echo a; echo b >&2"], stdout_to="x", stderr_to="./x"
+    )
+    assert sorted((desk.folder / "x").read_text().split()) == ["a", "b"]
+
+
+async def test_a_file_outside_of_the_folder_is_a_violation_and_nothing_runs(desk: Desk) -> None:
+    (desk.folder / "away").symlink_to("/tmp")
+    for path in ("../out.txt", "/etc/out.txt", "away/out.txt"):
+        outcome = await desk.script("touch ran", shell="sh", stdout_to=path)
+        assert outcome.reason_code is Reason.SECURITY_VIOLATION
+    (desk.folder / "taken").mkdir()
+    outcome = await desk.script("touch ran", shell="sh", stdout_to="taken")
+    assert (outcome.reason_code, outcome.message) == (
+        Reason.STEP_ERROR,
+        "taken: is a folder, not a file",
+    )
+    assert not (desk.folder / "ran").exists()
+
+
+async def test_output_that_cannot_be_written_fails_the_step(desk: Desk) -> None:
+    files = OutputFiles({LogStream.STDOUT: "out"}).open(desk.folder, ())
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        files._descriptors[LogStream.STDOUT] = full
+        files.write(LogStream.STDOUT, b"x")
+        files.write(LogStream.STDOUT, b"y")
+    finally:
+        os.close(full)
+        files.close()
+    failure = files.failure()
+    assert failure is not None
+    assert failure.message == "out: No space left on device"
