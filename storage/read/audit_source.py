@@ -34,6 +34,8 @@ from storage.rows.segment import (
 # ruff: noqa: S608 - statements are put together from constants of this package alone
 
 _PAGE_ROWS = 500
+_NO_TEXT = "Could not decode to UTF-8"
+"""In the message of the error that `sqlite3` raises for such a text."""
 _ROWS = """
 SELECT event.seq, event.event_id, event.ts, event.type, event.actor, event.target,
   execution.execution_id, event.exec_seq, task_run.task_id, event.attempt, event.body, event.hash
@@ -49,6 +51,11 @@ _OUTPUT = f"""
 SELECT execution.execution_id, log_chunk.id, chunk, first_seq, data, {names(_DERIVED)}, segments
 FROM log_chunk LEFT JOIN execution ON execution.id = log_chunk.execution
 WHERE task_run = ? AND attempt = ? ORDER BY chunk
+"""
+_WITH_OUTPUT = """
+SELECT task_run.task_id, found.attempt FROM
+(SELECT DISTINCT task_run, attempt FROM log_chunk WHERE task_run BETWEEN ? AND ?) AS found
+LEFT JOIN task_run ON task_run.id = found.task_run
 """
 _NUMBERING = "SELECT count(*), min(id), max(id) FROM log_chunk"
 _TOTALS = """
@@ -72,8 +79,6 @@ class SqliteChainSource:
         self._path = path
         self._vkeys = tuple(vkeys)
         self._connection = open_readonly(path)
-        # text that is not UTF-8 is passed on with its bytes preserved instead of raising an error
-        self._connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         self._connection.execute("BEGIN")
         self._task_runs: tuple[str, dict[object, object]] | None = None
 
@@ -82,6 +87,7 @@ class SqliteChainSource:
 
         Without its tables nothing else can be read, and their absence is all that is reported.
         """
+        self._connection.text_factory = _escaped
         try:
             differences = list(schema_differences(self._connection, SCHEMA_VERSION))
             for kind, text in differences:
@@ -99,6 +105,8 @@ class SqliteChainSource:
             yield "file", f"a page cannot be read: {error}"
         except UnicodeDecodeError as error:
             yield "file", f"it holds text that is not UTF-8: {error}"
+        finally:
+            self._connection.text_factory = str
 
     @property
     def event_count(self) -> int:
@@ -180,6 +188,10 @@ class SqliteChainSource:
         )
         return (dict(zip(source.ATTEMPT, row, strict=True)) for row in rows)
 
+    def attempts_with_output(self, execution_id: str) -> Iterator[tuple[object, object]]:
+        """Yield (step, attempt) of all stored output of an execution."""
+        return self._each(_WITH_OUTPUT, *self._range(execution_id))
+
     def output(self, execution_id: str, task_id: str, attempt: int) -> Iterator[OutputChunk]:
         """Yield the stored output of one attempt in order of `chunk`."""
         left_open: int | None = 0
@@ -208,10 +220,24 @@ class SqliteChainSource:
         self._connection.close()
 
     def _each(self, sql: str, *values: Any, page: int = _PAGE_ROWS) -> Iterator[Any]:
+        done = 0
         try:
-            cursor = self._connection.execute(sql, values)
-            while rows := cursor.fetchmany(page):
-                yield from rows
+            while True:
+                try:
+                    cursor = self._connection.execute(sql, values)
+                    for _ in range(done):
+                        next(cursor, None)
+                    while rows := cursor.fetchmany(page):
+                        done += len(rows)
+                        yield from rows
+                except sqlite3.OperationalError as error:
+                    if self._connection.text_factory is not str or _NO_TEXT not in str(error):
+                        raise
+                    # Read on from there with all bytes kept. That takes Python code for each
+                    # text, a tenth of the whole verification, so it is not done from the start.
+                    self._connection.text_factory = _escaped
+                else:
+                    return
         except sqlite3.Error as error:
             raise unavailable(error, self._path) from error
         except UnicodeDecodeError as error:
@@ -242,6 +268,11 @@ class SqliteChainSource:
         key = self._value("SELECT id FROM execution WHERE execution_id = ?", execution_id)
         first = (key if isinstance(key, int) else -1) << POSITION_BITS
         return first, first + (1 << POSITION_BITS) - 1
+
+
+def _escaped(data: bytes) -> str:
+    """Return text with the bytes that are not UTF-8 kept as lone surrogates."""
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _unpacked(packed: object) -> tuple[LogSegment, ...] | None:

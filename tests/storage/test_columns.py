@@ -195,6 +195,21 @@ def test_the_log_has_a_value_in_almost_every_column(path: Path) -> None:
     ]
 
 
+def test_events_behind_one_whose_text_is_not_utf_8_are_read_once(path: Path) -> None:
+    with closing(connected(path)) as connection:
+        without_triggers(connection)
+        count = connection.execute("SELECT count(*) FROM event").fetchone()[0]
+        connection.execute("UPDATE event SET actor = CAST(x'ff41' AS TEXT) WHERE seq = 5")
+        connection.commit()
+    source = SqliteChainSource(path, ())
+    try:
+        rows = list(source.rows())
+    finally:
+        source.close()
+    assert [row[0] for row in rows] == list(range(1, count + 1))
+    assert rows[4][4] == "\udcffA"
+
+
 def test_what_decides_nothing_is_still_in_the_schema(path: Path) -> None:
     found = columns(path)
     tables = {table for table, _ in found}

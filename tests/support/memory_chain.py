@@ -201,6 +201,13 @@ class MemoryLog:
     def attempts(self, execution_id: str) -> Iterator[Record]:
         return iter(self.attempt_rows.get(execution_id, []))
 
+    def attempts_with_output(self, execution_id: str) -> Iterator[tuple[object, object]]:
+        return (
+            (task_id, attempt)
+            for owner, task_id, attempt in self.stored_output
+            if owner == execution_id
+        )
+
     def output(self, execution_id: str, task_id: str, attempt: int) -> Iterator[OutputChunk]:
         stored = self.stored_output.get((execution_id, task_id, attempt), [])
         first_seq = 1

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from msgspec import Struct, field
@@ -25,6 +26,9 @@ _TASK_FIELDS = tuple(name for name in TASK_RUN if name != "item")
 _COUNTS = ("counts", "item_counts")
 _EXECUTION_FIELDS = tuple(name for name in EXECUTION if name not in _COUNTS)
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Of every record all fields are read: at once, which takes a third of the time of one by one.
+_task_values = attrgetter(*_TASK_FIELDS)
+_attempt_values = attrgetter(*ATTEMPT)
 
 
 class Rebuilt(Struct):
@@ -138,8 +142,10 @@ class _Comparison:
                 self._stray(f"step `{show(task_id)}`", "step", task_id)
                 continue
             subject = f"step `{task.task_id}`"
-            for name in _TASK_FIELDS:
-                value, found = getattr(task, name), record.get(name)
+            found_values = map(record.get, _TASK_FIELDS)
+            for name, value, found in zip(
+                _TASK_FIELDS, _task_values(task), found_values, strict=True
+            ):
                 if value is not found and not _agrees(value, found):
                     seq = seqs.get(task.task_id, seqs.get(None))
                     self._differs(subject, name, seq, value, found)
@@ -164,6 +170,7 @@ class _Comparison:
             for tries in self._rebuilt.snapshot.attempts.values()
             for attempt in tries
         }
+        with_output = set(self._source.attempts_with_output(self._execution_id))
         for record in self._source.attempts(self._execution_id):
             task_id, number = record.get("task_id"), record.get("attempt")
             attempt = None
@@ -174,11 +181,15 @@ class _Comparison:
                 continue
             subject = f"attempt {attempt.attempt} of `{attempt.task_id}`"
             seq = self._rebuilt.seqs.get((attempt.task_id, attempt.attempt))
-            for name in ATTEMPT:
-                value, found = getattr(attempt, name), record.get(name)
+            found_values = map(record.get, ATTEMPT)
+            for name, value, found in zip(
+                ATTEMPT, _attempt_values(attempt), found_values, strict=True
+            ):
                 if value is not found and not _agrees(value, found):
                     self._differs(subject, name, seq, value, found)
-            if output is not None:
+            if output is not None and (
+                (attempt.task_id, attempt.attempt) in with_output or _says_output(attempt)
+            ):
                 self._compare_output(attempt, seq, output)
         for attempt in left.values():
             self._absent(
@@ -231,19 +242,26 @@ def _agrees(expected: Any, found: object) -> bool:
     """Tell whether a stored value equals the folded one; texts in the chain are cleaned."""
     if expected is None:
         return found is None
+    if type(expected) is int:
+        return type(found) is int and found == expected
+    if isinstance(expected, State):
+        return isinstance(found, str) and found == expected.text
     if isinstance(expected, DigestOnly):
         return isinstance(found, str) and _digest(found) == expected.digest
-    if isinstance(expected, State):
-        return isinstance(found, str) and found == expected.value
-    if isinstance(expected, Mapping):
-        return _is_json_of(found, expected)
     if isinstance(expected, str):
         if not isinstance(found, str) or found == expected:
             return found == expected
         # Text with lone surrogates is never stored: it would not be the text that readers show.
         cleaned = (clean_text(found), clean_text(found, MAX_NAME_CHARACTERS))
         return expected in cleaned and not _SURROGATE.search(found)
+    if isinstance(expected, Mapping):
+        return _is_json_of(found, expected)
     return type(found) is type(expected) and found == expected
+
+
+def _says_output(attempt: Attempt) -> bool:
+    """Tell whether an attempt has output by the chain."""
+    return attempt.log_digest is not None or attempt.log_entry_count != 0 or attempt.log_bytes != 0
 
 
 def _digest(text: str) -> str:

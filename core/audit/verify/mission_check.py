@@ -12,6 +12,8 @@ from core.audit.verify.verdict import Findings, Verdict, show
 from core.domain.events import Event, ExecutionCreated, Noted
 
 VALIDATED = "mission.validated"
+MISSION_TYPES = frozenset({ExecutionCreated.type, VALIDATED})
+"""The types of all events that `MissionCheck` takes note of."""
 
 _FORMATS = ("yaml", "json")
 

@@ -37,6 +37,8 @@ from core.errors import AuditError
 MAX_ITEMS: Final = 1_000_000
 """The most items of a fan-out; a body with more is rejected."""
 
+_ABSENT: Final[Any] = object()
+
 T = TypeVar("T")
 
 
@@ -74,7 +76,7 @@ def event_of(
             return Noted(at=ts, execution_id=execution_id, actor=actor, kind=kind, facts=details)
         return OpaqueEvent(at=ts, execution_id=execution_id, actor=actor, kind=kind)
     found = _Details(details, task_id)
-    at = found.instant("at")
+    at = found.instant("at") if "at" in details else None
     common = {"at": ts if at is None else at, "execution_id": execution_id, "actor": actor}
     if make is None:
         return _created(found, common, step_ids())
@@ -102,7 +104,10 @@ class _Details:
         return value
 
     def optional(self, name: str) -> str | None:
-        return self.text(name) if name in self._details else None
+        value = self._details.get(name, _ABSENT)
+        if value is _ABSENT:
+            return None
+        return value if type(value) is str else self.text(name)
 
     def integer(self, name: str) -> int:
         value = self._details.get(name)
@@ -111,7 +116,10 @@ class _Details:
         return value
 
     def number(self, name: str) -> int | None:
-        return self.integer(name) if name in self._details else None
+        value = self._details.get(name, _ABSENT)
+        if value is _ABSENT:
+            return None
+        return value if type(value) is int else self.integer(name)
 
     def instant(self, name: str) -> int | None:
         if name not in self._details:
@@ -123,11 +131,10 @@ class _Details:
         return int(text)
 
     def member(self, members: Mapping[str, T], name: str) -> T:
-        value = self._details.get(name)
-        found = members.get(value) if type(value) is str else None
-        if found is None:
-            raise RebuildError(f"details without a known {name}")
-        return found
+        try:
+            return members[self._details[name]]
+        except (KeyError, TypeError):
+            raise RebuildError(f"details without a known {name}") from None
 
     def reason(self) -> Reason:
         return self.member(_REASONS, "reason_code")
@@ -193,7 +200,10 @@ class _Details:
         )
 
     def sealed(self, name: str) -> Any:
-        return DigestOnly(self.text(name)) if name in self._details else None
+        value = self._details.get(name, _ABSENT)
+        if value is _ABSENT:
+            return None
+        return DigestOnly(value if type(value) is str else self.text(name))
 
     def log(self) -> dict[str, Any]:
         if "log" not in self._details:

@@ -194,6 +194,9 @@ class ChainSource(Protocol):
     def attempts(self, execution_id: str) -> Iterator[Record]:
         """Yield an execution's attempts by position and number, keys of `ATTEMPT`."""
 
+    def attempts_with_output(self, execution_id: str) -> Iterator[tuple[object, object]]:
+        """Yield (step, attempt) of all stored output of an execution, in any order."""
+
     def output(self, execution_id: str, task_id: str, attempt: int) -> Iterator[OutputChunk]:
         """Yield the stored output of one attempt in order of `chunk`."""
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from core.audit.format.known_type import is_known_type
+from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.verify.compare import OutputCounts, Rebuilt, compare
 from core.audit.verify.damage import SubChainState
-from core.audit.verify.mission_check import MissionCheck
+from core.audit.verify.mission_check import MISSION_TYPES, MissionCheck
 from core.audit.verify.rebuild import RebuildError, event_of
 from core.audit.verify.source import SUB_CHAIN, ChainSource
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -66,7 +66,8 @@ class TableCheck:
             rebuilt.is_unreliable = self._is_damaged and kind != ExecutionCreated.type
         if rebuilt.is_unreliable:
             return
-        rebuilt.is_partial = rebuilt.is_partial or not is_known_type(kind)
+        if kind not in KNOWN_TYPES:
+            rebuilt.is_partial = True
         try:
             event = event_of(
                 kind,
@@ -79,9 +80,13 @@ class TableCheck:
             )
             if isinstance(event, ExecutionCreated):
                 event = self._numbered(event)
-            apply(rebuilt.snapshot, event)
-            rebuilt.latest = max(rebuilt.latest, rebuilt.snapshot.current.updated_at)
-            self._missions.event(seq, event)
+            snapshot = rebuilt.snapshot
+            apply(snapshot, event)
+            execution = snapshot.execution or snapshot.current
+            if execution.updated_at > rebuilt.latest:
+                rebuilt.latest = execution.updated_at
+            if kind in MISSION_TYPES:
+                self._missions.event(seq, event)
         except StepsDifferError as error:
             rebuilt.is_unreliable = True
             self._findings.add(Verdict.MODIFIED, "steps", seq=seq, message=error.message)
