@@ -126,6 +126,15 @@ class DeclaredSecret(Struct, frozen=True):
     source: str | None = None
 
 
+class ExecutorKind(StrEnum):
+    """Where the processes of a mission's steps run."""
+
+    LOCAL = "local"
+    """On the machine of the runner."""
+    DASK = "dask"
+    """On the workers of a Dask cluster."""
+
+
 class MissionConfig(Struct, frozen=True, kw_only=True):
     """How a mission is executed. `timeout_seconds` None means no deadline."""
 
@@ -140,6 +149,12 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     breaker: Mapping[str, Any] = EMPTY
     """What the mission sets of a `core.domain.breaker_policy.BreakerPolicy`."""
     leftovers: Leftovers = Leftovers.EXECUTION
+    executor: ExecutorKind | None = None
+    """None: as the command line or the settings say."""
+    shared_folders: tuple[str, ...] = ()
+    """Folders that the workers of a cluster see at the same paths as this machine."""
+    runs_on: Mapping[str, float | str] = EMPTY
+    """What steps without their own `runs_on` need from a worker."""
 
 
 class MissionStep(Struct, frozen=True, kw_only=True):
@@ -164,7 +179,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     """Variable → secret: its value is delivered as a file whose path is in the variable."""
     working_dir: str | None = None
     idempotent: bool = True
-    runs_on: Mapping[str, Any] = EMPTY
+    runs_on: Mapping[str, float | str] | None = None
+    """None: as the mission says."""
     limits: ProcessLimits = NO_LIMITS
     stop: StopPolicy = DEFAULT_STOP
     leftovers: Leftovers | None = None

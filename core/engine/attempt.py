@@ -208,6 +208,7 @@ def _call(
         stop_signal=stop.signal or StopSignal.TERM,
         limits=limits_over(step.limits, config.limits),
         leftovers=step.leftovers or config.leftovers,
+        runs_on=config.runs_on if step.runs_on is None else step.runs_on,
         scope=_LazyScope(run_context.context, prepared.task),
         cancelled=cancelled,
         root=run_context.working_dir,

@@ -4,7 +4,11 @@ So what a step keeps of the output, cuts or parses holds no secret and no part o
 """
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+from msgspec.structs import replace
+
+from core.domain.mission import EMPTY
 from core.output.masked_sink import MaskedSink
 from core.output.masker import Masker
 from core.ports.executor import Census, Executor, Job, Outcome, OutputSink
@@ -16,6 +20,9 @@ class MaskedExecutor:
     `before_output` is called before any bytes are masked, and at the end; `count` gets the number
     of redactions by the secret's name. `passed` gets the masked bytes just before the sink does, so
     that a capture behind the sink need not mask these again.
+
+    The job takes along the secrets that were `delivered` to it, by name, and says in which `folder`
+    they are as files, for an executor that runs it on another machine.
     """
 
     def __init__(
@@ -26,7 +33,11 @@ class MaskedExecutor:
         count: Callable[[Mapping[str, int]], None],
         before_output: Callable[[], None] = lambda: None,
         passed: Callable[[bytes], None] = lambda _: None,
+        delivered: Mapping[str, bytes] = EMPTY,
+        folder: Path | None = None,
     ) -> None:
+        self._delivered = tuple(delivered.items())
+        self._folder = folder
         self._passed = passed
         self._executor = executor
         self._masker = masker
@@ -36,8 +47,12 @@ class MaskedExecutor:
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
         """Run `job` to its end, masked output into `sink`."""
         masked = MaskedSink(sink, self._masker, self._before_output, self._passed)
+        if self._delivered:
+            job = replace(job, masked=self._delivered, private_folder=_folder_text(self._folder))
         try:
-            return await self._executor.run(job, masked)
+            outcome = await self._executor.run(job, masked)
+            self._count(outcome.redactions)
+            return outcome
         finally:
             self._count(masked.flush())
 
@@ -51,3 +66,7 @@ class MaskedExecutor:
 
     async def close(self) -> None:
         """Leave the executor open: it belongs to the runner, not to an attempt."""
+
+
+def _folder_text(folder: Path | None) -> str | None:
+    return None if folder is None else str(folder)

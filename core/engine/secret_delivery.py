@@ -72,7 +72,13 @@ async def perform_masked(
                     Reason.INVALID_PARAMETERS, reason_of(error), "InvalidParameters"
                 )
             executor = MaskedExecutor(
-                call.executor, masker, count=count, before_output=pipe.drain, passed=passed
+                call.executor,
+                masker,
+                count=count,
+                before_output=pipe.drain,
+                passed=passed,
+                delivered=values,
+                folder=folder,
             )
             env = {**call.env, **given.env}
             return await perform(

@@ -7,7 +7,7 @@ from core.domain.events import AttemptEnded
 from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
-from core.domain.states import AttemptState, TaskState, is_terminal
+from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.engine.attempt import Ended, state_of
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import RunContext
@@ -30,6 +30,12 @@ MAX_LOST_IN_A_ROW = 5
 
 LOST_PAUSE_SECONDS = 0.2
 """Between a lost attempt and the next."""
+
+UNPLACEABLE_SECONDS = 600.0
+"""How long a step waits for a worker that can hold it, before it fails."""
+
+MOST_PAUSE_SECONDS = 60.0
+"""Between two looks for a worker; it begins with one second and is doubled."""
 
 
 class Settlement:
@@ -142,6 +148,10 @@ class Settlement:
 
     def _lost(self, task_id: str, outcome: StepOutcome, at: int) -> float | None:
         """Repeat a lost attempt, which counts for no limit of attempts, where that is safe."""
+        if outcome.reason_code is Reason.UNPLACEABLE:
+            return self._unplaceable(task_id, outcome, at)
+        if outcome.reason_code is Reason.CLUSTER_LOST:
+            return self._without_cluster(task_id, outcome, at)
         change = self._recorder.change
         step = self._planner.step_of(task_id)
         in_a_row = 0
@@ -160,6 +170,41 @@ class Settlement:
             return LOST_PAUSE_SECONDS
         change(task_id, TaskState.FAILED, Reason.WORKER_LOST, message, at=at)
         return None
+
+    def _unplaceable(self, task_id: str, outcome: StepOutcome, at: int) -> float | None:
+        """Look for a worker again after a while, or fail: the process never ran."""
+        refused = 0
+        since = at
+        for attempt in reversed(self._recorder.snapshot.attempts[task_id]):
+            if attempt.reason_code is not Reason.UNPLACEABLE:
+                break
+            refused += 1
+            since = attempt.started_at
+        message = outcome.message or outcome.reason_code.value
+        change = self._recorder.change
+        if self._planner.stopped is None and at - since < UNPLACEABLE_SECONDS * 1e9:
+            pause = min(2.0 ** (refused - 1), MOST_PAUSE_SECONDS)
+            resume_at = self._run_context.clock.now() + int(pause * 1e9)
+            change(task_id, TaskState.WAITING, outcome.reason_code, message, resume_at=resume_at)
+            return pause
+        waited = f"{message}; waited {(at - since) / 1e9:.0f} s for one"
+        change(task_id, TaskState.FAILED, outcome.reason_code, waited, at=at)
+        return None
+
+    def _without_cluster(self, task_id: str, outcome: StepOutcome, at: int) -> float | None:
+        """Pause the execution, which somebody resumes when the cluster is back."""
+        message = outcome.message or outcome.reason_code.value
+        recorder = self._recorder
+        if self._planner.stopped is not None or self._planner.runs_handlers:
+            recorder.change(task_id, TaskState.FAILED, outcome.reason_code, message, at=at)
+            return None
+        resume_at = self._run_context.clock.now() + int(LOST_PAUSE_SECONDS * 1e9)
+        recorder.change(
+            task_id, TaskState.WAITING, outcome.reason_code, message, resume_at=resume_at
+        )
+        if recorder.snapshot.current.state is ExecutionState.RUNNING:
+            recorder.move(ExecutionState.PAUSED, outcome.reason_code, message)
+        return LOST_PAUSE_SECONDS
 
 
 def _resources(used: Resources | None) -> Mapping[str, int] | None:

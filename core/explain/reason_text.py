@@ -262,6 +262,19 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "How the process of the attempt ended could not be determined.",
             "Find out what it did, then `mission retry EXEC`.",
         ),
+        Reason.UNPLACEABLE: ReasonText(
+            "no worker of the cluster can hold it",
+            "No worker has what the step runs on (`runs_on`), or the cluster has no workers.",
+            "Start a worker that has it: `mission worker ADDRESS --resources gpu=1`. The step waits"
+            " for 10 minutes and then fails.",
+        ),
+        Reason.CLUSTER_LOST: ReasonText(
+            "the cluster cannot be reached",
+            "The scheduler of the cluster is gone or out of reach, so no process can be started"
+            " there; the execution is paused.",
+            "See to the scheduler (`mission doctor --executor ADDRESS`), then `mission resume"
+            " EXEC`.",
+        ),
         Reason.REUSED: ReasonText(
             "its result was reused from an earlier execution",
             "The step had succeeded in the execution that this one retries or resumes from.",

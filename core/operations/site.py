@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from core.domain.mission import MissionConfig
 from core.planning.recovery import AssumeLost
 from core.ports.clock import Clock
 from core.ports.control import Control
@@ -58,8 +59,12 @@ class Site(Protocol):
         Raises `UnavailableError` when there is no database, or one that cannot be read.
         """
 
-    def new_executor(self) -> Executor:
-        """Return an executor for the processes of one runner; whoever asks for it closes it."""
+    def new_executor(self, config: MissionConfig) -> Executor:
+        """Return an executor for the processes of one runner; whoever asks for it closes it.
+
+        It runs them where the mission's `config`, the command line or the settings say. Raises
+        `UsageError` or `UnavailableError` where that is not possible; nothing is connected yet.
+        """
 
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store; nothing is read yet, and there need not be one."""

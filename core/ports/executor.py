@@ -105,6 +105,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """How much of which resources a worker must have for it; any machine will do without."""
     masked: tuple[tuple[str, bytes], ...] = ()
     """Names and values to mask in the output before it leaves the machine that runs the job."""
+    private_folder: str | None = None
+    """A folder of this machine with secrets as files, whose paths are in the environment."""
 
 
 class Placement(Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
     """
     if plan.mission.secrets:
         remove_abandoned_places()
-    executor = site.new_executor()
+    executor = site.new_executor(plan.mission.config)
     asyncio.get_running_loop().set_default_executor(DaemonThreads())
     try:
         driver = Driver(site, store, executor, plan, *_execution_tree_of(site, plan))

@@ -20,7 +20,7 @@ from core.domain.records import LogLevel, TaskError
 from core.domain.states import AttemptState
 from core.errors import BugError
 from core.ports.clock import Clock
-from core.ports.executor import Executor, OutputSink, Resources
+from core.ports.executor import Executor, OutputSink, Placement, Resources
 from core.step_type.host import StepHost
 from core.step_type.intent import NO_INTENT, Intent
 from core.step_type.lazy_model import lazy_model
@@ -73,6 +73,8 @@ class StepCall(Struct, frozen=True, kw_only=True):
     limits: ProcessLimits = NO_LIMITS
     leftovers: Leftovers = Leftovers.EXECUTION
     """What the processes of the step may use: they go with every `Job`."""
+    runs_on: Mapping[str, float | str] = EMPTY
+    """What a process of the step needs from a worker of a cluster."""
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step checks it in long loops and stops."""
@@ -111,6 +113,8 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     variables: Mapping[str, Any] = EMPTY
     resources: Resources | None = None
     """What its process used, where it ran one and the executor can tell."""
+    placement: Placement | None = None
+    """Where its process ran, if not on the runner's machine."""
 
     @classmethod
     def success(
@@ -135,14 +139,24 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         )
 
     @classmethod
-    def lost(cls, message: str) -> Self:
-        """Return the outcome of an attempt of which nobody can tell how it ended."""
+    def lost(
+        cls,
+        message: str,
+        reason: Reason = Reason.WORKER_LOST,
+        *,
+        placement: Placement | None = None,
+    ) -> Self:
+        """Return the outcome of an attempt that counts for nothing, and is made again.
+
+        By default that is one of which nobody can tell how it ended.
+        """
         message = escape_non_utf8(message)
         return cls(
             state=AttemptState.LOST,
-            reason_code=Reason.WORKER_LOST,
+            reason_code=reason,
             message=message,
             error=TaskError(message=message, kind="Lost"),
+            placement=placement,
         )
 
     @classmethod

@@ -49,7 +49,7 @@ MAY_LOAD = {
     "plan plain.yaml": FILE | {"asyncio"},
     "schema": MODELS,
     "init new.yaml": MODELS,
-    "examples": MODELS | FILE | {"minijinja", "re2", "sample_missions"},
+    "examples": MODELS | FILE | TEMPLATES | {"re2", "sample_missions"},
     "run plain.yaml": RUNS,
     "run command.yaml": RUNS | {"ctypes"},  # prctl(2), for the supervisor
     "run templates.yaml": RUNS | TEMPLATES | {"ctypes"},
@@ -74,6 +74,7 @@ MAY_LOAD = {
     "audit verify": RECORDS | {"cryptography"},
     "db check": RECORDS,
     "doctor": RECORDS,
+    "worker --help": FRAME,
 }
 """The packages beyond the standard library, and its slow modules, by command."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from core.domain.mission import MissionSource
+from core.domain.mission import MissionConfig, MissionSource
 from core.domain.records import Attempt, Execution, TaskRun
 from core.errors import MissionDeckError, NotFoundError
 from core.planning.recovery import AssumeLost
@@ -105,7 +105,7 @@ class MemorySite:
         # Operations call no more of the protocol than this class has.
         return cast("Reader", MemoryReader(self.world))
 
-    def new_executor(self) -> FakeExecutor:
+    def new_executor(self, config: MissionConfig) -> FakeExecutor:
         return FakeExecutor()
 
     def policies(self, folder: Path) -> Policies:

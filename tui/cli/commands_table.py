@@ -51,6 +51,7 @@ SECTIONS = {
         "policy": _lazy("policy", "Show the policies in force, and test what they allow."),
         "secrets": _lazy("secrets", "Store the values of secrets, encrypted."),
         "db": _lazy("db", "Check, back up and inspect the database."),
+        "worker": _lazy("worker", "Run processes of missions for others, as a Dask worker."),
         "doctor": _lazy("doctor", "Check whether missions can run on this machine."),
         "completion": _lazy("completion", "Print the completion script of a shell."),
         "version": _lazy("version", "Print the version."),

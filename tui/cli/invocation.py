@@ -84,6 +84,14 @@ class Invocation:
         self.environ = {**self.environ, "MISSION_WITNESS_FILE": absolute}
         self.__dict__.pop("site", None)
 
+    def give_executor(self, executor: str) -> None:
+        """Let the runners of this invocation run processes there; raises as `cluster_address`."""
+        from tui.host.executor_choice import cluster_address
+
+        cluster_address(executor)
+        self.environ = {**self.environ, "MISSION_EXECUTOR": executor}
+        self.__dict__.pop("site", None)
+
     @cached_property
     def masker(self) -> "Masker":
         """Masks the secrets that this process has read, in reports of bugs too."""

@@ -66,6 +66,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         return value
 
     @property
+    def executor(self) -> str | None:
+        """Where processes run: `local` or `dask=ADDRESS`; None for the default."""
+        value: str | None = self.value("executor")
+        return value
+
+    @property
     def colour(self) -> str:
         """`auto`, `always` or `never`."""
         value: str = self.value("color") or "auto"
@@ -204,6 +210,17 @@ def _absolute(value: Any, origin: str) -> str:
     return text
 
 
+def _executor(value: Any, origin: str) -> str:
+    from tui.host.executor_choice import cluster_address
+
+    text = _text(value, origin)
+    try:
+        cluster_address(text)
+    except UsageError as error:
+        raise UsageError(f"{origin}: {error.message}", hint=error.hint) from None
+    return text
+
+
 def _colour(value: Any, origin: str) -> str:
     if value not in COLOURS:
         raise UsageError(f"{origin}: {value!r} is not one of {', '.join(COLOURS)}")
@@ -227,6 +244,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "witness_file": _absolute,
     "parallel_limit": _count,
     "breaker": _breaker,
+    "executor": _executor,
     "color": _colour,
     "missions": _texts,
     "theme": _text,
@@ -236,6 +254,7 @@ _FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
     "db": str,
     "witness_file": str,
     "parallel_limit": lambda text: int(text) if text.isdecimal() else text,
+    "executor": str,
     "color": str,
     "missions": lambda text: text.split(":"),
     "theme": str,

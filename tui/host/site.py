@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from core.domain.mission import MissionConfig
 from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
 from core.planning.recovery import AssumeLost
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
     from core.security.attempt_gate import AttemptGate
     from core.security.policy.policies import Policies
     from core.security.safety.safety_gate import SafetyGate
+    from tui.host.settings import Settings
 
 
 class LocalSite(Struct, frozen=True, kw_only=True):
@@ -41,15 +43,19 @@ class LocalSite(Struct, frozen=True, kw_only=True):
 
         return actor_name(self.environ)
 
+    @property
+    def _settings(self) -> "Settings":
+        from tui.host.settings import load_settings
+
+        return load_settings(
+            environ=self.environ, cwd=self.paths.home, user_file=self.paths.config, flags={}
+        )
+
     def open_store(self) -> AbstractAsyncContextManager[OpenStore]:
         """Open the database for writing; create it and its key on first use."""
         from tui.host.session import open_session
-        from tui.host.settings import load_settings
 
-        settings = load_settings(
-            environ=self.environ, cwd=self.paths.home, user_file=self.paths.config, flags={}
-        )
-        witness = settings.witness_file
+        witness = self._settings.witness_file
         return open_session(self.paths, self.clock, None if witness is None else Path(witness))
 
     def open_reader(self) -> Reader:
@@ -58,11 +64,11 @@ class LocalSite(Struct, frozen=True, kw_only=True):
 
         return open_reader(self.paths.db)
 
-    def new_executor(self) -> Executor:
-        """Return an executor that runs processes on this machine: here it is chosen."""
-        from core.executors.platform_executor import platform_executor
+    def new_executor(self, config: MissionConfig) -> Executor:
+        """Return an executor that runs processes here or on a cluster: here it is chosen."""
+        from tui.host.executor_choice import chosen_executor
 
-        return platform_executor()
+        return chosen_executor(self._settings.executor, config)
 
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store, one for all that is done with this site.

@@ -18,6 +18,8 @@ SLOT_POLL_SECONDS = 0.1
 _WOKEN = {
     Reason.BACKOFF: "the backoff is over",
     Reason.WORKER_LOST: "the attempt that was lost is repeated",
+    Reason.UNPLACEABLE: "a worker is looked for again",
+    Reason.CLUSTER_LOST: "the cluster is tried again",
 }
 """What a task run waits for with a timer, and what is said when the time has come."""
 

@@ -8,15 +8,15 @@ it has running here is ended. Knows nothing of Dask.
 import asyncio
 import contextlib
 import platform
-import shutil
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 
 from msgspec.structs import replace
 
 from core.errors import BugError
 from core.executors.dask.batch_queue import BatchQueue
+from core.executors.dask.job_place import job_here
 from core.executors.dask.message import (
     BATCH_SECONDS,
     Answer,
@@ -34,14 +34,13 @@ from core.executors.dask.message import (
     decode_request,
     encode,
 )
-from core.executors.dask.sealed_job import JobReader
+from core.executors.dask.sealed_job import JobReader, SentJob
 from core.executors.running import Running
 from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.machine.event_loop import SuspendAwareLoop
-from core.machine.owned_folder import SCRIPT_PREFIX, make_owned_folder
 from core.output.masked_sink import MaskedSink
 from core.output.masker import Masker
-from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Outcome, OutcomeKind, OutputSink
 from core.value.non_utf8 import escape_non_utf8
 
 KEPT_SECONDS = 3600.0
@@ -64,8 +63,8 @@ class _Slot:
 class _Attempt:
     """One job that runs here or has ended, until its runner has all that there is to tell."""
 
-    def __init__(self, job: Job, queue: BatchQueue, slot: _Slot) -> None:
-        self.job = job
+    def __init__(self, sent: SentJob, queue: BatchQueue, slot: _Slot) -> None:
+        self.sent = sent
         self.queue = queue
         self.slot = slot
         self.task: asyncio.Task[None] | None = None
@@ -220,10 +219,10 @@ class AttemptHost:
         if session is not None and request.key in session.attempts:
             return None  # it was asked twice: the first answer was lost
         try:
-            job = self._reader.open(request.sealed)
+            sent = self._reader.open(request.sealed)
         except ValueError as error:
             return str(error)
-        if job.key != request.key:
+        if sent.job.key != request.key:
             return "the job is that of another attempt"
         with self._slots_lock:
             slot = self._slots.pop((request.session, request.key), None)
@@ -233,7 +232,8 @@ class AttemptHost:
             session = self._sessions.setdefault(request.session, _Session())
         session.lease_seconds = request.lease_seconds
         session.granted(request.granted)
-        attempt = _Attempt(job, BatchQueue(job.key, self.now, session.more.set), slot)
+        job = sent.job
+        attempt = _Attempt(sent, BatchQueue(job.key, self.now, session.more.set), slot)
         session.attempts[job.key] = attempt
         attempt.task = self._loop.create_task(self._run(attempt), name=job.key)
         return None
@@ -305,7 +305,7 @@ class AttemptHost:
     # --- attempts --------------------------------------------------------------------------------
 
     async def _run(self, attempt: _Attempt) -> None:
-        job, queue = attempt.job, attempt.queue
+        job, queue = attempt.sent.job, attempt.queue
         outcome: Outcome | None = None
         masked: MaskedSink | None = None
         if job.masked:
@@ -315,7 +315,7 @@ class AttemptHost:
             masked = MaskedSink(queue, masker)
         sink: OutputSink = queue if masked is None else masked
         try:
-            with _local_file(job) as local:
+            with job_here(attempt.sent) as local:
                 outcome = await self._own.run(local, sink)
             if outcome.message is not None:
                 outcome = replace(outcome, message=escape_non_utf8(outcome.message))
@@ -383,19 +383,3 @@ async def _end_all(attempts: list[_Attempt]) -> None:
             attempt.task.cancel()
             tasks.append(attempt.task)
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextlib.contextmanager
-def _local_file(job: Job) -> Iterator[Job]:
-    """Give a job a file of its own on this machine, in place of the path that it came with."""
-    if job.file is None:
-        yield job
-        return
-    folder = make_owned_folder(SCRIPT_PREFIX)
-    try:
-        theirs = job.file.path
-        path = str(folder / theirs.rpartition("/")[2])
-        argv = tuple(path if word == theirs else word for word in job.argv)
-        yield replace(job, file=replace(job.file, path=path), argv=argv)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -160,6 +160,13 @@ class Cluster:
             for address, facts in found["workers"].items()
         ]
 
+    async def worker_ttl(self) -> float | None:
+        """Return the seconds after which the scheduler gives up a silent worker, None for never."""
+        found: float | None = await self._client.run_on_scheduler(
+            lambda dask_scheduler: dask_scheduler.worker_ttl
+        )
+        return found
+
     async def call(self, worker: str, request: Request, seconds: float = CALL_SECONDS) -> Answer:
         """Ask a worker directly, or else through the scheduler; raise `CallError` without answer.
 

@@ -7,6 +7,7 @@ does not protect against a scheduler that lies about keys: TLS says who that is.
 """
 
 import os
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
@@ -37,9 +38,19 @@ class _JobRecord(Struct, frozen=True, array_like=True):
     leftovers: Leftovers
     needs: dict[str, float]
     masked: tuple[tuple[str, bytes], ...]
+    private_folder: bytes | None
+    private_files: dict[str, bytes]
+    """The files in the private folder, by name: the worker has a folder of its own for them."""
 
 
 _decode = msgpack.Decoder(_JobRecord).decode
+
+
+class SentJob(Struct, frozen=True, kw_only=True):
+    """A job from another machine, and the content of the files in its private folder."""
+
+    job: Job
+    private_files: dict[str, bytes]
 
 
 class JobReader:
@@ -49,7 +60,7 @@ class JobReader:
         self._private = X25519PrivateKey.generate()
         self.public_key = self._private.public_key().public_bytes_raw()
 
-    def open(self, sealed: bytes) -> Job:
+    def open(self, sealed: bytes) -> SentJob:
         """Return the job; raise `ValueError` for bytes that were not sealed for this reader."""
         theirs, data = sealed[:KEY_BYTES], sealed[KEY_BYTES:]
         shared = self._private.exchange(X25519PublicKey.from_public_bytes(theirs))
@@ -58,7 +69,7 @@ class JobReader:
             record = _decode(cipher.decrypt(_NONCE, data, None))
         except Exception as error:
             raise ValueError("the job was not sealed for this worker") from error
-        return _job(record)
+        return SentJob(job=_job(record), private_files=record.private_files)
 
 
 def seal_job(job: Job, public_key: bytes) -> bytes:
@@ -90,11 +101,18 @@ def _record(job: Job) -> _JobRecord:
         leftovers=job.leftovers,
         needs=dict(job.needs),
         masked=job.masked,
+        private_folder=None if job.private_folder is None else os.fsencode(job.private_folder),
+        private_files={} if job.private_folder is None else _files_in(job.private_folder),
     )
 
 
+def _files_in(folder: str) -> dict[str, bytes]:
+    """Return the content of the files of a folder, by name; a pipe in it is none."""
+    return {one.name: one.read_bytes() for one in Path(folder).iterdir() if one.is_file()}
+
+
 def _job(record: _JobRecord) -> Job:
-    file = record.file
+    file, folder = record.file, record.private_folder
     return Job(
         key=record.key,
         argv=tuple(os.fsdecode(word) for word in record.argv),
@@ -108,4 +126,5 @@ def _job(record: _JobRecord) -> Job:
         leftovers=record.leftovers,
         needs=record.needs,
         masked=record.masked,
+        private_folder=None if folder is None else os.fsdecode(folder),
     )

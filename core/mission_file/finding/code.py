@@ -77,6 +77,7 @@ class Code(StrEnum):
     SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "the text of a script contains a template"
     COMMAND_WORDS = "COMMAND_WORDS", "warning: `command` has a whole command line, not one program"
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: text passed to a shell contains a template"
+    NOT_SHARED = "NOT_SHARED", "warning: a cluster is asked for, and no folder is shared with it"
     NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` is used where no shell expands it"
     FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"
     REFUSED = "REFUSED", "safety refuses what a step does; the file itself is valid"

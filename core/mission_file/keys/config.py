@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from core.domain.mission import Durability, MissionConfig
+from core.domain.mission import Durability, ExecutorKind, MissionConfig
 from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS
@@ -30,6 +30,13 @@ from core.mission_file.keys.limits_and_stop import (
     check_stop,
 )
 from core.mission_file.keys.not_yet import refuse_unsupported
+from core.mission_file.keys.placement import (
+    FOLDERS_SCHEMA,
+    RUNS_ON_SCHEMA,
+    check_runs_on,
+    check_shared_folders,
+    warn_not_shared,
+)
 from core.mission_file.keys.retry_policy import RETRY_KEYS, check_retry
 
 _PARALLEL_LIMIT = Key(
@@ -118,6 +125,29 @@ CONFIG_KEYS = {
         default="execution",
         example="step",
     ),
+    "executor": Key(
+        check=one_of(ExecutorKind),
+        doc="Where the processes of command and script run: local, on this machine; dask, on the"
+        " cluster that the option `--executor` or the setting `executor` names.",
+        schema={"enum": [choice.value for choice in ExecutorKind]},
+        default="as the command line or the settings say, else local",
+        example="dask",
+    ),
+    "shared_folders": Key(
+        check=check_shared_folders,
+        doc="Folders that the workers of a cluster see at the same paths. A step that works in"
+        " another folder runs on this machine.",
+        schema=FOLDERS_SCHEMA,
+        default="[]",
+        example="[/data]",
+    ),
+    "runs_on": Key(
+        check=check_runs_on,
+        doc="What steps without their own need from a worker of a cluster.",
+        schema=RUNS_ON_SCHEMA,
+        default="{}",
+        example="{gpu: 1}",
+    ),
 }
 
 _ACCEPTED = {
@@ -161,6 +191,7 @@ def check_config(value: Any, path: Path, problems: Problems) -> Any:
         refuse_unsupported("durability: relaxed", (*path, "durability"), problems)
     if INVALID in fields.values():
         return INVALID
+    warn_not_shared(fields, path, problems)
     return make_config(fields)
 
 

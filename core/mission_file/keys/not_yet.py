@@ -8,7 +8,6 @@ from core.mission_file.finding.problem import Path, Problems
 
 NOT_YET = frozenset(
     {
-        "runs_on",
         "durability: relaxed",
     }
 )

@@ -42,6 +42,7 @@ from core.mission_file.keys.json_schema import (
 )
 from core.mission_file.keys.limits_and_stop import check_limits, check_stop, refuse_without_process
 from core.mission_file.keys.not_yet import LANGUAGE_TYPES, refuse_unsupported
+from core.mission_file.keys.placement import RUNS_ON_SCHEMA, check_runs_on
 from core.mission_file.keys.retry_policy import check_retry
 from core.mission_file.keys.secret_names import (
     SECRET_TYPES,
@@ -303,11 +304,12 @@ STEP_KEYS = {
         example="false",
     ),
     "runs_on": Key(
-        check=check_data,
-        doc="Resources that it needs from a worker.",
-        schema=MAPPING,
-        default="{}",
-        example="{gpu: 1}",
+        check=check_runs_on,
+        doc="What the process of a command or script needs from a worker of a cluster: amounts of"
+        " resources, and tags.",
+        schema=RUNS_ON_SCHEMA,
+        default="`config.runs_on`",
+        example="{gpu: 1, tag: big}",
     ),
     "limits": Key(
         check=check_limits,
@@ -353,7 +355,7 @@ STEP_KEYS = {
 _KEYS_WITH_RUN = {name: key for name, key in STEP_KEYS.items() if name != "step_type"}
 REDIRECTS = ("stdout_to", "stderr_to")
 """Keys of a step that are written out as parameters of its command or script."""
-_UNSUPPORTED = ("foreach", "matrix", "runs_on")
+_UNSUPPORTED = ("foreach", "matrix")
 
 
 def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
@@ -371,7 +373,7 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
         if fields.get(feature):
             refuse_unsupported(feature, (*path, feature), problems)
     if fields["step_type"] in BUILT_IN and fields["step_type"] not in PROCESS_TYPES:
-        for key in ("limits", "stop", "leftovers"):
+        for key in ("limits", "stop", "leftovers", "runs_on"):
             if key in fields:
                 refuse_without_process(fields["step_type"], key, path, problems)
                 return None

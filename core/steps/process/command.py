@@ -158,6 +158,7 @@ async def _run(
         stop_signal=call.stop_signal,
         limits=call.limits,
         leftovers=call.leftovers,
+        needs=needs_of(call.runs_on),
     )
     outcome = await call.executor.run(job, kept)
     if outcome.kind is not OutcomeKind.EXITED or outcome.exit_code is None:
@@ -167,7 +168,7 @@ async def _run(
     judged = _outcome(parameters, outcome.exit_code, kept, call.limits, outcome.limits_met)
     if values_path is not None:
         judged = _with_values(judged, values_path, call, kept)
-    return replace(judged, resources=outcome.resources)
+    return replace(judged, resources=outcome.resources, placement=outcome.placement)
 
 
 def _with_values(judged: StepOutcome, path: str, call: StepCall, kept: KeptOutput) -> StepOutcome:
@@ -240,11 +241,34 @@ def _outcome(
     return StepOutcome.success(output, reason=Reason.EXIT_ZERO, exit_code=exit_code)
 
 
+def needs_of(runs_on: Mapping[str, float | str]) -> Mapping[str, float]:
+    """Return amounts of resources; a tag is one of a resource that its workers have plenty of."""
+    if not runs_on:
+        return EMPTY
+    return {
+        f"{name}:{wanted}" if isinstance(wanted, str) else name: (
+            1.0 if isinstance(wanted, str) else float(wanted)
+        )
+        for name, wanted in runs_on.items()
+    }
+
+
+_NEVER_RAN = {
+    OutcomeKind.UNPLACEABLE: Reason.UNPLACEABLE,
+    OutcomeKind.UNREACHABLE: Reason.CLUSTER_LOST,
+}
+"""The process did not start, and the attempt is to be made again."""
+
+
 def _not_run(outcome: Outcome) -> StepOutcome:
     if outcome.kind is OutcomeKind.LOST:
-        return StepOutcome.lost(outcome.message or "nobody can tell how the process ended")
+        return StepOutcome.lost(
+            outcome.message or "nobody can tell how the process ended",
+            placement=outcome.placement,
+        )
+    if (reason := _NEVER_RAN.get(outcome.kind)) is not None:
+        return StepOutcome.lost(outcome.message or "the process did not run", reason)
     reason, kind = {
-        OutcomeKind.UNPLACEABLE: (Reason.RESOURCE_EXHAUSTED, "Unplaceable"),
         OutcomeKind.IMPOSSIBLE: (Reason.INVALID_PARAMETERS, "Unstartable"),
     }.get(outcome.kind, (Reason.STEP_ERROR, "Unstartable"))
     return StepOutcome.failure(reason, outcome.message or "the process did not run", kind)

@@ -286,7 +286,7 @@ def test_a_sealed_job_is_the_same_job_for_its_reader_alone() -> None:
     )
     sealed = seal_job(job, reader.public_key)
 
-    assert reader.open(sealed) == job
+    assert reader.open(sealed).job == job
     assert SECRET not in sealed
     with pytest.raises(ValueError, match="not sealed"):
         JobReader().open(sealed)

@@ -364,7 +364,6 @@ FEATURES = {
     "foreach": step("a", ", foreach: [1]"),
     "matrix": step("a", ", matrix: {os: [a, b]}"),
     "handlers": step("a") + "handlers: {always: [{id: z, name: z, step_type: noop}]}\n",
-    "runs_on": step("a", ", runs_on: {gpu: 1}"),
     "durability: relaxed": step("a") + "config: {durability: relaxed}\n",
 }
 

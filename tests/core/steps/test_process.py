@@ -332,7 +332,8 @@ async def test_a_cancelled_command_keeps_what_it_wrote(desk: Desk) -> None:
     ("kind", "reason"),
     [
         (OutcomeKind.LOST, Reason.WORKER_LOST),
-        (OutcomeKind.UNPLACEABLE, Reason.RESOURCE_EXHAUSTED),
+        (OutcomeKind.UNPLACEABLE, Reason.UNPLACEABLE),
+        (OutcomeKind.UNREACHABLE, Reason.CLUSTER_LOST),
         (OutcomeKind.UNSTARTABLE, Reason.STEP_ERROR),
         (OutcomeKind.IMPOSSIBLE, Reason.INVALID_PARAMETERS),
     ],
@@ -344,7 +345,8 @@ async def test_an_executor_that_could_not_run_it_is_a_reason(
 
     outcome = await Desk(executor, tmp_path).run("command", command="true")
 
-    state = AttemptState.LOST if kind is OutcomeKind.LOST else FAILED
+    is_final = kind in {OutcomeKind.UNSTARTABLE, OutcomeKind.IMPOSSIBLE}
+    state = FAILED if is_final else AttemptState.LOST
     assert (outcome.state, outcome.reason_code, outcome.message) == (state, reason, "gone")
 
 

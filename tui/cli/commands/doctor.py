@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from core.domain.state_word import counted
 from core.errors import MissionDeckError, UnavailableError
 from tui.cli.command import command as declare
@@ -32,11 +34,15 @@ class Check:
 
 
 @declare("doctor")
-def command(invocation: Invocation) -> None:
+@click.option("--executor", metavar="WHERE", help="Check this cluster, too (dask=tls://HOST:8786).")
+def command(invocation: Invocation, executor: str | None) -> None:
     """Check everything that missions need on this machine; exit code 9 if there is a problem."""
+    if executor is not None:
+        invocation.give_executor(executor)
     checks = [*_program(invocation), *_settings(invocation)]
     if checks[-1].status != PROBLEM:  # without settings the paths are unknown
         checks += [check for find_checks in _CHECKS for check in find_checks(invocation)]
+        checks += _cluster(invocation)
     broken = any(check.status == PROBLEM for check in checks)
     console = invocation.console
     if invocation.json:
@@ -190,6 +196,30 @@ def _nearest(folder: Path) -> Path:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder
+
+
+def _cluster(invocation: Invocation) -> Iterator[Check]:
+    """Check the cluster that command line or settings name, if they name one."""
+    from tui.host.executor_choice import cluster_address, require_dask
+
+    url = cluster_address(invocation.environ.get("MISSION_EXECUTOR", invocation.settings.executor))
+    if url is None:
+        return
+    try:
+        require_dask()
+        from core.executors.dask.cluster_address import parse_cluster_address
+        from core.executors.dask.cluster_check import check_cluster
+
+        found = check_cluster(parse_cluster_address(url), VERSION)
+    except MissionDeckError as error:
+        yield Check("cluster", PROBLEM, error.message, error.hint)
+        return
+    for told, hint in found.problems:
+        yield Check("cluster", PROBLEM, told, hint)
+    for told, hint in found.warnings:
+        yield Check("cluster", WARNING, told, hint)
+    workers = counted(found.workers, "worker")
+    yield Check("cluster", OK, f"{url}: {workers}, {counted(found.threads, 'slot')}")
 
 
 _CHECKS: tuple[Callable[[Invocation], Iterator[Check]], ...] = (

@@ -23,6 +23,11 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     metavar="FILE",
     help="Append the head of the audit log to this file when the run is sealed.",
 )
+@click.option(
+    "--executor",
+    metavar="WHERE",
+    help="Run processes on this machine (local) or on a cluster (dask=tls://HOST:8786).",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan without running anything.")
 @mission_step_option(
     "--resume-from", help="Start at STEP; reuse the results of the last run for earlier steps."
@@ -43,7 +48,11 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     help="Run at most N attempts at the same time.",
 )
 def command(
-    invocation: Invocation, file: str | None, witness_file: str | None, **options: Any
+    invocation: Invocation,
+    file: str | None,
+    witness_file: str | None,
+    executor: str | None,
+    **options: Any,
 ) -> None:
     """Run a mission to its end.
 
@@ -62,4 +71,6 @@ def command(
 
     if witness_file is not None:
         invocation.give_witness_file(witness_file)
+    if executor is not None:
+        invocation.give_executor(executor)
     run_mission(invocation, mission_file(invocation, file), **options)
