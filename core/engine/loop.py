@@ -56,7 +56,7 @@ from core.step_type.host import SubMissions
 Observer = Callable[[Sequence[Event]], None]
 """Told of events after they are durable, in order."""
 
-BATCH_EVENTS = 256
+BATCH_EVENTS = 2048
 """Events in a turn from which it is committed, though more could follow at once."""
 
 
