@@ -6,6 +6,8 @@ proportional to the edges it touches, O(V + E) over a whole run; only a stop swe
 """
 
 from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from core.domain.events import (
     AttemptDisarmed,
@@ -19,7 +21,7 @@ from core.domain.fold import Snapshot
 from core.domain.item_label import quoted_title
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
-from core.domain.states import ExecutionState, TaskState, is_terminal
+from core.domain.states import TERMINAL, ExecutionState, TaskState, is_terminal
 from core.domain.tally import holds_slot
 from core.graph.dag import Graph
 from core.planning.cancel_scope import state_after_stop
@@ -70,16 +72,9 @@ class Planner:
 
     def observe(self, event: Event) -> None:
         """Process an event that the snapshot already contains."""
-        if isinstance(event, TaskStateChanged):
-            self._task_changed(event)
-        elif isinstance(event, AttemptStarted):
-            self._queue.take_slot(event.task_id)
-        elif isinstance(event, AttemptDisarmed):
-            self._make_ready(event.task_id)
-        elif isinstance(event, StepExpanded):
-            self._fans.add(self._index.step_of(event.task_id))
-        elif isinstance(event, ExecutionStateChanged):
-            self._paused = event.to_state is ExecutionState.PAUSED
+        observer = _OBSERVERS.get(event.__class__)
+        if observer is not None:
+            observer(self, event)
 
     def stop(self, reason: Reason, message: str) -> None:
         """Start nothing more, skip waiting steps, cancel running ones.
@@ -247,26 +242,40 @@ class Planner:
 
     # --- internal: what an event changes ----------------------------------------------------------
 
+    def _attempt_started(self, event: AttemptStarted) -> None:
+        self._queue.take_slot(event.task_id)
+
+    def _attempt_disarmed(self, event: AttemptDisarmed) -> None:
+        self._make_ready(event.task_id)
+
+    def _step_expanded(self, event: StepExpanded) -> None:
+        self._fans.add(self._index.step_of(event.task_id))
+
+    def _execution_changed(self, event: ExecutionStateChanged) -> None:
+        self._paused = event.to_state is ExecutionState.PAUSED
+
     def _task_changed(self, event: TaskStateChanged) -> None:
         task_id, target = event.task_id, event.to_state
         index, item = self._index.locate(task_id)
         if target is TaskState.READY:
-            self._make_ready(task_id)
+            self._queue_ready(task_id, index, item)
         elif target is TaskState.WAITING:
             self._queue.release(task_id, index, item)
             if event.reason_code is Reason.AWAITING_APPROVAL:
                 self._queue.leave_slot_to_wait(task_id)
         elif target is TaskState.RUNNING and event.reason_code is Reason.EXPANDED:
             self._fans.add(self._steps[index])  # a fan-out step continues with the items it has
-        if is_terminal(target):
+        if target in TERMINAL:
             self._queue.release(task_id, index, item)
             self._sweep.note_end(event.reason_code)
             self._ended(task_id, index, item, target)
-        elif is_terminal(event.from_state):
+        elif event.from_state in TERMINAL:
             self._reopened(index, item)
 
     def _make_ready(self, task_id: str) -> None:
-        index, item = self._index.locate(task_id)
+        self._queue_ready(task_id, *self._index.locate(task_id))
+
+    def _queue_ready(self, task_id: str, index: int, item: int) -> None:
         step = self._steps[index]
         if item < 0 and (step.foreach is not None or step.matrix is not None):
             self._to_expand.append(task_id)
@@ -341,3 +350,13 @@ class Planner:
         self._handlers.begin(ending)
         if self._handlers_cancelled is not None:
             self.stop_handlers(self._handlers_cancelled)
+
+
+_OBSERVERS: Mapping[type[Event], Callable[[Planner, Any], None]] = {
+    TaskStateChanged: Planner._task_changed,
+    AttemptStarted: Planner._attempt_started,
+    AttemptDisarmed: Planner._attempt_disarmed,
+    StepExpanded: Planner._step_expanded,
+    ExecutionStateChanged: Planner._execution_changed,
+}
+"""What is done for an event of a class; those of others change nothing here."""

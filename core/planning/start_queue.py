@@ -103,6 +103,8 @@ class StartQueue:
 
     def take_slot(self, task_id: str) -> None:
         """Give a task run its slot: reserved at the decision, confirmed at the start."""
+        if task_id in self._in_slot:
+            return
         self._in_slot.add(task_id)
         index, item = self._index.locate(task_id)
         if item >= 0:
