@@ -42,7 +42,6 @@ SELECT event.seq, event.event_id, event.ts, event.type, event.actor, event.targe
 FROM event
 LEFT JOIN execution ON execution.id = event.execution
 LEFT JOIN task_run ON task_run.id = event.task_run AND task_run.execution = event.execution
-ORDER BY event.seq
 """
 _EXECUTION = (*source.EXECUTION, *source.SUB_CHAIN)
 _DERIVED = (*SEGMENT_COLUMNS, "open_streams")
@@ -120,9 +119,11 @@ class SqliteChainSource:
         """Return what is stored beside the chain."""
         return dict(self._each("SELECT key, value FROM meta"))
 
-    def rows(self) -> Iterator[Row]:
-        """Yield all events in order of `seq`, a bounded part in memory at a time."""
-        return self._each(_ROWS)
+    def rows(self, *, after: int = 0) -> Iterator[Row]:
+        """Yield all events behind `after` by `seq`, a bounded part in memory at a time."""
+        if after <= 0:
+            return self._each(f"{_ROWS} ORDER BY event.seq")
+        return self._each(f"{_ROWS} WHERE event.seq > ? ORDER BY event.seq", after)
 
     def sub_chain(self, execution_id: str) -> Iterator[tuple[object, object]]:
         """Yield (body, hash) of one execution's events, in order."""
@@ -137,9 +138,11 @@ class SqliteChainSource:
         """Return the stored head, or None when there is none."""
         return self._value("SELECT data FROM head")
 
-    def checkpoints(self) -> Iterator[tuple[object, object]]:
-        """Yield (size, note) of every signed checkpoint in order of size."""
-        return self._each("SELECT size, note FROM checkpoint ORDER BY size")
+    def checkpoints(self, *, after: int = 0) -> Iterator[tuple[object, object]]:
+        """Yield (size, note) of every signed checkpoint of more than `after` events, by size."""
+        if after <= 0:
+            return self._each("SELECT size, note FROM checkpoint ORDER BY size")
+        return self._each("SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size", after)
 
     def last_checkpoint(self) -> tuple[object, object] | None:
         """Return (size, note) of the checkpoint with the greatest size, or None."""

@@ -18,9 +18,9 @@ class Terminal(io.StringIO):
 def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, instants: list[float]) -> str:
     clock: Iterator[float] = iter(instants)
     monkeypatch.setattr("sys.stderr", stream)
-    with VerifyProgress(500_000, lambda: next(clock)) as progress:
+    with VerifyProgress(lambda: next(clock)) as progress:
         for number in range(1, len(instants)):
-            progress.show(number * 1000)
+            progress.show(number * 1000, 500_000)
     return stream.getvalue()
 
 

@@ -165,14 +165,19 @@ class MemoryLog:
             "vkey": self.verifier.vkey,
         }
 
-    def rows(self) -> Iterator[Row]:
-        return iter(sorted(self.event_rows, key=_number))
+    def rows(self, *, after: int = 0) -> Iterator[Row]:
+        return (
+            row
+            for row in sorted(self.event_rows, key=_number)
+            if after <= 0 or _number(row) > after
+        )
 
     def head(self) -> object:
         return self.stored_head
 
-    def checkpoints(self) -> Iterator[tuple[object, object]]:
-        return iter([(size, note) for size, note in sorted(self.notes, key=_number)])
+    def checkpoints(self, *, after: int = 0) -> Iterator[tuple[object, object]]:
+        notes = sorted(self.notes, key=_number)
+        return iter([(row[0], row[1]) for row in notes if after <= 0 or _number(row) > after])
 
     def last_checkpoint(self) -> tuple[object, object] | None:
         return max(self.checkpoints(), key=_number, default=None)

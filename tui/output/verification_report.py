@@ -1,11 +1,16 @@
 """The result of a verification as text: the verdict, the basis of each tier, the findings."""
 
 from collections.abc import Iterator
+from typing import Any
 
+from core.audit.verify.log_checked import LogChecked
 from core.audit.verify.verdict import Finding, Report, Tier, headline
+from core.audit.verify.verified_state import VerifiedState
 from core.domain.state_word import counted
+from core.value.timestamp import rfc3339
 from tui.output.ansi_colours import Palette
 from tui.words.safe_text import safe_line
+from tui.words.verified_text import older_text, verified_text
 
 MAX_SHOWN_FINDINGS = 20
 """How many findings are listed; the others are counted."""
@@ -27,6 +32,43 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
     if report.finding_count > MAX_SHOWN_FINDINGS:
         yield f"  … {counted(report.finding_count - MAX_SHOWN_FINDINGS, 'more finding')}"
+
+
+def extent_lines(checked: LogChecked, now: int, *, is_full: bool) -> Iterator[str]:
+    """Yield what the verification did not read, and what speaks against an older copy."""
+    before, known = checked.before, checked.known
+    if before is not None and is_full and checked.is_older:
+        yield f"  {older_text(events=checked.events, verified=before.chain.head.size)}"
+    if is_full:
+        return
+    if before is None:
+        yield "  nothing of it was verified before, so the chain was read from its first event"
+    yield f"  {extent_text(known, checked.events, now)}"
+
+
+def extent_text(known: VerifiedState | None, events: int, now: int) -> str:
+    """Return to which event a log was verified, and when."""
+    return verified_text(
+        events=events,
+        full_size=0 if known is None else known.full_size,
+        full_at=0 if known is None else known.full_at,
+        chain_size=0 if known is None else known.chain.head.size,
+        chain_at=0 if known is None else known.at,
+        now=now,
+    )
+
+
+def verified_json(known: VerifiedState | None) -> dict[str, Any] | None:
+    """Return to which event a log had been verified, for `audit verify --since-verified --json`."""
+    if known is None:
+        return None
+    return {
+        "events": known.chain.head.size,
+        "at": rfc3339(known.at),
+        "records_events": known.full_size,
+        "records_at": rfc3339(known.full_at) if known.full_size else None,
+        "version": known.version,
+    }
 
 
 def _about_output(report: Report) -> Iterator[str]:

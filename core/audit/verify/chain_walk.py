@@ -7,16 +7,18 @@ examined field by field (`damage`).
 
 import hashlib
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from core.audit.chain.chain import Head
 from core.audit.format import canonical, merkle
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
 from core.audit.format.known_type import KNOWN_TYPES
-from core.audit.verify.damage import ChainPosition, Examiner, SubChainState, SuspectRow
+from core.audit.verify.damage import ChainPosition, Examiner, SuspectRow
 from core.audit.verify.source import Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Verdict, show
+from core.audit.verify.walk_state import ChainState, SubChainState
 
 MAX_UNKNOWN_TYPES = 100
 """Names that are kept of types this version does not know: a file may hold any number of them."""
@@ -87,6 +89,23 @@ class Walk:
     def root(self) -> bytes:
         """The Merkle root over the rows read so far."""
         return merkle.root_of_edge(self.edge)
+
+    def resume(self, known: ChainState) -> None:
+        """Go on behind events that were verified before; the first row is the next one."""
+        self.count = self.last_seq = known.head.size
+        self.last_ts, self.last_hash = known.head.last_ts, known.head.last_hash
+        self.edge = list(known.head.edge)
+        self.vkey = known.vkey or None
+        self.executions = known.executions
+        self._previous = known.head.last_hash.hex()
+        self._subs = {key: copy(sub) for key, sub in known.subs.items()}
+
+    def state(self) -> ChainState:
+        """Return where the walk stands."""
+        subs = {key: copy(sub) for key, sub in self._subs.items()}
+        return ChainState(
+            head=self.head, vkey=self.vkey or "", executions=self.executions, subs=subs
+        )
 
     def row(self, row: Row) -> None:
         """Check the next row in order of seq."""

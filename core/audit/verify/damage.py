@@ -9,22 +9,13 @@ from core.audit.format import canonical, merkle
 from core.audit.format.body import BODY_VERSION, FIELDS, MAX_TS, columns_of
 from core.audit.verify.source import ROW, Row
 from core.audit.verify.verdict import Findings, Verdict, show
+from core.audit.verify.walk_state import SubChainState
 from core.value.timestamp import rfc3339
 
 MAX_SEQ_BITS = 62
 _MAX_REMEMBERED = 1000
 """Gaps and moved rows remembered to tell a reordering from a loss. Beyond this limit a finding may
 get the wrong verdict, but is still reported."""
-
-
-class SubChainState(Struct):
-    """The end of an execution's sub-chain; it is certain only while its `generation` is current."""
-
-    generation: int
-    events: int = 0
-    first_seq: int = 0
-    last_seq: int = 0
-    last_hash: str = "0" * 64
 
 
 class SuspectRow(Struct, frozen=True):

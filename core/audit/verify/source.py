@@ -161,14 +161,17 @@ class ChainSource(Protocol):
     def meta(self) -> Record:
         """Return what is stored beside the chain, with the keys of `META` and perhaps others."""
 
-    def rows(self) -> Iterator[Row]:
-        """Yield all events in order of `seq`, a bounded part in memory at a time."""
+    def rows(self, *, after: int = 0) -> Iterator[Row]:
+        """Yield all events behind `after` by `seq`, a bounded part in memory at a time."""
 
     def head(self) -> object:
         """Return the stored head (bytes of `chain.encode_head`), or None when there is none."""
 
-    def checkpoints(self) -> Iterator[tuple[object, object]]:
-        """Yield (size, note) of every signed checkpoint in order of size; notes as bytes."""
+    def checkpoints(self, *, after: int = 0) -> Iterator[tuple[object, object]]:
+        """Yield (size, note) of every signed checkpoint of more than `after` events, by size.
+
+        Notes are bytes.
+        """
 
     def last_checkpoint(self) -> tuple[object, object] | None:
         """Return (size, note) of the checkpoint with the greatest size, or None."""

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.verify.compare import OutputCounts, Rebuilt, compare
-from core.audit.verify.damage import SubChainState
 from core.audit.verify.mission_check import MISSION_TYPES, MissionCheck
 from core.audit.verify.rebuild import RebuildError, event_of
 from core.audit.verify.source import SUB_CHAIN, ChainSource
 from core.audit.verify.verdict import Findings, Verdict, show
+from core.audit.verify.walk_state import SubChainState
 from core.domain.events import ExecutionCreated, StepExpanded, steps_digest
 from core.domain.fold import apply
 from core.errors import BugError

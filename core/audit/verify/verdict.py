@@ -7,6 +7,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.audit.verify.walk_state import ChainState
+
 
 class Verdict(StrEnum):
     """The verdict on a log; all but INTACT give exit code 8. Defined in docs/audit.md."""
@@ -70,6 +72,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """Attempts whose output an older version sealed: the digest covers nothing but its bytes."""
     unsealed_outputs: int = 0
     """Attempts whose output no digest covers: they run, or their runner died before the end."""
+    chain: ChainState | None = None
+    """Where the chain ends, for the next incremental verification; None if anything is wrong."""
 
     @property
     def is_intact(self) -> bool:

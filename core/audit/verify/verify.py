@@ -5,7 +5,7 @@ the contents of the file, only for invalid options and damaged trusted keys.
 """
 
 import re
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from itertools import chain as concatenate
 from itertools import islice
 from operator import attrgetter
@@ -99,20 +99,20 @@ def verify(
     walk = Walk(log_id, findings, tables)
     checkpoints = CheckpointCheck(
         log_id,
-        _verifiers(log_id, source.vkeys()),
+        trusted_verifiers(log_id, source.vkeys()),
         source.checkpoints() if options.tables or options.deep else iter(()),
         source.last_checkpoint(),
         findings,
         deep=options.deep,
     )
-    noted_roots = _read(
+    noted_roots = read_rows(
         walk, concatenate(first, rows), checkpoints, {one.size for one in options.heads}, progress
     )
     is_whole = not walk.is_damaged
     walk.finish()
     checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
-    _check_key(walk, checkpoints.signed_by, findings)
-    _check_head(source.head(), walk, findings)
+    check_key(walk, checkpoints.signed_by, findings)
+    check_head(source.head(), walk, findings)
     held = [
         _check_noted(one, noted_roots.get(one.size), walk, findings)
         for one in sorted(options.heads, key=attrgetter("size"))
@@ -138,6 +138,17 @@ def verify(
                 found="not reached",
                 message=f"the log is not {tier.value}, as demanded",
             )
+    return report_of(walk, tiers, findings, checkpoints.signed_by, tables)
+
+
+def report_of(
+    walk: Walk,
+    tiers: Mapping[Tier, bool],
+    findings: Findings,
+    signed_by: Verifier | None,
+    tables: TableCheck | None = None,
+) -> Report:
+    """Return the report at the end of a walk."""
     return Report(
         verdict=findings.kept[0].kind if findings.kept else Verdict.INTACT,
         tiers=tiers,
@@ -145,7 +156,7 @@ def verify(
         head=f"{walk.count}:{walk.root.hex()}",
         findings=tuple(findings.kept),
         finding_count=findings.count,
-        key=checkpoints.signed_by.vkey if checkpoints.signed_by is not None else None,
+        key=signed_by.vkey if signed_by is not None else None,
         executions=walk.executions,
         open_executions=walk.open_executions,
         unknown_events=walk.unknown_events,
@@ -153,10 +164,11 @@ def verify(
         unjudged_executions=0 if tables is None else tables.unjudged,
         data_only_seals=0 if tables is None else tables.output.data_only,
         unsealed_outputs=0 if tables is None else tables.output.unsealed,
+        chain=None if findings.count else walk.state(),
     )
 
 
-def _read(
+def read_rows(
     walk: Walk,
     rows: Iterable[Row],
     checkpoints: CheckpointCheck,
@@ -215,7 +227,7 @@ def _check_meta(meta: Record, walk: Walk, findings: Findings) -> None:
             )
 
 
-def _verifiers(log_id: str, vkeys: Iterable[str]) -> list[Verifier]:
+def trusted_verifiers(log_id: str, vkeys: Iterable[str]) -> list[Verifier]:
     """Return the trusted keys under the key name of this log."""
     return [log_verifier(log_id, decode_vkey(vkey).public_key) for vkey in vkeys]
 
@@ -237,7 +249,7 @@ def _log_id(stored: object, first: list[Row], findings: Findings) -> str:
     return "unknown"
 
 
-def _check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> None:
+def check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> None:
     """Compare the signing key with the one the log was created with."""
     if walk.is_damaged or not walk.count:
         return
@@ -266,7 +278,7 @@ def _check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> No
         )
 
 
-def _check_head(stored: object, walk: Walk, findings: Findings) -> None:
+def check_head(stored: object, walk: Walk, findings: Findings) -> None:
     """Compare the stored head, from which the next append continues, with the actual one."""
     if stored is None and not walk.count:
         return

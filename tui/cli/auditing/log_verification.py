@@ -1,22 +1,25 @@
 """`mission audit verify`: what to verify, against which heads, and with which keys."""
 
+from contextlib import closing
 from pathlib import Path
 
 from core.audit.format.key import Verifier, decode_vkey
+from core.audit.verify.log_checked import LogChecked
 from core.audit.verify.verdict import Report
 from core.audit.verify.verify import (
     NotedHead,
     VerifyOptions,
     parse_head,
     parse_tiers,
-    verify,
 )
-from core.errors import NotFoundError, UnavailableError, UsageError
+from core.errors import BugError, NotFoundError, UnavailableError, UsageError
+from core.machine.system_clock import SystemClock
 from storage.file.keystore import public_keys
 from storage.file.witness_file import require_heads
 from storage.read.audit_source import SqliteChainSource
 from tui.cli.invocation import Invocation
 from tui.cli.printing.verify_progress import VerifyProgress
+from tui.host.log_check import LogCheck
 
 MAX_KEY_CHARACTERS = 1000
 
@@ -30,23 +33,56 @@ def verify_log(
     keys: tuple[str, ...] = (),
     require: str = "",
 ) -> Report:
-    """Verify the log of the database; the progress is shown on a terminal."""
+    """Verify all of the log of the database; the progress is shown on a terminal."""
+    checked = check_log(
+        invocation, deep=deep, head=head, witness=witness, keys=keys, require=require
+    )
+    return report_of(checked)
+
+
+def check_log(
+    invocation: Invocation,
+    *,
+    deep: bool = False,
+    head: str | None = None,
+    witness: Path | None = None,
+    keys: tuple[str, ...] = (),
+    require: str = "",
+) -> LogChecked:
+    """Verify all of the log; also return what had been verified before."""
     heads = [] if head is None else [parse_head(head)]
     tiers = parse_tiers(require)
+    check = _log_check(invocation, keys)
+    if witness is not None:
+        with closing(SqliteChainSource(invocation.paths.db, ())) as source:
+            log_id = str(source.meta().get("log_id"))
+        found = require_heads(witness, log_id)
+        heads += [NotedHead(size=size, root=root) for size, root in found]
+    options = VerifyOptions(deep=deep, heads=tuple(heads), require=tiers)
+    with VerifyProgress() as progress:
+        return check.full(options, progress.show)
+
+
+def check_log_since(invocation: Invocation) -> LogChecked:
+    """Verify the chain behind what was verified before; the progress is shown on a terminal."""
+    check = _log_check(invocation, ())
+    with VerifyProgress() as progress:
+        return check.since(progress.show)
+
+
+def report_of(checked: LogChecked) -> Report:
+    """Return the report of a verification that was made."""
+    if checked.report is None:
+        raise BugError("a verification without a report")
+    return checked.report
+
+
+def _log_check(invocation: Invocation, keys: tuple[str, ...]) -> LogCheck:
     paths = invocation.paths
     if not paths.has_database:
         raise NotFoundError(f"there is no database {paths.db} to verify")
-    trusted = [key.vkey for key in trusted_keys(paths.keys, keys)]
-    source = SqliteChainSource(paths.db, trusted)
-    try:
-        if witness is not None:
-            found = require_heads(witness, str(source.meta().get("log_id")))
-            heads += [NotedHead(size=size, root=root) for size, root in found]
-        options = VerifyOptions(deep=deep, heads=tuple(heads), require=tiers)
-        with VerifyProgress(source.event_count) as progress:
-            return verify(source, options, progress.show)
-    finally:
-        source.close()
+    trusted = trusted_keys(paths.keys, keys)
+    return LogCheck(paths, SystemClock(), trusted=trusted if keys else None)
 
 
 def trusted_keys(folder: Path, given: tuple[str, ...]) -> list[Verifier]:

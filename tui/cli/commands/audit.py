@@ -18,7 +18,7 @@ from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
 from tui.cli.shared_options import instant_option
-from tui.output.verification_report import verdict_lines
+from tui.output.verification_report import extent_lines, verdict_lines, verified_json
 from tui.words.numbers import moment, size
 from tui.words.safe_text import safe_line
 
@@ -55,9 +55,17 @@ def command() -> None:
     default="",
     help="Required tiers, comma-separated: chain, signed, anchored, complete.",
 )
+@click.option(
+    "--full/--since-verified",
+    "full",
+    default=True,
+    help="Verify everything (the default), or only the chain behind the events that were verified"
+    " before.",
+)
 def verify(
     invocation: Invocation,
     bundle: Path | None,
+    full: bool,
     deep: bool,
     head: str | None,
     witness: Path | None,
@@ -68,26 +76,44 @@ def verify(
 
     With BUNDLE, verify a file of `mission audit export` instead, against the keys that are trusted.
 
+    With --since-verified the events that were verified before are not read again, nor are records
+    compared: the result says to which event they were, and when.
+
     The exit code is 0 for INTACT and 8 for every other verdict. A truncation that also removed the
     signatures is only detected against a head stored elsewhere: pass it with --head or --witness.
-    Nothing is written: the database of somebody else, or on a read-only medium, is verified with
+    The database is not written: that of somebody else, or on a read-only medium, is verified with
     --db and --key.
     """
-    if bundle is None:
-        from tui.cli.auditing.log_verification import verify_log
+    others = deep or head is not None or witness is not None
+    checked = None
+    if bundle is not None:
+        if others or not full:
+            raise UsageError(
+                "--deep, --head, --witness and --since-verified are for the log, not for a bundle"
+            )
+        report = _verify_bundle(invocation, bundle, keys=keys, require=require)
+    elif full:
+        from tui.cli.auditing.log_verification import check_log, report_of
 
-        report = verify_log(
+        checked = check_log(
             invocation, deep=deep, head=head, witness=witness, keys=keys, require=require
         )
-    elif deep or head is not None or witness is not None:
-        raise UsageError("--deep, --head and --witness are for the log, not for a bundle")
+        report = report_of(checked)
+    elif others or keys or require:
+        raise UsageError("with --since-verified only the chain behind what was verified is read")
     else:
-        report = _verify_bundle(invocation, bundle, keys=keys, require=require)
+        from tui.cli.auditing.log_verification import check_log_since, report_of
+
+        checked = check_log_since(invocation)
+        report = report_of(checked)
     console = invocation.console
     if invocation.json:
-        console.out_json(report_json(report))
+        since = None if full or checked is None else verified_json(checked.before)
+        console.out_json(report_json(report) | ({} if full else {"since": since}))
     else:
         console.out_lines(list(verdict_lines(report, console.palette)))
+        if checked is not None:
+            console.out_lines(list(extent_lines(checked, invocation.now, is_full=full)))
     finish(0 if report.is_intact else AuditError.exit_code)
 
 

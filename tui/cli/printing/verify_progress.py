@@ -13,24 +13,23 @@ _CLEAR: Final = "\r\x1b[K"
 
 
 class VerifyProgress:
-    """Shows how many of `total` events were verified, and how many in a second."""
+    """Shows how many of all events were verified, and how many in a second."""
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total = total
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._stream = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
         self._started = clock()
         self._next = self._started + DELAY_SECONDS
         self._is_shown = False
 
-    def show(self, count: int) -> None:
+    def show(self, count: int, total: int) -> None:
         """Draw the line, at most five times a second."""
         now = self._clock()
         if self._stream is None or now < self._next:
             return
         self._next = now + INTERVAL_SECONDS
         rate = round(count / (now - self._started))
-        text = f"{count:,} of {self._total:,} events verified, {rate:,} per second"
+        text = f"{count:,} of {total:,} events verified, {rate:,} per second"
         self._write(f"{_CLEAR}{text}")
         self._is_shown = True
 

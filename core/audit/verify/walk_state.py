@@ -1,0 +1,30 @@
+"""Where a walk over the chain stands: enough to go on with the next event. Knows no findings."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from core.audit.chain.chain import Head
+
+
+class SubChainState(Struct):
+    """The end of an execution's sub-chain; it is certain only while its `generation` is current."""
+
+    generation: int
+    events: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    last_hash: str = "0" * 64
+
+
+class ChainState(Struct, frozen=True, kw_only=True):
+    """The end of a chain that was verified.
+
+    `vkey` is the key that `log.created` names, empty before the first event; `subs` are the
+    sub-chains of the executions that are not finalised, by execution id; `executions` counts all.
+    """
+
+    head: Head
+    vkey: str
+    executions: int
+    subs: Mapping[str, SubChainState]
