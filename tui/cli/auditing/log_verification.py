@@ -19,7 +19,7 @@ from storage.file.witness_file import require_heads
 from storage.read.audit_source import SqliteChainSource
 from tui.cli.invocation import Invocation
 from tui.cli.printing.verify_progress import VerifyProgress
-from tui.host.log_check import LogCheck
+from tui.host.evidence.log_check import LogCheck
 
 MAX_KEY_CHARACTERS = 1000
 

@@ -147,14 +147,18 @@ def export(invocation: Invocation, execution: str, target: Path | None, force: b
     openssl, and nothing of Mission Deck. The records are verified first, and the export is an event
     of the audit log.
     """
-    from tui.cli.auditing.bundle_export import export_bundle
+    from tui.cli.printing.verify_progress import VerifyProgress
+    from tui.host.evidence.bundle_export import export_bundle
 
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if target is None:
             name = re.sub(r"[^A-Za-z0-9_-]", "_", found.mission_name)[:100]
             target = Path(f"{name}-{found.run_number}.zip")
-        done = export_bundle(invocation, reader, found, target, overwrite=force)
+        with VerifyProgress() as progress:
+            done = export_bundle(
+                invocation.site, reader, found, target, overwrite=force, progress=progress.show
+            )
     console = invocation.console
     if invocation.json:
         console.out_json(to_builtins(done))
@@ -205,7 +209,7 @@ def report(
     """
     from tui.cli.auditing import audit_report
     from tui.cli.auditing.log_verification import verify_log
-    from tui.cli.auditing.output_file import new_file, put_in_place, refuse_existing
+    from tui.host.evidence.output_file import new_file, put_in_place, refuse_existing
 
     if (execution is None) == (since is None):
         raise UsageError("name an execution, or a time with --since", hint="`--since 30d`")

@@ -13,8 +13,8 @@ from core.audit.verify.verify_since import verify_since
 from core.audit.verify.walk_state import ChainState
 from core.errors import MissionDeckError
 from core.ports.clock import Clock
+from storage.file.integrity.verified_file import read_verified, write_verified
 from storage.file.keystore import load_signer, public_keys
-from storage.file.verified_file import read_verified, write_verified
 from storage.read.audit_source import SqliteChainSource
 from tui.host.places import Paths
 from tui.host.version import VERSION

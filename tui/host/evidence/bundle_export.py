@@ -14,13 +14,14 @@ from core.audit.bundle.bundle_zip import COPY_BYTES, write_zip
 from core.audit.verify.verdict import headline
 from core.domain.records import Execution
 from core.errors import AuditError, UnavailableError
+from core.machine.system_clock import SystemClock
 from core.operations.log_note import record_export
 from core.ports.reader import Reader
 from storage.file.keystore import load_signer, public_keys
 from storage.read.evidence import open_evidence
-from tui.cli.auditing.log_verification import verify_log
-from tui.cli.auditing.output_file import new_file, put_in_place, refuse_existing
-from tui.cli.invocation import Invocation
+from tui.host.evidence.log_check import LogCheck, Progress
+from tui.host.evidence.output_file import new_file, put_in_place, refuse_existing
+from tui.host.site import LocalSite
 from tui.output import json_shapes
 
 
@@ -36,7 +37,13 @@ class Exported(Struct, frozen=True, kw_only=True):
 
 
 def export_bundle(
-    invocation: Invocation, reader: Reader, execution: Execution, target: Path, *, overwrite: bool
+    site: LocalSite,
+    reader: Reader,
+    execution: Execution,
+    target: Path,
+    *,
+    overwrite: bool,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write the bundle of an execution and its sub-missions; return what was written.
 
@@ -45,7 +52,7 @@ def export_bundle(
     the target exists, `UnavailableError` when it cannot be written.
     """
     refuse_existing(target, overwrite=overwrite)
-    paths = invocation.paths
+    paths = site.paths
     keys = public_keys(paths.keys)
     signer = load_signer(paths.keys)
     if signer is None:
@@ -53,7 +60,7 @@ def export_bundle(
             f"there is no audit key in {paths.keys} to sign the bundle with",
             hint="restore the key from a backup, or export where it is",
         )
-    _require_intact(invocation)
+    _require_intact(site, progress)
     with new_file(target) as file:
         with open_evidence(paths.db, execution.execution_id, keys) as content:
             results = {one: _result(reader, one) for one in content.seals}
@@ -83,14 +90,14 @@ def export_bundle(
             "file": target.name,
             "head": done.head,
         }
-        asyncio.run(record_export(invocation.site, facts))
+        asyncio.run(record_export(site, facts))
         put_in_place(Path(file.name), target, overwrite=overwrite)
     return done
 
 
-def _require_intact(invocation: Invocation) -> None:
-    report = verify_log(invocation)
-    if not report.is_intact:
+def _require_intact(site: LocalSite, progress: Progress | None) -> None:
+    report = LogCheck(site.paths, SystemClock()).full(progress=progress).report
+    if report is not None and not report.is_intact:
         raise AuditError(
             f"the records do not verify, so they are no evidence: {headline(report)}",
             hint="`mission audit verify` lists all that is wrong",

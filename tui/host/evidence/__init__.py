@@ -1,0 +1,1 @@
+"""Verification of this machine's log, and evidence for others."""
