@@ -31,6 +31,7 @@ NOTE_KINDS = frozenset(
         "engine.stopped",
         "execution.rerun",
         "leftovers.ended",
+        "attempt.late",
         "execution.retried",
         "mission.rejected",
         "mission.validated",
@@ -400,6 +401,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
 
     With a control group of its own also `peak_total_memory_bytes` and `peak_processes`.
     """
+    placement: Mapping[str, str] | None = None
+    """The machine and the worker of a cluster that ran its process: `{host, worker}`."""
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
     started: ArmedStart | None = None
@@ -439,6 +442,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
             found["redactions"] = dict(self.redactions)
         if self.resources is not None:
             found["resources"] = dict(self.resources)
+        if self.placement is not None:
+            found["placement"] = dict(self.placement)
         if self.started is not None:
             found["started"] = {
                 "at": str(self.started.at),

@@ -399,6 +399,7 @@ def _end_attempt(snapshot: Snapshot, event: AttemptEnded) -> None:
         log_digest=event.log_digest,
         census=event.census,
         resources=event.resources,
+        placement=event.placement,
     )
     snapshot.attempts[event.task_id] = (*tries[:-1], after)
     task = snapshot.tasks[event.task_id]

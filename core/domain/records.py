@@ -186,6 +186,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
     `left` and `ended` are lists of `{pid, command}`.
     """
+    placement: Mapping[str, str] | None = None
+    """The machine and the worker of a cluster that ran its process; None for the runner's own."""
     resources: Mapping[str, int] | None = None
     """What its process used: `{user_ms, system_ms, peak_memory_bytes}`.
 

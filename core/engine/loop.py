@@ -218,11 +218,26 @@ class Engine:
     async def _end_leftovers(self) -> None:
         """End the processes that steps left running; that changes no outcome."""
         census = await self._run_context.executor.end_leftovers(self._run_context.execution_id)
+        self._note_late_ends()
         if census.processes:
             facts = census_facts(census)
             self._recorder.note(
                 "leftovers.ended", {**facts, "message": ended_text(facts, whole=True)}
             )
+
+    def _note_late_ends(self) -> None:
+        """Record the ends of lost attempts that came too late to count."""
+        for late in self._run_context.executor.late_ends(self._run_context.execution_id):
+            _, task_id, attempt = late.key.split("/")
+            facts: dict[str, Any] = {
+                "attempt": int(attempt),
+                "host": late.placement.host,
+                "worker": late.placement.worker,
+                "message": "its end came after it was lost, and does not count",
+            }
+            if late.exit_code is not None:
+                facts["exit_code"] = late.exit_code
+            self._recorder.note("attempt.late", facts, task_id=task_id)
 
     # --- one turn -------------------------------------------------------------------------------
 
@@ -242,6 +257,7 @@ class Engine:
         """Fold all that follows from the states; return the ending when nothing can follow."""
         planner, recorder = self._planner, self._recorder
         self._armed.all_taken_in()
+        self._note_late_ends()
         self._has_more = False
         while True:
             if recorder.pending >= BATCH_EVENTS:

@@ -3,7 +3,7 @@
 So what a step keeps of the output, cuts or parses holds no secret and no part of one.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from core.domain.mission import EMPTY
 from core.output.masked_sink import MaskedSink
 from core.output.masker import Masker
-from core.ports.executor import Census, Executor, Job, Outcome, OutputSink
+from core.ports.executor import Census, Executor, Job, LateEnd, Outcome, OutputSink
 
 
 class MaskedExecutor:
@@ -59,6 +59,10 @@ class MaskedExecutor:
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind."""
         return await self._executor.end_leftovers(execution_id)
+
+    def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
+        """Return the ends of lost jobs that were told after all."""
+        return self._executor.late_ends(execution_id)
 
     def hurry(self, execution_id: str | None = None) -> None:
         """End the grace of the jobs that are being ended."""

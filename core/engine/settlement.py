@@ -15,7 +15,7 @@ from core.explain.process_text import ended_text
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
 from core.planning.stop import HALTING
-from core.ports.executor import Census, Resources
+from core.ports.executor import Census, Placement, Resources
 from core.step_type.step_type import StepOutcome
 
 Why = tuple[Reason, str]
@@ -95,6 +95,7 @@ class Settlement:
                 redactions=ended.seal.redactions,
                 census=census,
                 resources=_resources(outcome.resources),
+                placement=_placement(outcome.placement),
                 duration_us=took,
             )
         )
@@ -220,6 +221,10 @@ def _resources(used: Resources | None) -> Mapping[str, int] | None:
     if used.peak_processes is not None:
         found["peak_processes"] = used.peak_processes
     return found
+
+
+def _placement(where: Placement | None) -> Mapping[str, str] | None:
+    return None if where is None else {"host": where.host, "worker": where.worker}
 
 
 def _cancelled(why: Why | None) -> StepOutcome:

@@ -9,6 +9,7 @@ background on purpose.
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 from core.errors import BugError
 from core.executors.lookup import ImpossibleError, UnstartableError
@@ -16,7 +17,7 @@ from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import ExhaustedError, Spawner
 from core.executors.tree import TableReader
-from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink
 
 LEFTOVER_GRACE_SECONDS = 1.0
 """Between TERM and KILL for processes that hold the pipes of one that has exited."""
@@ -87,6 +88,10 @@ class LocalExecutor:
     async def end_leftovers(self, execution_id: str) -> Census:  # noqa: ARG002 - of the port
         """Find nothing: without a supervisor, what a job leaves behind is nobody's child."""
         return Census(processes=0)
+
+    def late_ends(self, execution_id: str) -> Sequence[LateEnd]:  # noqa: ARG002 - of the port
+        """Return none: how a lost job ended is never told here."""
+        return ()
 
     def hurry(self, execution_id: str | None = None) -> None:
         """End the grace of what is being ended, or of all that will be of one execution."""

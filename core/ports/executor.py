@@ -1,6 +1,6 @@
 """The interface that runs the processes of attempts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -105,6 +105,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """How much of which resources a worker must have for it; any machine will do without."""
     masked: tuple[tuple[str, bytes], ...] = ()
     """Names and values to mask in the output before it leaves the machine that runs the job."""
+    result_file: str | None = None
+    """A file that the process may write, which is wanted at this path on the runner's machine."""
     private_folder: str | None = None
     """A folder of this machine with secrets as files, whose paths are in the environment."""
 
@@ -147,6 +149,17 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """How often each of the job's `masked` values was masked where it ran."""
 
 
+class LateEnd(Struct, frozen=True, kw_only=True):
+    """The end of a job that had been lost before: it is refused, since it may have been repeated.
+
+    `key` is that of the job; `exit_code` is None where it did not exit by itself.
+    """
+
+    key: str
+    placement: Placement
+    exit_code: int | None
+
+
 class OutputSink(Protocol):
     """Receives the output of a process from an executor, as it arrives."""
 
@@ -175,6 +188,9 @@ class Executor(Protocol):
 
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind, except what is kept on purpose."""
+
+    def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
+        """Return, once, the ends of lost jobs of an execution that were told after all."""
 
     def hurry(self, execution_id: str | None = None) -> None:
         """End the grace of the jobs that are being ended: kill them now.

@@ -34,6 +34,7 @@ OTHER_FIELDS = frozenset(
             "source_path",
         ),
         *(
+            "placement",
             "ready",
             "started",
             "state",

@@ -330,6 +330,7 @@ ATTEMPT_END = (
     "log_digest",
     "census",
     "resources",
+    "placement",
 )
 ATTEMPT = ATTEMPT_FIXED + ATTEMPT_END
 
@@ -351,6 +352,7 @@ def attempt_end(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
         record.log_digest,
         texts.data(record.census),
         texts.data(record.resources),
+        texts.data(record.placement),
     )
 
 
@@ -364,7 +366,7 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
     (
         attempt, started_at, inputs, state, reason, message, ended_at, duration_us, exit_code,
         outputs, error, log_entry_count, log_bytes, log_dropped_bytes, log_digest, census,
-        resources,
+        resources, placement,
     ) = row  # fmt: skip
     return Attempt(
         execution_id=execution_id,
@@ -386,6 +388,7 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
         log_digest=log_digest,
         census=_json_of(census),
         resources=_json_of(resources),
+        placement=_json_of(placement),
     )
 
 

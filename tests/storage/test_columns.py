@@ -66,6 +66,7 @@ async def _write(path: Path) -> None:
         "a", AttemptState.FAILED, message="it failed", outputs={"n": 1}, duration_us=5,
         census={"processes": 1, "survivors": 0}, log_dropped_bytes=7,
         resources={"peak_memory_bytes": 1, "system_ms": 2, "user_ms": 3},
+        placement={"host": "node1", "worker": "tls://node1:4711"},
     )  # fmt: skip
     done.task("each", TaskState.READY, Reason.DEPS_MET).expand("each", ("x", {"y": 2}))
     done.emit(

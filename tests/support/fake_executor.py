@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.records import LogStream
-from core.ports.executor import Census, Job, LeftProcess, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, LateEnd, LeftProcess, Outcome, OutcomeKind, OutputSink
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +78,7 @@ class FakeExecutor:
         self.most_at_once = 0
         self.ended: list[str] = []
         self.is_closed = False
+        self.late: list[LateEnd] = []
         self._stops: set[asyncio.Event] = set()
         self._graces: dict[asyncio.Event, str] = {}
         self._without_grace: set[str] = set()
@@ -110,6 +111,10 @@ class FakeExecutor:
 
     async def end_leftovers(self, execution_id: str) -> Census:
         return Census(processes=0)
+
+    def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
+        found, self.late = self.late, []
+        return found
 
     def hurry(self, execution_id: str | None = None) -> None:
         if execution_id is not None:

@@ -27,6 +27,7 @@ from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
 from tui.words.numbers import elapsed, moment, size, time_of_day
+from tui.words.placement_text import placement_text
 from tui.words.resource_text import resources_text, usage_text
 from tui.words.safe_text import clean_line, clean_lines
 from tui.words.state_glyphs import APPEARANCES, appearance_of
@@ -269,6 +270,8 @@ def attempt_lines(
         used = resources_text(attempt.resources)
         if used:
             lines.append(field("  used", used, "muted"))
+        if where := placement_text(attempt.placement):
+            lines.append(field("  ran", where, "muted"))
         census = census_text(attempt.census, leftovers)
         if census is not None:
             lines.append(field("  processes", clean_line(census)))

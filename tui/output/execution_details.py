@@ -27,6 +27,7 @@ from tui.output.next_command import next_command
 from tui.output.table import Cell, Column, table
 from tui.words.cause import cause_of_task
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
+from tui.words.placement_text import placement_text
 from tui.words.resource_text import resources_text
 from tui.words.run_label import SUBSET, run_argument, run_label, run_name
 from tui.words.safe_text import safe, safe_line
@@ -269,6 +270,7 @@ def _attempts(
             counted(one.log_entry_count, "log line"),
             f"{size(one.log_dropped_bytes)} dropped" if one.log_dropped_bytes else "",
             resources_text(one.resources),
+            placement_text(one.placement),
         ]
         yield "  ".join(part for part in parts if part)
         census = census_text(one.census, leftovers)

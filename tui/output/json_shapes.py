@@ -171,6 +171,8 @@ def attempt(record: Attempt) -> dict[str, Any]:
         "log_digest": record.log_digest,
         "census": _object(record.census),
         "resources": _object(record.resources),
+        "host": (record.placement or {}).get("host"),
+        "worker": (record.placement or {}).get("worker"),
     }
 
 

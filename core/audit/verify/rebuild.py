@@ -340,6 +340,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         duration_us=found.number("duration_us"),
         census=found.object("census"),
         resources=found.object("resources"),
+        placement=found.object("placement"),
         started=found.armed_start(),
         step=found.step_end(),
         **found.log(),

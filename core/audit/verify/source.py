@@ -113,6 +113,7 @@ ATTEMPT: Final = (
     "log_digest",
     "census",
     "resources",
+    "placement",
 )
 """Keys of an attempt record: fields of `core.domain.records.Attempt`, free data as JSON text or
 None."""

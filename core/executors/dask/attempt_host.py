@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from core.errors import BugError
 from core.executors.dask.batch_queue import BatchQueue
-from core.executors.dask.job_place import job_here
+from core.executors.dask.job_place import job_here, result_of
 from core.executors.dask.message import (
     BATCH_SECONDS,
     Answer,
@@ -307,6 +307,7 @@ class AttemptHost:
     async def _run(self, attempt: _Attempt) -> None:
         job, queue = attempt.sent.job, attempt.queue
         outcome: Outcome | None = None
+        result: bytes | None = None
         masked: MaskedSink | None = None
         if job.masked:
             masker = Masker()
@@ -317,6 +318,7 @@ class AttemptHost:
         try:
             with job_here(attempt.sent) as local:
                 outcome = await self._own.run(local, sink)
+                result = result_of(local)
             if outcome.message is not None:
                 outcome = replace(outcome, message=escape_non_utf8(outcome.message))
         except asyncio.CancelledError:
@@ -333,6 +335,7 @@ class AttemptHost:
                     exit_code=code,
                     has_lapsed=attempt.has_lapsed,
                     redactions=redactions,
+                    result=result,
                 )
             )
             attempt.slot.released.set()
@@ -363,9 +366,10 @@ class AttemptHost:
             slot.released.set()
         if self._watching is not None:
             self._watching.cancel()
-        await _end_all(
-            [one for session in self._sessions.values() for one in session.attempts.values()]
-        )
+        running = [one for session in self._sessions.values() for one in session.attempts.values()]
+        for attempt in running:
+            attempt.has_lapsed = True
+        await _end_all(running)
         await self._own.close()
         self._loop.call_soon(self._loop.stop)
 

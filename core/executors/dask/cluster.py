@@ -41,6 +41,10 @@ class CallError(Exception):
     """Raised when a worker did not answer."""
 
 
+class WorkerGoneError(CallError):
+    """Raised when the process of a worker is gone: its machine says that nothing listens there."""
+
+
 class WorkerFacts(Struct, frozen=True, kw_only=True):
     """A worker as the scheduler knows it."""
 
@@ -168,8 +172,9 @@ class Cluster:
         return found
 
     async def call(self, worker: str, request: Request, seconds: float = CALL_SECONDS) -> Answer:
-        """Ask a worker directly, or else through the scheduler; raise `CallError` without answer.
+        """Ask a worker directly, or else through the scheduler.
 
+        Raises `CallError` without an answer, `WorkerGoneError` where there cannot be one.
         A request may reach the worker twice.
         """
         message = encode(request)
@@ -178,6 +183,8 @@ class Cluster:
                 direct = getattr(self._client.rpc(worker), HANDLER)
                 return decode_answer(await direct(message=message))
         except Exception as error:  # of whatever kind, there was no answer
+            if await refuses_connections(worker):
+                raise WorkerGoneError(f"nothing listens at {worker} any more") from error
             if self.is_lost:
                 raise CallError(str(error)) from error
         try:

@@ -5,6 +5,7 @@ to the one slot that this runner grants it, whatever Dask repeats, so no attempt
 """
 
 import asyncio
+import os
 from collections.abc import Coroutine, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -30,6 +31,7 @@ from core.ports.executor import (
     Census,
     Executor,
     Job,
+    LateEnd,
     Outcome,
     OutcomeKind,
     OutputSink,
@@ -76,6 +78,7 @@ class DaskExecutor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._workers: list[WorkerFacts] = []
         self._workers_at = float("-inf")
+        self._late: list[LateEnd] = []
         self._is_closed = False
 
     async def run(self, job: Job, sink: OutputSink) -> Outcome:
@@ -112,6 +115,9 @@ class DaskExecutor:
             raise asyncio.CancelledError
         if attempt.error is not None:
             raise attempt.error
+        if job.result_file is not None and attempt.result is not None:
+            with open(job.result_file, "wb", opener=_private) as file:  # noqa: ASYNC230 - small
+                file.write(attempt.result)
         outcome = attempt.ended.result()
         return _unstartable("the executor is closed") if outcome is None else outcome
 
@@ -136,6 +142,14 @@ class DaskExecutor:
                 survivors += census.survivors
                 ended += census.ended
         return Census(processes=processes, survivors=survivors, ended=ended)
+
+    def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
+        """Return, once, the ends of lost jobs of an execution that were told after all."""
+        if not self._late:
+            return ()
+        found = [one for one in self._late if one.key.partition("/")[0] == execution_id]
+        self._late = [one for one in self._late if one not in found]
+        return found
 
     def hurry(self, execution_id: str | None = None) -> None:
         """End the grace of what is being ended, or of all that will be of one execution."""
@@ -317,6 +331,11 @@ class DaskExecutor:
 
     def _on_late(self, attempt: RemoteAttempt, batch: OutputBatch) -> None:
         """Refuse the end of an attempt that was lost before: it was made anew, or will be."""
+        end, where = batch.end, attempt.placement
+        if end is None or where is None:
+            return
+        code = end.exit_code if end.outcome is None else end.outcome.exit_code
+        self._late.append(LateEnd(key=batch.key, placement=where, exit_code=code))
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -338,6 +357,10 @@ async def _tell_hurry(cluster: Cluster, worker: str, execution_id: str | None) -
         await cluster.call(worker, Hurry(session=cluster.session, execution_id=execution_id))
     except CallError:
         return
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _unstartable(message: str) -> Outcome:

@@ -119,9 +119,11 @@ class End(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     """How a cancelled one ended, if that is known."""
     has_lapsed: bool = False
-    """The worker ended it because it had not heard from the runner."""
+    """The worker ended it by itself: it closes, or had not heard from the runner."""
     redactions: dict[str, int] = {}
     """How often each secret was masked."""
+    result: bytes | None = None
+    """What the process left in the job's `result_file`."""
 
 
 class OutputBatch(Struct, frozen=True, kw_only=True):

@@ -28,6 +28,8 @@ class RemoteAttempt:
         self.is_stopping = False
         self.error: Exception | None = None
         """What the sink raised."""
+        self.result: bytes | None = None
+        """What the process left in the job's `result_file`."""
         self.received = 0
         self._queue: deque[OutputBatch] = deque()
         self._draining: asyncio.Task[None] | None = None
@@ -80,6 +82,7 @@ class RemoteAttempt:
             for census in batch.censuses:
                 self.sink.census(census)
             if batch.end is not None:
+                self.result = batch.end.result
                 self.end(self._outcome(batch.end))
 
     def _write(self, stream: LogStream, data: bytes) -> bool:
@@ -111,7 +114,7 @@ class RemoteAttempt:
                 redactions=end.redactions,
             )
         if end.has_lapsed:
-            message = "its worker ended it, since it had not heard from the runner"
+            message = "its worker ended it: it was closed, or had not heard from the runner"
             return Outcome(kind=OutcomeKind.LOST, message=message, placement=where)
         if end.exit_code is None:
             message = "it was ended: nobody could tell how"

@@ -38,6 +38,7 @@ class _JobRecord(Struct, frozen=True, array_like=True):
     leftovers: Leftovers
     needs: dict[str, float]
     masked: tuple[tuple[str, bytes], ...]
+    result_file: bytes | None
     private_folder: bytes | None
     private_files: dict[str, bytes]
     """The files in the private folder, by name: the worker has a folder of its own for them."""
@@ -101,6 +102,7 @@ def _record(job: Job) -> _JobRecord:
         leftovers=job.leftovers,
         needs=dict(job.needs),
         masked=job.masked,
+        result_file=None if job.result_file is None else os.fsencode(job.result_file),
         private_folder=None if job.private_folder is None else os.fsencode(job.private_folder),
         private_files={} if job.private_folder is None else _files_in(job.private_folder),
     )
@@ -126,5 +128,6 @@ def _job(record: _JobRecord) -> Job:
         leftovers=record.leftovers,
         needs=record.needs,
         masked=record.masked,
+        result_file=None if record.result_file is None else os.fsdecode(record.result_file),
         private_folder=None if folder is None else os.fsdecode(folder),
     )

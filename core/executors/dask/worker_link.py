@@ -8,7 +8,7 @@ worker from a time that the runner has heard from it, so it ends there no later 
 import asyncio
 from collections.abc import Callable
 
-from core.executors.dask.cluster import CallError, Cluster, refuses_connections
+from core.executors.dask.cluster import CallError, Cluster, WorkerGoneError
 from core.executors.dask.message import OutputBatch, Placed, Poll
 from core.executors.dask.remote_attempt import RemoteAttempt
 from core.executors.ladder import KILL_SECONDS
@@ -96,13 +96,16 @@ class WorkerLink:
             try:
                 answer = await self._cluster.call(self.address, request, _CALL_SECONDS)
             except CallError as error:
-                await self._look_for_loss(str(error))
+                if isinstance(error, WorkerGoneError) and self._gone_since is None:
+                    self._gone_since = self._loop.time()
+                self._lose_overdue(str(error))
                 if not self.attempts and self._gone_since is not None:
                     return
                 await asyncio.sleep(_RETRY_SECONDS if self.attempts else LATE_POLL_SECONDS)
                 continue
             if answer.instance != self._instance:
-                self._gone("another worker has taken its address")
+                if self._gone_since is None:
+                    self._gone_since = self._loop.time()
                 self._lose_overdue("its worker was replaced")
                 if not self.attempts:
                     return
@@ -126,18 +129,8 @@ class WorkerLink:
         elif key in self.lost and batch.end is not None:
             self._on_late(self.lost.pop(key), batch)
 
-    async def _look_for_loss(self, reason: str) -> None:
-        """Lose the attempts of a worker that has certainly ended them."""
-        if self._gone_since is None and await refuses_connections(self.address):
-            self._gone(reason)
-        self._lose_overdue(reason)
-
-    def _gone(self, reason: str) -> None:
-        del reason
-        if self._gone_since is None:
-            self._gone_since = self._loop.time()
-
     def _lose_overdue(self, reason: str) -> None:
+        """Lose the attempts that the worker has certainly ended."""
         now = self._loop.time()
         for key, attempt in list(self.attempts.items()):
             ending = attempt.job.grace_seconds + MARGIN_SECONDS

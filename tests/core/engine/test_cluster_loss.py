@@ -1,16 +1,18 @@
 """Attempts for which there is no worker, or no cluster: they wait, count for nothing, and go on."""
 
+from core.domain.events import Noted
 from core.domain.mission import RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.engine.settlement import UNPLACEABLE_SECONDS
 from core.ports.control import RequestKind
-from core.ports.executor import Outcome, OutcomeKind
+from core.ports.executor import LateEnd, Outcome, OutcomeKind, Placement
 from tests.support.fake_executor import Act
 from tests.support.rig import Rig, a_command
 from tests.support.simulation import a_plan
 
 NOWHERE = Act(outcome=Outcome(kind=OutcomeKind.UNPLACEABLE, message="no worker has gpu: 1"))
+LOST = Act(outcome=Outcome(kind=OutcomeKind.LOST, message="the worker is silent"))
 GONE = Act(outcome=Outcome(kind=OutcomeKind.UNREACHABLE, message="the scheduler is gone"))
 
 
@@ -79,3 +81,20 @@ def test_a_cancel_ends_an_execution_that_waits_for_its_cluster() -> None:
     assert rig.run((10.0, lambda rig: rig.ask(RequestKind.CANCEL))).state is (
         ExecutionState.CANCELLED
     )
+
+
+def test_the_end_of_a_lost_attempt_is_recorded_and_does_not_count() -> None:
+    rig = Rig(a_plan(a_command("a")), {"a": [LOST, Act(seconds=2)]})
+
+    def tell(rig: Rig) -> None:
+        key = f"{rig.snapshot.current.execution_id}/a/1"
+        where = Placement(host="node1", worker="tls://node1:4711")
+        rig.executor.late.append(LateEnd(key=key, placement=where, exit_code=0))
+
+    assert rig.run((1.0, tell)).state is ExecutionState.SUCCESS
+    [note] = [one for one in rig.seen if isinstance(one, Noted) and one.kind == "attempt.late"]
+    assert (note.facts["attempt"], note.facts["host"], note.facts["exit_code"]) == (1, "node1", 0)
+    assert [attempt.state for attempt in rig.snapshot.attempts["a"]] == [
+        AttemptState.LOST,
+        AttemptState.SUCCESS,
+    ]

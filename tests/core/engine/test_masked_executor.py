@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from core.domain.records import LogStream
 from core.engine.masked_executor import MaskedExecutor
 from core.output.masker import Masker
-from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink
 
 VALUE = b"sesame-open"
 
@@ -30,6 +31,9 @@ class Printing:
 
     async def end_leftovers(self, execution_id: str) -> Census:
         return Census(processes=0)
+
+    def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
+        return ()
 
     def hurry(self, execution_id: str | None = None) -> None:
         """Nothing takes long here."""

@@ -30,6 +30,7 @@ _SENTENCES = {
     "runner.recovered": "went on after the runner had died",
     "secret.read": "gave secrets to the attempt: {names}",
     "attempt.killed": "ended {processes} processes, of which {survivors} survived",
+    "attempt.late": "refused the end of attempt {attempt} on {host}: it had been lost before",
     "leftovers.ended": "ended {processes} processes that were left, of which {survivors} survived",
     "clock.stepped": "noticed that the clock was set by {by_ms} ms",
     "clock.stepped_back": "noticed that the clock was set back",
