@@ -161,7 +161,7 @@ from storage.file import keyring_key, secret_file, secret_key
 from storage.file.secret_file import SecretFile
 from storage.file.secret_key import KeySource, PassphraseCost
 
-whole, phrase, kind = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+whole, phrase, kind, every = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
 secret_file.new_cost = lambda: PassphraseCost(salt="ab" * 16, memory_kib=32, iterations=1, lanes=1)
 keyring_key._package = lambda: None
 
@@ -185,7 +185,7 @@ def dies_at(line):
 
 line = 0
 while True:
-    line += 1
+    line += every
     home = whole.parent / "copy"
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(whole, home)
@@ -206,14 +206,16 @@ print(line)
 
 
 @pytest.mark.parametrize("kind", ["key file", "passphrase"])
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_change_of_keys_killed_at_any_line_leaves_a_store_that_opens(
-    tmp_path: Path, kind: str
+    tmp_path: Path, kind: str, every: int
 ) -> None:
+    """Without the slow test at every fifth line."""
     filled(tmp_path / "home")
     phrase = tmp_path / "phrase"
     phrase.write_text("correct horse battery staple")
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, tmp_path / "home", phrase, kind],
+        [sys.executable, "-c", KILLED, tmp_path / "home", phrase, kind, str(every)],
         capture_output=True,
         text=True,
         check=False,

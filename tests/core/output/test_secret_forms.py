@@ -127,7 +127,7 @@ def test_wrapped_hexadecimal_is_masked_whatever_stands_before_the_value(before: 
 
 
 def test_a_long_value_has_few_forms_and_is_masked_all_the_same() -> None:
-    value = (string.ascii_letters * 20_000)[:1_000_000].encode()
+    value = (string.ascii_letters * 5_000)[:250_000].encode()
     assert sum(map(len, forms_of(value))) < 30 * len(value)
     masker = Masker({"A": value})
     for form in (value, base64.b64encode(value), value.hex().encode()):
