@@ -403,6 +403,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     """
     placement: Mapping[str, str] | None = None
     """The machine and the worker of a cluster that ran its process: `{host, worker}`."""
+    artifacts: Mapping[str, Mapping[str, Any]] | None = None
+    """The files that were kept of it: `{bytes, sha256}` by their path in its working folder."""
     duration_us: int | None = None
     """Measured by the monotonic clock; None for an attempt whose end no process saw."""
     started: ArmedStart | None = None
@@ -449,6 +451,8 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
                 "at": str(self.started.at),
                 "reason_code": self.started.reason_code._value_,
             }
+        if self.artifacts:
+            found["artifacts"] = {path: dict(facts) for path, facts in self.artifacts.items()}
         if self.step is not None:
             end: dict[str, Any] = {"to": self.step.to_state.text}
             if self.step.reason_code is not self.reason_code:

@@ -400,6 +400,7 @@ def _end_attempt(snapshot: Snapshot, event: AttemptEnded) -> None:
         census=event.census,
         resources=event.resources,
         placement=event.placement,
+        artifacts=event.artifacts,
     )
     snapshot.attempts[event.task_id] = (*tries[:-1], after)
     task = snapshot.tasks[event.task_id]

@@ -185,6 +185,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     stop: StopPolicy = DEFAULT_STOP
     leftovers: Leftovers | None = None
     """None: as the mission says."""
+    artifacts: tuple[str, ...] = ()
+    """Patterns of the files in its working folder that are kept, templates unresolved."""
 
     @property
     def secret_names(self) -> tuple[str, ...]:

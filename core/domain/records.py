@@ -193,6 +193,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
     With a control group of its own also `peak_total_memory_bytes` and `peak_processes`.
     """
+    artifacts: Mapping[str, Mapping[str, Any]] | None = None
+    """The files that were kept of it: `{bytes, sha256}` by their path in its working folder."""
 
     @property
     def duration_ms(self) -> float | None:

@@ -16,6 +16,7 @@ from core.domain.process_policy import StopSignal, limits_over, stop_over
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskRun
 from core.domain.states import AttemptState
+from core.engine.artifact_collection import keep_artifacts
 from core.engine.context import ContextLimitError, ExecutionContext
 from core.engine.gated_attempt import recheck
 from core.engine.preparation import Prepared, RunContext
@@ -23,6 +24,7 @@ from core.engine.secret_delivery import perform_masked
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
 from core.output.masker import Masker
+from core.ports.artifacts import Artifacts
 from core.ports.executor import Census
 from core.ports.journal import LogChunk
 from core.step_type.host import StepHost
@@ -42,6 +44,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     outcome: StepOutcome | None
     seal: LogSeal = NO_LOG
     census: Census | None = None
+    artifacts: Artifacts | None = None
+    """The files that were kept of it."""
     chunks: Sequence[LogChunk] = ()
     """What it wrote that the journal does not have yet: it is to have it behind the start."""
     at: int | None = None
@@ -99,6 +103,7 @@ async def run(
     waited = waited if kind.only_waits else 0.0
     call = _call(run_context, prepared, attempt, sink, stop, host, waited)
     outcome: StepOutcome | None
+    artifacts: Artifacts | None = None
     try:
         left = None if timeout is None else max(0.0, timeout - waited)
         async with asyncio.timeout(left) as deadline:
@@ -114,6 +119,8 @@ async def run(
             else:
                 outcome = await _perform(kind, call)
             outcome = _admitted(run_context, outcome)
+            if prepared.artifacts:
+                outcome, artifacts = await keep_artifacts(run_context, prepared, outcome, sink.log)
     except asyncio.CancelledError:
         if not was_cancelled():
             raise
@@ -125,7 +132,14 @@ async def run(
             outcome = step_error(error, run_context.masker)
     finally:
         seal, census = sink.close()
-    return Ended(task_id=task_id, attempt=attempt, outcome=outcome, seal=seal, census=census)
+    return Ended(
+        task_id=task_id,
+        attempt=attempt,
+        outcome=outcome,
+        seal=seal,
+        census=census,
+        artifacts=artifacts,
+    )
 
 
 def step_error(error: BaseException, masker: Masker | None = None) -> StepOutcome:

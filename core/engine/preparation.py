@@ -20,6 +20,7 @@ from core.machine.environment import value_text
 from core.machine.values_folder import ValuesFolder
 from core.machine.working_dir import folder_within
 from core.output.masker import MASK_TEXT, Masker
+from core.ports.artifacts import ArtifactKeeper
 from core.ports.clock import Clock
 from core.ports.executor import Executor
 from core.ports.journal import Journal
@@ -28,6 +29,7 @@ from core.security.mission_secrets import MissionSecrets
 from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import EXPRESSIONS, step_type
 from core.step_type.step_type import Mode, StepOutcome, StepType
+from core.value.path_pattern import pattern_problem
 
 
 class RunContext(Struct, frozen=True, kw_only=True):
@@ -56,6 +58,8 @@ class RunContext(Struct, frozen=True, kw_only=True):
     """Decides before each attempt whether it may begin; None, in tests alone, allows all."""
     values_folder: ValuesFolder = field(default_factory=ValuesFolder)
     """Where processes leave values; whoever drives the execution closes it."""
+    artifacts: ArtifactKeeper | None = None
+    """Keeps the artifacts of steps; None where no step declares any."""
     secrets: MissionSecrets | None = None
     """Where the mission's secrets come from; None where a mission can have none."""
 
@@ -74,6 +78,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """An instance of the model of the type, or of its plain form; None with a refusal."""
     env: Mapping[str, str] = EMPTY
     working_dir: Path | None = None
+    artifacts: tuple[str, ...] = ()
+    """The patterns of the files that are kept, templates resolved."""
     refusal: StepOutcome | None = None
     warnings: tuple[str, ...] = ()
     """What its log begins with: what policies say that only warn."""
@@ -84,7 +90,10 @@ class Prepared(Struct, frozen=True, kw_only=True):
     def is_instant(self) -> bool:
         """Tell whether it runs inline, without a task of its own."""
         return self.refusal is not None or (
-            self.type is not None and self.type.mode is Mode.INSTANT and not self.step.secret_names
+            self.type is not None
+            and self.type.mode is Mode.INSTANT
+            and not self.step.secret_names
+            and not self.step.artifacts
         )
 
 
@@ -103,6 +112,7 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         parameters = _validated(kind, inputs)
         env = _env(step, scope) if step.env else EMPTY
         folder = _working_dir(run_context, step, scope)
+        artifacts = _artifacts(step, scope) if step.artifacts else ()
     except MissionDeckError as error:
         return _refused(task, step, inputs, error.message)
     except (ExpressionError, TemplateSyntaxError) as error:
@@ -117,6 +127,7 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         parameters=parameters,
         env=env,
         working_dir=folder,
+        artifacts=artifacts,
         scope=scope() if step.secret_names else EMPTY,
     )
 
@@ -207,6 +218,15 @@ def _working_dir(
         return run_context.working_dir
     name = str(_resolved(step.working_dir, scope))
     return folder_within(run_context.working_dir, run_context.working_dir, name)
+
+
+def _artifacts(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> tuple[str, ...]:
+    patterns = tuple(value_text(one) for one in _resolved(step.artifacts, scope))
+    for pattern in patterns:
+        problem = pattern_problem(pattern)
+        if problem is not None:
+            raise ValueError(f"artifacts, `{pattern}`: {problem}")
+    return patterns
 
 
 def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:

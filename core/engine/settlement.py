@@ -96,6 +96,7 @@ class Settlement:
                 census=census,
                 resources=_resources(outcome.resources),
                 placement=_placement(outcome.placement),
+                artifacts=ended.artifacts,
                 duration_us=took,
             )
         )

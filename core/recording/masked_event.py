@@ -11,7 +11,16 @@ from core.ports.secrets import Mask
 
 FREE_FIELDS = frozenset(
     {
-        *("census", "error", "facts", "inputs", "items", "message", "outputs", "params"),
+        *(
+            "census",
+            "error",
+            "facts",
+            "inputs",
+            "items",
+            "message",
+            "outputs",
+            "params",
+        ),
         "retry_scope",
     }
 )
@@ -19,7 +28,16 @@ FREE_FIELDS = frozenset(
 
 OTHER_FIELDS = frozenset(
     {
-        *("actor", "at", "attempt", "attempt_base", "duration_us", "execution_id", "exit_code"),
+        *(
+            "actor",
+            "artifacts",
+            "at",
+            "attempt",
+            "attempt_base",
+            "duration_us",
+            "execution_id",
+            "exit_code",
+        ),
         *("from_state", "kind", "log_bytes", "log_digest", "log_dropped_bytes", "log_entry_count"),
         *("mission_digest", "mission_name", "parallel_limit", "parent_attempt"),
         *("parent_execution_id", "parent_task_id", "policies", "reason_code", "redactions"),

@@ -20,6 +20,13 @@ from core.runner.stop_signal import StopSignals
 from core.security.policy.policies import Policies
 
 
+class ArtifactPlace(Struct, frozen=True, kw_only=True):
+    """The folder in which artifacts are kept, and what the settings say of their size in MiB."""
+
+    folder: Path
+    limits: Mapping[str, int] = EMPTY
+
+
 class SignalReceived(Struct, frozen=True, kw_only=True):
     """A signal that stops an execution, and what it does."""
 
@@ -46,6 +53,8 @@ class DrivePlan(Struct, frozen=True, kw_only=True):
     """The folder of the database, whose free disk the circuit breaker watches."""
     breaker: Mapping[str, Any] = EMPTY
     """What the settings say of a `BreakerPolicy`; the keys of the mission take precedence."""
+    artifacts: ArtifactPlace | None = None
+    """Where the artifacts of steps are kept, and how much; None where none can be."""
     assume_lost: AssumeLost | None = None
     """What to do with lost attempts; None refuses where one of them must not be repeated."""
     is_launched: bool = False

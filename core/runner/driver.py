@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from core.domain.events import Event
 from core.domain.item_label import step_title
-from core.domain.mission import INPUT_PREFIX
+from core.domain.mission import EMPTY, INPUT_PREFIX
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.engine.context import ExecutionContext
@@ -34,6 +34,7 @@ from core.planning.recovery import (
     needs_consent,
     resumed,
 )
+from core.ports.artifacts import ArtifactKeeper
 from core.ports.control import Lease, RequestKind
 from core.ports.executor import Executor
 from core.ports.journal import Receipt
@@ -192,6 +193,7 @@ class Driver:
             mission_digest=execution.mission_digest,
             mission_env={name: value_text(value) for name, value in mission_env.items()},
             gate=self._gate,
+            artifacts=_artifact_keeper(plan),
             secrets=self._secrets,
         )
         data = () if plan.data_folder is None else (plan.data_folder,)
@@ -304,6 +306,23 @@ def _rendered(
     except (ExpressionError, TemplateSyntaxError) as error:
         return {}, f"env of the mission: {error}"
     return found, None
+
+
+def _artifact_keeper(plan: DrivePlan) -> ArtifactKeeper | None:
+    """Return what keeps the artifacts of the execution, None when its mission declares none."""
+    if plan.artifacts is None or not any(step.artifacts for step in plan.mission.all_steps):
+        return None
+    from core.machine.content_store import ContentStore  # few missions have artifacts
+    from core.steps.file.artifact_folder import ArtifactFolder, ArtifactLimits
+
+    kept = sum(
+        int(facts["bytes"])
+        for tries in plan.snapshot.attempts.values()
+        for attempt in tries
+        for facts in (attempt.artifacts or EMPTY).values()
+    )
+    place = plan.artifacts
+    return ArtifactFolder(ContentStore(place.folder), ArtifactLimits(**place.limits), kept)
 
 
 def _folder_of(plan: DrivePlan) -> Path:

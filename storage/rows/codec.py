@@ -331,6 +331,7 @@ ATTEMPT_END = (
     "census",
     "resources",
     "placement",
+    "artifacts",
 )
 ATTEMPT = ATTEMPT_FIXED + ATTEMPT_END
 
@@ -353,6 +354,7 @@ def attempt_end(record: Attempt, texts: JsonTexts) -> tuple[Any, ...]:
         texts.data(record.census),
         texts.data(record.resources),
         texts.data(record.placement),
+        texts.data(record.artifacts),
     )
 
 
@@ -366,7 +368,7 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
     (
         attempt, started_at, inputs, state, reason, message, ended_at, duration_us, exit_code,
         outputs, error, log_entry_count, log_bytes, log_dropped_bytes, log_digest, census,
-        resources, placement,
+        resources, placement, artifacts,
     ) = row  # fmt: skip
     return Attempt(
         execution_id=execution_id,
@@ -389,6 +391,7 @@ def attempt_of(execution_id: str, task_id: str, row: Row) -> Attempt:
         census=_json_of(census),
         resources=_json_of(resources),
         placement=_json_of(placement),
+        artifacts=_json_of(artifacts),
     )
 
 

@@ -57,6 +57,7 @@ MAY_LOAD = {
     "ls": RECORDS,
     "show plain": RECORDS,
     "logs plain": RECORDS,
+    "artifacts plain": RECORDS,
     "events plain": RECORDS,
     "why plain a": RECORDS | FILE,  # the mission, as it was recorded
     "watch plain": WAITS,

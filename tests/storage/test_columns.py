@@ -67,6 +67,7 @@ async def _write(path: Path) -> None:
         census={"processes": 1, "survivors": 0}, log_dropped_bytes=7,
         resources={"peak_memory_bytes": 1, "system_ms": 2, "user_ms": 3},
         placement={"host": "node1", "worker": "tls://node1:4711"},
+        artifacts={"a.txt": {"bytes": 4, "sha256": "ab" * 32}},
     )  # fmt: skip
     done.task("each", TaskState.READY, Reason.DEPS_MET).expand("each", ("x", {"y": 2}))
     done.emit(

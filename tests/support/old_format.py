@@ -7,6 +7,7 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
     """Take away from a file what later migrations added."""
     connection.executescript(
         """
+        ALTER TABLE attempt DROP COLUMN artifacts;
         ALTER TABLE attempt DROP COLUMN census;
         ALTER TABLE attempt DROP COLUMN resources;
         ALTER TABLE attempt DROP COLUMN placement;

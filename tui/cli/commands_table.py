@@ -23,6 +23,7 @@ SECTIONS = {
         "ls": _lazy("ls", "List executions, newest first."),
         "show": _lazy("show", "Show one execution, or one step of it."),
         "logs": _lazy("logs", "Print the log of an execution or step."),
+        "artifacts": _lazy("artifacts", "List or get the files that were kept of an execution."),
         "why": _lazy("why", "Explain the state of a step or an execution."),
         "watch": _lazy("watch", "Watch an execution until it ends."),
         "open": _lazy("open", "Open the screen on an execution."),

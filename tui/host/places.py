@@ -28,6 +28,11 @@ class Paths(Struct, frozen=True, kw_only=True):
     logs: Path
 
     @property
+    def artifacts(self) -> Path:
+        """The folder with the content of artifacts, beside the database's default place."""
+        return self.home / "artifacts"
+
+    @property
     def has_database(self) -> bool:
         """Whether the database exists; an empty file does not count.
 

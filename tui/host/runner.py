@@ -21,7 +21,7 @@ from core.operations.snapshot import load_snapshot
 from core.output.masker import Masker
 from core.planning.recovery import AssumeLost
 from core.runner.drive import drive
-from core.runner.drive_plan import Driven, DrivePlan
+from core.runner.drive_plan import ArtifactPlace, Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
 from tui.host.places import current_folder, find_paths
 from tui.host.refusal import as_mission_error
@@ -81,6 +81,7 @@ async def _main(
                 slots=shared_slots(paths, limit),
                 data_folder=paths.db.parent,
                 breaker=settings.breaker,
+                artifacts=ArtifactPlace(folder=paths.artifacts, limits=settings.artifacts),
                 assume_lost=next(
                     (one for one in AssumeLost if f"--assume-lost={one}" in options), None
                 ),

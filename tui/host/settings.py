@@ -19,6 +19,9 @@ OPERATOR_TABLES = ("safety", "policy")
 """Tables that have readers of their own, for they have fewer sources than other settings."""
 OPERATOR_SETTINGS = ("witness_file",)
 """Settings that a project cannot change: it would be out of reach of whom it is to convince."""
+ARTIFACT_LIMITS = ("step_mb", "execution_mb")
+"""Fields of `core.steps.file.artifact_folder.ArtifactLimits`."""
+_MOST_MB = 1 << 30
 COLOURS = ("auto", "always", "never")
 
 
@@ -69,6 +72,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     def executor(self) -> str | None:
         """Where processes run: `local` or `dask=ADDRESS`; None for the default."""
         value: str | None = self.value("executor")
+        return value
+
+    @property
+    def artifacts(self) -> Mapping[str, int]:
+        """How much of artifacts is kept, in MiB: `step_mb`, `execution_mb`; empty by default."""
+        value: Mapping[str, int] = self.value("artifacts") or {}
         return value
 
     @property
@@ -197,6 +206,20 @@ def _breaker(value: Any, origin: str) -> Mapping[str, Any]:
     return found
 
 
+def _artifacts(value: Any, origin: str) -> Mapping[str, int]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{origin}: {value!r} is not a table")
+    for name, limit in value.items():
+        if name not in ARTIFACT_LIMITS:
+            known = ", ".join(ARTIFACT_LIMITS)
+            raise UsageError(f"{origin}: unknown setting artifacts.{name} (known: {known})")
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 0 <= limit <= _MOST_MB:
+            raise UsageError(
+                f"{origin}: artifacts.{name} is a number of MiB from 0 to {_MOST_MB}, not {limit!r}"
+            )
+    return dict(value)
+
+
 def _text(value: Any, origin: str) -> str:
     if not isinstance(value, str) or not value:
         raise UsageError(f"{origin}: {value!r} is not a text")
@@ -245,6 +268,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "parallel_limit": _count,
     "breaker": _breaker,
     "executor": _executor,
+    "artifacts": _artifacts,
     "color": _colour,
     "missions": _texts,
     "theme": _text,

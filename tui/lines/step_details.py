@@ -272,6 +272,11 @@ def attempt_lines(
             lines.append(field("  used", used, "muted"))
         if where := placement_text(attempt.placement):
             lines.append(field("  ran", where, "muted"))
+        for path, facts in (attempt.artifacts or {}).items():
+            told = f"{clean_line(path)}, {size(int(facts['bytes']))}"
+            lines.append(
+                field("  artifact", f"{told}, sha256 {str(facts['sha256'])[:16]}…", "muted")
+            )
         census = census_text(attempt.census, leftovers)
         if census is not None:
             lines.append(field("  processes", clean_line(census)))

@@ -25,6 +25,7 @@ from tui.output.event_line import cause_line
 from tui.output.execution_table import why_line
 from tui.output.next_command import next_command
 from tui.output.table import Cell, Column, table
+from tui.words.artifact_text import artifacts_text
 from tui.words.cause import cause_of_task
 from tui.words.numbers import ago, elapsed, moment, size, time_of_day
 from tui.words.placement_text import placement_text
@@ -273,6 +274,9 @@ def _attempts(
             placement_text(one.placement),
         ]
         yield "  ".join(part for part in parts if part)
+        kept = artifacts_text(one.artifacts)
+        if kept:
+            yield f"     artifacts: {kept}"
         census = census_text(one.census, leftovers)
         if census is not None:
             yield f"     {safe_line(census)}"

@@ -173,6 +173,7 @@ def attempt(record: Attempt) -> dict[str, Any]:
         "resources": _object(record.resources),
         "host": (record.placement or {}).get("host"),
         "worker": (record.placement or {}).get("worker"),
+        "artifacts": [{"path": path, **facts} for path, facts in (record.artifacts or {}).items()],
     }
 
 

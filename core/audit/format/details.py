@@ -80,7 +80,12 @@ def _attempt_started(event: AttemptStarted) -> str | None:
 
 def _attempt_ended(event: AttemptEnded) -> str | None:
     took = error = exit_code = log = message = outputs = resources = started = step = ""
-    if event.census is not None or event.redactions or event.placement is not None:
+    if (
+        event.census is not None
+        or event.redactions
+        or event.placement is not None
+        or event.artifacts
+    ):
         return None
     if event.duration_us is not None:
         took = f'"duration_us":{event.duration_us},'

@@ -341,6 +341,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
         census=found.object("census"),
         resources=found.object("resources"),
         placement=found.object("placement"),
+        artifacts=found.object("artifacts"),
         started=found.armed_start(),
         step=found.step_end(),
         **found.log(),

@@ -114,6 +114,7 @@ ATTEMPT: Final = (
     "census",
     "resources",
     "placement",
+    "artifacts",
 )
 """Keys of an attempt record: fields of `core.domain.records.Attempt`, free data as JSON text or
 None."""

@@ -15,7 +15,8 @@ _CONTAINER = "steps run on this machine: call the container program from a `comm
 _CONDITION = "`when` has an expression; to test the machine, let a step before it fail or not"
 _ORDER = "there is no such key: a step runs when those in its `depends_on` have ended"
 _OUTPUT = (
-    "output is kept without a key: `{{ steps.ID.output.stdout }}`, or `output: json` of a command"
+    "output is kept without a key: `{{ steps.ID.output.stdout }}`; values are lines KEY=VALUE in"
+    " `$MISSION_OUTPUT`"
 )
 
 FOREIGN_MISSION_KEYS: Mapping[str, str] = {
@@ -63,7 +64,6 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "register": _OUTPUT,
     "xcom_push": _OUTPUT,
     "do_xcom_push": _OUTPUT,
-    "artifacts": "files stay where a step writes them, in the mission's `working_dir`",
     "restart": "`retry` runs a step again that failed",
     "repeat_policy": "a step runs once: `retry` repeats failures, `foreach` goes through a list",
     "retries": "write `retry: {max_attempts: N}`; the first attempt counts too",

@@ -17,6 +17,7 @@ from core.mission_file.finding.value_check import (
     check_mapping,
     check_name,
     check_timeout,
+    label,
     list_of,
     one_of,
     require_keys,
@@ -51,6 +52,7 @@ from core.mission_file.keys.secret_names import (
     refuse_without_use,
 )
 from core.step_type.registry import BUILT_IN, PROCESS_TYPES, normalise_type, step_type_names
+from core.value.path_pattern import pattern_problem
 
 
 def check_step_id(value: Any, path: Path, problems: Problems) -> Any:
@@ -149,6 +151,27 @@ def check_matrix(value: Any, path: Path, problems: Problems) -> Any:
             good = False
         good = check_foreach(values, (*path, name), problems) is not INVALID and good
     return value if good else INVALID
+
+
+def _check_pattern(value: Any, path: Path, problems: Problems) -> Any:
+    """Check a pattern of files; one with a template is checked again when it is resolved."""
+    if value.__class__ is not str:
+        return wrong_type(value, path, problems, "text")
+    problem = pattern_problem(value)
+    if problem is None:
+        return value
+    problems.error(Code.BAD_VALUE, f"{label(path)}, {shorten(value)}: {problem}", path)
+    return INVALID
+
+
+_check_patterns = list_of(_check_pattern)
+
+
+def _check_artifacts(value: Any, path: Path, problems: Problems) -> Any:
+    if value.__class__ is not str:
+        return _check_patterns(value, path, problems)
+    found = _check_pattern(value, path, problems)
+    return found if found is INVALID else (found,)
 
 
 STEP_KEYS = {
@@ -318,6 +341,15 @@ STEP_KEYS = {
         default="`config.limits`",
         example="{cpu_seconds: 60, open_files: 256}",
         synonyms=("ulimit", "rlimits", "resources"),
+    ),
+    "artifacts": Key(
+        check=_check_artifacts,
+        doc="Files in its working folder that are kept when an attempt has ended; patterns with"
+        " `*`, `?`, `[a-z]` and `**`, or folders.",
+        schema={"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]},
+        default="[]",
+        example="[dist/*.whl, reports]",
+        synonyms=("artifact", "files", "save"),
     ),
     "stdout_to": Key(
         check=text(4096),

@@ -23,7 +23,7 @@ from core.step_type.registry import EXPRESSIONS, Expression, normalise_type
 
 _HOW_TO_KEEP = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
 
-_AUTHORED = ("id", "step_type", "parameters", "env", "when", "working_dir", "secrets")
+_AUTHORED = ("id", "step_type", "parameters", "env", "when", "working_dir", "secrets", "artifacts")
 """The fields of a handler whose templates are checked, or that say what templates may name."""
 
 
@@ -51,18 +51,7 @@ class TemplateCheck:
                 self._check_step(raw, number, ("steps", number))
         for placed in draft.handlers:
             step = placed.step
-            authored = {
-                key: getattr(step, key)
-                for key in (
-                    "id",
-                    "step_type",
-                    "parameters",
-                    "env",
-                    "when",
-                    "working_dir",
-                    "secrets",
-                )
-            }
+            authored = {key: getattr(step, key) for key in _AUTHORED}
             self._check_step(authored, None, placed.path)
 
     def _check_step(self, raw: Mapping[str, Any], number: int | None, path: Path) -> None:
@@ -100,7 +89,7 @@ class TemplateCheck:
         else:
             self._check_value(parameters, (*path, "parameters"), location)
             self._check_booleans(raw, (*path, "parameters"))
-        for key in ("env", "working_dir"):
+        for key in ("env", "working_dir", "artifacts"):
             self._check_value(raw.get(key), (*path, key), location)
         when = raw.get("when")
         if when.__class__ is str and when.strip():
@@ -153,8 +142,8 @@ class TemplateCheck:
                     Code.TEMPLATE_NOT_ALLOWED,
                     "this template is not resolved: the text is used as it is written",
                     where,
-                    hint="templates are resolved in parameters, env, working_dir, when, foreach"
-                    " and matrix",
+                    hint="templates are resolved in parameters, env, working_dir, artifacts, when,"
+                    " foreach and matrix",
                 )
 
     def _check_text(

@@ -19,7 +19,7 @@ from core.operations.executor_check import require_executor
 from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
 from core.runner.drive import drive
-from core.runner.drive_plan import Driven, DrivePlan
+from core.runner.drive_plan import ArtifactPlace, Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
 from tui.cli.command import finish
 from tui.cli.following.outcome import exit_code
@@ -259,6 +259,9 @@ async def _run_here(
                 slots=shared_slots(invocation.paths, invocation.settings.parallel_limit),
                 data_folder=invocation.paths.db.parent,
                 breaker=invocation.settings.breaker,
+                artifacts=ArtifactPlace(
+                    folder=invocation.paths.artifacts, limits=invocation.settings.artifacts
+                ),
                 observer=progress.show,
                 masker=invocation.masker,
                 policies=policies,

@@ -1,0 +1,110 @@
+"""`mission artifacts`."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from core.domain.state_word import counted
+from core.errors import ConflictError, UnavailableError, UsageError
+from core.operations.artifacts import Artifact, artifacts_of, reused_artifacts_of
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.records import open_records
+from tui.cli.reference import execution_argument, find_execution, step_argument
+from tui.output.artifact_list import artifact_json, artifact_table
+from tui.words.numbers import size
+from tui.words.safe_text import safe_line
+
+if TYPE_CHECKING:  # only --get writes files
+    from core.machine.content_store import ContentStore
+    from core.steps.file.confined_tree import Tree
+
+
+@declare("artifacts")
+@execution_argument
+@step_argument(required=False)
+@click.option(
+    "--get",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the files of the newest attempt of each step to DIR/STEP, verified.",
+)
+def command(invocation: Invocation, execution: str, step: str | None, folder: Path | None) -> None:
+    """List the files that were kept of execution EXEC, or of one STEP of it.
+
+    With --get they are written to a folder, each verified by the SHA-256 that the audit log has of
+    it; a file that exists already is never overwritten. With STEP, they are written to DIR itself.
+    Those of steps that a retry has not run again are included.
+    """
+    with open_records(invocation) as reader:
+        found = find_execution(invocation, reader, execution)
+        if step is not None:
+            reader.task_run(found.execution_id, step)
+        artifacts = [
+            *artifacts_of(reader, found.execution_id, step),
+            *reused_artifacts_of(reader, found.execution_id, step),
+        ]
+    if folder is not None:
+        artifacts = _newest(artifacts)
+        _get(invocation, artifacts, folder, with_step=step is None)
+    console = invocation.console
+    if invocation.json:
+        console.out_json([artifact_json(one) for one in artifacts])
+    elif not artifacts:
+        console.say("no artifacts were kept")
+    elif folder is None:
+        console.out_lines(artifact_table(artifacts, console.palette, console.width))
+    else:
+        total = size(sum(one.bytes for one in artifacts))
+        console.say(f"{counted(len(artifacts), 'file')}, {total}, in {safe_line(str(folder))}")
+
+
+def _newest(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    last: dict[str, int] = {}
+    for one in artifacts:
+        last[one.task_id] = max(one.attempt, last.get(one.task_id, 0))
+    return [one for one in artifacts if one.attempt == last[one.task_id]]
+
+
+def _get(
+    invocation: Invocation, artifacts: Sequence[Artifact], folder: Path, *, with_step: bool
+) -> None:
+    from core.machine.content_store import ContentStore
+    from core.steps.file.confined_tree import Tree
+    from core.steps.file.place import PathRefusedError
+
+    store = ContentStore(invocation.paths.artifacts)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Tree(folder) as tree:
+            for one in artifacts:
+                path = f"{one.task_id}/{one.path}" if with_step else one.path
+                _write(store, tree, one, path)
+    except PathRefusedError as error:
+        raise UsageError(f"--get {folder}: {error}", hint="choose an empty folder") from error
+    except FileExistsError as error:
+        raise ConflictError(
+            f"{folder / str(error.filename or '')} exists already", hint="choose an empty folder"
+        ) from error
+    except OSError as error:
+        raise UnavailableError(
+            f"--get {folder}: {error.filename or ''} {error.strerror or error}".replace("  ", " ")
+        ) from error
+
+
+def _write(store: "ContentStore", tree: "Tree", one: Artifact, path: str) -> None:
+    with (
+        tree.place(path, make_parents=True, links=False) as place,
+        place.written(overwrite=False, durable=False) as descriptor,
+    ):
+
+        def write(chunk: bytes) -> None:
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(descriptor, view) :]
+
+        store.read(one.sha256, write)
