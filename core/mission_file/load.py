@@ -68,7 +68,7 @@ def load_mission(
     if len(content) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
         return Loaded(None, (_of_file(Code.TOO_LARGE, message, name),), None, name)
-    fmt = fmt or _guess_format(name, content)
+    fmt = fmt or guess_format(name, content)
     kept = MissionSource(
         digest=hashlib.sha256(content).hexdigest(), name=name, content=content, format=fmt
     )
@@ -96,7 +96,7 @@ def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, 
         return (), ()
     problems = Problems()
     try:
-        data = _parse(decode(content), _guess_format(str(path), content), problems)
+        data = parse(decode(content), guess_format(str(path), content), problems)
     except TextError:
         return (), ()
     draft = None if data is None else check_mission(data, problems)
@@ -112,7 +112,7 @@ def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, 
 def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:
     """Return the first and last line, counted from 1, of every step of a valid mission, by id."""
     text = decode(source.content)
-    data = _parse(text, source.format, Problems())
+    data = parse(text, source.format, Problems())
     ids = [step["id"] for step in data["steps"]]
     lines = Lines(text)
     spots = locator(source.format, text)([("steps", index) for index in range(len(ids))])
@@ -126,7 +126,7 @@ def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:
 
 def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
     numbers: list[Any] = []
-    data = _parse(text, fmt, problems, numbers)
+    data = parse(text, fmt, problems, numbers)
     if data is None:
         if not problems.has_errors:
             problems.error(
@@ -200,7 +200,8 @@ def _check_parameters(draft: Draft, seen: Prescan, problems: Problems) -> None:
         check(step.step_type, dict(parameters), (*path, "parameters"), step.id)
 
 
-def _parse(text: str, fmt: str, problems: Problems, numbers: list[Any] | None = None) -> Any:
+def parse(text: str, fmt: str, problems: Problems, numbers: list[Any] | None = None) -> Any:
+    """Return the data in a text; None when it holds none, or is wrong."""
     if fmt == JSON:
         from core.mission_file.reading.json_reader import read_json
 
@@ -225,7 +226,8 @@ def _nowhere(_: object) -> dict[Any, Any]:
     return {}
 
 
-def _guess_format(name: str, content: bytes) -> str:
+def guess_format(name: str, content: bytes) -> str:
+    """Return the format of a file by its name, else by how its content begins."""
     if name.lower().endswith(".json"):
         return JSON
     if name.lower().endswith((".yaml", ".yml")):
@@ -243,16 +245,24 @@ def _names_beside(path: FilePath) -> list[str]:
 
 
 def _read_file(path: FilePath) -> bytes | Diagnostic:
+    return read_bytes(path, what="mission file", hint="`mission init` writes one")
+
+
+def read_bytes(path: FilePath, *, what: str, hint: str | None) -> bytes | Diagnostic:
+    """Return the content of a file, one byte more than `MAX_BYTES` at most, or why it cannot be.
+
+    Raises `NotFoundError` when there is no such file.
+    """
     try:
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
             kind = "a folder" if stat.S_ISDIR(mode) else "a special file"
-            return _of_file(Code.NOT_A_FILE, f"{path} is {kind}, not a mission file", str(path))
+            return _of_file(Code.NOT_A_FILE, f"{path} is {kind}, not a {what}", str(path))
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
-        hint = did_you_mean(path.name, _names_beside(path)) or "`mission init` writes one"
-        raise NotFoundError(f"there is no mission file {path}", hint=hint) from error
+        hint = did_you_mean(path.name, _names_beside(path)) or hint
+        raise NotFoundError(f"there is no {what} {path}", hint=hint) from error
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         return _of_file(Code.UNREADABLE, f"{path} cannot be read: {reason}", str(path))

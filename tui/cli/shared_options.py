@@ -8,6 +8,7 @@ import click
 from core.errors import UsageError
 from core.value.duration import parse_duration
 from tui.cli.completion.completions import (
+    complete_execution,
     complete_file,
     complete_mission_step,
     complete_param,
@@ -52,6 +53,23 @@ def param_option(function: F) -> F:
         shell_complete=complete_param,
         help="Set a parameter of the mission; may be repeated.",
     )(function)
+
+
+def param_source_options(function: F) -> F:
+    """Add `-p`, `--params-file` and `--params-from`."""
+    from_run = click.option(
+        "--params-from",
+        metavar="EXEC",
+        shell_complete=complete_execution,
+        help="Take the parameters of an earlier run; those of -p and --params-file replace them.",
+    )
+    from_file = click.option(
+        "--params-file",
+        metavar="FILE",
+        type=click.Path(),
+        help="Read parameters from a YAML or JSON file; those of -p replace them.",
+    )
+    return param_option(from_file(from_run(function)))
 
 
 def mission_step_option(name: str, **attrs: Any) -> Callable[[F], F]:

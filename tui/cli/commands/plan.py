@@ -10,16 +10,16 @@ from core.operations.admission.policy_check import folder_of
 from core.operations.mission_order import (
     STDIN,
     make_order,
-    parse_params,
     read_mission,
     require_valid,
 )
 from core.operations.mission_secret_check import SecretState, secret_states
 from tui.cli.command import command as declare
 from tui.cli.command import finish
+from tui.cli.given_params import ParamSources, given_params
 from tui.cli.invocation import Invocation
 from tui.cli.mission_argument import mission_file
-from tui.cli.shared_options import mission_argument, param_option
+from tui.cli.shared_options import mission_argument, param_source_options
 from tui.output.dry_run_plan import plan_json, plan_text
 from tui.output.verdict_list import finding_json, verdict_json, verdict_lines
 
@@ -29,14 +29,20 @@ if TYPE_CHECKING:  # loaded when the mission is read
 
 @declare("plan")
 @mission_argument
-@param_option
-def command(invocation: Invocation, file: str | None, params: tuple[str, ...]) -> None:
+@param_source_options
+def command(
+    invocation: Invocation,
+    file: str | None,
+    params: tuple[str, ...],
+    params_file: str | None,
+    params_from: str | None,
+) -> None:
     """Show what a mission would do, and in which order, without running it.
 
     What safety or a policy would refuse is told with the rule that says so; the exit code is then
     5.
     """
-    given = parse_params(params)
+    given = given_params(invocation, ParamSources(params_from, params_file, params))
     reference = mission_file(invocation, file)
     loaded = read_mission(reference)
     mission, _ = require_valid(loaded)

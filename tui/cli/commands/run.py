@@ -11,12 +11,12 @@ import click
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_options
-from tui.cli.shared_options import mission_argument, mission_step_option, param_option
+from tui.cli.shared_options import mission_argument, mission_step_option, param_source_options
 
 
 @declare("run", short_help="Run a mission to its end.")
 @mission_argument
-@param_option
+@param_source_options
 @click.option("--detach", is_flag=True, help="Run in the background and print the id.")
 @click.option(
     "--witness-file",
@@ -52,6 +52,9 @@ def command(
     file: str | None,
     witness_file: str | None,
     executor: str | None,
+    params: tuple[str, ...],
+    params_file: str | None,
+    params_from: str | None,
     **options: Any,
 ) -> None:
     """Run a mission to its end.
@@ -67,10 +70,12 @@ def command(
     handlers.
     """
     from tui.cli.following.run_mission import run_mission
+    from tui.cli.given_params import ParamSources
     from tui.cli.mission_argument import mission_file
 
     if witness_file is not None:
         invocation.give_witness_file(witness_file)
     if executor is not None:
         invocation.give_executor(executor)
-    run_mission(invocation, mission_file(invocation, file), **options)
+    sources = ParamSources(params_from, params_file, params)
+    run_mission(invocation, mission_file(invocation, file), params=sources, **options)

@@ -16,13 +16,14 @@ from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.admission.policy_check import admit, policies_of
 from core.operations.executor_check import require_executor
-from core.operations.mission_order import STDIN, make_order, parse_params, read_mission
+from core.operations.mission_order import STDIN, make_order, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
 from core.runner.drive import drive
 from core.runner.drive_plan import ArtifactPlace, Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
 from tui.cli.command import finish
 from tui.cli.following.outcome import exit_code
+from tui.cli.given_params import ParamSources, given_params
 from tui.cli.invocation import Invocation
 from tui.cli.printing.progress import Progress
 from tui.cli.printing.step_output import OutputMode, StepOutput
@@ -49,7 +50,7 @@ def run_mission(
     invocation: Invocation,
     file: str,
     *,
-    params: Sequence[str],
+    params: ParamSources,
     detach: bool,
     dry_run: bool,
     resume_from: str | None,
@@ -63,7 +64,7 @@ def run_mission(
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     _refuse_output_of_detached(output, detach=detach)
     gc.disable()  # loading creates many long-lived objects; collections would only waste time
-    given = parse_params(params)
+    given = given_params(invocation, params)
     loaded = read_mission(file)
     if not loaded.ok:
         _record_rejection(invocation, loaded)
