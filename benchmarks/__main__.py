@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks import (
     audit_cost,
+    clustering,
     large,
     loading,
     output_capture,
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "true": running.command,
     "chain": running.chain,
     "spawn": spawning.spawn,
+    "cluster": clustering.cluster,
     "output": output_capture.output,
     "masked": output_capture.masked,
     "record": audit_cost.record,

@@ -44,6 +44,9 @@ LEASE_SECONDS = 30.0
 WORKERS_SECONDS = 2.0
 """How long what is known of the workers is used again."""
 
+LEFTOVER_SECONDS = 10.0
+"""How long a worker may take to end what jobs left behind."""
+
 _RETRY_SECONDS = 0.2
 _MOST_SLOTS = 5
 """So many slots may be lost before their job could start."""
@@ -127,21 +130,17 @@ class DaskExecutor:
         cluster = self._cluster
         if cluster is None:
             return found
-        processes, survivors = found.processes, found.survivors
-        ended = found.ended
-        for link in list(self._links.values()):
-            if execution_id not in link.executions:
-                continue
-            request = EndLeftovers(session=cluster.session, execution_id=execution_id)
-            try:
-                census = (await cluster.call(link.address, request)).census
-            except CallError:
-                continue
-            if census is not None:
-                processes += census.processes
-                survivors += census.survivors
-                ended += census.ended
-        return Census(processes=processes, survivors=survivors, ended=ended)
+        asked = [
+            _leftovers_ended(cluster, link.address, execution_id)
+            for link in self._links.values()
+            if execution_id in link.executions and not link.is_gone
+        ]
+        censuses = [found, *await asyncio.gather(*asked)]
+        return Census(
+            processes=sum(one.processes for one in censuses),
+            survivors=sum(one.survivors for one in censuses),
+            ended=tuple(process for one in censuses for process in one.ended),
+        )
 
     def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
         """Return, once, the ends of lost jobs of an execution that were told after all."""
@@ -349,6 +348,16 @@ async def _give_back(cluster: Cluster, placed: Placed) -> None:
         await cluster.call(placed.worker, Release(session=cluster.session, key=placed.key))
     except CallError:
         return
+
+
+async def _leftovers_ended(cluster: Cluster, worker: str, execution_id: str) -> Census:
+    """End what jobs left behind on a worker; one that does not answer has its lease to run out."""
+    request = EndLeftovers(session=cluster.session, execution_id=execution_id)
+    try:
+        answer = await cluster.call(worker, request, LEFTOVER_SECONDS)
+    except CallError:
+        return Census(processes=0)
+    return answer.census or Census(processes=0)
 
 
 async def _tell_hurry(cluster: Cluster, worker: str, execution_id: str | None) -> None:

@@ -56,6 +56,11 @@ class WorkerLink:
         self.executions: set[str] = set()
         """Those that had attempts here."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process of the worker is known to be gone."""
+        return self._gone_since is not None
+
     def heard(self, at: float) -> None:
         """Take note that the worker said something at `at`, a time of its own."""
         self.granted = max(self.granted, at)
