@@ -227,6 +227,7 @@ def _call(
         cancelled=cancelled,
         root=run_context.working_dir,
         protected_paths=run_context.protected_paths,
+        permitted=run_context.permitted,
         recheck=recheck(run_context, prepared, attempt, sink.log),
         host=host,
         new_values_path=run_context.values_folder.new_path,

@@ -26,6 +26,7 @@ from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.security.attempt_gate import AttemptGate
 from core.security.mission_secrets import MissionSecrets
+from core.step_type.permitted import NOTHING_MORE, Permitted
 from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import EXPRESSIONS, step_type
 from core.step_type.step_type import Mode, StepOutcome, StepType
@@ -48,6 +49,8 @@ class RunContext(Struct, frozen=True, kw_only=True):
     grace_seconds: float = 5.0
     log_limit_bytes: int = 10 * 1024 * 1024
     protected_paths: tuple[Path, ...] = ()
+    permitted: Permitted = NOTHING_MORE
+    """What the settings let steps reach that safety otherwise refuses."""
     masker: Masker = field(default_factory=Masker)
     """Masks the secrets that steps of this runner have read; shared with sub-missions."""
     mission_digest: str = ""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
     from core.security.attempt_gate import AttemptGate
     from core.security.policy.policies import Policies
     from core.security.safety.safety_gate import SafetyGate
+    from core.step_type.permitted import Permitted
 
 
 class OpenStore(Protocol):
@@ -81,6 +82,9 @@ class Site(Protocol):
         Raises `UsageError` or `UntrustedFileError` for rules that cannot be read: then nothing may
         start.
         """
+
+    def permitted(self) -> "Permitted":
+        """Return what the settings let steps reach beyond safety. Raises as `new_gate` does."""
 
     def safety_gate(self) -> "SafetyGate":
         """Return the gate of safety alone. Raises as `new_gate` does."""

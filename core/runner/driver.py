@@ -76,6 +76,7 @@ class Driver:
         )
         self._policies = plan.policies or site.policies(_folder_of(plan))
         self._gate = site.new_gate(self._policies)
+        self._permitted = site.permitted()
         self._before: Lease | None = None
 
     @asynccontextmanager
@@ -189,6 +190,7 @@ class Driver:
             environ=base_environment(environ, mission_env, execution.execution_id),
             environ_error=environ_error,
             protected_paths=(*plan.protected, *self._policies.folders),
+            permitted=self._permitted,
             masker=plan.masker,
             mission_digest=execution.mission_digest,
             mission_env={name: value_text(value) for name, value in mission_env.items()},
@@ -205,7 +207,12 @@ class Driver:
             plan.snapshot,
             observer=self._tell,
             parallel_limit=execution.parallel_limit,
-            facts={"version": plan.version, "pid": str(os.getpid()), "actor": plan.actor},
+            facts={
+                "version": plan.version,
+                "pid": str(os.getpid()),
+                "actor": plan.actor,
+                **self._permitted.facts(),
+            },
             policies=self._policies.hashes,
             slots=plan.slots,
             pressure=MachinePressure(folders),

@@ -24,6 +24,7 @@ from core.ports.executor import Executor, OutputSink, Placement, Resources
 from core.step_type.host import StepHost
 from core.step_type.intent import NO_INTENT, Intent
 from core.step_type.lazy_model import lazy_model
+from core.step_type.permitted import NOTHING_MORE, Permitted
 from core.value.non_utf8 import escape_non_utf8
 
 if TYPE_CHECKING:  # a run of plain steps needs no models, and saves the time to load pydantic
@@ -82,6 +83,8 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """The mission's folder, which no `working_dir` leaves; None: `working_dir` itself."""
     protected_paths: tuple[Path, ...] = ()
     """Files and folders no file step may touch: the home folder, the database, the keys."""
+    permitted: Permitted = NOTHING_MORE
+    """What the settings let steps reach beyond that."""
     new_values_path: Callable[[], str] | None = None
     """Names a new file to which a process may write values; None where there is no place for one.
     """

@@ -275,8 +275,13 @@ def test_the_settings_of_the_user_allow_a_rule_and_nothing_else_does(world: Worl
         ('[safety]\nallow = ["safety.rm-rot"]', "did you mean `safety.rm-root`"),
         ('[safety]\nallow = "safety.rm-root"', "is a list"),
         ("safety = 1", "is a table"),
-        ("[safety]\noff = true", "is a table with the key `allow`"),
+        ("[safety]\noff = true", "is a table with the keys `allow`, `folders` and `addresses`"),
         ("[safety", "is not TOML"),
+        ('[safety]\nallow = ["safety.address"]', "`safety.addresses` names what is permitted"),
+        ('[safety]\nfolders = ["srv"]', "is not the absolute path of a folder below /"),
+        ('[safety]\nfolders = ["/"]', "is not the absolute path of a folder below /"),
+        ('[safety]\nfolders = ["/srv/../etc"]', "is not the absolute path of a folder below /"),
+        ('[safety]\naddresses = ["metadata"]', "does not appear to be an IPv4 or IPv6"),
     ],
 )
 def test_settings_of_safety_that_are_wrong_start_nothing(
@@ -287,6 +292,22 @@ def test_settings_of_safety_that_are_wrong_start_nothing(
     assert ran.code == 2, ran
     assert said in ran.err
     assert not world.mark.exists()
+
+
+def test_a_folder_that_the_settings_permit_is_reached_and_the_audit_log_names_it(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shared = tmp_path_factory.mktemp("elsewhere")
+    fields = {"path": f"{shared}/made", "content": "x"}
+    file = world.file({"id": "make", "step_type": "create_file", "parameters": fields})
+    refused = world("run", file)
+    assert refused.code == 5
+    assert "`safety.folders` in config.toml would allow it" in refused.err + refused.out
+    world.allow(f'[safety]\nfolders = ["{shared}"]\n')
+    assert world("run", file).code == 0
+    assert (shared / "made").read_text() == "x"
+    audit = world("audit", "show", "@last", "--json").out
+    assert f'"safety_folders": "{shared}"' in audit or f'"safety_folders":"{shared}"' in audit
 
 
 def test_settings_that_others_can_write_loosen_nothing(world: World) -> None:

@@ -16,6 +16,7 @@ from core.ports.reader import Reader
 from core.security.attempt_gate import AttemptGate, Gates
 from core.security.policy.policies import NO_POLICIES, Policies
 from core.security.safety.safety_gate import SafetyGate
+from core.step_type.permitted import NOTHING_MORE, Permitted
 from tests.support.contract_journal import Process
 from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_journal import MemoryControl, MemoryJournal, MemoryRun, MemoryWorld
@@ -113,6 +114,9 @@ class MemorySite:
 
     def new_gate(self, policies: Policies) -> AttemptGate:
         return Gates(())
+
+    def permitted(self) -> Permitted:
+        return NOTHING_MORE
 
     def safety_gate(self) -> SafetyGate:
         return SafetyGate()

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from core.domain.records import LogLevel
 from core.domain.states import AttemptState
+from core.step_type.permitted import NOTHING_MORE, Permitted
 from core.step_type.registry import step_type
 from core.step_type.step_type import Mode, StepCall, StepOutcome
 
@@ -21,6 +22,7 @@ class StepRunner:
     working_dir: Path
     scope: dict[str, Any] = field(default_factory=dict)
     protected_paths: tuple[Path, ...] = ()
+    permitted: Permitted = NOTHING_MORE
     cancelled: Event = field(default_factory=Event)
     logs: list[tuple[LogLevel, str]] = field(default_factory=list)
 
@@ -41,6 +43,7 @@ class StepRunner:
             scope=self.scope,
             cancelled=self.cancelled,
             protected_paths=self.protected_paths,
+            permitted=self.permitted,
         )
 
     async def arun(self, name: str, **parameters: Any) -> StepOutcome:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
     from core.security.attempt_gate import AttemptGate
     from core.security.policy.policies import Policies
     from core.security.safety.safety_gate import SafetyGate
+    from core.step_type.permitted import Permitted
     from tui.host.settings import Settings
 
 
@@ -92,6 +93,12 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         from tui.host.gate import new_gate
 
         return new_gate(self.paths, policies, self.environ, self.system_folder)
+
+    def permitted(self) -> "Permitted":
+        """Return what the settings let steps reach that safety otherwise refuses."""
+        from tui.host.gate import permitted_by
+
+        return permitted_by(self.paths, self.system_folder)
 
     def safety_gate(self) -> "SafetyGate":
         """Return the gate of safety as the settings have it."""

@@ -13,7 +13,8 @@ SECTION: Final = "safety"
 
 PATH_ESCAPE: Final = "safety.path-escape"
 ADDRESS: Final = "safety.address"
-"""Rules that the steps themselves hold to while they act; no setting lifts them."""
+"""Rules that the steps themselves hold to while they act. They are not lifted as a whole: a setting
+names the folders, and the addresses, that are permitted (`core.step_type.permitted`)."""
 
 RULES: Final[Mapping[str, str]] = {
     "safety.rm-root": "deletes `/`, a home folder or the root of a mounted file system",
@@ -29,6 +30,10 @@ RULES: Final[Mapping[str, str]] = {
     ADDRESS: "connects to a metadata, link-local or otherwise refused address",
 }
 """What an attempt does that each rule refuses, by the id of the rule. Add ids, never rename one."""
+
+
+PERMITTED_BY: Final = {PATH_ESCAPE: "folders", ADDRESS: "addresses"}
+"""The keys of the settings that permit what these rules refuse."""
 
 
 class Finding(Struct, frozen=True):
@@ -47,23 +52,26 @@ class Finding(Struct, frozen=True):
 
 def violation_text(rule: str, sentence: str) -> str:
     """Return what is said of a violation: the rule, what was found, and what would allow it."""
-    allow = _STRUCTURAL.get(rule, "`safety.allow` in config.toml would allow it")
-    return f"refused by {rule}: {sentence} ({allow})"
+    key = PERMITTED_BY.get(rule, "allow")
+    return f"refused by {rule}: {sentence} (`{SECTION}.{key}` in config.toml would allow it)"
 
 
-def violation(rule: str, sentence: str) -> StepOutcome:
-    """Return the outcome of an attempt that a rule refuses."""
-    return StepOutcome.failure(Reason.SECURITY_VIOLATION, violation_text(rule, sentence), rule)
+def violation(rule: str, sentence: str, *, is_final: bool = False) -> StepOutcome:
+    """Return the outcome of an attempt that a rule refuses.
+
+    `is_final`: no setting allows it, as with devices and the files of Mission Deck itself.
+    """
+    text = violation_text(rule, sentence)
+    if is_final:
+        text = f"refused by {rule}: {sentence} (no setting allows it)"
+    return StepOutcome.failure(Reason.SECURITY_VIOLATION, text, rule)
 
 
 def allow_text(rule: str) -> str:
     """Return in full how a finding by this rule is allowed."""
-    return _STRUCTURAL.get(
-        rule,
-        f'`[{SECTION}] allow = ["{rule}"]` in /etc/missiondeck/config.toml, or in your own'
-        " config.toml, would allow it",
+    key = PERMITTED_BY.get(rule, "allow")
+    value = {"folders": '["/folder"]', "addresses": '["ADDRESS"]'}.get(key, f'["{rule}"]')
+    return (
+        f"`[{SECTION}] {key} = {value}` in /etc/missiondeck/config.toml, or in your own"
+        " config.toml, would allow it"
     )
-
-
-_STRUCTURAL: Final = dict.fromkeys((PATH_ESCAPE, ADDRESS), "no setting allows it")
-"""What is said of rules that no setting lifts."""

@@ -97,18 +97,20 @@ def staging(tree: Tree, destination: str) -> Iterator[Staging]:
 @contextmanager
 def _nearest(tree: Tree, path: str) -> Iterator[Tree]:
     """Yield the folder at `path`, or its nearest existing ancestor."""
-    components = tree.relative(path)
-    for length in range(len(components), -1, -1):
-        try:
-            with tree.place("/".join(components[:length]) or ".") as place:
-                if place.status() is None:
-                    continue
-                anchor = tree.subtree(place)
-        except FileNotFoundError:
-            continue
-        with anchor:
-            yield anchor
-        return
+    with tree.around(path) as around:
+        components = around.relative(path)
+        for length in range(len(components), -1, -1):
+            below = "/".join(components[:length])
+            try:
+                with around.place(around.prefix + below or ".") as place:
+                    if place.status() is None:
+                        continue
+                    anchor = around.subtree(place)
+            except FileNotFoundError:
+                continue
+            with anchor:
+                yield anchor
+            return
 
 
 def _moves(staged: int, target: Tree, prefix: str, *, overwrite: bool) -> Iterator[str]:

@@ -4,8 +4,10 @@ A path is walked from a descriptor of the working directory, one component at a 
 never follows a symbolic link (`openat` with O_NOFOLLOW). A link on the way is read and its target
 walked by the same rules, so it may point elsewhere inside the folder but never outside, and
 swapping a folder for a link between two system calls has no effect (no TOCTOU race). Devices,
-FIFOs, sockets and protected paths (`core.steps.file.protection`: the home folder) are refused. Not
-defended against: a hard link made by somebody who could read the file anyway.
+FIFOs, sockets and protected paths (`core.steps.file.protection`: the home folder) are refused. A
+folder that the settings permit is a tree of its own: an absolute path may name what is in it, and
+the same rules hold there. Not defended against: a hard link made by somebody who could read the
+file anyway.
 """
 
 import errno
@@ -15,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from core.steps.file.place import PathRefusedError, Place, named_error, sync_folder
+from core.steps.file.place import OutsideError, PathRefusedError, Place, named_error, sync_folder
 from core.steps.file.protection import Protection
 
 MAX_LINKS = 40
@@ -27,10 +29,20 @@ _WALK = _PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Tree:
     """An open folder to which file access is confined; the only way steps reach files."""
 
-    __slots__ = ("_fd", "_protected", "_roots", "root")
+    __slots__ = ("_fd", "_permitted", "_protected", "_roots", "prefix", "root")
 
-    def __init__(self, root: Path, protected: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        root: Path,
+        protected: Iterable[Path] = (),
+        permitted: Iterable[Path] = (),
+        *,
+        prefix: str = "",
+    ) -> None:
         self.root = root
+        self.prefix = prefix
+        """What the paths of its places begin with: nothing for the working folder."""
+        self._permitted = tuple(permitted)
         self._protected = Protection(protected)
         self._protected.check_root(root)
         self._fd = os.open(str(root), _PATH_ONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -51,17 +63,38 @@ class Tree:
         `follow` resolves a link in the last component (inside the tree); `links=False` refuses
         every link. Raises `PathRefusedError`, or `OSError` when a parent folder is missing.
         """
-        walk = _Walk(self, path, make_parents=make_parents, follow=follow, links=links)
-        try:
-            yield walk.run()
-        finally:
-            walk.close()
+        with self.around(path) as tree:
+            walk = _Walk(tree, path, make_parents=make_parents, follow=follow, links=links)
+            try:
+                yield walk.run()
+            finally:
+                walk.close()
+
+    @contextmanager
+    def around(self, path: str) -> Iterator["Tree"]:
+        """Yield the tree that `path` lies in: that of a permitted folder, else this one."""
+        components = _components(path)
+        is_own = not path.startswith("/") or any(
+            components[: len(root)] == root for root in self._roots
+        )
+        if not is_own:
+            for folder in self._permitted:
+                root = _components(str(folder))
+                if components[: len(root)] == root:
+                    with Tree(folder, self._protected.paths, prefix=f"{folder}/") as tree:
+                        yield tree
+                    return
+        yield self
 
     def subtree(self, place: Place) -> "Tree":
         """Return the folder at `place` as a tree of its own with the same protected paths."""
         inner = object.__new__(Tree)
         inner.root = self.root / place.path
-        inner._roots = {(*root, *_components(place.path)) for root in self._roots}
+        inner.prefix = ""
+        inner._permitted = self._permitted
+        below = _components(place.path)
+        is_absolute = place.path.startswith("/")
+        inner._roots = {below} if is_absolute else {(*root, *below) for root in self._roots}
         inner._protected = self._protected
         inner._fd = place.open_folder()
         return inner
@@ -85,7 +118,7 @@ class Tree:
         for root in self._roots:
             if components[: len(root)] == root:
                 return components[len(root) :]
-        raise PathRefusedError(f"{path} is outside the working directory {self.root}")
+        raise OutsideError(f"{path} is outside the working directory {self.root}")
 
     def is_protected(self, found: os.stat_result) -> bool:
         """Tell whether that file or folder is protected from steps."""
@@ -150,13 +183,13 @@ class _Walk:
             raise
 
     def _place(self, name: str) -> Place:
-        shown = [*self.names] if name == "." else [*self.names, name]
-        return Place(self.tree, self.stack[-1], name, "/".join(shown) or ".", len(self.names))
+        shown = self._shown(None if name == "." else name)
+        return Place(self.tree, self.stack[-1], name, shown, len(self.names))
 
     def _up(self) -> None:
         if len(self.stack) == 1:
             how = f"the symbolic link {self.link}" if self.link else "'..'"
-            raise PathRefusedError(f"{self.path} leaves the working directory by {how}")
+            raise OutsideError(f"{self.path} leaves the working directory by {how}")
         os.close(self.stack.pop())
         self.names.pop()
 
@@ -206,7 +239,7 @@ class _Walk:
         try:
             components = self.tree.relative(target)
         except PathRefusedError as error:
-            raise PathRefusedError(
+            raise OutsideError(
                 f"the symbolic link {self.link} leads to {target}, outside the working directory"
             ) from error
         if target.startswith("/"):
@@ -223,7 +256,8 @@ class _Walk:
             self.pending.append(name)
 
     def _shown(self, name: str | None = None) -> str:
-        return "/".join([*self.names, name] if name else self.names) or "."
+        below = "/".join([*self.names, name] if name else self.names)
+        return self.tree.prefix + below or "."
 
 
 def _refusal(shown: str) -> PathRefusedError:

@@ -19,7 +19,7 @@ from core.step_type.intent import Intent
 from core.step_type.parameter_text import scalar_text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
 from core.steps.file.confined_tree import Tree
-from core.steps.file.place import PathRefusedError, Place
+from core.steps.file.place import OutsideError, PathRefusedError, Place
 
 CHUNK_BYTES = 1 << 20
 SIZE_LIMIT_BYTES = 256 * 1024 * 1024
@@ -33,9 +33,9 @@ _NOT_TEXT = frozenset({"unicode-escape", "raw-unicode-escape", "utf-7", "punycod
 class FileStep(StepType):
     """A step confined to the working directory; it overrides `act` instead of `run`.
 
-    `act` returns the output object. A path that leaves the working directory, or that names a
-    device, FIFO, socket or protected file, ends the step with SECURITY_VIOLATION, which halts the
-    mission.
+    `act` returns the output object. A path that leaves the working directory and the folders that
+    the settings permit, or that names a device, FIFO, socket or protected file, ends the step with
+    SECURITY_VIOLATION, which halts the mission.
     """
 
     mode: ClassVar[Mode] = Mode.BLOCKING
@@ -50,10 +50,10 @@ class FileStep(StepType):
     def run(self, call: StepCall) -> StepOutcome:
         """Act within the working directory."""
         try:
-            with Tree(call.working_dir, call.protected_paths) as tree:
+            with tree_of(call) as tree:
                 return StepOutcome.success(self.act(tree, call))
         except PathRefusedError as error:
-            return violation(PATH_ESCAPE, str(error))
+            return path_violation(error)
         except StepFailedError as error:
             return error.outcome()
         except OSError as error:
@@ -62,6 +62,16 @@ class FileStep(StepType):
     def act(self, tree: Tree, call: StepCall) -> Mapping[str, Any]:
         """Do the work and return the output; `OSError` and `StepFailedError` fail the step."""
         raise BugError(f"{call.task_id}: {self.name} does not implement act ({tree.root})")
+
+
+def path_violation(error: PathRefusedError) -> StepOutcome:
+    """Return the outcome of an attempt that names a path which is refused."""
+    return violation(PATH_ESCAPE, str(error), is_final=not isinstance(error, OutsideError))
+
+
+def tree_of(call: StepCall) -> Tree:
+    """Return the tree of files that a step may reach; the caller closes it."""
+    return Tree(call.working_dir, call.protected_paths, call.permitted.folders)
 
 
 def _texts(parameters: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,6 +33,10 @@ class PathRefusedError(Exception):
     """Raised when a path leaves its tree or names a protected file: a security violation."""
 
 
+class OutsideError(PathRefusedError):
+    """Raised when a path leaves its tree: the settings may permit the folder that it leads to."""
+
+
 class Guard(Protocol):
     """Knows which files are protected from steps."""
 

@@ -22,10 +22,11 @@ Name = tuple[int, int, str]
 class Protection:
     """Protected files and folders, the latter with everything in them."""
 
-    __slots__ = ("_identities", "_missing_ancestors", "_names", "_paths")
+    __slots__ = ("_identities", "_missing_ancestors", "_names", "paths")
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._paths = tuple(paths)
+        self.paths = tuple(paths)
+        """The files and folders that steps may not touch."""
         self._identities: set[Identity] = set()
         self._names: set[Name] = set()
         self._missing_ancestors: set[Name] = set()
@@ -35,7 +36,7 @@ class Protection:
         """Locate the protected paths; what was protected before stays protected."""
         self._missing_ancestors.clear()
         stats = _StatCache()
-        for path in self._paths:
+        for path in self.paths:
             absolute = os.path.abspath(path)  # noqa: PTH100 - runs for every file step: str is faster
             self._add(absolute, stats)
             if stats.has_link(absolute):  # SQLite follows a link to its database
@@ -61,7 +62,7 @@ class Protection:
             folder = above
 
     def __bool__(self) -> bool:
-        return bool(self._paths)
+        return bool(self.paths)
 
     def covers(self, found: os.stat_result) -> bool:
         """Tell whether that file or folder is a protected one, by identity."""

@@ -2,13 +2,13 @@
 
 Connections are made to a checked address and not to the name, so that a second answer of the name
 server (DNS rebinding) has no effect. Link-local and cloud metadata addresses are always denied, in
-any notation; loopback and private addresses only on request.
+any notation, unless the settings permit one; loopback and private addresses only on request.
 """
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -120,10 +120,24 @@ async def look_up(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
+def _is_permitted(address: Address, permitted: Sequence[str]) -> bool:
+    """Tell whether an address, in the notation it was found in, is one of those permitted."""
+    return any(
+        address in network
+        for network in map(ipaddress.ip_network, permitted)
+        if network.version == address.version
+    )
+
+
 async def resolve(
-    host: str, port: int, *, allow_private: bool = True, lookup: Lookup = look_up
+    host: str,
+    port: int,
+    *,
+    allow_private: bool = True,
+    permitted: Sequence[str] = (),
+    lookup: Lookup = look_up,
 ) -> Target:
-    """Return the addresses of a host, all checked.
+    """Return the addresses of a host, all checked. Addresses and networks in `permitted` pass.
 
     Raises `AddressDeniedError` if any is denied, `OSError` when there is none.
     """
@@ -131,7 +145,7 @@ async def resolve(
     for text in await lookup(host, port):
         address = ipaddress.ip_address(text)
         why = denied_because(address, allow_private=allow_private)
-        if why is not None:
+        if why is not None and not _is_permitted(address, permitted):
             subject = host if str(address) == host else f"{host} ({address})"
             raise AddressDeniedError(f"{subject} is {why}: steps may not connect to it")
         if text not in addresses:

@@ -8,7 +8,7 @@ import asyncio
 import os
 import re
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cache
 from typing import Any, cast
@@ -69,6 +69,8 @@ class ExchangeOptions(Struct, frozen=True, kw_only=True):
     recheck: Callable[[Intent], StepOutcome | None] = lambda _intent: None
     """Asked before a redirect is followed; a refusal ends the exchange."""
     allow_private: bool = True
+    permitted: Sequence[str] = ()
+    """Addresses and networks that are not denied."""
     lookup: Lookup = look_up
 
 
@@ -202,6 +204,7 @@ class _Hop:
                 url.raw_host.decode("ascii").strip("[]"),
                 _port(url),
                 allow_private=self._options.allow_private,
+                permitted=self._options.permitted,
                 lookup=self._options.lookup,
             )
         except (OSError, UnicodeError) as error:

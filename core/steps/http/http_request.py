@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
-from core.security.safety.finding import ADDRESS, PATH_ESCAPE, violation
+from core.security.safety.finding import ADDRESS, violation
 from core.step_type.failure import StepFailedError, os_failure
 from core.step_type.intent import Intent
 from core.step_type.json_text import JsonTextError, parse_json_text
@@ -20,8 +20,7 @@ from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_text import scalar_text
 from core.step_type.parameter_types import Printable, Seconds, Text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
-from core.steps.file.confined_tree import Tree
-from core.steps.file.file_step import encoded, read_bytes, shown
+from core.steps.file.file_step import encoded, path_violation, read_bytes, shown, tree_of
 from core.steps.file.place import PathRefusedError
 from core.steps.http.address_guard import AddressDeniedError, check_url, url_intent
 
@@ -208,7 +207,7 @@ class Http(StepType):
         except AddressDeniedError as error:
             return violation(ADDRESS, str(error))
         except PathRefusedError as error:
-            return violation(PATH_ESCAPE, str(error))
+            return path_violation(error)
         except StepFailedError as error:
             return error.outcome()
         except OSError as error:
@@ -256,6 +255,7 @@ def _prepared(call: StepCall) -> tuple["Request", "ExchangeOptions"]:
         follow_redirects=parameters.follow_redirects,
         tls=_tls(call, parameters.verify),
         recheck=call.recheck,
+        permitted=call.permitted.addresses,
     )
     return request, options
 
@@ -268,7 +268,7 @@ def _tls(call: StepCall, verify: bool | str) -> "SSLContext | None":
     if verify is False:
         call.log(LogLevel.WARN, "the server's certificate is not verified (verify: false)")
         return unverified()
-    with Tree(call.working_dir, call.protected_paths) as tree, tree.place(verify) as place:
+    with tree_of(call) as tree, tree.place(verify) as place:
         path = place.path
         with os.fdopen(place.open_file(), "rb") as file:
             pem = read_bytes(file.fileno(), call, _CA_LIMIT_BYTES)

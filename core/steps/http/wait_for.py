@@ -9,15 +9,14 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from core.domain.reasons import Reason
-from core.security.safety.finding import ADDRESS, PATH_ESCAPE, violation
+from core.security.safety.finding import ADDRESS, violation
 from core.step_type.failure import StepFailedError
 from core.step_type.intent import Intent
 from core.step_type.parameter_model import StepParameters
 from core.step_type.parameter_text import scalar_text
 from core.step_type.parameter_types import Seconds, Text
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType, clip
-from core.steps.file.confined_tree import Tree
-from core.steps.file.file_step import PathText, shown
+from core.steps.file.file_step import PathText, path_violation, shown, tree_of
 from core.steps.file.place import PathRefusedError
 from core.steps.http.address_guard import AddressDeniedError, check_url, resolve, url_intent
 
@@ -102,7 +101,7 @@ class WaitFor(StepType):
         except AddressDeniedError as error:
             return violation(ADDRESS, str(error))
         except PathRefusedError as error:
-            return violation(PATH_ESCAPE, str(error))
+            return path_violation(error)
         return StepOutcome.success({"waited_ms": round((call.waited + now() - start) * 1000, 3)})
 
     def describe(self, parameters: Mapping[str, Any]) -> str:
@@ -144,7 +143,7 @@ def _probe(call: StepCall) -> tuple[Callable[[], Awaitable[None]], str]:
     if parameters.port is not None:
         host, _, number = parameters.port.rpartition(":")
         return (
-            lambda: _probe_port(host, int(number)),
+            lambda: _probe_port(call, host, int(number)),
             f"{parameters.port} accepts no connection",
         )
     url = parameters.url or ""
@@ -152,14 +151,14 @@ def _probe(call: StepCall) -> tuple[Callable[[], Awaitable[None]], str]:
 
 
 def _probe_file(call: StepCall, path: str) -> None:
-    with Tree(call.working_dir, call.protected_paths) as tree, tree.place(path) as place:
+    with tree_of(call) as tree, tree.place(path) as place:
         if place.status() is None:
             raise FileNotFoundError(f"no {place.path}")
 
 
-async def _probe_port(host: str, port: int) -> None:
+async def _probe_port(call: StepCall, host: str, port: int) -> None:
     async with asyncio.timeout(_TRY_SECONDS):
-        target = await resolve(host, port)
+        target = await resolve(host, port, permitted=call.permitted.addresses)
         failure: OSError | None = None
         for address in target.addresses:
             try:
@@ -185,7 +184,9 @@ async def _probe_url(call: StepCall, url: str) -> None:
         parse_url,
     )
 
-    options = ExchangeOptions(max_bytes=64 * 1024 * 1024, recheck=call.recheck)
+    options = ExchangeOptions(
+        max_bytes=64 * 1024 * 1024, recheck=call.recheck, permitted=call.permitted.addresses
+    )
     async with asyncio.timeout(_TRY_SECONDS):
         try:
             response = await exchange(Request(method="GET", url=parse_url(url)), options)

@@ -114,7 +114,7 @@ async def run_process(
     if paths:
         from core.steps.process.output_file import open_output_files  # rarely needed
 
-        opened = open_output_files(paths, folder, call.protected_paths)
+        opened = open_output_files(paths, folder, call.protected_paths, call.permitted.folders)
         if isinstance(opened, StepOutcome):
             return opened
         files = opened

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Self
 
 from core.domain.records import LogStream
-from core.security.safety.finding import PATH_ESCAPE, violation
 from core.step_type.failure import os_failure
 from core.step_type.step_type import StepOutcome
 from core.steps.file.confined_tree import Tree
+from core.steps.file.file_step import path_violation
 from core.steps.file.place import PathRefusedError
 
 
@@ -29,14 +29,15 @@ class OutputFiles:
         self._descriptors: dict[LogStream, int] = {}
         self.error: OSError | None = None
 
-    def open(self, folder: Path, protected: tuple[Path, ...]) -> Self:
+    def open(self, folder: Path, protected: tuple[Path, ...], permitted: tuple[Path, ...]) -> Self:
         """Open the files, their folders made.
 
-        Raises `PathRefusedError` for a path that leaves `folder` or is protected, and `OSError`.
+        Raises `PathRefusedError` for a path that leaves `folder` and what is permitted, or is
+        protected, and `OSError`.
         """
         by_path: dict[str, int] = {}
         try:
-            with Tree(folder, protected) as tree:
+            with Tree(folder, protected, permitted) as tree:
                 for stream, path in self._paths.items():
                     with tree.place(path, make_parents=True) as place:
                         if place.path not in by_path:
@@ -74,12 +75,15 @@ class OutputFiles:
 
 
 def open_output_files(
-    paths: Mapping[LogStream, str], folder: Path, protected: tuple[Path, ...]
+    paths: Mapping[LogStream, str],
+    folder: Path,
+    protected: tuple[Path, ...],
+    permitted: tuple[Path, ...],
 ) -> OutputFiles | StepOutcome:
     """Open the file of each stream; return the outcome of the attempt if that is not possible."""
     try:
-        return OutputFiles(paths).open(folder, protected)
+        return OutputFiles(paths).open(folder, protected, permitted)
     except PathRefusedError as error:
-        return violation(PATH_ESCAPE, str(error))
+        return path_violation(error)
     except OSError as error:
         return os_failure(error)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState
+from core.step_type.permitted import Permitted
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import parse_mode
 from tests.support.step_run import StepRunner
@@ -465,6 +466,59 @@ def test_a_loop_of_links_ends(steps: StepRunner) -> None:
         outcome = steps.run("read_file", path=path)
         assert outcome.reason_code is Reason.STEP_ERROR
         assert outcome.message == f"{path}: Too many levels of symbolic links"
+
+
+def test_a_permitted_folder_is_reached_by_its_absolute_path_alone(
+    steps: StepRunner, tmp_path: Path
+) -> None:
+    shared, other = tmp_path / "shared", tmp_path / "shared-too"
+    for folder in (shared, other):
+        folder.mkdir()
+        (folder / "in").write_text("theirs")
+    (steps.working_dir / "inside").write_text("ours")
+    (steps.working_dir / "link").symlink_to(shared)
+    (shared / "out").symlink_to(other / "in")
+    (shared / "fifo").unlink(missing_ok=True)
+    os.mkfifo(shared / "fifo")
+    steps.permitted = Permitted(folders=(shared,))
+    assert steps.run("read_file", path=str(shared / "in")).output["content"] == "theirs"
+    made = steps.run("create_file", path=f"{shared}/sub/new", content="x")
+    assert made.output["path"] == f"{shared}/sub/new"
+    copied = steps.run("copy_file", source="inside", destination=f"{shared}/copy")
+    assert copied.state is AttemptState.SUCCESS
+    assert (shared / "copy").read_text() == "ours"
+    for path in (
+        f"{other}/in",
+        f"{shared}/../shared-too/in",
+        f"{shared}/out",
+        "link/in",
+        "../shared/in",
+    ):
+        outcome = steps.run("read_file", path=path)
+        assert outcome.reason_code is Reason.SECURITY_VIOLATION, (path, outcome)
+        assert outcome.message is not None
+        assert outcome.message.endswith("(`safety.folders` in config.toml would allow it)")
+    refused = steps.run("read_file", path=f"{shared}/fifo")
+    assert str(refused.message).endswith("(no setting allows it)")
+
+
+def test_a_permitted_folder_does_not_open_what_belongs_to_mission_deck(
+    steps: StepRunner, tmp_path: Path
+) -> None:
+    home = tmp_path / "shared" / "home"
+    home.mkdir(parents=True)
+    (home / "missions.db").write_text("database")
+    steps.permitted = Permitted(folders=(tmp_path / "shared",))
+    steps.protected_paths = (home,)
+    for path in (f"{home}/missions.db", f"{home}/new"):
+        for name, parameters in every_file_step(path):
+            if "inside" not in parameters.values():
+                outcome = steps.run(name, **parameters)
+                assert outcome.reason_code is Reason.SECURITY_VIOLATION, (name, outcome)
+    steps.permitted = Permitted(folders=(home,))
+    assert steps.run("read_file", path=f"{home}/missions.db").reason_code is (
+        Reason.SECURITY_VIOLATION
+    )
 
 
 def test_devices_fifos_and_sockets_are_refused(steps: StepRunner, tmp_path: Path) -> None:

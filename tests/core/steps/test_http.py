@@ -454,6 +454,23 @@ async def test_one_denied_address_among_many_denies_the_host() -> None:
         await resolve("x.test", 80, lookup=lookup)
 
 
+async def test_what_the_settings_permit_is_connected_to_and_nothing_else() -> None:
+    found = {"meta.test": ["169.254.169.254"], "link.test": ["169.254.0.1"], "six": ["fe80::1"]}
+
+    async def lookup(host: str, port: int) -> list[str]:
+        return found[host]
+
+    permitted = ("169.254.169.254", "fe80::/10")
+    target = await resolve("meta.test", 80, permitted=permitted, lookup=lookup)
+    assert target.addresses == ("169.254.169.254",)
+    assert (await resolve("six", 80, permitted=permitted, lookup=lookup)).addresses == ("fe80::1",)
+    with pytest.raises(AddressDeniedError):
+        await resolve("link.test", 80, permitted=permitted, lookup=lookup)
+    found["meta.test"] = ["::ffff:169.254.169.254"]  # the same address in another notation
+    with pytest.raises(AddressDeniedError):
+        await resolve("meta.test", 80, permitted=permitted, lookup=lookup)
+
+
 async def test_a_name_is_looked_up_once_and_connected_as_checked(server: HttpServer) -> None:
     asked = []
 

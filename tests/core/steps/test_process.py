@@ -634,7 +634,7 @@ async def test_a_file_outside_of_the_folder_is_a_violation_and_nothing_runs(desk
 
 
 async def test_output_that_cannot_be_written_fails_the_step(desk: Desk) -> None:
-    files = OutputFiles({LogStream.STDOUT: "out"}).open(desk.folder, ())
+    files = OutputFiles({LogStream.STDOUT: "out"}).open(desk.folder, (), ())
     full = os.open("/dev/full", os.O_WRONLY)
     try:
         files._descriptors[LogStream.STDOUT] = full
