@@ -196,6 +196,10 @@ class MissionStep(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((*self.secrets, *self.secret_files.values())))
 
 
+MATRIX_INCLUDE, MATRIX_EXCLUDE = "include", "exclude"
+"""Keys of a matrix that are no axes: combinations that are added or extended, and left out."""
+
+
 class Handlers(Struct, frozen=True, kw_only=True):
     """Steps that run when the mission has ended, each with its own deadline."""
 

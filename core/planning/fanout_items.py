@@ -1,10 +1,14 @@
-"""Evaluates the items of a fan-out step: the list of `foreach`, or the product of `matrix`."""
+"""Evaluates the items of a fan-out step: the list of `foreach`, or the product of `matrix`.
+
+`include` and `exclude` of a matrix follow the rules of GitHub Actions.
+"""
 
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from core.domain.mission import MissionStep
+from core.domain.events import dump_json
+from core.domain.mission import MATRIX_EXCLUDE, MATRIX_INCLUDE, MissionStep
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 
 MAX_ITEMS = 10_000
@@ -32,7 +36,57 @@ def _foreach(step: MissionStep, scope: Mapping[str, Any]) -> list[Any]:
     return list(found)
 
 
-def _matrix(axes: Mapping[str, Any], scope: Mapping[str, Any]) -> list[Any]:
+def _matrix(matrix: Mapping[str, Any], scope: Mapping[str, Any]) -> list[Any]:
+    special = (MATRIX_INCLUDE, MATRIX_EXCLUDE)
+    axes = {name: values for name, values in matrix.items() if name not in special}
+    found = _product(axes, scope) if axes else []
+    left_out = _entries(matrix, MATRIX_EXCLUDE, scope)
+    if left_out:
+        found = [one for one in found if not any(_matches(one, entry) for entry in left_out)]
+    return _with_included(found, _entries(matrix, MATRIX_INCLUDE, scope), frozenset(axes))
+
+
+def _with_included(
+    combinations: list[dict[str, Any]], entries: list[Mapping[str, Any]], axes: frozenset[str]
+) -> list[dict[str, Any]]:
+    """Extend each combination that an entry agrees with on all axes; else add the entry as one.
+
+    What an entry adds may be replaced by a later one; a value of an axis never is.
+    """
+    result = [dict(one) for one in combinations]
+    for entry in entries:
+        of_axes = {name: value for name, value in entry.items() if name in axes}
+        agreeing = [
+            extended
+            for extended, one in zip(result, combinations, strict=False)
+            if _matches(one, of_axes)
+        ]
+        for extended in agreeing:
+            extended |= entry
+        if not agreeing:
+            result.append(dict(entry))
+    return result
+
+
+def _matches(combination: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    return all(
+        name in combination and dump_json(combination[name]) == dump_json(value)
+        for name, value in entry.items()
+    )
+
+
+def _entries(
+    matrix: Mapping[str, Any], key: str, scope: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    found = _rendered(f"matrix.{key}", matrix.get(key) or [], scope)
+    if not isinstance(found, list | tuple) or not all(
+        isinstance(one, Mapping) and one for one in found
+    ):
+        raise ItemsError(f"matrix.{key} must give a list of mappings of names to values")
+    return list(found)
+
+
+def _product(axes: Mapping[str, Any], scope: Mapping[str, Any]) -> list[dict[str, Any]]:
     lists: list[list[Any]] = []
     count = 1
     for name, values in axes.items():

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from core.domain.mission import Mission, MissionStep, TriggerRule
+from core.domain.mission import (
+    MATRIX_EXCLUDE,
+    MATRIX_INCLUDE,
+    Mission,
+    MissionStep,
+    TriggerRule,
+)
 from core.domain.state_word import counted
 from core.graph.dag import Graph
 from core.operations.mission_secret_check import SecretState
@@ -155,7 +161,11 @@ def _traits(mission: Mission, step: MissionStep) -> list[str]:
     if step.foreach is not None:
         found.append("for each item")
     if step.matrix is not None:
-        found.append(f"matrix of {', '.join(step.matrix)}")
+        axes = [name for name in step.matrix if name not in (MATRIX_INCLUDE, MATRIX_EXCLUDE)]
+        changes = [name for name in step.matrix if name not in axes]
+        found.append(f"matrix of {', '.join(axes or changes)}")
+        if axes and changes:
+            found.append(f"with {' and '.join(changes)}")
     if step.timeout_seconds is not None:
         found.append(f"timeout {duration_text(step.timeout_seconds)}")
     if retry.max_attempts > 1:

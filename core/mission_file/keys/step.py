@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.domain.mission import MissionStep, TriggerRule
+from core.domain.mission import MATRIX_EXCLUDE, MATRIX_INCLUDE, MissionStep, TriggerRule
 from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.foreign_key import FOREIGN_STEP_KEYS
@@ -149,7 +149,36 @@ def check_matrix(value: Any, path: Path, problems: Problems) -> Any:
                 Code.BAD_ID, f"`{name}` is not a valid name for an axis", (*path, name), on_key=True
             )
             good = False
-        good = check_foreach(values, (*path, name), problems) is not INVALID and good
+        check = _check_combinations if name in _SPECIAL else check_foreach
+        good = check(values, (*path, name), problems) is not INVALID and good
+    if good and set(value) == {MATRIX_EXCLUDE}:
+        problems.error(Code.BAD_VALUE, "`exclude` leaves out of a matrix that has no names", path)
+        return INVALID
+    return value if good else INVALID
+
+
+_SPECIAL = (MATRIX_INCLUDE, MATRIX_EXCLUDE)
+
+
+def _check_combinations(value: Any, path: Path, problems: Problems) -> Any:
+    """Check `include` or `exclude` of a matrix: mappings of names to values, or a template."""
+    if check_foreach(value, path, problems) is INVALID:
+        return INVALID
+    if value.__class__ is str:
+        return value
+    good = True
+    for index, entry in enumerate(value):
+        if entry.__class__ is not dict or not entry:
+            wrong_type(entry, (*path, index), problems, "a mapping of names to values")
+            good = False
+            continue
+        for name in entry:
+            if not VARIABLE_NAME.fullmatch(name):
+                place = (*path, index, name)
+                problems.error(
+                    Code.BAD_ID, f"`{name}` is not a valid name for an axis", place, on_key=True
+                )
+                good = False
     return value if good else INVALID
 
 
@@ -278,7 +307,8 @@ STEP_KEYS = {
     ),
     "matrix": Key(
         check=check_matrix,
-        doc="Names with lists: the step runs once for each combination.",
+        doc="Names with lists: the step runs once for each combination; `exclude` leaves some out,"
+        " `include` adds some, or adds to some.",
         schema=mapping_of(VARIABLE_PATTERN, {"type": ["array", "string"]}),
         example="{os: [linux, macos], python: [3.11, 3.12]}",
     ),
