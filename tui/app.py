@@ -23,6 +23,7 @@ from tui.words.run_label import run_label
 from tui.words.safe_text import clean_line
 
 if TYPE_CHECKING:
+    from core.audit.verify.log_checked import LogChecked
     from core.domain.approval_question import OpenQuestion
     from core.domain.records import Execution
     from core.ports.clock import Clock
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 LOST_CHECK_SECONDS = 15.0
 """How often to look for runners that are gone."""
+LOG_CHECK_DELAY_SECONDS = 1.0
+"""How long after the start the chain behind what was verified before is verified."""
+LOG_CHECK_EVENTS = 20_000
+"""The most new events that are verified then: half a second at 40,000 in a second."""
 REFRESH_TURNS = 8
 """Turns of the event loop in which all updated widgets request their repaint.
 
@@ -88,6 +93,8 @@ class MissionDeckApp(TerminalApp):
         self.missions: Sequence[MissionFile] = ()
         self.problem = ""
         self._short_ids: dict[str, str] = {}
+        self.log_checked: LogChecked | None = None
+        self.log_problem = ""
 
     @property
     def app_context(self) -> "AppContext":
@@ -134,6 +141,7 @@ class MissionDeckApp(TerminalApp):
         self.discover()
         self._notice_lost()
         self.set_interval(LOST_CHECK_SECONDS, self._notice_lost)
+        self.set_timer(LOG_CHECK_DELAY_SECONDS, self._check_log)
         if self._start is not None:
             self.open_execution(self._start)
 
@@ -222,6 +230,29 @@ class MissionDeckApp(TerminalApp):
         except MissionDeckError as error:
             self.show_problem(clean_line(f"cannot record a lost runner: {error.message}"))
 
+    @work(exclusive=True, group="log")
+    async def _check_log(self) -> None:
+        """Verify the chain behind what was verified before, so that a broken one is shown."""
+        try:
+            checked = await asyncio.to_thread(
+                self.backend.verify_log, full=False, most_events=LOG_CHECK_EVENTS
+            )
+        except BugError:
+            raise
+        except MissionDeckError:
+            return  # no database yet, or the feed says what is wrong
+        if self.log_checked is None:
+            self.note_checked(checked)
+
+    def note_checked(self, checked: "LogChecked") -> None:
+        """Take note of a verification; a broken log is then shown on every screen."""
+        from tui.lines.audit_lines import broken_text
+
+        self.log_checked = checked
+        before, self.log_problem = self.log_problem, broken_text(checked)
+        if self.log_problem != before and not self.problem:
+            self.show_problem("")
+
     def label(self, execution: "Execution") -> str:
         """Return the label of an execution: `deploy#7 0193c0de`."""
         return clean_line(run_label(execution, self.short_id(execution.execution_id)))
@@ -286,6 +317,15 @@ class MissionDeckApp(TerminalApp):
         screen = self.screen
         filters = screen.filter_help if isinstance(screen, DeckScreen) else ()
         self.push_screen(HelpScreen(help_entries(screen, self.get_key_display), filters))
+
+    def action_audit(self) -> None:
+        """Show the audit log, on top of whatever is shown."""
+        from tui.screens.audit.audit_screen import AuditScreen
+
+        if not self.is_ready or any(isinstance(one, AuditScreen) for one in self.screen_stack):
+            return
+        if isinstance(self.screen, DeckScreen):
+            self.push_screen(AuditScreen())
 
     def action_next_theme(self) -> None:
         """Switch to the next theme."""

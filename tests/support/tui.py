@@ -16,6 +16,7 @@ from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
+from core.audit.verify.log_checked import LogChecked
 from core.domain.events import (
     AttemptEnded,
     AttemptStarted,
@@ -56,6 +57,7 @@ from tui.live.backend import (
     LaunchOptions,
     MissionFile,
     Preview,
+    Progress,
     Receipt,
 )
 
@@ -572,6 +574,10 @@ class FakeBackend:
         self.planned: Callable[[Mapping[str, Any]], Sequence[PlannedVerdict]] = lambda _params: ()
         """What safety and policies say of a launch with these inputs."""
         self.noticed = 0
+        self.judge: Callable[[bool, Progress | None], LogChecked] = lambda _full, _progress: (
+            LogChecked(events=world.seq)
+        )
+        """What a verification of the audit log says."""
         self.on_launch: Callable[[str], None] = lambda _execution_id: None
         self.app_context = AppContext(
             database="/home/ada/.local/share/mission/missions.db",
@@ -658,6 +664,19 @@ class FakeBackend:
         self.world.outcomes[request_id] = RequestOutcome(
             request_id=request_id, done=why is None, why=why
         )
+
+    def log_status(self) -> LogChecked:
+        return LogChecked(events=self.world.seq)
+
+    def verify_log(
+        self, *, full: bool, progress: Progress | None = None, most_events: int | None = None
+    ) -> LogChecked:
+        return self.judge(full, progress)
+
+    def export_evidence(self, execution_id: str, progress: Progress | None = None) -> Path:
+        self._refuse()
+        self.calls.append(("export", execution_id))
+        return self.app_context.export_folder / "nightly-etl-1.zip"
 
     def resume(self, execution_id: str) -> None:
         self._refuse()

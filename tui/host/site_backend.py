@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from core.domain.mission import EMPTY, Mission, MissionSource
-from core.errors import MissionDeckError
+from core.errors import MissionDeckError, NotFoundError
 from core.executors.job_usage import JobUsageReader
 from core.launch.order import Order
 from core.mission_file.load import load_mission
@@ -41,8 +41,13 @@ from tui.live.backend import (
     LaunchOptions,
     MissionFile,
     Preview,
+    Progress,
     Receipt,
 )
+
+if TYPE_CHECKING:
+    from core.audit.verify.log_checked import LogChecked
+    from tui.host.evidence.log_check import LogCheck
 
 RUN_BEFORE = 30
 """Files of earlier runs that are listed, wherever they are."""
@@ -185,6 +190,37 @@ class SiteBackend:
         with self._records() as reader:
             order = rerun_order(reader, execution_id, reason="", actor=self._site.actor)
         return self._start(order)
+
+    def log_status(self) -> "LogChecked":
+        """Return how far the audit log was verified before."""
+        return self._log_check().status()
+
+    def verify_log(
+        self, *, full: bool, progress: Progress | None = None, most_events: int | None = None
+    ) -> "LogChecked":
+        """Verify all of the audit log, or the chain behind what was verified before."""
+        check = self._log_check()
+        if full:
+            return check.full(progress=progress)
+        return check.since(progress, most_events=most_events)
+
+    def export_evidence(self, execution_id: str, progress: Progress | None = None) -> Path:
+        """Write the evidence of an execution to the export folder; return the file."""
+        from tui.host.evidence.bundle_export import export_bundle, usual_file
+
+        with self._records() as reader:
+            execution = reader.find_execution(execution_id)
+            target = self._app_context.export_folder / usual_file(execution)
+            export_bundle(self._site, reader, execution, target, overwrite=False, progress=progress)
+        return target
+
+    def _log_check(self) -> "LogCheck":
+        from core.machine.system_clock import SystemClock
+        from tui.host.evidence.log_check import LogCheck
+
+        if not self._site.paths.has_database:
+            raise NotFoundError("there is no database yet")
+        return LogCheck(self._site.paths, SystemClock())
 
     @contextmanager
     def _records(self) -> Iterator[Reader]:

@@ -36,6 +36,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     "app": (
         Key("app.help", "?", "help", "help", "Everywhere", show=True),
         Key("app.palette", ":,ctrl+p", "command_palette", "palette", "Everywhere", show=True),
+        Key("app.audit", "A", "audit", "audit log", "Everywhere"),
         Key("app.theme", "T", "next_theme", "next theme", "Everywhere"),
         Key("app.picture", "ctrl+s", "picture", "save a picture (SVG)", "Everywhere"),
         Key("app.quit", "ctrl+q", "quit", "quit; live runs go on", "Everywhere"),
@@ -176,6 +177,21 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
                 1,
             )
         ),
+    ),
+    "audit": (
+        Key("audit.verify", "v", "verify(True)", "verify everything", "Acting", show=True),
+        Key("audit.verify_new", "u", "verify(False)", "verify what is new", "Acting", show=True),
+        Key("audit.stop", "x", "stop", "stop verifying", "Acting", show=True),
+        Key("audit.next_finding", "e", "finding(1)", "next finding", "Finding", show=True),
+        Key("audit.previous_finding", "E", "finding(-1)", "previous finding", "Finding"),
+        Key("audit.filter", "/", "filter", "filter", "Finding", show=True),
+        Key("audit.open", "enter", "other_pane", "details", "Looking"),
+        Key("audit.pane", "tab,shift+tab", "other_pane", "other pane", "Looking", show=True),
+        Key("audit.run", "o", "open_run", "open the execution", "Looking"),
+        Key("audit.export", "S", "export", "export evidence", "Taking along", show=True),
+        Key("audit.copy", "y", "copy('text')", "copy the record", "Taking along"),
+        Key("audit.copy_json", "Y", "copy('json')", "copy as JSON", "Taking along"),
+        Key("audit.back", "escape,q", "back", "back", "Everywhere", show=True),
     ),
     "field": (
         Key("field.keep", "enter", "submit", "keep", "Finding", show=True),

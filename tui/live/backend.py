@@ -4,18 +4,22 @@ Blocking methods are called in worker threads, never on the event loop; they rep
 `MissionDeckError`, which the screen shows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct, field
 
+from core.audit.verify.log_checked import LogChecked
 from core.domain.mission import EMPTY, Mission, MissionSource, Param
 from core.operations.admission.planned_verdicts import PlannedVerdict
 from core.operations.mission_secret_check import SecretState
 from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
+
+Progress = Callable[[int, int], None]
+"""Takes the number of events that were read, and of all there are to read."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -153,6 +157,21 @@ class Backend(Protocol):
         A live execution gets a request, whose receipt is returned. After its end a linked execution
         is started, whose id is returned.
         """
+
+    def log_status(self) -> LogChecked:
+        """Return how far the audit log was verified before; reads no events. Blocking."""
+
+    def verify_log(
+        self, *, full: bool, progress: Progress | None = None, most_events: int | None = None
+    ) -> LogChecked:
+        """Verify all of the audit log, or the chain behind what was verified before. Blocking.
+
+        Without `full` nothing is verified if there are more than `most_events` new ones. What
+        `progress` raises ends the verification.
+        """
+
+    def export_evidence(self, execution_id: str, progress: Progress | None = None) -> Path:
+        """Write the evidence of an execution to the export folder; return the file. Blocking."""
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""

@@ -10,6 +10,7 @@ from textual.app import App
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from core.audit.verify.log_checked import LogChecked
     from core.domain.approval_question import OpenQuestion
     from core.domain.records import Execution
     from core.ports.clock import Clock
@@ -102,6 +103,17 @@ class Deck(Protocol):
 
     def short_id(self, execution_id: str) -> str:
         """Return the short form of an execution's id."""
+
+    @property
+    def log_checked(self) -> "LogChecked | None":
+        """What is known of the audit log by its last verification."""
+
+    @property
+    def log_problem(self) -> str:
+        """The banner of an audit log that does not verify, empty for any other."""
+
+    def note_checked(self, checked: "LogChecked") -> None:
+        """Take note of a verification; a broken log is then shown on every screen."""
 
     # --- screens ---------------------------------------------------------------------------------
 

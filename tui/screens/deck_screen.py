@@ -56,9 +56,15 @@ class DeckScreen(Screen[None]):
         return label
 
     def show_banner(self, text: str) -> None:
-        """Show a problem in the banner; an empty text hides it."""
+        """Show a problem in the banner; an empty text leaves that of a broken audit log."""
+        text = text or self.deck.log_problem
         self.banner.display = bool(text)
         self.banner.set_parts([Part(f" ✗ {text}", style="bad")])
+
+    def on_screen_resume(self) -> None:
+        """Show that the audit log is broken, on whatever screen."""
+        if self.deck.log_problem and not self.deck.problem:
+            self.show_banner("")
 
     def on_resize(self, event: events.Resize) -> None:
         """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""

@@ -72,6 +72,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """Attempts whose output an older version sealed: the digest covers nothing but its bytes."""
     unsealed_outputs: int = 0
     """Attempts whose output no digest covers: they run, or their runner died before the end."""
+    is_full: bool = False
+    """Whether all events were read and all records compared with them."""
     chain: ChainState | None = None
     """Where the chain ends, for the next incremental verification; None if anything is wrong."""
 

@@ -164,6 +164,7 @@ def report_of(
         unjudged_executions=0 if tables is None else tables.unjudged,
         data_only_seals=0 if tables is None else tables.output.data_only,
         unsealed_outputs=0 if tables is None else tables.output.unsealed,
+        is_full=tables is not None,
         chain=None if findings.count else walk.state(),
     )
 

@@ -1,6 +1,5 @@
 """`mission audit`: verification of the audit log, and evidence for others."""
 
-import re
 from pathlib import Path
 
 import click
@@ -148,13 +147,12 @@ def export(invocation: Invocation, execution: str, target: Path | None, force: b
     of the audit log.
     """
     from tui.cli.printing.verify_progress import VerifyProgress
-    from tui.host.evidence.bundle_export import export_bundle
+    from tui.host.evidence.bundle_export import export_bundle, usual_file
 
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if target is None:
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", found.mission_name)[:100]
-            target = Path(f"{name}-{found.run_number}.zip")
+            target = Path(usual_file(found))
         with VerifyProgress() as progress:
             done = export_bundle(
                 invocation.site, reader, found, target, overwrite=force, progress=progress.show

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -34,6 +35,12 @@ class Exported(Struct, frozen=True, kw_only=True):
     executions: int
     events: int
     head: str
+
+
+def usual_file(execution: Execution) -> str:
+    """Return the name of the file that evidence is written to without another one."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", execution.mission_name)[:100]
+    return f"{name}-{execution.run_number}.zip"
 
 
 def export_bundle(

@@ -1,0 +1,1 @@
+"""The audit screen: the chain, its verification and its records."""
