@@ -16,11 +16,11 @@ from core.domain.process_policy import StopSignal, limits_over, stop_over
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream, TaskRun
 from core.domain.states import AttemptState
-from core.engine.artifact_collection import keep_artifacts
 from core.engine.context import ContextLimitError, ExecutionContext
 from core.engine.gated_attempt import recheck
 from core.engine.preparation import Prepared, RunContext
 from core.engine.secret_delivery import perform_masked
+from core.engine.turn.artifact_collection import keep_artifacts
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
 from core.output.masker import Masker

@@ -1,1 +1,1 @@
-"""Captures the output of attempts and emits it as log chunks; masking of secrets belongs here."""
+"""Captures the output of attempts as log chunks, masks secrets, and keeps artifacts by content."""

@@ -319,7 +319,7 @@ def _artifact_keeper(plan: DrivePlan) -> ArtifactKeeper | None:
     """Return what keeps the artifacts of the execution, None when its mission declares none."""
     if plan.artifacts is None or not any(step.artifacts for step in plan.mission.all_steps):
         return None
-    from core.machine.content_store import ContentStore  # few missions have artifacts
+    from core.output.content_store import ContentStore  # few missions have artifacts
     from core.steps.file.artifact_folder import ArtifactFolder, ArtifactLimits
 
     kept = sum(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.operations.artifacts import Artifact
+from core.output.kept_artifacts import Artifact
 from tui.output.ansi_colours import Palette
 from tui.output.table import Column, table
 from tui.words.numbers import size

@@ -7,7 +7,7 @@ from threading import Lock
 
 from msgspec import Struct
 
-from core.machine.content_store import ContentStore, chunks_of
+from core.output.content_store import ContentStore, chunks_of
 from core.ports.artifacts import (
     ArtifactRefusedError,
     ArtifactRequest,

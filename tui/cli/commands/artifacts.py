@@ -9,7 +9,7 @@ import click
 
 from core.domain.state_word import counted
 from core.errors import ConflictError, UnavailableError, UsageError
-from core.operations.artifacts import Artifact, artifacts_of, reused_artifacts_of
+from core.output.kept_artifacts import Artifact, artifacts_of, reused_artifacts_of
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
@@ -19,7 +19,7 @@ from tui.words.numbers import size
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:  # only --get writes files
-    from core.machine.content_store import ContentStore
+    from core.output.content_store import ContentStore
     from core.steps.file.confined_tree import Tree
 
 
@@ -73,7 +73,7 @@ def _newest(artifacts: Sequence[Artifact]) -> list[Artifact]:
 def _get(
     invocation: Invocation, artifacts: Sequence[Artifact], folder: Path, *, with_step: bool
 ) -> None:
-    from core.machine.content_store import ContentStore
+    from core.output.content_store import ContentStore
     from core.steps.file.confined_tree import Tree
     from core.steps.file.place import PathRefusedError
 
