@@ -92,3 +92,26 @@ def test_without_the_extra_it_is_said_how_to_install_it(
         assert answer.code == 9
         assert "pip install 'missiondeck[dask]'" in answer.err
     assert inside("ls", "--json").json == []
+
+
+def test_a_project_cannot_send_processes_to_another_machine(
+    inside: Inside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".mission.toml").write_text(f'executor = "{CLUSTER}"\n')
+
+    answer = inside("doctor", "--json")
+
+    assert "executor is ignored" in answer.out
+    assert "cluster.example" not in answer.out.replace(str(tmp_path), "")
+
+
+def test_a_setting_that_is_no_executor_is_refused(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MISSION_EXECUTOR", "slurm")
+
+    answer = inside("doctor")
+
+    assert "`slurm` is no executor" in answer.out
+    assert answer.code == 9

@@ -17,7 +17,7 @@ from tui.host.places import place_of
 PROJECT_FILES = (".mission.toml", "mission.toml")
 OPERATOR_TABLES = ("safety", "policy")
 """Tables that have readers of their own, for they have fewer sources than other settings."""
-OPERATOR_SETTINGS = ("witness_file",)
+OPERATOR_SETTINGS = ("executor", "witness_file")
 """Settings that a project cannot change: it would be out of reach of whom it is to convince."""
 ARTIFACT_LIMITS = ("step_mb", "execution_mb")
 """Fields of `core.steps.file.artifact_folder.ArtifactLimits`."""

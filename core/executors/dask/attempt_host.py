@@ -91,10 +91,18 @@ class _HostExecutor(SupervisedExecutor):
     def __init__(self, *, adopts: bool) -> None:
         super().__init__(adopts=adopts)
         self.exit_codes: dict[str, int | None] = {}
+        self._is_leased = False
 
     def _over(self, running: Running) -> None:
         super()._over(running)
         self.exit_codes[running.job.key] = running.exit_code
+
+    def renew(self, seconds: float | None) -> None:
+        """Let the supervisor end everything after `seconds`, should this process be frozen."""
+        if self._link is None or self._link.is_lost or (seconds is None and not self._is_leased):
+            return
+        self._is_leased = seconds is not None
+        self._link.lease(seconds)
 
 
 class AttemptHost:
@@ -346,6 +354,7 @@ class AttemptHost:
             leases = (one.lease_seconds for one in self._sessions.values() if one.attempts)
             await asyncio.sleep(min(1.0, max(0.05, min(leases, default=5.0) / 5)))
             now = self.now()
+            self._own.renew(self._longest_lease(now))
             for name, session in list(self._sessions.items()):
                 if now <= session.until:
                     continue
@@ -357,6 +366,15 @@ class AttemptHost:
                     attempt.queue.has_ended for attempt in session.attempts.values()
                 ):
                     del self._sessions[name]
+
+    def _longest_lease(self, now: float) -> float | None:
+        """Return for how long a runner may still be silent, None where nothing runs."""
+        left = [
+            session.until - now
+            for session in self._sessions.values()
+            if any(not attempt.queue.has_ended for attempt in session.attempts.values())
+        ]
+        return max(0.0, *left) if left else None
 
     async def _close(self) -> None:
         with self._slots_lock:

@@ -14,6 +14,8 @@ put into a memory file whose descriptor travels instead. The runner sends
                                          base environment, and the names removed from it; stop is
                                          (signal, grace) for the case that the runner is gone, None
                                          for TERM and `GRACE_SECONDS`
+    ("lease", seconds)                   end everything after these seconds without another lease,
+                                         even if the runner does not go away; None: no lease
     ("end", number, keys, grace)                         end what is left of these jobs
     ("finish", number, grace)                            end all that may be ended, then exit
 
@@ -96,6 +98,7 @@ class Supervisor:
         self.kept: set[str | None] = set()  # keys of jobs whose processes are left on purpose
         self.descents: dict[int, Descent] = {}  # number of an "end" under way -> descent
         self.replies: list[tuple[object, ...]] = []
+        self.lease_ends: float | None = None  # by time.monotonic()
         self.cwd = os.getcwd()
         self.reset = [
             number
@@ -115,6 +118,9 @@ class Supervisor:
             self.reap()
             if self.channel.fileno() in ready and not self.receive():
                 return
+            if self.lease_ends is not None and time.monotonic() >= self.lease_ends:
+                self.lease_ends = None
+                self.end_all_for_good()
             self.descend()
             if ready and self.has_only_starts():
                 continue
@@ -126,7 +132,11 @@ class Supervisor:
         """Return how long to wait for something to happen, None for ever."""
         if self.replies:
             return START_DELAY_MS
-        return PAUSE_SECONDS * 1000 if self.descents else None
+        if self.descents:
+            return PAUSE_SECONDS * 1000
+        if self.lease_ends is not None:
+            return max(0.0, self.lease_ends - time.monotonic()) * 1000
+        return None
 
     def has_only_starts(self) -> bool:
         """Tell whether all there is to tell is that processes were started."""
@@ -155,6 +165,9 @@ class Supervisor:
                     self.spawn(fds, *packet[1:])
                 elif packet[0] == "base":
                     self.base = packet[1]
+                elif packet[0] == "lease":
+                    seconds = packet[1]
+                    self.lease_ends = None if seconds is None else time.monotonic() + seconds
                 elif packet[0] == "end":
                     self.descents[packet[1]] = self.ending(packet[2], packet[3])
                 else:

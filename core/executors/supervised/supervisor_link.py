@@ -170,6 +170,10 @@ class SupervisorLink:
         else:
             self._ends[number] = callback
 
+    def lease(self, seconds: float | None) -> None:
+        """Let everything be ended after `seconds` unless this is called again; None: never."""
+        self._send(("lease", seconds), ())
+
     async def end(self, keys: Sequence[str], grace_seconds: float) -> Finished:
         """End what jobs of these keys left behind."""
         return await self._order("end", list(keys), grace_seconds)

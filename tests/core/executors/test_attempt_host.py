@@ -25,6 +25,7 @@ from core.executors.dask.message import (
     encode,
 )
 from core.executors.dask.sealed_job import JobReader, seal_job
+from core.executors.tree import read_process
 from core.ports.executor import Job, JobFile, OutcomeKind
 
 SECRET = b"hunter2-hunter2"
@@ -210,6 +211,31 @@ def test_a_late_poll_does_not_extend_the_lease_beyond_what_the_runner_has_heard(
 
     assert 0.2 <= time.monotonic() - begin < 5.0
     assert runner.end_of("e/s/1").has_lapsed
+
+
+def test_when_the_host_is_frozen_its_supervisor_ends_what_runs(
+    host: AttemptHost, runner: Runner
+) -> None:
+    runner.take_slot("e/s/1")
+    runner.start("e/s/1", "sh", "-c", "echo $$; exec sleep 600", lease=0.6)
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end or not runner.output_of("e/s/1"):
+        runner.poll(wait=0.05)  # until the supervisor has its lease
+    pid = int(runner.output_of("e/s/1"))
+
+    thaw = threading.Event()
+    host._loop.call_soon_threadsafe(thaw.wait, 10)
+    try:
+        until = time.monotonic() + 8
+        while is_running(pid) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not is_running(pid)
+    finally:
+        thaw.set()
+
+
+def is_running(pid: int) -> bool:
+    return read_process(pid) is not None
 
 
 def test_a_new_runner_of_an_execution_ends_what_an_earlier_one_has_running(

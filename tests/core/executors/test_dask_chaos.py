@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -299,3 +300,59 @@ async def test_a_worker_that_is_killed_while_many_start_runs_none_twice(bench: B
     assert len(ran) == len(set(ran))
     assert {f"{number}.{last}" for number, last in enumerate(attempts)} <= set(ran)
     assert max(attempts) == 2
+
+
+MISSION = """
+version: '1.0'
+name: there
+secrets: [{TOKEN: "env:TEST_TOKEN"}]
+steps:
+  - id: a
+    secrets: [TOKEN]
+    secret_files: {TOKEN_FILE: TOKEN}
+    run: |
+      echo "it is $TOKEN"
+      echo "and $(cat $TOKEN_FILE)"
+      ls -l $TOKEN_FILE >&2
+      echo "made=here" >> $MISSION_OUTPUT
+  - id: b
+    depends_on: [a]
+    step_type: command
+    parameters: {command: echo, args: ["{{ steps.a.output.values.made }}"]}
+"""
+
+
+async def test_a_mission_runs_there_says_where_and_keeps_its_secret(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.machines.worker()
+    await bench.until_workers(1)
+    (tmp_path / "m.yaml").write_text(MISSION)
+    secret = "hunter2-hunter2-hunter2"
+    environ = {**os.environ, "MISSION_HOME": str(tmp_path / "home"), "TEST_TOKEN": secret}
+
+    async def mission(*arguments: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            str(BIN / "mission"), *arguments, env=environ, stdout=subprocess.PIPE
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, out
+        return out.decode()
+
+    where = f"dask={bench.machines.url}"
+    result = await mission("run", "--json", "--executor", where, str(tmp_path / "m.yaml"))
+    shown = json.loads(await mission("show", "@last", "a", "--json"))
+    log = await mission("logs", "@last")
+    checked = json.loads(await mission("doctor", "--executor", where, "--json"))
+
+    assert json.loads(result)["overall_status"] == "Success"
+    assert secret not in result + log + json.dumps(shown)
+    assert log.count("***") == 2
+    assert "here" in log
+    [attempt] = shown["attempts"]
+    assert attempt["worker"].startswith("tcp://127.0.0.1:")
+    assert attempt["host"] == os.uname().nodename
+    found = [one for one in checked["checks"] if one["name"] == "cluster"]
+    assert [one["status"] for one in found] == ["warning", "ok"]
+    assert "worker-ttl" in found[0]["hint"]  # Dask's default is five minutes
+    assert secret.encode() not in b"".join(log.read_bytes() for log in tmp_path.glob("*.log"))
