@@ -21,6 +21,7 @@ from core.domain.states import (
 from core.explain.reason_text import REASON_TEXTS
 from core.mission_file.finding.code import Code
 from core.security.policy.policy_rule import schema_text
+from tests.tools.tamper_matrix import AUDIT, with_matrix
 from tui.cli.commands_table import root
 from tui.cli.exit_code import EXIT_CODES
 
@@ -61,6 +62,7 @@ def main() -> None:
     POLICY.write_text(with_schema(POLICY.read_text(encoding="utf-8")), encoding="utf-8")
     text = ARCHITECTURE.read_text(encoding="utf-8")
     ARCHITECTURE.write_text(with_states(text), encoding="utf-8")
+    AUDIT.write_text(with_matrix(AUDIT.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def commands_page() -> str:
