@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import time
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -172,6 +173,8 @@ def nothing_leaked(home: Path, look: Inside) -> None:
     asked += [["events", "@last"], ["watch", "--plain", "@last"], ["graph", "@last"]]
     asked += [["plan", str(home.parent / "mission.yaml")], ["audit", "verify"], ["doctor"]]
     asked += [["db", "backup", str(home / "copy.db")], ["secrets", "list"]]
+    asked += [["audit", "show", "@last"], ["audit", "report", "@last", "--format", "html"]]
+    asked += [["audit", "export", "@last", "-o", str(home / "bundle.zip")]]
     asked += [[command, "@last", task, *more] for task in tasks[:6]
               for command, *more in (["show"], ["show", "--json"], ["why"])]  # fmt: skip
     for arguments in asked:
@@ -181,6 +184,9 @@ def nothing_leaked(home: Path, look: Inside) -> None:
         assert done.code not in (2, 70), (arguments, done.err)
     for path, data in stored_bytes(home).items():
         assert leaks(data) == [], path
+    with zipfile.ZipFile(home / "bundle.zip") as bundle:  # whose members are compressed
+        for name in bundle.namelist():
+            assert leaks(bundle.read(name)) == [], name
     assert look("secrets", "scan").code == 0
     assert look("audit", "verify").code == 0
 
