@@ -29,6 +29,7 @@ from core.domain.events import (
     TaskStateChanged,
 )
 from core.domain.fold import Snapshot, apply
+from core.domain.joined_events import join
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.domain.states import AttemptState, ExecutionState, TaskState
@@ -70,7 +71,7 @@ class Bench:
             apply(self.snapshot, event)
         return Batch(
             execution_id=self.execution_id,
-            events=events,
+            events=join(events),
             changes=self.snapshot.take_changes(),
             finalize=finalize,
         )
