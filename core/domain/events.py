@@ -29,6 +29,7 @@ NOTE_KINDS = frozenset(
         "clock.stepped",
         "engine.started",
         "engine.stopped",
+        "env.read",
         "execution.rerun",
         "leftovers.ended",
         "attempt.late",

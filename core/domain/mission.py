@@ -174,6 +174,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     matrix: Mapping[str, Any] | None = None
     max_parallel: int | None = None
     env: Mapping[str, str] = EMPTY
+    env_files: tuple[str, ...] = ()
+    """Environment files, relative to the folder of the mission file; `env` goes over them."""
     secrets: tuple[str, ...] = ()
     secret_files: Mapping[str, str] = EMPTY
     """Variable → secret: its value is delivered as a file whose path is in the variable."""
@@ -225,6 +227,8 @@ class Mission(Struct, frozen=True, kw_only=True):
     variables: Mapping[str, Any] = EMPTY
     secrets: tuple[DeclaredSecret, ...] = ()
     env: Mapping[str, str] = EMPTY
+    env_files: tuple[str, ...] = ()
+    """Environment files, relative to the folder of the mission file; `env` goes over them."""
     config: MissionConfig = field(default_factory=MissionConfig)
     handlers: Handlers = field(default_factory=Handlers)
 

@@ -74,6 +74,7 @@ class Engine:
         chance: Callable[[], float] = random.random,
         facts: Mapping[str, str] = EMPTY,
         policies: Mapping[str, str] = EMPTY,
+        env_files: Sequence[Mapping[str, Any]] = (),
         slots: Slots | None = None,
         clock_watch: ClockWatch | None = None,
         missions: SubMissions | None = None,
@@ -90,6 +91,7 @@ class Engine:
         self._on_kill = on_kill
         self._facts = facts
         self._policies = policies
+        self._env_files = env_files
         self._clock_watch = clock_watch
         self._missions = missions
         self._earlier = earlier
@@ -247,6 +249,8 @@ class Engine:
             facts: dict[str, Any] = dict(self._facts)
             if self._policies:
                 facts["policies"] = policy_list(self._policies)
+            if self._env_files:
+                facts["env_files"] = list(self._env_files)
             self._recorder.note("engine.started", facts)
         if execution.state is ExecutionState.PENDING:
             self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
@@ -396,6 +400,9 @@ class Engine:
             self._recorder.note(
                 "secret.read", secret_facts(self._run_context, names, attempt), task_id=task_id
             )
+        if prepared.env_files and prepared.refusal is None:
+            files = [file.facts for file in prepared.env_files]
+            self._recorder.note("env.read", {"attempt": attempt, "files": files}, task_id=task_id)
         self._slots.assign(task_id)
         if not self._planner.runs_handlers:
             self._gate.attempt_started(task_id)

@@ -25,6 +25,7 @@ from core.ports.clock import Clock
 from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.security.attempt_gate import AttemptGate
+from core.security.env_file import EnvFile, read_env_files, secrets_of, values_of
 from core.security.mission_secrets import MissionSecrets
 from core.step_type.permitted import NOTHING_MORE, Permitted
 from core.step_type.plain_parameters import plain_parameters
@@ -55,6 +56,8 @@ class RunContext(Struct, frozen=True, kw_only=True):
     """Masks the secrets that steps of this runner have read; shared with sub-missions."""
     mission_digest: str = ""
     """The SHA-256 of the mission file."""
+    folder: Path | None = None
+    """The folder of the mission file, where environment files are; None: the working folder."""
     mission_env: Mapping[str, str] = EMPTY
     """The mission's own `env` with its values, which is part of `environ`."""
     gate: AttemptGate | None = None
@@ -81,6 +84,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """An instance of the model of the type, or of its plain form; None with a refusal."""
     env: Mapping[str, str] = EMPTY
     working_dir: Path | None = None
+    env_files: tuple[EnvFile, ...] = ()
+    """The environment files that the step names, as they were read."""
     artifacts: tuple[str, ...] = ()
     """The patterns of the files that are kept, templates resolved."""
     refusal: StepOutcome | None = None
@@ -96,6 +101,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             self.type is not None
             and self.type.mode is Mode.INSTANT
             and not self.step.secret_names
+            and not self.step.env_files
             and not self.step.artifacts
         )
 
@@ -114,6 +120,9 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         inputs = _inputs(step, scope)
         parameters = _validated(kind, inputs)
         env = _env(step, scope) if step.env else EMPTY
+        env_files = _env_files(run_context, step) if step.env_files else ()
+        if env_files:
+            env = {**values_of(env_files), **env}
         folder = _working_dir(run_context, step, scope)
         artifacts = _artifacts(step, scope) if step.artifacts else ()
     except MissionDeckError as error:
@@ -130,6 +139,7 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         parameters=parameters,
         env=env,
         working_dir=folder,
+        env_files=env_files,
         artifacts=artifacts,
         scope=scope() if step.secret_names else EMPTY,
     )
@@ -147,7 +157,7 @@ def with_secrets(prepared: Prepared, values: Mapping[str, str]) -> Prepared:
     return replace(
         prepared,
         parameters=_validated(prepared.type, _inputs(step, lambda: scope)),
-        env=_env(step, lambda: scope),
+        env={**values_of(prepared.env_files), **_env(step, lambda: scope)},
     )
 
 
@@ -221,6 +231,14 @@ def _working_dir(
         return run_context.working_dir
     name = str(_resolved(step.working_dir, scope))
     return folder_within(run_context.working_dir, run_context.working_dir, name)
+
+
+def _env_files(run_context: RunContext, step: MissionStep) -> tuple[EnvFile, ...]:
+    folder = run_context.folder or run_context.working_dir
+    files = tuple(read_env_files(folder, step.env_files, run_context.protected_paths))
+    for name, value in secrets_of(files).items():
+        run_context.masker.add(name, value)
+    return files
 
 
 def _artifacts(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> tuple[str, ...]:

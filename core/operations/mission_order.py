@@ -51,6 +51,8 @@ def make_order(
     mission, source = require_valid(loaded)
     path = None if reference == STDIN else Path(reference).absolute()
     folder = Path.cwd() if path is None else path.parent
+    if mission.env_files:
+        _require_env_files(mission, source, loaded.path, folder)
     return Order(
         mission=mission,
         source=source,
@@ -60,6 +62,14 @@ def make_order(
         working_dir=str((folder / mission.config.working_dir).absolute()),
         **links,
     )
+
+
+def _require_env_files(mission: Mission, source: MissionSource, name: str, folder: Path) -> None:
+    from core.mission_file.env_file_check import env_file_problems  # few missions name any
+
+    found = env_file_problems(mission, source, name, folder)
+    if found:
+        raise MissionInvalidError(f"{name} names an environment file that cannot be used", found)
 
 
 def parse_params(pairs: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -44,6 +44,7 @@ from core.runner.drive_plan import DrivePlan, breaker_policy
 from core.runner.execution_tree import ExecutionTree, Origin, origin_of, recover_sub_missions
 from core.runner.heartbeat import run_engine
 from core.runner.signal_watch import cancel_request, killed_by_second_signal
+from core.security.env_file import EnvFile, EnvFileError, read_env_files, secrets_of, values_of
 
 
 class Driver:
@@ -178,7 +179,9 @@ class Driver:
             if name not in hidden and not name.startswith(INPUT_PREFIX)
         }
         context.environ = environ
-        mission_env, environ_error = _rendered(plan.mission.env, context)
+        own_env, environ_error = _rendered(plan.mission.env, context)
+        files, file_error = _env_files(plan)
+        mission_env = {**values_of(files), **own_env}
         run_context = RunContext(
             execution_id=execution.execution_id,
             mission=plan.mission,
@@ -188,7 +191,8 @@ class Driver:
             clock=self._clock,
             working_dir=plan.working_dir,
             environ=base_environment(environ, mission_env, execution.execution_id),
-            environ_error=environ_error,
+            environ_error=environ_error or file_error,
+            folder=_folder_of(plan),
             protected_paths=(*plan.protected, *self._policies.folders),
             permitted=self._permitted,
             masker=plan.masker,
@@ -213,6 +217,7 @@ class Driver:
                 "actor": plan.actor,
                 **self._permitted.facts(),
             },
+            env_files=[file.facts for file in files],
             policies=self._policies.hashes,
             slots=plan.slots,
             pressure=MachinePressure(folders),
@@ -313,6 +318,30 @@ def _rendered(
     except (ExpressionError, TemplateSyntaxError) as error:
         return {}, f"env of the mission: {error}"
     return found, None
+
+
+def _env_files(plan: DrivePlan) -> tuple[list[EnvFile], str | None]:
+    """Read the environment files of the mission and mask the secrets in them, and in its steps'.
+
+    Returns the files, or why they cannot be used. What steps have read before this runner is masked
+    as far as it is still there.
+    """
+    folder = _folder_of(plan)
+    for step in plan.mission.all_steps:
+        for name in step.env_files:
+            with suppress(EnvFileError):  # a step before it may have to write it
+                _mask(plan, read_env_files(folder, (name,), plan.protected))
+    try:
+        files = read_env_files(folder, plan.mission.env_files, plan.protected)
+    except EnvFileError as error:
+        return [], str(error)
+    _mask(plan, files)
+    return files, None
+
+
+def _mask(plan: DrivePlan, files: Iterable[EnvFile]) -> None:
+    for name, value in secrets_of(files).items():
+        plan.masker.add(name, value)
 
 
 def _artifact_keeper(plan: DrivePlan) -> ArtifactKeeper | None:

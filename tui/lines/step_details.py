@@ -150,6 +150,8 @@ def _definition(board: Board, step: MissionStep) -> list[Line]:
     lines = [field("type", clean_line(step.step_type))]
     if step.timeout_seconds is not None:
         lines.append(field("timeout", duration_text(step.timeout_seconds)))
+    if step.env_files:
+        lines.append(field("env files", clean_line(", ".join(step.env_files))))
     if step.when is not None:
         lines.append(field("when", clean_line(step.when)))
     if step.continue_on_error:

@@ -193,6 +193,32 @@ def _check_pattern(value: Any, path: Path, problems: Problems) -> Any:
     return INVALID
 
 
+def _check_file_name(value: Any, path: Path, problems: Problems) -> Any:
+    """Check the name of a file below the folder of the mission file."""
+    if value.__class__ is not str:
+        return wrong_type(value, path, problems, "text")
+    problem = pattern_problem(value)
+    if problem is None:
+        return value
+    problems.error(
+        Code.BAD_VALUE,
+        f"{label(path)}, {shorten(value)}: it must be a file below the folder of the mission file",
+        path,
+    )
+    return INVALID
+
+
+_check_file_names = list_of(_check_file_name)
+
+
+def check_file_names(value: Any, path: Path, problems: Problems) -> Any:
+    """Check `env_files`: a list of files, or one of them."""
+    if value.__class__ is not str:
+        return _check_file_names(value, path, problems)
+    found = _check_file_name(value, path, problems)
+    return found if found is INVALID else (found,)
+
+
 _check_patterns = list_of(_check_pattern)
 
 
@@ -326,6 +352,15 @@ STEP_KEYS = {
         default="{}",
         example="{LANG: C.UTF-8}",
         synonyms=("environment", "envs", "env_vars"),
+    ),
+    "env_files": Key(
+        check=check_file_names,
+        doc="Environment files (`.env`) read just before an attempt, below the folder of the"
+        " mission file; later ones go over earlier ones, and `env` over all of them.",
+        schema={"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]},
+        default="[]",
+        example="[.env]",
+        synonyms=("env_file", "dotenv", "envfile"),
     ),
     "secrets": Key(
         check=check_secret_names,

@@ -38,7 +38,7 @@ from core.mission_file.keys.json_schema import NAME, TEXT, VARIABLE_PATTERN, arr
 from core.mission_file.keys.param import PARAM_KEYS, check_params
 from core.mission_file.keys.secret_names import check_declared, check_declared_secrets
 from core.mission_file.keys.shorthand import write_out
-from core.mission_file.keys.step import STEP_KEYS, check_step
+from core.mission_file.keys.step import STEP_KEYS, check_file_names, check_step
 
 SUPPORTED_MAJOR = 1
 _VERSION = re.compile(r"(\d{1,6})(?:\.\d{1,6}){0,2}", re.ASCII)
@@ -204,6 +204,15 @@ MISSION_KEYS = {
         default="{}",
         example="{LANG: C.UTF-8}",
         synonyms=("environment", "envs"),
+    ),
+    "env_files": Key(
+        check=check_file_names,
+        doc="Environment files (`.env`) for all its steps, below the folder of the mission file;"
+        " `env` goes over them.",
+        schema=STEP_KEYS["env_files"].schema,
+        default="[]",
+        example="[.env]",
+        synonyms=("env_file", "dotenv", "envfile"),
     ),
     "config": Key(
         check=check_config,

@@ -28,6 +28,7 @@ _SENTENCES = {
     "request.refused": "asked for what was refused",
     "runner.lost": "found that the runner of the execution had died",
     "runner.recovered": "went on after the runner had died",
+    "env.read": "read environment files for the attempt",
     "secret.read": "gave secrets to the attempt: {names}",
     "attempt.killed": "ended {processes} processes, of which {survivors} survived",
     "attempt.late": "refused the end of attempt {attempt} on {host}: it had been lost before",
