@@ -105,7 +105,6 @@ class AuditScreen(AuditLayout):
             self._finding = -1
             self.deck.note_checked(checked)
             self._chain.forget()
-            self._chain.mark({one.seq for one in self._findings if one.seq is not None})
         self._say()
         self.record_changed()
 
@@ -128,6 +127,7 @@ class AuditScreen(AuditLayout):
             text = progress_text(run.count, run.total, run.seconds)
             self._verdict.set_lines([[("▶ ", "state:RUNNING"), (text, "text")]])
             return
+        self._chain.mark({one.seq for one in self._findings if one.seq is not None})
         lines = verdict_view(self.deck.log_checked, self.deck.clock.now())
         if self._stopped:
             lines.insert(0, [("◼ ", "warn"), (f"{self._stopped}nothing follows from it", "warn")])

@@ -1,6 +1,6 @@
 """The events of the audit chain by number; they are read as they come into view."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from textual.message import Message
 
@@ -32,7 +32,7 @@ class ChainList(LineView):
         self._numbers: Sequence[int] = ()
         self._events: dict[int, AuditEvent] = {}
         self._absent: dict[int, str] = {}
-        self._broken: Container[int] = ()
+        self._broken: Set[int] = frozenset()
         self._has_asked = False
 
     def show(self, numbers: Sequence[int]) -> None:
@@ -59,10 +59,11 @@ class ChainList(LineView):
         self._has_asked = False
         self.refresh()
 
-    def mark(self, broken: Container[int]) -> None:
+    def mark(self, broken: Set[int]) -> None:
         """Mark the events with findings."""
-        self._broken = broken
-        self.refresh()
+        if broken != self._broken:
+            self._broken = broken
+            self.refresh()
 
     def go_to(self, number: int) -> None:
         """Move the cursor to an event, or to the next one that is listed."""
