@@ -20,6 +20,7 @@ from core.mission_file.keys.param import PARAM_KEYS
 from core.mission_file.keys.retry_policy import RETRY_KEYS, RETRY_ON_KEYS
 from core.mission_file.keys.step import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
+from core.mission_file.step_template import TEMPLATE_KEYS
 from core.step_type.registry import normalise_type, step_type, step_type_names
 
 if TYPE_CHECKING:  # pydantic is loaded when a step type is explained
@@ -33,6 +34,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "config": ("How a mission is executed.", CONFIG_KEYS),
     "defaults": ("Values for steps that do not have their own.", DEFAULT_KEYS),
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
+    "step_templates": ("A template for steps, under `templates.NAME`.", TEMPLATE_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),
     "retry_on": ("Which failures are retried.", RETRY_ON_KEYS),
     "limits": ("What the processes of a step may use.", LIMIT_KEYS),

@@ -53,7 +53,7 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "volumes": _CONTAINER,
     "ports": _CONTAINER,
     "build": _CONTAINER,
-    "uses": "there are no actions: write what it does as `run`, or name a type with `step_type`",
+    "uses": "there are no actions: write what it does as `run`, or `use` a template of the mission",
     "shell": "it is a parameter: `parameters: {shell: sh}`; for all steps it is in `defaults`",
     "vars": "`variables` are the mission's; a step has `env`",
     "variables": "`variables` are the mission's; a step has `env`",

@@ -39,17 +39,24 @@ class Problem(Struct, frozen=True):
     """The offending part of the value's text, if it occurs there literally."""
 
 
+_MOST_STEPS = 3
+"""How often a value may be written out: a key of a template, its short form, a default."""
+
+
 class Problems:
     """The problems of one file, in the order they were found."""
 
     def __init__(self) -> None:
         self._found: dict[Severity, list[Problem]] = {Severity.ERROR: [], Severity.WARNING: []}
         self._more = {Severity.ERROR: 0, Severity.WARNING: 0}
-        self._written_at: dict[Path, Path] = {}
+        self._written_at: dict[Path, tuple[Path, str]] = {}
 
-    def written_at(self, path: Path, place: Path) -> None:
-        """Report what is found at `path`, or below it, at `place`: there the value was written."""
-        self._written_at[path] = place
+    def written_at(self, path: Path, place: Path, user: str = "") -> None:
+        """Report what is found at `path`, or below it, at `place`: there the value was written.
+
+        `user` is added to the message: it names the other place, where the value is used.
+        """
+        self._written_at[path] = place, user
 
     @property
     def has_errors(self) -> bool:
@@ -101,7 +108,9 @@ class Problems:
     def _add(self, problem: Problem) -> None:
         found = self._found[problem.severity]
         if self._written_at:
-            problem = replace(problem, path=self._place_of(problem.path))
+            place, user = self._place_of(problem.path)
+            message = f"{problem.message} ({user})" if user else problem.message
+            problem = replace(problem, path=place, message=message)
             if problem in found:  # a default that is wrong in every step
                 return
         if len(found) < MAX_DIAGNOSTICS:
@@ -109,12 +118,18 @@ class Problems:
         else:
             self._more[problem.severity] += 1
 
-    def _place_of(self, path: Path) -> Path:
-        for length in range(len(path), 0, -1):
-            place = self._written_at.get(path[:length])
-            if place is not None:
-                return place + path[length:]
-        return path
+    def _place_of(self, path: Path) -> tuple[Path, str]:
+        """Return where the value at a path was written, and who uses it."""
+        user = ""
+        for _ in range(_MOST_STEPS):
+            for length in range(len(path), 0, -1):
+                found = self._written_at.get(path[:length])
+                if found is not None:
+                    path, user = found[0] + path[length:], user or found[1]
+                    break
+            else:
+                break
+        return path, user
 
     def diagnostics(self, file: str, text: str, locate: Locate) -> tuple[Diagnostic, ...]:
         """Return all problems with their positions, in order of position."""

@@ -1,10 +1,11 @@
 """Writes out what a mission file may abbreviate, before its keys are checked.
 
 `run: TEXT` stands for a script, `depends_on: ID` for a list of one, and the values of `defaults`
-for those that a step does not have. Problems of what was written out are reported where it was
-written.
+for those that a step does not have; a step that uses a template gets its keys. Problems of what was
+written out are reported where it was written.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from core.mission_file.finding.code import Code
@@ -25,6 +26,7 @@ def write_out(data: dict[str, Any], problems: Problems) -> None:
     Mappings that the file may use in several places (YAML aliases) are copied, not changed.
     """
     defaults = _usable_defaults(data.get("defaults"))
+    _write_out_templates(data, problems)
     steps = data.get("steps")
     if steps.__class__ is list:
         _write_out_steps(data, "steps", ("steps",), defaults, problems)
@@ -34,6 +36,33 @@ def write_out(data: dict[str, Any], problems: Problems) -> None:
         for name, found in handlers.items():
             if found.__class__ is list:
                 _write_out_steps(handlers, name, ("handlers", name), defaults, problems)
+
+
+def _write_out_templates(data: dict[str, Any], problems: Problems) -> None:
+    """Write out the steps that use a template, those of handlers too."""
+    raw = data.get("templates")
+    lists: list[tuple[dict[str, Any], str, Path]] = [(data, "steps", ("steps",))]
+    if data.get("handlers").__class__ is dict:
+        data["handlers"] = handlers = dict(data["handlers"])
+        lists += [(handlers, name, ("handlers", name)) for name in handlers]
+    templates: Mapping[str, Any] | None = None
+    for holder, key, path in lists:
+        steps = holder.get(key)
+        if steps.__class__ is not list:
+            continue
+        for index, step in enumerate(steps):
+            if step.__class__ is not dict or step.get("use") is None:
+                continue
+            from core.mission_file.step_template import (  # few missions have templates
+                usable_templates,
+                write_out_use,
+            )
+
+            if templates is None:
+                templates = usable_templates(raw)
+            if holder[key] is steps:
+                holder[key] = list(steps)
+            holder[key][index] = write_out_use(step, (*path, index), templates, raw, problems)
 
 
 def _usable_defaults(defaults: Any) -> dict[str, Any]:

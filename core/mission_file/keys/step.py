@@ -262,6 +262,22 @@ STEP_KEYS = {
         example="make all",
         synonyms=("script", "shell_command", "bash", "sh", "cmd", "bash_command"),
     ),
+    "use": Key(
+        check=text(100),
+        doc="The name of a template of the mission: its keys are those of this step, unless it has"
+        " them itself.",
+        schema=NAME,
+        example="deploy",
+        synonyms=("template", "extends", "uses"),
+    ),
+    "with": Key(
+        check=check_data,
+        doc="Values for the parameters of the template that it uses.",
+        schema=MAPPING,
+        default="{}",
+        example="{host: web1}",
+        synonyms=("with_params",),
+    ),
     "depends_on": Key(
         check=check_depends_on,
         doc="The ids of the steps that must end first; a single id needs no list.",
@@ -298,7 +314,7 @@ STEP_KEYS = {
         schema=MAPPING,
         default="{}",
         example="{command: make, args: [all]}",
-        synonyms=("with", "params", "args", "inputs", "arguments", "config"),
+        synonyms=("params", "args", "inputs", "arguments", "config"),
     ),
     "retry": Key(
         check=check_retry,
@@ -459,6 +475,17 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
     """Check one step; return it, or None when anything about it is wrong."""
     fields = check_mapping(value, path, problems, STEP_KEYS, "a step", FOREIGN_STEP_KEYS)
     if fields is INVALID:
+        return None
+    if fields.pop("use", None) is not None:  # not written out: it is reported where it is wrong
+        return None
+    if fields.pop("with", None) is not None:
+        problems.error(
+            Code.BAD_VALUE,
+            "`with` is for a step that uses a template",
+            (*path, "with"),
+            on_key=True,
+            hint="name the template with `use`, or write `parameters`",
+        )
         return None
     run = fields.pop("run", None)  # what is still here was not understood, and is reported
     if "id" not in fields or "step_type" not in fields:

@@ -39,6 +39,7 @@ from core.mission_file.keys.param import PARAM_KEYS, check_params
 from core.mission_file.keys.secret_names import check_declared, check_declared_secrets
 from core.mission_file.keys.shorthand import write_out
 from core.mission_file.keys.step import STEP_KEYS, check_file_names, check_step
+from core.mission_file.step_template import TEMPLATE_KEYS, check_templates
 
 SUPPORTED_MAJOR = 1
 _VERSION = re.compile(r"(\d{1,6})(?:\.\d{1,6}){0,2}", re.ASCII)
@@ -229,6 +230,18 @@ MISSION_KEYS = {
         default="{}",
         example="{timeout_seconds: 600, retry: {max_attempts: 2}}",
     ),
+    "templates": Key(
+        check=check_templates,
+        doc="Steps with parameters, by name, for the steps that `use` them.",
+        schema={
+            "type": "object",
+            "additionalProperties": mapping_schema(TEMPLATE_KEYS),
+        },
+        default="{}",
+        example="{hello: {params: {who: {default: you}}, step: {step_type: log, parameters:"
+        ' {message: "hello {{ with.who }}"}}}}',
+        synonyms=("step_templates", "snippets"),
+    ),
     "steps": Key(
         check=_check_steps,
         doc="The steps; their order decides between steps that are ready at the same time.",
@@ -262,6 +275,7 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
     write_out(data, problems)
     fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission", FOREIGN_MISSION_KEYS)
     fields.pop("defaults", None)
+    fields.pop("templates", None)
     require_keys(data, (), problems, MISSION_KEYS, "the mission")
     steps = fields.pop("steps", INVALID)
     handlers = fields.pop("handlers", INVALID)
