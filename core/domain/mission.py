@@ -141,6 +141,8 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     timeout_seconds: float | None = None
     fail_fast: bool = True
     parallel_limit: int = 8
+    has_own_parallel_limit: bool = False
+    """Whether the mission says it; else it is a default, which a cluster replaces."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     working_dir: str = "."
     durability: Durability = Durability.STRICT

@@ -56,6 +56,10 @@ class MaskedExecutor:
         finally:
             self._count(masked.flush())
 
+    async def slots(self) -> int | None:
+        """Return how many jobs the other executor can run at once."""
+        return await self._executor.slots()
+
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind."""
         return await self._executor.end_leftovers(execution_id)

@@ -85,6 +85,10 @@ class LocalExecutor:
             limits_met=running.limits_met,
         )
 
+    async def slots(self) -> int | None:
+        """Return None: the limit of the execution is the only one."""
+        return None
+
     async def end_leftovers(self, execution_id: str) -> Census:  # noqa: ARG002 - of the port
         """Find nothing: without a supervisor, what a job leaves behind is nobody's child."""
         return Census(processes=0)

@@ -1,10 +1,25 @@
-"""Whether what a mission is to run on can be had, asked before anything is recorded."""
+"""What a mission is to run on, asked before anything is recorded: is it there, has it slots."""
 
-from core.domain.mission import ExecutorKind, MissionConfig
+from msgspec.structs import replace
+
+from core.domain.mission import ExecutorKind
+from core.launch.order import Order
 from core.operations.site import Site
 
 
-def require_executor(site: Site, config: MissionConfig) -> None:
-    """Raise what `Site.new_executor` raises, where there is a choice; nothing is started."""
-    if config.executor is not ExecutorKind.LOCAL:
-        site.new_executor(config)
+async def with_slots(site: Site, order: Order) -> Order:
+    """Return the order with the slots of its cluster as limit, where nobody says another one.
+
+    Nothing is started. Raises what `Site.new_executor` and `Executor.slots` raise.
+    """
+    config = order.mission.config
+    if config.executor is ExecutorKind.LOCAL:
+        return order
+    executor = site.new_executor(config)
+    try:
+        slots = await executor.slots()
+    finally:
+        await executor.close()
+    if slots is None or order.parallel_limit is not None or config.has_own_parallel_limit:
+        return order
+    return replace(order, parallel_limit=slots)

@@ -4,7 +4,7 @@ from core.domain.records import Execution
 from core.errors import MissionDeckError
 from core.launch.order import Order, launch
 from core.operations.admission.policy_check import admit, policies_of
-from core.operations.executor_check import require_executor
+from core.operations.executor_check import with_slots
 from core.operations.mission_secret_check import require_secrets
 from core.operations.site import Site
 
@@ -21,7 +21,7 @@ async def launch_detached(site: Site, order: Order) -> Execution:
     """
     policies = policies_of(site, order)
     require_secrets(site, order, site.environ)
-    require_executor(site, order.mission.config)
+    order = await with_slots(site, order)
     async with site.open_store() as store:
         order = await admit(site, policies, order, store=store)
         snapshot, _ = await launch(order, site.clock, store.journal)

@@ -186,6 +186,12 @@ class Executor(Protocol):
         `CancelledError` only when it is gone or known to be unreachable, its output kept.
         """
 
+    async def slots(self) -> int | None:
+        """Return how many jobs it can run at once; None where nothing but the machine limits it.
+
+        Raises `UnavailableError` when what it runs jobs on cannot be reached.
+        """
+
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind, except what is kept on purpose."""
 

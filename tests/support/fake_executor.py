@@ -109,6 +109,9 @@ class FakeExecutor:
             del self.running[job.key]
             self.ended.append(job.key)
 
+    async def slots(self) -> int | None:
+        return None
+
     async def end_leftovers(self, execution_id: str) -> Census:
         return Census(processes=0)
 

@@ -124,6 +124,18 @@ class DaskExecutor:
         outcome = attempt.ended.result()
         return _unstartable("the executor is closed") if outcome is None else outcome
 
+    async def slots(self) -> int | None:
+        """Return how many threads the workers have together, None without workers.
+
+        Raises `UnavailableError` when the scheduler cannot be reached.
+        """
+        cluster = await self._connected()
+        try:
+            threads = sum(one.threads for one in await cluster.workers())
+        except CallError as error:
+            raise UnavailableError(str(error)) from error
+        return threads or None
+
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind, on all workers that had any."""
         found = await self._local.end_leftovers(execution_id)

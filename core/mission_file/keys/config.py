@@ -43,7 +43,7 @@ _PARALLEL_LIMIT = Key(
     check=whole(1, MAX_PARALLEL_ATTEMPTS),
     doc="How many attempts may run at once.",
     schema=integer(1, MAX_PARALLEL_ATTEMPTS),
-    default="the number of CPUs + 4, at most 64",
+    default="the number of CPUs + 4, at most 64; on a cluster its slots",
     example="4",
     synonyms=("parallelism", "max_parallel", "concurrency", "max_workers", "jobs", "parallel"),
 )
@@ -197,5 +197,6 @@ def check_config(value: Any, path: Path, problems: Problems) -> Any:
 
 def make_config(fields: dict[str, Any]) -> MissionConfig:
     """Return a config with defaults where `fields` has none."""
+    is_own = "parallel_limit" in fields
     fields.setdefault("parallel_limit", default_parallel_limit())
-    return MissionConfig(**fields)
+    return MissionConfig(**fields, has_own_parallel_limit=is_own)

@@ -29,6 +29,9 @@ class Printing:
             raise asyncio.CancelledError
         return Outcome(kind=OutcomeKind.EXITED, exit_code=0)
 
+    async def slots(self) -> int | None:
+        return None
+
     async def end_leftovers(self, execution_id: str) -> Census:
         return Census(processes=0)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -349,6 +350,7 @@ async def test_a_mission_runs_there_says_where_and_keeps_its_secret(
     assert secret not in result + log + json.dumps(shown)
     assert log.count("***") == 2
     assert "here" in log
+    assert re.search(r'"parallel_limit": ?4\b', await mission("audit", "show", "@last", "--json"))
     [attempt] = shown["attempts"]
     assert attempt["worker"].startswith("tcp://127.0.0.1:")
     assert attempt["host"] == os.uname().nodename

@@ -15,7 +15,7 @@ from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.admission.policy_check import admit, policies_of
-from core.operations.executor_check import require_executor
+from core.operations.executor_check import with_slots
 from core.operations.mission_order import STDIN, make_order, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
 from core.runner.drive import drive
@@ -241,7 +241,7 @@ async def _run_here(
     site = invocation.site
     policies = policies_of(site, order)
     require_secrets(site, order, invocation.environ)
-    require_executor(site, order.mission.config)
+    order = await with_slots(site, order)
     async with site.open_store() as store:
         order = await admit(site, policies, order, store=store)
         snapshot, events = await launch(order, site.clock, store.journal)
