@@ -1,6 +1,7 @@
 """Starts recorded ahead of a slot: what is armed, when it starts, and what takes it back."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,16 @@ def test_no_more_is_armed_than_a_few_for_each_slot() -> None:
 )
 def test_what_is_not_safe_to_repeat_is_never_armed(fields: Mapping[str, Any]) -> None:
     rig = Rig(a_plan(*many(40, **fields), parallel_limit=LIMIT), acts(40))
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert armed(rig.seen) == []
+
+
+def test_a_step_that_reads_environment_files_just_before_its_attempt_is_never_armed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".env").write_text("A=b\n")
+    plan = a_plan(*many(40, env_files=(".env",)), parallel_limit=LIMIT)
+    rig = Rig(plan, acts(40), working_dir=tmp_path)
     assert rig.run().state is ExecutionState.SUCCESS
     assert armed(rig.seen) == []
 
