@@ -34,6 +34,7 @@ NOTE_KINDS = frozenset(
         "leftovers.ended",
         "attempt.late",
         "execution.retried",
+        "log.pruned",
         "mission.rejected",
         "mission.validated",
         "policy.violation",

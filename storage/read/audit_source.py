@@ -56,6 +56,29 @@ SELECT task_run.task_id, found.attempt FROM
 (SELECT DISTINCT task_run, attempt FROM log_chunk WHERE task_run BETWEEN ? AND ?) AS found
 LEFT JOIN task_run ON task_run.id = found.task_run
 """
+_ROWS_AFTER_PRUNING = """
+SELECT event.seq, event.event_id, event.ts, event.type, event.actor, event.target,
+  coalesce(execution.execution_id, prune.execution_id), event.exec_seq, task_run.task_id,
+  event.attempt, event.body, event.hash
+FROM event
+LEFT JOIN execution ON execution.id = event.execution
+LEFT JOIN prune ON prune.execution = event.execution AND prune.kind = 'executions'
+LEFT JOIN task_run ON task_run.id = event.task_run AND task_run.execution = event.execution
+WHERE event.seq > ?1
+UNION ALL
+SELECT seq, NULL, NULL, NULL, NULL, NULL, execution, NULL, NULL, NULL, NULL, hash
+FROM pruned_event WHERE seq > ?1
+ORDER BY 1
+"""
+_PRUNES = """
+SELECT seq, body FROM event WHERE seq IN (SELECT DISTINCT seq FROM prune) ORDER BY seq
+"""
+_PRUNE_ROWS = "SELECT execution, kind, execution_id, seq FROM prune ORDER BY execution, kind"
+_GAPS = """
+SELECT id + 1, following - 1
+FROM (SELECT id, lead(id) OVER (ORDER BY id) AS following FROM log_chunk)
+WHERE following > id + 1
+"""
 _NUMBERING = "SELECT count(*), min(id), max(id) FROM log_chunk"
 _TOTALS = """
 SELECT coalesce(sum(lines), 0), coalesce(max(at_last), 0) FROM log_chunk
@@ -95,9 +118,6 @@ class SqliteChainSource:
                 return
             yield from (("file", text) for text in find_page_damage(self._connection))
             yield from (("file", text) for text in broken_references(self._connection))
-            count, first, last = self._row(_NUMBERING)
-            if count and last - first + 1 != count:
-                yield "file", f"{count} rows of log_chunk are numbered from {first} to {last}"
         except sqlite3.Error as error:
             if primary_code(error) != sqlite3.SQLITE_CORRUPT:
                 raise unavailable(error, self._path) from error
@@ -121,9 +141,25 @@ class SqliteChainSource:
 
     def rows(self, *, after: int = 0) -> Iterator[Row]:
         """Yield all events behind `after` by `seq`, a bounded part in memory at a time."""
+        if self._value("SELECT EXISTS (SELECT 1 FROM prune)"):
+            return self._each(_ROWS_AFTER_PRUNING, max(after, 0))
         if after <= 0:
             return self._each(f"{_ROWS} ORDER BY event.seq")
         return self._each(f"{_ROWS} WHERE event.seq > ? ORDER BY event.seq", after)
+
+    def prunes(self) -> Iterator[tuple[object, object]]:
+        """Yield (seq, body) of the events that the table `prune` refers to."""
+        return self._each(_PRUNES, page=4)
+
+    def prune_rows(self) -> Iterator[tuple[object, object, object, object]]:
+        """Yield what the table `prune` says."""
+        return self._each(_PRUNE_ROWS)
+
+    def output_gaps(self) -> Iterator[tuple[int, int]]:
+        """Yield the gaps between the rows of stored output."""
+        count, first, last = self._row(_NUMBERING)
+        if count and last - first + 1 != count:
+            yield from self._each(_GAPS)
 
     def sub_chain(self, execution_id: str) -> Iterator[tuple[object, object]]:
         """Yield (body, hash) of one execution's events, in order."""

@@ -45,6 +45,10 @@ _CHUNKS = """
 SELECT chunk, first_seq, segments, {data} FROM log_chunk
 WHERE task_run = ? AND attempt = ? ORDER BY chunk
 """
+_LEAVES = """
+SELECT hash FROM (SELECT seq, hash FROM event UNION ALL SELECT seq, hash FROM pruned_event)
+ORDER BY seq
+"""
 _PAGE_CHUNKS: Final = 16
 
 
@@ -96,7 +100,7 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
     last_checkpoint = connection.execute(
         "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
     ).fetchone()
-    leaves = [row[0] for row in connection.execute("SELECT hash FROM event ORDER BY seq")]
+    leaves = [row[0] for row in connection.execute(_LEAVES)]
     if last_checkpoint is None or last_checkpoint[0] != len(leaves):
         raise AuditError(
             "the log has events that are not signed", hint="`mission audit verify` says more"

@@ -89,6 +89,19 @@ class CallEntry(Struct):
     future: "Future[Any]"
 
 
+class NoteEntry(Struct):
+    """An event of no execution, and a function that writes what it allows in the same transaction.
+
+    `check` raises if that is no longer right, before anything is written; `then` gets the number
+    of the event.
+    """
+
+    event: Event
+    check: Callable[[sqlite3.Connection], None]
+    then: Callable[[sqlite3.Connection, int], None]
+    future: "Future[int]"
+
+
 class ReadEntry(Struct):
     """A function that only reads, run outside any transaction."""
 
@@ -102,5 +115,5 @@ class FlushEntry(Struct):
     future: "Future[None]"
 
 
-Work = BatchEntry | ChunkEntry | CallEntry
+Work = BatchEntry | ChunkEntry | CallEntry | NoteEntry
 Entry = Work | ReadEntry | FlushEntry

@@ -28,7 +28,7 @@ from storage.rows.lease import HeldLeases
 from storage.rows.segment import open_streams
 from storage.write import statement
 from storage.write.cached_execution import CachedExecution, load_execution
-from storage.write.entry import BatchEntry, CallEntry, ChunkEntry, Work
+from storage.write.entry import BatchEntry, CallEntry, ChunkEntry, NoteEntry, Work
 from storage.write.pending import Pending
 
 
@@ -128,9 +128,19 @@ class Ledger:
         try:
             if isinstance(entry, CallEntry):
                 return entry.function(connection, self._leases)
+            if isinstance(entry, NoteEntry):
+                return self._add_note(connection, entry)
             return self._add_batch(connection, entry)
         except (ConflictError, NotFoundError) as refusal:  # raised before the entry wrote anything
             return refusal
+
+    def _add_note(self, connection: sqlite3.Connection, entry: NoteEntry) -> int:
+        entry.check(connection)
+        self._chain.append_event(entry.event, None)
+        self._take_links(None)
+        seq = self._chain.head.size
+        entry.then(connection, seq)
+        return seq
 
     def _add_batch(self, connection: sqlite3.Connection, entry: BatchEntry) -> "_Added":
         batch = entry.batch

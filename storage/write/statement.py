@@ -43,9 +43,12 @@ def _assign(*columns: str) -> str:
 _CHAIN = ("task_count", "chain_events", "chain_first_seq", "chain_last_seq", "chain_last_hash")
 
 INSERT_EXECUTION = f"""
-INSERT INTO execution ({codec.names(codec.EXECUTION)}, {codec.names(_CHAIN)})
-VALUES ({", ".join("?" * len(codec.EXECUTION))}, 0, 0, 0, 0, x'')
+INSERT INTO execution ({codec.names(codec.EXECUTION)}, {codec.names(_CHAIN)}, id)
+VALUES ({", ".join("?" * len(codec.EXECUTION))}, 0, 0, 0, 0, x'', 1 + max(
+  ifnull((SELECT max(id) FROM execution), 0), ifnull((SELECT max(execution) FROM prune), 0)
+))
 """
+"""The row of an execution that was pruned is never given to another one."""
 
 UPDATE_EXECUTION = f"""
 UPDATE execution SET {_assign(*codec.EXECUTION_CHANGING, *_CHAIN)} WHERE id = ?

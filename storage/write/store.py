@@ -27,9 +27,14 @@ from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal
 from storage.write.ledger import Ledger, start_log
+from storage.write.pruner import SqlitePruner
 from storage.write.transactor import open_writer
 from storage.write.writer import Writer
 
+_LEAVES = """
+SELECT hash FROM (SELECT seq, hash FROM event UNION ALL SELECT seq, hash FROM pruned_event)
+WHERE seq <= ? ORDER BY seq
+"""
 LEASE_TTL_SECONDS = 15.0
 """How long the lease of an owner that cannot be observed is valid without a heartbeat."""
 
@@ -41,6 +46,7 @@ class Store(Struct, frozen=True):
     log_id: str
     journal: SqliteJournal
     control: SqliteControl
+    pruner: SqlitePruner
     reserve: Reserve
 
     async def close(self) -> None:
@@ -105,7 +111,14 @@ async def open_store(
         lambda error: _store_final_error(reserve, wall.now(), error, leases.held()),
         None if witness is None else partial(_append_head, witness, log_id),
     )
-    return Store(path, log_id, SqliteJournal(writer), SqliteControl(writer, wall), reserve)
+    return Store(
+        path,
+        log_id,
+        SqliteJournal(writer),
+        SqliteControl(writer, wall),
+        SqlitePruner(writer),
+        reserve,
+    )
 
 
 def _append_head(witness: WitnessFile, log_id: str, receipt: Receipt) -> None:
@@ -123,7 +136,7 @@ def _check_witness(
     if not heads:
         return
     size, root = max(heads)
-    rows = connection.execute("SELECT hash FROM event WHERE seq <= ? ORDER BY seq", (size,))
+    rows = connection.execute(_LEAVES, (size,))
     hashes = [digest for (digest,) in rows]
     if len(hashes) != size or root_of(hashes) != root:
         raise AuditError(

@@ -27,6 +27,7 @@ from storage.write.entry import (
     ChunkEntry,
     Entry,
     FlushEntry,
+    NoteEntry,
     ReadEntry,
     Work,
 )
@@ -154,7 +155,9 @@ class Writer:
             return
         self._current = group
         work: list[Work] = [
-            entry for entry in group if isinstance(entry, BatchEntry | ChunkEntry | CallEntry)
+            entry
+            for entry in group
+            if isinstance(entry, BatchEntry | ChunkEntry | CallEntry | NoteEntry)
         ]
         outcome = _Outcome()
         if work:

@@ -182,6 +182,15 @@ class MemoryLog:
     def last_checkpoint(self) -> tuple[object, object] | None:
         return max(self.checkpoints(), key=_number, default=None)
 
+    def prunes(self) -> Iterator[tuple[object, object]]:
+        return iter(())
+
+    def prune_rows(self) -> Iterator[tuple[object, object, object, object]]:
+        return iter(())
+
+    def output_gaps(self) -> Iterator[tuple[int, int]]:
+        return iter(())
+
     def vkeys(self) -> Iterable[str]:
         return self.trusted
 

@@ -11,6 +11,8 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         ALTER TABLE attempt DROP COLUMN census;
         ALTER TABLE attempt DROP COLUMN resources;
         ALTER TABLE attempt DROP COLUMN placement;
+        DROP TABLE prune;
+        DROP TABLE pruned_event;
         DROP TABLE run_number;
         DROP INDEX execution_run_number;
         DROP INDEX request_open;

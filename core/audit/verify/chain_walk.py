@@ -14,7 +14,9 @@ from core.audit.chain.chain import Head
 from core.audit.format import canonical, merkle
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
 from core.audit.format.known_type import KNOWN_TYPES
+from core.audit.format.prune_record import LOG_PRUNED
 from core.audit.verify.damage import ChainPosition, Examiner, SuspectRow
+from core.audit.verify.prune_check import PruneCheck
 from core.audit.verify.source import Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -30,6 +32,8 @@ _SHAPES = frozenset(
     for execution in ((_NONE, _NONE), (str, int))
     for step in ((_NONE, _NONE), (str, _NONE), (str, int))
 )
+_PRUNED = (int, *(_NONE,) * 5, int, *(_NONE,) * 4, bytes)
+"""The types of a row of which only the hash is left."""
 _sha256 = hashlib.sha256
 
 
@@ -40,7 +44,13 @@ class Walk:
     all bodies; `vkey` is the key in `log.created`.
     """
 
-    def __init__(self, log_id: str, findings: Findings, tables: TableCheck | None) -> None:
+    def __init__(
+        self,
+        log_id: str,
+        findings: Findings,
+        tables: TableCheck | None,
+        prunes: PruneCheck | None = None,
+    ) -> None:
         self.log_id = log_id
         self.count = 0
         self.last_seq = 0
@@ -58,6 +68,7 @@ class Walk:
         self._subs: dict[str, SubChainState] = {}
         self._findings = findings
         self._tables = tables
+        self._prunes = prunes
         self._examiner = Examiner(findings)
         self._previous: str | None = _NO_HASH
         self._suspect: SuspectRow | None = None
@@ -109,8 +120,20 @@ class Walk:
 
     def row(self, row: Row) -> None:
         """Check the next row in order of seq."""
-        if tuple(map(type, row)) not in _SHAPES or not self._follows(row):
-            self._examine(row)
+        shape = tuple(map(type, row))
+        if shape in _SHAPES:
+            if self._follows(row):
+                return
+        elif shape == _PRUNED:
+            if self._follows_pruned(row):
+                return
+            self._findings.add(
+                Verdict.MISSING,
+                "body",
+                seq=self.last_seq + 1,
+                message=f"of event {show(row[0])} only a hash is left, and no prune event names it",
+            )
+        self._examine(row)
 
     def finish(self) -> None:
         """Finish after the last row."""
@@ -170,6 +193,26 @@ class Walk:
             self._fold(seq, kind, details, ts, actor, execution_id, task_id, attempt)
         elif kind == LOG_CREATED:
             self._log_created(seq, details)
+        elif kind == LOG_PRUNED and self._prunes is not None:
+            self._prunes.confirm(seq, ts, actor, self._subs)
+        return True
+
+    def _follows_pruned(self, row: Any) -> bool:
+        """Go on over an event of which only the hash is left, if a prune event names it."""
+        seq, key, leaf = row[0], row[6], row[11]
+        if self._prunes is None or seq != self.last_seq + 1 or len(leaf) != 32:
+            return False
+        pruned = self._prunes.take_hash(seq, key, leaf)
+        if pruned is None:
+            return False
+        entry = pruned.entry
+        sub = self._sub(entry.execution_id)
+        self._advance(seq, self.last_ts, leaf)
+        self._advance_sub(entry.execution_id, sub, seq, "", None)
+        if seq == entry.first_seq and self._tables is not None:
+            self._tables.pruned(pruned)
+        if seq == entry.last_seq:
+            self._subs.pop(entry.execution_id, None)
         return True
 
     def _examine(self, row: Row) -> None:
@@ -234,6 +277,12 @@ class Walk:
     ) -> None:
         """Pass an event to the rebuild of its execution; the last one closes the execution."""
         tables = self._tables
+        if self._prunes is not None:
+            pruned = self._prunes.take_event(execution_id, seq, self.last_hash)
+            if pruned is not None:
+                if tables is not None and seq == pruned.entry.first_seq:
+                    tables.pruned(pruned)
+                tables = None  # its records are no longer shown, and may be gone
         if tables is not None:
             tables.event(
                 seq, kind, details, ts=ts, actor=actor, execution_id=execution_id,
@@ -277,7 +326,8 @@ class Walk:
         if not sub.events:
             sub.first_seq = seq
             self._subs[execution_id] = sub
-            self.executions += 1
+            is_pruned = self._prunes is not None and execution_id in self._prunes.executions
+            self.executions += not is_pruned
         elif kind == EXECUTION_FINALIZED and details is not None:
             self._check_final(seq, sub, details)
         sub.generation = self._generation

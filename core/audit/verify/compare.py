@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from core.audit.format.body import MAX_NAME_CHARACTERS
 from core.audit.format.canonical import CanonicalError, clean, clean_text, dump
+from core.audit.format.prune_record import PrunedOutput
 from core.audit.verify.output_check import OutputCheck, is_unsealed
 from core.audit.verify.rebuild import DigestOnly
 from core.audit.verify.source import ATTEMPT, EXECUTION, TASK_RUN, ChainSource, Record
@@ -65,23 +66,32 @@ def compare(
     *,
     is_final: bool,
     output: OutputCounts | None,
+    pruned_output: PrunedOutput | None = None,
 ) -> None:
     """Add a finding for every difference between `rebuilt` and what `source` has stored.
 
     `is_final`: the execution is finalised. `output`: also compare the stored output, and count in
-    it what no digest covers.
+    it what no digest covers. `pruned_output`: the output was pruned, so that of each attempt may be
+    gone, all of it.
     """
-    _Comparison(source, findings, execution_id, rebuilt).run(is_final=is_final, output=output)
+    comparison = _Comparison(source, findings, execution_id, rebuilt, pruned_output)
+    comparison.run(is_final=is_final, output=output)
 
 
 class _Comparison:
     def __init__(
-        self, source: ChainSource, findings: Findings, execution_id: str, rebuilt: Rebuilt
+        self,
+        source: ChainSource,
+        findings: Findings,
+        execution_id: str,
+        rebuilt: Rebuilt,
+        pruned_output: PrunedOutput | None,
     ) -> None:
         self._source = source
         self._findings = findings
         self._execution_id = execution_id
         self._rebuilt = rebuilt
+        self._pruned_output = pruned_output
 
     def run(self, *, is_final: bool, output: OutputCounts | None) -> None:
         record = self._source.execution(self._execution_id)
@@ -121,6 +131,8 @@ class _Comparison:
             return {}
         totals = self._source.output_totals(self._execution_id)
         entries, latest = (value if type(value) is int else 0 for value in totals)
+        if self._pruned_output is not None:
+            entries = self._pruned_output.entries
         if is_final:
             sealed = expected.log_entry_count
             return {"log_entry_count": (range(sealed, sealed + 1), range(entries, entries + 1))}
@@ -187,8 +199,9 @@ class _Comparison:
             ):
                 if value is not found and not _agrees(value, found):
                     self._differs(subject, name, seq, value, found)
+            is_stored = (attempt.task_id, attempt.attempt) in with_output
             if output is not None and (
-                (attempt.task_id, attempt.attempt) in with_output or _says_output(attempt)
+                is_stored or (_says_output(attempt) and self._pruned_output is None)
             ):
                 self._compare_output(attempt, seq, output)
         for attempt in left.values():

@@ -33,6 +33,12 @@ class MissionCheck:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._named: dict[str, _Named] = {}
+        self._pruned: dict[str, set[tuple[object, object, object]]] = {}
+        """By digest, first seen, name and format by executions that were pruned."""
+
+    def pruned(self, digest: str, created_at: int, name: str, file_format: str) -> None:
+        """Take note of the mission file of an execution that was pruned."""
+        self._pruned.setdefault(digest, set()).add((created_at, name, file_format))
 
     def event(self, seq: int, event: Event) -> None:
         """Take note of an event of an execution if it is one about its mission file."""
@@ -60,6 +66,8 @@ class MissionCheck:
                     found,
                     f"the stored mission file {show(digest, 12)} is not the one it was",
                 )
+            elif self._is_as_pruned(record, str(digest)):
+                continue
             elif named is not None:
                 self._compare(named, record, digest)
             elif is_complete:
@@ -78,6 +86,11 @@ class MissionCheck:
                 None,
                 f"the mission file {show(digest, 12)} that the chain names is not stored",
             )
+
+    def _is_as_pruned(self, record: Record, digest: str) -> bool:
+        """Tell whether the file was first seen with a pruned execution, and is as then."""
+        found = (record.get("first_seen"), record.get("name"), record.get("format"))
+        return found in self._pruned.get(digest, ())
 
     def _compare(self, named: _Named, record: Record, digest: object) -> None:
         facts = named.facts or {}

@@ -13,7 +13,11 @@ from msgspec import Struct
 from core.ports.journal import LogSegment
 
 Row = Sequence[object]
-"""One stored event, its columns in the order of `ROW`; `event_id`, `body` and `hash` as bytes."""
+"""One stored event, its columns in the order of `ROW`; `event_id`, `body` and `hash` as bytes.
+
+Of a pruned event all is None but `seq`, `hash` and, in place of the execution id, the number of the
+execution's row.
+"""
 
 ROW: Final = (
     "seq",
@@ -177,6 +181,15 @@ class ChainSource(Protocol):
 
     def last_checkpoint(self) -> tuple[object, object] | None:
         """Return (size, note) of the checkpoint with the greatest size, or None."""
+
+    def prunes(self) -> Iterator[tuple[object, object]]:
+        """Yield (seq, body) of the events that the table `prune` refers to, in order of seq."""
+
+    def prune_rows(self) -> Iterator[tuple[object, object, object, object]]:
+        """Yield (execution's row, kind, execution id, seq) of the table `prune`."""
+
+    def output_gaps(self) -> Iterator[tuple[int, int]]:
+        """Yield the first and last number of each gap between the rows of stored output."""
 
     def vkeys(self) -> Iterable[str]:
         """Return the trusted public keys (vkey text). They come from outside the database."""

@@ -7,8 +7,10 @@ from typing import Any
 from msgspec.structs import replace
 
 from core.audit.format.known_type import KNOWN_TYPES
+from core.audit.format.prune_record import PrunedOutput
 from core.audit.verify.compare import OutputCounts, Rebuilt, compare
 from core.audit.verify.mission_check import MISSION_TYPES, MissionCheck
+from core.audit.verify.prune_check import Pruned
 from core.audit.verify.rebuild import RebuildError, event_of
 from core.audit.verify.source import SUB_CHAIN, ChainSource
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -36,6 +38,8 @@ class TableCheck:
         self._is_damaged = False
         self._run_numbers: dict[str, int] = {}
         """The last run number of each workflow, in the order of the chain."""
+        self.pruned_logs: Mapping[str, Pruned] = {}
+        """The executions whose output was pruned, by id."""
         self.unjudged = 0
         """Executions whose records differ and that hold events of unknown types."""
 
@@ -44,6 +48,15 @@ class TableCheck:
         self._is_damaged = True
         for rebuilt in self._open.values():
             rebuilt.is_unreliable = True
+
+    def pruned(self, found: Pruned) -> None:
+        """Take note of an execution that was pruned, where its first event stands."""
+        entry = found.entry
+        last = self._run_numbers.get(entry.workflow_id, 0)
+        self._run_numbers[entry.workflow_id] = max(last, entry.run_number)
+        self._missions.pruned(
+            entry.mission_sha256, int(entry.created_at), entry.mission_name, entry.mission_format
+        )
 
     def event(
         self,
@@ -202,13 +215,18 @@ class TableCheck:
             return
         findings = Findings() if rebuilt.is_partial else self._findings
         compare(
-            self._source, findings, execution_id, rebuilt, is_final=is_final, output=self._output
-        )
+            self._source, findings, execution_id, rebuilt, is_final=is_final, output=self._output,
+            pruned_output=self._pruned_output(execution_id),
+        )  # fmt: skip
         if rebuilt.is_partial and findings.count:
             self.unjudged += 1
         elif sub is not None:
             count = len(rebuilt.snapshot.tasks)
             self._compare_sub_chain(execution_id, sub, task_count=count, is_final=is_final)
+
+    def _pruned_output(self, execution_id: str) -> PrunedOutput | None:
+        found = self.pruned_logs.get(execution_id)
+        return None if found is None else found.entry.output
 
     def _compare_sub_chain(
         self, execution_id: str, sub: SubChainState, *, task_count: int, is_final: bool

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from core.audit.verify.walk_state import ChainState
+from core.value.timestamp import rfc3339
 
 
 class Verdict(StrEnum):
@@ -47,6 +48,26 @@ class Finding(Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+class PruneNote(Struct, frozen=True, kw_only=True):
+    """What one event `log.pruned` removed: `what` is `executions` or `logs`, `at` its `ts`.
+
+    `first_ended` and `last_ended` are the ends of the executions it names, nanoseconds since the
+    epoch; `policy` and `archive` are as recorded.
+    """
+
+    seq: int
+    at: int
+    actor: str
+    what: str
+    executions: int
+    events: int
+    output_bytes: int
+    first_ended: int
+    last_ended: int
+    policy: Mapping[str, Any]
+    archive: Mapping[str, Any]
+
+
 class Report(Struct, frozen=True, kw_only=True):
     """The result of a verification. `findings` are the first ones, `finding_count` counts all.
 
@@ -76,6 +97,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """Whether all events were read and all records compared with them."""
     chain: ChainState | None = None
     """Where the chain ends, for the next incremental verification; None if anything is wrong."""
+    prunes: tuple[PruneNote, ...] = ()
+    """What was removed and named by events of the chain; what they name is gone or may go."""
 
     @property
     def is_intact(self) -> bool:
@@ -98,6 +121,22 @@ def report_json(report: Report) -> dict[str, Any]:
         "unjudged_executions": report.unjudged_executions,
         "data_only_seals": report.data_only_seals,
         "unsealed_outputs": report.unsealed_outputs,
+        "prunes": [
+            {
+                "seq": note.seq,
+                "at": rfc3339(note.at),
+                "actor": note.actor,
+                "what": note.what,
+                "executions": note.executions,
+                "events": note.events,
+                "output_bytes": note.output_bytes,
+                "first_ended": rfc3339(note.first_ended),
+                "last_ended": rfc3339(note.last_ended),
+                "policy": dict(note.policy),
+                "archive": dict(note.archive),
+            }
+            for note in report.prunes
+        ],
         "finding_count": report.finding_count,
         "findings": [
             {

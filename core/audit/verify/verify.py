@@ -20,6 +20,7 @@ from core.audit.format.checkpoint import log_verifier
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
+from core.audit.verify.prune_check import PruneCheck
 from core.audit.verify.source import ROW, ChainSource, Record, Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
@@ -96,7 +97,10 @@ def verify(
     meta = source.meta()
     log_id = _log_id(meta.get("log_id"), first, findings)
     tables = TableCheck(source, table_findings, logs=options.logs) if options.tables else None
-    walk = Walk(log_id, findings, tables)
+    prunes = PruneCheck(source, table_findings)
+    if tables is not None:
+        tables.pruned_logs = prunes.logs
+    walk = Walk(log_id, findings, tables, prunes)
     checkpoints = CheckpointCheck(
         log_id,
         trusted_verifiers(log_id, source.vkeys()),
@@ -110,6 +114,7 @@ def verify(
     )
     is_whole = not walk.is_damaged
     walk.finish()
+    prunes.finish(is_damaged=walk.is_damaged, has_tables=tables is not None)
     checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
     check_key(walk, checkpoints.signed_by, findings)
     check_head(source.head(), walk, findings)
@@ -138,7 +143,7 @@ def verify(
                 found="not reached",
                 message=f"the log is not {tier.value}, as demanded",
             )
-    return report_of(walk, tiers, findings, checkpoints.signed_by, tables)
+    return report_of(walk, tiers, findings, checkpoints.signed_by, tables, prunes)
 
 
 def report_of(
@@ -147,6 +152,7 @@ def report_of(
     findings: Findings,
     signed_by: Verifier | None,
     tables: TableCheck | None = None,
+    prunes: PruneCheck | None = None,
 ) -> Report:
     """Return the report at the end of a walk."""
     return Report(
@@ -166,6 +172,7 @@ def report_of(
         unsealed_outputs=0 if tables is None else tables.output.unsealed,
         is_full=tables is not None,
         chain=None if findings.count else walk.state(),
+        prunes=() if prunes is None else prunes.notes,
     )
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
+from core.audit.verify.prune_check import PruneCheck
 from core.audit.verify.source import ROW, ChainSource, Row
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict
 from core.audit.verify.verify import (
@@ -37,7 +38,8 @@ def verify_since(
     """
     findings = Findings(MAX_FINDINGS)
     size = known.head.size
-    walk = Walk(log_id, findings, None)
+    prunes = PruneCheck(source, findings)
+    walk = Walk(log_id, findings, None, prunes)
     walk.resume(known)
     rows = _behind_known(source.rows(after=size - 1), known, findings)
     checkpoints = CheckpointCheck(
@@ -53,6 +55,7 @@ def verify_since(
         checkpoints.reached(size, walk.root, is_damaged=False)
         read_rows(walk, rows, checkpoints, frozenset(), progress)
         walk.finish()
+        prunes.finish(is_damaged=walk.is_damaged, has_tables=False, after=size)
         checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
         check_key(walk, checkpoints.signed_by, findings)
         check_head(source.head(), walk, findings)
@@ -63,7 +66,7 @@ def verify_since(
         Tier.ANCHORED: False,
         Tier.COMPLETE: is_whole and not walk.open_executions,
     }
-    return report_of(walk, tiers, findings, checkpoints.signed_by)
+    return report_of(walk, tiers, findings, checkpoints.signed_by, prunes=prunes)
 
 
 def _behind_known(rows: Iterator[Row], known: ChainState, findings: Findings) -> Iterator[Row]:
@@ -84,7 +87,9 @@ def _behind_known(rows: Iterator[Row], known: ChainState, findings: Findings) ->
         )
         return rows
     body = row.get("body")
-    found = hashlib.sha256(b"\x00" + body).digest() if isinstance(body, bytes) else None
+    found = row.get("hash")  # all that is left of a pruned event
+    if isinstance(body, bytes):
+        found = hashlib.sha256(b"\x00" + body).digest()
     if found != known.head.last_hash:
         findings.add(
             Verdict.MODIFIED,

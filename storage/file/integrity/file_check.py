@@ -113,12 +113,23 @@ def find_page_damage(connection: sqlite3.Connection) -> list[str]:
     return [text for (text,) in rows if text != "ok"]
 
 
+_PRUNED = """
+AND NOT EXISTS (
+  SELECT 1 FROM prune WHERE prune.execution = {table}.execution AND prune.kind = 'executions'
+)
+"""
+"""Without the rows of executions whose removal goes on, or was interrupted."""
+
+
 def broken_references(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield dangling references between rows, by table and column."""
+    can_prune = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'prune'").fetchone()
     for table, column, parent, key in _REFERENCES:
+        left_out = _PRUNED.format(table=table) if can_prune and column == "execution" else ""
         (count,) = connection.execute(
             f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL "  # noqa: S608 - constants
-            f"AND NOT EXISTS (SELECT 1 FROM {parent} WHERE {parent}.{key} = {table}.{column})"
+            f"AND NOT EXISTS (SELECT 1 FROM {parent} WHERE {parent}.{key} = {table}.{column}) "
+            f"{left_out}"
         ).fetchone()
         if count:
             rows = "a row" if count == 1 else f"{count} rows"
