@@ -64,10 +64,10 @@ FROM event
 LEFT JOIN execution ON execution.id = event.execution
 LEFT JOIN prune ON prune.execution = event.execution AND prune.kind = 'executions'
 LEFT JOIN task_run ON task_run.id = event.task_run AND task_run.execution = event.execution
-WHERE event.seq > ?1
+WHERE event.seq > ?
 UNION ALL
 SELECT seq, NULL, NULL, NULL, NULL, NULL, execution, NULL, NULL, NULL, NULL, hash
-FROM pruned_event WHERE seq > ?1
+FROM pruned_event WHERE seq > ?
 ORDER BY 1
 """
 _PRUNES = """
@@ -142,7 +142,7 @@ class SqliteChainSource:
     def rows(self, *, after: int = 0) -> Iterator[Row]:
         """Yield all events behind `after` by `seq`, a bounded part in memory at a time."""
         if self._value("SELECT EXISTS (SELECT 1 FROM prune)"):
-            return self._each(_ROWS_AFTER_PRUNING, max(after, 0))
+            return self._each(_ROWS_AFTER_PRUNING, max(after, 0), max(after, 0))
         if after <= 0:
             return self._each(f"{_ROWS} ORDER BY event.seq")
         return self._each(f"{_ROWS} WHERE event.seq > ? ORDER BY event.seq", after)

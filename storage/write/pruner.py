@@ -72,7 +72,7 @@ class SqlitePruner:
         return found
 
     async def remove(self, kind: str, entry: PrunedExecution) -> None:
-        """Remove the rows of one execution that an event names; what is gone already is no error."""
+        """Remove the rows of one execution that an event names, as far as they are still there."""
         for piece in _pieces(kind, entry):
             while await self._writer.call(partial(CallEntry, _without_leases(piece))):
                 pass

@@ -2,9 +2,17 @@
 
 import sqlite3
 
+from storage.file.migration import read_migrations, split_statements
+
 
 def back_to_format_1(connection: sqlite3.Connection) -> None:
     """Take away from a file what later migrations added."""
+    for table in ("event", "log_chunk", "execution", "task_run", "attempt", "mission"):
+        name = f"{table}_never_deleted"
+        connection.execute(f"DROP TRIGGER {name}")
+        for statement in split_statements(read_migrations()[0]):
+            if f"CREATE TRIGGER {name} " in statement:
+                connection.execute(statement)
     connection.executescript(
         """
         ALTER TABLE attempt DROP COLUMN artifacts;

@@ -35,6 +35,9 @@ class _Duration(click.ParamType[float]):
             self.fail(f"{value!r} {error}", param, ctx)
 
 
+DURATION = _Duration()
+
+
 def mission_argument(function: F) -> F:
     """Add the optional argument FILE, a mission file, a mission's name or `-`, passed as `file`."""
     return click.argument(
@@ -79,7 +82,7 @@ def mission_step_option(name: str, **attrs: Any) -> Callable[[F], F]:
 
 def seconds_option(name: str, **attrs: Any) -> Callable[[F], F]:
     """Add an option that takes a duration and passes seconds."""
-    return click.option(name, type=_Duration(), metavar="TIME", **attrs)
+    return click.option(name, type=DURATION, metavar="TIME", **attrs)
 
 
 def instant_option(name: str, text: str, now: int) -> int:

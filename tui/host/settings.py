@@ -12,12 +12,13 @@ from msgspec import Struct, field
 
 from core.errors import UsageError
 from core.machine.file_owner import whose
+from core.value.duration import parse_duration
 from tui.host.places import place_of
 
 PROJECT_FILES = (".mission.toml", "mission.toml")
 OPERATOR_TABLES = ("safety", "policy")
 """Tables that have readers of their own, for they have fewer sources than other settings."""
-OPERATOR_SETTINGS = ("executor", "witness_file")
+OPERATOR_SETTINGS = ("executor", "retention", "witness_file")
 """Settings that a project cannot change: it would be out of reach of whom it is to convince."""
 ARTIFACT_LIMITS = ("step_mb", "execution_mb")
 """Fields of `core.steps.file.artifact_folder.ArtifactLimits`."""
@@ -54,6 +55,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     def witness_file(self) -> str | None:
         """The path of the file to which the head of the log is appended, None for none."""
         value: str | None = self.value("witness_file")
+        return value
+
+    @property
+    def retention(self) -> Mapping[str, Any]:
+        """How long what is kept: `logs` and `executions` in seconds, `keep`, `archive`."""
+        value: Mapping[str, Any] = self.value("retention") or {}
         return value
 
     @property
@@ -244,6 +251,28 @@ def _executor(value: Any, origin: str) -> str:
     return text
 
 
+def _retention(value: Any, origin: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{origin}: retention is not a table")
+    found: dict[str, Any] = {}
+    for name, one in value.items():
+        place = f"{origin}: retention.{name}"
+        if name in ("logs", "executions"):
+            try:
+                found[name] = parse_duration(one)
+            except ValueError as error:
+                raise UsageError(f"{place}: {one!r} {error}") from None
+        elif name == "keep":
+            found[name] = _count(one, place)
+        elif name == "archive":
+            found[name] = _absolute(one, place)
+        else:
+            raise UsageError(
+                f"{place} is unknown", hint="known are archive, executions, keep and logs"
+            )
+    return found
+
+
 def _colour(value: Any, origin: str) -> str:
     if value not in COLOURS:
         raise UsageError(f"{origin}: {value!r} is not one of {', '.join(COLOURS)}")
@@ -265,6 +294,7 @@ def _text_table(value: Any, origin: str) -> dict[str, str]:
 _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "db": _text,
     "witness_file": _absolute,
+    "retention": _retention,
     "parallel_limit": _count,
     "breaker": _breaker,
     "executor": _executor,

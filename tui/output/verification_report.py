@@ -9,9 +9,12 @@ from core.audit.verify.verified_state import VerifiedState
 from core.domain.state_word import counted
 from core.value.timestamp import rfc3339
 from tui.output.ansi_colours import Palette
+from tui.words.numbers import moment
 from tui.words.safe_text import safe_line
 from tui.words.verified_text import older_text, verified_text
 
+MAX_SHOWN_PRUNES = 10
+"""How many prune events are listed, the latest."""
 MAX_SHOWN_FINDINGS = 20
 """How many findings are listed; the others are counted."""
 
@@ -28,6 +31,7 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
     yield f"  head {report.head}"
     yield from _about_unknown_types(report)
     yield from _about_output(report)
+    yield from _about_prunes(report)
     for finding in report.findings[:MAX_SHOWN_FINDINGS]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
     if report.finding_count > MAX_SHOWN_FINDINGS:
@@ -82,6 +86,23 @@ def _about_output(report: Report) -> Iterator[str]:
             f"  the output of {counted(report.unsealed_outputs, 'attempt')} is covered by no"
             " digest: running, or the runner was lost"
         )
+
+
+def _about_prunes(report: Report) -> Iterator[str]:
+    for note in report.prunes[-MAX_SHOWN_PRUNES:]:
+        what = counted(note.executions, "execution")
+        if note.what == "logs":
+            what = f"the output of {what}"
+        else:
+            what += f" ({counted(note.events, 'event')})"
+        archive = note.archive.get("file")
+        yield safe_line(
+            f"  pruned at {note.seq}, {moment(note.at)}, by {note.actor}: {what},"
+            f" ended {moment(note.first_ended)} to {moment(note.last_ended)}"
+            + (f"; archived, see {archive}" if archive else "")
+        )
+    if len(report.prunes) > MAX_SHOWN_PRUNES:
+        yield f"  … {counted(len(report.prunes) - MAX_SHOWN_PRUNES, 'earlier prune')}"
 
 
 def _about_unknown_types(report: Report) -> Iterator[str]:

@@ -7,6 +7,7 @@ import click
 from core.domain.state_word import counted
 from core.errors import NotFoundError, UnavailableError
 from core.value.timestamp import file_stamp
+from tui.cli.auditing.db_prune import prune
 from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
@@ -112,5 +113,5 @@ def _existing(invocation: Invocation) -> Path:
     return place
 
 
-for _one in (path, check, backup, stats):
+for _one in (path, check, backup, prune, stats):
     command.add_command(_one)

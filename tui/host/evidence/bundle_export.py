@@ -51,12 +51,14 @@ def export_bundle(
     *,
     overwrite: bool,
     progress: Progress | None = None,
+    is_verified: bool = False,
 ) -> Exported:
     """Write the bundle of an execution and its sub-missions; return what was written.
 
-    The file appears whole, after it was verified and the export was recorded, or not at all. Raises
-    `AuditError` when the records do not verify, `ConflictError` when the execution has not ended or
-    the target exists, `UnavailableError` when it cannot be written.
+    With `is_verified` the caller has verified the records already. The file appears whole, after it
+    was verified and the export was recorded, or not at all. Raises `AuditError` when the records do
+    not verify, `ConflictError` when the execution has not ended or the target exists,
+    `UnavailableError` when it cannot be written.
     """
     refuse_existing(target, overwrite=overwrite)
     paths = site.paths
@@ -67,7 +69,8 @@ def export_bundle(
             f"there is no audit key in {paths.keys} to sign the bundle with",
             hint="restore the key from a backup, or export where it is",
         )
-    _require_intact(site, progress)
+    if not is_verified:
+        require_intact(site, progress)
     with new_file(target) as file:
         with open_evidence(paths.db, execution.execution_id, keys) as content:
             results = {one: _result(reader, one) for one in content.seals}
@@ -102,7 +105,8 @@ def export_bundle(
     return done
 
 
-def _require_intact(site: LocalSite, progress: Progress | None) -> None:
+def require_intact(site: LocalSite, progress: Progress | None = None) -> None:
+    """Verify all records; raise `AuditError` if anything is wrong with them."""
     report = LogCheck(site.paths, SystemClock()).full(progress=progress).report
     if report is not None and not report.is_intact:
         raise AuditError(

@@ -1,0 +1,174 @@
+"""Reads what a prune may take, and what the event must say that names it."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from core.audit.format.prune_record import LeavesDigest, PrunedExecution, PrunedOutput, read_body
+from core.errors import AuditError, NotFoundError
+from storage.file.connection import open_readonly, unavailable
+
+_ALL: Final = """
+SELECT execution_id, workflow_id, ended_at, sealed, parent_execution_id, retry_of, rerun_of,
+  EXISTS (SELECT 1 FROM log_chunk WHERE log_chunk.execution = execution.id),
+  EXISTS (SELECT 1 FROM prune WHERE prune.execution = execution.id)
+FROM execution ORDER BY id
+"""
+_ONE: Final = """
+SELECT id, workflow_id, mission_name, run_number, mission_digest, state, created_at, ended_at,
+  chain_events, chain_first_seq, chain_last_seq, mission.name, mission.format
+FROM execution JOIN mission ON mission.digest = mission_digest
+WHERE execution_id = ? AND sealed
+"""
+_EVENTS: Final = """
+SELECT seq, hash FROM event WHERE execution = ? AND seq BETWEEN ? AND ? ORDER BY seq
+"""
+_OUTPUT: Final = """
+SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0), coalesce(sum(lines), 0),
+  coalesce(sum(length(data)), 0)
+FROM log_chunk WHERE execution = ?
+"""
+_PRUNED: Final = """
+SELECT prune.kind, event.seq, event.ts, event.actor, event.body
+FROM prune JOIN event ON event.seq = prune.seq
+WHERE execution_id = ? OR execution_id GLOB ? ORDER BY event.seq
+"""
+
+
+class StoredExecution(NamedTuple):
+    """What decides whether an execution may be pruned."""
+
+    execution_id: str
+    workflow_id: str
+    ended_at: int | None
+    is_sealed: bool
+    linked: tuple[str, ...]
+    is_root: bool
+    has_output: bool
+    is_output_pruned: bool
+
+
+class PrunePlanReader:
+    """Reads one state of the database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def executions(self) -> list[StoredExecution]:
+        """Return all executions in the order of their creation."""
+        return [
+            StoredExecution(
+                execution_id=key,
+                workflow_id=workflow_id,
+                ended_at=ended_at,
+                is_sealed=bool(sealed),
+                linked=tuple(one for one in (parent, retry_of, rerun_of) if one is not None),
+                is_root=parent is None,
+                has_output=bool(has_output),
+                is_output_pruned=bool(is_pruned),
+            )
+            for key, workflow_id, ended_at, sealed, parent, retry_of, rerun_of,
+            has_output, is_pruned in self._connection.execute(_ALL)
+        ]  # fmt: skip
+
+    def entry(self, execution_id: str, archive_sha256: str | None = None) -> PrunedExecution:
+        """Return what a prune event says of a sealed execution; reads all its events.
+
+        Raises `NotFoundError` if there is no such execution, `AuditError` if its events are not
+        those that it counts.
+        """
+        row = self._connection.execute(_ONE, (execution_id,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"there is no execution {execution_id} that has ended")
+        (
+            key, workflow_id, name, run_number, digest, state, created_at, ended_at, events, first,
+            last, mission_name, mission_format,
+        ) = row  # fmt: skip
+        leaves = LeavesDigest()
+        for seq, leaf in self._connection.execute(_EVENTS, (key, first, last)):
+            leaves.add(seq, leaf)
+        seal = self._connection.execute("SELECT body FROM event WHERE seq = ?", (last,)).fetchone()
+        if (leaves.count, leaves.first_seq, leaves.last_seq) != (events, first, last):
+            raise AuditError(
+                f"execution {execution_id} does not have the events that it counts",
+                hint="`mission audit verify` lists all that is wrong",
+            )
+        chunks, first_row, last_row, entries, size = self._connection.execute(
+            _OUTPUT, (key,)
+        ).fetchone()
+        return PrunedExecution(
+            execution_id=execution_id,
+            row=key,
+            workflow_id=workflow_id,
+            name=name,
+            run_number=run_number,
+            mission_sha256=digest,
+            mission_name=mission_name,
+            mission_format=mission_format,
+            state=state,
+            created_at=str(created_at),
+            ended_at=str(ended_at),
+            events=events,
+            first_seq=first,
+            last_seq=last,
+            leaves_sha256=leaves.text,
+            seal=seal[0].decode(),
+            output=PrunedOutput(
+                chunks=chunks, first_row=first_row, last_row=last_row, entries=entries, bytes=size
+            ),
+            archive_sha256=archive_sha256,
+        )
+
+    def sizes(self, execution_ids: Iterable[str]) -> tuple[int, int]:
+        """Return how many events and bytes of output these executions have."""
+        events = size = 0
+        for key in execution_ids:
+            found = self._connection.execute(
+                "SELECT chain_events, (SELECT coalesce(sum(length(data)), 0) FROM log_chunk"
+                " WHERE log_chunk.execution = execution.id) FROM execution WHERE execution_id = ?",
+                (key,),
+            ).fetchone()
+            if found is not None:
+                events += found[0]
+                size += found[1]
+        return events, size
+
+
+@contextmanager
+def open_prune_plan(path: Path) -> Iterator[PrunePlanReader]:
+    """Open the database for one look; raises `UnavailableError`."""
+    connection = open_readonly(path)
+    try:
+        connection.execute("BEGIN")
+        yield PrunePlanReader(connection)
+    except sqlite3.Error as error:
+        raise unavailable(error, path) from error
+    finally:
+        connection.close()
+
+
+class PruneMark(NamedTuple):
+    """That, when and by whom an execution (or its output) was pruned; `at` in nanoseconds."""
+
+    kind: str
+    at: int
+    actor: str
+    entry: PrunedExecution
+    archive: str | None
+
+
+def find_prune_marks(connection: sqlite3.Connection, reference: str) -> Sequence[PruneMark]:
+    """Return what was pruned of executions whose id begins with `reference`, oldest first."""
+    if not reference or not all(one in "0123456789abcdef-" for one in reference.lower()):
+        return ()
+    found = []
+    key = reference.lower()
+    for kind, _, ts, actor, body in connection.execute(_PRUNED, (key, f"{key}*")):
+        record = read_body(body)
+        for entry in () if record is None else record.executions:
+            if entry.execution_id.startswith(key):
+                archive = record.archive.get("file") if record is not None else None
+                found.append(PruneMark(kind, ts, actor, entry, archive))
+    return found

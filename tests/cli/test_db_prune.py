@@ -1,0 +1,202 @@
+"""`mission db prune`: what is old goes behind a signed event, and the log still verifies."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Inside, mission
+
+MISSION = """\
+version: "1.0"
+name: parent
+steps:
+  - {id: say, step_type: command, parameters: {command: echo, args: [evidence]}}
+  - {id: below, step_type: mission, depends_on: [say], parameters: {file: child.yaml}}
+"""
+CHILD = """\
+version: "1.0"
+name: child
+steps: [{id: nothing, step_type: noop}]
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with two runs of a mission that has a sub-mission."""
+    folder = tmp_path_factory.mktemp("prune")
+    (folder / "parent.yaml").write_text(MISSION)
+    (folder / "child.yaml").write_text(CHILD)
+    home = folder / "home"
+    for _ in range(2):
+        assert mission(home, "run", "parent.yaml", cwd=folder).code == 0
+    return home
+
+
+@pytest.fixture
+def inside(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
+    home = tmp_path / "home"
+    shutil.copytree(made, home)
+    monkeypatch.chdir(tmp_path)
+    return Inside(home, monkeypatch, capfd)
+
+
+def database(inside: Inside) -> sqlite3.Connection:
+    return sqlite3.connect(inside.home / "missions.db", isolation_level=None)
+
+
+def count(inside: Inside, table: str) -> int:
+    with closing(database(inside)) as connection:
+        found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        return found
+
+
+def verdict(inside: Inside) -> tuple[str, list[str]]:
+    report = inside("audit", "verify", "--json").json
+    return report["verdict"], [one["message"] for one in report["findings"]]
+
+
+def without_triggers(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    triggers = found.fetchall()
+    for name, _ in triggers:
+        connection.execute(f"DROP TRIGGER {name}")
+    return [sql for _, sql in triggers]
+
+
+def edited(inside: Inside, sql: str) -> None:
+    """Change the file like somebody who knows how to get around its rules."""
+    with closing(database(inside)) as connection:
+        triggers = without_triggers(connection)
+        connection.execute(sql)
+        for one in triggers:
+            connection.execute(one)
+
+
+def test_pruned_executions_are_gone_and_the_log_is_intact(inside: Inside) -> None:
+    before = count(inside, "event")
+    done = inside("db", "prune", "--older-than", "0s", "--keep", "1", "--json")
+    assert done.code == 0, done.err
+    assert len(done.json["executions"]) == 2  # the older run and its sub-mission, as one
+    assert verdict(inside) == ("INTACT", [])
+    report = inside("audit", "verify", "--json").json
+    assert report["executions"] == 2
+    (note,) = report["prunes"]
+    assert (note["what"], note["executions"]) == ("executions", 2)
+    assert note["events"] == done.json["events"] == count(inside, "pruned_event")
+    assert count(inside, "event") == before + 1 - note["events"]
+    assert [one["run_number"] for one in inside("ls", "--json").json] == [2]
+    assert inside("db", "check").code == 0
+    assert "pruned at" in inside("audit", "verify").out
+
+
+def test_output_goes_first_and_the_records_stay(inside: Inside) -> None:
+    done = inside("db", "prune", "--older-than", "0s", "--logs-only", "--json")
+    assert (len(done.json["logs"]), done.json["executions"]) == (2, [])
+    assert count(inside, "log_chunk") == 0
+    assert verdict(inside) == ("INTACT", [])
+    again = inside("db", "prune", "--older-than", "0s", "--logs-only", "--json")
+    assert again.json["logs"] == []
+    whole = inside("db", "prune", "--older-than", "0s", "--json")
+    assert len(whole.json["executions"]) == 4
+    assert verdict(inside) == ("INTACT", [])
+    assert (count(inside, "execution"), count(inside, "mission"), count(inside, "task_run")) == (
+        0, 0, 0,
+    )  # fmt: skip
+
+
+def test_runs_go_on_after_a_prune_with_new_numbers(
+    inside: Inside, made: Path, tmp_path: Path
+) -> None:
+    assert inside("db", "prune", "--older-than", "0s").code == 0
+    assert mission(inside.home, "run", "parent.yaml", cwd=made.parent).code == 0
+    assert verdict(inside) == ("INTACT", [])
+    rows = inside("ls", "--json").json
+    assert [one["run_number"] for one in rows if one["mission_name"] == "parent"] == [3]
+    exported = inside("audit", "export", "parent#3", "-o", str(tmp_path / "x.zip"))
+    assert exported.code == 0, exported.err
+    assert inside("audit", "verify", str(tmp_path / "x.zip")).code == 0
+
+
+def test_a_dry_run_changes_nothing(inside: Inside) -> None:
+    before = (inside.home / "missions.db").read_bytes()
+    done = inside("db", "prune", "--older-than", "0s", "--dry-run", "--json")
+    assert len(done.json["executions"]) == 4
+    assert (inside.home / "missions.db").read_bytes() == before
+    assert count(inside, "prune") == 0
+
+
+def test_an_archive_holds_what_went(inside: Inside, tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    done = inside("db", "prune", "--older-than", "0s", "--archive", str(folder), "--json")
+    assert done.code == 0, done.err
+    assert len(done.json["archived"]) == 4
+    for file in done.json["archived"].values():
+        assert inside("audit", "verify", str(folder / file)).code == 0
+    report = inside("audit", "verify", "--json").json
+    assert report["verdict"] == "INTACT"
+    assert (folder / report["prunes"][0]["archive"]["file"]).exists()
+
+
+def test_records_that_do_not_verify_are_not_pruned(inside: Inside) -> None:
+    edited(inside, "UPDATE attempt SET exit_code = 7 WHERE exit_code = 0")
+    done = inside("db", "prune", "--older-than", "0s")
+    assert done.code == 8
+    assert count(inside, "prune") == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM pruned_event WHERE seq = (SELECT max(seq) FROM pruned_event)",
+        "DELETE FROM pruned_event WHERE seq = (SELECT min(seq) FROM pruned_event)",
+        "UPDATE pruned_event SET hash = zeroblob(32) WHERE seq % 7 = 0",
+        "UPDATE pruned_event SET execution = execution + 1",
+        "UPDATE prune SET seq = seq - 1",
+        "UPDATE prune SET execution_id = execution_id || 'x'",
+        "UPDATE prune SET kind = 'logs'",
+        "DELETE FROM prune",
+        "INSERT INTO prune SELECT max(id), 'executions', max(execution_id), 1 FROM execution",
+        "INSERT INTO prune SELECT id, 'logs', execution_id, 3 FROM execution",
+        "DELETE FROM log_chunk",
+        "DELETE FROM event WHERE type = 'log.pruned'",
+    ],
+)
+def test_more_than_was_named_is_found(inside: Inside, sql: str) -> None:
+    assert inside("db", "prune", "--older-than", "0s", "--keep", "1").code == 0
+    edited(inside, sql)
+    done = inside("audit", "verify")
+    assert done.code == 8, done.out
+
+
+def test_an_event_replaced_by_its_hash_without_a_prune_event_is_missing(inside: Inside) -> None:
+    assert inside("db", "prune", "--older-than", "0s", "--keep", "1").code == 0
+    last = "(SELECT max(seq) - 3 FROM event)"
+    edited(
+        inside,
+        "INSERT INTO pruned_event SELECT seq, (SELECT min(execution) FROM prune), hash FROM event"
+        f" WHERE seq = {last}",
+    )
+    edited(inside, f"DELETE FROM event WHERE seq = {last}")
+    assert inside("audit", "verify", "--json").json["verdict"] == "MISSING"
+
+
+def test_without_an_age_nothing_is_pruned(inside: Inside) -> None:
+    done = inside("db", "prune")
+    assert done.code == 2
+    assert "retention" in done.err
+
+
+def test_the_setting_says_what_is_old(inside: Inside) -> None:
+    config = inside.home / "config.toml"
+    config.write_text('[retention]\nexecutions = "1h"\nlogs = "0s"\nkeep = 1\n')
+    done = inside("db", "prune", "--dry-run", "--json")
+    assert (len(done.json["logs"]), done.json["executions"]) == (1, [])
+    config.write_text('[retention]\nlogs = "soon"\n')
+    done = inside("db", "prune")
+    assert done.code == 2
+    assert "retention.logs" in done.err
