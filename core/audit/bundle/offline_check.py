@@ -86,6 +86,7 @@ class Check:
     def _open_note(self, name: str) -> tuple[list[str], str]:
         """Return the lines of a note (https://c2sp.org/signed-note) and the key that signed it."""
         text, _, lines = self._read(name).decode().rpartition("\n\n")
+        found = ""
         for line in lines.split("\n")[:-1]:
             dash, signer, encoded = line.split(" ")
             raw = base64.b64decode(encoded)
@@ -94,10 +95,12 @@ class Check:
             for key, vkey in self.keys.items():
                 key_id = sha256(f"{signer}\n\x01".encode() + key)[:4]
                 if raw[:4] == key_id and signer == text.split("\n")[0].partition("#")[0]:
-                    if self.is_signed(key, f"{text}\n".encode(), raw[4:]):
-                        return text.split("\n"), vkey
-                    raise ValueError(f"the signature of {name} is wrong")
-        raise ValueError(f"{name} is not signed by a key of the bundle")
+                    if not self.is_signed(key, f"{text}\n".encode(), raw[4:]):
+                        raise ValueError(f"the signature of {name} is wrong")
+                    found = found or vkey
+        if not found:
+            raise ValueError(f"{name} is not signed by a key of the bundle")
+        return text.split("\n"), found
 
     def _tree(self, name: str) -> tuple[int, bytes]:
         (origin, size, root), _ = self._open_note(name)

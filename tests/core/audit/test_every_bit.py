@@ -89,6 +89,14 @@ def test_every_bit_of_the_small_members_of_a_bundle_counts(files: dict[str, byte
     _flip_members(files, 1, among=small)
 
 
+@pytest.mark.parametrize("more", [b"x\n", b"\n", b"x", b"more lines\nbehind it\n"])
+def test_nothing_stands_behind_the_signature_of_a_note(
+    files: dict[str, bytes], more: bytes
+) -> None:
+    for name in (one for one in files if one.endswith(".note")):
+        assert check({**files, name: files[name] + more}).problems, (name, more)
+
+
 def _splice(data: bytes, chance: random.Random) -> bytes:
     """Return other bytes: parts overwritten, cut out, doubled or put in."""
     for _ in range(chance.randint(1, 3)):
