@@ -170,3 +170,31 @@ def test_every_command_that_knows_the_outcome_exits_with_its_code(
     assert inside("watch", "@last", "--json").code == code
     assert inside("run", *key).code == code
     assert inside("run", *key, "--json").code == code
+
+
+def test_a_command_at_the_end_is_told_what_ended_and_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "mission.yaml"
+    file.write_text('version: "1.0"\nname: ends\nsteps: [{id: a, run: "echo no >&2; exit 3"}]\n')
+    home = tmp_path / "home"
+    assert mission(home, "run", str(file)).code == 1
+    told = tmp_path / "told"
+    names = ("RUN", "EXECUTION_STATE", "EXIT_CODE", "EXECUTION_MESSAGE")
+    text = " ".join(f'"$MISSION_{name}"' for name in names)
+    done = mission(home, "watch", "@last", "--on-end", f"printf '%s|' {text} > {told}; exit 4")
+    assert done.code == 1
+    assert "warning: --on-end ended with exit code 4" in done.err
+    run, state, code, message = told.read_text().split("|")[:4]
+    assert (run, state, code) == ("ends#1", "FAILED", "1")
+    assert "a" in message
+    as_json = mission(home, "watch", "@last", "--json", "--on-end", "true")
+    assert (as_json.code, as_json.err) == (1, "")
+
+
+def test_a_command_at_the_end_does_not_run_before_it(
+    gated: tuple[Path, str], tmp_path: Path
+) -> None:
+    home, execution_id = gated
+    told = tmp_path / "told"
+    done = mission(home, "watch", execution_id, "--timeout", "0.2", "--on-end", f"touch {told}")
+    assert done.code == 6
+    assert not told.exists()

@@ -5,6 +5,7 @@ import click
 from core.errors import UsageError
 from tui.cli.command import command as declare
 from tui.cli.command import finish
+from tui.cli.following.outcome import is_over
 from tui.cli.following.watch_execution import watch
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_option
@@ -19,6 +20,11 @@ from tui.cli.shared_options import seconds_option
 @click.option("--plain", is_flag=True, help="Print plain lines, even on a terminal.")
 @output_option
 @seconds_option("--timeout", help="Stop waiting after this time, such as 30 or 5m.")
+@click.option(
+    "--on-end",
+    metavar="COMMAND",
+    help="Run COMMAND in a shell when EXEC has ended, such as a notification.",
+)
 def command(
     invocation: Invocation,
     execution: str,
@@ -26,6 +32,7 @@ def command(
     plain: bool,
     output: OutputMode | None,
     timeout: float | None,
+    on_end: str | None,
 ) -> None:
     """Watch EXEC until it ends; the exit code is that of its outcome.
 
@@ -33,7 +40,12 @@ def command(
     is printed for every state change, and the step output selected by --output (default: none).
     With `--json` the lines are those of `mission events`. The exit code is 0 for success, 1 for
     failed, 5 for cancelled, 6 if watching ended before the execution did, 9 if its runner died.
+    COMMAND of --on-end has MISSION_RUN (NAME#NUMBER), MISSION_EXECUTION_ID,
+    MISSION_EXECUTION_STATE, MISSION_EXECUTION_MESSAGE and MISSION_EXIT_CODE in its environment; it
+    is not run when watching ended first, and its failure changes no exit code.
     """
+    if stay and on_end is not None:
+        raise UsageError("--stay and --on-end cannot be combined")
     if stay:
         from tui.cli.commands.open import open_execution
 
@@ -43,11 +55,15 @@ def command(
         raise UsageError(
             "--output and --json cannot be combined", hint="`mission logs -f --json` follows output"
         )
-    _, code = watch(
+    found, code = watch(
         invocation,
         execution,
         plain=plain or output is not None,
         timeout=timeout,
         output=output or OutputMode.NONE,
     )
+    if on_end is not None and is_over(found):
+        from tui.cli.following.end_command import run_end_command
+
+        run_end_command(invocation, on_end, found, code)
     finish(code)
