@@ -9,7 +9,7 @@ import subprocess
 
 from core.domain.records import Execution
 from tui.cli.invocation import Invocation
-from tui.words.run_label import run_argument
+from tui.words.run_label import run_name
 
 
 def run_end_command(invocation: Invocation, text: str, found: Execution, code: int) -> None:
@@ -24,7 +24,7 @@ def run_end_command(invocation: Invocation, text: str, found: Execution, code: i
         "MISSION_EXECUTION_REASON_CODE": found.reason_code.value,
         "MISSION_EXECUTION_MESSAGE": found.message or "",
         "MISSION_EXIT_CODE": str(code),
-        "MISSION_RUN": run_argument(found),
+        "MISSION_RUN": run_name(found),
     }
     environ = {**os.environ, **{name: value.replace("\0", "") for name, value in told.items()}}
     try:
