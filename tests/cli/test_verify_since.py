@@ -101,6 +101,19 @@ def test_an_older_copy_of_the_database_is_named(inside: Inside, made: Path) -> N
     assert note_of(inside.home).read_bytes() == note, "what was verified is not forgotten for it"
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_was_pruned_since_is_no_damage(inside: Inside, *, is_known: bool) -> None:
+    assert inside("audit", "verify").code == 0
+    assert inside("db", "prune", "--older-than", "0s", "--keep", "1").code == 0
+    if not is_known:
+        note_of(inside.home).unlink()
+    found = inside("audit", "verify", "--since-verified")
+    assert found.code == 0, found.out
+    assert ("nothing of it was verified before" in found.out) is not is_known
+    edit(inside.home, "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)")
+    assert inside("audit", "verify", "--since-verified").code == 8
+
+
 def test_what_does_not_go_together_is_refused(inside: Inside) -> None:
     assert inside("audit", "verify", "--since-verified", "--deep").code == 2
     assert inside("audit", "verify", "--since-verified", "x.zip").code == 2
