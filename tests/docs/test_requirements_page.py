@@ -58,9 +58,8 @@ def test_what_waits_waits_for_something_that_is_named_below() -> None:
         for part in re.split(r", | and ", found.strip())
     }
     below = text.partition("## What waits")[2]
-    assert waiting
-    for name in waiting:
-        assert f"**{name}**" in below, name
+    assert set(re.findall(r"\*\*(\w+)\*\*", below)) == waiting
+    assert ("Nothing" in below) is not bool(waiting)
 
 
 def test_every_attribute_and_scenario_of_the_specifications_has_a_row() -> None:
