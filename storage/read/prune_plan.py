@@ -1,12 +1,12 @@
 """Reads what a prune may take, and what the event must say that names it."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from core.audit.format.prune_record import LeavesDigest, PrunedExecution, PrunedOutput, read_body
+from core.audit.format.prune_record import LeavesDigest, PrunedExecution, PrunedOutput
 from core.errors import AuditError, NotFoundError
 from storage.file.connection import open_readonly, unavailable
 
@@ -29,11 +29,6 @@ _OUTPUT: Final = """
 SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0), coalesce(sum(lines), 0),
   coalesce(sum(length(data)), 0)
 FROM log_chunk WHERE execution = ?
-"""
-_PRUNED: Final = """
-SELECT prune.kind, event.seq, event.ts, event.actor, event.body
-FROM prune JOIN event ON event.seq = prune.seq
-WHERE execution_id = ? OR execution_id GLOB ? ORDER BY event.seq
 """
 
 
@@ -147,28 +142,3 @@ def open_prune_plan(path: Path) -> Iterator[PrunePlanReader]:
         raise unavailable(error, path) from error
     finally:
         connection.close()
-
-
-class PruneMark(NamedTuple):
-    """That, when and by whom an execution (or its output) was pruned; `at` in nanoseconds."""
-
-    kind: str
-    at: int
-    actor: str
-    entry: PrunedExecution
-    archive: str | None
-
-
-def find_prune_marks(connection: sqlite3.Connection, reference: str) -> Sequence[PruneMark]:
-    """Return what was pruned of executions whose id begins with `reference`, oldest first."""
-    if not reference or not all(one in "0123456789abcdef-" for one in reference.lower()):
-        return ()
-    found = []
-    key = reference.lower()
-    for kind, _, ts, actor, body in connection.execute(_PRUNED, (key, f"{key}*")):
-        record = read_body(body)
-        for entry in () if record is None else record.executions:
-            if entry.execution_id.startswith(key):
-                archive = record.archive.get("file") if record is not None else None
-                found.append(PruneMark(kind, ts, actor, entry, archive))
-    return found

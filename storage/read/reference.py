@@ -51,7 +51,7 @@ def resolve(connection: sqlite3.Connection, reference: str, folder: str | None =
         return found[0][0]
     if found:
         raise _ambiguous(connection, reference, found)
-    raise _not_found(connection, reference)
+    raise _pruned(connection, reference) or _not_found(connection, reference)
 
 
 def shorten(connection: sqlite3.Connection, execution_ids: Sequence[str]) -> dict[str, str]:
@@ -103,7 +103,9 @@ def _numbered(connection: sqlite3.Connection, name: str, number: int) -> int:
         return found[0][0]
     newest = _rows(connection, f"{where} IS NOT NULL ORDER BY run_number DESC LIMIT 1", workflow_id)
     if not newest:
-        raise _not_found(connection, name)
+        raise _pruned(connection, f"{name}{MARK}{number}") or _not_found(connection, name)
+    if (gone := _pruned(connection, f"{name}{MARK}{number}")) is not None:
+        raise gone
     raise NotFoundError(
         f"the mission {name!r} has no run number {number}",
         hint=f"its newest is {_name(newest[0])}",
@@ -129,6 +131,12 @@ def _ambiguous(
         f"{reference!r} matches several executions: {names}{more}",
         hint="give more characters of the id, or NAME#NUMBER",
     )
+
+
+def _pruned(connection: sqlite3.Connection, reference: str) -> NotFoundError | None:
+    from storage.read.prune_mark import pruned_error  # rarely needed, and it loads the audit format
+
+    return pruned_error(connection, reference)
 
 
 def _not_found(connection: sqlite3.Connection, reference: str) -> NotFoundError:

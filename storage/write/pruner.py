@@ -28,9 +28,9 @@ SELECT 1 FROM execution
 WHERE id = ? AND execution_id = ? AND sealed AND chain_last_seq = ?
   AND NOT EXISTS (SELECT 1 FROM prune WHERE execution = execution.id AND kind = ?)
 """
-_OPEN_RELATIVE = """
-SELECT execution_id FROM execution
-WHERE NOT sealed AND ? IN (parent_execution_id, retry_of, rerun_of) LIMIT 1
+_OPEN = """
+SELECT execution_id, parent_execution_id, retry_of, rerun_of FROM execution
+WHERE state IN ('PENDING', 'RUNNING', 'PAUSED')
 """
 _ATTEMPTS_WITH_OUTPUT = """
 SELECT DISTINCT task_run, attempt FROM log_chunk WHERE execution = ? LIMIT 64
@@ -85,6 +85,12 @@ def _without_leases(
 
 
 def _check(record: PruneRecord, connection: sqlite3.Connection) -> None:
+    users = {
+        named: execution_id
+        for execution_id, *linked in connection.execute(_OPEN)
+        for named in linked
+        if named is not None
+    }
     for entry in record.executions:
         key = (entry.row, entry.execution_id, entry.last_seq, record.what)
         if connection.execute(_SEALED, key).fetchone() is None:
@@ -93,10 +99,10 @@ def _check(record: PruneRecord, connection: sqlite3.Connection) -> None:
                 " in the meantime",
                 hint="prune again",
             )
-        relative = connection.execute(_OPEN_RELATIVE, (entry.execution_id,)).fetchone()
-        if relative is not None:
+        user = users.get(entry.execution_id)
+        if user is not None:
             raise ConflictError(
-                f"execution {entry.execution_id} cannot be pruned: {relative[0]}, which refers to"
+                f"execution {entry.execution_id} cannot be pruned: {user}, which refers to"
                 " it, has not ended",
                 hint="prune again when it has",
             )

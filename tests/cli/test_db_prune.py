@@ -122,6 +122,23 @@ def test_runs_go_on_after_a_prune_with_new_numbers(
     assert inside("audit", "verify", str(tmp_path / "x.zip")).code == 0
 
 
+def test_a_pruned_execution_says_so(inside: Inside) -> None:
+    (first,) = [one for one in inside("ls", "--json").json if one["run_number"] == 1]
+    assert inside("db", "prune", "--older-than", "0s", "--keep", "1").code == 0
+    for reference in ("parent#1", first["execution_id"], first["execution_id"][:13]):
+        done = inside("show", reference)
+        assert done.code == 4
+        assert "parent#1" in done.err
+        assert "was pruned at" in done.err
+    assert "was pruned" not in inside("show", "parent#9").err
+
+
+def test_pruned_output_says_so(inside: Inside) -> None:
+    assert "pruned" not in inside("logs", "parent#2").err
+    assert inside("db", "prune", "--older-than", "0s", "--logs-only").code == 0
+    assert "the output was pruned at" in inside("logs", "parent#2").err
+
+
 def test_a_dry_run_changes_nothing(inside: Inside) -> None:
     before = (inside.home / "missions.db").read_bytes()
     done = inside("db", "prune", "--older-than", "0s", "--dry-run", "--json")

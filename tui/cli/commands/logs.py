@@ -107,15 +107,27 @@ def command(
             return
         sources = log_sources(reader, query, children=children)
         lines = merged(reader, sources)
+        is_empty = True
         for line in lines if tail is None else deque(lines, tail):
             write(line)
+            is_empty = False
         if not invocation.json:  # in JSON, a line in progress would look like a complete one
             for source in sources:
                 for line in source.unfinished(reader):
                     write(line)
         invocation.console.flush()
+        if is_empty and found.log_entry_count:
+            _tell_pruned(invocation, found.execution_id)
         for source in sources:
             _tell_dropped(invocation, reader, source.query)
+
+
+def _tell_pruned(invocation: Invocation, execution_id: str) -> None:
+    from storage.read.prune_mark import output_prune
+
+    pruned = output_prune(invocation.paths.db, execution_id)
+    if pruned is not None:
+        invocation.console.say(safe_line(f"the output was pruned at {pruned}"))
 
 
 def _tell_dropped(invocation: Invocation, reader: Reader, query: LogQuery) -> None:
