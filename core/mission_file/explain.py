@@ -221,9 +221,9 @@ def _reason(reason: Reason) -> Iterator[str]:
 
 def _templates() -> Iterator[str]:
     yield from _wrapped(
-        "Templates are allowed in parameters, env, working_dir, when, foreach and matrix. They are"
-        " resolved just before an attempt starts. A value that is exactly one expression keeps"
-        " its type; anything else becomes text."
+        "Templates are allowed in parameters, env, working_dir, artifacts, when, foreach and"
+        " matrix. They are resolved just before an attempt starts. A value that is exactly one"
+        " expression keeps its type; anything else becomes text."
     )
     yield ""
     for name, doc in (
