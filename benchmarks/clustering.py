@@ -30,3 +30,8 @@ def cluster(bench: Bench) -> Iterator[Figure]:
             yield Figure(f"{told}, {workers} workers, a step", walls_of[name] * 1e3, "ms")
         ratio = walls_of["mission"] / walls_of["plain"]
         yield Figure(f"mission run by client.map, {workers} workers", ratio, "x")
+    for workers in (100, 1_000):
+        cpu = bench.probe("probe_many_workers", workers, 5)["cpu"]
+        yield Figure(
+            f"CPU of a runner with {workers} silent workers (simulated)", cpu * 1e3, "ms/s"
+        )

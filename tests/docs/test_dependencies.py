@@ -17,7 +17,7 @@ BARE = Interpreter("/usr/bin/python3.11", "3.11.2", complete=False)
 
 def test_every_direct_package_has_a_lower_bound_and_an_exact_version() -> None:
     project = dependencies.read_project()
-    wanted = dependencies.requirements(project, "test", "dev")
+    wanted = dependencies.requirements(project, "test", "dask", "dev")
     assert len(dependencies.lowest(wanted)) == len(wanted)
     locked = dependencies.CONSTRAINTS.read_text("utf-8").splitlines()
     names = {line.partition("==")[0] for line in locked if not line.startswith("#")}

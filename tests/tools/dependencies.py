@@ -116,7 +116,7 @@ def lock() -> None:
     wanted = [
         *project["build-system"]["requires"],
         *BUILDING,
-        *requirements(project, "test", "dev"),
+        *requirements(project, "test", "dask", "dev"),
     ]
     versions = {}
     for python in supported_pythons(project):
