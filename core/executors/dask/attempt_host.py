@@ -49,6 +49,9 @@ KEPT_SECONDS = 3600.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """An answer has no more output than this and one more attempt's."""
 
+SUPERVISOR_SECONDS = 1.0
+"""How much longer than the host's the supervisor's lease is, which only counts when that fails."""
+
 _SLOT_SECONDS = 60.0
 """How long a slot waits for its job."""
 
@@ -243,7 +246,7 @@ class AttemptHost:
         job = sent.job
         attempt = _Attempt(sent, BatchQueue(job.key, self.now, session.more.set), slot)
         session.attempts[job.key] = attempt
-        attempt.task = self._loop.create_task(self._run(attempt), name=job.key)
+        attempt.task = self._loop.create_task(self._run(attempt, session), name=job.key)
         return None
 
     def _release(self, request: Release) -> None:
@@ -261,6 +264,7 @@ class AttemptHost:
 
     async def _poll(self, request: Poll) -> list[OutputBatch]:
         session = self._sessions.setdefault(request.session, _Session())
+        self._end_lapsed(session)  # before its lease is longer again
         session.granted(request.granted)
         for key, received in request.received.items():
             attempt = session.attempts.get(key)
@@ -312,7 +316,7 @@ class AttemptHost:
 
     # --- attempts --------------------------------------------------------------------------------
 
-    async def _run(self, attempt: _Attempt) -> None:
+    async def _run(self, attempt: _Attempt, session: _Session) -> None:
         job, queue = attempt.sent.job, attempt.queue
         outcome: Outcome | None = None
         result: bytes | None = None
@@ -335,6 +339,9 @@ class AttemptHost:
             message = f"{type(error).__name__}: {error}"
             outcome = Outcome(kind=OutcomeKind.UNSTARTABLE, message=escape_non_utf8(message))
         finally:
+            attempt.has_lapsed |= self.now() > session.until
+            if attempt.has_lapsed and outcome is not None and (outcome.exit_code or 0) < 0:
+                outcome = None  # the supervisor ended it
             redactions = {} if masked is None else masked.flush()
             code = self._own.exit_codes.pop(job.key, None)
             queue.finish(
@@ -356,16 +363,20 @@ class AttemptHost:
             now = self.now()
             self._own.renew(self._longest_lease(now))
             for name, session in list(self._sessions.items()):
-                if now <= session.until:
-                    continue
-                for attempt in session.attempts.values():
-                    if not attempt.queue.has_ended and not attempt.has_lapsed:
-                        attempt.has_lapsed = True
-                        _cancel_task(attempt)
+                self._end_lapsed(session)
                 if now > session.until + KEPT_SECONDS and all(
                     attempt.queue.has_ended for attempt in session.attempts.values()
                 ):
                     del self._sessions[name]
+
+    def _end_lapsed(self, session: _Session) -> None:
+        """End what a runner has running here whose lease is over."""
+        if self.now() <= session.until:
+            return
+        for attempt in session.attempts.values():
+            if not attempt.queue.has_ended and not attempt.has_lapsed:
+                attempt.has_lapsed = True
+                _cancel_task(attempt)
 
     def _longest_lease(self, now: float) -> float | None:
         """Return for how long a runner may still be silent, None where nothing runs."""
@@ -374,7 +385,7 @@ class AttemptHost:
             for session in self._sessions.values()
             if any(not attempt.queue.has_ended for attempt in session.attempts.values())
         ]
-        return max(0.0, *left) if left else None
+        return max(0.0, *left) + SUPERVISOR_SECONDS if left else None
 
     async def _close(self) -> None:
         with self._slots_lock:

@@ -19,7 +19,9 @@ POLL_SECONDS = 1.0
 LATE_POLL_SECONDS = 2.0
 """Between questions for what became of lost attempts."""
 
-MARGIN_SECONDS = 1.0
+MARGIN_SECONDS = 2.0
+"""More than the supervisor of a worker takes longer than the worker itself."""
+
 _FULL_PAUSE_SECONDS = 0.05
 _RETRY_SECONDS = 0.2
 _CALL_SECONDS = POLL_SECONDS + 4.0

@@ -28,6 +28,9 @@ from core.executors.dask.sealed_job import JobReader, seal_job
 from core.executors.tree import read_process
 from core.ports.executor import Job, JobFile, OutcomeKind
 
+EXECUTION = f"execution-{os.getpid()}"  # no other run ends its processes
+ONE, TWO = f"{EXECUTION}/s/1", f"{EXECUTION}/s/2"
+OTHER = f"other-{os.getpid()}/s/1"
 SECRET = b"hunter2-hunter2"
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a worker needs Linux")
@@ -120,46 +123,46 @@ def runner(host: AttemptHost) -> Runner:
 
 
 def test_a_job_runs_in_the_slot_that_was_taken_for_it(runner: Runner) -> None:
-    runner.take_slot("e/s/1")
+    runner.take_slot(ONE)
 
-    assert runner.start("e/s/1", "sh", "-c", "echo out; echo err >&2; exit 3").refusal is None
-    end = runner.end_of("e/s/1")
+    assert runner.start(ONE, "sh", "-c", "echo out; echo err >&2; exit 3").refusal is None
+    end = runner.end_of(ONE)
 
     assert end.outcome is not None
     assert (end.outcome.kind, end.outcome.exit_code) == (OutcomeKind.EXITED, 3)
-    assert sorted(runner.output_of("e/s/1").split()) == [b"err", b"out"]
-    assert runner.released("e/s/1") == "over"
+    assert sorted(runner.output_of(ONE).split()) == [b"err", b"out"]
+    assert runner.released(ONE) == "over"
 
 
 def test_no_job_runs_without_a_slot_and_none_twice_in_the_same(runner: Runner) -> None:
-    assert runner.start("e/s/1", "true").refusal == "there is no slot for it"
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "echo", "once")
-    runner.start("e/s/1", "echo", "twice")
+    assert runner.start(ONE, "true").refusal == "there is no slot for it"
+    runner.take_slot(ONE)
+    runner.start(ONE, "echo", "once")
+    runner.start(ONE, "echo", "twice")
 
-    runner.end_of("e/s/1")
+    runner.end_of(ONE)
 
-    assert runner.output_of("e/s/1") == b"once\n"
+    assert runner.output_of(ONE) == b"once\n"
 
 
 def test_a_job_that_was_sealed_for_another_worker_is_refused(runner: Runner) -> None:
-    runner.take_slot("e/s/1")
-    job = Job(key="e/s/1", argv=("true",), env={}, cwd="/")
+    runner.take_slot(ONE)
+    job = Job(key=ONE, argv=("true",), env={}, cwd="/")
     sealed = seal_job(job, JobReader().public_key)
 
     answer = runner.ask(
-        Start(session="runner", key="e/s/1", sealed=sealed, granted=0.0, lease_seconds=1.0)
+        Start(session="runner", key=ONE, sealed=sealed, granted=0.0, lease_seconds=1.0)
     )
 
     assert answer.refusal == "the job was not sealed for this worker"
-    runner.ask(Release(session="runner", key="e/s/1"))
-    assert runner.released("e/s/1") == "over"
+    runner.ask(Release(session="runner", key=ONE))
+    assert runner.released(ONE) == "over"
 
 
 def test_batches_are_sent_again_until_they_are_received(runner: Runner) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "echo", "kept")
-    runner.end_of("e/s/1")
+    runner.take_slot(ONE)
+    runner.start(ONE, "echo", "kept")
+    runner.end_of(ONE)
 
     again = runner.poll(acknowledges=False)
     runner.poll(wait=0.0)
@@ -170,58 +173,59 @@ def test_batches_are_sent_again_until_they_are_received(runner: Runner) -> None:
 
 
 def test_a_cancelled_attempt_ends_with_a_census(runner: Runner) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sh", "-c", "echo begun; sleep 600 & wait")
-    while not runner.output_of("e/s/1"):
+    runner.take_slot(ONE)
+    runner.start(ONE, "sh", "-c", "echo begun; sleep 600 & wait")
+    while not runner.output_of(ONE):
         runner.poll()
 
-    runner.ask(Cancel(session="runner", key="e/s/1"))
-    end = runner.end_of("e/s/1")
+    runner.ask(Cancel(session="runner", key=ONE))
+    end = runner.end_of(ONE)
 
     [census] = [census for batch in runner.batches for census in batch.censuses]
-    assert (census.processes, census.survivors) == (2, 0)
+    assert census.processes >= 2
+    assert census.survivors == 0
     assert (end.outcome, end.exit_code) == (None, -15)
 
 
 def test_a_runner_that_is_silent_for_its_lease_loses_what_runs(runner: Runner) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sh", "-c", "echo $$; exec sleep 600", lease=0.3)
-    while not runner.output_of("e/s/1"):
+    runner.take_slot(ONE)
+    runner.start(ONE, "sh", "-c", "echo $$; exec sleep 600", lease=0.3)
+    while not runner.output_of(ONE):
         runner.poll()
-    pid = int(runner.output_of("e/s/1"))
+    pid = int(runner.output_of(ONE))
 
-    assert runner.released("e/s/1") == "over"  # nobody polls
+    assert runner.released(ONE) == "over"  # nobody polls
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert runner.end_of("e/s/1").has_lapsed
+    assert runner.end_of(ONE).has_lapsed
 
 
 def test_a_late_poll_does_not_extend_the_lease_beyond_what_the_runner_has_heard(
     runner: Runner,
 ) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sleep", "600", lease=0.4)
+    runner.take_slot(ONE)
+    runner.start(ONE, "sleep", "600", lease=0.4)
     begin = time.monotonic()
     granted = runner.granted
 
-    while runner.held.get("e/s/1") is None:
+    while runner.held.get(ONE) is None:
         runner.granted = granted  # as if no answer had ever come
         runner.poll(wait=0.02)
 
     assert 0.2 <= time.monotonic() - begin < 5.0
-    assert runner.end_of("e/s/1").has_lapsed
+    assert runner.end_of(ONE).has_lapsed
 
 
 def test_when_the_host_is_frozen_its_supervisor_ends_what_runs(
     host: AttemptHost, runner: Runner
 ) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sh", "-c", "echo $$; exec sleep 600", lease=0.6)
+    runner.take_slot(ONE)
+    runner.start(ONE, "sh", "-c", "echo $$; exec sleep 600", lease=0.6)
     end = time.monotonic() + 1.5
-    while time.monotonic() < end or not runner.output_of("e/s/1"):
+    while time.monotonic() < end or not runner.output_of(ONE):
         runner.poll(wait=0.05)  # until the supervisor has its lease
-    pid = int(runner.output_of("e/s/1"))
+    pid = int(runner.output_of(ONE))
 
     thaw = threading.Event()
     host._loop.call_soon_threadsafe(thaw.wait, 10)
@@ -232,6 +236,7 @@ def test_when_the_host_is_frozen_its_supervisor_ends_what_runs(
         assert not is_running(pid)
     finally:
         thaw.set()
+    assert runner.end_of(ONE).has_lapsed
 
 
 def is_running(pid: int) -> bool:
@@ -241,37 +246,37 @@ def is_running(pid: int) -> bool:
 def test_a_new_runner_of_an_execution_ends_what_an_earlier_one_has_running(
     host: AttemptHost, runner: Runner
 ) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sleep", "600")
-    runner.take_slot("other/s/1")
-    runner.start("other/s/1", "sleep", "600")
+    runner.take_slot(ONE)
+    runner.start(ONE, "sleep", "600")
+    runner.take_slot(OTHER)
+    runner.start(OTHER, "sleep", "600")
     later = Runner(host, "later")
 
-    census = later.ask(TakeOver(session="later", execution_id="e")).census
+    census = later.ask(TakeOver(session="later", execution_id=EXECUTION)).census
 
     assert census is not None
     assert census.processes == 1
-    assert runner.end_of("e/s/1").has_lapsed
-    assert all(batch.key == "e/s/1" for batch in runner.batches)
+    assert runner.end_of(ONE).has_lapsed
+    assert all(batch.key == ONE for batch in runner.batches)
 
 
 def test_values_are_masked_before_they_leave_the_worker(runner: Runner) -> None:
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "echo", f"it is {SECRET.decode()}", masked=(("TOKEN", SECRET),))
+    runner.take_slot(ONE)
+    runner.start(ONE, "echo", f"it is {SECRET.decode()}", masked=(("TOKEN", SECRET),))
 
-    end = runner.end_of("e/s/1")
+    end = runner.end_of(ONE)
 
-    assert runner.output_of("e/s/1") == b"it is ***\n"
+    assert runner.output_of(ONE) == b"it is ***\n"
     assert end.redactions == {"TOKEN": 1}
 
 
 def test_the_file_of_a_job_is_written_where_it_runs_and_removed(runner: Runner) -> None:
     file = JobFile(path="/nowhere/at/all/script", content=b"echo $0")
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sh", file.path, file=file)
+    runner.take_slot(ONE)
+    runner.start(ONE, "sh", file.path, file=file)
 
-    runner.end_of("e/s/1")
-    path = runner.output_of("e/s/1").decode().strip()
+    runner.end_of(ONE)
+    path = runner.output_of(ONE).decode().strip()
 
     assert path.endswith("/script")
     assert not path.startswith("/nowhere")
@@ -288,21 +293,21 @@ def test_closing_ends_what_runs() -> None:
     host = AttemptHost("1")
     host.start()
     runner = Runner(host)
-    runner.take_slot("e/s/1")
-    runner.start("e/s/1", "sleep", "600")
-    runner.take_slot("e/s/2")
+    runner.take_slot(ONE)
+    runner.start(ONE, "sleep", "600")
+    runner.take_slot(TWO)
 
     host.close().result(20)
 
-    assert runner.released("e/s/1") == "over"
-    assert runner.held["e/s/2"] in ("over", "unclaimed")
+    assert runner.released(ONE) == "over"
+    assert runner.held[TWO] in ("over", "unclaimed")
 
 
 def test_a_sealed_job_is_the_same_job_for_its_reader_alone() -> None:
     reader = JobReader()
     name = os.fsdecode(b"caf\xe9")
     job = Job(
-        key="e/s/1",
+        key=ONE,
         argv=("x", name),
         env={"A": name},
         cwd="/" + name,
@@ -325,5 +330,5 @@ def test_a_slot_of_a_closed_host_is_given_back_at_once() -> None:
     host.start()
     host.close().result(20)
 
-    assert host.hold_slot("runner", "e/s/1", lambda: None) == "closed"
+    assert host.hold_slot("runner", ONE, lambda: None) == "closed"
     assert not asyncio.all_tasks(host._loop)
