@@ -22,7 +22,24 @@ _TABLES = (
     "checkpoint",
     "log_chunk",
     "mission",
+    "pruned_event",
 )
+SHOWN = 5
+"""How many missions and executions are named."""
+
+_PAGES = """
+SELECT part.tbl_name, sum(pgsize) FROM dbstat
+JOIN sqlite_schema AS part ON part.name = dbstat.name
+WHERE aggregate = TRUE GROUP BY 1 ORDER BY 2 DESC
+"""
+_MISSIONS = """
+SELECT mission_name, count(*), sum(chain_events) FROM execution
+GROUP BY mission_name ORDER BY 3 DESC, 1 LIMIT ?
+"""
+_LARGEST = """
+SELECT execution_id, mission_name, chain_events FROM execution
+ORDER BY chain_events DESC, id LIMIT ?
+"""
 
 
 class Stats(Struct, frozen=True, kw_only=True):
@@ -35,6 +52,13 @@ class Stats(Struct, frozen=True, kw_only=True):
     free_bytes: int
     log_bytes: int
     rows: dict[str, int]
+    tables: dict[str, int]
+    """Bytes of the pages of each table and its indexes, the largest first; empty if this SQLite
+    cannot tell (https://sqlite.org/dbstat.html)."""
+    missions: list[tuple[str, int, int]]
+    """Name, executions and events of the missions with the most events."""
+    largest: list[tuple[str, str, int]]
+    """Id, mission and events of the executions with the most events."""
 
 
 def back_up(path: Path, target: Path) -> int:
@@ -106,8 +130,20 @@ def read_stats(path: Path) -> Stats:
             wal_bytes=_size(path.with_name(path.name + "-wal")),
             free_bytes=number("PRAGMA freelist_count") * page,
             log_bytes=number("SELECT coalesce(sum(length(data)), 0) FROM log_chunk"),
+            tables=_pages(connection),
+            missions=connection.execute(_MISSIONS, (SHOWN,)).fetchall(),
+            largest=connection.execute(_LARGEST, (SHOWN,)).fetchall(),
             rows={name: number(f"SELECT count(*) FROM {name}") for name in _TABLES},  # noqa: S608 - constants
         )
+
+
+def _pages(connection: sqlite3.Connection) -> dict[str, int]:
+    try:
+        return dict(connection.execute(_PAGES).fetchall())
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):  # SQLite was compiled without dbstat
+            return {}
+        raise
 
 
 @contextmanager

@@ -202,6 +202,25 @@ def test_an_event_replaced_by_its_hash_without_a_prune_event_is_missing(inside: 
     assert inside("audit", "verify", "--json").json["verdict"] == "MISSING"
 
 
+def test_the_statistics_say_what_takes_the_room(inside: Inside) -> None:
+    found = inside("db", "stats", "--json").json
+    assert found["prune"] is None
+    with closing(database(inside)) as connection:
+        events = connection.execute(
+            "SELECT count(*) FROM event JOIN execution ON execution.id = execution"
+            " WHERE mission_name = 'parent'"
+        ).fetchone()[0]
+    assert found["missions"][0] == {"mission_name": "parent", "executions": 2, "events": events}
+    assert len(found["largest"]) == 4
+    assert sum(found["tables"].values()) + found["free_bytes"] <= found["bytes"]
+    assert {"event", "execution", "log_chunk"} < found["tables"].keys()
+    (inside.home / "config.toml").write_text('[retention]\nexecutions = "0s"\nkeep = 1\n')
+    would = inside("db", "stats", "--json").json["prune"]
+    assert (would["executions"], would["logs"]) == (2, 0)
+    assert "would remove 2 executions" in inside("db", "stats").out
+    assert inside("db", "prune", "--json").json["events"] == would["events"]
+
+
 def test_without_an_age_nothing_is_pruned(inside: Inside) -> None:
     done = inside("db", "prune")
     assert done.code == 2

@@ -12,6 +12,7 @@ from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.words.numbers import size
+from tui.words.safe_text import safe_line
 
 
 @click.group("db", cls=DeckGroup)
@@ -83,7 +84,11 @@ def backup(invocation: Invocation, target: Path | None) -> None:
 
 @declare("stats", short_help="Print the size and contents of the database.")
 def stats(invocation: Invocation) -> None:
-    """Print the size of the database and the number of rows in its tables."""
+    """Print the size of the database and what takes the room.
+
+    That is for each table its rows and the bytes of its pages, the missions and executions with the
+    most events, and what `mission db prune` would remove if the setting `retention` is there.
+    """
     from storage.file.maintenance import read_stats
 
     found = read_stats(_existing(invocation))
@@ -93,15 +98,68 @@ def stats(invocation: Invocation) -> None:
         "free_bytes": found.free_bytes,
         "log_bytes": found.log_bytes,
     }
+    prune = _prune_by_retention(invocation)
     if invocation.json:
         invocation.console.out_json(
-            {"path": str(found.path), "format": found.format, **sizes, "rows": found.rows}
+            {
+                "path": str(found.path),
+                "format": found.format,
+                **sizes,
+                "rows": found.rows,
+                "tables": found.tables,
+                "missions": [
+                    {"mission_name": name, "executions": count, "events": events}
+                    for name, count, events in found.missions
+                ],
+                "largest": [
+                    {"execution_id": key, "mission_name": name, "events": events}
+                    for key, name, events in found.largest
+                ],
+                "prune": prune,
+            }
         )
         return
-    widest = max(map(len, (*sizes, *found.rows)))
+    widest = max(map(len, (*sizes, *found.rows, *found.tables)))
     lines = [f"{name:<{widest}}  {size(count):>12}" for name, count in sizes.items()]
-    lines += [f"{name:<{widest}}  {count:>12,}" for name, count in found.rows.items()]
+    for name in (*found.rows, *(one for one in found.tables if one not in found.rows)):
+        rows, pages = found.rows.get(name), found.tables.get(name)
+        text = "" if rows is None else f"{rows:,}"
+        lines.append(
+            f"{name:<{widest}}  {text:>12}" + ("" if pages is None else f"  {size(pages):>10}")
+        )
+    for name, count, events in found.missions:
+        lines.append(
+            f"mission {safe_line(name)}: {counted(count, 'execution')}, {counted(events, 'event')}"
+        )
+    for key, name, events in found.largest:
+        lines.append(f"execution {key} of {safe_line(name)}: {counted(events, 'event')}")
+    if prune is not None:
+        lines.append(
+            f"`mission db prune` would remove {counted(prune['executions'], 'execution')} with"
+            f" {counted(prune['events'], 'event')} and {size(prune['output_bytes'])} of output"
+        )
     invocation.console.out_lines([f"{found.path}, format {found.format}", *lines])
+
+
+def _prune_by_retention(invocation: Invocation) -> dict[str, int] | None:
+    """Return what a prune by the setting would remove, None without the setting."""
+    retention = invocation.settings.retention
+    if not retention.keys() & {"logs", "executions"}:
+        return None
+    from tui.host.evidence.prune_run import PruneOrder, plan_prune
+
+    order = PruneOrder(
+        logs_seconds=retention.get("logs"),
+        executions_seconds=retention.get("executions"),
+        keep=retention.get("keep", 0),
+    )
+    plan = plan_prune(invocation.site, order)
+    return {
+        "executions": len(plan.executions),
+        "logs": len(plan.logs),
+        "events": plan.events,
+        "output_bytes": plan.output_bytes,
+    }
 
 
 def _existing(invocation: Invocation) -> Path:
