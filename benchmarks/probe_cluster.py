@@ -101,7 +101,7 @@ def main(name: str, count: int, workers: int) -> None:
     with start(
         n_workers=workers,
         threads_per_worker=THREADS,
-        dashboard_address=None,
+        dashboard_address=":0",
         host="127.0.0.1",
         silence_logs=50,
     ) as cluster:

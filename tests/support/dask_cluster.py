@@ -19,7 +19,7 @@ def dask_cluster(workers: int = 2, threads: int = 20) -> Iterator[str]:
         n_workers=workers,
         threads_per_worker=threads,
         processes=True,
-        dashboard_address=None,
+        dashboard_address=":0",
         host="127.0.0.1",
         silence_logs=50,
     ) as cluster:
