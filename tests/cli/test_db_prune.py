@@ -159,6 +159,33 @@ def test_an_archive_holds_what_went(inside: Inside, tmp_path: Path) -> None:
     assert (folder / report["prunes"][0]["archive"]["file"]).exists()
 
 
+def test_a_bundle_with_the_output_stays_when_the_execution_goes(
+    inside: Inside, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    old = ("db", "prune", "--older-than", "0s", "--archive", str(folder), "--json")
+    first = inside(*old, "--logs-only").json["archived"]
+    before = {file: (folder / file).read_bytes() for file in first.values()}
+    second = inside(*old)
+    assert second.code == 0, second.err
+    assert first.items() <= second.json["archived"].items()
+    assert {file: (folder / file).read_bytes() for file in before} == before
+    assert verdict(inside) == ("INTACT", [])
+
+
+def test_a_file_that_is_no_bundle_of_the_execution_prevents_the_prune(
+    inside: Inside, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive"
+    old = ("db", "prune", "--older-than", "0s", "--archive", str(folder), "--json")
+    archived = inside(*old, "--logs-only").json["archived"]
+    one, other = sorted(archived.values())
+    (folder / one).write_bytes((folder / other).read_bytes())
+    done = inside(*old)
+    assert done.code == 7
+    assert count(inside, "execution") == 4
+
+
 def test_records_that_do_not_verify_are_not_pruned(inside: Inside) -> None:
     edited(inside, "UPDATE attempt SET exit_code = 7 WHERE exit_code = 0")
     done = inside("db", "prune", "--older-than", "0s")

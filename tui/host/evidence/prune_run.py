@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from core.audit.bundle.bundle_check import verify_bundle
 from core.audit.format.prune_record import MAX_EXECUTIONS, PruneRecord
 from core.errors import ConflictError, UnavailableError
 from core.planning.retention.prune_choice import Candidate, choose
-from storage.file.keystore import load_signer
+from storage.file.keystore import load_signer, public_keys
 from storage.read.prune_plan import open_prune_plan
 from tui.host.evidence.bundle_export import export_bundle, require_intact
 from tui.host.evidence.output_file import new_file, put_in_place
@@ -171,8 +173,9 @@ def _batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
 def _archive(site: LocalSite, folder: Path, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Write a verified bundle of each execution; return file name and SHA-256 (hex) by id.
 
-    A sub-mission is in the bundle of its parent as well. A file that is there already is not
-    overwritten: it may hold the only copy of what an earlier prune took.
+    A sub-mission is in the bundle of its parent as well. A bundle that is there already, of an
+    interrupted prune or of one that took the output alone, is verified and stays as it is: it may
+    hold the only copy of that output.
     """
     if load_signer(site.paths.keys) is None:
         raise UnavailableError(f"there is no audit key in {site.paths.keys} to sign bundles with")
@@ -187,13 +190,29 @@ def _archive(site: LocalSite, folder: Path, ids: Sequence[str]) -> dict[str, tup
             name = re.sub(r"[^A-Za-z0-9_-]", "_", execution.mission_name)[:100]
             target = folder / f"{name}-{execution.run_number}-{one}.zip"
             if target.exists():
-                raise ConflictError(
-                    f"{target} exists already: nothing was pruned",
-                    hint="name another folder for the archive, or move the file away",
-                )
+                found[one] = (target.name, _digest_of_bundle(site, target, one))
+                continue
             done = export_bundle(site, reader, execution, target, overwrite=False, is_verified=True)
             found[one] = (target.name, done.sha256)
     return found
+
+
+def _digest_of_bundle(site: LocalSite, target: Path, execution_id: str) -> str:
+    """Return the SHA-256 (hex) of a bundle that is there already; `ConflictError` if it is none."""
+    report = verify_bundle(target, public_keys(site.paths.keys))
+    if not report.is_intact or not _is_bundle_of(target, execution_id):
+        raise ConflictError(
+            f"{target} exists and is no intact bundle of this execution: nothing was pruned",
+            hint="name another folder for the archive, or move the file away",
+        )
+    with target.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_bundle_of(target: Path, execution_id: str) -> bool:
+    """Tell whether the signed note of an intact bundle names this execution."""
+    with zipfile.ZipFile(target) as archive:
+        return execution_id in archive.read("bundle.note").decode().splitlines()
 
 
 def _write_index(folder: Path, archived: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
