@@ -1,13 +1,15 @@
 """`mission db prune`: what is old goes behind a signed event, and the log still verifies."""
 
 import shutil
+import signal
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Inside, mission
+from tests.support.cli import Inside, mission, start
 
 MISSION = """\
 version: "1.0"
@@ -263,3 +265,29 @@ def test_the_setting_says_what_is_old(inside: Inside) -> None:
     done = inside("db", "prune")
     assert done.code == 2
     assert "retention.logs" in done.err
+
+
+@pytest.mark.slow
+def test_a_killed_prune_of_a_large_execution_is_finished_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    steps = "".join(f"  - {{id: s{number}, step_type: noop}}\n" for number in range(3000))
+    (tmp_path / "big.yaml").write_text(f'version: "1.0"\nname: big\nsteps:\n{steps}')
+    home = tmp_path / "home"
+    for _ in range(2):
+        assert mission(home, "run", "big.yaml", cwd=tmp_path).code == 0
+    inside = Inside(home, monkeypatch, capfd)
+    with start(home, "db", "prune", "--older-than", "0s", "--keep", "1") as killed:
+        deadline = time.monotonic() + 60
+        while killed.poll() is None and time.monotonic() < deadline:
+            if count(inside, "pruned_event"):
+                killed.send_signal(signal.SIGKILL)
+                break
+        assert killed.wait() == -signal.SIGKILL
+    assert count(inside, "task_run") > 3000
+    assert verdict(inside) == ("INTACT", [])
+    assert [one["run_number"] for one in inside("ls", "--json").json] == [2]
+    done = inside("db", "prune", "--older-than", "900d", "--json")
+    assert done.json["finished"] == 1
+    assert count(inside, "task_run") == 3000
+    assert verdict(inside) == ("INTACT", [])

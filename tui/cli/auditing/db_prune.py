@@ -1,6 +1,7 @@
 """`mission db prune`: removes old output and executions behind a signed record of what went."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.shared_options import DURATION
 from tui.words.numbers import size
+
+if TYPE_CHECKING:  # the table of commands is read by every command
+    from tui.host.evidence.prune_run import PruneOrder, PruneResult
 
 
 @declare("prune", short_help="Remove old output and executions behind a signed record.")
@@ -49,7 +53,6 @@ def prune(
     refer to. What an interrupted prune has left is removed by the next one.
     """
     from tui.host.evidence.prune_run import PruneOrder, PrunePlan, PruneResult, plan_prune
-    from tui.host.evidence.prune_run import prune as run
 
     if not invocation.paths.has_database:
         raise NotFoundError(f"there is no database {invocation.paths.db} yet")
@@ -71,9 +74,7 @@ def prune(
         archive=folder,
     )
     result = (
-        PruneResult(plan=plan_prune(invocation.site, order))
-        if dry_run
-        else run(invocation.site, order)
+        PruneResult(plan=plan_prune(invocation.site, order)) if dry_run else _run(invocation, order)
     )
     plan: PrunePlan = result.plan
     console = invocation.console
@@ -108,3 +109,12 @@ def prune(
         console.say(
             "`mission audit verify` says what was pruned; the space is used again by later runs"
         )
+
+
+def _run(invocation: Invocation, order: "PruneOrder") -> "PruneResult":
+    """Prune; a terminal shows how far verification and removal have got."""
+    from tui.cli.printing.verify_progress import VerifyProgress
+    from tui.host.evidence.prune_run import prune as run
+
+    with VerifyProgress() as verified, VerifyProgress(what="executions pruned") as pruned:
+        return run(invocation.site, order, pruned.show, verified.show)

@@ -13,9 +13,15 @@ _CLEAR: Final = "\r\x1b[K"
 
 
 class VerifyProgress:
-    """Shows how many of all events were verified, and how many in a second."""
+    """Shows how many of all events were verified, and how many in a second.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `what` replaces the words `events verified`.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, what: str = "events verified"
+    ) -> None:
+        self._what = what
         self._clock = clock
         self._stream = sys.stderr if sys.stderr is not None and sys.stderr.isatty() else None
         self._started = clock()
@@ -29,7 +35,7 @@ class VerifyProgress:
             return
         self._next = now + INTERVAL_SECONDS
         rate = round(count / (now - self._started))
-        text = f"{count:,} of {total:,} events verified, {rate:,} per second"
+        text = f"{count:,} of {total:,} {self._what}, {rate:,} per second"
         self._write(f"{_CLEAR}{text}")
         self._is_shown = True
 

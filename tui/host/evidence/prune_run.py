@@ -19,6 +19,7 @@ from core.planning.retention.prune_choice import Candidate, choose
 from storage.file.keystore import load_signer, public_keys
 from storage.read.prune_plan import open_prune_plan
 from tui.host.evidence.bundle_export import export_bundle, require_intact
+from tui.host.evidence.log_check import Progress
 from tui.host.evidence.output_file import new_file, put_in_place
 from tui.host.session import open_session
 from tui.host.site import LocalSite
@@ -96,18 +97,20 @@ def prune(
     site: LocalSite,
     order: PruneOrder,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
+    verifying: Progress | None = None,
 ) -> PruneResult:
     """Prune what `order` allows, and finish what an interrupted prune has left.
 
-    The records are verified first. `progress` gets how many executions are done, and of how many.
-    Raises `AuditError` when the records do not verify, `ConflictError` when one of the executions
-    changed in the meantime, `UnavailableError` when the archive cannot be written.
+    The records are verified first. `progress` gets how many executions are done, and of how many,
+    `verifying` the same of events. Raises `AuditError` when the records do not verify,
+    `ConflictError` when one of the executions changed in the meantime,
+    `UnavailableError` when the archive cannot be written.
     """
     finished = asyncio.run(_finish(site))
     plan = plan_prune(site, order)
     if not plan.logs and not plan.executions:
         return PruneResult(plan=plan, finished=finished)
-    require_intact(site)
+    require_intact(site, verifying)
     archived: dict[str, tuple[str, str]] = {}
     index: dict[str, Any] = {}
     if order.archive is not None:
