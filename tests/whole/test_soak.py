@@ -172,6 +172,7 @@ def one_executor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drive_module, "DaemonThreads", lambda: shared)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_executor")
 async def test_queries_cost_no_more_in_a_larger_database(tmp_path: Path) -> None:
     store = await open_store(tmp_path / "missions.db", StorySigner())

@@ -90,6 +90,7 @@ async def test_without_utf8_every_screen_is_ascii(monkeypatch: pytest.MonkeyPatc
         await wait_for_text(pilot, "gru?e ???? >")
 
 
+@pytest.mark.slow
 async def test_a_storm_of_resizes_leaves_everything_in_place() -> None:
     world, run = busy_world()
     chance = random.Random(7)
