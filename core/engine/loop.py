@@ -291,7 +291,7 @@ class Engine:
                 self._slots.give_back_spare()
                 break
             self._start(task_id)
-        self._armed.arm(is_calm=self._gate.is_closed and not self._has_more)
+        self._armed.arm(is_calm=self._gate.is_closed, is_decided=not self._has_more)
         return planner.outcome()
 
     async def _commit(self, *, finalize: bool = False) -> None:

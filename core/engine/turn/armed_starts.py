@@ -136,15 +136,17 @@ class ArmedStarts:
             return None
         return self._next()
 
-    def arm(self, *, is_calm: bool) -> None:
+    def arm(self, *, is_calm: bool, is_decided: bool) -> None:
         """Record the next starts as far as that is safe, and gains something.
 
         `is_calm`: the circuit breaker holds nothing back. Else, and when paused, nothing stays
-        armed; what a stop ends is no longer armed by that.
+        armed; what a stop ends is no longer armed by that. Unless `is_decided`, more follows from
+        the states than this turn could fold, and nothing is started before that.
         """
-        self._is_held = not is_calm or not self._planner.may_arm
-        if self._is_held:
+        self._is_held = not is_calm or not is_decided or not self._planner.may_arm
+        if not is_calm or not self._planner.may_arm:
             self._disarm()
+        if self._is_held:
             return
         if not self._is_allowed or 2 * sum(self._recent) <= RECENT_ENDS:
             return

@@ -14,13 +14,14 @@ from core.domain.joined_events import parts_of
 from core.domain.mission import MissionStep, RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.engine.loop import BATCH_EVENTS
 from core.engine.turn.armed_starts import ARMED_FOR_EACH_SLOT, SHORT_SECONDS
 from core.ports.control import RequestKind
 from core.ports.journal import Batch
 from tests.support.fake_executor import Act
 from tests.support.memory_journal import MemoryJournal
 from tests.support.rig import Rig, a_command
-from tests.support.simulation import a_plan
+from tests.support.simulation import a_plan, a_step
 
 LIMIT = 4
 SHORT = Act(seconds=0.001)
@@ -151,6 +152,16 @@ def test_after_a_failure_nothing_is_started_that_the_stop_would_have_kept_back()
             None,
             None,
         )
+
+
+def test_more_transitions_than_a_turn_can_fold_take_nothing_back() -> None:
+    skipped = [a_step(f"n{n}", "s20", when="1 > 2") for n in range(2 * BATCH_EVENTS)]
+    rig = Rig(a_plan(*many(60), *skipped, parallel_limit=LIMIT), acts(60))
+    assert rig.run().state is ExecutionState.SUCCESS
+    assert armed(rig.seen)
+    assert rig.state("n7") is TaskState.SKIPPED
+    assert not any(isinstance(event, AttemptDisarmed) for event in rig.seen)
+    assert rig.executor.most_at_once <= LIMIT
 
 
 def test_a_pause_takes_back_what_is_armed() -> None:
