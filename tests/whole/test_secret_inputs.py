@@ -76,6 +76,7 @@ def test_a_value_in_an_argument_is_refused_without_repeating_it(tmp_path: Path) 
         ("v" + "x" * 200_000, "more than"),
         ("v-with-a-\0-byte", "is not text"),
     ],
+    ids=["short", "no match", "long", "no text"],  # pytest puts the id into the environment
 )
 def test_a_value_that_cannot_be_used_is_refused_without_repeating_it(
     tmp_path: Path, value: str, told: str
