@@ -133,7 +133,7 @@ class Settlement:
             http_status=outcome.http_status,
         )
         change = self._recorder.change
-        if not retryable or policy.max_attempts <= 1 or self._planner.stopped is not None:
+        if not retryable or policy.max_attempts <= 1 or self._planner.ends_what_runs:
             change(task_id, TaskState.FAILED, outcome.reason_code, outcome.message, at=at)
             return None
         if tries >= policy.max_attempts:
@@ -166,7 +166,7 @@ class Settlement:
             message += "; it is not idempotent, so it is not repeated without being asked"
         elif in_a_row >= MAX_LOST_IN_A_ROW:
             message += f"; {in_a_row} attempts in a row were lost"
-        elif self._planner.stopped is None:
+        elif not self._planner.ends_what_runs:
             resume_at = self._run_context.clock.now() + int(LOST_PAUSE_SECONDS * 1e9)
             change(task_id, TaskState.WAITING, Reason.WORKER_LOST, message, resume_at=resume_at)
             return LOST_PAUSE_SECONDS
@@ -184,7 +184,7 @@ class Settlement:
             since = attempt.started_at
         message = outcome.message or outcome.reason_code.value
         change = self._recorder.change
-        if self._planner.stopped is None and at - since < UNPLACEABLE_SECONDS * 1e9:
+        if not self._planner.ends_what_runs and at - since < UNPLACEABLE_SECONDS * 1e9:
             pause = min(2.0 ** (refused - 1), MOST_PAUSE_SECONDS)
             resume_at = self._run_context.clock.now() + int(pause * 1e9)
             change(task_id, TaskState.WAITING, outcome.reason_code, message, resume_at=resume_at)
@@ -197,7 +197,7 @@ class Settlement:
         """Pause the execution, which somebody resumes when the cluster is back."""
         message = outcome.message or outcome.reason_code.value
         recorder = self._recorder
-        if self._planner.stopped is not None or self._planner.runs_handlers:
+        if self._planner.ends_what_runs or self._planner.runs_handlers:
             recorder.change(task_id, TaskState.FAILED, outcome.reason_code, message, at=at)
             return None
         resume_at = self._run_context.clock.now() + int(LOST_PAUSE_SECONDS * 1e9)

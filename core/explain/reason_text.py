@@ -104,6 +104,12 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "Everything ended well, or every failure was tolerated by `continue_on_error`.",
             _NOTHING,
         ),
+        Reason.FINISHED: ReasonText(
+            "a `finish` step ended the mission early",
+            "A step of the type `finish` ran: what had started went on to its end, the steps that"
+            " had not started were skipped, and without a failure the execution is a success.",
+            "Nothing. `mission rerun EXEC` runs the whole mission again.",
+        ),
         Reason.STEP_FAILED: ReasonText(
             "a step failed",
             "A step failed, and its failure was not tolerated by `continue_on_error`. A"

@@ -46,6 +46,8 @@ class Order(Struct, frozen=True, kw_only=True):
     parallel_limit: int | None = None
     unselected: frozenset[str] = frozenset()
     """Steps that are not to run; their dependents treat them as satisfied."""
+    finished: frozenset[str] = frozenset()
+    """Those of them that a `finish` step of the execution it retries had skipped."""
     reuse: Mapping[str, Reuse] = EMPTY
     """Steps that are not run because an earlier execution has their outputs, by id."""
     attempt_base: Mapping[str, int] = EMPTY
@@ -164,6 +166,7 @@ def _settled_at_creation(
         )
     if step_id not in order.unselected:
         return None
+    was_finished = step_id in order.finished
     return TaskStateChanged(
         at=clock.now(),
         execution_id=execution_id,
@@ -171,6 +174,6 @@ def _settled_at_creation(
         task_id=step_id,
         from_state=TaskState.PENDING,
         to_state=TaskState.SKIPPED,
-        reason_code=Reason.NOT_SELECTED,
-        message="not selected for this run",
+        reason_code=Reason.FINISHED if was_finished else Reason.NOT_SELECTED,
+        message=f"as in {order.retry_of}" if was_finished else "not selected for this run",
     )

@@ -40,6 +40,8 @@ class Selection(Struct, frozen=True):
     run: tuple[str, ...]
     reuse: dict[str, Reuse]
     unselected: frozenset[str]
+    finished: frozenset[str] = frozenset()
+    """Those of `unselected` that a `finish` step had skipped: they are left out again."""
     items: dict[str, ItemSelection] = {}
     scope: RetryScope = RetryScope()
 
@@ -92,7 +94,9 @@ def select_retry(
         if step_id not in earlier.tasks or not _is_item(earlier, step_id)
     }
     run = named | chosen.keys() or {
-        step.id for step in mission.steps if not _has_succeeded(earlier, step.id)
+        step.id
+        for step in mission.steps
+        if not _has_succeeded(earlier, step.id) and not _was_finished(earlier, step.id)
     }
     if not run and not may_be_empty:
         raise ConflictError(
@@ -133,6 +137,12 @@ def _has_succeeded(snapshot: Snapshot, step_id: str) -> bool:
     return snapshot.tasks[step_id].state is TaskState.SUCCESS and not any(
         item.reason_code is Reason.NOT_SELECTED for item in items_of_step(snapshot, step_id)
     )
+
+
+def _was_finished(snapshot: Snapshot, step_id: str) -> bool:
+    """Tell whether a step was skipped because a `finish` step ended the mission."""
+    task = snapshot.tasks[step_id]
+    return task.state is TaskState.SKIPPED and task.reason_code is Reason.FINISHED
 
 
 def _has_parts(step: MissionStep) -> bool:
@@ -203,4 +213,7 @@ def _selection(
             unselected.add(step.id)
     ordered = tuple(step.id for step in mission.steps if step.id in run)
     items = {} if earlier is None else _item_selection(mission, run, earlier, scope)
-    return Selection(ordered, reuse, frozenset(unselected), items, scope)
+    finished = frozenset(
+        name for name in unselected if earlier is not None and _was_finished(earlier, name)
+    )
+    return Selection(ordered, reuse, frozenset(unselected), finished, items, scope)

@@ -143,6 +143,7 @@ def retry_order(
         working_dir=execution.working_dir,
         retry_of=execution.execution_id,
         unselected=chosen.unselected,
+        finished=chosen.finished,
         reuse=chosen.reuse,
         attempt_base=attempt_base(earlier, chosen.run),
         retry_scope=chosen.scope.to_json(),

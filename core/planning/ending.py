@@ -10,6 +10,9 @@ from core.domain.states import ExecutionState
 from core.explain.failure_line import step_failure
 from core.planning.stop import HALTING, Stop
 
+_LEAVING_IT_TO_THE_STEPS = frozenset({Reason.FAIL_FAST, Reason.FINISHED})
+"""Stops after which the failures of the steps decide how the execution ends."""
+
 
 class Ending(Struct, frozen=True):
     """How the execution ends."""
@@ -25,10 +28,12 @@ def ending_of_steps(snapshot: Snapshot, stop: Stop | None, failures: Sequence[st
     `stop` is the stop that ended at least one of them; `failures` are the task runs that failed
     without being tolerated, in order of time.
     """
-    if stop is not None and stop.reason is not Reason.FAIL_FAST:
+    if stop is not None and stop.reason not in _LEAVING_IT_TO_THE_STEPS:
         is_cancelled = stop.reason is Reason.USER_CANCELLED
         state = ExecutionState.CANCELLED if is_cancelled else ExecutionState.FAILED
         return Ending(state, stop.reason, stop.message)
+    if not failures and stop is not None and stop.reason is Reason.FINISHED:
+        return Ending(ExecutionState.SUCCESS, stop.reason, stop.message)
     if not failures:
         return Ending(ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE, None)
     halting = (name for name in failures if snapshot.tasks[name].reason_code in HALTING)

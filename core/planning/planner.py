@@ -80,6 +80,7 @@ class Planner:
         """Start nothing more, skip waiting steps, cancel running ones.
 
         A later, stronger reason (user over fail-fast, violation over user) replaces an earlier one.
+        FINISHED, the weakest, leaves alone what has started.
         A stop does not reach the handlers that follow from it: see `stop_handlers`.
         """
         if not self._handlers.has_begun:
@@ -104,6 +105,11 @@ class Planner:
     def stopped(self) -> Stop | None:
         """Why nothing more is started, or None."""
         return self._sweep.stop
+
+    @property
+    def ends_what_runs(self) -> bool:
+        """Tell whether nothing more is started, nor anything tried again that has started."""
+        return self._sweep.stop is not None and not self._sweep.is_gentle
 
     @property
     def runs_handlers(self) -> bool:
@@ -131,7 +137,7 @@ class Planner:
         is_stopping = self._sweep.stop is not None
         if self._fans.by_step:
             found = self._fans.next_ended(at)
-            if found is None and not is_stopping:
+            if found is None and not self.ends_what_runs:
                 found = self._fans.next_item(at)
             if found is not None:
                 return found
@@ -187,7 +193,7 @@ class Planner:
 
     def to_cancel(self) -> tuple[Stop, frozenset[str]] | None:
         """Return why and which running task runs are to be cancelled, None when not stopping."""
-        stop = self._sweep.stop
+        stop = None if self._sweep.is_gentle else self._sweep.stop
         running = self._queue.under_way if stop is not None else frozenset()
         return None if stop is None or not running else (stop, running)
 
@@ -233,11 +239,17 @@ class Planner:
         if execution is not None and execution.cancel_requested_at is not None:
             by = execution.cancel_requested_by or "?"
             self.stop(Reason.USER_CANCELLED, f"cancelled by {by}")
-        for task in self._snapshot.tasks.values():
-            if not is_terminal(task.state) or self._index.is_handler(task.task_id):
-                continue
+        ended = [
+            task
+            for task in self._snapshot.tasks.values()
+            if is_terminal(task.state) and not self._index.is_handler(task.task_id)
+        ]
+        for task in ended:
+            if task.reason_code is Reason.FINISHED and task.state is TaskState.SUCCESS:
+                self._finish(task.task_id)
             if task.reason_code is Reason.MISSION_TIMEOUT:
                 self.stop(Reason.MISSION_TIMEOUT, task.message or "the mission's deadline passed")
+        for task in ended:
             self._sweep.note_end(task.reason_code)
 
     # --- internal: what an event changes ----------------------------------------------------------
@@ -268,9 +280,17 @@ class Planner:
         if target in TERMINAL:
             self._queue.release(task_id, index, item)
             self._sweep.note_end(event.reason_code)
+            if event.reason_code is Reason.FINISHED and target is TaskState.SUCCESS:
+                self._finish(task_id)
             self._ended(task_id, index, item, target)
         elif event.from_state in TERMINAL:
             self._reopened(index, item)
+
+    def _finish(self, task_id: str) -> None:
+        """Start nothing more: a step has found that nothing is left to do."""
+        task = self._snapshot.tasks[task_id]
+        told = f": {task.message}" if task.message else ""
+        self.stop(Reason.FINISHED, f"{quoted_title(task)} finished the mission{told}")
 
     def _make_ready(self, task_id: str) -> None:
         self._queue_ready(task_id, *self._index.locate(task_id))
@@ -340,6 +360,8 @@ class Planner:
         task, stop = self._snapshot.tasks[task_id], self._sweep.stop
         if stop is None or is_terminal(task.state) or self._queue.is_under_way(task_id):
             return None
+        if self._sweep.is_gentle and (task.started_at is not None or task.parent_task_id):
+            return None  # it has started, or belongs to a step that has
         if task_id in self._fans.by_step:
             return None  # a fan-out step ends by itself when its items have
         return transition(task, state_after_stop(task), stop.reason, stop.message, at)

@@ -13,7 +13,11 @@ from core.domain.reasons import VIOLATIONS, Reason
 HALTING = VIOLATIONS
 """Failures that stop the execution whatever `fail_fast` and `continue_on_error` say."""
 
+_GENTLE = frozenset({Reason.FINISHED})
+"""Stops after which what has started goes on to its end, with its retries and items."""
+
 _STRENGTH = {
+    Reason.FINISHED: -1,
     Reason.FAIL_FAST: 0,
     Reason.MISSION_TIMEOUT: 1,
     Reason.USER_CANCELLED: 2,
@@ -43,6 +47,11 @@ class StopSweep:
     def is_done(self) -> bool:
         """Tell whether no task run is left to be visited."""
         return not self._unswept
+
+    @property
+    def is_gentle(self) -> bool:
+        """Tell whether the stop in force leaves alone what has started."""
+        return self.stop is not None and self.stop.reason in _GENTLE
 
     @property
     def effective(self) -> Stop | None:

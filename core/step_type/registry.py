@@ -24,6 +24,7 @@ BUILT_IN = MappingProxyType(
         "noop": "core.steps.control.basic_steps:Noop",
         "log": "core.steps.control.basic_steps:Log",
         "fail": "core.steps.control.basic_steps:Fail",
+        "finish": "core.steps.control.finish:Finish",
         "wait": "core.steps.control.basic_steps:Wait",
         "command": "core.steps.process.command:Command",
         "script": "core.steps.process.script:Script",

@@ -187,7 +187,7 @@ class ArmedStarts:
         waiting = [*self._durable, *self._recorded]
         self._durable.clear()
         self._recorded.clear()
-        if self._planner.stopped is not None:
+        if self._planner.ends_what_runs:
             return  # their steps end with the stop
         for prepared, attempt in waiting:
             task = self._recorder.snapshot.tasks[prepared.task.task_id]

@@ -21,6 +21,12 @@ def _check_handler_steps(value: Any, path: Path, problems: Problems) -> Any:
     for index, step in enumerate(steps):
         if step is None:
             continue
+        if step.step_type == "finish":
+            problems.error(
+                Code.BAD_VALUE,
+                "a handler runs when the mission has ended: there is nothing to finish",
+                (*path, index, "step_type"),
+            )
         if step.depends_on:
             problems.error(
                 Code.BAD_VALUE,

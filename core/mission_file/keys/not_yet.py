@@ -17,6 +17,7 @@ LANGUAGE_TYPES = (
     "noop",
     "log",
     "fail",
+    "finish",
     "wait",
     "wait_for",
     "command",
