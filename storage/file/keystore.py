@@ -1,14 +1,18 @@
 """The audit key on disk: one private key per folder, and the public keys that are trusted there.
 
     audit.pem         the current private key: PKCS8 PEM, 0600, owned by the user
+    audit-next.pem    the private key that a rotation which has not ended hands the log over to
     audit-ID.vkey     a public key (C2SP vkey) for each key that was ever current
 
 Nothing of a key is kept in the database. The package `cryptography` is imported on first use.
 """
 
+import fcntl
 import os
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 
 KEY_NAME: Final = "missiondeck"
 PRIVATE_FILE: Final = "audit.pem"
+NEXT_FILE: Final = "audit-next.pem"
 
 _PEM_BEGIN: Final = b"-----BEGIN PRIVATE KEY-----\n"
 _PEM_END: Final = b"-----END PRIVATE KEY-----\n"
@@ -85,10 +90,57 @@ def load_or_create_signer(folder: Path) -> FileSigner:
                 f"the audit key {folder / PRIVATE_FILE} was removed while it was being created"
             )
         signer = FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
-        public = f"audit-{signer.verifier.key_id.hex()}.vkey"
-        if read_checked(directory, folder, public, secret=False) is None:
-            create_whole(directory, public, f"{signer.verifier.vkey}\n".encode(), 0o644)
+        _trust(directory, folder, signer)
         return signer
+
+
+@contextmanager
+def rotation_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder against other rotations, which take milliseconds; waits for them."""
+    with private_folder(folder, create=False) as directory:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+
+
+def stage_next_signer(folder: Path) -> FileSigner:
+    """Return the key of the next rotation, created, synced and trusted beside the one in use.
+
+    A key that an interrupted rotation has left is taken: it may be the one of a log already.
+    """
+    with private_folder(folder, create=False) as directory:
+        if read_checked(directory, folder, NEXT_FILE, secret=True) is None:
+            create_whole(directory, NEXT_FILE, _new_private_key(), 0o600)
+        data = read_checked(directory, folder, NEXT_FILE, secret=True)
+        if data is None:
+            raise UnavailableError(f"{folder / NEXT_FILE} was removed while it was being created")
+        signer = FileSigner(_load_private_key(data, folder / NEXT_FILE))
+        _trust(directory, folder, signer)
+        return signer
+
+
+def load_next_signer(folder: Path) -> FileSigner | None:
+    """Return the key that a rotation has staged, None if there is none."""
+    if not folder.exists():
+        return None
+    with private_folder(folder, create=False) as directory:
+        data = read_checked(directory, folder, NEXT_FILE, secret=True)
+    return None if data is None else FileSigner(_load_private_key(data, folder / NEXT_FILE))
+
+
+def promote_next_signer(folder: Path) -> None:
+    """Put the staged key in the place of the one in use, which is gone then.
+
+    Only for a log that was handed over to it, under the `rotation_lock`.
+    """
+    with private_folder(folder, create=False) as directory:
+        os.rename(NEXT_FILE, PRIVATE_FILE, src_dir_fd=directory, dst_dir_fd=directory)
+        os.fsync(directory)
+
+
+def _trust(directory: int, folder: Path, signer: FileSigner) -> None:
+    public = f"audit-{signer.verifier.key_id.hex()}.vkey"
+    if read_checked(directory, folder, public, secret=False) is None:
+        create_whole(directory, public, f"{signer.verifier.vkey}\n".encode(), 0o644)
 
 
 def public_keys(folder: Path) -> list[Verifier]:

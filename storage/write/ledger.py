@@ -12,8 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.audit.chain.chain import ChainWriter, Link, SubChain, decode_head, encode_head
-from core.audit.format.checkpoint import origin_of, sign_checkpoint
+from core.audit.chain.chain import ChainWriter, SubChain, decode_head, encode_head
+from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
 from core.domain.events import ExecutionCreated
 from core.domain.records import Execution, TaskRun
 from core.domain.states import AttemptState
@@ -31,6 +31,8 @@ from storage.write.cached_execution import CachedExecution, load_execution
 from storage.write.entry import BatchEntry, CallEntry, ChunkEntry, NoteEntry, Work
 from storage.write.pending import Pending
 
+_HEAD = "SELECT data, (SELECT value FROM meta WHERE key = 'signing_vkey') FROM head"
+
 
 class Ledger:
     """Writes groups of work, each in one transaction."""
@@ -39,6 +41,7 @@ class Ledger:
         self._chain = ChainWriter(log_id, now=clock.now)
         self._origin = origin_of(log_id)
         self._signer = signer
+        self._vkey = log_verifier(log_id, signer.public_key).vkey
         self._clock = clock
         self._leases = leases
         self._head_version: int | None = None
@@ -83,9 +86,14 @@ class Ledger:
     def _refresh(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA data_version").fetchone()[0]
         if version != self._head_version:
-            row = connection.execute("SELECT data FROM head").fetchone()
+            row = connection.execute(_HEAD).fetchone()
             if row is None:
                 raise UnavailableError("the head of the audit log is missing from the database")
+            if row[1] not in (None, self._vkey):
+                raise UnavailableError(
+                    "the audit key was rotated while this process used the old one",
+                    hint="start the command again; `mission resume` continues an execution",
+                )
             self._head = decode_head(row[0])
             self._head_version = version
             for run in self._executions.values():
@@ -362,24 +370,6 @@ class _Added(Struct, frozen=True):
 
     events: int
     run_number: int | None = None
-
-
-def start_log(
-    connection: sqlite3.Connection, log_id: str, vkey: str, signer: Signer, at: int
-) -> None:
-    """Write the first event, head and checkpoint of the audit log of a new database."""
-    chain = ChainWriter(log_id)
-    chain.start_log(vkey, at)
-    rows = [_bare_row(link) for link in chain.take_links()]
-    statement.insert_rows(connection, statement.INSERT_EVENT, rows)
-    head = chain.head
-    connection.execute("INSERT INTO head (id, data) VALUES (1, ?)", (encode_head(head),))
-    note = sign_checkpoint(origin_of(log_id), head.size, head.root, signer)
-    connection.execute(statement.INSERT_CHECKPOINT, (head.size, note))
-
-
-def _bare_row(link: Link) -> tuple[Any, ...]:
-    return (*link[:6], None, None, None, None, *link[10:])
 
 
 def _seal(connection: sqlite3.Connection, row_id: int, record: Execution | None) -> None:

@@ -10,7 +10,10 @@ from uuid import uuid4
 from msgspec import Struct
 
 from core.audit.chain.chain import Head, decode_head
+from core.audit.format import canonical
 from core.audit.format.checkpoint import Checkpoint, log_verifier, open_checkpoint
+from core.audit.format.key import Verifier, decode_vkey
+from core.audit.format.key_rotation import KEY_ROTATED, rotated_keys
 from core.audit.format.merkle import root_of
 from core.audit.format.note import UnknownKeyError
 from core.errors import AuditError, MissionDeckError, UnavailableError
@@ -26,7 +29,8 @@ from storage.file.witness_file import WitnessFile
 from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal
-from storage.write.ledger import Ledger, start_log
+from storage.write.ledger import Ledger
+from storage.write.log_event import start_log
 from storage.write.pruner import SqlitePruner
 from storage.write.transactor import open_writer
 from storage.write.writer import Writer
@@ -85,7 +89,7 @@ async def open_store(
 
     connection = await open_writer(path, initialise)
     try:
-        log_id = await connection.transact(lambda raw: _check_head(raw, path, signer))
+        log_id = await connection.transact(lambda raw: check_head(raw, path, signer)[0])
         if witness is not None:
             witness.require_writable()
             heads = witness.heads(log_id)
@@ -176,7 +180,7 @@ def _check_key(connection: sqlite3.Connection, path: Path, signer: Signer | None
             f"the key that signs the audit log of {path} is missing",
             hint="restore keys/audit.pem from a backup, or start a new database with --db",
         )
-    _open_signed(note, log_id, path, signer)
+    _open_signed(connection, note, log_id, path, signer)
 
 
 def read_head(connection: sqlite3.Connection) -> tuple[str, Head, bytes]:
@@ -191,25 +195,58 @@ def read_head(connection: sqlite3.Connection) -> tuple[str, Head, bytes]:
     return log_id, decode_head(data), note
 
 
-def _check_head(connection: sqlite3.Connection, path: Path, signer: Signer) -> str:
-    """Return the log's id; refuse to continue from a head that our key has not signed."""
+def check_head(connection: sqlite3.Connection, path: Path, signer: Signer) -> tuple[str, Head]:
+    """Return id and head of the log; refuse to continue from one that our key has not signed."""
     log_id, head, note = read_head(connection)
-    signed = _open_signed(note, log_id, path, signer)
+    signed = _open_signed(connection, note, log_id, path, signer)
     if (signed.size, signed.root) != (head.size, head.root):
         raise AuditError(
             "the head of the audit log does not match its last checkpoint", hint=_VERIFY
         )
-    return log_id
+    return log_id, head
 
 
-def _open_signed(note: bytes, log_id: str, path: Path, signer: Signer) -> Checkpoint:
+def signing_key(path: Path) -> Verifier | None:
+    """Return the key that continues the log of a database, None if there is no log yet.
+
+    Raises `UnavailableError` for an unreadable file, `AuditError` for a damaged log.
+    """
+    with closing(open_any_readonly(path)) as connection:
+        try:
+            if not recognise(connection, path):
+                return None
+            found = connection.execute(
+                "SELECT value FROM meta WHERE key IN ('signing_vkey', 'vkey') ORDER BY key LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise unavailable(error, path) from error
+    return None if found is None else decode_vkey(found[0])
+
+
+def _open_signed(
+    connection: sqlite3.Connection, note: bytes, log_id: str, path: Path, signer: Signer
+) -> Checkpoint:
+    """Return the last checkpoint; `UnavailableError` unless `signer` may sign the next one."""
+    signed_by = log_verifier(log_id, signer.public_key)
+    kind, body = connection.execute(
+        "SELECT type, body FROM event ORDER BY seq DESC LIMIT 1"
+    ).fetchone() or ("", b"")
+    other = UnavailableError(
+        f"{path} is signed with another key than the one in the key folder",
+        hint="restore the key that signed it last, or start a new database with --db",
+    )
+    if kind == KEY_ROTATED:  # signed by the old key, to be continued by the new one
+        try:
+            old, new = rotated_keys(log_id, canonical.decode(body)["details"])
+        except (KeyError, TypeError) as error:
+            raise AuditError("the last rotation of the key cannot be read", hint=_VERIFY) from error
+        if new.public_key != signed_by.public_key:
+            raise other
+        signed_by = old
     try:
-        return open_checkpoint(note, [log_verifier(log_id, signer.public_key)])
+        return open_checkpoint(note, [signed_by])
     except UnknownKeyError as error:
-        raise UnavailableError(
-            f"{path} is signed with another key than the one in the key folder",
-            hint="restore the key it was created with, or start a new database with --db",
-        ) from error
+        raise other from error
 
 
 _VERIFY = "run `mission audit verify`; restore the file from a backup if it is damaged"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from core.audit.chain.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
 from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
+from core.audit.format.key_rotation import KEY_ROTATED, rotation_details
 from core.audit.verify.source import (
     ATTEMPT,
     EXECUTION,
@@ -68,6 +69,7 @@ class MemoryLog:
         self.signer = signer or MemorySigner()
         self.verifier = log_verifier(log_id, self.signer.public_key)
         self.trusted = [self.verifier.vkey]
+        self.signing_vkey: str | None = None
         self.event_rows: list[list[Any]] = []
         self.notes: list[list[Any]] = []
         self.stored_head: object = None
@@ -118,6 +120,22 @@ class MemoryLog:
         for execution_id in {event.execution_id for event in events if event.execution_id}:
             self._project(execution_id)
 
+    def rotate(self, signer: MemorySigner, **forged: str) -> None:
+        """Hand the log over to another key; `forged` replaces fields of the statement."""
+        head = self.writer.head
+        details = rotation_details(self.writer.log_id, head.size, head.root, self.signer, signer)
+        self.writer.append(
+            type=KEY_ROTATED,
+            actor="ada",
+            target=f"log/{self.writer.log_id}",
+            details=details | forged,
+            at=head.last_ts + 1,
+            sub=None,
+        )
+        self._store(self.writer.take_links())
+        self.signer = signer
+        self.signing_vkey = details["new"]
+
     def _next_number(self, workflow_id: str) -> int:
         self.run_numbers[workflow_id] = self.run_numbers.get(workflow_id, 0) + 1
         number = self.run_numbers[workflow_id]
@@ -163,7 +181,7 @@ class MemoryLog:
             "log_id": self.stored_log_id,
             "created_at": str(START),
             "vkey": self.verifier.vkey,
-        }
+        } | ({} if self.signing_vkey is None else {"signing_vkey": self.signing_vkey})
 
     def rows(self, *, after: int = 0) -> Iterator[Row]:
         return (

@@ -124,10 +124,16 @@ def _basis(tier: Tier, report: Report) -> str:
     if tier is Tier.CHAIN:
         return counted(report.events, "event")
     if tier is Tier.SIGNED:
-        return f"by {report.key}" if report.key else "by no key that is trusted here"
+        return _signers(report) if report.key else "by no key that is trusted here"
     if tier is Tier.ANCHORED:
         return "to the head that was given" if report.tiers[tier] else "no head was given or met"
     return f"{counted(report.executions, 'execution')}, {report.open_executions} of them open"
+
+
+def _signers(report: Report) -> str:
+    if not report.rotations:
+        return f"by {report.key}"
+    return f"by {report.key}, key {report.rotations + 1} of the log; pinned: {report.pinned_key}"
 
 
 def _finding(finding: Finding) -> str:

@@ -7,6 +7,7 @@ its details: they may mean something else than the same words do here.
 from typing import Final
 
 from core.audit.format.body import CLOCK_STEPPED_BACK, EXECUTION_FINALIZED, LOG_CREATED
+from core.audit.format.key_rotation import KEY_ROTATED
 from core.domain.events import (
     NOTE_KINDS,
     AttemptArmed,
@@ -23,6 +24,7 @@ from core.domain.events import (
 
 KNOWN_TYPES: Final = NOTE_KINDS | {
     LOG_CREATED,
+    KEY_ROTATED,
     CLOCK_STEPPED_BACK,
     ExecutionCreated.type,
     ExecutionStateChanged.type,

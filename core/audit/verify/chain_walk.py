@@ -11,8 +11,11 @@ from copy import copy
 from typing import Any
 
 from core.audit.chain.chain import Head
+from core.audit.chain.key_history import KeyHistory
 from core.audit.format import canonical, merkle
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
+from core.audit.format.key import InvalidKeyError
+from core.audit.format.key_rotation import KEY_ROTATED, InvalidRotationError
 from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.format.prune_record import LOG_PRUNED
 from core.audit.verify.damage import ChainPosition, Examiner, SuspectRow
@@ -26,6 +29,8 @@ MAX_UNKNOWN_TYPES = 100
 """Names that are kept of types this version does not know: a file may hold any number of them."""
 
 _NO_HASH = "0" * 64
+_READ_ALWAYS = frozenset({LOG_CREATED, EXECUTION_FINALIZED, KEY_ROTATED})
+"""Types whose details are read even if no tables are rebuilt."""
 _NONE = type(None)
 _SHAPES = frozenset(
     (int, bytes, int, str, str, str, *execution, *step, bytes, bytes)
@@ -41,7 +46,7 @@ class Walk:
     """The state of a verification between two rows.
 
     `count` rows have been read, the last with number `last_seq`; `edge` is that of the tree over
-    all bodies; `vkey` is the key in `log.created`.
+    all bodies; `vkey` is the key in `log.created`, `keys` has those of the rotations as well.
     """
 
     def __init__(
@@ -49,9 +54,11 @@ class Walk:
         log_id: str,
         findings: Findings,
         tables: TableCheck | None,
+        keys: KeyHistory,
         prunes: PruneCheck | None = None,
     ) -> None:
         self.log_id = log_id
+        self.keys = keys
         self.count = 0
         self.last_seq = 0
         self.last_ts = 0
@@ -106,7 +113,7 @@ class Walk:
         self.count = self.last_seq = known.head.size
         self.last_ts, self.last_hash = known.head.last_ts, known.head.last_hash
         self.edge = list(known.head.edge)
-        self.vkey = known.vkey or None
+        self.vkey = known.keys[0].vkey if known.keys else None
         self.executions = known.executions
         self._previous = known.head.last_hash.hex()
         self._subs = {key: copy(sub) for key, sub in known.subs.items()}
@@ -115,7 +122,7 @@ class Walk:
         """Return where the walk stands."""
         subs = {key: copy(sub) for key, sub in self._subs.items()}
         return ChainState(
-            head=self.head, vkey=self.vkey or "", executions=self.executions, subs=subs
+            head=self.head, keys=self.keys.state, executions=self.executions, subs=subs
         )
 
     def row(self, row: Row) -> None:
@@ -178,13 +185,14 @@ class Walk:
         ):
             return False
         details: Any = None
-        if self._tables is not None or kind in (LOG_CREATED, EXECUTION_FINALIZED):
+        if self._tables is not None or kind in _READ_ALWAYS:
             try:
                 details = canonical.decode_text(text[len(before) : -len(behind)], 2)
             except canonical.CanonicalError:
                 return False
             if type(details) is not dict:
                 return False
+        root = self.root if kind == KEY_ROTATED else b""
         self._advance(seq, ts, computed)
         if kind not in KNOWN_TYPES:
             self._count_unknown(kind)
@@ -193,6 +201,8 @@ class Walk:
             self._fold(seq, kind, details, ts, actor, execution_id, task_id, attempt)
         elif kind == LOG_CREATED:
             self._log_created(seq, details)
+        elif kind == KEY_ROTATED:
+            self._key_rotated(seq, details, None if self._is_damaged else root)
         elif kind == LOG_PRUNED and self._prunes is not None:
             self._prunes.confirm(seq, ts, actor, self._subs)
         return True
@@ -263,6 +273,8 @@ class Walk:
             )  # fmt: skip
         elif kind == LOG_CREATED:
             self._log_created(examined.seq, body["details"])
+        elif kind == KEY_ROTATED:
+            self._key_rotated(examined.seq, body["details"], None)
 
     def _fold(
         self,
@@ -343,13 +355,7 @@ class Walk:
             "last_seq": sub.last_seq,
         }
         if details != expected:
-            self._is_damaged = True
-            self._findings.add(
-                Verdict.MODIFIED,
-                "details",
-                seq=seq,
-                message="the seal of the execution does not describe its events",
-            )
+            self._bad_details(seq, "the seal of the execution does not describe its events")
 
     def _log_created(self, seq: int, details: Mapping[str, Any]) -> None:
         log_id, vkey = details.get("log_id"), details.get("vkey")
@@ -366,6 +372,22 @@ class Walk:
             return
         self.vkey = vkey
         self.first_ts = self.last_ts
+        try:
+            self.keys.created(vkey)
+        except InvalidKeyError as error:
+            self._bad_details(seq, error.message)
+
+    def _key_rotated(self, seq: int, details: Mapping[str, Any], root: bytes | None) -> None:
+        try:
+            self.keys.rotated(seq, details, root)
+        except InvalidRotationError as error:
+            self._bad_details(
+                seq, f"this does not hand the log over to another key: {error.message}"
+            )
+
+    def _bad_details(self, seq: int, message: str) -> None:
+        self._is_damaged = True
+        self._findings.add(Verdict.MODIFIED, "details", seq=seq, message=message)
 
 
 def _names(target: str, task_id: str | None, attempt: int | None) -> bool:

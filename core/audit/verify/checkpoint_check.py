@@ -1,7 +1,8 @@
 """Checks the signed checkpoints of a log against the Merkle tree over the stored events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from core.audit.chain.key_history import KeyHistory
 from core.audit.format import note
 from core.audit.format.checkpoint import Checkpoint, checkpoint_text, open_checkpoint, origin_of
 from core.audit.format.key import Verifier
@@ -15,13 +16,14 @@ class CheckpointCheck:
     """Compares each checkpoint when its size is reached, and verifies the last one at the end.
 
     `stored` are the checkpoints to compare (none for a fast verification); `last` is the one whose
-    signature must be valid. With `deep` all signatures are verified.
+    signature must be valid. With `deep` all signatures are verified. `keys` learns the keys of the
+    log while its events are read.
     """
 
     def __init__(
         self,
         log_id: str,
-        verifiers: Sequence[Verifier],
+        keys: KeyHistory,
         stored: Iterator[Stored],
         last: Stored | None,
         findings: Findings,
@@ -29,7 +31,7 @@ class CheckpointCheck:
         deep: bool,
     ) -> None:
         self._origin = origin_of(log_id)
-        self._verifiers = verifiers
+        self._keys = keys
         self._stored = stored
         self._last = last
         self._last_size = 0 if last is None else _size(last[0])
@@ -66,7 +68,7 @@ class CheckpointCheck:
                 )
             return
         size, data = self._last
-        found = self._open(size, data)
+        found = self._open(size, data, is_last=True)
         if found is None:
             return
         if found.size > last_seq:
@@ -88,10 +90,10 @@ class CheckpointCheck:
                 message=f"nobody signed the events from {found.size + 1} to {last_seq}",
             )
         elif not is_damaged and not self._is_broken:
-            if self._root_at_last == found.root:
-                self.signed_by = found.signed_by
-            else:
+            if self._root_at_last != found.root:
                 self._not_signed(found.size, found.root, self._root_at_last)
+            elif not self._is_of_another_key(found):
+                self.signed_by = found.signed_by
 
     def _take(self, after: int) -> tuple[int, object]:
         """Return the next stored checkpoint beyond size `after`; (0, None) when there is none."""
@@ -106,7 +108,9 @@ class CheckpointCheck:
         text = checkpoint_text(self._origin, size, root).encode()
         if isinstance(data, bytes) and data.startswith(text + b"\n"):
             if self._deep and not self._is_broken:
-                self._open(size, data)
+                found = self._open(size, data)
+                if found is not None:
+                    self._is_of_another_key(found)
             return
         if self._is_broken:
             return
@@ -114,17 +118,17 @@ class CheckpointCheck:
         if found is not None and size != self._last_size:
             self._not_signed(size, found.root, root)
 
-    def _open(self, size: object, data: object) -> Checkpoint | None:
+    def _open(self, size: object, data: object, *, is_last: bool = False) -> Checkpoint | None:
         """Return a checkpoint with valid signature and size, or add a finding and return None."""
         at = _size(size) or None
         if not isinstance(data, bytes):
             self._bad(at, f"a checkpoint that is {show(data)}")
             return None
         try:
-            found = open_checkpoint(data, self._verifiers)
+            found = open_checkpoint(data, self._keys.candidates(at or 0, is_last=is_last))
         except note.UnknownKeyError as error:
             self._is_broken = True
-            known = ", ".join(verifier.vkey for verifier in self._verifiers)
+            known = ", ".join(verifier.vkey for verifier in self._keys.trusted)
             self._findings.add(
                 Verdict.WRONG_KEY,
                 "key",
@@ -141,6 +145,25 @@ class CheckpointCheck:
             self._bad(at, f"the checkpoint stored for {show(size)} is one for {found.size}")
             return None
         return found
+
+    def _is_of_another_key(self, found: Checkpoint) -> bool:
+        """Report a checkpoint that another key than the one in force at its size has signed."""
+        expected = self._keys.at(found.size)
+        by = found.signed_by
+        if expected is None or by is None or by.public_key == expected.public_key:
+            return False
+        self._is_broken = True
+        self._findings.add(
+            Verdict.WRONG_KEY,
+            "key",
+            seq=found.size,
+            expected=expected.vkey,
+            found=by.vkey,
+            message="it is signed by another key than the log was created with"
+            if expected is self._keys.keys[0]
+            else "it is signed by another key than the one that the log was handed over to",
+        )
+        return True
 
     def _not_signed(self, size: int, expected: bytes, found: bytes | None) -> None:
         self._is_broken = True

@@ -128,7 +128,7 @@ MISSION: Final = ("digest", "name", "format", "content", "first_seen")
 """Keys of a stored mission file: fields of `core.domain.mission.MissionSource`, and the instant at
 which the first execution of it was created."""
 
-META: Final = ("log_id", "created_at", "vkey")
+META: Final = ("log_id", "created_at", "vkey", "signing_vkey")
 """Keys of what is stored beside the chain: values of its first event."""
 
 SUB_CHAIN: Final = (

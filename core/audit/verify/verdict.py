@@ -81,6 +81,10 @@ class Report(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     finding_count: int = 0
     key: str | None = None
+    pinned_key: str | None = None
+    """The oldest key of the log that is trusted here; from it the rotations lead to `key`."""
+    rotations: int = 0
+    """How many times the log was handed over to another key."""
     executions: int = 0
     open_executions: int = 0
     unknown_events: int = 0
@@ -114,6 +118,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "events": report.events,
         "head": report.head,
         "key": report.key,
+        "pinned_key": report.pinned_key,
+        "rotations": report.rotations,
         "executions": report.executions,
         "open_executions": report.open_executions,
         "unknown_events": report.unknown_events,

@@ -16,6 +16,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from core.audit.chain.chain import decode_head, encode_head
+from core.audit.chain.key_history import LogKey
 from core.audit.format import canonical, note
 from core.audit.format.checkpoint import origin_of
 from core.audit.format.key import Verifier
@@ -23,7 +24,8 @@ from core.audit.verify.walk_state import ChainState, SubChainState
 from core.errors import AuditError
 from core.ports.clock import Signer
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""1 knew one key of the log, `vkey`; 2 has all of them, `keys`."""
 
 
 class VerifiedState(Struct, frozen=True, kw_only=True):
@@ -77,12 +79,12 @@ def _text(state: VerifiedState) -> str:
         "full_at": str(state.full_at),
         "full_size": state.full_size,
         "head": base64.b64encode(encode_head(chain.head)).decode(),
+        "keys": [[key.first_size, key.vkey] for key in chain.keys],
         "open": {
             execution_id: [sub.events, sub.first_seq, sub.last_seq, sub.last_hash]
             for execution_id, sub in chain.subs.items()
         },
         "version": state.version,
-        "vkey": chain.vkey,
     }
     root = base64.b64encode(chain.head.root).decode()
     return f"{_name(state.log_id)}\n{chain.head.size}\n{root}\n{canonical.dump(facts)}\n"
@@ -99,7 +101,7 @@ def _state(log_id: str, facts: Mapping[str, Any]) -> VerifiedState:
         log_id=log_id,
         chain=ChainState(
             head=decode_head(base64.b64decode(facts["head"], validate=True)),
-            vkey=facts["vkey"],
+            keys=tuple(LogKey(vkey, first_size) for first_size, vkey in facts["keys"]),
             executions=facts["executions"],
             subs=subs,
         ),

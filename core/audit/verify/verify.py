@@ -14,10 +14,11 @@ from typing import Final
 from msgspec import Struct
 
 from core.audit.chain import chain
+from core.audit.chain.key_history import KeyHistory
 from core.audit.format import canonical, merkle
 from core.audit.format.body import LOG_CREATED
 from core.audit.format.checkpoint import log_verifier
-from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
+from core.audit.format.key import Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
 from core.audit.verify.prune_check import PruneCheck
@@ -100,10 +101,11 @@ def verify(
     prunes = PruneCheck(source, table_findings)
     if tables is not None:
         tables.pruned_logs = prunes.logs
-    walk = Walk(log_id, findings, tables, prunes)
+    keys = KeyHistory(log_id, trusted_verifiers(log_id, source.vkeys()))
+    walk = Walk(log_id, findings, tables, keys, prunes)
     checkpoints = CheckpointCheck(
         log_id,
-        trusted_verifiers(log_id, source.vkeys()),
+        keys,
         source.checkpoints() if options.tables or options.deep else iter(()),
         source.last_checkpoint(),
         findings,
@@ -116,7 +118,7 @@ def verify(
     walk.finish()
     prunes.finish(is_damaged=walk.is_damaged, has_tables=tables is not None)
     checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
-    check_key(walk, checkpoints.signed_by, findings)
+    check_beginning(walk, findings)
     check_head(source.head(), walk, findings)
     held = [
         _check_noted(one, noted_roots.get(one.size), walk, findings)
@@ -155,6 +157,7 @@ def report_of(
     prunes: PruneCheck | None = None,
 ) -> Report:
     """Return the report at the end of a walk."""
+    pinned = walk.keys.pinned
     return Report(
         verdict=findings.kept[0].kind if findings.kept else Verdict.INTACT,
         tiers=tiers,
@@ -163,6 +166,8 @@ def report_of(
         findings=tuple(findings.kept),
         finding_count=findings.count,
         key=signed_by.vkey if signed_by is not None else None,
+        pinned_key=pinned.vkey if signed_by is not None and pinned is not None else None,
+        rotations=max(0, len(walk.keys.keys) - 1),
         executions=walk.executions,
         open_executions=walk.open_executions,
         unknown_events=walk.unknown_events,
@@ -218,10 +223,15 @@ def _add_problems(problems: list[tuple[str, str]], findings: Findings) -> None:
 
 
 def _check_meta(meta: Record, walk: Walk, findings: Findings) -> None:
-    """Compare what is stored beside the chain with the first event, from which it was copied."""
+    """Compare what is stored beside the chain with the events from which it was copied."""
     if walk.first_ts is None or walk.is_damaged:
         return
-    for name, expected in (("created_at", str(walk.first_ts)), ("vkey", walk.vkey)):
+    in_force = walk.keys.keys[-1].vkey if walk.keys.keys[1:] else None
+    for name, expected in (
+        ("created_at", str(walk.first_ts)),
+        ("vkey", walk.vkey),
+        ("signing_vkey", in_force),
+    ):
         found = meta.get(name)
         if found != expected:
             findings.add(
@@ -257,32 +267,15 @@ def _log_id(stored: object, first: list[Row], findings: Findings) -> str:
     return "unknown"
 
 
-def check_key(walk: Walk, signed_by: Verifier | None, findings: Findings) -> None:
-    """Compare the signing key with the one the log was created with."""
-    if walk.is_damaged or not walk.count:
-        return
-    if walk.vkey is None:
+def check_beginning(walk: Walk, findings: Findings) -> None:
+    """Require that the log begins with its creation, which names its first key."""
+    if walk.count and walk.vkey is None and not walk.is_damaged:
         findings.add(
             Verdict.MODIFIED,
             "type",
             seq=1,
             expected=LOG_CREATED,
             message="the log does not begin with its creation",
-        )
-        return
-    try:
-        created_with = decode_vkey(walk.vkey).public_key
-    except InvalidKeyError as error:
-        findings.add(Verdict.MODIFIED, "details", seq=1, found=walk.vkey, message=error.message)
-        return
-    if signed_by is not None and signed_by.public_key != created_with:
-        findings.add(
-            Verdict.WRONG_KEY,
-            "key",
-            seq=walk.last_seq,
-            expected=walk.vkey,
-            found=signed_by.vkey,
-            message="it is signed by another key than the log was created with",
         )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain as concatenate
 from itertools import islice
 
+from core.audit.chain.key_history import KeyHistory
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
 from core.audit.verify.prune_check import PruneCheck
@@ -17,8 +18,8 @@ from core.audit.verify.source import ROW, ChainSource, Row
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict
 from core.audit.verify.verify import (
     MAX_FINDINGS,
+    check_beginning,
     check_head,
-    check_key,
     read_rows,
     report_of,
     trusted_verifiers,
@@ -39,12 +40,13 @@ def verify_since(
     findings = Findings(MAX_FINDINGS)
     size = known.head.size
     prunes = PruneCheck(source, findings)
-    walk = Walk(log_id, findings, None, prunes)
+    keys = KeyHistory(log_id, trusted_verifiers(log_id, source.vkeys()), known.keys)
+    walk = Walk(log_id, findings, None, keys, prunes)
     walk.resume(known)
     rows = _behind_known(source.rows(after=size - 1), known, findings)
     checkpoints = CheckpointCheck(
         log_id,
-        trusted_verifiers(log_id, source.vkeys()),
+        keys,
         source.checkpoints(after=size),
         source.last_checkpoint(),
         findings,
@@ -57,7 +59,7 @@ def verify_since(
         walk.finish()
         prunes.finish(is_damaged=walk.is_damaged, has_tables=False, after=size)
         checkpoints.finish(walk.last_seq, is_damaged=walk.is_damaged)
-        check_key(walk, checkpoints.signed_by, findings)
+        check_beginning(walk, findings)
         check_head(source.head(), walk, findings)
     is_whole = is_continued and not walk.is_damaged
     tiers = {

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from core.audit.chain.chain import Head
+from core.audit.chain.key_history import LogKey
 
 
 class SubChainState(Struct):
@@ -20,11 +21,12 @@ class SubChainState(Struct):
 class ChainState(Struct, frozen=True, kw_only=True):
     """The end of a chain that was verified.
 
-    `vkey` is the key that `log.created` names, empty before the first event; `subs` are the
-    sub-chains of the executions that are not finalised, by execution id; `executions` counts all.
+    `keys` are the one that `log.created` names and those of the rotations, empty before the first
+    event; `subs` are the sub-chains of the executions that are not finalised, by execution id;
+    `executions` counts all.
     """
 
     head: Head
-    vkey: str
+    keys: tuple[LogKey, ...]
     executions: int
     subs: Mapping[str, SubChainState]

@@ -15,7 +15,7 @@ from core.audit.verify.walk_state import ChainState
 from core.domain.events import Noted
 from tests.support.memory_chain import LOG_ID, START, MemoryLog, MemorySigner, a_log, a_run
 
-NOTHING = ChainState(head=EMPTY_HEAD, vkey="", executions=0, subs={})
+NOTHING = ChainState(head=EMPTY_HEAD, keys=(), executions=0, subs={})
 
 
 def a_verified_log() -> tuple[MemoryLog, ChainState]:
@@ -106,7 +106,7 @@ def test_a_wrong_edge_is_found_by_the_root_that_was_signed() -> None:
     edge = (bytes(32), *head.edge[1:])
     wrong = ChainState(
         head=type(head)(head.size, head.last_hash, head.last_ts, edge),
-        vkey=known.vkey, executions=known.executions, subs=known.subs,
+        keys=known.keys, executions=known.executions, subs=known.subs,
     )  # fmt: skip
     assert not since(log, wrong).is_intact
 
@@ -146,7 +146,7 @@ def test_a_state_with_too_many_open_executions_is_not_written() -> None:
     _, known = a_verified_log()
     sub = next(iter(known.subs.values()))
     many = ChainState(
-        head=known.head, vkey=known.vkey, executions=1000,
+        head=known.head, keys=known.keys, executions=1000,
         subs={f"{number:036}": sub for number in range(1000)},
     )  # fmt: skip
     assert state_note(a_state(many), MemorySigner()) is None

@@ -29,7 +29,7 @@ def known(world: FakeWorld, *, chain: int, full: int) -> VerifiedState:
     head = Head(chain, bytes(32), world.clock.at, (bytes(32),))
     return VerifiedState(
         log_id="0193c0de",
-        chain=ChainState(head=head, vkey=KEY, executions=7, subs={}),
+        chain=ChainState(head=head, keys=(), executions=7, subs={}),
         at=world.clock.at - 2 * 10**9,
         version="0.1.0",
         full_size=full,

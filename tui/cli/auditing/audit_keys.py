@@ -1,4 +1,4 @@
-"""`mission audit key`: shows the keys that sign the audit log, and exports public ones."""
+"""`mission audit key`: the keys that sign the audit log: shown, rotated, exported for others."""
 
 import os
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from tui.words.safe_text import safe_line
 
 @click.group("key", cls=DeckGroup)
 def command() -> None:
-    """Show the keys that sign the audit log, and export public ones."""
+    """Show and rotate the keys that sign the audit log, and export public ones."""
 
 
 @declare("show", short_help="Show the signing key and the keys that are trusted.")
 def show(invocation: Invocation) -> None:
     """Show the key that signs the audit log, and all public keys that are trusted here.
 
-    The key of the log is the one with which the log was created. Without it the log can be
-    verified, but not continued. Nothing is written.
+    The key of the log is the one with which the log was created, or to which it was handed over
+    last. Without it the log can be verified, but not continued. Nothing is written.
     """
     found = _found_keys(invocation)
     if invocation.json:
@@ -38,6 +38,8 @@ def show(invocation: Invocation) -> None:
     if log is not None:
         state = "the signing key" if log["vkey"] == found["signing"] else "not the signing key"
         lines.append(f"log      {log['vkey'] or 'unknown'} ({state})")
+    if found["staged"] is not None:
+        lines.append(f"staged   {found['staged']} (of a rotation that did not end)")
     lines += [f"trusted  {one}" for one in found["trusted"]]
     invocation.console.out_lines([safe_line(line) for line in lines])
 
@@ -88,14 +90,51 @@ def export(invocation: Invocation, key_id: str | None, form: str, target: Path |
         invocation.console.out_raw(f"{safe_line(str(target))}\n")
 
 
+@declare("rotate", short_help="Hand the log over to a new key.")
+def rotate(invocation: Invocation) -> None:
+    """Hand the audit log over to a new key: the last act of the old one, signed by both.
+
+    The log is continued with the new key, and whoever trusts one of the two can verify all of it.
+    The old private key is replaced: other databases that were signed with it cannot be continued
+    any more, and neither can older copies of this one without a copy of the key. Refused while a
+    runner is at work. No question is asked. Back up the key folder afterwards.
+    """
+    import asyncio
+
+    from core.machine.system_clock import SystemClock
+    from tui.host.session import rotate_signing_key
+
+    if not invocation.paths.has_database:
+        raise NotFoundError(
+            f"there is no database {invocation.paths.db} whose key could be rotated",
+            hint="the first run creates the database and its key",
+        )
+    site = invocation.site
+    witness = invocation.settings.witness_file
+    old, new = asyncio.run(
+        rotate_signing_key(
+            invocation.paths, SystemClock(), site.actor, None if witness is None else Path(witness)
+        )
+    )
+    if invocation.json:
+        invocation.console.out_json({"old": old.vkey, "new": new.vkey})
+        return
+    invocation.console.out_raw(f"{new.vkey}\n")
+    invocation.console.say(
+        f"the log is signed with this key now, and no longer with {old.vkey}; back up"
+        f" {safe_line(str(invocation.paths.keys))}, and tell the new key to those who verify"
+    )
+
+
 def _found_keys(invocation: Invocation) -> Mapping[str, Any]:
-    from storage.file.keystore import load_signer, public_keys
+    from storage.file.keystore import load_next_signer, load_signer, public_keys
 
     folder = invocation.paths.keys
-    signer = load_signer(folder)
+    signer, staged = load_signer(folder), load_next_signer(folder)
     return {
         "folder": str(folder),
         "signing": None if signer is None else signer.verifier.vkey,
+        "staged": None if staged is None else staged.verifier.vkey,
         "trusted": [key.vkey for key in public_keys(folder)],
         "log": _log_key(invocation),
     }
@@ -116,7 +155,8 @@ def _log_key(invocation: Invocation) -> Mapping[str, str | None] | None:
         source.close()
     vkey = None
     with suppress(MissionDeckError):  # what is wrong with it is for `audit verify` to say
-        vkey = Verifier(KEY_NAME, decode_vkey(str(meta.get("vkey"))).public_key).vkey
+        in_force = str(meta.get("signing_vkey") or meta.get("vkey"))
+        vkey = Verifier(KEY_NAME, decode_vkey(in_force).public_key).vkey
     return {"log_id": str(meta.get("log_id")), "vkey": vkey}
 
 
@@ -151,5 +191,5 @@ def _write_new(target: Path, data: bytes) -> None:
         stream.write(data)
 
 
-for _one in (show, export):
+for _one in (show, export, rotate):
     command.add_command(_one)

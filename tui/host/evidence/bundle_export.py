@@ -22,6 +22,7 @@ from storage.file.keystore import load_signer, public_keys
 from storage.read.evidence import open_evidence
 from tui.host.evidence.log_check import LogCheck, Progress
 from tui.host.evidence.output_file import new_file, put_in_place, refuse_existing
+from tui.host.session import finish_rotation
 from tui.host.site import LocalSite
 from tui.output import json_shapes
 
@@ -62,6 +63,7 @@ def export_bundle(
     """
     refuse_existing(target, overwrite=overwrite)
     paths = site.paths
+    finish_rotation(paths)
     keys = public_keys(paths.keys)
     signer = load_signer(paths.keys)
     if signer is None:

@@ -19,7 +19,7 @@ from storage.read.audit_source import SqliteChainSource
 from tui.host.places import Paths
 from tui.host.version import VERSION
 
-NOTHING_VERIFIED = ChainState(head=EMPTY_HEAD, vkey="", executions=0, subs={})
+NOTHING_VERIFIED = ChainState(head=EMPTY_HEAD, keys=(), executions=0, subs={})
 
 Progress = Callable[[int, int], None]
 """Takes the number of events that were read, and of all there are to read."""

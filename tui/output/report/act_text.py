@@ -21,6 +21,7 @@ _SENTENCES = {
     "mission.validated": "validated the mission file, SHA-256 {mission_sha256}",
     "step.expanded": "made a task run for each item",
     "audit.exported": "exported the evidence to {file}, SHA-256 {bundle_sha256}",
+    "key.rotated": "handed the log over to the key {new}",
     "mission.rejected": "tried to run a mission that is not valid: {file}",
     "policy.violation": "was refused by a rule of safety or policy",
     "policy.warning": "was warned by a policy",
