@@ -286,6 +286,20 @@ class MissionDeckApp(TerminalApp):
         self.problem = ""
         self._above_home(ExecutionScreen(execution_id, focus_step=focus_step))
 
+    def open_sub_mission(self, execution_id: str) -> None:
+        """Show the graph of a sub-mission on top of the execution that it is a part of."""
+        from tui.screens.execution import ExecutionScreen
+
+        self.push_screen(ExecutionScreen(execution_id, tab="graph"))
+
+    def leave_sub_mission(self) -> bool:
+        """Return from a sub-mission to the execution it was opened from, if it was from one."""
+        watching = [s for s in self.screen_stack if isinstance(s, DeckScreen) and s.watches]
+        if len(watching) < 2 or watching[-2] is self._home:
+            return False
+        self.pop_screen()
+        return True
+
     def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         """Show the launch form of a mission."""
         from tui.screens.launch import LaunchScreen

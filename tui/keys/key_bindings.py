@@ -123,7 +123,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("graph.fold_all", "F", "fold_all", "fold all / none", "Graph"),
         Key("graph.zoom_in", "plus,equals_sign", "zoom(1)", "zoom in", "Graph"),
         Key("graph.zoom_out", "minus", "zoom(-1)", "zoom out", "Graph"),
-        Key("graph.zoom_fit", "0", "zoom(0)", "fit", "Graph"),
+        Key("graph.zoom_fit", "0", "zoom(0)", "all, fitted to the window", "Graph"),
         Key("graph.critical", "c", "critical", "critical path", "Graph", show=True),
         Key("graph.minimap", "m", "minimap", "minimap", "Graph", show=True),
         Key("graph.focus", "o", "focus_hops", "focus", "Graph", show=True),

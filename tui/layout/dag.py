@@ -1,7 +1,7 @@
 """A directed acyclic graph of plain indices, with the layers of its longest paths."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +80,40 @@ def components(dag: Dag) -> list[int]:
     return [rank[old] for old in found]
 
 
-def within_hops(dag: Dag, centre: int, hops: int) -> list[int]:
-    """Return, in index order, the nodes at most `hops` edges up or down from `centre`."""
-    seen = {centre}
-    for rows in (dag.upstream, dag.downstream):
+def within_hops(dag: Dag, centre: int, hops: int) -> dict[int, int]:
+    """Return the nodes at most `hops` edges up or down from `centre`, in index order.
+
+    The value is the number of edges: negative for those upstream, 0 for the centre.
+    """
+    found = {centre: 0}
+    for rows, sign in ((dag.upstream, -1), (dag.downstream, 1)):
         front = [centre]
-        for _ in range(hops):
-            reached = {other for node in front for other in rows[node]} - seen
-            seen |= reached
+        for distance in range(1, hops + 1):
+            reached = {other for node in front for other in rows[node]} - found.keys()
+            found.update(dict.fromkeys(reached, sign * distance))
             front = list(reached)
-    return sorted(seen)
+    return dict(sorted(found.items()))
 
 
 def induced(dag: Dag, nodes: Sequence[int]) -> Dag:
     """Return the graph of the given nodes alone, renumbered in their order."""
     number = {node: new for new, node in enumerate(nodes)}
     return dag_of([[number[p] for p in dag.upstream[node] if p in number] for node in nodes])
+
+
+def put_last(dag: Dag, last: Collection[int]) -> tuple[Dag, int | None]:
+    """Move nodes that no other node depends on into layers behind all others.
+
+    Return the graph and the first of these layers; None when there are no nodes on both sides.
+    """
+    others = [layer for node, layer in enumerate(dag.layers) if node not in last]
+    if not others or not last:
+        return dag, None
+    first = max(others) + 1
+    layers = tuple(
+        first + layer if node in last else layer for node, layer in enumerate(dag.layers)
+    )
+    return replace(dag, layers=layers), first
 
 
 def critical_path(dag: Dag, weights: Sequence[float] | None = None) -> list[int]:

@@ -5,7 +5,7 @@ bridges, and a net that joins another on a target's row can be followed in one d
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from tui.layout.cell_scale import LEAD_CELLS, Scale
@@ -37,9 +37,18 @@ class Block:
 
 
 class Wires:
-    """Draws the gaps of one plane at one scale; wires into `dashed` nodes are conditional."""
+    """Draws the gaps of one plane at one scale; wires into `dashed` nodes are conditional.
 
-    def __init__(self, plane: Plane, scale: Scale, dashed: Iterable[int] = ()) -> None:
+    `hidden` are the sources and the targets of edges whose other ends are not in the plane.
+    """
+
+    def __init__(
+        self,
+        plane: Plane,
+        scale: Scale,
+        dashed: Iterable[int] = (),
+        hidden: tuple[Collection[int], Collection[int]] = ((), ()),
+    ) -> None:
         self.plane = plane
         self.scale = scale
         self._dashed = frozenset(dashed)
@@ -47,8 +56,8 @@ class Wires:
         self._by_track: dict[int, list[tuple[list[int], list[Net]]]] = {}
         self._trails: dict[int, list[Trail]] = {}
         self._stubs = (
-            {source for source, _ in plane.proper.jumps},
-            {target for _, target in plane.proper.jumps},
+            {source for source, _ in plane.proper.jumps}.union(hidden[0]),
+            {target for _, target in plane.proper.jumps}.union(hidden[1]),
         )
 
     def item_at(self, layer: int, row: int) -> int | None:

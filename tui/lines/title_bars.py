@@ -5,13 +5,14 @@ from typing import Protocol
 
 from core.domain.breaker_state import BreakerState
 from core.domain.records import Attempt, Execution, LogStream
-from core.domain.states import Coverage
+from core.domain.states import Coverage, TaskState
 from core.value.terminal_text import width_of
 from tui.live.board import Board
 from tui.look.styled_text import Part
-from tui.words.numbers import bar, percent, size
+from tui.words.numbers import percent, size
 from tui.words.run_label import SUBSET, number_width, run_name
 from tui.words.safe_text import clean_line, fit
+from tui.words.state_bar import state_bar
 from tui.words.state_counts import count_signs
 from tui.words.state_glyphs import appearance_of
 
@@ -53,6 +54,7 @@ TABS = (
     ("events", "Events"),
 )
 
+BAR_CELLS = 20
 MAX_NAME_CELLS = 40
 """The maximum width of a mission's name in the header."""
 
@@ -100,12 +102,11 @@ def head_parts(
     right: list[Part] = []
     if board.is_live:  # for an ended run the counts say everything
         share = tally.share_done
-        filled, rest = bar(share, 20)
-        right = [
-            Part(f" {filled}", style=style, rank=5),
-            Part(rest, style="faint", rank=5),
-            Part(f" {percent(share)} ", style="text"),
-        ]
+        counts = {s: tally.steps.get(s, 0) + tally.items.get(s, 0) for s in TaskState}
+        right = [Part(" ", rank=5)]
+        for state, cells in state_bar(counts, BAR_CELLS):
+            right.append(Part(cells, style=f"state:{state.value}", rank=5))
+        right.append(Part(f" {percent(share)} ", style="text"))
     if eta:
         right.append(Part(f" {eta} ", style="muted", rank=4))
     if board.is_live and board.slot_limit is not None:

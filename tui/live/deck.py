@@ -124,11 +124,17 @@ class Deck(Protocol):
     def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
         """Show an execution on top of home, with one of its steps selected."""
 
+    def open_sub_mission(self, execution_id: str) -> None:
+        """Show the graph of a sub-mission on top of the execution that it is a part of."""
+
     def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
         """Show the launch form of a mission."""
 
     def leave_execution(self) -> None:
         """Return home from an execution; exit if it was opened alone."""
+
+    def leave_sub_mission(self) -> bool:
+        """Return from a sub-mission to the execution it was opened from, if it was from one."""
 
     async def push_screen_wait(self, screen: Screen[Result]) -> Result:
         """Show a dialog and wait for its answer."""

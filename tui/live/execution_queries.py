@@ -76,6 +76,12 @@ def read_board(reader: Reader, backend: Backend, execution_id: str) -> Board:
     return board
 
 
+def read_sub_mission(reader: Reader, execution_id: str, task_id: str) -> Execution | None:
+    """Return the newest sub-mission that a step has run, or None."""
+    ran = [one for one in reader.children(execution_id) if one.parent_task_id == task_id]
+    return ran[-1] if ran else None
+
+
 def read_question(reader: Reader, board: Board, task_id: str) -> OpenQuestion:
     """Return the question of a step that waits for an approval."""
     execution = board.execution

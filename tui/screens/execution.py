@@ -24,14 +24,18 @@ from tui.words.safe_text import clean_line
 class ExecutionScreen(ExecutionSelection):
     """Applies updates from the feed to all panes.
 
-    `focus_step` is the step selected at first, by default the one that needs attention most.
+    `focus_step` is the step selected at first, by default the one that needs attention most; `tab`
+    is the view that it opens with.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("execution")
     watches = True
 
-    def __init__(self, execution_id: str, *, focus_step: str | None = None) -> None:
+    def __init__(
+        self, execution_id: str, *, focus_step: str | None = None, tab: str = "list"
+    ) -> None:
         super().__init__(execution_id)
+        self._first_tab = tab
         self._initial_step = focus_step
         self._history = RunHistory()
         self._origin: Execution | None = None
@@ -42,6 +46,8 @@ class ExecutionScreen(ExecutionSelection):
         self._head_bar.set_parts([Part(" opening … ", style="muted")])
         self._titles()
         self._left.steps.focus()
+        if self._first_tab != self._left.tab:
+            self.action_tab(self._first_tab)
         self.set_interval(0.5, self._tick)
 
     def on_screen_resume(self) -> None:
@@ -175,6 +181,8 @@ class ExecutionScreen(ExecutionSelection):
         if self._origin is not None:
             how = "retry" if execution.retry_of else "rerun"
             origin = f"{how} of {self.deck.label(self._origin)}"
+        elif execution.parent_task_id is not None:
+            origin = f"sub-mission of step {clean_line(execution.parent_task_id)}"
         short = self.deck.short_id(self.execution_id)
         parts = head_parts(board, short, time, eta, now, origin=origin)
         self._head_bar.set_parts(*parts)

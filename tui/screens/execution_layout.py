@@ -182,7 +182,7 @@ class PaneScreen(ExecutionActions):
             self._log_asked = False
             self._arrange()
             self._left.focus_view()
-        else:
+        elif not self.deck.leave_sub_mission():
             self.action_home()
 
     def action_home(self) -> None:

@@ -14,6 +14,7 @@ from tui.live.execution_queries import (
     StepRecords,
     read_events,
     read_step_records,
+    read_sub_mission,
 )
 from tui.live.messages import StepOpened, StepSelected
 from tui.live.usage_watch import UsageWatch
@@ -23,6 +24,7 @@ from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.safe_text import clean_line
 
+SUB_MISSION_TYPE = "mission"
 DEBOUNCE_SECONDS = 0.12
 """How long the selection must be unchanged before its details are read."""
 
@@ -94,9 +96,25 @@ class ExecutionSelection(PaneScreen):
             self.select(task_id)
 
     def on_step_opened(self, event: StepOpened) -> None:
-        """Inspect a step."""
+        """Inspect a step; in the graph, open the sub-mission that it has run."""
         self.select(event.task_id)
-        self.action_inspect()
+        step = None if self.board is None else self.board.step(event.task_id)
+        if self._left.tab == "graph" and step is not None and step.step_type == SUB_MISSION_TYPE:
+            self._open_sub_mission(event.task_id)
+        else:
+            self.action_inspect()
+
+    @work(exclusive=True, group="sub-mission")
+    async def _open_sub_mission(self, task_id: str) -> None:
+        query = partial(read_sub_mission, execution_id=self.execution_id, task_id=task_id)
+        try:
+            found = await self.deck.lookup.read(query)
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if found is None:
+            self.action_inspect()
+        elif self.is_current:
+            self.deck.open_sub_mission(found.execution_id)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Inspect the step of the row, or the step that the event is about."""

@@ -172,7 +172,7 @@ def test_the_critical_path_is_a_path_and_none_is_heavier(
 
 def test_the_surroundings_of_a_step_are_what_few_edges_reach() -> None:
     dag = dag_of(chain(10))
-    assert within_hops(dag, 5, 2) == [3, 4, 5, 6, 7]
+    assert within_hops(dag, 5, 2) == {3: -2, 4: -1, 5: 0, 6: 1, 7: 2}
     assert induced(dag, [3, 4, 7]).upstream == ((), (0,), ())
     dag = dag_of(star(5))
-    assert within_hops(dag, 1, 1) == [0, 1, 6]
+    assert within_hops(dag, 1, 1) == {0: -1, 1: 0, 6: 1}

@@ -48,7 +48,7 @@ class GraphApp(App[None]):
         self.register_theme(THEMES[0])
         self.theme = THEMES[0].name
         self.view = GraphView(ascii_only=ascii_only, now=lambda: NOW)
-        self.given = (ids, upstream, names, conditional)
+        self.given: tuple[Any, ...] = (ids, upstream, names, conditional)
         self.said: list[Message] = []
 
     def compose(self) -> ComposeResult:
@@ -214,7 +214,11 @@ async def test_a_chain_is_folded_and_all_folds_open_and_close_at_once() -> None:
         assert "step-0 ⋯ step-9999 (10000)" in app.text
         await pilot.press("F")
         await settle(pilot)
+        assert "within 2 hops of step-0: 3 of 10,000 steps · 0 all" in app.text
+        await pilot.press("0")
+        await settle(pilot)
         assert "○ step-0 ──" in app.text
+        assert "hops" not in app.text
         await pilot.press("G")
         assert "step-9999" in app.text
         await pilot.press("F")
@@ -277,6 +281,62 @@ async def test_the_focus_leaves_out_what_is_far_away() -> None:
         await settle(pilot)
         assert "notify" in app.text
         assert "index" in app.text
+
+
+async def test_a_large_graph_opens_around_the_selection_and_goes_along_with_it() -> None:
+    upstream: Upstream = [[], *([(node - 1) // 2] for node in range(1, 128))]
+    ids = [f"node {chr(97 + node % 16)}{chr(97 + node // 16)}" for node in range(128)]
+    app = GraphApp(ids, upstream)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        assert f"within 2 hops of {ids[0]}: 7 of 128 steps · 0 all" in app.text
+        app.view.selection = ids[9]
+        await settle(pilot)
+        near = {1, 4, 9, 19, 20, 39, 40, 41, 42}
+        assert {n for n, one in enumerate(ids) if f" {one} " in app.text} == near
+        await pilot.press("right")
+        await settle(pilot)
+        assert f"of {ids[9]}: " in app.text, "within the neighbourhood the picture stays"
+        await pilot.press("right")
+        await settle(pilot)
+        assert f"of {app.view.selection}: " in app.text, "at its edge it goes along"
+        await pilot.press("0")
+        await settle(pilot)
+        assert "hops" not in app.text
+        await pilot.press("o")
+        await settle(pilot)
+        assert f"within 1 hop of {app.view.selection}: " in app.text
+
+
+async def test_layers_that_are_too_wide_go_on_in_a_band_below() -> None:
+    names = [f"step {chr(97 + n)}" for n in range(12)]
+    app = GraphApp(names, chain(12))
+    async with app.run_test(size=(110, 30)) as pilot:
+        await settle(pilot)
+        assert app.canvas.scale.zoom is Zoom.BOX
+        assert app.view.max_scroll_x == app.view.max_scroll_y == 0
+        rows = {name: next(y for y, line in enumerate(app.lines) if name in line) for name in names}
+        assert len(set(rows.values())) > 1
+        assert app.lines[rows[names[0]]].rstrip().endswith("→")
+        assert app.lines[rows[names[-1]]].startswith(("→─", " →─", "  →─"))
+        await pilot.press("G")
+        assert app.view.selection == names[-1]
+        line = rows[names[6]]
+        await pilot.click(GraphView, offset=(app.lines[line].index(names[6]), line))
+        assert app.view.selection == names[6]
+
+
+async def test_handlers_stand_behind_an_end_bar() -> None:
+    app = GraphApp()
+    app.given = (["build", "test", "tell", "tidy"], [[], [0], [], []], None, (), ("tell", "tidy"))
+    async with app.run_test(size=(120, 20)) as pilot:
+        await settle(pilot)
+        columns = [line.index("┃") for line in app.lines if "test" in line]
+        assert all(line.index("tell") > columns[0] for line in app.lines if "tell" in line)
+        assert all(line.index("tidy") > columns[0] for line in app.lines if "tidy" in line)
+        await pilot.press("0")
+        app.view.set_states({"tell": TaskState.FAILED})
+        assert "✗ tell" in app.text
 
 
 async def test_a_changed_state_repaints_only_the_lines_it_is_on() -> None:
@@ -379,7 +439,8 @@ async def test_the_minimap_covers_the_corner_and_goes_away() -> None:
     app = GraphApp(ids_of(upstream), upstream)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        await pilot.press("m")
+        await pilot.press("0", "m")
+        await settle(pilot)
         braille = {c for c in app.text if "\u2801" <= c <= "\u28ff"}
         assert braille
         assert app.view.scroll_x == 0

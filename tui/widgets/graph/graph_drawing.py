@@ -63,13 +63,14 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         upstream: Sequence[Sequence[int]],
         names: Mapping[str, str] | None = None,
         conditional: Collection[str] = (),
+        handlers: Collection[str] = (),
     ) -> None:
         """Replace the graph, with every step pending. `upstream` holds indices into `ids`.
 
-        `names` replaces ids on the screen, `conditional` are steps with a `when`. Raises ValueError
-        if an index does not exist or there is a cycle.
+        `names` replaces ids on the screen, `conditional` are steps with a `when`, `handlers` run
+        after the end. Raises ValueError if an index does not exist or there is a cycle.
         """
-        self.show_model(model_of(ids, dag_of(upstream), names, conditional))
+        self.show_model(model_of(ids, dag_of(upstream), names, conditional, handlers))
 
     def show_model(self, model: GraphModel) -> None:
         """Replace the graph, with the states in its model."""
@@ -109,17 +110,23 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         if state is None or not self.is_mounted:
             return
         self._layout_number += 1
-        if len(state.model.ids) <= MAX_STEPS_INLINE:
-            self._show(state, state.layout()())
+        step = state.model.index.get(self.selection or "")
+        layout = state.layout(state.model.first_step() if step is None else step)
+        if len(state.model.ids) <= MAX_STEPS_INLINE or state.is_quick:
+            self._show(state, layout())
             return
         self._notice = f"laying out {len(state.model.ids):,} steps…"
         self.refresh()
         self.run_worker(
-            self._lay_out_in_thread(state, self._layout_number), exclusive=True, group="layout"
+            self._lay_out_in_thread(state, layout, self._layout_number),
+            exclusive=True,
+            group="layout",
         )
 
-    async def _lay_out_in_thread(self, state: GraphState, number: int) -> None:
-        drawing = await asyncio.to_thread(state.layout())
+    async def _lay_out_in_thread(
+        self, state: GraphState, layout: Callable[[], Drawing], number: int
+    ) -> None:
+        drawing = await asyncio.to_thread(layout)
         if number == self._layout_number:
             self._show(state, drawing)
 
@@ -129,24 +136,20 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         state.resize(*self._window)
         state.show(drawing)
         if self.selection is None:
-            self.set_reactive(StepCanvas.selection, self._initial_step(state))
+            first = state.model.first_step()
+            selected = None if first is None else state.model.ids[first]
+            self.set_reactive(StepCanvas.selection, selected)
         self._rescaled()
-
-    @staticmethod
-    def _initial_step(state: GraphState) -> str | None:
-        """Return the step to select first: a failure, else a running one, else the first."""
-        model = state.model
-        if not model.ids:
-            return None
-        failures = model.failures()
-        running = (i for i, s in enumerate(model.statuses) if s.state is TaskState.RUNNING)
-        first = state.end(last=False)
-        return model.ids[failures[0] if failures else next(running, first or 0)]
 
     @property
     def _window(self) -> tuple[int, int]:
         size = self.scrollable_content_region.size
-        return size.width, size.height
+        return size.width, size.height - bool(self._note)
+
+    @property
+    def _note(self) -> str:
+        """The last line of the window while only a part of the graph is drawn."""
+        return "" if self._state is None or self._notice else self._state.note
 
     def _rescaled(self) -> None:
         """Apply a new canvas and its size."""
@@ -158,7 +161,8 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         left = self._window[0] - width
         above = self._window[1] - height
         self._origin = (max(0, min(2, left // 2)), max(0, min(1, above // 2)))
-        self.virtual_size = Size(width + self._origin[0], height + self._origin[1])
+        room = height + self._origin[1] + bool(self._note)
+        self.virtual_size = Size(width + self._origin[0], room)
         is_map = self._shows_map and isinstance(state.canvas, Canvas)
         self._minimap = Minimap(state.canvas) if is_map else None  # type: ignore[arg-type] # is_map
         self.follow_selection()
@@ -178,6 +182,8 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
             text = self._notice if y == self.size.height // 2 else ""
             left = " " * max(0, (width - len(text)) // 2)
             return Strip([Segment(fit(left + text, width), styles.muted)], width)
+        if self._note and y == self._window[1]:
+            return Strip([Segment(fit(f" {self._note}", width), styles.muted)], width)
         x, top = self.scroll_offset
         indent, above = self._origin
         strip = canvas.strip(y + top - above, x, width - indent, styles)
@@ -237,18 +243,21 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
     # --- selection -------------------------------------------------------------------------------
 
     def follow_selection(self) -> None:
-        """Put the cursor on the selected step; end a focus that excludes it."""
+        """Put the cursor on the selected step, and draw its neighbourhood if it is at the edge."""
         state = self._state
         if state is None or state.drawing is None or self.selection is None:
             return
         step = state.model.index.get(self.selection)
         if step is None:
             return
-        if state.select(step):
+        if not state.select(step):
+            state.leave_focus()
+            self._lay_out()
+        elif state.is_at_edge:
+            self._lay_out()
+        else:
             self._reveal()
             self.refresh()
-        elif state.leave_focus():
-            self._lay_out()
 
     def _reveal(self) -> None:
         """Scroll as little as needed to show the node under the cursor."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.domain.states import TaskState
-from tui.layout.dag import Dag, critical_path, induced, within_hops
+from tui.layout.dag import Dag, critical_path, induced, put_last, within_hops
 from tui.layout.graph_folding import Folding, FoldKey, FoldKind, Group, family, fold
 from tui.layout.lane_layout import Lanes, lay_lanes
 from tui.layout.layered_layout import Plane, lay_out
@@ -14,11 +15,14 @@ from tui.words.state_glyphs import SEVERITY
 
 _MAX_NAME_CHARACTERS = 200
 """How many characters of a name are considered."""
+MAX_WHOLE_NODES = 60
+"""A graph with more nodes opens on the neighbourhood of the selected step."""
+NEAR_HOPS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """Restricts the drawing to the steps within `hops` edges of a step."""
+    """Restricts the drawing to the nodes within `hops` edges of the node of a step."""
 
     centre: int
     hops: int
@@ -26,20 +30,35 @@ class Focus:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One layout: `steps` are the drawn steps by index; groups are numbered as in `folding`."""
+    """One layout. A node is a group of steps: one step, or a fold.
 
-    steps: tuple[int, ...]
+    `end_layer` is the first layer of handlers, if they stand behind an end bar; `hidden_up` and
+    `hidden_down` are the nodes with dependencies or dependents outside of the focus; from an `edge`
+    node on there are more in the direction away from the centre.
+    """
+
     folding: Folding
+    """The folding of the whole graph, drawn or not."""
+    nodes: tuple[Group, ...]
+    dag: Dag
     plane: Plane
     lanes: Lanes
-    groups: tuple[tuple[int, ...], ...]
     group_of: Mapping[int, int]
     titles: tuple[str, ...]
+    end_layer: int | None = None
     focus: Focus | None = None
+    hidden_up: frozenset[int] = frozenset()
+    hidden_down: frozenset[int] = frozenset()
+    edge: frozenset[int] = frozenset()
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The steps of each node."""
+        return tuple(group.members for group in self.nodes)
 
     def kind(self, group: int) -> FoldKind:
         """Return the kind of fold of a group."""
-        return self.folding.groups[group].kind
+        return self.nodes[group].kind
 
 
 @dataclass(slots=True)
@@ -50,12 +69,21 @@ class GraphModel:
     names: tuple[str, ...]
     dag: Dag
     conditional: frozenset[int] = frozenset()
+    handlers: frozenset[int] = frozenset()
     index: dict[str, int] = field(default_factory=dict)
     statuses: list[NodeStatus] = field(default_factory=list)
 
     def failures(self) -> list[int]:
         """Return the failed steps in the order of the list."""
         return [i for i, s in enumerate(self.statuses) if s.state is TaskState.FAILED]
+
+    def first_step(self) -> int | None:
+        """Return the step to select first: a failure, else a running one, else the first root."""
+        for wanted in (TaskState.FAILED, TaskState.RUNNING):
+            for step, status in enumerate(self.statuses):
+                if status.state is wanted:
+                    return step
+        return next((step for step, needs in enumerate(self.dag.upstream) if not needs), None)
 
     def critical(self) -> list[int]:
         """Return the longest path: by durations when every step has ended, else by hops."""
@@ -82,6 +110,7 @@ def model_of(
     dag: Dag,
     names: Mapping[str, str] | None,
     conditional: Collection[str] = (),
+    handlers: Collection[str] = (),
 ) -> GraphModel:
     """Build a model; the names are made safe to draw here."""
     titles = [(names or {}).get(step_id) or step_id for step_id in ids]
@@ -91,44 +120,97 @@ def model_of(
         tuple(clean_line(title[:_MAX_NAME_CHARACTERS]) or "·" for title in titles),
         dag,
         frozenset(index[step_id] for step_id in conditional if step_id in index),
+        frozenset(index[step_id] for step_id in handlers if step_id in index),
         index,
         [IDLE] * len(ids),
     )
 
 
-def draw(
-    model: GraphModel,
-    *,
-    enabled: bool | None = None,
-    opened: frozenset[FoldKey] = frozenset(),
-    focus: Focus | None = None,
-) -> Drawing:
-    """Fold and lay out the model within the focus. Pure, to be run in a worker thread."""
-    if focus is None:
-        steps = tuple(range(len(model.ids)))
-        dag = model.dag
-    else:
-        steps = tuple(within_hops(model.dag, focus.centre, focus.hops))
-        dag = induced(model.dag, steps)
-    folding = fold(dag, [family(model.ids[step]) for step in steps], enabled=enabled, opened=opened)
-    groups = tuple(tuple(steps[m] for m in group.members) for group in folding.groups)
+def fold_model(
+    model: GraphModel, *, enabled: bool | None = None, opened: frozenset[FoldKey] = frozenset()
+) -> Folding:
+    """Fold all steps of the model; handlers are never folded with steps."""
+    families = [(family(step_id), n in model.handlers) for n, step_id in enumerate(model.ids)]
+    return fold(model.dag, families, enabled=enabled, opened=opened)
+
+
+def draw(model: GraphModel, folding: Folding | None = None, focus: Focus | None = None) -> Drawing:
+    """Lay out the folded model within the focus. Pure, to be run in a worker thread."""
+    folding = fold_model(model) if folding is None else folding
+    whole = folding.dag
+    distance = (
+        dict.fromkeys(range(len(whole)), 0)
+        if focus is None
+        else within_hops(whole, folding.group_of[focus.centre], focus.hops)
+    )
+    chosen = list(distance)
+    nodes = tuple(folding.groups[number] for number in chosen)
+    last = frozenset(n for n, group in enumerate(nodes) if group.members[0] in model.handlers)
+    dag, end_layer = put_last(whole if focus is None else induced(whole, chosen), last)
+    up = frozenset(
+        n
+        for n, number in enumerate(chosen)
+        if any(o not in distance for o in whole.upstream[number])
+    )
+    down = frozenset(
+        n
+        for n, number in enumerate(chosen)
+        if any(o not in distance for o in whole.downstream[number])
+    )
+    hops = 0 if focus is None else focus.hops
     return Drawing(
-        steps,
         folding,
-        lay_out(folding.dag),
-        lay_lanes(folding.dag),
-        groups,
-        {step: number for number, members in enumerate(groups) for step in members},
+        nodes,
+        dag,
+        lay_out(dag, last=last),
+        lay_lanes(dag),
+        {step: number for number, group in enumerate(nodes) for step in group.members},
         tuple(
             _title(
                 group,
-                [model.names[step] for step in members],
-                [clean_line(model.ids[step]) for step in members],
+                [model.names[step] for step in group.members],
+                [clean_line(model.ids[step]) for step in group.members],
             )
-            for group, members in zip(folding.groups, groups, strict=True)
+            for group in nodes
         ),
+        end_layer,
         focus,
+        up,
+        down,
+        frozenset(
+            n
+            for n, number in enumerate(chosen)
+            if (distance[number] == -hops and n in up) or (distance[number] == hops and n in down)
+        ),
     )
+
+
+def neighbourhood(folding: Folding, step: int) -> Focus:
+    """Return the focus on a step in a large graph: two hops, or one where two are too many."""
+    within = partial(within_hops, folding.dag, folding.group_of[step])
+    near, nearest = len(within(NEAR_HOPS)), len(within(1))
+    return Focus(step, 1 if near > MAX_WHOLE_NODES and nearest < near else NEAR_HOPS)
+
+
+def fold_and_draw(
+    model: GraphModel,
+    folding: Folding | None,
+    enabled: bool | None,
+    opened: frozenset[FoldKey],
+    focus: Focus | None,
+    centre: int | None,
+) -> Drawing:
+    """Fold the graph if it is not folded yet, and lay out what is to be drawn of it."""
+    if folding is None:
+        folding = fold_model(model, enabled=enabled, opened=opened)
+    if focus is None and centre is not None and len(folding.groups) > MAX_WHOLE_NODES:
+        focus = neighbourhood(folding, centre)
+    return draw(model, folding, focus)
+
+
+def hops_text(hops: int) -> str:
+    """Write the radius of a neighbourhood."""
+    return "within 1 hop" if hops == 1 else f"within {hops} hops"
 
 
 def _title(group: Group, names: Sequence[str], ids: Sequence[str]) -> str:

@@ -9,16 +9,19 @@ from itertools import pairwise
 
 from core.domain.states import TaskState
 from tui.layout.cell_scale import Zoom
-from tui.layout.graph_folding import FoldKey, FoldKind
+from tui.layout.graph_folding import Folding, FoldKey, FoldKind
 from tui.layout.highlighted_edges import Mark
 from tui.live.node_status import NodeStatus, as_status
-from tui.widgets.graph.graph_model import Drawing, Focus, GraphModel, draw
+from tui.widgets.graph.fitting_canvas import fitting_canvas
+from tui.widgets.graph.graph_model import Drawing, Focus, GraphModel, fold_and_draw, hops_text
 from tui.widgets.graph.lane_canvas import LaneCanvas
 from tui.widgets.graph.layered_canvas import Canvas, Highlights
+from tui.words.safe_text import shorten
 
 LANES_UNDER = 100
 """In views with fewer columns, lanes are drawn instead of layers."""
 FOCUS_HOPS = (1, 2, 4)
+_MAX_CENTRE_CELLS = 24
 _RUNNING_STATES = (TaskState.RUNNING, TaskState.WAITING)
 
 
@@ -37,21 +40,63 @@ class GraphState:
         self._enabled: bool | None = None
         self._opened: frozenset[FoldKey] = frozenset()
         self._focus: Focus | None = None
+        self._is_folded = False
+        """Whether the current drawing is folded as the user wants."""
+        self._shows_all = False
+        """Whether the user wants the whole of a graph that would open on a neighbourhood."""
         self._matches: frozenset[int] | None = None
         self._size = (0, 0)
         self._highlights = Highlights(now=now)
 
     # --- layout ----------------------------------------------------------------------------------
 
-    def layout(self) -> Callable[[], Drawing]:
-        """Return the function that computes the layout; it may run in a thread."""
+    def layout(self, step: int | None) -> Callable[[], Drawing]:
+        """Return the function that computes the layout; it may run in a thread.
+
+        Of a large graph it draws the neighbourhood of `step`, unless the user wants the whole.
+        """
+        centre = None if self._shows_all else step
         return partial(
-            draw, self.model, enabled=self._enabled, opened=self._opened, focus=self._focus
+            fold_and_draw,
+            self.model,
+            self._folding,
+            self._enabled,
+            self._opened,
+            self._focus,
+            centre,
         )
+
+    @property
+    def _folding(self) -> Folding | None:
+        """The folding of the current drawing; None if the next one needs another."""
+        return self.drawing.folding if self.drawing is not None and self._is_folded else None
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether the next layout is that of a neighbourhood in a graph that is folded already."""
+        focus = None if self.drawing is None else self.drawing.focus
+        return focus is not None and self._is_folded and not self._shows_all
+
+    @property
+    def is_at_edge(self) -> bool:
+        """Whether the cursor is where the neighbourhood of another step ends, and more follows."""
+        drawing = self.drawing
+        return drawing is not None and self._focus is None and self.cursor in drawing.edge
+
+    @property
+    def note(self) -> str:
+        """What is drawn of a graph that is not drawn whole; empty otherwise."""
+        drawing = self.drawing
+        if drawing is None or drawing.focus is None:
+            return ""
+        centre = shorten(self.model.names[drawing.focus.centre], _MAX_CENTRE_CELLS)
+        shown, total = len(drawing.group_of), len(self.model.ids)
+        return f"{hops_text(drawing.focus.hops)} of {centre}: {shown:,} of {total:,} steps · 0 all"
 
     def show(self, drawing: Drawing) -> None:
         """Show a finished layout."""
         self.drawing = drawing
+        self._is_folded = True
         self.cursor = None
         self.rescale()
 
@@ -79,22 +124,10 @@ class GraphState:
         if self.has_lanes:
             self.canvas = LaneCanvas(self.model, drawing, ascii_only=self._ascii)
         else:
-            self.canvas = self._fitting(drawing)
+            self.canvas = fitting_canvas(
+                self.model, drawing, self._size, self._zoom, ascii_only=self._ascii
+            )
         self.update_highlights()
-
-    def _fitting(self, drawing: Drawing) -> Canvas:
-        """Return the canvas of the chosen zoom; by default boxes if all fit, else labels."""
-        model, ascii_only = self.model, self._ascii
-        width, height = self._size
-        rows = drawing.plane.rows
-        if self._zoom is not None and self._zoom is not Zoom.LABEL:
-            return Canvas(model, drawing, self._zoom, ascii_only=ascii_only)
-        if self._zoom is None and rows <= height and len(drawing.plane.layers) * 16 <= width:
-            boxes = Canvas(model, drawing, Zoom.BOX, ascii_only=ascii_only)
-            if boxes.size[0] <= width and boxes.size[1] <= height:
-                return boxes
-        pitch = 2 if 2 * rows <= height else 1
-        return Canvas(model, drawing, Zoom.LABEL, ascii_only=ascii_only, pitch=pitch)
 
     def zoom(self, step: int) -> None:
         """Zoom in (1), out (-1), or to the level that fits (0)."""
@@ -227,12 +260,12 @@ class GraphState:
         edges: dict[tuple[int, int], Mark] = {}
         if self._critical is not None:
             path = [drawing.group_of[s] for s in self._critical if s in drawing.group_of]
-            dag = drawing.folding.dag
+            dag = drawing.dag
             for left, right in pairwise(dict.fromkeys(path)):
                 if left in dag.upstream[right]:
                     edges[left, right] = Mark.CRITICAL
         if self.cursor is not None:
-            dag = drawing.folding.dag
+            dag = drawing.dag
             edges.update({(p, self.cursor): Mark.UPSTREAM for p in dag.upstream[self.cursor]})
             edges.update({(self.cursor, c): Mark.DOWNSTREAM for c in dag.downstream[self.cursor]})
         return edges
@@ -243,37 +276,39 @@ class GraphState:
         """Unfold the node under the cursor, or fold its step back; tell whether there is a fold."""
         if self.drawing is None or self.cursor is None:
             return False
-        folding = self.drawing.folding
-        group = folding.groups[self.cursor]
+        group = self.drawing.nodes[self.cursor]
         if group.kind is not FoldKind.STEP:
             self._opened |= {group.key}
-            return True
-        key = folding.opened.get(group.members[0])
-        if key is not None:
+        elif key := self.drawing.folding.opened.get(group.members[0]):
             self._opened -= {key}
-        return key is not None
+        else:
+            return False
+        self._is_folded = False
+        return True
 
     def toggle_all_folds(self) -> None:
         """Unfold everything, or if nothing is folded, fold everything."""
-        has_folds = self.drawing is not None and len(self.drawing.groups) < len(self.drawing.steps)
+        drawing = self.drawing
+        has_folds = drawing is not None and len(drawing.nodes) < len(drawing.group_of)
         self._enabled = not has_folds
         self._opened = frozenset()
+        self._is_folded = False
+
+    def show_all(self) -> bool:
+        """Draw the whole graph; tell whether it was not."""
+        was_whole = self.drawing is None or self.drawing.focus is None
+        self._focus = None
+        self._shows_all = True
+        return not was_whole
 
     def cycle_focus(self, step: int | None) -> None:
-        """Draw only the steps within 1, then 2, then 4 edges of a step, then all again."""
-        if self._focus is None:
-            self._focus = None if step is None else Focus(step, FOCUS_HOPS[0])
-        else:
-            place = FOCUS_HOPS.index(self._focus.hops) + 1
-            self._focus = (
-                Focus(self._focus.centre, FOCUS_HOPS[place]) if place < len(FOCUS_HOPS) else None
-            )
-        self._opened = frozenset()
+        """Draw only the nodes within 1, then 2, then 4 edges of a step, then as without it."""
+        hops = 0 if self._focus is None else self._focus.hops
+        further = next((more for more in FOCUS_HOPS if more > hops), None)
+        if self._focus is not None:
+            step = self._focus.centre
+        self._focus = None if step is None or further is None else Focus(step, further)
 
-    def leave_focus(self) -> bool:
-        """End the focus; tell whether there was one."""
-        if self._focus is None:
-            return False
+    def leave_focus(self) -> None:
+        """End the focus that the user has chosen."""
         self._focus = None
-        self._opened = frozenset()
-        return True

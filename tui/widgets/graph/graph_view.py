@@ -54,9 +54,13 @@ class GraphView(GraphDrawing):
             self._lay_out()
 
     def action_zoom(self, step: int) -> None:
-        """Zoom in (1), out (-1), or to the level that fits (0)."""
-        if self._state is not None:
-            self._state.zoom(step)
+        """Zoom in (1), out (-1), or show everything at the level that fits (0)."""
+        if self._state is None:
+            return
+        self._state.zoom(step)
+        if step == 0 and self._state.show_all():
+            self._lay_out()
+        else:
             self._rescaled()
 
     def action_critical(self) -> None:

@@ -65,7 +65,7 @@ class LaneCanvas:
         """Return where an arrow key leads: up and down the lines, left and right along edges."""
         row_of = self._lanes.row_of
         if direction in ("left", "right"):
-            dag = self.drawing.folding.dag
+            dag = self.drawing.dag
             others = (dag.upstream if direction == "left" else dag.downstream)[group]
             return min(others, key=lambda o: abs(row_of[o] - row_of[group]), default=None)
         row = row_of[group] + (-1 if direction == "up" else 1)
@@ -111,6 +111,8 @@ class LaneCanvas:
         else:
             status = self._model.statuses[self.drawing.groups[node][0]]
             spans.append(("  " + detail(status, self._highlights.now), styles.muted))
+        if self.drawing.groups[node][0] in self._model.handlers:
+            spans.append(("  handler", styles.faint))
         if hidden:
             named = ", ".join(self.labels.title(parent) for parent in hidden[:_MAX_NAMED_PARENTS])
             more = (

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.geometry import Region
 from textual.strip import Strip
 
+from tui.layout.bands import ENTRY_CELLS, EXIT_CELLS, Band, band_at, wrap
 from tui.layout.cell_scale import Zoom, scale_of
 from tui.layout.highlighted_edges import Mark
 from tui.layout.wire_cells import ASCII_GLYPHS, GLYPHS, LEFT_RIGHT
@@ -20,6 +21,9 @@ from tui.widgets.graph.node_labels import Labels
 
 _BLOCK_LINES = 32
 """How many lines of a gap are drawn at once."""
+_WRAPPED = {False: ("→─", "→"), True: (">-", ">")}
+"""Where wires come in from the band above, and leave for the band below; by ASCII."""
+_END_BAR = {False: "┃", True: "#"}
 
 
 @dataclass(slots=True)
@@ -33,7 +37,10 @@ class Highlights:
 
 
 class Canvas:
-    """Draws a layout at one zoom level."""
+    """Draws a layout at one zoom level.
+
+    Layers that exceed `wrap_at` cells go on in a band below.
+    """
 
     def __init__(
         self,
@@ -43,6 +50,7 @@ class Canvas:
         *,
         ascii_only: bool,
         pitch: int = 1,
+        wrap_at: int | None = None,
     ) -> None:
         self.drawing = drawing
         self.labels = Labels(model, drawing, ascii_only=ascii_only)
@@ -55,7 +63,13 @@ class Canvas:
             for group, members in enumerate(drawing.groups)
             if any(step in model.conditional for step in members)
         }
-        self._wires = Wires(self.plane, self.scale, conditional)
+        self._wires = Wires(
+            self.plane, self.scale, conditional, (drawing.hidden_down, drawing.hidden_up)
+        )
+        self._bands = wrap(self.plane, self.scale, wrap_at)
+        self._band_of = [band for band in self._bands for _ in range(band.first, band.last)]
+        self._end_gap = -1 if drawing.end_layer is None else drawing.end_layer - 1
+        self._ascii = ascii_only
         self._glyphs = ASCII_GLYPHS if ascii_only else GLYPHS
         self._highlights = Highlights()
         self._leaving: dict[int, Mark] = {}
@@ -65,7 +79,8 @@ class Canvas:
     @property
     def size(self) -> tuple[int, int]:
         """Return width and height in cells."""
-        return self.scale.width, self.scale.height
+        last = self._bands[-1]
+        return max(band.width for band in self._bands), last.top + last.height
 
     def set_highlights(self, highlights: Highlights) -> None:
         """Set the highlights; only the gaps whose marks change are redrawn."""
@@ -82,22 +97,25 @@ class Canvas:
     def changed(self, group: int) -> range:
         """Invalidate the counts of a group; return its lines."""
         self.labels.changed(group)
-        top = self.scale.top[self.plane.row[group]]
-        return range(top, top + self.scale.node_height)
+        region = self.region(group)
+        return range(region.y, region.bottom)
 
     def region(self, group: int) -> Region:
         """Return the cells of a node."""
         layer = self.plane.proper.layer[group]
-        top = self.scale.top[self.plane.row[group]]
+        band = self._band_of[layer]
+        top = self.scale.top[self.plane.row[group]] - band.skipped + band.top
         width = self.labels.width(group, self.scale.zoom)
-        return Region(self.scale.column[layer], top, width, self.scale.node_height)
+        x = self.scale.column[layer] - band.shift
+        return Region(x, top, width, self.scale.node_height)
 
     def group_at(self, x: int, y: int) -> int | None:
         """Return the node drawn at a position."""
-        if not (0 <= x < self.scale.width and 0 <= y < self.scale.height):
+        band = band_at(self._bands, y)
+        if band is None or not 0 <= x < band.width:
             return None
-        layer = self.scale.layer_at(x)
-        item = self._wires.item_at(layer, self.scale.row_at(y))
+        row = self.scale.row_at(y - band.top + band.skipped)
+        item = self._wires.item_at(self._layer_at(band, x), row)
         if item is None or item >= self.plane.nodes:
             return None
         return item if self.region(item).contains(x, y) else None
@@ -106,15 +124,17 @@ class Canvas:
         """Return the node closest to a position, primarily by layer; None in an empty graph."""
         if not self.plane.layers:
             return None
-        row = self.scale.row_at(y)
-        items = [i for i in self.plane.layers[self.scale.layer_at(x)] if i < self.plane.nodes]
+        band = band_at(self._bands, y) or self._bands[-1]
+        row = self.scale.row_at(y - band.top + band.skipped)
+        layer = self._layer_at(band, x)
+        items = [i for i in self.plane.layers[layer] if i < self.plane.nodes]
         return min(items, key=lambda item: abs(self.plane.row[item] - row), default=None)
 
     def neighbour(self, group: int, direction: str) -> int | None:
         """Return where an arrow key leads: along an edge, or to the next node of the layer."""
         row = self.plane.row
         if direction in ("left", "right"):
-            dag = self.drawing.folding.dag
+            dag = self.drawing.dag
             others = (dag.upstream if direction == "left" else dag.downstream)[group]
             return min(others, key=lambda o: (abs(row[o] - row[group]), row[o]), default=None)
         items = self.plane.layers[self.plane.proper.layer[group]]
@@ -129,17 +149,35 @@ class Canvas:
     def strip(self, y: int, x: int, width: int, styles: CanvasStyles) -> Strip:
         """Draw `width` cells of line `y` from column `x` on."""
         scale = self.scale
-        if not (0 <= y < scale.height and x < scale.width) or width <= 0:
+        band = band_at(self._bands, y)
+        if band is None or x >= band.width or width <= 0:
             return Strip.blank(max(0, width), styles.base)
-        first, last = scale.layer_at(x), scale.layer_at(x + width - 1)
+        y += band.skipped - band.top
+        first, last = self._layer_at(band, x), self._layer_at(band, x + width - 1)
         row = scale.row_at(y)
+        start = scale.column[first] - band.shift
         segments: list[Segment] = []
+        if first == band.first and band.has_entry:
+            start -= ENTRY_CELLS
+            mark = _WRAPPED[self._ascii][0] if self._is_entered(first, row, y) else ""
+            segments.append(Segment(mark.ljust(ENTRY_CELLS), styles.accent))
         for layer in range(first, last + 1):
             self._draw_column(segments, layer, row, y, styles)
             if layer < len(scale.gap):
                 self._draw_gap(segments, layer, y, styles)
-        start = scale.column[first]
+        if last == band.last - 1 and band.goes_on:
+            mark = _WRAPPED[self._ascii][1] if self._is_entered(last + 1, row, y) else ""
+            segments.append(Segment(mark.ljust(EXIT_CELLS), styles.accent))
         return Strip(segments).crop_extend(x - start, x - start + width, styles.base)
+
+    def _layer_at(self, band: Band, x: int) -> int:
+        """Return the layer of a band whose column or following gap holds x."""
+        return min(max(band.first, self.scale.layer_at(x + band.shift)), band.last - 1)
+
+    def _is_entered(self, layer: int, row: int, y: int) -> bool:
+        """Tell whether a wire leads to the node or bend of this layer on line y of the plane."""
+        item = self._wires.item_at(layer, row)
+        return item is not None and y == self.scale.line[row] and bool(self.plane.proper.up[item])
 
     def _draw_column(
         self, out: list[Segment], layer: int, row: int, y: int, styles: CanvasStyles
@@ -200,6 +238,10 @@ class Canvas:
         return Segment(self._glyphs[arms] * width, styles.marks[mark])
 
     def _draw_gap(self, out: list[Segment], gap: int, y: int, styles: CanvasStyles) -> None:
+        if gap == self._end_gap:  # no edge leads to a handler
+            bar = _END_BAR[self._ascii].center(self.scale.gap_width[gap])
+            out.append(Segment(bar, styles.muted))
+            return
         key = (gap, y // _BLOCK_LINES)
         block = self._blocks.get(key)
         if block is None:

@@ -11,6 +11,7 @@ from tui.widgets.base.line_view import Span
 from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.graph_model import Drawing, GraphModel
 from tui.words.safe_text import fit, shorten
+from tui.words.state_bar import state_bar
 from tui.words.state_counts import count_signs
 from tui.words.state_glyphs import APPEARANCES, SEVERITY
 from tui.words.transliterate import to_ascii
@@ -19,6 +20,8 @@ MAX_NAME_CELLS = {Zoom.DOTS: 0, Zoom.COMPACT: 8, Zoom.LABEL: 26, Zoom.BOX: 24}
 _MAX_FOLD_NAME_CELLS = {Zoom.DOTS: 0, Zoom.COMPACT: 12, Zoom.LABEL: 30, Zoom.BOX: 30}
 _MAX_COUNTS_CELLS = 22
 _MIN_BOX_CELLS = 16
+BAR_CELLS = 8
+"""The width of the bar by state in the box of a fold."""
 _FRAMES = {
     (False, False): "╭╮╰╯─│",
     (False, True): "┏┓┗┛━┃",
@@ -67,7 +70,7 @@ class Labels:
         limit = (_MAX_FOLD_NAME_CELLS if self.is_fold(group) else MAX_NAME_CELLS)[zoom]
         name = min(width_of(self._drawing.titles[group]), limit)
         if zoom is Zoom.BOX:
-            counts = self._counts_room(group) if self.is_fold(group) else 0
+            counts = self._counts_room(group) + BAR_CELLS + 1 if self.is_fold(group) else 0
             return max(_MIN_BOX_CELLS, name + 2, counts) + 4
         counts = self._counts_room(group) + 1 if zoom is Zoom.LABEL and self.is_fold(group) else 0
         return 2 + name + counts + 1
@@ -143,7 +146,10 @@ class Labels:
                 (name, styles.names[state.value]),
             ]
         elif self.is_fold(group):
-            middle = self.counts(group, inner, styles)
+            bar = state_bar(self.tally(group), BAR_CELLS, ascii_only=self._ascii)
+            middle = [(cells, styles.signs[one.value]) for one, cells in bar]
+            middle.append((" ", styles.base))
+            middle += self.counts(group, inner - BAR_CELLS - 1, styles)
             used = sum(width_of(text) for text, _ in middle)
             middle.append((" " * (inner - used), styles.base))
         else:

@@ -273,7 +273,8 @@ def _model_of(board: Board, ids: Sequence[str], tasks: Mapping[str, TaskRun]) ->
         elif step is not None:
             names[task_id] = step.name
     conditional = [step.id for step in board.steps.values() if step.when is not None]
-    model = model_of(ids, dag_of(upstream), names, conditional)
+    handlers = [] if board.mission is None else [step.id for step in board.mission.handlers.all]
+    model = model_of(ids, dag_of(upstream), names, conditional, handlers)
     model.statuses = [status_of(tasks[one], board.max_attempts(one)) for one in ids]
     return model
 
