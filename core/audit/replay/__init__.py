@@ -1,0 +1,1 @@
+"""An execution as it was at any of its events."""
