@@ -6,6 +6,7 @@ from core.domain.events import StepExpanded, TaskStateChanged, item_task_id
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
+from core.domain.state_word import counted
 from core.domain.states import TaskState, is_terminal
 from core.engine.context import ExecutionContext
 from core.engine.engine_recorder import EngineRecorder
@@ -40,7 +41,7 @@ class Expansion:
         if item_task_id(task_id, 0) in self._recorder.snapshot.tasks:
             known = items_of_step(self._recorder.snapshot, task_id)
             left = sum(not is_terminal(item.state) for item in known)
-            message = f"{left} of {len(known)} items again"
+            message = f"{left} of {counted(len(known), 'item')} again"
             self._recorder.change(task_id, TaskState.RUNNING, Reason.EXPANDED, message)
             return
         try:

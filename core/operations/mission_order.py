@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.domain.mission import Mission, MissionSource
+from core.domain.state_word import counted
 from core.errors import MissionInvalidError, UsageError
 from core.mission_file.load import Loaded, load_mission
 
@@ -32,7 +33,7 @@ def require_valid(loaded: Loaded) -> tuple[Mission, MissionSource]:
     """Return mission and source, or raise `MissionInvalidError` with the diagnostics."""
     if not loaded.ok or loaded.mission is None or loaded.source is None:
         errors = [found for found in loaded.diagnostics if found.severity == "error"]
-        count = f"{len(errors)} error{'s' if len(errors) != 1 else ''}"
+        count = counted(len(errors), "error")
         raise MissionInvalidError(f"{loaded.path} is not valid: {count}", tuple(loaded.diagnostics))
     return loaded.mission, loaded.source
 

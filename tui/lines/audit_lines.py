@@ -34,7 +34,7 @@ def broken_text(checked: LogChecked | None) -> str:
 def progress_text(count: int, total: int, seconds: float) -> str:
     """Return how far a verification is, and how many events it reads in a second."""
     rate = f", {round(count / seconds):,} per second" if count and seconds > 0 else ""
-    return f"verifying: {count:,} of {total:,} events{rate}; x stops it"
+    return f"verifying: {count:,} of {counted(total, 'event')}{rate}; x stops it"
 
 
 def verdict_view(checked: LogChecked | None, now: int) -> list[Line]:

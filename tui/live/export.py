@@ -21,7 +21,8 @@ def for_clipboard(text: str, what: str) -> tuple[str, str]:
     if len(data) <= CLIPBOARD_BYTES:
         return text, f"copied {what}"
     end = data[-CLIPBOARD_BYTES:].decode("utf-8", "ignore")
-    return end, f"copied the end of {what} ({len(data):,} bytes in all): S writes it all to a file"
+    whole = counted(len(data), "byte")
+    return end, f"copied the end of {what} ({whole} in all): S writes it all to a file"
 
 
 async def copy_log(deck: Deck, query: LogQuery, *, as_json: bool) -> None:

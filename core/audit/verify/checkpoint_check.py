@@ -7,6 +7,7 @@ from core.audit.format import note
 from core.audit.format.checkpoint import Checkpoint, checkpoint_text, open_checkpoint, origin_of
 from core.audit.format.key import Verifier
 from core.audit.verify.verdict import Findings, Verdict, show
+from core.domain.state_word import counted
 
 Stored = tuple[object, object]
 """A checkpoint as it is stored: size and note, either of which may be anything."""
@@ -78,7 +79,7 @@ class CheckpointCheck:
                 seq=last_seq,
                 expected=found.size,
                 found=last_seq,
-                message=f"{found.size} events were signed, {last_seq} are here",
+                message=f"{counted(found.size, 'event')} were signed, {last_seq} are here",
             )
         elif found.size < last_seq:
             self._findings.add(

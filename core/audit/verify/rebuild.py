@@ -31,6 +31,7 @@ from core.domain.events import (
     TaskStateChanged,
 )
 from core.domain.reasons import Reason
+from core.domain.state_word import counted
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.errors import AuditError
 
@@ -285,7 +286,7 @@ def _task_changed(found: _Details, common: Mapping[str, Any]) -> TaskStateChange
 def _expanded(found: _Details, common: Mapping[str, Any]) -> StepExpanded:
     count = found.integer("items")
     if not 0 <= count <= MAX_ITEMS:
-        raise RebuildError(f"a fan-out of {count} items")
+        raise RebuildError(f"a fan-out of {counted(count, 'item')}")
     return StepExpanded(
         **common,
         task_id=found.task(),

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.format.prune_record import PrunedOutput
 from core.audit.verify.compare import OutputCounts, Rebuilt, compare
+from core.audit.verify.log_events.prune_check import Pruned
 from core.audit.verify.mission_check import MISSION_TYPES, MissionCheck
-from core.audit.verify.prune_check import Pruned
 from core.audit.verify.rebuild import RebuildError, event_of
 from core.audit.verify.source import SUB_CHAIN, ChainSource
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -270,7 +270,7 @@ class TableCheck:
         steps = tuple(step for step in found if isinstance(step, str))
         if len(found) != count or len(steps) != count:
             raise StepsDifferError(
-                f"execution {show(execution_id)} does not have the {count} steps of the chain"
+                f"execution {show(execution_id)} has other steps than the chain: there {count}"
             )
         try:
             digest = steps_digest(steps)

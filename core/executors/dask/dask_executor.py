@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from core.domain.state_word import counted
 from core.errors import UnavailableError
 from core.executors.dask.cluster import CallError, Cluster, WorkerFacts
 from core.executors.dask.cluster_address import ClusterAddress
@@ -234,7 +235,8 @@ class DaskExecutor:
         if not self._workers:
             return "the cluster has no workers"
         wanted = ", ".join(f"{name}: {amount:g}" for name, amount in job.needs.items())
-        return f"none of {len(self._workers)} workers has what the step runs on ({wanted})"
+        workers = counted(len(self._workers), "worker")
+        return f"none of {workers} has what the step runs on ({wanted})"
 
     def _can_hold(self, job: Job) -> bool:
         return any(

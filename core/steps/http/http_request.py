@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
+from core.domain.state_word import counted
 from core.security.safety.finding import ADDRESS, violation
 from core.step_type.failure import StepFailedError, os_failure
 from core.step_type.intent import Intent
@@ -279,9 +280,9 @@ def _tls(call: StepCall, verify: bool | str) -> "SSLContext | None":
 
 
 def _summary(method: str, response: "Response") -> str:
-    hops = f" after {len(response.hops)} redirects" if response.hops else ""
-    size = len(response.body)
-    return f"{method} {response.url}: {response.status} {response.phrase}, {size} bytes{hops}"
+    hops = f" after {counted(len(response.hops), 'redirect')}" if response.hops else ""
+    size = counted(len(response.body), "byte")
+    return f"{method} {response.url}: {response.status} {response.phrase}, {size}{hops}"
 
 
 def _outcome(parameters: HttpParameters, method: str, response: "Response") -> StepOutcome:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from core.domain.state_word import counted
 from core.errors import ConflictError, UsageError
 from core.value.timestamp import rfc3339
 from tui.cli.command import DeckGroup, finish
@@ -156,7 +157,7 @@ def rekey(invocation: Invocation, passphrase: bool, keyring: bool) -> None:
     else:
         kind = "the passphrase" if passphrase else "a new key file"
         kind = "a key in the keyring" if keyring else kind
-        invocation.console.say(f"{count} secrets are now wrapped by {kind}")
+        invocation.console.say(f"wrapped by {kind} now: {counted(count, 'secret')}")
 
 
 @declare("scan", short_help="Look for stored secrets in the files of Mission Deck.")
@@ -195,7 +196,8 @@ def scan(invocation: Invocation, places: tuple[Path, ...]) -> None:
         for path in report.unreadable:
             invocation.console.say(f"{safe_line(str(path))} could not be read")
         invocation.console.say(
-            f"{len(report.found)} found in {report.files:,} files, {report.bytes:,} bytes"
+            f"{len(report.found)} found in {counted(report.files, 'file')},"
+            f" {counted(report.bytes, 'byte')}"
         )
     finish(FOUND_EXIT_CODE if report.found else 0)
 

@@ -10,6 +10,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from core.domain.state_word import counted
+
 QUEUE_CHARACTERS = 4 * 1024 * 1024
 """The most characters queued for a slow reader; more are dropped."""
 SOURCE_CHARACTERS = 256
@@ -177,7 +179,9 @@ class OutputQueue:
 
     def _note_dropped(self) -> None:
         if self._dropped:
-            self._queue.append(f"… {self._dropped} lines dropped here: the reader was too slow\n")
+            self._queue.append(
+                f"… {counted(self._dropped, 'line')} dropped here: the reader was too slow\n"
+            )
             self._dropped = 0
 
 

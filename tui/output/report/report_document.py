@@ -100,7 +100,7 @@ def _execution(found: Mapping[str, Any]) -> Iterator[Section]:
         f"Violations: {'; '.join(map(_said, found['violations'])) or 'none'}.",
     ]
     if found["redactions"]:
-        told = ", ".join(f"{name} {n:,} times" for name, n in found["redactions"].items())
+        told = ", ".join(f"{name} {counted(n, 'time')}" for name, n in found["redactions"].items())
         lines.append(f"Redacted: {told}.")
     if found["unknown_events"]:
         lines.append(f"{counted(found['unknown_events'], 'event')} of unknown types.")

@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from core.domain.records import AuditEvent
+from core.domain.state_word import counted
 from core.errors import MissionDeckError
 from core.ports.reader import Reader
 from tui.look.styled_text import Part
@@ -54,7 +55,7 @@ class AuditLayout(DeckScreen):
         """React to another record under the cursor."""
 
     def _titles(self) -> None:
-        shown = f"{self._total:,} events" if not self._filter else self._filter_note
+        shown = counted(self._total, "event") if not self._filter else self._filter_note
         left = [Part(" audit log", style="strong"), Part(f"  {shown}", style="muted")]
         if self._filter:
             left.append(Part(f"  /{clean_line(self._filter)}", style="accent"))
@@ -149,7 +150,7 @@ class AuditLayout(DeckScreen):
         if not parsed:
             self.workers.cancel_group(self, FILTER_WORKER)
             self._filter = "" if not text.strip() else text
-            self._filter_note = f"{self._total:,} events"
+            self._filter_note = counted(self._total, "event")
             self._chain.show(range(1, self._total + 1))
             self._titles()
             self.record_changed()
@@ -171,7 +172,7 @@ class AuditLayout(DeckScreen):
             self._chain.learn({event.seq: event for event in page.matches}, {})
             last = page.first - 1
             back = "" if last <= 0 else f", searched back to event {page.first:,}"
-            self._filter_note = f"{len(numbers):,} of {self._total:,} events match{back}"
+            self._filter_note = f"{len(numbers):,} of {counted(self._total, 'event')} match{back}"
             self._chain.show(list(numbers))
             self._titles()
             self.record_changed()

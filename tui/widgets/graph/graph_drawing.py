@@ -11,6 +11,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from core.domain.state_word import counted
 from core.domain.states import TaskState
 from tui.layout.dag import dag_of
 from tui.live.node_status import NodeStatus
@@ -115,7 +116,7 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         if len(state.model.ids) <= MAX_STEPS_INLINE or state.is_quick:
             self._show(state, layout())
             return
-        self._notice = f"laying out {len(state.model.ids):,} steps…"
+        self._notice = f"laying out {counted(len(state.model.ids), 'step')}…"
         self.refresh()
         self.run_worker(
             self._lay_out_in_thread(state, layout, self._layout_number),

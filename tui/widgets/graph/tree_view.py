@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 
+from core.domain.state_word import counted
 from core.domain.states import TaskState
 from tui.keys.textual_bindings import bindings
 from tui.layout.dag import dag_of
@@ -105,7 +106,7 @@ class TreeView(LineView, StepCanvas):
             self._take_rows(lay_tree(model.dag, self._folded))
             return
         if not self._rows:
-            self.placeholder = f"laying out {len(model.ids):,} steps…"
+            self.placeholder = f"laying out {counted(len(model.ids), 'step')}…"
             self.refresh()
         self.run_worker(self._rebuild_aside(model), exclusive=True, group="layout")
 
