@@ -463,7 +463,8 @@ class Engine:
         self._armed.attempt_ended(began)
         self._slots.free(task_id)
         self._gate.attempt_ended(task_id)
-        pause = self._settlement.settle(ended, self._attempts.ended(task_id))
+        why, person = self._attempts.ended(task_id), self._request_handler.answered_by(task_id)
+        pause = self._settlement.settle(ended, why, answered_by=person)
         self._request_handler.close(task_id)
         if pause is not None:
             self._timers.wake(task_id, pause)

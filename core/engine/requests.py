@@ -30,7 +30,7 @@ APPROVAL = "approval"
 ENDING = "the execution is ending"
 """Why a request is refused that comes too late."""
 
-_ANSWERED = frozenset({Reason.APPROVED, Reason.REJECTED})
+ANSWERED = frozenset({Reason.APPROVED, Reason.REJECTED})
 
 CancelAttempt = Callable[[str, Reason, str], bool]
 """Cancels a running attempt (step, reason, message); False when none runs."""
@@ -124,13 +124,18 @@ class RequestHandler:
         """Tell whether a question still waits for its answer."""
         return question.task_id in self._open
 
+    def answered_by(self, task_id: str) -> str | None:
+        """Return who has answered a step's question, None while nobody has."""
+        answer = self._answers.get(task_id)
+        return None if answer is None else answer.actor
+
     def close(self, task_id: str) -> None:
         """Settle the requests that were about an attempt, which has ended."""
         attempt = self._recorder.snapshot.attempt(task_id)
         self._open.pop(task_id, None)
         answer = self._answers.pop(task_id, None)
         if answer is not None:
-            if attempt is not None and attempt.reason_code in _ANSWERED:
+            if attempt is not None and attempt.reason_code in ANSWERED:
                 self._recorder.settle(answer)
             else:
                 self._refuse(answer, "the step had ended before the answer could count")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.domain.events import AttemptEnded
+from core.domain.events import ENGINE, AttemptEnded
 from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
@@ -11,6 +11,7 @@ from core.domain.states import AttemptState, ExecutionState, TaskState, is_termi
 from core.engine.attempt import Ended, state_of
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import RunContext
+from core.engine.requests import ANSWERED
 from core.explain.process_text import ended_text
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
@@ -53,13 +54,18 @@ class Settlement:
         self._recorder = recorder
         self._chance = chance
 
-    def settle(self, ended: Ended, cancelled: Why | None) -> float | None:
+    def settle(
+        self, ended: Ended, cancelled: Why | None, *, answered_by: str | None = None
+    ) -> float | None:
         """Record an end; return the seconds until the next try, None when there is none.
 
-        `cancelled` is why an attempt without an outcome was cancelled.
+        `cancelled` is why an attempt without an outcome was cancelled. An approval or a rejection
+        is recorded as an act of the person who answered, `answered_by`.
         """
         task_id = ended.task_id
         outcome = ended.outcome or _cancelled(cancelled)
+        is_answer = answered_by is not None and outcome.reason_code in ANSWERED
+        actor = answered_by if answered_by is not None and is_answer else ENGINE
         for chunk in ended.chunks:
             self._recorder.append_output(chunk)
         census = None
@@ -80,6 +86,7 @@ class Settlement:
             AttemptEnded(
                 at=at,
                 execution_id=self._run_context.execution_id,
+                actor=actor,
                 task_id=task_id,
                 attempt=ended.attempt,
                 to_state=state_of(ended),
@@ -105,13 +112,14 @@ class Settlement:
         if outcome.state is AttemptState.LOST:
             pause = self._lost(task_id, outcome, at)
         elif state is None:
-            pause = self._failed(task_id, outcome, at)
+            pause = self._failed(task_id, outcome, at, actor)
         else:
             self._recorder.change(
                 task_id,
                 state,
                 outcome.reason_code,
                 outcome.message,
+                actor=actor,
                 at=at,
                 loop_time=ended.loop_time,
             )
@@ -120,7 +128,7 @@ class Settlement:
             self._run_context.context.ended(task)
         return pause
 
-    def _failed(self, task_id: str, outcome: StepOutcome, at: int) -> float | None:
+    def _failed(self, task_id: str, outcome: StepOutcome, at: int, actor: str) -> float | None:
         """Retry a failed attempt by its policy, or let the task run fail."""
         policy = self._planner.step_of(task_id).retry or self._run_context.mission.config.retry
         attempts = self._recorder.snapshot.attempts[task_id]
@@ -134,7 +142,8 @@ class Settlement:
         )
         change = self._recorder.change
         if not retryable or policy.max_attempts <= 1 or self._planner.ends_what_runs:
-            change(task_id, TaskState.FAILED, outcome.reason_code, outcome.message, at=at)
+            state, reason = TaskState.FAILED, outcome.reason_code
+            change(task_id, state, reason, outcome.message, actor=actor, at=at)
             return None
         if tries >= policy.max_attempts:
             message = f"{tries} of {policy.max_attempts} attempts failed; last: {what}"

@@ -91,7 +91,12 @@ def test_an_approval_and_its_answer_are_told(inside: Inside) -> None:
     assert found["summary"]["approvals"] == 1
     assert found["integrity"]["verdict"] == "INTACT"
     (answer,) = found["executions"][1]["approvals"]
-    assert "recorded the approval in step ask (APPROVED): approved by " in answer["what"]
+    assert "@" in answer["actor"], "a person has answered, not the engine"
+    assert (
+        f"gave the approval in step ask (APPROVED): approved by {answer['actor']}" == answer["what"]
+    )
+    shown = inside("audit", "show", "@last", "--actor", answer["actor"], "--json").json
+    assert answer["seq"] in [event["seq"] for event in shown]
     assert sum("approval" in act["what"] for act in found["executions"][1]["acts"]) == 1
 
 

@@ -1,12 +1,14 @@
 """What an audit event says, as a sentence for somebody who does not know its type."""
 
+from core.domain.events import ENGINE
 from core.domain.records import AuditEvent
+from core.domain.state_word import counted
 from tui.output.json_shapes import task_of
 
 _SENTENCES = {
     "execution.created": "started the mission {mission_name}",
     "execution.cancel_requested": "asked to cancel the execution",
-    "execution.finalized": "sealed the record after {events} events",
+    "execution.finalized": "sealed the record after {events}",
     "execution.retried": "retried an earlier execution",
     "execution.rerun": "ran an earlier execution again",
     "execution.state_changed": "moved the execution from {from} to {to}",
@@ -20,6 +22,7 @@ _SENTENCES = {
     "log.created": "created the log {log_id}",
     "mission.validated": "validated the mission file, SHA-256 {mission_sha256}",
     "step.expanded": "made a task run for each item",
+    "audit.anchored": "anchored the first {size} events by a {kind} of {time} by {by}",
     "audit.exported": "exported the evidence to {file}, SHA-256 {bundle_sha256}",
     "key.rotated": "handed the log over to the key {new}",
     "mission.rejected": "tried to run a mission that is not valid: {file}",
@@ -31,17 +34,21 @@ _SENTENCES = {
     "runner.recovered": "went on after the runner had died",
     "env.read": "read environment files for the attempt",
     "secret.read": "gave secrets to the attempt: {names}",
-    "attempt.killed": "ended {processes} processes, of which {survivors} survived",
+    "attempt.killed": "ended {processes}, of which {survivors} survived",
     "attempt.late": "refused the end of attempt {attempt} on {host}: it had been lost before",
-    "leftovers.ended": "ended {processes} processes that were left, of which {survivors} survived",
+    "leftovers.ended": "ended {processes} that were left, of which {survivors} survived",
     "clock.stepped": "noticed that the clock was set by {by_ms} ms",
     "clock.stepped_back": "noticed that the clock was set back",
 }
 _ANSWERS = {
-    "APPROVED": "recorded the approval",
-    "REJECTED": "recorded the rejection",
+    "APPROVED": "{verb} the approval",
+    "REJECTED": "{verb} the rejection",
     "USER_RETRY": "retried the step",
 }
+
+_ENDS = frozenset({"attempt.ended", "step.state_changed"})
+_COUNTED = {"events": ("event", "events"), "processes": ("process", "processes")}
+"""The nouns of details that are counts."""
 
 
 class _Details(dict[str, object]):
@@ -53,11 +60,14 @@ class _Details(dict[str, object]):
 
 def act_text(event: AuditEvent) -> str:
     """Return the sentence, with step, reason and message where the event has them."""
-    details = {key: _plain(value) for key, value in event.details.items()}
+    details = {key: _plain(key, value) for key, value in event.details.items()}
     step, reason = task_of(event), str(details.get("reason_code", ""))
     sentence = _SENTENCES.get(event.event_type)
     if event.event_type == "step.state_changed":
-        sentence = _ANSWERS.get(reason, "moved the step from {from} to {to}")
+        sentence = "moved the step from {from} to {to}"
+    if event.event_type in _ENDS and reason in _ANSWERS:
+        sentence = _ANSWERS[reason]
+        details["verb"] = "recorded" if event.actor == ENGINE else "gave"
     if sentence is None:
         sentence = "recorded " + event.event_type.replace("{", "{{").replace("}", "}}")
     parts = [sentence.format_map(_Details(details))]
@@ -72,5 +82,7 @@ def act_text(event: AuditEvent) -> str:
     return f"{text}: {said}" if said else text
 
 
-def _plain(value: object) -> object:
+def _plain(key: str, value: object) -> object:
+    if key in _COUNTED and type(value) is int:
+        return counted(value, *_COUNTED[key])
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
