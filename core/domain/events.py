@@ -25,6 +25,7 @@ ENGINE = "engine"
 NOTE_KINDS = frozenset(
     {
         "attempt.killed",
+        "audit.anchored",
         "audit.exported",
         "clock.stepped",
         "engine.started",

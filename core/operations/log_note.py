@@ -1,4 +1,4 @@
-"""Notes in the audit log that belong to no execution: a mission that was rejected, an export."""
+"""Notes in the audit log that belong to no execution: rejected missions, exports, anchors."""
 
 from collections.abc import Mapping
 
@@ -14,15 +14,7 @@ async def record_rejection(site: Site, source: MissionSource, path: str) -> None
 
     Raises `UnavailableError` when the database cannot be written.
     """
-    facts = {"mission_sha256": source.digest, "file": path}
-    note = Noted(
-        at=site.clock.now(),
-        execution_id="",
-        actor=site.actor,
-        kind="mission.rejected",
-        facts=facts,
-    )
-    await _append(site, note)
+    await _append(site, "mission.rejected", {"mission_sha256": source.digest, "file": path})
 
 
 async def record_export(site: Site, facts: Mapping[str, object]) -> None:
@@ -30,17 +22,19 @@ async def record_export(site: Site, facts: Mapping[str, object]) -> None:
 
     Raises `UnavailableError` when the database cannot be written.
     """
-    note = Noted(
-        at=site.clock.now(),
-        execution_id="",
-        actor=site.actor,
-        kind="audit.exported",
-        facts=facts,
-    )
-    await _append(site, note)
+    await _append(site, "audit.exported", facts)
 
 
-async def _append(site: Site, note: Noted) -> None:
+async def record_anchor(site: Site, facts: Mapping[str, object]) -> None:
+    """Append `audit.anchored`: an authority outside has vouched for a head of the log.
+
+    Raises `UnavailableError` when the database cannot be written.
+    """
+    await _append(site, "audit.anchored", facts)
+
+
+async def _append(site: Site, kind: str, facts: Mapping[str, object]) -> None:
+    note = Noted(at=site.clock.now(), execution_id="", actor=site.actor, kind=kind, facts=facts)
     async with site.open_store() as store:
         recorder = Recorder(Snapshot(), store.journal)
         recorder.emit(note)

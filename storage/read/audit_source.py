@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.audit.format.anchor_record import AUDIT_ANCHORED
 from core.audit.verify import source
 from core.audit.verify.source import OutputChunk, Record, Row
 from core.errors import UnavailableError
@@ -72,6 +73,9 @@ ORDER BY 1
 """
 _PRUNES = """
 SELECT seq, body FROM event WHERE seq IN (SELECT DISTINCT seq FROM prune) ORDER BY seq
+"""
+_ANCHORS = """
+SELECT seq, body FROM event WHERE execution IS NULL AND type = ? ORDER BY seq DESC LIMIT ?
 """
 _PRUNE_ROWS = "SELECT execution, kind, execution_id, seq FROM prune ORDER BY execution, kind"
 _GAPS = """
@@ -146,6 +150,10 @@ class SqliteChainSource:
         if after <= 0:
             return self._each(f"{_ROWS} ORDER BY event.seq")
         return self._each(f"{_ROWS} WHERE event.seq > ? ORDER BY event.seq", after)
+
+    def anchors(self, limit: int) -> Iterator[tuple[object, object]]:
+        """Yield (seq, body) of the last events `audit.anchored`, `limit` of them at most."""
+        return self._each(_ANCHORS, AUDIT_ANCHORED, limit, page=4)
 
     def prunes(self) -> Iterator[tuple[object, object]]:
         """Yield (seq, body) of the events that the table `prune` refers to."""

@@ -22,10 +22,10 @@ from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock, Signer
 from core.ports.control import RunnerIdentity
 from core.ports.journal import Receipt
+from storage.file.anchors.witness_file import WitnessFile
 from storage.file.connection import open_any_readonly, recognise, unavailable
 from storage.file.file_identity import DatabaseFileGuard
 from storage.file.final_error import Reserve
-from storage.file.witness_file import WitnessFile
 from storage.rows.lease import HeldLeases
 from storage.write.control import SqliteControl
 from storage.write.journal import SqliteJournal

@@ -200,6 +200,10 @@ class MemoryLog:
     def last_checkpoint(self) -> tuple[object, object] | None:
         return max(self.checkpoints(), key=_number, default=None)
 
+    def anchors(self, limit: int) -> Iterator[tuple[object, object]]:
+        found = [(row[0], row[10]) for row in self.event_rows if row[3] == "audit.anchored"]
+        return iter(found[-limit:])
+
     def prunes(self) -> Iterator[tuple[object, object]]:
         return iter(())
 

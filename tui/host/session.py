@@ -7,6 +7,7 @@ from pathlib import Path
 from core.audit.format.key import Verifier
 from core.machine.system_clock import SystemClock
 from core.ports.control import LEASE_SECONDS
+from storage.file.anchors.witness_file import WitnessFile
 from storage.file.keystore import (
     load_next_signer,
     load_or_create_signer,
@@ -16,7 +17,6 @@ from storage.file.keystore import (
     stage_next_signer,
 )
 from storage.file.slots import FileSlots
-from storage.file.witness_file import WitnessFile
 from storage.write.key_change import require_no_runner, rotate_key
 from storage.write.store import Store, open_store, require_signer, signing_key
 from tui.host.places import Paths

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.audit.verify.log_checked import LogChecked
-from core.audit.verify.verdict import Finding, Report, Tier, headline
+from core.audit.verify.verdict import AnchorNote, Finding, Report, Tier, headline
 from core.audit.verify.verified_state import VerifiedState
 from core.domain.state_word import counted
 from core.value.timestamp import rfc3339
@@ -15,6 +15,8 @@ from tui.words.verified_text import older_text, verified_text
 
 MAX_SHOWN_PRUNES = 10
 """How many prune events are listed, the latest."""
+MAX_SHOWN_ANCHORS = 10
+"""How many anchors are listed, the latest."""
 MAX_SHOWN_FINDINGS = 20
 """How many findings are listed; the others are counted."""
 
@@ -31,6 +33,7 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
     yield f"  head {report.head}"
     yield from _about_unknown_types(report)
     yield from _about_output(report)
+    yield from _about_anchors(report)
     yield from _about_prunes(report)
     for finding in report.findings[:MAX_SHOWN_FINDINGS]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
@@ -126,7 +129,7 @@ def _basis(tier: Tier, report: Report) -> str:
     if tier is Tier.SIGNED:
         return _signers(report) if report.key else "by no key that is trusted here"
     if tier is Tier.ANCHORED:
-        return "to the head that was given" if report.tiers[tier] else "no head was given or met"
+        return _anchored(report)
     return f"{counted(report.executions, 'execution')}, {report.open_executions} of them open"
 
 
@@ -134,6 +137,44 @@ def _signers(report: Report) -> str:
     if not report.rotations:
         return f"by {report.key}"
     return f"by {report.key}, key {report.rotations + 1} of the log; pinned: {report.pinned_key}"
+
+
+def _anchored(report: Report) -> str:
+    """Return what the events are anchored to: given heads, and the anchors that were verified."""
+    found = []
+    if report.noted_heads:
+        heads = (
+            "the head that was given" if report.noted_heads == 1 else "the heads that were given"
+        )
+        found.append(f"to {heads}")
+    newest = _newest_anchor(report)
+    if newest is not None:
+        found.append(safe_line(anchor_text(newest)))
+    return "; ".join(found) or "no head was given or met, and no anchor verified"
+
+
+def anchor_text(anchor: AnchorNote) -> str:
+    """Return which events an anchor is of, and what it proves or why it does not."""
+    kind = "time stamp" if anchor.kind == "time-stamp" else "cosignature"
+    events = f"events 1 to {anchor.size}"
+    if anchor.at is None or anchor.problem is not None:
+        return f"{events} by a {kind} that was not verified: {anchor.problem}"
+    return f"{events} by a {kind} of {moment(anchor.at)} by {anchor.by}"
+
+
+def _newest_anchor(report: Report) -> AnchorNote | None:
+    """Return the verified anchor of the most events."""
+    verified = [one for one in report.anchors if one.problem is None]
+    return max(verified, key=lambda one: one.size, default=None)
+
+
+def _about_anchors(report: Report) -> Iterator[str]:
+    others = [one for one in report.anchors if one is not _newest_anchor(report)]
+    for anchor in others[-MAX_SHOWN_ANCHORS:]:
+        yield safe_line(f"  anchor at {anchor.seq}: {anchor_text(anchor)}")
+    left = report.older_anchors + max(0, len(others) - MAX_SHOWN_ANCHORS)
+    if left:
+        yield f"  … {counted(left, 'earlier anchor')}"
 
 
 def _finding(finding: Finding) -> str:

@@ -17,6 +17,9 @@ from core.errors import AuditError
 
 ED25519: Final = b"\x01"
 """The signature type of plain Ed25519 signatures in signed notes."""
+COSIGNATURE: Final = b"\x04"
+"""The signature type of timestamped Ed25519 cosignatures (C2SP tlog-cosignature)."""
+_KINDS: Final = {ED25519: "Ed25519", COSIGNATURE: "an Ed25519 cosignature"}
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 KEY_ID_BYTES: Final = 4
@@ -67,16 +70,21 @@ class Verifier(Struct, frozen=True):
 
     def verify(self, message: bytes, signature: bytes) -> bool:
         """Tell whether `signature` (RFC 8032) is this key's over `message`."""
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        return is_signed(self.public_key, message, signature)
 
-        if len(signature) != SIGNATURE_BYTES:
-            return False
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, message)
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+
+def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether `signature` (RFC 8032) is that of an accepted public key over `message`."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if len(signature) != SIGNATURE_BYTES:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)
@@ -103,21 +111,26 @@ def check_public_key(public_key: bytes) -> None:
 
 
 @lru_cache(maxsize=64)
-def key_id(name: str, public_key: bytes) -> bytes:
-    """Return the first 4 bytes of SHA-256(name || LF || 0x01 || key)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_ID_BYTES]
+def key_id(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
+    """Return the first 4 bytes of SHA-256(name || LF || kind || key)."""
+    return hashlib.sha256(name.encode() + b"\n" + kind + public_key).digest()[:KEY_ID_BYTES]
 
 
-def encode_vkey(name: str, public_key: bytes) -> str:
-    """Return `name+hex(key id)+base64(0x01 || key)`; `InvalidKeyError` for an invalid key."""
+def encode_vkey(name: str, public_key: bytes, kind: bytes = ED25519) -> str:
+    """Return `name+hex(key id)+base64(kind || key)`; `InvalidKeyError` for an invalid key."""
     check_name(name)
     check_public_key(public_key)
-    data = base64.b64encode(ED25519 + public_key).decode()
-    return f"{name}+{key_id(name, public_key).hex()}+{data}"
+    data = base64.b64encode(kind + public_key).decode()
+    return f"{name}+{key_id(name, public_key, kind).hex()}+{data}"
 
 
 def decode_vkey(text: str) -> Verifier:
     """Decode a vkey; `InvalidKeyError` unless `encode_vkey` would give the same text."""
+    return Verifier(*split_vkey(text, ED25519))
+
+
+def split_vkey(text: str, kind: bytes) -> tuple[str, bytes]:
+    """Return name and key of a vkey of one signature type; `InvalidKeyError` for anything else."""
     parts = text.split("+", 2)
     if len(parts) != 3:
         raise InvalidKeyError("a vkey is NAME+ID+BASE64")
@@ -126,9 +139,8 @@ def decode_vkey(text: str) -> Verifier:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidKeyError("the key of a vkey is not base64") from error
-    if raw[:1] != ED25519:
-        raise InvalidKeyError("a vkey of another type than Ed25519 (0x01)")
-    verifier = Verifier(name, raw[1:])
-    if verifier.vkey != text:
+    if raw[:1] != kind:
+        raise InvalidKeyError(f"a vkey of another type than {_KINDS[kind]} (0x{kind.hex()})")
+    if encode_vkey(name, raw[1:], kind) != text:
         raise InvalidKeyError("a vkey whose id or spelling does not belong to its key")
-    return verifier
+    return name, raw[1:]

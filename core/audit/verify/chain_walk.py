@@ -13,13 +13,15 @@ from typing import Any
 from core.audit.chain.chain import Head
 from core.audit.chain.key_history import KeyHistory
 from core.audit.format import canonical, merkle
+from core.audit.format.anchor_record import AUDIT_ANCHORED
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
 from core.audit.format.key import InvalidKeyError
 from core.audit.format.key_rotation import KEY_ROTATED, InvalidRotationError
 from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.format.prune_record import LOG_PRUNED
 from core.audit.verify.damage import ChainPosition, Examiner, SuspectRow
-from core.audit.verify.prune_check import PruneCheck
+from core.audit.verify.log_events.anchor_check import AnchorCheck
+from core.audit.verify.log_events.prune_check import PruneCheck
 from core.audit.verify.source import Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Verdict, show
@@ -56,6 +58,7 @@ class Walk:
         tables: TableCheck | None,
         keys: KeyHistory,
         prunes: PruneCheck | None = None,
+        anchors: AnchorCheck | None = None,
     ) -> None:
         self.log_id = log_id
         self.keys = keys
@@ -76,6 +79,7 @@ class Walk:
         self._findings = findings
         self._tables = tables
         self._prunes = prunes
+        self._anchors = anchors
         self._examiner = Examiner(findings)
         self._previous: str | None = _NO_HASH
         self._suspect: SuspectRow | None = None
@@ -205,6 +209,8 @@ class Walk:
             self._key_rotated(seq, details, None if self._is_damaged else root)
         elif kind == LOG_PRUNED and self._prunes is not None:
             self._prunes.confirm(seq, ts, actor, self._subs)
+        elif kind == AUDIT_ANCHORED and self._anchors is not None:
+            self._anchors.confirm(seq)
         return True
 
     def _follows_pruned(self, row: Any) -> bool:

@@ -182,6 +182,9 @@ class ChainSource(Protocol):
     def last_checkpoint(self) -> tuple[object, object] | None:
         """Return (size, note) of the checkpoint with the greatest size, or None."""
 
+    def anchors(self, limit: int) -> Iterator[tuple[object, object]]:
+        """Yield (seq, body) of the last events `audit.anchored`, `limit` of them at most."""
+
     def prunes(self) -> Iterator[tuple[object, object]]:
         """Yield (seq, body) of the events that the table `prune` refers to, in order of seq."""
 

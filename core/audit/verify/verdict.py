@@ -32,7 +32,8 @@ class Tier(StrEnum):
     SIGNED = "signed"
     """A known key signed the tree over all events."""
     ANCHORED = "anchored"
-    """The log continues a head that was stored outside the database."""
+    """The log continues a head that was stored outside the database, or that somebody outside has
+    stamped with the time or cosigned."""
     COMPLETE = "complete"
     """Every execution in it is finalised."""
 
@@ -66,6 +67,22 @@ class PruneNote(Struct, frozen=True, kw_only=True):
     last_ended: int
     policy: Mapping[str, Any]
     archive: Mapping[str, Any]
+
+
+class AnchorNote(Struct, frozen=True, kw_only=True):
+    """One event `audit.anchored`: an anchor of the tree of `size` events, just verified.
+
+    `at` (nanoseconds since the epoch) and `by` are what its proof says: at that time, says that
+    authority, these events existed. Without a proof that holds they are None, and `problem` says
+    why.
+    """
+
+    seq: int
+    kind: str
+    size: int
+    at: int | None = None
+    by: str | None = None
+    problem: str | None = None
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -103,6 +120,12 @@ class Report(Struct, frozen=True, kw_only=True):
     """Where the chain ends, for the next incremental verification; None if anything is wrong."""
     prunes: tuple[PruneNote, ...] = ()
     """What was removed and named by events of the chain; what they name is gone or may go."""
+    noted_heads: int = 0
+    """How many heads were given that were stored elsewhere, and that the log continues."""
+    anchors: tuple[AnchorNote, ...] = ()
+    """The latest anchors of the log, in its order."""
+    older_anchors: int = 0
+    """How many earlier ones were not verified."""
 
     @property
     def is_intact(self) -> bool:
@@ -143,6 +166,19 @@ def report_json(report: Report) -> dict[str, Any]:
             }
             for note in report.prunes
         ],
+        "noted_heads": report.noted_heads,
+        "anchors": [
+            {
+                "seq": anchor.seq,
+                "kind": anchor.kind,
+                "events": anchor.size,
+                "at": None if anchor.at is None else rfc3339(anchor.at),
+                "by": anchor.by,
+                "problem": anchor.problem,
+            }
+            for anchor in report.anchors
+        ],
+        "older_anchors": report.older_anchors,
         "finding_count": report.finding_count,
         "findings": [
             {

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.audit.chain import chain
 from core.audit.chain.key_history import KeyHistory
@@ -21,10 +22,12 @@ from core.audit.format.checkpoint import log_verifier
 from core.audit.format.key import Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
-from core.audit.verify.prune_check import PruneCheck
+from core.audit.verify.log_events.anchor_check import NOBODY, AnchorCheck, Authorities
+from core.audit.verify.log_events.prune_check import PruneCheck
 from core.audit.verify.source import ROW, ChainSource, Record, Row
 from core.audit.verify.table_check import TableCheck
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict, show
+from core.domain.state_word import counted
 from core.errors import AuditError, UsageError
 
 MAX_FINDINGS: Final = 100
@@ -46,13 +49,15 @@ class VerifyOptions(Struct, frozen=True, kw_only=True):
 
     `tables`: rebuild and compare all records, and the root of every checkpoint. `logs`: compare the
     digests of all stored output (with `tables`). `deep`: verify all signatures. `heads`: all of
-    them must be heads of this log. `require`: tiers that must be reached.
+    them must be heads of this log. `authorities`: whose time stamps and cosignatures count.
+    `require`: tiers that must be reached.
     """
 
     tables: bool = True
     logs: bool = True
     deep: bool = False
     heads: tuple[NotedHead, ...] = ()
+    authorities: Authorities = NOBODY
     require: frozenset[Tier] = frozenset()
 
 
@@ -102,7 +107,8 @@ def verify(
     if tables is not None:
         tables.pruned_logs = prunes.logs
     keys = KeyHistory(log_id, trusted_verifiers(log_id, source.vkeys()))
-    walk = Walk(log_id, findings, tables, keys, prunes)
+    anchors = AnchorCheck(source, log_id, options.authorities, table_findings)
+    walk = Walk(log_id, findings, tables, keys, prunes, anchors)
     checkpoints = CheckpointCheck(
         log_id,
         keys,
@@ -111,9 +117,8 @@ def verify(
         findings,
         deep=options.deep,
     )
-    noted_roots = read_rows(
-        walk, concatenate(first, rows), checkpoints, {one.size for one in options.heads}, progress
-    )
+    sizes = anchors.sizes | {one.size for one in options.heads}
+    noted_roots = read_rows(walk, concatenate(first, rows), checkpoints, sizes, progress)
     is_whole = not walk.is_damaged
     walk.finish()
     prunes.finish(is_damaged=walk.is_damaged, has_tables=tables is not None)
@@ -124,7 +129,8 @@ def verify(
         _check_noted(one, noted_roots.get(one.size), walk, findings)
         for one in sorted(options.heads, key=attrgetter("size"))
     ]
-    is_anchored = bool(held) and all(held)
+    anchor_notes, older_anchors = anchors.finish(noted_roots)
+    is_anchored = all(held) and (bool(held) or any(one.problem is None for one in anchor_notes))
     if tables is not None:
         _check_meta(meta, walk, table_findings)
         tables.finish(walk.subs)
@@ -145,7 +151,12 @@ def verify(
                 found="not reached",
                 message=f"the log is not {tier.value}, as demanded",
             )
-    return report_of(walk, tiers, findings, checkpoints.signed_by, tables, prunes)
+    return replace(
+        report_of(walk, tiers, findings, checkpoints.signed_by, tables, prunes),
+        noted_heads=sum(held),
+        anchors=anchor_notes,
+        older_anchors=older_anchors,
+    )
 
 
 def report_of(
@@ -297,7 +308,8 @@ def check_head(stored: object, walk: Walk, findings: Findings) -> None:
             seq=walk.last_seq,
             expected=head.size,
             found=walk.last_seq,
-            message=f"the stored head counts {head.size} events, {walk.last_seq} are here",
+            message=f"the stored head counts {counted(head.size, 'event')},"
+            f" {walk.last_seq} are here",
         )
     elif not walk.is_damaged and head != walk.head:
         findings.add(
@@ -319,7 +331,8 @@ def _check_noted(noted: NotedHead, root: bytes | None, walk: Walk, findings: Fin
             seq=walk.last_seq,
             expected=noted.size,
             found=walk.last_seq,
-            message=f"the noted head counts {noted.size} events, {walk.last_seq} are here",
+            message=f"the noted head counts {counted(noted.size, 'event')},"
+            f" {walk.last_seq} are here",
         )
         return False
     if root is not None and root != noted.root:

@@ -13,7 +13,7 @@ from itertools import islice
 from core.audit.chain.key_history import KeyHistory
 from core.audit.verify.chain_walk import Walk
 from core.audit.verify.checkpoint_check import CheckpointCheck
-from core.audit.verify.prune_check import PruneCheck
+from core.audit.verify.log_events.prune_check import PruneCheck
 from core.audit.verify.source import ROW, ChainSource, Row
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict
 from core.audit.verify.verify import (

@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+from core.audit.format.cosignature import Witness, decode_witness_vkey
 from core.audit.format.key import Verifier, decode_vkey
 from core.audit.verify.log_checked import LogChecked
 from core.audit.verify.verdict import Report
@@ -14,11 +15,13 @@ from core.audit.verify.verify import (
 )
 from core.errors import BugError, NotFoundError, UnavailableError, UsageError
 from core.machine.system_clock import SystemClock
+from storage.file.anchors.anchor_trust import MAX_CERTIFICATES_BYTES, AnchorTrust, read_anchor_trust
+from storage.file.anchors.witness_file import require_heads
 from storage.file.keystore import public_keys
-from storage.file.witness_file import require_heads
 from storage.read.audit_source import SqliteChainSource
 from tui.cli.invocation import Invocation
 from tui.cli.printing.verify_progress import VerifyProgress
+from tui.host.evidence.input_file import read_file
 from tui.host.evidence.log_check import LogCheck
 
 MAX_KEY_CHARACTERS = 1000
@@ -31,11 +34,18 @@ def verify_log(
     head: str | None = None,
     witness: Path | None = None,
     keys: tuple[str, ...] = (),
+    anchors: AnchorTrust | None = None,
     require: str = "",
 ) -> Report:
     """Verify all of the log of the database; the progress is shown on a terminal."""
     checked = check_log(
-        invocation, deep=deep, head=head, witness=witness, keys=keys, require=require
+        invocation,
+        deep=deep,
+        head=head,
+        witness=witness,
+        keys=keys,
+        anchors=anchors,
+        require=require,
     )
     return report_of(checked)
 
@@ -47,12 +57,13 @@ def check_log(
     head: str | None = None,
     witness: Path | None = None,
     keys: tuple[str, ...] = (),
+    anchors: AnchorTrust | None = None,
     require: str = "",
 ) -> LogChecked:
     """Verify all of the log; also return what had been verified before."""
     heads = [] if head is None else [parse_head(head)]
     tiers = parse_tiers(require)
-    check = _log_check(invocation, keys)
+    check = _log_check(invocation, keys, anchors)
     if witness is not None:
         with closing(SqliteChainSource(invocation.paths.db, ())) as source:
             log_id = str(source.meta().get("log_id"))
@@ -65,7 +76,7 @@ def check_log(
 
 def check_log_since(invocation: Invocation) -> LogChecked:
     """Verify the chain behind what was verified before; the progress is shown on a terminal."""
-    check = _log_check(invocation, ())
+    check = _log_check(invocation, (), None)
     with VerifyProgress() as progress:
         return check.since(progress.show)
 
@@ -77,12 +88,38 @@ def report_of(checked: LogChecked) -> Report:
     return checked.report
 
 
-def _log_check(invocation: Invocation, keys: tuple[str, ...]) -> LogCheck:
+def _log_check(
+    invocation: Invocation, keys: tuple[str, ...], anchors: AnchorTrust | None
+) -> LogCheck:
     paths = invocation.paths
     if not paths.has_database:
         raise NotFoundError(f"there is no database {paths.db} to verify")
     trusted = trusted_keys(paths.keys, keys)
-    return LogCheck(paths, SystemClock(), trusted=trusted if keys else None)
+    return LogCheck(paths, SystemClock(), trusted=trusted if keys else None, anchors=anchors)
+
+
+def anchor_trust(
+    folder: Path,
+    keys: tuple[str, ...],
+    certificates: tuple[Path, ...],
+    witnesses: tuple[str, ...],
+) -> AnchorTrust:
+    """Return the authorities that were given, for those of a kind that were not the folder's.
+
+    With keys that were given the folder is not read: it may be that of somebody else.
+    """
+    known = AnchorTrust()
+    if not keys and not (certificates and witnesses):
+        known = read_anchor_trust(folder)
+    return AnchorTrust(
+        tuple(read_file(one, MAX_CERTIFICATES_BYTES) for one in certificates) or known.certificates,
+        tuple(witness_key(one) for one in witnesses) or known.witnesses,
+    )
+
+
+def witness_key(given: str) -> Witness:
+    """Return the key of a witness, given as a vkey or as a file with one."""
+    return decode_witness_vkey(_key_text(given))
 
 
 def trusted_keys(folder: Path, given: tuple[str, ...]) -> list[Verifier]:

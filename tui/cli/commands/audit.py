@@ -8,6 +8,7 @@ from msgspec import to_builtins
 from core.audit.verify.verdict import Report, report_json
 from core.domain.state_word import counted
 from core.errors import AuditError, NotFoundError, UsageError
+from tui.cli.auditing.audit_anchor import command as audit_anchor
 from tui.cli.auditing.audit_keys import command as audit_keys
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
@@ -49,6 +50,21 @@ def command() -> None:
     help="Trust this public key, and not those of the key folder; may be repeated.",
 )
 @click.option(
+    "--tsa-ca",
+    "certificates",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Trust the time stamps under these certificates (PEM), and not those of the key folder.",
+)
+@click.option(
+    "--witness-key",
+    "witness_keys",
+    metavar="VKEY|FILE",
+    multiple=True,
+    help="Trust the cosignatures by this witness, and not those of the key folder.",
+)
+@click.option(
     "--require",
     metavar="TIERS",
     default="",
@@ -69,6 +85,8 @@ def verify(
     head: str | None,
     witness: Path | None,
     keys: tuple[str, ...],
+    certificates: tuple[Path, ...],
+    witness_keys: tuple[str, ...],
     require: str,
 ) -> None:
     """Verify the audit log: hashes, signatures, and every record, rebuilt from the events.
@@ -92,13 +110,19 @@ def verify(
             )
         report = _verify_bundle(invocation, bundle, keys=keys, require=require)
     elif full:
-        from tui.cli.auditing.log_verification import check_log, report_of
+        from tui.cli.auditing.log_verification import anchor_trust, check_log, report_of
 
         checked = check_log(
-            invocation, deep=deep, head=head, witness=witness, keys=keys, require=require
+            invocation,
+            deep=deep,
+            head=head,
+            witness=witness,
+            keys=keys,
+            anchors=anchor_trust(invocation.paths.keys, keys, certificates, witness_keys),
+            require=require,
         )
         report = report_of(checked)
-    elif others or keys or require:
+    elif others or keys or certificates or witness_keys or require:
         raise UsageError("with --since-verified only the chain behind what was verified is read")
     else:
         from tui.cli.auditing.log_verification import check_log_since, report_of
@@ -296,5 +320,5 @@ def show(
     )
 
 
-for _one in (verify, show, export, report, audit_keys):
+for _one in (verify, show, export, report, audit_anchor, audit_keys):
     command.add_command(_one)

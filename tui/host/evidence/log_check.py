@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 
+from msgspec.structs import replace
+
 from core.audit.chain.chain import EMPTY_HEAD, is_log_id
 from core.audit.format.key import Verifier
 from core.audit.verify.log_checked import LogChecked
+from core.audit.verify.log_events.anchor_check import Authorities
 from core.audit.verify.verdict import Report
 from core.audit.verify.verified_state import VerifiedState, open_state, state_note
 from core.audit.verify.verify import DEFAULT, VerifyOptions, verify
@@ -13,9 +16,11 @@ from core.audit.verify.verify_since import verify_since
 from core.audit.verify.walk_state import ChainState
 from core.errors import MissionDeckError
 from core.ports.clock import Clock
+from storage.file.anchors.anchor_trust import AnchorTrust, read_anchor_trust
 from storage.file.integrity.verified_file import read_verified, write_verified
 from storage.file.keystore import load_signer, public_keys
 from storage.read.audit_source import SqliteChainSource
+from tui.host.evidence.openssl_stamps import OpensslStamps
 from tui.host.places import Paths
 from tui.host.version import VERSION
 
@@ -28,15 +33,22 @@ Progress = Callable[[int, int], None]
 class LogCheck:
     """Verifications of one database. Every call opens it read-only; blocking.
 
-    With keys that are `trusted` in place of those of the folder nothing is remembered.
+    With keys that are `trusted` in place of those of the folder nothing is remembered. Whose
+    anchors count says `anchors`; without it, the folder of keys.
     """
 
     def __init__(
-        self, paths: Paths, clock: Clock, *, trusted: Sequence[Verifier] | None = None
+        self,
+        paths: Paths,
+        clock: Clock,
+        *,
+        trusted: Sequence[Verifier] | None = None,
+        anchors: AnchorTrust | None = None,
     ) -> None:
         self._paths = paths
         self._clock = clock
         self._trusted = trusted
+        self._anchors = anchors
 
     def status(self) -> LogChecked:
         """Return what was verified before; reads no events."""
@@ -54,6 +66,10 @@ class LogCheck:
         with self._open() as source:
             total = source.event_count
             before = self._recall(source)
+            anchors = self._anchors
+            if anchors is None:
+                anchors = read_anchor_trust(self._paths.keys)
+            options = replace(options, authorities=authorities_of(anchors))
             report = verify(source, options, _counting(progress, total))
             known = before
             if report.chain is not None and not _is_older(report, before):
@@ -112,6 +128,12 @@ class LogCheck:
             if note is not None:
                 write_verified(self._paths.keys, log_id, note)
         return state
+
+
+def authorities_of(trust: AnchorTrust) -> Authorities:
+    """Return those who are trusted as verification asks them."""
+    stamps = OpensslStamps(trust.certificates) if trust.certificates else None
+    return Authorities(stamps=stamps, witnesses=trust.witnesses)
 
 
 def _is_older(report: Report, before: VerifiedState | None) -> bool:

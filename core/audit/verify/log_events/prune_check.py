@@ -18,6 +18,7 @@ from core.audit.format.prune_record import (
 )
 from core.audit.verify.source import ChainSource
 from core.audit.verify.verdict import Findings, PruneNote, Verdict, show
+from core.domain.state_word import counted
 
 
 class Pruned(Struct):
@@ -139,8 +140,8 @@ class PruneCheck:
                 Verdict.MISSING if leaves.count < entry.events else Verdict.MODIFIED,
                 "pruned_event",
                 seq=found.seq,
-                expected=f"{entry.events} events, {entry.leaves_sha256}",
-                found=f"{leaves.count} events, {leaves.text}",
+                expected=f"{counted(entry.events, 'event')}, {entry.leaves_sha256}",
+                found=f"{counted(leaves.count, 'event')}, {leaves.text}",
                 message=f"the events of the pruned execution {show(entry.execution_id)} are not"
                 " those that were named when it was pruned",
             )
@@ -186,7 +187,7 @@ class PruneCheck:
             self._findings.add(
                 Verdict.MODIFIED,
                 "file",
-                message=f"{missing} rows of log_chunk are missing, from {gaps[0][0]} to"
+                message=f"{counted(missing, 'row')} of log_chunk missing, from {gaps[0][0]} to"
                 f" {gaps[-1][1]}, and no prune event names all of them",
             )
 

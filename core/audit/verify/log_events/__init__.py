@@ -1,0 +1,1 @@
+"""Checks of what events of the log itself say: prunes and anchors."""
