@@ -16,13 +16,19 @@ from pathlib import Path
 from core.domain.mission import workflow_id_of
 from core.domain.states import ExecutionState
 from core.operations.lost import find_lost
-from core.ports.execution_query import ExecutionOrder, ExecutionQuery
+from core.ports.execution_query import (
+    ExecutionField,
+    ExecutionOrder,
+    ExecutionQuery,
+    FieldCondition,
+)
 from core.ports.reader import Reader
 from storage.read.reader import open_reader
 from tui.live.execution_queries import read_all_step_records, read_events, read_run_history
 from tui.search.home_page import HomeQuery, read_home
 
 PAGE = 50
+NOBODY = FieldCondition(ExecutionField.MISSION, "nobody")
 STEP = "step-00000"
 
 
@@ -83,7 +89,7 @@ def questions() -> dict[str, Callable[[Reader], object]]:
         "home, by state": home(ExecutionOrder.STATE),
         "home, by duration": home(ExecutionOrder.DURATION),
         "home, filtered": home(ExecutionOrder.NEWEST, words=("failed",)),
-        "home, nothing matches": home(ExecutionOrder.NEWEST, mission="nobody"),
+        "home, nothing matches": home(ExecutionOrder.NEWEST, fields=(NOBODY,)),
         "source paths": lambda reader: reader.source_paths(limit=100),
     }
 

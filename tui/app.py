@@ -4,7 +4,7 @@ To paint quickly, only Textual is imported before first paint; the rest is loade
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -95,6 +95,7 @@ class MissionDeckApp(TerminalApp):
         self._short_ids: dict[str, str] = {}
         self.log_checked: LogChecked | None = None
         self.log_problem = ""
+        self.looked_at: frozenset[str] = frozenset()
 
     @property
     def app_context(self) -> "AppContext":
@@ -154,6 +155,7 @@ class MissionDeckApp(TerminalApp):
 
         given = self._given
         self.backend = given() if callable(given) else given
+        self.looked_at = self.backend.memory.looked_at()
         self.clock = self._clock or SystemClock()
         self.feed = Feed(self.backend.open_reader, self.post_message)
         self.lookup = Lookup(self.backend.open_reader)
@@ -172,6 +174,9 @@ class MissionDeckApp(TerminalApp):
         if not self.is_running:
             return  # shutting down
         delta = self.feed.take()
+        shown = delta.execution
+        if shown is not None and shown.state.value == "FAILED":
+            self.look_at([shown.execution_id])
         if delta.short_ids:
             self._short_ids.update(delta.short_ids)
         screen = self.watching
@@ -252,6 +257,18 @@ class MissionDeckApp(TerminalApp):
         before, self.log_problem = self.log_problem, broken_text(checked)
         if self.log_problem != before and not self.problem:
             self.show_problem("")
+
+    def look_at(self, execution_ids: Iterable[str]) -> None:
+        """Take note, for good, that somebody has looked at failures."""
+        new = frozenset(execution_ids) - self.looked_at
+        if new:
+            self.looked_at |= new
+            self._remember_looked_at(new)
+
+    @work(group="memory")
+    async def _remember_looked_at(self, execution_ids: frozenset[str]) -> None:
+        memory, now = self.backend.memory, self.clock.now()
+        await asyncio.to_thread(memory.look_at, execution_ids, now)
 
     def label(self, execution: "Execution") -> str:
         """Return the label of an execution: `deploy#7 0193c0de`."""

@@ -19,6 +19,23 @@ class ExecutionOrder(StrEnum):
     """The longest first; what has not started comes last."""
 
 
+class ExecutionField(StrEnum):
+    """A text of an execution that a condition may be about."""
+
+    MISSION = "mission"
+    ACTOR = "actor"
+    PARAM = "param"
+    """Its parameters: `NAME=PART` is about the value of one, anything else about all of them."""
+
+
+class FieldCondition(Struct, frozen=True):
+    """Whether `part` occurs in a text, in either case; with `wanted` False, that it does not."""
+
+    field: ExecutionField
+    part: str
+    wanted: bool = True
+
+
 class ExecutionQuery(Struct, frozen=True, kw_only=True):
     """A filter, an order and a page. All conditions must hold; texts match in either case.
 
@@ -38,10 +55,14 @@ class ExecutionQuery(Struct, frozen=True, kw_only=True):
     """Each must occur in the mission's name, the reference, id, actor, state or reason code."""
     without: tuple[str, ...] = ()
     """None of these may occur there."""
-    mission: str | None = None
-    """A part of the mission's name."""
-    actor: str | None = None
-    """A part of the actor."""
+    fields: tuple[FieldCondition, ...] = ()
+    """Each must hold."""
+    ids: frozenset[str] | None = None
+    """Only these, by their full ids."""
+    created_from: int | None = None
+    """Created at this instant or later."""
+    created_until: int | None = None
+    """Created before this instant."""
     longer_than: int | None = None
     """Took longer than so many nanoseconds; what still runs is measured until `now`."""
     shorter_than: int | None = None

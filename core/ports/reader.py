@@ -16,7 +16,7 @@ from core.domain.records import (
     StateChange,
     TaskRun,
 )
-from core.domain.states import ExecutionState
+from core.domain.states import Coverage, ExecutionState, TaskState
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 
@@ -35,6 +35,13 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     """Only chunks whose row id is greater: the cursor of a follower."""
     tail: int | None = None
     """Only the last so many entries."""
+
+
+class RunOutcome(Struct, frozen=True):
+    """The state of one run of a mission, and which of its steps it covers."""
+
+    state: ExecutionState
+    coverage: Coverage
 
 
 class Reader(Protocol):
@@ -64,6 +71,20 @@ class Reader(Protocol):
         Sub-missions of another run and runs of a subset of the steps do not count.
         """
 
+    def recent_outcomes(
+        self, mission_names: Iterable[str], *, limit: int
+    ) -> dict[str, list[RunOutcome]]:
+        """Return how each mission's last runs stand, newest first; sub-missions do not count."""
+
+    def unattended_failures(self, *, limit: int) -> list[Execution]:
+        """Return what failed and nobody has retried or run again, newest first.
+
+        Sub-missions are left out: their parent has failed as well.
+        """
+
+    def open_approvals(self, *, limit: int) -> list[TaskRun]:
+        """Return the steps of all executions that wait for an approval, the oldest run's first."""
+
     def source_paths(self, *, limit: int) -> list[str]:
         """Return the distinct mission files that users ran, the most recently run first."""
 
@@ -91,6 +112,11 @@ class Reader(Protocol):
 
     def task_run(self, execution_id: str, task_id: str) -> TaskRun:
         """Return one task run; `NotFoundError` with near misses in the hint."""
+
+    def task_runs_in(
+        self, execution_id: str, states: frozenset[TaskState], *, limit: int
+    ) -> list[TaskRun]:
+        """Return the first task runs in these states in file order, as `task_runs` does."""
 
     def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
         """Return task runs changed by audit events after `after_seq`, and the newest seq seen.

@@ -1,16 +1,27 @@
 """Translates `core.ports.execution_query` into SQL: conditions, order and page."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from core.ports.execution_query import ExecutionOrder, ExecutionQuery
+from core.ports.execution_query import (
+    ExecutionField,
+    ExecutionOrder,
+    ExecutionQuery,
+    FieldCondition,
+)
 from storage.rows import codec
 
 _TEXT = (
     "mission_name || '#' || coalesce(run_number, '') || ' ' || execution_id || ' ' || actor"
     " || ' ' || state || ' ' || reason_code || ' ' || coverage"
 )
+_COLUMNS = {ExecutionField.MISSION: "mission_name", ExecutionField.ACTOR: "actor"}
+_PARAM = """EXISTS (
+SELECT 1 FROM json_each(params) AS param WHERE {}
+)"""
+_PARAM_VALUE = "iif(param.type IN ('true', 'false'), param.type, param.value)"
 _SPENT = "(coalesce(ended_at, ?) - started_at)"
 _ATTENTION = (
     "CASE state WHEN 'RUNNING' THEN 0 WHEN 'PAUSED' THEN 1 WHEN 'PENDING' THEN 2"
@@ -41,10 +52,14 @@ def conditions(query: ExecutionQuery) -> tuple[str, list[Any]]:
         found.contains(_TEXT, word)
     for word in query.without:
         found.contains(_TEXT, word, sign="=")
-    if query.mission is not None:
-        found.contains("mission_name", query.mission)
-    if query.actor is not None:
-        found.contains("actor", query.actor)
+    for condition in query.fields:
+        found.field(condition)
+    if query.ids is not None:
+        found.add("execution_id IN (SELECT value FROM json_each(?))", json.dumps([*query.ids]))
+    if query.created_from is not None:
+        found.add("created_at >= ?", query.created_from)
+    if query.created_until is not None:
+        found.add("created_at < ?", query.created_until)
     if query.longer_than is not None:
         found.add(f"{_SPENT} > ?", query.now, query.longer_than)
     if query.shorter_than is not None:
@@ -83,6 +98,22 @@ class _Conditions:
         """Require that `part` occurs in a column, or with the sign `=` that it does not."""
         fold = "lower" if part.isascii() else "casefold"
         self.add(f"instr({fold}({column}), ?) {sign} 0", _casefold(codec.text(part)))
+
+    def field(self, condition: FieldCondition) -> None:
+        """Add a condition on one of the fields."""
+        sign = ">" if condition.wanted else "="
+        if condition.field is not ExecutionField.PARAM:
+            self.contains(_COLUMNS[condition.field], condition.part, sign=sign)
+            return
+        name, equals, value = condition.part.partition("=")
+        inside = f"instr(casefold({_PARAM_VALUE}), ?) > 0"
+        if equals:
+            text, values = f"casefold(param.key) = ? AND {inside}", (name, value)
+        else:
+            text, values = f"instr(casefold(param.key), ?) > 0 OR {inside}", (name, name)
+        test = _PARAM.format(text)
+        folded = [_casefold(codec.text(one)) for one in values]
+        self.add(test if condition.wanted else f"NOT {test}", *folded)
 
 
 def _casefold(text: Any) -> Any:

@@ -1,5 +1,6 @@
 """Reads committed records over a read-only connection; never blocks a writer."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,15 +10,15 @@ from typing import Any
 from core.domain.events import StepExpanded
 from core.domain.mission import MissionSource
 from core.domain.records import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
-from core.domain.states import ExecutionState
+from core.domain.states import Coverage, ExecutionState, TaskState
 from core.errors import NotFoundError, UnavailableError
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
-from core.ports.reader import LogQuery
+from core.ports.reader import LogQuery, RunOutcome
 from core.value.suggestion import did_you_mean
 from storage.file.connection import ImmutableConnection, has_log, open_readonly, unavailable
 from storage.file.file_identity import file_identity_of
-from storage.read import history
+from storage.read import attention, history
 from storage.read.execution_sql import add_functions, conditions, ordering
 from storage.read.log_reader import LogReader
 from storage.read.reference import resolve, shorten
@@ -35,7 +36,6 @@ SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run
 WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
 """
-_CHILD_STATES = "SELECT state, count(*) FROM execution WHERE parent_execution_id = ? GROUP BY state"
 _LATEST_RUN = f"""
 {_EXECUTION} WHERE mission_name = ? AND parent_execution_id IS NULL AND coverage = 'full'
 ORDER BY id DESC LIMIT 1
@@ -150,9 +150,10 @@ class SqliteReader:
         """Return the number of direct sub-missions by state, for each execution that has any."""
         found: dict[str, dict[ExecutionState, int]] = {}
         with self._guard():
-            for execution_id in execution_ids:
-                for state, count in self._all(_CHILD_STATES, execution_id):
-                    found.setdefault(execution_id, {})[codec.execution_state(state)] = count
+            for parent, state, count in self._all(
+                attention.CHILD_STATES, json.dumps([*execution_ids])
+            ):
+                found.setdefault(parent, {})[codec.execution_state(state)] = count
         return found
 
     def mission_names(self) -> list[str]:
@@ -172,6 +173,32 @@ class SqliteReader:
                 for row in self._all(_LATEST_RUN, codec.text(name)):
                     found[name] = codec.execution_of(row)
         return found
+
+    def recent_outcomes(
+        self, mission_names: Iterable[str], *, limit: int
+    ) -> dict[str, list[RunOutcome]]:
+        """Return how each mission's last runs stand, newest first; sub-missions do not count."""
+        found: dict[str, list[RunOutcome]] = {}
+        names = json.dumps([codec.text(name) for name in mission_names])
+        with self._guard():
+            for name, state, coverage in self._all(
+                attention.RECENT_OUTCOMES, names=names, limit=limit
+            ):
+                outcome = RunOutcome(codec.execution_state(state), Coverage(coverage))
+                found.setdefault(name, []).append(outcome)
+        return found
+
+    def unattended_failures(self, *, limit: int) -> list[Execution]:
+        """Return what failed and nobody has retried or run again, newest first."""
+        with self._guard():
+            rows = self._all(attention.UNATTENDED_FAILURES, limit)
+            return [codec.execution_of(row) for row in rows]
+
+    def open_approvals(self, *, limit: int) -> list[TaskRun]:
+        """Return the steps of all executions that wait for an approval, the oldest run's first."""
+        with self._guard():
+            rows = self._all(attention.OPEN_APPROVALS, limit)
+            return [codec.task_run_of(row[0], row[1:]) for row in rows]
 
     def source_paths(self, *, limit: int) -> list[str]:
         """Return the distinct mission files that users ran, most recently run first."""
@@ -252,6 +279,20 @@ class SqliteReader:
         with self._guard():
             key = self._task_run_id(execution_id, task_id)
             return codec.task_run_of(execution_id, self._all(f"{_TASK_RUN} WHERE id = ?", key)[0])
+
+    def task_runs_in(
+        self, execution_id: str, states: frozenset[TaskState], *, limit: int
+    ) -> list[TaskRun]:
+        """Return the first task runs in these states in file order, as `task_runs` does."""
+        with self._guard():
+            rows = self._all(
+                f"{_TASK_RUN} WHERE id BETWEEN ? AND ?"
+                " AND state IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
+                *self._range(execution_id),
+                json.dumps([state.value for state in states]),
+                limit,
+            )
+            return [codec.task_run_of(execution_id, row) for row in rows]
 
     def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
         """Return the newest seq, and the task runs changed by audit events after `after_seq`.

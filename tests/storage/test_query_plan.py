@@ -27,6 +27,10 @@ READS_ALL_EXECUTIONS = {
 """What is ordered or filtered by what no index holds: a row of each execution, never its steps."""
 
 
+SMALL_INDEX = "task_run_approval"
+"""Holds the open approvals alone, so reading all of it is no scan of a large table."""
+
+
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("large")
@@ -56,7 +60,7 @@ def test_no_question_scans_a_large_table(name: str, database: Path) -> None:
     assert found
     scanned = [line for line in found if line.startswith("SCAN")]
     large = [line for line in scanned if re.search(r"\b(event|task_run|attempt|log_chunk)\b", line)]
-    assert large == []
+    assert [line for line in large if SMALL_INDEX not in line] == []
     if name not in READS_ALL_EXECUTIONS:
         rows = [line for line in scanned if "execution" in line and "COVERING INDEX" not in line]
         assert [line for line in rows if "execution_root" not in line] == []

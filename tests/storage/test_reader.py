@@ -16,7 +16,13 @@ from core.domain.records import EntityKind
 from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState
 from core.errors import AmbiguousError, NotFoundError, UnavailableError
 from core.ports.control import TOO_LATE, RequestKind, RequestOutcome
-from core.ports.execution_query import ExecutionOrder, ExecutionQuery
+from core.ports.execution_query import (
+    ExecutionField,
+    ExecutionOrder,
+    ExecutionQuery,
+    FieldCondition,
+)
+from core.ports.reader import RunOutcome
 from storage.read.execution_sql import conditions, ordering
 from storage.read.reader import SqliteReader, open_reader
 from storage.write.store import Store, open_store
@@ -90,8 +96,14 @@ async def several_runs(store: Store, clock: SteppingClock) -> list[Story]:
     stories = []
     for number, end in enumerate([*ends, *ends], 1):
         name = "Ärger & Söhne" if number > len(ends) else "deploy"
+        params = {"Tag": f"v{number}", "loud": True, "of": ["x", 1]} if number % 2 else {}
         story = await a_story(
-            store, number=number, clock=clock, mission_name=name, actor=f"ada{number}@host"
+            store,
+            number=number,
+            clock=clock,
+            mission_name=name,
+            actor=f"ada{number}@host",
+            params=params,
         )
         clock.advance(number * 3 % 7)
         if number == 2:
@@ -129,8 +141,16 @@ async def test_filters_order_and_pages_of_executions_are_those_of_the_twin_in_me
         {"words": ("söhne", "failed")},
         {"words": ("ÄRGER",), "without": ("ada6",)},
         {"without": ("deploy",), "include_children": True},
-        {"mission": "ÖHN"},
-        {"actor": "ADA3"},
+        {"fields": (FieldCondition(ExecutionField.MISSION, "ÖHN"),)},
+        {"fields": (FieldCondition(ExecutionField.ACTOR, "ADA3"),)},
+        {"fields": (FieldCondition(ExecutionField.ACTOR, "ADA3", wanted=False),)},
+        {"fields": (FieldCondition(ExecutionField.PARAM, "tag=V3"),)},
+        {"fields": (FieldCondition(ExecutionField.PARAM, "loud=true"),)},
+        {"fields": (FieldCondition(ExecutionField.PARAM, "tag", wanted=False),)},
+        {"ids": frozenset({stories[1].execution_id, stories[-1].execution_id})},
+        {"ids": frozenset()},
+        {"created_from": stories[3].snapshot.current.created_at},
+        {"created_until": stories[3].snapshot.current.created_at},
         {"longer_than": 4_000_000_000, "now": now},
         {"shorter_than": 4_000_000_000, "now": now},
         {"words": ("%",)},
@@ -166,6 +186,70 @@ async def test_a_missions_latest_run_is_neither_a_subset_nor_a_sub_mission(
     latest = reader.latest_runs(["deploy", "kid", "never"])
     assert latest == {"deploy": whole.snapshot.current}
     assert part.snapshot.current.coverage is Coverage.SUBSET
+
+
+async def test_the_last_outcomes_of_missions_are_those_of_runs_of_their_own(
+    store: Store, reader: SqliteReader
+) -> None:
+    whole = await a_story(store, number=1, mission_name="deploy")
+    await store.journal.submit(whole.finish())
+    part = await a_story(store, number=2, mission_name="deploy")
+    await store.journal.submit(part.task("b", TaskState.SKIPPED, Reason.NOT_SELECTED).batch())
+    await a_story(store, number=3, mission_name="deploy", parent_execution_id=whole.execution_id)
+    await a_story(store, number=4, mission_name="Söhne")
+    running = RunOutcome(ExecutionState.RUNNING, Coverage.FULL)
+    assert reader.recent_outcomes(["deploy", "Söhne", "never"], limit=20) == {
+        "deploy": [
+            RunOutcome(ExecutionState.RUNNING, Coverage.SUBSET),
+            RunOutcome(ExecutionState.SUCCESS, Coverage.FULL),
+        ],
+        "Söhne": [running],
+    }
+    newest = reader.recent_outcomes(["deploy"], limit=1)["deploy"]
+    assert newest == [RunOutcome(ExecutionState.RUNNING, Coverage.SUBSET)]
+
+
+async def test_a_failure_is_unattended_until_it_is_retried_or_run_again(
+    store: Store, reader: SqliteReader
+) -> None:
+    failed: list[Story] = []
+    for number, links in enumerate(
+        (
+            {},
+            {},
+            {"retry_of": 1},
+            {"rerun_of": 2},
+            {"parent_execution_id": 1},
+        ),
+        1,
+    ):
+        linked = {name: failed[of - 1].execution_id for name, of in links.items()}
+        story = await a_story(store, number=number, **linked)
+        await store.journal.submit(story.move(ExecutionState.FAILED).batch())
+        failed.append(story)
+    found = [one.execution_id for one in reader.unattended_failures(limit=10)]
+    assert found == [failed[3].execution_id, failed[2].execution_id]
+    assert len(reader.unattended_failures(limit=1)) == 1
+
+
+async def test_open_approvals_of_all_executions_are_found(
+    store: Store, reader: SqliteReader
+) -> None:
+    stories = [await a_story(store, number=number) for number in (1, 2)]
+    for story in stories:
+        story.task("a", TaskState.READY, Reason.DEPS_MET)
+        story.task("a", TaskState.WAITING, Reason.AWAITING_APPROVAL)
+        await store.journal.submit(story.batch())
+    waiting = reader.open_approvals(limit=10)
+    assert [one.execution_id for one in waiting] == [one.execution_id for one in stories]
+    assert waiting[0] == reader.task_run(stories[0].execution_id, "a")
+    stories[0].task("a", TaskState.SUCCESS, Reason.APPROVED)
+    await store.journal.submit(stories[0].batch())
+    assert reader.open_approvals(limit=10) == waiting[1:]
+    found = reader.task_runs_in(
+        stories[1].execution_id, frozenset({TaskState.WAITING, TaskState.FAILED}), limit=5
+    )
+    assert found == waiting[1:]
 
 
 async def test_a_newest_page_does_not_read_every_execution(reader: SqliteReader) -> None:

@@ -1,11 +1,17 @@
 """Evaluates execution queries in memory: the counterpart of `storage.read.execution_sql`."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 
 from core.domain.records import Execution
 from core.domain.states import ExecutionState
-from core.ports.execution_query import ExecutionOrder, ExecutionQuery
+from core.ports.execution_query import (
+    ExecutionField,
+    ExecutionOrder,
+    ExecutionQuery,
+    FieldCondition,
+)
 
 _ATTENTION = ("RUNNING", "PAUSED", "PENDING", "FAILED", "CANCELLED", "SUCCESS")
 
@@ -53,8 +59,10 @@ def _fits(one: Execution, query: ExecutionQuery) -> bool:
         and query.coverage in (None, one.coverage)
         and all(word.casefold() in text for word in query.words)
         and not any(word.casefold() in text for word in query.without)
-        and (query.mission is None or query.mission.casefold() in one.mission_name.casefold())
-        and (query.actor is None or query.actor.casefold() in one.actor.casefold())
+        and all(_holds(one, condition) for condition in query.fields)
+        and (query.ids is None or one.execution_id in query.ids)
+        and (query.created_from is None or one.created_at >= query.created_from)
+        and (query.created_until is None or one.created_at < query.created_until)
         and (query.longer_than is None or (spent is not None and spent > query.longer_than))
         and (query.shorter_than is None or (spent is not None and spent < query.shorter_than))
     )
@@ -64,3 +72,25 @@ def _spent(one: Execution, query: ExecutionQuery) -> int | None:
     if one.started_at is None:
         return None
     return (query.now if one.ended_at is None else one.ended_at) - one.started_at
+
+
+def _holds(one: Execution, condition: FieldCondition) -> bool:
+    part = condition.part.casefold()
+    if condition.field is ExecutionField.MISSION:
+        found = part in one.mission_name.casefold()
+    elif condition.field is ExecutionField.ACTOR:
+        found = part in one.actor.casefold()
+    else:
+        name, equals, wanted = part.partition("=")
+        texts = {key.casefold(): _text(value) for key, value in one.params.items()}
+        found = (
+            wanted in texts.get(name, "\0")
+            if equals
+            else any(part in key or part in text for key, text in texts.items())
+        )
+    return found == condition.wanted
+
+
+def _text(value: object) -> str:
+    plain = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return plain.casefold()

@@ -19,6 +19,9 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         ALTER TABLE attempt DROP COLUMN census;
         ALTER TABLE attempt DROP COLUMN resources;
         ALTER TABLE attempt DROP COLUMN placement;
+        DROP INDEX task_run_approval;
+        DROP INDEX execution_retry_of;
+        DROP INDEX execution_rerun_of;
         DROP TABLE prune;
         DROP TABLE pruned_event;
         DROP TABLE run_number;

@@ -48,7 +48,7 @@ from core.operations.admission.planned_verdicts import PlannedVerdict
 from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.executor import JobUsage
-from core.ports.reader import LogQuery, Reader
+from core.ports.reader import LogQuery, Reader, RunOutcome
 from tests.support import execution_list
 from tui.app import MissionDeckApp
 from tui.live.backend import (
@@ -397,6 +397,37 @@ class FakeReader(Reader):
             found.update((name, one) for one in execution_list.select(every, query))
         return found
 
+    def recent_outcomes(
+        self, mission_names: Iterable[str], *, limit: int
+    ) -> dict[str, list[RunOutcome]]:
+        every = self._every()
+        found = {
+            name: execution_list.select(every, ExecutionQuery(mission_name=name, limit=limit))
+            for name in mission_names
+        }
+        return {
+            name: [RunOutcome(one.state, one.coverage) for one in runs]
+            for name, runs in found.items()
+            if runs
+        }
+
+    def unattended_failures(self, *, limit: int) -> list[Execution]:
+        every = self._every()
+        linked = {one.retry_of for one in every} | {one.rerun_of for one in every}
+        query = ExecutionQuery(states=frozenset({ExecutionState.FAILED}), limit=len(every))
+        found = execution_list.select(every, query)
+        return [one for one in found if one.execution_id not in linked][:limit]
+
+    def open_approvals(self, *, limit: int) -> list[TaskRun]:
+        self._check()
+        with self.world.lock:
+            return [
+                task
+                for run in self.world.runs.values()
+                for task in run.snapshot.tasks.values()
+                if task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
+            ][:limit]
+
     def find_execution(self, reference: str, *, folder: str | None = None) -> Execution:
         self._check()
         with self.world.lock:
@@ -447,6 +478,11 @@ class FakeReader(Reader):
         self._check()
         with self.world.lock:
             return list(self._run(execution_id).snapshot.tasks.values())
+
+    def task_runs_in(
+        self, execution_id: str, states: frozenset[TaskState], *, limit: int
+    ) -> list[TaskRun]:
+        return [one for one in self.task_runs(execution_id) if one.state in states][:limit]
 
     def task_run(self, execution_id: str, task_id: str) -> TaskRun:
         self._check()
@@ -557,11 +593,32 @@ class FakeReader(Reader):
         self.closed = True
 
 
+class FakeMemory:
+    """What the screen remembers, for as long as the object lives."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+        self.kept: dict[str, int] = {}
+
+    def looked_at(self) -> frozenset[str]:
+        return frozenset(self.seen)
+
+    def look_at(self, execution_ids: Iterable[str], now: int) -> None:
+        self.seen |= dict.fromkeys(execution_ids, now)
+
+    def sizes(self) -> Mapping[str, int]:
+        return dict(self.kept)
+
+    def keep_size(self, pane: str, cells: int) -> None:
+        self.kept[pane] = cells
+
+
 class FakeBackend:
     """The port of the screen over a world; it records what was asked of it."""
 
     def __init__(self, world: FakeWorld, *missions: Mission, folder: Path | None = None) -> None:
         self.world = world
+        self.memory = FakeMemory()
         self.known = {f"/missions/{mission.name}.yaml": mission for mission in missions}
         self.files: list[MissionFile] = []
         self.asked: list[tuple[str, RequestKind, str | None, dict[str, Any]]] = []

@@ -33,6 +33,11 @@ class Paths(Struct, frozen=True, kw_only=True):
         return self.home / "artifacts"
 
     @property
+    def screen_memory(self) -> Path:
+        """The file with what the screen remembers from one session to the next."""
+        return self.logs.parent / "screen.json"
+
+    @property
     def has_database(self) -> bool:
         """Whether the database exists; an empty file does not count.
 

@@ -31,6 +31,7 @@ from core.ports.executor import JobUsage
 from core.ports.reader import Reader
 from tui.host.current_database import open_current, record_lost_runners
 from tui.host.discovery import Discovery, chosen_places, findings_of, samples_folder
+from tui.host.memory_file import MemoryFile
 from tui.host.settings import Settings
 from tui.host.site import LocalSite
 from tui.host.version import VERSION
@@ -59,6 +60,7 @@ class SiteBackend:
     def __init__(self, site: LocalSite, settings: Settings, cwd: Path) -> None:
         self._site = replace(site, may_ask=False)
         self._job_usage = JobUsageReader()
+        self._memory = MemoryFile(site.paths.screen_memory)
         folders = settings.mission_folders
         self._discovery = Discovery(
             chosen_places(cwd, folders), samples=None if folders else samples_folder()
@@ -79,6 +81,11 @@ class SiteBackend:
     def app_context(self) -> AppContext:
         """The database, the actor and the user's configuration."""
         return self._app_context
+
+    @property
+    def memory(self) -> MemoryFile:
+        """What the screen remembers from one session to the next."""
+        return self._memory
 
     def open_reader(self) -> Reader:
         """Open a read-only connection; `NotFoundError` while there is no database."""

@@ -17,14 +17,18 @@ from tui.words.safe_text import clean_line
 MAX_SHOWN_FINDINGS = 20
 
 
-def home_parts(here: AppContext, live: int | None) -> Parts:
-    """Return the header: the number of live runs (None: not known yet), user and database."""
-    running = "loading …" if live is None else f"▶ {live:,} running" if live else "nothing running"
+def home_parts(here: AppContext, page: HomePage | None) -> Parts:
+    """Return the header: who needs somebody, what runs (None: not known yet), user, database."""
+    live = 0 if page is None else page.live
+    running = "loading …" if page is None else f"▶ {live:,} running" if live else "nothing running"
     left = [
         Part(" mission deck", style="strong"),
         Part("  "),
         Part(running, style="state:RUNNING" if live else "muted"),
     ]
+    if page is not None and page.needs:
+        verb = "needs" if page.needs == 1 else "need"
+        left.append(Part(f"  ! {page.needs:,} {verb} you", style="warn"))
     right = [
         Part(f"{clean_line(here.actor)} ", style="muted", rank=1),
         Part(f" {clean_line(here.database)} ", style="faint", rank=2),

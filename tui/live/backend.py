@@ -17,6 +17,7 @@ from core.operations.mission_secret_check import SecretState
 from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
+from tui.live.screen_memory import ScreenMemory
 
 Progress = Callable[[int, int], None]
 """Takes the number of events that were read, and of all there are to read."""
@@ -97,6 +98,10 @@ class Backend(Protocol):
     @property
     def app_context(self) -> AppContext:
         """The database, the actor and the user's configuration. Does not block."""
+
+    @property
+    def memory(self) -> ScreenMemory:
+        """What the screen remembers from one session to the next."""
 
     def open_reader(self) -> Reader:
         """Open a read-only connection, to be used and closed in the calling thread only.

@@ -3,7 +3,7 @@
 It is imported before first paint, so it imports nothing but Textual.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from textual.app import App
@@ -114,6 +114,13 @@ class Deck(Protocol):
 
     def note_checked(self, checked: "LogChecked") -> None:
         """Take note of a verification; a broken log is then shown on every screen."""
+
+    @property
+    def looked_at(self) -> frozenset[str]:
+        """The failures that somebody has looked at, by execution id."""
+
+    def look_at(self, execution_ids: "Iterable[str]") -> None:
+        """Take note, for good, that somebody has looked at failures."""
 
     # --- screens ---------------------------------------------------------------------------------
 

@@ -12,9 +12,10 @@ from tui.keys.textual_bindings import bindings
 from tui.lines.home_lines import mission_lines
 from tui.live.backend import MissionFile
 from tui.live.messages import Delta
+from tui.live.screen_memory import attention_floor
 from tui.screens.home_actions import HomeActions
 from tui.search.home_filter import filter_missions, parse_execution_filter
-from tui.search.home_page import HomeQuery
+from tui.search.home_page import HomeQuery, with_chain_problem
 from tui.widgets.base.line_view import LineView
 from tui.words.safe_text import clean_line
 
@@ -72,6 +73,11 @@ class HomeScreen(HomeActions):
         self._show_executions()
         self._show_detail()
 
+    def show_banner(self, text: str) -> None:
+        """Show a problem; one of the audit log is listed as well."""
+        super().show_banner(text)
+        self._show_executions()
+
     def _ask(self) -> None:
         """Tell the feed what to watch; the answer arrives through `deliver`."""
         if self.deck.watching is not self:
@@ -83,6 +89,8 @@ class HomeScreen(HomeActions):
             HomeQuery(
                 executions=replace(condition.query, order=self._order, limit=self._limit),
                 expanded=self._expanded,
+                looked_at=self.deck.looked_at,
+                failed_since=attention_floor(self._clock.now()),
                 missions=tuple(names),
                 detail=None if mission is None else mission.name,
             )
@@ -114,7 +122,8 @@ class HomeScreen(HomeActions):
             if self._filters["executions"].strip()
             else "Nothing has run yet\nPress 1 for the missions, then n to launch one"
         )
-        self._execution_list.show(page.rows, page.short_ids)
+        rows = with_chain_problem(page.rows, self.deck.log_problem)
+        self._execution_list.show(rows, page.short_ids, self.deck.app_context.actor)
         self._titles()
         self._update_key_bar()
 
@@ -155,15 +164,17 @@ class HomeScreen(HomeActions):
         if (
             page is not None
             and page.listed < page.matched
-            and event.index >= len(page.rows) - PREFETCH_ROWS
+            and event.index >= self._execution_list.row_count() - PREFETCH_ROWS
         ):
-            self._limit = page.listed + PAGE_ROWS
+            self._limit += PAGE_ROWS
             self._ask()
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Launch a mission, open an execution."""
         if event.view.id == "missions":
             self.action_new_run()
+        elif self._execution_list.is_at_chain_problem:
+            self.app.run_worker(self.app.run_action("audit"))
         elif (execution := self._execution_list.current) is not None:
             self.deck.open_execution(execution.execution_id)
 
@@ -173,9 +184,22 @@ class HomeScreen(HomeActions):
         self._titles()
         self._ask()
 
-    def action_unfold(self) -> None:
-        """Expand or collapse the sub-missions of the execution under the cursor."""
+    def action_unfold(self, expand: bool) -> None:
+        """List the sub-missions of the execution under the cursor, or fold them again.
+
+        On a sub-mission itself, folding is about its parent.
+        """
         row = self._execution_list.current_row
-        if row is not None and row.children:
-            self._expanded ^= {row.execution.execution_id}
-            self._ask()
+        if row is None:
+            return
+        key = row.execution.execution_id
+        if not expand and key not in self._expanded:
+            key = row.execution.parent_execution_id or key
+        if expand and row.children:
+            self._expanded |= {key}
+        elif not expand and key in self._expanded:
+            self._expanded -= {key}
+            self._execution_list.go_to(key)
+        else:
+            return
+        self._ask()

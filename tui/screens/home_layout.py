@@ -114,8 +114,7 @@ class HomeLayout(DeckScreen):
 
     def _titles(self) -> None:
         page = self._page
-        live = None if page is None else page.live
-        self._head.set_parts(*home_parts(self.deck.app_context, live))
+        self._head.set_parts(*home_parts(self.deck.app_context, page))
         alone = self.has_class("-narrow")
         notes = {"missions": "", "executions": "" if page is None else count_note(page)}
         if self._missions is not None:

@@ -6,11 +6,27 @@ from typing import Protocol, TypeVar
 
 from core.domain.state_word import WORDS
 from core.domain.states import Coverage, ExecutionState
-from core.ports.execution_query import ExecutionQuery
+from core.ports.execution_query import ExecutionField, ExecutionQuery, FieldCondition
 from core.value.timestamp import SECOND_NS
 from tui.search.filter_terms import Term, one_of, parse_terms, seconds_of
+from tui.words.numbers import parse_since
 
-_FIELDS = {"state": "state", "s": "state", "mission": "mission", "by": "by", "is": "is"}
+_FIELDS = {
+    "state": "state",
+    "s": "state",
+    "name": "name",
+    "mission": "name",
+    "since": "since",
+    "who": "who",
+    "by": "who",
+    "param": "param",
+    "is": "is",
+}
+_TEXT_FIELDS = {
+    "name": ExecutionField.MISSION,
+    "who": ExecutionField.ACTOR,
+    "param": ExecutionField.PARAM,
+}
 _STATES = {
     **{state.value.lower(): state for state in ExecutionState},
     **{WORDS[state.value]: state for state in ExecutionState},
@@ -24,12 +40,14 @@ _KINDS = ("valid", "invalid")
 
 EXECUTION_SYNTAX = (
     ("state:failed,running", "in one of these states; the beginning of the word is enough"),
-    ("mission:etl", "with this in the mission's name"),
-    ("by:ada", "started by this user"),
+    ("name:etl", "with this in the mission's name; mission: is the same"),
+    ("since:2h", "started in the last two hours, or since a day: since:2025-01-20"),
+    ("who:ada", "started by this user; by: is the same"),
+    ("param:tag=v2", "with this in the value of a parameter, or of any: param:v2"),
     ("dur>30s  dur<5m", "took longer, or shorter: ms s m h d"),
     ("is:subset", "that left out steps; is:full: that left out none"),
     ("words", "in name, number, id, person, state or reason code"),
-    ("-word", "without"),
+    ("!word  !name:etl", "without; - is the same as !"),
 )
 """The syntax of a filter of executions, for the help. The database evaluates it."""
 MISSION_SYNTAX = (
@@ -51,7 +69,9 @@ class ExecutionFilter:
     @property
     def is_timed(self) -> bool:
         """Whether the result changes with time alone."""
-        return self.query.longer_than is not None or self.query.shorter_than is not None
+        query = self.query
+        limits = (query.longer_than, query.shorter_than, query.created_from, query.created_until)
+        return any(limit is not None for limit in limits)
 
 
 def parse_execution_filter(text: str, now: int) -> ExecutionFilter:
@@ -63,14 +83,14 @@ def parse_execution_filter(text: str, now: int) -> ExecutionFilter:
     for term in terms:
         if not term.field:
             (words if term.wanted else without).append(term.value)
-        elif problem := _add(conditions, term):
+        elif problem := _add(conditions, term, now):
             problems.append(problem)
     if words or without or conditions:
         conditions |= {"words": tuple(words), "without": tuple(without), "include_children": True}
     return ExecutionFilter(text, ExecutionQuery(**conditions, now=now), tuple(problems))  # type: ignore[arg-type] # by name
 
 
-def _add(conditions: dict[str, object], term: Term) -> str:
+def _add(conditions: dict[str, object], term: Term, now: int) -> str:
     """Add a term to the conditions of a query; return its problem, empty for none."""
     match term.field:
         case "state":
@@ -94,10 +114,16 @@ def _add(conditions: dict[str, object], term: Term) -> str:
                 return "dur= finds nothing: use dur> and dur<"
             longer = term.sign.startswith(">") == term.wanted
             conditions["longer_than" if longer else "shorter_than"] = limit
+        case "since":
+            try:
+                start = parse_since(term.value, now)
+            except ValueError as error:
+                return f"since: {error}"
+            conditions["created_from" if term.wanted else "created_until"] = start
         case field:
-            if not term.wanted:
-                return f"-{field}: is not known here; use a word: -{term.value}"
-            conditions["actor" if field == "by" else "mission"] = term.value
+            before = conditions.get("fields", ())
+            one = FieldCondition(_TEXT_FIELDS[field], term.value, term.wanted)
+            conditions["fields"] = (*before, one) if isinstance(before, tuple) else (one,)
     return ""
 
 

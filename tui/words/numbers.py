@@ -92,7 +92,7 @@ def parse_since(text: str, now: int) -> int:
     except ValueError:
         pass
     try:
-        instant = datetime.fromisoformat(text.strip())
+        instant = datetime.fromisoformat(text.strip().upper())
     except ValueError:
         raise ValueError(f"{text!r} is neither a span such as 5m nor an RFC 3339 instant") from None
     if instant.tzinfo is None:

@@ -60,12 +60,16 @@ async def test_sub_missions_stand_under_their_parent() -> None:
     other = world.launch(mission_of("other", step("a")))
     end(world, other)
     async with running(FakeBackend(world, parent), size=(160, 40)) as pilot:
-        await wait_for_text(pilot, "Executions 2", "▸ release-all#1  3 of 270 failed")
+        await wait_for_text(pilot, "Executions 2", "release-all#1 ▸270 3✗")
         assert "release-one" not in "\n".join(rows(pilot))
-        await pilot.press("2", "j", "space")
-        await wait_for_text(pilot, "▾ release-all#1", "release-one#1", "release-one#2")
-        assert [row.split()[1] for row in rows(pilot)[:3]] == ["other#1", "▾", "release-one#1"]
-        await pilot.press("space")
+        await pilot.press("2", "j", "right")
+        await wait_for_text(pilot, "release-all#1 ▾270", "release-one#1", "release-one#2")
+        assert [row.split()[1] for row in rows(pilot)[1:4]] == [
+            "other#1",
+            "release-all#1",
+            "release-one#1",
+        ]
+        await pilot.press("j", "j", "left")
         await wait_until(pilot, lambda: "release-one" not in "\n".join(rows(pilot)))
 
 
@@ -75,10 +79,10 @@ async def test_a_filter_finds_sub_missions_and_says_whose_they_are() -> None:
         await wait_for_text(pilot, "release-all#1")
         await pilot.press("2", "slash")
         await type_in(pilot, "failed")
-        await wait_for_text(pilot, "3 of 271", "release-one#3  of release-all#1")
-        assert len(rows(pilot)) == 3
+        await wait_for_text(pilot, "3 of 271", "release-one#3 of release-all#1")
+        assert len(rows(pilot)) == 4
         await pilot.press("escape")
-        await wait_for_text(pilot, "▸ release-all#1  3 of 270 failed")
+        await wait_for_text(pilot, "release-all#1 ▸270 3✗")
 
 
 async def test_the_title_says_how_many_of_all_are_listed_and_the_rest_comes_at_the_end() -> None:
@@ -179,7 +183,10 @@ async def test_a_run_of_a_part_is_called_so_and_is_no_last_outcome() -> None:
     [
         ("state:bogus", "bogus is none of pending, running, paused, done, failed, cancelled"),
         ("dur>", "dur> needs a number"),
-        ("colour:red", "colour: is not known here; known are state: mission: by: is:"),
+        (
+            "colour:red",
+            "colour: is not known here; known are state: name: mission: since: who: by: param: is:",
+        ),
         ("is:green", "green is none of full, subset"),
         ("state:done state:failed", "no run is in two states at once"),
     ],
@@ -205,14 +212,14 @@ async def test_a_filter_that_is_not_understood_is_said_and_the_help_gives_the_sy
     async with running(FakeBackend(world, parent), size=(160, 50)) as pilot:
         await wait_for_text(pilot, "release-all#1")
         await pilot.press("2", "slash")
-        await wait_for_text(pilot, "state:failed,running", "mission:etl")
+        await wait_for_text(pilot, "state:failed,running", "name:etl")
         await type_in(pilot, "state:bogus")
         await wait_for_text(pilot, "? bogus is none of pending, running", "release-all#1")
         await pilot.press("enter")
         await wait_for_text(pilot, "/state:bogus  ? bogus is none of")
         await pilot.press("question_mark")
         await type_in(pilot, "filter")
-        await wait_for_text(pilot, "Filter of executions (/)", "by:ada", "Filter of missions (/)")
+        await wait_for_text(pilot, "Filter of executions (/)", "who:ada", "Filter of missions (/)")
         await pilot.press("escape")
         pilot.app.open_execution(run)  # type: ignore[attr-defined] # ours
         await wait_for_text(pilot, "each", "List")

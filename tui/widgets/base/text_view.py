@@ -17,6 +17,10 @@ from tui.widgets.base.line_view import Span, resize_content, strip_of
 from tui.widgets.base.selectable import Selectable
 from tui.words.safe_text import wrap
 
+MIN_FOLDED_CELLS = 12
+"""With less room beside the texts before it, the last text of a line is folded below them."""
+INDENT_CELLS = 2
+
 
 class TextView(ScrollView, Selectable, can_focus=True):
     """A read-only text. The continuation of a wrapped line is indented."""
@@ -61,9 +65,11 @@ class TextView(ScrollView, Selectable, can_focus=True):
         """Fold the last text of a line to the width that the texts before it leave."""
         if not line:
             return [""]
-        lead = sum(width_of(text) for text, _style in line[:-1])
-        room = self._room - lead
-        return wrap(line[-1][0], room if room >= 12 else max(1, self._room))
+        room = self._room - _lead(line)
+        if room >= MIN_FOLDED_CELLS:
+            return wrap(line[-1][0], room)
+        below = max(1, self._room - INDENT_CELLS)
+        return ["", *(" " * INDENT_CELLS + piece for piece in wrap(line[-1][0], below))]
 
     @property
     def _room(self) -> int:
@@ -103,7 +109,8 @@ class TextView(ScrollView, Selectable, can_focus=True):
             style = styles.named(style_name)
             last = place == len(line) - 1
             if not last:
-                spans.append((text if piece == 0 else " " * width_of(text), style))
+                beside = self._room - _lead(line) >= MIN_FOLDED_CELLS
+                spans.append((text if piece == 0 else " " * width_of(text) * beside, style))
             else:
                 pieces = self._pieces(line)
                 spans.append((pieces[min(piece, len(pieces) - 1)], style))
@@ -125,3 +132,8 @@ class TextView(ScrollView, Selectable, can_focus=True):
     def action_last(self) -> None:
         """Go to the last line."""
         self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+
+
+def _lead(line: Line) -> int:
+    """Return the width of the texts before the last one."""
+    return sum(width_of(text) for text, _style in line[:-1])

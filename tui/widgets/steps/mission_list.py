@@ -5,17 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from core.domain.records import Execution
 from core.domain.state_word import counted
 from core.ports.clock import Clock
-from core.value.terminal_text import width_of
 from tui.live.backend import MissionFile
 from tui.look.theme import ThemeStyles
 from tui.widgets.base.age_tracker import AgeTracker
-from tui.widgets.base.line_view import LineView, Span
+from tui.widgets.base.headed_list import HeadedList
+from tui.widgets.base.line_view import Span
 from tui.words.numbers import when
 from tui.words.safe_text import clean_line, fit, fit_right
 from tui.words.state_glyphs import sign
 
 
-class MissionList(LineView):
+class MissionList(HeadedList):
     """Mission files with validity, size and latest outcome. Each group has a heading."""
 
     def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
@@ -41,7 +41,7 @@ class MissionList(LineView):
         if before is not None and before.path in paths:
             self.cursor = paths.index(before.path)
         elif self.current is None:
-            self.move_to(next((at for at, path in enumerate(paths) if path is not None), 0))
+            self.move_to(self.first_row())
 
     def set_latest_runs(self, last: Mapping[str, Execution]) -> None:
         """Set the latest run of each mission, by name."""
@@ -68,14 +68,9 @@ class MissionList(LineView):
         """How many missions are listed."""
         return sum(isinstance(row, MissionFile) for row in self._rows)
 
-    def steer_to(self, index: int) -> None:
-        """Move the cursor to a row on behalf of the user, skipping headings."""
-        index = max(0, min(index, len(self._rows) - 1))
-        ahead = range(index, len(self._rows))
-        behind = range(index, -1, -1)
-        ways = (ahead, behind) if index >= self.cursor else (behind, ahead)
-        places = (at for way in ways for at in way if isinstance(self._rows[at], MissionFile))
-        super().steer_to(next(places, index))
+    def is_heading(self, index: int) -> bool:
+        """Tell whether a row is the heading of a group."""
+        return isinstance(self._rows[index], str)
 
     def row_count(self) -> int:
         """Return how many rows there are."""
@@ -85,8 +80,7 @@ class MissionList(LineView):
         """Return validity, name, size and latest outcome, or the heading of a group."""
         mission = self._rows[index]
         if isinstance(mission, str):
-            yield f"{clean_line(mission)} ", styles.faint
-            yield "─" * (width - width_of(clean_line(mission)) - 1), styles.faint
+            yield from self.heading(clean_line(mission), width, styles)
             return
         last = self._last.get(mission.name)
         tail = 24 if width >= 44 else 12
