@@ -159,6 +159,26 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     """What steps without their own `runs_on` need from a worker."""
 
 
+class Precondition(Struct, frozen=True, kw_only=True):
+    """What must hold when an attempt starts: an expression, or a script that exits with 0."""
+
+    expression: str = ""
+    """With its templates unresolved; empty for a script."""
+    script: str = ""
+    shell: str = "bash"
+
+
+class Repeat(Struct, frozen=True, kw_only=True):
+    """How a step is repeated whose attempts succeed."""
+
+    every: float = 1.0
+    """Seconds between the end of an attempt and the start of the next."""
+    until: str | None = None
+    """An expression; None repeats it `limit` times."""
+    limit: int = 100
+    """How many attempts may succeed in all."""
+
+
 class MissionStep(Struct, frozen=True, kw_only=True):
     """One node of a mission. `parameters` is plain JSON data, templates unresolved."""
 
@@ -191,6 +211,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     """None: as the mission says."""
     artifacts: tuple[str, ...] = ()
     """Patterns of the files in its working folder that are kept, templates unresolved."""
+    preconditions: tuple[Precondition, ...] = ()
+    repeat: Repeat | None = None
 
     @property
     def secret_names(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
 _WAITING_WORDS: Mapping[Reason, str] = MappingProxyType(
     {
         Reason.BACKOFF: "retrying",
+        Reason.REPEATING: "repeating",
         Reason.AWAITING_APPROVAL: "needs approval",
         Reason.RESOURCE_EXHAUSTED: "held back",
     }

@@ -105,6 +105,7 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = MappingProxyType(
         (_T.RUNNING, _G.WAIT): _T.WAITING,
         (_T.RUNNING, _G.SUCCEED): _T.SUCCESS,
         (_T.RUNNING, _G.FAIL): _T.FAILED,
+        (_T.RUNNING, _G.SKIP): _T.SKIPPED,
         (_T.RUNNING, _G.CANCEL): _T.CANCELLED,
         (_T.WAITING, _G.WAKE): _T.READY,
         (_T.WAITING, _G.START): _T.RUNNING,

@@ -21,6 +21,7 @@ from core.engine.gated_attempt import recheck
 from core.engine.preparation import Prepared, RunContext
 from core.engine.secret_delivery import perform_masked
 from core.engine.turn.artifact_collection import keep_artifacts
+from core.engine.turn.precondition_check import unmet
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
 from core.output.masker import Masker
@@ -112,14 +113,14 @@ async def run(
                     run_context,
                     prepared,
                     call,
-                    partial(_perform, kind),
+                    partial(_perform, kind, prepared),
                     count=sink.redacted,
                     passed=sink.passed,
                 )
             else:
-                outcome = await _perform(kind, call)
+                outcome = await _perform(kind, prepared, call)
             outcome = _admitted(run_context, outcome)
-            if prepared.artifacts:
+            if prepared.artifacts and outcome.state is not AttemptState.CANCELLED:
                 outcome, artifacts = await keep_artifacts(run_context, prepared, outcome, sink.log)
     except asyncio.CancelledError:
         if not was_cancelled():
@@ -153,7 +154,11 @@ def step_error(error: BaseException, masker: Masker | None = None) -> StepOutcom
     return StepOutcome.failure(Reason.STEP_ERROR, message, type(error).__name__, stack_trace=trace)
 
 
-async def _perform(kind: StepType, call: StepCall) -> StepOutcome:
+async def _perform(kind: StepType, prepared: Prepared, call: StepCall) -> StepOutcome:
+    if prepared.preconditions:
+        end = await unmet(prepared.preconditions, call)
+        if end is not None:
+            return end
     if kind.mode is Mode.ASYNC:
         return await kind.run_async(call)
     if kind.mode is Mode.INSTANT:

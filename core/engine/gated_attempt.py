@@ -11,6 +11,7 @@ from core.machine.environment import exported
 from core.security.attempt_gate import ALLOWED, GateAnswer, ask
 from core.security.attempt_request import AttemptRequest
 from core.step_type.intent import NO_INTENT, Intent
+from core.step_type.registry import step_type
 from core.step_type.step_type import StepOutcome
 
 
@@ -34,6 +35,19 @@ def attempt_request(run_context: RunContext, prepared: Prepared, attempt: int) -
         sources=sources_of(run_context.mission, step),
         secret_variables=(*step.secrets, *step.secret_files),
         environ=lambda: _environ(run_context, prepared),
+        conditions=conditions_of(step),
+    )
+
+
+def conditions_of(step: MissionStep) -> tuple[Intent, ...]:
+    """Return what the scripts among the preconditions of a step do."""
+    if not step.preconditions:
+        return ()
+    kind = step_type("script")
+    return tuple(
+        kind.intent({"script": one.script, "shell": one.shell})
+        for one in step.preconditions
+        if one.script and kind is not None
     )
 
 
@@ -69,7 +83,8 @@ def recheck(
         if run_context.gate is None:
             return None
         request = attempt_request(run_context, prepared, attempt)
-        request = replace(request, intent=intent, secrets=(), sources=EMPTY)  # those were asked for
+        request = replace(request, intent=intent, secrets=(), sources=EMPTY, conditions=())
+        # the rest was asked for before
         answer = run_context.gate.answer(request)
         for facts in answer.warnings:
             log(LogLevel.WARN, f"policy: {facts['message']}, but only warns")

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from core.domain.mission import EMPTY, Mission, MissionStep
+from core.domain.mission import EMPTY, Mission, MissionStep, Precondition
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.engine.context import ExecutionContext
@@ -88,6 +88,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """The environment files that the step names, as they were read."""
     artifacts: tuple[str, ...] = ()
     """The patterns of the files that are kept, templates resolved."""
+    preconditions: tuple[Precondition, ...] = ()
     refusal: StepOutcome | None = None
     warnings: tuple[str, ...] = ()
     """What its log begins with: what policies say that only warn."""
@@ -103,6 +104,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             and not self.step.secret_names
             and not self.step.env_files
             and not self.step.artifacts
+            and not self.step.preconditions
         )
 
 
@@ -141,6 +143,7 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         working_dir=folder,
         env_files=env_files,
         artifacts=artifacts,
+        preconditions=step.preconditions,
         scope=scope() if step.secret_names else EMPTY,
     )
 

@@ -1,9 +1,11 @@
 """Records the end of an attempt, and decides by the retry policy whether there is another."""
 
 from collections.abc import Callable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from core.domain.events import ENGINE, AttemptEnded
+from core.domain.mission import Repeat
 from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
@@ -12,6 +14,7 @@ from core.engine.attempt import Ended, state_of
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import RunContext
 from core.engine.requests import ANSWERED
+from core.engine.turn.repetition import after_success
 from core.explain.process_text import ended_text
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
@@ -108,9 +111,14 @@ class Settlement:
             )
         )
         pause = None
+        repeat = self._planner.step_of(task_id).repeat
         state = _STATES.get(outcome.state)
+        if outcome.reason_code is Reason.PRECONDITION_UNMET:
+            state = TaskState.SKIPPED
         if outcome.state is AttemptState.LOST:
             pause = self._lost(task_id, outcome, at)
+        elif repeat is not None and outcome.state is AttemptState.SUCCESS:
+            pause = self._repeated(task_id, repeat, outcome, at)
         elif state is None:
             pause = self._failed(task_id, outcome, at, actor)
         else:
@@ -128,11 +136,31 @@ class Settlement:
             self._run_context.context.ended(task)
         return pause
 
+    def _repeated(
+        self, task_id: str, repeat: Repeat, outcome: StepOutcome, at: int
+    ) -> float | None:
+        """Repeat a step whose attempt succeeded, or let it end."""
+        snapshot = self._recorder.snapshot
+        scope = self._run_context.context.scope(snapshot.tasks[task_id])
+        found = after_success(repeat, snapshot.attempts[task_id], scope, _outputs(outcome))
+        stop = self._planner.stopped
+        if found.pause is not None and stop is not None and self._planner.ends_what_runs:
+            self._recorder.change(task_id, TaskState.CANCELLED, stop.reason, stop.message, at=at)
+            return None
+        resume_at = None
+        if found.pause is not None:
+            resume_at = self._run_context.clock.now() + int(found.pause * 1e9)
+        reason = found.reason or outcome.reason_code
+        change = self._recorder.change
+        change(task_id, found.state, reason, found.message, resume_at=resume_at, at=at)
+        return found.pause
+
     def _failed(self, task_id: str, outcome: StepOutcome, at: int, actor: str) -> float | None:
         """Retry a failed attempt by its policy, or let the task run fail."""
         policy = self._planner.step_of(task_id).retry or self._run_context.mission.config.retry
         attempts = self._recorder.snapshot.attempts[task_id]
-        tries = sum(attempt.state is not AttemptState.LOST for attempt in attempts)
+        since = takewhile(lambda one: one.state is not AttemptState.SUCCESS, reversed(attempts))
+        tries = sum(attempt.state is not AttemptState.LOST for attempt in since)
         what = f"{outcome.message or outcome.reason_code} ({outcome.reason_code})"
         retryable = is_retryable(
             policy,

@@ -302,8 +302,8 @@ def _number(task: TaskRun, facts: ExecutionFacts) -> str:
 
 def _policy(task: TaskRun, facts: ExecutionFacts) -> RetryPolicy | None:
     step = facts.step(task.task_id)
-    if step is None or facts.mission is None:
-        return None
+    if step is None or facts.mission is None or step.repeat is not None:
+        return None  # attempts that repeat a step are no retries
     return step.retry or facts.mission.config.retry
 
 

@@ -161,6 +161,24 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "The `when` of the step was evaluated and is false.",
             "Nothing if that is what the condition is for.",
         ),
+        Reason.PRECONDITION_UNMET: ReasonText(
+            "a precondition does not hold",
+            "One of the `preconditions` of the step did not hold when its attempt started: an"
+            " expression is false, or a script did not exit with 0. The step itself was not run.",
+            "Nothing if that is what the precondition is for. The message names it, and the log of"
+            " the attempt has what its script wrote.",
+        ),
+        Reason.REPEATING: ReasonText(
+            "it is repeated",
+            "An attempt succeeded, and `repeat` asks for another after a pause.",
+            "Nothing. The pause survives a restart of the runner, and a repetition is no retry.",
+        ),
+        Reason.REPEATS_EXHAUSTED: ReasonText(
+            "what it was repeated for did not happen",
+            "`repeat.until` was still false after the last attempt that `repeat.max` allows.",
+            "Compare the attempts: `mission logs EXEC STEP/1`, `STEP/2`, and so on. Raise `max` or"
+            " `every` if it needs more time. `mission retry EXEC` counts from one again.",
+        ),
         Reason.NOT_SELECTED: ReasonText(
             "it was left out when the execution was started",
             "`--only`, `--skip`, `--resume-from` or a retry of other steps left this step out.",

@@ -20,6 +20,8 @@ from core.mission_file.keys.param import PARAM_KEYS
 from core.mission_file.keys.retry_policy import RETRY_KEYS, RETRY_ON_KEYS
 from core.mission_file.keys.step import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
+from core.mission_file.shapes.precondition_key import PRECONDITION_KEYS
+from core.mission_file.shapes.repeat_key import REPEAT_KEYS
 from core.mission_file.step_template import TEMPLATE_KEYS
 from core.step_type.registry import normalise_type, step_type, step_type_names
 
@@ -35,6 +37,8 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "defaults": ("Values for steps that do not have their own.", DEFAULT_KEYS),
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
     "step_templates": ("A template for steps, under `templates.NAME`.", TEMPLATE_KEYS),
+    "preconditions": ("A script that must succeed before a step is run.", PRECONDITION_KEYS),
+    "repeat": ("How a step is repeated whose attempts succeed.", REPEAT_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),
     "retry_on": ("Which failures are retried.", RETRY_ON_KEYS),
     "limits": ("What the processes of a step may use.", LIMIT_KEYS),
@@ -47,6 +51,8 @@ _FOLLOWS = {
     "defaults.retry": "retry",
     "defaults.limits": "limits",
     "steps.retry": "retry",
+    "steps.preconditions": "preconditions",
+    "steps.repeat": "repeat",
     "retry.retry_on": "retry_on",
     "config.limits": "limits",
     "steps.limits": "limits",

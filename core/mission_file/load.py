@@ -166,8 +166,8 @@ def _check_meaning(
 
         check_unexpanded_variables(draft, problems)
     has_expressions = any(
-        step is not None and (step.when or step.step_type in EXPRESSIONS) for step in draft.steps
-    ) or any(placed.step.when or placed.step.step_type in EXPRESSIONS for placed in draft.handlers)
+        step is not None and _has_expression(step) for step in draft.steps
+    ) or any(_has_expression(placed.step) for placed in draft.handlers)
     if seen.templates or has_expressions:
         from core.mission_file.meaning.shell_injection import check_shell_injection
         from core.mission_file.meaning.template_check import TemplateCheck
@@ -177,6 +177,16 @@ def _check_meaning(
         if upstream is not None:
             graph = Graph([str(index) for index in range(len(upstream))], upstream)
         TemplateCheck(draft, graph, problems).check()
+
+
+def _has_expression(step: MissionStep) -> bool:
+    """Tell whether a step has an expression that stands without braces."""
+    return bool(
+        step.when
+        or step.preconditions
+        or (step.repeat is not None and step.repeat.until)
+        or step.step_type in EXPRESSIONS
+    )
 
 
 def _check_parameters(draft: Draft, seen: Prescan, problems: Problems) -> None:

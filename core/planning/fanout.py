@@ -89,16 +89,17 @@ class FanEnd(Struct, frozen=True):
 def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     """Aggregate items: outputs in item order under `items`, with `count` and `failed`.
 
-    FAILED when any item failed, CANCELLED when any was cancelled or skipped, else SUCCESS; items
-    that a retry leaves out do not count, like steps that it leaves out.
+    FAILED when any item failed, CANCELLED when any was cancelled or skipped, else SUCCESS. Items
+    that a retry leaves out, or whose preconditions do not hold, do not count.
     """
     tasks = [snapshot.tasks[task_id] for task_id in items]
     left_out = sum(task.reason_code is Reason.NOT_SELECTED for task in tasks)
+    unmet = sum(task.reason_code is Reason.PRECONDITION_UNMET for task in tasks)
     failed = [step_title(task) for task in tasks if task.state is TaskState.FAILED]
     stopped = [
         task.task_id
         for task in tasks
-        if task.state in _STOPPED and task.reason_code is not Reason.NOT_SELECTED
+        if task.state in _STOPPED and task.reason_code not in _NOT_COUNTED
     ]
     outputs: dict[str, Json] = {
         "items": [None if task.outputs is None else dict(task.outputs) for task in tasks],
@@ -116,6 +117,8 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
     message = counted(len(tasks), "item")
     if left_out:
         message += f", {left_out} of them not selected for this run"
+    if unmet:
+        message += f", {unmet} of them skipped by a precondition"
     return FanEnd(TaskState.SUCCESS, Reason.ALL_STEPS_DONE, message, outputs)
 
 
@@ -131,4 +134,5 @@ def expanded_fan(snapshot: Snapshot, step: MissionStep) -> Fan | None:
     return Fan(step, items, unsettled=unsettled)
 
 
+_NOT_COUNTED = frozenset({Reason.NOT_SELECTED, Reason.PRECONDITION_UNMET})
 _STOPPED = frozenset({TaskState.CANCELLED, TaskState.SKIPPED})

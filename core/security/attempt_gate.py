@@ -31,8 +31,8 @@ ALLOWED = GateAnswer()
 
 
 def ask(gate: "AttemptGate", request: AttemptRequest) -> GateAnswer:
-    """Ask a gate about an attempt and about the commands that give it secrets."""
-    if not request.sources:
+    """Ask a gate about an attempt and about the commands that run on its behalf."""
+    if not request.sources and not request.conditions:
         return gate.answer(request)
     warnings: tuple[Mapping[str, Any], ...] = ()
     safety: tuple[str, ...] = ()

@@ -35,6 +35,8 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
     """Where these secrets come from, by name; those of the secret store are left out."""
     secret_variables: tuple[str, ...] = ()
     """The names of the variables by which secrets, or files with secrets, are delivered."""
+    conditions: tuple[Intent, ...] = ()
+    """What the scripts do that decide whether the attempt goes on: its preconditions."""
     environ: Callable[[], Mapping[str, str]] = dict
     """Returns all that is known of the environment of the step's processes; computed on demand."""
     safety: tuple[str, ...] = ()
@@ -42,8 +44,13 @@ class AttemptRequest(Struct, frozen=True, kw_only=True):
 
 
 def requests_of(request: AttemptRequest) -> Iterator[AttemptRequest]:
-    """Yield an attempt, and each command that gives it a secret: that runs on its behalf."""
+    """Yield an attempt, and each command that runs on its behalf.
+
+    Those are its preconditions, and what gives it a secret.
+    """
     yield request
+    for intent in request.conditions:
+        yield replace(request, intent=intent, secrets=(), sources=EMPTY, conditions=())
     for source in request.sources.values():
         words = command_of(source)
         if words:
@@ -52,6 +59,7 @@ def requests_of(request: AttemptRequest) -> Iterator[AttemptRequest]:
                 intent=Intent(argv=words),
                 secrets=(),
                 sources=EMPTY,
+                conditions=(),
                 env=EMPTY,
                 secret_variables=(),
             )

@@ -17,6 +17,7 @@ SLOT_POLL_SECONDS = 0.1
 
 _WOKEN = {
     Reason.BACKOFF: "the backoff is over",
+    Reason.REPEATING: "it is repeated",
     Reason.WORKER_LOST: "the attempt that was lost is repeated",
     Reason.UNPLACEABLE: "a worker is looked for again",
     Reason.CLUSTER_LOST: "the cluster is tried again",

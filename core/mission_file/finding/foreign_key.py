@@ -12,7 +12,6 @@ _TIMER = (
     "missions have no schedule: start `mission run` from cron or a systemd timer (docs/recipes)"
 )
 _CONTAINER = "steps run on this machine: call the container program from a `command` or `run` step"
-_CONDITION = "`when` has an expression; to test the machine, let a step before it fail or not"
 _ORDER = "there is no such key: a step runs when those in its `depends_on` have ended"
 _OUTPUT = (
     "output is kept without a key: `{{ steps.ID.output.stdout }}`; values are lines KEY=VALUE in"
@@ -45,8 +44,6 @@ FOREIGN_MISSION_KEYS: Mapping[str, str] = {
 FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "cmds": "put the lines into one text: `run: |`, with a line for each",
     "commands": "put the lines into one text: `run: |`, with a line for each",
-    "precondition": _CONDITION,
-    "preconditions": _CONDITION,
     "image": _CONTAINER,
     "container": _CONTAINER,
     "executor": _CONTAINER,
@@ -65,7 +62,7 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "xcom_push": _OUTPUT,
     "do_xcom_push": _OUTPUT,
     "restart": "`retry` runs a step again that failed",
-    "repeat_policy": "a step runs once: `retry` repeats failures, `foreach` goes through a list",
+    "repeat_policy": "write `repeat: {every: 5s, until: EXPRESSION, max: N}`",
     "retries": "write `retry: {max_attempts: N}`; the first attempt counts too",
     "retry_delay": "it is `initial_interval` of `retry`",
     "retry_exponential_backoff": "it is `backoff_coefficient` of `retry`",

@@ -6,7 +6,7 @@ so they are plain functions that compare classes.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
@@ -295,6 +295,26 @@ def one_of(kind: type[StrEnum]) -> Check:
             f"{label(path)} must be one of {', '.join(members)}, not {shorten(value)}",
             path,
             hint=suggest(value, members),
+        )
+        return INVALID
+
+    return check
+
+
+def one_of_words(words: Collection[str]) -> Check:
+    """Return a check for one of some words."""
+    known = ", ".join(words)
+
+    def check(value: Any, path: Path, problems: Problems) -> Any:
+        if value.__class__ is not str:
+            return wrong_type(value, path, problems, f"one of {known}")
+        if value in words:
+            return value
+        problems.error(
+            Code.BAD_VALUE,
+            f"{label(path)} must be one of {known}, not {shorten(value)}",
+            path,
+            hint=suggest(value, words),
         )
         return INVALID
 

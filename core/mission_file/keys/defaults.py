@@ -2,38 +2,14 @@
 
 from typing import Any
 
-from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
-from core.mission_file.finding.value_check import (
-    INVALID,
-    Key,
-    check_mapping,
-    label,
-    shorten,
-    suggest,
-    wrong_type,
-)
+from core.mission_file.finding.value_check import Key, check_mapping, one_of_words
 from core.mission_file.keys.step import STEP_KEYS
 from core.step_type.plain_parameters import SCRIPT_SHELLS
 
-
-def _check_shell(value: Any, path: Path, problems: Problems) -> Any:
-    if value.__class__ is not str:
-        return wrong_type(value, path, problems, f"one of {', '.join(SCRIPT_SHELLS)}")
-    if value in SCRIPT_SHELLS:
-        return value
-    problems.error(
-        Code.BAD_VALUE,
-        f"{label(path)} must be one of {', '.join(SCRIPT_SHELLS)}, not {shorten(value)}",
-        path,
-        hint=suggest(value, SCRIPT_SHELLS),
-    )
-    return INVALID
-
-
 DEFAULT_KEYS = {
     "shell": Key(
-        check=_check_shell,
+        check=one_of_words(SCRIPT_SHELLS),
         doc="The interpreter of scripts.",
         schema={"enum": list(SCRIPT_SHELLS)},
         default="bash",

@@ -51,6 +51,8 @@ from core.mission_file.keys.secret_names import (
     check_secret_names,
     refuse_without_use,
 )
+from core.mission_file.shapes.precondition_key import PRECONDITIONS
+from core.mission_file.shapes.repeat_key import REPEAT
 from core.step_type.registry import BUILT_IN, PROCESS_TYPES, normalise_type, step_type_names
 from core.value.path_pattern import pattern_problem
 
@@ -332,6 +334,8 @@ STEP_KEYS = {
         example="\"{{ params.target == 'production' }}\"",
         synonyms=("if", "condition", "only_if"),
     ),
+    "preconditions": PRECONDITIONS,
+    "repeat": REPEAT,
     "trigger_rule": Key(
         check=one_of(TriggerRule),
         doc="Which outcomes of the steps it depends on let it run.",

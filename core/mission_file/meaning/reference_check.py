@@ -15,6 +15,8 @@ ROOTS = (
     *("params", "vars", "env", "steps", "execution", "timestamp", "secrets"),
     *("item", "index", "matrix"),
 )
+OWN_OUTPUT = "output"
+"""The name of an attempt's result in `repeat.until`."""
 HANDLER_ROOTS = (*ROOTS, FAILED_STEPS)
 EXECUTION_NAMES = ("id", "mission", "workflow_id", "started_at", "actor")
 STEP_NAMES = ("output", "state", "error")
@@ -31,7 +33,10 @@ _SECRET_PARAMETERS = {
 class TemplateLocation:
     """Where a template is used: in which step, and its number unless it is a handler's."""
 
-    __slots__ = ("_path", "fans_out", "is_handler", "number", "secrets", "step", "step_type")
+    __slots__ = (
+        *("_path", "fans_out", "has_output", "is_handler", "number", "secrets", "step"),
+        "step_type",
+    )
 
     def __init__(
         self,
@@ -50,6 +55,20 @@ class TemplateLocation:
         self.step_type = step_type
         self.secrets = secrets
         self._path = path
+        self.has_output = False
+        """Whether `output` is the result of the step itself."""
+
+    def within_repeat(self) -> "TemplateLocation":
+        """Return the place of `repeat.until`, evaluated when an attempt of the step has ended."""
+        found = TemplateLocation(
+            step=self.step,
+            number=self.number,
+            fans_out=self.fans_out,
+            path=self._path,
+            step_type=self.step_type,
+        )
+        found.has_output = True
+        return found
 
     def may_hold_secrets(self, path: Path) -> bool:
         """Tell whether a text at `path` reaches only the step itself when it is rendered."""
@@ -109,6 +128,8 @@ class ReferenceCheck:
                     path,
                     reference,
                 )
+        elif root == OWN_OUTPUT and location.has_output:
+            return
         elif root != "timestamp":
             self._error(
                 Code.UNKNOWN_NAME,

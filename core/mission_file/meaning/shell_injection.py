@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from core.domain.mission import MissionStep
 from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
@@ -17,20 +18,32 @@ def check_shell_injection(draft: Draft, problems: Problems) -> None:
     for index, step in enumerate(draft.steps):
         if step is not None:
             _check(step.step_type, step.parameters, ("steps", index, "parameters"), problems)
+            _check_preconditions(step, ("steps", index), problems)
     for placed in draft.handlers:
         step = placed.step
         _check(step.step_type, step.parameters, (*placed.path, "parameters"), problems)
+        _check_preconditions(step, placed.path, problems)
+
+
+def _check_preconditions(step: MissionStep, path: Path, problems: Problems) -> None:
+    for index, one in enumerate(step.preconditions):
+        if has_template(one.script):
+            _refuse_template((*path, "preconditions", index, "run"), problems)
+
+
+def _refuse_template(path: Path, problems: Problems) -> None:
+    problems.error(
+        Code.SCRIPT_TEMPLATE,
+        "a template inside the text of a script lets its value run as code",
+        path,
+        hint="put the value into `env`, such as {TARGET: '{{ params.target }}'},"
+        ' and write "$TARGET"',
+    )
 
 
 def _check(step_type: str, parameters: Any, path: Path, problems: Problems) -> None:
     if step_type == "script" and has_template(parameters.get("script")):
-        problems.error(
-            Code.SCRIPT_TEMPLATE,
-            "a template inside the text of a script lets its value run as code",
-            (*path, "script"),
-            hint="put the value into `env`, such as {TARGET: '{{ params.target }}'},"
-            ' and write "$TARGET"',
-        )
+        _refuse_template((*path, "script"), problems)
     elif step_type == "command":
         args = parameters.get("args")
         words = [parameters.get("command"), *(args if args.__class__ is list else [])]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from core.domain.mission import Precondition, Repeat
 from core.expression.evaluate import check_syntax
 from core.expression.template import (
     TemplateSyntaxError,
@@ -23,7 +24,10 @@ from core.step_type.registry import EXPRESSIONS, Expression, normalise_type
 
 _HOW_TO_KEEP = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
 
-_AUTHORED = ("id", "step_type", "parameters", "env", "when", "working_dir", "secrets", "artifacts")
+_AUTHORED = (
+    *("id", "step_type", "parameters", "env", "when", "working_dir", "secrets", "artifacts"),
+    *("preconditions", "repeat"),
+)
 """The fields of a handler whose templates are checked, or that say what templates may name."""
 
 
@@ -91,9 +95,28 @@ class TemplateCheck:
             self._check_booleans(raw, (*path, "parameters"))
         for key in ("env", "working_dir", "artifacts"):
             self._check_value(raw.get(key), (*path, key), location)
+        self._check_shapes(raw, path, location)
         when = raw.get("when")
         if when.__class__ is str and when.strip():
             self._check_condition(when, (*path, "when"), location)
+
+    def _check_shapes(self, raw: Mapping[str, Any], path: Path, location: TemplateLocation) -> None:
+        """Check the expressions of `preconditions` and `repeat`."""
+        found = raw.get("preconditions")
+        listed = enumerate(found) if isinstance(found, list | tuple) else ((None, found),)
+        for number, one in listed:
+            text = one.expression if isinstance(one, Precondition) else one
+            if text.__class__ is str and text.strip():
+                where = (
+                    (*path, "preconditions") if number is None else (*path, "preconditions", number)
+                )
+                self._check_condition(text, where, location)
+        repeat = raw.get("repeat")
+        until = repeat.until if isinstance(repeat, Repeat) else None
+        if repeat.__class__ is dict:
+            until = repeat.get("until")
+        if until.__class__ is str and until.strip():
+            self._check_condition(until, (*path, "repeat", "until"), location.within_repeat())
 
     def _check_value(self, value: Any, path: Path, location: TemplateLocation) -> None:
         if value is None:
