@@ -59,10 +59,15 @@ class ContentStore:
         return self.folder / digest[:2] / digest
 
     def read(self, digest: str, write: Callable[[bytes], object]) -> None:
-        """Hand the content to `write`, piece by piece.
+        """Hand the content to `write`, piece by piece; raises what `pieces` raises."""
+        for piece in self.pieces(digest):
+            write(piece)
+
+    def pieces(self, digest: str) -> Iterator[bytes]:
+        """Yield the content, piece by piece.
 
         Raises `NotFoundError` when it is not there, and at its end `AuditError` when it is not the
-        content of that digest: then what was written is not to be used.
+        content of that digest: then what was yielded is not to be used.
         """
         try:
             descriptor = os.open(self.path_of(digest), _READ)
@@ -75,7 +80,7 @@ class ContentStore:
         try:
             for chunk in chunks_of(descriptor):
                 found.update(chunk)
-                write(chunk)
+                yield chunk
         finally:
             os.close(descriptor)
         if found.hexdigest() != digest:

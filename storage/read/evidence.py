@@ -9,6 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from core.audit.bundle.bundle_content import Content, LogFile
+from core.audit.format.anchor_record import AUDIT_ANCHORED, AnchorRecord, read_anchor
 from core.audit.format.body import LOG_CREATED
 from core.audit.format.key import Verifier
 from core.errors import AuditError, ConflictError, NotFoundError
@@ -31,6 +32,9 @@ _OF_THE_LOG = (
     "SELECT seq, body FROM event "
     "WHERE execution IS NULL AND (type = ? OR type GLOB 'key.*') ORDER BY seq"
 )
+_ANCHORS = """
+SELECT seq, body FROM event WHERE execution IS NULL AND type = ? ORDER BY seq
+"""
 _SEAL = "SELECT size, note FROM checkpoint WHERE size >= ? ORDER BY size LIMIT 1"
 _LOGS = """
 SELECT attempt.task_run, task_run.task_id, task_run.position, attempt.attempt, attempt.log_digest
@@ -50,6 +54,8 @@ SELECT hash FROM (SELECT seq, hash FROM event UNION ALL SELECT seq, hash FROM pr
 ORDER BY seq
 """
 _PAGE_CHUNKS: Final = 16
+MAX_ANCHORS: Final = 16
+"""How many anchors a bundle holds."""
 
 
 @contextmanager
@@ -97,6 +103,8 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
             logs.append(LogFile(found_id, position, attempt, output.size(), output.parts))
     if execution_id not in seals:
         raise NotFoundError(f"there is no execution {execution_id}")
+    anchors = _anchors(connection, max(seq for seq, _ in bodies))
+    bodies += [(seq, body) for seq, (body, _) in anchors.items()]
     last_checkpoint = connection.execute(
         "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
     ).fetchone()
@@ -116,7 +124,20 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
         missions=missions,
         logs=logs,
         keys=keys,
+        anchors={seq: record for seq, (_, record) in anchors.items()},
     )
+
+
+def _anchors(connection: sqlite3.Connection, last: int) -> dict[int, tuple[bytes, AnchorRecord]]:
+    """Return the first anchor of each authority that covers the first `last` events."""
+    found: dict[tuple[str, str], tuple[int, bytes, AnchorRecord]] = {}
+    for seq, body in connection.execute(_ANCHORS, (AUDIT_ANCHORED,)):
+        record = read_anchor(body)
+        if record is not None and record.size >= last:
+            found.setdefault((record.kind, record.by), (seq, body, record))
+            if len(found) >= MAX_ANCHORS:
+                break
+    return {seq: (body, record) for seq, body, record in found.values()}
 
 
 class _Output(Struct):

@@ -1,6 +1,8 @@
 """`artifacts:` of steps from the file to `mission artifacts --get`: kept, signed, verified."""
 
 import hashlib
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -141,3 +143,37 @@ def test_limits_that_are_none_are_refused(look: Inside, tmp_path: Path) -> None:
     for text in ("step_mb = -1", "step_mb = true", "more_mb = 1"):
         (tmp_path / ".mission.toml").write_text(f"[artifacts]\n{text}\n")
         assert look("ls").code == 2
+
+
+def test_a_bundle_holds_them_bound_to_the_events(look: Inside, tmp_path: Path) -> None:
+    assert look("run", "kept.yaml", "-q").code == 0
+    stored = tmp_path / "home/artifacts"
+    (gone,) = stored.glob(f"*/{hashlib.sha256(b'made').hexdigest()}")
+    gone.unlink()
+    done = look("audit", "export", "kept", "-o", "a.zip", "--json").json
+    assert (done["artifacts"], done["left_out"]) == (5, 1)
+    with zipfile.ZipFile("a.zip") as archive:
+        digest = hashlib.sha256(b"one\n").hexdigest()
+        assert archive.read(f"artifacts/{digest}") == b"one\n"
+        listed = json.loads(archive.read("artifacts.json"))
+        events = archive.read("events.ndjson").decode()
+    assert all(one["sha256"] in events for one in listed)
+    (missing,) = [one for one in listed if not one["in_bundle"]]
+    assert (missing["path"], missing["why"][:8]) == ("made.txt", "not kept")
+    assert look("audit", "verify", "a.zip").code == 0
+    data = Path("a.zip").read_bytes()
+    at = data.index(b"one\n")
+    Path("b.zip").write_bytes(data[:at] + b"One\n" + data[at + 4 :])
+    found = look("audit", "verify", "b.zip", "--json")
+    assert found.code == 8
+    assert digest in found.json["findings"][0]["message"]
+
+    (changed,) = stored.glob(f"*/{digest}")
+    changed.write_bytes(b"two")
+    refused = look("audit", "export", "kept", "-o", "c.zip")
+    assert refused.code == 8
+    assert digest in refused.err
+    assert not Path("c.zip").exists()
+    bare = look("audit", "export", "kept", "-o", "d.zip", "--no-artifacts", "--json").json
+    assert (bare["artifacts"], bare["left_out"]) == (0, 6)
+    assert look("audit", "verify", "d.zip").code == 0

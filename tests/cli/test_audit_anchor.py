@@ -2,6 +2,9 @@
 
 import base64
 import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,25 @@ def test_a_time_stamp_anchors_the_log(
     assert (found["events"], found["at"]) == (before.json["events"], taken.json["at"])
     told = inside("audit", "verify")
     assert "by a time stamp of 20" in told.out
+
+    assert inside("audit", "export", "small", "-o", "a.zip").code == 0
+    bundle = inside("audit", "verify", "a.zip", "--require", "anchored", "--json")
+    assert (bundle.code, bundle.json["anchors"]) == (0, report.json["anchors"])
+    foreign = inside("audit", "verify", "a.zip", "--tsa-ca", wrong, "--json").json
+    assert not foreign["tiers"]["anchored"]
+    with zipfile.ZipFile("a.zip") as archive:
+        archive.extractall("unpacked")
+    (stamp,) = Path("unpacked/anchors").glob("*.tsr")
+    by_hand = ("ts", "-verify", "-data", stamp.with_suffix(".checkpoint").name, "-in", stamp.name)
+    done = subprocess.run(
+        ["openssl", *by_hand, "-CAfile", ca], cwd=stamp.parent, capture_output=True, check=False
+    )
+    assert done.returncode == 0, "the README says so"
+    done = subprocess.run(
+        [sys.executable, "-I", "verify.py"], cwd="unpacked", capture_output=True, check=False
+    )
+    assert done.returncode == 0
+    assert b"README.md says how to verify" in done.stdout
 
     other = inside("audit", "verify", "--tsa-ca", wrong, "--json").json
     assert (other["verdict"], other["tiers"]["anchored"]) == ("INTACT", False)

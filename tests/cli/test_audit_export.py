@@ -80,8 +80,8 @@ def test_a_bare_python_with_openssl_verifies_it(made: Path, tmp_path: Path) -> N
     told = bare(folder, tmp_path / "bin")
     assert (told.code, told.err) == (0, "")
     assert told.out.startswith("INTACT: ")
-    assert "2 executions" in told.out
-    assert ", 4 of them named by events" in told.out, "two missions and two logs"
+    assert "executions: 2, " in told.out
+    assert "named by events: 4\n" in told.out, "two missions and two logs"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="verify.py needs openssl")

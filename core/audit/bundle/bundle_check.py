@@ -7,30 +7,39 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from core.audit.bundle.anchor_proof import verify_anchors
 from core.audit.bundle.bundle_zip import open_zip
 from core.audit.bundle.offline_check import Check
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
-from core.audit.verify.verdict import Findings, Report, Tier, Verdict
+from core.audit.verify.log_events.anchor_check import NOBODY, Authorities
+from core.audit.verify.verdict import AnchorNote, Findings, Report, Tier, Verdict
 from core.errors import AuditError
 
 MAX_FINDINGS: Final = 100
 
 
 def verify_bundle(
-    path: Path, trusted: Iterable[Verifier], require: frozenset[Tier] = frozenset()
+    path: Path,
+    trusted: Iterable[Verifier],
+    require: frozenset[Tier] = frozenset(),
+    authorities: Authorities = NOBODY,
 ) -> Report:
-    """Verify a bundle against the keys that the user trusts.
+    """Verify a bundle against the keys, and its anchors against the authorities, that are trusted.
 
     Raises `UnavailableError` when the file cannot be read. Whatever it holds is no error but a
     finding.
     """
     findings = Findings(MAX_FINDINGS)
     check = None
+    anchors: tuple[AnchorNote, ...] = ()
+    last = 0
     try:
         with open_zip(path) as archive:
             check = Check(archive.namelist(), archive.open, _is_signed)
             for name, text in check.run():
                 findings.add(Verdict.MODIFIED, name, message=f"{name} {text}")
+            if not findings.count:
+                anchors, last = verify_anchors(archive, authorities)
     except AuditError as error:
         findings.add(Verdict.MODIFIED, "zip", message=error.message)
     is_whole = check is not None and not findings.count
@@ -45,7 +54,8 @@ def verify_bundle(
     tiers = {
         Tier.CHAIN: is_whole,
         Tier.SIGNED: is_known,
-        Tier.ANCHORED: False,
+        Tier.ANCHORED: is_known
+        and any(one.problem is None and one.size >= last for one in anchors),
         Tier.COMPLETE: is_whole,
     }
     for tier in sorted(require):
@@ -66,6 +76,7 @@ def verify_bundle(
         finding_count=findings.count,
         key=check.signed_by if check and is_known else None,
         executions=check.executions if check else 0,
+        anchors=anchors,
     )
 
 

@@ -9,7 +9,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from core.audit.bundle.anchor_proof import anchor_files
 from core.audit.bundle.bundle_zip import Member, member
+from core.audit.format.anchor_record import AnchorRecord
 from core.audit.format.checkpoint import log_verifier, origin_of
 from core.audit.format.key import KEY_ID_BYTES, Verifier, key_id
 from core.audit.format.merkle_tree import MerkleTree
@@ -41,13 +43,40 @@ class LogFile(Struct, frozen=True):
         return f"executions/{self.execution_id}/logs/{self.position:06}-{self.attempt:03}.log"
 
 
+class ArtifactFile(Struct, frozen=True):
+    """The content of artifacts by its SHA-256 (hex), which events name; `parts` as of a log."""
+
+    digest: str
+    size: int
+    parts: Callable[[], Iterable[bytes]]
+
+    @property
+    def name(self) -> str:
+        """Its place in the bundle."""
+        return f"artifacts/{self.digest}"
+
+
+class Artifacts(Struct, frozen=True):
+    """The artifacts of a bundle: `listed` is each of them as JSON, `files` is their content.
+
+    What is listed with `in_bundle` false has no content there.
+    """
+
+    listed: Sequence[Mapping[str, object]] = ()
+    files: Sequence[ArtifactFile] = ()
+
+
+NO_ARTIFACTS: Final = Artifacts()
+
+
 class Content(Struct, frozen=True, kw_only=True):
     """One execution and its sub-missions as they are recorded.
 
     `leaves` are the hashes of all events of the log, `bodies` the (seq, bytes) of those that the
     bundle shows, in order, and `checkpoint` the signed note over all leaves. `seals` holds for each
     execution the size and note of the first checkpoint behind its last event. `missions` maps the
-    SHA-256 of mission files to format and bytes.
+    SHA-256 of mission files to format and bytes. `anchors` are those of the log that cover the
+    executions, by the numbers of their events, which are among `bodies`.
     """
 
     log_id: str
@@ -59,9 +88,15 @@ class Content(Struct, frozen=True, kw_only=True):
     missions: Mapping[str, tuple[str, bytes]]
     logs: Sequence[LogFile]
     keys: Sequence[Verifier]
+    anchors: Mapping[int, AnchorRecord] = {}
 
 
-def members(content: Content, results: Mapping[str, object], signer: Signer) -> Iterator[Member]:
+def members(
+    content: Content,
+    results: Mapping[str, object],
+    signer: Signer,
+    artifacts: Artifacts = NO_ARTIFACTS,
+) -> Iterator[Member]:
     """Yield the files of a bundle; `results` are the JSON documents of its executions by id."""
     tree = MerkleTree(content.leaves)
     proofs = {
@@ -69,6 +104,10 @@ def members(content: Content, results: Mapping[str, object], signer: Signer) -> 
         "consistency": {
             execution_id: _hex(tree.consistency_proof(size))
             for execution_id, (size, _) in content.seals.items()
+        },
+        "anchors": {
+            str(seq): _hex(tree.consistency_proof(anchor.size))
+            for seq, anchor in content.anchors.items()
         },
     }
     found: list[Member] = [
@@ -91,12 +130,17 @@ def members(content: Content, results: Mapping[str, object], signer: Signer) -> 
             member(f"{folder}/seal.note", note),
             member(f"{folder}/results.json", _json(results[execution_id])),
         ]
-    found += [Member(log.name, log.size, log.parts()) for log in content.logs if log.size]
-    again = {log.name: log for log in content.logs}
+    for seq, anchor in content.anchors.items():
+        found += anchor_files(content.log_id, seq, anchor)
+    if artifacts.listed:
+        found.append(member("artifacts.json", _json(artifacts.listed)))
+    large: list[LogFile | ArtifactFile] = [*content.logs, *artifacts.files]
+    found += [Member(one.name, one.size, one.parts()) for one in large]
+    streamed = {one.name: one.parts for one in large}
     found = sorted((one for one in found if one.size), key=lambda one: one.name)
     sums = []
     for one in found:
-        parts = again[one.name].parts() if one.name in again else one.parts
+        parts = streamed[one.name]() if one.name in streamed else one.parts
         sums.append(f"{_digest(parts)}  {one.name}\n")
     listed = "".join(sums).encode()
     own = files("core.audit.bundle")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core.audit.bundle.bundle_check import _is_signed, verify_bundle
 from core.audit.bundle.bundle_content import Content, LogFile, members
@@ -15,6 +16,7 @@ from core.audit.bundle.offline_check import OUTSIDE, Check, proves
 from core.audit.format import canonical, merkle
 from core.audit.format.key import Verifier
 from core.audit.verify.verdict import Tier, Verdict
+from tests.core.audit.test_anchor_check import BOTH, anchor, head, stamped
 from tests.core.audit.test_unknown_type import a_log
 from tests.support.memory_chain import EXECUTION_ID, LOG_ID, MemoryLog, MemorySigner
 
@@ -217,3 +219,24 @@ def test_the_proofs_are_checked_as_by_the_own_implementation() -> None:
             assert not proves([*path, "00" * 32], old - 1, size, root, None, early)
     assert not proves([], -1, 5, bytes(32), None, bytes(32))
     assert not proves([], 5, 5, bytes(32), bytes(32))
+
+
+def test_an_anchor_of_another_history_is_found(tmp_path: Path) -> None:
+    log = a_log()
+    size, root = head(log)
+    for is_right in (True, False):
+        record = stamped(size, root if is_right else bytes(32))
+        seq = anchor(log, record)
+        content = content_of(log)
+        body = log.event_rows[-1][10]
+        content = replace(content, bodies=[*content.bodies, (seq, body)], anchors={seq: record})
+        path = tmp_path / f"{seq}.zip"
+        with path.open("wb") as file:
+            write_zip(file, members(content, {EXECUTION_ID: {}}, log.signer))
+        report = verify_bundle(path, [log.verifier], authorities=BOTH)
+        assert report.tiers[Tier.ANCHORED] is is_right
+        if is_right:
+            assert [one.problem for one in report.anchors] == [None], report.findings
+        else:
+            assert report.verdict is Verdict.MODIFIED
+            assert f"that of anchor {seq}" in report.findings[0].message

@@ -108,7 +108,14 @@ def verify(
             raise UsageError(
                 "--deep, --head, --witness and --since-verified are for the log, not for a bundle"
             )
-        report = _verify_bundle(invocation, bundle, keys=keys, require=require)
+        report = _verify_bundle(
+            invocation,
+            bundle,
+            keys=keys,
+            certificates=certificates,
+            witness_keys=witness_keys,
+            require=require,
+        )
     elif full:
         from tui.cli.auditing.log_verification import anchor_trust, check_log, report_of
 
@@ -141,15 +148,28 @@ def verify(
 
 
 def _verify_bundle(
-    invocation: Invocation, bundle: Path, *, keys: tuple[str, ...], require: str
+    invocation: Invocation,
+    bundle: Path,
+    *,
+    keys: tuple[str, ...],
+    certificates: tuple[Path, ...],
+    witness_keys: tuple[str, ...],
+    require: str,
 ) -> Report:
     from core.audit.bundle.bundle_check import verify_bundle
     from core.audit.verify.verify import parse_tiers
-    from tui.cli.auditing.log_verification import trusted_keys
+    from tui.cli.auditing.log_verification import anchor_trust, trusted_keys
+    from tui.host.evidence.log_check import authorities_of
 
     if not bundle.exists():
         raise NotFoundError(f"there is no file {bundle}")
-    return verify_bundle(bundle, trusted_keys(invocation.paths.keys, keys), parse_tiers(require))
+    folder = invocation.paths.keys
+    return verify_bundle(
+        bundle,
+        trusted_keys(folder, keys),
+        parse_tiers(require),
+        authorities_of(anchor_trust(folder, keys, certificates, witness_keys)),
+    )
 
 
 @declare("export", short_help="Write the evidence of an execution to a zip file.")
@@ -162,8 +182,15 @@ def _verify_bundle(
     type=click.Path(path_type=Path),
     help="The zip file to write; without it NAME-NUMBER.zip in the current folder.",
 )
+@click.option(
+    "--no-artifacts",
+    is_flag=True,
+    help="List the artifacts with their digests, without content.",
+)
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
-def export(invocation: Invocation, execution: str, target: Path | None, force: bool) -> None:
+def export(
+    invocation: Invocation, execution: str, target: Path | None, no_artifacts: bool, force: bool
+) -> None:
     """Write the evidence of execution EXEC and its sub-missions to a zip file.
 
     Anybody can verify it offline: `python3 verify.py` in the unpacked folder needs Python and
@@ -179,7 +206,13 @@ def export(invocation: Invocation, execution: str, target: Path | None, force: b
             target = Path(usual_file(found))
         with VerifyProgress() as progress:
             done = export_bundle(
-                invocation.site, reader, found, target, overwrite=force, progress=progress.show
+                invocation.site,
+                reader,
+                found,
+                target,
+                overwrite=force,
+                progress=progress.show,
+                artifacts=not no_artifacts,
             )
     console = invocation.console
     if invocation.json:
@@ -191,6 +224,11 @@ def export(invocation: Invocation, execution: str, target: Path | None, force: b
         f" {size(done.bytes)}, SHA-256 {done.sha256}; `mission audit verify` or the verify.py in it"
         " verifies it"
     )
+    if done.left_out:
+        console.say(
+            f"without the content of {counted(done.left_out, 'artifact')}:"
+            " its artifacts.json says why"
+        )
 
 
 @declare("report", short_help="Write a report for auditors: who did what, and can it be trusted.")

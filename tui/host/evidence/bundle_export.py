@@ -20,6 +20,7 @@ from core.operations.log_note import record_export
 from core.ports.reader import Reader
 from storage.file.keystore import load_signer, public_keys
 from storage.read.evidence import open_evidence
+from tui.host.evidence.bundle_artifacts import bundle_artifacts
 from tui.host.evidence.log_check import LogCheck, Progress
 from tui.host.evidence.output_file import new_file, put_in_place, refuse_existing
 from tui.host.session import finish_rotation
@@ -36,6 +37,10 @@ class Exported(Struct, frozen=True, kw_only=True):
     executions: int
     events: int
     head: str
+    artifacts: int = 0
+    """Files that were kept of attempts, each content once."""
+    left_out: int = 0
+    """Artifacts whose content is not in it; the bundle lists them."""
 
 
 def usual_file(execution: Execution) -> str:
@@ -53,13 +58,15 @@ def export_bundle(
     overwrite: bool,
     progress: Progress | None = None,
     is_verified: bool = False,
+    artifacts: bool = True,
 ) -> Exported:
     """Write the bundle of an execution and its sub-missions; return what was written.
 
-    With `is_verified` the caller has verified the records already. The file appears whole, after it
-    was verified and the export was recorded, or not at all. Raises `AuditError` when the records do
-    not verify, `ConflictError` when the execution has not ended or the target exists,
-    `UnavailableError` when it cannot be written.
+    With `is_verified` the caller has verified the records already. Without `artifacts` these are
+    listed and left out. The file appears whole, after it was verified and the export was recorded,
+    or not at all. Raises `AuditError` when the records or an artifact do not verify,
+    `ConflictError` when the execution has not ended or the target exists, `UnavailableError` when
+    it cannot be written.
     """
     refuse_existing(target, overwrite=overwrite)
     paths = site.paths
@@ -76,7 +83,8 @@ def export_bundle(
     with new_file(target) as file:
         with open_evidence(paths.db, execution.execution_id, keys) as content:
             results = {one: _result(reader, one) for one in content.seals}
-            write_zip(file, members(content, results, signer))
+            kept = bundle_artifacts(reader, content.seals, paths.artifacts, leave_out=not artifacts)
+            write_zip(file, members(content, results, signer, kept))
         file.flush()
         os.fsync(file.fileno())
         report = verify_bundle(Path(file.name), keys)
@@ -93,6 +101,8 @@ def export_bundle(
             executions=report.executions,
             events=report.events,
             head=report.head,
+            artifacts=len(kept.files),
+            left_out=sum(not one["in_bundle"] for one in kept.listed),
         )
         facts: Mapping[str, object] = {
             "bundle_sha256": done.sha256,
