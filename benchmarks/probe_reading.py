@@ -78,6 +78,9 @@ def questions() -> dict[str, Callable[[Reader], object]]:
         "show": with_steps,
         "show, a step of a long run": step_of("long"),
         "history of a step": step_of("mission-001"),
+        "earlier runs of a step": lambda reader: reader.earlier_task_runs(
+            reader.find_execution("mission-001").execution_id, STEP, limit=10
+        ),
         "history of a mission": lambda reader: read_run_history(
             reader, reader.find_execution("mission-001")
         ),

@@ -124,6 +124,16 @@ class Reader(Protocol):
         Inputs, outputs and errors are left out (None): this is what a live screen polls.
         """
 
+    def earlier_task_runs(
+        self, execution_id: str, task_id: str, *, states: Sequence[TaskState] = (), limit: int
+    ) -> list[TaskRun]:
+        """Return the step's task runs in earlier executions of its mission, the newest first.
+
+        An item of a fan-out is the same when its value is. Task runs that reused an outcome do not
+        count. Only a bounded number of executions is looked into, whatever there are. Inputs,
+        outputs and errors are left out.
+        """
+
     def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
         """Return attempts ordered by step position and number."""
 

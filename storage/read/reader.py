@@ -22,6 +22,7 @@ from storage.read import attention, history
 from storage.read.execution_sql import add_functions, conditions, ordering
 from storage.read.log_reader import LogReader
 from storage.read.reference import resolve, shorten
+from storage.read.step_history import HistoryQuery, earlier_task_runs
 from storage.rows import codec
 from storage.rows.codec import POSITION_BITS
 from storage.rows.lease import read_lease
@@ -316,6 +317,27 @@ class SqliteReader:
             found = [codec.task_run_of(execution_id, row) for row in rows]
             self._positions.setdefault(row_id, {}).update((t.task_id, t.position) for t in found)
             return newest, found
+
+    def earlier_task_runs(
+        self, execution_id: str, task_id: str, *, states: Sequence[TaskState] = (), limit: int
+    ) -> list[TaskRun]:
+        """Return the step's task runs in earlier executions of its mission, newest first."""
+        with self._guard(), self._snapshot():
+            key = self._task_run_id(execution_id, task_id)
+            task = codec.task_run_of(execution_id, self._all(f"{_TASK_STATE} WHERE id = ?", key)[0])
+            row_id = key >> POSITION_BITS
+            ((name, digest),) = self._all(
+                "SELECT mission_name, mission_digest FROM execution WHERE id = ?", row_id
+            )
+            query = HistoryQuery(
+                row_id=row_id,
+                mission_name=name,
+                mission_digest=digest,
+                task=task,
+                states=[state.value for state in states],
+                limit=limit,
+            )
+            return earlier_task_runs(self._connection, query)
 
     def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
         """Return attempts ordered by step position and number."""

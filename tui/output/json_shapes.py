@@ -26,8 +26,9 @@ from core.mission_file.finding.diagnostic import Diagnostic
 from core.value.timestamp import rfc3339
 from tui.words.numbers import rfc3339_or_none
 
-if TYPE_CHECKING:  # it takes time to load, and few commands need it
+if TYPE_CHECKING:  # they take time to load, and few commands need them
     from core.executors.live_usage import LiveUsage
+    from core.operations.last_success import LastSuccess
 
 EVENT_VERSION = 1
 """`v` of the event stream; incremented only when a field changes its meaning."""
@@ -223,6 +224,19 @@ def chain_event(record: AuditEvent) -> dict[str, Any]:
     found = audit_event(record)
     names = {"timestamp": "ts", "event_type": "type"}
     return {names.get(name, name): value for name, value in found.items()}
+
+
+def last_success_json(found: "LastSuccess") -> dict[str, Any]:
+    """Return the last success of a step in an earlier run, and what has changed since."""
+    usual = found.usual_seconds
+    return {
+        "execution_id": found.execution.execution_id,
+        "reference": reference_of(found.execution),
+        "ended_at": rfc3339_or_none(found.task.ended_at),
+        "usual_duration_ms": None if usual is None else round(usual * 1000, 3),
+        "success_count": found.success_count,
+        "changes": [change.to_json() for change in found.changes],
+    }
 
 
 def event(record: AuditEvent, item: TaskRun | None = None) -> dict[str, Any]:

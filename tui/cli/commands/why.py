@@ -7,13 +7,15 @@ from core.explain.execution_facts import ExecutionFacts
 from core.explain.why import explain, explain_execution
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
+from core.operations.last_success import last_success
 from core.operations.recorded_mission import mission_of
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
-from tui.output.json_shapes import reference_of
+from tui.output.json_shapes import last_success_json, reference_of
+from tui.words.last_success_text import last_success_lines
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
@@ -22,11 +24,17 @@ from tui.words.safe_text import safe_line
 @execution_argument
 @step_argument(required=False)
 def command(invocation: Invocation, execution: str, step: str | None) -> None:
-    """Explain the state of STEP of EXEC with its chain of causes; without STEP, that of EXEC."""
+    """Explain the state of STEP of EXEC with its chain of causes; without STEP, that of EXEC.
+
+    Of a step it also says when it last succeeded in an earlier run of the mission, how long it
+    usually takes, and what has changed since: the mission file, the step's definition, parameters,
+    names in its environment, and its inputs.
+    """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         task = None if step is None else reader.task_run(found.execution_id, step)
         facts = _scene(invocation, reader, found)
+        earlier = None if task is None else last_success(reader, found, task, facts.mission)
         label = label_of(reader, found)
     told = explain_execution(facts) if task is None else explain(task.task_id, facts)
     console = invocation.console
@@ -39,6 +47,7 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
                 "state": (found if task is None else task).state.value,
                 "reason_code": (found if task is None else task).reason_code.value,
                 "explanation": told,
+                "last_success": None if earlier is None else last_success_json(earlier),
             }
         )
         return
@@ -47,6 +56,9 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
     console.out(f"{console.palette.paint(name, 'bold')} {first}")
     arrow = console.palette.sign("└", "-")
     console.out_lines([f"  {arrow} {line}" for line in causes])
+    if task is not None:
+        lines = last_success_lines(earlier, task, invocation.now)
+        console.out_lines([safe_line(line) for line in lines])
 
 
 def _scene(invocation: Invocation, reader: Reader, found: Execution) -> ExecutionFacts:
