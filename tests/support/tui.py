@@ -499,6 +499,27 @@ class FakeReader(Reader):
                 if run.touched[task.task_id] > after_seq
             ]
 
+    def earlier_task_runs(
+        self, execution_id: str, task_id: str, *, states: Sequence[TaskState] = (), limit: int
+    ) -> list[TaskRun]:
+        self._check()
+        with self.world.lock:
+            task = self._run(execution_id).snapshot.tasks[task_id]
+            name = self._run(execution_id).snapshot.current.mission_name
+            found: list[TaskRun] = []
+            for run in list(self.world.runs.values()):
+                if run.snapshot.current.execution_id == execution_id:
+                    break
+                if run.snapshot.current.mission_name == name:
+                    found += [
+                        one
+                        for one in run.snapshot.tasks.values()
+                        if _same_work(one, task)
+                        and one.reason_code is not Reason.REUSED
+                        and (not states or one.state in states)
+                    ]
+            return found[::-1][:limit]
+
     def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:
         self._check()
         with self.world.lock:
@@ -591,6 +612,12 @@ class FakeReader(Reader):
 
     def close(self) -> None:
         self.closed = True
+
+
+def _same_work(one: TaskRun, other: TaskRun) -> bool:
+    if other.parent_task_id is None:
+        return one.task_id == other.task_id
+    return (one.parent_task_id, one.item) == (other.parent_task_id, other.item)
 
 
 class FakeMemory:
