@@ -28,7 +28,7 @@ from tui.words.numbers import rfc3339_or_none
 
 if TYPE_CHECKING:  # they take time to load, and few commands need them
     from core.executors.live_usage import LiveUsage
-    from core.operations.last_success import LastSuccess
+    from core.operations.history.last_success import LastSuccess
 
 EVENT_VERSION = 1
 """`v` of the event stream; incremented only when a field changes its meaning."""

@@ -4,7 +4,7 @@ from core.domain.records import TaskRun
 from core.domain.state_word import counted
 from core.domain.states import TaskState
 from core.explain.change import Aspect, Change, change_text
-from core.operations.last_success import LastSuccess
+from core.operations.history.last_success import LastSuccess
 from core.value.duration import duration_text
 from tui.words.numbers import ago
 from tui.words.run_label import run_name

@@ -7,7 +7,7 @@ from core.explain.execution_facts import ExecutionFacts
 from core.explain.why import explain, explain_execution
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
-from core.operations.last_success import last_success
+from core.operations.history.last_success import last_success
 from core.operations.recorded_mission import mission_of
 from core.ports.reader import Reader
 from tui.cli.command import command as declare

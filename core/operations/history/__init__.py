@@ -1,0 +1,1 @@
+"""What earlier executions of a mission say about the present one."""
