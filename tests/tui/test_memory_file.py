@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tui.host.memory_file import MemoryFile
-from tui.live.screen_memory import ATTENTION_NS, attention_floor
+from tui.live.home.screen_memory import ATTENTION_NS, attention_floor
 
 NOW = 1_760_000_000_000_000_000
 

@@ -12,7 +12,7 @@ from msgspec import DecodeError, Struct, field
 from msgspec.json import decode
 from msgspec.structs import replace
 
-from tui.live.screen_memory import ATTENTION_NS
+from tui.live.home.screen_memory import ATTENTION_NS
 
 MAX_BYTES = 4 * 1024 * 1024
 """A larger file is not ours; it is neither read nor kept."""
@@ -25,7 +25,7 @@ class _Content(Struct, kw_only=True):
 
 
 class MemoryFile:
-    """Implements `tui.live.screen_memory.ScreenMemory`. May be called from several threads.
+    """Implements `tui.live.home.screen_memory.ScreenMemory`. May be called from several threads.
 
     Every change reads the file again, so that what other screens remembered is kept. A file that
     cannot be read counts as empty; one that cannot be written changes nothing but this object.

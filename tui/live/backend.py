@@ -17,7 +17,7 @@ from core.operations.mission_secret_check import SecretState
 from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
-from tui.live.screen_memory import ScreenMemory
+from tui.live.home.screen_memory import ScreenMemory
 
 Progress = Callable[[int, int], None]
 """Takes the number of events that were read, and of all there are to read."""

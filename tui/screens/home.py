@@ -6,13 +6,17 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.binding import BindingType
 
+from core.errors import MissionDeckError
 from core.ports.clock import Clock
 from core.ports.execution_query import ExecutionOrder
 from tui.keys.textual_bindings import bindings
 from tui.lines.home_lines import mission_lines
 from tui.live.backend import MissionFile
+from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.home.param_defaults import ParamDefaults
+from tui.live.home.run_preview import read_preview
+from tui.live.home.screen_memory import attention_floor
 from tui.live.messages import Delta
-from tui.live.screen_memory import attention_floor
 from tui.screens.home_actions import HomeActions
 from tui.search.home_filter import filter_missions, parse_execution_filter
 from tui.search.home_page import HomeQuery, with_chain_problem
@@ -37,6 +41,9 @@ class HomeScreen(HomeActions):
         self._limit = PAGE_ROWS
         self._expanded: frozenset[str] = frozenset()
         """The executions whose sub-missions are listed."""
+        self._preview_reader = CoalescingWorker(self._load_preview, self.run_worker)
+        self._defaults: ParamDefaults | None = None
+        self._default_reader = CoalescingWorker(self._load_defaults, self.run_worker)
 
     def on_mount(self) -> None:
         """Say that the lists are being loaded."""
@@ -126,13 +133,51 @@ class HomeScreen(HomeActions):
         self._execution_list.show(rows, page.short_ids, self.deck.app_context.actor)
         self._titles()
         self._update_key_bar()
+        self._divide()
+        self._read_preview()
 
     def _tick(self) -> None:
         if self.is_current:
             self._execution_list.tick()
             self._mission_list.tick()
+            self._preview.tick()
             if parse_execution_filter(self._filters["executions"], 0).is_timed:
                 self._ask()  # a filter by duration changes its result as time passes
+
+    def _read_preview(self) -> None:
+        """Read what the preview shows, of the execution under the cursor."""
+        if self._preview.display:
+            self._preview_reader.request()
+        self._default_reader.request()
+
+    async def _load_preview(self) -> None:
+        execution = self._execution_list.current
+        if execution is None:
+            self._preview.show(None, "")
+            return
+        key, backend = execution.execution_id, self.deck.backend
+        try:
+            found = await self.deck.lookup.read(lambda reader: read_preview(reader, backend, key))
+        except MissionDeckError:
+            return  # it was pruned, or the feed reports the same failure
+        if self._is_current(key):
+            self._preview.show(found, self.deck.app_context.actor)
+
+    def _is_current(self, execution_id: str) -> bool:
+        current = self._execution_list.current
+        return current is not None and current.execution_id == execution_id
+
+    async def _load_defaults(self) -> None:
+        """Learn the defaults of what is in sight, so that rows show what was given."""
+        defaults = self._defaults
+        if defaults is None:
+            defaults = self._defaults = ParamDefaults(self.deck.lookup, self.deck.backend)
+        try:
+            is_new = await defaults.learn(self._execution_list.in_sight)
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if is_new:
+            self._execution_list.set_defaults(defaults.known)
 
     def _show_detail(self) -> None:
         mission, page = self._mission_list.current, self._page
@@ -160,6 +205,7 @@ class HomeScreen(HomeActions):
             self._show_detail()
             return
         self._update_key_bar()
+        self._read_preview()
         page = self._page
         if (
             page is not None

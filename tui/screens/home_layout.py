@@ -25,7 +25,12 @@ from tui.widgets.base.line_view import LineView
 from tui.widgets.base.text_view import TextView
 from tui.widgets.steps.execution_list import ExecutionList
 from tui.widgets.steps.mission_list import MissionList
+from tui.widgets.steps.run_preview_pane import RunPreviewPane
 
+MIN_DIVIDED_ROWS = 14
+"""The height of the pane of executions from which it has a preview below the list."""
+LIST_SHARE = 0.5
+"""The share of the pane that the list may take, the rest being the preview's."""
 PANES = ("missions", "executions")
 SYNTAX = {"missions": MISSION_SYNTAX, "executions": EXECUTION_SYNTAX}
 
@@ -53,6 +58,7 @@ class HomeLayout(DeckScreen):
             "executions": self._execution_list,
         }
         self._detail_view = TextView(id="mission-detail", focusable=False)
+        self._preview = RunPreviewPane(clock, id="preview")
         self._field = FilterField()
         self._note = FilterNote()
 
@@ -68,6 +74,7 @@ class HomeLayout(DeckScreen):
             with self._panes["executions"]:
                 yield self._pane_titles["executions"]
                 yield self._execution_list
+                yield self._preview
         yield self._note
         yield self._field
         yield KeyBar()
@@ -90,7 +97,19 @@ class HomeLayout(DeckScreen):
         narrow = self.has_class("-narrow")
         for pane in PANES:
             self._panes[pane].display = not narrow or pane == self._pane
+        self.call_after_refresh(self._divide)
         self._titles()
+
+    def _divide(self) -> None:
+        """Give the list the rows it needs, up to a share of the pane; the preview has the rest."""
+        height = self._panes["executions"].size.height - 1
+        rows = self._execution_list.row_count()
+        if height < MIN_DIVIDED_ROWS or not rows:
+            self._preview.display = False
+            self._execution_list.styles.height = "1fr"
+            return
+        self._preview.display = True
+        self._execution_list.styles.height = min(rows, max(3, round(height * LIST_SHARE)))
 
     def action_show_pane(self, pane: str, steer: bool = True) -> None:
         """Focus a pane; `steer` says that the user chose it."""

@@ -19,7 +19,7 @@ from tests.support.tui import (
 )
 from tests.tui.screens.test_audit import broken
 from tui.live.deck import deck_of
-from tui.live.screen_memory import ATTENTION_NS
+from tui.live.home.screen_memory import ATTENTION_NS
 from tui.search.home_page import GroupHead, HomePage, HomeQuery, Need, execution_rows, read_home
 
 DEPLOY = mission_of("deploy", step("build"), step("promote", "build", step_type="approval"))

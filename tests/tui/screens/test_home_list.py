@@ -111,9 +111,9 @@ async def test_ages_tick_and_count_from_the_end() -> None:
     end(world, run)
     async with running(FakeBackend(world, mission), size=(160, 40)) as pilot:
         world.clock.forward(34)
-        await wait_until(pilot, lambda: screen_text(pilot.app).count("34s ago") == 2)
+        await wait_until(pilot, lambda: screen_text(pilot.app).count("34s ago") == 3)
         world.clock.forward(6)
-        await wait_until(pilot, lambda: screen_text(pilot.app).count("40s ago") == 2)
+        await wait_until(pilot, lambda: screen_text(pilot.app).count("40s ago") == 3)
         await pilot.press("colon", *"nightly#1")
         await wait_for_text(pilot, "open nightly#1  done, 40s ago")
 

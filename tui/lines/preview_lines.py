@@ -1,0 +1,194 @@
+"""The preview of an execution at home: what one wants to know before opening it. Pure."""
+
+from collections.abc import Sequence
+
+from core.domain.item_label import step_title
+from core.domain.records import Execution, LogEntry, TaskRun
+from core.domain.state_word import state_word
+from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
+from core.domain.tally import ORDER, tally_of_execution
+from core.ports.reader import RunOutcome
+from core.value.duration import duration_text
+from core.value.terminal_text import width_of
+from tui.lines.confirmation import awaits
+from tui.lines.home_row import counts, given_params, params_text, question_text, who
+from tui.live.home.run_preview import RunPreview, StepEnd
+from tui.look.styled_text import Line
+from tui.words.cause import cause_of, cause_of_task
+from tui.words.numbers import ago, elapsed, when
+from tui.words.run_label import run_name
+from tui.words.safe_text import clean, clean_line, fit, fit_right, pad
+from tui.words.state_glyphs import appearance_of, sign
+
+MAX_STRIP_CELLS = 40
+QUIET = (TaskState.SUCCESS, TaskState.PENDING)
+"""States that need no reason."""
+WORD_CELLS = 14
+MAX_LINE_CHARACTERS = 2000
+"""How many characters of a line of output are shown."""
+MIN_LOG_ROWS = 4
+"""How many rows of output are shown at least of a step that failed, if it wrote so many."""
+
+
+def preview_lines(
+    preview: RunPreview, *, width: int, height: int, actor: str, now: int
+) -> list[Line]:
+    """Return the lines that fill `height` rows of `width` cells, the most telling first."""
+    lines = [*_facts(preview, actor, now)]
+    questions = [one.task for one in preview.active if awaits(one.task)]
+    for task in questions:
+        if task.message:
+            lines.append([("? ", "warn"), (clean_line(task.message), "text")])
+        lines.append([("  ", "warn"), (question_text([task], actor, now), "muted")])
+    running = [one for one in preview.active if one.task not in questions]
+    if preview.failed is not None:
+        room = max(MIN_LOG_ROWS, height - len(lines) - min(len(preview.steps), height // 4) - 2)
+        lines += _end_lines(preview.failed, width, room)
+    if running:
+        lines.append(_rule("running now", width))
+        lines += [line for one in running for line in _active_lines(one, width, now)]
+    left = height - len(lines) - 1
+    shown = {one.task.task_id for one in running}
+    steps = [task for task in preview.steps if task.task_id not in shown]
+    if steps and left > 0:
+        lines.append(_rule("steps", width))
+        lines += [_step_line(task, width, now) for task in steps[:left]]
+    return lines[:height]
+
+
+def _facts(preview: RunPreview, actor: str, now: int) -> list[Line]:
+    """Return name and times, the strip of states, the sentence, parameters, and the history."""
+    execution = preview.execution
+    spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
+    took = "" if spent is None else f"  {duration_text(spent)}"
+    ended = f"  {when(execution, now)}" if is_terminal(execution.state) else ""
+    style = f"state:{execution.state.value}"
+    word = appearance_of(execution.state).word
+    cause = cause_of(execution.reason_code.value, execution.message)
+    lines: list[Line] = [
+        [
+            (f"{clean_line(run_name(execution))} ", "strong"),
+            (f" {sign(execution.state)} {word}", style),
+            (f"{took}{ended}  by {who(execution.actor, actor)}", "muted"),
+            (f"  {cause.code}", "faint"),
+        ],
+        [*strip(execution), ("  ", ""), *counts(execution)],
+    ]
+    if execution.state is not ExecutionState.SUCCESS and cause.sentence:
+        lines.append([(clean_line(cause.sentence), "text")])
+    given = params_text(given_params(execution, preview.defaults))
+    if given:
+        lines.append([("given  ", "faint"), (given, "accent")])
+    if len(preview.outcomes) > 1:
+        lines.append(_history(preview, now))
+    return lines
+
+
+def strip(execution: Execution, cells: int = MAX_STRIP_CELLS) -> Line:
+    """Return the states of an execution's steps as a strip: a cell each, or in proportion.
+
+    Every state that there is has a cell at least.
+    """
+    tally = tally_of_execution(execution)
+    numbers = {
+        state: number
+        for state in ORDER
+        if (number := tally.steps.get(state, 0) + tally.items.get(state, 0))
+    }
+    total = sum(numbers.values())
+    size = min(total, cells)
+    parts: list[tuple[str, str]] = []
+    for state, number in numbers.items():
+        width = max(1, number * size // total)
+        parts.append((sign(state) * width, f"state:{state.value}"))
+    return parts
+
+
+def outcome_strip(outcomes: Sequence[RunOutcome]) -> Line:
+    """Return how runs stand, which come newest first: the oldest at the left."""
+    return [
+        (
+            sign(one.state),
+            "warn"
+            if one.coverage is Coverage.SUBSET and one.state is ExecutionState.SUCCESS
+            else f"state:{one.state.value}",
+        )
+        for one in reversed(outcomes)
+    ]
+
+
+def _history(preview: RunPreview, now: int) -> Line:
+    told = f"  the last {len(preview.outcomes)}"
+    last = preview.last_success
+    if last is not None and last.ended_at is not None:
+        spent = elapsed(last.started_at, last.ended_at, now, last.duration_us)
+        took = "" if spent is None else f", took {duration_text(spent)}"
+        told += f"; last done {ago(last.ended_at, now)} as {clean_line(run_name(last))}{took}"
+    elif preview.execution.state is ExecutionState.FAILED:
+        told += "; none before it was done"
+    return [("runs   ", "faint"), *outcome_strip(preview.outcomes), (told, "muted")]
+
+
+def _end_lines(end: StepEnd, width: int, room: int) -> list[Line]:
+    """Return the heading of the step that failed, and the end of its output."""
+    task = end.task
+    way = "".join(f"{clean_line(step)} › " for step in end.path)
+    shown = end.lines[-room:]
+    note = "no output" if not shown else f"last {len(shown)} lines"
+    if shown and not end.has_more and len(shown) == len(end.lines):
+        note = "all of its output"
+    attempt = f", attempt {task.attempt}" if task.attempt > 1 else ""
+    code = (
+        ""
+        if task.error is None or task.error.exit_code is None
+        else f"exit {task.error.exit_code}, "
+    )
+    title = f"{way}{clean_line(step_title(task))}{attempt}: {code}{note}"
+    return [_rule(title, width, "bad"), *(_log_line(entry) for entry in shown)]
+
+
+def _log_line(entry: LogEntry) -> Line:
+    style = "warn" if entry.stream.value == "err" else "text"
+    return [(clean(entry.message)[:MAX_LINE_CHARACTERS], style)]
+
+
+def _active_lines(end: StepEnd, width: int, now: int) -> list[Line]:
+    """Return a step that runs or waits, with its last line."""
+    task = end.task
+    spent = elapsed(task.worked_from, None, now)
+    word = state_word(task.state, task.reason_code)
+    took = "" if spent is None or task.state is not TaskState.RUNNING else duration_text(spent)
+    if task.resume_at is not None and task.resume_at > now:
+        took = ago(task.resume_at, now)
+    name = clean_line(step_title(task))
+    line: list[tuple[str, str]] = [
+        (f"{sign(task.state)} {name}  ", f"state:{task.state.value}"),
+        (f"{word} {took}  ".replace("  ", " ") + " ", "muted"),
+    ]
+    room = width - sum(width_of(text) for text, _ in line)
+    if end.lines and room > 8:
+        line.append((pad(fit(clean(end.lines[-1].message), room), room), "text"))
+    return [line]
+
+
+def _step_line(task: TaskRun, width: int, now: int) -> Line:
+    spent = elapsed(task.worked_from, task.worked_until, now, task.worked_us)
+    took = "" if spent is None or not is_terminal(task.state) else duration_text(spent)
+    word = state_word(task.state, task.reason_code)
+    line: list[tuple[str, str]] = [
+        (f"{sign(task.state)} {fit(word, WORD_CELLS)} ", f"state:{task.state.value}"),
+        (fit_right(took, 7) + "  ", "muted"),
+        (clean_line(step_title(task)), "text"),
+    ]
+    cause = cause_of_task(task)
+    room = width - sum(width_of(text) for text, _ in line) - 2
+    if cause.sentence and room > 8 and task.state not in QUIET and cause.code:
+        line.append(("  " + fit(clean_line(cause.sentence), room), "faint"))
+    return line
+
+
+def _rule(title: str, width: int, style: str = "muted") -> Line:
+    """Return a heading drawn as a line."""
+    text = fit(title, min(width_of(title), max(1, width - 4)))
+    rest = max(0, width - width_of(text) - 4)
+    return [("── ", "faint"), (text, style), (" " + "─" * rest, "faint")]

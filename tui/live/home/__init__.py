@@ -1,0 +1,1 @@
+"""What home shows and remembers of executions and panes."""

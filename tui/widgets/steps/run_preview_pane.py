@@ -1,0 +1,46 @@
+"""The preview of an execution below the list of home; its lines are made for its size."""
+
+from core.ports.clock import Clock
+from tui.lines.preview_lines import preview_lines
+from tui.live.home.run_preview import RunPreview
+from tui.widgets.base.text_view import TextView
+
+
+class RunPreviewPane(TextView):
+    """Shows one execution, as many lines as there is room for."""
+
+    def __init__(self, clock: Clock, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id, focusable=False)
+        self._clock = clock
+        self._preview: RunPreview | None = None
+        self._actor = ""
+
+    def show(self, preview: RunPreview | None, actor: str) -> None:
+        """Show another execution, or the same one as it is now."""
+        self._preview, self._actor = preview, actor
+        self._compose_lines()
+
+    def tick(self) -> None:
+        """Update times and ages."""
+        if self._preview is not None:
+            self._compose_lines()
+
+    def on_resize(self) -> None:
+        """Make the lines for another size."""
+        self._compose_lines()
+        super().on_resize()
+
+    def _compose_lines(self) -> None:
+        if self._preview is None:
+            self.set_lines(())
+            return
+        size = self.scrollable_content_region
+        self.set_lines(
+            preview_lines(
+                self._preview,
+                width=max(1, size.width),
+                height=size.height,
+                actor=self._actor,
+                now=self._clock.now(),
+            )
+        )
