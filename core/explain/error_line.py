@@ -3,6 +3,10 @@
 import re
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from core.domain.records import TaskError
+
 MAX_CHARACTERS = 300
 """Characters of the line that are kept."""
 
@@ -38,6 +42,11 @@ def error_line(lines: str | Iterable[str]) -> str | None:
             return _clipped(text)
         last = last or text
     return None if last is None else _clipped(last)
+
+
+def brief_error(error: TaskError) -> TaskError:
+    """Return an error whose stack trace is only its decisive line; `error_line` finds the same."""
+    return replace(error, stack_trace=error_line(error.stack_trace) or "")
 
 
 def _clipped(text: str) -> str:

@@ -121,7 +121,8 @@ class Reader(Protocol):
     def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
         """Return task runs changed by audit events after `after_seq`, and the newest seq seen.
 
-        Inputs, outputs and errors are left out (None): this is what a live screen polls.
+        Inputs and outputs are left out (None), and an error is only that of a failed task run,
+        made brief (`core.explain.error_line.brief_error`): this is what a live screen polls.
         """
 
     def earlier_task_runs(

@@ -31,7 +31,7 @@ from storage.rows.lease import read_lease
 
 _EXECUTION = f"SELECT {codec.names(codec.EXECUTION)} FROM execution"
 _TASK_RUN = f"SELECT {codec.names(codec.TASK_RUN_READ + codec.TASK_RUN_DATA)} FROM task_run"
-_TASK_STATE = f"SELECT {codec.names(codec.TASK_RUN_READ)} FROM task_run"
+_TASK_STATE = f"SELECT {codec.names(codec.TASK_RUN_READ + codec.TASK_RUN_FAILURE)} FROM task_run"
 _ATTEMPT = f"""
 SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run
@@ -298,7 +298,7 @@ class SqliteReader:
     def task_states(self, execution_id: str, *, after_seq: int = 0) -> tuple[int, list[TaskRun]]:
         """Return the newest seq, and the task runs changed by audit events after `after_seq`.
 
-        Inputs, outputs and errors are left out.
+        Inputs and outputs are left out, and of errors all but the decisive line.
         """
         with self._guard(), self._snapshot():
             row_id = self._row_id(execution_id)

@@ -16,6 +16,7 @@ from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import Attempt, AuditEvent, Execution, TaskError, TaskRun
 from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState
+from core.explain.error_line import brief_error
 
 Row = Sequence[Any]
 
@@ -245,6 +246,8 @@ TASK_RUN_READ = (
     f"(SELECT attempt.duration_us {_LATEST})",
 )
 """The columns of a task run except `TASK_RUN_DATA`, and the times of its latest attempt."""
+TASK_RUN_FAILURE = (f"CASE WHEN state = '{TaskState.FAILED.text}' THEN error END",)
+"""The error of a task run that has failed; None for any other."""
 
 
 def task_run_changes(record: TaskRun, texts: JsonTexts) -> tuple[Any, ...]:
@@ -279,13 +282,19 @@ def task_run_row(record: TaskRun, texts: JsonTexts) -> Row:
 
 
 def task_run_of(execution_id: str, row: Row) -> TaskRun:
-    """Return the record of a row of `TASK_RUN_READ`, with or without `TASK_RUN_DATA` at its end."""
+    """Return the record of a row of `TASK_RUN_READ` and then `TASK_RUN_DATA` or `TASK_RUN_FAILURE`.
+
+    In the latter case the error is a brief one (`core.explain.error_line.brief_error`).
+    """
     (
         task_id, position, parent, item, state, reason, message, updated_at, attempt,
         ready_at, started_at, ended_at, duration_us, resume_at, reused_from, begun_at, over_at,
         worked_us, *data,
     ) = row  # fmt: skip
-    outputs, error, inputs = data or (None, None, None)
+    outputs, error, inputs = data if len(data) > 1 else (None, *data, None)
+    failure = _error_of(error)
+    if failure is not None and len(data) == 1:
+        failure = brief_error(failure)
     return TaskRun(
         execution_id=execution_id,
         task_id=task_id,
@@ -302,7 +311,7 @@ def task_run_of(execution_id: str, row: Row) -> TaskRun:
         resume_at=resume_at,
         inputs=_json_of(inputs),
         outputs=_json_of(outputs),
-        error=_error_of(error),
+        error=failure,
         reused_from=reused_from,
         parent_task_id=parent,
         item=_json_of(item),

@@ -21,8 +21,9 @@ from core.domain.events import (
 from core.domain.fold import Snapshot, apply
 from core.domain.mission import MissionSource
 from core.domain.reasons import Reason
-from core.domain.records import LogLevel, LogStream, TaskError
+from core.domain.records import LogLevel, LogStream, TaskError, TaskRun
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.explain.error_line import brief_error
 from core.output.log_digest import LogDigest
 from core.ports.control import RunnerIdentity
 from core.ports.journal import Batch, LogChunk, LogSegment
@@ -249,6 +250,11 @@ class Story:
         return {"at": self.clock.now(), "execution_id": self.execution_id}
 
 
-def without_data(tasks: Iterable[Any]) -> list[Any]:
-    """Return task runs as a live screen gets them: without inputs, outputs and errors."""
-    return [replace(task, inputs=None, outputs=None, error=None) for task in tasks]
+def without_data(tasks: Iterable[TaskRun]) -> list[TaskRun]:
+    """Return task runs as a live screen gets them: of data only the brief error of failures."""
+    found = []
+    for task in tasks:
+        failed = task.state is TaskState.FAILED and task.error is not None
+        error = brief_error(task.error) if failed and task.error is not None else None
+        found.append(replace(task, inputs=None, outputs=None, error=error))
+    return found

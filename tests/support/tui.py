@@ -50,6 +50,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.executor import JobUsage
 from core.ports.reader import LogQuery, Reader, RunOutcome
 from tests.support import execution_list
+from tests.support.story import without_data
 from tui.app import MissionDeckApp
 from tui.live.backend import (
     DEFAULT_OPTIONS,
@@ -493,11 +494,11 @@ class FakeReader(Reader):
         self._check()
         with self.world.lock:
             run = self._run(execution_id)
-            return self.world.seq, [
-                replace(task, inputs=None, outputs=None, error=None)
+            return self.world.seq, without_data(
+                task
                 for task in run.snapshot.tasks.values()
                 if run.touched[task.task_id] > after_seq
-            ]
+            )
 
     def earlier_task_runs(
         self, execution_id: str, task_id: str, *, states: Sequence[TaskState] = (), limit: int
