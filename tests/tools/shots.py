@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.tui import running, wait_for_text
+from tests.tools.fan_out_world import a_fleet
 from tests.tools.shot_worlds import (
+    Stage,
     Staging,
     a_busy_night,
     a_failed_survey,
@@ -34,6 +36,11 @@ class Shot:
     stage: Staging = a_busy_night
 
 
+def a_fan_out() -> Stage:
+    """A fan-out over 300 hosts, some of which failed."""
+    return Stage(*a_fleet())
+
+
 SHOTS = (
     Shot("home", (), ("nightly-etl", "release", "60%"), at_home=True),
     Shot("small", (), ("promote-7", "replication slot busy"), size=(80, 24)),
@@ -41,10 +48,11 @@ SHOTS = (
     Shot("gantt", ("4",), ("elapsed", "at once")),
     Shot("inspector", ("enter", "6"), ("RETRIES_EXHAUSTED", "BACKOFF")),
     Shot("launch", ("1", "j", "n", "tab", *"v2.4.0"), ("v2.4.0", "Plan", "smoke"), at_home=True),
-    Shot("watch", ("j", "j"), ("build-amd64", "linking", "retry in"), stage=a_release_under_way),
+    Shot("watch", ("j",), ("build-amd64", "linking", "retry in"), stage=a_release_under_way),
     Shot("why", (), ("h-difffit-231", "NAXIS2", "why"), stage=a_failed_survey),
     Shot("where", ("2", "z"), ("difffit", "colour-view"), size=(190, 18), stage=a_failed_survey),
     Shot("retry", ("R",), ("downstream?", "86 downstream", "Keep"), stage=a_failed_survey),
+    Shot("fan-out", (), ("renew ×300", "×31", "usually"), stage=a_fan_out),
     Shot("cancel", ("X",), ("4 running steps get SIGTERM", "Keep"), stage=a_runaway),
 )
 

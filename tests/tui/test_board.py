@@ -11,7 +11,8 @@ from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState
 from tests.support.tui import FakeWorld, busy_world, mission_of, nightly, step
 from tui.lines.mission_source import step_range
-from tui.live.board import Board, Bucket, bucket_of
+from tui.live.board import Board
+from tui.live.steps.bucket import Bucket, bucket_of
 from tui.search.step_filter import parse_filter
 
 
@@ -120,7 +121,7 @@ def test_filters_select_by_state_duration_attempt_and_words(text: str, found: li
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("state:bogus", "bogus is none of failed, retrying, running"),
+        ("state:bogus", "bogus is none of needs-you, failed, running, retrying"),
         ("-state:bogus publish", "bogus is none of"),
         ("dur>", "dur> needs a number, as in dur>30s"),
         ("dur>soon", "dur> needs a number"),

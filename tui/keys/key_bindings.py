@@ -51,7 +51,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     ),
     "scrolling": _SCROLLING,
     "list": (*_SCROLLING, Key("list.open", "enter", "choose", "open", "Moving", show=True)),
-    "steps": (Key("steps.fold", "space", "toggle_fold", "unfold what has ended", "Moving"),),
+    "steps": (Key("steps.fold", "space", "toggle_fold", "open or close a fold", "Moving"),),
     "home": (
         Key("home.new", "n", "new_run", "new run", "Acting", show=True),
         Key("home.validate", "v", "validate", "validate", "Acting", show=True),

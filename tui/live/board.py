@@ -3,94 +3,19 @@
 Plain data for the event loop's thread; knows no widgets and does no I/O.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence, Set
-from enum import IntEnum
-from itertools import compress
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.domain.item_label import step_title
 from core.domain.mission import Mission, MissionStep
-from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import slot_limit, tally_of
 from core.explain.execution_facts import is_outdated
 from core.ports.control import Lease
+from tui.live.steps.bucket import Bucket, bucket_of
+from tui.live.steps.buckets import Buckets
+from tui.live.steps.fan_out import FanOut
 from tui.search.step_filter import Filter
-
-
-class Bucket(IntEnum):
-    """How urgently a step needs attention, the most urgent first."""
-
-    FAILED = 0
-    RETRYING = 1
-    RUNNING = 2
-    WAITING = 3
-    QUEUED = 4
-    PENDING = 5
-    CANCELLED = 6
-    SKIPPED = 7
-    DONE = 8
-
-
-FOLDED = (Bucket.CANCELLED, Bucket.SKIPPED, Bucket.DONE)
-"""The buckets that a list folds into one row each by default."""
-
-MAX_INCREMENTAL_STEPS = 256
-"""Up to this many steps are moved one by one; for more, the whole bucket is sorted again."""
-
-_BUCKETS = {
-    TaskState.FAILED: Bucket.FAILED,
-    TaskState.RUNNING: Bucket.RUNNING,
-    TaskState.WAITING: Bucket.WAITING,
-    TaskState.READY: Bucket.QUEUED,
-    TaskState.PENDING: Bucket.PENDING,
-    TaskState.CANCELLED: Bucket.CANCELLED,
-    TaskState.SKIPPED: Bucket.SKIPPED,
-    TaskState.SUCCESS: Bucket.DONE,
-}
-
-
-def bucket_of(task: TaskRun) -> Bucket:
-    """Return the bucket of a task run."""
-    if task.state is TaskState.WAITING and task.reason_code is Reason.BACKOFF:
-        return Bucket.RETRYING
-    return _BUCKETS[task.state]
-
-
-class _Members:
-    """The steps of one bucket in file order: their positions and, in parallel, their ids."""
-
-    def __init__(self) -> None:
-        self.places: list[int] = []
-        self.task_ids: list[str] = []
-
-    def append(self, place: int, task_id: str) -> None:
-        """Add a step after all others."""
-        self.places.append(place)
-        self.task_ids.append(task_id)
-
-    def add(self, places: Set[int], order: Sequence[str]) -> None:
-        """Add steps that are not in the bucket."""
-        if len(places) > MAX_INCREMENTAL_STEPS:
-            self.places = sorted([*self.places, *places])
-            self.task_ids = [order[place] for place in self.places]
-            return
-        for place in places:
-            at = bisect_left(self.places, place)
-            self.places.insert(at, place)
-            self.task_ids.insert(at, order[place])
-
-    def remove(self, places: Set[int]) -> None:
-        """Remove steps that are in the bucket."""
-        if len(places) > MAX_INCREMENTAL_STEPS:
-            kept = [place not in places for place in self.places]
-            self.places = list(compress(self.places, kept))
-            self.task_ids = list(compress(self.task_ids, kept))
-            return
-        for place in places:
-            at = bisect_left(self.places, place)
-            del self.places[at], self.task_ids[at]
 
 
 class Board:
@@ -108,11 +33,14 @@ class Board:
         self.positions = {task_id: place for place, task_id in enumerate(self.order)}
         self.tally = tally_of(self.tasks.values())
         """Counts of steps and items by state, and the slots they occupy."""
-        self._members = {bucket: _Members() for bucket in Bucket}
-        self._bucket: dict[str, Bucket] = {}
+        self.fan_outs: dict[str, FanOut] = {}
+        """The steps that have fanned out, with their items."""
+        self._every = Buckets()
+        self._rows = Buckets()
+        """Steps without items, a fan-out where the most urgent of its items belongs."""
         for place, task in enumerate(self.tasks.values()):
-            bucket = self._bucket[task.task_id] = bucket_of(task)
-            self._members[bucket].append(place, task.task_id)
+            self._every.append(place, task.task_id, bucket_of(task))
+        self._sort_rows(self.tasks, {})
 
     def learn(self, mission: Mission) -> None:
         """Set the mission, which has the names, dependencies and policies of the steps."""
@@ -125,41 +53,78 @@ class Board:
 
     def apply(self, changed: Mapping[str, TaskRun]) -> bool:
         """Apply newer task runs; tell whether any moved to another bucket."""
-        gone: dict[Bucket, set[int]] = {}
-        come: dict[Bucket, set[int]] = {}
+        before: dict[str, TaskRun] = {}
         for task_id, task in changed.items():
-            if task_id not in self.tasks:
+            was = self.tasks.get(task_id)
+            if was is None:
                 self.positions[task_id] = len(self.order)
                 self.order.append(task_id)
-            place = self.positions[task_id]
-            was = self.tasks.get(task_id)
-            if was is not None:
+            else:
+                before[task_id] = was
                 self.tally.remove(was)
             self.tally.add(task)
             self.tasks[task_id] = task
-            before, after = self._bucket.get(task_id), bucket_of(task)
-            if before is not after:
-                if before is not None:
-                    gone.setdefault(before, set()).add(place)
-                come.setdefault(after, set()).add(place)
-                self._bucket[task_id] = after
-        for bucket, places in gone.items():
-            self._members[bucket].remove(places)
-        for bucket, places in come.items():
-            self._members[bucket].add(places, self.order)
-        return bool(come)
+        places = self.positions
+        found = {places[task_id]: bucket_of(task) for task_id, task in changed.items()}
+        moved = self._every.move(found, self.order)
+        self._sort_rows(changed, before)
+        return moved
+
+    def _sort_rows(self, changed: Mapping[str, TaskRun], before: Mapping[str, TaskRun]) -> None:
+        """Sort changed steps and items into rows and fan-outs."""
+        places = self.positions
+        steps: dict[str, None] = {}
+        items: dict[str, dict[int, TaskRun]] = {}
+        for task_id, task in changed.items():
+            parent = task.parent_task_id
+            if parent is None or parent not in self.tasks:
+                steps[task_id] = None
+            else:
+                steps[parent] = None
+                items.setdefault(parent, {})[places[task_id]] = task
+        for parent, of_parent in items.items():
+            known = {
+                place: was
+                for place in of_parent
+                if (was := before.get(self.order[place])) is not None
+            }
+            self.fan_outs.setdefault(parent, FanOut()).apply(of_parent, known, self.order)
+        rows: dict[int, Bucket] = {}
+        for step_id in steps:
+            bucket = bucket_of(self.tasks[step_id])
+            fan_out = self.fan_outs.get(step_id)
+            rows[places[step_id]] = bucket if fan_out is None else fan_out.urgency(bucket)
+        self._rows.move(rows, self.order)
 
     def size_of(self, bucket: Bucket) -> int:
-        """Return how many steps are in a bucket."""
-        return len(self._members[bucket].task_ids)
+        """Return how many steps and items are in a bucket."""
+        return self._every.size_of(bucket)
 
     def members(self, bucket: Bucket) -> Sequence[str]:
-        """Return the steps of a bucket in file order; valid until the next `apply`."""
-        return self._members[bucket].task_ids
+        """Return the steps and items of a bucket in file order; valid until the next `apply`."""
+        return self._every.members(bucket)
 
     def bucket(self, task_id: str) -> Bucket:
-        """Return the bucket of a step."""
-        return self._bucket[task_id]
+        """Return the bucket of a step or an item."""
+        return self._every.of(self.positions[task_id])
+
+    @property
+    def row_total(self) -> int:
+        """How many steps there are, without items."""
+        return len(self._rows)
+
+    def row_members(self, bucket: Bucket) -> Sequence[str]:
+        """Return the steps of a bucket without items; see `row_bucket`."""
+        return self._rows.members(bucket)
+
+    def row_bucket(self, task_id: str) -> Bucket:
+        """Return where a step belongs in a list: a fan-out where the most urgent item does."""
+        return self._rows.of(self.positions[task_id])
+
+    usual_seconds: Mapping[str, float] = {}
+    """How long steps and items took in earlier runs, by task id."""
+    usual_word = "usually"
+    """How to say so: what took so long once does not yet do so usually."""
 
     is_unreadable = False
     """Whether reading the mission has failed."""
@@ -183,8 +148,18 @@ class Board:
         return self.lease.expires_at <= now
 
     def failures(self) -> Sequence[str]:
-        """Return the failed steps in the order of the list."""
-        return self.members(Bucket.FAILED)
+        """Return the failed steps and items in the order of the list."""
+        if not self.fan_outs:
+            return self.members(Bucket.FAILED)
+        found: list[str] = []
+        for bucket in (Bucket.NEEDS_YOU, Bucket.FAILED):
+            for task_id in self.row_members(bucket):
+                if self.tasks[task_id].state is TaskState.FAILED:
+                    found.append(task_id)
+                fan_out = self.fan_outs.get(task_id)
+                for alike in () if fan_out is None else fan_out.failures():
+                    found.extend(alike.task_ids)
+        return found
 
     def attention(self) -> str | None:
         """Return the most urgent step: the first fatal failure, an active step, or the first."""
@@ -193,7 +168,13 @@ class Board:
             steps = self.steps
             fatal = (f for f in failures if f not in steps or not steps[f].continue_on_error)
             return next(fatal, failures[0])
-        for bucket in (Bucket.RETRYING, Bucket.RUNNING, Bucket.WAITING, Bucket.QUEUED):
+        for bucket in (
+            Bucket.NEEDS_YOU,
+            Bucket.RUNNING,
+            Bucket.RETRYING,
+            Bucket.WAITING,
+            Bucket.QUEUED,
+        ):
             if members := self.members(bucket):
                 return members[0]
         return self.order[0] if self.order else None
@@ -259,5 +240,5 @@ class Board:
             task_id
             for bucket in Bucket
             for task_id in self.members(bucket)
-            if condition.accepts(self.tasks[task_id], self.steps.get(task_id), bucket.name, now)
+            if condition.accepts(self.tasks[task_id], self.step(task_id), bucket.word, now)
         ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from statistics import median
 
 from core.domain.approval_question import OpenQuestion, open_question
 from core.domain.mission import Mission, MissionSource
@@ -14,12 +15,15 @@ from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import LogQuery, Reader
 from tui.live.backend import Backend
 from tui.live.board import Board
-from tui.live.completion_estimate import RunHistory, step_seconds
+from tui.live.completion_estimate import RunHistory
 from tui.live.log.log_pages import Page, read_tail
+from tui.live.steps.step_seconds import step_seconds
 
 MAX_HISTORY_RUNS = 30
 MAX_HISTORY_STEPS = 20_000
-"""The durations of single steps are read only of a run with at most this many."""
+"""The durations of single steps are read of the newest runs with together at most this many."""
+MAX_STEP_HISTORY_RUNS = 7
+"""The durations of single steps are medians of at most this many runs."""
 MAX_EVENTS_PER_PAGE = 1000
 LOG_TAIL_LINES = 500
 """How many lines at the end of a log are read at most."""
@@ -91,7 +95,7 @@ def read_question(reader: Reader, board: Board, task_id: str) -> OpenQuestion:
 
 
 def read_run_history(reader: Reader, execution: Execution) -> RunHistory:
-    """Return the durations of earlier successful runs, and of the steps of the newest."""
+    """Return the durations of earlier successful runs, and of the steps of the newest of them."""
     found = reader.executions(
         ExecutionQuery(
             limit=MAX_HISTORY_RUNS,
@@ -103,11 +107,18 @@ def read_run_history(reader: Reader, execution: Execution) -> RunHistory:
     )
     others = [one for one in found if one.execution_id != execution.execution_id]
     runs = [took / 1000 for one in others if (took := one.duration_ms) is not None]
-    if not others or sum(others[0].counts.values()) > MAX_HISTORY_STEPS:
-        return RunHistory(runs)
-    _, tasks = reader.task_states(others[0].execution_id)
-    steps = {task.task_id: took for task in tasks if (took := step_seconds(task)) is not None}
-    return RunHistory(runs, steps)
+    durations: dict[str, list[float]] = {}
+    budget, read = MAX_HISTORY_STEPS, 0
+    for one in others[:MAX_STEP_HISTORY_RUNS]:
+        budget -= sum(one.counts.values())
+        if budget < 0:
+            break
+        read += 1
+        for task in reader.task_states(one.execution_id)[1]:
+            if (took := step_seconds(task)) is not None:
+                durations.setdefault(task.task_id, []).append(took)
+    steps = {task_id: median(several) for task_id, several in durations.items()}
+    return RunHistory(runs, steps, read)
 
 
 def read_events(reader: Reader, execution_id: str, after: int) -> list[AuditEvent]:

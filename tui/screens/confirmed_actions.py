@@ -22,8 +22,9 @@ from tui.lines.confirmation import (
     retry_scope,
 )
 from tui.live.backend import Receipt
-from tui.live.board import Board, Bucket
+from tui.live.board import Board
 from tui.live.deck import Deck
+from tui.live.steps.bucket import Bucket
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
@@ -112,7 +113,7 @@ class ConfirmedActions:
     async def approve(self, board: Board, task_id: str) -> None:
         """Approve or reject the step, or the first one that waits for an approval."""
         if not awaits(board.tasks[task_id]):
-            waiting = [one for one in board.members(Bucket.WAITING) if awaits(board.tasks[one])]
+            waiting = board.members(Bucket.NEEDS_YOU)
             if not waiting:
                 self._deck.show_problem("no step waits for an approval")
                 return

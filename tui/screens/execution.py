@@ -1,5 +1,6 @@
 """One execution, kept live: its steps in five views with one selection, and the selection's log."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import work
@@ -14,11 +15,15 @@ from tui.lines.title_bars import head_parts
 from tui.live.board import Board
 from tui.live.completion_estimate import RunHistory, estimate_completion
 from tui.live.execution_queries import read_mission, read_run_history
+from tui.live.log.last_line_watch import LastLineWatch
 from tui.live.messages import Delta
 from tui.look.styled_text import Part
 from tui.screens.execution_selection import ExecutionSelection
 from tui.words.numbers import elapsed
 from tui.words.safe_text import clean_line
+
+LAST_LINE_AFTER_SECONDS = 1.0
+"""How long a step must run before its last line is read: of shorter ones nobody could read it."""
 
 
 class ExecutionScreen(ExecutionSelection):
@@ -39,6 +44,9 @@ class ExecutionScreen(ExecutionSelection):
         self._initial_step = focus_step
         self._history = RunHistory()
         self._origin: Execution | None = None
+        self._last_lines = LastLineWatch(
+            execution_id, lambda: self.deck.lookup, self._show_last_lines, self.run_worker
+        )
 
     def on_mount(self) -> None:
         """Say that the execution is being loaded."""
@@ -49,6 +57,7 @@ class ExecutionScreen(ExecutionSelection):
         if self._first_tab != self._left.tab:
             self.action_tab(self._first_tab)
         self.set_interval(0.5, self._tick)
+        self.set_interval(1.0, self._look_at_last_lines)
 
     def on_screen_resume(self) -> None:
         """Watch this execution, and follow its log again if another was followed since."""
@@ -82,6 +91,7 @@ class ExecutionScreen(ExecutionSelection):
         board = self.board = Board(execution, (delta.tasks or {}).values())
         if before is not None and before.mission is not None:
             board.learn(before.mission)
+            board.usual_seconds, board.usual_word = before.usual_seconds, before.usual_word
         chosen = self._initial_step if self._initial_step in board.tasks else None
         if self.selected not in board.tasks:
             self.selected = chosen or board.attention()
@@ -137,6 +147,27 @@ class ExecutionScreen(ExecutionSelection):
             if moving and self._left.tab == "list" and self._side.display:
                 self._show_summary(keep_place=True)
 
+    def _look_at_last_lines(self) -> None:
+        """Read what the running steps in sight wrote last; not of those that began just now."""
+        board, now = self.board, self.deck.clock.now()
+        if board is None or not self.is_current or not board.is_live:
+            return
+        running = dict.fromkeys(
+            (*self._left.steps.visible_running, *self._side_list.visible_running)
+        )
+        tasks = (board.tasks[task_id] for task_id in running)
+        self._last_lines.look(
+            [
+                (task.task_id, task.attempt)
+                for task in tasks
+                if (elapsed(task.worked_from, None, now) or 0) >= LAST_LINE_AFTER_SECONDS
+            ]
+        )
+
+    def _show_last_lines(self, lines: Mapping[str, str]) -> None:
+        self._left.steps.show_last_lines(lines)
+        self._side_list.show_last_lines(lines)
+
     @work(exclusive=True, group="mission")
     async def _read_mission(self, execution: Execution) -> None:
         """Read the mission and how long earlier runs took."""
@@ -156,6 +187,8 @@ class ExecutionScreen(ExecutionSelection):
         if board is None:
             return
         board.learn(mission)
+        board.usual_seconds = self._history.steps
+        board.usual_word = "usually" if self._history.step_runs > 1 else "last time"
         if not self._user_selected and self._initial_step is None:
             focus = board.attention()
             if focus is not None and focus != self.selected:

@@ -4,8 +4,8 @@ from textual import work
 
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import BugError
-from tui.lines.confirmation import awaits
-from tui.live.board import Board, Bucket
+from tui.live.board import Board
+from tui.live.steps.bucket import Bucket
 from tui.screens.deck_screen import DeckScreen
 
 
@@ -143,5 +143,4 @@ class ExecutionActions(DeckScreen):
 
 def awaits_approval(board: Board) -> bool:
     """Tell whether a step of the run waits for an approval."""
-    waiting = (board.tasks[task_id] for task_id in board.members(Bucket.WAITING))
-    return board.is_live and any(map(awaits, waiting))
+    return board.is_live and board.size_of(Bucket.NEEDS_YOU) > 0

@@ -26,11 +26,12 @@ _WORDS = {
     "retry": "retrying",
     "canceled": "cancelled",
 }
-_STATES = (*(state.value.lower() for state in TaskState), "retrying", *_WORDS)
+_STATES = (*(state.value.lower() for state in TaskState), "retrying", "needs-you", *_WORDS)
 _SHOWN_STATES = (
+    "needs-you",
     "failed",
-    "retrying",
     "running",
+    "retrying",
     "waiting",
     "queued",
     "pending",
@@ -64,7 +65,7 @@ class Filter:
     """The problems of invalid terms, which are ignored."""
 
     def accepts(self, task: TaskRun, step: MissionStep | None, bucket: str, now: int) -> bool:
-        """Tell whether a task run passes; `bucket` is the name of its bucket."""
+        """Tell whether a task run passes; `bucket` is the word of its bucket."""
         return all(test(task, step, bucket, now) for test in self.tests)
 
     def __bool__(self) -> bool:
@@ -122,7 +123,7 @@ def _test(term: Term) -> Test:
 
 def _state(wanted: tuple[str, ...]) -> Test:
     def test(task: TaskRun, _step: MissionStep | None, bucket: str, _now: int) -> bool:
-        state, place = task.state.value.lower(), bucket.lower()
+        state, place = task.state.value.lower(), bucket
         return any(state.startswith(part) or place.startswith(part) for part in wanted)
 
     return test

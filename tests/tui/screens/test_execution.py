@@ -58,7 +58,7 @@ async def test_counts_progress_and_list_follow_what_is_committed() -> None:
             world.task(run, f"load-{number}", TaskState.SKIPPED, Reason.UPSTREAM_FAILED)
         world.task(run, "publish", TaskState.SKIPPED, Reason.UPSTREAM_FAILED)
         world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
-        await wait_for_text(pilot, "✗ failed", "9⊘", "▸ 9 steps skipped")
+        await wait_for_text(pilot, "✗ failed", "9⊘", "⊘ load-1", "▸ 15 steps done")
         await wait_until(pilot, lambda: "%" not in screen_text(pilot.app).split("\n")[0])
 
 
@@ -499,7 +499,7 @@ async def test_the_filter_narrows_the_list_and_escape_brings_all_back() -> None:
         await wait_for_text(pilot, "load-1")
 
 
-async def test_names_of_items_have_room_though_the_list_was_open_before_the_fan_out() -> None:
+async def test_values_of_items_have_room_though_the_list_was_open_before_the_fan_out() -> None:
     world = FakeWorld()
     mission = mission_of("m", step("fan", foreach="x"))
     run = world.launch(mission)
@@ -510,7 +510,9 @@ async def test_names_of_items_have_room_though_the_list_was_open_before_the_fan_
         world.commit(
             StepExpanded(at=world.clock.now(), execution_id=run, task_id="fan", items=items)
         )
-        await wait_for_text(pilot, "fan[4] item-0004")
+        await wait_for_text(pilot, "▸ fan ×5")
+        await pilot.press("space")
+        await wait_for_text(pilot, "▾ fan ×5", " [4] item-0004 ")
 
 
 async def test_what_has_ended_unfolds() -> None:

@@ -135,26 +135,26 @@ async def test_a_step_that_leaves_the_filter_hands_the_selection_to_the_one_in_i
 
 async def test_the_cursor_stays_on_a_fold_while_rows_move() -> None:
     world = FakeWorld()
-    mission = mission_of("kitchen", *(step(f"s{n}") for n in range(9)))
+    mission = mission_of("kitchen", *(step(f"s{n}") for n in range(20)))
     run, heard = world.launch(mission), Heard()
-    for n in range(4):
+    for n in range(14):
         world.run_step(run, f"s{n}")
     async with listening(world, mission, run, heard) as pilot:
-        await wait_for_text(pilot, "▸ 4 steps done")
+        await wait_for_text(pilot, "▸ 14 steps done")
         await pilot.press("g")
-        await wait_until(pilot, lambda: selections(pilot) == {"s4"})
+        await wait_until(pilot, lambda: selections(pilot) == {"s14"})
         await pilot.press("G")
         steps = pilot.app.screen.query_one("#list", StepList)
         assert steps.pointed is None
-        world.run_step(run, "s4")
-        await wait_for_text(pilot, "▸ 5 steps done")
+        world.run_step(run, "s14")
+        await wait_for_text(pilot, "▸ 15 steps done")
         assert steps.pointed is None
         await pilot.press("space", "j")
         await wait_until(pilot, lambda: selections(pilot) >= {"s0"})
         await pilot.press("space")  # folds it away: the cursor is on the fold, not on another step
         assert steps.pointed is None
         await pilot.press("k")
-        await wait_until(pilot, lambda: steps.selected == "s8")
+        await wait_until(pilot, lambda: steps.selected == "s19")
 
 
 async def test_the_next_error_is_shown_also_when_the_filter_leaves_it_out() -> None:

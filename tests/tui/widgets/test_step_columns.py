@@ -26,8 +26,8 @@ def test_every_row_is_exactly_filled_and_a_wide_one_always_says_why(longest: int
 def test_a_name_gets_what_it_needs_where_there_is_room_and_no_more() -> None:
     assert step_columns(160, 55).name == 55
     assert step_columns(160, 14).name == 14
-    assert step_columns(70, 55) == StepColumns(18, 19, tries=True, time=True)
-    assert step_columns(50, 55) == StepColumns(15, 16, tries=False, time=False)
+    assert step_columns(70, 55) == StepColumns(18, 19, tries=True, time=True, row=70)
+    assert step_columns(50, 55) == StepColumns(15, 16, tries=False, time=False, row=50)
 
 
 async def test_a_long_id_does_not_take_the_reason_away_from_all_rows() -> None:

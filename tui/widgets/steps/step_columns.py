@@ -16,12 +16,13 @@ _SIGN_CELLS = 3  # the sign, a blank, and the blank behind the name
 
 @dataclass(frozen=True, slots=True)
 class StepColumns:
-    """The widths of name and reason, and whether tries and time are shown."""
+    """The widths of the row, of name and reason, and whether tries and time are shown."""
 
     name: int
     why: int
     tries: bool
     time: bool
+    row: int
 
 
 def step_columns(width: int, longest: int) -> StepColumns:
@@ -32,7 +33,7 @@ def step_columns(width: int, longest: int) -> StepColumns:
     if width < REASON_FROM_CELLS:
         tries, time = width >= 40, width >= 34
         name = max(4, width - _SIGN_CELLS - STATE_CELLS - TRIES_CELLS * tries - TIME_CELLS * time)
-        return StepColumns(name, 0, tries, time)
+        return StepColumns(name, 0, tries, time, width)
     rest, tries, time = 0, True, True
     for tries, time in ((True, True), (False, True), (False, False)):
         rest = width - _SIGN_CELLS - STATE_CELLS - TRIES_CELLS * tries - TIME_CELLS * time
@@ -40,4 +41,4 @@ def step_columns(width: int, longest: int) -> StepColumns:
             break
     wanted = min(40, max(MIN_REASON_CELLS, rest // 2))
     name = min(max(MIN_NAME_CELLS, longest), max(MIN_NAME_CELLS, rest - wanted - 1))
-    return StepColumns(name, rest - name - 1, tries, time)
+    return StepColumns(name, rest - name - 1, tries, time, width)

@@ -1,39 +1,33 @@
-"""The steps of an execution by urgency; ended steps are folded into one row per state."""
+"""The steps of an execution by urgency, with fan-outs and folds that open.
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+Which rows there are is decided by `tui.live.steps.step_rows`; `step_row` draws them.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.binding import BindingType
 
 from core.domain.item_label import step_title
-from core.domain.reasons import Reason
-from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState
-from core.explain.execution_facts import CAUSE_RESOLVED
+from core.domain.tally import holds_slot
 from core.ports.clock import Clock
-from core.value.duration import duration_text
-from core.value.timestamp import SECOND_NS
 from tui.keys.textual_bindings import bindings
-from tui.live.board import FOLDED, Board, Bucket, bucket_of
+from tui.live.board import Board
 from tui.live.messages import StepSelected
+from tui.live.steps.step_rows import Alike, Fold, Row, holder_of, step_rows
 from tui.look.theme import ThemeStyles
 from tui.search.step_filter import Filter, parse_filter
 from tui.widgets.base.line_view import LineView, Span
-from tui.widgets.steps.step_columns import STATE_CELLS, TIME_CELLS, TRIES_CELLS, step_columns
-from tui.words.cause import cause_of_task
-from tui.words.numbers import elapsed, rough
-from tui.words.safe_text import clean_line, fit, fit_right, shorten
-from tui.words.state_glyphs import appearance_of, sign
-
-MAX_UNFOLDED_STEPS = 200
-"""Up to this many steps, a state that all steps are in is not folded."""
-
-_FOLD_WORDS = {Bucket.DONE: "done", Bucket.SKIPPED: "skipped", Bucket.CANCELLED: "cancelled"}
-_FOLD_STATES = {
-    Bucket.DONE: TaskState.SUCCESS,
-    Bucket.SKIPPED: TaskState.SKIPPED,
-    Bucket.CANCELLED: TaskState.CANCELLED,
-}
+from tui.widgets.steps.step_columns import step_columns
+from tui.widgets.steps.step_row import (
+    ARROW_COLUMN,
+    INDENT_CELLS,
+    StepLook,
+    alike_spans,
+    fold_spans,
+)
 
 
 class StepList(LineView):
@@ -49,17 +43,18 @@ class StepList(LineView):
         super().__init__(id=id)
         self._clock = clock
         self._board: Board | None = None
-        self._rows: list[str | Bucket] = []
-        self._open: set[Bucket] = set()
+        self._rows: list[Row] = []
+        self._opened: set[Row] = set()
         self._filter: Filter = parse_filter("")
         self.selected: str | None = None
-        self._at: str | Bucket | None = None
+        self._at: Row | None = None
         """What the cursor is on: the selection, or the fold a person went to."""
         self.chosen: str | None = None
         """What a person chose and the screen has not taken yet."""
         self._is_tucked = False
         """Whether a person folded away what holds the selection."""
         self._name_width = 20
+        self._last_lines: Mapping[str, str] = {}
         self._measured = 0
         """Of how many task runs the names were measured."""
 
@@ -118,6 +113,24 @@ class StepList(LineView):
             and board.tasks[row].state in (TaskState.RUNNING, TaskState.WAITING)
         )
 
+    @property
+    def visible_running(self) -> list[str]:
+        """The steps and items in sight of which an attempt runs; a fan-out has none of its own."""
+        board = self._board
+        if board is None or not self.is_on_screen:
+            return []
+        rows = (self._rows[index] for index in self.visible_rows)
+        return [row for row in rows if isinstance(row, str) and holds_slot(board.tasks[row])]
+
+    def show_last_lines(self, lines: Mapping[str, str]) -> None:
+        """Set the last line of output of running steps."""
+        before, self._last_lines = self._last_lines, lines
+        self.refresh_rows(
+            index
+            for index in self.visible_rows
+            if isinstance(row := self._rows[index], str) and before.get(row) != lines.get(row)
+        )
+
     def set_filter(self, text: str) -> None:
         """Show only the steps that pass a filter; the cursor goes to the first if it must move."""
         self._filter = parse_filter(text)
@@ -158,7 +171,7 @@ class StepList(LineView):
         self.chosen = None
         self._is_tucked = False
 
-    def _row_of(self, row: str | Bucket | None) -> int | None:
+    def _row_of(self, row: Row | None) -> int | None:
         try:
             return None if row is None else self._rows.index(row)
         except ValueError:
@@ -168,29 +181,12 @@ class StepList(LineView):
         board = self._board
         if board is None:
             return
-        rows: list[str | Bucket] = []
         if self._filter:
-            rows.extend(board.matching(self._filter, self._clock.now()))
+            rows: list[Row] = [*board.matching(self._filter, self._clock.now())]
             self.placeholder = "No step matches this filter\nesc clears it"
         else:
-            for bucket in Bucket:
-                size = board.size_of(bucket)
-                if not size:
-                    continue
-                if (
-                    bucket not in FOLDED
-                    or size == 1
-                    or size == len(board.order) <= MAX_UNFOLDED_STEPS
-                ):
-                    rows.extend(board.members(bucket))
-                elif bucket in self._open:
-                    rows.append(bucket)
-                    rows.extend(board.members(bucket))
-                else:
-                    rows.append(bucket)
-                    selected = None if self._is_tucked else self.selected
-                    if selected is not None and board.bucket(selected) is bucket:
-                        rows.append(selected)
+            shown = None if self._is_tucked else self.selected
+            rows = step_rows(board, self._opened, shown if shown in board.tasks else None)
         before, self._rows = self._rows, rows
         at = self._row_of(self._at)
         if at is None:
@@ -205,15 +201,13 @@ class StepList(LineView):
             self.cursor = at
             self.reveal(at)
 
-    def _changed_rows(
-        self, before: Sequence[str | Bucket], changed: Collection[str]
-    ) -> Iterator[int]:
+    def _changed_rows(self, before: Sequence[Row], changed: Collection[str]) -> Iterator[int]:
         """Yield the visible rows that have changed or no longer exist."""
         rows, top = self._rows, self.scroll_offset.y
         for at in range(top, top + self.scrollable_content_region.height):
             row = rows[at] if at < len(rows) else None
             was = before[at] if at < len(before) else None
-            if row != was or isinstance(row, Bucket) or row in changed:
+            if row != was or not isinstance(row, str) or row in changed:
                 yield at
 
     def steer_to(self, index: int) -> None:
@@ -226,78 +220,58 @@ class StepList(LineView):
                 self.post_message(StepSelected(row, lambda: self.pointed))
 
     def action_toggle_fold(self) -> None:
-        """Fold or unfold the ended steps of the row under the cursor."""
-        if not self._rows or self._board is None:
+        """Open or close the row under the cursor, or close what it is in."""
+        board = self._board
+        if not self._rows or board is None or self._filter:
             return
         row = self._rows[self.cursor]
-        bucket = row if isinstance(row, Bucket) else bucket_of(self._board.tasks[row])
-        if bucket in FOLDED:
-            self._open ^= {bucket}
-            self._is_tucked = not isinstance(row, Bucket) and bucket not in self._open
-            self._at = bucket
-            self._rebuild()
+        holder = holder_of(board, row, self._opened)
+        if holder is None:
+            return
+        self._opened ^= {holder}
+        self._is_tucked = holder != row and holder not in self._opened
+        self._at = holder
+        self._rebuild()
 
     def action_choose(self) -> None:
-        """Open the step, or unfold the steps of the row."""
-        if self._rows and isinstance(self._rows[self.cursor], Bucket):
+        """Inspect the step, or open or close what stands for several."""
+        if self._rows and not isinstance(self._rows[self.cursor], str):
             self.action_toggle_fold()
         else:
             super().action_choose()
+
+    def on_click(self, event: events.Click) -> None:
+        """Open or close a row by a click on its arrow; everything else as in any list."""
+        index = event.y + self.scroll_offset.y
+        if event.chain == 1 and index < len(self._rows) and self._arrow(index) == event.x:
+            event.prevent_default()
+            self.steer_to(index)
+            self.action_toggle_fold()
 
     def row_count(self) -> int:
         """Return how many rows there are."""
         return len(self._rows)
 
+    def _arrow(self, index: int) -> int | None:
+        """Return the column of a row's arrow; None without one."""
+        board, row = self._board, self._rows[index]
+        is_item_row = not isinstance(row, str) and row.parent is not None
+        if board is None or self._filter or (isinstance(row, str) and row not in board.fan_outs):
+            return None
+        return ARROW_COLUMN + INDENT_CELLS * is_item_row
+
     def row(self, index: int, width: int, styles: ThemeStyles) -> Iterable[Span]:
-        """Return sign, id, reason (if there is room), state, attempts and time."""
+        """Return sign, name, reason (if there is room), state, attempts and time."""
         board, row = self._board, self._rows[index]
         if board is None:
-            return
-        if isinstance(row, Bucket):
-            yield from self._fold_row(row, board, styles)
-            return
-        task = board.tasks[row]
-        style = styles.state(task.state)
-        limit = board.max_attempts(row)
-        now = self._clock.now()
-        state = state_word(task.state, task.reason_code)
-        most = max(task.attempt, limit)
-        tries = f"{task.attempt}/{most}" if most > 1 and task.attempt else ""
-        spent = elapsed(task.worked_from, task.worked_until, now, task.worked_us)
-        time = "" if spent is None else duration_text(spent)
-        if task.state is TaskState.WAITING and task.resume_at is not None:
-            left = (task.resume_at - now) / SECOND_NS
-            state = f"retry in {rough(left)}" if left >= 0.5 else "retry due"
-        elif task.reason_code is Reason.REUSED:
-            state = "reused"
+            return ()
         columns = step_columns(width, self._name_width)
-        name = shorten(clean_line(step_title(task)), columns.name)
-        ended = bucket_of(task) in FOLDED
-        yield f"{sign(task.state)} ", style
-        yield fit(name, columns.name) + " ", styles.muted if ended else styles.text
-        if columns.why:
-            yield fit(clean_line(self._why(board, row)), columns.why) + " ", styles.muted
-        yield fit(state, STATE_CELLS), style
-        if columns.tries:
-            yield fit_right(tries, TRIES_CELLS - 1) + " ", styles.muted
-        if columns.time:
-            yield fit_right(time, TIME_CELLS - 1) + " ", styles.muted
-
-    def _why(self, board: Board, task_id: str) -> str:
-        task = board.tasks[task_id]
-        if board.is_outdated(task_id):
-            return CAUSE_RESOLVED
-        if sentence := cause_of_task(task).sentence:
-            return sentence
-        if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):
-            step = board.steps.get(task_id)
-            return "" if step is None or step.name == task_id else step.name
-        return task.reason_code.value
-
-    def _fold_row(self, bucket: Bucket, board: Board, styles: ThemeStyles) -> Iterable[Span]:
-        state = _FOLD_STATES[bucket]
-        yield f"{appearance_of(state).sign} ", styles.state(state)
-        arrow = "▾" if bucket in self._open else "▸"
-        text = f"{arrow} {counted(board.size_of(bucket), 'step')} {_FOLD_WORDS[bucket]}"
-        yield text, styles.muted
-        yield "  space", styles.faint
+        is_open = row in self._opened
+        if isinstance(row, Fold):
+            return fold_spans(board, row, styles, is_open=is_open)
+        if isinstance(row, Alike):
+            return alike_spans(board, row, styles, is_open=is_open)
+        look = StepLook(columns, styles, self._clock.now(), is_flat=bool(self._filter))
+        if row in board.fan_outs and not self._filter:
+            return look.fan_out(board, row, is_open=is_open)
+        return look.step(board, row, self._last_lines.get(row, ""))

@@ -1,0 +1,53 @@
+"""Keeps the last lines of the running steps in sight up to date, for the execution screen."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from core.errors import MissionDeckError
+from core.ports.reader import Reader
+from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.log.last_lines import read_last_lines
+from tui.live.lookup import Lookup
+
+Attempts = Sequence[tuple[str, int]]
+"""Task ids, each with the number of an attempt."""
+
+
+class LastLineWatch:
+    """Reads the last lines when asked to and anything was committed since; then calls `show`."""
+
+    def __init__(
+        self,
+        execution_id: str,
+        lookup: Callable[[], Lookup],
+        show: Callable[[Mapping[str, str]], None],
+        run: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self._execution_id = execution_id
+        self._lookup = lookup
+        self._show = show
+        self._worker = CoalescingWorker(self._read, run)
+        self._wanted: Attempts = ()
+        self._read_at: tuple[int, Attempts] = (-1, ())
+
+    def look(self, attempts: Attempts) -> None:
+        """Bring the last lines of these attempts up to date."""
+        self._wanted = attempts
+        if attempts or self._read_at[1]:
+            self._worker.request()
+
+    async def _read(self) -> None:
+        wanted = self._wanted
+        try:
+            found = await self._lookup().read(lambda reader: self._news(reader, wanted))
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if found is not None:
+            self._show(found)
+
+    def _news(self, reader: Reader, wanted: Attempts) -> Mapping[str, str] | None:
+        state = reader.data_version(), wanted
+        if state == self._read_at:
+            return None
+        self._read_at = state
+        return read_last_lines(reader, self._execution_id, wanted)
