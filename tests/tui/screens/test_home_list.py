@@ -225,7 +225,7 @@ async def test_a_filter_that_is_not_understood_is_said_and_the_help_gives_the_sy
         await wait_for_text(pilot, "each", "List")
         await pilot.press("slash")
         await type_in(pilot, "state:bogus")
-        await wait_for_text(pilot, "? bogus is none of failed, retrying")
+        await wait_for_text(pilot, "? bogus is none of needs-you, failed")
         await pilot.press("enter", "question_mark")
         await type_in(pilot, "filter")
         await wait_for_text(pilot, "Filter of steps (/)", "try>1")

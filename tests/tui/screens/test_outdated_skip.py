@@ -50,7 +50,7 @@ async def test_the_list_does_not_say_what_is_no_longer_true() -> None:
     world, run = a_live_run_with_a_failure()
     backend = FakeBackend(world, world.runs[run].mission)
     async with running(backend, start=run, size=(180, 40)) as pilot:
-        await wait_for_text(pilot, "2 steps skipped")
+        await wait_for_text(pilot, "⊘ after-bad", "⊘ behind")
         await pilot.press("/", *"state", "colon", *"skipped", "enter")
         await wait_for_text(pilot, "`bad` failed (EXIT_NONZERO)")
         retried(world, run)
