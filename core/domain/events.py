@@ -35,6 +35,7 @@ NOTE_KINDS = frozenset(
         "leftovers.ended",
         "attempt.late",
         "execution.retried",
+        "key.revoked",
         "log.pruned",
         "mission.rejected",
         "mission.validated",

@@ -1,4 +1,4 @@
-"""Notes in the audit log that belong to no execution: rejected missions, exports, anchors."""
+"""Notes in the audit log that belong to no execution: rejections, exports, anchors, keys."""
 
 from collections.abc import Mapping
 
@@ -31,6 +31,14 @@ async def record_anchor(site: Site, facts: Mapping[str, object]) -> None:
     Raises `UnavailableError` when the database cannot be written.
     """
     await _append(site, "audit.anchored", facts)
+
+
+async def record_revocation(site: Site, facts: Mapping[str, object]) -> None:
+    """Append `key.revoked`, which the key in force signs.
+
+    Raises `UnavailableError` when the database cannot be written.
+    """
+    await _append(site, "key.revoked", facts)
 
 
 async def _append(site: Site, kind: str, facts: Mapping[str, object]) -> None:

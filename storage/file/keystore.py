@@ -3,6 +3,7 @@
     audit.pem         the current private key: PKCS8 PEM, 0600, owned by the user
     audit-next.pem    the private key that a rotation which has not ended hands the log over to
     audit-ID.vkey     a public key (C2SP vkey) for each key that was ever current
+    audit-ID.revoked  a public key that is not trusted any more: JSON with `vkey` and `reason`
 
 Nothing of a key is kept in the database. The package `cryptography` is imported on first use.
 """
@@ -12,13 +13,22 @@ import os
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import DecodeError, Struct
+from msgspec.json import decode, encode
+
+from core.audit.chain.key_history import RevokedKey
 from core.audit.format.key import InvalidKeyError, Verifier, decode_vkey
 from core.errors import UnavailableError
-from storage.file.private_file import create_whole, private_folder, read_checked
+from storage.file.private_file import (
+    create_whole,
+    private_folder,
+    read_checked,
+    replace_whole,
+)
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -89,7 +99,9 @@ def load_or_create_signer(folder: Path) -> FileSigner:
             raise UnavailableError(
                 f"the audit key {folder / PRIVATE_FILE} was removed while it was being created"
             )
-        signer = FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
+        signer = _require_not_revoked(
+            folder, FileSigner(_load_private_key(data, folder / PRIVATE_FILE))
+        )
         _trust(directory, folder, signer)
         return signer
 
@@ -144,26 +156,75 @@ def _trust(directory: int, folder: Path, signer: FileSigner) -> None:
 
 
 def public_keys(folder: Path) -> list[Verifier]:
-    """Return the trusted public keys of `folder` in order of file name.
+    """Return the trusted public keys of `folder` in order of file name, without revoked ones.
 
     Raises `UnavailableError` for a folder that others can write to, or for a damaged key file.
     """
-    if not folder.exists():
-        return []
+    revoked = {one.key.public_key for one in revoked_keys(folder)}
     found = []
+    for path, data in _files(folder, ".vkey"):
+        try:
+            found.append(decode_vkey(data.decode("ascii").removesuffix("\n")))
+        except (InvalidKeyError, UnicodeDecodeError) as error:
+            raise UnavailableError(
+                f"the public key file {path} is damaged: {error}",
+                hint="restore it from a backup, or remove it to stop trusting that key",
+            ) from error
+    return [key for key in found if key.public_key not in revoked]
+
+
+def revoked_keys(folder: Path) -> list[RevokedKey]:
+    """Return the revoked public keys of `folder` in order of file name.
+
+    Raises `UnavailableError` for a folder that others can write to, or for a damaged file.
+    """
+    found = []
+    for path, data in _files(folder, ".revoked"):
+        try:
+            stored = decode(data, type=_RevokedFile)
+            found.append(RevokedKey(decode_vkey(stored.vkey), stored.reason))
+        except (InvalidKeyError, DecodeError) as error:
+            raise UnavailableError(
+                f"the file of a revoked key {path} is damaged: {error}",
+                hint="restore it from a backup, or revoke the key again when it is removed",
+            ) from error
+    return found
+
+
+def revoke_key(folder: Path, key: Verifier, reason: str) -> None:
+    """Stop trusting a public key, for good and with the reason; replaces an earlier reason."""
+    named = Verifier(KEY_NAME, key.public_key)
+    name = f"audit-{named.key_id.hex()}"
+    with private_folder(folder, create=True) as directory:
+        data = encode(_RevokedFile(named.vkey, reason)) + b"\n"
+        replace_whole(directory, f"{name}.revoked", data, 0o644)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{name}.vkey", dir_fd=directory)
+        os.fsync(directory)
+
+
+class _RevokedFile(Struct, frozen=True):
+    vkey: str
+    reason: str
+
+
+def _files(folder: Path, ending: str) -> Iterator[tuple[Path, bytes]]:
+    if not folder.exists():
+        return
     with private_folder(folder, create=False) as directory:
         for name in sorted(os.listdir(directory)):  # noqa: PTH208 - of the folder that was checked
-            if not (name.startswith("audit-") and name.endswith(".vkey")):
-                continue
-            data = read_checked(directory, folder, name, secret=False)
-            try:
-                found.append(decode_vkey((data or b"").decode("ascii").removesuffix("\n")))
-            except (InvalidKeyError, UnicodeDecodeError) as error:
-                raise UnavailableError(
-                    f"the public key file {folder / name} is damaged: {error}",
-                    hint="restore it from a backup, or remove it to stop trusting that key",
-                ) from error
-    return found
+            if name.startswith("audit-") and name.endswith(ending):
+                yield folder / name, read_checked(directory, folder, name, secret=False) or b""
+
+
+def _require_not_revoked(folder: Path, signer: FileSigner) -> FileSigner:
+    for one in revoked_keys(folder):
+        if one.key.public_key == signer.public_key:
+            raise UnavailableError(
+                f"the audit key in {folder / PRIVATE_FILE} was revoked: {one.reason}",
+                hint="move it away and start a new database with --db; see docs/audit.md",
+            )
+    return signer
 
 
 def _new_private_key() -> bytes:

@@ -96,14 +96,18 @@ _ATTEMPT_COLUMNS = ", ".join(
 class SqliteChainSource:
     """Implements `core.audit.verify.source.ChainSource` over a read transaction of its own.
 
-    `vkeys` are the keys that the user trusts; they never come from the file. Close it soon: while
+    `vkeys` are the keys that the user trusts, `revoked` those that were revoked, each with the
+    reason; they never come from the file. Close it soon: while
     it is open, the WAL cannot be reset.
     """
 
-    def __init__(self, path: Path, vkeys: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, vkeys: Sequence[str], revoked: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """Open the database; `UnavailableError` when it cannot be read at all."""
         self._path = path
         self._vkeys = tuple(vkeys)
+        self._revoked = tuple(revoked)
         self._connection = open_readonly(path)
         self._connection.execute("BEGIN")
         self._task_runs: tuple[str, dict[object, object]] | None = None
@@ -196,6 +200,10 @@ class SqliteChainSource:
     def vkeys(self) -> Iterable[str]:
         """Return the trusted public keys given on opening."""
         return self._vkeys
+
+    def revoked_vkeys(self) -> Iterable[tuple[str, str]]:
+        """Return the revoked public keys given on opening."""
+        return self._revoked
 
     def missions(self) -> Iterator[Record]:
         """Yield every stored mission file."""

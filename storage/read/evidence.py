@@ -1,7 +1,7 @@
 """Reads all that a bundle of one execution holds, in one consistent view of the database."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +11,10 @@ from msgspec import Struct
 from core.audit.bundle.bundle_content import Content, LogFile
 from core.audit.format.anchor_record import AUDIT_ANCHORED, AnchorRecord, read_anchor
 from core.audit.format.body import LOG_CREATED
-from core.audit.format.key import Verifier
 from core.errors import AuditError, ConflictError, NotFoundError
 from core.output.log_digest import covers_everything, description, heading
 from storage.file.connection import open_readonly, unavailable
+from storage.read.key_events import keys_of
 from storage.rows.segment import unpack_segments
 
 _TREE = """
@@ -59,7 +59,7 @@ MAX_ANCHORS: Final = 16
 
 
 @contextmanager
-def open_evidence(path: Path, execution_id: str, keys: Sequence[Verifier]) -> Iterator[Content]:
+def open_evidence(path: Path, execution_id: str) -> Iterator[Content]:
     """Open the evidence of an execution; output is read while the block lasts.
 
     Raises `ConflictError` while it, or a sub-mission of it, has not ended.
@@ -67,15 +67,16 @@ def open_evidence(path: Path, execution_id: str, keys: Sequence[Verifier]) -> It
     connection = open_readonly(path)
     try:
         connection.execute("BEGIN")
-        yield _read(connection, execution_id, keys)
+        yield _read(connection, execution_id)
     except sqlite3.Error as error:
         raise unavailable(error, path) from error
     finally:
         connection.close()
 
 
-def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Verifier]) -> Content:
+def _read(connection: sqlite3.Connection, execution_id: str) -> Content:
     bodies: list[tuple[int, bytes]] = _all(connection, _OF_THE_LOG, LOG_CREATED)
+    log_id, history = keys_of(bodies)
     seals: dict[str, tuple[int, bytes]] = {}
     missions: dict[str, tuple[str, bytes]] = {}
     logs: list[LogFile] = []
@@ -113,7 +114,6 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
         raise AuditError(
             "the log has events that are not signed", hint="`mission audit verify` says more"
         )
-    ((log_id,),) = _all(connection, "SELECT value FROM meta WHERE key = 'log_id'")
     return Content(
         log_id=log_id,
         execution_id=execution_id,
@@ -123,7 +123,7 @@ def _read(connection: sqlite3.Connection, execution_id: str, keys: Sequence[Veri
         seals=seals,
         missions=missions,
         logs=logs,
-        keys=keys,
+        keys=history.keys,
         anchors={seq: record for seq, (_, record) in anchors.items()},
     )
 

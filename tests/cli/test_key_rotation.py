@@ -62,7 +62,7 @@ def test_the_log_is_continued_by_the_new_key_and_verified_by_each(inside: Inside
         assert tail(found.json["pinned_key"]) == tail(key)
         assert tail(found.json["key"]) == tail(keys[-1])
     told = inside("audit", "verify").out
-    assert "key 3 of the log; pinned: missiondeck/" in told
+    assert "the log was handed over 2 times; pinned: missiondeck/" in told
     since = inside("audit", "verify", "--since-verified", "--json")
     assert (since.code, since.json["rotations"]) == (0, 2)
     assert (

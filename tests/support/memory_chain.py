@@ -1,7 +1,7 @@
 """An audit log in memory, the counterpart of the one in SQLite; tests can damage it in any way."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from core.audit.chain.chain import EMPTY_HEAD, ChainWriter, Link, SubChain, encode_head
 from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
+from core.audit.format.key_revocation import KEY_REVOKED, revocation_details
 from core.audit.format.key_rotation import KEY_ROTATED, rotation_details
 from core.audit.verify.source import (
     ATTEMPT,
@@ -69,6 +70,7 @@ class MemoryLog:
         self.signer = signer or MemorySigner()
         self.verifier = log_verifier(log_id, self.signer.public_key)
         self.trusted = [self.verifier.vkey]
+        self.revoked: list[tuple[str, str]] = []
         self.signing_vkey: str | None = None
         self.event_rows: list[list[Any]] = []
         self.notes: list[list[Any]] = []
@@ -124,17 +126,27 @@ class MemoryLog:
         """Hand the log over to another key; `forged` replaces fields of the statement."""
         head = self.writer.head
         details = rotation_details(self.writer.log_id, head.size, head.root, self.signer, signer)
+        self._note_key(KEY_ROTATED, details | forged)
+        self.signer = signer
+        self.signing_vkey = details["new"]
+
+    def revoke(
+        self, public_key: bytes, from_seq: int = 0, forged: Mapping[str, object] | None = None
+    ) -> None:
+        """Revoke a key from an event on; `forged` replaces fields of the details."""
+        details = revocation_details(self.writer.log_id, public_key, "stolen", from_seq)
+        self._note_key(KEY_REVOKED, {**details, **(forged or {})})
+
+    def _note_key(self, kind: str, details: Mapping[str, object]) -> None:
         self.writer.append(
-            type=KEY_ROTATED,
+            type=kind,
             actor="ada",
             target=f"log/{self.writer.log_id}",
-            details=details | forged,
-            at=head.last_ts + 1,
+            details=details,
+            at=self.writer.head.last_ts + 1,
             sub=None,
         )
         self._store(self.writer.take_links())
-        self.signer = signer
-        self.signing_vkey = details["new"]
 
     def _next_number(self, workflow_id: str) -> int:
         self.run_numbers[workflow_id] = self.run_numbers.get(workflow_id, 0) + 1
@@ -215,6 +227,9 @@ class MemoryLog:
 
     def vkeys(self) -> Iterable[str]:
         return self.trusted
+
+    def revoked_vkeys(self) -> Iterable[tuple[str, str]]:
+        return self.revoked
 
     def missions(self) -> Iterator[Record]:
         order = ("digest", "content", "name", "format", "first_seen")

@@ -117,6 +117,10 @@ def _resign(log: MemoryLog, seed: int) -> None:
     ]
 
 
+def _revoked(log: MemoryLog) -> None:
+    log.revoked = [(log.verifier.vkey, "stolen")]
+
+
 def _rewritten(log: MemoryLog) -> None:
     """Write the log anew without the key, with one event left out, and keep the signatures."""
     other = MemoryLog()
@@ -193,6 +197,7 @@ TAMPERINGS: Final = (
     Tampering("events appended without the key", V.UNSIGNED_TAIL, _unsigned),
     Tampering("the whole log rewritten without the key", V.MODIFIED, _rewritten),
     Tampering("the checkpoints signed by another key", V.WRONG_KEY, lambda log: _resign(log, 2)),
+    Tampering("nothing, but its key was revoked here", V.REVOKED_KEY, _revoked),
     Tampering("the signature of the last checkpoint", V.MODIFIED, lambda log: _note(log, -1)),
     Tampering("the signature of an earlier checkpoint", V.INTACT, lambda log: _note(log, 2)),
     Tampering(

@@ -17,6 +17,8 @@ MAX_SHOWN_PRUNES = 10
 """How many prune events are listed, the latest."""
 MAX_SHOWN_ANCHORS = 10
 """How many anchors are listed, the latest."""
+MAX_SHOWN_REVOCATIONS = 10
+"""How many revoked keys are listed, the latest."""
 MAX_SHOWN_FINDINGS = 20
 """How many findings are listed; the others are counted."""
 
@@ -35,6 +37,8 @@ def verdict_lines(report: Report, palette: Palette) -> Iterator[str]:
     yield from _about_output(report)
     yield from _about_anchors(report)
     yield from _about_prunes(report)
+    for one in report.revocations[-MAX_SHOWN_REVOCATIONS:]:
+        yield safe_line(f"  event {one.seq} revokes the key {one.vkey}: {one.reason}")
     for finding in report.findings[:MAX_SHOWN_FINDINGS]:
         yield f"  {palette.paint(palette.sign('✗', 'x'), 'red')} {_finding(finding)}"
     if report.finding_count > MAX_SHOWN_FINDINGS:
@@ -134,9 +138,11 @@ def _basis(tier: Tier, report: Report) -> str:
 
 
 def _signers(report: Report) -> str:
-    if not report.rotations:
-        return f"by {report.key}"
-    return f"by {report.key}, key {report.rotations + 1} of the log; pinned: {report.pinned_key}"
+    told = f"by {report.key}"
+    if report.rotations:
+        times = counted(report.rotations, "time")
+        told += f"; the log was handed over {times}; pinned: {report.pinned_key}"
+    return told if report.tiers[Tier.SIGNED] else f"{told}; not all events by a key that is trusted"
 
 
 def _anchored(report: Report) -> str:

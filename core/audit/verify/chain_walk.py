@@ -16,6 +16,7 @@ from core.audit.format import canonical, merkle
 from core.audit.format.anchor_record import AUDIT_ANCHORED
 from core.audit.format.body import EXECUTION_FINALIZED, LOG_CREATED, MAX_TS, columns_of, frame
 from core.audit.format.key import InvalidKeyError
+from core.audit.format.key_revocation import KEY_REVOKED, InvalidRevocationError
 from core.audit.format.key_rotation import KEY_ROTATED, InvalidRotationError
 from core.audit.format.known_type import KNOWN_TYPES
 from core.audit.format.prune_record import LOG_PRUNED
@@ -31,7 +32,7 @@ MAX_UNKNOWN_TYPES = 100
 """Names that are kept of types this version does not know: a file may hold any number of them."""
 
 _NO_HASH = "0" * 64
-_READ_ALWAYS = frozenset({LOG_CREATED, EXECUTION_FINALIZED, KEY_ROTATED})
+_READ_ALWAYS = frozenset({LOG_CREATED, EXECUTION_FINALIZED, KEY_ROTATED, KEY_REVOKED})
 """Types whose details are read even if no tables are rebuilt."""
 _NONE = type(None)
 _SHAPES = frozenset(
@@ -117,7 +118,7 @@ class Walk:
         self.count = self.last_seq = known.head.size
         self.last_ts, self.last_hash = known.head.last_ts, known.head.last_hash
         self.edge = list(known.head.edge)
-        self.vkey = known.keys[0].vkey if known.keys else None
+        self.vkey = known.keys.keys[0].vkey if known.keys.keys else None
         self.executions = known.executions
         self._previous = known.head.last_hash.hex()
         self._subs = {key: copy(sub) for key, sub in known.subs.items()}
@@ -207,6 +208,8 @@ class Walk:
             self._log_created(seq, details)
         elif kind == KEY_ROTATED:
             self._key_rotated(seq, details, None if self._is_damaged else root)
+        elif kind == KEY_REVOKED:
+            self._key_revoked(seq, details)
         elif kind == LOG_PRUNED and self._prunes is not None:
             self._prunes.confirm(seq, ts, actor, self._subs)
         elif kind == AUDIT_ANCHORED and self._anchors is not None:
@@ -281,6 +284,8 @@ class Walk:
             self._log_created(examined.seq, body["details"])
         elif kind == KEY_ROTATED:
             self._key_rotated(examined.seq, body["details"], None)
+        elif kind == KEY_REVOKED:
+            self._key_revoked(examined.seq, body["details"])
 
     def _fold(
         self,
@@ -390,6 +395,12 @@ class Walk:
             self._bad_details(
                 seq, f"this does not hand the log over to another key: {error.message}"
             )
+
+    def _key_revoked(self, seq: int, details: Mapping[str, Any]) -> None:
+        try:
+            self.keys.revoked(seq, details)
+        except InvalidRevocationError as error:
+            self._bad_details(seq, f"this does not revoke a key: {error.message}")
 
     def _bad_details(self, seq: int, message: str) -> None:
         self._is_damaged = True

@@ -69,8 +69,8 @@ class CheckpointCheck:
                 )
             return
         size, data = self._last
-        found = self._open(size, data, is_last=True)
-        if found is None:
+        found = self._open(size, data)
+        if found is None or not self._is_known(found):
             return
         if found.size > last_seq:
             self._findings.add(
@@ -119,25 +119,16 @@ class CheckpointCheck:
         if found is not None and size != self._last_size:
             self._not_signed(size, found.root, root)
 
-    def _open(self, size: object, data: object, *, is_last: bool = False) -> Checkpoint | None:
+    def _open(self, size: object, data: object) -> Checkpoint | None:
         """Return a checkpoint with valid signature and size, or add a finding and return None."""
         at = _size(size) or None
         if not isinstance(data, bytes):
             self._bad(at, f"a checkpoint that is {show(data)}")
             return None
         try:
-            found = open_checkpoint(data, self._keys.candidates(at or 0, is_last=is_last))
+            found = open_checkpoint(data, self._keys.candidates(at or 0))
         except note.UnknownKeyError as error:
-            self._is_broken = True
-            known = ", ".join(verifier.vkey for verifier in self._keys.trusted)
-            self._findings.add(
-                Verdict.WRONG_KEY,
-                "key",
-                seq=at,
-                expected=known or "a known key",
-                found=", ".join(error.names),
-                message="it is signed by a key that is not known here",
-            )
+            self._unknown(at, ", ".join(error.names))
             return None
         except note.NoteError as error:
             self._bad(at, error.message)
@@ -146,6 +137,28 @@ class CheckpointCheck:
             self._bad(at, f"the checkpoint stored for {show(size)} is one for {found.size}")
             return None
         return found
+
+    def _is_known(self, found: Checkpoint) -> bool:
+        """Report the last checkpoint unless its key is known, or the log leads to one that is."""
+        known = self._keys.known
+        keys = {key.public_key for key in (*known.trusted, *(one.key for one in known.revoked))}
+        by = found.signed_by
+        if by is None or by.public_key in keys or keys & {k.public_key for k in self._keys.keys}:
+            return True
+        self._unknown(found.size, f"{by.name}+{by.key_id.hex()}")
+        return False
+
+    def _unknown(self, size: int | None, names: str) -> None:
+        self._is_broken = True
+        known = ", ".join(verifier.vkey for verifier in self._keys.known.trusted)
+        self._findings.add(
+            Verdict.WRONG_KEY,
+            "key",
+            seq=size,
+            expected=known or "a known key",
+            found=names,
+            message="it is signed by a key that is not known here",
+        )
 
     def _is_of_another_key(self, found: Checkpoint) -> bool:
         """Report a checkpoint that another key than the one in force at its size has signed."""
@@ -185,3 +198,40 @@ class CheckpointCheck:
 def _size(stored: object) -> int:
     """Return a stored size, 0 if it is invalid."""
     return stored if type(stored) is int and 0 < stored < 1 << 62 else 0
+
+
+def check_revoked(
+    keys: KeyHistory, signed_by: Verifier | None, last_seq: int, anchored: int, findings: Findings
+) -> Verifier | None:
+    """Report the events for which revoked keys alone vouch; return the key that vouches for all.
+
+    `signed_by` signed the tree over all `last_seq` events; those up to `anchored` lie under a head
+    that was noted elsewhere.
+    """
+    if signed_by is None:
+        return None
+    broken = keys.broken_trust
+    if broken is not None:
+        if anchored < last_seq:
+            why = f"signed by a key that was revoked: {show(broken.reason)}"
+            _revoked(findings, anchored + 1, last_seq, broken.key.vkey, why)
+        return None
+    for doubt in keys.doubts(last_seq):
+        found = doubt.revocation
+        why = f"signed by a key alone that event {found.seq} revokes: {show(found.reason)}"
+        _revoked(findings, doubt.first_seq, doubt.last_seq, found.vkey, why)
+    return signed_by
+
+
+def _revoked(findings: Findings, first_seq: int, last_seq: int, vkey: str, why: str) -> None:
+    events = f"event {first_seq} is"
+    if last_seq > first_seq:
+        events = f"events {first_seq} to {last_seq} are"
+    findings.add(
+        Verdict.REVOKED_KEY,
+        "key",
+        seq=first_seq,
+        expected="a key that was not revoked",
+        found=vkey,
+        message=f"{events} {why}",
+    )

@@ -197,6 +197,9 @@ class ChainSource(Protocol):
     def vkeys(self) -> Iterable[str]:
         """Return the trusted public keys (vkey text). They come from outside the database."""
 
+    def revoked_vkeys(self) -> Iterable[tuple[str, str]]:
+        """Return the revoked public keys, each with the reason; from outside the database, too."""
+
     def missions(self) -> Iterator[Record]:
         """Yield every stored mission file with the keys of `MISSION`."""
 

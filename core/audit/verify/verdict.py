@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.audit.format.key_revocation import Revocation
 from core.audit.verify.walk_state import ChainState
 from core.value.timestamp import rfc3339
 
@@ -21,6 +22,7 @@ class Verdict(StrEnum):
     TRUNCATED = "TRUNCATED"
     UNSIGNED_TAIL = "UNSIGNED TAIL"
     WRONG_KEY = "WRONG KEY"
+    REVOKED_KEY = "REVOKED KEY"
     UNSEALED = "UNSEALED"
 
 
@@ -102,6 +104,8 @@ class Report(Struct, frozen=True, kw_only=True):
     """The oldest key of the log that is trusted here; from it the rotations lead to `key`."""
     rotations: int = 0
     """How many times the log was handed over to another key."""
+    revocations: tuple[Revocation, ...] = ()
+    """What the log says of keys that were revoked, its own or others."""
     executions: int = 0
     open_executions: int = 0
     unknown_events: int = 0
@@ -132,6 +136,12 @@ class Report(Struct, frozen=True, kw_only=True):
         """Tell whether nothing is wrong and every demanded tier was reached."""
         return self.verdict is Verdict.INTACT
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Tell whether nothing is wrong but that a revoked key alone signed some of the events."""
+        kinds = {one.kind for one in self.findings}
+        return self.is_intact or (self.key is not None and kinds == {Verdict.REVOKED_KEY})
+
 
 def report_json(report: Report) -> dict[str, Any]:
     """Return the object of `audit verify --json`."""
@@ -143,6 +153,15 @@ def report_json(report: Report) -> dict[str, Any]:
         "key": report.key,
         "pinned_key": report.pinned_key,
         "rotations": report.rotations,
+        "revocations": [
+            {
+                "seq": one.seq,
+                "key": one.vkey,
+                "reason": one.reason,
+                "from_seq": one.from_seq or None,
+            }
+            for one in report.revocations
+        ],
         "executions": report.executions,
         "open_executions": report.open_executions,
         "unknown_events": report.unknown_events,

@@ -16,10 +16,11 @@ from typing import Any, Final
 from msgspec import Struct
 
 from core.audit.chain.chain import decode_head, encode_head
-from core.audit.chain.key_history import LogKey
+from core.audit.chain.key_history import KeyState, LogKey
 from core.audit.format import canonical, note
 from core.audit.format.checkpoint import origin_of
 from core.audit.format.key import Verifier
+from core.audit.format.key_revocation import Revocation
 from core.audit.verify.walk_state import ChainState, SubChainState
 from core.errors import AuditError
 from core.ports.clock import Signer
@@ -79,11 +80,14 @@ def _text(state: VerifiedState) -> str:
         "full_at": str(state.full_at),
         "full_size": state.full_size,
         "head": base64.b64encode(encode_head(chain.head)).decode(),
-        "keys": [[key.first_size, key.vkey] for key in chain.keys],
+        "keys": [[key.first_size, key.vkey] for key in chain.keys.keys],
         "open": {
             execution_id: [sub.events, sub.first_seq, sub.last_seq, sub.last_hash]
             for execution_id, sub in chain.subs.items()
         },
+        "revocations": [
+            [one.seq, one.vkey, one.reason, one.from_seq] for one in chain.keys.revocations
+        ],
         "version": state.version,
     }
     root = base64.b64encode(chain.head.root).decode()
@@ -97,11 +101,16 @@ def _state(log_id: str, facts: Mapping[str, Any]) -> VerifiedState:
         execution_id: SubChainState(0, events, first_seq, last_seq, last_hash)
         for execution_id, (events, first_seq, last_seq, last_hash) in facts["open"].items()
     }
+    keys = tuple(LogKey(vkey, first_size) for first_size, vkey in facts["keys"])
+    revocations = tuple(
+        Revocation(seq=seq, vkey=vkey, reason=reason, from_seq=from_seq)
+        for seq, vkey, reason, from_seq in facts["revocations"]
+    )
     return VerifiedState(
         log_id=log_id,
         chain=ChainState(
             head=decode_head(base64.b64decode(facts["head"], validate=True)),
-            keys=tuple(LogKey(vkey, first_size) for first_size, vkey in facts["keys"]),
+            keys=KeyState(keys, revocations),
             executions=facts["executions"],
             subs=subs,
         ),

@@ -15,13 +15,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from core.audit.chain import chain
-from core.audit.chain.key_history import KeyHistory
+from core.audit.chain.key_history import KeyHistory, KnownKeys, RevokedKey
 from core.audit.format import canonical, merkle
 from core.audit.format.body import LOG_CREATED
 from core.audit.format.checkpoint import log_verifier
 from core.audit.format.key import Verifier, decode_vkey
 from core.audit.verify.chain_walk import Walk
-from core.audit.verify.checkpoint_check import CheckpointCheck
+from core.audit.verify.checkpoint_check import CheckpointCheck, check_revoked
 from core.audit.verify.log_events.anchor_check import NOBODY, AnchorCheck, Authorities
 from core.audit.verify.log_events.prune_check import PruneCheck
 from core.audit.verify.source import ROW, ChainSource, Record, Row
@@ -106,7 +106,7 @@ def verify(
     prunes = PruneCheck(source, table_findings)
     if tables is not None:
         tables.pruned_logs = prunes.logs
-    keys = KeyHistory(log_id, trusted_verifiers(log_id, source.vkeys()))
+    keys = KeyHistory(log_id, known_keys(source, log_id))
     anchors = AnchorCheck(source, log_id, options.authorities, table_findings)
     walk = Walk(log_id, findings, tables, keys, prunes, anchors)
     checkpoints = CheckpointCheck(
@@ -131,17 +131,20 @@ def verify(
     ]
     anchor_notes, older_anchors = anchors.finish(noted_roots)
     is_anchored = all(held) and (bool(held) or any(one.problem is None for one in anchor_notes))
+    noted = max((one.size for one in options.heads), default=0) if all(held) else 0
     if tables is not None:
         _check_meta(meta, walk, table_findings)
         tables.finish(walk.subs)
         _add_problems(problems, table_findings)
+    findings.extend(table_findings)
+    in_order = findings.count
+    signed_by = check_revoked(keys, checkpoints.signed_by, walk.last_seq, noted, findings)
     tiers = {
         Tier.CHAIN: is_whole,
-        Tier.SIGNED: is_whole and checkpoints.signed_by is not None,
+        Tier.SIGNED: is_whole and signed_by is not None and findings.count == in_order,
         Tier.ANCHORED: is_whole and is_anchored,
         Tier.COMPLETE: is_whole and not walk.open_executions,
     }
-    findings.extend(table_findings)
     for tier in Tier:
         if tier in options.require and not tiers[tier]:
             findings.add(
@@ -152,7 +155,7 @@ def verify(
                 message=f"the log is not {tier.value}, as demanded",
             )
     return replace(
-        report_of(walk, tiers, findings, checkpoints.signed_by, tables, prunes),
+        report_of(walk, tiers, findings, signed_by, tables, prunes),
         noted_heads=sum(held),
         anchors=anchor_notes,
         older_anchors=older_anchors,
@@ -169,7 +172,7 @@ def report_of(
 ) -> Report:
     """Return the report at the end of a walk."""
     pinned = walk.keys.pinned
-    return Report(
+    report = Report(
         verdict=findings.kept[0].kind if findings.kept else Verdict.INTACT,
         tiers=tiers,
         events=walk.count,
@@ -179,6 +182,7 @@ def report_of(
         key=signed_by.vkey if signed_by is not None else None,
         pinned_key=pinned.vkey if signed_by is not None and pinned is not None else None,
         rotations=max(0, len(walk.keys.keys) - 1),
+        revocations=walk.keys.state.revocations,
         executions=walk.executions,
         open_executions=walk.open_executions,
         unknown_events=walk.unknown_events,
@@ -187,9 +191,9 @@ def report_of(
         data_only_seals=0 if tables is None else tables.output.data_only,
         unsealed_outputs=0 if tables is None else tables.output.unsealed,
         is_full=tables is not None,
-        chain=None if findings.count else walk.state(),
         prunes=() if prunes is None else prunes.notes,
     )
+    return replace(report, chain=walk.state()) if report.is_unchanged else report
 
 
 def read_rows(
@@ -256,9 +260,14 @@ def _check_meta(meta: Record, walk: Walk, findings: Findings) -> None:
             )
 
 
-def trusted_verifiers(log_id: str, vkeys: Iterable[str]) -> list[Verifier]:
-    """Return the trusted keys under the key name of this log."""
-    return [log_verifier(log_id, decode_vkey(vkey).public_key) for vkey in vkeys]
+def known_keys(source: ChainSource, log_id: str) -> KnownKeys:
+    """Return the keys that the user trusts or has revoked, under the key name of this log."""
+    revoked = {decode_vkey(vkey).public_key: reason for vkey, reason in source.revoked_vkeys()}
+    trusted = [decode_vkey(vkey).public_key for vkey in source.vkeys()]
+    return KnownKeys(
+        tuple(log_verifier(log_id, key) for key in trusted if key not in revoked),
+        tuple(RevokedKey(log_verifier(log_id, key), why) for key, why in revoked.items()),
+    )
 
 
 def _log_id(stored: object, first: list[Row], findings: Findings) -> str:

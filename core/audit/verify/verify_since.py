@@ -12,7 +12,7 @@ from itertools import islice
 
 from core.audit.chain.key_history import KeyHistory
 from core.audit.verify.chain_walk import Walk
-from core.audit.verify.checkpoint_check import CheckpointCheck
+from core.audit.verify.checkpoint_check import CheckpointCheck, check_revoked
 from core.audit.verify.log_events.prune_check import PruneCheck
 from core.audit.verify.source import ROW, ChainSource, Row
 from core.audit.verify.verdict import Findings, Report, Tier, Verdict
@@ -20,9 +20,9 @@ from core.audit.verify.verify import (
     MAX_FINDINGS,
     check_beginning,
     check_head,
+    known_keys,
     read_rows,
     report_of,
-    trusted_verifiers,
 )
 from core.audit.verify.walk_state import ChainState
 
@@ -40,7 +40,7 @@ def verify_since(
     findings = Findings(MAX_FINDINGS)
     size = known.head.size
     prunes = PruneCheck(source, findings)
-    keys = KeyHistory(log_id, trusted_verifiers(log_id, source.vkeys()), known.keys)
+    keys = KeyHistory(log_id, known_keys(source, log_id), known.keys)
     walk = Walk(log_id, findings, None, keys, prunes)
     walk.resume(known)
     rows = _behind_known(source.rows(after=size - 1), known, findings)
@@ -62,13 +62,15 @@ def verify_since(
         check_beginning(walk, findings)
         check_head(source.head(), walk, findings)
     is_whole = is_continued and not walk.is_damaged
+    in_order = findings.count
+    signed_by = check_revoked(keys, checkpoints.signed_by, walk.last_seq, 0, findings)
     tiers = {
         Tier.CHAIN: is_whole,
-        Tier.SIGNED: is_whole and checkpoints.signed_by is not None,
+        Tier.SIGNED: is_whole and signed_by is not None and findings.count == in_order,
         Tier.ANCHORED: False,
         Tier.COMPLETE: is_whole and not walk.open_executions,
     }
-    return report_of(walk, tiers, findings, checkpoints.signed_by, prunes=prunes)
+    return report_of(walk, tiers, findings, signed_by, prunes=prunes)
 
 
 def _behind_known(rows: Iterator[Row], known: ChainState, findings: Findings) -> Iterator[Row]:

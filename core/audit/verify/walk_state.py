@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from core.audit.chain.chain import Head
-from core.audit.chain.key_history import LogKey
+from core.audit.chain.key_history import KeyState
 
 
 class SubChainState(Struct):
@@ -21,12 +21,11 @@ class SubChainState(Struct):
 class ChainState(Struct, frozen=True, kw_only=True):
     """The end of a chain that was verified.
 
-    `keys` are the one that `log.created` names and those of the rotations, empty before the first
-    event; `subs` are the sub-chains of the executions that are not finalised, by execution id;
-    `executions` counts all.
+    `keys` is what its events say of its keys; `subs` are the sub-chains of the executions that are
+    not finalised, by execution id; `executions` counts all.
     """
 
     head: Head
-    keys: tuple[LogKey, ...]
+    keys: KeyState
     executions: int
     subs: Mapping[str, SubChainState]

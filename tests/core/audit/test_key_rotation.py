@@ -3,6 +3,7 @@
 import pytest
 
 from core.audit.chain.chain import EMPTY_HEAD
+from core.audit.chain.key_history import KeyState
 from core.audit.format.checkpoint import log_verifier, origin_of, sign_checkpoint
 from core.audit.format.key_rotation import InvalidRotationError, rotated_keys, rotation_details
 from core.audit.verify.source import ROW
@@ -15,7 +16,7 @@ from core.domain.events import Noted
 from tests.support.memory_chain import LOG_ID, START, MemoryLog, MemorySigner, a_log, a_run
 
 DEEP = VerifyOptions(deep=True)
-NOTHING = ChainState(head=EMPTY_HEAD, keys=(), executions=0, subs={})
+NOTHING = ChainState(head=EMPTY_HEAD, keys=KeyState(), executions=0, subs={})
 KEYS = [MemorySigner(seed) for seed in (1, 2, 3)]
 VKEYS = [log_verifier(LOG_ID, key.public_key).vkey for key in KEYS]
 

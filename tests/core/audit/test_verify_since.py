@@ -5,6 +5,7 @@ import random
 import pytest
 
 from core.audit.chain.chain import EMPTY_HEAD
+from core.audit.chain.key_history import KeyState
 from core.audit.format.key import Verifier
 from core.audit.verify.source import ROW
 from core.audit.verify.verdict import Report, Tier, Verdict
@@ -15,7 +16,7 @@ from core.audit.verify.walk_state import ChainState
 from core.domain.events import Noted
 from tests.support.memory_chain import LOG_ID, START, MemoryLog, MemorySigner, a_log, a_run
 
-NOTHING = ChainState(head=EMPTY_HEAD, keys=(), executions=0, subs={})
+NOTHING = ChainState(head=EMPTY_HEAD, keys=KeyState(), executions=0, subs={})
 
 
 def a_verified_log() -> tuple[MemoryLog, ChainState]:

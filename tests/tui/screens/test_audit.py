@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from core.audit.chain.chain import Head
+from core.audit.chain.key_history import KeyState
 from core.audit.verify.log_checked import LogChecked
 from core.audit.verify.verdict import Finding, Report, Tier, Verdict
 from core.audit.verify.verified_state import VerifiedState
@@ -29,7 +30,7 @@ def known(world: FakeWorld, *, chain: int, full: int) -> VerifiedState:
     head = Head(chain, bytes(32), world.clock.at, (bytes(32),))
     return VerifiedState(
         log_id="0193c0de",
-        chain=ChainState(head=head, keys=(), executions=7, subs={}),
+        chain=ChainState(head=head, keys=KeyState(), executions=7, subs={}),
         at=world.clock.at - 2 * 10**9,
         version="0.1.0",
         full_size=full,

@@ -1,4 +1,4 @@
-"""`mission audit key`: the keys that sign the audit log: shown, rotated, exported for others."""
+"""`mission audit key`: shows, rotates, revokes and exports the keys that sign the audit log."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,14 @@ from typing import Any
 import click
 
 from core.audit.format.key import Verifier
-from core.errors import ConflictError, MissionDeckError, NotFoundError, UnavailableError
+from core.audit.format.key_revocation import MAX_REASON_CHARACTERS
+from core.errors import (
+    ConflictError,
+    MissionDeckError,
+    NotFoundError,
+    UnavailableError,
+    UsageError,
+)
 from tui.cli.command import DeckGroup
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
@@ -18,7 +25,7 @@ from tui.words.safe_text import safe_line
 
 @click.group("key", cls=DeckGroup)
 def command() -> None:
-    """Show and rotate the keys that sign the audit log, and export public ones."""
+    """Show, rotate and revoke the keys that sign the audit log, and export public ones."""
 
 
 @declare("show", short_help="Show the signing key and the keys that are trusted.")
@@ -41,6 +48,7 @@ def show(invocation: Invocation) -> None:
     if found["staged"] is not None:
         lines.append(f"staged   {found['staged']} (of a rotation that did not end)")
     lines += [f"trusted  {one}" for one in found["trusted"]]
+    lines += [f"revoked  {one['vkey']}: {one['reason']}" for one in found["revoked"]]
     invocation.console.out_lines([safe_line(line) for line in lines])
 
 
@@ -126,8 +134,92 @@ def rotate(invocation: Invocation) -> None:
     )
 
 
+@declare("revoke", short_help="Trust a key no more, and record it in the log.")
+@click.argument("key", metavar="KEY")
+@click.option("--reason", default="", metavar="TEXT", help="Why, which is recorded. Required.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Since when others may have had the key: 5d ago, or RFC 3339. Without it always.",
+)
+@click.option(
+    "--from-event",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="The first event that others may have signed, in place of --since.",
+)
+def revoke(
+    invocation: Invocation, key: str, reason: str, since: str | None, from_event: int | None
+) -> None:
+    """Revoke KEY, an id of `audit key show`, a vkey, or a file with one.
+
+    It is not trusted here any more, and an event of the log, signed by the key in force, says so.
+    What KEY alone has signed since the given time is named by each verification from then on, with
+    the verdict REVOKED KEY and exit code 8. The key in force is handed over first: `mission audit
+    key rotate`. No question is asked. May be repeated, for example with an earlier time.
+    """
+    from tui.cli.shared_options import instant_option
+    from tui.host.evidence.key_revoking import Compromise
+    from tui.host.evidence.key_revoking import revoke as run
+
+    if since is not None and from_event is not None:
+        raise UsageError("--since and --from-event say the same: give one of them")
+    why = reason.strip()
+    if not why or len(why) > MAX_REASON_CHARACTERS:
+        raise UsageError(
+            f"--reason says why, in at most {MAX_REASON_CHARACTERS} characters",
+            hint="it is recorded in the log, for everybody who verifies it",
+        )
+    start = None if since is None else instant_option("--since", since, invocation.now)
+    done = run(invocation.site, _named(invocation, key), why, Compromise(start, from_event))
+    if invocation.json:
+        invocation.console.out_json(
+            {
+                "key": done.key.vkey,
+                "recorded": done.is_recorded,
+                "from_seq": done.from_seq,
+                "to_seq": done.to_seq,
+            }
+        )
+        return
+    told = "no event of the log is in doubt by it"
+    if done.from_seq is not None:
+        told = (
+            f"`mission audit verify` names the events {done.from_seq} to {done.to_seq} from now on"
+        )
+    where = "here and in the log" if done.is_recorded else "here"
+    invocation.console.out_raw(f"{done.key.vkey}\n")
+    invocation.console.say(f"revoked {where}; {told}; tell those who verify elsewhere")
+
+
+def _named(invocation: Invocation, given: str) -> Verifier:
+    """Return the key that the user names, under its own name; `NotFoundError`."""
+    from storage.file.keystore import KEY_NAME, public_keys, revoked_keys
+    from storage.read.key_events import read_keys
+    from tui.cli.auditing.log_verification import given_key
+
+    folder = invocation.paths.keys
+    keys = [*public_keys(folder), *(one.key for one in revoked_keys(folder))]
+    if invocation.paths.has_database:
+        keys += read_keys(invocation.paths.db)[1].keys
+    for key in keys:
+        if key.key_id.hex() == given.lower():
+            return Verifier(KEY_NAME, key.public_key)
+    if "+" not in given and not Path(given).exists():
+        raise NotFoundError(
+            f"there is no key {given} in {folder} or in the log",
+            hint="`mission audit key show` lists the keys",
+        )
+    return Verifier(KEY_NAME, given_key(given).public_key)
+
+
 def _found_keys(invocation: Invocation) -> Mapping[str, Any]:
-    from storage.file.keystore import load_next_signer, load_signer, public_keys
+    from storage.file.keystore import (
+        load_next_signer,
+        load_signer,
+        public_keys,
+        revoked_keys,
+    )
 
     folder = invocation.paths.keys
     signer, staged = load_signer(folder), load_next_signer(folder)
@@ -136,6 +228,7 @@ def _found_keys(invocation: Invocation) -> Mapping[str, Any]:
         "signing": None if signer is None else signer.verifier.vkey,
         "staged": None if staged is None else staged.verifier.vkey,
         "trusted": [key.vkey for key in public_keys(folder)],
+        "revoked": [{"vkey": one.key.vkey, "reason": one.reason} for one in revoked_keys(folder)],
         "log": _log_key(invocation),
     }
 
@@ -191,5 +284,5 @@ def _write_new(target: Path, data: bytes) -> None:
         stream.write(data)
 
 
-for _one in (show, export, rotate):
+for _one in (show, export, rotate, revoke):
     command.add_command(_one)

@@ -17,7 +17,14 @@ from tui.output.report.report_markdown import markdown_lines
 _PAGE: Final = 1_000
 """Executions or events that are read at once."""
 _OUTSIDE: Final = frozenset(
-    {"audit.exported", "key.rotated", "mission.rejected", "policy.violation", "policy.warning"}
+    {
+        "audit.exported",
+        "key.revoked",
+        "key.rotated",
+        "mission.rejected",
+        "policy.violation",
+        "policy.warning",
+    }
 )
 """Types of events that belong to no execution and are told in a report over a time."""
 

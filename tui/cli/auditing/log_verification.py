@@ -1,8 +1,9 @@
 """`mission audit verify`: what to verify, against which heads, and with which keys."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+from core.audit.chain.key_history import KnownKeys
 from core.audit.format.cosignature import Witness, decode_witness_vkey
 from core.audit.format.key import Verifier, decode_vkey
 from core.audit.verify.log_checked import LogChecked
@@ -17,7 +18,7 @@ from core.errors import BugError, NotFoundError, UnavailableError, UsageError
 from core.machine.system_clock import SystemClock
 from storage.file.anchors.anchor_trust import MAX_CERTIFICATES_BYTES, AnchorTrust, read_anchor_trust
 from storage.file.anchors.witness_file import require_heads
-from storage.file.keystore import public_keys
+from storage.file.keystore import public_keys, revoked_keys
 from storage.read.audit_source import SqliteChainSource
 from tui.cli.invocation import Invocation
 from tui.cli.printing.verify_progress import VerifyProgress
@@ -94,8 +95,12 @@ def _log_check(
     paths = invocation.paths
     if not paths.has_database:
         raise NotFoundError(f"there is no database {paths.db} to verify")
-    trusted = trusted_keys(paths.keys, keys)
-    return LogCheck(paths, SystemClock(), trusted=trusted if keys else None, anchors=anchors)
+    if not keys:
+        return LogCheck(paths, SystemClock(), anchors=anchors)
+    known = known_keys(paths.keys, keys)
+    return LogCheck(
+        paths, SystemClock(), trusted=known.trusted, revoked=known.revoked, anchors=anchors
+    )
 
 
 def anchor_trust(
@@ -122,15 +127,27 @@ def witness_key(given: str) -> Witness:
     return decode_witness_vkey(_key_text(given))
 
 
-def trusted_keys(folder: Path, given: tuple[str, ...]) -> list[Verifier]:
-    """Return the keys that were given, each as a vkey or as a file with one, else the folder's."""
+def known_keys(folder: Path, given: tuple[str, ...]) -> KnownKeys:
+    """Return the keys that were given, each as a vkey or as a file with one, else the folder's.
+
+    What the folder says of revoked keys holds for both; with keys that are given it may be that of
+    somebody else, and is left out if it cannot be used.
+    """
     if given:
-        return [decode_vkey(_key_text(one)) for one in given]
+        trusted = tuple(given_key(one) for one in given)
+        with suppress(UnavailableError):
+            return KnownKeys(trusted, tuple(revoked_keys(folder)))
+        return KnownKeys(trusted)
     try:
-        return public_keys(folder)
+        return KnownKeys(tuple(public_keys(folder)), tuple(revoked_keys(folder)))
     except UnavailableError as error:
         hint = "--key names the public key to trust instead: a vkey, or a file with one"
         raise UnavailableError(error.message, hint=error.hint or hint) from error
+
+
+def given_key(given: str) -> Verifier:
+    """Return a key that is given as a vkey or as a file with one; `InvalidKeyError`."""
+    return decode_vkey(_key_text(given))
 
 
 def _key_text(given: str) -> str:

@@ -158,7 +158,7 @@ def _verify_bundle(
 ) -> Report:
     from core.audit.bundle.bundle_check import verify_bundle
     from core.audit.verify.verify import parse_tiers
-    from tui.cli.auditing.log_verification import anchor_trust, trusted_keys
+    from tui.cli.auditing.log_verification import anchor_trust, known_keys
     from tui.host.evidence.log_check import authorities_of
 
     if not bundle.exists():
@@ -166,7 +166,7 @@ def _verify_bundle(
     folder = invocation.paths.keys
     return verify_bundle(
         bundle,
-        trusted_keys(folder, keys),
+        known_keys(folder, keys).trusted,
         parse_tiers(require),
         authorities_of(anchor_trust(folder, keys, certificates, witness_keys)),
     )

@@ -81,7 +81,7 @@ def export_bundle(
     if not is_verified:
         require_intact(site, progress)
     with new_file(target) as file:
-        with open_evidence(paths.db, execution.execution_id, keys) as content:
+        with open_evidence(paths.db, execution.execution_id) as content:
             results = {one: _result(reader, one) for one in content.seals}
             kept = bundle_artifacts(reader, content.seals, paths.artifacts, leave_out=not artifacts)
             write_zip(file, members(content, results, signer, kept))
@@ -118,9 +118,12 @@ def export_bundle(
 
 
 def require_intact(site: LocalSite, progress: Progress | None = None) -> None:
-    """Verify all records; raise `AuditError` if anything is wrong with them."""
+    """Verify all records; raise `AuditError` if anything is wrong with them.
+
+    Events that a revoked key alone has signed are not: a bundle or a prune names what it is about.
+    """
     report = LogCheck(site.paths, SystemClock()).full(progress=progress).report
-    if report is not None and not report.is_intact:
+    if report is not None and not report.is_unchanged:
         raise AuditError(
             f"the records do not verify, so they are no evidence: {headline(report)}",
             hint="`mission audit verify` lists all that is wrong",

@@ -6,6 +6,7 @@ from contextlib import closing, suppress
 from msgspec.structs import replace
 
 from core.audit.chain.chain import EMPTY_HEAD, is_log_id
+from core.audit.chain.key_history import KeyState, RevokedKey
 from core.audit.format.key import Verifier
 from core.audit.verify.log_checked import LogChecked
 from core.audit.verify.log_events.anchor_check import Authorities
@@ -18,13 +19,13 @@ from core.errors import MissionDeckError
 from core.ports.clock import Clock
 from storage.file.anchors.anchor_trust import AnchorTrust, read_anchor_trust
 from storage.file.integrity.verified_file import read_verified, write_verified
-from storage.file.keystore import load_signer, public_keys
+from storage.file.keystore import load_signer, public_keys, revoked_keys
 from storage.read.audit_source import SqliteChainSource
 from tui.host.evidence.openssl_stamps import OpensslStamps
 from tui.host.places import Paths
 from tui.host.version import VERSION
 
-NOTHING_VERIFIED = ChainState(head=EMPTY_HEAD, keys=(), executions=0, subs={})
+NOTHING_VERIFIED = ChainState(head=EMPTY_HEAD, keys=KeyState(), executions=0, subs={})
 
 Progress = Callable[[int, int], None]
 """Takes the number of events that were read, and of all there are to read."""
@@ -33,8 +34,8 @@ Progress = Callable[[int, int], None]
 class LogCheck:
     """Verifications of one database. Every call opens it read-only; blocking.
 
-    With keys that are `trusted` in place of those of the folder nothing is remembered. Whose
-    anchors count says `anchors`; without it, the folder of keys.
+    With keys that are `trusted` or `revoked` in place of those of the folder nothing is remembered.
+    Whose anchors count says `anchors`; without it, the folder of keys.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class LogCheck:
         *,
         trusted: Sequence[Verifier] | None = None,
         anchors: AnchorTrust | None = None,
+        revoked: Sequence[RevokedKey] = (),
     ) -> None:
         self._paths = paths
         self._clock = clock
         self._trusted = trusted
         self._anchors = anchors
+        self._revoked = revoked
 
     def status(self) -> LogChecked:
         """Return what was verified before; reads no events."""
@@ -100,8 +103,11 @@ class LogCheck:
             return LogChecked(events=total, report=report, before=before, known=known)
 
     def _open(self) -> closing[SqliteChainSource]:
-        trusted = self._trusted if self._trusted is not None else public_keys(self._paths.keys)
-        return closing(SqliteChainSource(self._paths.db, [one.vkey for one in trusted]))
+        trusted, revoked = self._trusted, self._revoked
+        if trusted is None:
+            trusted, revoked = public_keys(self._paths.keys), revoked_keys(self._paths.keys)
+        reasons = [(one.key.vkey, one.reason) for one in revoked]
+        return closing(SqliteChainSource(self._paths.db, [one.vkey for one in trusted], reasons))
 
     def _recall(self, source: SqliteChainSource) -> VerifiedState | None:
         log_id = source.meta().get("log_id") if self._trusted is None else None

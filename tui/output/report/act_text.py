@@ -24,6 +24,7 @@ _SENTENCES = {
     "step.expanded": "made a task run for each item",
     "audit.anchored": "anchored the first {size} events by a {kind} of {time} by {by}",
     "audit.exported": "exported the evidence to {file}, SHA-256 {bundle_sha256}",
+    "key.revoked": "revoked the key {key}: {reason}",
     "key.rotated": "handed the log over to the key {new}",
     "mission.rejected": "tried to run a mission that is not valid: {file}",
     "policy.violation": "was refused by a rule of safety or policy",
