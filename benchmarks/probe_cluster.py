@@ -86,7 +86,7 @@ def mission(cluster: Any, count: int, slots: int) -> float:
         subprocess.run(
             [script, "run", "--quiet", "--executor", where, str(file)],
             check=True,
-            env={**os.environ, "MISSION_HOME": folder},
+            env={**os.environ, "MISSION_HOME": folder, "MISSION_DB": ""},
         )
         return time.perf_counter() - begin
 

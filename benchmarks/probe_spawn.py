@@ -17,7 +17,7 @@ from benchmarks.workload import TRUE
 from core.domain.records import LogStream
 from core.executors.local import LocalExecutor
 from core.executors.supervised.supervised_executor import SupervisedExecutor
-from core.ports.executor import Census, Job
+from core.ports.executor import Census, Job, Placement
 
 
 class Nowhere:
@@ -29,6 +29,9 @@ class Nowhere:
 
     async def drain(self) -> None:
         """Return at once."""
+
+    def placed(self, where: Placement) -> None:
+        """Take no note."""
 
     def census(self, census: Census) -> None:
         """Take no note."""

@@ -371,6 +371,26 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
         return found
 
 
+class AttemptPlaced(Event, frozen=True, kw_only=True):
+    """A running attempt got its place: `host` and `worker` of a cluster run its process."""
+
+    type: ClassVar[str] = "attempt.placed"
+
+    task_id: str
+    attempt: int
+    host: str
+    worker: str
+
+    @property
+    def task(self) -> str | None:
+        """The step of the attempt."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give the attempt number, the machine and the worker."""
+        return {"attempt": self.attempt, "host": self.host, "worker": self.worker}
+
+
 class AttemptEnded(Event, frozen=True, kw_only=True):
     """An attempt ended. The log fields seal its output: entries, bytes, bytes dropped, digest.
 
@@ -406,7 +426,10 @@ class AttemptEnded(Event, frozen=True, kw_only=True):
     With a control group of its own also `peak_total_memory_bytes` and `peak_processes`.
     """
     placement: Mapping[str, str] | None = None
-    """The machine and the worker of a cluster that ran its process: `{host, worker}`."""
+    """The machine and the worker of a cluster that ran its process: `{host, worker}`.
+
+    None leaves what `attempt.placed` said.
+    """
     artifacts: Mapping[str, Mapping[str, Any]] | None = None
     """The files that were kept of it: `{bytes, sha256}` by their path in its working folder."""
     duration_us: int | None = None

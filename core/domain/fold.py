@@ -15,6 +15,7 @@ from core.domain.events import (
     AttemptArmed,
     AttemptDisarmed,
     AttemptEnded,
+    AttemptPlaced,
     AttemptStarted,
     BreakerChanged,
     CancelRequested,
@@ -359,6 +360,14 @@ def _attempt_started(snapshot: Snapshot, event: AttemptStarted) -> None:
     )
 
 
+def _attempt_placed(snapshot: Snapshot, event: AttemptPlaced) -> None:
+    tries = snapshot.attempts.get(event.task_id, ())
+    if not tries or tries[-1].attempt != event.attempt or is_terminal(tries[-1].state):
+        raise BugError(f"{event.task_id}: attempt {event.attempt} was placed but does not run")
+    where = {"host": event.host, "worker": event.worker}
+    snapshot.attempts[event.task_id] = (*tries[:-1], replace(tries[-1], placement=where))
+
+
 def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:
     if event.started is not None:
         before = snapshot.tasks[event.task_id]
@@ -399,7 +408,7 @@ def _end_attempt(snapshot: Snapshot, event: AttemptEnded) -> None:
         log_digest=event.log_digest,
         census=event.census,
         resources=event.resources,
-        placement=event.placement,
+        placement=before.placement if event.placement is None else event.placement,
         artifacts=event.artifacts,
     )
     snapshot.attempts[event.task_id] = (*tries[:-1], after)
@@ -457,6 +466,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     AttemptArmed: _attempt_armed,
     AttemptDisarmed: _attempt_disarmed,
     AttemptStarted: _attempt_started,
+    AttemptPlaced: _attempt_placed,
     AttemptEnded: _attempt_ended,
     StepExpanded: _expanded,
     Noted: _ignored,

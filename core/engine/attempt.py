@@ -26,7 +26,7 @@ from core.errors import BugError
 from core.output.capture import Capture, LogSeal
 from core.output.masker import Masker
 from core.ports.artifacts import Artifacts
-from core.ports.executor import Census
+from core.ports.executor import Census, Placement
 from core.ports.journal import LogChunk
 from core.step_type.host import StepHost
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
@@ -84,16 +84,17 @@ async def run(
     timeout: float | None,  # noqa: ASYNC109 - the deadline is the step's, cancelled from inside
     was_cancelled: Callable[[], bool],
     host: StepHost,
+    placed: Callable[[Placement], None] = lambda _where: None,
     waited: float = 0.0,
 ) -> Ended:
     """Run an attempt in the current task, `timeout` seconds at most (None: no deadline).
 
-    `emit` is called with its output.
+    `emit` is called with its output, `placed` with the machine of a cluster that runs its process.
     Of a step that only waits the seconds that lost attempts have `waited` count.
     A cancellation for which `was_cancelled` answers True ends the attempt and is not passed on.
     """
     task_id = prepared.task.task_id
-    sink = _LazyCapture(run_context, task_id, attempt, emit)
+    sink = _LazyCapture(run_context, task_id, attempt, emit, placed)
     for warning in prepared.warnings:
         sink.log(LogLevel.WARN, warning)
     kind = _type(prepared)
@@ -272,7 +273,9 @@ class _LazyCapture:
         task_id: str,
         attempt: int,
         emit: Callable[[LogChunk], None],
+        on_placed: Callable[[Placement], None] = lambda _where: None,
     ) -> None:
+        self._on_placed = on_placed
         self._run_context = run_context
         self._task_id = task_id
         self._attempt = attempt
@@ -306,6 +309,11 @@ class _LazyCapture:
     async def drain(self) -> None:
         """Wait until more may be written."""
         await self.open().drain()
+
+    def placed(self, where: Placement) -> None:
+        """Take note of where the process runs, and say it in the log."""
+        self._on_placed(where)
+        self.open().placed(where)
 
     def census(self, census: Census) -> None:
         """Pass on what was found of the processes at the end."""

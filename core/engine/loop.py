@@ -36,7 +36,7 @@ from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.engine.turn.armed_starts import ArmedStarts
 from core.engine.turn.condition_check import check_condition
-from core.engine.turn.happening import ArmedStarted, Happening, SlotsTight, Woken
+from core.engine.turn.happening import ArmedStarted, Happening, PlacedAttempt, SlotsTight, Woken
 from core.engine.turn.running_attempts import RunningAttempts
 from core.engine.turn.step_host import HostFactory
 from core.engine.turn.timers import Timers
@@ -355,6 +355,9 @@ class Engine:
                 continue
             if isinstance(item, ArmedStarted):
                 self._tell_armed(item)
+                continue
+            if isinstance(item, PlacedAttempt):
+                self._attempts.placed(item)
                 continue
             only_ends = False
             if isinstance(item, Woken):

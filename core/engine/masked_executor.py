@@ -22,7 +22,8 @@ class MaskedExecutor:
     that a capture behind the sink need not mask these again.
 
     The job takes along the secrets that were `delivered` to it, by name, and says in which `folder`
-    they are as files, for an executor that runs it on another machine.
+    they are as files, for an executor that runs it on another machine; `minted` gets what it writes
+    to its mask pipe there.
     """
 
     def __init__(
@@ -35,7 +36,9 @@ class MaskedExecutor:
         passed: Callable[[bytes], None] = lambda _: None,
         delivered: Mapping[str, bytes] = EMPTY,
         folder: Path | None = None,
+        minted: Callable[[bytes], None] | None = None,
     ) -> None:
+        self._minted = minted
         self._delivered = tuple(delivered.items())
         self._folder = folder
         self._passed = passed
@@ -48,7 +51,12 @@ class MaskedExecutor:
         """Run `job` to its end, masked output into `sink`."""
         masked = MaskedSink(sink, self._masker, self._before_output, self._passed)
         if self._delivered:
-            job = replace(job, masked=self._delivered, private_folder=_folder_text(self._folder))
+            job = replace(
+                job,
+                masked=self._delivered,
+                private_folder=_folder_text(self._folder),
+                on_minted=self._minted,
+            )
         try:
             outcome = await self._executor.run(job, masked)
             self._count(outcome.redactions)

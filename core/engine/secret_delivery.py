@@ -25,22 +25,11 @@ from core.machine.owned_folder import (
     temporary_folder,
     usable_memory_folder,
 )
-from core.output.masker import Masker
+from core.output.mask_pipe import MASK_VARIABLE, Log, MaskPipe
 from core.output.secret_forms import MIN_FORM_BYTES
 from core.step_type.step_type import StepCall, StepOutcome
 
-MASK_VARIABLE = "MISSION_MASK"
-"""Names the pipe on which a step says what else is to be masked: lines `mask:VALUE`."""
-
-MINTED = "minted"
-"""The name under which redactions of values that a step added are counted."""
-
 FOLDER_PREFIX = "missiondeck-"
-_MARK = b"mask:"
-_READ_BYTES = 65_536
-_MAX_LINE_BYTES = 1024 * 1024
-
-Log = Callable[[LogLevel, str], None]
 
 
 async def perform_masked(
@@ -64,7 +53,10 @@ async def perform_masked(
         return await perform(replace(call, executor=executor))
     try:
         values = await read_secrets(run_context, prepared, call.log)
-        with private_place() as folder, closing(MaskPipe(folder, masker, call.log)) as pipe:
+        with (
+            private_place() as folder,
+            closing(MaskPipe(folder / MASK_VARIABLE, masker, call.log)) as pipe,
+        ):
             try:
                 given = deliver(prepared, values, folder)
             except (ExpressionError, ValueError) as error:
@@ -76,6 +68,7 @@ async def perform_masked(
                 masker,
                 count=count,
                 before_output=pipe.drain,
+                minted=pipe.feed,
                 passed=passed,
                 delivered=values,
                 folder=folder,
@@ -157,59 +150,3 @@ def private_place() -> Iterator[Path]:
 def remove_abandoned_places() -> None:
     """Remove the folders of this user's runners that were killed, on any file system looked at."""
     remove_abandoned_folders(FOLDER_PREFIX, {*memory_folders(), temporary_folder()})
-
-
-class MaskPipe:
-    """The pipe on which a step names values that it made and that are to be masked, too.
-
-    `drain` is called before output of the step is masked: what the step wrote to the pipe before it
-    wrote the output is then known. Closing removes nothing: the pipe is in the attempt's folder.
-    """
-
-    def __init__(self, folder: Path, masker: Masker, log: Log) -> None:
-        self._masker = masker
-        self._log = log
-        self._rest = b""
-        path = folder / MASK_VARIABLE
-        os.mkfifo(path, 0o600)
-        self._handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._handle, self.drain)
-
-    def drain(self) -> None:
-        """Take in the lines that were written so far.
-
-        A line without an end counts as far as it goes: the step may print its value before it ends
-        the line, or never end it.
-        """
-        with suppress(BlockingIOError):
-            while data := os.read(self._handle, _READ_BYTES):
-                *lines, self._rest = (self._rest + data).split(b"\n")
-                for line in lines:
-                    self._take(line)
-                if len(self._rest) > _MAX_LINE_BYTES:
-                    self._log(LogLevel.WARN, f"a line on ${MASK_VARIABLE} is too long: ignored")
-                    self._rest = b""
-        value = self._rest.removeprefix(_MARK)
-        if value != self._rest and len(value) >= MIN_FORM_BYTES:
-            self._masker.add(MINTED, value)
-
-    def close(self) -> None:
-        """Take in what is left, also a line without an end."""
-        self.drain()
-        if self._rest:
-            self._take(self._rest)
-        self._loop.remove_reader(self._handle)
-        os.close(self._handle)
-
-    def _take(self, line: bytes) -> None:
-        value = line.removeprefix(_MARK)
-        if value is line or not line.startswith(_MARK):
-            self._log(LogLevel.WARN, f"a line on ${MASK_VARIABLE} does not begin with `mask:`")
-        elif len(value) < MIN_FORM_BYTES:
-            self._log(
-                LogLevel.WARN,
-                f"a value on ${MASK_VARIABLE} has fewer than {MIN_FORM_BYTES} bytes: not masked",
-            )
-        else:
-            self._masker.add(MINTED, value)

@@ -23,6 +23,7 @@ from core.explain.execution_facts import (
     unfinished_upstream,
     upstream,
 )
+from core.explain.placement import place_of
 from core.explain.process_text import census_text, left_text
 from core.explain.reason_text import phrase_of
 
@@ -37,6 +38,7 @@ def explain(task_id: str, facts: ExecutionFacts) -> list[str]:
     """
     task = facts.tasks[task_id]
     lines = [f"{word_of(task)}: {cause_line(task, facts)}", *_circumstances(task, facts)]
+    lines += _place(task, facts)
     lines += _leftovers(task, facts)
     chain = list(_causes(task, facts))
     middle = len(chain) - MAX_CAUSES
@@ -55,6 +57,16 @@ def explain_execution(facts: ExecutionFacts) -> list[str]:
     for task in _culprits(facts)[:MAX_NAMED_STEPS]:
         lines.append(_told(task, facts))
     return lines
+
+
+def _place(task: TaskRun, facts: ExecutionFacts) -> list[str]:
+    """Return where the newest attempt runs or ran, if that is a worker of a cluster."""
+    attempts = facts.attempts.get(task.task_id, ())
+    where = place_of(attempts[-1].placement) if attempts else None
+    if where is None:
+        return []
+    verb = "ran" if is_terminal(attempts[-1].state) else "runs"
+    return [f"attempt {attempts[-1].attempt} {verb} {where}"]
 
 
 def _leftovers(task: TaskRun, facts: ExecutionFacts) -> list[str]:

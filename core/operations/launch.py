@@ -6,6 +6,7 @@ from core.launch.order import Order, launch
 from core.operations.admission.policy_check import admit, policies_of
 from core.operations.executor_check import with_slots
 from core.operations.mission_secret_check import require_secrets
+from core.operations.recorded_executor import site_of_earlier
 from core.operations.site import Site
 
 
@@ -21,6 +22,7 @@ async def launch_detached(site: Site, order: Order) -> Execution:
     """
     policies = policies_of(site, order)
     require_secrets(site, order, site.environ)
+    site = site_of_earlier(site, order.retry_of or order.rerun_of)
     order = await with_slots(site, order)
     async with site.open_store() as store:
         order = await admit(site, policies, order, store=store)

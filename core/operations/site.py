@@ -67,6 +67,15 @@ class Site(Protocol):
         `UsageError` or `UnavailableError` where that is not possible; nothing is connected yet.
         """
 
+    def executor_name(self, config: MissionConfig) -> str:
+        """Return where processes run, as `--executor` names it; raises as `new_executor`."""
+
+    def with_executor(self, name: str | None) -> "Site":
+        """Return this site with its processes run where an earlier execution's were.
+
+        It is the same site for None, and where the operator named a place for this command.
+        """
+
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store; nothing is read yet, and there need not be one."""
 

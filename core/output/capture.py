@@ -22,7 +22,7 @@ from core.output.last_lines import Tail
 from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES
 from core.output.masker import MaskedStream, Masker
 from core.ports.clock import Clock
-from core.ports.executor import Census
+from core.ports.executor import Census, Placement
 from core.ports.journal import LogChunk
 
 DEFAULT_LIMIT_BYTES = 10 * 1024 * 1024
@@ -122,6 +122,10 @@ class Capture:
         """Wait until the bytes queued for the disk have shrunk to half of the limit."""
         while self._backlog is not None and self._backlog() > BACKLOG_LIMIT_BYTES // 2:  # noqa: ASYNC110 - the journal tells no event
             await asyncio.sleep(_POLL_SECONDS)
+
+    def placed(self, where: Placement) -> None:
+        """Say in the log on which machine of a cluster the process runs."""
+        self.log(LogLevel.INFO, f"runs on {where.host}, worker {where.worker}", "executor")
 
     def census(self, census: Census) -> None:
         """Take note of what was found of the processes at the end, and say it in the log."""

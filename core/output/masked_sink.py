@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from core.domain.records import LogStream
 from core.output.masker import MaskedStream, Masker
-from core.ports.executor import Census, OutputSink
+from core.ports.executor import Census, OutputSink, Placement
 
 
 class MaskedSink:
@@ -43,6 +43,10 @@ class MaskedSink:
     async def drain(self) -> None:
         """Wait until more may be written."""
         await self._sink.drain()
+
+    def placed(self, where: Placement) -> None:
+        """Pass on where the process runs."""
+        self._sink.placed(where)
 
     def census(self, census: Census) -> None:
         """Pass on what was found of the processes at the end."""

@@ -1,6 +1,6 @@
 """The interface that runs the processes of attempts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -109,6 +109,8 @@ class Job(Struct, frozen=True, kw_only=True):
     """A file that the process may write, which is wanted at this path on the runner's machine."""
     private_folder: str | None = None
     """A folder of this machine with secrets as files, whose paths are in the environment."""
+    on_minted: Callable[[bytes], None] | None = None
+    """Gets what the process writes to its mask pipe on another machine, before output after it."""
 
 
 class Placement(Struct, frozen=True, kw_only=True):
@@ -168,6 +170,9 @@ class OutputSink(Protocol):
 
     async def drain(self) -> None:
         """Return when more may be written."""
+
+    def placed(self, where: Placement) -> None:
+        """Take note, before any output, of the machine of a cluster that runs the job."""
 
     def census(self, census: Census) -> None:
         """Take note of what was found of the job's processes at its end."""

@@ -52,6 +52,7 @@ OTHER_FIELDS = frozenset(
             "source_path",
         ),
         *(
+            "host",
             "placement",
             "ready",
             "started",
@@ -60,6 +61,7 @@ OTHER_FIELDS = frozenset(
             "step_ids",
             "task_id",
             "to_state",
+            "worker",
             "workflow_id",
             "working_dir",
         ),

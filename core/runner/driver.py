@@ -215,6 +215,7 @@ class Driver:
                 "version": plan.version,
                 "pid": str(os.getpid()),
                 "actor": plan.actor,
+                "executor": self._site.executor_name(plan.mission.config),
                 **self._permitted.facts(),
             },
             env_files=[file.facts for file in files],

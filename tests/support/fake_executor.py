@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.records import LogStream
-from core.ports.executor import Census, Job, LateEnd, LeftProcess, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import (
+    Census,
+    Job,
+    LateEnd,
+    LeftProcess,
+    Outcome,
+    OutcomeKind,
+    OutputSink,
+    Placement,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +31,8 @@ class Act:
     exit_code: int = 0
     ignores_term: bool = False
     children: int = 0
+    where: Placement | None = None
+    """The worker of a cluster that it says it runs on."""
     outcome: Outcome | None = None
     """Ends like this instead of exiting: LOST, UNPLACEABLE, UNSTARTABLE."""
 
@@ -35,6 +46,7 @@ class RecordingSink:
     writes: int = 0
     censuses: list[tuple[int, int]] = field(default_factory=list)
     left: list[LeftProcess] = field(default_factory=list)
+    places: list[Placement] = field(default_factory=list)
     is_full: bool = False
     drains: int = 0
     _room: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,6 +68,9 @@ class RecordingSink:
         """Let the writers go on."""
         self.is_full = False
         self._room.set()
+
+    def placed(self, where: Placement) -> None:
+        self.places.append(where)
 
     def census(self, census: Census) -> None:
         self.censuses.append((census.processes, census.survivors))
@@ -153,6 +168,8 @@ class FakeExecutor:
 
 
 async def _play(act: Act, job: Job, sink: OutputSink, stop: asyncio.Event) -> Outcome:
+    if act.where is not None:
+        sink.placed(act.where)
     copied = job.stdin or b"" if act.copies_stdin else b""
     for stream, data in ((LogStream.STDOUT, act.out + copied), (LogStream.STDERR, act.err)):
         if data and not sink.write(stream, data):

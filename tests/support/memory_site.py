@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from core.domain.mission import MissionConfig, MissionSource
 from core.domain.records import Attempt, Execution, TaskRun
@@ -108,6 +108,12 @@ class MemorySite:
 
     def new_executor(self, config: MissionConfig) -> FakeExecutor:
         return FakeExecutor()
+
+    def executor_name(self, config: MissionConfig) -> str:
+        return "local"
+
+    def with_executor(self, name: str | None) -> Self:
+        return self
 
     def policies(self, folder: Path) -> Policies:
         return NO_POLICIES

@@ -158,20 +158,21 @@ def colour_option() -> click.Option:
 
 def _note_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
-        _invocation(ctx).json = True
+        invocation_of(ctx).json = True
 
 
 def _note_database(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is not None:
-        _invocation(ctx).database = value
+        invocation_of(ctx).database = value
 
 
 def _note_colour(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     if value is not None:
-        _invocation(ctx).colour = value
+        invocation_of(ctx).colour = value
 
 
-def _invocation(ctx: click.Context) -> Invocation:
+def invocation_of(ctx: click.Context) -> Invocation:
+    """Return the invocation that a command belongs to."""
     found = ctx.find_object(Invocation)
     if found is None:  # a command run directly by click, for completion and documentation
         found = Invocation.from_process()

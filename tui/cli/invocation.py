@@ -87,9 +87,10 @@ class Invocation:
     def give_executor(self, executor: str) -> None:
         """Let the runners of this invocation run processes there; raises as `cluster_address`."""
         from tui.host.executor_choice import cluster_address
+        from tui.host.site import EXECUTOR_VARIABLE
 
         cluster_address(executor)
-        self.environ = {**self.environ, "MISSION_EXECUTOR": executor}
+        self.environ = {**self.environ, EXECUTOR_VARIABLE: executor}
         self.__dict__.pop("site", None)
 
     @cached_property

@@ -13,25 +13,36 @@ CLUSTER_PREFIX = "dask="
 def chosen_executor(setting: str | None, config: MissionConfig) -> Executor:
     """Return the executor for a mission; `setting` is what command line or settings say.
 
-    A mission that says `executor: local` runs here whatever they say. Raises `UsageError` for an
-    address that is none, `UnavailableError` without the extra or without an address.
+    Raises as `chosen_cluster`, and `UnavailableError` without the extra.
     """
     from core.executors.platform_executor import platform_executor
 
-    cluster = cluster_address(setting)
-    if config.executor is ExecutorKind.LOCAL or (cluster is None and config.executor is None):
-        return platform_executor()
+    cluster = chosen_cluster(setting, config)
     if cluster is None:
-        raise UnavailableError(
-            "the mission runs on a Dask cluster, and none is named",
-            hint="`mission run --executor dask=tls://HOST:8786`, or the setting `executor`",
-        )
+        return platform_executor()
     require_dask()
     from core.executors.dask.cluster_address import parse_cluster_address
     from core.executors.dask.dask_executor import DaskExecutor
 
     address = parse_cluster_address(cluster)
     return DaskExecutor(address, platform_executor(), shared=config.shared_folders)
+
+
+def chosen_cluster(setting: str | None, config: MissionConfig) -> str | None:
+    """Return the address of the cluster that a mission runs on, None for this machine.
+
+    A mission that says `executor: local` runs here whatever `setting` says. Raises `UsageError` for
+    an address that is none, `UnavailableError` for a mission that needs a cluster without one.
+    """
+    cluster = cluster_address(setting)
+    if config.executor is ExecutorKind.LOCAL:
+        return None
+    if cluster is None and config.executor is not None:
+        raise UnavailableError(
+            "the mission runs on a Dask cluster, and none is named",
+            hint="`mission run --executor dask=tls://HOST:8786`, or the setting `executor`",
+        )
+    return cluster
 
 
 def cluster_address(setting: str | None) -> str | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
 from core.machine.event_loop import run_suspend_aware
+from core.operations.recorded_executor import recorded_executor
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.output.masker import Masker
@@ -65,6 +66,7 @@ async def _main(
     with closing(site.open_reader()) as reader:
         snapshot = load_snapshot(reader, execution_id)
         mission, _ = stored_mission(reader, snapshot.current)
+        site = site.with_executor(recorded_executor(reader, snapshot.current))
     gc.enable()
     async with site.open_store() as store:
         return await drive(

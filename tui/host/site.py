@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from core.domain.mission import MissionConfig
+from core.domain.mission import ExecutorKind, MissionConfig
 from core.machine.system_clock import SystemClock
 from core.operations.site import OpenStore
 from core.planning.recovery import AssumeLost
@@ -22,6 +23,10 @@ if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
     from core.security.safety.safety_gate import SafetyGate
     from core.step_type.permitted import Permitted
     from tui.host.settings import Settings
+
+
+EXECUTOR_VARIABLE = "MISSION_EXECUTOR"
+"""Where the processes of this command's runners run: the variable that `--executor` sets."""
 
 
 class LocalSite(Struct, frozen=True, kw_only=True):
@@ -70,6 +75,19 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         from tui.host.executor_choice import chosen_executor
 
         return chosen_executor(self._settings.executor, config)
+
+    def executor_name(self, config: MissionConfig) -> str:
+        """Return where processes run, as `--executor` names it."""
+        from tui.host.executor_choice import CLUSTER_PREFIX, chosen_cluster
+
+        cluster = chosen_cluster(self._settings.executor, config)
+        return ExecutorKind.LOCAL.value if cluster is None else f"{CLUSTER_PREFIX}{cluster}"
+
+    def with_executor(self, name: str | None) -> "LocalSite":
+        """Return this site with its processes run where an earlier execution's were."""
+        if name is None or self.environ.get(EXECUTOR_VARIABLE):
+            return self
+        return replace(self, environ={**self.environ, EXECUTOR_VARIABLE: name})
 
     def open_secrets(self) -> SecretStore:
         """Return the user's secret store, one for all that is done with this site.

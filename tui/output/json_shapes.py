@@ -172,10 +172,15 @@ def attempt(record: Attempt) -> dict[str, Any]:
         "log_digest": record.log_digest,
         "census": _object(record.census),
         "resources": _object(record.resources),
-        "host": (record.placement or {}).get("host"),
-        "worker": (record.placement or {}).get("worker"),
+        **place(record),
         "artifacts": [{"path": path, **facts} for path, facts in (record.artifacts or {}).items()],
     }
+
+
+def place(record: Attempt) -> dict[str, str | None]:
+    """Return `host` and `worker` of an attempt on a cluster, null for the runner's machine."""
+    where = record.placement or {}
+    return {"host": where.get("host"), "worker": where.get("worker")}
 
 
 def _secrets(use: SecretUse | None) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from core.domain.events import (
     AttemptArmed,
     AttemptDisarmed,
     AttemptEnded,
+    AttemptPlaced,
     AttemptStarted,
     Event,
     event_type,
@@ -51,7 +52,7 @@ MAX_DETAILS_BYTES: Final = 1 << 20
 _LOG_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POOL = struct.Struct(">512Q")
 _HALVES = struct.Struct(">QQ")
-_OF_ATTEMPTS = (AttemptArmed, AttemptDisarmed, AttemptStarted, AttemptEnded)
+_OF_ATTEMPTS = (AttemptArmed, AttemptDisarmed, AttemptStarted, AttemptPlaced, AttemptEnded)
 _make_link = tuple.__new__  # the constructor of a NamedTuple is a Python function
 _sha256 = hashlib.sha256
 

@@ -13,6 +13,7 @@ from core.domain.events import (
     AttemptArmed,
     AttemptDisarmed,
     AttemptEnded,
+    AttemptPlaced,
     AttemptStarted,
     BreakerChanged,
     CancelRequested,
@@ -35,6 +36,7 @@ KNOWN_TYPES: Final = NOTE_KINDS | {
     AttemptArmed.type,
     AttemptDisarmed.type,
     AttemptStarted.type,
+    AttemptPlaced.type,
     AttemptEnded.type,
     EXECUTION_FINALIZED,
 }

@@ -17,6 +17,7 @@ from core.domain.events import (
     AttemptArmed,
     AttemptDisarmed,
     AttemptEnded,
+    AttemptPlaced,
     AttemptStarted,
     BreakerChanged,
     CancelRequested,
@@ -327,6 +328,16 @@ def _attempt_started(found: _Details, common: Mapping[str, Any]) -> AttemptStart
     )
 
 
+def _attempt_placed(found: _Details, common: Mapping[str, Any]) -> AttemptPlaced:
+    return AttemptPlaced(
+        **common,
+        task_id=found.task(),
+        attempt=found.integer("attempt"),
+        host=found.text("host"),
+        worker=found.text("worker"),
+    )
+
+
 def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
     return AttemptEnded(
         **common,
@@ -365,5 +376,6 @@ _MAKERS: Mapping[str, _Maker] = {
     AttemptArmed.type: _attempt_armed,
     AttemptDisarmed.type: _attempt_disarmed,
     AttemptStarted.type: _attempt_started,
+    AttemptPlaced.type: _attempt_placed,
     AttemptEnded.type: _attempt_ended,
 }

@@ -8,6 +8,7 @@ from core.engine.preparation import Prepared
 from core.engine.requests import Question
 from core.planning.breaker import BreakerChange
 from core.ports.control import Request
+from core.ports.executor import Placement
 
 
 class Woken(Struct, frozen=True):
@@ -29,6 +30,14 @@ class ArmedStarted(Struct, frozen=True):
     loop_time: float
 
 
+class PlacedAttempt(Struct, frozen=True):
+    """A running attempt got its place on a cluster."""
+
+    task_id: str
+    attempt: int
+    where: Placement
+
+
 class DeadlinePassed(Struct, frozen=True):
     """The mission's own time is over."""
 
@@ -36,6 +45,7 @@ class DeadlinePassed(Struct, frozen=True):
 Happening = (
     Ended
     | ArmedStarted
+    | PlacedAttempt
     | Request
     | Woken
     | Question

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
+from core.domain.events import AttemptPlaced
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
 from core.engine.attempt import Ended, run, step_error
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import Prepared, RunContext
 from core.engine.settlement import Why
+from core.engine.turn.happening import PlacedAttempt
 from core.planning.recovery import waited_before
 from core.step_type.host import StepHost
 
@@ -20,7 +22,10 @@ class RunningAttempts:
     """Starts only what is durably recorded as started: the caller commits first."""
 
     def __init__(
-        self, run_context: RunContext, recorder: EngineRecorder, post: Callable[[Ended], None]
+        self,
+        run_context: RunContext,
+        recorder: EngineRecorder,
+        post: Callable[[Ended | PlacedAttempt], None],
     ) -> None:
         self._run_context = run_context
         self._recorder = recorder
@@ -45,11 +50,25 @@ class RunningAttempts:
             timeout=self._timeout(prepared.step),
             was_cancelled=lambda: task_id in self._cancelled,
             host=host,
+            placed=lambda where: self._post(PlacedAttempt(task_id, attempt, where)),
             waited=waited,
         )
         task = group.create_task(work, name=f"{task_id}#{attempt}")
         self._tasks[task_id] = task
         task.add_done_callback(lambda done: self._done(done, task_id, attempt))
+
+    def placed(self, item: PlacedAttempt) -> None:
+        """Record where an attempt runs."""
+        self._recorder.emit(
+            AttemptPlaced(
+                at=self._run_context.clock.now(),
+                execution_id=self._run_context.execution_id,
+                task_id=item.task_id,
+                attempt=item.attempt,
+                host=item.where.host,
+                worker=item.where.worker,
+            )
+        )
 
     def cancel(self, task_id: str, reason: Reason, message: str) -> bool:
         """Cancel a running attempt, once: a second cancel would interrupt its clean-up.

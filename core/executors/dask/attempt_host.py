@@ -9,11 +9,13 @@ import asyncio
 import contextlib
 import platform
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 from msgspec.structs import replace
 
+from core.domain.records import LogLevel
 from core.errors import BugError
 from core.executors.dask.batch_queue import BatchQueue
 from core.executors.dask.job_place import job_here, result_of
@@ -38,9 +40,10 @@ from core.executors.dask.sealed_job import JobReader, SentJob
 from core.executors.running import Running
 from core.executors.supervised.supervised_executor import SupervisedExecutor
 from core.machine.event_loop import SuspendAwareLoop
+from core.output.mask_pipe import MASK_VARIABLE, MaskPipe
 from core.output.masked_sink import MaskedSink
 from core.output.masker import Masker
-from core.ports.executor import Census, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, Outcome, OutcomeKind, OutputSink
 from core.value.non_utf8 import escape_non_utf8
 
 KEPT_SECONDS = 3600.0
@@ -244,7 +247,9 @@ class AttemptHost:
         session.lease_seconds = request.lease_seconds
         session.granted(request.granted)
         job = sent.job
-        attempt = _Attempt(sent, BatchQueue(job.key, self.now, session.more.set), slot)
+        attempt = _Attempt(
+            sent, BatchQueue(job.key, sent.reply_key, self.now, session.more.set), slot
+        )
         session.attempts[job.key] = attempt
         attempt.task = self._loop.create_task(self._run(attempt, session), name=job.key)
         return None
@@ -320,15 +325,9 @@ class AttemptHost:
         job, queue = attempt.sent.job, attempt.queue
         outcome: Outcome | None = None
         result: bytes | None = None
-        masked: MaskedSink | None = None
-        if job.masked:
-            masker = Masker()
-            for name, value in job.masked:
-                masker.add(name, value)
-            masked = MaskedSink(queue, masker)
-        sink: OutputSink = queue if masked is None else masked
+        redactions: dict[str, int] = {}
         try:
-            with job_here(attempt.sent) as local:
+            with job_here(attempt.sent) as local, _masked(local, queue, redactions) as sink:
                 outcome = await self._own.run(local, sink)
                 result = result_of(local)
             if outcome.message is not None:
@@ -342,7 +341,6 @@ class AttemptHost:
             attempt.has_lapsed |= self.now() > session.until
             if attempt.has_lapsed and outcome is not None and (outcome.exit_code or 0) < 0:
                 outcome = None  # the supervisor ended it
-            redactions = {} if masked is None else masked.flush()
             code = self._own.exit_codes.pop(job.key, None)
             queue.finish(
                 End(
@@ -401,6 +399,39 @@ class AttemptHost:
         await _end_all(running)
         await self._own.close()
         self._loop.call_soon(self._loop.stop)
+
+
+@contextlib.contextmanager
+def _masked(job: Job, queue: BatchQueue, redactions: dict[str, int]) -> Iterator[OutputSink]:
+    """Yield a sink that masks the secrets of a job, and put at the end how often it did.
+
+    What the process writes to its mask pipe is masked from then on, and told to the runner.
+    """
+    if not job.masked:
+        yield queue
+        return
+    masker = Masker()
+    for name, value in job.masked:
+        masker.add(name, value)
+    with contextlib.ExitStack() as stack:
+        before_output = _do_nothing
+        if MASK_VARIABLE in job.env:
+            path = Path(job.env[MASK_VARIABLE])
+            pipe = MaskPipe(path, masker, _say_nothing, passed=queue.mint)
+            before_output = stack.enter_context(contextlib.closing(pipe)).drain
+        masked = MaskedSink(queue, masker, before_output)
+        try:
+            yield masked
+        finally:
+            redactions.update(masked.flush())
+
+
+def _do_nothing() -> None:
+    """Drain nothing: the job has no mask pipe."""
+
+
+def _say_nothing(_level: LogLevel, _message: str) -> None:
+    """Leave it to the runner, which gets the same lines, to warn of bad ones."""
 
 
 def _cancel_task(attempt: _Attempt) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from core.domain.records import LogStream
 from core.executors.dask.message import BATCH_BYTES, End, OutputBatch, Piece
-from core.ports.executor import Census
+from core.executors.dask.sealed_job import seal_reply
+from core.ports.executor import Census, Placement
 
 WINDOW_BYTES = 1024 * 1024
 """A process waits when so much of its output is not fetched."""
@@ -18,7 +19,11 @@ WINDOW_BYTES = 1024 * 1024
 class BatchQueue:
     """Collects output; `on_more` is called when there is something to fetch."""
 
-    def __init__(self, key: str, now: Callable[[], float], on_more: Callable[[], None]) -> None:
+    def __init__(
+        self, key: str, reply_key: bytes, now: Callable[[], float], on_more: Callable[[], None]
+    ) -> None:
+        self._reply_key = reply_key
+        self._minted = b""
         self._key = key
         self._now = now
         self._on_more = on_more
@@ -62,9 +67,19 @@ class BatchQueue:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
 
+    def placed(self, where: Placement) -> None:
+        """Say nothing: the runner knows where it has sent the job."""
+
     def census(self, census: Census) -> None:
         """Take a census, which keeps its place in the output."""
         self._censuses.append(census)
+
+    def mint(self, data: bytes) -> None:
+        """Take what the process wrote to its mask pipe: output that follows comes after it."""
+        if self._pieces:
+            self._close_batch(None)
+            self._on_more()
+        self._minted += data
 
     def finish(self, end: End) -> None:
         """Take the end, behind everything else."""
@@ -84,9 +99,14 @@ class BatchQueue:
 
     def fetch(self) -> list[OutputBatch]:
         """Return what the runner does not have."""
-        if self._pieces or (self._censuses and not self.has_ended):
+        if self._pieces or self._minted or (self._censuses and not self.has_ended):
             self._close_batch(None)
         return list(self._batches)
+
+    def _sealed_minted(self) -> bytes:
+        """Return what the mask pipe told since the last batch, for the runner alone."""
+        data, self._minted = self._minted, b""
+        return seal_reply(data, self._reply_key, self._numbers) if data else b""
 
     def _close_batch(self, end: End | None) -> None:
         self._numbers += 1
@@ -96,6 +116,7 @@ class BatchQueue:
                 number=self._numbers,
                 pieces=self._pieces,
                 censuses=self._censuses,
+                minted=self._sealed_minted(),
                 end=end,
             )
         )

@@ -290,6 +290,7 @@ class DaskExecutor:
         link.heard(placed.at)
         attempt.worker = placed.worker
         attempt.placement = Placement(host=placed.host, worker=placed.worker)
+        attempt.sink.placed(attempt.placement)
         link.add(attempt)
         self._spawn(self._start(cluster, link, attempt, placed), f"start {placed.key}")
 
@@ -300,7 +301,7 @@ class DaskExecutor:
         request = Start(
             session=cluster.session,
             key=attempt.job.key,
-            sealed=seal_job(attempt.job, placed.public_key),
+            sealed=seal_job(attempt.job, placed.public_key, attempt.reply_key),
             granted=placed.at,
             lease_seconds=self._lease_seconds,
         )

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from core.executors.dask.sealed_job import SentJob
 from core.machine.owned_folder import SCRIPT_PREFIX, make_owned_folder
+from core.output.mask_pipe import MASK_VARIABLE
 from core.ports.executor import Job
 
 MAX_RESULT_BYTES = 1024 * 1024
@@ -32,6 +33,8 @@ def job_here(sent: SentJob) -> Iterator[Job]:
         moved: dict[str, str] = {}
         for name, content in sent.private_files.items():
             moved[f"{job.private_folder}/{name}"] = str(_written(folder / name, content))
+        if job.private_folder is not None:
+            moved[f"{job.private_folder}/{MASK_VARIABLE}"] = str(folder / MASK_VARIABLE)
         file = job.file
         if file is not None:
             path = str(folder / "script" / file.path.rpartition("/")[2])

@@ -11,7 +11,7 @@ from core.ports.executor import Census, Outcome
 HANDLER = "missiondeck"
 """The name of the operation that a worker is asked for, and of the plugin."""
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised with every change of these messages: both ends must have the same."""
 
 BATCH_BYTES = 64 * 1024
@@ -133,6 +133,8 @@ class OutputBatch(Struct, frozen=True, kw_only=True):
     number: int
     pieces: list[Piece]
     censuses: list[Census]
+    minted: bytes = b""
+    """What the process wrote to its mask pipe before this output, sealed with the reply key."""
     end: End | None = None
 
 

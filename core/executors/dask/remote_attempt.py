@@ -4,11 +4,13 @@ Puts the batches of output in order into the sink; knows nothing of how they com
 """
 
 import asyncio
+import os
 from collections import deque
 from typing import Any
 
 from core.domain.records import LogStream
 from core.executors.dask.message import End, OutputBatch
+from core.executors.dask.sealed_job import KEY_BYTES, open_reply
 from core.ports.executor import Job, Outcome, OutcomeKind, OutputSink, Placement
 
 
@@ -30,6 +32,8 @@ class RemoteAttempt:
         """What the sink raised."""
         self.result: bytes | None = None
         """What the process left in the job's `result_file`."""
+        self.reply_key = os.urandom(KEY_BYTES)
+        """With it the worker encrypts what only this runner may read."""
         self.received = 0
         self._queue: deque[OutputBatch] = deque()
         self._draining: asyncio.Task[None] | None = None
@@ -44,6 +48,11 @@ class RemoteAttempt:
         if batch.number != self.received + 1:
             return  # sent again, since its receipt was not known yet
         self.received = batch.number
+        if batch.minted and self.job.on_minted is not None:
+            try:
+                self.job.on_minted(open_reply(batch.minted, self.reply_key, batch.number))
+            except ValueError as error:
+                self.error = error  # its output is not written: nobody knows what to mask in it
         self._queue.append(batch)
         if self._draining is None:
             self._flow()

@@ -9,6 +9,7 @@ does not protect against a scheduler that lies about keys: TLS says who that is.
 import os
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -40,6 +41,7 @@ class _JobRecord(Struct, frozen=True, array_like=True):
     masked: tuple[tuple[str, bytes], ...]
     result_file: bytes | None
     private_folder: bytes | None
+    reply_key: bytes
     private_files: dict[str, bytes]
     """The files in the private folder, by name: the worker has a folder of its own for them."""
 
@@ -48,10 +50,14 @@ _decode = msgpack.Decoder(_JobRecord).decode
 
 
 class SentJob(Struct, frozen=True, kw_only=True):
-    """A job from another machine, and the content of the files in its private folder."""
+    """A job from another machine, and the content of the files in its private folder.
+
+    What only the runner may read is encrypted with the `reply_key`.
+    """
 
     job: Job
     private_files: dict[str, bytes]
+    reply_key: bytes
 
 
 class JobReader:
@@ -70,16 +76,32 @@ class JobReader:
             record = _decode(cipher.decrypt(_NONCE, data, None))
         except Exception as error:
             raise ValueError("the job was not sealed for this worker") from error
-        return SentJob(job=_job(record), private_files=record.private_files)
+        return SentJob(
+            job=_job(record), private_files=record.private_files, reply_key=record.reply_key
+        )
 
 
-def seal_job(job: Job, public_key: bytes) -> bytes:
+def seal_job(job: Job, public_key: bytes, reply_key: bytes) -> bytes:
     """Return `job` as bytes for the reader with this public key."""
     own = X25519PrivateKey.generate()
     ours = own.public_key().public_bytes_raw()
     shared = own.exchange(X25519PublicKey.from_public_bytes(public_key))
     cipher = ChaCha20Poly1305(_derive(shared, ours, public_key))
-    return ours + cipher.encrypt(_NONCE, msgpack.encode(_record(job)), None)
+    return ours + cipher.encrypt(_NONCE, msgpack.encode(_record(job, reply_key)), None)
+
+
+def seal_reply(data: bytes, reply_key: bytes, number: int) -> bytes:
+    """Return bytes for the runner alone; each `number` must be used once for a key."""
+    return ChaCha20Poly1305(reply_key).encrypt(number.to_bytes(len(_NONCE), "big"), data, None)
+
+
+def open_reply(sealed: bytes, reply_key: bytes, number: int) -> bytes:
+    """Return what was sealed; raise `ValueError` for other bytes."""
+    try:
+        cipher = ChaCha20Poly1305(reply_key)
+        return cipher.decrypt(number.to_bytes(len(_NONCE), "big"), sealed, None)
+    except InvalidTag as error:
+        raise ValueError("the bytes were not sealed for this runner") from error
 
 
 def _derive(shared: bytes, sender: bytes, receiver: bytes) -> bytes:
@@ -87,7 +109,7 @@ def _derive(shared: bytes, sender: bytes, receiver: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(shared)
 
 
-def _record(job: Job) -> _JobRecord:
+def _record(job: Job, reply_key: bytes) -> _JobRecord:
     file = job.file
     return _JobRecord(
         key=job.key,
@@ -104,6 +126,7 @@ def _record(job: Job) -> _JobRecord:
         masked=job.masked,
         result_file=None if job.result_file is None else os.fsencode(job.result_file),
         private_folder=None if job.private_folder is None else os.fsencode(job.private_folder),
+        reply_key=reply_key,
         private_files={} if job.private_folder is None else _files_in(job.private_folder),
     )
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from core.domain.records import LogStream
 from core.output.last_lines import Tail
-from core.ports.executor import Census, OutputSink
+from core.ports.executor import Census, OutputSink, Placement
 
 
 class Copy(Protocol):
@@ -48,6 +48,10 @@ class KeptOutput:
     async def drain(self) -> None:
         """Wait until more may be written (backpressure)."""
         await self._sink.drain()
+
+    def placed(self, where: Placement) -> None:
+        """Forward where the process runs."""
+        self._sink.placed(where)
 
     def census(self, census: Census) -> None:
         """Forward the process counts of a kill."""

@@ -9,7 +9,7 @@ import pytest
 from core.domain.records import LogStream
 from core.engine.masked_executor import MaskedExecutor
 from core.output.masker import Masker
-from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink, Placement
 
 VALUE = b"sesame-open"
 
@@ -58,6 +58,9 @@ class Heard:
 
     async def drain(self) -> None:
         """There is always room."""
+
+    def placed(self, where: Placement) -> None:
+        self.heard.append(where)
 
     def census(self, census: Census) -> None:
         self.heard.append(census)

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from core.executors.dask.message import (
     decode_answer,
     encode,
 )
-from core.executors.dask.sealed_job import JobReader, seal_job
+from core.executors.dask.sealed_job import JobReader, open_reply, seal_job
 from core.executors.tree import read_process
 from core.ports.executor import Job, JobFile, OutcomeKind
 
@@ -32,6 +33,7 @@ EXECUTION = f"execution-{os.getpid()}"  # no other run ends its processes
 ONE, TWO = f"{EXECUTION}/s/1", f"{EXECUTION}/s/2"
 OTHER = f"other-{os.getpid()}/s/1"
 SECRET = b"hunter2-hunter2"
+REPLY_KEY = bytes(range(32))
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a worker needs Linux")
 
@@ -62,12 +64,13 @@ class Runner:
         assert announced.wait(5)
 
     def start(self, key: str, *argv: str, lease: float = 30.0, **fields: Any) -> Answer:
-        job = Job(key=key, argv=argv, env=dict(os.environ), cwd="/tmp", grace_seconds=0.2, **fields)
+        fields = {"env": dict(os.environ), **fields}
+        job = Job(key=key, argv=argv, cwd="/tmp", grace_seconds=0.2, **fields)
         return self.ask(
             Start(
                 session=self.session,
                 key=key,
-                sealed=seal_job(job, self.host.public_key),
+                sealed=seal_job(job, self.host.public_key, REPLY_KEY),
                 granted=self.host.now(),
                 lease_seconds=lease,
             )
@@ -148,7 +151,7 @@ def test_no_job_runs_without_a_slot_and_none_twice_in_the_same(runner: Runner) -
 def test_a_job_that_was_sealed_for_another_worker_is_refused(runner: Runner) -> None:
     runner.take_slot(ONE)
     job = Job(key=ONE, argv=("true",), env={}, cwd="/")
-    sealed = seal_job(job, JobReader().public_key)
+    sealed = seal_job(job, JobReader().public_key, REPLY_KEY)
 
     answer = runner.ask(
         Start(session="runner", key=ONE, sealed=sealed, granted=0.0, lease_seconds=1.0)
@@ -315,7 +318,7 @@ def test_a_sealed_job_is_the_same_job_for_its_reader_alone() -> None:
         needs={"gpu": 1.0},
         masked=(("T", SECRET),),
     )
-    sealed = seal_job(job, reader.public_key)
+    sealed = seal_job(job, reader.public_key, REPLY_KEY)
 
     assert reader.open(sealed).job == job
     assert SECRET not in sealed
@@ -323,6 +326,37 @@ def test_a_sealed_job_is_the_same_job_for_its_reader_alone() -> None:
         JobReader().open(sealed)
     with pytest.raises(ValueError, match="not sealed"):
         reader.open(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+
+
+def test_what_a_step_asks_to_mask_is_masked_on_the_worker_and_told_to_the_runner_alone(
+    runner: Runner, tmp_path: Path
+) -> None:
+    minted = b"minted-by-the-step"
+    runner.take_slot(ONE)
+    script = f'echo mask:{minted.decode()} > "$MISSION_MASK"; echo "a {minted.decode()} b"; exit 3'
+
+    runner.start(
+        ONE,
+        "sh",
+        "-c",
+        script,
+        masked=(("T", SECRET),),
+        private_folder=str(tmp_path),
+        env={**os.environ, "MISSION_MASK": str(tmp_path / "MISSION_MASK")},
+    )
+    end = runner.end_of(ONE)
+
+    assert end.outcome is not None
+    assert end.outcome.exit_code == 3
+    assert end.redactions == {"minted": 1}
+    assert minted not in runner.output_of(ONE)
+    assert runner.output_of(ONE).startswith(b"a ")
+    first = next(batch for batch in runner.batches if batch.minted)
+    told = open_reply(first.minted, REPLY_KEY, first.number)
+    assert told == b"mask:" + minted + b"\n"
+    assert all(minted not in encode(batch) for batch in runner.batches)
+    with pytest.raises(ValueError, match="not sealed"):
+        open_reply(first.minted, bytes(32), first.number)
 
 
 def test_a_slot_of_a_closed_host_is_given_back_at_once() -> None:

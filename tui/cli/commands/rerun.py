@@ -3,6 +3,7 @@
 import click
 
 from tui.cli.command import command as declare
+from tui.cli.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
@@ -12,6 +13,7 @@ from tui.cli.reference import execution_argument, find_execution
 @declare("rerun")
 @execution_argument
 @click.option("--reason", metavar="TEXT", default="", help="Reason recorded in the audit log.")
+@earlier_executor_option()
 @watch_option
 def command(invocation: Invocation, execution: str, reason: str, watch: bool) -> None:
     """Run the mission of EXEC again with the same parameters, in a new execution linked to it.

@@ -14,6 +14,7 @@ from core.operations.resume import resume
 from core.planning.recovery import AssumeLost
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
+from tui.cli.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import after_start, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
@@ -33,6 +34,7 @@ from tui.words.safe_text import safe_line
     help="What to do with attempts that a runner lost: `retry` repeats them all, also of steps that"
     " are not idempotent; `fail` fails their steps.",
 )
+@earlier_executor_option()
 @watch_option
 def command(invocation: Invocation, reference: str, assume_lost: str | None, watch: bool) -> None:
     """Continue a paused execution, or one whose runner died.

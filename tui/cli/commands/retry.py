@@ -15,6 +15,7 @@ from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
+from tui.cli.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
@@ -45,6 +46,7 @@ _MAX_NAMES = 20
     help="Reason recorded in the audit log; on a terminal you are asked for it.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run again and what is reused.")
+@earlier_executor_option()
 @watch_option
 def command(
     invocation: Invocation,

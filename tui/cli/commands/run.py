@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tui.cli.command import command as declare
+from tui.cli.executor_option import executor_option
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_options
 from tui.cli.shared_options import mission_argument, mission_step_option, param_source_options
@@ -23,11 +24,7 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     metavar="FILE",
     help="Append the head of the audit log to this file when the run is sealed.",
 )
-@click.option(
-    "--executor",
-    metavar="WHERE",
-    help="Run processes on this machine (local) or on a cluster (dask=tls://HOST:8786).",
-)
+@executor_option()
 @click.option("--dry-run", is_flag=True, help="Show the plan without running anything.")
 @mission_step_option(
     "--resume-from", help="Start at STEP; reuse the results of the last run for earlier steps."
@@ -51,7 +48,6 @@ def command(
     invocation: Invocation,
     file: str | None,
     witness_file: str | None,
-    executor: str | None,
     params: tuple[str, ...],
     params_file: str | None,
     params_from: str | None,
@@ -75,7 +71,5 @@ def command(
 
     if witness_file is not None:
         invocation.give_witness_file(witness_file)
-    if executor is not None:
-        invocation.give_executor(executor)
     sources = ParamSources(params_from, params_file, params)
     run_mission(invocation, mission_file(invocation, file), params=sources, **options)

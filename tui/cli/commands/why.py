@@ -14,6 +14,7 @@ from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
+from tui.output import json_shapes
 from tui.output.json_shapes import last_success_json, reference_of
 from tui.words.last_success_text import last_success_lines
 from tui.words.run_label import full_argument
@@ -37,6 +38,8 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
         earlier = None if task is None else last_success(reader, found, task, facts.mission)
         label = label_of(reader, found)
     told = explain_execution(facts) if task is None else explain(task.task_id, facts)
+    attempts = () if task is None else facts.attempts.get(task.task_id, ())
+    place = json_shapes.place(attempts[-1]) if attempts else {}
     console = invocation.console
     if invocation.json:
         console.out_json(
@@ -48,6 +51,7 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
                 "reason_code": (found if task is None else task).reason_code.value,
                 "explanation": told,
                 "last_success": None if earlier is None else last_success_json(earlier),
+                **place,
             }
         )
         return

@@ -16,6 +16,7 @@ _SENTENCES = {
     "attempt.armed": "recorded attempt {attempt}, to start it with the next free slot",
     "attempt.disarmed": "gave up to start attempt {attempt}",
     "attempt.started": "started attempt {attempt}",
+    "attempt.placed": "saw attempt {attempt} run on {host}, worker {worker}",
     "attempt.ended": "saw attempt {attempt} end {to}",
     "engine.started": "started the engine of version {version}",
     "engine.stopped": "stopped the engine",

@@ -26,6 +26,7 @@ _ROUTINE: Final = frozenset(
     {
         "attempt.armed",
         "attempt.disarmed",
+        "attempt.placed",
         "attempt.started",
         "attempt.ended",
         "engine.started",
