@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from core.domain.mission import EMPTY
 from core.output.masked_sink import MaskedSink
 from core.output.masker import Masker
-from core.ports.executor import Census, Executor, Job, LateEnd, Outcome, OutputSink
+from core.ports.executor import Census, Executor, Job, LateEnd, Outcome, OutputSink, WorkerLoad
 
 
 class MaskedExecutor:
@@ -67,6 +67,10 @@ class MaskedExecutor:
     async def slots(self) -> int | None:
         """Return how many jobs the other executor can run at once."""
         return await self._executor.slots()
+
+    async def workers(self) -> Sequence[WorkerLoad] | None:
+        """Return the workers of the other executor."""
+        return await self._executor.workers()
 
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind."""

@@ -17,7 +17,7 @@ from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import ExhaustedError, Spawner
 from core.executors.tree import TableReader
-from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink
+from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink, WorkerLoad
 
 LEFTOVER_GRACE_SECONDS = 1.0
 """Between TERM and KILL for processes that hold the pipes of one that has exited."""
@@ -87,6 +87,10 @@ class LocalExecutor:
 
     async def slots(self) -> int | None:
         """Return None: the limit of the execution is the only one."""
+        return None
+
+    async def workers(self) -> Sequence[WorkerLoad] | None:
+        """Return None: jobs run on this machine."""
         return None
 
     async def end_leftovers(self, execution_id: str) -> Census:  # noqa: ARG002 - of the port

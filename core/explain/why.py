@@ -13,6 +13,7 @@ from core.domain.records import TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of, tally_words
+from core.explain.attempt_place import place_of
 from core.explain.cause import MAX_NAMED_STEPS, behind, breaker_text, cause_line, word_of
 from core.explain.execution_facts import (
     ExecutionFacts,
@@ -23,7 +24,6 @@ from core.explain.execution_facts import (
     unfinished_upstream,
     upstream,
 )
-from core.explain.placement import place_of
 from core.explain.process_text import census_text, left_text
 from core.explain.reason_text import phrase_of
 

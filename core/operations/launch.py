@@ -4,9 +4,9 @@ from core.domain.records import Execution
 from core.errors import MissionDeckError
 from core.launch.order import Order, launch
 from core.operations.admission.policy_check import admit, policies_of
-from core.operations.executor_check import with_slots
+from core.operations.executor.executor_check import with_slots
+from core.operations.executor.recorded_executor import site_of_earlier
 from core.operations.mission_secret_check import require_secrets
-from core.operations.recorded_executor import site_of_earlier
 from core.operations.site import Site
 
 

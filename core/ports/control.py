@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from core.domain.mission import EMPTY
+from core.ports.executor import WorkerLoad
 
 
 class RequestOutcome(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,9 @@ class Lease(Struct, frozen=True, kw_only=True):
     epoch: int
     expires_at: int
     identity: RunnerIdentity
+    workers: tuple[WorkerLoad, ...] = ()
+    """What the workers of a cluster did at `workers_at`; empty for a runner without a cluster."""
+    workers_at: int = 0
 
 
 class RequestKind(StrEnum):
@@ -87,6 +91,12 @@ class Control(Protocol):
 
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat; `LeaseHeldError` when the epoch has moved on."""
+
+    async def note_workers(self, lease: Lease, workers: Sequence[WorkerLoad]) -> None:
+        """Store what the workers of a cluster do now, for who watches.
+
+        Raises `LeaseHeldError` when the epoch has moved on.
+        """
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back. Idempotent."""

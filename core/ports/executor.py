@@ -120,6 +120,23 @@ class Placement(Struct, frozen=True, kw_only=True):
     worker: str
 
 
+class WorkerLoad(Struct, frozen=True, kw_only=True):
+    """A worker of a cluster and what it did a moment ago, as the cluster says.
+
+    `running` counts what holds its slots, whoever asked for it; `cpu_percent` is that of the
+    worker's own process, so not of the processes of jobs.
+    """
+
+    worker: str
+    name: str
+    host: str
+    slots: int
+    running: int = 0
+    cpu_percent: float = 0.0
+    memory_bytes: int = 0
+    memory_limit_bytes: int = 0
+
+
 class OutcomeKind(StrEnum):
     """How a job came to an end, as far as the executor knows."""
 
@@ -193,6 +210,12 @@ class Executor(Protocol):
 
     async def slots(self) -> int | None:
         """Return how many jobs it can run at once; None where nothing but the machine limits it.
+
+        Raises `UnavailableError` when what it runs jobs on cannot be reached.
+        """
+
+    async def workers(self) -> Sequence[WorkerLoad] | None:
+        """Return the workers that jobs run on; None where that is this machine alone.
 
         Raises `UnavailableError` when what it runs jobs on cannot be reached.
         """

@@ -45,7 +45,7 @@ async def drive(site: Site, store: OpenStore, plan: DrivePlan) -> Driven:
                 plan.on_ready()
             _freeze_memory()
             async with signals_watched(engine, plan, executor) as stopped_by:
-                ending = await run_engine(engine, store.control, lease)
+                ending = await run_engine(engine, store.control, lease, executor)
         return Driven(ending=ending, receipt=engine.receipt, signal=stopped_by.number)
     finally:
         await executor.close()

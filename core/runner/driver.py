@@ -281,7 +281,7 @@ class Driver:
             for request in asked:
                 engine.request(request)
             running = asyncio.create_task(
-                run_engine(engine, self._store.control, lease), name="sub-mission"
+                run_engine(engine, self._store.control, lease, self._executor), name="sub-mission"
             )
             with killed_by_second_signal(engine, plan):
                 self._children[engine] = plan

@@ -6,31 +6,40 @@ whose process cannot be observed, for as long as it renews the lease.
 """
 
 import sqlite3
+from collections.abc import Sequence
 
-from msgspec import Struct, field
+from msgspec import MsgspecError, Struct, field, json
 from msgspec.structs import replace
 
 from core.errors import LeaseHeldError
 from core.machine.runner_identity import is_alive
 from core.ports.control import Lease, RunnerIdentity
+from core.ports.executor import WorkerLoad
 
 COLUMNS = "execution_id, owner, epoch, expires_at, pid, start_time, boot_id, host"
 
-_READ = f"SELECT {COLUMNS} FROM lease WHERE execution_id = ?"  # noqa: S608 - constants only
+_READ = f"SELECT {COLUMNS}, workers, workers_at FROM lease WHERE execution_id = ?"  # noqa: S608 - constants only
 _WRITE = f"""
 INSERT INTO lease ({COLUMNS}, heartbeat_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (execution_id) DO UPDATE SET
   owner = excluded.owner, epoch = excluded.epoch, expires_at = excluded.expires_at,
   pid = excluded.pid, start_time = excluded.start_time, boot_id = excluded.boot_id,
-  host = excluded.host, heartbeat_at = excluded.heartbeat_at
+  host = excluded.host, heartbeat_at = excluded.heartbeat_at, workers = NULL, workers_at = 0
 """  # noqa: S608 - constants only
 _RENEW = """
 UPDATE lease SET expires_at = ?, heartbeat_at = ? WHERE execution_id = ? AND owner = ? AND epoch = ?
 """
+_NOTE_WORKERS = """
+UPDATE lease SET workers = ?, workers_at = ? WHERE execution_id = ? AND owner = ? AND epoch = ?
+"""
 _RELEASE = """
-UPDATE lease SET owner = NULL, expires_at = 0 WHERE execution_id = ? AND owner = ? AND epoch = ?
+UPDATE lease SET owner = NULL, expires_at = 0, workers = NULL
+WHERE execution_id = ? AND owner = ? AND epoch = ?
 """
 
+
+_DECODE_WORKERS = json.Decoder(tuple[WorkerLoad, ...]).decode
+_ENCODE_WORKERS = json.Encoder().encode
 
 NOBODY = RunnerIdentity(pid=0, start_time=0, boot_id="", host="")
 """The owner of an execution that never had one."""
@@ -48,7 +57,7 @@ def read_lease(connection: sqlite3.Connection, execution_id: str) -> StoredLease
     row = connection.execute(_READ, (execution_id,)).fetchone()
     if row is None:
         return None
-    _, owner, epoch, expires_at, pid, start_time, boot_id, host = row
+    _, owner, epoch, expires_at, pid, start_time, boot_id, host, workers, workers_at = row
     identity = RunnerIdentity(pid=pid, start_time=start_time, boot_id=boot_id, host=host)
     lease = Lease(
         execution_id=execution_id,
@@ -56,8 +65,20 @@ def read_lease(connection: sqlite3.Connection, execution_id: str) -> StoredLease
         epoch=epoch,
         expires_at=expires_at,
         identity=identity,
+        workers=_workers_of(workers),
+        workers_at=workers_at,
     )
     return StoredLease(owner, lease)
+
+
+def _workers_of(text: str | None) -> tuple[WorkerLoad, ...]:
+    """Return what was noted of the workers, nothing where it cannot be read."""
+    if text is None:
+        return ()
+    try:
+        return _DECODE_WORKERS(text)
+    except (MsgspecError, UnicodeError):
+        return ()
 
 
 def is_live(lease: Lease, now: int) -> bool:
@@ -151,6 +172,15 @@ class HeldLeases(Struct):
         if changed.rowcount != 1:
             raise _lost(connection, lease)
         return replace(lease, expires_at=expires_at)
+
+    def note_workers(
+        self, connection: sqlite3.Connection, lease: Lease, workers: Sequence[WorkerLoad], now: int
+    ) -> None:
+        """Store what workers do; `LeaseHeldError` when it has been taken over or released."""
+        text = _ENCODE_WORKERS(workers).decode()
+        key = (lease.execution_id, lease.owner, lease.epoch)
+        if connection.execute(_NOTE_WORKERS, (text, now, *key)).rowcount != 1:
+            raise _lost(connection, lease)
 
     def release(self, connection: sqlite3.Connection, lease: Lease) -> None:
         """Release the lease, unless it has been taken over."""

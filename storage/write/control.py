@@ -13,6 +13,7 @@ from core.domain.states import ExecutionState, is_terminal
 from core.errors import ConflictError, NotFoundError
 from core.ports.clock import Clock
 from core.ports.control import Lease, Request, RequestKind
+from core.ports.executor import WorkerLoad
 from storage.rows import codec
 from storage.rows.lease import HeldLeases
 from storage.write.entry import CallEntry, ReadEntry
@@ -64,6 +65,11 @@ class SqliteControl:
         """Renew the lease (heartbeat); `LeaseHeldError` when it has a newer epoch."""
         now = self._clock.now()
         return await self._call(lambda db, leases: leases.renew(db, lease, now))
+
+    async def note_workers(self, lease: Lease, workers: Sequence[WorkerLoad]) -> None:
+        """Store what the workers of a cluster do; `LeaseHeldError` when it has a newer epoch."""
+        now = self._clock.now()
+        await self._call(lambda db, leases: leases.note_workers(db, lease, workers, now))
 
     async def release(self, lease: Lease) -> None:
         """Release the lease. Idempotent."""

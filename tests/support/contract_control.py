@@ -6,8 +6,11 @@ from msgspec.structs import replace
 from core.errors import ConflictError, LeaseHeldError, NotFoundError
 from core.machine.runner_identity import identity
 from core.ports.control import RequestKind, RequestOutcome
+from core.ports.executor import WorkerLoad
 from tests.support.contract_journal import World, a_running
 from tests.support.story import ELSEWHERE
+
+WORKER = WorkerLoad(worker="tls://n1:1", name="one", host="n1", slots=4, running=2)
 
 
 class ControlContract:
@@ -38,6 +41,22 @@ class ControlContract:
         assert taken.epoch == 2
         await first.control.release(lease)  # of an epoch that is over: nothing happens
         assert (await second.control.renew(taken)).epoch == 2
+
+    async def test_what_workers_do_is_kept_with_the_lease_of_the_runner_that_told_it(
+        self, world: World
+    ) -> None:
+        gone = replace(identity(), pid=2**22 + 1)
+        dead, heir = await world.open(gone), await world.open()
+        lease = await dead.control.acquire("x")
+        assert lease.workers == ()
+
+        await dead.control.note_workers(lease, [WORKER])
+        noted = await dead.control.acquire("x")
+        assert (noted.workers, noted.workers_at > 0) == ((WORKER,), True)
+        taken = await heir.control.acquire("x")
+        assert taken.workers == ()
+        with pytest.raises(LeaseHeldError):
+            await dead.control.note_workers(lease, [WORKER])
 
     async def test_a_dead_owner_on_this_machine_is_replaced_at_once(self, world: World) -> None:
         gone = replace(identity(), pid=2**22 + 1)

@@ -17,6 +17,7 @@ from core.ports.executor import (
     OutcomeKind,
     OutputSink,
     Placement,
+    WorkerLoad,
 )
 
 
@@ -125,6 +126,9 @@ class FakeExecutor:
             self.ended.append(job.key)
 
     async def slots(self) -> int | None:
+        return None
+
+    async def workers(self) -> Sequence[WorkerLoad] | None:
         return None
 
     async def end_leftovers(self, execution_id: str) -> Census:

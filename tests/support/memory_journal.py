@@ -31,6 +31,7 @@ from core.machine.runner_identity import identity, is_alive
 from core.machine.system_clock import SystemClock
 from core.ports.clock import Clock
 from core.ports.control import TOO_LATE, Lease, Request, RequestKind, RequestOutcome, RunnerIdentity
+from core.ports.executor import WorkerLoad
 from core.ports.journal import Batch, LogChunk, Receipt
 
 
@@ -347,6 +348,12 @@ class MemoryControl:
         self._world.leases[execution_id] = (taken, True)
         self._journal.epochs[execution_id] = taken.epoch
         return taken
+
+    async def note_workers(self, lease: Lease, workers: Sequence[WorkerLoad]) -> None:
+        now = self._clock.now()
+        self._require(lease)
+        noted = replace(lease, workers=tuple(workers), workers_at=now)
+        self._world.leases[lease.execution_id] = (noted, True)
 
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat."""

@@ -22,6 +22,8 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         DROP INDEX task_run_approval;
         DROP INDEX execution_retry_of;
         DROP INDEX execution_rerun_of;
+        ALTER TABLE lease DROP COLUMN workers;
+        ALTER TABLE lease DROP COLUMN workers_at;
         DROP TABLE prune;
         DROP TABLE pruned_event;
         DROP TABLE run_number;

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.errors import BugError, MissionDeckError
 from core.machine.event_loop import run_suspend_aware
-from core.operations.recorded_executor import recorded_executor
+from core.operations.executor.recorded_executor import recorded_executor
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.output.masker import Masker

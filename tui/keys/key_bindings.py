@@ -94,6 +94,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.previous_attempt", "[", "attempt(-1)", "attempt before", "Log"),
         Key("run.next_attempt", "]", "attempt(1)", "next attempt", "Log"),
         Key("run.why", "w", "why", "why is it so", "Looking", show=True),
+        Key("run.workers", "M", "workers", "workers of the cluster", "Looking"),
         Key("run.copy", "y", "copy('text')", "copy", "Taking along", show=True),
         Key("run.copy_json", "Y", "copy('json')", "copy as JSON", "Taking along"),
         Key("run.zoom", "z", "zoom", "zoom", "Looking", show=True),

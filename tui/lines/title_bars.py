@@ -5,6 +5,7 @@ from typing import Protocol
 
 from core.domain.breaker_state import BreakerState
 from core.domain.records import Attempt, Execution, LogStream
+from core.domain.state_word import counted
 from core.domain.states import Coverage, TaskState
 from core.value.terminal_text import width_of
 from tui.live.board import Board
@@ -111,6 +112,9 @@ def head_parts(
         right.append(Part(f" {eta} ", style="muted", rank=4))
     if board.is_live and board.slot_limit is not None:
         right.append(Part(f" slots {tally.slots}/{board.slot_limit} ", style="muted", rank=7))
+    if board.is_live and board.lease is not None and board.lease.workers:
+        told = counted(len(board.lease.workers), "worker")
+        right.append(Part(f" {told} ", style="muted", action="workers", rank=6))
     return left, right
 
 

@@ -33,6 +33,9 @@ class Actions(Protocol):
     async def kill_run(self, read_current: "Callable[[], Awaitable[Board]]") -> None:
         """Cancel a whole execution without a grace period and without handlers."""
 
+    async def show_workers(self, read_current: "Callable[[], Awaitable[Board]]") -> None:
+        """Show the workers of an execution's cluster and their load."""
+
     async def cancel_step(self, board: "Board", task_id: str) -> None:
         """Cancel one step."""
 

@@ -21,6 +21,7 @@ from tui.lines.confirmation import (
     kill_run_lines,
     retry_scope,
 )
+from tui.lines.worker_lines import worker_lines
 from tui.live.backend import Receipt
 from tui.live.board import Board
 from tui.live.deck import Deck
@@ -73,6 +74,23 @@ class ConfirmedActions:
             return
         kind = RequestKind.CANCEL
         await self._request(execution, kind, f"run {label}", arguments=arguments)
+
+    async def show_workers(self, read_current: Callable[[], Awaitable[Board]]) -> None:
+        """Show the workers of an execution's cluster and their load for as long as it is open."""
+
+        async def lines() -> Sequence[str]:
+            board = await read_current()
+            execution_id = board.execution.execution_id
+            attempts = await self._deck.lookup.read(lambda reader: reader.attempts(execution_id))
+            found = worker_lines(board.lease, attempts, self._deck.clock.now())
+            return found or ["no runner tells of workers now"]
+
+        board = await read_current()
+        if board.lease is None or not board.lease.workers:
+            label = self._deck.label(board.execution)
+            self._deck.show_problem(f"run {label} runs on no cluster now")
+            return
+        await self._ask("Workers", await lines(), [], keep="Close", live=lines)
 
     async def cancel_step(self, board: Board, task_id: str) -> None:
         """Cancel one step."""

@@ -87,6 +87,12 @@ class ExecutionActions(DeckScreen):
         if self.board is not None:
             await self.deck.actions.kill_run(self._read_current)
 
+    @work
+    async def action_workers(self) -> None:
+        """Show the workers of the cluster that the execution runs on, and their load."""
+        if self.board is not None:
+            await self.deck.actions.show_workers(self._read_current)
+
     async def _read_current(self) -> Board:
         if self.board is None:
             raise BugError("an execution that is not open was looked at")

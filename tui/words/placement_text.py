@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.explain.placement import place_of
+from core.explain.attempt_place import place_of
 from tui.words.safe_text import safe_line
 
 

@@ -27,6 +27,7 @@ from core.executors.dask.message import (
     encode,
 )
 from core.executors.dask.worker_plugin import MissionPlugin
+from core.ports.executor import WorkerLoad
 
 CONNECT_SECONDS = 10.0
 CALL_SECONDS = 5.0
@@ -53,6 +54,7 @@ class WorkerFacts(Struct, frozen=True, kw_only=True):
     host: str
     threads: int
     resources: Mapping[str, float]
+    load: WorkerLoad
 
 
 class _ByValue:
@@ -153,16 +155,7 @@ class Cluster:
                 found = await self._client.scheduler.identity(n_workers=-1)
         except Exception as error:
             raise CallError(f"the scheduler does not answer: {error}") from error
-        return [
-            WorkerFacts(
-                address=address,
-                name=str(facts.get("name", address)),
-                host=str(facts.get("host", "")),
-                threads=int(facts.get("nthreads", 0)),
-                resources=facts.get("resources", {}),
-            )
-            for address, facts in found["workers"].items()
-        ]
+        return [_facts_of(address, facts) for address, facts in found["workers"].items()]
 
     async def worker_ttl(self) -> float | None:
         """Return the seconds after which the scheduler gives up a silent worker, None for never."""
@@ -214,6 +207,30 @@ class Cluster:
 
     def _on_event(self, event: tuple[float, bytes]) -> None:
         self._on_placed(decode_placed(event[1]))
+
+
+def _facts_of(address: str, facts: Mapping[str, Any]) -> WorkerFacts:
+    """Return what the scheduler says of a worker (`SchedulerState.identity` of distributed)."""
+    name, host = str(facts.get("name", address)), str(facts.get("host", ""))
+    threads = int(facts.get("nthreads", 0))
+    metrics = facts.get("metrics", {})
+    return WorkerFacts(
+        address=address,
+        name=name,
+        host=host,
+        threads=threads,
+        resources=facts.get("resources", {}),
+        load=WorkerLoad(
+            worker=address,
+            name=name,
+            host=host,
+            slots=threads,
+            running=int(metrics.get("executing", 0)),
+            cpu_percent=float(metrics.get("cpu", 0.0)),
+            memory_bytes=int(metrics.get("memory", 0)),
+            memory_limit_bytes=int(facts.get("memory_limit") or 0),
+        ),
+    )
 
 
 async def refuses_connections(worker: str) -> bool:

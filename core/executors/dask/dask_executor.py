@@ -37,6 +37,7 @@ from core.ports.executor import (
     OutcomeKind,
     OutputSink,
     Placement,
+    WorkerLoad,
 )
 
 LEASE_SECONDS = 30.0
@@ -136,6 +137,17 @@ class DaskExecutor:
         except CallError as error:
             raise UnavailableError(str(error)) from error
         return threads or None
+
+    async def workers(self) -> Sequence[WorkerLoad] | None:
+        """Return the workers of the cluster and their load.
+
+        Raises `UnavailableError` when the scheduler cannot be reached.
+        """
+        cluster = await self._connected()
+        try:
+            return [one.load for one in await cluster.workers()]
+        except CallError as error:
+            raise UnavailableError(str(error)) from error
 
     async def end_leftovers(self, execution_id: str) -> Census:
         """End what the jobs of an execution left behind, on all workers that had any."""

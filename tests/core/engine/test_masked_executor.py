@@ -9,7 +9,16 @@ import pytest
 from core.domain.records import LogStream
 from core.engine.masked_executor import MaskedExecutor
 from core.output.masker import Masker
-from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink, Placement
+from core.ports.executor import (
+    Census,
+    Job,
+    LateEnd,
+    Outcome,
+    OutcomeKind,
+    OutputSink,
+    Placement,
+    WorkerLoad,
+)
 
 VALUE = b"sesame-open"
 
@@ -30,6 +39,9 @@ class Printing:
         return Outcome(kind=OutcomeKind.EXITED, exit_code=0)
 
     async def slots(self) -> int | None:
+        return None
+
+    async def workers(self) -> Sequence[WorkerLoad] | None:
         return None
 
     async def end_leftovers(self, execution_id: str) -> Census:

@@ -244,4 +244,5 @@ async def test_a_slow_link_delays_output_and_loses_none(machines: Machines) -> N
 
     assert result["overall_status"] == "Success"
     [attempt] = machines.mission("show", "@last", "a")["attempts"]
-    assert attempt["log_bytes"] == size
+    where = f"runs on {attempt['host']}, worker {attempt['worker']}\n"
+    assert attempt["log_bytes"] == size + len(where)

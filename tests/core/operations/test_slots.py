@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from core.domain.mission import ExecutorKind, MissionConfig
 from core.errors import UnavailableError
 from core.launch.order import Order
-from core.operations.executor_check import with_slots
+from core.operations.executor.executor_check import with_slots
 from core.operations.site import Site
 from tests.support.fake_executor import FakeExecutor
 from tests.support.memory_site import MemorySite

@@ -3,7 +3,7 @@
 import click
 
 from tui.cli.command import command as declare
-from tui.cli.executor_option import earlier_executor_option
+from tui.cli.following.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records

@@ -14,7 +14,7 @@ from core.operations.resume import resume
 from core.planning.recovery import AssumeLost
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
-from tui.cli.executor_option import earlier_executor_option
+from tui.cli.following.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import after_start, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records

@@ -15,7 +15,7 @@ from core.ports.control import RequestKind
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
-from tui.cli.executor_option import earlier_executor_option
+from tui.cli.following.executor_option import earlier_executor_option
 from tui.cli.following.linked_start import start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records

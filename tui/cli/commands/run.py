@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tui.cli.command import command as declare
-from tui.cli.executor_option import executor_option
+from tui.cli.following.executor_option import executor_option
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_options
 from tui.cli.shared_options import mission_argument, mission_step_option, param_source_options

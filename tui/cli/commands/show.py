@@ -1,10 +1,11 @@
 """`mission show`."""
 
 import click
+from msgspec import to_builtins
 
 from core.domain.records import Execution
 from core.domain.secret_use import secret_uses
-from core.domain.states import TaskState
+from core.domain.states import TaskState, is_terminal
 from core.explain.execution_facts import ExecutionFacts
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import mission_of, outdated_skips
@@ -42,7 +43,9 @@ def command(
         elif step is not None:
             _show_step(invocation, reader, found, step)
         elif invocation.json:
-            invocation.console.out_json(_detail(reader, found))
+            invocation.console.out_json(
+                {**_detail(reader, found), "workers": _workers(reader, found)}
+            )
         else:
             _show_execution(invocation, reader, found, everything=everything)
 
@@ -66,6 +69,29 @@ def _show_execution(
             resumed_with=safe_line(full_argument(resumed_with(reader, found))),
         )
     )
+
+    lines = _worker_lines(invocation, reader, found)
+    if lines:
+        console.out_lines(["", "workers", *(f"  {safe_line(line)}" for line in lines)])
+
+
+def _worker_lines(invocation: Invocation, reader: Reader, found: Execution) -> list[str]:
+    if is_terminal(found.state):
+        return []
+    from tui.lines.worker_lines import worker_lines
+
+    lease = reader.lease(found.execution_id)
+    if lease is None or not lease.workers:
+        return []
+    return worker_lines(lease, reader.attempts(found.execution_id), invocation.now)
+
+
+def _workers(reader: Reader, found: Execution) -> list[dict[str, object]] | None:
+    """Return what the workers of a cluster do, null for an execution that runs on none now."""
+    lease = None if is_terminal(found.state) else reader.lease(found.execution_id)
+    if lease is None or not lease.workers:
+        return None
+    return [to_builtins(one) for one in lease.workers]
 
 
 def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: str) -> None:

@@ -15,7 +15,7 @@ from core.launch.order import Order, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.admission.policy_check import admit, policies_of
-from core.operations.executor_check import with_slots
+from core.operations.executor.executor_check import with_slots
 from core.operations.mission_order import STDIN, make_order, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
 from core.runner.drive import drive
