@@ -366,6 +366,7 @@ def _attempt_placed(snapshot: Snapshot, event: AttemptPlaced) -> None:
         raise BugError(f"{event.task_id}: attempt {event.attempt} was placed but does not run")
     where = {"host": event.host, "worker": event.worker}
     snapshot.attempts[event.task_id] = (*tries[:-1], replace(tries[-1], placement=where))
+    snapshot._touched_attempts[event.task_id, len(tries)] = None
 
 
 def _attempt_ended(snapshot: Snapshot, event: AttemptEnded) -> None:

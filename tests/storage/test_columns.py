@@ -16,7 +16,7 @@ from core.audit.format.prune_record import PruneRecord
 from core.audit.verify.verdict import Report, Verdict
 from core.audit.verify.verify import verify
 from core.domain.breaker_state import BreakerState
-from core.domain.events import BreakerChanged, CancelRequested, Noted
+from core.domain.events import AttemptPlaced, BreakerChanged, CancelRequested, Noted
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel, LogStream
 from core.domain.states import AttemptState, ExecutionState, TaskState
@@ -93,6 +93,13 @@ async def _write(path: Path) -> None:
     await store.journal.submit(running.begin("a").batch())
     store.journal.append_log(running.chunk("a", b"not sealed\n"))
     await store.journal.submit(running.end("a").begin("b").batch())
+    running.emit(
+        AttemptPlaced(
+            at=clock.now(), execution_id=running.execution_id, task_id="b", attempt=1,
+            host="node2", worker="tls://node2:1",
+        )
+    )  # fmt: skip
+    await store.journal.submit(running.batch())
     store.journal.append_log(running.chunk("b", b"goes on\nand on"))
     await store.journal.flush()
     await _prune_one(path, store, clock)

@@ -19,11 +19,11 @@ LEASE = Lease(
     identity=identity(),
     workers_at=100 * SECOND,
     workers=(
-        WorkerLoad(worker="tls://n2:1", name="two", host="n2", slots=4, running=1),
+        WorkerLoad(worker="tls://n2:1", name="two\x1b[2J", host="n2", slots=4, running=1),
         WorkerLoad(
             worker="tls://n1:1",
             name="tls://n1:1",
-            host="n1\x1b[2J",
+            host="n1",
             slots=4,
             running=4,
             cpu_percent=12.6,
@@ -56,11 +56,11 @@ def test_each_worker_has_its_slots_and_the_attempts_of_this_run() -> None:
     all_of_them, first, second = worker_lines(LEASE, attempts, 101 * SECOND)
 
     assert all_of_them == "5 of 8 slots taken on 2 workers"
-    assert "4/4 slots, 1 attempt of this run, worker CPU 13%" in first
-    assert "memory 1.0 MiB of 1.0 GiB, tls://n1:1" in first
-    assert "\x1b" not in first
-    assert "1/4 slots, 1 attempt of this run" in second
-    assert "two (tls://n2:1)" in second
+    assert first.startswith("tls://n1:1")
+    assert first.endswith("4/4 slots, 1 of this run, CPU 13%, 1.0 MiB")
+    assert second.startswith("two")
+    assert "\x1b" not in second
+    assert "1/4 slots, 1 of this run" in second
 
 
 def test_what_was_said_long_ago_has_its_age_and_nothing_is_said_without_a_cluster() -> None:

@@ -15,13 +15,14 @@ from tui.words.safe_text import fit, safe_line
 OLDEST_SECONDS = 15.0
 """What workers did longer ago is shown with its age."""
 
-_NAME_CELLS = 28
+_NAME_CELLS = 26
 
 
 def worker_lines(lease: Lease | None, attempts: Iterable[Attempt], now: int) -> list[str]:
-    """Return a line on all workers, then one for each: machine, slots, load, and what runs there.
+    """Return a line on all workers, then one for each: name, slots, attempts there, and load.
 
-    `attempts` are those of the execution. Empty without a cluster.
+    `attempts` are those of the execution; CPU and memory are those of the worker's own process.
+    Empty without a cluster.
     """
     if lease is None or not lease.workers:
         return []
@@ -42,14 +43,9 @@ def slots_text(workers: Sequence[WorkerLoad]) -> str:
 
 
 def _worker_line(worker: WorkerLoad, attempts: int) -> str:
-    name = worker.name if worker.name == worker.worker else f"{worker.name} ({worker.worker})"
-    memory = size(worker.memory_bytes)
-    if worker.memory_limit_bytes:
-        memory = f"{memory} of {size(worker.memory_limit_bytes)}"
     return safe_line(
-        f"{fit(worker.host or '?', _NAME_CELLS).rstrip()}  {worker.running}/{worker.slots} slots, "
-        f"{counted(attempts, 'attempt')} of this run, worker CPU {worker.cpu_percent:.0f}%, "
-        f"memory {memory}, {name}"
+        f"{fit(worker.name, _NAME_CELLS)}  {worker.running}/{worker.slots} slots, "
+        f"{attempts} of this run, CPU {worker.cpu_percent:.0f}%, {size(worker.memory_bytes)}"
     )
 
 

@@ -225,7 +225,7 @@ def _facts_of(address: str, facts: Mapping[str, Any]) -> WorkerFacts:
             name=name,
             host=host,
             slots=threads,
-            running=int(metrics.get("executing", 0)),
+            running=int(metrics.get("task_counts", {}).get("executing", 0)),
             cpu_percent=float(metrics.get("cpu", 0.0)),
             memory_bytes=int(metrics.get("memory", 0)),
             memory_limit_bytes=int(facts.get("memory_limit") or 0),

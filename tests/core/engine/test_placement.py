@@ -6,6 +6,7 @@ from core.ports.executor import Outcome, OutcomeKind, Placement
 from tests.support.fake_executor import Act
 from tests.support.rig import Rig, a_command
 from tests.support.simulation import a_plan
+from tests.support.story import Story
 
 FIRST = Placement(host="node-1", worker="tls://10.0.0.1:4000")
 SECOND = Placement(host="node-2", worker="tls://10.0.0.2:4000")
@@ -39,3 +40,20 @@ def test_a_lost_attempt_keeps_its_worker_and_the_next_has_its_own() -> None:
     assert first.state is AttemptState.LOST
     assert (first.placement or {})["host"] == "node-1"
     assert (second.placement or {})["host"] == "node-2"
+
+
+def test_the_record_of_the_running_attempt_is_written_with_the_event() -> None:
+    story = Story("a").create().move(ExecutionState.RUNNING).begin("a")
+    story.batch()
+
+    story.emit(
+        AttemptPlaced(
+            at=9, execution_id=story.execution_id, task_id="a", attempt=1, host="n", worker="w"
+        )
+    )
+
+    [written] = story.batch().changes.attempts
+    assert (written.state, written.placement) == (
+        AttemptState.RUNNING,
+        {"host": "n", "worker": "w"},
+    )
