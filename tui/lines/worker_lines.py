@@ -15,7 +15,7 @@ from tui.words.safe_text import fit, safe_line
 OLDEST_SECONDS = 15.0
 """What workers did longer ago is shown with its age."""
 
-_NAME_CELLS = 26
+_NAME_CELLS = 18
 
 
 def worker_lines(lease: Lease | None, attempts: Iterable[Attempt], now: int) -> list[str]:
