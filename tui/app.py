@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tui.live.feed import Feed
     from tui.live.lookup import Lookup
     from tui.live.messages import Committed, FeedLost, ThreadBroken
-    from tui.screens.home import HomeScreen
+    from tui.screens.home.home_screen import HomeScreen
 
 LOST_CHECK_SECONDS = 15.0
 """How often to look for runners that are gone."""
@@ -126,7 +126,7 @@ class MissionDeckApp(TerminalApp):
             self.failure = error
             self.exit(return_code=error.exit_code)
             return
-        from tui.screens.home import HomeScreen
+        from tui.screens.home.home_screen import HomeScreen
 
         here = self.app_context
         if here.theme is not None and here.theme != self.theme:

@@ -781,6 +781,11 @@ class FakeBackend:
         self.calls.append(("retry", (execution_id, task_id, downstream, reason)))
         return self.world.launch(run.mission, retry_of=execution_id)
 
+    def retry_failed(self, execution_id: str, *, reason: str) -> str:
+        self._refuse()
+        self.calls.append(("retry_failed", (execution_id, reason)))
+        return self.world.launch(self.world.runs[execution_id].mission, retry_of=execution_id)
+
     def rerun(self, execution_id: str) -> str:
         self._refuse()
         self.calls.append(("rerun", execution_id))

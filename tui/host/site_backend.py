@@ -22,7 +22,7 @@ from core.operations.launch import launch_detached
 from core.operations.mission_order import make_order, require_valid
 from core.operations.mission_secret_check import SecretState, secret_states
 from core.operations.recorded_mission import mission_from
-from core.operations.relaunch import RetryLinked, plan_retry, rerun_order
+from core.operations.relaunch import RetryLinked, plan_retry, rerun_order, retry_order
 from core.operations.request import leave_request
 from core.operations.resume import resume
 from core.operations.secret_input import split_inputs
@@ -191,6 +191,12 @@ class SiteBackend:
             return self._start(planned.order)
         arguments = {"downstream": downstream, "reason": reason}
         return self.request(execution_id, RequestKind.RETRY, task_id=task_id, arguments=arguments)
+
+    def retry_failed(self, execution_id: str, *, reason: str) -> str:
+        """Start a linked execution of all that failed in one that has ended; return its id."""
+        with self._records() as reader:
+            order, _ = retry_order(reader, execution_id, reason=reason, actor=self._site.actor)
+        return self._start(order)
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""

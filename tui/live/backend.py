@@ -163,6 +163,9 @@ class Backend(Protocol):
         is started, whose id is returned.
         """
 
+    def retry_failed(self, execution_id: str, *, reason: str) -> str:
+        """Start a linked execution of all that failed in one that has ended; return its id."""
+
     def log_status(self) -> LogChecked:
         """Return how far the audit log was verified before; reads no events. Blocking."""
 

@@ -23,7 +23,7 @@ from tests.support.tui import (
 )
 from tui.app import MissionDeckApp
 from tui.live.backend import Finding, MissionFile
-from tui.screens.home import HomeScreen
+from tui.screens.home.home_screen import HomeScreen
 
 
 def release() -> Mission:

@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from core.domain.mission import Mission
 from core.domain.reasons import Reason
 from core.domain.states import Coverage, ExecutionState, TaskState
+from core.ports.execution_query import ExecutionField, FieldCondition
 from core.ports.reader import Reader
 from tests.support.tui import (
     FakeBackend,
@@ -229,3 +230,28 @@ async def test_a_filter_that_is_not_understood_is_said_and_the_help_gives_the_sy
         await pilot.press("enter", "question_mark")
         await type_in(pilot, "filter")
         await wait_for_text(pilot, "Filter of steps (/)", "try>1")
+
+
+def test_the_filter_of_executions_asks_the_database_for_every_field() -> None:
+    now = 10**18
+    found = parse_execution_filter(
+        "name:etl !name:old who:ada -by:bob param:tag=v2 !param:loud since:2h !since:1h", now
+    )
+    assert found.problems == ()
+    assert found.is_timed
+    query = found.query
+    assert query.fields == (
+        FieldCondition(ExecutionField.MISSION, "etl"),
+        FieldCondition(ExecutionField.MISSION, "old", wanted=False),
+        FieldCondition(ExecutionField.ACTOR, "ada"),
+        FieldCondition(ExecutionField.ACTOR, "bob", wanted=False),
+        FieldCondition(ExecutionField.PARAM, "tag=v2"),
+        FieldCondition(ExecutionField.PARAM, "loud", wanted=False),
+    )
+    assert query.created_from == now - 7200 * 10**9
+    assert query.created_until == now - 3600 * 10**9
+    assert query.include_children
+    (problem,) = parse_execution_filter("since:soon", now).problems
+    assert problem.startswith("since: 'soon' is neither a span")
+    at = parse_execution_filter("since:2025-01-20T12:00:00Z", now).query.created_from
+    assert at == 1_737_374_400 * 10**9

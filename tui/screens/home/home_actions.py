@@ -1,13 +1,21 @@
 """What the keys of home do to the mission or the execution under the cursor."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from textual import work
 
 from core.domain.states import ExecutionState, is_terminal
 from core.errors import MissionDeckError
 from tui.live.board import Board
 from tui.live.execution_queries import read_board
-from tui.screens.home_layout import HomeLayout
+from tui.screens.home.home_layout import HomeLayout
+from tui.screens.home.marked_actions import MarkedActions
+from tui.search.home_page import Need
 from tui.words.safe_text import clean_line
+
+ON_EXECUTIONS = ("cancel_run", "pause", "approve", "rerun", "retry_failed", "look_at")
+"""The actions on executions; not in the pane of missions."""
 
 
 class HomeActions(HomeLayout):
@@ -18,11 +26,20 @@ class HomeActions(HomeLayout):
 
     def offers(self, action: str) -> bool:
         """Offer what the state of the execution under the cursor allows."""
-        execution = self._execution_list.current
-        if execution is None:
-            return action not in ("cancel_run", "pause", "rerun")
+        row = self._execution_list.current_row
+        if self._marked and action in ("cancel_run", "rerun", "retry_failed"):
+            return True
+        if row is None:
+            return action not in ON_EXECUTIONS
+        execution = row.execution
+        if action == "approve":
+            return bool(row.questions)
+        if action == "look_at":
+            return row.need is Need.FAILURE
         if action in ("cancel_run", "pause"):
             return not is_terminal(execution.state)
+        if action == "retry_failed":
+            return execution.state is ExecutionState.FAILED
         return is_terminal(execution.state) if action == "rerun" else True
 
     def label_of(self, action: str, label: str) -> str:
@@ -35,7 +52,7 @@ class HomeActions(HomeLayout):
     def _update_key_bar(self) -> None:
         """Update the key bar when other actions are on offer."""
         offered = (
-            *(self.offers(action) for action in ("cancel_run", "rerun")),
+            *(self.offers(action) for action in ON_EXECUTIONS),
             self.label_of("pause", ""),
         )
         if offered != self._shown_actions:
@@ -76,19 +93,15 @@ class HomeActions(HomeLayout):
 
     @work
     async def action_cancel_run(self) -> None:
-        """Cancel the execution, after confirmation."""
+        """Cancel the execution, or the marked ones, after confirmation."""
+        if self._marked:
+            await self._on_marked(self._many.cancel)
+            return
         execution = self._execution_list.current
         if execution is None:
             return
-        lookup, backend = self.deck.lookup, self.deck.backend
-
-        async def read_current() -> Board:
-            return await lookup.read(
-                lambda reader: read_board(reader, backend, execution.execution_id)
-            )
-
         try:
-            await self.deck.actions.cancel_run(read_current)
+            await self.deck.actions.cancel_run(partial(self._read_board, execution.execution_id))
         except MissionDeckError as error:
             self.deck.show_problem(clean_line(str(error)))
 
@@ -112,10 +125,69 @@ class HomeActions(HomeLayout):
 
     @work
     async def action_rerun(self) -> None:
-        """Run the mission of the execution again, after confirmation."""
+        """Run the mission of the execution again, or of the marked ones, after confirmation."""
+        if self._marked:
+            await self._on_marked(self._many.rerun)
+            return
         execution = self._execution_list.current
         if execution is not None:
             await self.deck.actions.rerun(execution)
+
+    @work
+    async def action_retry_failed(self) -> None:
+        """Retry all that failed in the execution, or in the marked ones, after confirmation."""
+        execution = self._execution_list.current
+        if self._marked:
+            await self._on_marked(self._many.retry_failed)
+        elif execution is not None:
+            await self._many.retry_failed(frozenset({execution.execution_id}))
+
+    @work
+    async def action_approve(self) -> None:
+        """Answer the question of the execution that waits for an approval."""
+        row = self._execution_list.current_row
+        if row is None or not row.questions:
+            self.deck.show_problem("this run does not wait for an approval")
+            return
+        try:
+            board = await self._read_board(row.execution.execution_id)
+        except MissionDeckError as error:
+            self.deck.show_problem(clean_line(str(error)))
+            return
+        await self.deck.actions.approve(board, row.questions[0].task_id)
+
+    def action_mark(self) -> None:
+        """Mark the execution under the cursor or unmark it, and go on to the next."""
+        execution = self._execution_list.current
+        if execution is not None:
+            self.mark(self._marked ^ {execution.execution_id})
+            self._execution_list.action_move(1)
+            self._update_key_bar()
+
+    def action_look_at(self) -> None:
+        """Take note that the marked failures, or the one under the cursor, need nobody more."""
+        execution = self._execution_list.current
+        chosen = self._marked or ({execution.execution_id} if execution is not None else ())
+        self.deck.look_at(chosen)
+        self.mark(frozenset())
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Ask the feed anew."""
+
+    @property
+    def _many(self) -> MarkedActions:
+        return MarkedActions(self.deck)
+
+    async def _on_marked(self, act: Callable[[frozenset[str]], Awaitable[bool]]) -> None:
+        """Act on what is marked; what an action was done to is marked no more."""
+        if await act(self._marked):
+            self.mark(frozenset())
+            self._update_key_bar()
+
+    async def _read_board(self, execution_id: str) -> Board:
+        lookup, backend = self.deck.lookup, self.deck.backend
+        return await lookup.read(lambda reader: read_board(reader, backend, execution_id))
 
     def action_copy(self) -> None:
         """Copy the path of the mission file or the id of the execution."""
@@ -127,6 +199,6 @@ class HomeActions(HomeLayout):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
         """Enable only what works in the focused pane."""
-        if action in ("cancel_run", "pause", "rerun", "sort", "unfold"):
+        if action in (*ON_EXECUTIONS, "sort", "unfold", "mark"):
             return self._pane == "executions"
         return self._pane == "missions" if action == "validate" else True

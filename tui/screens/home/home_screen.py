@@ -17,7 +17,7 @@ from tui.live.home.param_defaults import ParamDefaults
 from tui.live.home.run_preview import read_preview
 from tui.live.home.screen_memory import attention_floor
 from tui.live.messages import Delta
-from tui.screens.home_actions import HomeActions
+from tui.screens.home.home_actions import HomeActions
 from tui.search.home_filter import filter_missions, parse_execution_filter
 from tui.search.home_page import HomeQuery, with_chain_problem
 from tui.widgets.base.line_view import LineView
@@ -102,6 +102,10 @@ class HomeScreen(HomeActions):
                 detail=None if mission is None else mission.name,
             )
         )
+
+    def look_again(self) -> None:
+        """Ask the feed anew."""
+        self._ask()
 
     def _show_missions(self) -> None:
         missions = self._missions

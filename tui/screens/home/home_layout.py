@@ -47,6 +47,8 @@ class HomeLayout(DeckScreen):
         self._pane = "executions"
         self._pane_chosen = False
         """Whether the user has chosen a pane; until then the screen may."""
+        self._marked: frozenset[str] = frozenset()
+        """The executions that are marked, in sight or not."""
         self._filters = {"missions": "", "executions": ""}
         self._head = Bar(plain=True, id="head")
         self._pane_titles = {pane: Bar(id=f"{pane}-title") for pane in PANES}
@@ -139,6 +141,8 @@ class HomeLayout(DeckScreen):
         if self._missions is not None:
             shown, total = self._mission_list.shown, len(self._missions)
             notes["missions"] = f"{total}" if shown == total else f"{shown} of {total}"
+        if self._marked:
+            notes["executions"] += f", {len(self._marked):,} marked"
         order = "" if self._order is ExecutionOrder.NEWEST else f"by {self._order.value}"
         for number, pane in enumerate(PANES, 1):
             note = notes[pane] + (f" {order}" if order and pane == "executions" else "")
@@ -188,8 +192,17 @@ class HomeLayout(DeckScreen):
         self.filter_changed(self._pane)
 
     def action_clear(self) -> None:
-        """Clear the filter."""
-        self.action_leave_field()
+        """Unmark everything; without marks, clear the filter."""
+        if self._marked:
+            self.mark(frozenset())
+        else:
+            self.action_leave_field()
+
+    def mark(self, execution_ids: frozenset[str]) -> None:
+        """Mark exactly these executions."""
+        self._marked = execution_ids
+        self._execution_list.set_marked(execution_ids)
+        self._titles()
 
     def action_leave_field(self) -> None:
         """Clear the filter and return to the list."""

@@ -1,0 +1,1 @@
+"""The first screen: missions on the left, executions on the right."""
