@@ -22,7 +22,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 
 
 class LogQuery(Struct, frozen=True, kw_only=True):
-    """A query for stored log entries. `since` is in nanoseconds."""
+    """A query for stored log entries. `since` and `until` are in nanoseconds, both included."""
 
     execution_id: str
     task_id: str | None = None
@@ -30,6 +30,7 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     streams: frozenset[LogStream] = frozenset()
     min_level: LogLevel | None = None
     since: int | None = None
+    until: int | None = None
     search: str | None = None
     after_chunk: int = 0
     """Only chunks whose row id is greater: the cursor of a follower."""

@@ -75,7 +75,12 @@ class LogReader(Struct):
         return iter(self._tail(ids, self.query.tail))
 
     def unfinished(self) -> list[LogEntry]:
-        """Return the lines in progress of the newest requested attempt, if it is running."""
+        """Return the lines in progress of the newest requested attempt, if it is running.
+
+        None at an instant of the past: how far a line had come then is not known.
+        """
+        if self.query.until is not None:
+            return []
         rows = self.connection.execute(
             "SELECT id, attempt, open_streams & ? FROM log_chunk WHERE task_run = ? AND attempt ="
             " ifnull(?, (SELECT max(attempt) FROM log_chunk WHERE task_run = ?))"
@@ -118,6 +123,9 @@ class LogReader(Struct):
         if query.streams or query.min_level is not None or query.since is not None:
             where.append("((streams & ? AND levels & ? AND at_last >= ?) OR open_streams & ?)")
             values += (self._streams, self._levels, query.since or 0, self._streams)
+        if query.until is not None:
+            where.append("at_first <= ?")
+            values.append(query.until)
         rows = self.connection.execute(
             f"SELECT id FROM log_chunk WHERE {' AND '.join(where)} ORDER BY id",  # noqa: S608 - constants
             values,
@@ -216,5 +224,6 @@ class LogReader(Struct):
             STREAM_BIT[entry.stream] & self._streams != 0
             and LEVEL_BIT[entry.level] & self._levels != 0
             and (query.since is None or entry.timestamp >= query.since)
+            and (query.until is None or entry.timestamp <= query.until)
             and (not self._needle or self._needle in entry.message.lower())
         )

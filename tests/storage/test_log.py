@@ -95,6 +95,13 @@ async def test_each_filter_selects_and_they_combine(store: Store, reader: Sqlite
     ]
     assert lines(reader, story, since=late.segments[0].at) == ["ERROR disk", "warning again"]
     assert lines(reader, story, since=late.segments[1].at + 1) == []
+    assert lines(reader, story, until=late.segments[0].at) == [
+        "start",
+        "Warning: low",
+        "warning b",
+        "ERROR disk",
+    ]
+    assert lines(reader, story, until=early.segments[0].at - 1) == []
     assert lines(reader, story, attempt=2) == []
 
 

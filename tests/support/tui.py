@@ -596,6 +596,7 @@ class FakeReader(Reader):
                 and query.task_id in (None, entry.task_id)
                 and query.attempt in (None, entry.attempt)
                 and (not query.streams or entry.stream in query.streams)
+                and (query.until is None or entry.timestamp <= query.until)
                 and (query.search is None or query.search.lower() in entry.message.lower())
             ]
         return iter(lines if query.tail is None else lines[-query.tail :])
@@ -605,7 +606,7 @@ class FakeReader(Reader):
         with self.world.lock:
             run = self._run(query.execution_id)
             found = run.unfinished.get(query.task_id or "")
-        return [] if found is None else [found]
+        return [] if found is None or query.until is not None else [found]
 
     def lease(self, execution_id: str) -> Lease | None:
         self._check()

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import work
 from textual.binding import BindingType
 
-from core.domain.records import Execution
+from core.domain.records import Execution, TaskRun
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from core.value.duration import duration_text
@@ -18,7 +18,7 @@ from tui.live.execution_queries import read_mission, read_run_history
 from tui.live.log.last_line_watch import LastLineWatch
 from tui.live.messages import Delta
 from tui.look.styled_text import Part
-from tui.screens.execution_selection import ExecutionSelection
+from tui.screens.execution_past import ExecutionPast
 from tui.words.numbers import elapsed
 from tui.words.safe_text import clean_line
 
@@ -26,7 +26,7 @@ LAST_LINE_AFTER_SECONDS = 1.0
 """How long a step must run before its last line is read: of shorter ones nobody could read it."""
 
 
-class ExecutionScreen(ExecutionSelection):
+class ExecutionScreen(ExecutionPast):
     """Applies updates from the feed to all panes.
 
     `focus_step` is the step selected at first, by default the one that needs attention most; `tab`
@@ -70,18 +70,20 @@ class ExecutionScreen(ExecutionSelection):
     def deliver(self, delta: Delta) -> None:
         """Apply what was committed."""
         execution = delta.execution
-        if execution is not None and execution.execution_id == self.execution_id:
+        if self.shows_past:
+            self.keep(delta)
+        elif execution is not None and execution.execution_id == self.execution_id:
             if self.board is None or delta.opened:
                 self._origin = delta.origin
                 self._open(execution, delta)
             else:
-                self._change(self.board, execution, delta)
-        if self.board is not None and delta.lease_read:
+                self.board_updated(self.board, execution, delta.tasks or {})
+        if self.board is not None and delta.lease_read and not self.shows_past:
             self.board.lease, self.board.lease_known = delta.lease, True
         for lines in delta.logs or ():
             self._log.deliver(lines)
         if self.board is not None:
-            self._head()
+            self.update_header()
             self.note_offers()
             if self._left.tab == "events" and delta.last_seq:
                 self._event_reader.request()
@@ -95,15 +97,22 @@ class ExecutionScreen(ExecutionSelection):
         chosen = self._initial_step if self._initial_step in board.tasks else None
         if self.selected not in board.tasks:
             self.selected = chosen or board.attention()
-        self._left.show_board(board, self.selected)
-        self._side_list.show(board, self.selected)
         if board.mission is None:
             self._read_mission(execution)
-        self._selection_changed()
+        self.board_replaced(board)
 
-    def _change(self, board: Board, execution: Execution, delta: Delta) -> None:
+    def board_replaced(self, board: Board) -> None:
+        """Show another board in every pane."""
+        self._left.show_board(board, self.selected)
+        self._side_list.show(board, self.selected)
+        self._selection_changed()
+        self.update_header()
+
+    def board_updated(
+        self, board: Board, execution: Execution, changed: Mapping[str, TaskRun]
+    ) -> None:
+        """Apply changed records to the board and every pane."""
         board.execution = execution
-        changed = delta.tasks or {}
         if not changed:
             return
         moved = board.apply(changed)
@@ -138,8 +147,9 @@ class ExecutionScreen(ExecutionSelection):
         return is_terminal(board.tasks[self.selected].state) and not is_terminal(state)
 
     def _tick(self) -> None:
-        if self.is_current and self.board is not None and self.board.is_live:
-            self._head()
+        is_moving = self.board is not None and self.board.is_live and not self.shows_past
+        if self.is_current and is_moving:
+            self.update_header()
             self._left.tick()
             self._side_list.tick()
             records = self._records
@@ -149,7 +159,7 @@ class ExecutionScreen(ExecutionSelection):
 
     def _look_at_last_lines(self) -> None:
         """Read what the running steps in sight wrote last; not of those that began just now."""
-        board, now = self.board, self.deck.clock.now()
+        board, now = self.board, self.clock.now()
         if board is None or not self.is_current or not board.is_live:
             return
         running = dict.fromkeys(
@@ -161,8 +171,15 @@ class ExecutionScreen(ExecutionSelection):
                 (task.task_id, task.attempt)
                 for task in tasks
                 if (elapsed(task.worked_from, None, now) or 0) >= LAST_LINE_AFTER_SECONDS
-            ]
+            ],
+            self.clock.moment,
         )
+
+    def moment_changed(self) -> None:
+        """Show header and last lines of another moment."""
+        self.update_header()
+        self._show_last_lines({})
+        self._look_at_last_lines()
 
     def _show_last_lines(self, lines: Mapping[str, str]) -> None:
         self._left.steps.show_last_lines(lines)
@@ -195,20 +212,21 @@ class ExecutionScreen(ExecutionSelection):
                 self.select(focus)
         self._left.mission_known()
         self._side_list.refresh()
-        self._head()
+        self.update_header()
         if self._records is not None:
             self._show_summary(keep_place=True)
 
     # --- header ----------------------------------------------------------------------------------
 
-    def _head(self) -> None:
+    def update_header(self) -> None:
+        """Show state, counts and times of the board in the header."""
         board = self.board
         if board is None:
             return
-        now = self.deck.clock.now()
+        now = self.clock.now()
         execution = board.execution
         spent = elapsed(execution.started_at, execution.ended_at, now, execution.duration_us)
-        eta = clean_line(estimate_completion(board, self._history, now))
+        eta = "" if self.shows_past else estimate_completion(board, self._history, now)
         time = duration_text(spent or 0.0)
         origin = ""
         if self._origin is not None:
@@ -217,7 +235,7 @@ class ExecutionScreen(ExecutionSelection):
         elif execution.parent_task_id is not None:
             origin = f"sub-mission of step {clean_line(execution.parent_task_id)}"
         short = self.deck.short_id(self.execution_id)
-        parts = head_parts(board, short, time, eta, now, origin=origin)
+        parts = head_parts(board, short, time, clean_line(eta), now, origin=origin)
         self._head_bar.set_parts(*parts)
         if board.is_orphaned(now):
             is_sub_mission = board.execution.parent_task_id is not None

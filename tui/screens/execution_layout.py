@@ -10,6 +10,7 @@ from textual.widgets import ContentSwitcher, Input
 
 from tui.lines.title_bars import side_parts
 from tui.live.log.log_search import LOG_SYNTAX
+from tui.live.past import MomentClock
 from tui.screens.execution_actions import ExecutionActions
 from tui.search.step_filter import SYNTAX
 from tui.widgets.base.bar import Bar
@@ -33,8 +34,10 @@ class PaneScreen(ExecutionActions):
         self._zoomed: str | None = None
         self._log_asked = False
         self._filtering = "steps"
-        clock = self.deck.clock
+        clock = self.clock = MomentClock(self.deck.clock)
         self._head_bar = Bar(plain=True, id="head")
+        self._past_bar = Bar(plain=True, id="past")
+        self._past_bar.display = False
         self._main = Horizontal(id="main")
         self._left = StepViews(clock, id="left")
         self._side = Vertical(id="side")
@@ -51,6 +54,7 @@ class PaneScreen(ExecutionActions):
         """Header, tabs over views and side pane, log, field, keys."""
         yield self._head_bar
         yield self.banner
+        yield self._past_bar
         with Vertical(id="body"):
             with self._main:
                 yield self._left

@@ -5,6 +5,7 @@ from functools import partial
 
 from textual import work
 
+from core.domain.records import Attempt
 from core.errors import MissionDeckError
 from tui.lines.json_data import step_json
 from tui.lines.step_details import overview_lines
@@ -37,9 +38,7 @@ class ExecutionSelection(PaneScreen):
         self._user_selected = False
         """Whether the user has selected a step; until then the screen moves the selection."""
         self._records: StepRecords | None = None
-        self._usage_watch = UsageWatch(
-            lambda: self.deck.backend, lambda: self.deck.clock.now(), self.run_worker
-        )
+        self._usage_watch = UsageWatch(lambda: self.deck.backend, self.clock.now, self.run_worker)
         self._record_reader = CoalescingWorker(self._read_records, self.run_worker)
         self._attempt_reader = CoalescingWorker(self._read_attempts, self.run_worker)
         self._event_reader = CoalescingWorker(self._read_events, self.run_worker)
@@ -136,17 +135,24 @@ class ExecutionSelection(PaneScreen):
             )
         except MissionDeckError:
             return  # the feed reports the same failure
-        if task_id != self.selected:
+        as_shown = self.as_shown(records)
+        if task_id != self.selected or as_shown is None:
             return
-        before, self._records = self._records, records
+        before, self._records = self._records, as_shown
         self._show_summary(keep_place=before is not None)
-        self._bottom.show_records(records)
+        self._bottom.show_records(as_shown)
+
+    def as_shown(self, records: StepRecords) -> StepRecords | None:
+        """Return a step's records as the screen shows them."""
+        return records
 
     def _show_summary(self, *, keep_place: bool = False) -> None:
         if self.board is None or self._records is None:
             return
-        usage = self._usage_watch.look(self.board, self._records.task.task_id)
-        now = self.deck.clock.now()
+        is_now = self.clock.moment is None
+        task_id = self._records.task.task_id
+        usage = self._usage_watch.look(self.board, task_id) if is_now else None
+        now = self.clock.now()
         lines = overview_lines(self.board, self._records, now, usage=usage, brief=True)
         self._summary.set_lines(lines, keep_place=keep_place)
 
@@ -156,11 +162,17 @@ class ExecutionSelection(PaneScreen):
             return
         await asyncio.sleep(DEBOUNCE_SECONDS)
         execution_id = self.execution_id
-        try:
-            found = await self.deck.lookup.read(lambda reader: reader.attempts(execution_id))
-        except MissionDeckError:
-            return  # the feed reports the same failure
+        found = self.attempts_shown()
+        if found is None:
+            try:
+                found = await self.deck.lookup.read(lambda reader: reader.attempts(execution_id))
+            except MissionDeckError:
+                return  # the feed reports the same failure
         self._left.take_attempts(found)
+
+    def attempts_shown(self) -> list[Attempt] | None:
+        """Return all attempts as the screen shows them; None if they are to be read."""
+        return None
 
     def tab_shown(self, tab: str) -> None:
         """Read what the visible view needs beyond the board."""

@@ -5,7 +5,7 @@ outputs, errors) is in the chain by digest alone and is left out of what is retu
 """
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
@@ -60,6 +60,9 @@ class Timeline:
         self._items: dict[str, tuple[object, ...]] = {}
         self.know(tasks)
         self._seqs = array("q")
+        self._times = array("q")
+        self._places: dict[str, array[int]] = {}
+        """The places of each step's events."""
         self._head = Snapshot()
         self._interval = FIRST_INTERVAL_EVENTS
         self._kept: list[tuple[int, Snapshot]] = [(0, Snapshot())]
@@ -90,6 +93,10 @@ class Timeline:
         for event in events:
             self._apply(self._head, event, self._event(event))
             self._seqs.append(event.seq)
+            self._times.append(event.timestamp)
+            step = columns_of(event.target)[0]
+            if step is not None:
+                self._places.setdefault(step, array("q")).append(len(self._seqs))
             if len(self._seqs) - self._kept[-1][0] >= self._interval:
                 self._kept.append((len(self._seqs), _copy(self._head)))
                 if len(self._kept) > MAX_SNAPSHOTS:
@@ -100,6 +107,27 @@ class Timeline:
     def place_of(self, seq: int) -> int:
         """Return the place of the last event up to a sequence number, 0 for none."""
         return bisect_right(self._seqs, seq)
+
+    def place_at(self, instant: int) -> int:
+        """Return the place of the last event up to an instant, 0 for none."""
+        return bisect_right(self._times, instant)
+
+    def step_place(self, task_id: str, place: int, step: int) -> int:
+        """Return the place of the event of a step that is `step` of them away from a place.
+
+        Without one that early it is the first event of the step, or the execution's; without one
+        that late, the place behind all events.
+        """
+        own = self._places.get(task_id, array("q"))
+        number = bisect_left(own, place) + step if step < 0 else bisect_right(own, place) + step - 1
+        if number >= len(own):
+            return len(self._seqs) + 1
+        return own[max(0, number)] if own else 1
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The instants of the first and the last event, in nanoseconds; zeros before the first."""
+        return (self._times[0], self._times[-1]) if self._times else (0, 0)
 
     def moment(self, place: int, read: ReadEvents) -> Moment:
         """Return the execution after its first `place` events (1 to all of them).

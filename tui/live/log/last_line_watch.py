@@ -27,13 +27,13 @@ class LastLineWatch:
         self._lookup = lookup
         self._show = show
         self._worker = CoalescingWorker(self._read, run)
-        self._wanted: Attempts = ()
-        self._read_at: tuple[int, Attempts] = (-1, ())
+        self._wanted: tuple[Attempts, int | None] = ((), None)
+        self._read_at: tuple[int, tuple[Attempts, int | None]] = (-1, ((), None))
 
-    def look(self, attempts: Attempts) -> None:
-        """Bring the last lines of these attempts up to date."""
-        self._wanted = attempts
-        if attempts or self._read_at[1]:
+    def look(self, attempts: Attempts, until: int | None = None) -> None:
+        """Bring the last lines of these attempts up to date; those until an instant of the past."""
+        self._wanted = attempts, until
+        if attempts or self._read_at[1][0]:
             self._worker.request()
 
     async def _read(self) -> None:
@@ -42,12 +42,14 @@ class LastLineWatch:
             found = await self._lookup().read(lambda reader: self._news(reader, wanted))
         except MissionDeckError:
             return  # the feed reports the same failure
-        if found is not None:
+        if found is not None and wanted[1] == self._wanted[1]:
             self._show(found)
 
-    def _news(self, reader: Reader, wanted: Attempts) -> Mapping[str, str] | None:
+    def _news(
+        self, reader: Reader, wanted: tuple[Attempts, int | None]
+    ) -> Mapping[str, str] | None:
         state = reader.data_version(), wanted
         if state == self._read_at:
             return None
         self._read_at = state
-        return read_last_lines(reader, self._execution_id, wanted)
+        return read_last_lines(reader, self._execution_id, *wanted)

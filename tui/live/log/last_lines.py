@@ -11,15 +11,21 @@ MAX_STEPS = 40
 
 
 def read_last_lines(
-    reader: Reader, execution_id: str, attempts: Sequence[tuple[str, int]]
+    reader: Reader,
+    execution_id: str,
+    attempts: Sequence[tuple[str, int]],
+    until: int | None = None,
 ) -> Mapping[str, str]:
     """Return the last line by task id, safe to draw, of each of these attempts that has one.
 
     An attempt is told by its task id and number. A line in progress counts as the last one.
+    `until` is an instant of the past, in nanoseconds; None for now.
     """
     found: dict[str, str] = {}
     for task_id, attempt in attempts[:MAX_STEPS]:
-        query = LogQuery(execution_id=execution_id, task_id=task_id, attempt=attempt, tail=1)
+        query = LogQuery(
+            execution_id=execution_id, task_id=task_id, attempt=attempt, tail=1, until=until
+        )
         entry = _last(reader, query)
         if entry is not None and (text := clean(entry.message).strip()):
             found[task_id] = text

@@ -6,6 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from core.domain.records import Attempt
+from core.domain.states import is_terminal
 from core.ports.reader import LogQuery
 from tui.lines.step_details import ending_of, no_output_text
 from tui.lines.title_bars import log_title_parts
@@ -34,6 +35,7 @@ class StepLog(Vertical):
         self._records: StepRecords | None = None
         self._attempt = 0
         self._merged = False
+        self._until: int | None = None
         self._titled: tuple[str | None, Sequence[Attempt], int] = (None, (), 0)
         """Whose lines the pane shows: those of the selection only once they were read."""
 
@@ -41,6 +43,10 @@ class StepLog(Vertical):
         """Put the title above the log."""
         yield self._title
         yield self.pane
+
+    def set_until(self, instant: int | None) -> None:
+        """Show what was there at an instant of the past, in nanoseconds; None for now."""
+        self._until = instant
 
     def select(self, board: Board, task_id: str) -> None:
         """Select another step; its log is shown once its records arrive."""
@@ -54,22 +60,28 @@ class StepLog(Vertical):
         followed = (
             before is None or not before.attempts or self._attempt == before.attempts[-1].attempt
         )
-        if not self._attempt or (followed and newest):
+        is_gone = self._attempt > newest  # where the past is shown
+        if not self._attempt or is_gone or (followed and newest):
             self._attempt = newest
         self.refresh_log()
 
     def refresh_log(self) -> None:
         """Show the selected log; follow it again if another log was followed since."""
         empty = "No output yet"
-        query: LogQuery | None = LogQuery(execution_id=self._execution_id)
+        query: LogQuery | None = LogQuery(execution_id=self._execution_id, until=self._until)
         if not self._merged:
             if self._task_id is None or not self._attempt:
                 query, empty = None, "No step selected"
                 if self._board is not None and self._task_id is not None:
                     empty = no_output_text(self._board, self._task_id)
             else:
+                shown = next((one for one in self._attempts if one.attempt == self._attempt), None)
+                is_whole = shown is not None and is_terminal(shown.state)
                 query = LogQuery(
-                    execution_id=self._execution_id, task_id=self._task_id, attempt=self._attempt
+                    execution_id=self._execution_id,
+                    task_id=self._task_id,
+                    attempt=self._attempt,
+                    until=None if is_whole else self._until,
                 )
                 empty = "No output"
         if self.pane.query_shown != query or self.pane.is_stale:

@@ -197,6 +197,7 @@ class GanttCanvas(Canvas):
 
         self._gantt: GanttView = GanttView(now=clock.now)
         self._names: dict[str, str] = {}
+        self._attempts_drawn: set[tuple[str, int]] = set()
         super().__init__(tab, self._gantt)
 
     @property
@@ -208,6 +209,7 @@ class GanttCanvas(Canvas):
         self._names = {step.id: step.id for step in board.steps.values()}
         self._gantt.say("reading the attempts …")
         self._gantt.set_spans((), self._names)
+        self._attempts_drawn = set()
         if board.mission is not None:
             self._gantt.set_slots(board.slot_limit)
         self._gantt.set_states(_statuses(board, board.tasks))
@@ -220,6 +222,10 @@ class GanttCanvas(Canvas):
         board = self._drawn
         if board is None:
             return
+        gone = self._attempts_drawn - {(one.task_id, one.attempt) for one in attempts}
+        if gone:  # an earlier moment of the past is shown
+            self._gantt.set_spans((), self._names)
+        self._attempts_drawn = {(one.task_id, one.attempt) for one in attempts}
         spans = []
         for attempt in attempts:
             task = board.tasks.get(attempt.task_id)

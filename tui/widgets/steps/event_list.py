@@ -1,5 +1,6 @@
 """The events of an execution from the audit chain, newest last."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
 from core.audit.format.body import columns_of
@@ -51,6 +52,16 @@ class EventList(LineView):
     def event(self, index: int) -> AuditEvent | None:
         """Return the event of a row."""
         return self._events[index] if 0 <= index < len(self._events) else None
+
+    @property
+    def chosen_seq(self) -> int | None:
+        """The sequence number of the event under the cursor; None without events."""
+        event = self.event(self.cursor)
+        return None if event is None else event.seq
+
+    def show_seq(self, seq: int) -> None:
+        """Move the cursor to the last event up to a sequence number."""
+        self.move_to(max(0, bisect_right(self._events, seq, key=lambda event: event.seq) - 1))
 
     def row_count(self) -> int:
         """Return how many rows there are."""
