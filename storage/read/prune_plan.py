@@ -1,7 +1,8 @@
 """Reads what a prune may take, and what the event must say that names it."""
 
+import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -9,6 +10,7 @@ from typing import Final, NamedTuple
 from core.audit.format.prune_record import LeavesDigest, PrunedExecution, PrunedOutput
 from core.errors import AuditError, NotFoundError
 from storage.file.connection import open_readonly, unavailable
+from storage.rows.codec import POSITION_BITS
 
 _ALL: Final = """
 SELECT execution_id, workflow_id, ended_at, sealed, parent_execution_id, retry_of, rerun_of,
@@ -29,6 +31,15 @@ _OUTPUT: Final = """
 SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0), coalesce(sum(lines), 0),
   coalesce(sum(length(data)), 0)
 FROM log_chunk WHERE execution = ?
+"""
+
+_ARTIFACTS_OF: Final = """
+SELECT artifacts FROM attempt WHERE task_run BETWEEN ? AND ? AND artifacts IS NOT NULL
+"""
+_ARTIFACTS: Final = "SELECT task_run, artifacts FROM attempt WHERE artifacts IS NOT NULL"
+_ROW: Final = "SELECT id FROM execution WHERE execution_id = ?"
+_OPEN: Final = """
+SELECT EXISTS (SELECT 1 FROM execution WHERE state IN ('PENDING', 'RUNNING', 'PAUSED'))
 """
 
 
@@ -115,6 +126,37 @@ class PrunePlanReader:
             ),
             archive_sha256=archive_sha256,
         )
+
+    def rows_of(self, execution_ids: Iterable[str]) -> set[int]:
+        """Return the numbers of executions in the table."""
+        found = set()
+        for key in execution_ids:
+            row = self._connection.execute(_ROW, (key,)).fetchone()
+            if row is not None:
+                found.add(row[0])
+        return found
+
+    def artifacts_only_of(self, rows: Set[int]) -> dict[str, int]:
+        """Return digest and bytes of the artifacts that no other execution than these has.
+
+        Reads the attempts of these executions, and if one of them has artifacts, all attempts.
+        """
+        found: dict[str, int] = {}
+        for row in rows:
+            first = row << POSITION_BITS
+            span = (first, first + (1 << POSITION_BITS) - 1)
+            for (text,) in self._connection.execute(_ARTIFACTS_OF, span):
+                found |= {one["sha256"]: one["bytes"] for one in json.loads(text).values()}
+        others = self._connection.execute(_ARTIFACTS) if found else ()
+        for task_run, text in others:
+            if task_run >> POSITION_BITS not in rows:
+                for one in json.loads(text).values():
+                    found.pop(one["sha256"], None)
+        return found
+
+    def has_open(self) -> bool:
+        """Tell whether an execution has not ended."""
+        return bool(self._connection.execute(_OPEN).fetchone()[0])
 
     def sizes(self, execution_ids: Iterable[str]) -> tuple[int, int]:
         """Return how many events and bytes of output these executions have."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -177,3 +178,41 @@ def test_a_bundle_holds_them_bound_to_the_events(look: Inside, tmp_path: Path) -
     bare = look("audit", "export", "kept", "-o", "d.zip", "--no-artifacts", "--json").json
     assert (bare["artifacts"], bare["left_out"]) == (0, 6)
     assert look("audit", "verify", "d.zip").code == 0
+
+
+def contents(tmp_path: Path) -> set[bytes]:
+    return {one.read_bytes() for one in (tmp_path / "home/artifacts").glob("*/*")}
+
+
+def test_they_are_pruned_with_the_last_execution_that_has_them(
+    look: Inside, tmp_path: Path
+) -> None:
+    assert look("run", "kept.yaml", "-q").code == 0
+    (tmp_path / "kept.yaml").write_text(MISSION.replace("echo one", "echo other"))
+    assert look("run", "kept.yaml", "-q").code == 0
+    assert {b"one\n", b"other\n", b"two\n"} <= contents(tmp_path)
+    left = tmp_path / "home/artifacts/.0011223344556677.unfinished"
+    left.write_bytes(b"a killed runner wrote this")
+    os.utime(left, (1, 1))
+    planned = look("db", "prune", "--older-than", "0s", "--dry-run", "--json").json
+    assert (planned["artifacts"], planned["artifact_bytes"]) == (7, 4 + 6 + 4 + 2 + 4 + 2 + 2)
+
+    archived = look("audit", "export", "--archive", "old", "--older-than", "0s", "--json").json
+    assert len(archived["archived"]) == 2
+    assert {b"one\n", b"other\n", b"two\n"} <= contents(tmp_path), "nothing is removed by it"
+    for name in archived["archived"].values():
+        assert look("audit", "verify", f"old/{name}").code == 0
+
+    done = look("db", "prune", "--older-than", "0s", "--keep", "1", "--archive", "old", "--json")
+    assert done.code == 0, done.err
+    assert len(done.json["executions"]) == 1
+    assert done.json["artifacts"] == 1
+    assert b"one\n" not in contents(tmp_path)
+    assert {b"other\n", b"two\n", b"made"} <= contents(tmp_path), "another execution has them"
+    assert not left.exists()
+    assert look("artifacts", "kept", "--get", "got").code == 0
+    assert look("db", "prune", "--older-than", "0s").code == 0
+    assert contents(tmp_path) == set()
+    assert look("audit", "verify").code == 0
+    assert look("audit", "export", "--archive", "old").code == 2, "nothing says what is old"
+    assert look("audit", "export").code == 2

@@ -232,15 +232,25 @@ def test_flags_beat_the_environment_beats_the_project_beats_the_user(tmp_path: P
     below = project / "a" / "b"
     below.mkdir(parents=True)
     user = tmp_path / "config.toml"
+    system = tmp_path / "etc" / "config.toml"
+    system.parent.mkdir()
 
     def settings(
         environ: dict[str, str] | None = None, flag: str | None = None
     ) -> Mapping[str, Setting]:
         return load_settings(
-            environ=environ or {}, cwd=below, user_file=user, flags={"db": flag}
+            environ=environ or {},
+            cwd=below,
+            user_file=user,
+            flags={"db": flag},
+            system_file=system,
         ).found
 
     assert "db" not in settings()
+    system.write_text("db = '/etc.db'\n[retention]\nexecutions = '1d'\n[safety]\nallow = []\n")
+    assert settings()["db"].value == "/etc.db"
+    assert settings()["retention"].value == {"executions": 86400.0}
+    assert settings()["retention"].origin == str(system)
     user.write_text('db = "user.db"\n')
     assert settings()["db"].value == str(tmp_path / "user.db")
     (project / ".mission.toml").write_text('db = "project.db"\n')

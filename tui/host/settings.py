@@ -1,4 +1,4 @@
-"""The settings. Precedence: flags, `MISSION_*` variables, the project file, the user file.
+"""The settings. Precedence: flags, `MISSION_*` variables, the project, user and system file.
 
 The project file is the nearest `.mission.toml` or `mission.toml` in the working directory or above.
 """
@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from core.errors import UsageError
 from core.machine.file_owner import whose
 from core.value.duration import parse_duration
-from tui.host.places import place_of
+from tui.host.places import CONFIG, SYSTEM_FOLDER, place_of
 
 PROJECT_FILES = (".mission.toml", "mission.toml")
 OPERATOR_TABLES = ("safety", "policy")
@@ -118,6 +118,7 @@ def load_settings(
     cwd: Path,
     user_file: Path,
     flags: Mapping[str, Any],
+    system_file: Path = SYSTEM_FOLDER / CONFIG,
 ) -> Settings:
     """Merge the settings of all sources.
 
@@ -125,9 +126,9 @@ def load_settings(
     """
     found: dict[str, Setting] = {}
     notes: list[str] = []
-    for path in (user_file, find_project_file(cwd)):
+    for path in (system_file, user_file, find_project_file(cwd)):
         if path is not None:
-            found |= _from_file(path, notes, is_own=path == user_file)
+            found |= _from_file(path, notes, is_own=path in (system_file, user_file))
     for name, check in _CHECKS.items():
         variable = f"MISSION_{name.upper()}"
         text = environ.get(variable)

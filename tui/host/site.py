@@ -15,7 +15,7 @@ from core.planning.recovery import AssumeLost
 from core.ports.executor import Executor
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
-from tui.host.places import SYSTEM_FOLDER, Paths
+from tui.host.places import CONFIG, SYSTEM_FOLDER, Paths
 
 if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
     from core.security.attempt_gate import AttemptGate
@@ -54,7 +54,11 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         from tui.host.settings import load_settings
 
         return load_settings(
-            environ=self.environ, cwd=self.paths.home, user_file=self.paths.config, flags={}
+            environ=self.environ,
+            cwd=self.paths.home,
+            user_file=self.paths.config,
+            flags={},
+            system_file=self.system_folder / CONFIG,
         )
 
     def open_store(self) -> AbstractAsyncContextManager[OpenStore]:

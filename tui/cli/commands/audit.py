@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import click
-from msgspec import to_builtins
 
 from core.audit.verify.verdict import Report, report_json
-from core.domain.state_word import counted
 from core.errors import AuditError, NotFoundError, UsageError
 from tui.cli.auditing.audit_anchor import command as audit_anchor
+from tui.cli.auditing.audit_export import command as audit_export
 from tui.cli.auditing.audit_keys import command as audit_keys
 from tui.cli.command import DeckGroup, finish
 from tui.cli.command import command as declare
@@ -19,7 +18,7 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
 from tui.cli.shared_options import instant_option
 from tui.output.verification_report import extent_lines, verdict_lines, verified_json
-from tui.words.numbers import moment, size
+from tui.words.numbers import moment
 from tui.words.safe_text import safe_line
 
 
@@ -172,65 +171,6 @@ def _verify_bundle(
     )
 
 
-@declare("export", short_help="Write the evidence of an execution to a zip file.")
-@execution_argument
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="The zip file to write; without it NAME-NUMBER.zip in the current folder.",
-)
-@click.option(
-    "--no-artifacts",
-    is_flag=True,
-    help="List the artifacts with their digests, without content.",
-)
-@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
-def export(
-    invocation: Invocation, execution: str, target: Path | None, no_artifacts: bool, force: bool
-) -> None:
-    """Write the evidence of execution EXEC and its sub-missions to a zip file.
-
-    Anybody can verify it offline: `python3 verify.py` in the unpacked folder needs Python and
-    openssl, and nothing of Mission Deck. The records are verified first, and the export is an event
-    of the audit log.
-    """
-    from tui.cli.printing.verify_progress import VerifyProgress
-    from tui.host.evidence.bundle_export import export_bundle, usual_file
-
-    with open_records(invocation) as reader:
-        found = find_execution(invocation, reader, execution)
-        if target is None:
-            target = Path(usual_file(found))
-        with VerifyProgress() as progress:
-            done = export_bundle(
-                invocation.site,
-                reader,
-                found,
-                target,
-                overwrite=force,
-                progress=progress.show,
-                artifacts=not no_artifacts,
-            )
-    console = invocation.console
-    if invocation.json:
-        console.out_json(to_builtins(done))
-        return
-    console.out_raw(f"{safe_line(done.path)}\n")
-    console.say(
-        f"{counted(done.events, 'event')} of {counted(done.executions, 'execution')},"
-        f" {size(done.bytes)}, SHA-256 {done.sha256}; `mission audit verify` or the verify.py in it"
-        " verifies it"
-    )
-    if done.left_out:
-        console.say(
-            f"without the content of {counted(done.left_out, 'artifact')}:"
-            " its artifacts.json says why"
-        )
-
-
 @declare("report", short_help="Write a report for auditors: who did what, and can it be trusted.")
 @click.argument("execution", metavar="[EXEC]", required=False, shell_complete=complete_execution)
 @click.option(
@@ -358,5 +298,5 @@ def show(
     )
 
 
-for _one in (verify, show, export, report, audit_anchor, audit_keys):
+for _one in (verify, show, audit_export, report, audit_anchor, audit_keys):
     command.add_command(_one)

@@ -1,26 +1,19 @@
 """Prunes the database of a site: verifies, archives, names, and removes, in this order."""
 
 import asyncio
-import hashlib
-import json
-import re
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
-from core.audit.bundle.bundle_check import verify_bundle
 from core.audit.format.prune_record import MAX_EXECUTIONS, PruneRecord
-from core.errors import ConflictError, UnavailableError
 from core.planning.retention.prune_choice import Candidate, choose
-from storage.file.keystore import load_signer, public_keys
 from storage.read.prune_plan import open_prune_plan
-from tui.host.evidence.bundle_export import export_bundle, require_intact
+from tui.host.evidence.archive_run import archive, write_index
+from tui.host.evidence.artifact_prune import remove_artifacts
+from tui.host.evidence.bundle_export import require_intact
 from tui.host.evidence.log_check import Progress
-from tui.host.evidence.output_file import new_file, put_in_place
 from tui.host.session import open_session
 from tui.host.site import LocalSite
 
@@ -47,6 +40,9 @@ class PrunePlan(Struct, frozen=True, kw_only=True):
     executions: Sequence[str]
     events: int
     output_bytes: int
+    artifacts: int = 0
+    """How many contents of artifacts no other execution has."""
+    artifact_bytes: int = 0
 
 
 class PruneResult(Struct, frozen=True, kw_only=True):
@@ -90,7 +86,15 @@ def plan_prune(site: LocalSite, order: PruneOrder) -> PrunePlan:
         logs = [one for one in chosen(order.logs_seconds) if one in has_output and one not in whole]
         events, _ = reader.sizes(executions)
         _, size = reader.sizes((*executions, *logs))
-    return PrunePlan(logs=logs, executions=executions, events=events, output_bytes=size)
+        artifacts = reader.artifacts_only_of(reader.rows_of(executions)) if executions else {}
+    return PrunePlan(
+        logs=logs,
+        executions=executions,
+        events=events,
+        output_bytes=size,
+        artifacts=len(artifacts),
+        artifact_bytes=sum(artifacts.values()),
+    )
 
 
 def prune(
@@ -114,8 +118,7 @@ def prune(
     archived: dict[str, tuple[str, str]] = {}
     index: dict[str, Any] = {}
     if order.archive is not None:
-        archived = _archive(site, order.archive, (*plan.executions, *plan.logs))
-        index = _write_index(order.archive, archived)
+        archived, index = archive_all(site, order.archive, plan)
     policy: dict[str, Any] = {"keep": order.keep}
     for name, seconds in (("logs", order.logs_seconds), ("executions", order.executions_seconds)):
         if seconds is not None:
@@ -129,9 +132,34 @@ def prune(
     )
 
 
+def archive_plan(
+    site: LocalSite, order: PruneOrder, folder: Path, verifying: Progress | None = None
+) -> PruneResult:
+    """Write what a prune would take to bundles in a folder, and remove nothing.
+
+    A prune that archives to the same folder finds them there. Raises what `prune` raises.
+    """
+    plan = plan_prune(site, order)
+    if not plan.logs and not plan.executions:
+        return PruneResult(plan=plan)
+    require_intact(site, verifying)
+    archived, _ = archive_all(site, folder, plan)
+    return PruneResult(plan=plan, archived={key: file for key, (file, _) in archived.items()})
+
+
+def archive_all(
+    site: LocalSite, folder: Path, plan: PrunePlan
+) -> tuple[dict[str, tuple[str, str]], dict[str, Any]]:
+    """Write the bundles of a plan and their index; return file and SHA-256 by id, and the index."""
+    archived = archive(site, folder, (*plan.executions, *plan.logs))
+    return archived, write_index(folder, archived)
+
+
 async def _finish(site: LocalSite) -> int:
     async with open_session(site.paths, site.clock) as store:
         left = await store.pruner.unfinished()
+        whole = [entry for kind, entry in left if kind == "executions"]
+        remove_artifacts(site.paths, site.clock.now(), whole)
         for kind, entry in left:
             await store.pruner.remove(kind, entry)
     return len(left)
@@ -162,6 +190,8 @@ async def _run(
                     archive=index,
                 )
                 seqs.append(await store.pruner.name(record, actor=site.actor, at=site.clock.now()))
+                if what == "executions":
+                    remove_artifacts(site.paths, site.clock.now(), entries)
                 for entry in entries:
                     await store.pruner.remove(what, entry)
                     done += 1
@@ -171,64 +201,3 @@ async def _run(
 
 def _batches(ids: Sequence[str]) -> Iterable[Sequence[str]]:
     return (ids[at : at + MAX_EXECUTIONS] for at in range(0, len(ids), MAX_EXECUTIONS))
-
-
-def _archive(site: LocalSite, folder: Path, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Write a verified bundle of each execution; return file name and SHA-256 (hex) by id.
-
-    A sub-mission is in the bundle of its parent as well. A bundle that is there already, of an
-    interrupted prune or of one that took the output alone, is verified and stays as it is: it may
-    hold the only copy of that output.
-    """
-    if load_signer(site.paths.keys) is None:
-        raise UnavailableError(f"there is no audit key in {site.paths.keys} to sign bundles with")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnavailableError(f"{folder} cannot be made: {error.strerror or error}") from error
-    found: dict[str, tuple[str, str]] = {}
-    with closing(site.open_reader()) as reader:
-        for one in ids:
-            execution = reader.find_execution(one)
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", execution.mission_name)[:100]
-            target = folder / f"{name}-{execution.run_number}-{one}.zip"
-            if target.exists():
-                found[one] = (target.name, _digest_of_bundle(site, target, one))
-                continue
-            done = export_bundle(site, reader, execution, target, overwrite=False, is_verified=True)
-            found[one] = (target.name, done.sha256)
-    return found
-
-
-def _digest_of_bundle(site: LocalSite, target: Path, execution_id: str) -> str:
-    """Return the SHA-256 (hex) of a bundle that is there already; `ConflictError` if it is none."""
-    report = verify_bundle(target, public_keys(site.paths.keys))
-    if not report.is_intact or not _is_bundle_of(target, execution_id):
-        raise ConflictError(
-            f"{target} exists and is no intact bundle of this execution: nothing was pruned",
-            hint="name another folder for the archive, or move the file away",
-        )
-    with target.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _is_bundle_of(target: Path, execution_id: str) -> bool:
-    """Tell whether the signed note of an intact bundle names this execution."""
-    with zipfile.ZipFile(target) as archive:
-        return execution_id in archive.read("bundle.note").decode().splitlines()
-
-
-def _write_index(folder: Path, archived: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
-    """Write the list of bundles, a line of JSON for each; return its name and digest."""
-    lines = [
-        json.dumps({"execution_id": key, "file": file, "sha256": digest}, sort_keys=True)
-        for key, (file, digest) in archived.items()
-    ]
-    data = "".join(f"{line}\n" for line in lines).encode()
-    digest = hashlib.sha256(data).hexdigest()
-    target = folder / f"index-{digest[:16]}.ndjson"
-    with new_file(target) as file:
-        file.write(data)
-        file.flush()
-        put_in_place(Path(file.name), target, overwrite=True)
-    return {"file": target.name, "sha256": digest, "bundles": len(archived)}
