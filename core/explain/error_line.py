@@ -10,17 +10,18 @@ from core.domain.records import TaskError
 MAX_CHARACTERS = 300
 """Characters of the line that are kept."""
 
-_READS_LIKE_ERROR = re.compile(
-    r"""
-    \b[A-Za-z_][\w.]{0,100}(?:Error|Exception)\b  # ValueError: ..., java.lang.IllegalStateException
-    | \b(?:Error|Exception)\b
-    | \bFATAL\b | \b[Ff]atal(?:\ error)?:
-    | \bERROR\b | \berror(?:\[\w{1,20}\])?:       # error: ..., error[E0308]: ...
-    | \bERR!                                      # npm
-    | \bpanic:                                    # Go
-    """,
-    re.VERBOSE,
+ERROR_PATTERN = "|".join(
+    (
+        r"\b[A-Za-z_][\w.]{0,100}(?:Error|Exception)\b",  # ValueError, java.lang.SomeException
+        r"\b(?:Error|Exception)\b",
+        r"\bFATAL\b|\b[Ff]atal(?: error)?:",
+        r"\bERROR\b|\berror(?:\[\w{1,20}\])?:",  # error: ..., error[E0308]: ...
+        r"\bERR!",  # npm
+        r"\bpanic:",  # Go
+    )
 )
+"""What a line that tells of an error has, in the common syntax of Python's `re` and RE2."""
+_READS_LIKE_ERROR = re.compile(ERROR_PATTERN)
 _MAKE_EXIT_CODE = re.compile(r"^\S*make(?:\[\d{1,6}\])?: \*\*\* .*\bError \d{1,3}\s*$")
 """make's report of an exit code: the informative line precedes it."""
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")

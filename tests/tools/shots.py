@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.support.tui import running, wait_for_text
 from tests.tools.fan_out_world import a_fleet
+from tests.tools.log_world import a_colourful_import
 from tests.tools.shot_worlds import (
     Stage,
     Staging,
@@ -41,6 +42,11 @@ def a_fan_out() -> Stage:
     return Stage(*a_fleet())
 
 
+def a_log() -> Stage:
+    """A failed step whose log has colours, records and a gap in time."""
+    return Stage(*a_colourful_import())
+
+
 SHOTS = (
     Shot("home", (), ("nightly-etl", "release", "60%"), at_home=True),
     Shot("small", (), ("promote-7", "replication slot busy"), size=(80, 24)),
@@ -53,6 +59,7 @@ SHOTS = (
     Shot("where", ("2", "z"), ("difffit", "colour-view"), size=(190, 18), stage=a_failed_survey),
     Shot("retry", ("R",), ("downstream?", "86 downstream", "Keep"), stage=a_failed_survey),
     Shot("fan-out", (), ("renew ×300", "×31", "usually"), stage=a_fan_out),
+    Shot("log", ("l",), ("slow query", "42s later"), size=(120, 30), stage=a_log),
     Shot("cancel", ("X",), ("4 running steps get SIGTERM", "Keep"), stage=a_runaway),
 )
 

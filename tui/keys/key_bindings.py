@@ -93,6 +93,8 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.wrap", "W", "log('wrap')", "wrap lines", "Log"),
         Key("run.times", "t", "log('times')", "timestamps", "Log"),
         Key("run.streams", "s", "log('streams')", "out / err / both", "Log"),
+        Key("run.colours", "C", "log('colours')", "colours of the step", "Log"),
+        Key("run.records", "J", "log('records')", "JSON lines readable / as written", "Log"),
         Key("run.gap", "D", "log('gap')", "where output was dropped", "Log"),
         Key("run.save_log", "S", "save_log", "save the log", "Taking along"),
         Key("run.previous_attempt", "[", "attempt(-1)", "attempt before", "Log"),

@@ -10,6 +10,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from core.domain.states import State
+from tui.look.output_palette import OutputPalette
 from tui.words.state_glyphs import APPEARANCES
 
 DARK = Theme(
@@ -109,6 +110,8 @@ class ThemeStyles:
     match: Style
     match_current: Style
     states: Mapping[str, Style]
+    output: OutputPalette
+    """The colours that output of a step asks for."""
 
     def state(self, state: State) -> Style:
         """Return the style of a state."""
@@ -185,6 +188,19 @@ def _colour_styles(theme: Theme) -> ThemeStyles:
         match=Style(color=background.hex6, bgcolor=over(accent, 0.75)),
         match_current=Style(color=background.hex6, bgcolor=accent.hex6, bold=True),
         states=states,
+        output=OutputPalette(
+            background,
+            (
+                over(foreground, 0.34),
+                bad.hex6,
+                good.hex6,
+                warn.hex6,
+                primary.hex6,
+                variables.get("state-cancelled", APPEARANCES["CANCELLED"].colour),
+                variables.get("state-running", APPEARANCES["RUNNING"].colour),
+                foreground.hex6,
+            ),
+        ),
     )
 
 
@@ -208,4 +224,5 @@ def _ansi_styles() -> ThemeStyles:
             name: Style(color=appearance.ansi, bold=appearance.bold or None)
             for name, appearance in APPEARANCES.items()
         },
+        output=OutputPalette(),
     )

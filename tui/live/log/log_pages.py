@@ -21,6 +21,9 @@ from tui.words.safe_text import clean
 Line = tuple[int, LogEntry]
 """The row id of the chunk that an entry ends in, and the entry."""
 
+Place = tuple[int, str, int, int]
+"""What identifies a line: the row id of its chunk, step, attempt and number."""
+
 PAGE_LINES = 1000
 MAX_MATCHES = 50_000
 
@@ -35,7 +38,7 @@ class Page:
     at: int = 0
 
 
-def place_of(line: Line) -> tuple[int, str, int, int]:
+def place_of(line: Line) -> Place:
     """Return the key that identifies a line."""
     chunk, entry = line
     return chunk, entry.task_id, entry.attempt, entry.seq

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tui.live.log.log_pages import Line, place_of
+from tui.live.log.log_pages import Line, Place, place_of
 
 LOG_SYNTAX = (("any text", "in all lines of the log; upper and lower case are the same"),)
 """The syntax of a search, for the help."""
@@ -14,7 +14,7 @@ class LogSearch:
     def __init__(self) -> None:
         self.text = ""
         self._matches: Sequence[Line] = ()
-        self._places: set[tuple[int, str, int, int]] = set()
+        self._places: set[Place] = set()
         self._at = -1
         self._has_more = False
 
@@ -63,14 +63,15 @@ class LogSearch:
         """Tell whether a line is the current match."""
         return self.current is not None and place_of(self.current) == place_of(line)
 
-    def parts(self, text: str) -> list[tuple[str, bool]]:
-        """Split the text of a matching line into pieces, each with whether it matches."""
+    def ranges(self, text: str) -> list[tuple[int, int]]:
+        """Return where the matches are in the text of a matching line, as it is shown.
+
+        Where they cannot be told, the whole text is one.
+        """
         wanted, folded = self.text.lower(), text.lower()
-        if len(folded) != len(text):  # lower case has another length: positions would be wrong
-            return [(text, True)]
-        found: list[tuple[str, bool]] = []
+        found: list[tuple[int, int]] = []
         at = 0
-        while wanted and (place := folded.find(wanted, at)) >= 0:
-            found += [(text[at:place], False), (text[place : place + len(wanted)], True)]
+        while len(folded) == len(text) and (place := folded.find(wanted, at)) >= 0:
             at = place + len(wanted)
-        return [*found, (text[at:], False)]
+            found.append((place, at))
+        return found or [(0, len(text))]

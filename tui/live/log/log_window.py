@@ -1,11 +1,16 @@
 """A bounded window of a log's lines, and their rows. Plain data; does no I/O, draws nothing."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
 
-from tui.live.log.log_pages import Line, Page, place_of
-from tui.words.safe_text import clean, fold
+from core.domain.records import LogEntry
+from core.value.timestamp import SECOND_NS
+from tui.live.log.log_pages import Line, Page, Place, place_of
+from tui.words.numbers import rough
+from tui.words.safe_text import fold
 
+GAP_SECONDS = 10
+"""From how many seconds without a line on the time between two lines is shown."""
 WINDOW_LINES = 6000
 """How many lines are held at most; those furthest from the visible ones are dropped."""
 
@@ -13,10 +18,13 @@ WINDOW_LINES = 6000
 class LogWindow:
     """Consecutive lines, laid out as rows, and whether there are more before and after.
 
-    `room` is the width that text is folded to; with None every line is one row.
+    `room` is the width that text is folded to; with None every line is one row. A line before
+    which something is left out, or nothing came for long, has a row of its own for that above it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, text_of: Callable[[LogEntry], str]) -> None:
+        self._text_of = text_of
+        self._breaks: Set[Place] = frozenset()
         self.lines: list[Line] = []
         self.more_before = False
         self.more_after = False
@@ -29,13 +37,35 @@ class LogWindow:
         return self._starts[-1]
 
     def place_of_row(self, row: int) -> tuple[int, int]:
-        """Return the index of the line that a row belongs to, and of the row within that line."""
+        """Return the index of the line that a row belongs to, and of the row within that line.
+
+        The row above the first of a line has the index -1, see `gap_text`.
+        """
         line = max(0, bisect_right(self._starts, row) - 1)
-        return line, row - self._starts[line]
+        return line, row - self._starts[line] - self._has_gap(line)
 
     def row_of(self, line: int) -> int:
-        """Return the first row of a line; the number of rows for an index past the end."""
-        return self._starts[max(0, min(line, len(self.lines)))]
+        """Return the first row of a line's text; the number of rows for an index past the end."""
+        line = max(0, min(line, len(self.lines)))
+        return self._starts[line] + self._has_gap(line)
+
+    def gap_text(self, line: int) -> str:
+        """Return what is between a line and the one before: left out lines, time; or nothing."""
+        if not 0 < line < len(self.lines):
+            return ""
+        found = "⋯" if self._breaks and place_of(self.lines[line]) in self._breaks else ""
+        seconds = (self.lines[line][1].timestamp - self.lines[line - 1][1].timestamp) / SECOND_NS
+        if seconds >= GAP_SECONDS:
+            found = f"{found} {rough(seconds)} later".lstrip()
+        return found
+
+    def _has_gap(self, line: int) -> bool:
+        lines = self.lines
+        if not 0 < line < len(lines):
+            return False
+        if lines[line][1].timestamp - lines[line - 1][1].timestamp >= GAP_SECONDS * SECOND_NS:
+            return True
+        return bool(self._breaks) and place_of(lines[line]) in self._breaks
 
     def index_of(self, wanted: Line) -> int | None:
         """Return the index of a line, or None if it is not in the window."""
@@ -47,9 +77,17 @@ class LogWindow:
         self.room = room
         self._lay_out(0)
 
-    def replace(self, lines: Sequence[Line], *, before: bool, after: bool) -> None:
-        """Replace all lines."""
+    def replace(
+        self,
+        lines: Sequence[Line],
+        *,
+        before: bool,
+        after: bool,
+        breaks: Set[Place] = frozenset(),
+    ) -> None:
+        """Replace all lines; before those at `breaks` others are left out."""
         self.lines = list(lines)
+        self._breaks = breaks
         self.more_before, self.more_after = before, after
         self._lay_out(0)
 
@@ -71,7 +109,7 @@ class LogWindow:
             del self.lines[WINDOW_LINES:]
             self.more_after = True
         self._lay_out(0)
-        return self._starts[min(len(page.lines), len(self.lines))]
+        return self.row_of(len(page.lines))
 
     def put_behind(self, page: Page) -> int:
         """Append a page; return how many rows were dropped at the start."""
@@ -79,7 +117,7 @@ class LogWindow:
         self.more_after = page.more_after
         self._lay_out(0)
         spare = max(0, len(self.lines) - WINDOW_LINES)
-        gone = self._starts[spare]
+        gone = self.row_of(spare)
         if spare:
             del self.lines[:spare]
             self.more_before = True
@@ -89,9 +127,6 @@ class LogWindow:
     def _lay_out(self, kept: int) -> None:
         starts = self._starts = self._starts[: kept + 1] if kept else [0]
         room = self.room
-        if room is None:
-            first = starts[-1] + 1
-            starts.extend(range(first, first + len(self.lines) - kept))
-            return
-        for _chunk, entry in self.lines[kept:]:
-            starts.append(starts[-1] + len(fold(clean(entry.message), room)))
+        for index in range(kept, len(self.lines)):
+            rows = 1 if room is None else len(fold(self._text_of(self.lines[index][1]), room))
+            starts.append(starts[-1] + rows + self._has_gap(index))

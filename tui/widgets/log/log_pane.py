@@ -227,6 +227,17 @@ class LogPane(LogText):
         self._fold()
         self.post_message(self.Changed())
 
+    def toggle_colours(self) -> None:
+        """Show or hide colours."""
+        self.colours = not self.colours
+        self.refresh()
+
+    def toggle_records(self) -> None:
+        """Show the records of structured logs readable, or as they were written."""
+        self.records = not self.records
+        self._fold()
+        self._stick()
+
     def next_streams(self) -> None:
         """Cycle through both streams, stdout only, stderr only."""
         self._streams = (self._streams + 1) % len(STREAM_CHOICES)

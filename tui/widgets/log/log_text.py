@@ -1,7 +1,7 @@
 """Draws the lines of a log that are held in memory: folded or not, with or without times.
 
-Only the rows in sight are formatted. The stored text is never parsed: it is made safe by
-`tui.words.safe_text` and drawn as it is. Knows neither the feed nor the database.
+Only the rows in sight are formatted. What is shown of the stored text is decided by `log_row`.
+Knows neither the feed nor the database.
 """
 
 from rich.style import Style
@@ -30,12 +30,14 @@ class LogText(ScrollView, Selectable, can_focus=True):
     following: reactive[bool] = reactive(True, repaint=False)
     wrapping: reactive[bool] = reactive(False, repaint=False)
     times: reactive[bool] = reactive(True, repaint=False)
+    colours: reactive[bool] = reactive(True, repaint=False)
+    records: reactive[bool] = reactive(True, repaint=False)
 
     _styles_now: tuple[Style, ThemeStyles] | None = None
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
-        self._window = LogWindow()
+        self._window = LogWindow(lambda entry: self._rows.text_of(entry))
         self._search = LogSearch()
         self._unfinished: tuple[LogEntry, ...] = ()
         self._ending = ""
@@ -78,7 +80,7 @@ class LogText(ScrollView, Selectable, can_focus=True):
 
     @property
     def _rows(self) -> LogRows:
-        return LogRows(self.times, steps=self.shows_steps)
+        return LogRows(self.times, self.shows_steps, self.colours, self.records)
 
     @property
     def _bottom_row(self) -> int:
@@ -124,6 +126,8 @@ class LogText(ScrollView, Selectable, can_focus=True):
             is_ending = behind == len(self._unfinished)
             return [(f" {self._ending}", styles.strong)] if is_ending else []
         line, piece = window.place_of_row(row)
+        if piece < 0:
+            return self._rows.gap(window.gap_text(line), styles)
         return self._rows.spans(window.lines[line], piece, window.room, self._search, styles)
 
     def row_text(self, row: int) -> str:

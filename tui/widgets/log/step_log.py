@@ -140,6 +140,10 @@ class StepLog(Vertical):
                 self.pane.toggle_wrap()
             case "times":
                 self.pane.toggle_times()
+            case "colours":
+                self.pane.toggle_colours()
+            case "records":
+                self.pane.toggle_records()
             case "gap":
                 self.pane.show_gap()
             case _:
