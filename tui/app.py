@@ -317,11 +317,13 @@ class MissionDeckApp(TerminalApp):
         self.pop_screen()
         return True
 
-    def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
-        """Show the launch form of a mission."""
+    def open_launch(
+        self, path: str, params: Mapping[str, Any] | None = None, *, origin: str = ""
+    ) -> None:
+        """Show the launch form of a mission; `origin` names the run that `params` are from."""
         from tui.screens.launch import LaunchScreen
 
-        self.push_screen(LaunchScreen(path, params or {}))
+        self.push_screen(LaunchScreen(path, params or {}, origin))
 
     def leave_execution(self) -> None:
         """Return home from an execution; exit if it was opened alone."""

@@ -1,7 +1,7 @@
 """SQL about what needs somebody, and about how the last runs of missions stand."""
 
 from core.domain.reasons import Reason
-from core.domain.states import ExecutionState, TaskState
+from core.domain.states import Coverage, ExecutionState, TaskState
 from storage.rows import codec
 
 # ruff: noqa: S608 - statements are put together from constants of this package alone
@@ -34,6 +34,17 @@ SELECT mission_name, state, coverage FROM execution WHERE id IN (
 ) ORDER BY id DESC
 """
 """State and coverage of the last runs of each of `:names`, newest first; no sub-missions."""
+
+LATEST_RUNS = f"""
+SELECT {codec.names(codec.EXECUTION)} FROM execution WHERE id IN (
+  SELECT (
+    SELECT one.id FROM execution AS one
+    WHERE one.mission_name = name.value AND one.parent_execution_id IS NULL
+    AND one.coverage = '{Coverage.FULL.value}' ORDER BY one.id DESC LIMIT 1
+  ) FROM json_each(?) AS name
+)
+"""
+"""The newest run of each mission that covers all of its steps; no sub-missions."""
 
 CHILD_STATES = """
 SELECT parent_execution_id, state, count(*) FROM execution

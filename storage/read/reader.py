@@ -37,10 +37,6 @@ SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run
 WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
 """
-_LATEST_RUN = f"""
-{_EXECUTION} WHERE mission_name = ? AND parent_execution_id IS NULL AND coverage = 'full'
-ORDER BY id DESC LIMIT 1
-"""
 _SOURCE_PATHS = """
 SELECT source_path FROM execution
 WHERE parent_execution_id IS NULL AND source_path IS NOT NULL
@@ -169,10 +165,11 @@ class SqliteReader:
         Runs as a sub-mission and runs of a subset of the steps do not count.
         """
         found: dict[str, Execution] = {}
+        names = json.dumps([codec.text(name) for name in mission_names])
         with self._guard():
-            for name in mission_names:
-                for row in self._all(_LATEST_RUN, codec.text(name)):
-                    found[name] = codec.execution_of(row)
+            for row in self._all(attention.LATEST_RUNS, names):
+                execution = codec.execution_of(row)
+                found[execution.mission_name] = execution
         return found
 
     def recent_outcomes(

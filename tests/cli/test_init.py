@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import mission
-from tui.cli.mission_templates import template_names, template_summary
+from tui.host.mission_templates import template_names, template_summary
 
 DEMANDED = {"pipeline", "fan-out", "deploy", "nightly"}
 

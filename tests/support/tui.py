@@ -700,6 +700,16 @@ class FakeBackend:
             *self.files,
         ]
 
+    def templates(self) -> Mapping[str, str]:
+        return {"pipeline": "three steps", "nightly": "a schedule"}
+
+    def new_mission(self, template: str, name: str) -> str:
+        self._refuse()
+        self.calls.append(("new_mission", (template, name)))
+        path = f"/missions/{name}.yaml"
+        self.known[path] = mission_of(name, step("first"))
+        return path
+
     def preview(self, path: str) -> Preview:
         for file in self.files:
             if file.path == path:

@@ -8,9 +8,9 @@ from core.mission_file.load import SUFFIXES
 from core.operations.mission_order import STDIN
 from core.value.suggestion import did_you_mean
 from tui.cli.invocation import Invocation
+from tui.host.places import FOLDER_MISSIONS
 from tui.live.backend import MissionFile
 
-DEFAULT_FILES = ("mission.yaml", "mission.yml", "mission.json")
 """The files that are taken when none is named, the first that exists."""
 MAX_LISTED = 5
 """The most missions that a message lists."""
@@ -58,11 +58,11 @@ def is_path(argument: str) -> bool:
 
 
 def _default_file(invocation: Invocation) -> str:
-    for name in DEFAULT_FILES:
+    for name in FOLDER_MISSIONS:
         if (invocation.cwd / name).is_file():
             return name
     raise NotFoundError(
-        f"no mission is named, and there is no {DEFAULT_FILES[0]} in {invocation.cwd}",
+        f"no mission is named, and there is no {FOLDER_MISSIONS[0]} in {invocation.cwd}",
         hint=_found(invocation, _missions(invocation)),
     )
 

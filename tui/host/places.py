@@ -11,6 +11,8 @@ from msgspec import Struct
 
 from core.errors import UnavailableError, UsageError
 
+FOLDER_MISSIONS = ("mission.yaml", "mission.yml", "mission.json")
+"""The names of a folder's own mission, which is called like the folder."""
 DATABASE = "missions.db"
 CONFIG = "config.toml"
 APPLICATION = "missiondeck"

@@ -105,6 +105,19 @@ class SiteBackend:
             run_before = []
         return self._discovery.find(run_before)
 
+    def templates(self) -> Mapping[str, str]:
+        """Return what a new mission may be made from: the templates' names and what each shows."""
+        from tui.host.mission_templates import template_names, template_summary
+
+        return {name: template_summary(name) for name in template_names()}
+
+    def new_mission(self, template: str, name: str) -> str:
+        """Write a mission file from a template to the first folder; return its path."""
+        from tui.host.mission_templates.new_mission import new_file, write_mission
+
+        file = new_file(self._discovery.places[0].folder, name)
+        return str(write_mission(file, template)[0])
+
     def preview(self, path: str) -> Preview:
         """Read and validate one mission file."""
         loaded = load_mission(Path(path))

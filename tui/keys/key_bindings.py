@@ -54,6 +54,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     "steps": (Key("steps.fold", "space", "toggle_fold", "open or close a fold", "Moving"),),
     "home": (
         Key("home.new", "n", "new_run", "new run", "Acting", show=True),
+        Key("home.init", "i", "init", "new mission from a template", "Acting"),
         Key("home.validate", "v", "validate", "validate", "Acting", show=True),
         Key("home.edit", "o", "edit", "open in $EDITOR", "Acting"),
         Key("home.cancel", "X", "cancel_run", "cancel run", "Acting", show=True),

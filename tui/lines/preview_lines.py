@@ -1,17 +1,15 @@
 """The preview of an execution at home: what one wants to know before opening it. Pure."""
 
-from collections.abc import Sequence
-
 from core.domain.item_label import step_title
 from core.domain.records import Execution, LogEntry, TaskRun
 from core.domain.state_word import state_word
-from core.domain.states import Coverage, ExecutionState, TaskState, is_terminal
+from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import ORDER, tally_of_execution
-from core.ports.reader import RunOutcome
 from core.value.duration import duration_text
 from core.value.terminal_text import width_of
 from tui.lines.confirmation import awaits
 from tui.lines.home_row import counts, given_params, params_text, question_text, who
+from tui.lines.outcome_strip import outcome_strip
 from tui.live.home.run_preview import RunPreview, StepEnd
 from tui.look.styled_text import Line
 from tui.words.cause import cause_of, cause_of_task
@@ -102,19 +100,6 @@ def strip(execution: Execution, cells: int = MAX_STRIP_CELLS) -> Line:
         width = max(1, number * size // total)
         parts.append((sign(state) * width, f"state:{state.value}"))
     return parts
-
-
-def outcome_strip(outcomes: Sequence[RunOutcome]) -> Line:
-    """Return how runs stand, which come newest first: the oldest at the left."""
-    return [
-        (
-            sign(one.state),
-            "warn"
-            if one.coverage is Coverage.SUBSET and one.state is ExecutionState.SUCCESS
-            else f"state:{one.state.value}",
-        )
-        for one in reversed(outcomes)
-    ]
 
 
 def _history(preview: RunPreview, now: int) -> Line:

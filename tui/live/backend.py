@@ -115,6 +115,16 @@ class Backend(Protocol):
     def discover_missions(self) -> Sequence[MissionFile]:
         """Find and validate the mission files in the folders. Blocking."""
 
+    def templates(self) -> Mapping[str, str]:
+        """Return what a new mission may be made from: the templates' names and what each shows."""
+
+    def new_mission(self, template: str, name: str) -> str:
+        """Write a mission file from a template to the first folder; return its path. Blocking.
+
+        Raises `UsageError` for a name that is no plain file name, `ConflictError` for one that
+        exists.
+        """
+
     def preview(self, path: str) -> Preview:
         """Read and validate one mission file. Blocking."""
 

@@ -137,8 +137,10 @@ class Deck(Protocol):
     def open_sub_mission(self, execution_id: str) -> None:
         """Show the graph of a sub-mission on top of the execution that it is a part of."""
 
-    def open_launch(self, path: str, params: Mapping[str, Any] | None = None) -> None:
-        """Show the launch form of a mission."""
+    def open_launch(
+        self, path: str, params: Mapping[str, Any] | None = None, *, origin: str = ""
+    ) -> None:
+        """Show the launch form of a mission; `origin` names the run that `params` are from."""
 
     def leave_execution(self) -> None:
         """Return home from an execution; exit if it was opened alone."""

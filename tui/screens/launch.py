@@ -55,10 +55,12 @@ class LaunchScreen(DeckScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("form")
 
-    def __init__(self, path: str, given: Mapping[str, Any]) -> None:
+    def __init__(self, path: str, given: Mapping[str, Any], origin: str = "") -> None:
         super().__init__()
         self._path = path
         self._given = given
+        self._origin = origin
+        """The run that the given values are from; empty for none."""
         self._mission: Mission | None = None
         self._fields: dict[str, _Field] = {}
         self._launching = False
@@ -146,7 +148,7 @@ class LaunchScreen(DeckScreen):
     def _title(self, mission: Mission) -> None:
         limit = mission.config.parallel_limit
         self._form_title.set_parts(
-            [Part(f" {clean_line(mission.name)} ", style="strong")],
+            [Part(f" {clean_line(mission.name)} ", style="strong"), *self._origin_part(mission)],
             [
                 Part(
                     f" {counted(len(mission.steps), 'step')}, {limit} at once ",
@@ -155,6 +157,12 @@ class LaunchScreen(DeckScreen):
                 )
             ],
         )
+
+    def _origin_part(self, mission: Mission) -> list[Part]:
+        known = {param.name for param in mission.params}
+        if not self._origin or not known & set(self._given):
+            return []
+        return [Part(f"with the values of {clean_line(self._origin)} ", style="muted", rank=2)]
 
     def _widgets(self, param: Param) -> list[Widget]:
         value = self._given.get(param.name, param.default)

@@ -62,7 +62,7 @@ async def test_executions_stay_live() -> None:
 
 async def test_nothing_at_all_says_what_to_press() -> None:
     async with running(FakeBackend(FakeWorld()), size=(80, 24)) as pilot:
-        await wait_for_text(pilot, "No mission files in ./missions", "mission init", "F5")
+        await wait_for_text(pilot, "No mission files in ./missions", "i makes one", "F5")
         await pilot.press("2")
         await wait_for_text(pilot, "Nothing has run yet", "Press 1 for the missions")
 

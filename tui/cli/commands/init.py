@@ -1,25 +1,22 @@
 """`mission init`."""
 
-import json
 from pathlib import Path
 from shlex import quote
 
 import click
 
-from core.errors import ConflictError, NotFoundError
+from core.errors import ConflictError
 from tui.cli.command import command as declare
-from tui.cli.commands.schema import schema_text
 from tui.cli.invocation import Invocation
-from tui.cli.mission_argument import DEFAULT_FILES
-from tui.cli.mission_templates import NAME, template_names, template_summary, template_text
+from tui.host.mission_templates import template_names, template_summary
+from tui.host.mission_templates.new_mission import write_mission
+from tui.host.places import FOLDER_MISSIONS
 
-SCHEMA_FILE = ".mission-schema.json"
-MODELINE = f"# yaml-language-server: $schema=./{SCHEMA_FILE}\n"
 DEFAULT_TEMPLATE = "pipeline"
 
 
 @declare("init")
-@click.argument("file", default=DEFAULT_FILES[0], type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", default=FOLDER_MISSIONS[0], type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "-t",
     "--template",
@@ -46,30 +43,18 @@ def command(
     if wants_list:
         _list(invocation)
         return
-    if not file.parent.is_dir():
-        raise NotFoundError(f"there is no folder {file.parent}")
-    name = json.dumps(_name_of(file), ensure_ascii=False)
-    text = template_text(template).replace(f"name: {NAME}\n", f"name: {name}\n", 1)
-    written = [file]
-    _write(file, text if no_schema else MODELINE + text, force=force)
-    if not no_schema:
-        schema = file.with_name(SCHEMA_FILE)
-        _write(schema, schema_text() + "\n", force=True)
-        written.append(schema)
+    try:
+        written = write_mission(file, template, with_schema=not no_schema, force=force)
+    except ConflictError as error:
+        raise ConflictError(error.message, hint="--force overwrites it") from error
     console = invocation.console
     console.best_effort()
     if invocation.json:
         console.out_json({"written": [str(path) for path in written]})
         return
     console.out_raw("".join(f"{path}\n" for path in written))
-    argument = "" if str(file) == DEFAULT_FILES[0] else f" {quote(str(file))}"
+    argument = "" if str(file) == FOLDER_MISSIONS[0] else f" {quote(str(file))}"
     console.say(f"next: mission validate{argument} && mission run{argument}")
-
-
-def _name_of(file: Path) -> str:
-    """Return a mission's name for its file; a folder's own mission is called like the folder."""
-    is_default = file.name in DEFAULT_FILES
-    return (file.resolve().parent.name if is_default else file.stem) or file.stem
 
 
 def _list(invocation: Invocation) -> None:
@@ -81,11 +66,3 @@ def _list(invocation: Invocation) -> None:
         return
     widest = max(map(len, found))
     invocation.console.out_lines([f"{n.ljust(widest)}  {told}" for n, told in found.items()])
-
-
-def _write(path: Path, text: str, *, force: bool) -> None:
-    try:
-        with path.open("w" if force else "x", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise ConflictError(f"{path} exists already", hint="--force overwrites it") from error

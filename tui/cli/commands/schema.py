@@ -1,9 +1,8 @@
 """`mission schema`."""
 
-import json
-
 from tui.cli.command import command as declare
 from tui.cli.invocation import Invocation
+from tui.host.mission_templates.new_mission import schema_text
 
 
 @declare("schema")
@@ -13,10 +12,3 @@ def command(invocation: Invocation) -> None:
     It includes the parameters of every installed step type.
     """
     invocation.console.out_raw(f"{schema_text()}\n")
-
-
-def schema_text() -> str:
-    """Return the schema as indented text."""
-    from core.mission_file.schema import mission_schema
-
-    return json.dumps(mission_schema(), indent=2)

@@ -1,17 +1,21 @@
 """What the keys of home do to the mission or the execution under the cursor."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from textual import work
 
+from core.domain.mission import EMPTY
 from core.domain.states import ExecutionState, is_terminal
 from core.errors import MissionDeckError
 from tui.live.board import Board
 from tui.live.execution_queries import read_board
+from tui.screens.dialog import Choice, Dialog
 from tui.screens.home.home_layout import HomeLayout
 from tui.screens.home.marked_actions import MarkedActions
 from tui.search.home_page import Need
+from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
 
 ON_EXECUTIONS = ("cancel_run", "pause", "approve", "rerun", "retry_failed", "look_at")
@@ -64,13 +68,46 @@ class HomeActions(HomeLayout):
         if self._pane == "missions":
             mission = self._mission_list.current
             if mission is not None:
-                self.deck.open_launch(mission.path)
+                last = None if self._page is None else self._page.last.get(mission.name)
+                params = EMPTY if last is None else last.params
+                origin = "" if last is None else run_name(last)
+                self.deck.open_launch(mission.path, params, origin=origin)
             return
         execution = self._execution_list.current
         if execution is None or execution.source_path is None:
             self.action_show_pane("missions")
         else:
-            self.deck.open_launch(execution.source_path, execution.params)
+            self.deck.open_launch(
+                execution.source_path, execution.params, origin=run_name(execution)
+            )
+
+    @work
+    async def action_init(self) -> None:
+        """Write a new mission file from a template, and list it."""
+        backend = self.deck.backend
+        templates = await asyncio.to_thread(backend.templates)
+        answer = await self.deck.push_screen_wait(
+            Dialog(
+                "New mission from a template",
+                [f"{name}: {clean_line(shows)}" for name, shows in templates.items()],
+                [Choice(name, name) for name in templates],
+                ask="name of the file, such as nightly.yaml",
+                keep="None",
+            )
+        )
+        if answer is None:
+            return
+        try:
+            path = await asyncio.to_thread(backend.new_mission, answer.choice, answer.text)
+        except MissionDeckError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            self.deck.show_problem(clean_line(f"{error.message}{hint}"))
+            return
+        self.deck.show_problem("")
+        self.deck.show_notice(clean_line(f"wrote {path}: o edits it, n launches it"))
+        self._wanted_mission = path
+        self.action_show_pane("missions")
+        self.deck.discover()
 
     def action_validate(self) -> None:
         """Validate the mission file and report the findings."""

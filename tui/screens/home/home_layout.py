@@ -44,6 +44,8 @@ class HomeLayout(DeckScreen):
         self._missions: Sequence[MissionFile] | None = None
         self._page: HomePage | None = None
         self._order = ExecutionOrder.NEWEST
+        self._wanted_mission = ""
+        """The path of the mission that the cursor is put on once it is found; empty for none."""
         self._pane = "executions"
         self._pane_chosen = False
         """Whether the user has chosen a pane; until then the screen may."""

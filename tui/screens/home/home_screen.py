@@ -76,7 +76,7 @@ class HomeScreen(HomeActions):
         self._page = page
         if first and not page.total and not self._pane_chosen:
             self.action_show_pane("missions", steer=False)
-        self._mission_list.set_latest_runs(page.last)
+        self._mission_list.set_runs(page.last, page.outcomes)
         self._show_executions()
         self._show_detail()
 
@@ -118,9 +118,12 @@ class HomeScreen(HomeActions):
             "No mission matches this filter\nesc clears it"
             if text.strip()
             else f"No mission files in {clean_line(folders)}\n"
-            "Write one with `mission init`, then press F5"
+            "i makes one from a template\n"
+            "F5 looks for files again"
         )
         self._mission_list.show(found)
+        if self._wanted_mission and self._mission_list.go_to(self._wanted_mission):
+            self._wanted_mission = ""
         self._titles()
         self._show_detail()
 
@@ -131,7 +134,10 @@ class HomeScreen(HomeActions):
         self._execution_list.placeholder = (
             "No execution matches this filter\nesc clears it"
             if self._filters["executions"].strip()
-            else "Nothing has run yet\nPress 1 for the missions, then n to launch one"
+            else "Nothing has run yet\n\n"
+            "Press 1 for the missions, then n to launch one\n"
+            "Press i to make a new mission from a template\n"
+            "Press ? for all keys"
         )
         rows = with_chain_problem(page.rows, self.deck.log_problem)
         self._execution_list.show(rows, page.short_ids, self.deck.app_context.actor)
