@@ -282,16 +282,17 @@ def task_run_row(record: TaskRun, texts: JsonTexts) -> Row:
 
 
 def task_run_of(execution_id: str, row: Row) -> TaskRun:
-    """Return the record of a row of `TASK_RUN_READ` and then `TASK_RUN_DATA` or `TASK_RUN_FAILURE`.
+    """Return the record of a row of `TASK_RUN_READ`.
 
-    In the latter case the error is a brief one (`core.explain.error_line.brief_error`).
+    `TASK_RUN_DATA` or `TASK_RUN_FAILURE` may follow in it. In the latter case the error is a brief
+    one (`core.explain.error_line.brief_error`).
     """
     (
         task_id, position, parent, item, state, reason, message, updated_at, attempt,
         ready_at, started_at, ended_at, duration_us, resume_at, reused_from, begun_at, over_at,
         worked_us, *data,
     ) = row  # fmt: skip
-    outputs, error, inputs = data if len(data) > 1 else (None, *data, None)
+    outputs, error, inputs = data if len(data) > 1 else (None, data[0] if data else None, None)
     failure = _error_of(error)
     if failure is not None and len(data) == 1:
         failure = brief_error(failure)
