@@ -34,11 +34,18 @@ class Aspect(StrEnum):
     OUTCOME = "outcome"
     """The state of an execution or a step."""
     EXIT = "exit"
+    OUTPUT = "output"
+    """An output of a step, secrets masked."""
     DURATION = "duration"
     """In seconds; only a notable difference counts as one."""
 
 
-CAUSES = frozenset(Aspect) - {Aspect.OUTCOME, Aspect.EXIT, Aspect.DURATION}
+CAUSES = frozenset(Aspect) - {
+    Aspect.OUTCOME,
+    Aspect.EXIT,
+    Aspect.OUTPUT,
+    Aspect.DURATION,
+}
 """The aspects that can explain an outcome; the others are part of it."""
 
 
@@ -114,6 +121,7 @@ _SUBJECTS = {
     Aspect.INPUT: "input",
     Aspect.OUTCOME: "outcome",
     Aspect.EXIT: "exit",
+    Aspect.OUTPUT: "output",
     Aspect.DURATION: "duration",
 }
 

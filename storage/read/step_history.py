@@ -34,7 +34,8 @@ _STEP = "SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND task_id = ? LIMIT 
 _ITEM = """
 SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND parent_task_id = ? AND item IS ? LIMIT 1
 """
-_TASK_RUN = f"SELECT id, {codec.names(codec.TASK_RUN_READ)} FROM task_run"
+_COLUMNS = codec.names(codec.TASK_RUN_READ + codec.TASK_RUN_FAILURE)
+_TASK_RUN = f"SELECT id, {_COLUMNS} FROM task_run"
 _HAS_RUN = f"reason_code <> '{Reason.REUSED.value}'"
 
 
@@ -51,7 +52,7 @@ class HistoryQuery(Struct, frozen=True, kw_only=True):
 
 
 def earlier_task_runs(connection: sqlite3.Connection, query: HistoryQuery) -> list[TaskRun]:
-    """Return the task runs, the newest first, without inputs, outputs and errors."""
+    """Return the task runs, the newest first, without inputs and outputs, with brief errors."""
     is_item = query.task.parent_task_id is not None
     most = MAX_EXECUTIONS_FOR_ITEMS if is_item else MAX_EXECUTIONS
     values = (codec.text(query.mission_name), query.row_id, most)

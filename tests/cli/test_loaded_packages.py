@@ -60,6 +60,8 @@ MAY_LOAD = {
     "artifacts plain": RECORDS,
     "events plain": RECORDS,
     "why plain a": RECORDS | FILE,  # the mission, as it was recorded
+    "diff plain plain": RECORDS | FILE,
+    "history plain a": RECORDS,
     "watch plain": WAITS,
     "rerun plain": RUNS,
     "retry plain": WAITS | FILE,

@@ -25,6 +25,8 @@ SECTIONS = {
         "logs": _lazy("logs", "Print the log of an execution or step."),
         "artifacts": _lazy("artifacts", "List or get the files that were kept of an execution."),
         "why": _lazy("why", "Explain the state of a step or an execution."),
+        "diff": _lazy("diff", "Compare an execution with another one."),
+        "history": _lazy("history", "Tell how the runs of a mission or a step ended."),
         "watch": _lazy("watch", "Watch an execution until it ends."),
         "open": _lazy("open", "Open the screen on an execution."),
         "events": _lazy("events", "Print audit events as NDJSON, resumable."),
