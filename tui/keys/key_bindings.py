@@ -72,6 +72,14 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("home.executions", "2", "show_pane('executions')", "executions", "Looking"),
         Key("home.pane", "tab,shift+tab", "other_pane", "other pane", "Looking", show=True),
         Key("home.refresh", "f5", "refresh", "look for missions again", "Looking"),
+        Key(
+            "home.compare",
+            "D",
+            "compare",
+            "compare two marked, or with a success",
+            "Looking",
+        ),
+        Key("home.history", "H", "history", "history of the mission", "Looking"),
         Key("home.copy", "y", "copy", "copy id or path", "Taking along"),
         Key("home.clear", "escape", "clear", "clear marks, then the filter", "Finding"),
         Key("home.quit", "q", "app.quit", "quit; live runs go on", "Everywhere", show=True),
@@ -96,7 +104,6 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.streams", "s", "log('streams')", "out / err / both", "Log"),
         Key("run.colours", "C", "log('colours')", "colours of the step", "Log"),
         Key("run.records", "J", "log('records')", "JSON lines readable / as written", "Log"),
-        Key("run.gap", "D", "log('gap')", "where output was dropped", "Log"),
         Key("run.save_log", "S", "save_log", "save the log", "Taking along"),
         Key("run.previous_attempt", "[", "attempt(-1)", "attempt before", "Log"),
         Key("run.next_attempt", "]", "attempt(1)", "next attempt", "Log"),
@@ -113,6 +120,8 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.tree", "3", "tab('tree')", "tree", "Looking"),
         Key("run.gantt", "4", "tab('gantt')", "gantt", "Looking"),
         Key("run.events", "5", "tab('events')", "events", "Looking"),
+        Key("run.compare", "D", "compare", "compare with the last success", "Looking", show=True),
+        Key("run.history", "H", "history", "history of mission and step", "Looking"),
         Key("run.past", "<", "past(-1)", "event before", "The past", show=True),
         Key("run.later", ">", "past(1)", "next event", "The past"),
         Key("run.past_step", "(", "past_step(-1)", "event before of the step", "The past"),
@@ -158,6 +167,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("gantt.zoom_fit", "0", "zoom(0)", "fit", "Gantt"),
     ),
     "log": (
+        Key("log.gap", "D", "screen.log('gap')", "where output was dropped", "Log"),
         Key("log.next_match", "n", "match(1)", "next match", "Finding"),
         Key("log.previous_match", "N", "match(-1)", "previous match", "Finding"),
     ),
@@ -192,6 +202,15 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
                 1,
             )
         ),
+    ),
+    "report": (
+        Key("report.copy", "y", "copy", "copy", "Taking along", show=True),
+        Key("report.save", "S", "save", "write it to a file", "Taking along", show=True),
+        Key("report.back", "escape,q", "back", "back", "Everywhere", show=True),
+    ),
+    "comparison": (
+        Key("compare.earlier", "[", "base(1)", "with the run before", "Looking", show=True),
+        Key("compare.later", "]", "base(-1)", "with the run after", "Looking", show=True),
     ),
     "audit": (
         Key("audit.verify", "v", "verify(True)", "verify everything", "Acting", show=True),

@@ -21,6 +21,8 @@ from tui.live.messages import StepOpened, StepSelected
 from tui.live.usage_watch import UsageWatch
 from tui.screens.execution_layout import PaneScreen
 from tui.screens.inspector import InspectorScreen
+from tui.screens.report.comparison_screen import ComparisonScreen
+from tui.screens.report.history_screen import HistoryScreen
 from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.safe_text import clean_line
@@ -207,6 +209,18 @@ class ExecutionSelection(PaneScreen):
         """Explain the state of the selected step."""
         if self.board is not None and self.selected is not None:
             self.app.push_screen(InspectorScreen(self, self.selected, section="overview"))
+
+    def action_compare(self) -> None:
+        """Compare the execution with the last run of its mission that succeeded."""
+        self.app.push_screen(ComparisonScreen(self.execution_id))
+
+    def action_history(self) -> None:
+        """Show the history of the mission and of the selected step."""
+        if self.board is not None:
+            name = self.board.execution.mission_name
+            self.app.push_screen(
+                HistoryScreen(name, execution_id=self.execution_id, task_id=self.selected)
+            )
 
     def action_copy(self, form: str) -> None:
         """Copy the mouse selection; without one the focused log, else the selected step."""

@@ -14,6 +14,8 @@ from tui.live.execution_queries import read_board
 from tui.screens.dialog import Choice, Dialog
 from tui.screens.home.home_layout import HomeLayout
 from tui.screens.home.marked_actions import MarkedActions
+from tui.screens.report.comparison_screen import ComparisonScreen
+from tui.screens.report.history_screen import HistoryScreen
 from tui.search.home_page import Need
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
@@ -226,6 +228,23 @@ class HomeActions(HomeLayout):
         lookup, backend = self.deck.lookup, self.deck.backend
         return await lookup.read(lambda reader: read_board(reader, backend, execution_id))
 
+    def action_compare(self) -> None:
+        """Compare the two marked executions, or the one under the cursor with the last success."""
+        current = self._execution_list.current
+        if len(self._marked) == 2:
+            before, after = sorted(self._marked)  # ids are in the order of their creation
+            self.app.push_screen(ComparisonScreen(after, before))
+        elif current is not None:
+            self.app.push_screen(ComparisonScreen(current.execution_id))
+
+    def action_history(self) -> None:
+        """Show the history of the mission under the cursor, or of the execution's."""
+        mission, execution = self._mission_list.current, self._execution_list.current
+        if self._pane == "missions" and mission is not None:
+            self.app.push_screen(HistoryScreen(mission.name))
+        elif self._pane == "executions" and execution is not None:
+            self.app.push_screen(HistoryScreen(execution.mission_name))
+
     def action_copy(self) -> None:
         """Copy the path of the mission file or the id of the execution."""
         mission, execution = self._mission_list.current, self._execution_list.current
@@ -236,6 +255,6 @@ class HomeActions(HomeLayout):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's own
         """Enable only what works in the focused pane."""
-        if action in (*ON_EXECUTIONS, "sort", "unfold", "mark"):
+        if action in (*ON_EXECUTIONS, "sort", "unfold", "mark", "compare"):
             return self._pane == "executions"
         return self._pane == "missions" if action == "validate" else True

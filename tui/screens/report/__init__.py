@@ -1,0 +1,1 @@
+"""Screens that tell of several executions: comparison and history."""
