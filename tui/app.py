@@ -257,6 +257,7 @@ class MissionDeckApp(TerminalApp):
         before, self.log_problem = self.log_problem, broken_text(checked)
         if self.log_problem != before and not self.problem:
             self.show_problem("")
+        self._home.log_changed()
 
     def look_at(self, execution_ids: Iterable[str]) -> None:
         """Take note, for good, that somebody has looked at failures."""

@@ -117,3 +117,19 @@ def test_what_was_pruned_since_is_no_damage(inside: Inside, *, is_known: bool) -
 def test_what_does_not_go_together_is_refused(inside: Inside) -> None:
     assert inside("audit", "verify", "--since-verified", "--deep").code == 2
     assert inside("audit", "verify", "--since-verified", "x.zip").code == 2
+
+
+def test_doctor_says_how_far_the_log_was_verified(inside: Inside, made: Path) -> None:
+    def told() -> tuple[str, str]:
+        checks = inside("doctor", "--json").json["checks"]
+        (found,) = [one for one in checks if one["name"] == "audit"]
+        return found["status"], found["told"]
+
+    assert told() == ("ok", "log not verified yet")
+    assert inside("audit", "verify", "--since-verified").code == 0
+    assert told()[1].startswith("log records not verified yet; the chain alone to event")
+    assert inside("audit", "verify").code == 0
+    assert "the last one, with all records" in told()[1]
+    shutil.copyfile(made / "older/missions.db", inside.home / "missions.db")
+    assert told()[0] == "problem"
+    assert "it was cut, or replaced by an older copy" in told()[1]

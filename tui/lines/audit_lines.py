@@ -9,6 +9,7 @@ from core.domain.state_word import counted
 from core.value.timestamp import rfc3339
 from tui.lines.json_data import json_lines
 from tui.look.styled_text import Line
+from tui.output.anchor_text import anchored_text
 from tui.output.report.act_text import act_text
 from tui.output.verification_report import extent_text
 from tui.words.safe_text import clean_line, fit, wrap
@@ -18,7 +19,10 @@ MAX_SHOWN_FINDINGS = 3
 _TIER_WORDS = {
     Tier.CHAIN: ("every event follows from the one before", "the chain is broken"),
     Tier.SIGNED: ("a trusted key signed them", "no trusted key signed them"),
-    Tier.ANCHORED: ("they continue a head noted elsewhere", "no head noted elsewhere was given"),
+    Tier.ANCHORED: (
+        "they continue a head noted elsewhere",
+        "no head noted elsewhere was given, no anchor verified",
+    ),
     Tier.COMPLETE: ("every execution is finalised", "{open} not finalised"),
 }
 
@@ -71,6 +75,8 @@ def _tier_line(tier: Tier, report: Report) -> Line:
     if tier is not Tier.CHAIN and not report.tiers[Tier.CHAIN]:
         told = "nothing can be said of a broken chain"
     told = told.format(open=counted(report.open_executions, "execution"))
+    if tier is Tier.ANCHORED and reached:
+        told = anchored_text(report)
     if tier is Tier.SIGNED and report.key:
         told = f"{told}: {report.key}"
     sign = ("✓ ", "good") if reached else ("· ", "muted")

@@ -17,8 +17,11 @@ from tui.words.safe_text import clean_line
 MAX_SHOWN_FINDINGS = 20
 
 
-def home_parts(here: AppContext, page: HomePage | None) -> Parts:
-    """Return the header: who needs somebody, what runs (None: not known yet), user, database."""
+def home_parts(here: AppContext, page: HomePage | None, log: str = "") -> Parts:
+    """Return the header: who needs somebody, what runs (None: not known yet), user, database.
+
+    `log` says how far the audit log was verified, empty while that is not known.
+    """
     live = 0 if page is None else page.live
     running = "loading …" if page is None else f"▶ {live:,} running" if live else "nothing running"
     left = [
@@ -30,8 +33,9 @@ def home_parts(here: AppContext, page: HomePage | None) -> Parts:
         verb = "needs" if page.needs == 1 else "need"
         left.append(Part(f"  ! {page.needs:,} {verb} you", style="warn"))
     right = [
+        Part(f"{log}  " if log else "", style="faint", rank=2),
         Part(f"{clean_line(here.actor)} ", style="muted", rank=1),
-        Part(f" {clean_line(here.database)} ", style="faint", rank=2),
+        Part(f" {clean_line(here.database)} ", style="faint", rank=3),
     ]
     return left, right
 

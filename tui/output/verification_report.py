@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.audit.verify.log_checked import LogChecked
-from core.audit.verify.verdict import AnchorNote, Finding, Report, Tier, headline
+from core.audit.verify.verdict import Finding, Report, Tier, headline
 from core.audit.verify.verified_state import VerifiedState
 from core.domain.state_word import counted
 from core.value.timestamp import rfc3339
+from tui.output.anchor_text import anchor_text, anchored_text, newest_anchor
 from tui.output.ansi_colours import Palette
 from tui.words.numbers import moment
 from tui.words.safe_text import safe_line
@@ -133,7 +134,7 @@ def _basis(tier: Tier, report: Report) -> str:
     if tier is Tier.SIGNED:
         return _signers(report) if report.key else "by no key that is trusted here"
     if tier is Tier.ANCHORED:
-        return _anchored(report)
+        return anchored_text(report) or "no head was given or met, and no anchor verified"
     return f"{counted(report.executions, 'execution')}, {report.open_executions} of them open"
 
 
@@ -145,37 +146,8 @@ def _signers(report: Report) -> str:
     return told if report.tiers[Tier.SIGNED] else f"{told}; not all events by a key that is trusted"
 
 
-def _anchored(report: Report) -> str:
-    """Return what the events are anchored to: given heads, and the anchors that were verified."""
-    found = []
-    if report.noted_heads:
-        heads = (
-            "the head that was given" if report.noted_heads == 1 else "the heads that were given"
-        )
-        found.append(f"to {heads}")
-    newest = _newest_anchor(report)
-    if newest is not None:
-        found.append(safe_line(anchor_text(newest)))
-    return "; ".join(found) or "no head was given or met, and no anchor verified"
-
-
-def anchor_text(anchor: AnchorNote) -> str:
-    """Return which events an anchor is of, and what it proves or why it does not."""
-    kind = "time stamp" if anchor.kind == "time-stamp" else "cosignature"
-    events = f"events 1 to {anchor.size}"
-    if anchor.at is None or anchor.problem is not None:
-        return f"{events} by a {kind} that was not verified: {anchor.problem}"
-    return f"{events} by a {kind} of {moment(anchor.at)} by {anchor.by}"
-
-
-def _newest_anchor(report: Report) -> AnchorNote | None:
-    """Return the verified anchor of the most events."""
-    verified = [one for one in report.anchors if one.problem is None]
-    return max(verified, key=lambda one: one.size, default=None)
-
-
 def _about_anchors(report: Report) -> Iterator[str]:
-    others = [one for one in report.anchors if one is not _newest_anchor(report)]
+    others = [one for one in report.anchors if one is not newest_anchor(report)]
     for anchor in others[-MAX_SHOWN_ANCHORS:]:
         yield safe_line(f"  anchor at {anchor.seq}: {anchor_text(anchor)}")
     left = report.older_anchors + max(0, len(others) - MAX_SHOWN_ANCHORS)

@@ -1,7 +1,7 @@
 """How far the log was verified, in words that never claim more than was done. Knows no screen."""
 
 from core.domain.state_word import counted
-from tui.words.numbers import ago
+from tui.words.numbers import ago, moment
 
 NOT_VERIFIED = "not verified yet"
 
@@ -26,6 +26,13 @@ def verified_text(
     if chain_size > full_size:
         return f"{text}; the chain alone to event {chain_size:,}, {ago(chain_at, now)}"
     return text
+
+
+def verified_note(*, full_size: int, full_at: int, chain_size: int) -> str:
+    """Return the same in a few words that stay true, whatever is appended and however long."""
+    if not full_size:
+        return f"log: chain verified to event {chain_size:,}" if chain_size else "log not verified"
+    return f"log verified to event {full_size:,}, {moment(full_at)}"
 
 
 def older_text(*, events: int, verified: int) -> str:

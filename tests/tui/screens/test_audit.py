@@ -92,7 +92,9 @@ async def test_a_verification_of_the_chain_alone_ticks_nothing() -> None:
         await wait_for_text(pilot, f"verified to event 40 of {world.seq}", "the chain alone")
         assert "✓" not in screen_text(pilot.app)
         await pilot.press("v")
-        await wait_for_text(pilot, "✓ INTACT", "with all records", "2m ago", "no head noted")
+        await wait_for_text(pilot, "✓ INTACT", "with all records", "2m ago", "no anchor verified")
+        await pilot.press("escape")
+        await wait_for_text(pilot, "nightly-etl", f"log verified to event {world.seq}, ")
 
 
 async def test_a_verification_shows_its_progress_and_can_be_stopped() -> None:

@@ -17,6 +17,7 @@ from tui.cli.invocation import Invocation
 from tui.host.version import VERSION
 from tui.words.numbers import size
 from tui.words.safe_text import safe_line
+from tui.words.verified_text import older_text
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 _LOW_SPACE_BYTES = 256 * 1024 * 1024
@@ -174,6 +175,29 @@ def _keys(invocation: Invocation) -> Iterator[Check]:
         yield Check("keys", OK, "there are none yet: the first run creates one")
 
 
+def _audit(invocation: Invocation) -> Iterator[Check]:
+    """Tell how far the log was verified; nothing is verified here."""
+    from core.machine.system_clock import SystemClock
+    from tui.host.evidence.log_check import LogCheck
+    from tui.output.verification_report import extent_text
+
+    if not invocation.paths.has_database:
+        return
+    try:
+        found = LogCheck(invocation.paths, SystemClock()).status()
+    except MissionDeckError:
+        return  # the checks of the database and the keys say what is wrong
+    known = found.known
+    told = f"log {extent_text(known, found.events, invocation.now)}"
+    if found.is_older and known is not None:
+        told = older_text(events=found.events, verified=known.chain.head.size)
+        yield Check("audit", PROBLEM, told, "if that is wanted, see docs/audit.md")
+    elif known is None or not known.full_size:
+        yield Check("audit", OK, told, "`mission audit verify` verifies all of it")
+    else:
+        yield Check("audit", OK, told)
+
+
 def _step_types(_invocation: Invocation) -> Iterator[Check]:
     from core.step_type.registry import BUILT_IN, step_type, step_type_names
 
@@ -227,5 +251,6 @@ _CHECKS: tuple[Callable[[Invocation], Iterator[Check]], ...] = (
     _policies,
     _database,
     _keys,
+    _audit,
     _step_types,
 )

@@ -26,6 +26,7 @@ from tui.widgets.base.text_view import TextView
 from tui.widgets.steps.execution_list import ExecutionList
 from tui.widgets.steps.mission_list import MissionList
 from tui.widgets.steps.run_preview_pane import RunPreviewPane
+from tui.words.verified_text import verified_note
 
 MIN_DIVIDED_ROWS = 14
 """The height of the pane of executions from which it has a preview below the list."""
@@ -137,7 +138,7 @@ class HomeLayout(DeckScreen):
 
     def _titles(self) -> None:
         page = self._page
-        self._head.set_parts(*home_parts(self.deck.app_context, page))
+        self._head.set_parts(*home_parts(self.deck.app_context, page, self._log_note()))
         alone = self.has_class("-narrow")
         notes = {"missions": "", "executions": "" if page is None else count_note(page)}
         if self._missions is not None:
@@ -152,6 +153,22 @@ class HomeLayout(DeckScreen):
                 number, PANES, note, self._filters[pane], self._problems(pane), alone=alone
             )
             self._pane_titles[pane].set_parts(*parts)
+
+    def log_changed(self) -> None:
+        """Show what was learnt of the audit log."""
+        self._titles()
+
+    def _log_note(self) -> str:
+        """Return how far the log was verified; if it is broken, the banner says so instead."""
+        checked = self.deck.log_checked
+        if checked is None or self.deck.log_problem:
+            return ""
+        known = checked.known
+        return verified_note(
+            full_size=0 if known is None else known.full_size,
+            full_at=0 if known is None else known.full_at,
+            chain_size=0 if known is None else known.chain.head.size,
+        )
 
     def _problems(self, pane: str) -> Sequence[str]:
         """Return a sentence for each term of a pane's filter that is not understood."""
