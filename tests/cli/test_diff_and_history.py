@@ -50,7 +50,7 @@ def test_diff_tells_what_differs_from_the_last_success_and_history_how_all_ended
     assert "nightly#2 (failed) compared with nightly#1 (done, " in out
     assert "parameter `limit`: 5 → 12" in out
     assert "definition `timeout_seconds`" in out
-    assert "check: outcome: SUCCESS → FAILED" in out
+    assert "check: done → failed" in out
     assert "1 step only in the later one: extra" in out
     assert "- hello 5" in out
     assert "+ goodbye 12" in out

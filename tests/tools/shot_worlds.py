@@ -103,6 +103,30 @@ def a_release_under_way() -> Stage:
     return Stage(FakeBackend(world, mission), run)
 
 
+def a_failed_release() -> Stage:
+    """A release that failed after one that was good: another tag, and a test that says more."""
+    world = FakeWorld()
+    mission = release()
+    for tag, broken in (("v2.3.9", None), ("v2.4.0", "test-auth")):
+        params = {"target": "staging", "tag": tag, "notify": True}
+        run = world.launch(mission, params=params, source_path="/missions/release.yaml")
+        for one in mission.steps:
+            world.begin(run, one.id)
+            world.clock.forward(64 if one.id == "build-amd64" and broken else 12)
+            world.say(run, one.id, f"{one.id} of {tag}: ready")
+            if one.id == broken:
+                words = ("login: expected 200, got 503", "1 of 48 tests failed")
+                world.say(run, one.id, *words, stream=LogStream.STDERR)
+                world.end(run, one.id, exit_code=1)
+                break
+            outputs = {"commit": "9f3c2ab" if broken else "5be10d4"}
+            world.end(run, one.id, outputs=outputs if one.id == "checkout" else None)
+        state = ExecutionState.FAILED if broken else ExecutionState.SUCCESS
+        world.execution(run, state, Reason.STEP_FAILED if broken else Reason.ALL_STEPS_DONE)
+        world.clock.forward(86_400)
+    return Stage(FakeBackend(world, mission), run)
+
+
 def sky_survey() -> Mission:
     """1,738 steps with the shape of the Montage workflow: three bands, each stitched and viewed."""
     steps = []

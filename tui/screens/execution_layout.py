@@ -95,7 +95,8 @@ class PaneScreen(ExecutionActions):
         title = self.selected
         if self.board is not None and title is not None:
             title = self.board.title(title)
-        side.set_parts(*side_parts(self._left.tab, title, filter_text))
+        is_now = self.clock.moment is None
+        side.set_parts(*side_parts(self._left.tab, title, filter_text, inspects=is_now))
         side.lit = focused in ("summary", "side-list")
         self._bottom.retitle()
 

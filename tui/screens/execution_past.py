@@ -102,6 +102,11 @@ class ExecutionPast(ExecutionSelection):
             return False
         return super().check_action(action, parameters)
 
+    def offers(self, action: str) -> bool:
+        """Leave out of the key bar what is refused while the past is shown."""
+        is_refused = self.shows_past and action.partition("(")[0] in ("choose", "inspect", "why")
+        return not is_refused and super().offers(action)
+
     def on_key(self, event: events.Key) -> None:
         """Say why an acting key does nothing in the past."""
         if self.shows_past and (event.key in _ACTING_KEYS or event.character in _ACTING_KEYS):
@@ -229,6 +234,7 @@ class ExecutionPast(ExecutionSelection):
     def _settle(self) -> None:
         """Bring what is read apart from the board to the moment that is shown."""
         self._tell_past()
+        self._titles()
         self.moment_changed()
         self._record_reader.request()
         self._attempt_reader.request()

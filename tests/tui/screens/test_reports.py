@@ -40,7 +40,9 @@ async def test_a_run_is_compared_with_the_last_success_and_with_others() -> None
     async with running(FakeBackend(world), size=(120, 45), start=runs[2]) as pilot:
         await wait_for_text(pilot, "etl#3", "load")
         await pilot.press("D")
-        await wait_for_text(pilot, "etl#3 (failed) compared with etl#2 (done", "load: outcome")
+        await wait_for_text(
+            pilot, "etl#3 (failed) compared with etl#2 (done", "load: done → failed"
+        )
         text = screen_text(pilot.app)
         assert "nothing that is recorded of what they were given differs" in text
         assert "fetch: output `rows`: 11 → 12" in text

@@ -64,16 +64,31 @@ def _change(change: Change) -> str:
 
 
 def _endings(found: Comparison) -> list[ReportLine]:
+    """Return other outcomes: those that failed one by one, the rest by what became of them."""
     lines = []
-    for change in found.of(Aspect.OUTCOME, Aspect.EXIT)[:MAX_CHANGES]:
-        bad = change.after == ExecutionState.FAILED.value
+    alike: dict[tuple[str, str], list[str]] = {}
+    for change in found.of(Aspect.OUTCOME):
+        before, after = _word(change.before), _word(change.after)
+        is_failure = change.after == ExecutionState.FAILED.value
+        if change.task_id is not None and not is_failure:
+            alike.setdefault((before, after), []).append(change.task_id)
+            continue
+        name = "the whole run" if change.task_id is None else change.task_id
         good = change.after == ExecutionState.SUCCESS.value
-        lines.append(ReportLine(_change(change), _tone(good=good, bad=bad)))
+        text = clean_line(f"{name}: {before} → {after}")
+        lines.append(ReportLine(text, _tone(good=good, bad=is_failure)))
+    for (before, after), steps in alike.items():
+        lines += _named(f"{before} → {after}", steps, Tone.PLAIN)
+    lines += _changes(found.of(Aspect.EXIT))
     new = [pair.task_id for pair in found.steps if pair.before is None]
     gone = [pair.task_id for pair in found.steps if pair.after is None]
     lines += _named("only in the later one", new, Tone.NEW)
     lines += _named("only in the earlier one", gone, Tone.GONE)
     return lines or [_muted("both ended the same, step by step")]
+
+
+def _word(state: object) -> str:
+    return WORDS.get(str(state), str(state))
 
 
 def _tone(*, good: bool, bad: bool) -> Tone:

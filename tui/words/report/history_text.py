@@ -54,7 +54,11 @@ def summary_texts(summary: HistorySummary) -> list[str]:
         )
     if summary.retried:
         texts.append(f"{counted(summary.retried, 'success', 'successes')} took more than one try")
-    if summary.flakiness is not None:
+    if summary.flakiness is None:
+        texts.append(
+            "no two runs in a row had the same file and parameters: flaky or not is unknown"
+        )
+    else:
         share = f"{summary.flips} of {counted(summary.comparable, 'repetition')}"
         if summary.flips:
             texts.append(f"flaky: with the same file and parameters {share} ended otherwise")
