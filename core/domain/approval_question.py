@@ -1,11 +1,12 @@
 """An approval step's question while it is open: what is asked, who may answer, and until when."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import takewhile
+from typing import Any
 
 from msgspec import Struct
 
-from core.domain.mission import Mission, MissionStep
+from core.domain.mission import Mission, MissionStep, Param, ParamType
 from core.domain.records import Attempt, Execution, TaskRun
 from core.domain.states import AttemptState
 from core.value.duration import parse_duration
@@ -18,11 +19,33 @@ class OpenQuestion(Struct, frozen=True, kw_only=True):
     prompt: str
     approvers: tuple[str, ...] = ()
     until: int | None = None
+    inputs: tuple[Param, ...] = ()
+    """What whoever approves is asked for."""
 
 
 def may_answer(actor: str, approvers: Collection[str]) -> bool:
     """Tell whether `actor` (`user@host`) is among those who may answer, by either name."""
     return not approvers or bool({actor, actor.partition("@")[0]} & set(approvers))
+
+
+def asked_inputs(inputs: Mapping[str, Any]) -> tuple[Param, ...]:
+    """Return what the resolved parameters of an approval ask for; what is no input is left out."""
+    found = inputs.get("inputs")
+    if not isinstance(found, Mapping):
+        return ()
+    return tuple(
+        Param(
+            name=name,
+            type=ParamType(one.get("type") or ParamType.STRING),
+            required=bool(one.get("required")),
+            default=one.get("default"),
+            choices=tuple(one.get("choices") or ()),
+            pattern=one.get("pattern"),
+            description=one.get("description") or "",
+        )
+        for name, one in found.items()
+        if isinstance(one, Mapping) and one.get("type") in (None, *ParamType)
+    )
 
 
 def open_question(
@@ -56,4 +79,5 @@ def open_question(
         prompt=task.message or str(inputs.get("prompt") or ""),
         approvers=approvers,
         until=min(ends, default=None),
+        inputs=asked_inputs(inputs),
     )

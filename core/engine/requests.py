@@ -5,22 +5,24 @@ reason, and the refusal is an event. One without an outcome is redelivered to th
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
 from core.domain.approval_question import may_answer
 from core.domain.events import CancelRequested
+from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
 from core.engine.engine_recorder import EngineRecorder
+from core.errors import UsageError
 from core.graph.dag import Graph
 from core.planning.cancel_scope import state_after_stop
 from core.planning.earlier_items import items_of_step
 from core.planning.planner import Planner
 from core.ports.clock import Clock
 from core.ports.control import Request, RequestKind
-from core.step_type.host import Approval
+from core.step_type.host import Approval, TakeInputs
 
 RETRYABLE = frozenset({TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED})
 
@@ -37,12 +39,16 @@ CancelAttempt = Callable[[str, Reason, str], bool]
 
 
 class Question(Struct, frozen=True):
-    """An approval step's question, who may answer it (empty: anybody), and until when."""
+    """An approval step's question, who may answer it (empty: anybody), and until when.
+
+    `take` checks the values that an approval gives.
+    """
 
     task_id: str
     prompt: str
     approvers: tuple[str, ...]
     until: int | None = None
+    take: TakeInputs = dict
 
 
 class _Cancelling(Struct):
@@ -172,13 +178,29 @@ class RequestHandler:
         elif answer.done():
             self._refuse(request, "the step was answered before")
         else:
+            self._take_answer(request, question, answer)
+
+    def _take_answer(
+        self, request: Request, question: Question, answer: "asyncio.Future[Approval]"
+    ) -> None:
+        """Hand an answer to the step, unless the values it gives are wrong."""
+        approved = request.kind is RequestKind.APPROVE
+        given = request.arguments.get("inputs")
+        try:
+            inputs = (
+                question.take(given if isinstance(given, Mapping) else EMPTY) if approved else EMPTY
+            )
+        except UsageError as error:
+            self._refuse(request, error.message)
+        else:
             self._answers[question.task_id] = request
             comment = request.arguments.get("comment")
             answer.set_result(
                 Approval(
-                    approved=request.kind is RequestKind.APPROVE,
+                    approved=approved,
                     by=request.actor,
                     comment=comment if isinstance(comment, str) else "",
+                    inputs=inputs,
                 )
             )
 

@@ -1,11 +1,15 @@
 """What a step may request of the engine: a person's approval, or the run of another mission."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from core.domain.mission import EMPTY
 from core.domain.records import MissionResult, TaskRun
+
+TakeInputs = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""Returns the values of an approval as their types; raises `UsageError` for wrong ones."""
 
 
 class Approval(Struct, frozen=True):
@@ -14,6 +18,8 @@ class Approval(Struct, frozen=True):
     approved: bool
     by: str
     comment: str
+    inputs: Mapping[str, Any] = EMPTY
+    """The values of what was asked for, as their types."""
 
 
 class SubMissionEnd(Struct, frozen=True):
@@ -44,11 +50,12 @@ class StepHost(Protocol):
     """The engine as a step sees it. Both methods may be cancelled while they wait."""
 
     async def approval(
-        self, prompt: str, approvers: tuple[str, ...], until: int | None
+        self, prompt: str, approvers: tuple[str, ...], until: int | None, take: TakeInputs
     ) -> Approval:
         """Release the slot and wait until an approver has answered.
 
-        An answer given after the instant `until` does not count.
+        An answer given after the instant `until` does not count, nor an approval whose values
+        `take` refuses.
         """
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from core.domain.approval_question import may_answer
-from core.domain.mission import EMPTY
+from core.domain.mission import EMPTY, Param
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution
@@ -152,17 +152,21 @@ class ConfirmedActions:
             f"Approve {name}?" if allowed else f"{name} waits for an approval",
             await lines(),
             [
-                Choice("approve", "Approve", enabled=allowed),
+                Choice("approve", "Approve", enabled=allowed, needs_inputs=True),
                 Choice("reject", "Reject", "error", enabled=allowed),
             ],
             ask="comment (optional)" if allowed else None,
+            inputs=question.inputs if allowed else (),
             keep="Leave it waiting",
             live=lines,
         )
         if answer is None:
             return
         kind = RequestKind.APPROVE if answer.choice == "approve" else RequestKind.REJECT
-        await self._request(board.execution, kind, name, task_id, {"comment": answer.text})
+        arguments: dict[str, Any] = {"comment": answer.text}
+        if answer.values:
+            arguments["inputs"] = answer.values
+        await self._request(board.execution, kind, name, task_id, arguments)
 
     async def retry(self, board: Board, task_id: str, *, downstream: bool) -> None:
         """Retry a step: in place while the run is live, else in a new linked execution."""
@@ -220,10 +224,11 @@ class ConfirmedActions:
         choices: Sequence[Choice],
         *,
         ask: str | None = None,
+        inputs: Sequence[Param] = (),
         keep: str = "Keep",
         live: LiveLines | None = None,
     ) -> Answer | None:
-        dialog = Dialog(title, lines, choices, ask=ask, keep=keep, live=live)
+        dialog = Dialog(title, lines, choices, ask=ask, inputs=inputs, keep=keep, live=live)
         return await self._deck.push_screen_wait(dialog)
 
     async def _confirm(

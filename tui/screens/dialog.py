@@ -1,8 +1,8 @@
 """A confirmation dialog: its scope in words, with the safe choice focused."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -11,11 +11,13 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
+from core.domain.mission import Param
 from core.errors import MissionDeckError
 from core.value.terminal_text import width_of
 from tui.keys.textual_bindings import bindings
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.widgets.base.choice_button import ChoiceButton
+from tui.widgets.base.param_field import ParamField
 
 UPDATE_SECONDS = 0.5
 """How often the text of an open dialog is updated."""
@@ -27,19 +29,23 @@ class Answer:
 
     choice: str
     text: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The values of the inputs that were asked for, as their types."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A button. `tone` is a Textual button variant: `error` for what cannot be undone.
 
-    One that is not `enabled` shows what you may not do.
+    One that is not `enabled` shows what you may not do; one that `needs_inputs` is not chosen
+    while a value does not fit.
     """
 
     value: str
     label: str
     tone: str = "default"
     enabled: bool = True
+    needs_inputs: bool = False
 
 
 class Dialog(ModalScreen[Answer | None]):
@@ -58,6 +64,7 @@ class Dialog(ModalScreen[Answer | None]):
         *,
         keep: str = "Keep",
         ask: str | None = None,
+        inputs: Sequence[Param] = (),
         live: Callable[[], Awaitable[Sequence[str]]] | None = None,
     ) -> None:
         super().__init__()
@@ -66,6 +73,7 @@ class Dialog(ModalScreen[Answer | None]):
         self._choices = tuple(choices)
         self._keep = keep
         self._ask = ask
+        self._fields = [ParamField(one, one.default) for one in inputs]
         self._live = live
         self._update_worker = CoalescingWorker(self._renew, self.run_worker)
 
@@ -74,6 +82,9 @@ class Dialog(ModalScreen[Answer | None]):
         with Vertical(id="dialog"):
             yield Static(self._title, markup=False, id="dialog-title")
             yield Static("\n".join(self._texts), markup=False, id="dialog-text")
+            for asked in self._fields:
+                yield asked.label
+                yield asked.widget
             if self._ask is not None:
                 yield Input(placeholder=self._ask, id="dialog-input", compact=True)
             with Horizontal(id="dialog-buttons"):
@@ -116,8 +127,17 @@ class Dialog(ModalScreen[Answer | None]):
         if event.button.id == "keep":
             self.dismiss(None)
             return
-        text = self.query_one(Input).value.strip() if self._ask is not None else ""
-        self.dismiss(Answer(event.button.name or "", text))
+        value = event.button.name or ""
+        values: dict[str, Any] = {}
+        if any(choice.needs_inputs for choice in self._choices if choice.value == value):
+            checked = {one.param.name: one.check() for one in self._fields}
+            wrong = [one for one in self._fields if not checked[one.param.name][1]]
+            if wrong:
+                wrong[0].widget.focus()
+                return
+            values = {name: found for name, (found, _) in checked.items() if found is not None}
+        text = "" if self._ask is None else self.query_one("#dialog-input", Input).value.strip()
+        self.dismiss(Answer(value, text, values))
 
     def on_input_submitted(self) -> None:
         """Move the focus from the field to the buttons."""

@@ -8,15 +8,12 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Select, Static
+from textual.widgets import Static
 
-from core.domain.mission import Mission, Param, ParamType
+from core.domain.mission import Mission
 from core.domain.state_word import counted
-from core.errors import BugError, MissionDeckError, UsageError
-from core.mission_file.keys.param_values import convert
-from core.operations.secret_input import check_secret_value
+from core.errors import BugError, MissionDeckError
 from tui.keys.textual_bindings import bindings
 from tui.lines.mission_plan import plan_lines
 from tui.live.backend import LaunchOptions, Preview
@@ -25,29 +22,12 @@ from tui.screens.deck_screen import DeckScreen
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.choice_button import ChoiceButton
 from tui.widgets.base.key_bar import KeyBar
+from tui.widgets.base.param_field import ParamField
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import clean_line
 
 JUDGE_SECONDS = 0.2
 """How long inputs stay as they are before safety and policies are asked about them."""
-
-
-class _Field:
-    """A parameter, its input widget, and its title line, which shows problems."""
-
-    def __init__(self, param: Param, widget: Widget, title: str) -> None:
-        self.param = param
-        self.widget = widget
-        self.label = Static(Content(title), markup=False, classes="form-label")
-        self._title = title
-        self._problem = ""
-
-    def show_problem(self, problem: str) -> None:
-        """Show a problem after the name; an empty text removes it."""
-        if problem != self._problem:
-            self._problem = problem
-            wrong = (f"  ✗ {problem}", "bold $error") if problem else ""
-            self.label.update(Content.assemble(self._title, wrong))
 
 
 class LaunchScreen(DeckScreen):
@@ -62,7 +42,7 @@ class LaunchScreen(DeckScreen):
         self._origin = origin
         """The run that the given values are from; empty for none."""
         self._mission: Mission | None = None
-        self._fields: dict[str, _Field] = {}
+        self._fields: dict[str, ParamField] = {}
         self._launching = False
         self._preview: Preview | None = None
         self._head = Bar(plain=True, id="head")
@@ -133,7 +113,9 @@ class LaunchScreen(DeckScreen):
                 Static(clean_line(mission.description), markup=False, classes="form-note")
             )
         for param in mission.params:
-            widgets.extend(self._widgets(param))
+            field = ParamField(param, self._given.get(param.name, param.default))
+            self._fields[param.name] = field
+            widgets += [field.label, field.widget]
         if not mission.params:
             widgets.append(
                 Static("This mission takes no parameters.", markup=False, classes="form-note")
@@ -164,35 +146,6 @@ class LaunchScreen(DeckScreen):
             return []
         return [Part(f"with the values of {clean_line(self._origin)} ", style="muted", rank=2)]
 
-    def _widgets(self, param: Param) -> list[Widget]:
-        value = self._given.get(param.name, param.default)
-        label = clean_line(param.name) + (" *" if param.required else "")
-        kind = f"{param.type.value}" + (", secret" if param.secret else "")
-        about = f"  {clean_line(param.description)}" if param.description else ""
-        field: Widget
-        choices = ("true", "false") if param.type is ParamType.BOOLEAN else param.choices
-        if choices:
-            texts = [str(choice) for choice in choices]
-            given = "" if value is None else str(value)
-            chosen = given.lower() if param.type is ParamType.BOOLEAN else given
-            field = Select(
-                [(Content(clean_line(text)), text) for text in texts],
-                value=chosen if chosen in texts else Select.NULL,
-                allow_blank=chosen not in texts,
-                classes="form-field",
-                compact=True,
-            )
-        else:
-            field = Input(
-                value="" if value is None else str(value),
-                password=param.secret,
-                placeholder=param.pattern or param.type.value,
-                classes="form-field",
-                compact=True,
-            )
-        self._fields[param.name] = _Field(param, field, f"{label}  ({kind}){about}")
-        return [self._fields[param.name].label, field]
-
     # --- checking --------------------------------------------------------------------------------
 
     def on_input_changed(self) -> None:
@@ -212,20 +165,10 @@ class LaunchScreen(DeckScreen):
         values: dict[str, Any] = {}
         wrong = 0
         for name, field in self._fields.items():
-            param, given = field.param, _value_of(field.widget)
-            problem = ""
-            if given is None:
-                if param.required and param.default is None:
-                    problem = "is required"
-            else:
-                try:
-                    values[name] = _checked(param, given)
-                except ValueError as error:
-                    problem = str(error)
-                except UsageError as error:
-                    problem = error.message
-            wrong += bool(problem)
-            field.show_problem(clean_line(problem))
+            value, fits = field.check()
+            wrong += not fits
+            if value is not None:
+                values[name] = value
         secret = {name for name, field in self._fields.items() if field.param.secret}
         self._judge({name: one for name, one in values.items() if name not in secret})
         return values, wrong
@@ -280,19 +223,3 @@ class LaunchScreen(DeckScreen):
             return
         self.dismiss()
         self.deck.open_execution(execution_id)
-
-
-def _checked(param: Param, given: Any) -> Any:
-    """Return a value as the type of its input; `ValueError` or `UsageError` if it does not fit."""
-    if not param.secret:
-        return convert(param, given)
-    check_secret_value(param, given)
-    return given
-
-
-def _value_of(field: Widget) -> Any:
-    if isinstance(field, Select):
-        return None if field.value is Select.NULL else field.value
-    if isinstance(field, Input):
-        return field.value if field.value != "" else None
-    return None

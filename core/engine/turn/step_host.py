@@ -9,7 +9,7 @@ from core.domain.states import TaskState
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.requests import Question, RequestHandler
 from core.errors import BugError
-from core.step_type.host import Approval, SubMissionEnd, SubMissions
+from core.step_type.host import Approval, SubMissionEnd, SubMissions, TakeInputs
 
 
 class HostFactory:
@@ -54,10 +54,10 @@ class EngineHost:
         self._task_id = task_id
 
     async def approval(
-        self, prompt: str, approvers: tuple[str, ...], until: int | None
+        self, prompt: str, approvers: tuple[str, ...], until: int | None, take: TakeInputs
     ) -> Approval:
         """Wait for a person's answer."""
-        question = Question(self._task_id, prompt, approvers, until)
+        question = Question(self._task_id, prompt, approvers, until, take)
         answer = self._hosts.request_handler.ask(question)
         self._hosts.post(question)
         return await answer

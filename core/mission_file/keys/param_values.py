@@ -1,7 +1,7 @@
 """Resolves the parameters of a mission: from launch values to typed ones, or all errors at once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -19,15 +19,23 @@ def resolve_params(mission: Mission, given: Mapping[str, Any]) -> dict[str, Any]
     Secret inputs are left out, because what is returned is recorded. Raises `UsageError` that lists
     every unknown, missing and ill-typed parameter, and every secret one among the values.
     """
-    known = {param.name: param for param in mission.params}
+    return resolve_values(mission.params, given, of="this mission")
+
+
+def resolve_values(params: Sequence[Param], given: Mapping[str, Any], *, of: str) -> dict[str, Any]:
+    """Return a value for every one of `params`; `of` names in errors what has them.
+
+    Raises `UsageError` as `resolve_params` does.
+    """
+    known = {param.name: param for param in params}
     problems = []
     for name in given:
         if name not in known:
             near = get_close_matches(name, known, n=1)
             hint = f", did you mean `{near[0]}`?" if near else ""
-            problems.append(f"`{name}` is not a parameter of this mission{hint}")
+            problems.append(f"`{name}` is not a parameter of {of}{hint}")
     values: dict[str, Any] = {}
-    for param in mission.params:
+    for param in params:
         if param.secret:
             if param.name in given:
                 problems.append(
@@ -44,7 +52,7 @@ def resolve_params(mission: Mission, given: Mapping[str, Any]) -> dict[str, Any]
             values[param.name] = param.default
     if problems:
         shown = ", ".join(known) or "none"
-        raise UsageError("; ".join(problems), hint=f"parameters of this mission: {shown}")
+        raise UsageError("; ".join(problems), hint=f"parameters of {of}: {shown}")
     return values
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from core.domain.events import Noted
 from core.domain.mission import Handlers, Mission, RetryPolicy
 from core.domain.process_policy import StopPolicy
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.mission_file.load import load_mission
 from core.ports.control import RequestKind
 from core.ports.executor import Census
 from storage.file.slots import FileSlots
@@ -37,7 +39,8 @@ def test_an_approved_step_succeeds_and_says_who_and_why() -> None:
     assert ending.state is ExecutionState.SUCCESS
     task = rig.snapshot.tasks["ask"]
     assert task.reason_code is Reason.APPROVED
-    assert task.outputs == {"approved_by": "operator@rig", "comment": "looks good"}
+    outputs = {"approved_by": "operator@rig", "comment": "looks good", "inputs": {}}
+    assert task.outputs == outputs
     assert rig.started() == ["ship"]
 
 
@@ -59,6 +62,43 @@ def test_a_step_that_waits_for_a_person_holds_no_slot() -> None:
         (60.0, answer(RequestKind.APPROVE)),
     )
     assert seen == [TaskState.WAITING, TaskState.SUCCESS]
+
+
+def test_an_approval_gives_typed_values_and_wrong_ones_are_refused_while_it_waits_on() -> None:
+    wanted = {
+        "replicas": {"type": "integer", "required": True},
+        "where": {"type": "choice", "choices": ["eu", "us"], "default": "eu"},
+    }
+    ship = a_command("ship", "ask", env={"N": "{{ steps.ask.output.inputs.replicas + 1 }}"})
+    rig = Rig(a_plan(an_approval("ask", inputs=wanted), ship))
+    rig.run(
+        (1.0, answer(RequestKind.APPROVE)),
+        (2.0, answer(RequestKind.APPROVE, inputs={"replicas": "many"})),
+        (3.0, answer(RequestKind.APPROVE, inputs={"replicas": 1, "wher": "eu"})),
+        (60.0, answer(RequestKind.APPROVE, inputs={"replicas": "3"})),
+    )
+    found = (rig.snapshot.tasks["ask"].outputs or {})["inputs"]
+    assert found == {"replicas": 3, "where": "eu"}
+    assert rig.executor.jobs[0].env["N"] == "4"
+    notes = [event for event in rig.seen if isinstance(event, Noted)]
+    refused = [note.facts["why"] for note in notes if note.kind == "request.refused"]
+    assert refused == [
+        "`replicas` is required (integer)",
+        "`replicas`: 'many' is not an integer",
+        "`wher` is not a parameter of this approval, did you mean `where`?",
+    ]
+
+
+def test_what_an_approval_asks_for_is_checked_in_the_file() -> None:
+    head = 'version: "1.0"\nname: x\nsteps:\n  - id: a\n    step_type: approval\n    parameters:\n'
+    for text, line in (
+        ("      prompt: go\n      inputs: {n: {type: integer, default: many}}\n", 8),
+        ("      prompt: go\n      inputs:\n        n: {type: choice}\n", 9),
+        ("      prompt: go\n      inputs: {n: {secret: true}}\n", 8),
+        ("      prompt: go\n      inputs: {n-1: {}}\n", 8),
+    ):
+        (found,) = load_mission(head + text).diagnostics
+        assert (found.line, found.file) == (line, "<stdin>"), found
 
 
 def test_only_those_named_may_answer() -> None:

@@ -60,6 +60,27 @@ async def test_a_request_ends_done_or_refused_with_the_reason_of_the_engine() ->
         await wait_for_text(pilot, "gate: rejected")
 
 
+async def test_an_approval_asks_for_its_typed_inputs_and_checks_them() -> None:
+    _, backend, run = gated(
+        inputs={
+            "replicas": {"type": "integer", "required": True, "description": "how many"},
+            "note": {"default": "none"},
+        }
+    )
+    async with running(backend, start=run) as pilot:
+        await wait_for_text(pilot, "needs approval")
+        await pilot.press("a")
+        await wait_for_text(pilot, "Approve gate?", "replicas *  (integer)  how many", "note")
+        await pilot.press("right", "enter")
+        await wait_for_text(pilot, "is required")
+        assert not backend.asked
+        await pilot.press("x")
+        await wait_for_text(pilot, "Approve gate?")
+        await pilot.press("backspace", "3", "tab", "tab", "tab", "right", "enter")
+        await wait_until(pilot, lambda: bool(backend.asked))
+        assert backend.asked[0][3]["inputs"] == {"replicas": 3, "note": "none"}
+
+
 async def test_a_request_that_nobody_is_there_to_take_says_so() -> None:
     world, backend, run = gated()
     backend.decides, backend.is_owned = False, False

@@ -13,6 +13,20 @@ from tui.cli.reference import execution_argument, step_argument
 @execution_argument
 @step_argument(required=False)
 @click.option("--comment", metavar="TEXT", default="", help="Comment recorded in the audit log.")
-def command(invocation: Invocation, execution: str, step: str | None, comment: str) -> None:
+@click.option(
+    "-i",
+    "--input",
+    "inputs",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A value that the step asks for; may be repeated.",
+)
+def command(
+    invocation: Invocation,
+    execution: str,
+    step: str | None,
+    comment: str,
+    inputs: tuple[str, ...],
+) -> None:
     """Approve STEP of EXEC, which waits for approval; STEP may be omitted if only one waits."""
-    answer(invocation, execution, step, RequestKind.APPROVE, comment)
+    answer(invocation, execution, step, RequestKind.APPROVE, comment, inputs)
