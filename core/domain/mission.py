@@ -179,6 +179,18 @@ class Repeat(Struct, frozen=True, kw_only=True):
     """How many attempts may succeed in all."""
 
 
+class Ready(Struct, frozen=True, kw_only=True):
+    """When a service is ready: what is probed, one of four, templates unresolved."""
+
+    port: str | None = None
+    url: str | None = None
+    file: str | None = None
+    log: str | None = None
+    """A pattern (RE2) that a line of its output matches."""
+    timeout: float = 60.0
+    """Seconds that it may take."""
+
+
 class MissionStep(Struct, frozen=True, kw_only=True):
     """One node of a mission. `parameters` is plain JSON data, templates unresolved."""
 
@@ -213,6 +225,10 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     """Patterns of the files in its working folder that are kept, templates unresolved."""
     preconditions: tuple[Precondition, ...] = ()
     repeat: Repeat | None = None
+    service: bool = False
+    """Whether it runs until the steps that need it have ended."""
+    ready: Ready | None = None
+    """When a service is ready; None: as soon as it runs."""
 
     @property
     def secret_names(self) -> tuple[str, ...]:

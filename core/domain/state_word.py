@@ -29,6 +29,7 @@ _WAITING_WORDS: Mapping[Reason, str] = MappingProxyType(
     {
         Reason.BACKOFF: "retrying",
         Reason.REPEATING: "repeating",
+        Reason.SERVICE_READY: "serving",
         Reason.AWAITING_APPROVAL: "needs approval",
         Reason.RESOURCE_EXHAUSTED: "held back",
     }

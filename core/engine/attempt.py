@@ -160,6 +160,10 @@ async def _perform(kind: StepType, prepared: Prepared, call: StepCall) -> StepOu
         end = await unmet(prepared.preconditions, call)
         if end is not None:
             return end
+    if prepared.ready is not None:
+        from core.engine.turn.service_attempt import serve  # few missions have services
+
+        return await serve(kind, prepared.ready, call)
     if kind.mode is Mode.ASYNC:
         return await kind.run_async(call)
     if kind.mode is Mode.INSTANT:
@@ -229,6 +233,7 @@ def _call(
         limits=limits_over(step.limits, config.limits),
         leftovers=step.leftovers or config.leftovers,
         runs_on=config.runs_on if step.runs_on is None else step.runs_on,
+        stays_here=step.service,
         scope=_LazyScope(run_context.context, prepared.task),
         cancelled=cancelled,
         root=run_context.working_dir,

@@ -1,6 +1,7 @@
 """Asks the gate about a prepared attempt, and makes what it refuses a refusal of the attempt."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -35,20 +36,21 @@ def attempt_request(run_context: RunContext, prepared: Prepared, attempt: int) -
         sources=sources_of(run_context.mission, step),
         secret_variables=(*step.secrets, *step.secret_files),
         environ=lambda: _environ(run_context, prepared),
-        conditions=conditions_of(step),
+        conditions=conditions_of(step, prepared.ready),
     )
 
 
-def conditions_of(step: MissionStep) -> tuple[Intent, ...]:
-    """Return what the scripts among the preconditions of a step do."""
-    if not step.preconditions:
-        return ()
-    kind = step_type("script")
-    return tuple(
-        kind.intent({"script": one.script, "shell": one.shell})
+def conditions_of(step: MissionStep, ready: Mapping[str, Any] | None) -> tuple[Intent, ...]:
+    """Return what the scripts among the preconditions of a step do, and what is probed for it."""
+    wanted = [
+        ("script", {"script": one.script, "shell": one.shell})
         for one in step.preconditions
-        if one.script and kind is not None
-    )
+        if one.script
+    ]
+    if ready and "log" not in ready:
+        wanted.append(("wait_for", dict(ready)))
+    found = [(step_type(name), parameters) for name, parameters in wanted]
+    return tuple(kind.intent(parameters) for kind, parameters in found if kind is not None)
 
 
 def sources_of(mission: Mission, step: MissionStep) -> Mapping[str, str]:

@@ -36,7 +36,14 @@ from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.engine.turn.armed_starts import ArmedStarts
 from core.engine.turn.condition_check import check_condition
-from core.engine.turn.happening import ArmedStarted, Happening, PlacedAttempt, SlotsTight, Woken
+from core.engine.turn.happening import (
+    ArmedStarted,
+    Happening,
+    PlacedAttempt,
+    ServiceReady,
+    SlotsTight,
+    Woken,
+)
 from core.engine.turn.running_attempts import RunningAttempts
 from core.engine.turn.step_host import HostFactory
 from core.engine.turn.timers import Timers
@@ -320,6 +327,8 @@ class Engine:
             stop, task_ids = stopping
             for task_id in task_ids:
                 self._attempts.cancel(task_id, stop.reason, stop.message)
+        for task_id, reason, message in self._planner.single_cancels():
+            self._attempts.cancel(task_id, reason, message)
 
     async def _gather(self) -> None:
         """Wait until something happened and fold all of it, with the ends about to follow."""
@@ -366,6 +375,9 @@ class Engine:
                 self._request_handler.handle(item)
             elif isinstance(item, Question):
                 if self._hosts.asked(item):
+                    self._slots.free(item.task_id)
+            elif isinstance(item, ServiceReady):
+                if self._hosts.served(item):
                     self._slots.free(item.task_id)
             elif isinstance(item, BreakerChange):
                 self._gate.changed(item)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from core.domain.mission import EMPTY, Mission, MissionStep, Precondition
+from core.domain.mission import EMPTY, Mission, MissionStep, Precondition, Ready
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.engine.context import ExecutionContext
@@ -89,6 +89,8 @@ class Prepared(Struct, frozen=True, kw_only=True):
     artifacts: tuple[str, ...] = ()
     """The patterns of the files that are kept, templates resolved."""
     preconditions: tuple[Precondition, ...] = ()
+    ready: Mapping[str, Any] | None = None
+    """Of a service: when it is ready, templates resolved; None for any other step."""
     refusal: StepOutcome | None = None
     warnings: tuple[str, ...] = ()
     """What its log begins with: what policies say that only warn."""
@@ -144,6 +146,7 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         env_files=env_files,
         artifacts=artifacts,
         preconditions=step.preconditions,
+        ready=_ready(step, scope) if step.service else None,
         scope=scope() if step.secret_names else EMPTY,
     )
 
@@ -242,6 +245,17 @@ def _env_files(run_context: RunContext, step: MissionStep) -> tuple[EnvFile, ...
     for name, value in secrets_of(files).items():
         run_context.masker.add(name, value)
     return files
+
+
+def _ready(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    if step.ready is None:
+        return EMPTY
+    return {name: _resolved(value, scope) for name, value in probes_of(step.ready).items()}
+
+
+def probes_of(ready: Ready) -> dict[str, Any]:
+    """Return when a service is ready as the parameters of a step that waits for it."""
+    return {name: value for name, value in asdict(ready).items() if value is not None}
 
 
 def _artifacts(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
 from core.domain.records import TaskError
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
-from core.engine.attempt import Ended, state_of
+from core.engine.attempt import Ended
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import RunContext
 from core.engine.requests import ANSWERED
@@ -18,6 +18,7 @@ from core.engine.turn.repetition import after_success
 from core.explain.process_text import ended_text
 from core.planning.planner import Planner
 from core.planning.retry import backoff_seconds, is_retryable
+from core.planning.services.needed_services import is_serving
 from core.planning.stop import HALTING
 from core.ports.executor import Census, Placement, Resources
 from core.step_type.step_type import StepOutcome
@@ -67,6 +68,8 @@ class Settlement:
         """
         task_id = ended.task_id
         outcome = ended.outcome or _cancelled(cancelled)
+        if cancelled is not None and cancelled[0] is Reason.SERVICE_ENDED:
+            outcome = StepOutcome.success(reason=cancelled[0], message=cancelled[1])
         is_answer = answered_by is not None and outcome.reason_code in ANSWERED
         actor = answered_by if answered_by is not None and is_answer else ENGINE
         for chunk in ended.chunks:
@@ -92,7 +95,7 @@ class Settlement:
                 actor=actor,
                 task_id=task_id,
                 attempt=ended.attempt,
-                to_state=state_of(ended),
+                to_state=outcome.state,
                 reason_code=outcome.reason_code,
                 message=outcome.message,
                 exit_code=outcome.exit_code,
@@ -169,6 +172,8 @@ class Settlement:
             http_status=outcome.http_status,
         )
         change = self._recorder.change
+        if is_serving(self._recorder.snapshot.tasks[task_id]):
+            retryable = False  # the steps that needed it have failed with it
         if not retryable or policy.max_attempts <= 1 or self._planner.ends_what_runs:
             state, reason = TaskState.FAILED, outcome.reason_code
             change(task_id, state, reason, outcome.message, actor=actor, at=at)

@@ -179,6 +179,26 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "Compare the attempts: `mission logs EXEC STEP/1`, `STEP/2`, and so on. Raise `max` or"
             " `every` if it needs more time. `mission retry EXEC` counts from one again.",
         ),
+        Reason.SERVICE_READY: ReasonText(
+            "it serves the steps that need it",
+            "A step with `service: true` is ready. Its process runs, without a slot, until the last"
+            " of the steps below it has ended.",
+            "Nothing. `mission logs EXEC STEP -f` follows its output.",
+        ),
+        Reason.SERVICE_ENDED: ReasonText(
+            "no step needs the service any more",
+            "Every step below a service has ended, so its process was asked to end. A service that"
+            " nothing needed any more before it started is skipped.",
+            _NOTHING,
+        ),
+        Reason.SERVICE_DIED: ReasonText(
+            "the process of the service ended while steps needed it",
+            "The process of a step with `service: true` exited by itself, with whatever code. The"
+            " steps that need it are ended or skipped (UPSTREAM_FAILED). One that was not ready yet"
+            " is retried by its policy.",
+            "Read its last lines: `mission logs EXEC STEP -n 20`. `mission retry EXEC` starts the"
+            " service again for what did not succeed.",
+        ),
         Reason.NOT_SELECTED: ReasonText(
             "it was left out when the execution was started",
             "`--only`, `--skip`, `--resume-from` or a retry of other steps left this step out.",

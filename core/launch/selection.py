@@ -61,7 +61,7 @@ def select_from(mission: Mission, graph: Graph, first: str, earlier: Snapshot | 
     """Select `first` and everything downstream; take what is before it from `earlier`."""
     require_step(mission, first)
     run = {first} | graph.descendants(first)
-    return _selection(mission, run, earlier)
+    return _selection(mission, graph, run, earlier)
 
 
 def select_retry(
@@ -110,7 +110,7 @@ def select_retry(
     }
     parted = {step.id for step in mission.steps if _has_parts(step)}
     scope = RetryScope(frozenset(fresh & parted), items)
-    return _selection(mission, run | below, earlier, scope)
+    return _selection(mission, graph, run | below, earlier, scope)
 
 
 def _chosen_items(
@@ -196,10 +196,14 @@ def require_step(mission: Mission, step_id: str, items: Collection[str] = ()) ->
 
 def _selection(
     mission: Mission,
-    run: Collection[str],
+    graph: Graph,
+    chosen: Collection[str],
     earlier: Snapshot | None,
     scope: RetryScope = RetryScope(),  # noqa: B008 - frozen
 ) -> Selection:
+    services = (step.id for step in mission.steps if step.service)
+    needed = {name for name in services if not graph.descendants(name).isdisjoint(chosen)}
+    run = needed.union(chosen)  # a service that ran before does not run any more
     reuse: dict[str, Reuse] = {}
     unselected: set[str] = set()
     for step in mission.steps:

@@ -22,6 +22,7 @@ from core.mission_file.keys.step import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
 from core.mission_file.shapes.precondition_key import PRECONDITION_KEYS
 from core.mission_file.shapes.repeat_key import REPEAT_KEYS
+from core.mission_file.shapes.service_key import READY_KEYS
 from core.mission_file.step_template import TEMPLATE_KEYS
 from core.step_type.registry import normalise_type, step_type, step_type_names
 
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "step_templates": ("A template for steps, under `templates.NAME`.", TEMPLATE_KEYS),
     "preconditions": ("A script that must succeed before a step is run.", PRECONDITION_KEYS),
     "repeat": ("How a step is repeated whose attempts succeed.", REPEAT_KEYS),
+    "ready": ("When a service is ready.", READY_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),
     "retry_on": ("Which failures are retried.", RETRY_ON_KEYS),
     "limits": ("What the processes of a step may use.", LIMIT_KEYS),
@@ -53,6 +55,7 @@ _FOLLOWS = {
     "steps.retry": "retry",
     "steps.preconditions": "preconditions",
     "steps.repeat": "repeat",
+    "steps.ready": "ready",
     "retry.retry_on": "retry_on",
     "config.limits": "limits",
     "steps.limits": "limits",

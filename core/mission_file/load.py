@@ -165,6 +165,10 @@ def _check_meaning(
         from core.mission_file.meaning.unexpanded_variable import check_unexpanded_variables
 
         check_unexpanded_variables(draft, problems)
+    if any(step is not None and step.service for step in draft.steps):
+        from core.mission_file.meaning.service_check import check_services
+
+        check_services(draft, problems)
     has_expressions = any(
         step is not None and _has_expression(step) for step in draft.steps
     ) or any(_has_expression(placed.step) for placed in draft.handlers)

@@ -14,13 +14,14 @@ from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import holds_slot
+from core.planning.services.needed_services import is_serving
 
 
 class CancelScope(Struct, frozen=True):
     """What a cancel would do, as task ids in file order, if cancelled attempts do end."""
 
     ended: tuple[str, ...] = ()
-    """Their running attempt holds a slot and is cancelled."""
+    """Their running attempt holds a slot, or serves other steps, and is cancelled."""
     withdrawn: tuple[str, ...] = ()
     """Their running attempt waits for a person's answer and is cancelled."""
     cancelled: tuple[str, ...] = ()
@@ -105,7 +106,7 @@ def _part(task: TaskRun) -> str | None:
     """Return the field of `CancelScope` for a task run; None if a cancel does not change it."""
     if is_terminal(task.state):
         return None
-    if holds_slot(task):
+    if holds_slot(task) or is_serving(task):
         return "ended"
     if awaits_person(task):
         return "withdrawn"

@@ -13,6 +13,7 @@ from core.domain.reasons import Reason
 from core.domain.state_word import state_word
 from core.domain.states import TaskState, is_terminal
 from core.graph.dag import Graph
+from core.planning.services.needed_services import is_serving
 from core.planning.trigger_rule import Outcomes, Verdict, judge
 
 _SATISFYING = frozenset({"ok", "tolerated"})
@@ -35,6 +36,8 @@ class Dependencies:
         self._unsatisfied: set[int] = set()
         """Steps with at least one upstream step that has ended without success."""
         self._due = deque(range(len(mission.steps)))
+        self._serving: set[int] = set()
+        """Services that are ready."""
         self.unsettled = len(mission.steps)
         """Steps that have not ended."""
         for index in range(len(mission.steps)):
@@ -42,9 +45,31 @@ class Dependencies:
                 self.settle(index)
         self._due = deque(index for index in self._due if self._may_be_due(index))
 
+    def serve(self, index: int) -> None:
+        """Count a service that is ready as met, though it has not ended."""
+        self._serving.add(index)
+        self._count(index)
+
     def settle(self, index: int) -> None:
         """Count a step as ended and queue the steps that its end may decide."""
         self.unsettled -= 1
+        if index in self._serving:
+            self._settle_service(index)
+        else:
+            self._count(index)
+
+    def _settle_service(self, index: int) -> None:
+        """Take back that a service is met if it ends badly, for steps not yet decided."""
+        self._serving.discard(index)
+        if self._kind(index) in _SATISFYING:
+            return
+        for child in self._graph.downstream[index]:
+            self._unsatisfied.add(child)
+            if child in self._seen:
+                self._seen[child] = self._outcomes(child)
+            self._due.append(child)
+
+    def _count(self, index: int) -> None:
         kind = self._kind(index)
         is_bad = kind not in _SATISFYING
         blockers, all_seen = self._blockers, self._seen
@@ -121,6 +146,8 @@ class Dependencies:
         task = self._snapshot.tasks[self._steps[index].id]
         state = task.state
         if state is TaskState.SUCCESS or task.reason_code is Reason.NOT_SELECTED:
+            return "ok"
+        if is_serving(task):
             return "ok"
         if state is TaskState.FAILED or state is TaskState.CANCELLED:
             return "tolerated" if self._steps[index].continue_on_error else "failed"

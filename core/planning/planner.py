@@ -21,6 +21,7 @@ from core.domain.fold import Snapshot
 from core.domain.item_label import quoted_title
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
+from core.domain.state_word import state_word
 from core.domain.states import TERMINAL, ExecutionState, TaskState, is_terminal
 from core.domain.tally import holds_slot
 from core.graph.dag import Graph
@@ -29,6 +30,7 @@ from core.planning.dependency import Dependencies
 from core.planning.ending import Ending, ending_of_steps
 from core.planning.fanout import Fans
 from core.planning.handler_phase import HandlerPhase
+from core.planning.services.needed_services import NeededServices
 from core.planning.start_queue import StartQueue
 from core.planning.step_index import StepIndex
 from core.planning.stop import HALTING, Stop, StopSweep
@@ -54,6 +56,8 @@ class Planner:
         self._index = StepIndex(mission, snapshot)
         self._steps = self._index.steps
         self._dependencies = Dependencies(mission, graph, snapshot)
+        self._services = NeededServices(mission.steps, graph, snapshot)
+        self._cancels: list[tuple[str, Reason, str]] = []
         self._fans = Fans(snapshot)
         limit = parallel_limit or mission.config.parallel_limit
         self._queue = StartQueue(self._index, snapshot, self._fans.by_step, limit)
@@ -134,6 +138,10 @@ class Planner:
             swept = self._swept(task_id, at)
             if swept is not None:
                 return swept
+        while (found := self._services.next_without()) is not None:
+            lost = self._without_service(*found, at)
+            if lost is not None:
+                return lost
         is_stopping = self._sweep.stop is not None
         if self._fans.by_step:
             found = self._fans.next_ended(at)
@@ -196,6 +204,17 @@ class Planner:
         stop = None if self._sweep.is_gentle else self._sweep.stop
         running = self._queue.under_way if stop is not None else frozenset()
         return None if stop is None or not running else (stop, running)
+
+    def single_cancels(self) -> list[tuple[str, Reason, str]]:
+        """Return which running attempts are to be cancelled one by one, why, and forget them.
+
+        Those are services that nothing needs any more, and steps whose service is gone.
+        """
+        while (task_id := self._services.next_to_end()) is not None:
+            message = "no step needs it any more"
+            self._cancels.append((task_id, Reason.SERVICE_ENDED, message))
+        found, self._cancels = self._cancels, []
+        return found
 
     @property
     def steps_ending(self) -> Ending | None:
@@ -275,6 +294,11 @@ class Planner:
             self._queue.release(task_id, index, item)
             if event.reason_code is Reason.AWAITING_APPROVAL:
                 self._queue.leave_slot_to_wait(task_id)
+            elif event.reason_code is Reason.SERVICE_READY:
+                self._queue.leave_slot_to_wait(task_id)
+                self._dependencies.serve(index)
+                self._services.ready(index)
+                self._release_held()
         elif target is TaskState.RUNNING and event.reason_code is Reason.EXPANDED:
             self._fans.add(self._steps[index])  # a fan-out step continues with the items it has
         if target in TERMINAL:
@@ -297,10 +321,18 @@ class Planner:
 
     def _queue_ready(self, task_id: str, index: int, item: int) -> None:
         step = self._steps[index]
+        if self._services.hold(task_id, index):
+            return
         if item < 0 and (step.foreach is not None or step.matrix is not None):
             self._to_expand.append(task_id)
         else:
             self._queue.push(index, item)
+
+    def _release_held(self) -> None:
+        """Queue again what waited for a service; what still has to is kept back again."""
+        for task_id in self._services.take_held():
+            if self._snapshot.tasks[task_id].state is TaskState.READY:
+                self._make_ready(task_id)
 
     def _ended(self, task_id: str, index: int, item: int, target: TaskState) -> None:
         if item >= 0:
@@ -313,6 +345,8 @@ class Planner:
             elif target is TaskState.CANCELLED:
                 self._note_cancelled(task_id, self._steps[index])
             self._dependencies.settle(index)
+            self._services.settled(index)
+            self._release_held()
         else:
             self._handlers.note_end(index, target)
 
@@ -322,6 +356,7 @@ class Planner:
         self._failures = [f for f in self._failures if self.step_of(f).id != step_id]
         if item < 0 and index < self._index.first_handler:
             self._dependencies.reopen(index)
+            self._services.reopened(index)
         elif item >= 0:
             self._fans.count_unsettled(step_id, +1)
 
@@ -350,6 +385,9 @@ class Planner:
             return None
         step = self._steps[index]
         task = self._snapshot.tasks[step.id]
+        if verdict is Verdict.RUN and step.service and not self._services.is_needed(index):
+            message = "no step that needs it is left"
+            return transition(task, TaskState.SKIPPED, Reason.SERVICE_ENDED, message, at)
         if verdict is Verdict.RUN:
             return start_or_refuse(step, task, self._condition, at)
         reason, message = self._dependencies.skip_reason(index, verdict)
@@ -365,6 +403,18 @@ class Planner:
         if task_id in self._fans.by_step:
             return None  # a fan-out step ends by itself when its items have
         return transition(task, state_after_stop(task), stop.reason, stop.message, at)
+
+    def _without_service(self, task_id: str, service: str, at: int) -> TaskStateChanged | None:
+        """Return how a task run ends that has lost a service; an attempt of it is cancelled."""
+        task = self._snapshot.tasks[task_id]
+        gone = self._snapshot.tasks[service]
+        message = f"{quoted_title(gone)}, which it needs, {state_word(gone.state)}"
+        if is_terminal(task.state) or task_id in self._fans.by_step:
+            return None
+        if self._queue.is_under_way(task_id):
+            self._cancels.append((task_id, Reason.UPSTREAM_FAILED, message))
+            return None
+        return transition(task, state_after_stop(task), Reason.UPSTREAM_FAILED, message, at)
 
     def _begin_handlers(self) -> None:
         ending = ending_of_steps(self._snapshot, self._sweep.effective, self._failures)

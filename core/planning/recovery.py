@@ -20,6 +20,7 @@ from core.domain.mission import EMPTY, Mission, MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskError, TaskRun
 from core.domain.states import AttemptState, ExecutionState, TaskState
+from core.planning.services.needed_services import is_serving
 from core.ports.clock import Clock
 from core.step_type.registry import step_type
 
@@ -76,17 +77,12 @@ def lost(
             message=message,
             error=TaskError(message=message, kind="RunnerLost"),
         )
-        if task.state is TaskState.WAITING:  # for a person, who may still answer
+        if is_serving(task):  # its process is gone
+            yield _lost_change(task, TaskState.READY, clock, message)
+            task = snapshot.tasks[task.task_id]
+        elif task.state is TaskState.WAITING:  # for a person, who may still answer
             continue
-        yield TaskStateChanged(
-            at=clock.now(),
-            execution_id=execution.execution_id,
-            task_id=task.task_id,
-            from_state=task.state,
-            to_state=TaskState.WAITING,
-            reason_code=Reason.RUNNER_LOST,
-            message=message,
-        )
+        yield _lost_change(task, TaskState.WAITING, clock, message)
     if execution.state in {ExecutionState.PENDING, ExecutionState.RUNNING}:
         yield ExecutionStateChanged(
             at=clock.now(),
@@ -96,6 +92,18 @@ def lost(
             reason_code=Reason.RUNNER_LOST,
             message=message if ended is None else f"{message}; ended {ended}",
         )
+
+
+def _lost_change(task: TaskRun, target: TaskState, clock: Clock, message: str) -> TaskStateChanged:
+    return TaskStateChanged(
+        at=clock.now(),
+        execution_id=task.execution_id,
+        task_id=task.task_id,
+        from_state=task.state,
+        to_state=target,
+        reason_code=Reason.RUNNER_LOST,
+        message=message,
+    )
 
 
 def has_open_attempts(snapshot: Snapshot) -> bool:

@@ -103,6 +103,8 @@ class Job(Struct, frozen=True, kw_only=True):
     leftovers: Leftovers = Leftovers.EXECUTION
     needs: Mapping[str, float] = EMPTY
     """How much of which resources a worker must have for it; any machine will do without."""
+    stays_here: bool = False
+    """Whether it runs on the runner's machine in any case: others look for it there."""
     masked: tuple[tuple[str, bytes], ...] = ()
     """Names and values to mask in the output before it leaves the machine that runs the job."""
     result_file: str | None = None

@@ -47,7 +47,7 @@ class SubMissions(Protocol):
 
 
 class StepHost(Protocol):
-    """The engine as a step sees it. Both methods may be cancelled while they wait."""
+    """The engine as a step sees it. Its coroutines may be cancelled while they wait."""
 
     async def approval(
         self, prompt: str, approvers: tuple[str, ...], until: int | None, take: TakeInputs
@@ -57,6 +57,9 @@ class StepHost(Protocol):
         An answer given after the instant `until` does not count, nor an approval whose values
         `take` refuses.
         """
+
+    def service_ready(self, message: str) -> None:
+        """Release the slot: the service is ready, and the steps that depend on it may start."""
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end as a linked execution and return how it ended.

@@ -76,6 +76,8 @@ class StepCall(Struct, frozen=True, kw_only=True):
     """What the processes of the step may use: they go with every `Job`."""
     runs_on: Mapping[str, float | str] = EMPTY
     """What a process of the step needs from a worker of a cluster."""
+    stays_here: bool = False
+    """Whether its process runs on the runner's machine in any case."""
     scope: Mapping[str, Any] = EMPTY
     cancelled: Event | None = None
     """Set when the attempt is cancelled: a BLOCKING step checks it in long loops and stops."""

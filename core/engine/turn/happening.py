@@ -17,6 +17,14 @@ class Woken(Struct, frozen=True):
     task_id: str
 
 
+class ServiceReady(Struct, frozen=True):
+    """A service is ready for the steps that need it; `message` says how that is known."""
+
+    task_id: str
+    attempt: int
+    message: str
+
+
 class SlotsTight(Struct, frozen=True):
     """The limit over all executions was reached; it is time to try again."""
 
@@ -49,6 +57,7 @@ Happening = (
     | Request
     | Woken
     | Question
+    | ServiceReady
     | SlotsTight
     | DeadlinePassed
     | BreakerChange

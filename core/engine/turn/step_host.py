@@ -8,6 +8,7 @@ from core.domain.reasons import Reason
 from core.domain.states import TaskState
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.requests import Question, RequestHandler
+from core.engine.turn.happening import ServiceReady
 from core.errors import BugError
 from core.step_type.host import Approval, SubMissionEnd, SubMissions, TakeInputs
 
@@ -20,7 +21,7 @@ class HostFactory:
         recorder: EngineRecorder,
         request_handler: RequestHandler,
         missions: SubMissions | None,
-        post: Callable[[Question], None],
+        post: Callable[[Question | ServiceReady], None],
     ) -> None:
         self.recorder = recorder
         self.request_handler = request_handler
@@ -45,6 +46,14 @@ class HostFactory:
         self.recorder.change(task.task_id, TaskState.WAITING, reason, question.prompt)
         return True
 
+    def served(self, ready: ServiceReady) -> bool:
+        """Let a service go on outside a slot; False when its attempt is over."""
+        task = self.snapshot.tasks[ready.task_id]
+        if task.state is not TaskState.RUNNING or task.attempt != ready.attempt:
+            return False
+        self.recorder.change(task.task_id, TaskState.WAITING, Reason.SERVICE_READY, ready.message)
+        return True
+
 
 class EngineHost:
     """The engine as one step's host."""
@@ -61,6 +70,11 @@ class EngineHost:
         answer = self._hosts.request_handler.ask(question)
         self._hosts.post(question)
         return await answer
+
+    def service_ready(self, message: str) -> None:
+        """Tell the engine that the service is ready."""
+        attempt = self._hosts.snapshot.tasks[self._task_id].attempt
+        self._hosts.post(ServiceReady(self._task_id, attempt, message))
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end with the runner that drives this execution."""

@@ -208,7 +208,9 @@ class DaskExecutor:
     # --- where a job goes ------------------------------------------------------------------------
 
     def _goes_out(self, job: Job) -> bool:
-        """Tell whether the workers see the folder of a job."""
+        """Tell whether a job may leave this machine, and the workers see its folder."""
+        if job.stays_here:
+            return False
         if self._address.is_loopback:
             return True
         folder = PurePath(job.cwd)

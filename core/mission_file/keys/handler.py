@@ -34,14 +34,14 @@ def _check_handler_steps(value: Any, path: Path, problems: Problems) -> Any:
                 (*path, index, "depends_on"),
                 on_key=True,
             )
-        for key in ("foreach", "matrix"):
-            if getattr(step, key) is not None:
+        for key in ("foreach", "matrix", "service"):
+            if getattr(step, key):
                 problems.error(
                     Code.BAD_VALUE,
                     f"the steps of a handler run once: `{key}` is not allowed",
                     (*path, index, key),
                     on_key=True,
-                    hint="let a script or a sub-mission go through the list",
+                    hint="a sub-mission can have services, and go through a list",
                 )
     return steps
 

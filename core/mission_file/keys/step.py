@@ -53,6 +53,7 @@ from core.mission_file.keys.secret_names import (
 )
 from core.mission_file.shapes.precondition_key import PRECONDITIONS
 from core.mission_file.shapes.repeat_key import REPEAT
+from core.mission_file.shapes.service_key import READY, SERVICE, refuse_service
 from core.step_type.registry import BUILT_IN, PROCESS_TYPES, normalise_type, step_type_names
 from core.value.path_pattern import pattern_problem
 
@@ -336,6 +337,8 @@ STEP_KEYS = {
     ),
     "preconditions": PRECONDITIONS,
     "repeat": REPEAT,
+    "service": SERVICE,
+    "ready": READY,
     "trigger_rule": Key(
         check=one_of(TriggerRule),
         doc="Which outcomes of the steps it depends on let it run.",
@@ -514,6 +517,8 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
             if fields.get(key):
                 refuse_without_use(fields["step_type"], key, path, problems)
                 return None
+    if refuse_service(fields, path, problems):
+        return None
     if "foreach" in fields and "matrix" in fields:
         problems.error(
             Code.BAD_VALUE,

@@ -93,7 +93,7 @@ class TemplateCheck:
         else:
             self._check_value(parameters, (*path, "parameters"), location)
             self._check_booleans(raw, (*path, "parameters"))
-        for key in ("env", "working_dir", "artifacts"):
+        for key in ("env", "working_dir", "artifacts", "ready"):
             self._check_value(raw.get(key), (*path, key), location)
         self._check_shapes(raw, path, location)
         when = raw.get("when")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
 from core.engine.gated_attempt import conditions_of, sources_of
+from core.engine.preparation import probes_of
 from core.expression.evaluate import (
     ExpressionError,
     Reference,
@@ -187,7 +188,7 @@ class PlannedRequests:
             sources=sources_of(order.mission, step),
             secret_variables=(*step.secrets, *step.secret_files),
             environ=lambda: self._process_environment(env),
-            conditions=conditions_of(step),
+            conditions=conditions_of(step, None if step.ready is None else probes_of(step.ready)),
         )
         return request, values.are_known
 

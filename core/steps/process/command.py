@@ -159,6 +159,7 @@ async def _run(
         limits=call.limits,
         leftovers=call.leftovers,
         needs=needs_of(call.runs_on),
+        stays_here=call.stays_here,
         result_file=values_path,
     )
     outcome = await call.executor.run(job, kept)

@@ -52,7 +52,7 @@ def test_a_key_of_another_tool_in_a_step(key: str, told: str) -> None:
         ("schedule: x", "cron"),
         ("on: push", "cron"),
         ("jobs: []", "`steps`"),
-        ("services: {}", "wait_for"),
+        ("services: {}", "`service: true`"),
         ("default_args: {}", "`defaults`"),
     ],
 )

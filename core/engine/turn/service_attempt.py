@@ -1,0 +1,144 @@
+"""The attempt of a service: its process runs until it is cancelled, and says when it is ready.
+
+A service whose process ends by itself has failed, whatever its exit code: somebody needed it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from core.domain.reasons import Reason
+from core.domain.records import LogLevel, LogStream
+from core.domain.states import AttemptState
+from core.errors import BugError
+from core.ports.executor import Census, OutputSink
+from core.step_type.registry import step_type
+from core.step_type.step_type import StepCall, StepOutcome, StepType
+from core.value.regex import Pattern, compile_pattern
+
+PROBE_SECONDS = 0.1
+"""The time between two probes."""
+
+_MAX_LINE_BYTES = 64 * 1024
+
+
+async def serve(kind: StepType, ready: Mapping[str, Any], call: StepCall) -> StepOutcome:
+    """Run a service; tell the host when it is ready. `ready` has one probe and `timeout`.
+
+    Returns only when it has failed: it did not become ready in time, or its process has ended.
+    """
+    pattern = ready.get("log")
+    lines = _LineWatch(call.sink, None if pattern is None else compile_pattern(pattern))
+    process = asyncio.ensure_future(kind.run_async(replace(call, sink=lines)))
+    probe = asyncio.ensure_future(_probe(ready, call, lines))
+    try:
+        await asyncio.wait({process, probe}, return_when=asyncio.FIRST_COMPLETED)
+        if process.done():
+            return _ended(process.result(), "before it was ready")
+        refused = probe.result()
+        if refused is not None:
+            return refused
+        told = _words(ready)
+        call.log(LogLevel.INFO, f"the service is ready: {told}")
+        call.require_host().service_ready(told)
+        await asyncio.wait({process})
+        return _ended(process.result(), "while steps needed it")
+    finally:
+        for task in (probe, process):
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()
+
+
+async def _probe(
+    ready: Mapping[str, Any], call: StepCall, lines: "_LineWatch"
+) -> StepOutcome | None:
+    """Wait until the service is ready; return the outcome of an attempt that is not."""
+    timeout = float(ready.get("timeout", 60.0))
+    if "log" in ready:
+        try:
+            async with asyncio.timeout(timeout):
+                await lines.found.wait()
+        except TimeoutError:
+            return _too_late(f"no line matches `{ready['log']}`", timeout)
+        return None
+    probed = {name: value for name, value in ready.items() if name in ("port", "url", "file")}
+    if not probed:
+        return None
+    kind = step_type("wait_for")
+    if kind is None:
+        raise BugError("there is no step type that waits")
+    wanted = {**probed, "interval": PROBE_SECONDS, "timeout": timeout}
+    outcome = await kind.run_async(
+        replace(call, parameters=kind.parameters.model_validate(wanted), waited=0.0)
+    )
+    return None if outcome.state is AttemptState.SUCCESS else outcome
+
+
+def _too_late(what: str, seconds: float) -> StepOutcome:
+    return StepOutcome.failure(Reason.TIMEOUT, f"{what} after {seconds:g} s", "NotReady")
+
+
+def _ended(outcome: StepOutcome, when: str) -> StepOutcome:
+    if outcome.state is AttemptState.LOST or outcome.reason_code not in (
+        Reason.EXIT_ZERO,
+        Reason.EXIT_NONZERO,
+    ):
+        return outcome
+    code = "" if outcome.exit_code is None else f" with {outcome.exit_code}"
+    return StepOutcome.failure(
+        Reason.SERVICE_DIED,
+        f"the service exited{code} {when}",
+        "ServiceDied",
+        stack_trace="" if outcome.error is None else outcome.error.stack_trace,
+        output=outcome.output,
+        exit_code=outcome.exit_code,
+    )
+
+
+def _words(ready: Mapping[str, Any]) -> str:
+    for name, text in (
+        ("port", "port {} accepts connections"),
+        ("url", "{} answers"),
+        ("file", "{} exists"),
+        ("log", "its output has a line with `{}`"),
+    ):
+        if name in ready:
+            return text.format(ready[name])
+    return "its process runs"
+
+
+class _LineWatch:
+    """Passes output on, and looks for a pattern in its lines until it is found."""
+
+    def __init__(self, sink: OutputSink, pattern: Pattern | None) -> None:
+        self._sink = sink
+        self._pattern = pattern
+        self._rest = {LogStream.STDOUT: b"", LogStream.STDERR: b""}
+        self.found = asyncio.Event()
+
+    def write(self, stream: LogStream, data: bytes) -> bool:
+        """Pass output on."""
+        if self._pattern is not None:
+            *lines, rest = (self._rest.get(stream, b"") + data).split(b"\n")
+            self._rest[stream] = rest[-_MAX_LINE_BYTES:]
+            if any(map(self._matches, (*lines, rest))):
+                self._pattern = None
+                self.found.set()
+        return self._sink.write(stream, data)
+
+    def _matches(self, line: bytes) -> bool:
+        text = line.decode("utf-8", "replace")
+        return self._pattern is not None and self._pattern.is_found_in(text)
+
+    async def drain(self) -> None:
+        """Wait until more may be written."""
+        await self._sink.drain()
+
+    def census(self, census: Census) -> None:
+        """Pass on what was found of the processes at the end."""
+        self._sink.census(census)

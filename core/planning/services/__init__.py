@@ -1,0 +1,1 @@
+"""Services: which steps need them, and when they may end."""
