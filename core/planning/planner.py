@@ -138,8 +138,8 @@ class Planner:
             swept = self._swept(task_id, at)
             if swept is not None:
                 return swept
-        while (found := self._services.next_without()) is not None:
-            lost = self._without_service(*found, at)
+        while (gone := self._services.next_without()) is not None:
+            lost = self._without_service(*gone, at)
             if lost is not None:
                 return lost
         is_stopping = self._sweep.stop is not None

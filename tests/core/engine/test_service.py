@@ -1,4 +1,4 @@
-"""Services: dependents start when one is ready, it ends with the last of them, its death is theirs."""
+"""Services: dependents start when one is ready, it ends with the last of them, or they with it."""
 
 from typing import Any
 
@@ -126,7 +126,9 @@ def test_one_that_nothing_needs_is_skipped() -> None:
 
 
 def test_what_is_wrong_is_refused_where_it_stands() -> None:
-    head = 'version: "1.0"\nname: x\nsteps:\n  - {id: t, run: "true", depends_on: s}\n  - id: s\n    '
+    head = (
+        'version: "1.0"\nname: x\nsteps:\n  - {id: t, run: "true", depends_on: s}\n  - id: s\n    '
+    )
     for text, code in (
         ("step_type: noop\n    service: true", Code.BAD_VALUE),
         ("run: x\n    ready: {port: 80}", Code.BAD_VALUE),
