@@ -32,6 +32,9 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     search: str | None = None
+    """Only entries that contain this text in any case."""
+    pattern: str | None = None
+    """Only entries in which this regular expression is found (`core.value.regex`)."""
     after_chunk: int = 0
     """Only chunks whose row id is greater: the cursor of a follower."""
     tail: int | None = None

@@ -20,6 +20,9 @@ MEMORY_LIMIT_BYTES = 2 * 1024 * 1024
 WORK_LIMIT = 2_000_000_000
 """Size of a pattern, in instructions, times bytes of a text: a few seconds at worst."""
 
+MAX_SPANS = 200
+"""How many matches in one text are told at most."""
+
 _CACHED_PATTERNS = 32
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|c([A-Za-z])|(.))", re.DOTALL)
 _LOOK_AROUNDS = ("(?=", "(?!", "(?<", "(?<=", "(?<!")
@@ -46,15 +49,51 @@ class Pattern(Struct, frozen=True):
     size: int
     """The number of its instructions."""
 
+    def require_lines_of(self, count: int) -> None:
+        """Raise `PatternError` unless a text of so many bytes can be searched for it."""
+        if count * self.size > WORK_LIMIT:
+            raise PatternError(f"{_shown(self.text)} is too large a pattern for long lines")
+
+    @property
+    def is_free_of_edges(self) -> bool:
+        """Whether it matches a part of a text wherever that stands, in whatever lines."""
+        return re.search(r"[\^$]|\\[AzZB]", self.text) is None
+
+    def may_be_in(self, data: bytes) -> bool:
+        """Tell whether the pattern may match a line of `data`; False only if it matches none."""
+        if not self.is_free_of_edges or len(data) * self.size > WORK_LIMIT:
+            return True
+        return self.program.search(data) is not None
+
+    def spans_in(self, text: str) -> list[tuple[int, int]]:
+        """Return where the pattern matches in `text`, in characters; empty matches are left out.
+
+        Raises `PatternError` like `is_found_in`.
+        """
+        data = self._encoded(text)
+        spans = [found.span() for found in self.program.finditer(data)]
+        if not text.isascii():
+            spans = [
+                (
+                    len(data[:start].decode(errors="replace")),
+                    len(data[:end].decode(errors="replace")),
+                )
+                for start, end in spans[:MAX_SPANS]
+            ]
+        return [(start, end) for start, end in spans[:MAX_SPANS] if start < end]
+
     def is_found_in(self, text: str) -> bool:
         """Tell whether the pattern matches anywhere in `text`. Raises `PatternError`, see there."""
+        return self.program.search(self._encoded(text)) is not None
+
+    def _encoded(self, text: str) -> bytes:
         data = text.encode("utf-8", "surrogatepass")
         if len(data) * self.size > WORK_LIMIT:
             raise PatternError(
                 f"a text of {len(data):,} bytes is too long for a pattern as large as"
                 f" {_shown(self.text)}"
             )
-        return self.program.search(data) is not None
+        return data
 
 
 @lru_cache(maxsize=_CACHED_PATTERNS)

@@ -18,13 +18,15 @@ from msgspec import Struct, field
 from core.domain.records import LogEntry, LogLevel
 from core.domain.states import AttemptState
 from core.output.log_format import LineDecoder
-from core.ports.journal import LogChunk
+from core.ports.journal import LogChunk, LogSegment
 from core.ports.reader import LogQuery
+from core.value.regex import Pattern, compile_pattern
 from storage.rows.segment import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
 
 _PAGE_CHUNKS = 32
 """Chunks fetched at once: at most about 4 MB of output."""
 _TAIL_CHUNKS = 1
+_LINE_FEED = ord("\n")
 _UNFINISHED_CHUNKS = 512
 """How many chunks are searched backwards for the start of a line in progress; of a line that began
 earlier, only the end is returned."""
@@ -55,6 +57,7 @@ class LogReader(Struct):
     _levels: int = 0
     _needle: str = ""
     _raw_needle: bytes = b""
+    _pattern: Pattern | None = None
     _open: dict[tuple[int, int], _Open] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,6 +69,8 @@ class LogReader(Struct):
         self._needle = (query.search or "").lower()
         if self._needle.isascii():
             self._raw_needle = self._needle.encode()
+        if query.pattern is not None:
+            self._pattern = compile_pattern(query.pattern)
 
     def read(self) -> Iterator[Found]:
         """Yield (chunk row id, entry) in order of arrival."""
@@ -180,8 +185,9 @@ class LogReader(Struct):
     def _feed(self, place: _Open, row: tuple[Any, ...]) -> Iterator[LogEntry]:
         row_id, task_id, _, attempt, number, first_seq, left_open, segments, data = row
         place.chunk, place.row_id = number, row_id
+        unpacked = unpack_segments(segments)
         if place.decoder is None:
-            if not left_open and self._raw_needle and self._raw_needle not in data.lower():
+            if not left_open and not self._may_hold(data) and _has_whole_lines(unpacked, data):
                 return
             place.decoder = LineDecoder()
         yield from place.decoder.feed(
@@ -191,7 +197,7 @@ class LogReader(Struct):
                 attempt=attempt,
                 chunk=number,
                 first_seq=first_seq,
-                segments=unpack_segments(segments),
+                segments=unpacked,
                 data=data,
             )
         )
@@ -218,6 +224,12 @@ class LogReader(Struct):
         later = "SELECT 1 FROM log_chunk WHERE task_run = ? AND attempt = ? AND chunk > ? LIMIT 1"
         return self.connection.execute(later, (task_run, attempt, chunk)).fetchone() is None
 
+    def _may_hold(self, data: bytes) -> bool:
+        """Tell whether whole lines in `data` may hold what is searched for."""
+        if self._pattern is not None and not self._pattern.may_be_in(data):
+            return False
+        return not self._raw_needle or self._raw_needle in data.lower()
+
     def _is_wanted(self, entry: LogEntry) -> bool:
         query = self.query
         return (
@@ -226,4 +238,17 @@ class LogReader(Struct):
             and (query.since is None or entry.timestamp >= query.since)
             and (query.until is None or entry.timestamp <= query.until)
             and (not self._needle or self._needle in entry.message.lower())
+            and (self._pattern is None or self._pattern.is_found_in(entry.message))
         )
+
+
+def _has_whole_lines(segments: Sequence[LogSegment], data: bytes) -> bool:
+    """Tell whether the bytes of every line stand together: no stream interrupts another's line."""
+    end, cut = 0, None
+    for segment in segments:
+        if cut is not None and segment.stream is not cut:
+            return False
+        end += segment.length
+        if segment.length:
+            cut = None if data[end - 1] == _LINE_FEED else segment.stream
+    return True

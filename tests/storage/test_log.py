@@ -1,5 +1,6 @@
 """Queries over stored output: by step, attempt, stream, level, time and text, over all lines."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,28 @@ async def test_output_of_no_execution_or_step_is_a_bug_and_stops_the_journal(
         await store.journal.submit(story.end("a").batch())
 
 
+async def test_a_line_that_another_stream_interrupts_within_a_chunk_is_found(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_logging_story(store)
+    await append(store, story.chunk("a", b"conn", (ERR, b"noise\n"), b"ected\n"))
+    assert lines(reader, story, search="connected") == ["connected"]
+    assert lines(reader, story, pattern="conn.*ed") == ["connected"]
+
+
+async def test_a_pattern_selects_lines_wherever_they_stand(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_logging_story(store)
+    data = b"time out\r\nTimeout\nno time, out\n\xff caf\xc3\xa9\n"
+    await append(store, story.chunk("a", b"nothing\n"), story.chunk("a", data))
+    assert lines(reader, story, pattern="(?i)time ?out") == ["time out", "Timeout"]
+    assert lines(reader, story, pattern="^time out$") == ["time out"]
+    assert lines(reader, story, pattern="caf.$") == ["\ufffd café"]
+    assert lines(reader, story, pattern="(?i)time", search="no") == ["no time, out"]
+    assert lines(reader, story, pattern="never") == []
+
+
 async def test_searching_many_chunks_reads_all_of_them(store: Store, reader: SqliteReader) -> None:
     story = await a_logging_story(store)
     for number in range(100):
@@ -224,7 +247,8 @@ PIECES = st.lists(
     streams=st.sampled_from([frozenset(), frozenset({OUT}), frozenset({ERR})]),
     level=st.sampled_from([None, LogLevel.ERROR]),
     step=st.sampled_from([None, "a"]),
-    search=st.sampled_from([None, "a", "d"]),
+    search=st.sampled_from([None, "a", "ac", "d"]),
+    pattern=st.sampled_from([None, "a|d", "^d$", "a.?c", "(?i)AC"]),
 )
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -237,6 +261,7 @@ async def test_any_window_and_filter_agree_with_decoding_everything(
     level: LogLevel | None,
     step: str | None,
     search: str | None,
+    pattern: str | None,
 ) -> None:
     path = tmp_path / uuid4().hex / "missions.db"
     store = await open_store(path, StorySigner(), clock=SteppingClock())
@@ -254,11 +279,12 @@ async def test_any_window_and_filter_agree_with_decoding_everything(
         and (level is None or entry.level is level)
         and (step is None or entry.task_id == step)
         and (search is None or search in entry.message)
+        and (pattern is None or re.search(pattern, entry.message))
     ]
     reader = open_reader(path)
     query = LogQuery(
         execution_id=story.execution_id, streams=streams, min_level=level, task_id=step,
-        search=search,
+        search=search, pattern=pattern,
     )  # fmt: skip
     everything = list(reader.logs(LogQuery(execution_id=story.execution_id)))
     first = reader._connection.execute(

@@ -49,6 +49,7 @@ from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentit
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.executor import JobUsage
 from core.ports.reader import LogQuery, Reader, RunOutcome
+from core.value.regex import compile_pattern
 from tests.support import execution_list
 from tests.support.story import without_data
 from tui.app import MissionDeckApp
@@ -598,6 +599,7 @@ class FakeReader(Reader):
                 and (not query.streams or entry.stream in query.streams)
                 and (query.until is None or entry.timestamp <= query.until)
                 and (query.search is None or query.search.lower() in entry.message.lower())
+                and (query.pattern is None or is_found(query.pattern, entry.message))
             ]
         return iter(lines if query.tail is None else lines[-query.tail :])
 
@@ -805,6 +807,11 @@ class FakeBackend:
     def _refuse(self) -> None:
         if self.refuse:
             raise ConflictError(self.refuse)
+
+
+def is_found(pattern: str, text: str) -> bool:
+    """Tell whether a regular expression is found in a text."""
+    return compile_pattern(pattern).is_found_in(text)
 
 
 def nightly() -> Mission:

@@ -170,6 +170,10 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("log.gap", "D", "screen.log('gap')", "where output was dropped", "Log"),
         Key("log.next_match", "n", "match(1)", "next match", "Finding"),
         Key("log.previous_match", "N", "match(-1)", "previous match", "Finding"),
+        Key("log.next_error", "exclamation_mark", "next_error", "error line", "Finding"),
+        Key("log.only_matches", "m", "screen.log('only')", "only matches", "Finding"),
+        Key("log.line_start", "0", "edge(False)", "start of the lines", "Log"),
+        Key("log.line_end", "dollar_sign", "edge(True)", "end of the lines", "Log"),
     ),
     "inspector": (
         Key("inspect.next", "right,tab", "section(1)", "next section", "Looking", show=True),

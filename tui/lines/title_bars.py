@@ -29,6 +29,7 @@ class ShownLog(Protocol):
     following: bool
     wrapping: bool
     times: bool
+    only_matches: bool
 
     @property
     def streams(self) -> frozenset[LogStream]:
@@ -183,20 +184,20 @@ def log_title_parts(
         ("wrap", log.wrapping, 3),
         ("times", log.times, 6),
     ):
-        left.append(
-            Part(
-                f" {name} {'●' if on else '○'} ",
-                style="text" if on else "muted",
-                action=f"log('{name}')",
-                rank=rank,
-            )
-        )
+        left.append(_switch(name, name, on, rank))
     right = []
     if log.search:
         right.append(Part(f" /{clean_line(log.search)} {log.match_count} ", style="accent"))
+        right.append(_switch("only", "only matches", log.only_matches, rank=4))
     if log.position:
         right.append(Part(f" {log.position} ", style="muted", rank=3))
     return left, right
+
+
+def _switch(name: str, label: str, on: bool, rank: int) -> Part:
+    """Return a switch of the log, which a click turns."""
+    text, style = f" {label} {'●' if on else '○'} ", "text" if on else "muted"
+    return Part(text, style=style, action=f"log('{name}')", rank=rank)
 
 
 def attempt_parts(attempts: Sequence[Attempt], shown: int) -> list[Part]:

@@ -9,9 +9,9 @@ from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
 from tui.lines.title_bars import side_parts
-from tui.live.log.log_search import LOG_SYNTAX
 from tui.live.past import MomentClock
 from tui.screens.execution_actions import ExecutionActions
+from tui.search.log_filter import SYNTAX as LOG_SYNTAX
 from tui.search.step_filter import SYNTAX
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
@@ -83,7 +83,7 @@ class PaneScreen(ExecutionActions):
                 return self._bottom.is_merged
             if action.startswith("attempt("):
                 return self._bottom.has_attempts
-            if action.startswith("match("):
+            if action.startswith("match(") or action == "screen.log('only')":
                 return bool(self._log.search)
         return super().offers(action)
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from core.domain.records import LogEntry, LogStream
-from core.output.log_format import DROPPED_NOTICE
+from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES
 from core.ports.reader import LogQuery, Reader
+from core.value.regex import compile_pattern
 from tui.words.safe_text import clean
 
 Line = tuple[int, LogEntry]
@@ -99,12 +100,18 @@ def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE_L
     )
 
 
-def find_lines(reader: Reader, query: LogQuery, text: str) -> tuple[list[Line], bool]:
-    """Return the first `MAX_MATCHES` lines of the stored log that contain a text.
+def find_lines(
+    reader: Reader, query: LogQuery, text: str = "", pattern: str = ""
+) -> tuple[list[Line], bool]:
+    """Return the first `MAX_MATCHES` lines of the stored log that contain a text or a pattern.
 
-    The second value tells whether there are more.
+    The second value tells whether there are more. Raises `PatternError` for a pattern that cannot
+    be used, or is too large for the longest line.
     """
-    found = reader.logs(replace(query, after_chunk=0, tail=None, search=text))
+    if pattern:
+        compile_pattern(pattern).require_lines_of(LINE_LIMIT_BYTES)
+    wanted = replace(query, search=text or None, pattern=pattern or None)
+    found = reader.logs(replace(wanted, after_chunk=0, tail=None))
     lines = list(islice(found, MAX_MATCHES))
     return lines, next(iter(found), None) is not None
 
@@ -122,6 +129,15 @@ def dropped_bytes(reader: Reader, query: LogQuery) -> int:
         for attempt in reader.attempts(query.execution_id, query.task_id)
         if query.attempt in (None, attempt.attempt)
     )
+
+
+def lines_from(reader: Reader, query: LogQuery, first: Line) -> Iterator[Line]:
+    """Yield the lines from one of them on."""
+    place, is_reached = place_of(first), False
+    for line in _from(reader, query, max(0, first[0] - 1)):
+        is_reached = is_reached or place_of(line) == place or line[0] > first[0]
+        if is_reached:
+            yield line
 
 
 def _from(reader: Reader, query: LogQuery, chunk: int) -> Iterator[Line]:

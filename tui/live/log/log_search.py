@@ -1,11 +1,11 @@
-"""The search text of a log and its matches. Plain data; does no I/O and draws nothing."""
+"""The search of a log and its matches. Plain data; does no I/O and draws nothing."""
 
 from collections.abc import Sequence
 
+from core.value.regex import PatternError, compile_pattern
 from tui.live.log.log_pages import Line, Place, place_of
-
-LOG_SYNTAX = (("any text", "in all lines of the log; upper and lower case are the same"),)
-"""The syntax of a search, for the help."""
+from tui.search.log_filter import LogWanted, parse_log_search
+from tui.words.safe_text import clean_line
 
 
 class LogSearch:
@@ -13,6 +13,9 @@ class LogSearch:
 
     def __init__(self) -> None:
         self.text = ""
+        self.wanted = LogWanted()
+        self.problem = ""
+        """Why nothing is looked for, empty for none."""
         self._matches: Sequence[Line] = ()
         self._places: set[Place] = set()
         self._at = -1
@@ -21,10 +24,23 @@ class LogSearch:
     def begin(self, text: str) -> None:
         """Set another text, without matches yet."""
         self.text = text
+        self.wanted = parse_log_search(text)
+        self.problem = self.wanted.problem
         self.found(())
 
-    def found(self, matches: Sequence[Line], *, last: bool = False, has_more: bool = False) -> None:
-        """Set the matches; the first or the last becomes the current one.
+    def refuse(self, problem: str) -> None:
+        """Take note of why the pattern cannot be looked for."""
+        self.problem = problem
+
+    def found(
+        self,
+        matches: Sequence[Line],
+        *,
+        last: bool = False,
+        start: Line | None = None,
+        has_more: bool = False,
+    ) -> None:
+        """Set the matches; the last becomes the current one, or the first from a line on.
 
         `has_more` says that the log has more matches than were read.
         """
@@ -32,12 +48,20 @@ class LogSearch:
         self._matches = matches
         self._places = {place_of(line) for line in matches}
         self._at = (len(matches) - 1 if last else 0) if matches else -1
+        if start is not None and matches and not last:
+            behind = (i for i, line in enumerate(matches) if _order(line) >= _order(start))
+            self._at = next(behind, 0)
 
     def step(self, step: int) -> bool:
         """Move by a number of matches, wrapping around; return False if there are none."""
         if self._matches:
             self._at = (self._at + step) % len(self._matches)
         return bool(self._matches)
+
+    @property
+    def matches(self) -> Sequence[Line]:
+        """The matching lines."""
+        return self._matches
 
     @property
     def current(self) -> Line | None:
@@ -51,7 +75,9 @@ class LogSearch:
 
     @property
     def count_text(self) -> str:
-        """The number of the current match and of all matches: `1/50,000+` if there are more."""
+        """The number of the current match and of all (`1/50,000+` for more), or the problem."""
+        if self.problem:
+            return f"? {clean_line(self.problem)}"
         at, total = self.position
         return f"{at:,}/{total:,}{'+' if self._has_more else ''}"
 
@@ -68,10 +94,26 @@ class LogSearch:
 
         Where they cannot be told, the whole text is one.
         """
-        wanted, folded = self.text.lower(), text.lower()
-        found: list[tuple[int, int]] = []
-        at = 0
-        while len(folded) == len(text) and (place := folded.find(wanted, at)) >= 0:
-            at = place + len(wanted)
-            found.append((place, at))
+        if self.wanted.pattern:
+            try:
+                found = compile_pattern(self.wanted.pattern).spans_in(text)
+            except PatternError:
+                found = []
+        else:
+            found = _occurrences(text, self.wanted.text)
         return found or [(0, len(text))]
+
+
+def _occurrences(text: str, wanted: str) -> list[tuple[int, int]]:
+    wanted, folded = wanted.lower(), text.lower()
+    found: list[tuple[int, int]] = []
+    at = 0
+    while wanted and len(folded) == len(text) and (place := folded.find(wanted, at)) >= 0:
+        at = place + len(wanted)
+        found.append((place, at))
+    return found
+
+
+def _order(line: Line) -> tuple[int, int]:
+    chunk, entry = line
+    return chunk, entry.seq

@@ -144,6 +144,8 @@ class StepLog(Vertical):
                 self.pane.toggle_colours()
             case "records":
                 self.pane.toggle_records()
+            case "only":
+                self.pane.toggle_only_matches()
             case "gap":
                 self.pane.show_gap()
             case _:
@@ -154,6 +156,6 @@ class StepLog(Vertical):
         self._title.set_parts(*log_title_parts(self.pane, *self._titled, self._merged))
         self._title.lit = self.pane.has_focus
 
-    def on_log_pane_changed(self) -> None:
+    def on_paged_log_changed(self) -> None:
         """Update the title when it is outdated."""
         self.retitle()

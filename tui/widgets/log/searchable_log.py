@@ -1,0 +1,168 @@
+"""Searches a whole stored log, goes from match to match, and shows the matches alone."""
+
+import asyncio
+
+from textual import work
+
+from core.errors import MissionDeckError
+from core.value.regex import PatternError
+from core.value.terminal_text import width_of
+from tui.live.log.log_pages import Line, find_lines
+from tui.live.log.match_context import around, read_matches
+from tui.search.log_filter import ERRORS
+from tui.widgets.log.paged_log import PagedLog
+from tui.words.safe_text import fold
+
+SEARCH_DEBOUNCE_SECONDS = 0.15
+"""How long the search text must be unchanged before the log is searched."""
+
+
+class SearchableLog(PagedLog):
+    """A paged log with a search. `only_matches` shows nothing but matches and the lines around."""
+
+    only_matches = False
+
+    @property
+    def search(self) -> str:
+        """The search text, empty for none."""
+        return self._search.text
+
+    @property
+    def match_count(self) -> str:
+        """The number of the current match (from 1; 0 before the first) and of all matches."""
+        return self._search.count_text
+
+    def set_search(self, text: str) -> None:
+        """Search all lines of the log; an empty text ends the search."""
+        self._search.begin(text)
+        if not text:
+            self._leave_excerpt()
+        elif self._query is not None and not self._search.problem:
+            self._find(text)
+        self.refresh()
+        self.post_message(self.Changed())
+
+    @work(exclusive=True, group="log-search")
+    async def _find(self, text: str) -> None:
+        await asyncio.sleep(SEARCH_DEBOUNCE_SECONDS)
+        query, wanted = self._asked(), self._search.wanted
+        if query is None or text != self.search:
+            return
+        try:
+            found, more = await self._lookup.read(
+                lambda reader: find_lines(reader, query, wanted.text, wanted.pattern)
+            )
+        except PatternError as error:
+            if text == self.search:
+                self._search.refuse(str(error))
+                self.post_message(self.Changed())
+            return
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if query != self._asked() or text != self.search:
+            return
+        self._search.found(found, last=self.following, start=self._top_line, has_more=more)
+        self._to_match()
+        self.refresh()
+        self.post_message(self.Changed())
+
+    @property
+    def _top_line(self) -> Line | None:
+        lines = self._window.lines
+        line, _piece = self._window.place_of_row(self.scroll_offset.y)
+        return lines[line] if line < len(lines) else None
+
+    def action_match(self, step: int) -> None:
+        """Go to the next or previous match, wrapping around."""
+        if not self.search:
+            self.notify("no search yet: press / to search the log", markup=False, timeout=4)
+            return
+        if self._search.step(step):
+            self._to_match()
+            self.refresh()
+            self.post_message(self.Changed())
+
+    def action_next_error(self) -> None:
+        """Go to the next line that reads like an error."""
+        if self.search == ERRORS:
+            self.action_match(1)
+        else:
+            self.set_search(ERRORS)
+
+    def _to_match(self) -> None:
+        wanted = self._search.current
+        if wanted is None:
+            return
+        if self.only_matches and (not self.is_excerpt or self._window.index_of(wanted) is None):
+            self._show_matches()
+        else:
+            self._to(wanted)
+
+    def toggle_only_matches(self) -> None:
+        """Show only the matches with the lines around them, or all lines again."""
+        if not self.search:
+            self.notify("no search yet: press / to search the log", markup=False, timeout=4)
+            return
+        self.only_matches = not self.only_matches
+        if self.only_matches:
+            self._show_matches()
+        else:
+            self._leave_excerpt()
+        self.post_message(self.Changed())
+
+    @work(exclusive=True, group="log-window")
+    async def _show_matches(self) -> None:
+        query, current = self._asked(), self._search.current
+        if query is None or current is None:
+            return
+        shown = around(self._search.matches, self._search.position[0] - 1)
+        try:
+            page = await self._lookup.read(lambda reader: read_matches(reader, query, shown))
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if query != self._asked() or not self.only_matches or current != self._search.current:
+            return
+        self.following = False
+        self.is_excerpt = True
+        self._unfinished = ()
+        self._window.replace(page.lines, before=False, after=False, breaks=page.breaks)
+        self._resized()
+        self._to(current)
+        self.post_message(self.Changed())
+
+    def _leave_excerpt(self) -> None:
+        """Show all lines again, around the one that is in sight."""
+        self.only_matches = False
+        if self.is_excerpt:
+            self._jump(self._search.current or self._top_line)
+
+    def _show_line(self, line: int) -> None:
+        """Scroll to a line; if it is the current match, also to the match within the line."""
+        super()._show_line(line)
+        found = self._window.lines[line]
+        if not self._search.is_current(found):
+            return
+        text = self._rows.text_of(found[1])
+        start, end = self._search.ranges(text)[0]
+        if self._window.room is not None:
+            pieces = fold(text, self._window.room)
+            piece = sum(1 for at in range(len(pieces)) if sum(map(len, pieces[: at + 1])) <= start)
+            row = self._window.row_of(line) + piece - self.scrollable_content_region.height // 2
+            self.scroll_to(y=max(0, row), animate=False, force=True)
+            return
+        width = self.scrollable_content_region.width
+        first = self._rows.lead + width_of(text[:start])
+        last = first + min(width_of(text[start:end]), width // 2)
+        left = self.scroll_offset.x
+        if first < left or last > left + width:
+            left = 0 if last <= width else first - width // 3
+            self.scroll_to(x=left, animate=False, force=True)
+
+    def action_edge(self, is_end: bool) -> None:
+        """Go to the beginning or the end of the lines in sight."""
+        top, region = self.scroll_offset.y, self.scrollable_content_region
+        widest = max(
+            (width_of(self.row_text(row)) for row in range(top, top + region.height)), default=0
+        )
+        left = max(0, widest - region.width) if is_end else 0
+        self.scroll_to(x=left, animate=False, force=True)
