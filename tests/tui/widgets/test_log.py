@@ -134,9 +134,7 @@ async def test_the_keys_shown_are_those_of_the_log_while_it_has_the_focus() -> N
     async with running(FakeBackend(world), start=run) as pilot:
         await wait_for_text(pilot, "line 30 of many", "l logs")
         await pilot.press("l")
-        await wait_for_text(
-            pilot, "f follow  / filter or search  ! error line  W wrap", "S save the log"
-        )
+        await wait_for_text(pilot, "f follow  / filter or search  ! error line  W wrap", "y copy")
         assert "l logs" not in screen_text(pilot.app)
         await pilot.press("/", "7", "enter")
         await wait_for_text(pilot, "n next match")
