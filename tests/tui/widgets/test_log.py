@@ -347,7 +347,7 @@ async def test_dropped_output_is_told_by_a_chip_that_stays_and_leads_to_the_gap(
         await wait_for_text(pilot, "1.2 MiB dropped", "on stderr")
         await pilot.press("s", "s")
         await wait_for_text(pilot, "1.2 MiB dropped", notice, "on stderr")
-        await pilot.press("s", "D")
+        await pilot.press("s", "l", "D")
         await wait_for_text(pilot, "1.2 MiB dropped", notice, "head 2499", "tail 0")
         await pilot.press("S")
         await wait_until(pilot, lambda: said(pilot, "5,002 lines (1.2 MiB of it dropped by"))
