@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
+from textual.actions import ActionParseResult
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from core.errors import BugError, MissionDeckError
 from tui.command_palette import DeckCommands
+from tui.keys.acting_keys import ACTING, action_name
 from tui.keys.textual_bindings import bindings
+from tui.look.terminal_notice import RESTORE_TITLE, SAVE_TITLE, notification, title
 from tui.look.theme import THEME_CYCLE, THEMES
 from tui.screens.deck_screen import DeckScreen
 from tui.screens.loading import StartScreen
@@ -34,7 +38,8 @@ if TYPE_CHECKING:
     from tui.live.deck import Actions
     from tui.live.feed import Feed
     from tui.live.lookup import Lookup
-    from tui.live.messages import Committed, FeedLost, ThreadBroken
+    from tui.live.messages import Committed, Delta, FeedLost, ThreadBroken
+    from tui.live.screen.notices import Notices
     from tui.screens.home.home_screen import HomeScreen
 
 LOST_CHECK_SECONDS = 15.0
@@ -54,7 +59,8 @@ class MissionDeckApp(TerminalApp):
     """The application over a `Backend`, or over a factory called in a thread after first paint.
 
     `start` is the execution to open first, `theme` the theme at first paint; `alone` exits with
-    that execution's screen instead of returning home. `report_bug` writes a report and returns its
+    that execution's screen instead of returning home; `read_only` refuses whatever would start,
+    change or write something. `report_bug` writes a report and returns its
     path, or None.
     """
 
@@ -78,6 +84,7 @@ class MissionDeckApp(TerminalApp):
         *,
         start: str | None = None,
         alone: bool = False,
+        read_only: bool = False,
         theme: str | None = None,
         clock: "Clock | None" = None,
         report_bug: Callable[[BaseException], str | None] = lambda _error: None,
@@ -87,6 +94,7 @@ class MissionDeckApp(TerminalApp):
         self._clock = clock
         self._start = start
         self._alone = alone
+        self.is_read_only = read_only
         self._wanted_theme = theme
         self.is_ready = False
         self.report_bug = report_bug
@@ -95,6 +103,7 @@ class MissionDeckApp(TerminalApp):
         self._short_ids: dict[str, str] = {}
         self.log_checked: LogChecked | None = None
         self.log_problem = ""
+        self._notices: Notices | None = None
         self.looked_at: frozenset[str] = frozenset()
 
     @property
@@ -151,10 +160,12 @@ class MissionDeckApp(TerminalApp):
         from core.machine.system_clock import SystemClock
         from tui.live.feed import Feed
         from tui.live.lookup import Lookup
+        from tui.live.screen.read_only_backend import ReadOnlyBackend
         from tui.screens.confirmed_actions import ConfirmedActions
 
         given = self._given
-        self.backend = given() if callable(given) else given
+        backend = given() if callable(given) else given
+        self.backend = ReadOnlyBackend(backend) if self.is_read_only else backend
         self.looked_at = self.backend.memory.looked_at()
         self.clock = self._clock or SystemClock()
         self.feed = Feed(self.backend.open_reader, self.post_message)
@@ -163,9 +174,34 @@ class MissionDeckApp(TerminalApp):
 
     async def on_unmount(self) -> None:
         """Stop the threads; executions go on."""
+        if self._notices is not None:
+            self.write_terminal(RESTORE_TITLE)
         if self.is_ready:
             await asyncio.to_thread(self.feed.stop)
             await asyncio.to_thread(self.lookup.stop)
+
+    # --- what a read-only screen refuses ---------------------------------------------------------
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action, unless this screen is read-only and the action is not: say so then."""
+        name = action if isinstance(action, str) else action[1]
+        if self.refuses(name):
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def refuses(self, action: str) -> bool:
+        """Tell whether this screen refuses an action, and say why if it does."""
+        if not self.is_read_only or action_name(action) not in ACTING:
+            return False
+        from tui.live.screen.read_only_backend import READ_ONLY
+
+        self.show_problem(READ_ONLY)
+        return True
 
     # --- updates and messages --------------------------------------------------------------------
 
@@ -179,6 +215,8 @@ class MissionDeckApp(TerminalApp):
             self.look_at([shown.execution_id])
         if delta.short_ids:
             self._short_ids.update(delta.short_ids)
+        if self.app_context.notify:
+            self._tell(delta)
         screen = self.watching
         if screen is None:
             return
@@ -188,6 +226,20 @@ class MissionDeckApp(TerminalApp):
                 await asyncio.sleep(0)
         for painted in {screen, *self.screen_stack[-1:]}:
             painted.check_idle()  # the end of a batch does not wake them, nor a dialog on top
+
+    def _tell(self, delta: "Delta") -> None:
+        """Tell outside of the screen what has happened to what is watched, and how things stand."""
+        from tui.live.screen.notices import Notices, title_of, title_of_run
+
+        if self._notices is None:
+            self._notices = Notices()
+            self.write_terminal(SAVE_TITLE)
+        for text in self._notices.news(delta):
+            self.write_terminal(notification(text))
+        if delta.home is not None:
+            self.write_terminal(title(title_of(delta.home)))
+        elif delta.execution is not None:
+            self.write_terminal(title(title_of_run(delta.execution)))
 
     @property
     def watching(self) -> DeckScreen | None:
@@ -261,7 +313,7 @@ class MissionDeckApp(TerminalApp):
 
     def look_at(self, execution_ids: Iterable[str]) -> None:
         """Take note, for good, that somebody has looked at failures."""
-        new = frozenset(execution_ids) - self.looked_at
+        new = frozenset() if self.is_read_only else frozenset(execution_ids) - self.looked_at
         if new:
             self.looked_at |= new
             self._remember_looked_at(new)
@@ -322,6 +374,8 @@ class MissionDeckApp(TerminalApp):
         self, path: str, params: Mapping[str, Any] | None = None, *, origin: str = ""
     ) -> None:
         """Show the launch form of a mission; `origin` names the run that `params` are from."""
+        if self.refuses("launch"):
+            return
         from tui.screens.launch import LaunchScreen
 
         self.push_screen(LaunchScreen(path, params or {}, origin))
@@ -424,6 +478,8 @@ class MissionDeckApp(TerminalApp):
 
     def edit(self, path: str) -> None:
         """Open a file in $VISUAL or $EDITOR while the screen is suspended."""
+        if self.refuses("edit"):
+            return
         from tui.terminal.editor import edit_file
 
         edit_file(self, path, self.suspend)

@@ -186,8 +186,15 @@ def test_a_command_at_the_end_is_told_what_ended_and_changes_nothing(tmp_path: P
     run, state, code, message = told.read_text().split("|")[:4]
     assert (run, state, code) == ("ends#1", "FAILED", "1")
     assert "a" in message
-    as_json = mission(home, "watch", "@last", "--json", "--on-end", "true")
+    as_json = mission(home, "watch", "@last", "--json", "--on-end", "true", "--notify")
     assert (as_json.code, as_json.err) == (1, "")
+    ran = mission(home, "run", str(file), "--notify", "--on-end", f"printf $MISSION_RUN > {told}")
+    assert (ran.code, told.read_text()) == (1, "ends#2")
+    assert "\a" not in ran.out + ran.err  # neither is a terminal
+    refused = mission(home, "run", str(file), "--detach", "--notify")
+    assert (refused.code, "--detach" in refused.err) == (2, True)
+    misplaced = mission(home, "--read-only", "ls")
+    assert (misplaced.code, "about the screen" in misplaced.err) == (2, True)
 
 
 def test_a_command_at_the_end_does_not_run_before_it(

@@ -2,10 +2,19 @@
 
 import click
 
+from core.errors import UsageError
 from tui.cli.command import DeckGroup, Lazy, colour_option, database_option
 from tui.cli.exit_code import in_words
 from tui.cli.invocation import Invocation
 from tui.host.version import VERSION
+
+
+def _read_only_option() -> click.Option:
+    return click.Option(
+        ["--read-only"],
+        is_flag=True,
+        help="Open a screen that starts, changes and writes nothing.",
+    )
 
 
 def _lazy(name: str, told: str) -> Lazy:
@@ -67,7 +76,7 @@ SECTIONS = {
     cls=DeckGroup,
     sections=SECTIONS,
     invoke_without_command=True,
-    params=[database_option(), colour_option()],
+    params=[database_option(), colour_option(), _read_only_option()],
     epilog=(
         "EXEC is NAME#7 (run 7 of the mission NAME), an execution's id or a unique prefix of it, a"
         " mission's name (its newest run), @last or @last-failed (the newest run or failed run that"
@@ -77,12 +86,17 @@ SECTIONS = {
 )
 @click.version_option(VERSION, prog_name="mission", message="%(prog)s %(version)s")
 @click.pass_context
-def root(ctx: click.Context) -> None:
+def root(ctx: click.Context, read_only: bool) -> None:
     """Run, watch and audit missions.
 
     Without a command, the screen opens.
     """
+    if read_only and ctx.invoked_subcommand is not None:
+        raise UsageError(
+            f"--read-only is about the screen, not `mission {ctx.invoked_subcommand}`",
+            hint="`mission open` and `mission watch` have it as an option of their own",
+        )
     if ctx.invoked_subcommand is None:
         from tui.cli.following.screen import open_screen
 
-        open_screen(ctx.ensure_object(Invocation))
+        open_screen(ctx.ensure_object(Invocation), read_only=read_only)

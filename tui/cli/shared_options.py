@@ -45,6 +45,15 @@ def mission_argument(function: F) -> F:
     )(function)
 
 
+def read_only_option(function: F) -> F:
+    """Add `--read-only`, passed as `read_only`."""
+    return click.option(
+        "--read-only",
+        is_flag=True,
+        help="Open a screen that starts, changes and writes nothing.",
+    )(function)
+
+
 def param_option(function: F) -> F:
     """Add `-p NAME=VALUE`, passed as `params`."""
     return click.option(

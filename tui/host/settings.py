@@ -23,6 +23,7 @@ OPERATOR_SETTINGS = ("executor", "retention", "witness_file")
 ARTIFACT_LIMITS = ("step_mb", "execution_mb")
 """Fields of `core.steps.file.artifact_folder.ArtifactLimits`."""
 _MOST_MB = 1 << 30
+SWITCH = ("off", "on")
 COLOURS = ("auto", "always", "never")
 
 
@@ -104,6 +105,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         """The theme of the screen."""
         value: str | None = self.value("theme")
         return value
+
+    @property
+    def notify(self) -> bool:
+        """Whether the screen rings, notifies and sets the window's title for what it watches."""
+        value: str = self.value("notify") or "off"
+        return value == "on"
 
     @property
     def keymap(self) -> Mapping[str, str]:
@@ -280,6 +287,12 @@ def _colour(value: Any, origin: str) -> str:
     return str(value)
 
 
+def _switch(value: Any, origin: str) -> str:
+    if value not in SWITCH:
+        raise UsageError(f"{origin}: {value!r} is not one of {', '.join(SWITCH)}")
+    return str(value)
+
+
 def _texts(value: Any, origin: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
         raise UsageError(f"{origin}: {value!r} is not a list of texts")
@@ -303,6 +316,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "color": _colour,
     "missions": _texts,
     "theme": _text,
+    "notify": _switch,
     "keymap": _text_table,
 }
 _FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
@@ -313,4 +327,5 @@ _FROM_ENVIRONMENT: Mapping[str, Callable[[str], Any]] = {
     "color": str,
     "missions": lambda text: text.split(":"),
     "theme": str,
+    "notify": str,
 }

@@ -74,6 +74,7 @@ class SiteBackend:
             export_folder=cwd,
             keymap={**keymap, **settings.keymap},
             theme=settings.theme,
+            notify=settings.notify,
             notes=(*settings.notes, *problems),
         )
 

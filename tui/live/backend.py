@@ -88,6 +88,8 @@ class AppContext(Struct, frozen=True, kw_only=True):
     export_folder: Path = field(default_factory=Path.cwd)
     keymap: Mapping[str, str] = EMPTY
     theme: str | None = None
+    notify: bool = False
+    """Whether the terminal is to ring and tell what happens to what is watched."""
     notes: tuple[str, ...] = ()
     """Problems found while reading the configuration, to be shown once."""
 

@@ -62,6 +62,10 @@ class Deck(Protocol):
         """Whether the backend and everything that depends on it have been created."""
 
     @property
+    def is_read_only(self) -> bool:
+        """Whether nothing may be started, changed or written from this screen."""
+
+    @property
     def clock(self) -> "Clock":
         """The clock."""
 

@@ -68,6 +68,11 @@ class TerminalApp(App[None]):
     def _dispatches_keys_at_once(self) -> bool:
         return self.app_focus and getattr(self.screen.focused, "dispatches_keys_at_once", False)
 
+    def write_terminal(self, sequence: str) -> None:
+        """Send a sequence to the terminal that draws nothing, such as that of a notification."""
+        if self._driver is not None:
+            self._driver.write(sequence)
+
     # --- the end ---------------------------------------------------------------------------------
 
     def action_interrupt(self) -> None:

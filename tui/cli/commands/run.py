@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tui.cli.command import command as declare
+from tui.cli.following.end_notice import AtEnd, end_options
 from tui.cli.following.executor_option import executor_option
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_options
@@ -37,6 +38,7 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     help="Idempotency key: if this mission already ran with KEY, report that run instead of"
     " starting another.",
 )
+@end_options
 @output_options
 @click.option(
     "--max-parallel",
@@ -51,6 +53,8 @@ def command(
     params: tuple[str, ...],
     params_file: str | None,
     params_from: str | None,
+    on_end: str | None,
+    notify: bool,
     **options: Any,
 ) -> None:
     """Run a mission to its end.
@@ -63,7 +67,8 @@ def command(
     step's output. With --json only the result object is written, at the end, and the step output
     selected by --output goes to stderr. With --quiet nothing is written unless the run fails.
     Ctrl-C cancels the mission gracefully; a second Ctrl-C kills running steps and skips the
-    handlers.
+    handlers. COMMAND of --on-end has the variables that it has in `mission watch`; it and
+    --notify are done after everything is recorded, and change no exit code.
     """
     from tui.cli.following.run_mission import run_mission
     from tui.cli.given_params import ParamSources
@@ -72,4 +77,7 @@ def command(
     if witness_file is not None:
         invocation.give_witness_file(witness_file)
     sources = ParamSources(params_from, params_file, params)
-    run_mission(invocation, mission_file(invocation, file), params=sources, **options)
+    at_end = AtEnd(on_end, notify)
+    run_mission(
+        invocation, mission_file(invocation, file), params=sources, at_end=at_end, **options
+    )

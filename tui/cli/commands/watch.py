@@ -5,13 +5,13 @@ import click
 from core.errors import UsageError
 from tui.cli.command import command as declare
 from tui.cli.command import finish
-from tui.cli.following.outcome import is_over
+from tui.cli.following.end_notice import AtEnd, end_options
 from tui.cli.following.watch_execution import watch
 from tui.cli.invocation import Invocation
 from tui.cli.printing.output_option import output_option
 from tui.cli.printing.step_output import OutputMode
 from tui.cli.reference import execution_argument
-from tui.cli.shared_options import seconds_option
+from tui.cli.shared_options import read_only_option, seconds_option
 
 
 @declare("watch")
@@ -20,11 +20,8 @@ from tui.cli.shared_options import seconds_option
 @click.option("--plain", is_flag=True, help="Print plain lines, even on a terminal.")
 @output_option
 @seconds_option("--timeout", help="Stop waiting after this time, such as 30 or 5m.")
-@click.option(
-    "--on-end",
-    metavar="COMMAND",
-    help="Run COMMAND in a shell when EXEC has ended, such as a notification.",
-)
+@end_options
+@read_only_option
 def command(
     invocation: Invocation,
     execution: str,
@@ -33,6 +30,8 @@ def command(
     output: OutputMode | None,
     timeout: float | None,
     on_end: str | None,
+    notify: bool,
+    read_only: bool,
 ) -> None:
     """Watch EXEC until it ends; the exit code is that of its outcome.
 
@@ -44,12 +43,13 @@ def command(
     MISSION_EXECUTION_STATE, MISSION_EXECUTION_MESSAGE and MISSION_EXIT_CODE in its environment; it
     is not run when watching ended first, and its failure changes no exit code.
     """
-    if stay and on_end is not None:
-        raise UsageError("--stay and --on-end cannot be combined")
+    if stay and (on_end is not None or notify):
+        option = "--notify" if on_end is None else "--on-end"
+        raise UsageError(f"--stay and {option} cannot be combined")
     if stay:
         from tui.cli.commands.open import open_execution
 
-        open_execution(invocation, execution)
+        open_execution(invocation, execution, read_only=read_only)
         return
     if output is not None and invocation.json:
         raise UsageError(
@@ -61,9 +61,7 @@ def command(
         plain=plain or output is not None,
         timeout=timeout,
         output=output or OutputMode.NONE,
+        read_only=read_only,
     )
-    if on_end is not None and is_over(found):
-        from tui.cli.following.end_command import run_end_command
-
-        run_end_command(invocation, on_end, found, code)
+    AtEnd(on_end, notify).tell(invocation, found, code)
     finish(code)

@@ -10,6 +10,7 @@ from core.domain.records import Execution
 from core.domain.states import is_terminal
 from core.operations.resume import resume_if_abandoned
 from tui.cli.command import finish
+from tui.cli.following.end_notice import AtEnd
 from tui.cli.invocation import Invocation
 from tui.cli.printing.step_output import OutputMode
 from tui.cli.records import open_records
@@ -19,7 +20,12 @@ from tui.words.safe_text import safe_line
 
 
 def report_existing(
-    invocation: Invocation, known: Execution, *, output: OutputMode, quiet: bool
+    invocation: Invocation,
+    known: Execution,
+    *,
+    at_end: AtEnd,
+    output: OutputMode,
+    quiet: bool,
 ) -> None:
     """Watch the execution to its end, print its result and exit with the code of its outcome.
 
@@ -46,6 +52,7 @@ def report_existing(
             invocation.console.out_json(
                 result_of(invocation, reader, ended) if over else execution_shape(ended)
             )
+    at_end.tell(invocation, ended, code)
     finish(code)
 
 

@@ -22,6 +22,7 @@ from core.runner.drive import drive
 from core.runner.drive_plan import ArtifactPlace, Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
 from tui.cli.command import finish
+from tui.cli.following.end_notice import NOTHING, AtEnd
 from tui.cli.following.outcome import exit_code
 from tui.cli.given_params import ParamSources, given_params
 from tui.cli.invocation import Invocation
@@ -51,6 +52,7 @@ def run_mission(
     file: str,
     *,
     params: ParamSources,
+    at_end: AtEnd = NOTHING,
     detach: bool,
     dry_run: bool,
     resume_from: str | None,
@@ -63,6 +65,11 @@ def run_mission(
 ) -> None:
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     _refuse_output_of_detached(output, detach=detach)
+    if detach and at_end != NOTHING:
+        raise UsageError(
+            "--on-end and --notify cannot be combined with --detach",
+            hint="`mission watch` has both",
+        )
     gc.disable()  # loading creates many long-lived objects; collections would only waste time
     given = given_params(invocation, params)
     loaded = read_mission(file)
@@ -92,7 +99,7 @@ def run_mission(
         show_plan(invocation, order)
         return
     gc.enable()
-    _run_order(invocation, order, detach=detach, output=output, quiet=quiet)
+    _run_order(invocation, order, at_end=at_end, detach=detach, output=output, quiet=quiet)
 
 
 def run_loaded(
@@ -121,6 +128,7 @@ def _run_order(
     invocation: Invocation,
     order: Order,
     *,
+    at_end: AtEnd = NOTHING,
     detach: bool,
     output: OutputMode | None,
     quiet: bool,
@@ -133,12 +141,12 @@ def _run_order(
             _tell_detached(invocation, known, quiet=quiet)
         else:
             usual = OutputMode.NONE if invocation.json else OutputMode.ERRORS
-            report_existing(invocation, known, output=output or usual, quiet=quiet)
+            report_existing(invocation, known, at_end=at_end, output=output or usual, quiet=quiet)
 
     known = _known(invocation, order)
     if known is None:
         try:
-            _run_new(invocation, order, detach=detach, output=output, quiet=quiet)
+            _run_new(invocation, order, at_end=at_end, detach=detach, output=output, quiet=quiet)
         except ConflictError:  # another command may have used the key in the meantime
             known = _known(invocation, order)
             if known is None:
@@ -159,6 +167,7 @@ def _run_new(
     invocation: Invocation,
     order: Order,
     *,
+    at_end: AtEnd,
     detach: bool,
     output: OutputMode | None,
     quiet: bool,
@@ -179,6 +188,7 @@ def _run_new(
         progress.close()
         if ran.code or not quiet or invocation.json:
             _show_end(invocation, ran)
+    at_end.tell(invocation, ran.execution, ran.code)
     finish(ran.code)
 
 

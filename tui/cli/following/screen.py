@@ -22,12 +22,17 @@ def can_open_screen(invocation: Invocation) -> bool:
 
 
 def open_screen(
-    invocation: Invocation, *, start: str | None = None, until_end: bool = False
+    invocation: Invocation,
+    *,
+    start: str | None = None,
+    until_end: bool = False,
+    read_only: bool = False,
 ) -> None:
     """Run the screen until it is closed; `start` is the execution to show first.
 
     With `until_end` it closes once that execution has ended or lost its runner, or when the user
-    leaves the screen of the execution. Raises `UsageError` if this is not a terminal. Closing the
+    leaves the screen of the execution. With `read_only` nothing can be started, changed or written
+    from it. Raises `UsageError` if this is not a terminal. Closing the
     screen never stops an execution.
     """
     if not can_open_screen(invocation):
@@ -39,7 +44,8 @@ def open_screen(
     from tui.app import MissionDeckApp  # imports Textual, which other commands must not load
 
     def open_backend() -> "Backend":
-        asyncio.run(_ensure_database(invocation))
+        if not read_only:
+            asyncio.run(_ensure_database(invocation))
         # slow to import: loaded after the first frame is drawn
         from tui.host.site_backend import SiteBackend
 
@@ -50,6 +56,7 @@ def open_screen(
         open_backend,
         start=start,
         alone=until_end,
+        read_only=read_only,
         theme=theme,
         report_bug=lambda error: write_bug_report(error, invocation, ("(the screen)",)),
     )

@@ -30,6 +30,7 @@ def watch(
     timeout: float | None = None,
     silent: bool = False,
     output: OutputMode = OutputMode.NONE,
+    read_only: bool = False,
 ) -> tuple[Execution, int]:
     """Watch until the execution has ended; return its final record and the exit code.
 
@@ -43,7 +44,7 @@ def watch(
         if as_lines or not can_open_screen(invocation):
             found = _follow(invocation, reader, found, timeout, silent=silent, output=output)
         elif not is_over(found):
-            open_screen(invocation, start=found.execution_id, until_end=True)
+            open_screen(invocation, start=found.execution_id, until_end=True, read_only=read_only)
             found = reader.find_execution(found.execution_id)
         if not (silent or invocation.json):
             _summarise(invocation, reader, found)

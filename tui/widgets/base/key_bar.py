@@ -7,9 +7,12 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from core.value.terminal_text import width_of
+from tui.keys.acting_keys import ACTING, action_name
+from tui.live.deck import deck_of
 from tui.look.styled_text import Part
 from tui.widgets.base.bar import Bar
 
+READ_ONLY = " read-only "
 ALWAYS = ("help", "palette")
 """The keys that are always shown, at the end."""
 
@@ -37,9 +40,12 @@ class KeyBar(Bar):
         if not self.is_attached:
             return
         parts: list[Part] = []
+        if deck_of(self.app).is_read_only:
+            parts.append(Part(READ_ONLY, style="warn"))
         keys = shown_keys(self.app, self.screen)
         always = [entry for entry in keys if entry[1] in ALWAYS]
         room = self.size.width - sum(_cells(entry) for entry in always)
+        room -= sum(width_of(part.text) for part in parts)
         shown = []
         for entry in keys:
             if entry not in always and _cells(entry) <= room:
@@ -59,6 +65,7 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
     found: dict[str, tuple[str, str, str]] = {}
     offers = getattr(screen, "offers", None)
     label_of = getattr(screen, "label_of", lambda _action, label: label)
+    is_read_only = deck_of(app).is_read_only
     typing = isinstance(screen.focused, Input)
     first: Sequence[str] = getattr(screen.focused, "first_keys", ())
     for active in screen.active_bindings.values():
@@ -66,6 +73,8 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
         if typing and binding.key == "slash":
             continue  # Textual has no name for this character
         if offers is not None and not offers(binding.action):
+            continue
+        if is_read_only and action_name(binding.action) in ACTING:
             continue
         is_shown = binding.show or binding.id in first
         if is_shown and active.enabled and binding.description:
