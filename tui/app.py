@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.audit.verify.log_checked import LogChecked
     from core.domain.approval_question import OpenQuestion
     from core.domain.records import Execution
+    from core.operations.history.runnable_command import RunnableCommand
     from core.ports.clock import Clock
     from core.ports.control import RequestKind, RequestOutcome
     from core.ports.reader import LogQuery
@@ -483,3 +484,9 @@ class MissionDeckApp(TerminalApp):
         from tui.terminal.editor import edit_file
 
         edit_file(self, path, self.suspend)
+
+    def open_shell(self, command: "RunnableCommand", name: str) -> None:
+        """Open a shell in the folder of a step, with its environment, the screen suspended."""
+        from tui.terminal.step_shell import open_shell
+
+        open_shell(self, command, name, self.suspend)

@@ -34,6 +34,7 @@ def test_why_says_what_changed_since_a_step_last_succeeded(
     assert inside("run", str(file), "-p", "limit=12").code == 1
     out = inside("why", "@last", "check").out
     assert "last succeeded in nightly#1, " in out
+    assert "mission file" not in out, "its definition is told"
     assert "changed: definition `timeout_seconds`: 30 → 20" in out
     assert "changed: parameter `limit`: 5 → 12" in out
     found = inside("why", "@last", "check", "--json").json["last_success"]

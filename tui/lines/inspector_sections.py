@@ -10,17 +10,19 @@ from core.ports.executor import JobUsage
 from tui.lines.json_data import json_lines
 from tui.lines.step_details import (
     attempt_lines,
+    definition_lines,
     error_lines,
     execution_facts,
     heading,
     history_lines,
-    overview_lines,
     state_line,
     why_lines,
 )
+from tui.lines.step_page import Offered, page_lines
 from tui.lines.title_bars import Parts
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
+from tui.live.page_records import PageRecords
 from tui.look.styled_text import Line, Part
 from tui.words.safe_text import clean_line
 
@@ -43,10 +45,13 @@ def section_lines(
     now: int,
     *,
     usage: JobUsage | None = None,
+    page: PageRecords | None = None,
+    offered: Offered = lambda _action: True,
 ) -> list[Line]:
     """Return the lines of a section other than log and file; by default the overview.
 
-    `usage` is what the processes of the step use now, if that is known.
+    `usage` is what the processes of the step use now, if that is known; `page` what the overview
+    shows beyond `records`, once that has been read; `offered` tells which actions can be taken.
     """
     task = records.task
     match section:
@@ -63,7 +68,8 @@ def section_lines(
         case "history":
             return history_lines(records.changes)
         case _:
-            return overview_lines(board, records, now, usage=usage)
+            lines = page_lines(board, records, page, now, usage=usage, offered=offered)
+            return lines + definition_lines(board, task)
 
 
 def _error_section(board: Board, records: StepRecords, now: int) -> list[Line]:

@@ -6,7 +6,6 @@ Pure: computed from records. All untrusted text is made safe here.
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 
-from core.domain.item_label import step_title
 from core.domain.mission import MissionStep
 from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
@@ -85,14 +84,13 @@ def overview_lines(
     now: int,
     *,
     usage: JobUsage | None = None,
-    brief: bool = False,
 ) -> list[Line]:
-    """Return the summary of a step; `brief` for a side pane.
+    """Return the summary of a step for a side pane.
 
     `usage` is what its processes use now, if that is known.
     """
     task, step = records.task, board.steps.get(records.task.task_id)
-    lines: list[Line] = [] if brief else [[(clean_line(step_title(task)), "strong")]]
+    lines: list[Line] = []
     if step is not None and step.name != step.id:
         lines.append([(clean_line(step.name), "muted")])
     lines.append(state_line(task))
@@ -102,17 +100,24 @@ def overview_lines(
     if task.error is not None:
         lines.append([("", "")])
         lines.append(heading("Error"))
-        lines.extend(error_lines(task.error, max_lines=8 if brief else 20))
+        lines.extend(error_lines(task.error, max_lines=8))
     lines.append([("", "")])
     lines.append(heading("Times"))
     lines.extend(_times(board, task, now))
     if usage is not None and task.state is TaskState.RUNNING:
         lines.append(field("uses now", usage_text(usage)))
+    return lines + definition_lines(board, task) + _blocked(board, task)
+
+
+def definition_lines(board: Board, task: TaskRun) -> list[Line]:
+    """Return how a step is defined, and what it needs."""
+    step = board.steps.get(task.task_id)
+    lines: list[Line] = []
     if step is not None:
-        lines.append([("", "")])
-        lines.append(heading("Step"))
-        lines.extend(_definition(board, step))
-    lines.extend(_dependencies(board, task, step))
+        lines += [[("", "")], heading("Step"), *_definition(board, step)]
+    if step is not None and step.depends_on:
+        lines += [[("", "")], heading(f"Needs {counted(len(step.depends_on), 'step')}")]
+        lines += _listed(board, step.depends_on)
     return lines
 
 
@@ -171,11 +176,8 @@ def _definition(board: Board, step: MissionStep) -> list[Line]:
     return lines
 
 
-def _dependencies(board: Board, task: TaskRun, step: MissionStep | None) -> list[Line]:
+def _blocked(board: Board, task: TaskRun) -> list[Line]:
     lines: list[Line] = []
-    if step is not None and step.depends_on:
-        lines += [[("", "")], heading(f"Needs {counted(len(step.depends_on), 'step')}")]
-        lines += _listed(board, step.depends_on)
     direct = board.dependents.get(task.task_id, [])
     if direct:
         reach = len(board.downstream([task.task_id]))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from core.audit.verify.log_checked import LogChecked
     from core.domain.approval_question import OpenQuestion
     from core.domain.records import Execution
+    from core.operations.history.runnable_command import RunnableCommand
     from core.ports.clock import Clock
     from core.ports.control import RequestKind
     from core.ports.reader import LogQuery
@@ -171,6 +172,9 @@ class Deck(Protocol):
 
     def edit(self, path: str) -> None:
         """Open a file in $VISUAL or $EDITOR while the screen is suspended."""
+
+    def open_shell(self, command: "RunnableCommand", name: str) -> None:
+        """Open a shell in the folder of a step, with its environment, the screen suspended."""
 
     # --- the clipboard and files -----------------------------------------------------------------
 

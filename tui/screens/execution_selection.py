@@ -155,7 +155,7 @@ class ExecutionSelection(PaneScreen):
         task_id = self._records.task.task_id
         usage = self._usage_watch.look(self.board, task_id) if is_now else None
         now = self.clock.now()
-        lines = overview_lines(self.board, self._records, now, usage=usage, brief=True)
+        lines = overview_lines(self.board, self._records, now, usage=usage)
         self._summary.set_lines(lines, keep_place=keep_place)
 
     async def _read_attempts(self) -> None:

@@ -1,7 +1,7 @@
 """The inspector: all details of one step in sections, kept live while its execution goes on."""
 
 import asyncio
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import work
 from textual.app import ComposeResult
@@ -27,6 +27,7 @@ from tui.live.coalescing_worker import CoalescingWorker
 from tui.live.execution_queries import StepRecords, read_all_step_records, read_log_end
 from tui.live.log.log_pages import Page
 from tui.live.messages import Delta
+from tui.live.page_records import PageRecords, read_page_records
 from tui.live.usage_watch import UsageWatch
 from tui.look.styled_text import Line, Part
 from tui.screens.execution_actions import ExecutionActions
@@ -34,6 +35,9 @@ from tui.widgets.base.bar import Bar
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import clean_line
+
+if TYPE_CHECKING:
+    from core.operations.history.runnable_command import RunnableCommand
 
 LOG_INTERVAL_SECONDS = 0.2
 """The least time between two reads of a growing log."""
@@ -72,6 +76,7 @@ class InspectorScreen(ExecutionActions):
         self.selected = self._task_id = task_id
         self._section = section
         self._records: StepRecords | None = None
+        self._page: PageRecords | None = None
         self._attempt = 0
         """The attempt whose log is shown; 0 for the latest."""
         self._log: Page | None = None
@@ -138,10 +143,30 @@ class InspectorScreen(ExecutionActions):
         first = self._records is None
         self._records = records
         if self._section is None:
-            self._section = "error" if records.task.error is not None else "overview"
+            self._section = "overview"
         self._show(keep_place=not first)
+        self._read_page(records)
         if self._section == "logs":
             self._log_reader.request()
+
+    @work(exclusive=True, group="page")
+    async def _read_page(self, records: StepRecords) -> None:
+        """Read what the first page shows beyond the records: it may need another mission file."""
+        execution, mission, backend = self._board.execution, self._board.mission, self.deck.backend
+        task, attempts = records.task, records.attempts
+        try:
+            page = await self.deck.lookup.read(
+                lambda reader: read_page_records(
+                    reader, backend, execution, task, mission, attempts
+                )
+            )
+        except MissionDeckError as error:
+            self.show_banner(clean_line(str(error)))
+            return
+        if records is self._records:
+            self._page = page
+            if self._section == "overview":
+                self._show(keep_place=True)
 
     async def _read_log(self) -> None:
         """Read the end of the selected attempt's log, and show it if it is still selected."""
@@ -196,7 +221,15 @@ class InspectorScreen(ExecutionActions):
             shows_usage = self._section == "overview"
             usage = self._usage_watch.look(self._board, self._task_id) if shows_usage else None
             now = self.deck.clock.now()
-            lines = section_lines(self._section, self._board, records, now, usage=usage)
+            lines = section_lines(
+                self._section,
+                self._board,
+                records,
+                now,
+                usage=usage,
+                page=self._page,
+                offered=self.offers,
+            )
         to_end = self._section == "logs" and (not keep_place or self._view.is_at_end)
         self._view.set_lines(lines, keep_place=keep_place)
         if to_end:
@@ -263,7 +296,7 @@ class InspectorScreen(ExecutionActions):
             return
         at = failures.index(self._task_id) + step if self._task_id in failures else 0
         self.selected = self._task_id = failures[at % len(failures)]
-        self._records, self._attempt = None, 0
+        self._records, self._page, self._attempt = None, None, 0
         self._execution.select(self._task_id)
         self._read()
         self._titles()
@@ -292,6 +325,27 @@ class InspectorScreen(ExecutionActions):
             self.deck.copy(text, f"{clean_line(self._task_id)} as JSON")
         else:
             self.deck.copy(self._view.plain, f"{self._section} of {clean_line(self._task_id)}")
+
+    def action_copy_command(self) -> None:
+        """Copy the command of the step, with its folder and environment, as one runnable text."""
+        command = self._command
+        if command is not None:
+            self.deck.copy(command.text, f"the command of {clean_line(self._task_id)}")
+
+    def action_shell(self) -> None:
+        """Open a shell in the step's folder, with its environment, secrets aside."""
+        command = self._command
+        if command is not None:
+            self.deck.open_shell(command, clean_line(self._task_id))
+
+    @property
+    def _command(self) -> "RunnableCommand | None":
+        """Return what the step runs; report it if it runs no program."""
+        if self._page is None:
+            return None
+        if self._page.command is None:
+            self.deck.show_notice("this step runs no program of its own")
+        return self._page.command
 
     def action_save(self) -> None:
         """Write all details of the step to a JSON file."""

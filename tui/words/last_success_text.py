@@ -39,11 +39,14 @@ def usual_text(earlier: LastSuccess) -> str:
 def change_lines(earlier: LastSuccess, *, most: int = MAX_CHANGES) -> list[str]:
     """Return what has changed since the last success, one change per line, causes alone.
 
-    Exit code and duration are part of the outcome, which is told elsewhere.
+    Exit code and duration are part of the outcome, which is told elsewhere. That the file is
+    another one is told where nothing in it that applies to the step is.
     """
     causes = earlier.causes
     if not causes:
         return [NO_CHANGE]
+    if any(change.aspect is Aspect.DEFINITION for change in causes):
+        causes = [change for change in causes if change.aspect is not Aspect.FILE]
     lines = [f"changed: {change_text(change)}" for change in causes[:most]]
     if len(causes) > most:
         lines.append(f"and {counted(len(causes) - most, 'more change')}")

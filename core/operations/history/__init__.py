@@ -1,1 +1,1 @@
-"""What earlier executions of a mission say about the present one."""
+"""What is recorded of a step: its earlier executions, and how to run it by hand."""

@@ -131,7 +131,7 @@ async def test_why_a_large_execution_failed_is_found_in_one_key() -> None:
         await pilot.press("enter")
         await wait_for_text(pilot, "s900", "FITS header is damaged", "exit 3", "837 steps skipped")
         await pilot.press("enter")
-        await wait_for_text(pilot, "mProject exited with 3", "ProcessFailed · exit 3", "Why")
+        await wait_for_text(pilot, "exit 3", "FITS header is damaged", "Blocks 2 steps, 230")
 
 
 async def test_the_inspector_shows_every_side_of_a_step() -> None:
@@ -139,9 +139,11 @@ async def test_the_inspector_shows_every_side_of_a_step() -> None:
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
         await wait_for_text(pilot, "promote-7", "Why")
         await pilot.press("enter")
+        await wait_for_text(pilot, "Blocks 8 steps, 9 in all", "join-1")
+        await pilot.press("4")
         await wait_for_text(pilot, "promote exited with 75", "giving up")
         await pilot.press("1")
-        await wait_for_text(pilot, "Needs 2 steps", "Blocks 8 steps, 9 in all", "join-1")
+        await wait_for_text(pilot, "3 attempts", "! shell")
         await pilot.press("2")
         await wait_for_text(pilot, "command: promote", "- --slot")
         await pilot.press("3")
@@ -155,7 +157,7 @@ async def test_the_inspector_shows_every_side_of_a_step() -> None:
         await pilot.press("8")
         await wait_for_text(pilot, "▌", "- id: promote-7")
         await pilot.press("tab")
-        await wait_for_text(pilot, "Needs 2 steps")
+        await wait_for_text(pilot, "3 attempts")
         await pilot.press("escape")
         await wait_for_text(pilot, "1 List")
 

@@ -1,0 +1,114 @@
+"""What the first page of the inspector shows beyond the records of a step, read at one moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.domain.mission import Mission
+from core.domain.records import Attempt, Execution, LogEntry, LogStream, TaskRun
+from core.domain.states import TaskState
+from core.errors import MissionDeckError
+from core.ports.reader import LogQuery, Reader
+from tui.live.backend import Backend
+
+if TYPE_CHECKING:
+    from core.operations.history.last_success import LastSuccess
+    from core.operations.history.runnable_command import RunnableCommand
+
+TAIL_LINES = 20
+"""Of the output so many last lines are read."""
+_START_EVENTS = 8
+"""Among so many first events of an execution is that of the start of its engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRecords:
+    """The records of one step's page."""
+
+    command: "RunnableCommand | None" = None
+    earlier: "LastSuccess | None" = None
+    tail: Sequence[LogEntry] = ()
+    """The last lines of stderr; of a step that wrote none, those of its whole output."""
+    tail_name: str = "stderr"
+    children: Sequence[Execution] = ()
+    """The executions of its sub-mission, oldest first."""
+    runner_pid: str = ""
+    """The process that drove the execution first; empty if that is not recorded."""
+
+
+def read_page_records(
+    reader: Reader,
+    backend: Backend,
+    execution: Execution,
+    task: TaskRun,
+    mission: Mission | None,
+    attempts: Sequence[Attempt],
+) -> PageRecords:
+    """Read what the page of a step shows; `mission` is that of the execution, if it is known."""
+    from core.operations.history.last_success import last_success
+    from core.operations.history.runnable_command import runnable_command
+
+    attempt = attempts[-1] if attempts else None
+    name, tail = _tail(reader, task, attempt)
+    return PageRecords(
+        command=runnable_command(execution, task, mission, attempt),
+        earlier=last_success(
+            reader,
+            execution,
+            task,
+            mission,
+            read_mission=lambda reader, one: _mission_of(reader, backend, one),
+        ),
+        tail=tail,
+        tail_name=name,
+        children=_children(reader, execution, task, mission),
+        runner_pid=_runner_pid(reader, execution),
+    )
+
+
+def _mission_of(reader: Reader, backend: Backend, execution: Execution) -> Mission | None:
+    """Return the mission of an earlier execution, None if it can no longer be read."""
+    try:
+        return backend.read_mission(reader.mission_source(execution.mission_digest))
+    except MissionDeckError:
+        return None
+
+
+def _tail(reader: Reader, task: TaskRun, attempt: Attempt | None) -> tuple[str, Sequence[LogEntry]]:
+    """Return the last lines of stderr, or of all output, and which of both it is.
+
+    Of a step that still runs the last lines are wanted, of whatever stream.
+    """
+    if attempt is None:
+        return "output", ()
+    streams = [frozenset({LogStream.STDERR}), frozenset[LogStream]()]
+    for chosen in streams[1:] if task.state is TaskState.RUNNING else streams:
+        query = LogQuery(
+            execution_id=attempt.execution_id,
+            task_id=attempt.task_id,
+            attempt=attempt.attempt,
+            streams=chosen,
+            tail=TAIL_LINES,
+        )
+        found = [entry for _chunk, entry in reader.logs(query)]
+        if found:
+            return ("stderr" if chosen else "output"), found
+    return "output", ()
+
+
+def _children(
+    reader: Reader, execution: Execution, task: TaskRun, mission: Mission | None
+) -> Sequence[Execution]:
+    name = task.parent_task_id or task.task_id
+    steps = () if mission is None else mission.all_steps
+    step = next((one for one in steps if one.id == name), None)
+    if step is None or step.step_type != "mission":
+        return ()
+    found = reader.children(execution.execution_id)
+    return [one for one in found if one.parent_task_id == task.task_id]
+
+
+def _runner_pid(reader: Reader, execution: Execution) -> str:
+    events = reader.audit_events(execution_id=execution.execution_id, limit=_START_EVENTS)
+    started = (one.details for one in events if one.event_type == "engine.started")
+    return str(next(started, {}).get("pid", ""))
