@@ -11,7 +11,7 @@ from core.domain.records import Attempt
 from core.domain.states import TaskState, is_terminal
 from core.errors import MissionDeckError
 from tui.keys.textual_bindings import bindings
-from tui.lines.inspector_sections import (
+from tui.lines.inspector.inspector_sections import (
     SECTIONS,
     inspector_title_parts,
     section_lines,

@@ -7,6 +7,7 @@ from core.domain.item_label import step_title
 from core.domain.records import TaskRun
 from core.domain.states import TaskState
 from core.ports.executor import JobUsage
+from tui.lines.inspector.step_page import Offered, page_lines
 from tui.lines.json_data import json_lines
 from tui.lines.step_details import (
     attempt_lines,
@@ -18,7 +19,6 @@ from tui.lines.step_details import (
     state_line,
     why_lines,
 )
-from tui.lines.step_page import Offered, page_lines
 from tui.lines.title_bars import Parts
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
