@@ -9,12 +9,12 @@ from typing import Any, Final
 from msgspec import Struct
 
 from core.audit.bundle.bundle_content import Content, LogFile
+from core.audit.chain.key_events import keys_of
 from core.audit.format.anchor_record import AUDIT_ANCHORED, AnchorRecord, read_anchor
 from core.audit.format.body import LOG_CREATED
 from core.errors import AuditError, ConflictError, NotFoundError
 from core.output.log_digest import covers_everything, description, heading
 from storage.file.connection import open_readonly, unavailable
-from storage.read.key_events import keys_of
 from storage.rows.segment import unpack_segments
 
 _TREE = """
@@ -76,7 +76,7 @@ def open_evidence(path: Path, execution_id: str) -> Iterator[Content]:
 
 def _read(connection: sqlite3.Connection, execution_id: str) -> Content:
     bodies: list[tuple[int, bytes]] = _all(connection, _OF_THE_LOG, LOG_CREATED)
-    log_id, history = keys_of(bodies)
+    log_id, history = keys_of(body for _, body in bodies)
     seals: dict[str, tuple[int, bytes]] = {}
     missions: dict[str, tuple[str, bytes]] = {}
     logs: list[LogFile] = []
@@ -123,7 +123,7 @@ def _read(connection: sqlite3.Connection, execution_id: str) -> Content:
         seals=seals,
         missions=missions,
         logs=logs,
-        keys=history.keys,
+        keys=history.state.keys,
         anchors={seq: record for seq, (_, record) in anchors.items()},
     )
 

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_the_log_is_continued_by_the_new_key_and_verified_by_each(inside: Inside
         assert tail(found.json["key"]) == tail(keys[-1])
     told = inside("audit", "verify").out
     assert "the log was handed over 2 times; pinned: missiondeck/" in told
+    assert inside("audit", "export", "small#2", "-o", "two.zip").code == 0
+    for key in keys:
+        found = inside("audit", "verify", "two.zip", "--key", key, "--json")
+        assert (found.code, found.json["rotations"]) == (0, 2), found.out
+    stranger = "missiondeck+2957d57d+Af0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY"
+    assert inside("audit", "verify", "two.zip", "--key", stranger).code == 8
+    with zipfile.ZipFile("two.zip") as archive:
+        archive.extractall("two")
+    bare = subprocess.run(
+        [sys.executable, "-I", "-S", "two/verify.py"], capture_output=True, text=True, check=False
+    )
+    assert (bare.returncode, bare.stderr) == (0, "")
+    signers = bare.stdout.splitlines()[1:-1]
+    assert [tail(line.split(": compare")[0]) for line in signers] == [tail(key) for key in keys]
     since = inside("audit", "verify", "--since-verified", "--json")
     assert (since.code, since.json["rotations"]) == (0, 2)
     assert (

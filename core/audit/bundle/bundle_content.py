@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from core.audit.bundle.anchor_proof import anchor_files
 from core.audit.bundle.bundle_zip import Member, member
+from core.audit.chain.key_history import LogKey
 from core.audit.format.anchor_record import AnchorRecord
-from core.audit.format.checkpoint import log_verifier, origin_of
-from core.audit.format.key import KEY_ID_BYTES, Verifier, key_id
+from core.audit.format.checkpoint import origin_of
+from core.audit.format.key import KEY_ID_BYTES, decode_vkey, key_id
 from core.audit.format.merkle_tree import MerkleTree
 from core.audit.format.note import NoteError
 from core.ports.clock import Signer
@@ -87,7 +88,7 @@ class Content(Struct, frozen=True, kw_only=True):
     seals: Mapping[str, tuple[int, bytes]]
     missions: Mapping[str, tuple[str, bytes]]
     logs: Sequence[LogFile]
-    keys: Sequence[Verifier]
+    keys: Sequence[LogKey]
     anchors: Mapping[int, AnchorRecord] = {}
 
 
@@ -99,12 +100,13 @@ def members(
 ) -> Iterator[Member]:
     """Yield the files of a bundle; `results` are the JSON documents of its executions by id."""
     tree = MerkleTree(content.leaves)
+    sizes = {size for size, _ in content.seals.values()}
+    sizes |= {key.first_size - 2 for key in content.keys[1:]}  # the heads in the rotations
     proofs = {
-        "inclusion": [_hex(tree.inclusion_proof(seq - 1)) for seq, _ in content.bodies],
-        "consistency": {
-            execution_id: _hex(tree.consistency_proof(size))
-            for execution_id, (size, _) in content.seals.items()
-        },
+        "tree": [
+            (first, count, node.hex())
+            for first, count, node in tree.cover([seq - 1 for seq, _ in content.bodies], sizes)
+        ],
         "anchors": {
             str(seq): _hex(tree.consistency_proof(anchor.size))
             for seq, anchor in content.anchors.items()
@@ -115,8 +117,8 @@ def members(
         member("events.ndjson", b"".join(body + b"\n" for _, body in content.bodies)),
         member("proofs.json", _json(proofs)),
     ]
-    for trusted in content.keys:
-        key = log_verifier(content.log_id, trusted.public_key)
+    for log_key in content.keys:
+        key = decode_vkey(log_key.vkey)
         name = f"keys/{key.key_id.hex()}"
         found += [
             member(f"{name}.vkey", f"{key.vkey}\n".encode()),

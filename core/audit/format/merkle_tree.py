@@ -4,7 +4,8 @@
 tree is built. A tree of a million leaves takes 64 MB.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from core.audit.format.merkle import HASH_BYTES, node_hash, root_of_edge
 from core.errors import BugError
@@ -64,6 +65,29 @@ class MerkleTree:
         if start:
             proof.append(self._range_root(start, end))
         return proof[::-1]
+
+    def cover(
+        self, leaves: Sequence[int], sizes: Collection[int]
+    ) -> Iterator[tuple[int, int, bytes]]:
+        """Yield (first leaf, number of leaves, root) of the fewest subtrees between `leaves`.
+
+        With `leaves`, which are in order, they give the root of the whole tree and of the first so
+        many leaves for each of `sizes`.
+        """
+        cuts = sorted({*sizes, *leaves, *(leaf + 1 for leaf in leaves)})
+        shown = set(leaves)
+
+        def within(start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+            at = bisect_right(cuts, start)
+            if at < len(cuts) and cuts[at] < end:
+                middle = start + (1 << (end - start - 1).bit_length() - 1)
+                yield from within(start, middle)
+                yield from within(middle, end)
+            elif end - start > 1 or start not in shown:
+                yield start, end - start, self._range_root(start, end)
+
+        if self.size:
+            yield from within(0, self.size)
 
     def _range_root(self, start: int, end: int) -> bytes:
         """Return the root over leaves `start`..`end`; `start` is a multiple of their subtree."""

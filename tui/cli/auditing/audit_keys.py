@@ -195,7 +195,7 @@ def revoke(
 def _named(invocation: Invocation, given: str) -> Verifier:
     """Return the key that the user names, under its own name; `NotFoundError`."""
     from storage.file.keystore import KEY_NAME, public_keys, revoked_keys
-    from storage.read.key_events import read_keys
+    from storage.read.log_keys import read_keys
     from tui.cli.auditing.log_verification import given_key
 
     folder = invocation.paths.keys

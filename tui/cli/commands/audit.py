@@ -163,11 +163,13 @@ def _verify_bundle(
     if not bundle.exists():
         raise NotFoundError(f"there is no file {bundle}")
     folder = invocation.paths.keys
+    known = known_keys(folder, keys)
     return verify_bundle(
         bundle,
-        known_keys(folder, keys).trusted,
+        known.trusted,
         parse_tiers(require),
         authorities_of(anchor_trust(folder, keys, certificates, witness_keys)),
+        revoked=known.revoked,
     )
 
 

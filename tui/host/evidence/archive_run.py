@@ -11,7 +11,7 @@ from typing import Any
 
 from core.audit.bundle.bundle_check import verify_bundle
 from core.errors import ConflictError, UnavailableError
-from storage.file.keystore import load_signer, public_keys
+from storage.file.keystore import load_signer, public_keys, revoked_keys
 from tui.host.evidence.bundle_export import export_bundle
 from tui.host.evidence.output_file import new_file, put_in_place
 from tui.host.site import LocalSite
@@ -46,7 +46,8 @@ def archive(site: LocalSite, folder: Path, ids: Sequence[str]) -> dict[str, tupl
 
 def _digest_of_bundle(site: LocalSite, target: Path, execution_id: str) -> str:
     """Return the SHA-256 (hex) of a bundle that is there already; `ConflictError` if it is none."""
-    report = verify_bundle(target, public_keys(site.paths.keys))
+    keys = site.paths.keys
+    report = verify_bundle(target, public_keys(keys), revoked=revoked_keys(keys))
     if not report.is_intact or not _is_bundle_of(target, execution_id):
         raise ConflictError(
             f"{target} exists and is no intact bundle of this execution: nothing was pruned",

@@ -18,7 +18,7 @@ from core.errors import AuditError, UnavailableError
 from core.machine.system_clock import SystemClock
 from core.operations.log_note import record_export
 from core.ports.reader import Reader
-from storage.file.keystore import load_signer, public_keys
+from storage.file.keystore import load_signer, public_keys, revoked_keys
 from storage.read.evidence import open_evidence
 from tui.host.evidence.bundle_artifacts import bundle_artifacts
 from tui.host.evidence.log_check import LogCheck, Progress
@@ -87,7 +87,7 @@ def export_bundle(
             write_zip(file, members(content, results, signer, kept))
         file.flush()
         os.fsync(file.fileno())
-        report = verify_bundle(Path(file.name), keys)
+        report = verify_bundle(Path(file.name), keys, revoked=revoked_keys(paths.keys))
         if not report.is_intact:
             raise AuditError(f"the bundle does not verify: {headline(report)}")
         size, digest = file.seek(0, os.SEEK_END), sha256()

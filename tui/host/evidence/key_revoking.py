@@ -9,7 +9,7 @@ from core.audit.format.key_revocation import revocation_details
 from core.errors import ConflictError, UsageError
 from core.operations.log_note import record_revocation
 from storage.file.keystore import load_signer, revoke_key
-from storage.read.key_events import first_seq_since, read_keys
+from storage.read.log_keys import first_seq_since, read_keys
 from tui.host.session import finish_rotation
 from tui.host.site import LocalSite
 
