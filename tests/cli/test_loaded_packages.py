@@ -76,7 +76,8 @@ MAY_LOAD = {
     "policy explain plain a": RECORDS | FILE | {"asyncio"},
     "audit verify": RECORDS | {"cryptography"},
     "db check": RECORDS,
-    "doctor": RECORDS,
+    "doctor": RECORDS
+    | {"cryptography"},  # it checks the note of what was verified, if there is one
     "worker --help": FRAME,
 }
 """The packages beyond the standard library, and its slow modules, by command."""
