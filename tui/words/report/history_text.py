@@ -18,7 +18,7 @@ from tui.words.safe_text import clean_line, cut
 from tui.words.state_glyphs import APPEARANCES
 
 MAX_CHANGED_CELLS = 30
-HEAD = ("run", "", "state", "started", "took", "tries", "given otherwise than the run before")
+HEAD = ("run", "", "state", "started", "took", "tries", "changed")
 
 
 def history_lines(name: str, runs: Sequence[RunOutcome], now: int) -> list[ReportLine]:
@@ -55,9 +55,7 @@ def summary_texts(summary: HistorySummary) -> list[str]:
     if summary.retried:
         texts.append(f"{counted(summary.retried, 'success', 'successes')} took more than one try")
     if summary.flakiness is None:
-        texts.append(
-            "no two runs in a row had the same file and parameters: flaky or not is unknown"
-        )
+        texts.append("flakiness unknown: no two runs in a row had the same file and parameters")
     else:
         share = f"{summary.flips} of {counted(summary.comparable, 'repetition')}"
         if summary.flips:
