@@ -60,6 +60,7 @@ def test_from_a_failed_night_to_what_differs_and_to_the_moment_it_happened(
     terminal.wait_for("▶ Load", "○ Publish")
     terminal.send(".")
     terminal.wait_for("✗ Load")
+    terminal.settle()
     assert "THE PAST" not in terminal.text
     terminal.send("H")
     terminal.wait_for("mission nightly", "succeeded in 1 of 2 decided runs", "nightly#1")
