@@ -10,7 +10,8 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic
 from core.mission_file.finding.problem import Problems
 from core.mission_file.finding.source_text import decode
-from core.mission_file.load import locator
+from core.mission_file.including.joined_source import first_file
+from core.mission_file.load import guess_format, locator
 from core.security.env_file import EnvFileError, read_env_files
 
 
@@ -31,5 +32,6 @@ def env_file_problems(
             )
     if problems.is_empty:
         return ()
-    text = decode(source.content)
-    return problems.diagnostics(name, text, locator(source.format, text))
+    own = first_file(source.content)
+    text = decode(own)
+    return problems.diagnostics(name, text, locator(guess_format(source.name, own), text))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -18,8 +18,15 @@ from core.graph.dag import Graph, Neighbours
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
 from core.mission_file.finding.limit import MAX_BYTES
-from core.mission_file.finding.problem import Locate, Path, Problems
-from core.mission_file.finding.source_text import Lines, Span, TextError, decode
+from core.mission_file.finding.problem import FileText, Locate, Path, Problems
+from core.mission_file.finding.source_text import Span, TextError, decode
+from core.mission_file.including.included_keys import INCLUDE
+from core.mission_file.including.joined_source import (
+    SourceFile,
+    is_joined,
+    join_files,
+    split_files,
+)
 from core.mission_file.keys.top_level import Draft, check_mission
 from core.mission_file.meaning.command_words import check_command_words
 from core.mission_file.meaning.dependency_check import check_dependencies
@@ -27,6 +34,10 @@ from core.mission_file.meaning.prescan import Prescan, prescan
 from core.step_type.plain_parameters import plain_parameters
 from core.step_type.registry import EXPRESSIONS
 from core.value.suggestion import did_you_mean
+
+if TYPE_CHECKING:  # few missions include files
+    from core.mission_file.including.file_reader import ReadFile
+    from core.mission_file.including.join_data import IncludedFile
 
 YAML, JSON = "yaml", "json"
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -58,31 +69,93 @@ def load_mission(
     depends on nothing but the bytes. Raises `NotFoundError` when there is no such file, and nothing
     else, whatever the content is.
     """
+    read: ReadFile | None = None
     if isinstance(source, FilePath):
         name = str(source)
         found = _read_file(source)
         if isinstance(found, Diagnostic):
             return Loaded(None, (found,), None, name)
+        read = partial(_read_included, source.parent)
         source = found
     content = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
-    if len(content) > MAX_BYTES:
+    if len(content) > 2 * MAX_BYTES or (len(content) > MAX_BYTES and not is_joined(content)):
         message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
         return Loaded(None, (_of_file(Code.TOO_LARGE, message, name),), None, name)
-    fmt = fmt or guess_format(name, content)
-    kept = MissionSource(
-        digest=hashlib.sha256(content).hexdigest(), name=name, content=content, format=fmt
-    )
+    own, read = _recorded(content, read)
+    fmt = fmt if fmt and own is content else guess_format(name, own)
     problems = Problems()
+    files: list[IncludedFile] = []
     try:
-        text = decode(content)
+        text = decode(own)
     except TextError as error:
         span = Span(error.index, error.index + 1)
         problems.error(error.code, error.message, span=span, hint=error.hint)
+        kept = _source(content, name, fmt)
         return Loaded(None, problems.diagnostics(name, error.text, _nowhere), kept, name)
     with _collector_off():
-        mission = _validate(text, fmt, problems)
-        found_out = problems.diagnostics(name, text, locator(fmt, text))
-    return Loaded(mission, found_out, kept, name)
+        mission = _validate(text, fmt, problems, FilePath(name).name, read, files)
+        texts = [_file_text(file, name) for file in files]
+        found_out = problems.diagnostics(name, text, locator(fmt, text), texts)
+        for file, one in zip(files, texts, strict=True):
+            found_out += file.problems.diagnostics(one.name, one.text, one.locate)
+    if files and own is content:
+        joined = [SourceFile(FilePath(name).name, own), *(file.source for file in files)]
+        content, fmt = join_files(joined), YAML
+    elif own is not content:
+        fmt = YAML
+    return Loaded(mission, found_out, _source(content, name, fmt), name)
+
+
+def _source(content: bytes, name: str, fmt: str) -> MissionSource:
+    digest = hashlib.sha256(content).hexdigest()
+    return MissionSource(digest=digest, name=name, content=content, format=fmt)
+
+
+def _recorded(content: bytes, read: "ReadFile | None") -> "tuple[bytes, ReadFile | None]":
+    """Return the bytes of the mission file itself, and what reads the files recorded with it."""
+    if not is_joined(content):
+        return content, read
+    files = split_files(content)
+    if files is None:
+        return content, read
+    from core.mission_file.including.file_reader import recorded_reader
+
+    return files[0].content, recorded_reader({file.name: file.content for file in files[1:]})
+
+
+def _read_included(folder: FilePath, name: str) -> bytes:
+    from core.mission_file.including.file_reader import folder_reader  # few missions include any
+
+    return folder_reader(folder)(name)
+
+
+def _file_text(file: "IncludedFile", name: str) -> FileText:
+    """Return an included file as diagnostics name it: beside the mission file."""
+    inner = file.source.name
+    folder = name.rpartition("/")[0]
+    fmt = guess_format(inner, file.source.content)
+    return FileText(f"{folder}/{inner}" if folder else inner, file.text, locator(fmt, file.text))
+
+
+def _with_includes(
+    data: dict[str, Any],
+    problems: Problems,
+    name: str,
+    read: "ReadFile | None",
+    files: "list[IncludedFile]",
+) -> dict[str, Any]:
+    """Return the data joined with what it includes; `files` gets the files."""
+    from core.mission_file.including.file_reader import no_reader
+    from core.mission_file.including.join_data import Includes
+
+    includes = Includes(read or no_reader, _parse_included, problems, name)
+    joined = includes.join(data)
+    files += includes.files
+    return joined
+
+
+def _parse_included(text: str, name: str, problems: Problems) -> Any:
+    return parse(text, guess_format(name, text.encode()), problems)
 
 
 def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
@@ -99,6 +172,8 @@ def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, 
         data = parse(decode(content), guess_format(str(path), content), problems)
     except TextError:
         return (), ()
+    if data.__class__ is dict and data.get(INCLUDE) is not None:
+        data = _with_includes(data, problems, path.name, partial(_read_included, path.parent), [])
     draft = None if data is None else check_mission(data, problems)
     if draft is None:
         return (), ()
@@ -109,22 +184,14 @@ def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, 
     )
 
 
-def mission_lines(source: MissionSource) -> dict[str, tuple[int, int]]:
-    """Return the first and last line, counted from 1, of every step of a valid mission, by id."""
-    text = decode(source.content)
-    data = parse(text, source.format, Problems())
-    ids = [step["id"] for step in data["steps"]]
-    lines = Lines(text)
-    spots = locator(source.format, text)([("steps", index) for index in range(len(ids))])
-    result: dict[str, tuple[int, int]] = {}
-    for index, step_id in enumerate(ids):
-        span = spots["steps", index].value
-        last = max(span.start, span.end - 1)
-        result[step_id] = (lines.line_of(span.start), lines.line_of(last))
-    return result
-
-
-def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
+def _validate(
+    text: str,
+    fmt: str,
+    problems: Problems,
+    name: str,
+    read: "ReadFile | None",
+    files: "list[IncludedFile]",
+) -> Mission | None:
     numbers: list[Any] = []
     data = parse(text, fmt, problems, numbers)
     if data is None:
@@ -139,13 +206,19 @@ def _validate(text: str, fmt: str, problems: Problems) -> Mission | None:
         from core.mission_file.meaning.number_text import check_numbers
 
         check_numbers(data, numbers, problems)
+    whole = text
+    if data.__class__ is dict and data.get(INCLUDE) is not None:
+        data = _with_includes(data, problems, name, read, files)
+        whole = "\n".join([text, *(file.text for file in files)])
     draft = check_mission(data, problems)
     if draft is None:
         return None
     upstream = check_dependencies(draft.raw_steps, problems)
-    seen = prescan(text)
+    seen = prescan(whole)
     _check_meaning(draft, upstream, seen, problems)
-    return None if problems.has_errors else draft.mission()
+    if problems.has_errors or any(file.problems.has_errors for file in files):
+        return None
+    return draft.mission()
 
 
 def _check_meaning(

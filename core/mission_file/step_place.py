@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from core.domain.mission import Mission, MissionSource, MissionStep
 from core.mission_file.finding.problem import Path
 from core.mission_file.finding.source_text import LinePosition, Lines, decode
-from core.mission_file.load import locator
+from core.mission_file.including.joined_source import first_file
+from core.mission_file.load import guess_format, locator
 
 
 def step_paths(mission: Mission) -> dict[str, Path]:
@@ -27,11 +28,17 @@ def step_paths(mission: Mission) -> dict[str, Path]:
 def first_places(
     source: MissionSource, candidates: Iterable[tuple[Path, ...]]
 ) -> list[LinePosition | None]:
-    """Return for each list of paths the position of the first that is in the file."""
+    """Return for each list of paths the position of the first that is in the mission file itself.
+
+    What stands in an included file has none.
+    """
     wanted = list(candidates)
-    text = decode(source.content)
+    own = first_file(source.content)
+    text = decode(own)
     lines = Lines(text)
-    spots = locator(source.format, text)({path for paths in wanted for path in paths})
+    spots = locator(guess_format(source.name, own), text)(
+        {path for paths in wanted for path in paths}
+    )
     found: list[LinePosition | None] = []
     for paths in wanted:
         spot = next((spots[path] for path in paths if path in spots), None)

@@ -61,6 +61,18 @@ def test_an_example_is_valid_without_a_warning_or_refused_as_it_says(block: str)
         assert loaded.mission is None
 
 
+def test_the_example_of_an_include_is_valid(tmp_path: Path) -> None:
+    files = re.findall(r"```yml\n# (.*?)\n(.*?)```", TEXT, re.DOTALL)
+    assert [name for name, _ in files] == ["release.yaml", "common/deploy.yaml"]
+    for name, text in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    loaded = load_mission(tmp_path / "release.yaml")
+    assert [str(found) for found in loaded.diagnostics] == []
+    assert loaded.mission is not None
+    assert [step.id for step in loaded.mission.steps] == ["first", "build"]
+
+
 def test_there_are_examples_and_some_of_them_are_wrong_on_purpose() -> None:
     texts = [block.values[0] for block in BLOCKS]
     assert len(texts) > 15

@@ -24,8 +24,6 @@ FOREIGN_MISSION_KEYS: Mapping[str, str] = {
     "schedule_interval": _TIMER,
     "cron": _TIMER,
     "services": "a service is a step: `service: true` beside its `run`, and `ready: {port: 5432}`",
-    "includes": "a mission runs another with a step of `step_type: mission`",
-    "include": "a mission runs another with a step of `step_type: mission`",
     "dag_id": "it is called `name` here",
     "default_args": "values for all steps are under `defaults`",
     "dotenv": "name the file under `env_files`",

@@ -1,6 +1,6 @@
 """Collects the problems of a file; positions are looked up once, and only if needed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,9 +38,24 @@ class Problem(Struct, frozen=True):
     needle: str | None = None
     """The offending part of the value's text, if it occurs there literally."""
 
+    @property
+    def place_in_files(self) -> int:
+        """The number of the included file it is in, 0 for the mission file itself."""
+        first = self.path[0] if self.path else 0
+        return -first if isinstance(first, int) and first < 0 else 0
 
-_MOST_STEPS = 3
-"""How often a value may be written out: a key of a template, its short form, a default."""
+
+class FileText(Struct, frozen=True):
+    """A file that problems may be in."""
+
+    name: str
+    text: str
+    locate: Locate
+
+
+_MOST_STEPS = 4
+"""How often a value may be written out: in an included file, a template, a short form, a default.
+"""
 
 
 class Problems:
@@ -131,19 +146,26 @@ class Problems:
                 break
         return path, user
 
-    def diagnostics(self, file: str, text: str, locate: Locate) -> tuple[Diagnostic, ...]:
-        """Return all problems with their positions, in order of position."""
+    def diagnostics(
+        self, file: str, text: str, locate: Locate, included: Sequence[FileText] = ()
+    ) -> tuple[Diagnostic, ...]:
+        """Return all problems with their positions, in order of position.
+
+        Those whose path begins with -1 are in the first of the `included` files, and so on.
+        """
         if self.is_empty:
             return ()
         problems = [problem for found in self._found.values() for problem in found]
-        wanted = {problem.path for problem in problems if problem.span is None}
-        spots = locate(wanted) if wanted else {}
-        lines = Lines(text)
-        placed = sorted(
-            ((_span(problem, spots, text), problem) for problem in problems),
-            key=lambda pair: pair[0].start,
-        )
-        result = [_diagnostic(file, lines, span, problem) for span, problem in placed]
+        own = [problem for problem in problems if not problem.place_in_files]
+        result = _placed(file, text, locate, own)
+        for number, one in enumerate(included, start=1):
+            inner = [
+                replace(problem, path=problem.path[1:])
+                for problem in problems
+                if problem.place_in_files == number
+            ]
+            if inner:
+                result += _placed(one.name, one.text, one.locate, inner)
         for severity, more in self._more.items():
             if more:
                 result.append(
@@ -155,6 +177,18 @@ class Problems:
                     )
                 )
         return tuple(result)
+
+
+def _placed(file: str, text: str, locate: Locate, problems: list[Problem]) -> list[Diagnostic]:
+    """Return the diagnostics of one file in order of position."""
+    wanted = {problem.path for problem in problems if problem.span is None}
+    spots = locate(wanted) if wanted else {}
+    lines = Lines(text)
+    placed = sorted(
+        ((_span(problem, spots, text), problem) for problem in problems),
+        key=lambda pair: pair[0].start,
+    )
+    return [_diagnostic(file, lines, span, problem) for span, problem in placed]
 
 
 def _span(problem: Problem, spots: Mapping[Path, Position], text: str) -> Span:

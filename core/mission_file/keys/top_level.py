@@ -30,6 +30,7 @@ from core.mission_file.finding.value_check import (
     text,
     wrong_type,
 )
+from core.mission_file.including.included_keys import INCLUDE_KEY
 from core.mission_file.keys.config import CONFIG_KEYS, check_config, make_config
 from core.mission_file.keys.defaults import DEFAULT_KEYS, check_defaults
 from core.mission_file.keys.env import check_env
@@ -230,6 +231,7 @@ MISSION_KEYS = {
         default="{}",
         example="{timeout_seconds: 600, retry: {max_attempts: 2}}",
     ),
+    "include": INCLUDE_KEY,
     "templates": Key(
         check=check_templates,
         doc="Steps with parameters, by name, for the steps that `use` them.",
@@ -276,6 +278,7 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
     fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission", FOREIGN_MISSION_KEYS)
     fields.pop("defaults", None)
     fields.pop("templates", None)
+    fields.pop("include", None)
     require_keys(data, (), problems, MISSION_KEYS, "the mission")
     steps = fields.pop("steps", INVALID)
     handlers = fields.pop("handlers", INVALID)

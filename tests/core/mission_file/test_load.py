@@ -12,9 +12,8 @@ from core.errors import NotFoundError
 from core.graph.dag import Graph
 from core.mission_file import load
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.source_text import decode
 from core.mission_file.keys import config
-from core.mission_file.load import Loaded, load_mission, mission_lines
+from core.mission_file.load import Loaded, load_mission
 from tests.support.missions import mission_data, mission_yaml, missions
 from tests.support.shared import ROOT, shared_path
 
@@ -292,19 +291,6 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_read(
     path = tmp_path / "m.yaml"
     path.write_text(SEED)
     assert codes(load_mission(path)) == [Code.TOO_LARGE]
-
-
-@pytest.mark.parametrize("fmt", ["yaml", "json"])
-def test_the_lines_of_every_step_are_known(fmt: str) -> None:
-    text = FULL if fmt == "yaml" else json.dumps(yaml.safe_load(FULL), indent=1)
-    source = source_of(text, fmt=fmt)
-    lines = decode(source.content).splitlines()
-    found = mission_lines(source)
-    assert list(found) == ["build", "ship"]
-    assert "idempotent" in lines[found["build"][1] - (1 if fmt == "yaml" else 2)]
-    if fmt == "yaml":
-        assert lines[found["ship"][0] - 1] == "  - id: ship"
-        assert lines[found["ship"][1] - 1] == "    working_dir: sub"
 
 
 def test_a_plain_mission_loads_neither_models_nor_template_engine() -> None:
