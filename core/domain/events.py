@@ -41,6 +41,8 @@ NOTE_KINDS = frozenset(
         "mission.validated",
         "policy.violation",
         "policy.warning",
+        "queue.held",
+        "queue.released",
         "request.refused",
         "runner.lost",
         "runner.recovered",

@@ -157,6 +157,8 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
     """Folders that the workers of a cluster see at the same paths as this machine."""
     runs_on: Mapping[str, float | str] = EMPTY
     """What steps without their own `runs_on` need from a worker."""
+    priority: int = 0
+    """Who goes first where executions wait for each other: the higher one."""
 
 
 class Precondition(Struct, frozen=True, kw_only=True):
@@ -191,6 +193,24 @@ class Ready(Struct, frozen=True, kw_only=True):
     """Seconds that it may take."""
 
 
+class GroupPolicy(StrEnum):
+    """What an execution does while another one of its group runs."""
+
+    QUEUE = "queue"
+    """It waits for its turn."""
+    REFUSE = "refuse"
+    """It does not run."""
+    CANCEL = "cancel"
+    """It cancels those before it, and runs once they have ended."""
+
+
+class Concurrency(Struct, frozen=True, kw_only=True):
+    """The group of a mission, its templates over parameters unresolved."""
+
+    group: str
+    policy: GroupPolicy = GroupPolicy.QUEUE
+
+
 class MissionStep(Struct, frozen=True, kw_only=True):
     """One node of a mission. `parameters` is plain JSON data, templates unresolved."""
 
@@ -215,6 +235,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     """Variable → secret: its value is delivered as a file whose path is in the variable."""
     working_dir: str | None = None
     idempotent: bool = True
+    mutex: str | None = None
+    """At most one attempt of all executions runs at once that has this mutex."""
     runs_on: Mapping[str, float | str] | None = None
     """None: as the mission says."""
     limits: ProcessLimits = NO_LIMITS
@@ -270,6 +292,7 @@ class Mission(Struct, frozen=True, kw_only=True):
     env_files: tuple[str, ...] = ()
     """Environment files, relative to the folder of the mission file; `env` goes over them."""
     config: MissionConfig = field(default_factory=MissionConfig)
+    concurrency: Concurrency | None = None
     handlers: Handlers = field(default_factory=Handlers)
 
     @property

@@ -36,14 +36,17 @@ from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.engine.turn.armed_starts import ArmedStarts
 from core.engine.turn.condition_check import check_condition
+from core.engine.turn.group_admission import GroupAdmission
 from core.engine.turn.happening import (
     ArmedStarted,
     Happening,
+    MutexGranted,
     PlacedAttempt,
     ServiceReady,
     SlotsTight,
     Woken,
 )
+from core.engine.turn.mutex_gate import MutexGate
 from core.engine.turn.running_attempts import RunningAttempts
 from core.engine.turn.step_host import HostFactory
 from core.engine.turn.timers import Timers
@@ -55,6 +58,7 @@ from core.planning.breaker import Breaker, BreakerChange
 from core.planning.earlier_items import RetriedExecution
 from core.planning.ending import Ending
 from core.planning.planner import Planner
+from core.ports.claims import Claim, Claims
 from core.ports.control import Request, Slots
 from core.ports.journal import Receipt
 from core.ports.pressure import PressureGauge
@@ -89,6 +93,8 @@ class Engine:
         pressure: PressureGauge | None = None,
         breaker_policy: BreakerPolicy | None = None,
         on_kill: Callable[[], None] | None = None,
+        claims: Claims | None = None,
+        group: Claim | None = None,
     ) -> None:
         self._run_context = run_context
         self._mission = run_context.mission
@@ -150,6 +156,14 @@ class Engine:
             run_context.clock,
             self._timers.starve,
         )
+        config = run_context.mission.config
+        self._mutexes = MutexGate(
+            self._recorder, self._planner.step_of, claims, self._post, priority=config.priority
+        )
+        self._admission: GroupAdmission | None = None
+        concurrency = run_context.mission.concurrency
+        if claims is not None and group is not None and concurrency is not None:
+            self._admission = GroupAdmission(self._recorder, claims, group, concurrency.policy)
         self._commit_delay = CommitDelay()
         self._armed = ArmedStarts(
             run_context,
@@ -191,7 +205,10 @@ class Engine:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 watching = self._pressure_watch.start(group)
+                self._note_start()
+                await self._enter_group()
                 self._begin()
+                self._mutexes.begin(group)
                 self._take_in()  # what was asked before there was a runner comes before any start
                 context.activate()
                 try:
@@ -214,6 +231,7 @@ class Engine:
                     self._armed.close()
                     if watching is not None:
                         watching.cancel()
+                    self._mutexes.close()
                     self._attempts.cancel_all()
         except BaseExceptionGroup as caught:
             raise _only(caught) from caught
@@ -250,8 +268,16 @@ class Engine:
 
     # --- one turn -------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        execution = self._snapshot.current
+    async def _enter_group(self) -> None:
+        """Wait for the turn of this execution in its concurrency group, or end it without one."""
+        if self._admission is None:
+            return
+        refusal = await self._admission.enter(self._inbox, self._wake, self._commit)
+        if refusal is not None:
+            self._planner.stop(Reason.GROUP_TAKEN, refusal)
+            self._planner.stop_handlers(refusal)
+
+    def _note_start(self) -> None:
         if self._facts:
             facts: dict[str, Any] = dict(self._facts)
             if self._policies:
@@ -259,6 +285,9 @@ class Engine:
             if self._env_files:
                 facts["env_files"] = list(self._env_files)
             self._recorder.note("engine.started", facts)
+
+    def _begin(self) -> None:
+        execution = self._snapshot.current
         if execution.state is ExecutionState.PENDING:
             self._recorder.move(ExecutionState.RUNNING, Reason.STARTED)
         self._gate.begin()
@@ -297,6 +326,8 @@ class Engine:
             if task_id is None:
                 self._slots.give_back_spare()
                 break
+            if self._group is not None and self._mutexes.holds_back(self._group, task_id):
+                continue
             self._start(task_id)
         self._armed.arm(is_calm=self._gate.is_closed, is_decided=not self._has_more)
         return planner.outcome()
@@ -367,6 +398,9 @@ class Engine:
                 continue
             if isinstance(item, PlacedAttempt):
                 self._attempts.placed(item)
+                continue
+            if isinstance(item, MutexGranted):
+                self._mutexes.granted(item)
                 continue
             only_ends = False
             if isinstance(item, Woken):
@@ -478,6 +512,7 @@ class Engine:
         self._armed.attempt_ended(began)
         self._slots.free(task_id)
         self._gate.attempt_ended(task_id)
+        self._mutexes.attempt_ended(task_id)
         why, person = self._attempts.ended(task_id), self._request_handler.answered_by(task_id)
         pause = self._settlement.settle(ended, why, answered_by=person)
         self._request_handler.close(task_id)

@@ -168,6 +168,29 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "Nothing if that is what the precondition is for. The message names it, and the log of"
             " the attempt has what its script wrote.",
         ),
+        Reason.QUEUED: ReasonText(
+            "it waits for its turn in its concurrency group",
+            "Another execution of the same `concurrency.group` runs or is ahead in the queue.",
+            "`mission queue` shows who is before it. `mission hold EXEC` keeps its place without"
+            " letting it run, `mission release EXEC` lets it go on.",
+        ),
+        Reason.ADMITTED: ReasonText(
+            "its turn in its concurrency group has come",
+            "The execution waited for its `concurrency.group`, and nobody is before it any more.",
+            "Nothing.",
+        ),
+        Reason.GROUP_TAKEN: ReasonText(
+            "another execution of its concurrency group runs",
+            "The policy of its `concurrency` is `refuse`, and another execution of the group runs"
+            " or is ahead in the queue. No step was started.",
+            "Run it again when the other one has ended, or use the policy `queue`.",
+        ),
+        Reason.MUTEX: ReasonText(
+            "it waits for a mutex, or has just got it",
+            "At most one attempt of all executions has a mutex at a time. The step waits for it"
+            " without a slot, and each attempt asks anew.",
+            "`mission queue` shows who has it and who waits.",
+        ),
         Reason.REPEATING: ReasonText(
             "it is repeated",
             "An attempt succeeded, and `repeat` asks for another after a pause.",

@@ -20,6 +20,7 @@ from core.mission_file.keys.param import PARAM_KEYS
 from core.mission_file.keys.retry_policy import RETRY_KEYS, RETRY_ON_KEYS
 from core.mission_file.keys.step import STEP_KEYS
 from core.mission_file.keys.top_level import MISSION_KEYS
+from core.mission_file.shapes.concurrency_key import CONCURRENCY_KEYS
 from core.mission_file.shapes.precondition_key import PRECONDITION_KEYS
 from core.mission_file.shapes.repeat_key import REPEAT_KEYS
 from core.mission_file.shapes.service_key import READY_KEYS
@@ -39,6 +40,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
     "step_templates": ("A template for steps, under `templates.NAME`.", TEMPLATE_KEYS),
     "preconditions": ("A script that must succeed before a step is run.", PRECONDITION_KEYS),
+    "concurrency": ("`concurrency`", CONCURRENCY_KEYS),
     "repeat": ("How a step is repeated whose attempts succeed.", REPEAT_KEYS),
     "ready": ("When a service is ready.", READY_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),

@@ -7,6 +7,7 @@ from core.operations.admission.policy_check import admit, policies_of
 from core.operations.executor.executor_check import with_slots
 from core.operations.executor.recorded_executor import site_of_earlier
 from core.operations.mission_secret_check import require_secrets
+from core.operations.queue import require_turn
 from core.operations.site import Site
 
 
@@ -22,6 +23,7 @@ async def launch_detached(site: Site, order: Order) -> Execution:
     """
     policies = policies_of(site, order)
     require_secrets(site, order, site.environ)
+    require_turn(site, order)
     site = site_of_earlier(site, order.retry_of or order.rerun_of)
     order = await with_slots(site, order)
     async with site.open_store() as store:

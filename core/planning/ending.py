@@ -29,7 +29,7 @@ def ending_of_steps(snapshot: Snapshot, stop: Stop | None, failures: Sequence[st
     without being tolerated, in order of time.
     """
     if stop is not None and stop.reason not in _LEAVING_IT_TO_THE_STEPS:
-        is_cancelled = stop.reason is Reason.USER_CANCELLED
+        is_cancelled = stop.reason in (Reason.USER_CANCELLED, Reason.GROUP_TAKEN)
         state = ExecutionState.CANCELLED if is_cancelled else ExecutionState.FAILED
         return Ending(state, stop.reason, stop.message)
     if not failures and stop is not None and stop.reason is Reason.FINISHED:

@@ -20,6 +20,7 @@ _STRENGTH = {
     Reason.FINISHED: -1,
     Reason.FAIL_FAST: 0,
     Reason.MISSION_TIMEOUT: 1,
+    Reason.GROUP_TAKEN: 1,
     Reason.USER_CANCELLED: 2,
     Reason.RESOURCE_EXHAUSTED: 3,
     Reason.POLICY_VIOLATION: 4,

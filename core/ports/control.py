@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from core.domain.mission import EMPTY
+from core.ports.claims import Claim, ClaimAnswer
 from core.ports.executor import WorkerLoad
 
 
@@ -97,6 +98,15 @@ class Control(Protocol):
 
         Raises `LeaseHeldError` when the epoch has moved on.
         """
+
+    async def ask_claim(self, lease: Lease, claim: Claim) -> ClaimAnswer:
+        """Queue a claim of the lease's execution up, and grant it when it is its turn.
+
+        Raises `LeaseHeldError` when the epoch has moved on.
+        """
+
+    async def give_back_claim(self, lease: Lease, claim: Claim) -> None:
+        """Remove a claim; the release of the lease removes all. Idempotent."""
 
     async def release(self, lease: Lease) -> None:
         """Give the lease back. Idempotent."""

@@ -17,6 +17,7 @@ from core.domain.records import (
     TaskRun,
 )
 from core.domain.states import Coverage, ExecutionState, TaskState
+from core.ports.claims import Claim
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 
@@ -167,6 +168,12 @@ class Reader(Protocol):
 
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or not, or None."""
+
+    def claims(self) -> list[Claim]:
+        """Return the claims on groups and mutexes, also those of runners that are dead.
+
+        Those granted come first, then those that wait, in their order.
+        """
 
     def close(self) -> None:
         """Release the connection. Idempotent."""

@@ -62,6 +62,8 @@ class DrivePlan(Struct, frozen=True, kw_only=True):
     observer: Callable[[Sequence[Event], tuple[str, ...]], None] | None = None
     """Called with events once they are durable, those of sub-missions too, and with `above`."""
     above: tuple[str, ...] = ()
+    tree: str | None = None
+    """The execution that this one is a part of, however far above; None for one of its own."""
     """The titles of the steps that run this as a sub-mission, outermost first."""
     on_ready: Callable[[], None] | None = None
     """Called once the lease is held and the execution is about to run."""

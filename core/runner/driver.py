@@ -19,6 +19,7 @@ from core.engine.preparation import RunContext
 from core.errors import ConflictError, UnavailableError
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
+from core.launch.group_name import group_of
 from core.machine.environment import base_environment, value_text
 from core.machine.machine_pressure import MachinePressure
 from core.machine.system_clock import ClockWatch
@@ -35,6 +36,7 @@ from core.planning.recovery import (
     resumed,
 )
 from core.ports.artifacts import ArtifactKeeper
+from core.ports.claims import Claim, ClaimKind, Claims
 from core.ports.control import Lease, RequestKind
 from core.ports.executor import Executor
 from core.ports.journal import Receipt
@@ -43,6 +45,7 @@ from core.runner.child_runner import Child, ChildRunner
 from core.runner.drive_plan import DrivePlan, breaker_policy
 from core.runner.execution_tree import ExecutionTree, Origin, origin_of, recover_sub_missions
 from core.runner.heartbeat import run_engine
+from core.runner.leased_claims import LeasedClaims
 from core.runner.signal_watch import cancel_request, killed_by_second_signal
 from core.security.env_file import EnvFile, EnvFileError, read_env_files, secrets_of, values_of
 
@@ -79,6 +82,7 @@ class Driver:
         self._gate = site.new_gate(self._policies)
         self._permitted = site.permitted()
         self._before: Lease | None = None
+        self._lease: Lease | None = None
 
     @asynccontextmanager
     async def leased(self) -> AsyncIterator[Lease]:
@@ -99,6 +103,7 @@ class Driver:
         try:
             if lease.epoch > 1:
                 _require_unchanged(self._site, execution)
+            self._lease = lease
             yield lease
         finally:
             await self._store.control.release(lease)
@@ -225,6 +230,8 @@ class Driver:
             breaker_policy=breaker_policy(plan),
             clock_watch=ClockWatch(),
             on_kill=self._kill,
+            claims=self._claims(),
+            group=self._group(),
             earlier=earlier,
             missions=ChildRunner(
                 site=self._site,
@@ -240,6 +247,26 @@ class Driver:
                 is_resumed=self._is_resumed,
                 policies=self._policies,
             ),
+        )
+
+    def _claims(self) -> Claims | None:
+        """Return the claims of the execution, None before its lease is held."""
+        if self._lease is None:
+            return None
+        return LeasedClaims(self._store.control, self._lease, self._plan.actor)
+
+    def _group(self) -> Claim | None:
+        """Return the claim of the execution on its concurrency group, None without one."""
+        execution = self._plan.snapshot.current
+        name = group_of(self._plan.mission, execution.params)
+        if name is None:
+            return None
+        return Claim(
+            kind=ClaimKind.GROUP,
+            name=name,
+            execution_id=execution.execution_id,
+            tree=self._plan.tree or execution.execution_id,
+            priority=self._plan.mission.config.priority,
         )
 
     def _kill(self) -> None:
@@ -262,6 +289,7 @@ class Driver:
             snapshot=child.snapshot,
             working_dir=Path(execution.working_dir),
             above=(*self._plan.above, title),
+            tree=self._plan.tree or self._plan.snapshot.current.execution_id,
             hidden=self._plan.hidden | self._secrets.variables,
             policies=self._policies,
             on_ready=None,

@@ -12,6 +12,7 @@ from core.domain.mission import MissionSource
 from core.domain.records import Attempt, AuditEvent, Execution, LogEntry, StateChange, TaskRun
 from core.domain.states import Coverage, ExecutionState, TaskState
 from core.errors import NotFoundError, UnavailableError
+from core.ports.claims import Claim
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import LogQuery, RunOutcome
@@ -24,6 +25,7 @@ from storage.read.log_reader import LogReader
 from storage.read.reference import resolve, shorten
 from storage.read.step_history import HistoryQuery, earlier_task_runs
 from storage.rows import codec
+from storage.rows.claim import read_claims
 from storage.rows.codec import POSITION_BITS
 from storage.rows.lease import read_lease
 
@@ -255,6 +257,11 @@ class SqliteReader:
         if word is None:
             return None
         return RequestOutcome(request_id=request_id, done=word == "done", why=why)
+
+    def claims(self) -> list[Claim]:
+        """Return the claims on groups and mutexes, also those of runners that are dead."""
+        with self._guard():
+            return read_claims(self._connection)
 
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or expired, or None."""

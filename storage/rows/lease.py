@@ -182,10 +182,11 @@ class HeldLeases(Struct):
         if connection.execute(_NOTE_WORKERS, (text, now, *key)).rowcount != 1:
             raise _lost(connection, lease)
 
-    def release(self, connection: sqlite3.Connection, lease: Lease) -> None:
-        """Release the lease, unless it has been taken over."""
-        connection.execute(_RELEASE, (lease.execution_id, lease.owner, lease.epoch))
+    def release(self, connection: sqlite3.Connection, lease: Lease) -> bool:
+        """Release the lease, unless it has been taken over; tell whether it was held."""
+        key = (lease.execution_id, lease.owner, lease.epoch)
         self._staged[lease.execution_id] = None
+        return connection.execute(_RELEASE, key).rowcount == 1
 
     def require(self, connection: sqlite3.Connection, lease: Lease) -> None:
         """Raise `LeaseHeldError` if the lease has been taken over or released."""

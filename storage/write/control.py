@@ -11,9 +11,11 @@ from core.domain.events import dump_json
 from core.domain.mission import EMPTY
 from core.domain.states import ExecutionState, is_terminal
 from core.errors import ConflictError, NotFoundError
+from core.ports.claims import Claim, ClaimAnswer
 from core.ports.clock import Clock
 from core.ports.control import Lease, Request, RequestKind
 from core.ports.executor import WorkerLoad
+from storage.rows import claim as claims
 from storage.rows import codec
 from storage.rows.lease import HeldLeases
 from storage.write.entry import CallEntry, ReadEntry
@@ -71,9 +73,28 @@ class SqliteControl:
         now = self._clock.now()
         await self._call(lambda db, leases: leases.note_workers(db, lease, workers, now))
 
+    async def ask_claim(self, lease: Lease, claim: Claim) -> ClaimAnswer:
+        """Queue a claim up, and grant it when it is its turn; raises `LeaseHeldError`."""
+        now = self._clock.now()
+
+        def ask(db: sqlite3.Connection, leases: HeldLeases) -> ClaimAnswer:
+            leases.require(db, lease)
+            return claims.ask(db, lease, claim, now)
+
+        return await self._call(ask)
+
+    async def give_back_claim(self, lease: Lease, claim: Claim) -> None:
+        """Remove a claim. Idempotent."""
+        await self._call(lambda db, _leases: claims.give_back(db, lease, claim))
+
     async def release(self, lease: Lease) -> None:
         """Release the lease. Idempotent."""
-        await self._call(lambda db, leases: leases.release(db, lease))
+
+        def release(db: sqlite3.Connection, leases: HeldLeases) -> None:
+            if leases.release(db, lease):
+                claims.give_back_all(db, lease.execution_id)
+
+        await self._call(release)
 
     async def request(
         self,

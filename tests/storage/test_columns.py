@@ -31,6 +31,7 @@ from tests.support.story import SteppingClock, Story, StorySigner
 DECIDES_NOTHING: Final = {
     "lease": "says who may write next, not what was done",
     "request": "a mailbox between processes; what came of a request is an event",
+    "claim": "says who may start next, not what was done",
     "sqlite_sequence": "the next id of a request",
     ("head", "id"): "always 1: the table has one row",
     ("checkpoint", "note"): "only the last checkpoint counts; --deep verifies all",

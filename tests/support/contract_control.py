@@ -1,16 +1,27 @@
 """The contract of leases and requests, tested against every implementation."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from core.errors import ConflictError, LeaseHeldError, NotFoundError
 from core.machine.runner_identity import identity
+from core.ports.claims import Claim, ClaimAnswer, ClaimKind
 from core.ports.control import RequestKind, RequestOutcome
 from core.ports.executor import WorkerLoad
 from tests.support.contract_journal import World, a_running
 from tests.support.story import ELSEWHERE
 
 WORKER = WorkerLoad(worker="tls://n1:1", name="one", host="n1", slots=4, running=2)
+
+
+def group(**fields: Any) -> Claim:
+    return Claim(kind=ClaimKind.GROUP, name="g", execution_id="", **fields)
+
+
+def names(answer: ClaimAnswer) -> list[str]:
+    return [claim.execution_id for claim in answer.ahead]
 
 
 class ControlContract:
@@ -57,6 +68,53 @@ class ControlContract:
         assert taken.workers == ()
         with pytest.raises(LeaseHeldError):
             await dead.control.note_workers(lease, [WORKER])
+
+    async def test_a_queue_is_in_order_of_priority_and_then_of_asking(self, world: World) -> None:
+        process = await world.open()
+        leases = [await process.control.acquire(name) for name in ("a", "b", "c", "d")]
+        first, second, urgent, held = leases
+        on_hold = group(priority=9, is_held=True)
+
+        assert (await process.control.ask_claim(first, group())).is_granted
+        waiting = await process.control.ask_claim(second, group())
+        assert (waiting.is_granted, names(waiting)) == (False, ["a"])
+        assert names(await process.control.ask_claim(urgent, group(priority=5))) == ["a"]
+        assert names(await process.control.ask_claim(held, on_hold)) == ["a"]
+        assert names(await process.control.ask_claim(second, group())) == ["a", "c"]
+        assert (await process.control.ask_claim(first, group())).is_granted
+
+        await process.control.release(first)
+        assert not (await process.control.ask_claim(held, on_hold)).is_granted
+        assert not (await process.control.ask_claim(second, group())).is_granted
+        assert (await process.control.ask_claim(urgent, group(priority=5))).is_granted
+        assert names(await process.control.ask_claim(held, group(priority=9))) == ["c"]
+        await process.control.give_back_claim(urgent, group())
+        await process.control.give_back_claim(urgent, group())
+        assert (await process.control.ask_claim(held, group(priority=9))).is_granted
+
+    async def test_what_a_dead_runner_had_or_waited_for_is_free(self, world: World) -> None:
+        gone = replace(identity(), pid=2**22 + 1)
+        dead, heir = await world.open(gone), await world.open()
+        lost = await dead.control.acquire("a")
+        mine = await heir.control.acquire("b")
+        assert (await dead.control.ask_claim(lost, group())).is_granted
+
+        assert (await heir.control.ask_claim(mine, group())).is_granted
+        again = await heir.control.acquire("a")
+        assert names(await heir.control.ask_claim(again, group())) == ["b"]
+        with pytest.raises(LeaseHeldError):
+            await dead.control.ask_claim(lost, group())
+
+    async def test_sub_missions_share_a_group_and_steps_never_a_mutex(self, world: World) -> None:
+        process = await world.open()
+        parent, child = await process.control.acquire("a"), await process.control.acquire("b")
+
+        assert (await process.control.ask_claim(parent, group(tree="a"))).is_granted
+        assert (await process.control.ask_claim(child, group(tree="a"))).is_granted
+        mutex = Claim(kind=ClaimKind.MUTEX, name="x", execution_id="", task_id="s", tree="a")
+        other = replace(mutex, task_id="t")
+        assert (await process.control.ask_claim(parent, mutex)).is_granted
+        assert names(await process.control.ask_claim(parent, other)) == ["a"]
 
     async def test_a_dead_owner_on_this_machine_is_replaced_at_once(self, world: World) -> None:
         gone = replace(identity(), pid=2**22 + 1)

@@ -29,10 +29,12 @@ from core.errors import (
 from core.launch.run_number import numbered
 from core.machine.runner_identity import identity, is_alive
 from core.machine.system_clock import SystemClock
+from core.ports.claims import Claim, ClaimAnswer
 from core.ports.clock import Clock
 from core.ports.control import TOO_LATE, Lease, Request, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.executor import WorkerLoad
 from core.ports.journal import Batch, LogChunk, Receipt
+from tests.support.memory_claims import MemoryClaims
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class MemoryWorld:
     runs: dict[str, MemoryRun] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     chunks: list[LogChunk] = field(default_factory=list)
+    claims: MemoryClaims | None = None
     missions: dict[str, MissionSource] = field(default_factory=dict)
     leases: dict[str, tuple[Lease, bool]] = field(default_factory=dict)
     """The last lease of each execution, and whether it is held or was released."""
@@ -355,6 +358,22 @@ class MemoryControl:
         noted = replace(lease, workers=tuple(workers), workers_at=now)
         self._world.leases[lease.execution_id] = (noted, True)
 
+    async def ask_claim(self, lease: Lease, claim: Claim) -> ClaimAnswer:
+        self._require(lease)
+        return self._claims().ask(lease.execution_id, claim, self._clock.now())
+
+    async def give_back_claim(self, lease: Lease, claim: Claim) -> None:
+        self._claims().give_back(lease.execution_id, claim)
+
+    def _claims(self) -> MemoryClaims:
+        if self._world.claims is None:
+            self._world.claims = MemoryClaims(self._has_live_owner)
+        return self._world.claims
+
+    def _has_live_owner(self, execution_id: str) -> bool:
+        lease, held = self._world.leases.get(execution_id, (None, False))
+        return lease is not None and held and _is_live(lease, self._clock.now())
+
     async def renew(self, lease: Lease) -> Lease:
         """Heartbeat."""
         self._require(lease)
@@ -366,6 +385,7 @@ class MemoryControl:
         """Give the lease back."""
         if self._holds(lease):
             self._world.leases[lease.execution_id] = (lease, False)
+            self._claims().give_back_all(lease.execution_id)
         self._journal.epochs.pop(lease.execution_id, None)
 
     async def request(

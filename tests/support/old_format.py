@@ -24,6 +24,7 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         DROP INDEX execution_rerun_of;
         ALTER TABLE lease DROP COLUMN workers;
         ALTER TABLE lease DROP COLUMN workers_at;
+        DROP TABLE claim;
         DROP TABLE prune;
         DROP TABLE pruned_event;
         DROP TABLE run_number;

@@ -26,6 +26,7 @@ from core.machine.system_clock import ClockWatch
 from core.planning.earlier_items import RetriedExecution
 from core.planning.ending import Ending
 from core.planning.recovery import lost, resumed
+from core.ports.claims import Claim, ClaimKind
 from core.ports.control import Request, RequestKind, Slots
 from core.ports.journal import Journal
 from core.ports.pressure import PressureGauge
@@ -98,6 +99,7 @@ class Rig:
         self.pressure: PressureGauge | None = None
         self.breaker_policy: BreakerPolicy | None = None
         self.gate: AttemptGate | None = None
+        self.claims: Any = None
         self.journal: Any = None
         self.journals: list[MemoryJournal] = []
         self._asked = 0
@@ -196,7 +198,16 @@ class Rig:
             earlier=self.earlier,
             pressure=self.pressure,
             breaker_policy=self.breaker_policy,
+            claims=self.claims,
+            group=self._group(),
         )
+
+    def _group(self) -> Claim | None:
+        """Return the claim of the execution on its group."""
+        if self.mission.concurrency is None:
+            return None
+        name = self.mission.concurrency.group
+        return Claim(kind=ClaimKind.GROUP, name=name, execution_id="mine", tree="mine")
 
     # --- what tests ask -------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ from core.domain.records import (
 from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
 from core.errors import ConflictError, NotFoundError, UnavailableError
 from core.operations.admission.planned_verdicts import PlannedVerdict
+from core.ports.claims import Claim
 from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.executor import JobUsage
@@ -352,6 +353,9 @@ class FakeWorld:
 
 class FakeReader(Reader):
     """The reading side of a world."""
+
+    def claims(self) -> list[Claim]:
+        return []
 
     def __init__(self, world: FakeWorld) -> None:
         self.world = world

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.domain.mission import EMPTY
+from core.domain.reasons import Reason
 from core.domain.records import Execution
+from core.errors import ConflictError
 from core.explain.request_text import DONE
 from core.operations.request import Asked, request
 from core.ports.control import RequestKind
@@ -32,6 +34,16 @@ def send_request(
     if asked.warning is not None:
         invocation.console.say(f"warning: policy: {safe_line(asked.warning)}, but only warns")
     return asked
+
+
+def require_queued(execution: Execution) -> None:
+    """Raise `ConflictError` for an execution that does not wait in a concurrency group."""
+    if execution.reason_code is not Reason.QUEUED:
+        label = full_label(execution)
+        raise ConflictError(
+            f"{label} does not wait in a concurrency group: it is {execution.state}",
+            hint="`mission pause` and `mission resume` are for executions that run",
+        )
 
 
 def request_json(asked: Asked) -> dict[str, Any]:

@@ -216,6 +216,7 @@ def _may_be_armed(task: TaskRun, step: MissionStep) -> bool:
         and not step.preconditions  # they decide when an attempt starts
         and step.repeat is None
         and not step.service
+        and step.mutex is None
         and not task.attempt
         and task.reason_code is Reason.DEPS_MET
         and task.message is None

@@ -7,6 +7,7 @@ from core.engine.breaker_gate import Starved
 from core.engine.preparation import Prepared
 from core.engine.requests import Question
 from core.planning.breaker import BreakerChange
+from core.ports.claims import Claim
 from core.ports.control import Request
 from core.ports.executor import Placement
 
@@ -46,6 +47,13 @@ class PlacedAttempt(Struct, frozen=True):
     where: Placement
 
 
+class MutexGranted(Struct, frozen=True):
+    """A step that waited for a mutex has it."""
+
+    task_id: str
+    claim: Claim
+
+
 class DeadlinePassed(Struct, frozen=True):
     """The mission's own time is over."""
 
@@ -54,6 +62,7 @@ Happening = (
     Ended
     | ArmedStarted
     | PlacedAttempt
+    | MutexGranted
     | Request
     | Woken
     | Question

@@ -38,6 +38,7 @@ from core.mission_file.keys.placement import (
     warn_not_shared,
 )
 from core.mission_file.keys.retry_policy import RETRY_KEYS, check_retry
+from core.mission_file.shapes.concurrency_key import PRIORITY
 
 _PARALLEL_LIMIT = Key(
     check=whole(1, MAX_PARALLEL_ATTEMPTS),
@@ -70,6 +71,7 @@ CONFIG_KEYS = {
         synonyms=("stop_on_error", "abort_on_error"),
     ),
     "parallel_limit": _PARALLEL_LIMIT,
+    "priority": PRIORITY,
     "retry": Key(
         check=check_retry,
         doc="The retry policy of steps without their own.",

@@ -51,6 +51,7 @@ from core.mission_file.keys.secret_names import (
     check_secret_names,
     refuse_without_use,
 )
+from core.mission_file.shapes.concurrency_key import MUTEX
 from core.mission_file.shapes.precondition_key import PRECONDITIONS
 from core.mission_file.shapes.repeat_key import REPEAT
 from core.mission_file.shapes.service_key import READY, SERVICE, refuse_service
@@ -339,6 +340,7 @@ STEP_KEYS = {
     "repeat": REPEAT,
     "service": SERVICE,
     "ready": READY,
+    "mutex": MUTEX,
     "trigger_rule": Key(
         check=one_of(TriggerRule),
         doc="Which outcomes of the steps it depends on let it run.",

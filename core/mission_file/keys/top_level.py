@@ -40,6 +40,7 @@ from core.mission_file.keys.param import PARAM_KEYS, check_params
 from core.mission_file.keys.secret_names import check_declared, check_declared_secrets
 from core.mission_file.keys.shorthand import write_out
 from core.mission_file.keys.step import STEP_KEYS, check_file_names, check_step
+from core.mission_file.shapes.concurrency_key import CONCURRENCY
 from core.mission_file.step_template import TEMPLATE_KEYS, check_templates
 
 SUPPORTED_MAJOR = 1
@@ -173,6 +174,7 @@ MISSION_KEYS = {
         example="{target: {type: choice, choices: [staging, production], default: staging}}",
         synonyms=("parameters", "inputs", "arguments"),
     ),
+    "concurrency": CONCURRENCY,
     "variables": Key(
         check=check_variables,
         doc="Values by name, for templates: `{{ vars.NAME }}`.",

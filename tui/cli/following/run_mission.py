@@ -18,6 +18,7 @@ from core.operations.admission.policy_check import admit, policies_of
 from core.operations.executor.executor_check import with_slots
 from core.operations.mission_order import STDIN, make_order, read_mission
 from core.operations.mission_secret_check import ordered_secrets, require_secrets
+from core.operations.queue import require_turn
 from core.runner.drive import drive
 from core.runner.drive_plan import ArtifactPlace, Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
@@ -251,6 +252,7 @@ async def _run_here(
     site = invocation.site
     policies = policies_of(site, order)
     require_secrets(site, order, invocation.environ)
+    require_turn(site, order)
     order = await with_slots(site, order)
     async with site.open_store() as store:
         order = await admit(site, policies, order, store=store)

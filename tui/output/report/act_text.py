@@ -39,6 +39,8 @@ _SENTENCES = {
     "attempt.killed": "ended {processes}, of which {survivors} survived",
     "attempt.late": "refused the end of attempt {attempt} on {host}: it had been lost before",
     "leftovers.ended": "ended {processes} that were left, of which {survivors} survived",
+    "queue.held": "held the execution back in the group {group}",
+    "queue.released": "let the execution go on in the group {group}",
     "clock.stepped": "noticed that the clock was set by {by_ms} ms",
     "clock.stepped_back": "noticed that the clock was set back",
 }

@@ -1,0 +1,184 @@
+"""Executions that wait for their turn in a group, and steps that wait for a mutex."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from core.domain.events import ExecutionStateChanged, Noted, TaskStateChanged
+from core.domain.mission import Concurrency, GroupPolicy, Mission
+from core.domain.reasons import Reason
+from core.domain.states import ExecutionState, TaskState
+from core.ports.claims import Claim, ClaimAnswer, ClaimKind
+from core.ports.control import RequestKind
+from tests.support.fake_executor import Act
+from tests.support.memory_claims import MemoryClaims
+from tests.support.rig import Rig, a_command
+from tests.support.simulation import a_plan
+
+OTHER = Claim(kind=ClaimKind.GROUP, name="g", execution_id="other", tree="other", label="nightly#7")
+
+
+class OneExecution:
+    """The claims of an execution beside others in memory; notes which ones it cancels."""
+
+    def __init__(self, claims: MemoryClaims, execution_id: str) -> None:
+        self.claims = claims
+        self.execution_id = execution_id
+        self.cancelled: list[tuple[str, str]] = []
+
+    async def ask(self, claim: Claim) -> ClaimAnswer:
+        return self.claims.ask(self.execution_id, claim, 1)
+
+    async def give_back(self, claim: Claim) -> None:
+        self.claims.give_back(self.execution_id, claim)
+
+    async def cancel(self, execution_id: str, reason: str) -> None:
+        self.cancelled.append((execution_id, reason))
+
+
+def a_rig(mission: Mission, acts: Any = None) -> tuple[Rig, MemoryClaims]:
+    rig = Rig(mission, acts)
+    claims = MemoryClaims(lambda _: True)
+    rig.claims = OneExecution(claims, "mine")
+    return rig, claims
+
+
+def in_group(policy: GroupPolicy = GroupPolicy.QUEUE) -> Mission:
+    return replace(a_plan(a_command("a")), concurrency=Concurrency(group="g", policy=policy))
+
+
+def taken(claims: MemoryClaims) -> None:
+    assert claims.ask("other", OTHER, 0).is_granted
+
+
+def moves(rig: Rig) -> list[tuple[str, str]]:
+    return [
+        (event.to_state.value, event.reason_code.value)
+        for event in rig.seen
+        if isinstance(event, ExecutionStateChanged)
+    ]
+
+
+def test_an_execution_waits_for_its_turn_and_says_for_whom() -> None:
+    rig, claims = a_rig(in_group())
+    taken(claims)
+    seen = []
+
+    def look(rig: Rig) -> None:
+        current = rig.snapshot.current
+        seen.append((current.state, current.reason_code, current.message, rig.executor.jobs[:]))
+
+    rig.run((5.0, look), (6.0, lambda _: claims.give_back("other", OTHER)))
+
+    message = "nightly#7 of the group `g` is before it"
+    assert seen == [(ExecutionState.PAUSED, Reason.QUEUED, message, [])]
+    assert moves(rig) == [
+        ("PAUSED", "QUEUED"),
+        ("RUNNING", "ADMITTED"),
+        ("SUCCESS", "ALL_STEPS_DONE"),
+    ]
+    started = rig.snapshot.current.started_at or 0
+    assert started - rig.snapshot.current.created_at > 5 * 10**9
+
+
+def test_a_group_that_is_free_costs_no_transition() -> None:
+    rig, claims = a_rig(in_group())
+
+    rig.run()
+
+    assert moves(rig) == [("RUNNING", "STARTED"), ("SUCCESS", "ALL_STEPS_DONE")]
+    assert [one.granted_at for one in claims.all] == [1]
+
+
+def test_a_cancel_ends_the_wait() -> None:
+    rig, claims = a_rig(in_group())
+    taken(claims)
+
+    rig.run((3.0, lambda rig: rig.ask(RequestKind.CANCEL)))
+
+    assert moves(rig) == [("PAUSED", "QUEUED"), ("CANCELLED", "USER_CANCELLED")]
+    assert rig.executor.jobs == []
+    assert [one.execution_id for one in claims.all] == ["other"]
+
+
+def test_a_pause_holds_the_place_and_a_resume_lets_it_go_on() -> None:
+    rig, claims = a_rig(in_group())
+    taken(claims)
+    held: list[Any] = []
+
+    rig.run(
+        (1.0, lambda rig: rig.ask(RequestKind.PAUSE)),
+        (2.0, lambda _: claims.give_back("other", OTHER)),
+        (9.0, lambda rig: held.append((rig.snapshot.current.state, claims.all[-1].is_held))),
+        (10.0, lambda rig: rig.ask(RequestKind.RESUME)),
+    )
+
+    assert held == [(ExecutionState.PAUSED, True)]
+    assert moves(rig)[-1][0] == "SUCCESS"
+    notes = [event.kind for event in rig.seen if isinstance(event, Noted)]
+    kinds = [kind for kind in notes if kind.startswith("queue")]
+    assert kinds == ["queue.held", "queue.released"]
+
+
+def test_the_policy_refuse_ends_it_without_a_step() -> None:
+    rig, claims = a_rig(in_group(GroupPolicy.REFUSE))
+    taken(claims)
+
+    rig.run()
+
+    current = rig.snapshot.current
+    assert (current.state, current.reason_code) == (ExecutionState.CANCELLED, Reason.GROUP_TAKEN)
+    assert "nightly#7" in (current.message or "")
+    assert rig.executor.jobs == []
+    assert [one.execution_id for one in claims.all] == ["other"]
+
+
+def test_the_policy_cancel_cancels_those_before_it_and_waits_for_their_end() -> None:
+    rig, claims = a_rig(in_group(GroupPolicy.CANCEL))
+    taken(claims)
+
+    rig.run((4.0, lambda _: claims.give_back("other", OTHER)))
+
+    [(other, why)] = rig.claims.cancelled
+    assert other == "other"
+    assert "newer run of the group `g`" in why
+    assert moves(rig)[-1][0] == "SUCCESS"
+
+
+def test_attempts_with_the_same_mutex_run_one_after_another_and_without_a_slot_meanwhile() -> None:
+    steps = [a_command(name, mutex="db") for name in ("a", "b", "c")]
+    rig, claims = a_rig(a_plan(*steps, a_command("free")), lambda _: Act(seconds=2.0))
+    rig.run()
+
+    assert rig.executor.most_at_once == 2  # one with the mutex, and the free one
+    waits = [
+        event.task_id
+        for event in rig.seen
+        if isinstance(event, TaskStateChanged)
+        and (event.to_state, event.reason_code) == (TaskState.WAITING, Reason.MUTEX)
+    ]
+    assert sorted(waits) == ["a", "b", "c"]
+    assert claims.all == []
+
+
+def test_a_step_that_waits_for_a_mutex_can_be_cancelled_and_leaves_the_queue() -> None:
+    rig, claims = a_rig(a_plan(a_command("a", mutex="db")))
+    blocker = Claim(kind=ClaimKind.MUTEX, name="db", execution_id="other", task_id="x")
+    assert claims.ask("other", blocker, 0).is_granted
+
+    rig.run((2.0, lambda rig: rig.ask(RequestKind.CANCEL)))
+
+    assert rig.state("a") in (TaskState.CANCELLED, TaskState.SKIPPED)
+    assert rig.executor.jobs == []
+    assert rig.snapshot.current.state is ExecutionState.CANCELLED
+
+
+def test_a_resumed_execution_queues_up_again() -> None:
+    rig, claims = a_rig(a_plan(a_command("a", mutex="db")))
+    blocker = Claim(kind=ClaimKind.MUTEX, name="db", execution_id="other", task_id="x")
+    assert claims.ask("other", blocker, 0).is_granted
+
+    rig.run_twice(3.0, 5.0, (2.0, lambda _: claims.give_back("other", blocker)))
+
+    assert rig.state("a") is TaskState.SUCCESS
+    assert len(rig.executor.jobs) == 1

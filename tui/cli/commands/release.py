@@ -1,0 +1,19 @@
+"""`mission release`."""
+
+from core.ports.control import RequestKind
+from tui.cli.command import command as declare
+from tui.cli.invocation import Invocation
+from tui.cli.records import open_records
+from tui.cli.reference import execution_argument, find_execution
+from tui.cli.runner_request import print_request, require_queued, send_request
+
+
+@declare("release")
+@execution_argument
+def command(invocation: Invocation, execution: str) -> None:
+    """Let EXEC go on in its concurrency group after `mission hold`."""
+    with open_records(invocation) as reader:
+        found = find_execution(invocation, reader, execution)
+        require_queued(found)
+        asked = send_request(invocation, reader, found, RequestKind.RESUME)
+    print_request(invocation, asked)
