@@ -29,7 +29,8 @@ def texts_of(kind: ast.expr, tree: ast.AST) -> set[str]:
     if isinstance(kind, ast.IfExp):
         return texts_of(kind.body, tree) | texts_of(kind.orelse, tree)
     assert isinstance(kind, ast.Name), ast.unparse(kind)
-    values = [
+    values = [*_handed_to_a_function(kind.id, tree)]
+    values += [
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign)
@@ -37,6 +38,21 @@ def texts_of(kind: ast.expr, tree: ast.AST) -> set[str]:
     ]
     assert values, f"nobody can tell what the kind {kind.id} is"
     return set().union(*(texts_of(value, tree) for value in values))
+
+
+def _handed_to_a_function(name: str, tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield what calls in the same file hand to a function whose parameter `name` is the kind."""
+    places = {
+        function.name: [one.arg for one in function.args.args].index(name)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and name in [one.arg for one in function.args.args]
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            place = places.get(node.func.id)
+            if place is not None and place < len(node.args):
+                yield node.args[place]
 
 
 def test_every_kind_of_note_that_is_written_is_declared_and_no_other() -> None:
