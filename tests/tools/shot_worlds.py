@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from core.domain.events import ExecutionStateChanged
 from core.domain.mission import Mission, MissionConfig, Param, ParamType, RetryPolicy
 from core.domain.reasons import Reason
 from core.domain.records import LogStream, TaskError
@@ -198,3 +199,66 @@ def a_runaway() -> Stage:
         world.clock.forward(87)
         world.say(run, "poll-shard-01", f"poll {number * 29}: not ready, asking again in 3 s")
     return Stage(FakeBackend(world, mission), run)
+
+
+def a_shared_screen() -> Stage:
+    """What several people run: a question, a lost runner, a failure, a run, and what has ended."""
+    world, run = busy_world()
+    world.begin(run, "fetch-12")
+    deliver = release()
+    for target, tag in (("staging", "v2.3.0"), ("production", "v2.3.1")):
+        params = {"target": target, "tag": tag, "notify": True}
+        one = world.launch(
+            deliver, params=params, actor="grace", source_path="/missions/release.yaml"
+        )
+        world.begin(one, "checkout")
+        world.say(one, "checkout", "Cloning into 'release'...", "remote: Counting objects: 812")
+        world.clock.forward(4)
+        if target == "staging":
+            world.end(one, "checkout")
+            for later in deliver.steps[1:]:
+                world.run_step(one, later.id)
+            world.execution(one, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
+        else:
+            _fail_checkout(world, one, deliver)
+        world.clock.forward(140)
+    deploy = mission_of(
+        "deploy", step("build"), step("promote", "build", step_type="approval"),
+        step("roll", "promote"), description="Build, ask, and roll out",
+    )  # fmt: skip
+    asks = world.launch(deploy)
+    world.run_step(asks, "build")
+    world.begin(asks, "promote", approvers=["ada", "grace"])
+    question = "Promote build 812 to production?"
+    world.task(asks, "promote", TaskState.WAITING, Reason.AWAITING_APPROVAL, question)
+    world.clock.forward(192)
+    lost = world.launch(mission_of("backup", step("dump"), step("ship", "dump")), actor="cron")
+    world.run_step(lost, "dump")
+    _end(world, lost, ExecutionState.PAUSED, Reason.RUNNER_LOST, "its runner (pid 4711) is gone")
+    world.clock.forward(61)
+    return Stage(FakeBackend(world, nightly(), deliver, deploy), run)
+
+
+def _fail_checkout(world: FakeWorld, run: str, mission: Mission) -> None:
+    line = "ConnectionError: tag v2.3.1 not found on origin"
+    trace = ("Traceback (most recent call last):", '  File "fetch.py", line 12, in <module>', line)
+    world.say(run, "checkout", *trace, stream=LogStream.STDERR)
+    error = TaskError(message="exit 3", kind="ProcessFailed", stack_trace=line, exit_code=3)
+    world.end(run, "checkout", exit_code=3, error=error)
+    for later in mission.steps[1:]:
+        world.task(run, later.id, TaskState.SKIPPED, Reason.UPSTREAM_FAILED)
+    sentence = f"`checkout`: exit 3: {line}"
+    _end(world, run, ExecutionState.FAILED, Reason.STEP_FAILED, sentence)
+
+
+def _end(world: FakeWorld, run: str, state: ExecutionState, reason: Reason, message: str) -> None:
+    world.commit(
+        ExecutionStateChanged(
+            at=world.clock.now(),
+            execution_id=run,
+            from_state=ExecutionState.RUNNING,
+            to_state=state,
+            reason_code=reason,
+            message=message,
+        )
+    )

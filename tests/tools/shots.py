@@ -20,6 +20,7 @@ from tests.tools.shot_worlds import (
     a_failed_survey,
     a_release_under_way,
     a_runaway,
+    a_shared_screen,
 )
 from tui.look.svg_picture import tidy
 
@@ -48,8 +49,10 @@ def a_log() -> Stage:
     return Stage(*a_colourful_import())
 
 
+HOME_SIGHTS = ("NEEDS YOU 3", "you may answer", "given  target=production", "not found on origin")
 SHOTS = (
-    Shot("home", (), ("nightly-etl", "release", "60%"), at_home=True),
+    Shot("home", ("j", "j"), HOME_SIGHTS, (120, 40), at_home=True, stage=a_shared_screen),
+    Shot("wall", ("W",), ("waiting for you", "RUNNING"), at_home=True, stage=a_shared_screen),
     Shot("small", (), ("promote-7", "replication slot busy"), size=(80, 24)),
     Shot("graph", ("2",), ("Clean part a", "publish"), size=(150, 40)),
     Shot("gantt", ("4",), ("elapsed", "at once")),

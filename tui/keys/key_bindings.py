@@ -71,6 +71,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("home.missions", "1", "show_pane('missions')", "missions", "Looking"),
         Key("home.executions", "2", "show_pane('executions')", "executions", "Looking"),
         Key("home.pane", "tab,shift+tab", "other_pane", "other pane", "Looking", show=True),
+        Key("home.wall", "W", "wall", "wall view", "Looking"),
         Key("home.refresh", "f5", "refresh", "look for missions again", "Looking"),
         Key(
             "home.compare",
@@ -84,6 +85,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("home.clear", "escape", "clear", "clear marks, then the filter", "Finding"),
         Key("home.quit", "q", "app.quit", "quit; live runs go on", "Everywhere", show=True),
     ),
+    "wall": (Key("wall.back", "escape,q,W", "back", "back", "Everywhere", show=True),),
     "execution": (
         Key("run.approve", "a", "approve", "approve or reject", "Acting", show=True),
         Key("run.next_failure", "e", "failure(1)", "next error", "Finding", show=True),

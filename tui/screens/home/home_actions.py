@@ -14,6 +14,7 @@ from tui.live.execution_queries import read_board
 from tui.screens.dialog import Choice, Dialog
 from tui.screens.home.home_layout import HomeLayout
 from tui.screens.home.marked_actions import MarkedActions
+from tui.screens.home.wall_screen import WallScreen
 from tui.screens.report.comparison_screen import ComparisonScreen
 from tui.screens.report.history_screen import HistoryScreen
 from tui.search.home_page import Need
@@ -125,6 +126,10 @@ class HomeActions(HomeLayout):
             path = execution.source_path
         if path is not None:
             self.deck.edit(path)
+
+    def action_wall(self) -> None:
+        """Show large numbers and what needs somebody, for a screen on the wall."""
+        self.app.push_screen(WallScreen())
 
     def action_refresh(self) -> None:
         """Search for mission files again."""

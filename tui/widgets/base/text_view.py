@@ -65,11 +65,14 @@ class TextView(ScrollView, Selectable, can_focus=True):
         """Fold the last text of a line to the width that the texts before it leave."""
         if not line:
             return [""]
+        text = line[-1][0]
         room = self._room - _lead(line)
+        if width_of(text) <= room:
+            return [text]
         if room >= MIN_FOLDED_CELLS:
-            return wrap(line[-1][0], room)
+            return wrap(text, room)
         below = max(1, self._room - INDENT_CELLS)
-        return ["", *(" " * INDENT_CELLS + piece for piece in wrap(line[-1][0], below))]
+        return ["", *(" " * INDENT_CELLS + piece for piece in wrap(text, below))]
 
     @property
     def _room(self) -> int:
