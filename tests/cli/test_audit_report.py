@@ -23,7 +23,7 @@ steps:
     parameters: {message: "<script>alert(1)</script> | a_b \\x1b[31m"}
 """
 _VARYING = (
-    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
+    (r"\d{4}-\d\d-\d\d [\d:]{8}\.\d{3}", "TIME"),
     (r"missiondeck/\S+", "KEY"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22,}", "ID"),
     (r"\b[0-9a-f]{64}\b", "HASH"),
@@ -32,7 +32,7 @@ _VARYING = (
     (r"Verified: \d+ events of \d+ executions?", "Verified: N events of N executions"),
     (r"(?m)^(\| TIME .*) \d+ \|$", r"\1 N |"),
     (r"mission file \S*/sample", "mission file sample"),
-    (r"(?<=\| |y )\S+@\S+", "USER"),
+    (r"(?<=\| |y )\w+@[\w.-]+", "USER"),
 )
 
 
@@ -85,6 +85,19 @@ def test_the_report_of_a_rollback_is_the_expected_one(inside: Inside) -> None:
     assert found == EXPECTED.read_text(encoding="utf-8")
 
 
+def test_the_beginning_tells_what_failed_what_followed_and_who_approved(inside: Inside) -> None:
+    told = inside("audit", "report", "--since", "1d").out
+    beginning = told[: told.index("## Totals")]
+    for words in (
+        "The records verify: ",
+        "deploy with rollback\\#1, started by ",
+        "Step health failed: exit 1: connection refused",
+        "Started after the failure: roll\\_back (done), tell\\_operator (done), unlock (done).",
+        "gave the approval in step ask (APPROVED): approved by ",
+    ):
+        assert words in beginning, words
+
+
 def test_an_approval_and_its_answer_are_told(inside: Inside) -> None:
     found = inside("audit", "report", "--since", "1d", "--format", "json").json
     assert found["summary"]["outcomes"] == {"FAILED": 2}
@@ -108,6 +121,8 @@ def test_nothing_of_a_mission_becomes_markup(inside: Inside) -> None:
     assert "<script>alert(1)</script>" in seen.text
     assert "\x1b" not in text
     assert "http" not in text.replace("http-equiv", ""), "it loads nothing"
+    assert '<p class="verdict good">The records verify' in text
+    assert '<td class="bad">failed</td>' in text
     markdown = inside("audit", "report", "--since", "1d").out
     assert r"\<script\>alert(1)\</script\> \| a\_b" in markdown
 
@@ -119,7 +134,7 @@ def test_a_log_that_does_not_verify_is_told_first(inside: Inside) -> None:
     connection.close()
     told = inside("audit", "report", "deploy with rollback#1")
     assert told.code == 8
-    assert "do NOT verify" in told.out
+    assert told.out.index("do NOT verify") < told.out.index("deploy with rollback")
     assert told.out.index("MODIFIED") < told.out.index("## Execution")
 
 

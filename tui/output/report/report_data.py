@@ -14,8 +14,10 @@ from core.audit.format.known_type import is_known_type
 from core.audit.verify.verdict import Report, report_json
 from core.domain.events import ENGINE
 from core.domain.records import Attempt, AuditEvent, Execution, TaskRun
+from core.domain.states import TaskState
 from tui.output import json_shapes
 from tui.output.report.act_text import act_text
+from tui.words.cause import cause_of_task
 from tui.words.numbers import rfc3339_or_none
 from tui.words.run_label import full_label
 
@@ -105,6 +107,19 @@ def _execution(found: Evidence) -> dict[str, Any]:
         "violations": [_act(event) for event in known if event.event_type in VIOLATIONS],
         "redactions": dict(sorted(redactions.items())),
         "unknown_events": len(found.events) - len(known),
+        "failures": [
+            {
+                "step": task.task_id,
+                "attempts": task.attempt,
+                "cause": cause_of_task(task).sentence or task.reason_code.value,
+            }
+            for task in found.tasks
+            if task.state is TaskState.FAILED and task.parent_task_id is None
+        ],
+        "ran_after_failure": [
+            {"step": task.task_id, "state": task.state.value}
+            for task in _ran_after_failure(found.tasks)
+        ],
         "acts": [_act(event) for event in known if event in answers or _is_act(event)],
         "steps": [
             {
@@ -114,7 +129,7 @@ def _execution(found: Evidence) -> dict[str, Any]:
                 "attempts": task.attempt,
                 "started_at": rfc3339_or_none(task.started_at),
                 "duration_ms": task.duration_ms,
-                "message": task.error.message if task.error is not None else task.message,
+                "message": cause_of_task(task).sentence or None,
             }
             for task in found.tasks
         ],
@@ -133,6 +148,20 @@ def _execution(found: Evidence) -> dict[str, Any]:
             for one in found.attempts
         ],
     }
+
+
+def _ran_after_failure(tasks: Sequence[TaskRun]) -> list[TaskRun]:
+    """Return the steps that started once a first one had failed, in the order of their starts."""
+    ends = [task.ended_at for task in tasks if task.state is TaskState.FAILED]
+    first = min((one for one in ends if one is not None), default=None)
+    if first is None:
+        return []
+    after = [
+        (task.started_at, task)
+        for task in tasks
+        if task.started_at is not None and task.started_at >= first and task.parent_task_id is None
+    ]
+    return [task for _, task in sorted(after, key=lambda one: (one[0], one[1].position))]
 
 
 def _answers(events: Iterable[AuditEvent]) -> list[AuditEvent]:
