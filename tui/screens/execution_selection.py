@@ -21,8 +21,6 @@ from tui.live.messages import StepOpened, StepSelected
 from tui.live.usage_watch import UsageWatch
 from tui.screens.execution_layout import PaneScreen
 from tui.screens.inspector import InspectorScreen
-from tui.screens.report.comparison_screen import ComparisonScreen
-from tui.screens.report.history_screen import HistoryScreen
 from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.safe_text import clean_line
@@ -212,10 +210,14 @@ class ExecutionSelection(PaneScreen):
 
     def action_compare(self) -> None:
         """Compare the execution with the last run of its mission that succeeded."""
+        from tui.screens.report.comparison_screen import ComparisonScreen
+
         self.app.push_screen(ComparisonScreen(self.execution_id))
 
     def action_history(self) -> None:
         """Show the history of the mission and of the selected step."""
+        from tui.screens.report.history_screen import HistoryScreen
+
         if self.board is not None:
             name = self.board.execution.mission_name
             self.app.push_screen(

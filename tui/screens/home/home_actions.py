@@ -15,8 +15,6 @@ from tui.screens.dialog import Choice, Dialog
 from tui.screens.home.home_layout import HomeLayout
 from tui.screens.home.marked_actions import MarkedActions
 from tui.screens.home.wall_screen import WallScreen
-from tui.screens.report.comparison_screen import ComparisonScreen
-from tui.screens.report.history_screen import HistoryScreen
 from tui.search.home_page import Need
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
@@ -235,6 +233,8 @@ class HomeActions(HomeLayout):
 
     def action_compare(self) -> None:
         """Compare the two marked executions, or the one under the cursor with the last success."""
+        from tui.screens.report.comparison_screen import ComparisonScreen
+
         current = self._execution_list.current
         if len(self._marked) == 2:
             before, after = sorted(self._marked)  # ids are in the order of their creation
@@ -244,6 +244,8 @@ class HomeActions(HomeLayout):
 
     def action_history(self) -> None:
         """Show the history of the mission under the cursor, or of the execution's."""
+        from tui.screens.report.history_screen import HistoryScreen
+
         mission, execution = self._mission_list.current, self._execution_list.current
         if self._pane == "missions" and mission is not None:
             self.app.push_screen(HistoryScreen(mission.name))

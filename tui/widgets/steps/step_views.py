@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Input
 
 from core.domain.records import Attempt, TaskRun
 from core.ports.clock import Clock
@@ -84,7 +84,8 @@ class StepViews(Vertical):
         self._switcher.current = tab
         if canvas is not None and self._board is not None:
             canvas.catch_up(self._board, self._selected)
-        self.focus_view()
+        if not isinstance(self.screen.focused, Input):  # where the user types by now
+            self.focus_view()
         self.retitle()
 
     @property
