@@ -457,6 +457,13 @@ class MissionDeckApp(TerminalApp):
 
         await save_log(self, query)
 
+    @work(exclusive=True, group="take")
+    async def page_log(self, query: "LogQuery", line: int) -> None:
+        """Open a whole log in the user's pager while the screen is suspended."""
+        from tui.terminal.pager import page_log
+
+        await page_log(self, query, line, self.suspend)
+
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file in the export folder."""
         from tui.live.export import save_text

@@ -174,6 +174,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("log.previous_match", "N", "match(-1)", "previous match", "Finding"),
         Key("log.next_error", "exclamation_mark", "next_error", "error line", "Finding"),
         Key("log.only_matches", "m", "screen.log('only')", "only matches", "Finding"),
+        Key("log.open", "o", "screen.page_log", "open in $PAGER or $EDITOR", "Taking along"),
         Key("log.line_start", "0", "edge(False)", "start of the lines", "Log"),
         Key("log.line_end", "dollar_sign", "edge(True)", "end of the lines", "Log"),
     ),

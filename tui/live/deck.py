@@ -187,6 +187,9 @@ class Deck(Protocol):
     def save_log(self, query: "LogQuery") -> object:
         """Write a whole log to a file in the export folder."""
 
+    def page_log(self, query: "LogQuery", line: int) -> object:
+        """Open a whole log in the user's pager at a line, from 1; 0 for none."""
+
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file in the export folder."""
 

@@ -230,6 +230,12 @@ class PaneScreen(ExecutionActions):
         if query is not None:
             self.deck.save_log(query)
 
+    def action_page_log(self) -> None:
+        """Open the log that is shown in the user's pager, at the first line in sight."""
+        query = self._log.query_shown
+        if query is not None:
+            self.deck.page_log(query, self._log.line_number)
+
     # --- filter and search -----------------------------------------------------------------------
 
     def action_filter(self) -> None:

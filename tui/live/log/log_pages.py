@@ -151,12 +151,12 @@ def whole_text(reader: Reader, query: LogQuery, *, as_json: bool) -> str:
     return "\n".join(_as_json(entry) for _chunk, entry in reader.logs(query))
 
 
-def write_log(reader: Reader, query: LogQuery, path: Path) -> int:
-    """Write a whole log to a file, unfiltered; return the number of lines."""
+def write_log(reader: Reader, query: LogQuery, path: Path, *, is_safe: bool = False) -> int:
+    """Write a whole log to a file, unfiltered or safe to show; return the number of lines."""
     lines = 0
     with path.open("w", encoding="utf-8", errors="replace") as file:
         for _chunk, entry in reader.logs(query):
-            file.write(f"{entry.message}\n")
+            file.write(f"{clean(entry.message) if is_safe else entry.message}\n")
             lines += 1
     return lines
 

@@ -63,6 +63,12 @@ class LogPane(SearchableLog):
             return f"line {window.lines[last][1].seq:,}"
         return f"{last + 1:,}/{len(window.lines):,}"
 
+    @property
+    def line_number(self) -> int:
+        """The number of the first line in sight in the whole log; 0 if it is not known."""
+        top = self._top_line
+        return 0 if top is None or self.shows_steps else top[1].seq
+
     def show(self, query: LogQuery | None, *, empty: str = "No output") -> None:
         """Show another log, starting at its end; `empty` is said when it has no lines."""
         self._query = query
