@@ -72,6 +72,11 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("home.executions", "2", "show_pane('executions')", "executions", "Looking"),
         Key("home.pane", "tab,shift+tab", "other_pane", "other pane", "Looking", show=True),
         Key("home.wall", "W", "wall", "wall view", "Looking"),
+        Key("home.wider", "ctrl+right", "resize('home.missions', 2)", "wider missions", "Looking"),
+        Key("home.narrower", "ctrl+left", "resize('home.missions', -2)", "narrower", "Looking"),
+        Key("home.taller", "ctrl+down", "resize('home.list', 1)", "taller list", "Looking"),
+        Key("home.lower", "ctrl+up", "resize('home.list', -1)", "lower list", "Looking"),
+        Key("home.resize_reset", "equals_sign", "resize_reset", "usual sizes", "Looking"),
         Key("home.refresh", "f5", "refresh", "look for missions again", "Looking"),
         Key(
             "home.compare",

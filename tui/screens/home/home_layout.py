@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
@@ -19,6 +20,7 @@ from tui.search.home_filter import (
 )
 from tui.search.home_page import HomePage
 from tui.widgets.base.bar import Bar
+from tui.widgets.base.divider import Divider
 from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.line_view import LineView
@@ -30,6 +32,9 @@ from tui.words.verified_text import verified_note
 
 MIN_DIVIDED_ROWS = 14
 """The height of the pane of executions from which it has a preview below the list."""
+MIN_MISSION_CELLS, MIN_EXECUTION_CELLS, MIN_PREVIEW_ROWS = 24, 40, 4
+MISSIONS_SIZE, LIST_SIZE = "home.missions", "home.list"
+"""What the sizes that the user chooses are remembered as."""
 LIST_SHARE = 0.5
 """The share of the pane that the list may take, the rest being the preview's."""
 PANES = ("missions", "executions")
@@ -63,6 +68,10 @@ class HomeLayout(DeckScreen):
             "executions": self._execution_list,
         }
         self._detail_view = TextView(id="mission-detail", focusable=False)
+        self._sizes: dict[str, int] = {}
+        """The sizes that the user has chosen, in cells."""
+        self._pane_divider = Divider(upright=True, id="pane-divider")
+        self._list_divider = Divider(upright=False, id="list-divider")
         self._preview = RunPreviewPane(clock, id="preview")
         self._field = FilterField()
         self._note = FilterNote()
@@ -76,9 +85,11 @@ class HomeLayout(DeckScreen):
                 yield self._pane_titles["missions"]
                 yield self._mission_list
                 yield self._detail_view
+            yield self._pane_divider
             with self._panes["executions"]:
                 yield self._pane_titles["executions"]
                 yield self._execution_list
+                yield self._list_divider
                 yield self._preview
         yield self._note
         yield self._field
@@ -102,6 +113,8 @@ class HomeLayout(DeckScreen):
         narrow = self.has_class("-narrow")
         for pane in PANES:
             self._panes[pane].display = not narrow or pane == self._pane
+        self._pane_divider.display = not narrow
+        self._set_width()
         self.call_after_refresh(self._divide)
         self._titles()
 
@@ -110,11 +123,69 @@ class HomeLayout(DeckScreen):
         height = self._panes["executions"].size.height - 1
         rows = self._execution_list.row_count()
         if height < MIN_DIVIDED_ROWS or not rows:
-            self._preview.display = False
+            self._preview.display = self._list_divider.display = False
             self._execution_list.styles.height = "1fr"
             return
-        self._preview.display = True
-        self._execution_list.styles.height = min(rows, max(3, round(height * LIST_SHARE)))
+        self._preview.display = self._list_divider.display = True
+        most = height - 1 - MIN_PREVIEW_ROWS
+        wanted = self._sizes.get(LIST_SIZE, min(rows, max(3, round(height * LIST_SHARE))))
+        self._execution_list.styles.height = max(3, min(wanted, most))
+
+    def _set_width(self) -> None:
+        """Give the missions the width that the user has chosen, if any."""
+        styles = self._panes["missions"].styles
+        wanted = self._sizes.get(MISSIONS_SIZE)
+        if wanted is None or self.has_class("-narrow"):
+            styles.width = styles.min_width = styles.max_width = None
+            return
+        most = self.size.width - MIN_EXECUTION_CELLS
+        styles.width = styles.min_width = styles.max_width = max(
+            MIN_MISSION_CELLS, min(wanted, most)
+        )
+
+    def action_resize(self, pane: str, cells: int) -> None:
+        """Make the pane of missions, or the list of executions, larger by so many cells."""
+        self._resize(pane, cells)
+        self._keep_sizes()
+
+    def action_resize_reset(self) -> None:
+        """Let the panes have the sizes of their content again."""
+        for pane in (MISSIONS_SIZE, LIST_SIZE):
+            self._sizes.pop(pane, None)
+        self._arrange()
+        self._keep_sizes()
+
+    def on_divider_dragged(self, event: Divider.Dragged) -> None:
+        """Move the panes with the line between them."""
+        is_upright = event.divider is self._pane_divider
+        self._resize(MISSIONS_SIZE if is_upright else LIST_SIZE, event.cells)
+        if event.is_over:
+            self._keep_sizes()
+
+    def _resize(self, pane: str, cells: int) -> None:
+        if pane == MISSIONS_SIZE and not self.has_class("-narrow"):
+            shown = self._panes["missions"].size.width
+            most = self.size.width - MIN_EXECUTION_CELLS
+            self._sizes[pane] = max(MIN_MISSION_CELLS, min(shown + cells, most))
+        elif pane == LIST_SIZE and self._preview.display:
+            shown = self._execution_list.size.height
+            most = self._panes["executions"].size.height - 2 - MIN_PREVIEW_ROWS
+            self._sizes[pane] = max(3, min(shown + cells, most))
+        self._set_width()
+        self._divide()
+
+    @work(thread=True, group="memory")
+    def _keep_sizes(self) -> None:
+        """Remember the sizes for the next session; 0 is the size of the content."""
+        memory = self.deck.backend.memory
+        for pane in (MISSIONS_SIZE, LIST_SIZE):
+            memory.keep_size(pane, self._sizes.get(pane, 0))
+
+    def recall_sizes(self) -> None:
+        """Take the sizes that were chosen in earlier sessions."""
+        sizes = self.deck.backend.memory.sizes()
+        self._sizes = {pane: cells for pane, cells in sizes.items() if cells > 0}
+        self._arrange()
 
     def action_show_pane(self, pane: str, steer: bool = True) -> None:
         """Focus a pane; `steer` says that the user chose it."""

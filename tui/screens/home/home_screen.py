@@ -49,6 +49,7 @@ class HomeScreen(HomeActions):
         """Say that the lists are being loaded."""
         self._mission_list.placeholder = "Looking for missions …"
         self._execution_list.placeholder = "Opening the database …"
+        self.recall_sizes()
         self.action_show_pane(self._pane, steer=False)
         self.set_interval(1.0, self._tick)
 
