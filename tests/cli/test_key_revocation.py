@@ -52,11 +52,16 @@ def test_a_stolen_key_is_handed_over_and_revoked(inside: Inside) -> None:
     for extra in ((), ("--since-verified",), ("--since-verified",), ("--key", new)):
         told = inside("audit", "verify", *extra)
         assert told.code == 8
-        assert told.out.startswith(f"REVOKED KEY at 3: events 3 to {size - 1} are signed by")
+        assert told.out.startswith(f"REVOKED KEY at 3: events 3 to {size - 1} are signed only")
         assert "laptop lost" in told.out
     assert inside("audit", "verify", "--key", old).code == 8
     assert inside("run", "small.yaml").code == 0, "the log goes on"
-    assert "revoked the key missiondeck/" in inside("audit", "report", "--since", "1d").out
+    report = inside("audit", "report", "--since", "1d").out
+    assert "revoked the key missiondeck/" in report
+    assert "what this report says of them may be forged" in report
+    assert "NOT verify" not in report
+    assert "The log has had 2 keys" in report
+    assert f"events from 3 to {size - 1} are signed only" in inside("doctor").out
 
     exported = inside("audit", "export", "small#2", "-o", "two.zip")
     assert exported.code == 0, exported.err

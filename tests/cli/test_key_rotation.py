@@ -63,7 +63,7 @@ def test_the_log_is_continued_by_the_new_key_and_verified_by_each(inside: Inside
         assert tail(found.json["pinned_key"]) == tail(key)
         assert tail(found.json["key"]) == tail(keys[-1])
     told = inside("audit", "verify").out
-    assert "the log was handed over 2 times; pinned: missiondeck/" in told
+    assert "keys of the log: 3; pinned: missiondeck/" in told
     assert inside("audit", "export", "small#2", "-o", "two.zip").code == 0
     for key in keys:
         found = inside("audit", "verify", "two.zip", "--key", key, "--json")

@@ -16,6 +16,7 @@ from tui.words.safe_text import clean_line, fit, wrap
 from tui.words.verified_text import older_text
 
 MAX_SHOWN_FINDINGS = 3
+_IN_DOUBT = "some were signed only by a revoked key; all are under the signature of"
 _TIER_WORDS = {
     Tier.CHAIN: ("every event follows from the one before", "the chain is broken"),
     Tier.SIGNED: ("a trusted key signed them", "no trusted key signed them"),
@@ -32,7 +33,8 @@ def broken_text(checked: LogChecked | None) -> str:
     report = None if checked is None else checked.report
     if report is None or report.is_intact:
         return ""
-    return f"the audit log does not verify: {clean_line(headline(report))}  (A shows it)"
+    told = "holds events that are in doubt" if report.is_unchanged else "does not verify"
+    return f"the audit log {told}: {clean_line(headline(report))}  (A shows it)"
 
 
 def progress_text(count: int, total: int, seconds: float) -> str:
@@ -78,7 +80,7 @@ def _tier_line(tier: Tier, report: Report) -> Line:
     if tier is Tier.ANCHORED and reached:
         told = anchored_text(report)
     if tier is Tier.SIGNED and report.key:
-        told = f"{told}: {report.key}"
+        told = f"{told}: {report.key}" if reached else f"{_IN_DOUBT} {report.key}"
     sign = ("✓ ", "good") if reached else ("· ", "muted")
     return [("  ", ""), sign, (f"{tier.value:<9} ", "strong"), (clean_line(told), "muted")]
 

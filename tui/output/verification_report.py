@@ -141,9 +141,9 @@ def _basis(tier: Tier, report: Report) -> str:
 def _signers(report: Report) -> str:
     told = f"by {report.key}"
     if report.rotations:
-        times = counted(report.rotations, "time")
-        told += f"; the log was handed over {times}; pinned: {report.pinned_key}"
-    return told if report.tiers[Tier.SIGNED] else f"{told}; not all events by a key that is trusted"
+        pinned = "this key" if report.pinned_key == report.key else report.pinned_key
+        told += f"; keys of the log: {report.rotations + 1}; pinned: {pinned}"
+    return told if report.tiers[Tier.SIGNED] else f"{told}; some events only by a revoked key"
 
 
 def _about_anchors(report: Report) -> Iterator[str]:

@@ -140,8 +140,8 @@ def _is_trusted(keys: KeyHistory, bodies: Sequence[bytes], findings: Findings) -
                 seq=within[0],
                 expected="a key that was not revoked",
                 found=why.vkey,
-                message=f"{counted(len(within), 'event')}, {within[0]} to {within[-1]}, signed by a"
-                f" key alone that event {why.seq} revokes: {why.reason}",
+                message=f"{counted(len(within), 'event')}, {within[0]} to {within[-1]}, signed only"
+                f" by a key that event {why.seq} revokes: {why.reason}",
             )
     return not any(one.kind is Verdict.REVOKED_KEY for one in findings.kept)
 

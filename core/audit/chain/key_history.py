@@ -52,6 +52,11 @@ class Doubt(Struct, frozen=True):
     revocation: Revocation
 
 
+def doubts_of(log_id: str, state: KeyState, last_seq: int) -> list[Doubt]:
+    """Return the doubts of a log of which `state` is known; see `KeyHistory.doubts`."""
+    return list(KeyHistory(log_id, KnownKeys(()), state).doubts(last_seq))
+
+
 class KeyHistory:
     """The keys of one log in order, as far as its events were read."""
 

@@ -218,7 +218,7 @@ def check_revoked(
         return None
     for doubt in keys.doubts(last_seq):
         found = doubt.revocation
-        why = f"signed by a key alone that event {found.seq} revokes: {show(found.reason)}"
+        why = f"signed only by a key that event {found.seq} revokes: {show(found.reason)}"
         _revoked(findings, doubt.first_seq, doubt.last_seq, found.vkey, why)
     return signed_by
 

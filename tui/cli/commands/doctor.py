@@ -177,6 +177,7 @@ def _keys(invocation: Invocation) -> Iterator[Check]:
 
 def _audit(invocation: Invocation) -> Iterator[Check]:
     """Tell how far the log was verified; nothing is verified here."""
+    from core.audit.chain.key_history import doubts_of
     from core.machine.system_clock import SystemClock
     from tui.host.evidence.log_check import LogCheck
     from tui.output.verification_report import extent_text
@@ -194,6 +195,10 @@ def _audit(invocation: Invocation) -> Iterator[Check]:
         yield Check("audit", PROBLEM, told, "if that is wanted, see docs/audit.md")
     elif known is None or not known.full_size:
         yield Check("audit", OK, told, "`mission audit verify` verifies all of it")
+    elif doubts := doubts_of(known.log_id, known.chain.keys, known.chain.head.size):
+        first, last = doubts[0].first_seq, doubts[-1].last_seq
+        told += f"; events from {first} to {last} are signed only by a revoked key"
+        yield Check("audit", WARNING, told, "`mission audit verify` says which, and why")
     else:
         yield Check("audit", OK, told)
 
