@@ -79,6 +79,7 @@ MAY_LOAD = {
     "policy explain plain a": RECORDS | FILE | {"asyncio"},
     "audit verify": RECORDS | {"cryptography"},
     "db check": RECORDS,
+    "schedule list": FRAME | FILE,
     "doctor": RECORDS
     | {"cryptography"},  # it checks the note of what was verified, if there is one
     "worker --help": FRAME,

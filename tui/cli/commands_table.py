@@ -63,6 +63,7 @@ SECTIONS = {
         "audit": _lazy("audit", "Verify the audit log."),
     },
     "Set up": {
+        "schedule": _lazy("schedule", "Let systemd or cron start a mission, and show what is set."),
         "policy": _lazy("policy", "Show the policies in force, and test what they allow."),
         "secrets": _lazy("secrets", "Store the values of secrets, encrypted."),
         "db": _lazy("db", "Check, back up and inspect the database."),

@@ -1,0 +1,1 @@
+"""Missions that this machine's timers start: systemd's, or cron's."""
