@@ -31,6 +31,7 @@ NOTE_KINDS = frozenset(
         "engine.started",
         "engine.stopped",
         "env.read",
+        "execution.amended",
         "execution.rerun",
         "leftovers.ended",
         "attempt.late",

@@ -342,6 +342,12 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "See to the scheduler (`mission doctor --executor ADDRESS`), then `mission resume"
             " EXEC`.",
         ),
+        Reason.SET_BY_HAND: ReasonText(
+            "a person has set its outcome",
+            "The step did not run: a person has set it to success, without outputs, for the reason"
+            " that is recorded.",
+            _NOTHING,
+        ),
         Reason.REUSED: ReasonText(
             "its result was reused from an earlier execution",
             "The step had succeeded in the execution that this one retries or resumes from.",

@@ -58,6 +58,10 @@ class Order(Struct, frozen=True, kw_only=True):
     """The policy files that allowed it, see `ExecutionCreated`."""
     warnings: Sequence[Mapping[str, Any]] = ()
     """What policies that only warn would deny, as facts of `policy.warning`."""
+    set_by_hand: frozenset[str] = frozenset()
+    """Steps that are not run because a person has set their outcome: a success without outputs."""
+    amendment: Mapping[str, Any] | None = None
+    """What differs from the execution it retries, as facts of `execution.amended`."""
     reason: str | None = None
     """Why somebody retries or reruns, in their words."""
 
@@ -122,6 +126,14 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
             kind=kind,
             facts=facts,
         )
+    if order.amendment is not None:
+        yield Noted(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            kind="execution.amended",
+            facts={"of": order.retry_of or "", **order.amendment},
+        )
     for step in order.mission.steps:
         settled = _settled_at_creation(order, step.id, execution_id, clock)
         if settled is not None:
@@ -163,6 +175,18 @@ def _settled_at_creation(
             message=f"from {reuse.execution_id}",
             reused_from=reuse.execution_id,
             outputs=reuse.outputs,
+        )
+    if step_id in order.set_by_hand:
+        return TaskStateChanged(
+            at=clock.now(),
+            execution_id=execution_id,
+            actor=order.actor,
+            task_id=step_id,
+            from_state=TaskState.PENDING,
+            to_state=TaskState.SUCCESS,
+            reason_code=Reason.SET_BY_HAND,
+            message=order.reason or f"set by {order.actor}",
+            outputs={},
         )
     if step_id not in order.unselected:
         return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,12 +15,22 @@ from core.errors import ConflictError
 from core.graph.dag import Graph
 from core.launch.order import Order
 from core.launch.run_label import full_label
-from core.launch.selection import Selection, attempt_base, select, select_from, select_retry
+from core.launch.selection import (
+    Selection,
+    attempt_base,
+    require_step,
+    select,
+    select_from,
+    select_retry,
+)
 from core.operations.recorded_mission import stored_mission
 from core.operations.snapshot import load_snapshot
 from core.planning.earlier_items import RetriedExecution
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
+
+if TYPE_CHECKING:  # only a retry that changes something loads what it takes
+    from core.operations.amending.amendment import Amendment, Wish
 
 
 class RetryWithin(Struct, frozen=True):
@@ -33,6 +44,8 @@ class RetryLinked(Struct, frozen=True):
 
     order: Order
     chosen: Selection
+    amendment: "Amendment | None" = None
+    """What differs from the execution that is retried; None if nothing does."""
 
 
 def select_steps(
@@ -73,25 +86,98 @@ def plan_retry(
     downstream: bool = False,
     reason: str = "",
     actor: str,
+    wish: "Wish | None" = None,
+    set_success: Sequence[str] = (),
 ) -> RetryWithin | RetryLinked:
     """Decide how an execution is retried: within itself while it is live, else in a linked one.
 
-    Without `steps` it is what failed. Raises `ConflictError` when that is nothing.
+    Without `steps` it is what failed. `wish` is what is to be different this time; the steps of
+    `set_success` are not run but recorded as a success that a person has set. Raises
+    `ConflictError` when there is nothing to run, or when a live execution cannot do what is asked;
+    also what `amend` raises.
     """
     if is_terminal(execution.state):
-        order, chosen = retry_order(
+        return _plan_linked(
             reader,
-            execution.execution_id,
+            execution,
             steps=steps,
             downstream=downstream,
             reason=reason,
             actor=actor,
+            wish=wish,
+            set_success=set_success,
         )
-        return RetryLinked(order, chosen)
+    if wish is not None or set_success:
+        raise ConflictError(
+            f"{full_label(execution)} is live: its mission and outcomes stay as they are",
+            hint="cancel it, or wait for its end; then retry it in a linked execution",
+        )
     found = tuple(steps) or _failed(reader, execution)
     if not found:
         raise ConflictError(f"{full_label(execution)} is live and nothing in it has failed")
     return RetryWithin(found)
+
+
+def _plan_linked(
+    reader: Reader,
+    execution: Execution,
+    *,
+    steps: Sequence[str],
+    downstream: bool,
+    reason: str,
+    actor: str,
+    wish: "Wish | None",
+    set_success: Sequence[str],
+) -> RetryLinked:
+    amendment = None
+    if wish is not None:
+        from core.operations.amending.amendment import amend  # few retries change anything
+
+        mission, source = stored_mission(reader, execution)
+        amendment = amend(execution, mission, source, wish)
+    order, chosen = retry_order(
+        reader,
+        execution.execution_id,
+        steps=steps,
+        downstream=downstream,
+        reason=reason,
+        actor=actor,
+        may_be_empty=bool(set_success),
+        amendment=amendment,
+    )
+    if set_success:
+        order, chosen = _with_outcomes_set(order, chosen, set_success)
+    return RetryLinked(order, chosen, amendment)
+
+
+def _with_outcomes_set(
+    order: Order, chosen: Selection, names: Sequence[str]
+) -> tuple[Order, Selection]:
+    """Return the order in which some steps are a success without being run.
+
+    Raises `NotFoundError` for a step that the mission does not have, `ConflictError` for one that
+    succeeded.
+    """
+    for name in names:
+        require_step(order.mission, name)
+        if name in chosen.reuse:
+            raise ConflictError(f"`{name}` succeeded: its outcome stays as it is")
+    by_hand = frozenset(names)
+    chosen = replace(
+        chosen,
+        run=tuple(name for name in chosen.run if name not in by_hand),
+        unselected=chosen.unselected - by_hand,
+        items={name: one for name, one in chosen.items.items() if name not in by_hand},
+    )
+    base = {name: count for name, count in order.attempt_base.items() if name not in by_hand}
+    order = replace(
+        order,
+        unselected=chosen.unselected,
+        finished=order.finished - by_hand,
+        attempt_base=base,
+        set_by_hand=by_hand,
+    )
+    return order, chosen
 
 
 def _failed(reader: Reader, execution: Execution) -> tuple[str, ...]:
@@ -117,6 +203,7 @@ def retry_order(
     reason: str,
     actor: str,
     may_be_empty: bool = False,
+    amendment: "Amendment | None" = None,
 ) -> tuple[Order, Selection]:
     """Return the order that runs again what failed (or `steps`), and what it covers.
 
@@ -124,7 +211,10 @@ def retry_order(
     nothing left to run but its handlers.
     """
     earlier = load_snapshot(reader, execution_id)
-    mission, source = stored_mission(reader, earlier.current)
+    if amendment is None:
+        mission, source = stored_mission(reader, earlier.current)
+    else:
+        mission, source = amendment.mission, amendment.source
     chosen = select_retry(
         mission,
         Graph.of(mission),
@@ -138,10 +228,11 @@ def retry_order(
         mission=mission,
         source=source,
         actor=actor,
-        params=execution.params,
+        params=execution.params if amendment is None else amendment.params,
         source_path=execution.source_path,
         working_dir=execution.working_dir,
         retry_of=execution.execution_id,
+        amendment=None if amendment is None else amendment.facts(),
         unselected=chosen.unselected,
         finished=chosen.finished,
         reuse=chosen.reuse,

@@ -135,9 +135,10 @@ class Reader(Protocol):
     ) -> list[TaskRun]:
         """Return the step's task runs in earlier executions of its mission, the newest first.
 
-        An item of a fan-out is the same when its value is. Task runs that reused an outcome do not
-        count. Only a bounded number of executions is looked into, whatever there are. Inputs
-        and outputs are left out, and the error of a failed one is brief, as in `task_states`.
+        An item of a fan-out is the same when its value is. Task runs that reused an outcome, or
+        whose outcome a person has set, do not count. Only a bounded number of executions is looked
+        into, whatever there are. Inputs and outputs are left out, and the error of a failed one is
+        brief, as in `task_states`.
         """
 
     def attempts(self, execution_id: str, task_id: str | None = None) -> list[Attempt]:

@@ -36,7 +36,7 @@ SELECT id FROM task_run WHERE id BETWEEN ? AND ? AND parent_task_id = ? AND item
 """
 _COLUMNS = codec.names(codec.TASK_RUN_READ + codec.TASK_RUN_FAILURE)
 _TASK_RUN = f"SELECT id, {_COLUMNS} FROM task_run"
-_HAS_RUN = f"reason_code <> '{Reason.REUSED.value}'"
+_HAS_RUN = f"reason_code NOT IN ('{Reason.REUSED.value}', '{Reason.SET_BY_HAND.value}')"
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +23,9 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
 from tui.cli.runner_request import print_request, request_json, send_request
 from tui.words.safe_text import safe_line
+
+if TYPE_CHECKING:  # only a retry that changes something loads it
+    from core.operations.amending.amendment import Wish
 
 _MAX_NAMES = 20
 
@@ -45,6 +49,31 @@ _MAX_NAMES = 20
     metavar="TEXT",
     help="Reason recorded in the audit log; on a terminal you are asked for it.",
 )
+@click.option(
+    "--set",
+    "settings",
+    metavar="STEP.KEY=VALUE",
+    multiple=True,
+    help="Give a key of a step another value for this retry, as in load.timeout_seconds=60 or"
+    " load.env.MODE=slow; may be repeated.",
+)
+@click.option(
+    "-p",
+    "--param",
+    "params",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Give a parameter another value for this retry; may be repeated.",
+)
+@click.option("--edit", is_flag=True, help="Edit the mission in $EDITOR for this retry.")
+@click.option(
+    "--set-success",
+    metavar="STEP",
+    multiple=True,
+    shell_complete=complete_step,
+    help="Do not run this step: record it as a success set by hand, without outputs. Needs"
+    " --reason; may be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run again and what is reused.")
 @earlier_executor_option()
 @watch_option
@@ -55,6 +84,10 @@ def command(
     failed: bool,
     downstream: bool,
     reason: str | None,
+    settings: tuple[str, ...],
+    params: tuple[str, ...],
+    edit: bool,
+    set_success: tuple[str, ...],
     dry_run: bool,
     watch: bool,
 ) -> None:
@@ -63,13 +96,17 @@ def command(
     Steps that succeeded are not run again: their outputs are reused. This includes the items of a
     fan-out, which are matched by value, and the steps of a sub-mission, which is retried in a
     linked execution of its own. The mission is the recorded one, not the current content of its
-    file. While EXEC is still running, the steps are retried within it. Without --watch the command
+    file. What --set, --param and --edit change is validated, checked by the policies, shown and
+    recorded as an amendment in the audit log; EXEC itself stays as it is. While EXEC is still
+    running, the steps are retried within it. Without --watch the command
     prints the new id and returns as soon as a runner has started.
     """
     from core.operations.relaunch import RetryWithin, plan_retry
 
     if failed and steps:
         raise UsageError("--failed and --step cannot be combined")
+    if set_success and not (reason or "").strip():
+        raise UsageError("--set-success needs --reason: why the step counts as a success")
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         planned = plan_retry(
@@ -79,18 +116,22 @@ def command(
             downstream=downstream,
             reason=reason or "",
             actor=invocation.actor,
+            wish=_wish(invocation, reader, found, settings=settings, params=params, edit=edit),
+            set_success=set_success,
         )
         if isinstance(planned, RetryWithin):
             _retry_live(
                 invocation, reader, found, planned.steps, downstream=downstream, reason=reason
             )
             return
-    order, chosen = planned.order, planned.chosen
+    order, chosen, amendment = planned.order, planned.chosen, planned.amendment
     facts = {
         "retry_of": found.execution_id,
         "run": list(chosen.run),
         "reused": sorted(chosen.reuse),
         "left_out": sorted(chosen.unselected),
+        "set_success": sorted(order.set_by_hand),
+        "amended": [] if amendment is None else [one.to_json() for one in amendment.changes],
         "items": {
             step: {"run": one.run, "reused": one.reused, "left_out": one.left_out}
             for step, one in chosen.items.items()
@@ -100,7 +141,9 @@ def command(
         invocation.console.out_json(facts)
         return
     if not invocation.json:
-        _preview(invocation, chosen)
+        _preview(invocation, chosen, order.set_by_hand)
+        for line in () if amendment is None else amendment.lines:
+            invocation.console.say(f"amended: {safe_line(line)}")
     if dry_run:
         return
     if reason is None:
@@ -159,7 +202,37 @@ def _tell_left_skipped(
         )
 
 
-def _preview(invocation: Invocation, chosen: Selection) -> None:
+def _wish(
+    invocation: Invocation,
+    reader: Reader,
+    found: Execution,
+    *,
+    settings: Sequence[str],
+    params: Sequence[str],
+    edit: bool,
+) -> "Wish | None":
+    """Return what is to be different this time, None for nothing."""
+    if not (settings or params or edit):
+        return None
+    from core.operations.amending.amendment import Wish
+    from core.operations.mission_order import parse_params
+    from core.operations.recorded_mission import stored_mission
+    from tui.cli.secret_input import take_secret_inputs
+
+    content = None
+    if edit:
+        from tui.cli.asking.mission_editor import edit_mission
+
+        content = edit_mission(reader.mission_source(found.mission_digest))
+    given: Mapping[str, Any] = parse_params(params)
+    if given:
+        mission = stored_mission(reader, found)[0]
+        given = take_secret_inputs(invocation, mission, given, is_stdin_used=False)
+    wish = Wish(settings=settings, params=given, content=content)
+    return None if wish.is_empty else wish
+
+
+def _preview(invocation: Invocation, chosen: Selection, set_by_hand: Collection[str]) -> None:
     items = chosen.items.values()
     told = (
         ("runs again", "step", chosen.run),
@@ -167,6 +240,7 @@ def _preview(invocation: Invocation, chosen: Selection) -> None:
         ("reused", "step", tuple(chosen.reuse)),
         ("reused", "item", tuple(name for one in items for name in one.reused)),
         ("left out", "step", tuple(sorted(chosen.unselected))),
+        ("set to success", "step", tuple(sorted(set_by_hand))),
         ("left out", "item", tuple(name for one in items for name in one.left_out)),
     )
     for title, kind, names in told:

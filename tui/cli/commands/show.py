@@ -6,6 +6,7 @@ from msgspec import to_builtins
 from core.domain.records import Execution
 from core.domain.secret_use import secret_uses
 from core.domain.states import TaskState, is_terminal
+from core.explain.amendment_text import amendments_in
 from core.explain.execution_facts import ExecutionFacts
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import mission_of, outdated_skips
@@ -20,6 +21,9 @@ from tui.output import json_shapes
 from tui.output.execution_details import execution_text, step_text
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
+
+_FIRST_EVENTS = 16
+"""Among so many first events of an execution is that of its amendment."""
 
 
 @declare("show")
@@ -55,6 +59,7 @@ def _show_execution(
 ) -> None:
     console = invocation.console
     tasks = reader.task_runs(found.execution_id)
+    begun = reader.audit_events(execution_id=found.execution_id, limit=_FIRST_EVENTS)
     console.out_lines(
         execution_text(
             found,
@@ -66,6 +71,7 @@ def _show_execution(
             width=console.width,
             linked=linked_labels(reader, found),
             everything=everything,
+            amended=amendments_in(begun) if found.retry_of is not None else (),
             resumed_with=safe_line(full_argument(resumed_with(reader, found))),
         )
     )

@@ -3,12 +3,14 @@
 from core.domain.events import ENGINE
 from core.domain.records import AuditEvent
 from core.domain.state_word import counted
+from core.explain.amendment_text import amendment_lines
 from tui.output.json_shapes import task_of
 
 _SENTENCES = {
     "execution.created": "started the mission {mission_name}",
     "execution.cancel_requested": "asked to cancel the execution",
     "execution.finalized": "sealed the record after {events}",
+    "execution.amended": "amended what the retry runs: {changes}",
     "execution.retried": "retried an earlier execution",
     "execution.rerun": "ran an earlier execution again",
     "execution.state_changed": "moved the execution from {from} to {to}",
@@ -65,6 +67,8 @@ class _Details(dict[str, object]):
 def act_text(event: AuditEvent) -> str:
     """Return the sentence, with step, reason and message where the event has them."""
     details = {key: _plain(key, value) for key, value in event.details.items()}
+    if event.event_type == "execution.amended":
+        details["changes"] = "; ".join(amendment_lines(event.details))
     step, reason = task_of(event), str(details.get("reason_code", ""))
     sentence = _SENTENCES.get(event.event_type)
     if event.event_type == "step.state_changed":

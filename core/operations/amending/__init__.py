@@ -1,0 +1,1 @@
+"""Changes that a retry makes to the recorded mission and its parameters."""
