@@ -76,7 +76,8 @@ class Content(Struct, frozen=True, kw_only=True):
     `leaves` are the hashes of all events of the log, `bodies` the (seq, bytes) of those that the
     bundle shows, in order, and `checkpoint` the signed note over all leaves. `seals` holds for each
     execution the size and note of the first checkpoint behind its last event. `missions` maps the
-    SHA-256 of mission files to format and bytes. `anchors` are those of the log that cover the
+    SHA-256 of mission files to format and bytes. `keys` are those of the log, the oldest first; the
+    events that name them are among `bodies`. `anchors` are those of the log that cover the
     executions, by the numbers of their events, which are among `bodies`.
     """
 

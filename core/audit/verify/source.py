@@ -129,7 +129,8 @@ MISSION: Final = ("digest", "name", "format", "content", "first_seen")
 which the first execution of it was created."""
 
 META: Final = ("log_id", "created_at", "vkey", "signing_vkey")
-"""Keys of what is stored beside the chain: values of its first event."""
+"""Keys of what is stored beside the chain: values of its first event, and in `signing_vkey` the key
+that the last rotation handed it over to."""
 
 SUB_CHAIN: Final = (
     "task_count",

@@ -1,10 +1,12 @@
 """A bundle: every byte of it counts, and its verifier never fails over what it finds."""
 
+import ast
 import hashlib
 import io
 import json
 import random
 import struct
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from core.audit.bundle import offline_check
 from core.audit.bundle.bundle_check import check as check_files
 from core.audit.bundle.bundle_check import verify_bundle
 from core.audit.bundle.bundle_content import Content, LogFile, members
@@ -351,3 +354,16 @@ def test_events_that_a_revoked_key_alone_signed_are_named(tmp_path: Path) -> Non
         assert report.verdict is (verdict or Verdict.INTACT)
         assert report.tiers[Tier.SIGNED] == (verdict is None)
         assert len(report.revocations) == 1
+
+
+def test_the_verifier_is_short_and_runs_on_older_versions() -> None:
+    text = Path(offline_check.__file__).read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 150
+    tree = ast.parse(text, feature_version=(3, 9))
+    imported = {
+        (node.module or "").partition(".")[0] if isinstance(node, ast.ImportFrom) else one.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for one in node.names
+    }
+    assert imported <= sys.stdlib_module_names

@@ -149,15 +149,18 @@ def _back(log: MemoryLog, _thief: MemorySigner) -> None:
     log.rotate(first)
 
 
-def test_the_old_key_signs_nothing_behind_its_rotation() -> None:
+@pytest.mark.parametrize("other", [0, 2])
+def test_no_other_key_signs_anything_behind_a_rotation(other: int) -> None:
     log = a_rotated_log(1)
+    log.trusted = VKEYS
     for place, note in enumerate(log.notes):
         if note[0] > len(log.event_rows) - 2:
             head = log.writer.head
-            log.notes[place][1] = sign_checkpoint(origin_of(LOG_ID), head.size, head.root, KEYS[0])
+            signer = KEYS[other]
+            log.notes[place][1] = sign_checkpoint(origin_of(LOG_ID), head.size, head.root, signer)
     report = verify(log)
     assert report.verdict is Verdict.WRONG_KEY
-    assert (report.findings[0].expected, report.findings[0].found) == (VKEYS[1], VKEYS[0])
+    assert (report.findings[0].expected, report.findings[0].found) == (VKEYS[1], VKEYS[other])
 
 
 def test_a_rotation_that_was_taken_out_is_missed() -> None:
