@@ -4,11 +4,15 @@ Only the options are declared here; the implementation is imported on use, becau
 import and shells load this module for every completion.
 """
 
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from core.errors import UsageError
 from tui.cli.command import command as declare
+from tui.cli.command import finish
 from tui.cli.following.end_notice import AtEnd, end_options
 from tui.cli.following.executor_option import executor_option
 from tui.cli.invocation import Invocation
@@ -26,6 +30,18 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     help="Append the head of the audit log to this file when the run is sealed.",
 )
 @executor_option()
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Run again whenever the mission file, what it includes or its environment files change.",
+)
+@click.option(
+    "--also",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(),
+    help="With --watch: look at this file or folder, too; may be repeated.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan without running anything.")
 @mission_step_option(
     "--resume-from", help="Start at STEP; reuse the results of the last run for earlier steps."
@@ -55,6 +71,8 @@ def command(
     params_from: str | None,
     on_end: str | None,
     notify: bool,
+    watch: bool,
+    also: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Run a mission to its end.
@@ -74,6 +92,9 @@ def command(
     from tui.cli.given_params import ParamSources
     from tui.cli.mission_argument import mission_file
 
+    if watch or also:
+        _run_again(invocation, mission_file(invocation, file), also, watch=watch, options=options)
+        return
     if witness_file is not None:
         invocation.give_witness_file(witness_file)
     sources = ParamSources(params_from, params_file, params)
@@ -81,3 +102,33 @@ def command(
     run_mission(
         invocation, mission_file(invocation, file), params=sources, at_end=at_end, **options
     )
+
+
+def _run_again(
+    invocation: Invocation,
+    file: str,
+    also: tuple[str, ...],
+    *,
+    watch: bool,
+    options: Mapping[str, Any],
+) -> None:
+    if not watch:
+        raise UsageError("--also says what --watch looks at, too")
+    for name in ("detach", "dry_run", "run_id"):
+        if options[name]:
+            raise UsageError(f"--watch cannot be combined with --{name.replace('_', '-')}")
+    from tui.cli.following.run_again import run_again
+
+    finish(run_again(invocation, file, _without_watch(sys.argv[1:]), also))
+
+
+def _without_watch(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments of the command without `--watch` and `--also PATH`."""
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--also":
+            next(words, None)
+        elif word != "--watch" and not word.startswith("--also="):
+            kept.append(word)
+    return kept
