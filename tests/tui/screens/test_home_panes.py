@@ -40,3 +40,7 @@ async def test_sizes_follow_key_and_mouse_and_come_back_in_the_next_session() ->
         await wait_until(pilot, lambda: (missions.size.width, runs.size.height) == (wide, tall))
         await pilot.resize_terminal(80, 24)
         await wait_until(pilot, lambda: runs.size.width == 80)
+        await pilot.press("1")
+        await wait_for_text(pilot, "Nightly extract")
+        await pilot.press("2")
+        await wait_for_text(pilot, "RUNNING 1", "running now")

@@ -35,6 +35,8 @@ MIN_DIVIDED_ROWS = 14
 MIN_MISSION_CELLS, MIN_EXECUTION_CELLS, MIN_PREVIEW_ROWS = 24, 40, 4
 MISSIONS_SIZE, LIST_SIZE = "home.missions", "home.list"
 """What the sizes that the user chooses are remembered as."""
+USUAL_MISSION_CELLS = 44
+"""The width of the pane of missions that their content needs at least; it gets no more."""
 LIST_SHARE = 0.5
 """The share of the pane that the list may take, the rest being the preview's."""
 PANES = ("missions", "executions")
@@ -126,10 +128,15 @@ class HomeLayout(DeckScreen):
             self._preview.display = self._list_divider.display = False
             self._execution_list.styles.height = "1fr"
             return
-        self._preview.display = self._list_divider.display = True
+        if not self._preview.display:
+            self._preview.display = self._list_divider.display = True
+            self.preview_appeared()
         most = height - 1 - MIN_PREVIEW_ROWS
         wanted = self._sizes.get(LIST_SIZE, min(rows, max(3, round(height * LIST_SHARE))))
         self._execution_list.styles.height = max(3, min(wanted, most))
+
+    def preview_appeared(self) -> None:
+        """React to a preview that has room again."""
 
     def _set_width(self) -> None:
         """Give the missions the width that the user has chosen, if any."""
@@ -137,6 +144,8 @@ class HomeLayout(DeckScreen):
         wanted = self._sizes.get(MISSIONS_SIZE)
         if wanted is None or self.has_class("-narrow"):
             styles.width = styles.min_width = styles.max_width = None
+            if not self.has_class("-narrow"):
+                styles.max_width = max(USUAL_MISSION_CELLS, self._mission_list.natural_width)
             return
         most = self.size.width - MIN_EXECUTION_CELLS
         styles.width = styles.min_width = styles.max_width = max(

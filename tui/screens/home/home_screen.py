@@ -1,11 +1,13 @@
 """Home: the mission files that were found and the executions of all missions, kept live."""
 
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec.structs import replace
 from textual.binding import BindingType
 
+from core.domain.states import is_terminal
 from core.errors import MissionDeckError
 from core.ports.clock import Clock
 from core.ports.execution_query import ExecutionOrder
@@ -27,6 +29,8 @@ PAGE_ROWS = 200
 """How many executions are read at first, and added each time the cursor nears the last one."""
 PREFETCH_ROWS = 10
 """How near to the last row the cursor must be for more executions to be read."""
+PREVIEW_SECONDS = 0.5
+"""How often the preview of the same execution is read while it goes on."""
 ORDERS = tuple(ExecutionOrder)
 
 
@@ -42,6 +46,7 @@ class HomeScreen(HomeActions):
         self._expanded: frozenset[str] = frozenset()
         """The executions whose sub-missions are listed."""
         self._preview_reader = CoalescingWorker(self._load_preview, self.run_worker)
+        self._previewed_at = 0.0
         self._defaults: ParamDefaults | None = None
         self._default_reader = CoalescingWorker(self._load_defaults, self.run_worker)
 
@@ -78,6 +83,7 @@ class HomeScreen(HomeActions):
         if first and not page.total and not self._pane_chosen:
             self.action_show_pane("missions", steer=False)
         self._mission_list.set_runs(page.last, page.outcomes)
+        self._set_width()
         self._show_executions()
         self._show_detail()
 
@@ -123,6 +129,7 @@ class HomeScreen(HomeActions):
             "F5 looks for files again"
         )
         self._mission_list.show(found)
+        self._set_width()
         if self._wanted_mission and self._mission_list.go_to(self._wanted_mission):
             self._wanted_mission = ""
         self._titles()
@@ -145,6 +152,13 @@ class HomeScreen(HomeActions):
         self._titles()
         self._update_key_bar()
         self._divide()
+        current = self._execution_list.current
+        is_same = current is not None and current.execution_id == self._preview.execution_id
+        if not is_same or time.monotonic() - self._previewed_at >= PREVIEW_SECONDS:
+            self._read_preview()  # of a run that goes on, the next tick reads it otherwise
+
+    def preview_appeared(self) -> None:
+        """Fill the preview when there is room for it again."""
         self._read_preview()
 
     def _tick(self) -> None:
@@ -152,11 +166,15 @@ class HomeScreen(HomeActions):
             self._execution_list.tick()
             self._mission_list.tick()
             self._preview.tick()
+            current = self._execution_list.current
+            if current is not None and not is_terminal(current.state):
+                self._read_preview()
             if parse_execution_filter(self._filters["executions"], 0).is_timed:
                 self._ask()  # a filter by duration changes its result as time passes
 
     def _read_preview(self) -> None:
         """Read what the preview shows, of the execution under the cursor."""
+        self._previewed_at = time.monotonic()
         if self._preview.display:
             self._preview_reader.request()
         self._default_reader.request()

@@ -123,11 +123,14 @@ class ExecutionList(HeadedList):
             return self.heading(title, width, styles, GROUP_STYLES[row.group])
         if isinstance(row, ChainProblem):
             return [("✗ ", styles.bad), (row.text, styles.text)]
-        return self._execution(index, row, width, styles)
+        spans = [*self._columns(index, row, width, styles)]
+        left = width - sum(width_of(text) for text, _style in spans)
+        parts = told(row, self._actor, self._clock.now())
+        if sum(width_of(text) for text, _name in parts) > left and parts[-1][1] == "faint":
+            parts = parts[:-1]  # a code that would be cut
+        return [*spans, *((text, styles.named(name)) for text, name in parts)]
 
-    def _execution(
-        self, index: int, row: HomeRow, width: int, styles: ThemeStyles
-    ) -> Iterable[Span]:
+    def _columns(self, index: int, row: HomeRow, width: int, styles: ThemeStyles) -> Iterable[Span]:
         execution = row.execution
         names, persons, params = self._widths
         word, style = word_of(row)
@@ -146,8 +149,6 @@ class ExecutionList(HeadedList):
         if params and width >= PARAM_COLUMNS:
             yield fit(self._params(execution), params) + "  ", styles.accent
         yield fit(word, WORD_CELLS) + " ", named
-        for text, name in told(row, self._actor, self._clock.now()):
-            yield text, styles.named(name)
 
     def _sign(self, row: HomeRow) -> str:
         if row.execution.execution_id in self._marked:

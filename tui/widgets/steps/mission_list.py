@@ -17,6 +17,7 @@ from tui.words.numbers import when
 from tui.words.safe_text import clean_line, fit, fit_right
 
 MAX_NAME_CELLS, AGE_CELLS, STEPS_CELLS = 32, 8, 11
+SIGN_CELLS = 3
 MIN_TAIL_CELLS = 20
 """How many cells beside the name are kept for what is said of a mission."""
 MIN_STRIP_CELLS = 20
@@ -98,6 +99,13 @@ class MissionList(HeadedList):
     def shown(self) -> int:
         """How many missions are listed."""
         return sum(isinstance(row, MissionFile) for row in self._rows)
+
+    @property
+    def natural_width(self) -> int:
+        """How many cells the list needs to show all that it has to say."""
+        names, tail = self._widths
+        longest = max((len(one) for one in self._outcomes.values()), default=0)
+        return SIGN_CELLS + names + 1 + STEPS_CELLS + 1 + (tail + 1) * bool(tail) + longest + 1
 
     def is_heading(self, index: int) -> bool:
         """Tell whether a row is the heading of a group."""

@@ -15,6 +15,11 @@ class RunPreviewPane(TextView):
         self._preview: RunPreview | None = None
         self._actor = ""
 
+    @property
+    def execution_id(self) -> str | None:
+        """The id of the execution that is shown."""
+        return None if self._preview is None else self._preview.execution.execution_id
+
     def show(self, preview: RunPreview | None, actor: str) -> None:
         """Show another execution, or the same one as it is now."""
         self._preview, self._actor = preview, actor
