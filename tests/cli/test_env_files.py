@@ -78,3 +78,17 @@ def test_a_file_out_of_the_folder_is_refused(look: Inside, tmp_path: Path) -> No
     assert "leads out of the folder" in look("run", "files.yaml").err
     (tmp_path / "files.yaml").write_text(MISSION.replace(": .env", ": ../.env"))
     assert look("validate", "files.yaml").code == 3
+
+
+def test_a_plan_knows_the_values_of_the_files(look: Inside, tmp_path: Path) -> None:
+    text = MISSION.replace('echo "$A $B $OWN"', 'rm -rf "$A"')
+    (tmp_path / "files.yaml").write_text(text)
+    (tmp_path / "later.env").write_text("B=2\n")
+    assert look("plan", "files.yaml").code == 0
+    (tmp_path / ".env").write_text(f"A=/\nDB_PASSWORD={SECRET}\n")
+    planned = look("plan", "files.yaml", "--json")
+    assert planned.code == 5
+    assert [one["decision"] for one in planned.json["verdicts"]] == ["allow", "deny"]
+    (tmp_path / "later.env").unlink()
+    unknown = look("plan", "files.yaml", "--json").json["verdicts"]
+    assert [one["decision"] for one in unknown] == ["allow", "deny"], "what is found is certain"

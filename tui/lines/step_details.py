@@ -22,6 +22,7 @@ from core.planning.cancel_scope import awaits_person
 from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
+from tui.lines.inspector.step_shape import shape_of
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
@@ -159,6 +160,7 @@ def _definition(board: Board, step: MissionStep) -> list[Line]:
         lines.append(field("env files", clean_line(", ".join(step.env_files))))
     if step.when is not None:
         lines.append(field("when", clean_line(step.when)))
+    lines += [field(name, value) for name, value in shape_of(step)]
     if step.continue_on_error:
         lines.append(field("on error", "the mission continues"))
     if step.trigger_rule.value != "all_success":

@@ -1,6 +1,6 @@
 """What safety and the policies say of a mission before it runs, as far as its values are known."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from core.operations.site import Site
 from core.output.masker import MASK_TEXT
 from core.security.attempt_gate import AttemptGate, ask
 from core.security.attempt_request import AttemptRequest
+from core.security.env_file import EnvFileError, read_env_files, secrets_of, values_of
 from core.security.policy.policies import Policies
 from core.step_type.intent import NO_INTENT
 from core.step_type.registry import EXPRESSIONS, step_type
@@ -153,11 +154,27 @@ class PlannedRequests:
             and not (param.required and params.get(param.name) is None)
             and param.name in params
         }
+        self._environ = environ
+        self._folder = folder_of(order.source_path, order.working_dir)
+        self._file_values, self._are_files_known = self._read(order.mission.env_files)
         self._scope: dict[str, Any] = {
             "params": known,
-            "env": ReadableEnvironment(environ),
+            "env": ReadableEnvironment({**environ, **self._file_values}),
         }
-        self._environ = environ
+
+    def _read(self, names: Sequence[str]) -> tuple[dict[str, str], bool]:
+        """Return the variables of environment files, secrets masked, and whether all are there.
+
+        One that is missing may be written by an earlier step.
+        """
+        found: dict[str, str] = {}
+        for name in names:
+            try:
+                files = read_env_files(self._folder, (name,))
+            except EnvFileError:
+                return found, False
+            found |= {**values_of(files), **dict.fromkeys(secrets_of(files), MASK_TEXT)}
+        return found, True
 
     def request(self, step: MissionStep) -> tuple[AttemptRequest, bool]:
         """Return what a step would attempt, and whether all of it is known."""
@@ -168,9 +185,10 @@ class PlannedRequests:
         parameters = values.each(
             {key: value for key, value in step.parameters.items() if key not in expressions}
         )
+        own_files, are_known = self._read(step.env_files)
         env = {
             name: value_text(value)
-            for given in (order.mission.env, step.env)
+            for given in (self._file_values, order.mission.env, own_files, step.env)
             for name, value in values.each(given).items()
         }
         folder = str(values.rendered(step.working_dir or "."))
@@ -190,7 +208,7 @@ class PlannedRequests:
             environ=lambda: self._process_environment(env),
             conditions=conditions_of(step, None if step.ready is None else probes_of(step.ready)),
         )
-        return request, values.are_known
+        return request, values.are_known and are_known and self._are_files_known
 
     def _process_environment(self, env: Mapping[str, Any]) -> Mapping[str, str]:
         """Return what is known of a process's environment."""

@@ -1,0 +1,56 @@
+"""What a step's keys say of how it runs: its items, repetitions, preconditions, its service."""
+
+from core.domain.mission import MissionStep, Precondition
+from core.expression.condition import without_braces
+from core.value.duration import duration_text
+from tui.words.safe_text import clean_line
+
+MAX_VALUES = 6
+"""Values of a list that are shown; the others are counted."""
+
+Shape = tuple[str, str]
+"""A name and a value, both safe to show."""
+
+
+def shape_of(step: MissionStep) -> list[Shape]:
+    """Return the lines about a step's shape, none for an ordinary step."""
+    found: list[Shape] = []
+    if step.foreach is not None:
+        found.append(("foreach", _values(step.foreach)))
+    for name, values in (step.matrix or {}).items():
+        found.append((f"matrix {clean_line(name)}", _values(values)))
+    if step.max_parallel is not None:
+        found.append(("at once", str(step.max_parallel)))
+    found += [("requires", _precondition(one)) for one in step.preconditions]
+    if step.repeat is not None:
+        until = step.repeat.until
+        goal = "" if until is None else f"until {clean_line(without_braces(until))}, "
+        pause = duration_text(step.repeat.every)
+        found.append(("repeat", f"{goal}{step.repeat.limit} times at most, every {pause}"))
+    if step.service:
+        found.append(("service", _readiness(step)))
+    return found
+
+
+def _values(values: object) -> str:
+    if not isinstance(values, list | tuple):
+        return clean_line(str(values))
+    shown = ", ".join(clean_line(str(value)) for value in values[:MAX_VALUES])
+    return shown + (f" and {len(values) - MAX_VALUES} more" if len(values) > MAX_VALUES else "")
+
+
+def _precondition(one: Precondition) -> str:
+    if one.expression:
+        return clean_line(without_braces(one.expression))
+    return clean_line(f"{one.shell}: {' '.join(one.script.split())}")
+
+
+def _readiness(step: MissionStep) -> str:
+    ready = step.ready
+    if ready is None:
+        return "ready as soon as it runs"
+    for name in ("port", "url", "file", "log"):
+        value = getattr(ready, name)
+        if value is not None:
+            return f"ready by {name} {clean_line(value)}, within {duration_text(ready.timeout)}"
+    return "ready as soon as it runs"
