@@ -29,7 +29,7 @@ from core.security.env_file import EnvFile, read_env_files, secrets_of, values_o
 from core.security.mission_secrets import MissionSecrets
 from core.step_type.permitted import NOTHING_MORE, Permitted
 from core.step_type.plain_parameters import plain_parameters
-from core.step_type.registry import EXPRESSIONS, step_type
+from core.step_type.registry import kept_parameters, step_type
 from core.step_type.step_type import Mode, StepOutcome, StepType
 from core.value.path_pattern import pattern_problem
 
@@ -192,8 +192,8 @@ class _Scope:
 
 def _inputs(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """Return the parameters with templates rendered; expressions stay, the step evaluates them."""
-    expressions = EXPRESSIONS.get(step.step_type)
-    if expressions is None:
+    expressions = kept_parameters(step.step_type)
+    if not expressions:
         resolved: Mapping[str, Any] = _resolved(step.parameters, scope)
         return resolved
     return {

@@ -15,10 +15,8 @@ from core.errors import ConflictError, NotFoundError
 from core.graph.dag import Graph
 from core.launch.order import Reuse
 from core.planning.earlier_items import ItemFate, RetryScope, item_number, items_of_step
+from core.step_type.registry import SUB_MISSION_TYPES
 from core.value.suggestion import did_you_mean
-
-SUB_MISSION = "mission"
-"""The step type that runs another mission."""
 
 
 class ItemSelection(Struct, frozen=True):
@@ -147,7 +145,9 @@ def _was_finished(snapshot: Snapshot, step_id: str) -> bool:
 
 def _has_parts(step: MissionStep) -> bool:
     """Tell whether parts of a step can have succeeded: its items, or a sub-mission's steps."""
-    return step.foreach is not None or step.matrix is not None or step.step_type == SUB_MISSION
+    return (
+        step.foreach is not None or step.matrix is not None or step.step_type in SUB_MISSION_TYPES
+    )
 
 
 def _is_item(snapshot: Snapshot, name: str) -> bool:

@@ -32,7 +32,7 @@ from core.mission_file.meaning.command_words import check_command_words
 from core.mission_file.meaning.dependency_check import check_dependencies
 from core.mission_file.meaning.prescan import Prescan, prescan
 from core.step_type.plain_parameters import plain_parameters
-from core.step_type.registry import EXPRESSIONS
+from core.step_type.registry import EXPRESSIONS, RAW_PARAMETERS
 from core.value.suggestion import did_you_mean
 
 if TYPE_CHECKING:  # few missions include files
@@ -210,15 +210,37 @@ def _validate(
     if data.__class__ is dict and data.get(INCLUDE) is not None:
         data = _with_includes(data, problems, name, read, files)
         whole = "\n".join([text, *(file.text for file in files)])
+    draft = _check_data(data, prescan(whole), problems)
+    if draft is None:
+        return None
+    if problems.has_errors or any(file.problems.has_errors for file in files):
+        return None
+    return draft.mission()
+
+
+def _check_data(data: Any, seen: Prescan, problems: Problems) -> Draft | None:
+    """Check the data of a whole mission; None if it is not a mapping."""
     draft = check_mission(data, problems)
     if draft is None:
         return None
     upstream = check_dependencies(draft.raw_steps, problems)
-    seen = prescan(whole)
     _check_meaning(draft, upstream, seen, problems)
-    if problems.has_errors or any(file.problems.has_errors for file in files):
-        return None
-    return draft.mission()
+    for index, step in enumerate(draft.steps):
+        if step is not None and step.step_type in RAW_PARAMETERS:
+            from core.mission_file.shapes.inner_steps import check_group
+
+            check_group(
+                step.parameters,
+                ("steps", index),
+                lambda inner, found: _check_inner(inner, seen, found),
+                problems,
+            )
+    return draft
+
+
+def _check_inner(data: dict[str, Any], seen: Prescan, problems: Problems) -> None:
+    """Check the data of the mission of a group."""
+    _check_data(data, seen, problems)
 
 
 def _check_meaning(

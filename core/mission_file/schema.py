@@ -52,7 +52,12 @@ def mission_schema() -> dict[str, Any]:
         "enum": [spelling for name in names for spelling in _spellings(name)],
     }
     step["required"].remove("step_type")
-    step["anyOf"] = [{"required": ["step_type"]}, {"required": ["run"]}, {"required": ["use"]}]
+    step["anyOf"] = [
+        {"required": ["step_type"]},
+        {"required": ["run"]},
+        {"required": ["use"]},
+        {"required": ["steps"]},
+    ]
     definitions["step"] = step
     root = _mapping(MISSION_KEYS)
     config = root["properties"]["config"]["properties"]

@@ -44,14 +44,18 @@ def make_order(
     reference: str,
     actor: str,
     params: Mapping[str, Any],
+    folder: Path | None = None,
     **links: Any,
 ) -> "Order":
-    """Return the order for a run of what was loaded; steps work below the mission file's folder."""
+    """Return the order for a run of what was loaded; steps work below the mission file's folder.
+
+    `folder` takes its place for a mission that has no file.
+    """
     from core.launch.order import Order
 
     mission, source = require_valid(loaded)
     path = None if reference == STDIN else Path(reference).absolute()
-    folder = Path.cwd() if path is None else path.parent
+    folder = (folder or Path.cwd()) if path is None else path.parent
     if mission.env_files:
         _require_env_files(mission, source, loaded.path, folder)
     return Order(

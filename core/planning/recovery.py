@@ -22,7 +22,7 @@ from core.domain.records import TaskError, TaskRun
 from core.domain.states import AttemptState, ExecutionState, TaskState
 from core.planning.services.needed_services import is_serving
 from core.ports.clock import Clock
-from core.step_type.registry import step_type
+from core.step_type.registry import SUB_MISSION_TYPES, step_type
 
 
 class AssumeLost(StrEnum):
@@ -134,7 +134,9 @@ def may_have_acted(mission: Mission, snapshot: Snapshot) -> list[str]:
     A step that only waits has none, and a sub-mission has lost attempts of its own.
     """
     passive = {
-        step.id for step in mission.all_steps if step.step_type == "mission" or _only_waits(step)
+        step.id
+        for step in mission.all_steps
+        if step.step_type in SUB_MISSION_TYPES or _only_waits(step)
     }
     return [
         task.task_id

@@ -1,6 +1,7 @@
 """Runs sub-missions: linked executions that the runner of their parent drives."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from core.domain.fold import Snapshot
-from core.domain.mission import Mission
+from core.domain.mission import EMPTY, Mission
 from core.domain.mission_result import mission_result
 from core.domain.records import Execution, TaskRun
 from core.domain.states import AttemptState, ExecutionState, is_terminal
@@ -21,7 +22,7 @@ from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
 from core.mission_file.load import load_mission
 from core.operations.admission.policy_check import admit
-from core.operations.mission_order import make_order
+from core.operations.mission_order import STDIN, make_order
 from core.operations.mission_secret_check import require_secrets
 from core.operations.recorded_mission import stored_mission
 from core.operations.relaunch import earlier_of, retry_order
@@ -43,6 +44,14 @@ class Child(Struct, frozen=True):
 
     mission: Mission
     snapshot: Snapshot
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a step runs: the mission file at `path` with `params`, or `content` without a file."""
+
+    path: Path = Path()
+    params: Mapping[str, Any] = EMPTY
+    content: bytes | None = None
 
 
 DriveChild = Callable[[str, Child, bool], Awaitable[Receipt | None]]
@@ -82,18 +91,25 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
         `MissionDeckError` for a file that is not there, not valid, above this one, or nested too
         deep.
         """
+        return await self._run(task, Wanted(path=self.folder / file, params=params))
+
+    async def run_text(self, task: TaskRun, content: bytes) -> SubMissionEnd:
+        """Run the steps of a group for the running attempt of `task`, as `run` does."""
+        return await self._run(task, Wanted(content=content))
+
+    async def _run(self, task: TaskRun, wanted: "Wanted") -> SubMissionEnd:
         self.under_way.add(task.task_id)
-        end = await self._run(task, self.folder / file, params)
+        end = await self._run_wanted(task, wanted)
         self.under_way.discard(task.task_id)
         return end
 
-    async def _run(self, task: TaskRun, path: Path, params: Mapping[str, Any]) -> SubMissionEnd:
+    async def _run_wanted(self, task: TaskRun, wanted: "Wanted") -> SubMissionEnd:
         known = self._known(task)
-        if known is not None and not self._is_same(known, path, params):
+        if known is not None and not self._is_same(known, wanted):
             await self._end(task.task_id, known)
             known = None
         if known is None:
-            return await self._drive(task.task_id, await self._fresh(task, path, params))
+            return await self._drive(task.task_id, await self._fresh(task, wanted))
         if not is_terminal(known.state):
             if known.parent_execution_id == self.parent.current.execution_id:
                 return await self._drive(task.task_id, self._stored(known))
@@ -133,8 +149,11 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
                 task, parent = before, earlier.execution
                 earlier = earlier_of(self.site.open_reader, earlier.snapshot)
 
-    def _is_same(self, known: Execution, path: Path, params: Mapping[str, Any]) -> bool:
+    def _is_same(self, known: Execution, wanted: "Wanted") -> bool:
         """Tell whether a known sub-mission is what the step asks for now."""
+        if wanted.content is not None:
+            return known.mission_digest == hashlib.sha256(wanted.content).hexdigest()
+        path, params = wanted.path, wanted.params
         if known.source_path != str(path.absolute()):
             return False
         try:
@@ -165,10 +184,22 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
 
     # --- making and driving it ------------------------------------------------------------------
 
-    async def _fresh(self, task: TaskRun, path: Path, params: Mapping[str, Any]) -> Child:
+    async def _fresh(self, task: TaskRun, wanted: "Wanted") -> Child:
+        if wanted.content is not None:
+            return await self._fresh_group(task, wanted.content)
+        path, params = wanted.path, wanted.params
         loaded = await asyncio.to_thread(load_mission, path)
         order = make_order(loaded, reference=str(path), actor=self.actor, params=params)
         return await self._created(order, task)
+
+    async def _fresh_group(self, task: TaskRun, content: bytes) -> Child:
+        """Create the execution of a group: it has no file, and works where its parent does."""
+        parent = self.parent.current
+        loaded = await asyncio.to_thread(
+            load_mission, content, name=f"the steps of {task.task_id}", fmt="json"
+        )
+        order = make_order(loaded, reference=STDIN, actor=self.actor, params={}, folder=self.folder)
+        return await self._created(replace(order, working_dir=parent.working_dir), task)
 
     async def _again(self, task: TaskRun, known: Execution) -> Child:
         with closing(self.site.open_reader()) as reader:

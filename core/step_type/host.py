@@ -39,6 +39,9 @@ class SubMissions(Protocol):
     async def run(self, task: TaskRun, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run a mission for the running attempt of `task`; `MissionDeckError` if it cannot run."""
 
+    async def run_text(self, task: TaskRun, content: bytes) -> SubMissionEnd:
+        """Run a mission that has no file, as `run` does; `content` is its JSON."""
+
     def has_abandoned(self) -> bool:
         """Tell whether a sub-mission is left that no step will continue."""
 
@@ -66,3 +69,6 @@ class StepHost(Protocol):
 
         Raises `MissionDeckError` when it cannot be run at all.
         """
+
+    async def run_steps(self, content: bytes) -> SubMissionEnd:
+        """Run a mission that has no file, given as JSON, as `run_mission` does."""

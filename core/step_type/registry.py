@@ -4,6 +4,7 @@ Knows no parameter model and must not import one: `mission --version` and comple
 """
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from importlib import import_module
@@ -52,9 +53,16 @@ BUILT_IN = MappingProxyType(
         "assert": "core.steps.data.variables:Assert",
         "approval": "core.steps.control.approval:ApprovalStep",
         "mission": "core.steps.control.sub_mission:MissionStepType",
+        "group": "core.steps.control.group:Group",
     }
 )
 """Canonical name → `module:class`."""
+
+SUB_MISSION_TYPES = frozenset({"mission", "group"})
+"""The types that run a linked execution."""
+
+RAW_PARAMETERS: Mapping[str, frozenset[str]] = MappingProxyType({"group": frozenset({"mission"})})
+"""Parameters that hold steps of their own: templates in them are those steps'."""
 
 PROCESS_TYPES = frozenset({"command", "script"})
 """The built-in types that run a process."""
@@ -75,6 +83,14 @@ EXPRESSIONS = MappingProxyType(
 )
 """Parameters that are expressions: checked like `when`, evaluated by the step, never rendered."""
 
+
+def kept_parameters(type_name: str) -> frozenset[str]:
+    """Return the parameters of a type that are not rendered: expressions, and steps of its own."""
+    found = EXPRESSIONS.get(type_name)
+    return RAW_PARAMETERS.get(type_name, _NONE) if found is None else frozenset(found)
+
+
+_NONE: frozenset[str] = frozenset()
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ class FakeMissions:
 
     async def run(self, task: TaskRun, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         return SubMissionEnd(await self._run(task.task_id, file, params), None)
+
+    async def run_text(self, task: TaskRun, content: bytes) -> SubMissionEnd:
+        return SubMissionEnd(await self._run(task.task_id, "", json.loads(content)), None)
 
     def has_abandoned(self) -> bool:
         return False

@@ -19,7 +19,7 @@ from core.engine.gated_attempt import gated
 from core.engine.preparation import Prepared, RunContext, prepare
 from core.planning.planner import Planner
 from core.security.attempt_gate import ALLOWED
-from core.step_type.registry import step_type
+from core.step_type.registry import SUB_MISSION_TYPES, step_type
 from core.step_type.step_type import Mode
 
 ARMED_FOR_EACH_SLOT = 3
@@ -210,7 +210,7 @@ def _may_be_armed(task: TaskRun, step: MissionStep) -> bool:
         kind is not None
         and kind.mode is Mode.ASYNC
         and not kind.only_waits
-        and step.step_type != "mission"
+        and step.step_type not in SUB_MISSION_TYPES
         and step.idempotent
         and not step.env_files  # they are read just before an attempt, and recorded
         and not step.preconditions  # they decide when an attempt starts

@@ -78,7 +78,16 @@ class EngineHost:
 
     async def run_mission(self, file: str, params: Mapping[str, Any]) -> SubMissionEnd:
         """Run another mission to its end with the runner that drives this execution."""
-        missions = self._hosts.missions
-        if missions is None:
+        task = self._hosts.snapshot.tasks[self._task_id]
+        return await self._missions.run(task, file, params)
+
+    async def run_steps(self, content: bytes) -> SubMissionEnd:
+        """Run the steps of a group with the runner that drives this execution."""
+        task = self._hosts.snapshot.tasks[self._task_id]
+        return await self._missions.run_text(task, content)
+
+    @property
+    def _missions(self) -> SubMissions:
+        if self._hosts.missions is None:
             raise BugError("this engine was not given a way to run sub-missions")
-        return await missions.run(self._hosts.snapshot.tasks[self._task_id], file, params)
+        return self._hosts.missions

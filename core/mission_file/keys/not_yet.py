@@ -45,6 +45,7 @@ LANGUAGE_TYPES = (
     "assert",
     "approval",
     "mission",
+    "group",
     "tool",
     "llm",
 )

@@ -12,6 +12,7 @@ from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.keys.defaults import check_defaults
 from core.mission_file.keys.step import REDIRECTS
+from core.mission_file.shapes.inner_steps import write_out_group
 from core.step_type.registry import PROCESS_TYPES, normalise_type
 
 SCRIPT = "script"
@@ -26,6 +27,7 @@ def write_out(data: dict[str, Any], problems: Problems) -> None:
     Mappings that the file may use in several places (YAML aliases) are copied, not changed.
     """
     defaults = _usable_defaults(data.get("defaults"))
+    _write_out_groups(data, problems)
     _write_out_templates(data, problems)
     steps = data.get("steps")
     if steps.__class__ is list:
@@ -36,6 +38,18 @@ def write_out(data: dict[str, Any], problems: Problems) -> None:
         for name, found in handlers.items():
             if found.__class__ is list:
                 _write_out_steps(handlers, name, ("handlers", name), defaults, problems)
+
+
+def _write_out_groups(data: dict[str, Any], problems: Problems) -> None:
+    """Write out the steps that have steps of their own."""
+    steps = data.get("steps")
+    if steps.__class__ is not list:
+        return
+    for index, step in enumerate(steps):
+        if step.__class__ is dict and step.get("steps") is not None:
+            if data["steps"] is steps:
+                data["steps"] = list(steps)
+            data["steps"][index] = write_out_group(step, ("steps", index), data, problems)
 
 
 def _write_out_templates(data: dict[str, Any], problems: Problems) -> None:

@@ -52,6 +52,7 @@ from core.mission_file.keys.secret_names import (
     refuse_without_use,
 )
 from core.mission_file.shapes.concurrency_key import MUTEX
+from core.mission_file.shapes.inner_steps import STEPS
 from core.mission_file.shapes.precondition_key import PRECONDITIONS
 from core.mission_file.shapes.repeat_key import REPEAT
 from core.mission_file.shapes.service_key import READY, SERVICE, refuse_service
@@ -282,6 +283,7 @@ STEP_KEYS = {
         example="{host: web1}",
         synonyms=("with_params",),
     ),
+    "steps": STEPS,
     "depends_on": Key(
         check=check_depends_on,
         doc="The ids of the steps that must end first; a single id needs no list.",
@@ -487,7 +489,7 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
         return None
     if fields.pop("use", None) is not None:  # not written out: it is reported where it is wrong
         return None
-    if fields.pop("with", None) is not None:
+    if fields.get("steps") is None and fields.pop("with", None) is not None:
         problems.error(
             Code.BAD_VALUE,
             "`with` is for a step that uses a template",
@@ -495,6 +497,15 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
             on_key=True,
             hint="name the template with `use`, or write `parameters`",
         )
+        return None
+    if fields.pop("steps", None) is not None:  # not written out: it is reported where it is wrong
+        if path[0] != "steps":
+            problems.error(
+                Code.BAD_VALUE,
+                "a handler has no steps of its own: list its steps one after the other",
+                (*path, "steps"),
+                on_key=True,
+            )
         return None
     run = fields.pop("run", None)  # what is still here was not understood, and is reported
     if "id" not in fields or "step_type" not in fields:

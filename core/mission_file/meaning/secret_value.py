@@ -9,6 +9,7 @@ from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
 from core.mission_file.meaning.prescan import walk_texts
+from core.step_type.registry import RAW_PARAMETERS
 from core.value.secret_name import is_secret_name
 
 _TOKEN = re.compile(
@@ -33,8 +34,9 @@ def check_secret_values(draft: Draft, problems: Problems) -> None:
             _check(value, (key,), problems)
     for index, raw in enumerate(draft.raw_steps):
         if raw.__class__ is dict:
-            for key in ("parameters", "env"):
-                _check(raw.get(key), ("steps", index, key), problems)
+            if str(raw.get("step_type")) not in RAW_PARAMETERS:  # its steps are checked themselves
+                _check(raw.get("parameters"), ("steps", index, "parameters"), problems)
+            _check(raw.get("env"), ("steps", index, "env"), problems)
     for placed in draft.handlers:
         _check(placed.step.parameters, (*placed.path, "parameters"), problems)
         _check(placed.step.env, (*placed.path, "env"), problems)

@@ -20,7 +20,7 @@ from core.mission_file.keys.top_level import Draft
 from core.mission_file.meaning.condition_type import ConditionCheck, boolean_parameters
 from core.mission_file.meaning.prescan import walk_texts
 from core.mission_file.meaning.reference_check import ReferenceCheck, TemplateLocation
-from core.step_type.registry import EXPRESSIONS, Expression, normalise_type
+from core.step_type.registry import EXPRESSIONS, RAW_PARAMETERS, Expression, normalise_type
 
 _HOW_TO_KEEP = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
 
@@ -90,6 +90,11 @@ class TemplateCheck:
                 )
             rest = {key: value for key, value in parameters.items() if key not in expressions}
             self._check_value(rest, (*path, "parameters"), location)
+        elif step_type in RAW_PARAMETERS and isinstance(parameters, Mapping):
+            own = {
+                key: parameters[key] for key in parameters if key not in RAW_PARAMETERS[step_type]
+            }
+            self._check_value(own, (*path, "parameters"), location)
         else:
             self._check_value(parameters, (*path, "parameters"), location)
             self._check_booleans(raw, (*path, "parameters"))

@@ -31,7 +31,7 @@ from core.security.attempt_request import AttemptRequest
 from core.security.env_file import EnvFileError, read_env_files, secrets_of, values_of
 from core.security.policy.policies import Policies
 from core.step_type.intent import NO_INTENT
-from core.step_type.registry import EXPRESSIONS, step_type
+from core.step_type.registry import kept_parameters, step_type
 
 
 class PlanDecision(StrEnum):
@@ -181,7 +181,7 @@ class PlannedRequests:
         order = self._order
         masks = dict.fromkeys(step.secret_names, MASK_TEXT)
         values = _Values({**self._scope, "secrets": masks})
-        expressions = EXPRESSIONS.get(step.step_type, ())
+        expressions = kept_parameters(step.step_type)
         parameters = values.each(
             {key: value for key, value in step.parameters.items() if key not in expressions}
         )

@@ -1,0 +1,39 @@
+"""A group runs its steps as a whole for each item; a retry keeps what succeeded within it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Inside
+
+MISSION = """version: "1.0"
+name: groups
+env: {STAGE: test}
+steps:
+  - id: each
+    foreach: [{n: a}, {n: b}]
+    with: {name: "{{ item.n }}"}
+    steps:
+      - {id: build, run: 'echo "$MISSION_VAR_NAME $STAGE" | tee -a built'}
+      - {id: test, depends_on: build, run: 'test "$MISSION_VAR_NAME" = a || test -e mended'}
+  - id: last
+    depends_on: each
+    step_type: log
+    parameters: {message: "{{ steps.each.output['items'][1].outputs.build.stdout }}"}
+"""
+
+
+def test_a_failed_step_of_a_group_is_retried_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "groups.yaml").write_text(MISSION)
+    look = Inside(tmp_path / "home", monkeypatch, capfd)
+    ran = look("run", "groups.yaml", "--json")
+    assert (ran.code, ran.json["reason_code"]) == (1, "STEP_FAILED"), ran.err
+    (tmp_path / "groups.yaml").unlink()
+    (tmp_path / "mended").touch()
+    assert look("retry", "@last", "--watch").code == 0
+    assert sorted((tmp_path / "built").read_text().split()) == ["a", "b", "test", "test"]
+    assert look("logs", "@last", "last").out == "b test\n"
+    assert look("audit", "verify").code == 0
