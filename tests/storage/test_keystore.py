@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from core.audit.format.key import decode_vkey
 from core.errors import UnavailableError
-from storage.file.keystore import load_or_create_signer, public_keys
+from storage.file.keystore import load_or_create_signer, public_keys, revoke_key, revoked_keys
 
 CREATE = """
 import sys
@@ -271,3 +271,24 @@ def test_a_signer_does_not_show_its_key(folder: Path) -> None:
     signer = load_or_create_signer(folder)
     assert "PRIVATE" not in repr(signer)
     assert not hasattr(signer, "__dict__")
+
+
+def test_a_revoked_key_is_not_trusted_whatever_else_lies_there(folder: Path) -> None:
+    signer = load_or_create_signer(folder)
+    (public,) = folder.glob("*.vkey")
+    text = public.read_bytes()
+    revoke_key(folder, signer.verifier, "lent to \x1b[31mnobody")
+    assert not public.exists()
+    public.write_bytes(text)  # as after a kill between the two files
+    public.chmod(0o644)
+    assert public_keys(folder) == []
+    assert [(one.key, one.reason) for one in revoked_keys(folder)] == [
+        (signer.verifier, "lent to \x1b[31mnobody")
+    ]
+    with pytest.raises(UnavailableError, match="was revoked"):
+        load_or_create_signer(folder)
+    (file,) = folder.glob("*.revoked")
+    for damaged in (b"", b"{}", b'{"vkey": "x", "reason": "y"}', b"\xff"):
+        file.write_bytes(damaged)
+        with pytest.raises(UnavailableError, match="is damaged"):
+            public_keys(folder)
