@@ -76,6 +76,9 @@ def test_a_time_stamp_anchors_the_log(
     taken = inside("audit", "anchor", "--tsa-response", str(response), "--tsa-ca", ca, "--json")
     assert (taken.code, taken.json["events"]) == (0, before.json["events"])
     assert taken.json["by"] == "/CN=Test TSA"
+    (trusted,) = (inside.home / "keys").glob("tsa-*.pem")
+    assert inside("audit", "key", "show", "--json").json["tsa"] == [trusted.name]
+    assert trusted.name in inside("audit", "key", "show").out
     report = inside("audit", "verify", "--require", "anchored", "--json")
     assert report.code == 0
     (found,) = report.json["anchors"]

@@ -78,6 +78,7 @@ MAY_LOAD = {
     "policy test plain.yaml": FILE | {"asyncio"},
     "policy explain plain a": RECORDS | FILE | {"asyncio"},
     "audit verify": RECORDS | {"cryptography"},
+    "audit anchor --tsa-response x --tsa-ca y": RECORDS | {"asyncio"},
     "db check": RECORDS,
     "schedule list": FRAME | FILE,
     "doctor": RECORDS

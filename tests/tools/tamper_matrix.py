@@ -13,11 +13,13 @@ from typing import Any, Final
 from core.audit.chain.chain import Head, encode_head
 from core.audit.format import merkle
 from core.audit.format.checkpoint import origin_of, sign_checkpoint
+from core.audit.verify.log_events.anchor_check import NOBODY, Authorities
 from core.audit.verify.source import ROW
 from core.audit.verify.verdict import Report, Verdict, headline
 from core.audit.verify.verify import NotedHead, VerifyOptions, verify
 from core.domain.events import Noted
 from core.errors import AuditError
+from tests.support.anchored_log import Stamps, add_anchor, head_of, stamped
 from tests.support.memory_chain import EXECUTION_ID, LOG_ID, START, MemoryLog, MemorySigner, a_log
 
 AUDIT: Final = Path(__file__).parents[2] / "docs" / "audit.md"
@@ -37,12 +39,20 @@ class Tampering:
     deep: bool = False
     noted: bool = False
     """Whether the head before the edit is given, as `--head` or by a witness file."""
+    anchored: bool = False
+    """Whether the authority that stamped the head before the edit is trusted."""
 
     @property
     def options_text(self) -> str:
         """The options of the command."""
         return " ".join(
-            name for name, given in (("--deep", self.deep), ("--head", self.noted)) if given
+            name
+            for name, given in (
+                ("--deep", self.deep),
+                ("--head", self.noted),
+                ("--tsa-ca", self.anchored),
+            )
+            if given
         )
 
     def report(self) -> Report:
@@ -51,7 +61,8 @@ class Tampering:
         head = NotedHead(size=log.writer.head.size, root=log.writer.head.root)
         self.edit(log)
         heads = (head,) if self.noted else ()
-        return verify(log, VerifyOptions(deep=self.deep, heads=heads))
+        trusted = Authorities(stamps=Stamps()) if self.anchored else NOBODY
+        return verify(log, VerifyOptions(deep=self.deep, heads=heads, authorities=trusted))
 
 
 def _column(name: str, value: object) -> Callable[[MemoryLog], None]:
@@ -167,6 +178,18 @@ def _mission(log: MemoryLog) -> None:
     log.mission_rows[0][1] += b"# edited\n"
 
 
+def _rewritten_with_the_key(log: MemoryLog, *, keep_anchor: bool) -> None:
+    """Replace the log by another history of the same length, signed by the same key.
+
+    The time stamp of the head that the log had is kept, or gets lost.
+    """
+    anchor = stamped(*head_of(log))
+    other = a_log(2, signs_run_numbers=False)
+    if keep_anchor:
+        add_anchor(other, anchor)
+    vars(log).update(vars(other))
+
+
 V = Verdict
 TAMPERINGS: Final = (
     Tampering("nothing", V.INTACT, lambda _log: None),
@@ -196,6 +219,23 @@ TAMPERINGS: Final = (
     Tampering("the whole database replaced by an older copy", V.TRUNCATED, _older_copy, noted=True),
     Tampering("events appended without the key", V.UNSIGNED_TAIL, _unsigned),
     Tampering("the whole log rewritten without the key", V.MODIFIED, _rewritten),
+    Tampering(
+        "the whole log rewritten with the stolen key",
+        V.INTACT,
+        lambda log: _rewritten_with_the_key(log, keep_anchor=False),
+    ),
+    Tampering(
+        "the whole log rewritten with the stolen key",
+        V.MODIFIED,
+        lambda log: _rewritten_with_the_key(log, keep_anchor=False),
+        noted=True,
+    ),
+    Tampering(
+        "the whole log rewritten with the stolen key, its time stamp kept",
+        V.MODIFIED,
+        lambda log: _rewritten_with_the_key(log, keep_anchor=True),
+        anchored=True,
+    ),
     Tampering("the checkpoints signed by another key", V.WRONG_KEY, lambda log: _resign(log, 2)),
     Tampering("nothing, but its key was revoked here", V.REVOKED_KEY, _revoked),
     Tampering("the signature of the last checkpoint", V.MODIFIED, lambda log: _note(log, -1)),

@@ -58,8 +58,12 @@ def read_anchor_trust(folder: Path) -> AnchorTrust:
 
 def trust_certificates(folder: Path, certificates: bytes) -> Path:
     """Trust an authority from now on; return its file."""
-    digest = hashlib.sha256(certificates).hexdigest()[:_ID_CHARACTERS]
-    return _keep(folder, f"tsa-{digest}.pem", certificates)
+    return _keep(folder, certificates_file(certificates), certificates)
+
+
+def certificates_file(certificates: bytes) -> str:
+    """Return the name of the file that holds these certificates."""
+    return f"tsa-{hashlib.sha256(certificates).hexdigest()[:_ID_CHARACTERS]}.pem"
 
 
 def trust_witness(folder: Path, witness: Witness) -> Path:

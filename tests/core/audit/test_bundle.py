@@ -29,8 +29,9 @@ from core.audit.format.merkle_tree import MerkleTree
 from core.audit.format.note import sign_note
 from core.audit.verify.verdict import Tier, Verdict
 from core.domain.events import Noted
-from tests.core.audit.test_anchor_check import BOTH, anchor, head, stamped
+from tests.core.audit.test_anchor_check import BOTH
 from tests.core.audit.test_unknown_type import a_log
+from tests.support.anchored_log import add_anchor, head_of, stamped
 from tests.support.memory_chain import EXECUTION_ID, LOG_ID, START, MemoryLog, MemorySigner, a_run
 
 UNSIGNED = {"README.md", "verify.py"}
@@ -232,10 +233,10 @@ def test_the_hashes_between_the_events_give_every_root_that_is_needed() -> None:
 
 def test_an_anchor_of_another_history_is_found(tmp_path: Path) -> None:
     log = a_log()
-    size, root = head(log)
+    size, root = head_of(log)
     for is_right in (True, False):
         record = stamped(size, root if is_right else bytes(32))
-        seq = anchor(log, record)
+        seq = add_anchor(log, record)
         content = content_of(log)
         body = log.event_rows[-1][10]
         content = replace(content, bodies=[*content.bodies, (seq, body)], anchors={seq: record})

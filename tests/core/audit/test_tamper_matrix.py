@@ -8,6 +8,7 @@ from tests.tools.tamper_matrix import AUDIT, TAMPERINGS, Tampering, with_matrix
 UNSEEN = {
     "nothing": "there is nothing to find",
     "the whole database replaced by an older copy": "found with --head",
+    "the whole log rewritten with the stolen key": "found with --head, or by its time stamp",
     "the signature of an earlier checkpoint": "found with --deep; the last signature covers all",
 }
 """What is INTACT without further options, and why."""

@@ -32,6 +32,8 @@ def command() -> None:
 def show(invocation: Invocation) -> None:
     """Show the key that signs the audit log, and all public keys that are trusted here.
 
+    So are the authorities that are trusted to anchor it: `mission audit anchor` adds them.
+
     The key of the log is the one with which the log was created, or to which it was handed over
     last. Without it the log can be verified, but not continued. Nothing is written.
     """
@@ -48,6 +50,8 @@ def show(invocation: Invocation) -> None:
     if found["staged"] is not None:
         lines.append(f"staged   {found['staged']} (of a rotation that did not end)")
     lines += [f"trusted  {one}" for one in found["trusted"]]
+    lines += [f"witness  {one}" for one in found["witnesses"]]
+    lines += [f"tsa      {one}" for one in found["tsa"]]
     lines += [f"revoked  {one['vkey']}: {one['reason']}" for one in found["revoked"]]
     invocation.console.out_lines([safe_line(line) for line in lines])
 
@@ -214,6 +218,7 @@ def _named(invocation: Invocation, given: str) -> Verifier:
 
 
 def _found_keys(invocation: Invocation) -> Mapping[str, Any]:
+    from storage.file.anchors.anchor_trust import certificates_file, read_anchor_trust
     from storage.file.keystore import (
         load_next_signer,
         load_signer,
@@ -223,12 +228,15 @@ def _found_keys(invocation: Invocation) -> Mapping[str, Any]:
 
     folder = invocation.paths.keys
     signer, staged = load_signer(folder), load_next_signer(folder)
+    anchors = read_anchor_trust(folder)
     return {
         "folder": str(folder),
         "signing": None if signer is None else signer.verifier.vkey,
         "staged": None if staged is None else staged.verifier.vkey,
         "trusted": [key.vkey for key in public_keys(folder)],
         "revoked": [{"vkey": one.key.vkey, "reason": one.reason} for one in revoked_keys(folder)],
+        "witnesses": [one.vkey for one in anchors.witnesses],
+        "tsa": [certificates_file(one) for one in anchors.certificates],
         "log": _log_key(invocation),
     }
 

@@ -136,7 +136,8 @@ def stats(invocation: Invocation) -> None:
     if prune is not None:
         lines.append(
             f"`mission db prune` would remove {counted(prune['executions'], 'execution')} with"
-            f" {counted(prune['events'], 'event')} and {size(prune['output_bytes'])} of output"
+            f" {counted(prune['events'], 'event')}, {size(prune['output_bytes'])} of output and"
+            f" {size(prune['artifact_bytes'])} of artifacts"
         )
     invocation.console.out_lines([f"{found.path}, format {found.format}", *lines])
 
@@ -159,6 +160,7 @@ def _prune_by_retention(invocation: Invocation) -> dict[str, int] | None:
         "logs": len(plan.logs),
         "events": plan.events,
         "output_bytes": plan.output_bytes,
+        "artifact_bytes": plan.artifact_bytes,
     }
 
 
