@@ -76,6 +76,8 @@ async def on_screen(upstream: Upstream) -> tuple[float, float, float]:
         await app.workers.wait_for_complete()
         app.view.action_fold_all()
         await app.workers.wait_for_complete()
+        app.view.action_zoom(0)  # all of it, not the neighbourhood of the selection
+        await app.workers.wait_for_complete()
         await pilot.pause()
         state = app.view._state
         if state is None or not isinstance(state.canvas, Canvas) or app.view._styles is None:

@@ -40,6 +40,8 @@ class Drawing:
     folding: Folding
     """The folding of the whole graph, drawn or not."""
     nodes: tuple[Group, ...]
+    groups: tuple[tuple[int, ...], ...]
+    """The steps of each node."""
     dag: Dag
     plane: Plane
     lanes: Lanes
@@ -50,11 +52,6 @@ class Drawing:
     hidden_up: frozenset[int] = frozenset()
     hidden_down: frozenset[int] = frozenset()
     edge: frozenset[int] = frozenset()
-
-    @property
-    def groups(self) -> tuple[tuple[int, ...], ...]:
-        """The steps of each node."""
-        return tuple(group.members for group in self.nodes)
 
     def kind(self, group: int) -> FoldKind:
         """Return the kind of fold of a group."""
@@ -161,6 +158,7 @@ def draw(model: GraphModel, folding: Folding | None = None, focus: Focus | None 
     return Drawing(
         folding,
         nodes,
+        tuple(group.members for group in nodes),
         dag,
         lay_out(dag, last=last),
         lay_lanes(dag),
