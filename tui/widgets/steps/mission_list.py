@@ -135,7 +135,7 @@ class MissionList(HeadedList):
         if left >= tail + STEPS_CELLS + MIN_STRIP_CELLS or not outcomes:
             yield fit_right(counted(mission.steps, "step"), STEPS_CELLS) + " ", styles.muted
             left -= STEPS_CELLS + 1
-        if tail:
+        if tail and mission.name in self._last:
             yield fit_right(self._age(index), tail) + " ", styles.muted
             left -= tail + 1
         for text, name in outcome_strip(outcomes[: max(0, left)]):
