@@ -453,6 +453,8 @@ class MissionDeckApp(TerminalApp):
     @work(exclusive=True, group="take")
     async def save_log(self, query: "LogQuery") -> None:
         """Write a whole log to a file in the export folder."""
+        if self.refuses("save_log"):
+            return
         from tui.live.export import save_log
 
         await save_log(self, query)
@@ -460,12 +462,16 @@ class MissionDeckApp(TerminalApp):
     @work(exclusive=True, group="take")
     async def page_log(self, query: "LogQuery", line: int) -> None:
         """Open a whole log in the user's pager while the screen is suspended."""
+        if self.refuses("page_log"):
+            return
         from tui.terminal.pager import page_log
 
         await page_log(self, query, line, self.suspend)
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file in the export folder."""
+        if self.refuses("save"):
+            return
         from tui.live.export import save_text
 
         save_text(self, text, stem, suffix)
@@ -494,6 +500,8 @@ class MissionDeckApp(TerminalApp):
 
     def open_shell(self, command: "RunnableCommand", name: str) -> None:
         """Open a shell in the folder of a step, with its environment, the screen suspended."""
+        if self.refuses("open_shell"):
+            return
         from tui.terminal.step_shell import open_shell
 
         open_shell(self, command, name, self.suspend)

@@ -4,7 +4,11 @@ from tui.keys.key_bindings import KEYS
 
 READING = frozenset({"validate", "verify", "stop", "mark", "look_at"})
 """Actions that the help lists under "Acting" although they change no execution and no file."""
-WRITING = frozenset({"save", "save_log", "export", "picture", "edit", "launch", "init"})
+WRITING = frozenset(
+    {
+        "save", "save_log", "export", "picture", "edit", "page_log", "open_shell", "launch", "init",
+    }
+)  # fmt: skip
 """Actions that write a file, or lead to a program that can, wherever the help lists them."""
 
 

@@ -20,6 +20,9 @@ from tui.keys.acting_keys import ACTING, READING, action_name
 from tui.keys.key_bindings import KEYS
 from tui.live.screen.read_only_backend import READ_ONLY, ReadOnlyBackend
 
+GIVEN = {"page_log": 2, "open_shell": 2, "save_text": 3}
+"""How many arguments the ways out of the screen take, where it is not one."""
+
 
 async def test_every_way_to_act_is_refused_with_the_reason(tmp_path: Path) -> None:
     world, run = busy_world()
@@ -42,6 +45,11 @@ async def test_every_way_to_act_is_refused_with_the_reason(tmp_path: Path) -> No
         for key in ("x", "X", "K", "r", "R", "p", "n", "o", "S", "a"):
             app.show_problem("")
             await pilot.press(key)
+            await wait_for_text(pilot, READ_ONLY)
+        for name in ("page_log", "open_shell", "save_log", "save_text", "edit"):
+            app.show_problem("")
+            given = [None] * GIVEN.get(name, 1)
+            getattr(app, name)(*given)  # what the palette, a dialog or a new key may lead to
             await wait_for_text(pilot, READ_ONLY)
         with patch.object(app, "show_problem") as refused:
             await app.run_action("screen.cancel_run")
