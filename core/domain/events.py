@@ -48,6 +48,8 @@ NOTE_KINDS = frozenset(
         "runner.lost",
         "runner.recovered",
         "secret.read",
+        "step.not_recorded",
+        "step.outdated",
         "security.violation",
     }
 )
@@ -95,6 +97,10 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     attempt_base: Mapping[str, int] = EMPTY
     """By step, the last attempt number in the execution this one retries: numbering continues."""
     retry_scope: Mapping[str, Any] | None = None
+    forced: tuple[str, ...] | None = None
+    """The steps that run though nothing may have changed; `*` for all of them."""
+    labels: Mapping[str, str] | None = None
+    title: str | None = None
     policies: Mapping[str, str] = EMPTY
     """The policy files in force at the launch: SHA-256 (hex) by path; empty where there were none.
     """
@@ -127,6 +133,12 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
             links["attempt_base"] = dict(self.attempt_base)
         if self.policies:
             links["policies"] = policy_list(self.policies)
+        if self.forced is not None:
+            links["forced"] = list(self.forced)
+        if self.labels is not None:
+            links["labels"] = dict(self.labels)
+        if self.title is not None:
+            links["title"] = self.title
         if self.retry_scope is not None:
             links["retry_scope_sha256"] = json_digest(self.retry_scope)
         return {
@@ -204,6 +216,8 @@ class TaskStateChanged(Event, frozen=True, kw_only=True):
     outputs: Mapping[str, Any] | None = None
     duration_us: int | None = None
     """At the end: since its first start, if one process saw both."""
+    compared: Mapping[str, Any] | None = None
+    """What was compared of a step that is up to date: counts and digests of values and files."""
 
     @property
     def task(self) -> str | None:
@@ -225,6 +239,8 @@ class TaskStateChanged(Event, frozen=True, kw_only=True):
             found["reused_from"] = self.reused_from
         if self.outputs is not None:
             found["outputs_sha256"] = json_digest(self.outputs)
+        if self.compared is not None:
+            found["compared"] = dict(self.compared)
         return found
 
 

@@ -138,6 +138,9 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
         run_key=event.run_key,
         parallel_limit=event.parallel_limit,
         retry_scope=event.retry_scope,
+        forced=event.forced,
+        labels=event.labels,
+        title=event.title,
         run_number=event.run_number,
         counts=snapshot.counts,
     )

@@ -150,7 +150,12 @@ def _is_end_of(event: TaskStateChanged, ended: AttemptEnded) -> bool:
 
 
 def _has_no_more(event: TaskStateChanged) -> bool:
-    return event.resume_at is None and event.reused_from is None and event.outputs is None
+    return (
+        event.resume_at is None
+        and event.reused_from is None
+        and event.outputs is None
+        and event.compared is None
+    )
 
 
 def _readiness(event: TaskStateChanged) -> Readiness:

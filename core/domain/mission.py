@@ -251,6 +251,15 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     """Whether it runs until the steps that need it have ended."""
     ready: Ready | None = None
     """When a service is ready; None: as soon as it runs."""
+    inputs: tuple[str, ...] = ()
+    """Patterns of the files that it reads, templates unresolved."""
+    outputs: tuple[str, ...] = ()
+    """Patterns of the files that it makes."""
+
+    @property
+    def declares_files(self) -> bool:
+        """Tell whether it names its files, so that it is skipped while nothing has changed."""
+        return bool(self.inputs or self.outputs)
 
     @property
     def secret_names(self) -> tuple[str, ...]:

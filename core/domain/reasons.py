@@ -62,6 +62,7 @@ class Reason(StrEnum):
     ADMITTED = "ADMITTED"
     GROUP_TAKEN = "GROUP_TAKEN"
     MUTEX = "MUTEX"
+    UP_TO_DATE = "UP_TO_DATE"
 
 
 VIOLATIONS = frozenset({Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION})

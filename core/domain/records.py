@@ -72,6 +72,12 @@ class Execution(Struct, frozen=True, kw_only=True):
     """Concurrent attempts, where the run was started with another limit than its mission's."""
     retry_scope: Mapping[str, Any] | None = None
     """What a retry runs again, see `core.planning.earlier_items.RetryScope`; None: what failed."""
+    forced: tuple[str, ...] | None = None
+    """The steps that run though nothing may have changed; `*` for all of them."""
+    labels: Mapping[str, str] | None = None
+    """Names and values by which it is found, from the mission file and from its launch."""
+    title: str | None = None
+    """What the launch called it."""
     run_number: int | None = None
     """Which run of its mission this is, from 1 (see `core.launch.run_number`); None until it is
     stored."""
@@ -158,6 +164,11 @@ class TaskRun(Struct, frozen=True, kw_only=True):
     def worked_ms(self) -> float | None:
         """How long the latest attempt took in milliseconds; of a fan-out step, how long it did."""
         return measured_ms(self.worked_us, self.worked_from, self.worked_until)
+
+
+def has_succeeded(task: TaskRun) -> bool:
+    """Tell whether a task run succeeded, or would only have done again what it had done."""
+    return task.state is TaskState.SUCCESS or task.reason_code is Reason.UP_TO_DATE
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

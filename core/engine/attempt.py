@@ -22,6 +22,7 @@ from core.engine.preparation import Prepared, RunContext
 from core.engine.secret_delivery import perform_masked
 from core.engine.turn.artifact_collection import keep_artifacts
 from core.engine.turn.precondition_check import unmet
+from core.engine.up_to_date.step_check import Made
 from core.errors import BugError
 from core.output.capture import Capture, LogSeal
 from core.output.masker import Masker
@@ -47,6 +48,8 @@ class Ended(Struct, frozen=True, kw_only=True):
     census: Census | None = None
     artifacts: Artifacts | None = None
     """The files that were kept of it."""
+    made: Made | None = None
+    """What a successful attempt of a step that declares its files has made."""
     chunks: Sequence[LogChunk] = ()
     """What it wrote that the journal does not have yet: it is to have it behind the start."""
     at: int | None = None

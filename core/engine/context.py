@@ -15,6 +15,7 @@ from core.domain.records import TaskRun
 from core.domain.states import is_terminal
 from core.engine.handler_scope import failed_steps
 from core.errors import BugError
+from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.machine.environment import FAILED_STEPS, ReadableEnvironment
 from core.machine.system_clock import SystemClock
 from core.planning.ending import Ending
@@ -198,3 +199,16 @@ class StepsView(Mapping[str, Mapping[str, Json]]):
 
 def _no_ending() -> Ending | None:
     return None
+
+
+def rendered_env(
+    env: Mapping[str, str], context: ExecutionContext
+) -> tuple[Mapping[str, str], str | None]:
+    """Return the mission's own `env` with templates resolved, or why that is not possible."""
+    if not has_template(env):
+        return env, None
+    try:
+        found: Mapping[str, str] = render(env, context.scope())
+    except (ExpressionError, TemplateSyntaxError) as error:
+        return {}, f"env of the mission: {error}"
+    return found, None

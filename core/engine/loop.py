@@ -31,7 +31,6 @@ from core.engine.gated_attempt import gated
 from core.engine.preparation import Prepared, RunContext, prepare
 from core.engine.pressure_watch import PressureWatch
 from core.engine.requests import Question, RequestHandler
-from core.engine.secret_delivery import secret_facts
 from core.engine.settlement import Settlement, census_facts
 from core.engine.slot_keeper import SlotKeeper
 from core.engine.turn.armed_starts import ArmedStarts
@@ -48,8 +47,11 @@ from core.engine.turn.happening import (
 )
 from core.engine.turn.mutex_gate import MutexGate
 from core.engine.turn.running_attempts import RunningAttempts
+from core.engine.turn.start_record import record_start
 from core.engine.turn.step_host import HostFactory
 from core.engine.turn.timers import Timers
+from core.engine.turn.up_to_date_steps import UpToDateSteps
+from core.engine.up_to_date.step_check import Answers, StepCheck
 from core.errors import BugError
 from core.explain.process_text import ended_text
 from core.graph.dag import Graph
@@ -66,6 +68,9 @@ from core.step_type.host import SubMissions
 
 Observer = Callable[[Sequence[Event]], None]
 """Told of events after they are durable, in order."""
+
+ANSWERS_SECONDS = 0.05
+"""How long a commit waits at most for comparisons of steps with their records."""
 
 BATCH_EVENTS = 2048
 """Events in a turn from which it is committed, though more could follow at once."""
@@ -121,7 +126,11 @@ class Engine:
             snapshot, run_context.journal, self._planner, run_context.clock, run_context.masker
         )
         self._timers = Timers(self._recorder, run_context.clock, self._post)
-        self._attempts = RunningAttempts(run_context, self._recorder, self._post)
+        self._step_check = StepCheck(run_context, self._post)
+        self._attempts = RunningAttempts(run_context, self._recorder, self._post, self._step_check)
+        self._up_to_date = UpToDateSteps(
+            run_context, self._recorder, self._planner, self._step_check
+        )
         self._settlement = Settlement(run_context, self._planner, self._recorder, chance)
         self._expansion = Expansion(
             self._recorder,
@@ -173,6 +182,7 @@ class Engine:
             is_allowed=slots is None and not policies,
         )
         self._group: asyncio.TaskGroup | None = None
+        self._answers_until: float | None = None
         self._inbox: deque[Happening] = deque()
         self._wake = asyncio.Event()
         self._starting: list[tuple[Prepared, int]] = []
@@ -213,6 +223,8 @@ class Engine:
                 context.activate()
                 try:
                     while (ending := self._advance()) is None:
+                        if await self._took_in_answers():
+                            continue
                         await self._commit()
                         self._act(group)
                         await self._gather()
@@ -311,6 +323,10 @@ class Engine:
             if task_id is not None:
                 self._expansion.expand(task_id)
                 continue
+            task_id = planner.next_comparison()
+            if task_id is not None:
+                self._up_to_date.compare(task_id)
+                continue
             if not self._gate.admits and not planner.runs_handlers:
                 if self._gate.hold_back():
                     continue
@@ -329,8 +345,30 @@ class Engine:
             if self._group is not None and self._mutexes.holds_back(self._group, task_id):
                 continue
             self._start(task_id)
+        self._step_check.submit()
         self._armed.arm(is_calm=self._gate.is_closed, is_decided=not self._has_more)
         return planner.outcome()
+
+    async def _took_in_answers(self) -> bool:
+        """Wait a moment for comparisons; tell whether they alone have something for the next turn.
+
+        A chain of steps that are up to date then shares a commit. Nothing that has to be durable
+        before it is acted upon waits for this.
+        """
+        if not self._step_check.is_under_way or self._starting or self._has_more:
+            self._answers_until = None
+            return False
+        loop = asyncio.get_running_loop()
+        if self._answers_until is None:
+            self._answers_until = loop.time() + ANSWERS_SECONDS
+        timer = loop.call_at(self._answers_until, self._wake.set)
+        await self._wake.wait()
+        timer.cancel()
+        if not self._inbox or not all(isinstance(item, Answers) for item in self._inbox):
+            self._answers_until = None
+            return False
+        self._take_in()
+        return True
 
     async def _commit(self, *, finalize: bool = False) -> None:
         self._pressure_watch.commit_began()
@@ -417,6 +455,9 @@ class Engine:
                 self._gate.changed(item)
             elif isinstance(item, Starved):
                 self._gate.starved(item)
+            elif isinstance(item, Answers):
+                for task_id in self._up_to_date.take_in(item):
+                    self._mutexes.attempt_ended(task_id)  # it may have waited for one
             elif isinstance(item, SlotsTight):
                 self._timers.slots_polled()
             else:
@@ -432,26 +473,8 @@ class Engine:
         prepared = prepare(self._run_context, task, self._planner.step_of(task_id))
         attempt = self._last_attempt(task) + 1
         prepared, answer = gated(self._run_context, prepared, attempt)
-        self._recorder.emit(
-            AttemptStarted(
-                at=self._now(),
-                execution_id=task.execution_id,
-                task_id=task_id,
-                attempt=attempt,
-                from_state=task.state,
-                inputs=prepared.inputs,
-            )
-        )
-        for warning in answer.warnings:
-            self._recorder.note("policy.warning", {"attempt": attempt, **warning}, task_id=task_id)
-        names = prepared.step.secret_names
-        if names and prepared.refusal is None:
-            self._recorder.note(
-                "secret.read", secret_facts(self._run_context, names, attempt), task_id=task_id
-            )
-        if prepared.env_files and prepared.refusal is None:
-            files = [file.facts for file in prepared.env_files]
-            self._recorder.note("env.read", {"attempt": attempt, "files": files}, task_id=task_id)
+        record_start(self._run_context, self._recorder, prepared, attempt, answer)
+        self._up_to_date.attempt_started(prepared, attempt)
         self._slots.assign(task_id)
         if not self._planner.runs_handlers:
             self._gate.attempt_started(task_id)
@@ -516,6 +539,7 @@ class Engine:
         why, person = self._attempts.ended(task_id), self._request_handler.answered_by(task_id)
         pause = self._settlement.settle(ended, why, answered_by=person)
         self._request_handler.close(task_id)
+        self._up_to_date.attempt_ended(ended)
         if pause is not None:
             self._timers.wake(task_id, pause)
 

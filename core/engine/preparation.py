@@ -5,7 +5,7 @@ Whatever is wrong becomes a refusal: the attempt starts and fails with that outc
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import asdict, replace
@@ -24,6 +24,7 @@ from core.ports.artifacts import ArtifactKeeper
 from core.ports.clock import Clock
 from core.ports.executor import Executor
 from core.ports.journal import Journal
+from core.ports.step_record import StepRecords
 from core.security.attempt_gate import AttemptGate
 from core.security.env_file import EnvFile, read_env_files, secrets_of, values_of
 from core.security.mission_secrets import MissionSecrets
@@ -68,6 +69,38 @@ class RunContext(Struct, frozen=True, kw_only=True):
     """Keeps the artifacts of steps; None where no step declares any."""
     secrets: MissionSecrets | None = None
     """Where the mission's secrets come from; None where a mission can have none."""
+    step_records: StepRecords | None = None
+    """What the last successes of steps left; None, in tests alone: no step is skipped for it."""
+    forced: tuple[str, ...] = ()
+    """The steps that run though nothing may have changed; `*` for all of them."""
+
+
+class Surroundings(Protocol):
+    """What the preparation of an attempt needs to know of its execution; a plan has no more."""
+
+    @property
+    def mission(self) -> Mission: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def context(self) -> ExecutionContext: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def working_dir(self) -> Path: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def mission_env(self) -> Mapping[str, str]: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def environ_error(self) -> str | None: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def folder(self) -> Path | None: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def protected_paths(self) -> tuple[Path, ...]: ...  # noqa: D102 - as in RunContext
+
+    @property
+    def masker(self) -> Masker: ...  # noqa: D102 - as in RunContext
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
@@ -94,6 +127,9 @@ class Prepared(Struct, frozen=True, kw_only=True):
     refusal: StepOutcome | None = None
     warnings: tuple[str, ...] = ()
     """What its log begins with: what policies say that only warn."""
+    reads: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
+    """Patterns of the files that it reads and makes, relative to its working directory."""
     scope: Mapping[str, Any] = EMPTY
     """What the templates were rendered with, for a step that reads secrets: masked ones here."""
 
@@ -107,10 +143,11 @@ class Prepared(Struct, frozen=True, kw_only=True):
             and not self.step.env_files
             and not self.step.artifacts
             and not self.step.preconditions
+            and not self.step.declares_files
         )
 
 
-def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepared:
+def prepare(run_context: Surroundings, task: TaskRun, step: MissionStep) -> Prepared:
     """Resolve templates and validate parameters; whatever is wrong becomes a refusal."""
     kind = None
     inputs: Mapping[str, Any] = step.parameters
@@ -128,7 +165,9 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         if env_files:
             env = {**values_of(env_files), **env}
         folder = _working_dir(run_context, step, scope)
-        artifacts = _artifacts(step, scope) if step.artifacts else ()
+        artifacts = _patterns("artifacts", step.artifacts, scope)
+        reads = _patterns("inputs", step.inputs, scope)
+        makes = _patterns("outputs", step.outputs, scope)
     except MissionDeckError as error:
         return _refused(task, step, inputs, error.message)
     except (ExpressionError, TemplateSyntaxError) as error:
@@ -147,6 +186,8 @@ def prepare(run_context: RunContext, task: TaskRun, step: MissionStep) -> Prepar
         artifacts=artifacts,
         preconditions=step.preconditions,
         ready=_ready(step, scope) if step.service else None,
+        reads=reads,
+        makes=makes,
         scope=scope() if step.secret_names else EMPTY,
     )
 
@@ -231,7 +272,7 @@ def reason_of(error: Exception) -> str:
 
 
 def _working_dir(
-    run_context: RunContext, step: MissionStep, scope: Callable[[], Mapping[str, Any]]
+    run_context: Surroundings, step: MissionStep, scope: Callable[[], Mapping[str, Any]]
 ) -> Path:
     if step.working_dir is None:
         return run_context.working_dir
@@ -239,7 +280,7 @@ def _working_dir(
     return folder_within(run_context.working_dir, run_context.working_dir, name)
 
 
-def _env_files(run_context: RunContext, step: MissionStep) -> tuple[EnvFile, ...]:
+def _env_files(run_context: Surroundings, step: MissionStep) -> tuple[EnvFile, ...]:
     folder = run_context.folder or run_context.working_dir
     files = tuple(read_env_files(folder, step.env_files, run_context.protected_paths))
     for name, value in secrets_of(files).items():
@@ -258,13 +299,18 @@ def probes_of(ready: Ready) -> dict[str, Any]:
     return {name: value for name, value in asdict(ready).items() if value is not None}
 
 
-def _artifacts(step: MissionStep, scope: Callable[[], Mapping[str, Any]]) -> tuple[str, ...]:
-    patterns = tuple(value_text(one) for one in _resolved(step.artifacts, scope))
-    for pattern in patterns:
+def _patterns(
+    key: str, patterns: tuple[str, ...], scope: Callable[[], Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Return patterns of files with templates rendered; `ValueError` for one that leaves."""
+    if not patterns or not has_template(patterns):
+        return patterns
+    found = tuple(value_text(_resolved(pattern, scope)) for pattern in patterns)
+    for pattern in found:
         problem = pattern_problem(pattern)
         if problem is not None:
-            raise ValueError(f"artifacts, `{pattern}`: {problem}")
-    return patterns
+            raise ValueError(f"{key}, `{pattern}`: {problem}")
+    return found
 
 
 def _refused(task: TaskRun, step: MissionStep, inputs: Mapping[str, Any], why: str) -> Prepared:

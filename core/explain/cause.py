@@ -184,6 +184,11 @@ def _reused(task: TaskRun, _scene: ExecutionFacts) -> str:
     return "reused from " + (task.reused_from or "an earlier execution")
 
 
+def _up_to_date(task: TaskRun, _scene: ExecutionFacts) -> str:
+    told = f"up to date, {_message(task)}"
+    return told if task.reused_from is None else f"{told}; its last success: {task.reused_from}"
+
+
 def _failed_items(task: TaskRun, facts: ExecutionFacts) -> str:
     failed = [one for one in items(task, facts) if one.state is TaskState.FAILED]
     return (
@@ -208,6 +213,7 @@ _ENDED: Mapping[Reason, Callable[[TaskRun, ExecutionFacts], str]] = MappingProxy
         Reason.FAIL_FAST: _fail_fast,
         Reason.USER_CANCELLED: _cancelled,
         Reason.REUSED: _reused,
+        Reason.UP_TO_DATE: _up_to_date,
         Reason.ITEM_FAILED: _failed_items,
     }
 )

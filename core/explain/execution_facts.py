@@ -8,7 +8,7 @@ from msgspec.structs import force_setattr
 from core.domain.mission import Mission, MissionStep
 from core.domain.process_policy import Leftovers
 from core.domain.reasons import Reason
-from core.domain.records import Attempt, Execution, TaskRun
+from core.domain.records import Attempt, Execution, TaskRun, has_succeeded
 from core.domain.states import TaskState, is_terminal
 
 
@@ -27,6 +27,8 @@ class ExecutionFacts(Struct, frozen=True, kw_only=True):
     is_owned: bool = True
     resumed_with: str | None = None
     """The execution to resume in order to continue this one, if that is another."""
+    outdated: Sequence[str] = ()
+    """Why the step in question ran: what was not as its last success left it."""
     steps: Mapping[str, MissionStep] = field(default_factory=dict)
     """The steps and handlers of `mission` by id; not to be given."""
 
@@ -90,7 +92,7 @@ def items(task: TaskRun, facts: ExecutionFacts) -> list[TaskRun]:
 
 def is_obstacle(task: TaskRun) -> bool:
     """Tell whether a task run ended in another way than success."""
-    return is_terminal(task.state) and task.state is not TaskState.SUCCESS
+    return is_terminal(task.state) and not has_succeeded(task)
 
 
 CAUSE_RESOLVED = "what it depends on has succeeded since then: a retry runs it"
@@ -104,7 +106,7 @@ def is_outdated(task: TaskRun, needs: Sequence[str], tasks: Mapping[str, TaskRun
     """
     if task.state is not TaskState.SKIPPED or task.reason_code not in _FOR_UPSTREAM:
         return False
-    return all(tasks[one].state is TaskState.SUCCESS for one in needs if one in tasks)
+    return all(has_succeeded(tasks[one]) for one in needs if one in tasks)
 
 
 _FOR_UPSTREAM = frozenset({Reason.UPSTREAM_FAILED, Reason.UPSTREAM_SKIPPED})

@@ -348,6 +348,13 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             " that is recorded.",
             _NOTHING,
         ),
+        Reason.UP_TO_DATE: ReasonText(
+            "nothing that it depends on has changed since its last success",
+            "The step declares `inputs` or `outputs`. Its definition, environment, parameters and"
+            " the contents of its files are those of its last success, and what it made is still"
+            " there: it was skipped, and its recorded output stands for it.",
+            "Nothing. `mission run --force=STEP` runs it all the same.",
+        ),
         Reason.REUSED: ReasonText(
             "its result was reused from an earlier execution",
             "The step had succeeded in the execution that this one retries or resumes from.",

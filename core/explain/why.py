@@ -40,6 +40,7 @@ def explain(task_id: str, facts: ExecutionFacts) -> list[str]:
     lines = [f"{word_of(task)}: {cause_line(task, facts)}", *_circumstances(task, facts)]
     lines += _place(task, facts)
     lines += _leftovers(task, facts)
+    lines += [f"it ran because of this: {change}" for change in facts.outdated]
     chain = list(_causes(task, facts))
     middle = len(chain) - MAX_CAUSES
     told = chain if middle <= 0 else chain[: MAX_CAUSES - 1]

@@ -11,7 +11,7 @@ from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY, Mission, MissionSource
 from core.domain.reasons import Reason
 from core.domain.states import TaskState
-from core.errors import BugError
+from core.errors import BugError, NotFoundError
 from core.launch.limit_check import refuse_limits
 from core.launch.run_number import numbered_events
 from core.launch.uuid7 import uuid7
@@ -19,6 +19,10 @@ from core.mission_file.keys.param_values import resolve_params
 from core.ports.clock import Clock
 from core.ports.journal import Journal
 from core.recording.recorder import Recorder
+from core.value.suggestion import did_you_mean
+
+ALL_STEPS = "*"
+"""In place of the names of steps: all of them are forced."""
 
 
 class Reuse(Struct, frozen=True):
@@ -54,6 +58,10 @@ class Order(Struct, frozen=True, kw_only=True):
     """By step: the number of attempts the execution it retries made of it."""
     retry_scope: Mapping[str, Any] | None = None
     """How much of its steps a retry runs again, see `core.planning.earlier_items.RetryScope`."""
+    forced: tuple[str, ...] | None = None
+    """The steps that run though nothing may have changed; `*` for all of them."""
+    labels: Mapping[str, str] | None = None
+    title: str | None = None
     policies: Mapping[str, str] = EMPTY
     """The policy files that allowed it, see `ExecutionCreated`."""
     warnings: Sequence[Mapping[str, Any]] = ()
@@ -64,6 +72,18 @@ class Order(Struct, frozen=True, kw_only=True):
     """What differs from the execution it retries, as facts of `execution.amended`."""
     reason: str | None = None
     """Why somebody retries or reruns, in their words."""
+
+
+def forced_steps(mission: Mission, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the steps that are to run though nothing has changed, `*` for all of them.
+
+    Raises `NotFoundError` for a step that does not exist.
+    """
+    known = [step.id for step in mission.steps]
+    for name in names:
+        if name != ALL_STEPS and name not in known:
+            raise NotFoundError(f"the mission has no step `{name}`", hint=did_you_mean(name, known))
+    return (ALL_STEPS,) if ALL_STEPS in names else tuple(dict.fromkeys(names))
 
 
 def first_events(order: Order, clock: Clock) -> Iterator[Event]:
@@ -94,6 +114,9 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         parallel_limit=order.parallel_limit,
         attempt_base=order.attempt_base,
         retry_scope=order.retry_scope,
+        forced=order.forced,
+        labels=order.labels,
+        title=order.title,
         policies=order.policies,
     )
     yield Noted(

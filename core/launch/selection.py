@@ -10,6 +10,7 @@ from msgspec import Struct
 from core.domain.fold import Snapshot
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
+from core.domain.records import has_succeeded
 from core.domain.states import TaskState, is_terminal
 from core.errors import ConflictError, NotFoundError
 from core.graph.dag import Graph
@@ -132,7 +133,7 @@ def known_items(snapshot: Snapshot) -> list[str]:
 
 def _has_succeeded(snapshot: Snapshot, step_id: str) -> bool:
     """Tell whether a step succeeded as a whole, with no item left out."""
-    return snapshot.tasks[step_id].state is TaskState.SUCCESS and not any(
+    return has_succeeded(snapshot.tasks[step_id]) and not any(
         item.reason_code is Reason.NOT_SELECTED for item in items_of_step(snapshot, step_id)
     )
 

@@ -13,6 +13,7 @@ from core.ports.executor import Executor
 from core.ports.journal import Journal
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
+from core.ports.step_record import StepRecords
 
 if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
     from core.security.attempt_gate import AttemptGate
@@ -59,6 +60,9 @@ class Site(Protocol):
 
         Raises `UnavailableError` when there is no database, or one that cannot be read.
         """
+
+    def open_step_records(self) -> StepRecords:
+        """Return what the last successes of steps left; nothing is read yet."""
 
     def new_executor(self, config: MissionConfig) -> Executor:
         """Return an executor for the processes of one runner; whoever asks for it closes it.

@@ -17,6 +17,8 @@ from core.planning.services.needed_services import is_serving
 from core.planning.trigger_rule import Outcomes, Verdict, judge
 
 _SATISFYING = frozenset({"ok", "tolerated"})
+_NOT_RUN_BUT_WELL = frozenset({Reason.NOT_SELECTED, Reason.UP_TO_DATE})
+"""Skipped for reasons that let what depends on it run."""
 _ENDED_WITHOUT_SUCCESS = frozenset({TaskState.FAILED, TaskState.CANCELLED, TaskState.SKIPPED})
 
 
@@ -145,7 +147,7 @@ class Dependencies:
         """Return the field of `Outcomes` that a step counts in for its dependents."""
         task = self._snapshot.tasks[self._steps[index].id]
         state = task.state
-        if state is TaskState.SUCCESS or task.reason_code is Reason.NOT_SELECTED:
+        if state is TaskState.SUCCESS or task.reason_code in _NOT_RUN_BUT_WELL:
             return "ok"
         if is_serving(task):
             return "ok"

@@ -15,8 +15,7 @@ from msgspec import Struct
 from core.domain.events import item_task_id
 from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY
-from core.domain.records import Execution, TaskRun
-from core.domain.states import TaskState
+from core.domain.records import Execution, TaskRun, has_succeeded
 from core.value.json_encoder import make_encoder
 
 
@@ -51,7 +50,7 @@ class RetryScope(Struct, frozen=True):
     def fate_of(self, before: TaskRun | None, step_id: str | None = None) -> ItemFate:
         """Return what happens to an item of `step_id`; `before` is its earlier task run, if any."""
         step_id = step_id or (before and before.parent_task_id) or ""
-        succeeded = before is not None and before.state is TaskState.SUCCESS
+        succeeded = before is not None and has_succeeded(before)
         if step_id in self.fresh:
             return ItemFate.RUN
         chosen = self.items.get(step_id)

@@ -115,6 +115,9 @@ def fan_end(snapshot: Snapshot, items: Iterable[str]) -> FanEnd:
         message = f"{len(stopped)} of {counted(len(tasks), 'item')} did not finish"
         return FanEnd(TaskState.CANCELLED, first.reason_code, message, outputs)
     message = counted(len(tasks), "item")
+    up_to_date = sum(task.reason_code is Reason.UP_TO_DATE for task in tasks)
+    if up_to_date:
+        message += f", {up_to_date} of them up to date"
     if left_out:
         message += f", {left_out} of them not selected for this run"
     if unmet:
@@ -134,5 +137,5 @@ def expanded_fan(snapshot: Snapshot, step: MissionStep) -> Fan | None:
     return Fan(step, items, unsettled=unsettled)
 
 
-_NOT_COUNTED = frozenset({Reason.NOT_SELECTED, Reason.PRECONDITION_UNMET})
+_NOT_COUNTED = frozenset({Reason.NOT_SELECTED, Reason.PRECONDITION_UNMET, Reason.UP_TO_DATE})
 _STOPPED = frozenset({TaskState.CANCELLED, TaskState.SKIPPED})

@@ -62,6 +62,7 @@ class Planner:
         limit = parallel_limit or mission.config.parallel_limit
         self._queue = StartQueue(self._index, snapshot, self._fans.by_step, limit)
         self._to_expand: deque[str] = deque()
+        self._to_compare: deque[str] = deque()
         self._sweep = StopSweep()
         self._handlers = HandlerPhase(
             mission, self._index, snapshot, condition=condition, queue=self._make_ready
@@ -169,6 +170,23 @@ class Planner:
             if self._snapshot.tasks[task_id].state is TaskState.READY:  # a stop may have settled it
                 return task_id
         return None
+
+    def next_comparison(self) -> str | None:
+        """Return a READY task run that may be up to date, or None.
+
+        The caller ends it, or calls `queue` so that it is started.
+        """
+        if self._paused or self._sweep.stop is not None:
+            return None
+        while self._to_compare:
+            task_id = self._to_compare.popleft()
+            if self._snapshot.tasks[task_id].state is TaskState.READY:
+                return task_id
+        return None
+
+    def queue(self, task_id: str) -> None:
+        """Let a READY task run that is not up to date start when there is a slot."""
+        self._queue.push(*self._index.locate(task_id))
 
     def next_start(self) -> str | None:
         """Return the ready task run that comes first in the file, if a slot is free; reserve it."""
@@ -325,6 +343,8 @@ class Planner:
             return
         if item < 0 and (step.foreach is not None or step.matrix is not None):
             self._to_expand.append(task_id)
+        elif step.declares_files:
+            self._to_compare.append(task_id)
         else:
             self._queue.push(index, item)
 

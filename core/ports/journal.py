@@ -16,6 +16,7 @@ from core.domain.records import (
 if TYPE_CHECKING:  # asyncio is a third of the start-up of commands that run nothing
     from asyncio import Future
 from core.ports.control import RequestOutcome
+from core.ports.step_record import StepRecordChange
 
 
 class LogSegment(Struct, frozen=True):
@@ -57,6 +58,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     finalize: bool = False
     """Append `execution.finalized` after the events, sealing the execution's sub-chain."""
     outcomes: Sequence[RequestOutcome] = ()
+    step_records: Sequence[StepRecordChange] = ()
 
 
 class Receipt(Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ FREE_FIELDS = frozenset(
             "outputs",
             "params",
         ),
-        "retry_scope",
+        *("labels", "retry_scope", "title"),
     }
 )
 """The fields of events whose content steps and people decide."""
@@ -42,6 +42,8 @@ OTHER_FIELDS = frozenset(
         *("mission_digest", "mission_name", "parallel_limit", "parent_attempt"),
         *("parent_execution_id", "parent_task_id", "policies", "reason_code", "redactions"),
         *(
+            "compared",
+            "forced",
             "rerun_of",
             "resources",
             "resume_at",

@@ -17,6 +17,7 @@ from core.domain.mission import MissionSource
 from core.ports.control import Request, RequestOutcome
 from core.ports.journal import Batch, Journal, LogChunk, Receipt
 from core.ports.secrets import Mask
+from core.ports.step_record import StepRecordChange
 from core.recording.masked_event import mask_event
 
 
@@ -41,6 +42,7 @@ class Recorder:
         self._events: list[Event] = []
         self._armed_starts: set[tuple[str, int]] = set()
         self._outcomes: list[RequestOutcome] = []
+        self._step_records: list[StepRecordChange] = []
 
     def emit(self, event: Event) -> None:
         """Fold an event and buffer it for the next batch."""
@@ -65,6 +67,10 @@ class Recorder:
                 RequestOutcome(request_id=request.request_id, done=refusal is None, why=refusal)
             )
 
+    def keep(self, change: StepRecordChange) -> None:
+        """Change the record of a step's last success in the next batch."""
+        self._step_records.append(change)
+
     def append_output(self, chunk: LogChunk) -> None:
         """Append output of an attempt; it is durable no later than the batch committed after it."""
         self._journal.append_log(chunk)
@@ -88,6 +94,7 @@ class Recorder:
         events, self._events = join(self._events, self._armed_starts), []
         self._armed_starts.clear()
         outcomes, self._outcomes = self._outcomes, []
+        step_records, self._step_records = self._step_records, []
         receipt = await self._journal.submit(
             Batch(
                 execution_id=events[0].execution_id,
@@ -96,6 +103,7 @@ class Recorder:
                 mission=mission,
                 finalize=finalize,
                 outcomes=outcomes,
+                step_records=step_records,
             )
         )
         return Committed(events, receipt)

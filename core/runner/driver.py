@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -13,11 +13,10 @@ from core.domain.item_label import step_title
 from core.domain.mission import EMPTY, INPUT_PREFIX
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState, is_terminal
-from core.engine.context import ExecutionContext
+from core.engine.context import ExecutionContext, rendered_env
 from core.engine.loop import Engine
 from core.engine.preparation import RunContext
 from core.errors import ConflictError, UnavailableError
-from core.expression.evaluate import ExpressionError, TemplateSyntaxError, has_template, render
 from core.graph.dag import Graph
 from core.launch.group_name import group_of
 from core.machine.environment import base_environment, value_text
@@ -81,6 +80,7 @@ class Driver:
         self._policies = plan.policies or site.policies(_folder_of(plan))
         self._gate = site.new_gate(self._policies)
         self._permitted = site.permitted()
+        self._step_records = site.open_step_records()
         self._before: Lease | None = None
         self._lease: Lease | None = None
 
@@ -106,6 +106,7 @@ class Driver:
             self._lease = lease
             yield lease
         finally:
+            self._step_records.close()
             await self._store.control.release(lease)
 
     async def resume(self, *, is_ending: bool) -> None:
@@ -184,7 +185,7 @@ class Driver:
             if name not in hidden and not name.startswith(INPUT_PREFIX)
         }
         context.environ = environ
-        own_env, environ_error = _rendered(plan.mission.env, context)
+        own_env, environ_error = rendered_env(plan.mission.env, context)
         files, file_error = _env_files(plan)
         mission_env = {**values_of(files), **own_env}
         run_context = RunContext(
@@ -206,6 +207,8 @@ class Driver:
             gate=self._gate,
             artifacts=_artifact_keeper(plan),
             secrets=self._secrets,
+            step_records=self._step_records,
+            forced=execution.forced or (),
         )
         data = () if plan.data_folder is None else (plan.data_folder,)
         folders = (*data, plan.working_dir)
@@ -334,19 +337,6 @@ def _require_unchanged(site: Site, execution: Execution) -> None:
             f"execution {execution.execution_id} was driven by somebody else in the meantime",
             hint="`mission show` tells where it is; try again if it still waits",
         )
-
-
-def _rendered(
-    env: Mapping[str, str], context: ExecutionContext
-) -> tuple[Mapping[str, str], str | None]:
-    """Return the mission's own `env` with templates resolved, or why that is not possible."""
-    if not has_template(env):
-        return env, None
-    try:
-        found: Mapping[str, str] = render(env, context.scope())
-    except (ExpressionError, TemplateSyntaxError) as error:
-        return {}, f"env of the mission: {error}"
-    return found, None
 
 
 def _env_files(plan: DrivePlan) -> tuple[list[EnvFile], str | None]:

@@ -101,6 +101,9 @@ EXECUTION = (
     "run_key",
     "parallel_limit",
     "retry_scope",
+    "forced",
+    "labels",
+    "title",
     "run_number",
     "coverage",
     "log_entry_count",
@@ -159,6 +162,9 @@ def execution_row(record: Execution) -> Row:
         text(record.run_key),
         record.parallel_limit,
         json_text(record.retry_scope),
+        json_text(record.forced),
+        json_text(record.labels),
+        text(record.title),
         record.run_number,
         record.coverage.value,
         record.log_entry_count,
@@ -216,6 +222,8 @@ def execution_of(row: Row) -> Execution:
     values["breaker"] = _BREAKERS[values["breaker"]]
     values["coverage"] = _COVERAGES[values["coverage"]]
     values["retry_scope"] = _json_of(values["retry_scope"])
+    values["forced"] = None if values["forced"] is None else tuple(json.loads(values["forced"]))
+    values["labels"] = _json_of(values["labels"])
     return Execution(**values)
 
 

@@ -22,6 +22,7 @@ from core.launch.run_number import numbered
 from core.ports.clock import Clock, Signer
 from core.ports.control import TOO_LATE, RequestOutcome
 from core.ports.journal import Batch, Receipt
+from core.ports.step_record import StepRecordChange
 from storage.file.connection import retry_while_busy, rollback
 from storage.rows import codec
 from storage.rows.lease import HeldLeases
@@ -170,6 +171,8 @@ class Ledger:
             self._add_records(connection, run, entry)
         for outcome in batch.outcomes:
             self._settle_request(connection, outcome)
+        for change in batch.step_records:
+            self._keep_step_record(connection, change)
         for event in batch.events:
             self._chain.append_event(event, run.sub)
         if batch.finalize:
@@ -274,6 +277,16 @@ class Ledger:
         word = "done" if found.done else "refused"
         values = (word, codec.text(found.why), self._clock.now(), found.request_id)
         connection.execute(statement.SETTLE_REQUEST, values)
+
+    def _keep_step_record(self, connection: sqlite3.Connection, change: StepRecordChange) -> None:
+        key, now = change.key, self._clock.now()
+        names = (codec.text(key.mission), codec.text(key.folder), codec.text(key.step))
+        if change.data is None:
+            values: tuple[Any, ...] = (*names, codec.text(change.holder), now)
+            connection.execute(statement.BEGIN_STEP_RECORD, values)
+        else:
+            values = (change.data, now, *names, codec.text(change.holder))
+            connection.execute(statement.KEEP_STEP_RECORD, values)
 
     def _add_chunk(self, connection: sqlite3.Connection, entry: ChunkEntry) -> None:
         """Add output; drop it if another runner has taken over the execution."""

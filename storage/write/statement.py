@@ -121,3 +121,14 @@ VALUES ({", ".join("?" * 13)})
 SELECT_OPEN_STREAMS = """
 SELECT open_streams FROM log_chunk WHERE task_run = ? AND attempt = ? ORDER BY chunk DESC LIMIT 1
 """
+
+BEGIN_STEP_RECORD = """
+INSERT INTO step_record (mission, folder, step, holder, data, updated_at)
+VALUES (?, ?, ?, ?, NULL, ?)
+ON CONFLICT DO UPDATE SET holder = excluded.holder, data = NULL, updated_at = excluded.updated_at
+"""
+
+KEEP_STEP_RECORD = """
+UPDATE step_record SET data = ?, updated_at = ?
+WHERE mission = ? AND folder = ? AND step = ? AND holder = ?
+"""

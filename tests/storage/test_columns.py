@@ -32,6 +32,7 @@ DECIDES_NOTHING: Final = {
     "lease": "says who may write next, not what was done",
     "request": "a mailbox between processes; what came of a request is an event",
     "claim": "says who may start next, not what was done",
+    "step_record": "says what need not run again; what was compared is in the event of the skip",
     "sqlite_sequence": "the next id of a request",
     ("head", "id"): "always 1: the table has one row",
     ("checkpoint", "note"): "only the last checkpoint counts; --deep verifies all",
@@ -51,6 +52,7 @@ async def _write(path: Path) -> None:
     done = Story(
         "a", "each", "lost", clock=clock, params={"x": 1}, source_path="/m/a.yaml", run_key="key",
         parallel_limit=2, retry_scope={"steps": ["a"]}, retry_of="r", rerun_of="q",
+        forced=("a",), labels={"team": "blue"}, title="t",
         parent_execution_id="p", parent_task_id="t", parent_attempt=1,
     )  # fmt: skip
     lease = await store.control.acquire(done.execution_id)

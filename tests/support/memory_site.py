@@ -13,6 +13,7 @@ from core.planning.recovery import AssumeLost
 from core.ports.control import Lease, RequestOutcome
 from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.reader import Reader
+from core.ports.step_record import StepRecordKey, StoredStepRecord
 from core.security.attempt_gate import AttemptGate, Gates
 from core.security.policy.policies import NO_POLICIES, Policies
 from core.security.safety.safety_gate import SafetyGate
@@ -85,6 +86,18 @@ class MemoryReader:
         return self._world.runs[execution_id]
 
 
+class MemoryStepRecords:
+    """Implements `core.ports.step_record.StepRecords`: no step has a record."""
+
+    secret = bytes(32)
+
+    def read(self, keys: Sequence[StepRecordKey]) -> Mapping[StepRecordKey, StoredStepRecord]:
+        return {}
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class MemorySite:
     """Implements `core.operations.site.Site`; every store it opens is another process's."""
 
@@ -105,6 +118,9 @@ class MemorySite:
     def open_reader(self) -> Reader:
         # Operations call no more of the protocol than this class has.
         return cast("Reader", MemoryReader(self.world))
+
+    def open_step_records(self) -> MemoryStepRecords:
+        return MemoryStepRecords()
 
     def new_executor(self, config: MissionConfig) -> FakeExecutor:
         return FakeExecutor()

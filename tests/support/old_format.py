@@ -46,6 +46,11 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         ALTER TABLE execution DROP COLUMN parent_task_id;
         ALTER TABLE execution DROP COLUMN parent_attempt;
         ALTER TABLE execution DROP COLUMN retry_scope;
+        DROP INDEX execution_labelled;
+        ALTER TABLE execution DROP COLUMN forced;
+        ALTER TABLE execution DROP COLUMN labels;
+        ALTER TABLE execution DROP COLUMN title;
+        DROP TABLE step_record;
         ALTER TABLE execution DROP COLUMN item_counts;
         PRAGMA user_version = 1;
         """

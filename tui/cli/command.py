@@ -28,10 +28,21 @@ class Lazy(Struct, frozen=True):
 class DeckCommand(click.Command):
     """A command with `--json`, `--db` and `--color`, which are stored in the `Invocation`."""
 
-    def __init__(self, *args: Any, **attrs: Any) -> None:
+    def __init__(
+        self, *args: Any, bare_options: Mapping[str, str] | None = None, **attrs: Any
+    ) -> None:
+        """`bare_options` have a value only after `=`; written without one they have this one."""
         attrs.setdefault("context_settings", {}).setdefault("help_option_names", ["-h", "--help"])
         super().__init__(*args, **attrs)
+        self._bare_options = bare_options or {}
         self.params.extend(_common_options())
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give options that stand alone the value that this means."""
+        end = args.index("--") if "--" in args else len(args)
+        bare = self._bare_options
+        given = [f"{arg}={bare[arg]}" if arg in bare else arg for arg in args[:end]]
+        return super().parse_args(ctx, [*given, *args[end:]])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; from here on SIGINT raises `KeyboardInterrupt` as usual."""

@@ -15,6 +15,7 @@ from core.planning.recovery import AssumeLost
 from core.ports.executor import Executor
 from core.ports.reader import Reader
 from core.ports.secrets import SecretStore
+from core.ports.step_record import StepRecords
 from tui.host.places import CONFIG, SYSTEM_FOLDER, Paths
 
 if TYPE_CHECKING:  # commands that start nothing need no rules: 7 ms of each
@@ -73,6 +74,12 @@ class LocalSite(Struct, frozen=True, kw_only=True):
         from storage.read.reader import open_reader
 
         return open_reader(self.paths.db)
+
+    def open_step_records(self) -> StepRecords:
+        """Return what the last successes of steps left, in the database."""
+        from storage.read.step_record_reader import StepRecordReader
+
+        return StepRecordReader(self.paths.db, self.paths.keys)
 
     def new_executor(self, config: MissionConfig) -> Executor:
         """Return an executor that runs processes here or on a cluster: here it is chosen."""

@@ -32,7 +32,12 @@ def fast_details(event: Event) -> str | None:
 
 
 def _task_moved(event: TaskStateChanged) -> str | None:
-    if event.resume_at is not None or event.reused_from is not None or event.outputs is not None:
+    if (
+        event.resume_at is not None
+        or event.reused_from is not None
+        or event.outputs is not None
+        or event.compared is not None
+    ):
         return None
     took = "" if event.duration_us is None else f'"duration_us":{event.duration_us},'
     if event.message is None:

@@ -261,6 +261,8 @@ def _agrees(expected: Any, found: object) -> bool:
         return isinstance(found, str) and found == expected.text
     if isinstance(expected, DigestOnly):
         return isinstance(found, str) and _digest(found) == expected.digest
+    if isinstance(expected, tuple):
+        return found == dump_json(list(expected))
     if isinstance(expected, str):
         if not isinstance(found, str) or found == expected:
             return found == expected

@@ -160,6 +160,20 @@ class _Details:
             raise RebuildError(f"{name} is no object of numbers")
         return value
 
+    def names(self, name: str) -> tuple[str, ...] | None:
+        value = self._details.get(name)
+        if value is None:
+            return None
+        if type(value) is not list or any(type(one) is not str for one in value):
+            raise RebuildError(f"{name} is no list of names")
+        return tuple(value)
+
+    def texts(self, name: str) -> Mapping[str, str] | None:
+        value = self.object(name)
+        if value is not None and any(type(one) is not str for one in value.values()):
+            raise RebuildError(f"{name} is no object of texts")
+        return value
+
     def object(self, name: str) -> Mapping[str, Any] | None:
         value = self._details.get(name)
         if value is not None and type(value) is not dict:
@@ -243,6 +257,9 @@ def _created(
         parallel_limit=found.number("parallel_limit"),
         attempt_base=found.numbers("attempt_base"),
         retry_scope=found.sealed("retry_scope_sha256"),
+        forced=found.names("forced"),
+        labels=found.texts("labels"),
+        title=found.optional("title"),
         run_number=found.number("run_number"),
         policies=found.policies(),
     )
@@ -281,6 +298,7 @@ def _task_changed(found: _Details, common: Mapping[str, Any]) -> TaskStateChange
         reused_from=found.optional("reused_from"),
         outputs=found.sealed("outputs_sha256"),
         duration_us=found.number("duration_us"),
+        compared=found.object("compared"),
     )
 
 

@@ -66,6 +66,9 @@ EXECUTION: Final = (
     "run_key",
     "parallel_limit",
     "retry_scope",
+    "forced",
+    "labels",
+    "title",
     "run_number",
     "coverage",
     "log_entry_count",
@@ -73,7 +76,8 @@ EXECUTION: Final = (
     "item_counts",
 )
 """Keys of an execution record: fields of `core.domain.records.Execution`, states as text, `params`,
-`retry_scope`, `counts` and `item_counts` as the JSON text of `core.domain.events.dump_json`."""
+`retry_scope`, `forced`, `labels`, `counts` and `item_counts` as the JSON text of
+`core.domain.events.dump_json`."""
 
 TASK_RUN: Final = (
     "task_id",

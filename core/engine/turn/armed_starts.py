@@ -217,6 +217,7 @@ def _may_be_armed(task: TaskRun, step: MissionStep) -> bool:
         and step.repeat is None
         and not step.service
         and step.mutex is None
+        and not step.declares_files  # what starts it also invalidates its record
         and not task.attempt
         and task.reason_code is Reason.DEPS_MET
         and task.message is None

@@ -1,16 +1,21 @@
 """The tasks of running attempts: starts them, cancels them, and posts the one end of each."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from msgspec.structs import replace
 
 from core.domain.events import AttemptPlaced
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
+from core.domain.states import AttemptState
 from core.engine.attempt import Ended, run, step_error
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.preparation import Prepared, RunContext
 from core.engine.settlement import Why
 from core.engine.turn.happening import PlacedAttempt
+from core.engine.up_to_date.step_check import StepCheck
 from core.planning.recovery import waited_before
 from core.step_type.host import StepHost
 
@@ -26,7 +31,9 @@ class RunningAttempts:
         run_context: RunContext,
         recorder: EngineRecorder,
         post: Callable[[Ended | PlacedAttempt], None],
+        step_check: StepCheck,
     ) -> None:
+        self._step_check = step_check
         self._run_context = run_context
         self._recorder = recorder
         self._post = post
@@ -53,6 +60,8 @@ class RunningAttempts:
             placed=lambda where: self._post(PlacedAttempt(task_id, attempt, where)),
             waited=waited,
         )
+        if prepared.step.declares_files:
+            work = self._with_files(work, prepared)
         task = group.create_task(work, name=f"{task_id}#{attempt}")
         self._tasks[task_id] = task
         task.add_done_callback(lambda done: self._done(done, task_id, attempt))
@@ -69,6 +78,18 @@ class RunningAttempts:
                 worker=item.where.worker,
             )
         )
+
+    async def _with_files(self, work: Coroutine[Any, Any, Ended], prepared: Prepared) -> Ended:
+        """Run an attempt; if it succeeded, which is certain by then, read what it made."""
+        ended = await work
+        if ended.outcome is None or ended.outcome.state is not AttemptState.SUCCESS:
+            return ended
+        try:
+            return replace(ended, made=await self._step_check.made(prepared))
+        except asyncio.CancelledError:
+            if prepared.task.task_id not in self._cancelled:
+                raise
+            return ended
 
     def cancel(self, task_id: str, reason: Reason, message: str) -> bool:
         """Cancel a running attempt, once: a second cancel would interrupt its clean-up.

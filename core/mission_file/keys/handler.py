@@ -43,6 +43,14 @@ def _check_handler_steps(value: Any, path: Path, problems: Problems) -> Any:
                     on_key=True,
                     hint="a sub-mission can have services, and go through a list",
                 )
+        for key in ("inputs", "outputs"):
+            if getattr(step, key):
+                problems.error(
+                    Code.BAD_VALUE,
+                    f"the steps of a handler run each time: `{key}` is not allowed",
+                    (*path, index, key),
+                    on_key=True,
+                )
     return steps
 
 

@@ -52,6 +52,11 @@ from core.mission_file.keys.secret_names import (
     refuse_without_use,
 )
 from core.mission_file.shapes.concurrency_key import MUTEX
+from core.mission_file.shapes.file_pattern import (
+    check_file_pattern,
+    check_file_patterns,
+    refuse_files,
+)
 from core.mission_file.shapes.inner_steps import STEPS
 from core.mission_file.shapes.precondition_key import PRECONDITIONS
 from core.mission_file.shapes.repeat_key import REPEAT
@@ -187,17 +192,6 @@ def _check_combinations(value: Any, path: Path, problems: Problems) -> Any:
     return value if good else INVALID
 
 
-def _check_pattern(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a pattern of files; one with a template is checked again when it is resolved."""
-    if value.__class__ is not str:
-        return wrong_type(value, path, problems, "text")
-    problem = pattern_problem(value)
-    if problem is None:
-        return value
-    problems.error(Code.BAD_VALUE, f"{label(path)}, {shorten(value)}: {problem}", path)
-    return INVALID
-
-
 def _check_file_name(value: Any, path: Path, problems: Problems) -> Any:
     """Check the name of a file below the folder of the mission file."""
     if value.__class__ is not str:
@@ -224,13 +218,13 @@ def check_file_names(value: Any, path: Path, problems: Problems) -> Any:
     return found if found is INVALID else (found,)
 
 
-_check_patterns = list_of(_check_pattern)
+_check_patterns = list_of(check_file_pattern)
 
 
 def _check_artifacts(value: Any, path: Path, problems: Problems) -> Any:
     if value.__class__ is not str:
         return _check_patterns(value, path, problems)
-    found = _check_pattern(value, path, problems)
+    found = check_file_pattern(value, path, problems)
     return found if found is INVALID else (found,)
 
 
@@ -320,7 +314,7 @@ STEP_KEYS = {
         schema=MAPPING,
         default="{}",
         example="{command: make, args: [all]}",
-        synonyms=("params", "args", "inputs", "arguments", "config"),
+        synonyms=("params", "args", "arguments", "config"),
     ),
     "retry": Key(
         check=check_retry,
@@ -476,6 +470,28 @@ STEP_KEYS = {
     ),
 }
 
+_FILES_SCHEMA = {"anyOf": [array(TEXT), {"type": "null"}]}
+STEP_KEYS |= {
+    "inputs": Key(
+        check=check_file_patterns,
+        doc="Patterns of the files that it reads, relative to its folder: it is skipped"
+        " (UP_TO_DATE) while nothing has changed since its last success.",
+        schema=_FILES_SCHEMA,
+        default="[]",
+        example='["src/**/*.c", Makefile]',
+        synonyms=("sources", "watch", "input_files"),
+    ),
+    "outputs": Key(
+        check=check_file_patterns,
+        doc="Patterns of the files that it makes, within its folder: it runs again when they are"
+        " not as it left them.",
+        schema=_FILES_SCHEMA,
+        default="[]",
+        example="[build/app]",
+        synonyms=("generates", "targets", "output_files", "produces"),
+    ),
+}
+
 _KEYS_WITH_RUN = {name: key for name, key in STEP_KEYS.items() if name != "step_type"}
 REDIRECTS = ("stdout_to", "stderr_to")
 """Keys of a step that are written out as parameters of its command or script."""
@@ -530,7 +546,7 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
             if fields.get(key):
                 refuse_without_use(fields["step_type"], key, path, problems)
                 return None
-    if refuse_service(fields, path, problems):
+    if refuse_service(fields, path, problems) or refuse_files(fields, path, problems):
         return None
     if "foreach" in fields and "matrix" in fields:
         problems.error(

@@ -26,7 +26,7 @@ _HOW_TO_KEEP = "to keep it literally, write {% raw %}{{ ... }}{% endraw %}"
 
 _AUTHORED = (
     *("id", "step_type", "parameters", "env", "when", "working_dir", "secrets", "artifacts"),
-    *("preconditions", "repeat"),
+    *("preconditions", "repeat", "inputs", "outputs"),
 )
 """The fields of a handler whose templates are checked, or that say what templates may name."""
 
@@ -98,7 +98,7 @@ class TemplateCheck:
         else:
             self._check_value(parameters, (*path, "parameters"), location)
             self._check_booleans(raw, (*path, "parameters"))
-        for key in ("env", "working_dir", "artifacts", "ready"):
+        for key in ("env", "working_dir", "artifacts", "ready", "inputs", "outputs"):
             self._check_value(raw.get(key), (*path, key), location)
         self._check_shapes(raw, path, location)
         when = raw.get("when")

@@ -17,8 +17,9 @@ from core.ports.artifacts import (
 )
 from core.step_type.failure import StepFailedError
 from core.steps.file.confined_tree import Tree
-from core.steps.file.folder_walk import Glob, walk
+from core.steps.file.folder_walk import walk
 from core.steps.file.place import PathRefusedError
+from core.value.glob import Glob
 
 MAX_FILES = 1000
 """The most files that are kept of one attempt: all of them are listed in its audit event."""

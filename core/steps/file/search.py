@@ -15,8 +15,9 @@ from core.step_type.parameter_model import StepParameters
 from core.step_type.step_type import StepCall, clip
 from core.steps.file.confined_tree import Tree
 from core.steps.file.file_step import FileStep, PathText, shown
-from core.steps.file.folder_walk import Entry, Glob, walk
+from core.steps.file.folder_walk import Entry, walk
 from core.steps.file.place import Place
+from core.value.glob import Glob
 from core.value.non_utf8 import escape_non_utf8, is_utf8
 
 DEFAULT_ENTRIES = 10_000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.domain.reasons import Reason
 from core.domain.records import LogLevel
 from core.steps.file import folder_walk
-from core.steps.file.folder_walk import Glob
+from core.value.glob import Glob
 from tests.support.step_run import StepRunner
 
 

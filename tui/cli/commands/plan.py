@@ -20,11 +20,13 @@ from tui.cli.given_params import ParamSources, given_params
 from tui.cli.invocation import Invocation
 from tui.cli.mission_argument import mission_file
 from tui.cli.shared_options import mission_argument, param_source_options
+from tui.output.change_list import change_json, change_lines
 from tui.output.dry_run_plan import plan_json, plan_text
 from tui.output.verdict_list import finding_json, verdict_json, verdict_lines
 
 if TYPE_CHECKING:  # loaded when the mission is read
     from core.launch.order import Order
+    from core.operations.admission.planned_changes import PlannedChange
 
 
 @declare("plan")
@@ -76,6 +78,17 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
     site = invocation.site
     verdicts = planned_verdicts(site, order, values)
     findings = safety_findings(site.safety_gate(), order, values, invocation.environ)
+    changes: Sequence[PlannedChange] = ()
+    if any(step.declares_files for step in mission.steps):
+        from core.operations.admission.planned_changes import planned_changes
+        from tui.host.session import protected_paths
+
+        changes = planned_changes(
+            site,
+            order,
+            has_records=invocation.paths.has_database,
+            protected=protected_paths(invocation.paths),
+        )
     console = invocation.console
     if invocation.json:
         shown = plan_json(mission, graph, values, secrets, _describe)
@@ -84,12 +97,14 @@ def show_plan(invocation: Invocation, order: "Order", *, lenient: bool = False) 
                 **shown,
                 "verdicts": [verdict_json(one) for one in verdicts],
                 "findings": [finding_json(one) for one in findings],
+                "changes": [change_json(one) for one in changes],
             }
         )
     else:
         lines = plan_text(
             mission, graph, values, secrets, _describe, console.palette, width=console.width
         )
+        lines += change_lines(changes, console.palette)
         console.out_lines([*lines, *verdict_lines(verdicts, console.palette, findings=findings)])
     if any(one.decision is PlanDecision.DENY for one in verdicts):
         finish(CancelledError.exit_code)

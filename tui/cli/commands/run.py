@@ -20,7 +20,7 @@ from tui.cli.printing.output_option import output_options
 from tui.cli.shared_options import mission_argument, mission_step_option, param_source_options
 
 
-@declare("run", short_help="Run a mission to its end.")
+@declare("run", short_help="Run a mission to its end.", bare_options={"--force": "*"})
 @mission_argument
 @param_source_options
 @click.option("--detach", is_flag=True, help="Run in the background and print the id.")
@@ -48,6 +48,13 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
 )
 @mission_step_option("--only", multiple=True, help="Run only this step; may be repeated.")
 @mission_step_option("--skip", multiple=True, help="Skip this step; may be repeated.")
+@click.option(
+    "--force",
+    metavar="[=STEP]",
+    multiple=True,
+    help="Run steps that declare their files even if nothing has changed: all of them, or with"
+    " =STEP this one; may be repeated.",
+)
 @click.option(
     "--run-id",
     metavar="KEY",

@@ -1,5 +1,7 @@
 """`mission why`."""
 
+from msgspec.structs import replace
+
 from core.domain.item_label import step_title
 from core.domain.records import Attempt, Execution
 from core.domain.states import is_terminal
@@ -8,6 +10,7 @@ from core.explain.why import explain, explain_execution
 from core.machine.ownership import is_owned
 from core.operations.ancestry import resumed_with
 from core.operations.history.last_success import last_success
+from core.operations.history.outdated_text import changes_before_start
 from core.operations.recorded_mission import mission_of
 from core.ports.reader import Reader
 from tui.cli.command import command as declare
@@ -36,6 +39,9 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
         task = None if step is None else reader.task_run(found.execution_id, step)
         facts = _scene(invocation, reader, found)
         earlier = None if task is None else last_success(reader, found, task, facts.mission)
+        if task is not None:
+            events = reader.step_events(found.execution_id, task.task_id)
+            facts = replace(facts, outdated=changes_before_start(events))
         label = label_of(reader, found)
     told = explain_execution(facts) if task is None else explain(task.task_id, facts)
     attempts = () if task is None else facts.attempts.get(task.task_id, ())

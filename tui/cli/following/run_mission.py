@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.domain.mission_result import mission_result
 from core.domain.records import Execution, MissionResult, TaskRun
 from core.domain.states import ExecutionState
 from core.errors import ConflictError, UsageError
-from core.launch.order import Order, launch
+from core.launch.order import Order, forced_steps, launch
 from core.machine.event_loop import run_suspend_aware
 from core.mission_file.load import Loaded
 from core.operations.admission.policy_check import admit, policies_of
@@ -63,6 +64,7 @@ def run_mission(
     max_parallel: int | None,
     output: OutputMode | None,
     quiet: bool,
+    force: Sequence[str] = (),
 ) -> None:
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     _refuse_output_of_detached(output, detach=detach)
@@ -88,6 +90,8 @@ def run_mission(
         parallel_limit=max_parallel,
         run_key=run_id,
     )
+    if force:
+        order = replace(order, forced=forced_steps(order.mission, force))
     if only and resume_from:
         raise UsageError("--only and --resume-from cannot be combined")
     if not dry_run:

@@ -1,0 +1,1 @@
+"""Whether a step would only do again what it has done: its files and values against a record."""
