@@ -29,7 +29,8 @@ from tui.words.safe_text import clean_line
 if TYPE_CHECKING:
     from core.audit.verify.log_checked import LogChecked
     from core.domain.approval_question import OpenQuestion
-    from core.domain.records import Execution
+    from core.domain.mission import Mission
+    from core.domain.records import Execution, TaskRun
     from core.operations.history.runnable_command import RunnableCommand
     from core.ports.clock import Clock
     from core.ports.control import RequestKind, RequestOutcome
@@ -381,6 +382,14 @@ class MissionDeckApp(TerminalApp):
 
         self.push_screen(LaunchScreen(path, params or {}, origin))
 
+    def open_retry_desk(
+        self, execution: "Execution", mission: "Mission", task: "TaskRun | None"
+    ) -> None:
+        """Show the retry desk of an ended execution, for one of its steps if there is one."""
+        from tui.screens.retry_desk import RetryDesk
+
+        self.push_screen(RetryDesk(execution, mission, task))
+
     def leave_execution(self) -> None:
         """Return home from an execution; exit if it was opened alone."""
         if self._alone:
@@ -497,6 +506,12 @@ class MissionDeckApp(TerminalApp):
         from tui.terminal.editor import edit_file
 
         edit_file(self, path, self.suspend)
+
+    def edit_text(self, text: str, suffix: str) -> str | None:
+        """Let the user edit a text in $VISUAL or $EDITOR; None if that is not possible."""
+        from tui.terminal.editor import edit_text
+
+        return edit_text(self, text, suffix, self.suspend)
 
     def open_shell(self, command: "RunnableCommand", name: str) -> None:
         """Open a shell in the folder of a step, with its environment, the screen suspended."""

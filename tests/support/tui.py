@@ -45,6 +45,8 @@ from core.domain.records import (
 from core.domain.states import AttemptState, Coverage, ExecutionState, TaskState, is_terminal
 from core.errors import ConflictError, NotFoundError, UnavailableError
 from core.operations.admission.planned_verdicts import PlannedVerdict
+from core.operations.amending.amendment import Wish
+from core.operations.relaunch import RetryLinked, plan_retry
 from core.ports.claims import Claim
 from core.ports.control import Lease, RequestKind, RequestOutcome, RunnerIdentity
 from core.ports.execution_query import NEWEST, ExecutionQuery
@@ -766,6 +768,34 @@ class FakeBackend:
         self.world.outcomes[request_id] = RequestOutcome(
             request_id=request_id, done=why is None, why=why
         )
+
+    def plan_retry(
+        self,
+        execution_id: str,
+        *,
+        steps: Sequence[str] = (),
+        downstream: bool = False,
+        wish: Wish | None = None,
+        set_success: Sequence[str] = (),
+    ) -> RetryLinked:
+        reader = self.open_reader()
+        planned = plan_retry(
+            reader,
+            reader.find_execution(execution_id),
+            steps=steps,
+            downstream=downstream,
+            actor="ada",
+            wish=wish,
+            set_success=set_success,
+        )
+        assert isinstance(planned, RetryLinked)
+        return planned
+
+    def start_retry(self, planned: RetryLinked, reason: str) -> str:
+        self._refuse()
+        self.calls.append(("start_retry", (planned, reason)))
+        retried = planned.order.retry_of or ""
+        return self.world.launch(self.world.runs[retried].mission, retry_of=retried)
 
     def log_status(self) -> LogChecked:
         return LogChecked(events=self.world.seq)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from core.domain.mission import EMPTY, Mission, MissionSource
-from core.errors import MissionDeckError, NotFoundError
+from core.errors import ConflictError, MissionDeckError, NotFoundError
 from core.executors.job_usage import JobUsageReader
 from core.launch.order import Order
 from core.mission_file.load import load_mission
@@ -48,6 +48,7 @@ from tui.live.backend import (
 
 if TYPE_CHECKING:
     from core.audit.verify.log_checked import LogChecked
+    from core.operations.amending.amendment import Wish
     from tui.host.evidence.log_check import LogCheck
 
 RUN_BEFORE = 30
@@ -211,6 +212,37 @@ class SiteBackend:
         with self._records() as reader:
             order, _ = retry_order(reader, execution_id, reason=reason, actor=self._site.actor)
         return self._start(order)
+
+    def plan_retry(
+        self,
+        execution_id: str,
+        *,
+        steps: Sequence[str] = (),
+        downstream: bool = False,
+        wish: "Wish | None" = None,
+        set_success: Sequence[str] = (),
+    ) -> RetryLinked:
+        """Return what a retry of an ended execution would do."""
+        with self._records() as reader:
+            execution = reader.find_execution(execution_id)
+            planned = plan_retry(
+                reader,
+                execution,
+                steps=steps,
+                downstream=downstream,
+                actor=self._site.actor,
+                wish=wish,
+                set_success=set_success,
+            )
+        if not isinstance(planned, RetryLinked):
+            raise ConflictError("the run is live: its steps are retried within it")
+        return planned
+
+    def start_retry(self, planned: RetryLinked, reason: str) -> str:
+        """Start a planned retry; return the id of its execution once that is durable."""
+        amendment = planned.amendment
+        variables = EMPTY if amendment is None else amendment.variables
+        return self._start(replace(planned.order, reason=reason), variables)
 
     def rerun(self, execution_id: str) -> str:
         """Start a linked execution afresh, with the same mission and parameters; return its id."""

@@ -97,6 +97,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.previous_failure", "E", "failure(-1)", "previous error", "Finding"),
         Key("run.inspect", "enter", "inspect", "inspect", "Looking", show=True),
         Key("run.retry", "r", "retry(False)", "retry", "Acting", show=True),
+        Key("run.desk", "F", "retry_desk", "retry desk: all that failed", "Acting"),
         Key("run.retry_downstream", "R", "retry(True)", "retry step + downstream", "Acting"),
         Key("run.cancel_step", "x", "cancel_step", "cancel step", "Acting", show=True),
         Key("run.cancel", "X", "cancel_run", "cancel run", "Acting", show=True),
@@ -195,6 +196,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("inspect.next_failure", "e", "failure(1)", "next error", "Finding", show=True),
         Key("inspect.previous_failure", "E", "failure(-1)", "previous error", "Finding"),
         Key("inspect.retry", "r", "retry(False)", "retry", "Acting", show=True),
+        Key("inspect.desk", "F", "retry_desk", "retry desk: change and retry", "Acting", show=True),
         Key("inspect.retry_downstream", "R", "retry(True)", "retry + downstream", "Acting"),
         Key("inspect.cancel_step", "x", "cancel_step", "cancel step", "Acting"),
         Key("inspect.logs", "l", "logs", "whole log", "Looking", show=True),
@@ -254,6 +256,11 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     "form": (
         Key("form.leave", "escape", "leave", "back without a run", "Form", show=True),
         Key("form.launch", "ctrl+r", "launch", "launch", "Form", show=True),
+    ),
+    "retry_desk": (
+        Key("desk.leave", "escape", "leave", "back without a retry", "Form", show=True),
+        Key("desk.start", "ctrl+r", "start", "retry", "Form", show=True),
+        Key("desk.edit", "ctrl+e", "edit", "edit the mission", "Form", show=True, priority=True),
     ),
     "help": (Key("help.close", "escape", "close", "close", "Everywhere"),),
 }

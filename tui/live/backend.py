@@ -6,7 +6,7 @@ Blocking methods are called in worker threads, never on the event loop; they rep
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
@@ -18,6 +18,10 @@ from core.ports.control import RequestKind, RunnerIdentity
 from core.ports.executor import JobUsage
 from core.ports.reader import Reader
 from tui.live.home.screen_memory import ScreenMemory
+
+if TYPE_CHECKING:  # few sessions retry anything
+    from core.operations.amending.amendment import Wish
+    from core.operations.relaunch import RetryLinked
 
 Progress = Callable[[int, int], None]
 """Takes the number of events that were read, and of all there are to read."""
@@ -177,6 +181,25 @@ class Backend(Protocol):
 
     def retry_failed(self, execution_id: str, *, reason: str) -> str:
         """Start a linked execution of all that failed in one that has ended; return its id."""
+
+    def plan_retry(
+        self,
+        execution_id: str,
+        *,
+        steps: Sequence[str] = (),
+        downstream: bool = False,
+        wish: "Wish | None" = None,
+        set_success: Sequence[str] = (),
+    ) -> "RetryLinked":
+        """Return what a retry of an ended execution would do, as `start_retry` takes it. Blocking.
+
+        `wish` is what is to be different; the steps of `set_success` are not run. Raises
+        `ConflictError` for a live execution, or when nothing is left to run, and `UsageError` and
+        `MissionInvalidError` for a wish that cannot be fulfilled.
+        """
+
+    def start_retry(self, planned: "RetryLinked", reason: str) -> str:
+        """Start a planned retry; return the id of its execution once that is durable. Blocking."""
 
     def log_status(self) -> LogChecked:
         """Return how far the audit log was verified before; reads no events. Blocking."""

@@ -12,7 +12,8 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from core.audit.verify.log_checked import LogChecked
     from core.domain.approval_question import OpenQuestion
-    from core.domain.records import Execution
+    from core.domain.mission import Mission
+    from core.domain.records import Execution, TaskRun
     from core.operations.history.runnable_command import RunnableCommand
     from core.ports.clock import Clock
     from core.ports.control import RequestKind
@@ -147,6 +148,11 @@ class Deck(Protocol):
     ) -> None:
         """Show the launch form of a mission; `origin` names the run that `params` are from."""
 
+    def open_retry_desk(
+        self, execution: "Execution", mission: "Mission", task: "TaskRun | None"
+    ) -> None:
+        """Show the retry desk of an ended execution, for one of its steps if there is one."""
+
     def leave_execution(self) -> None:
         """Return home from an execution; exit if it was opened alone."""
 
@@ -172,6 +178,9 @@ class Deck(Protocol):
 
     def edit(self, path: str) -> None:
         """Open a file in $VISUAL or $EDITOR while the screen is suspended."""
+
+    def edit_text(self, text: str, suffix: str) -> str | None:
+        """Let the user edit a text in $VISUAL or $EDITOR; None if that is not possible."""
 
     def open_shell(self, command: "RunnableCommand", name: str) -> None:
         """Open a shell in the folder of a step, with its environment, the screen suspended."""

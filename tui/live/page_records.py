@@ -5,9 +5,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.domain.mission import Mission
-from core.domain.records import Attempt, Execution, LogEntry, LogStream, TaskRun
+from core.domain.records import (
+    Attempt,
+    AuditEvent,
+    Execution,
+    LogEntry,
+    LogStream,
+    TaskRun,
+)
 from core.domain.states import TaskState
 from core.errors import MissionDeckError
+from core.explain.amendment_text import amendments_in
 from core.ports.reader import LogQuery, Reader
 from tui.live.backend import Backend
 
@@ -17,8 +25,10 @@ if TYPE_CHECKING:
 
 TAIL_LINES = 20
 """Of the output so many last lines are read."""
-_START_EVENTS = 8
-"""Among so many first events of an execution is that of the start of its engine."""
+_START_EVENTS = 32
+"""Among so many first events of an execution is that of its amendment, if there is one.
+
+Of few reused steps also that of the start of its engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class PageRecords:
     tail_name: str = "stderr"
     children: Sequence[Execution] = ()
     """The executions of its sub-mission, oldest first."""
+    amended: Sequence[str] = ()
+    """What was changed for the execution in the one that it retries, one change each."""
     runner_pid: str = ""
     """The process that drove the execution first; empty if that is not recorded."""
 
@@ -50,6 +62,7 @@ def read_page_records(
 
     attempt = attempts[-1] if attempts else None
     name, tail = _tail(reader, task, attempt)
+    begun = reader.audit_events(execution_id=execution.execution_id, limit=_START_EVENTS)
     return PageRecords(
         command=runnable_command(execution, task, mission, attempt),
         earlier=last_success(
@@ -62,7 +75,8 @@ def read_page_records(
         tail=tail,
         tail_name=name,
         children=_children(reader, execution, task, mission),
-        runner_pid=_runner_pid(reader, execution),
+        amended=amendments_in(begun),
+        runner_pid=_runner_pid(begun),
     )
 
 
@@ -108,7 +122,6 @@ def _children(
     return [one for one in found if one.parent_task_id == task.task_id]
 
 
-def _runner_pid(reader: Reader, execution: Execution) -> str:
-    events = reader.audit_events(execution_id=execution.execution_id, limit=_START_EVENTS)
-    started = (one.details for one in events if one.event_type == "engine.started")
+def _runner_pid(begun: Sequence[AuditEvent]) -> str:
+    started = (one.details for one in begun if one.event_type == "engine.started")
     return str(next(started, {}).get("pid", ""))

@@ -69,6 +69,19 @@ class ExecutionActions(DeckScreen):
         if self.board is not None and self.selected is not None:
             await self.deck.actions.retry(self.board, self.selected, downstream=downstream)
 
+    def action_retry_desk(self) -> None:
+        """Plan a retry of the run: what runs again, and what is different this time."""
+        board = self.board
+        if board is None:
+            return
+        if board.is_live:
+            self.deck.show_notice("the run is live: `r` and `R` retry a step within it")
+        elif board.mission is None:
+            self.deck.show_problem("the mission of this run can no longer be read")
+        else:
+            task = None if self.selected is None else board.tasks[self.selected]
+            self.deck.open_retry_desk(board.execution, board.mission, task)
+
     @work
     async def action_cancel_step(self) -> None:
         """Cancel the selected step."""

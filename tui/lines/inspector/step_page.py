@@ -104,6 +104,9 @@ def _facts(
     if execution.params:
         pairs = (f"{name}={value}" for name, value in execution.params.items())
         lines.append(field("params", clean_line("  ".join(pairs))))
+    amended = () if page is None else page.amended
+    for number, text in enumerate(amended[:MAX_CHANGES]):
+        lines.append(field("" if number else "amended", clean_line(text)))
     if task.parent_task_id is not None:
         lines.append(field("item", clean_line(step_title(task).partition(" ")[2])))
     if task.reused_from is not None:

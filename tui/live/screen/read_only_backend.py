@@ -6,7 +6,7 @@ forgotten.
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from core.audit.verify.log_checked import LogChecked
 from core.domain.mission import EMPTY, Mission, MissionSource
@@ -26,6 +26,10 @@ from tui.live.backend import (
     Receipt,
 )
 from tui.live.home.screen_memory import ScreenMemory
+
+if TYPE_CHECKING:
+    from core.operations.amending.amendment import Wish
+    from core.operations.relaunch import RetryLinked
 
 READ_ONLY = "this screen is read-only: it was opened with --read-only"
 
@@ -127,6 +131,22 @@ class ReadOnlyBackend:
         _refuse()
 
     def retry_failed(self, execution_id: str, *, reason: str) -> str:  # noqa: ARG002 - refused
+        """Refuse."""
+        _refuse()
+
+    def plan_retry(
+        self,
+        execution_id: str,  # noqa: ARG002 - refused
+        *,
+        steps: Sequence[str] = (),  # noqa: ARG002 - refused
+        downstream: bool = False,  # noqa: ARG002 - refused
+        wish: "Wish | None" = None,  # noqa: ARG002 - refused
+        set_success: Sequence[str] = (),  # noqa: ARG002 - refused
+    ) -> "RetryLinked":
+        """Refuse."""
+        _refuse()
+
+    def start_retry(self, planned: "RetryLinked", reason: str) -> str:  # noqa: ARG002 - refused
         """Refuse."""
         _refuse()
 

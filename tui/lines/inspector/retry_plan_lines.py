@@ -1,0 +1,55 @@
+"""What a retry would do, as lines: what runs again, what is reused, what differs. Pure."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from core.domain.state_word import counted
+from core.errors import MissionDeckError, MissionInvalidError
+from tui.lines.step_details import heading
+from tui.look.styled_text import Line
+from tui.words.safe_text import clean_line
+
+if TYPE_CHECKING:
+    from core.operations.relaunch import RetryLinked
+
+MAX_NAMES = 30
+MAX_DIAGNOSTICS = 8
+
+
+def retry_plan_lines(planned: "RetryLinked") -> list[Line]:
+    """Return the preview of a retry in a linked execution."""
+    chosen, amendment = planned.chosen, planned.amendment
+    items = chosen.items.values()
+    groups: Sequence[tuple[str, str, Sequence[str], str]] = (
+        ("Runs again", "step", chosen.run, "text"),
+        ("Of these only", "item", [name for one in items for name in one.run], "text"),
+        ("Set to success, not run", "step", sorted(planned.order.set_by_hand), "warn"),
+        ("Reused", "step", list(chosen.reuse), "muted"),
+        ("Reused", "item", [name for one in items for name in one.reused], "muted"),
+        ("Left out", "step", sorted(chosen.unselected), "muted"),
+        ("Left out", "item", [name for one in items for name in one.left_out], "muted"),
+    )
+    lines: list[Line] = []
+    for title, kind, names, style in groups:
+        if names:
+            lines.append(heading(f"{title}: {counted(len(names), kind)}"))
+            lines += [[(f"  {clean_line(name)}", style)] for name in names[:MAX_NAMES]]
+            if len(names) > MAX_NAMES:
+                lines.append([(f"  … and {len(names) - MAX_NAMES:,} more", "faint")])
+    if not chosen.run:
+        lines.append([("no step runs: only handlers, if there are any", "muted")])
+    lines.append(heading("What differs"))
+    if amendment is None:
+        return [*lines, [("  nothing: the same mission and parameters", "muted")]]
+    return [*lines, *([(f"  {clean_line(text)}", "text")] for text in amendment.lines)]
+
+
+def error_plan_lines(error: MissionDeckError) -> list[Line]:
+    """Return why what is asked for cannot be done."""
+    lines: list[Line] = [[(clean_line(f"✗ {error.message}"), "bad")]]
+    if isinstance(error, MissionInvalidError):
+        told = [getattr(one, "message", "") for one in error.diagnostics[:MAX_DIAGNOSTICS]]
+        lines += [[(f"  {clean_line(text)}", "text")] for text in told if text]
+    if error.hint:
+        lines.append([(clean_line(error.hint), "muted")])
+    return lines
