@@ -49,6 +49,10 @@ class Leftovers(StrEnum):
     """Never: they are left running on purpose."""
 
 
+DEFAULT_GRACE_SECONDS = 5.0
+"""Seconds between the first signal and SIGKILL where neither step nor mission says otherwise."""
+
+
 class StopPolicy(Struct, frozen=True, kw_only=True):
     """How a process is asked to end: the first signal, and the seconds before it is killed."""
 

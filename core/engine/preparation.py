@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from core.domain.mission import EMPTY, Mission, MissionStep, Precondition, Ready
+from core.domain.process_policy import DEFAULT_GRACE_SECONDS
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.engine.context import ExecutionContext
@@ -48,7 +49,7 @@ class RunContext(Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     environ_error: str | None = None
     """Why the mission's own `env` has no value: then nothing can be started."""
-    grace_seconds: float = 5.0
+    grace_seconds: float = DEFAULT_GRACE_SECONDS
     log_limit_bytes: int = 10 * 1024 * 1024
     protected_paths: tuple[Path, ...] = ()
     permitted: Permitted = NOTHING_MORE

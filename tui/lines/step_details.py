@@ -26,6 +26,7 @@ from tui.lines.inspector.step_shape import shape_of
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.look.styled_text import Line
+from tui.words.cancel_text import stopping_text
 from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.placement_text import placement_text
 from tui.words.resource_text import resources_text, usage_text
@@ -105,9 +106,24 @@ def overview_lines(
     lines.append([("", "")])
     lines.append(heading("Times"))
     lines.extend(_times(board, task, now))
+    if (stopping := stopping_line(board, task, usage, now)) is not None:
+        lines.append(stopping)
     if usage is not None and task.state is TaskState.RUNNING:
         lines.append(field("uses now", usage_text(usage)))
     return lines + definition_lines(board, task) + _blocked(board, task)
+
+
+def stopping_line(board: Board, task: TaskRun, usage: JobUsage | None, now: int) -> Line | None:
+    """Return how far the end of a step is that runs although its run was cancelled, else None."""
+    requested = board.execution.cancel_requested_at
+    if requested is None or task.state is not TaskState.RUNNING or task.started_at is None:
+        return None
+    if task.started_at >= requested:  # a handler, which the cancel does not end
+        return None
+    since = max(0.0, (now - requested) / SECOND_NS)
+    processes = None if usage is None else usage.processes
+    text = stopping_text(board.step(task.task_id), board.mission, processes, since_seconds=since)
+    return None if text is None else field("stopping", text, "warn")
 
 
 def definition_lines(board: Board, task: TaskRun) -> list[Line]:

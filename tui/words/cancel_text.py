@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from core.domain.mission import Mission, MissionStep
-from core.domain.process_policy import StopSignal, stop_over
+from core.domain.process_policy import DEFAULT_GRACE_SECONDS, StopSignal, stop_over
 from core.domain.records import TaskRun
+from core.domain.state_word import counted
 from core.planning.cancel_scope import CancelScope
 from core.step_type.registry import PROCESS_TYPES
+from core.value.duration import duration_text
 
 KILL_TEXT = "what runs gets SIGKILL, the rest is skipped. No handler runs."
 
@@ -62,6 +64,31 @@ def stop_text(scope: CancelScope, tasks: Mapping[str, TaskRun], mission: Mission
         which = "that has not started is" if is_one else "that have not started are"
         effects.append(f"{_number(scope.skipped, tasks)} {which} skipped")
     return ", ".join(effects)
+
+
+def stopping_text(
+    step: MissionStep | None,
+    mission: Mission | None,
+    processes: int | None,
+    *,
+    since_seconds: float,
+) -> str | None:
+    """Return how far the end of a running step is, `since_seconds` after the cancel of its run.
+
+    "SIGTERM 2s ago, 3 processes remain, SIGKILL in 3s"; None for a step that runs no process, or
+    whose definition is not known. `processes` is how many it has now, None if that is not known.
+    """
+    signal = _stop_signal(step, mission)
+    if signal is None or step is None or mission is None:
+        return None
+    grace = stop_over(step.stop, mission.config.stop).grace
+    left = (DEFAULT_GRACE_SECONDS if grace is None else grace) - since_seconds
+    parts = [f"SIG{signal} {duration_text(since_seconds)} ago"]
+    if processes is not None:
+        verb = "remains" if processes == 1 else "remain"
+        parts.append(f"{counted(processes, 'process', 'processes')} {verb}")
+    parts.append(f"SIGKILL in {duration_text(left)}" if left > 0 else "SIGKILL is due")
+    return ", ".join(parts)
 
 
 def _stop_signal(step: MissionStep | None, mission: Mission | None) -> StopSignal | None:

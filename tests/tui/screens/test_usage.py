@@ -1,5 +1,8 @@
 """What a running step uses now stands beside it as long as it is known to be true."""
 
+from core.domain.mission import MissionStep
+from core.domain.process_policy import StopPolicy
+from core.ports.control import RequestKind
 from core.ports.executor import JobUsage, job_key
 from tests.support.tui import (
     FakeBackend,
@@ -11,6 +14,7 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.words.cancel_text import stopping_text
 
 USAGE = JobUsage(processes=3, cpu_share=1.37, memory_bytes=84 << 20)
 TOLD = "CPU 137%, memory 84.0 MiB, 3 processes"
@@ -62,3 +66,31 @@ async def test_the_usage_of_a_step_without_a_runner_is_not_shown() -> None:
 
         await wait_for_text(pilot, "the runner of this execution is gone")
         await wait_until(pilot, lambda: "uses now" not in screen_text(pilot.app))
+
+
+async def test_a_cancel_tells_what_remains_and_when_it_is_killed() -> None:
+    world = FakeWorld()
+    parameters = {"command": "sleep", "args": ["60"]}
+    nap = MissionStep(id="a", name="a", step_type="command", parameters=parameters)
+    mission = mission_of("m", nap)
+    run = world.launch(mission)
+    world.begin(run, "a")
+    backend = FakeBackend(world, mission)
+    backend.usage[job_key(run, "a", 1)] = USAGE
+    async with running(backend, start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "uses now", TOLD)
+        assert "stopping" not in screen_text(pilot.app)
+
+        backend.request(run, RequestKind.CANCEL)
+
+        await wait_for_text(pilot, "SIGTERM", "3 processes remain, SIGKILL in")
+
+
+def test_the_end_of_a_step_is_told_by_its_own_rules() -> None:
+    step = MissionStep(id="a", name="a", step_type="command", stop=StopPolicy(grace=10.0))
+    mission = mission_of("m", step)
+    text = stopping_text(step, mission, 1, since_seconds=4.0)
+    assert text == "SIGTERM 4s ago, 1 process remains, SIGKILL in 6s"
+    text = stopping_text(step, mission, None, since_seconds=12.0)
+    assert text == "SIGTERM 12s ago, SIGKILL is due"
+    assert stopping_text(None, None, 1, since_seconds=1.0) is None

@@ -15,7 +15,7 @@ from core.planning.cancel_scope import awaits_person
 from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
-from tui.lines.step_details import field, heading, state_line, why_lines
+from tui.lines.step_details import field, heading, state_line, stopping_line, why_lines
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.page_records import PageRecords
@@ -117,6 +117,8 @@ def _facts(
         lines.append(field("ran", where))
     if (limits := _limits_text(board, task)) is not None:
         lines.append(field("limits", limits))
+    if (stopping := stopping_line(board, task, usage, now)) is not None:
+        lines.append(stopping)
     if usage is not None and task.state is TaskState.RUNNING:
         lines.append(field("uses now", usage_text(usage)))
     used = "" if attempt is None else resources_text(attempt.resources)
