@@ -11,6 +11,7 @@ from tests.support.killed_runs import KilledRuns
 
 MISSION = """version: "1.0"
 name: shapes
+config: {fail_fast: false}
 env_files: .env
 include: parts/last.yaml
 steps:
@@ -36,13 +37,24 @@ steps:
     depends_on: server
     step_type: approval
     parameters: {prompt: How many?, inputs: {copies: {type: integer, required: true}}}
+  - id: pair
+    depends_on: server
+    foreach: [x, y]
+    with: {name: "{{ item }}"}
+    steps:
+      - {id: once, run: 'echo "$MISSION_VAR_NAME" >> once; echo "token $API_TOKEN"'}
+      - id: held
+        depends_on: once
+        run: |
+          while [ ! -e state ]; do sleep 0.05; done
+          test "$MISSION_VAR_NAME" = x || test -e mended
   - id: shaky
     depends_on: [poll, ask]
     env: {COPIES: "{{ steps.ask.output.inputs.copies }}"}
     run: echo "$COPIES" > copies; test -e mended
 """
 LAST = """steps:
-  - {id: done, depends_on: shaky, step_type: finish, parameters: {message: that was all}}
+  - {id: done, depends_on: [shaky, pair], step_type: finish, parameters: {message: that was all}}
   - {id: after, depends_on: done, run: touch after}
 """
 SECRET = "hunter2hunter2"
@@ -71,17 +83,21 @@ def test_every_shape_survives_the_kill_of_its_runner_and_a_retry(tmp_path: Path)
         (tmp_path / "state").write_text("go\n")
         assert mission(runs.home, "watch", "shapes", "--json").code == 1, "shaky failed"
         failed = _runs_of(runs)
+        assert failed["pair"]["state"] == "FAILED"
         (tmp_path / "mended").touch()
         again = mission(runs.home, "retry", "shapes", "--watch")
         assert again.code == 0, again.err
     finally:
         runs.stop()
+    ended = _runs_of(runs)
     assert (tmp_path / "copies").read_text() == "3\n"
+    once = sorted((tmp_path / "once").read_text().split())
+    assert once == ["x", "y"], "what succeeded within a group did not run again"
+    assert ended["pair[0]"]["reason_code"] == "REUSED"
     assert not (tmp_path / "after").exists()
     assert failed["server"]["reason_code"] != "SERVICE_DIED"
     assert failed["never"]["reason_code"] == "PRECONDITION_UNMET"
     assert failed["poll"]["attempt"] > 1
-    ended = _runs_of(runs)
     assert ended["server"]["reason_code"] == "SERVICE_ENDED", "the retry needed it again"
     assert ended["poll"]["reason_code"] == ended["ask"]["reason_code"] == "REUSED"
     assert [ended[name]["reason_code"] for name in ("done", "after")] == ["FINISHED"] * 2
