@@ -40,6 +40,9 @@ FOREIGN_MISSION_KEYS: Mapping[str, str] = {
 """Keys of the top level."""
 
 FOREIGN_STEP_KEYS: Mapping[str, str] = {
+    "command": "write `run: COMMAND LINE`; without a shell: `step_type: command` and"
+    " `parameters: {command: PROGRAM, args: [...]}`",
+    "entrypoint": "write `run: COMMAND LINE`",
     "cmds": "put the lines into one text: `run: |`, with a line for each",
     "commands": "put the lines into one text: `run: |`, with a line for each",
     "image": _CONTAINER,

@@ -32,6 +32,7 @@ def hint_of(text: str, code: Code = Code.UNKNOWN_KEY) -> str:
         ("bash_command: x", "`run`"),
         ("script: x", "`run`"),
         ("cmds: [x]", "`run: |`"),
+        ("command: a b", "write `run:"),
         ("precondition: x", "did you mean `preconditions`?"),
         ("continueOnError: true", "`continue_on_error`"),
         ("working-directory: x", "`working_dir`"),
