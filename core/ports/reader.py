@@ -27,6 +27,8 @@ class LogQuery(Struct, frozen=True, kw_only=True):
 
     execution_id: str
     task_id: str | None = None
+    task_ids: frozenset[str] = frozenset()
+    """Without a `task_id`: only the entries of these steps and items; empty for all."""
     attempt: int | None = None
     streams: frozenset[LogStream] = frozenset()
     min_level: LogLevel | None = None

@@ -5,6 +5,7 @@ chunk records which streams it leaves in the middle of a line. When reading star
 an attempt, it first goes back to where no wanted line is in progress.
 """
 
+import json
 import sqlite3
 from array import array
 from collections import deque
@@ -47,12 +48,13 @@ class _Open(Struct):
 
 
 class LogReader(Struct):
-    """Answers one query; with `task_run` None, over all steps of the execution."""
+    """Answers one query: of one task run, else of `task_runs`, else of the whole execution."""
 
     connection: sqlite3.Connection
     query: LogQuery
     execution: int
     task_run: int | None
+    task_runs: tuple[int, ...] = ()
     _streams: int = 0
     _levels: int = 0
     _needle: str = ""
@@ -119,6 +121,9 @@ class LogReader(Struct):
         query = self.query
         where = ["execution = ?"] if self.task_run is None else ["task_run = ?"]
         values: list[Any] = [self.execution if self.task_run is None else self.task_run]
+        if self.task_run is None and self.task_runs:
+            where = ["task_run IN (SELECT value FROM json_each(?))"]
+            values = [json.dumps(self.task_runs)]
         if query.attempt is not None:
             where.append("attempt = ?")
             values.append(query.attempt)

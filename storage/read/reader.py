@@ -404,7 +404,9 @@ class SqliteReader:
             if query.task_id is not None:
                 task_run = self._task_run_id(query.execution_id, query.task_id)
             execution = self._row_id(query.execution_id)
-            yield from LogReader(self._connection, query, execution, task_run).read()
+            some = [self._task_run_id(query.execution_id, one) for one in sorted(query.task_ids)]
+            found = LogReader(self._connection, query, execution, task_run, tuple(some))
+            yield from found.read()
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
         """Return the lines in progress of the step's running attempt, at most one per stream."""

@@ -87,6 +87,8 @@ async def test_each_filter_selects_and_they_combine(store: Store, reader: Sqlite
     late = story.chunk("a", (ERR, b"ERROR disk\n"), b"warning again\n")
     await append(store, early, middle, late)
     assert lines(reader, story, task_id="b") == ["warning b"]
+    assert lines(reader, story, task_ids=frozenset({"b"}), search="warning") == ["warning b"]
+    assert len(lines(reader, story, task_ids=frozenset({"a", "b"}))) == 5
     assert lines(reader, story, streams=frozenset({ERR})) == ["Warning: low", "ERROR disk"]
     assert lines(reader, story, streams=frozenset({SYS})) == []
     assert lines(reader, story, min_level=LogLevel.ERROR) == ["Warning: low", "ERROR disk"]

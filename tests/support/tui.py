@@ -601,6 +601,7 @@ class FakeReader(Reader):
                 for chunk, entry in self._run(query.execution_id).logs
                 if chunk > query.after_chunk
                 and query.task_id in (None, entry.task_id)
+                and (query.task_id or not query.task_ids or entry.task_id in query.task_ids)
                 and query.attempt in (None, entry.attempt)
                 and (not query.streams or entry.stream in query.streams)
                 and (query.until is None or entry.timestamp <= query.until)

@@ -51,7 +51,10 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
     ),
     "scrolling": _SCROLLING,
     "list": (*_SCROLLING, Key("list.open", "enter", "choose", "open", "Moving", show=True)),
-    "steps": (Key("steps.fold", "space", "toggle_fold", "open or close a fold", "Moving"),),
+    "steps": (
+        Key("steps.fold", "space", "toggle_fold", "open or close a fold", "Moving"),
+        Key("steps.mark", "m", "screen.mark", "mark for L, the logs together", "Looking"),
+    ),
     "home": (
         Key("home.approve", "a", "approve", "approve or reject", "Acting", show=True),
         Key("home.new", "n", "new_run", "new run", "Acting", show=True),
@@ -105,7 +108,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.pause", "p", "pause", "pause", "Acting", show=True),
         Key("run.new", "n", "new_run", "new run of this mission", "Acting"),
         Key("run.logs", "l", "logs", "logs", "Looking", show=True),
-        Key("run.merged_log", "L", "merged_log", "merged log of all steps", "Looking"),
+        Key("run.merged_log", "L", "merged_log", "merged log, of marked steps or all", "Looking"),
         Key("run.follow", "f", "log('follow')", "follow", "Log", show=True),
         Key("run.wrap", "W", "log('wrap')", "wrap lines", "Log"),
         Key("run.times", "t", "log('times')", "timestamps", "Log"),

@@ -164,11 +164,13 @@ def log_title_parts(
     attempts: Sequence[Attempt],
     shown: int,
     merged: bool,
+    marks: int = 0,
 ) -> Parts:
     """Return the title of the log: step, attempts, switches; right-aligned search and position."""
     left = [Part(" Logs ", style="strong", action="logs")]
     if merged:
-        left.append(Part("all steps ", style="text"))
+        steps = counted(marks, "marked step") if marks else "all steps"
+        left.append(Part(f"{steps} ", style="text"))
     elif selected is not None:
         left.append(Part(clean_line(selected), style="text"))
         left += attempt_parts(attempts, shown)

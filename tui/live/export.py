@@ -39,6 +39,7 @@ async def copy_log(deck: Deck, query: LogQuery, *, as_json: bool) -> None:
 async def save_log(deck: Deck, query: LogQuery) -> None:
     """Write a whole log to a file in the export folder."""
     stem = f"{query.task_id}-{query.attempt or 0}" if query.task_id else "all-steps"
+    stem = "marked-steps" if query.task_ids else stem
     path = free_path(deck.app_context.export_folder, stem, "log")
     try:
         lines = await deck.lookup.read(lambda reader: write_log(reader, query, path))

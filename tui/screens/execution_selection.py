@@ -37,6 +37,7 @@ class ExecutionSelection(PaneScreen):
         super().__init__(execution_id)
         self._user_selected = False
         """Whether the user has selected a step; until then the screen moves the selection."""
+        self._marked: frozenset[str] = frozenset()
         self._records: StepRecords | None = None
         self._usage_watch = UsageWatch(lambda: self.deck.backend, self.clock.now, self.run_worker)
         self._record_reader = CoalescingWorker(self._read_records, self.run_worker)
@@ -67,6 +68,17 @@ class ExecutionSelection(PaneScreen):
     async def _read_records_debounced(self) -> None:
         await asyncio.sleep(DEBOUNCE_SECONDS)
         self._record_reader.request()
+
+    def action_mark(self) -> None:
+        """Mark the selected step, or unmark it; `L` then shows the logs of the marked ones."""
+        board, task_id = self.board, self.selected
+        if board is None or task_id is None:
+            return
+        self._marked ^= {task_id}
+        for one in (self._left.steps, self._side_list):
+            one.show_marks(self._marked)
+        items = (one for one, task in board.tasks.items() if task.parent_task_id in self._marked)
+        self._bottom.set_marks(len(self._marked), self._marked.union(items))
 
     def on_step_selected(self, event: StepSelected) -> None:
         """Apply the user's selection in one view to all views."""

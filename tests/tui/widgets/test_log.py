@@ -224,6 +224,11 @@ async def test_the_merged_log_names_the_step_of_every_line() -> None:
         await wait_for_text(pilot, "Logs all steps", "talk", "other", "a word from the other")
         await pilot.press("L")
         await wait_until(pilot, lambda: "a word from" not in screen_text(pilot.app))
+        await pilot.press("tab", "g", "m", "L")
+        await wait_for_text(pilot, "Logs 1 marked step", "▶●talk", "line 3 of many")
+        assert "a word from" not in screen_text(pilot.app)
+        await pilot.press("shift+tab", "shift+tab", "j", "m")
+        await wait_for_text(pilot, "Logs 2 marked steps", "▶●other", "a word from the other")
 
 
 async def test_a_log_is_copied_and_saved_whole(tmp_path: Path) -> None:

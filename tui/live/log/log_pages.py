@@ -128,6 +128,7 @@ def dropped_bytes(reader: Reader, query: LogQuery) -> int:
         attempt.log_dropped_bytes
         for attempt in reader.attempts(query.execution_id, query.task_id)
         if query.attempt in (None, attempt.attempt)
+        and (query.task_id or not query.task_ids or attempt.task_id in query.task_ids)
     )
 
 

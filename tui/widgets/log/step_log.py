@@ -35,6 +35,9 @@ class StepLog(Vertical):
         self._records: StepRecords | None = None
         self._attempt = 0
         self._merged = False
+        self._marks = 0
+        self._together: frozenset[str] = frozenset()
+        """Whose logs are merged; empty for all steps."""
         self._until: int | None = None
         self._titled: tuple[str | None, Sequence[Attempt], int] = (None, (), 0)
         """Whose lines the pane shows: those of the selection only once they were read."""
@@ -68,7 +71,9 @@ class StepLog(Vertical):
     def refresh_log(self) -> None:
         """Show the selected log; follow it again if another log was followed since."""
         empty = "No output yet"
-        query: LogQuery | None = LogQuery(execution_id=self._execution_id, until=self._until)
+        query: LogQuery | None = LogQuery(
+            execution_id=self._execution_id, task_ids=self._together, until=self._until
+        )
         if not self._merged:
             if self._task_id is None or not self._attempt:
                 query, empty = None, "No step selected"
@@ -114,6 +119,12 @@ class StepLog(Vertical):
         self._merged = not self._merged
         self.refresh_log()
 
+    def set_marks(self, marks: int, together: frozenset[str]) -> None:
+        """Merge the logs of these steps and items only, of so many marked ones; of all for none."""
+        self._marks, self._together = marks, together
+        if self._merged:
+            self.refresh_log()
+
     def show_single(self) -> None:
         """Show the log of the selection."""
         if self._merged:
@@ -153,7 +164,7 @@ class StepLog(Vertical):
 
     def retitle(self) -> None:
         """Update the title."""
-        self._title.set_parts(*log_title_parts(self.pane, *self._titled, self._merged))
+        self._title.set_parts(*log_title_parts(self.pane, *self._titled, self._merged, self._marks))
         self._title.lit = self.pane.has_focus
 
     def on_paged_log_changed(self) -> None:

@@ -3,7 +3,7 @@
 Which rows there are is decided by `tui.live.steps.step_rows`; `step_row` draws them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import ClassVar
 
 from textual import events
@@ -55,6 +55,7 @@ class StepList(LineView):
         """Whether a person folded away what holds the selection."""
         self._name_width = 20
         self._last_lines: Mapping[str, str] = {}
+        self._marked: Set[str] = frozenset()
         self._measured = 0
         """Of how many task runs the names were measured."""
 
@@ -112,6 +113,11 @@ class StepList(LineView):
             if isinstance(row := self._rows[index], str)
             and board.tasks[row].state in (TaskState.RUNNING, TaskState.WAITING)
         )
+
+    def show_marks(self, marked: Set[str]) -> None:
+        """Show which steps are marked."""
+        self._marked = marked
+        self.refresh()
 
     @property
     def visible_running(self) -> list[str]:
@@ -271,7 +277,7 @@ class StepList(LineView):
             return fold_spans(board, row, styles, is_open=is_open)
         if isinstance(row, Alike):
             return alike_spans(board, row, styles, is_open=is_open)
-        look = StepLook(columns, styles, self._clock.now(), is_flat=bool(self._filter))
+        look = StepLook(columns, styles, self._clock.now(), bool(self._filter), row in self._marked)
         if row in board.fan_outs and not self._filter:
             return look.fan_out(board, row, is_open=is_open)
         return look.step(board, row, self._last_lines.get(row, ""))

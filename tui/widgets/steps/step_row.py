@@ -77,6 +77,7 @@ class StepLook:
     now: int
     is_flat: bool
     """Whether items are listed without their fan-out, as when filtered."""
+    is_marked: bool = False
 
     def step(self, board: Board, task_id: str, last_line: str) -> Iterable[Span]:
         """Return the row of a step or an item."""
@@ -86,7 +87,7 @@ class StepLook:
         indent = 0 if self.is_flat else _indent(board, task)
         name = clean_line(self._name(task))
         yield " " * indent, styles.text
-        yield f"{sign(task.state)} ", style
+        yield from self._sign(task)
         name_style = styles.muted if bucket_of(task) in ENDED else styles.text
         cells = max(1, columns.name - indent)
         yield fit(shorten(name, cells), cells) + " ", name_style
@@ -102,7 +103,7 @@ class StepLook:
         total = f" ×{sum(counts.values()):,}"
         numbers = count_signs(counts)
         wide = sum(width_of(text) + 1 for _state, text in numbers)
-        yield f"{sign(task.state)} ", styles.state(task.state)
+        yield from self._sign(task)
         yield f"{_arrow(is_open)} ", styles.muted
         has_room = bool(columns.why)
         whole = columns.name + columns.why + 1 if has_room else columns.row - 2
@@ -128,6 +129,11 @@ class StepLook:
             yield " " * (left - wide + 1), styles.text
             yield fit(self._state(task), STATE_CELLS), styles.state(task.state)
             yield from self._ending(board, task)
+
+    def _sign(self, task: TaskRun) -> Iterable[Span]:
+        """Return the sign of the state, and whether the step is marked."""
+        yield sign(task.state), self.styles.state(task.state)
+        yield "●" if self.is_marked else " ", self.styles.accent
 
     def _name(self, task: TaskRun) -> str:
         parent = task.parent_task_id
