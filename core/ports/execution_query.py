@@ -57,6 +57,8 @@ class ExecutionQuery(Struct, frozen=True, kw_only=True):
     """None of these may occur there."""
     fields: tuple[FieldCondition, ...] = ()
     """Each must hold."""
+    labels: tuple[tuple[str, str | None], ...] = ()
+    """Names and values of labels that it must have; None stands for any value."""
     ids: frozenset[str] | None = None
     """Only these, by their full ids."""
     created_from: int | None = None

@@ -22,6 +22,9 @@ _PARAM = """EXISTS (
 SELECT 1 FROM json_each(params) AS param WHERE {}
 )"""
 _PARAM_VALUE = "iif(param.type IN ('true', 'false'), param.type, param.value)"
+_LABEL = """EXISTS (
+SELECT 1 FROM json_each(labels) AS label WHERE label.key = ? AND (? IS NULL OR label.value = ?)
+)"""
 _SPENT = "(coalesce(ended_at, ?) - started_at)"
 _ATTENTION = (
     "CASE state WHEN 'RUNNING' THEN 0 WHEN 'PAUSED' THEN 1 WHEN 'PENDING' THEN 2"
@@ -54,6 +57,9 @@ def conditions(query: ExecutionQuery) -> tuple[str, list[Any]]:
         found.contains(_TEXT, word, sign="=")
     for condition in query.fields:
         found.field(condition)
+    for name, value in query.labels:
+        found.add("labels IS NOT NULL")  # few executions have any: an index holds those
+        found.add(_LABEL, codec.text(name), codec.text(value), codec.text(value))
     if query.ids is not None:
         found.add("execution_id IN (SELECT value FROM json_each(?))", json.dumps([*query.ids]))
     if query.created_from is not None:

@@ -66,6 +66,8 @@ def execution(record: Execution) -> dict[str, Any]:
         "retry_of": record.retry_of,
         "rerun_of": record.rerun_of,
         "run_key": record.run_key,
+        "labels": dict(record.labels or {}),
+        "title": record.title,
     }
 
 

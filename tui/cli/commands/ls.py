@@ -13,6 +13,7 @@ from core.ports.reader import Reader
 from core.value.suggestion import did_you_mean
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_execution, complete_mission
+from tui.cli.following.given_labels import wanted_labels
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, label_of, parent_labels
@@ -38,6 +39,14 @@ from tui.output.execution_table import execution_table
     type=click.Choice([state.value for state in ExecutionState], case_sensitive=False),
     help="Only executions in this state; may be repeated.",
 )
+@click.option(
+    "-l",
+    "--label",
+    "labels",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="Only executions with this label; may be repeated.",
+)
 @click.option("--all", "everything", is_flag=True, help="Include sub-missions.")
 @click.option(
     "--parent",
@@ -50,6 +59,7 @@ def command(
     mission: str | None,
     limit: int,
     states: tuple[str, ...],
+    labels: tuple[str, ...],
     everything: bool,
     parent: str | None,
 ) -> None:
@@ -61,6 +71,7 @@ def command(
         mission_name=mission,
         limit=limit,
         states=frozenset(map(ExecutionState, states)),
+        labels=wanted_labels(labels),
         include_children=everything,
     )
     _list(invocation, query, parent)
@@ -126,6 +137,8 @@ def _say_nothing(invocation: Invocation, reader: Reader, query: ExecutionQuery) 
     if query.parent is not None:
         label = label_of(reader, reader.find_execution(query.parent))
         told = f"no sub-mission of {label} matches"
+    elif query.labels:
+        told = "no run with these labels matches"
     elif query.states:
         told = "no run is in this state"
     elif reader.count_executions(everything):

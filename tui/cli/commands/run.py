@@ -56,6 +56,15 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     " =STEP this one; may be repeated.",
 )
 @click.option(
+    "-l",
+    "--label",
+    "labels",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Give the execution a label, by which `mission ls -l NAME` finds it; may be repeated.",
+)
+@click.option("--title", metavar="TEXT", help="Give the execution a title.")
+@click.option(
     "--run-id",
     metavar="KEY",
     help="Idempotency key: if this mission already ran with KEY, report that run instead of"

@@ -25,6 +25,7 @@ from core.runner.drive_plan import ArtifactPlace, Driven, DrivePlan
 from core.runner.stop_signal import StopSignals
 from tui.cli.command import finish
 from tui.cli.following.end_notice import NOTHING, AtEnd
+from tui.cli.following.given_labels import given_labels, given_title
 from tui.cli.following.outcome import exit_code
 from tui.cli.given_params import ParamSources, given_params
 from tui.cli.invocation import Invocation
@@ -65,6 +66,8 @@ def run_mission(
     output: OutputMode | None,
     quiet: bool,
     force: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    title: str | None = None,
 ) -> None:
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     _refuse_output_of_detached(output, detach=detach)
@@ -89,6 +92,8 @@ def run_mission(
         params=given,
         parallel_limit=max_parallel,
         run_key=run_id,
+        labels=given_labels(labels),
+        title=given_title(title),
     )
     if force:
         order = replace(order, forced=forced_steps(order.mission, force))

@@ -1,0 +1,63 @@
+"""Labels and titles: given to a run, recorded with it, and found by `mission ls`."""
+
+from pathlib import Path
+
+import pytest
+
+from core.ports.execution_query import ExecutionQuery
+from storage.read.reader import open_reader
+from tests.support.cli import Inside
+
+MISSION = """version: "1.0"
+name: {}
+steps:
+  - {{id: a, step_type: noop}}
+"""
+
+
+@pytest.fixture
+def inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Inside:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(MISSION.format(name))
+    return Inside(tmp_path / "home", monkeypatch, capfd)
+
+
+def test_executions_are_found_by_the_labels_that_they_were_given(
+    inside: Inside, tmp_path: Path
+) -> None:
+    given = ("-l", "team=blue", "-l", "env=a=b", "--title", "Nightly build")
+    assert inside("run", "one.yaml", "-q", *given).code == 0
+    assert inside("run", "two.yaml", "-q", "-l", "team=red").code == 0
+    assert inside("run", "two.yaml", "-q").code == 0
+
+    def found(*labels: str) -> list[str]:
+        words = [word for label in labels for word in ("-l", label)]
+        return [one["reference"] for one in inside("ls", "--json", *words).json]
+
+    assert found("team") == ["two#1", "one#1"]
+    assert found("team=blue") == found("team=blue", "env=a=b") == ["one#1"]
+    assert found("team=blu") == found("team=") == found("TEAM") == []
+    assert found() == ["two#2", "two#1", "one#1"]
+    assert "no run with these labels" in inside("ls", "-l", "team=green").err
+    shown = inside("show", "one", "--json").json
+    assert (shown["labels"], shown["title"]) == ({"team": "blue", "env": "a=b"}, "Nightly build")
+    reader = open_reader(tmp_path / "home/missions.db")
+    query = ExecutionQuery(labels=(("team", "blue"), ("env", None)))
+    assert [one.title for one in reader.executions(query)] == ["Nightly build"]
+    assert sum(reader.count_executions(query).values()) == 1
+    reader.close()
+    assert inside("audit", "verify").code == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-l", "x"), ("-l", "1=x"), ("-l", "a="), ("-l", "a=b", "-l", "a=c"), ("--title", "a\nb")],
+)
+def test_a_bad_label_is_refused(inside: Inside, options: tuple[str, ...], tmp_path: Path) -> None:
+    done = inside("run", "one.yaml", *options)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "home/missions.db").exists()
