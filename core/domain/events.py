@@ -101,6 +101,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     """The steps that run though nothing may have changed; `*` for all of them."""
     labels: Mapping[str, str] | None = None
     title: str | None = None
+    keep_going: bool = False
+    """Go on after failures, whatever the mission says."""
     policies: Mapping[str, str] = EMPTY
     """The policy files in force at the launch: SHA-256 (hex) by path; empty where there were none.
     """
@@ -137,6 +139,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
             links["forced"] = list(self.forced)
         if self.labels is not None:
             links["labels"] = dict(self.labels)
+        if self.keep_going:
+            links["keep_going"] = True
         if self.title is not None:
             links["title"] = self.title
         if self.retry_scope is not None:

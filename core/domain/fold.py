@@ -141,6 +141,7 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
         forced=event.forced,
         labels=event.labels,
         title=event.title,
+        keep_going=event.keep_going,
         run_number=event.run_number,
         counts=snapshot.counts,
     )

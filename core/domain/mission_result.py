@@ -19,7 +19,11 @@ def mission_result(
     for result in results.values():
         tally[result.status] += 1
     failed = [step for step in steps if results[step.id].status is StepStatus.FAILED]
-    may_continue = not mission.config.fail_fast or all(step.continue_on_error for step in failed)
+    may_continue = (
+        not mission.config.fail_fast
+        or execution.keep_going
+        or all(step.continue_on_error for step in failed)
+    )
     return MissionResult(
         mission_id=execution.execution_id,
         workflow_id=execution.workflow_id,

@@ -78,6 +78,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     """Names and values by which it is found, from the mission file and from its launch."""
     title: str | None = None
     """What the launch called it."""
+    keep_going: bool = False
+    """It goes on after failures, whatever its mission says: its launch asked for that."""
     run_number: int | None = None
     """Which run of its mission this is, from 1 (see `core.launch.run_number`); None until it is
     stored."""

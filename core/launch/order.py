@@ -59,6 +59,8 @@ class Order(Struct, frozen=True, kw_only=True):
     retry_scope: Mapping[str, Any] | None = None
     """How much of its steps a retry runs again, see `core.planning.earlier_items.RetryScope`."""
     forced: tuple[str, ...] | None = None
+    keep_going: bool = False
+    """Go on after failures, whatever the mission says of `fail_fast`."""
     """The steps that run though nothing may have changed; `*` for all of them."""
     labels: Mapping[str, str] | None = None
     title: str | None = None
@@ -115,6 +117,7 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         attempt_base=order.attempt_base,
         retry_scope=order.retry_scope,
         forced=order.forced,
+        keep_going=order.keep_going,
         labels=order.labels,
         title=order.title,
         policies=order.policies,

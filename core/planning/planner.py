@@ -388,7 +388,7 @@ class Planner:
             self.stop(task.reason_code, f"{quoted_title(task)}: {message}")
         elif not step.continue_on_error:
             self._failures.append(task_id)
-            if self._mission.config.fail_fast:
+            if self._mission.config.fail_fast and not self._snapshot.current.keep_going:
                 self.stop(Reason.FAIL_FAST, f"{quoted_title(task)} failed ({task.reason_code})")
 
     def _note_cancelled(self, task_id: str, step: MissionStep) -> None:

@@ -55,6 +55,7 @@ OTHER_FIELDS = frozenset(
         ),
         *(
             "host",
+            "keep_going",
             "placement",
             "ready",
             "started",

@@ -104,6 +104,7 @@ EXECUTION = (
     "forced",
     "labels",
     "title",
+    "keep_going",
     "run_number",
     "coverage",
     "log_entry_count",
@@ -165,6 +166,7 @@ def execution_row(record: Execution) -> Row:
         json_text(record.forced),
         json_text(record.labels),
         text(record.title),
+        int(record.keep_going),
         record.run_number,
         record.coverage.value,
         record.log_entry_count,
@@ -224,6 +226,7 @@ def execution_of(row: Row) -> Execution:
     values["retry_scope"] = _json_of(values["retry_scope"])
     values["forced"] = None if values["forced"] is None else tuple(json.loads(values["forced"]))
     values["labels"] = _json_of(values["labels"])
+    values["keep_going"] = bool(values["keep_going"])
     return Execution(**values)
 
 

@@ -111,6 +111,12 @@ class _Details:
             return None
         return value if type(value) is str else self.text(name)
 
+    def flag(self, name: str) -> bool:
+        value = self._details.get(name, False)
+        if type(value) is not bool:
+            raise RebuildError(f"{name} is neither true nor false")
+        return value
+
     def integer(self, name: str) -> int:
         value = self._details.get(name)
         if type(value) is not int:
@@ -260,6 +266,7 @@ def _created(
         forced=found.names("forced"),
         labels=found.texts("labels"),
         title=found.optional("title"),
+        keep_going=found.flag("keep_going"),
         run_number=found.number("run_number"),
         policies=found.policies(),
     )

@@ -69,6 +69,7 @@ EXECUTION: Final = (
     "forced",
     "labels",
     "title",
+    "keep_going",
     "run_number",
     "coverage",
     "log_entry_count",

@@ -70,6 +70,11 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
     help="Idempotency key: if this mission already ran with KEY, report that run instead of"
     " starting another.",
 )
+@click.option(
+    "--keep-going",
+    is_flag=True,
+    help="Go on after a failure, with all that does not depend on it, whatever fail_fast says.",
+)
 @end_options
 @output_options
 @click.option(

@@ -68,6 +68,7 @@ def run_mission(
     force: Sequence[str] = (),
     labels: Sequence[str] = (),
     title: str | None = None,
+    keep_going: bool = False,
 ) -> None:
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     _refuse_output_of_detached(output, detach=detach)
@@ -97,6 +98,7 @@ def run_mission(
     )
     if force:
         order = replace(order, forced=forced_steps(order.mission, force))
+    order = replace(order, keep_going=keep_going)
     if only and resume_from:
         raise UsageError("--only and --resume-from cannot be combined")
     if not dry_run:
