@@ -300,6 +300,8 @@ def _value(name: str, value: Any) -> Any:
         return None
     if name in ("params", "counts", "item_counts", "inputs", "outputs", "item", "census"):
         return dump_json(value)
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, TaskError):
         return dump_json(error_json(value))
     if isinstance(value, State | Reason):

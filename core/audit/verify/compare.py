@@ -257,6 +257,8 @@ def _agrees(expected: Any, found: object) -> bool:
         return found is None
     if type(expected) is int:
         return type(found) is int and found == expected
+    if type(expected) is bool:
+        return type(found) is int and found == int(expected)
     if isinstance(expected, State):
         return isinstance(found, str) and found == expected.text
     if isinstance(expected, DigestOnly):

@@ -76,9 +76,9 @@ EXECUTION: Final = (
     "counts",
     "item_counts",
 )
-"""Keys of an execution record: fields of `core.domain.records.Execution`, states as text, `params`,
-`retry_scope`, `forced`, `labels`, `counts` and `item_counts` as the JSON text of
-`core.domain.events.dump_json`."""
+"""Keys of an execution record: fields of `core.domain.records.Execution`, states as text,
+`keep_going` as 0 or 1, `params`, `retry_scope`, `forced`, `labels`, `counts` and `item_counts` as
+the JSON text of `core.domain.events.dump_json`."""
 
 TASK_RUN: Final = (
     "task_id",
