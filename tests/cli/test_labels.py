@@ -42,6 +42,10 @@ def test_executions_are_found_by_the_labels_that_they_were_given(
     assert found("team=blu") == found("team=") == found("TEAM") == []
     assert found() == ["two#2", "two#1", "one#1"]
     assert "no run with these labels" in inside("ls", "-l", "team=green").err
+    assert inside("ls", "--since", "1h", "--ids", "-l", "team=blue").out.count("\n") == 1
+    assert inside("ls", "--until", "1h", "--ids").out == ""
+    assert "created in this time" in inside("ls", "--until", "1h").err
+    assert inside("ls", "--since", "soon").code == 2
     shown = inside("show", "one", "--json").json
     assert (shown["labels"], shown["title"]) == ({"team": "blue", "env": "a=b"}, "Nightly build")
     reader = open_reader(tmp_path / "home/missions.db")

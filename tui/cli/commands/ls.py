@@ -17,6 +17,7 @@ from tui.cli.following.given_labels import wanted_labels
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, label_of, parent_labels
+from tui.cli.shared_options import instant_option
 from tui.output import json_shapes
 from tui.output.execution_table import execution_table
 
@@ -47,6 +48,17 @@ from tui.output.execution_table import execution_table
     multiple=True,
     help="Only executions with this label; may be repeated.",
 )
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Only executions created since this time: 5m or 1h30m ago, or an RFC 3339 timestamp.",
+)
+@click.option(
+    "--until",
+    metavar="TIME",
+    help="Only executions created before this time.",
+)
+@click.option("--ids", is_flag=True, help="Write the full ids alone, one a line.")
 @click.option("--all", "everything", is_flag=True, help="Include sub-missions.")
 @click.option(
     "--parent",
@@ -60,6 +72,9 @@ def command(
     limit: int,
     states: tuple[str, ...],
     labels: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    ids: bool,
     everything: bool,
     parent: str | None,
 ) -> None:
@@ -72,12 +87,20 @@ def command(
         limit=limit,
         states=frozenset(map(ExecutionState, states)),
         labels=wanted_labels(labels),
+        created_from=_instant(invocation, "--since", since),
+        created_until=_instant(invocation, "--until", until),
         include_children=everything,
     )
-    _list(invocation, query, parent)
+    _list(invocation, query, parent, only_ids=ids)
 
 
-def _list(invocation: Invocation, query: ExecutionQuery, parent: str | None) -> None:
+def _instant(invocation: Invocation, option: str, given: str | None) -> int | None:
+    return None if given is None else instant_option(option, given, invocation.now)
+
+
+def _list(
+    invocation: Invocation, query: ExecutionQuery, parent: str | None, *, only_ids: bool
+) -> None:
     """Print the list, with a note if it is incomplete.
 
     Raises `NotFoundError` for a mission or parent that never ran.
@@ -96,6 +119,9 @@ def _list(invocation: Invocation, query: ExecutionQuery, parent: str | None) -> 
             children = reader.child_counts(ids)
             if invocation.json:
                 console.out_json([_json(one, children) for one in shown])
+                return
+            if only_ids:
+                console.out_lines(ids)
                 return
             lines = execution_table(
                 shown,
@@ -137,6 +163,8 @@ def _say_nothing(invocation: Invocation, reader: Reader, query: ExecutionQuery) 
     if query.parent is not None:
         label = label_of(reader, reader.find_execution(query.parent))
         told = f"no sub-mission of {label} matches"
+    elif query.created_from is not None or query.created_until is not None:
+        told = "no run was created in this time"
     elif query.labels:
         told = "no run with these labels matches"
     elif query.states:

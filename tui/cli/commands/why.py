@@ -19,7 +19,7 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, label_of, step_argument
 from tui.output import json_shapes
 from tui.output.json_shapes import last_success_json, reference_of
-from tui.words.last_success_text import last_success_lines
+from tui.words.last_success_text import NO_CHANGE, last_success_lines
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
 
@@ -68,6 +68,8 @@ def command(invocation: Invocation, execution: str, step: str | None) -> None:
     console.out_lines([f"  {arrow} {line}" for line in causes])
     if task is not None:
         lines = last_success_lines(earlier, task, invocation.now)
+        if facts.outdated:  # the causes above say what of its files and values has changed
+            lines = [line for line in lines if line.strip() != NO_CHANGE]
         console.out_lines([safe_line(line) for line in lines])
 
 
