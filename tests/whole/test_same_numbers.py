@@ -54,6 +54,9 @@ def screen(home: Path, ran: Ran) -> Iterator[Terminal]:
     terminal.send("\r")
     terminal.wait_for("1 List", "bad")
     terminal.wait_for("fan[1]", "left-out", "subset")
+    terminal.send("g")
+    terminal.send(" ")
+    terminal.wait_for("[0]")
     terminal.settle()
     yield terminal
     terminal.kill()
@@ -115,7 +118,8 @@ def test_state_coverage_and_duration_of_the_run_are_the_same(
 @pytest.mark.parametrize("name", ["fan", "fan[0]", "fan[1]", "bad", "left-out"])
 def test_state_and_duration_of_a_step_are_the_same(home: Path, screen: Terminal, name: str) -> None:
     rows = [line.partition("▏")[0] for line in screen.text.splitlines()[2:]]
-    (on_screen,) = (row for row in rows if re.match(rf"[ ▌]\S {re.escape(name)} ", row))
+    shown_as = re.escape(name.removeprefix("fan") if "[" in name else name)
+    (on_screen,) = (row for row in rows if re.match(rf"[ ▌] *\S (?:[▸▾] )?{shown_as} ", row))
     table = shown(home).partition("\nSTEP ")[2].partition("\n\n")[0].splitlines()[1:]
     (in_text,) = (row for row in table if re.match(rf"{re.escape(name)} ", row))
     words = "|".join(WORDS.values())
