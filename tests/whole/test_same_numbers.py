@@ -49,7 +49,7 @@ def screen(home: Path, ran: Ran) -> Iterator[Terminal]:
     """The screen on the run: one step a state that is folded where there are more."""
     env = environment(home / "home")
     terminal = Terminal([str(SCRIPT)], env, home, columns=220, rows=50)
-    terminal.wait_for("figures#1", "run again")
+    terminal.wait_for("figures#1", "NEEDS YOU")
     terminal.send("2")
     terminal.send("\r")
     terminal.wait_for("1 List", "bad")
