@@ -302,6 +302,7 @@ class Mission(Struct, frozen=True, kw_only=True):
     """Environment files, relative to the folder of the mission file; `env` goes over them."""
     config: MissionConfig = field(default_factory=MissionConfig)
     concurrency: Concurrency | None = None
+    labels: Mapping[str, str] = EMPTY
     handlers: Handlers = field(default_factory=Handlers)
 
     @property

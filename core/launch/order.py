@@ -63,6 +63,7 @@ class Order(Struct, frozen=True, kw_only=True):
     """Go on after failures, whatever the mission says of `fail_fast`."""
     """The steps that run though nothing may have changed; `*` for all of them."""
     labels: Mapping[str, str] | None = None
+    """Labels beside those of the mission, whose values they replace."""
     title: str | None = None
     policies: Mapping[str, str] = EMPTY
     """The policy files that allowed it, see `ExecutionCreated`."""
@@ -118,7 +119,7 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         retry_scope=order.retry_scope,
         forced=order.forced,
         keep_going=order.keep_going,
-        labels=order.labels,
+        labels={**order.mission.labels, **(order.labels or {})} or None,
         title=order.title,
         policies=order.policies,
     )

@@ -232,6 +232,8 @@ def retry_order(
         source_path=execution.source_path,
         working_dir=execution.working_dir,
         retry_of=execution.execution_id,
+        labels=execution.labels,
+        title=execution.title,
         amendment=None if amendment is None else amendment.facts(),
         unselected=chosen.unselected,
         finished=chosen.finished,
@@ -269,5 +271,7 @@ def rerun_order(reader: Reader, execution_id: str, *, reason: str, actor: str) -
         source_path=execution.source_path,
         working_dir=execution.working_dir,
         rerun_of=execution.execution_id,
+        labels=execution.labels,
+        title=execution.title,
         reason=reason,
     )

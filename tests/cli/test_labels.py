@@ -6,7 +6,7 @@ import pytest
 
 from core.ports.execution_query import ExecutionQuery
 from storage.read.reader import open_reader
-from tests.support.cli import Inside
+from tests.support.cli import Inside, mission
 
 MISSION = """version: "1.0"
 name: {}
@@ -54,6 +54,44 @@ def test_executions_are_found_by_the_labels_that_they_were_given(
     assert sum(reader.count_executions(query).values()) == 1
     reader.close()
     assert inside("audit", "verify").code == 0
+
+
+def test_a_mission_has_labels_of_its_own_which_a_launch_may_replace_and_a_rerun_keeps(
+    inside: Inside, tmp_path: Path
+) -> None:
+    text = 'version: "1.0"\nname: own\nlabels: {team: red, tier: gold}\n'
+    (tmp_path / "own.yaml").write_text(text + "steps: [{id: a, step_type: noop}]\n")
+
+    assert inside("run", "own.yaml", "-q").code == 0
+    assert inside("run", "own.yaml", "-q", "-l", "team=blue", "--title", "T").code == 0
+    assert mission(inside.home, "rerun", "own#2", "--watch").code == 0
+
+    found = {one["reference"]: one for one in inside("ls", "--json").json}
+    assert found["own#1"]["labels"] == {"team": "red", "tier": "gold"}
+    assert found["own#2"]["labels"] == {"team": "blue", "tier": "gold"}
+    assert (found["own#3"]["labels"], found["own#3"]["title"]) == (found["own#2"]["labels"], "T")
+
+
+@pytest.mark.parametrize(
+    ("labels", "place"),
+    [
+        ("[a]", ":3:9"),
+        ("{team: 1}", ":3:16"),
+        ("{1x: a}", ":3:10"),
+        ('{team: ""}', ":3:16"),
+        ('{team: "a\\nb"}', ":3:16"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused_with_their_place(
+    inside: Inside, tmp_path: Path, labels: str, place: str
+) -> None:
+    text = f'version: "1.0"\nname: own\nlabels: {labels}\nsteps: [{{id: a, step_type: noop}}]\n'
+    (tmp_path / "own.yaml").write_text(text)
+
+    refused = inside("validate", "own.yaml")
+
+    assert refused.code == 3
+    assert f"own.yaml{place}: error" in refused.out + refused.err
 
 
 @pytest.mark.parametrize(

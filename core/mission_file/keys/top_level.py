@@ -41,6 +41,7 @@ from core.mission_file.keys.secret_names import check_declared, check_declared_s
 from core.mission_file.keys.shorthand import write_out
 from core.mission_file.keys.step import STEP_KEYS, check_file_names, check_step
 from core.mission_file.shapes.concurrency_key import CONCURRENCY
+from core.mission_file.shapes.label_key import LABELS
 from core.mission_file.step_template import TEMPLATE_KEYS, check_templates
 
 SUPPORTED_MAJOR = 1
@@ -174,6 +175,7 @@ MISSION_KEYS = {
         example="{target: {type: choice, choices: [staging, production], default: staging}}",
         synonyms=("parameters", "inputs", "arguments"),
     ),
+    "labels": LABELS,
     "concurrency": CONCURRENCY,
     "variables": Key(
         check=check_variables,

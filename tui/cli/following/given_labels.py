@@ -1,13 +1,9 @@
 """Labels and titles as they are given on the command line."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from core.errors import UsageError
-
-MAX_LABELS = 50
-MAX_VALUE_CHARACTERS = 256
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._/-]{0,62}")
+from core.value.label import MAX_LABELS, line_problem, name_problem
 
 
 def given_labels(pairs: Sequence[str]) -> Mapping[str, str] | None:
@@ -20,11 +16,9 @@ def given_labels(pairs: Sequence[str]) -> Mapping[str, str] | None:
     if len(found) > MAX_LABELS:
         raise UsageError(f"more than {MAX_LABELS} labels")
     for name, value in found.items():
-        if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"{name!r} is not a valid name for a label",
-                hint="it begins with a letter, and has letters, digits and `._/-`, 63 at most",
-            )
+        problem = name_problem(name)
+        if problem is not None:
+            raise UsageError(f"{name!r} is not a valid name for a label", hint=f"it {problem}")
         _require_line(value, f"the label {name}")
     return found
 
@@ -43,7 +37,6 @@ def wanted_labels(words: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
 
 
 def _require_line(value: str, what: str) -> None:
-    if not value.strip() or not value.isprintable():
-        raise UsageError(f"{what} is not a line of printable text")
-    if len(value) > MAX_VALUE_CHARACTERS:
-        raise UsageError(f"{what} has more than {MAX_VALUE_CHARACTERS} characters")
+    problem = line_problem(value)
+    if problem is not None:
+        raise UsageError(f"{what} {problem}")
