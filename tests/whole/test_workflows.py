@@ -206,14 +206,16 @@ def assert_seen_exactly_once_and_in_order(seen: list[dict[str, Any]], home: Path
     for change in stored:
         line = by_seq[change.seq]
         assert line.get("task_id") == change.task_id
-        if change.to_state == "READY" and line["type"] == "attempt.started":
+        if change.to_state == "READY" and line["type"] in ("attempt.started", "attempt.armed"):
             line = {**line, **line["ready"], "state": "READY"}
+        elif change.to_state == "RUNNING" and line["type"] == "attempt.ended":
+            line = {**line, **line["started"], "state": "RUNNING"}
         elif change.entity is EntityKind.TASK_RUN and line["type"] == "attempt.ended":
             line = {**line, **line["step"]}
         assert line["reason_code"] == change.reason_code
         if change.entity is not EntityKind.ATTEMPT or line["type"] == "attempt.ended":
             assert line["state"] == change.to_state
-    told = {line["seq"] for line in seen if "state" in line}
+    told = {line["seq"] for line in seen if "state" in line or "ready" in line}
     assert told == {change.seq for change in stored}
 
 
