@@ -1,5 +1,7 @@
 """Actions of keys on the selected step and its execution, for every screen that shows one."""
 
+import asyncio
+
 from textual import work
 
 from core.domain.states import ExecutionState, TaskState, is_terminal
@@ -7,6 +9,9 @@ from core.errors import BugError
 from tui.live.board import Board
 from tui.live.steps.bucket import Bucket
 from tui.screens.deck_screen import DeckScreen
+
+_LOOK_SECONDS = 0.02
+"""How often to look whether the mission of the run has been read."""
 
 
 class ExecutionActions(DeckScreen):
@@ -69,14 +74,18 @@ class ExecutionActions(DeckScreen):
         if self.board is not None and self.selected is not None:
             await self.deck.actions.retry(self.board, self.selected, downstream=downstream)
 
-    def action_retry_desk(self) -> None:
+    @work(exclusive=True, group="retry-desk")
+    async def action_retry_desk(self) -> None:
         """Plan a retry of the run: what runs again, and what is different this time."""
         board = self.board
         if board is None:
             return
         if board.is_live:
             self.deck.show_notice("the run is live: `r` and `R` retry a step within it")
-        elif board.mission is None:
+            return
+        while board.mission is None and not board.is_unreadable:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(_LOOK_SECONDS)
+        if board.mission is None:
             self.deck.show_problem("the mission of this run can no longer be read")
         else:
             task = None if self.selected is None else board.tasks[self.selected]
