@@ -181,7 +181,7 @@ async def test_a_job_is_born_in_the_group_of_its_supervisor(
     assert not (delegated.path / name).exists()
 
 
-async def name_of(pid: int) -> bytes:
+def name_of(pid: int) -> bytes:
     """Return the name of the program that a process runs, empty when it is gone."""
     try:
         return Path(f"/proc/{pid}/comm").read_bytes().strip()
@@ -189,7 +189,7 @@ async def name_of(pid: int) -> bytes:
         return b""
 
 
-def test_what_escaped_from_everything_is_ended_when_the_supervisor_is_killed(
+async def test_what_escaped_from_everything_is_ended_when_the_supervisor_is_killed(
     delegated: GroupFolder, executor: SupervisedExecutor
 ) -> None:
     await run(executor, a_job(ESCAPE))
