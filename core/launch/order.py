@@ -189,42 +189,35 @@ def _settled_at_creation(
     order: Order, step_id: str, execution_id: str, clock: Clock
 ) -> TaskStateChanged | None:
     """Return the transition of a step that this execution does not run, None for one it does."""
-    reuse = order.reuse.get(step_id)
-    if reuse is not None:
+
+    def settled(state: TaskState, reason: Reason, message: str, **fields: Any) -> TaskStateChanged:
         return TaskStateChanged(
             at=clock.now(),
             execution_id=execution_id,
             actor=order.actor,
             task_id=step_id,
             from_state=TaskState.PENDING,
-            to_state=TaskState.SUCCESS,
-            reason_code=Reason.REUSED,
-            message=f"from {reuse.execution_id}",
-            reused_from=reuse.execution_id,
+            to_state=state,
+            reason_code=reason,
+            message=message,
+            **fields,
+        )
+
+    reuse = order.reuse.get(step_id)
+    if reuse is not None:
+        source = reuse.execution_id
+        return settled(
+            TaskState.SUCCESS,
+            Reason.REUSED,
+            f"from {source}",
+            reused_from=source,
             outputs=reuse.outputs,
         )
     if step_id in order.set_by_hand:
-        return TaskStateChanged(
-            at=clock.now(),
-            execution_id=execution_id,
-            actor=order.actor,
-            task_id=step_id,
-            from_state=TaskState.PENDING,
-            to_state=TaskState.SUCCESS,
-            reason_code=Reason.SET_BY_HAND,
-            message=order.reason or f"set by {order.actor}",
-            outputs={},
-        )
+        why = order.reason or f"set by {order.actor}"
+        return settled(TaskState.SUCCESS, Reason.SET_BY_HAND, why, outputs={})
     if step_id not in order.unselected:
         return None
-    was_finished = step_id in order.finished
-    return TaskStateChanged(
-        at=clock.now(),
-        execution_id=execution_id,
-        actor=order.actor,
-        task_id=step_id,
-        from_state=TaskState.PENDING,
-        to_state=TaskState.SKIPPED,
-        reason_code=Reason.FINISHED if was_finished else Reason.NOT_SELECTED,
-        message=f"as in {order.retry_of}" if was_finished else "not selected for this run",
-    )
+    if step_id in order.finished:
+        return settled(TaskState.SKIPPED, Reason.FINISHED, f"as in {order.retry_of}")
+    return settled(TaskState.SKIPPED, Reason.NOT_SELECTED, "not selected for this run")
