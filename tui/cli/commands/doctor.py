@@ -230,8 +230,9 @@ def _nearest(folder: Path) -> Path:
 def _cluster(invocation: Invocation) -> Iterator[Check]:
     """Check the cluster that command line or settings name, if they name one."""
     from tui.host.executor_choice import cluster_address, require_dask
+    from tui.host.site import EXECUTOR_VARIABLE
 
-    url = cluster_address(invocation.environ.get("MISSION_EXECUTOR", invocation.settings.executor))
+    url = cluster_address(invocation.environ.get(EXECUTOR_VARIABLE, invocation.settings.executor))
     if url is None:
         return
     try:

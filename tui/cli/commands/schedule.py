@@ -13,9 +13,10 @@ from tui.cli.mission_argument import mission_file
 from tui.cli.shared_options import mission_argument, param_option
 from tui.host.scheduling import cron_line, systemd_timer
 from tui.host.scheduling.scheduled_run import Schedule, ScheduledRun, schedule_name
+from tui.host.site import EXECUTOR_VARIABLE
 from tui.words.safe_text import safe_line
 
-_PASSED_ON = ("MISSION_HOME", "MISSION_DB", "MISSION_EXECUTOR", "MISSION_WITNESS_FILE", "PATH")
+_PASSED_ON = ("MISSION_HOME", "MISSION_DB", EXECUTOR_VARIABLE, "MISSION_WITNESS_FILE", "PATH")
 """Variables of this moment that the run gets, too."""
 
 
