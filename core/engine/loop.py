@@ -172,7 +172,9 @@ class Engine:
         self._admission: GroupAdmission | None = None
         concurrency = run_context.mission.concurrency
         if claims is not None and group is not None and concurrency is not None:
-            self._admission = GroupAdmission(self._recorder, claims, group, concurrency.policy)
+            self._admission = GroupAdmission(
+                self._recorder, claims, group, concurrency.policy, self._request_handler.refuse
+            )
         self._commit_delay = CommitDelay()
         self._armed = ArmedStarts(
             run_context,
@@ -309,6 +311,7 @@ class Engine:
         """Fold all that follows from the states; return the ending when nothing can follow."""
         planner, recorder = self._planner, self._recorder
         self._armed.all_taken_in()
+        self._mutexes.give_back_unused()
         self._note_late_ends()
         self._has_more = False
         while True:

@@ -109,12 +109,14 @@ class RequestHandler:
                 ExecutionState.RUNNING, Reason.USER_RESUMED, message, actor=request.actor
             )
             self._recorder.settle(request)
+        elif kind in {RequestKind.HOLD, RequestKind.RELEASE}:
+            self.refuse(request, "it does not wait in a concurrency group")
         else:
-            self._refuse(request, f"the execution is {state}")
+            self.refuse(request, f"the execution is {state}")
 
     def refuse_late(self, request: Request) -> None:
         """Refuse what was asked when nothing could follow from it any more."""
-        self._refuse(request, ENDING)
+        self.refuse(request, ENDING)
 
     # --- approvals ------------------------------------------------------------------------------
 
@@ -144,9 +146,9 @@ class RequestHandler:
             if attempt is not None and attempt.reason_code in ANSWERED:
                 self._recorder.settle(answer)
             else:
-                self._refuse(answer, "the step had ended before the answer could count")
+                self.refuse(answer, "the step had ended before the answer could count")
         for request in self._early.pop(task_id, ()):
-            self._refuse(request, "the step had ended before it asked again")
+            self.refuse(request, "the step had ended before it asked again")
         if self._cancelling:
             was_cancelled = attempt is not None and attempt.state is AttemptState.CANCELLED
             self._count_ends(task_id, was_cancelled)
@@ -159,7 +161,7 @@ class RequestHandler:
                 if not one.left and one.took_effect:
                     self._recorder.settle(one.request)
                 elif not one.left:
-                    self._refuse(one.request, "it had ended before it could be cancelled")
+                    self.refuse(one.request, "it had ended before it could be cancelled")
         self._cancelling = [one for one in self._cancelling if one.left]
 
     def _answer(self, request: Request) -> None:
@@ -168,15 +170,15 @@ class RequestHandler:
             if self._will_ask(request.task_id or ""):
                 self._early.setdefault(request.task_id or "", []).append(request)
             else:
-                self._refuse(request, "the step does not wait for an approval")
+                self.refuse(request, "the step does not wait for an approval")
             return
         question, answer = waiting
         if not may_answer(request.actor, question.approvers):
-            self._refuse(request, f"only {', '.join(question.approvers)} may answer")
+            self.refuse(request, f"only {', '.join(question.approvers)} may answer")
         elif question.until is not None and request.created_at > question.until:
-            self._refuse(request, "the time to answer was over")
+            self.refuse(request, "the time to answer was over")
         elif answer.done():
-            self._refuse(request, "the step was answered before")
+            self.refuse(request, "the step was answered before")
         else:
             self._take_answer(request, question, answer)
 
@@ -191,7 +193,7 @@ class RequestHandler:
                 question.take(given if isinstance(given, Mapping) else EMPTY) if approved else EMPTY
             )
         except UsageError as error:
-            self._refuse(request, error.message)
+            self.refuse(request, error.message)
         else:
             self._answers[question.task_id] = request
             comment = request.arguments.get("comment")
@@ -240,7 +242,7 @@ class RequestHandler:
     def _cancel_step(self, request: Request) -> None:
         task = self._recorder.snapshot.tasks.get(request.task_id or "")
         if task is None or is_terminal(task.state):
-            self._refuse(request, "the step has ended" if task else "there is no such step")
+            self.refuse(request, "the step has ended" if task else "there is no such step")
             return
         wanted = [task.task_id]
         is_fan = task.state is TaskState.RUNNING and task.reason_code is Reason.EXPANDED
@@ -272,14 +274,14 @@ class RequestHandler:
         tasks = self._recorder.snapshot.tasks
         task = tasks.get(request.task_id or "")
         if task is None or task.state not in RETRYABLE:
-            self._refuse(request, "only a failed, skipped or cancelled step can be retried")
+            self.refuse(request, "only a failed, skipped or cancelled step can be retried")
             return
         if (
             self._planner.stopped is not None
             or self._planner.runs_handlers
             or task.task_id in self._handlers
         ):
-            self._refuse(request, ENDING)
+            self.refuse(request, ENDING)
             return
         message, actor = f"retried by {request.actor}", request.actor
         reason = request.arguments.get("reason")
@@ -312,7 +314,8 @@ class RequestHandler:
             if item.state in RETRYABLE:
                 reopen(item.task_id, TaskState.PENDING)
 
-    def _refuse(self, request: Request, why: str) -> None:
+    def refuse(self, request: Request, why: str) -> None:
+        """Record why what was asked is not done."""
         self._recorder.note(
             "request.refused",
             {"request": request.kind.value, "request_id": str(request.request_id), "why": why},

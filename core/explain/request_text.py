@@ -11,6 +11,8 @@ DONE: Mapping[RequestKind, str] = MappingProxyType(
         RequestKind.CANCEL_STEP: "is being cancelled",
         RequestKind.PAUSE: "paused; running attempts continue",
         RequestKind.RESUME: "resumed",
+        RequestKind.HOLD: "keeps its place in its group, and others go before it",
+        RequestKind.RELEASE: "goes on in its group when its turn comes",
         RequestKind.RETRY: "will be tried again",
         RequestKind.APPROVE: "approved",
         RequestKind.REJECT: "rejected",

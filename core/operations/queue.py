@@ -38,6 +38,11 @@ def queues(reader: Reader, now: int) -> list[Queue]:
     return [_queue(kind, name, found[kind, name]) for kind, name in sorted(found)]
 
 
+def is_on_hold(reader: Reader, execution_id: str) -> bool:
+    """Tell whether an execution is held back in its concurrency group."""
+    return any(one.is_held for one in reader.claims() if one.execution_id == execution_id)
+
+
 def require_turn(site: Site, order: Order) -> None:
     """Refuse what would be refused by the policy of its concurrency group, before it is recorded.
 

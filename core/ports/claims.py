@@ -4,7 +4,6 @@ A claim counts for as long as the runner of its execution holds the lease: what 
 free, and what it waited for is asked for again when its execution is resumed.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -63,8 +62,3 @@ class Claims(Protocol):
 
     async def cancel(self, execution_id: str, reason: str) -> None:
         """Ask for the cancel of another execution; nothing happens to one that has ended."""
-
-
-def ordered(claims: Sequence[Claim]) -> list[Claim]:
-    """Return claims as they stand in the queue: those granted, then those that wait, in order."""
-    return sorted(claims, key=lambda one: (one.granted_at is None, -one.priority))

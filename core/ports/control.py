@@ -56,6 +56,8 @@ class RequestKind(StrEnum):
     CANCEL_STEP = "cancel_step"
     PAUSE = "pause"
     RESUME = "resume"
+    HOLD = "hold"
+    RELEASE = "release"
     RETRY = "retry"
     APPROVE = "approve"
     REJECT = "reject"

@@ -7,10 +7,12 @@ from typing import Any
 
 from core.domain.approval_question import may_answer
 from core.domain.mission import EMPTY, Param
+from core.domain.reasons import Reason
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.domain.tally import tally_of_execution
 from core.errors import BugError, MissionDeckError
+from core.operations.queue import is_on_hold
 from core.ports.control import RequestKind
 from tui.lines.confirmation import (
     approval_lines,
@@ -108,7 +110,10 @@ class ConfirmedActions:
         await self._request(board.execution, RequestKind.CANCEL_STEP, name, task_id)
 
     async def pause(self, execution: Execution, *, orphaned: bool) -> None:
-        """Pause an execution, resume a paused one, or start a new runner for an orphaned one."""
+        """Pause an execution, resume a paused one, or start a new runner for an orphaned one.
+
+        One that waits in a concurrency group is held back there, or released.
+        """
         label = self._deck.label(execution)
         if is_terminal(execution.state):
             self._deck.show_problem(f"run {label} has ended: there is nothing to pause")
@@ -121,6 +126,12 @@ class ConfirmedActions:
                 await self._run(
                     lambda: self._backend.resume(execution.execution_id), f"run {label}: resumed"
                 )
+        elif execution.reason_code is Reason.QUEUED:
+            held = await self._deck.lookup.read(
+                lambda reader: is_on_hold(reader, execution.execution_id)
+            )
+            kind = RequestKind.RELEASE if held else RequestKind.HOLD
+            await self._request(execution, kind, f"run {label}")
         elif execution.state is ExecutionState.PAUSED:
             await self._request(execution, RequestKind.RESUME, f"run {label}")
         else:

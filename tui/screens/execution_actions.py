@@ -4,6 +4,8 @@ import asyncio
 
 from textual import work
 
+from core.domain.reasons import Reason
+from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import BugError
 from tui.live.board import Board
@@ -45,11 +47,10 @@ class ExecutionActions(DeckScreen):
                 return True
 
     def label_of(self, action: str, label: str) -> str:
-        """Label the pause key "resume" while the execution is paused."""
+        """Label the pause key by what it does now."""
         if action != "pause" or self.board is None:
             return super().label_of(action, label)
-        paused = self.board.execution.state is ExecutionState.PAUSED
-        return "resume" if paused or self._is_orphaned else "pause"
+        return "resume" if self._is_orphaned else pause_label(self.board.execution)
 
     @property
     def _is_orphaned(self) -> bool:
@@ -172,3 +173,10 @@ class ExecutionActions(DeckScreen):
 def awaits_approval(board: Board) -> bool:
     """Tell whether a step of the run waits for an approval."""
     return board.is_live and board.size_of(Bucket.NEEDS_YOU) > 0
+
+
+def pause_label(execution: Execution) -> str:
+    """Return what the pause key does to an execution that has a runner."""
+    if execution.reason_code is Reason.QUEUED:
+        return "hold / release"
+    return "resume" if execution.state is ExecutionState.PAUSED else "pause"

@@ -1,7 +1,7 @@
 """The turn of an execution in its concurrency group: it starts no step before.
 
 While it waits it is PAUSED with QUEUED, so that its time to run does not begin. A cancel ends the
-wait, a pause holds its place without letting it run, and a resume lets it go on.
+wait; a hold keeps its place without letting it run, until it is released.
 """
 
 import asyncio
@@ -21,14 +21,25 @@ from core.ports.control import Request, RequestKind
 
 POLL_SECONDS = 0.5
 
+_ABOUT_THE_WAIT = frozenset(
+    {RequestKind.HOLD, RequestKind.RELEASE, RequestKind.PAUSE, RequestKind.RESUME}
+)
+"""Pause and resume are among them to be refused: an execution that waits does not run."""
+
 
 class GroupAdmission:
-    """Waits for the turn of one execution. `claim` names its group."""
+    """Waits for the turn of one execution. `claim` names its group; `refuse` refuses a request."""
 
     def __init__(
-        self, recorder: EngineRecorder, claims: Claims, claim: Claim, policy: GroupPolicy
+        self,
+        recorder: EngineRecorder,
+        claims: Claims,
+        claim: Claim,
+        policy: GroupPolicy,
+        refuse: Callable[[Request, str], None],
     ) -> None:
         self._recorder = recorder
+        self._refuse = refuse
         self._claims = claims
         self._claim = claim
         self._policy = policy
@@ -83,24 +94,32 @@ class GroupAdmission:
                 await self._claims.cancel(one.execution_id, why)
 
     def _take_requests(self, inbox: deque[Happening]) -> bool:
-        """Take the requests that are about the wait; tell whether one of the others is a cancel."""
+        """Decide the requests about the wait; tell whether a cancel is among the others."""
         others: list[Happening] = []
         while inbox:
             item = inbox.popleft()
-            if isinstance(item, Request) and item.kind is RequestKind.PAUSE:
+            if not isinstance(item, Request) or item.kind not in _ABOUT_THE_WAIT:
+                others.append(item)
+            elif item.kind is RequestKind.HOLD and not self._is_held:
                 self._hold(item, is_held=True)
-            elif isinstance(item, Request) and item.kind is RequestKind.RESUME:
+            elif item.kind is RequestKind.RELEASE and self._is_held:
                 self._hold(item, is_held=False)
             else:
-                others.append(item)
+                self._refuse(item, self._state())
         inbox.extend(others)
         return any(isinstance(one, Request) and one.kind is RequestKind.CANCEL for one in others)
+
+    def _state(self) -> str:
+        """Return how it waits, in words."""
+        how = "it is on hold" if self._is_held else "it waits for its turn"
+        return f"{how} in the group `{self._claim.name}`"
 
     def _hold(self, request: Request, *, is_held: bool) -> None:
         self._is_held = is_held
         self._recorder.note(
             "queue.held" if is_held else "queue.released",
             {"group": self._claim.name, "by": request.actor},
+            actor=request.actor,
         )
         self._recorder.settle(request)
 

@@ -5,12 +5,14 @@ A step that waits for one is WAITING with MUTEX and holds no slot.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
-from core.domain.states import TaskState
+from core.domain.states import TaskState, is_terminal
 from core.engine.engine_recorder import EngineRecorder
 from core.engine.turn.happening import MutexGranted
+from core.errors import MissionDeckError
 from core.ports.claims import Claim, ClaimKind, Claims
 
 POLL_SECONDS = 0.3
@@ -66,11 +68,19 @@ class MutexGate:
         else:
             self.attempt_ended(item.task_id)
 
+    def give_back_unused(self) -> None:
+        """Give back what a step had that ended before its attempt could start."""
+        for task_id in [one for one in self._had if self._has_ended(one)]:
+            self.attempt_ended(task_id)
+
+    def _has_ended(self, task_id: str) -> bool:
+        return is_terminal(self._recorder.snapshot.tasks[task_id].state)
+
     def attempt_ended(self, task_id: str) -> None:
         """Give the mutex of an attempt back. Idempotent."""
         claim = self._had.pop(task_id, None)
         if claim is not None and self._claims is not None:
-            work = asyncio.ensure_future(self._claims.give_back(claim))
+            work = asyncio.ensure_future(self._give_back(self._claims, claim))
             self._given_back.add(work)
             work.add_done_callback(self._given_back.discard)
 
@@ -78,6 +88,11 @@ class MutexGate:
         """Wait for nothing more; the end of the lease gives everything back."""
         for one in (*self._waiting.values(), *self._given_back):
             one.cancel()
+
+    @staticmethod
+    async def _give_back(claims: Claims, claim: Claim) -> None:
+        with suppress(MissionDeckError):  # the heartbeat meets the same, and ends the engine
+            await claims.give_back(claim)
 
     def _queue_up(self, group: asyncio.TaskGroup, task_id: str) -> None:
         work = group.create_task(self._wait(task_id), name=f"mutex {task_id}")

@@ -72,6 +72,11 @@ def requests_for(order: "Order") -> Iterator[PolicyRequest]:
         yield policy_request.retry_request(mission, mission_sha256=digest, steps=retried)
 
 
+_NEVER_ASKED_ABOUT = frozenset(
+    {RequestKind.PAUSE, RequestKind.RESUME, RequestKind.HOLD, RequestKind.RELEASE}
+)
+
+
 async def require_request(
     site: Site,
     execution: Execution,
@@ -81,10 +86,11 @@ async def require_request(
     """Ask whether a request may be left for the runner of an execution.
 
     Return the verdict where a policy that only warns denies it. Raises `PolicyViolationError`, and
-    `PolicyFileError` where no policy can be asked. Pausing and resuming are not asked about.
+    `PolicyFileError` where no policy can be asked. Pausing, resuming, holding and
+    releasing are not asked about.
     """
     mission, digest, step = execution.mission_name, execution.mission_digest, task_id or ""
-    if kind in {RequestKind.PAUSE, RequestKind.RESUME}:
+    if kind in _NEVER_ASKED_ABOUT:
         return None
     policies = site.policies(folder_of(execution.source_path, execution.working_dir))
     if policies.is_empty:

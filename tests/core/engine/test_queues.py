@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from core.domain.events import ExecutionStateChanged, Noted, TaskStateChanged
-from core.domain.mission import Concurrency, GroupPolicy, Mission
+from core.domain.mission import Concurrency, GroupPolicy, Mission, MissionConfig
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
 from core.ports.claims import Claim, ClaimAnswer, ClaimKind
@@ -101,23 +101,50 @@ def test_a_cancel_ends_the_wait() -> None:
     assert [one.execution_id for one in claims.all] == ["other"]
 
 
-def test_a_pause_holds_the_place_and_a_resume_lets_it_go_on() -> None:
+def test_a_hold_keeps_the_place_until_it_is_released_and_nothing_else_is_said_to_be_done() -> None:
     rig, claims = a_rig(in_group())
     taken(claims)
     held: list[Any] = []
 
     rig.run(
-        (1.0, lambda rig: rig.ask(RequestKind.PAUSE)),
-        (2.0, lambda _: claims.give_back("other", OTHER)),
+        (0.7, lambda rig: rig.ask(RequestKind.RELEASE)),
+        (1.0, lambda rig: rig.ask(RequestKind.HOLD)),
+        (1.7, lambda rig: rig.ask(RequestKind.HOLD)),
+        (2.0, lambda rig: rig.ask(RequestKind.PAUSE)),
+        (2.5, lambda rig: rig.ask(RequestKind.RESUME)),
+        (3.0, lambda _: claims.give_back("other", OTHER)),
         (9.0, lambda rig: held.append((rig.snapshot.current.state, claims.all[-1].is_held))),
-        (10.0, lambda rig: rig.ask(RequestKind.RESUME)),
+        (10.0, lambda rig: rig.ask(RequestKind.RELEASE)),
     )
 
     assert held == [(ExecutionState.PAUSED, True)]
     assert moves(rig)[-1][0] == "SUCCESS"
-    notes = [event.kind for event in rig.seen if isinstance(event, Noted)]
-    kinds = [kind for kind in notes if kind.startswith("queue")]
-    assert kinds == ["queue.held", "queue.released"]
+    notes = [event for event in rig.seen if isinstance(event, Noted)]
+    assert [note.kind for note in notes if note.kind.startswith("queue")] == [
+        "queue.held",
+        "queue.released",
+    ]
+    refused = [
+        (note.facts["request"], note.facts["why"])
+        for note in notes
+        if note.kind == "request.refused"
+    ]
+    on_hold = "it is on hold in the group `g`"
+    assert refused == [
+        ("release", "it waits for its turn in the group `g`"),
+        ("hold", on_hold),
+        ("pause", on_hold),
+        ("resume", on_hold),
+    ]
+
+
+def test_an_execution_that_runs_cannot_be_held() -> None:
+    rig, _ = a_rig(a_plan(a_command("a")), lambda _: Act(seconds=3.0))
+
+    rig.run((1.0, lambda rig: rig.ask(RequestKind.HOLD)))
+
+    [note] = [one for one in rig.seen if isinstance(one, Noted) and one.kind == "request.refused"]
+    assert note.facts["why"] == "it does not wait in a concurrency group"
 
 
 def test_the_policy_refuse_ends_it_without_a_step() -> None:
@@ -171,6 +198,25 @@ def test_a_step_that_waits_for_a_mutex_can_be_cancelled_and_leaves_the_queue() -
     assert rig.state("a") in (TaskState.CANCELLED, TaskState.SKIPPED)
     assert rig.executor.jobs == []
     assert rig.snapshot.current.state is ExecutionState.CANCELLED
+
+
+def test_a_mutex_is_given_back_by_a_step_that_ends_before_its_attempt_starts() -> None:
+    config = MissionConfig(parallel_limit=1, fail_fast=False)
+    steps = (a_command("a", mutex="db"), a_command("slow"))
+    rig, claims = a_rig(replace(a_plan(*steps), config=config), lambda _: Act(seconds=8.0))
+    blocker = Claim(kind=ClaimKind.MUTEX, name="db", execution_id="other", task_id="x")
+    assert claims.ask("other", blocker, 0).is_granted
+    seen: list[object] = []
+
+    rig.run(
+        (2.0, lambda _: claims.give_back("other", blocker)),
+        (4.0, lambda rig: seen.append((rig.state("a"), len(claims.all)))),
+        (5.0, lambda rig: rig.ask(RequestKind.CANCEL_STEP, "a")),
+        (6.0, lambda _: seen.append(claims.ask("other", blocker, 0).is_granted)),
+    )
+
+    assert seen == [(TaskState.READY, 1), True]  # it had the mutex, but no slot
+    assert rig.state("a") is TaskState.SKIPPED
 
 
 def test_a_resumed_execution_queues_up_again() -> None:

@@ -15,5 +15,5 @@ def command(invocation: Invocation, execution: str) -> None:
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         require_queued(found)
-        asked = send_request(invocation, reader, found, RequestKind.PAUSE)
+        asked = send_request(invocation, reader, found, RequestKind.HOLD)
     print_request(invocation, asked)

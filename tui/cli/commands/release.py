@@ -15,5 +15,5 @@ def command(invocation: Invocation, execution: str) -> None:
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         require_queued(found)
-        asked = send_request(invocation, reader, found, RequestKind.RESUME)
+        asked = send_request(invocation, reader, found, RequestKind.RELEASE)
     print_request(invocation, asked)

@@ -12,6 +12,7 @@ from core.errors import MissionDeckError
 from tui.live.board import Board
 from tui.live.execution_queries import read_board
 from tui.screens.dialog import Choice, Dialog
+from tui.screens.execution_actions import pause_label
 from tui.screens.home.home_layout import HomeLayout
 from tui.screens.home.marked_actions import MarkedActions
 from tui.screens.home.wall_screen import WallScreen
@@ -48,11 +49,11 @@ class HomeActions(HomeLayout):
         return is_terminal(execution.state) if action == "rerun" else True
 
     def label_of(self, action: str, label: str) -> str:
-        """Label the pause key "resume" while the execution is paused."""
+        """Label the pause key by what it does now."""
         execution = self._execution_list.current
         if action != "pause" or execution is None:
             return super().label_of(action, label)
-        return "resume" if execution.state is ExecutionState.PAUSED else "pause"
+        return pause_label(execution)
 
     def _update_key_bar(self) -> None:
         """Update the key bar when other actions are on offer."""
