@@ -85,7 +85,13 @@ def _told(task: TaskRun, facts: ExecutionFacts) -> str:
 
 
 def _circumstances(task: TaskRun, facts: ExecutionFacts) -> list[str]:
-    return [] if is_terminal(task.state) else _circumstances_of_execution(facts)
+    if is_terminal(task.state):
+        return []
+    lines = _circumstances_of_execution(facts)
+    if facts.execution.reason_code is Reason.QUEUED:
+        message = facts.execution.message
+        lines.append(behind("the execution waits for its turn", message))
+    return lines
 
 
 def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
@@ -100,7 +106,8 @@ def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
         lines.append(f"no runner drives this execution; {how} continues it")
     if execution.cancel_requested_at is not None:
         lines.append(f"cancel was requested by {execution.cancel_requested_by or 'somebody'}")
-    if execution.state is ExecutionState.PAUSED and not lost:
+    is_queued = execution.reason_code is Reason.QUEUED  # it says that itself
+    if execution.state is ExecutionState.PAUSED and not (lost or is_queued):
         lines.append("the execution is paused: no step is started")
     if execution.breaker is not BreakerState.CLOSED:
         lines.append(breaker_text(execution))

@@ -291,3 +291,14 @@ def test_a_handler_says_what_it_waits_for() -> None:
         [a_task("s"), a_task("tidy")], [a_step("s")], handlers=Handlers(always=(handler,))
     )
     assert "handler" in explain("tidy", facts)[0]
+
+
+def test_a_step_of_an_execution_that_is_queued_says_who_is_before_it() -> None:
+    message = "deploy#1 of the group `deploys` is before it"
+    execution = an_execution(ExecutionState.PAUSED, Reason.QUEUED, message=message)
+    facts = ExecutionFacts(execution=execution, tasks={"a": a_task("a")}, now=NOW, mission=None)
+
+    told = explain("a", facts)
+
+    assert f"the execution waits for its turn: {message}" in told
+    assert not any("paused" in line for line in told)
