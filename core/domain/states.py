@@ -90,6 +90,7 @@ TRANSITIONS: Mapping[tuple[State, Trigger], State] = MappingProxyType(
         (_E.RUNNING, _G.FAIL): _E.FAILED,
         (_E.RUNNING, _G.CANCEL): _E.CANCELLED,
         (_E.PAUSED, _G.RESUME): _E.RUNNING,
+        (_E.PAUSED, _G.SUCCEED): _E.SUCCESS,  # what ran when it was paused was all that was left
         (_E.PAUSED, _G.FAIL): _E.FAILED,
         (_E.PAUSED, _G.CANCEL): _E.CANCELLED,
         (_T.PENDING, _G.MEET): _T.READY,

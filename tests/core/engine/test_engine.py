@@ -6,10 +6,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.domain.events import AttemptArmed, AttemptEnded, AttemptStarted, TaskStateChanged
 from core.domain.fold import fold
-from core.domain.mission import Mission, MissionConfig, Param, ParamType, RetryOn, RetryPolicy
+from core.domain.mission import (
+    Handlers,
+    Mission,
+    MissionConfig,
+    Param,
+    ParamType,
+    RetryOn,
+    RetryPolicy,
+)
 from core.domain.reasons import Reason
 from core.domain.records import Attempt
 from core.domain.states import AttemptState, ExecutionState, OverallStatus, StepStatus, TaskState
@@ -230,6 +239,24 @@ def test_a_paused_execution_starts_nothing_until_resumed() -> None:
     (attempt,) = attempts_of(rig, "b")
     (before,) = attempts_of(rig, "a")
     assert (attempt.started_at - before.started_at) / 1e9 > 99
+
+
+def test_an_execution_that_is_paused_ends_with_the_last_attempt_that_ran() -> None:
+    rig = Rig(a_plan(a_command("a")), {"a": Act(seconds=5)})
+    ending = rig.run((1.0, lambda r: r.ask(RequestKind.PAUSE)))
+    assert ending.state is ExecutionState.SUCCESS
+    assert rig.snapshot.current.state is ExecutionState.SUCCESS
+
+
+def test_handlers_of_a_paused_execution_wait_until_it_is_resumed() -> None:
+    tidy = Handlers(always=(a_command("tidy"),))
+    rig = Rig(replace(a_plan(a_command("a")), handlers=tidy), {"a": Act(seconds=5)})
+    ending = rig.run(
+        (1.0, lambda r: r.ask(RequestKind.PAUSE)), (100.0, lambda r: r.ask(RequestKind.RESUME))
+    )
+    assert ending.state is ExecutionState.SUCCESS
+    (handler,) = attempts_of(rig, "tidy")
+    assert (handler.started_at - rig.snapshot.current.created_at) / 1e9 > 99
 
 
 def test_outputs_and_params_reach_later_steps_with_their_types() -> None:
