@@ -42,6 +42,7 @@ NOTE_KINDS = frozenset(
         "mission.validated",
         "policy.violation",
         "policy.warning",
+        "preconditions.checked",
         "queue.held",
         "queue.released",
         "request.refused",

@@ -162,7 +162,10 @@ class MissionConfig(Struct, frozen=True, kw_only=True):
 
 
 class Precondition(Struct, frozen=True, kw_only=True):
-    """What must hold when an attempt starts: an expression, or a script that exits with 0."""
+    """What must hold when an attempt or a mission starts: an expression, or a script.
+
+    A script holds when it exits with 0.
+    """
 
     expression: str = ""
     """With its templates unresolved; empty for a script."""
@@ -303,6 +306,8 @@ class Mission(Struct, frozen=True, kw_only=True):
     config: MissionConfig = field(default_factory=MissionConfig)
     concurrency: Concurrency | None = None
     labels: Mapping[str, str] = EMPTY
+    preconditions: tuple[Precondition, ...] = ()
+    """What must hold before the first step; else none is run, and the execution is a success."""
     handlers: Handlers = field(default_factory=Handlers)
 
     @property

@@ -1,6 +1,7 @@
 """Asks the gate about a prepared attempt, and makes what it refuses a refusal of the attempt."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,10 +11,31 @@ from core.domain.records import LogLevel
 from core.engine.preparation import Prepared, RunContext
 from core.machine.environment import exported
 from core.security.attempt_gate import ALLOWED, GateAnswer, ask
-from core.security.attempt_request import AttemptRequest
+from core.security.attempt_request import AttemptRequest, requests_of
 from core.step_type.intent import NO_INTENT, Intent
 from core.step_type.registry import step_type
 from core.step_type.step_type import StepOutcome
+
+PRECONDITIONS = "preconditions"
+"""What stands for a step where the preconditions of the mission are checked."""
+
+
+def preconditions_step(mission: Mission) -> MissionStep:
+    """Return the check of the preconditions of a mission as a step that does nothing else."""
+    return MissionStep(
+        id=PRECONDITIONS,
+        name=PRECONDITIONS,
+        step_type="log",
+        parameters={"message": "all of them hold"},
+        preconditions=mission.preconditions,
+        service=True,  # so that its scripts run on the machine of the runner
+    )
+
+
+def only_scripts(request: AttemptRequest) -> Iterator[AttemptRequest]:
+    """Yield what the scripts of `preconditions_step` do: the step itself is nobody's."""
+    for script in islice(requests_of(request), 1, None):
+        yield replace(script, step_type="script")
 
 
 def attempt_request(run_context: RunContext, prepared: Prepared, attempt: int) -> AttemptRequest:

@@ -45,6 +45,7 @@ from core.engine.turn.happening import (
     SlotsTight,
     Woken,
 )
+from core.engine.turn.mission_preconditions import MissionPreconditions, PreconditionsChecked
 from core.engine.turn.mutex_gate import MutexGate
 from core.engine.turn.running_attempts import RunningAttempts
 from core.engine.turn.start_record import record_start
@@ -149,6 +150,9 @@ class Engine:
             handlers=frozenset(step.id for step in run_context.mission.handlers.all),
         )
         self._hosts = HostFactory(self._recorder, self._request_handler, missions, self._post)
+        self._preconditions = MissionPreconditions(
+            run_context, self._recorder, self._planner, self._post, self._hosts.of
+        )
         policy = breaker_policy or BreakerPolicy()
         self._breaker = Breaker(policy)
         if pressure is not None:  # else nothing would ever close it
@@ -401,6 +405,7 @@ class Engine:
                 self._attempts.cancel(task_id, stop.reason, stop.message)
         for task_id, reason, message in self._planner.single_cancels():
             self._attempts.cancel(task_id, reason, message)
+        self._preconditions.act(group)
 
     async def _gather(self) -> None:
         """Wait until something happened and fold all of it, with the ends about to follow."""
@@ -454,6 +459,8 @@ class Engine:
             elif isinstance(item, ServiceReady):
                 if self._hosts.served(item):
                     self._slots.free(item.task_id)
+            elif isinstance(item, PreconditionsChecked):
+                self._preconditions.checked(item)
             elif isinstance(item, BreakerChange):
                 self._gate.changed(item)
             elif isinstance(item, Starved):

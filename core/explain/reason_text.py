@@ -163,10 +163,19 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
         ),
         Reason.PRECONDITION_UNMET: ReasonText(
             "a precondition does not hold",
-            "One of the `preconditions` of the step did not hold when its attempt started: an"
-            " expression is false, or a script did not exit with 0. The step itself was not run.",
-            "Nothing if that is what the precondition is for. The message names it, and the log of"
-            " the attempt has what its script wrote.",
+            "One of the `preconditions` of the step did not hold when its attempt started, or one"
+            " of the mission before its first step: an expression is false, or a script did not"
+            " exit with 0. The step was not run; for one of the mission no step and no handler is"
+            " run, and the execution is a success.",
+            "Nothing if that is what the precondition is for. The message names it. What a script"
+            " of a step wrote is in the log of the attempt; of one of the mission the message has"
+            " the last line.",
+        ),
+        Reason.PRECONDITION_ERROR: ReasonText(
+            "a precondition of the mission could not be checked",
+            "An expression among the `preconditions` of the mission could not be evaluated, or a"
+            " script could not be run. No step was run; handlers for a failure are.",
+            "The message says what is wrong. Mend it, and run the mission again.",
         ),
         Reason.QUEUED: ReasonText(
             "it waits for its turn in its concurrency group",

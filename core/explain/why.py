@@ -27,6 +27,8 @@ from core.explain.execution_facts import (
 from core.explain.process_text import census_text, left_text
 from core.explain.reason_text import phrase_of
 
+_NOT_BEGUN = {TaskState.PENDING.text, TaskState.SKIPPED.text}
+
 MAX_CAUSES = 8
 """Causes shown one by one; of a longer chain the middle is only counted."""
 
@@ -109,9 +111,20 @@ def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
     is_queued = execution.reason_code is Reason.QUEUED  # it says that itself
     if execution.state is ExecutionState.PAUSED and not (lost or is_queued):
         lines.append("the execution is paused: no step is started")
+    if _checks_preconditions(facts):
+        lines.append("no step is started before the preconditions of the mission are checked")
     if execution.breaker is not BreakerState.CLOSED:
         lines.append(breaker_text(execution))
     return lines
+
+
+def _checks_preconditions(facts: ExecutionFacts) -> bool:
+    """Tell whether an execution runs but has started nothing because of its preconditions."""
+    if facts.mission is None or not facts.mission.preconditions:
+        return False
+    execution = facts.execution
+    begun = {state for state, number in execution.counts.items() if number} - _NOT_BEGUN
+    return execution.state is ExecutionState.RUNNING and not begun
 
 
 def _execution_cause(facts: ExecutionFacts) -> str:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from core.domain.mission import Precondition
 from core.expression.evaluate import ExpressionError, TemplateSyntaxError, evaluate, references
 from core.expression.template import Reference, as_template
 
@@ -54,6 +55,13 @@ def without_braces(expression: str) -> str:
     if text.startswith("{{") and text.endswith("}}"):
         text = text[2:-2].strip("-").strip()
     return " ".join(text.split())
+
+
+def precondition_line(one: Precondition) -> str:
+    """Return a precondition on one line: its expression, or the shell and the script."""
+    if one.expression:
+        return without_braces(one.expression)
+    return f"{one.shell}: {' '.join(one.script.split())}"
 
 
 def comparison(text: str, kind: str) -> str:

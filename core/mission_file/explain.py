@@ -39,7 +39,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "defaults": ("Values for steps that do not have their own.", DEFAULT_KEYS),
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
     "step_templates": ("A template for steps, under `templates.NAME`.", TEMPLATE_KEYS),
-    "preconditions": ("A script that must succeed before a step is run.", PRECONDITION_KEYS),
+    "preconditions": ("A script among `preconditions`.", PRECONDITION_KEYS),
     "concurrency": ("`concurrency`", CONCURRENCY_KEYS),
     "repeat": ("How a step is repeated whose attempts succeed.", REPEAT_KEYS),
     "ready": ("When a service is ready.", READY_KEYS),
@@ -51,6 +51,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "handlers": ("Steps that run when a mission has ended.", HANDLER_KEYS),
 }
 _FOLLOWS = {
+    "mission.preconditions": "preconditions",
     "config.retry": "retry",
     "defaults.retry": "retry",
     "defaults.limits": "limits",

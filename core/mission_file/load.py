@@ -267,6 +267,7 @@ def _check_meaning(
     has_expressions = any(
         step is not None and _has_expression(step) for step in draft.steps
     ) or any(_has_expression(placed.step) for placed in draft.handlers)
+    has_expressions = has_expressions or bool(draft.fields.get("preconditions"))
     if seen.templates or has_expressions:
         from core.mission_file.meaning.shell_injection import check_shell_injection
         from core.mission_file.meaning.template_check import TemplateCheck

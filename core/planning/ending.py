@@ -28,6 +28,8 @@ def ending_of_steps(snapshot: Snapshot, stop: Stop | None, failures: Sequence[st
     `stop` is the stop that ended at least one of them; `failures` are the task runs that failed
     without being tolerated, in order of time.
     """
+    if stop is not None and stop.reason is Reason.PRECONDITION_UNMET:
+        return Ending(ExecutionState.SUCCESS, stop.reason, stop.message)
     if stop is not None and stop.reason not in _LEAVING_IT_TO_THE_STEPS:
         is_cancelled = stop.reason in (Reason.USER_CANCELLED, Reason.GROUP_TAKEN)
         state = ExecutionState.CANCELLED if is_cancelled else ExecutionState.FAILED

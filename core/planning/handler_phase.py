@@ -12,7 +12,7 @@ from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.planning.cancel_scope import handlers_for
 from core.planning.ending import Ending
 from core.planning.step_index import StepIndex
-from core.planning.stop import HALTING
+from core.planning.stop import HALTING, WITHOUT_HANDLERS
 from core.planning.transition import Condition, start_or_refuse, transition
 
 
@@ -85,8 +85,9 @@ class HandlerPhase:
         step = self._index.steps[index]
         task = self._snapshot.tasks[step.id]
         reason = self._ending.reason
-        if reason in HALTING:
-            message = "no handler runs after a violation"
+        if reason in WITHOUT_HANDLERS:
+            is_violation = reason in HALTING
+            message = "no handler runs after a violation" if is_violation else self._ending.message
             return transition(task, TaskState.SKIPPED, reason, message, at)
         if step not in handlers_for(self._handlers, self._steps_ending.state):
             message = f"the steps ended {self._steps_ending.state}"

@@ -33,7 +33,7 @@ from core.planning.handler_phase import HandlerPhase
 from core.planning.services.needed_services import NeededServices
 from core.planning.start_queue import StartQueue
 from core.planning.step_index import StepIndex
-from core.planning.stop import HALTING, Stop, StopSweep
+from core.planning.stop import BEFORE_THE_STEPS, HALTING, Stop, StopSweep
 from core.planning.transition import Condition, start_or_refuse, transition
 from core.planning.trigger_rule import Verdict
 
@@ -70,6 +70,7 @@ class Planner:
         self._handlers_cancelled: str | None = None
         """The message of a cancel that reaches the handlers, too, whenever they begin."""
         self._paused = False
+        self._held = False
         self._failures: list[str] = []
         self._load()
 
@@ -98,6 +99,14 @@ class Planner:
         if self._handlers.has_begun and self._sweep.stop is None:
             self._sweep.begin(Reason.USER_CANCELLED, message, self._handlers.handler_ids)
             self._handlers.cancel()
+
+    def hold(self) -> None:
+        """Begin nothing, neither steps nor handlers, until `let_go`."""
+        self._held = True
+
+    def let_go(self) -> None:
+        """End a `hold`."""
+        self._held = False
 
     # --- decisions ------------------------------------------------------------------------------
 
@@ -143,6 +152,8 @@ class Planner:
             lost = self._without_service(*gone, at)
             if lost is not None:
                 return lost
+        if self._held:
+            return None
         is_stopping = self._sweep.stop is not None
         if self._fans.by_step:
             found = self._fans.next_ended(at)
@@ -163,7 +174,7 @@ class Planner:
 
     def next_expansion(self) -> str | None:
         """Return a READY fan-out step whose items are to be evaluated, or None."""
-        if self._paused or self._sweep.stop is not None:
+        if self._rests or self._sweep.stop is not None:
             return None
         while self._to_expand:
             task_id = self._to_expand.popleft()
@@ -176,7 +187,7 @@ class Planner:
 
         The caller ends it, or calls `queue` so that it is started.
         """
-        if self._paused or self._sweep.stop is not None:
+        if self._rests or self._sweep.stop is not None:
             return None
         while self._to_compare:
             task_id = self._to_compare.popleft()
@@ -190,12 +201,12 @@ class Planner:
 
     def next_start(self) -> str | None:
         """Return the ready task run that comes first in the file, if a slot is free; reserve it."""
-        return None if self._paused else self._queue.pop()
+        return None if self._rests else self._queue.pop()
 
     @property
     def may_arm(self) -> bool:
         """Tell whether nothing is in sight that would hold an attempt back."""
-        return not self._paused and self._sweep.stop is None and not self._handlers.has_begun
+        return not self._rests and self._sweep.stop is None and not self._handlers.has_begun
 
     def next_to_arm(self) -> str | None:
         """Return the ready task run that starts next once a slot is free; None without one.
@@ -245,6 +256,11 @@ class Planner:
             return None
         return self._handlers.ending
 
+    @property
+    def _rests(self) -> bool:
+        """Tell whether nothing is begun for now."""
+        return self._paused or self._held
+
     # --- internal: taking up a snapshot -----------------------------------------------------------
 
     def _load(self) -> None:
@@ -286,6 +302,8 @@ class Planner:
                 self._finish(task.task_id)
             if task.reason_code is Reason.MISSION_TIMEOUT:
                 self.stop(Reason.MISSION_TIMEOUT, task.message or "the mission's deadline passed")
+            if task.reason_code in BEFORE_THE_STEPS and not task.attempt:
+                self.stop(task.reason_code, task.message or "")
         for task in ended:
             self._sweep.note_end(task.reason_code)
 

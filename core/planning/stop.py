@@ -16,11 +16,19 @@ HALTING = VIOLATIONS
 _GENTLE = frozenset({Reason.FINISHED})
 """Stops after which what has started goes on to its end, with its retries and items."""
 
+BEFORE_THE_STEPS = frozenset({Reason.PRECONDITION_UNMET, Reason.PRECONDITION_ERROR})
+"""Stops by the preconditions of the mission: no step has started."""
+
+WITHOUT_HANDLERS = HALTING | {Reason.PRECONDITION_UNMET}
+"""Ends after which no handler runs."""
+
 _STRENGTH = {
     Reason.FINISHED: -1,
     Reason.FAIL_FAST: 0,
     Reason.MISSION_TIMEOUT: 1,
     Reason.GROUP_TAKEN: 1,
+    Reason.PRECONDITION_UNMET: 1,
+    Reason.PRECONDITION_ERROR: 1,
     Reason.USER_CANCELLED: 2,
     Reason.RESOURCE_EXHAUSTED: 3,
     Reason.POLICY_VIOLATION: 4,

@@ -142,6 +142,17 @@ def test_a_harmless_command_like_it_runs(world: World, text: str) -> None:
     assert world.mark.exists()
 
 
+def test_validation_looks_at_the_scripts_of_preconditions(world: World) -> None:
+    condition = {"run": "exit 0\nrm -rf /\n"}
+    file = world.file({"id": "a", "preconditions": [condition]}, preconditions=[condition])
+    found = world("validate", file, "--json").json["findings"]
+    assert [(one["task_id"], one["rule"]) for one in found] == [
+        ("preconditions", "safety.rm-root"),
+        ("a", "safety.rm-root"),
+    ]
+    assert all(one["line"] for one in found)
+
+
 def test_validation_of_harmless_texts_refuses_none_of_them(world: World) -> None:
     steps = [world.script(text, f"s{number}") for number, text in enumerate(HARMLESS)]
     ran = world("validate", world.file(*steps), "--json")

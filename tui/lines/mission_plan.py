@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from core.domain.state_word import counted
+from core.expression.condition import precondition_line
 from core.operations.admission.planned_verdicts import PlanDecision, PlannedVerdict
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
@@ -71,6 +72,10 @@ def plan_lines(preview: Preview, verdicts: Sequence[PlannedVerdict] = ()) -> lis
     if None in told:
         lines.append(verdict_line(told[None]))
     lines += [secret_line(one) for one in preview.secrets if one.problem or not one.is_masked]
+    lines += [
+        [("requires ", "muted"), (clean_line(precondition_line(one)), "text")]
+        for one in mission.preconditions
+    ]
     if lines:
         lines.append([("", "")])
     width = len(str(len(mission.steps)))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from msgspec import to_builtins
+
 from core.domain.mission import (
     MATRIX_EXCLUDE,
     MATRIX_INCLUDE,
@@ -11,6 +13,7 @@ from core.domain.mission import (
     TriggerRule,
 )
 from core.domain.state_word import counted
+from core.expression.condition import precondition_line
 from core.graph.dag import Graph
 from core.operations.mission_secret_check import SecretState
 from core.value.duration import duration_text
@@ -49,6 +52,11 @@ def plan_json(
         "parallel_limit": config.parallel_limit,
         "fail_fast": config.fail_fast,
         "timeout_seconds": config.timeout_seconds,
+        "preconditions": [
+            {"expression": one.expression} if one.expression else {"run": one.script}
+            for one in mission.preconditions
+        ],
+        "concurrency": None if mission.concurrency is None else to_builtins(mission.concurrency),
         "execution_order": list(graph.order_ids),
         "layers": [[graph.ids[number] for number in layer] for layer in graph.generations()],
         "steps": [
@@ -83,6 +91,7 @@ def plan_text(
         f"at most {config.parallel_limit} at once",
         "stops at the first failure" if config.fail_fast else "goes on after a failure",
         f"deadline {duration_text(config.timeout_seconds)}" if config.timeout_seconds else "",
+        _group_text(mission),
     ]
     lines.append(f"  {', '.join(trait for trait in traits if trait)}")
     if params:
@@ -95,6 +104,9 @@ def plan_text(
     if secrets:
         lines += ["", palette.paint("Secrets", "bold")]
         lines += [f"  {_secret_text(one)}" for one in secrets]
+    if mission.preconditions:
+        lines += ["", palette.paint("Before the first step these must hold", "bold")]
+        lines += [f"  {safe_line(precondition_line(one))}" for one in mission.preconditions]
     columns = (
         Column("#", right=True),
         Column("LAYER", right=True),
@@ -127,6 +139,13 @@ def _secret_text(secret: SecretState) -> str:
     if not secret.is_masked:
         told = ": too short to be masked in output"
     return safe_line(f"{secret.name} from {source}{told}")
+
+
+def _group_text(mission: Mission) -> str:
+    group = mission.concurrency
+    if group is None:
+        return ""
+    return safe_line(f"in the group {group.group} (policy {group.policy.value})")
 
 
 def _value(value: Any, *, missing: bool) -> str:

@@ -6,6 +6,7 @@ from core.engine.attempt import Ended
 from core.engine.breaker_gate import Starved
 from core.engine.preparation import Prepared
 from core.engine.requests import Question
+from core.engine.turn.mission_preconditions import PreconditionsChecked
 from core.engine.up_to_date.step_check import Answers
 from core.planning.breaker import BreakerChange
 from core.ports.claims import Claim
@@ -69,6 +70,7 @@ Happening = (
     | Woken
     | Question
     | ServiceReady
+    | PreconditionsChecked
     | SlotsTight
     | DeadlinePassed
     | BreakerChange

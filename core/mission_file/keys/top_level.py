@@ -42,6 +42,7 @@ from core.mission_file.keys.shorthand import write_out
 from core.mission_file.keys.step import STEP_KEYS, check_file_names, check_step
 from core.mission_file.shapes.concurrency_key import CONCURRENCY
 from core.mission_file.shapes.label_key import LABELS
+from core.mission_file.shapes.precondition_key import MISSION_PRECONDITIONS
 from core.mission_file.step_template import TEMPLATE_KEYS, check_templates
 
 SUPPORTED_MAJOR = 1
@@ -177,6 +178,7 @@ MISSION_KEYS = {
     ),
     "labels": LABELS,
     "concurrency": CONCURRENCY,
+    "preconditions": MISSION_PRECONDITIONS,
     "variables": Key(
         check=check_variables,
         doc="Values by name, for templates: `{{ vars.NAME }}`.",

@@ -302,7 +302,7 @@ class ReferenceCheck:
             message = f"step `{name}` refers to its own result"
             self._error(Code.NOT_UPSTREAM, message, path, reference)
         elif location.step is None:
-            message = f"env of the mission refers to step `{name}`, before any step has run"
+            message = f"`{path[0]}` of the mission refers to step `{name}`, before any step has run"
             self._error(Code.NOT_UPSTREAM, message, path, reference)
         elif location.number is not None and (
             self._ids[name] < 0

@@ -1,12 +1,14 @@
 """Finds templates in shell text: whoever controls their value controls the shell."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
-from core.domain.mission import MissionStep
+from core.domain.mission import Precondition
 from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox"})
@@ -18,15 +20,20 @@ def check_shell_injection(draft: Draft, problems: Problems) -> None:
     for index, step in enumerate(draft.steps):
         if step is not None:
             _check(step.step_type, step.parameters, ("steps", index, "parameters"), problems)
-            _check_preconditions(step, ("steps", index), problems)
+            _check_preconditions(step.preconditions, ("steps", index), problems)
     for placed in draft.handlers:
         step = placed.step
         _check(step.step_type, step.parameters, (*placed.path, "parameters"), problems)
-        _check_preconditions(step, placed.path, problems)
+        _check_preconditions(step.preconditions, placed.path, problems)
+    of_mission = draft.fields.get("preconditions", ())
+    if of_mission is not INVALID:
+        _check_preconditions(of_mission, (), problems)
 
 
-def _check_preconditions(step: MissionStep, path: Path, problems: Problems) -> None:
-    for index, one in enumerate(step.preconditions):
+def _check_preconditions(
+    preconditions: Sequence[Precondition], path: Path, problems: Problems
+) -> None:
+    for index, one in enumerate(preconditions):
         if has_template(one.script):
             _refuse_template((*path, "preconditions", index, "run"), problems)
 

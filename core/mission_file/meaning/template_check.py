@@ -50,6 +50,10 @@ class TemplateCheck:
             self._check_value(
                 env, ("env",), TemplateLocation(step=None, number=None, fans_out=False)
             )
+        found = draft.fields.get("preconditions")
+        if found is not None and found is not INVALID:
+            before = TemplateLocation(step=None, number=None, fans_out=False)
+            self._check_preconditions(found, (), before)
         for number, raw in enumerate(draft.raw_steps):
             if raw.__class__ is dict:
                 self._check_step(raw, number, ("steps", number))
@@ -107,7 +111,16 @@ class TemplateCheck:
 
     def _check_shapes(self, raw: Mapping[str, Any], path: Path, location: TemplateLocation) -> None:
         """Check the expressions of `preconditions` and `repeat`."""
-        found = raw.get("preconditions")
+        self._check_preconditions(raw.get("preconditions"), path, location)
+        repeat = raw.get("repeat")
+        until = repeat.until if isinstance(repeat, Repeat) else None
+        if repeat.__class__ is dict:
+            until = repeat.get("until")
+        if until.__class__ is str and until.strip():
+            self._check_condition(until, (*path, "repeat", "until"), location.within_repeat())
+
+    def _check_preconditions(self, found: Any, path: Path, location: TemplateLocation) -> None:
+        """Check expressions, whether they are still as they were written or not."""
         listed = enumerate(found) if isinstance(found, list | tuple) else ((None, found),)
         for number, one in listed:
             text = one.expression if isinstance(one, Precondition) else one
@@ -116,12 +129,6 @@ class TemplateCheck:
                     (*path, "preconditions") if number is None else (*path, "preconditions", number)
                 )
                 self._check_condition(text, where, location)
-        repeat = raw.get("repeat")
-        until = repeat.until if isinstance(repeat, Repeat) else None
-        if repeat.__class__ is dict:
-            until = repeat.get("until")
-        if until.__class__ is str and until.strip():
-            self._check_condition(until, (*path, "repeat", "until"), location.within_repeat())
 
     def _check_value(self, value: Any, path: Path, location: TemplateLocation) -> None:
         if value is None:

@@ -1,4 +1,7 @@
-"""The key `preconditions` of a step: what must hold for an attempt, else the step is skipped."""
+"""The key `preconditions` of steps and missions: what must hold, else the step is skipped.
+
+Of a mission it means all of its steps.
+"""
 
 from typing import Any
 
@@ -82,11 +85,23 @@ _ONE = {
     ]
 }
 
+_SCHEMA = {"anyOf": [*_ONE["anyOf"], {"type": "array", "items": _ONE}, {"type": "null"}]}
+
+MISSION_PRECONDITIONS = Key(
+    check=check_preconditions,
+    doc="What must hold before the first step: expressions, and scripts that must exit with 0. If"
+    " one does not, no step is run and the execution is a success (PRECONDITION_UNMET).",
+    schema=_SCHEMA,
+    default="[]",
+    example="[\"params.day != 'sunday'\", {run: test -s incoming/orders.csv}]",
+    synonyms=("precondition", "require", "requirements", "only_when"),
+)
+
 PRECONDITIONS = Key(
     check=check_preconditions,
     doc="What must hold when an attempt starts: expressions, and scripts that must exit with 0. If"
     " one does not, the step is skipped (PRECONDITION_UNMET).",
-    schema={"anyOf": [*_ONE["anyOf"], {"type": "array", "items": _ONE}, {"type": "null"}]},
+    schema=_SCHEMA,
     default="[]",
     example="[{run: test -f dist/app.tar.gz}, \"params.target != 'none'\"]",
     synonyms=("precondition", "require", "requirements", "only_when"),

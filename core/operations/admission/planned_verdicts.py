@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from core.domain.mission import Mission, MissionStep
 from core.domain.reasons import Reason
-from core.engine.gated_attempt import conditions_of, sources_of
+from core.engine.gated_attempt import conditions_of, only_scripts, preconditions_step, sources_of
 from core.engine.preparation import probes_of
 from core.expression.evaluate import (
     ExpressionError,
@@ -83,6 +83,7 @@ def planned_verdicts(site: Site, order: Order, params: Mapping[str, Any]) -> lis
     steps = [step for step in order.mission.all_steps if step.id not in left_out]
     return [
         *_of_launch(policies, order),
+        *_of_preconditions(gate, order.mission, planned),
         *(_verdict(gate, step, *planned.request(step)) for step in steps),
     ]
 
@@ -114,6 +115,21 @@ def _of_launch(policies: Policies, order: Order) -> Iterator[PlannedVerdict]:
                 rule=verdict.rules[0],
                 message=f"{request.action}: {verdict.sentence}",
             )
+
+
+def _of_preconditions(
+    gate: AttemptGate, mission: Mission, planned: "PlannedRequests"
+) -> Iterator[PlannedVerdict]:
+    """Yield the verdict on the first script among the preconditions that has one."""
+    if not mission.preconditions:
+        return
+    step = preconditions_step(mission)
+    request, is_known = planned.request(step)
+    for script in only_scripts(request):
+        verdict = _verdict(gate, step, script, is_known)
+        if verdict.rule is not None:
+            yield verdict
+            return
 
 
 def _verdict(

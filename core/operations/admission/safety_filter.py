@@ -14,9 +14,11 @@ def may_be_refused(mission: Mission) -> bool:
     if _sets_code(mission.env):
         return True
     values = [*_texts(mission.env), *_texts([param.default for param in mission.params])]
+    values += [one.script for one in mission.preconditions]
     for step in mission.all_steps:
         if _sets_code(step.env) or _sets_code(dict.fromkeys((*step.secrets, *step.secret_files))):
             return True
+        values += [one.script for one in step.preconditions]
         if runs_process(step):
             values += _texts(step.parameters)
             values += _texts(step.env)

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from core.domain.mission import Mission, MissionStep
+from core.engine.gated_attempt import only_scripts, preconditions_step
 from core.launch.order import Order
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
@@ -13,6 +14,7 @@ from core.mission_file.finding.problem import Path
 from core.mission_file.step_place import first_places, step_paths
 from core.operations.admission.planned_verdicts import PlannedRequests
 from core.operations.admission.safety_filter import runs_process
+from core.security.attempt_request import AttemptRequest, requests_of
 from core.security.safety.finding import Finding
 from core.security.safety.safety_gate import SafetyGate
 
@@ -38,29 +40,52 @@ def safety_findings(
     """Return what is refused of an ordered run, in file order, as far as values are known."""
     mission = order.mission
     steps = [step for step in mission.all_steps if _may_be_refused(mission, step)]
-    if not steps:
+    if not steps and not mission.preconditions:
         return []
     planned = PlannedRequests(order, params, environ)
-    refused = [
-        (step, found)
-        for step in steps
-        for found in gate.findings(planned.request(step)[0])
-        if found.id not in gate.allowed
-    ]
+    refused: list[_Refused] = []
+    if mission.preconditions:
+        check = preconditions_step(mission)
+        for script in only_scripts(planned.request(check)[0]):
+            refused += [(check, found, True) for found in _refusals(gate, script)]
+    for step in steps:
+        own, *others = requests_of(planned.request(step)[0])
+        refused += [(step, found, False) for found in _refusals(gate, own)]
+        for script in others[: len(own.conditions)]:
+            refused += [(step, found, True) for found in _refusals(gate, script)]
     return _located(order, refused) if refused else []
+
+
+_Refused = tuple[MissionStep, Finding, bool]
+"""What is refused of a step, and whether it is a precondition of it."""
+
+
+def _refusals(gate: SafetyGate, request: AttemptRequest) -> list[Finding]:
+    return [found for found in gate.findings(request) if found.id not in gate.allowed]
 
 
 def _may_be_refused(mission: Mission, step: MissionStep) -> bool:
     """Tell whether a step has to be looked at."""
-    return bool(runs_process(step) or step.env or step.secrets or step.secret_files or mission.env)
+    return bool(
+        runs_process(step)
+        or step.env
+        or step.secrets
+        or step.secret_files
+        or step.preconditions
+        or mission.env
+    )
 
 
-def _located(order: Order, refused: Sequence[tuple[MissionStep, Finding]]) -> list[SafetyFinding]:
+def _located(order: Order, refused: Sequence[_Refused]) -> list[SafetyFinding]:
     own = step_paths(order.mission)
-    places = first_places(order.source, [_candidates(own[step.id], one) for step, one in refused])
+    candidates = [
+        _candidates(own.get(step.id, ()), one, is_condition=is_condition)
+        for step, one, is_condition in refused
+    ]
+    places = first_places(order.source, candidates)
     found: list[SafetyFinding] = []
     seen: set[tuple[str, int, int]] = set()
-    for (step, finding), place in zip(refused, places, strict=True):
+    for (step, finding, _), place in zip(refused, places, strict=True):
         line, column = (0, 0) if place is None else (place.line, place.column)
         if line and (finding.sentence, line, column) in seen:
             continue  # the mission's own `env`, which is that of every step
@@ -91,12 +116,14 @@ def _located(order: Order, refused: Sequence[tuple[MissionStep, Finding]]) -> li
     return found
 
 
-def _candidates(step: Path, finding: Finding) -> tuple[Path, ...]:
+def _candidates(step: Path, finding: Finding, *, is_condition: bool) -> tuple[Path, ...]:
     """Return the paths that may say what was found, the most telling first."""
     name = finding.variable
     if name is not None:
         variables = ((*step, key, name) for key in ("env", "secret_files"))
         return (*variables, ("env", name), step)
+    if is_condition:
+        return ((*step, "preconditions"), step)
     parameters = (*step, "parameters")
     return (
         *((*parameters, key) for key in ("script", "command")),

@@ -1,7 +1,7 @@
 """What a step's keys say of how it runs: its items, repetitions, preconditions, its service."""
 
-from core.domain.mission import MissionStep, Precondition
-from core.expression.condition import without_braces
+from core.domain.mission import MissionStep
+from core.expression.condition import precondition_line, without_braces
 from core.value.duration import duration_text
 from tui.words.safe_text import clean_line
 
@@ -21,7 +21,7 @@ def shape_of(step: MissionStep) -> list[Shape]:
         found.append((f"matrix {clean_line(name)}", _values(values)))
     if step.max_parallel is not None:
         found.append(("at once", str(step.max_parallel)))
-    found += [("requires", _precondition(one)) for one in step.preconditions]
+    found += [("requires", clean_line(precondition_line(one))) for one in step.preconditions]
     if step.repeat is not None:
         until = step.repeat.until
         goal = "" if until is None else f"until {clean_line(without_braces(until))}, "
@@ -37,12 +37,6 @@ def _values(values: object) -> str:
         return clean_line(str(values))
     shown = ", ".join(clean_line(str(value)) for value in values[:MAX_VALUES])
     return shown + (f" and {len(values) - MAX_VALUES} more" if len(values) > MAX_VALUES else "")
-
-
-def _precondition(one: Precondition) -> str:
-    if one.expression:
-        return clean_line(without_braces(one.expression))
-    return clean_line(f"{one.shell}: {' '.join(one.script.split())}")
 
 
 def _readiness(step: MissionStep) -> str:

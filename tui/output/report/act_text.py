@@ -32,6 +32,7 @@ _SENTENCES = {
     "mission.rejected": "tried to run a mission that is not valid: {file}",
     "policy.violation": "was refused by a rule of safety or policy",
     "policy.warning": "was warned by a policy",
+    "preconditions.checked": "checked the preconditions of the mission",
     "security.violation": "violated the security rules",
     "request.refused": "asked for what was refused",
     "runner.lost": "found that the runner of the execution had died",
