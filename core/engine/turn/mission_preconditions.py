@@ -97,9 +97,9 @@ class MissionPreconditions:
         reason = outcome.reason_code
         if reason in VIOLATIONS:
             rule = "" if outcome.error is None else outcome.error.kind
-            kind = "policy" if reason is Reason.POLICY_VIOLATION else "security"
-            violation = {"rule": rule, "message": outcome.message or ""}
-            self._recorder.note(f"{kind}.violation", violation)
+            is_policy = reason is Reason.POLICY_VIOLATION
+            kind = "policy.violation" if is_policy else "security.violation"
+            self._recorder.note(kind, {"rule": rule, "message": outcome.message or ""})
         elif reason is not Reason.PRECONDITION_UNMET:
             reason = Reason.PRECONDITION_ERROR
         self._planner.stop(reason, _sentence(outcome, found.last_lines))

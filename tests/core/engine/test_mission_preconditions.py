@@ -56,7 +56,7 @@ def test_one_that_does_not_hold_ends_the_mission_as_a_success_that_ran_nothing()
     rig = rigged(Act(exit_code=1, err=b"no file\n"))
     ending = rig.run()
     assert (ending.state, ending.reason) == (ExecutionState.SUCCESS, Reason.PRECONDITION_UNMET)
-    assert ending.message == "`test -f it`: exit code 1"
+    assert ending.message == "`test -f it`: exit code 1: no file"
     assert rig.started() == ["preconditions"]
     for step in ("a", "b", "tidy", "tell"):
         assert (rig.state(step), rig.reason(step)) == (
