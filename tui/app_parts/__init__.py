@@ -1,0 +1,1 @@
+"""The parts of the application: each is a base class of it that holds one idea."""

@@ -1,0 +1,78 @@
+"""What all parts of the application share: its objects, its banner, and what it refuses.
+
+It is imported before first paint, so it imports nothing at run time but Textual.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from textual.actions import ActionParseResult
+from textual.dom import DOMNode
+
+from tui.keys.acting_keys import ACTING, action_name
+from tui.screens.deck_screen import DeckScreen
+from tui.terminal.terminal_app import TerminalApp
+
+if TYPE_CHECKING:
+    from core.ports.clock import Clock
+    from tui.live.backend import AppContext, Backend, MissionFile
+    from tui.live.deck import Actions
+    from tui.live.feed import Feed
+    from tui.live.lookup import Lookup
+    from tui.screens.home.home_screen import HomeScreen
+
+
+class DeckApp(TerminalApp):
+    """Base of all parts; `backend` and what depends on it exist once the application `is_ready`."""
+
+    backend: "Backend"
+    clock: "Clock"
+    feed: "Feed"
+    lookup: "Lookup"
+    actions: "Actions"
+    _home: "HomeScreen"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read_only = False
+        self.is_ready = False
+        self.missions: Sequence[MissionFile] = ()
+        self.problem = ""
+
+    @property
+    def app_context(self) -> "AppContext":
+        """The database, the actor and the user's configuration."""
+        return self.backend.app_context
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Run an action, unless this screen is read-only and the action is not: say so then."""
+        name = action if isinstance(action, str) else action[1]
+        if self.refuses(name):
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def refuses(self, action: str) -> bool:
+        """Tell whether this screen refuses an action, and say why if it does."""
+        if not self.is_read_only or action_name(action) not in ACTING:
+            return False
+        from tui.live.screen.read_only_backend import READ_ONLY
+
+        self.show_problem(READ_ONLY)
+        return True
+
+    def show_notice(self, text: str) -> None:
+        """Notify the user of what was done."""
+        self.notify(text, markup=False, timeout=4)
+
+    def show_problem(self, text: str) -> None:
+        """Show a problem in the banner until the next action; an empty text removes it."""
+        self.problem = text
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, DeckScreen):
+                screen.show_banner(text)
+                return
