@@ -3,18 +3,25 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], object]
+"""Starts a coroutine function as a task.
+
+It takes the function and no coroutine: the coroutine of a task that is cancelled before it begins
+would never be awaited.
+"""
+
 
 class CoalescingWorker:
     """Runs `work`; requests made during a run cause exactly one further run.
 
-    `start` starts a coroutine as a task. Unlike cancelling the previous run, this makes progress
-    even when requests come faster than the work completes.
+    Unlike cancelling the previous run, this makes progress even when requests come faster than the
+    work completes.
     """
 
     def __init__(
         self,
         work: Callable[[], Awaitable[None]],
-        start: Callable[[Coroutine[Any, Any, None]], object],
+        start: Start,
     ) -> None:
         self._work = work
         self._start = start
@@ -26,7 +33,7 @@ class CoalescingWorker:
         self._again = True
         if not self._running:
             self._running = True
-            self._start(self._run())
+            self._start(self._run)
 
     async def _run(self) -> None:
         try:

@@ -4,9 +4,8 @@ Knows when a reading may be asked for and shown; the reading itself is the backe
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from core.domain.states import TaskState
 from core.ports.control import RunnerIdentity
@@ -14,7 +13,7 @@ from core.ports.executor import JobUsage, job_key
 from core.value.timestamp import SECOND_NS
 from tui.live.backend import Backend
 from tui.live.board import Board
-from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.coalescing_worker import CoalescingWorker, Start
 
 INTERVAL_SECONDS = 1.0
 """The least time between two readings."""
@@ -37,7 +36,7 @@ class UsageWatch:
         self,
         backend: Callable[[], Backend],
         now: Callable[[], int],
-        start: Callable[[Coroutine[Any, Any, None]], object],
+        start: Start,
     ) -> None:
         self._backend = backend
         self._now = now

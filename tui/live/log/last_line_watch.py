@@ -1,11 +1,10 @@
 """Keeps the last lines of the running steps in sight up to date, for the execution screen."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import MissionDeckError
 from core.ports.reader import Reader
-from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.coalescing_worker import CoalescingWorker, Start
 from tui.live.log.last_lines import read_last_lines
 from tui.live.lookup import Lookup
 
@@ -21,7 +20,7 @@ class LastLineWatch:
         execution_id: str,
         lookup: Callable[[], Lookup],
         show: Callable[[Mapping[str, str]], None],
-        run: Callable[[Coroutine[Any, Any, None]], object],
+        run: Start,
     ) -> None:
         self._execution_id = execution_id
         self._lookup = lookup

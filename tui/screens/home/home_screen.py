@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -249,7 +250,7 @@ class HomeScreen(HomeActions):
         if event.view.id == "missions":
             self.action_new_run()
         elif self._execution_list.is_at_chain_problem:
-            self.app.run_worker(self.app.run_action("audit"))
+            self.app.run_worker(partial(self.app.run_action, "audit"))
         elif (execution := self._execution_list.current) is not None:
             self.deck.open_execution(execution.execution_id)
 

@@ -5,6 +5,7 @@ Knows no keys and does not move the selection; `GraphView` does.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
@@ -119,7 +120,7 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         self._notice = f"laying out {counted(len(state.model.ids), 'step')}…"
         self.refresh()
         self.run_worker(
-            self._lay_out_in_thread(state, layout, self._layout_number),
+            partial(self._lay_out_in_thread, state, layout, self._layout_number),
             exclusive=True,
             group="layout",
         )
