@@ -36,6 +36,17 @@ class FieldCondition(Struct, frozen=True):
     wanted: bool = True
 
 
+class LabelCondition(Struct, frozen=True):
+    """Whether an execution has a label of this name and value, in exactly this case.
+
+    None stands for any value; with `wanted` False, that it has none like it.
+    """
+
+    name: str
+    value: str | None = None
+    wanted: bool = True
+
+
 class ExecutionQuery(Struct, frozen=True, kw_only=True):
     """A filter, an order and a page. All conditions must hold; texts match in either case.
 
@@ -57,8 +68,8 @@ class ExecutionQuery(Struct, frozen=True, kw_only=True):
     """None of these may occur there."""
     fields: tuple[FieldCondition, ...] = ()
     """Each must hold."""
-    labels: tuple[tuple[str, str | None], ...] = ()
-    """Names and values of labels that it must have; None stands for any value."""
+    labels: tuple[LabelCondition, ...] = ()
+    """Each must hold."""
     ids: frozenset[str] | None = None
     """Only these, by their full ids."""
     created_from: int | None = None

@@ -10,6 +10,7 @@ from core.ports.execution_query import (
     ExecutionOrder,
     ExecutionQuery,
     FieldCondition,
+    LabelCondition,
 )
 from storage.rows import codec
 
@@ -57,9 +58,8 @@ def conditions(query: ExecutionQuery) -> tuple[str, list[Any]]:
         found.contains(_TEXT, word, sign="=")
     for condition in query.fields:
         found.field(condition)
-    for name, value in query.labels:
-        found.add("labels IS NOT NULL")  # few executions have any: an index holds those
-        found.add(_LABEL, codec.text(name), codec.text(value), codec.text(value))
+    for label in query.labels:
+        found.label(label)
     if query.ids is not None:
         found.add("execution_id IN (SELECT value FROM json_each(?))", json.dumps([*query.ids]))
     if query.created_from is not None:
@@ -120,6 +120,14 @@ class _Conditions:
         test = _PARAM.format(text)
         folded = [_casefold(codec.text(one)) for one in values]
         self.add(test if condition.wanted else f"NOT {test}", *folded)
+
+    def label(self, condition: LabelCondition) -> None:
+        """Add a condition on a label."""
+        value = codec.text(condition.value)
+        test = _LABEL if condition.wanted else f"NOT {_LABEL}"
+        if condition.wanted:
+            self.add("labels IS NOT NULL")  # few executions have any: an index holds those
+        self.add(test, codec.text(condition.name), value, value)
 
 
 def _casefold(text: Any) -> Any:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from core.ports.execution_query import ExecutionQuery
 from storage.read.reader import open_reader
 from tests.support.cli import Inside, mission
+from tui.search.home_filter import parse_execution_filter
 
 MISSION = """version: "1.0"
 name: {}
@@ -48,10 +48,21 @@ def test_executions_are_found_by_the_labels_that_they_were_given(
     assert inside("ls", "--since", "soon").code == 2
     shown = inside("show", "one", "--json").json
     assert (shown["labels"], shown["title"]) == ({"team": "blue", "env": "a=b"}, "Nightly build")
+    assert inside("ls", "-l", "=blue").code == 2
     reader = open_reader(tmp_path / "home/missions.db")
-    query = ExecutionQuery(labels=(("team", "blue"), ("env", None)))
+    query = parse_execution_filter("label:team=blue label:env", 0).query
     assert [one.title for one in reader.executions(query)] == ["Nightly build"]
     assert sum(reader.count_executions(query).values()) == 1
+
+    def filtered(text: str) -> list[str]:
+        found = parse_execution_filter(text, 0)
+        assert found.problems == ()
+        return [f"{one.mission_name}#{one.run_number}" for one in reader.executions(found.query)]
+
+    assert filtered("label:team") == ["two#1", "one#1"]
+    assert filtered("!label:team=blue") == ["two#2", "two#1"]
+    assert filtered("!label:team") == filtered("-label:team name:two") == ["two#2"]
+    assert filtered("label:Team") == filtered("label:team=Blue") == []
     reader.close()
     assert inside("audit", "verify").code == 0
 

@@ -118,6 +118,11 @@ def given_params(
     }
 
 
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return all labels in one line, as they are given on the command line."""
+    return clean_line(" ".join(item_label({name: value}) for name, value in labels.items()))
+
+
 def params_text(params: Mapping[str, Any]) -> str:
     """Return parameters in one short line: `tag=v2 loud=true`."""
     return clean_line(item_label(params)) if params else ""

@@ -8,7 +8,7 @@ from core.domain.tally import ORDER, tally_of_execution
 from core.value.duration import duration_text
 from core.value.terminal_text import width_of
 from tui.lines.confirmation import awaits
-from tui.lines.home_row import counts, given_params, params_text, question_text, who
+from tui.lines.home_row import counts, given_params, labels_text, params_text, question_text, who
 from tui.lines.outcome_strip import outcome_strip
 from tui.live.home.run_preview import RunPreview, StepEnd
 from tui.look.styled_text import Line
@@ -77,6 +77,10 @@ def _facts(preview: RunPreview, actor: str, now: int) -> list[Line]:
     given = params_text(given_params(execution, preview.defaults))
     if given:
         lines.append([("given  ", "faint"), (given, "accent")])
+    if execution.title:
+        lines.append([("title  ", "faint"), (clean_line(execution.title), "text")])
+    if execution.labels:
+        lines.append([("labels ", "faint"), (labels_text(execution.labels), "accent")])
     if len(preview.outcomes) > 1:
         lines.append(_history(preview, now))
     return lines

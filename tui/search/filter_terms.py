@@ -1,6 +1,7 @@
 """The syntax that all filters share: words and `field:value` terms, joined by *and*.
 
-A leading `-` or `!` negates a term; a value may be a list: `state:failed,running`.
+A leading `-` or `!` negates a term; a value may be a list: `state:failed,running`. A value with
+spaces stands in quotes: `label:owner="data team"`.
 """
 
 import re
@@ -8,7 +9,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 _COMPARED = re.compile(r"([a-z]+)(>=|<=|>|<|=)(.*)", re.DOTALL)
-_FIELD = re.compile(r"([a-z]+):(.*)", re.DOTALL)
+_FIELD = re.compile(r"([A-Za-z]+):(.*)", re.DOTALL)
+_WORD = re.compile(r'(?:(?<=[:=])"[^"]*(?:"|$)|\S)+')
+"""A word; a quote groups only where a value begins, and is a letter like any other elsewhere."""
+_QUOTED = re.compile(r'(^|=)"([^"]*)"?$')
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -30,18 +34,24 @@ class Term:
 
 
 def parse_terms(
-    text: str, fields: Mapping[str, str], measures: Collection[str] = ()
+    text: str,
+    fields: Mapping[str, str],
+    measures: Collection[str] = (),
+    *,
+    exact: Collection[str] = (),
 ) -> tuple[list[Term], list[str]]:
     """Parse a filter, in lower case; return its terms, and a problem for each invalid one.
 
     `fields` maps the names allowed before a colon to fields; `measures` are the names that may be
-    compared. Only letters before a colon make a field: `12:30` is a plain word.
+    compared; the values of the fields `exact` keep their case. Only letters before a colon make a
+    field: `12:30` is a plain word.
     """
     terms: list[Term] = []
     problems: list[str] = []
-    for word in text.lower().split():
+    for word in _WORD.findall(text):
         wanted = len(word) == 1 or word[0] not in "-!"
-        plain = word if wanted else word[1:]
+        given = word if wanted else word[1:]
+        plain = given.lower()
         if (found := _COMPARED.fullmatch(plain)) is not None:
             field, sign, value = found.groups()
             if field not in measures:
@@ -50,8 +60,9 @@ def parse_terms(
                 problems.append(f"{field}{sign} needs a number, as in {_EXAMPLES[field]}")
             else:
                 terms.append(Term(value, field, sign, wanted))
-        elif (found := _FIELD.fullmatch(plain)) is not None and not found[2].startswith("//"):
-            field, value = found.groups()
+        elif (found := _FIELD.fullmatch(given)) is not None and not found[2].startswith("//"):
+            field, value = found[1].lower(), _QUOTED.sub(r"\1\2", found[2])
+            value = value if fields.get(field) in exact else value.lower()
             if field not in fields:
                 known = [f"{one}:" for one in fields if len(one) > 1]
                 problems.append(_unknown(f"{field}:", known))

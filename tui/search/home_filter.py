@@ -9,6 +9,7 @@ from core.domain.states import Coverage, ExecutionState
 from core.ports.execution_query import ExecutionField, ExecutionQuery, FieldCondition
 from core.value.timestamp import SECOND_NS
 from tui.search.filter_terms import Term, one_of, parse_terms, seconds_of
+from tui.search.label_term import label_condition
 from tui.words.numbers import parse_since
 
 _FIELDS = {
@@ -20,8 +21,10 @@ _FIELDS = {
     "who": "who",
     "by": "who",
     "param": "param",
+    "label": "label",
     "is": "is",
 }
+_EXACT_FIELDS = ("label",)
 _TEXT_FIELDS = {
     "name": ExecutionField.MISSION,
     "who": ExecutionField.ACTOR,
@@ -44,6 +47,7 @@ EXECUTION_SYNTAX = (
     ("since:2h", "started in the last two hours, or since a day: since:2025-01-20"),
     ("who:ada", "started by this user; by: is the same"),
     ("param:tag=v2", "with this in the value of a parameter, or of any: param:v2"),
+    ("label:team=data", "with this label, case counts; label:team: with any value of it"),
     ("dur>30s  dur<5m", "took longer, or shorter: ms s m h d"),
     ("is:subset", "that left out steps; is:full: that left out none"),
     ("words", "in name, number, id, person, state or reason code"),
@@ -76,7 +80,7 @@ class ExecutionFilter:
 
 def parse_execution_filter(text: str, now: int) -> ExecutionFilter:
     """Parse a filter of executions, which also finds sub-missions."""
-    terms, problems = parse_terms(text, _FIELDS, ("dur",))
+    terms, problems = parse_terms(text, _FIELDS, ("dur",), exact=_EXACT_FIELDS)
     conditions: dict[str, object] = {}
     words: list[str] = []
     without: list[str] = []
@@ -120,6 +124,13 @@ def _add(conditions: dict[str, object], term: Term, now: int) -> str:
             except ValueError as error:
                 return f"since: {error}"
             conditions["created_from" if term.wanted else "created_until"] = start
+        case "label":
+            try:
+                label = label_condition(term.value, wanted=term.wanted)
+            except ValueError as error:
+                return f"label: {error}"
+            labels = conditions.get("labels", ())
+            conditions["labels"] = (*labels, label) if isinstance(labels, tuple) else (label,)
         case field:
             before = conditions.get("fields", ())
             one = FieldCondition(_TEXT_FIELDS[field], term.value, term.wanted)

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from core.domain.mission import Mission
 from core.domain.reasons import Reason
 from core.domain.states import Coverage, ExecutionState, TaskState
-from core.ports.execution_query import ExecutionField, FieldCondition
+from core.ports.execution_query import ExecutionField, FieldCondition, LabelCondition
 from core.ports.reader import Reader
 from tests.support.tui import (
     FakeBackend,
@@ -186,9 +186,10 @@ async def test_a_run_of_a_part_is_called_so_and_is_no_last_outcome() -> None:
         ("dur>", "dur> needs a number"),
         (
             "colour:red",
-            "colour: is not known here; known are state: name: mission: since: who: by: param: is:",
+            "known here; known are state: name: mission: since: who: by: param: label: is:",
         ),
         ("is:green", "green is none of full, subset"),
+        ("label:=data", "label: '' is not the name of a label, which begins with a letter"),
         ("state:done state:failed", "no run is in two states at once"),
     ],
 )
@@ -235,7 +236,9 @@ async def test_a_filter_that_is_not_understood_is_said_and_the_help_gives_the_sy
 def test_the_filter_of_executions_asks_the_database_for_every_field() -> None:
     now = 10**18
     found = parse_execution_filter(
-        "name:etl !name:old who:ada -by:bob param:tag=v2 !param:loud since:2h !since:1h", now
+        "name:etl !name:OLD who:ada -by:bob param:tag=v2 !param:loud since:2h !since:1h"
+        ' label:Team="Data team" label:nightly !label:tier=gold name:"two words" say"',
+        now,
     )
     assert found.problems == ()
     assert found.is_timed
@@ -247,7 +250,14 @@ def test_the_filter_of_executions_asks_the_database_for_every_field() -> None:
         FieldCondition(ExecutionField.ACTOR, "bob", wanted=False),
         FieldCondition(ExecutionField.PARAM, "tag=v2"),
         FieldCondition(ExecutionField.PARAM, "loud", wanted=False),
+        FieldCondition(ExecutionField.MISSION, "two words"),
     )
+    assert query.labels == (
+        LabelCondition("Team", "Data team"),
+        LabelCondition("nightly"),
+        LabelCondition("tier", "gold", wanted=False),
+    )
+    assert query.words == ('say"',)
     assert query.created_from == now - 7200 * 10**9
     assert query.created_until == now - 3600 * 10**9
     assert query.include_children

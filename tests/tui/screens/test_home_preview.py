@@ -1,5 +1,7 @@
 """The preview below the list of home: what is under the cursor, in the room there is."""
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from core.domain.events import ExecutionStateChanged
@@ -110,8 +112,12 @@ def test_the_preview_says_what_was_given_and_when_it_last_worked() -> None:
     world.say(bad, "ship", *(f"line {number}" for number in range(100)), stream=LogStream.STDERR)
     world.end(bad, "ship", exit_code=1)
     world.execution(bad, ExecutionState.FAILED, Reason.STEP_FAILED)
-    found = texts(preview_of(world, bad), world, height=20)
+    preview = preview_of(world, bad)
+    named = replace(preview.execution, title="Friday", labels={"team": "data", "to": "a b"})
+    found = texts(dataclasses.replace(preview, execution=named), world, height=20)
     assert "given  tag=v2" in found
+    assert "title  Friday" in found
+    assert 'labels team=data to="a b"' in found
     assert any("last done" in line and "release#1" in line for line in found)
     assert len(found) == 20
     assert any("ship: last" in line for line in found)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from core.errors import UsageError
+from core.ports.execution_query import LabelCondition
 from core.value.label import MAX_LABELS, line_problem, name_problem
+from tui.search.label_term import label_condition
 
 
 def given_labels(pairs: Sequence[str]) -> Mapping[str, str] | None:
@@ -30,10 +32,12 @@ def given_title(title: str | None) -> str | None:
     return title
 
 
-def wanted_labels(words: Sequence[str]) -> tuple[tuple[str, str | None], ...]:
-    """Return the labels that are looked for: `NAME=VALUE`, or `NAME` with any value."""
-    split = [word.partition("=") for word in words]
-    return tuple((name, value if sign else None) for name, sign, value in split)
+def wanted_labels(words: Sequence[str]) -> tuple[LabelCondition, ...]:
+    """Return the labels that are looked for, see `label_condition`; `UsageError` for a bad name."""
+    try:
+        return tuple(map(label_condition, words))
+    except ValueError as error:
+        raise UsageError(f"-l: {error}") from error
 
 
 def _require_line(value: str, what: str) -> None:
