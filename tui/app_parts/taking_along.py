@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from tui.app_parts.deck_app import DeckApp
+from tui.live.deck import deck_of
 
 if TYPE_CHECKING:
     from core.operations.history.runnable_command import RunnableCommand
@@ -27,7 +28,7 @@ class TakingAlong(DeckApp):
         """Copy a whole log, up to the limit of the clipboard."""
         from tui.live.export import copy_log
 
-        await copy_log(self, query, as_json=as_json)
+        await copy_log(deck_of(self), query, as_json=as_json)
 
     @work(exclusive=True, group="take")
     async def save_log(self, query: "LogQuery") -> None:
@@ -36,7 +37,7 @@ class TakingAlong(DeckApp):
             return
         from tui.live.export import save_log
 
-        await save_log(self, query)
+        await save_log(deck_of(self), query)
 
     @work(exclusive=True, group="take")
     async def page_log(self, query: "LogQuery", line: int) -> None:
@@ -45,7 +46,7 @@ class TakingAlong(DeckApp):
             return
         from tui.terminal.pager import page_log
 
-        await page_log(self, query, line, self.suspend)
+        await page_log(deck_of(self), query, line, self.suspend)
 
     def save_text(self, text: str, stem: str, suffix: str) -> None:
         """Write a text to a file in the export folder."""
@@ -53,7 +54,7 @@ class TakingAlong(DeckApp):
             return
         from tui.live.export import save_text
 
-        save_text(self, text, stem, suffix)
+        save_text(deck_of(self), text, stem, suffix)
 
     def action_picture(self) -> None:
         """Save the screen as an SVG picture."""
@@ -67,7 +68,7 @@ class TakingAlong(DeckApp):
         """Validate a mission file and report the findings."""
         from tui.live.validation import validate_mission
 
-        await validate_mission(self, path)
+        await validate_mission(deck_of(self), path)
 
     def edit(self, path: str) -> None:
         """Open a file in $VISUAL or $EDITOR while the screen is suspended."""
@@ -75,13 +76,13 @@ class TakingAlong(DeckApp):
             return
         from tui.terminal.editor import edit_file
 
-        edit_file(self, path, self.suspend)
+        edit_file(deck_of(self), path, self.suspend)
 
     def edit_text(self, text: str, suffix: str) -> str | None:
         """Let the user edit a text in $VISUAL or $EDITOR; None if that is not possible."""
         from tui.terminal.editor import edit_text
 
-        return edit_text(self, text, suffix, self.suspend)
+        return edit_text(deck_of(self), text, suffix, self.suspend)
 
     def open_shell(self, command: "RunnableCommand", name: str) -> None:
         """Open a shell in the folder of a step, with its environment, the screen suspended."""
@@ -89,4 +90,4 @@ class TakingAlong(DeckApp):
             return
         from tui.terminal.step_shell import open_shell
 
-        open_shell(self, command, name, self.suspend)
+        open_shell(deck_of(self), command, name, self.suspend)

@@ -1,14 +1,10 @@
 """Coalesces requests for the same work: one run at a time, and one more if requested meanwhile."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], object]
-"""Starts a coroutine function as a task.
-
-It takes the function and no coroutine: the coroutine of a task that is cancelled before it begins
-would never be awaited.
-"""
+Start = Callable[[Awaitable[None]], object]
+"""Awaits what it is given in a task of its own."""
 
 
 class CoalescingWorker:
@@ -18,11 +14,7 @@ class CoalescingWorker:
     work completes.
     """
 
-    def __init__(
-        self,
-        work: Callable[[], Awaitable[None]],
-        start: Start,
-    ) -> None:
+    def __init__(self, work: Callable[[], Awaitable[None]], start: Start) -> None:
         self._work = work
         self._start = start
         self._running = False
@@ -33,7 +25,7 @@ class CoalescingWorker:
         self._again = True
         if not self._running:
             self._running = True
-            self._start(self._run)
+            self._start(_Run(self._run))
 
     async def _run(self) -> None:
         try:
@@ -42,3 +34,16 @@ class CoalescingWorker:
                 await self._work()
         finally:
             self._running = False
+
+
+class _Run:
+    """Makes its coroutine only when it is awaited.
+
+    The coroutine of a task that is cancelled before it begins would never be awaited.
+    """
+
+    def __init__(self, begin: Callable[[], Awaitable[None]]) -> None:
+        self._begin = begin
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._begin().__await__()

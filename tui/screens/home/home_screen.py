@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 from msgspec.structs import replace
+from textual import work
 from textual.binding import BindingType
 
 from core.domain.states import is_terminal
@@ -250,9 +250,13 @@ class HomeScreen(HomeActions):
         if event.view.id == "missions":
             self.action_new_run()
         elif self._execution_list.is_at_chain_problem:
-            self.app.run_worker(partial(self.app.run_action, "audit"))
+            self._open_audit()
         elif (execution := self._execution_list.current) is not None:
             self.deck.open_execution(execution.execution_id)
+
+    @work
+    async def _open_audit(self) -> None:
+        await self.app.run_action("audit")
 
     def action_sort(self) -> None:
         """Cycle through the sort orders of the executions."""

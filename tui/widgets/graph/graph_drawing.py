@@ -5,9 +5,9 @@ Knows no keys and does not move the selection; `GraphView` does.
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 
 from rich.segment import Segment
+from textual import work
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -119,12 +119,9 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
             return
         self._notice = f"laying out {counted(len(state.model.ids), 'step')}…"
         self.refresh()
-        self.run_worker(
-            partial(self._lay_out_in_thread, state, layout, self._layout_number),
-            exclusive=True,
-            group="layout",
-        )
+        self._lay_out_in_thread(state, layout, self._layout_number)
 
+    @work(exclusive=True, group="layout")
     async def _lay_out_in_thread(
         self, state: GraphState, layout: Callable[[], Drawing], number: int
     ) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import ClassVar
 
+from textual import work
 from textual.binding import BindingType
 
 from core.domain.state_word import counted
@@ -109,8 +109,9 @@ class TreeView(LineView, StepCanvas):
         if not self._rows:
             self.placeholder = f"laying out {counted(len(model.ids), 'step')}…"
             self.refresh()
-        self.run_worker(partial(self._rebuild_aside, model), exclusive=True, group="layout")
+        self._rebuild_aside(model)
 
+    @work(exclusive=True, group="layout")
     async def _rebuild_aside(self, model: GraphModel) -> None:
         rows = await asyncio.to_thread(lay_tree, model.dag, frozenset(self._folded))
         if model is self._model:
