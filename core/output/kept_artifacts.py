@@ -1,9 +1,12 @@
 """The artifacts of executions: which files were kept of which attempts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from core.domain.records import TaskRun
 from core.ports.reader import Reader
 
 
@@ -41,11 +44,29 @@ def artifacts_of(
 def reused_artifacts_of(
     reader: Reader, execution_id: str, task_id: str | None = None
 ) -> Iterator[Artifact]:
-    """Yield what the steps have left whose success an execution has taken over from an earlier."""
-    for task in reader.task_runs(execution_id):
-        if task.reused_from is None or task_id not in (None, task.task_id, task.parent_task_id):
+    """Yield what the steps have left whose success an execution has taken over from an earlier.
+
+    These are the steps that a retry has not run again, and those that were up to date.
+    """
+    task_runs = lru_cache(maxsize=4)(reader.task_runs)
+    for task in task_runs(execution_id):
+        if task_id not in (None, task.task_id, task.parent_task_id):
             continue
-        source = task.reused_from
-        while (earlier := reader.task_run(source, task.task_id).reused_from) is not None:
-            source = earlier
-        yield from artifacts_of(reader, source, task.task_id)
+        source: TaskRun | None = task
+        while source is not None and source.reused_from is not None:
+            source = _same(task_runs(source.reused_from), source)
+        if source is not None and source is not task:
+            for one in artifacts_of(reader, source.execution_id, source.task_id):
+                yield replace(one, task_id=task.task_id)
+
+
+def _same(task_runs: Sequence[TaskRun], wanted: TaskRun) -> TaskRun | None:
+    """Return the task run of another execution that is `wanted` there; None when it has gone.
+
+    An item of a fan-out is known by its value: its number may have changed.
+    """
+    found = [one for one in task_runs if one.task_id == wanted.task_id]
+    if wanted.parent_task_id is not None:
+        family = [one for one in task_runs if one.parent_task_id == wanted.parent_task_id]
+        found = [one for one in [*found, *family] if one.item == wanted.item]
+    return found[0] if found else None

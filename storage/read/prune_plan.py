@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +42,16 @@ _ROW: Final = "SELECT id FROM execution WHERE execution_id = ?"
 _OPEN: Final = """
 SELECT EXISTS (SELECT 1 FROM execution WHERE state IN ('PENDING', 'RUNNING', 'PAUSED'))
 """
+_USED: Final = """
+SELECT DISTINCT user.execution_id, task_run.reused_from
+FROM task_run JOIN execution AS user ON user.id = task_run.id >> ?
+JOIN execution AS source ON source.execution_id = task_run.reused_from
+WHERE task_run.reused_from IS NOT NULL AND task_run.reason_code = 'UP_TO_DATE' AND EXISTS (
+  SELECT 1 FROM attempt WHERE artifacts IS NOT NULL
+  AND attempt.task_run BETWEEN source.id << ? AND (source.id << ?) + ?
+)
+"""
+_ANY_ARTIFACTS: Final = "SELECT EXISTS (SELECT 1 FROM attempt WHERE artifacts IS NOT NULL)"
 
 
 class StoredExecution(NamedTuple):
@@ -51,6 +62,7 @@ class StoredExecution(NamedTuple):
     ended_at: int | None
     is_sealed: bool
     linked: tuple[str, ...]
+    uses: tuple[str, ...]
     is_root: bool
     has_output: bool
     is_output_pruned: bool
@@ -64,6 +76,7 @@ class PrunePlanReader:
 
     def executions(self) -> list[StoredExecution]:
         """Return all executions in the order of their creation."""
+        uses = self._uses()
         return [
             StoredExecution(
                 execution_id=key,
@@ -71,6 +84,7 @@ class PrunePlanReader:
                 ended_at=ended_at,
                 is_sealed=bool(sealed),
                 linked=tuple(one for one in (parent, retry_of, rerun_of) if one is not None),
+                uses=tuple(uses[key]),
                 is_root=parent is None,
                 has_output=bool(has_output),
                 is_output_pruned=bool(is_pruned),
@@ -78,6 +92,16 @@ class PrunePlanReader:
             for key, workflow_id, ended_at, sealed, parent, retry_of, rerun_of,
             has_output, is_pruned in self._connection.execute(_ALL)
         ]  # fmt: skip
+
+    def _uses(self) -> dict[str, list[str]]:
+        """Return by execution which others have the artifacts of its steps that were up to date."""
+        found: dict[str, list[str]] = defaultdict(list)
+        if self._connection.execute(_ANY_ARTIFACTS).fetchone()[0]:
+            bits = POSITION_BITS
+            span = (bits, bits, bits, (1 << bits) - 1)
+            for user, source in self._connection.execute(_USED, span):
+                found[user].append(source)
+        return found
 
     def entry(self, execution_id: str, archive_sha256: str | None = None) -> PrunedExecution:
         """Return what a prune event says of a sealed execution; reads all its events.

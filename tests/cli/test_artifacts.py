@@ -93,6 +93,54 @@ def test_a_retry_lists_what_it_did_not_make_again(look: Inside, tmp_path: Path) 
     assert [(one["step_id"], one["attempt"]) for one in listed] == [("b", 2), ("a", 1)]
 
 
+UP_TO_DATE = """version: "1.0"
+name: cached
+steps:
+  - id: build
+    foreach: [one, two]
+    inputs: "{{ item }}.in"
+    outputs: "{{ item }}.out"
+    env: {NAME: "{{ item }}"}
+    run: cp "$NAME.in" "$NAME.out"
+    artifacts: "{{ item }}.out"
+  - {id: note, run: echo note}
+"""
+
+
+def test_a_run_lists_what_its_steps_that_are_up_to_date_have_left_and_prune_keeps_it(
+    look: Inside, tmp_path: Path
+) -> None:
+    for name in ("one", "two", "new"):
+        (tmp_path / f"{name}.in").write_text(name)
+    without = UP_TO_DATE.replace('    artifacts: "{{ item }}.out"\n', "")
+    (tmp_path / "c.yaml").write_text(without)
+    assert look("run", "c.yaml", "-q").code == 0
+    (tmp_path / "c.yaml").write_text(UP_TO_DATE)
+    assert look("run", "c.yaml", "-q").code == 0
+    listed = look("artifacts", "cached#2", "--json").json
+    assert [one["path"] for one in listed] == ["one.out", "two.out"], "they are made for it"
+
+    (tmp_path / "c.yaml").write_text(UP_TO_DATE.replace("[one, two]", "[new, one, two]"))
+    assert look("run", "c.yaml", "-q").code == 0
+    again = look("artifacts", "cached#3", "--json").json
+    assert [(one["step_id"], one["path"]) for one in again] == [
+        ("build[0]", "new.out"),
+        ("build[1]", "one.out"),
+        ("build[2]", "two.out"),
+    ]
+    assert again[1]["execution_id"] == listed[0]["execution_id"] != again[0]["execution_id"]
+    assert "cached#2" in look("artifacts", "cached#3").out
+    assert look("artifacts", "cached#3", "--get", "got").code == 0
+    assert (tmp_path / "got/build[1]/one.out").read_text() == "one"
+
+    pruned = look("db", "prune", "--older-than", "0s", "--keep", "1", "--json").json
+    assert len(pruned["executions"]) == 1, "the second has what the third shows"
+    assert look("artifacts", "cached#3", "--get", "more").code == 0
+    assert look("audit", "verify").code == 0
+    assert look("db", "prune", "--older-than", "0s", "--json").code == 0
+    assert contents(tmp_path) == set()
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [

@@ -179,7 +179,7 @@ def refused(build: Build, step: str) -> Ran:
 @pytest.mark.parametrize(
     ("step", "told"),
     [
-        ("{id: a, run: x, inputs: src}", "a list of patterns"),
+        ("{id: a, run: x, inputs: {src: 1}}", "a list of patterns"),
         ("{id: a, run: x, inputs: [/etc/passwd]}", "leave out the folders before it"),
         ("{id: a, run: x, outputs: [../app]}", "it cannot leave"),
         ("{id: a, run: x, outputs: [1]}", "text"),

@@ -1,8 +1,9 @@
 """The artifacts of an execution as a table and as JSON data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.domain.mission import EMPTY
 from core.output.kept_artifacts import Artifact
 from tui.output.ansi_colours import Palette
 from tui.output.table import Column, table
@@ -25,14 +26,24 @@ def artifact_json(one: Artifact) -> dict[str, Any]:
     }
 
 
-def artifact_table(artifacts: Sequence[Artifact], palette: Palette, width: int | None) -> list[str]:
-    """Return the lines of the table."""
+def artifact_table(
+    artifacts: Sequence[Artifact],
+    palette: Palette,
+    width: int | None,
+    *,
+    origins: Mapping[str, str] = EMPTY,
+) -> list[str]:
+    """Return the lines of the table.
+
+    `origins` names the other executions whose files are among these; then a column says which.
+    """
     columns = (
         Column("STEP", shrink=True),
         Column("TRY", right=True),
         Column("PATH", shrink=True),
         Column("SIZE", right=True),
         Column("SHA256"),
+        *([Column("FROM", shrink=True)] if origins else []),
     )
     rows = [
         (
@@ -41,6 +52,7 @@ def artifact_table(artifacts: Sequence[Artifact], palette: Palette, width: int |
             safe_line(one.path),
             size(one.bytes),
             one.sha256[:_DIGITS],
+            *([safe_line(origins.get(one.execution_id, ""))] if origins else []),
         )
         for one in artifacts
     ]

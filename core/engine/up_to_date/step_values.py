@@ -25,6 +25,8 @@ def step_values(run_context: Surroundings, prepared: Prepared) -> Mapping[str, s
     found.update((f"env.{name}", text) for name, text in run_context.mission_env.items())
     found.update((f"env.{name}", text) for name, text in prepared.env.items())
     found.update((f"secret_files.{name}", secret) for name, secret in step.secret_files.items())
+    if prepared.artifacts:  # a step that is to keep files has to make them once more
+        found["artifacts"] = dump_json(list(prepared.artifacts))
     if task.parent_task_id is not None:
         found["item"] = dump_json(task.item)
     if step.step_type in PROCESS_TYPES:  # processes have them in their environment

@@ -417,7 +417,7 @@ STEP_KEYS = {
     ),
 }
 
-_FILES_SCHEMA = {"anyOf": [array(TEXT), {"type": "null"}]}
+_FILES_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, array(TEXT), {"type": "null"}]}
 STEP_KEYS |= {
     "inputs": Key(
         check=check_file_patterns,

@@ -37,7 +37,10 @@ def refuse_files(fields: Mapping[str, Any], path: Path, problems: Problems) -> b
 
 
 def check_file_patterns(value: Any, path: Path, problems: Problems) -> Any:
-    """Check a list of patterns; return each once."""
+    """Check a list of patterns, or one of them; return each once."""
+    if value.__class__ is str:
+        found = check_file_pattern(value, path, problems)
+        return found if found is INVALID else (found,)
     if value.__class__ is not list:
         return wrong_type(value, path, problems, "a list of patterns, such as [src/**/*.c]")
     if len(value) > MAX_PATTERNS:

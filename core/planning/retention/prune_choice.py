@@ -1,7 +1,8 @@
 """Decides which executions a prune takes: pure functions over what is known of each of them.
 
 Executions that refer to one another (sub-missions, retries, repetitions) are kept or pruned
-together: none of them is left to name one that is gone.
+together: none of them is left to name one that is gone. One whose artifacts a later execution shows
+as its own stays as long as that does.
 """
 
 from collections import defaultdict
@@ -14,6 +15,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """An execution: `ended_at` in nanoseconds since the epoch, None while it has not ended.
 
     `linked` are the ids of executions that it refers to; `is_root` is false for a sub-mission.
+    `uses` are those that have the artifacts of its steps that were up to date.
     """
 
     execution_id: str
@@ -21,6 +23,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     ended_at: int | None
     is_sealed: bool
     linked: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     is_root: bool = True
 
 
@@ -39,9 +42,16 @@ def choose(candidates: Sequence[Candidate], *, ended_before: int, keep: int) -> 
         and one.ended_at < ended_before
         and one.execution_id not in kept
     }
-    for group in _groups(candidates):
-        if not may_go.issuperset(group):
-            may_go.difference_update(group)
+    groups = list(_groups(candidates))
+    before = -1
+    while before != len(may_go):
+        before = len(may_go)
+        for group in groups:
+            if not may_go.issuperset(group):
+                may_go.difference_update(group)
+        for one in candidates:
+            if one.execution_id not in may_go:
+                may_go.difference_update(one.uses)
     return [one.execution_id for one in candidates if one.execution_id in may_go]
 
 

@@ -37,5 +37,12 @@ def test_linked_executions_go_together_or_not_at_all() -> None:
     assert choose(found, ended_before=9, keep=0) == ["1", "2", "3", "4"]
 
 
+def test_what_holds_the_artifacts_of_a_later_run_stays_with_its_group_while_that_does() -> None:
+    found = [one(1), one(2, linked=("1",)), one(3), one(4, uses=("2",)), one(5, uses=("4",))]
+    assert choose(found, ended_before=5, keep=0) == ["3"]
+    assert choose(found, ended_before=9, keep=0) == ["1", "2", "3", "4", "5"]
+    assert choose(found, ended_before=9, keep=1) == ["3"]
+
+
 def test_a_link_to_what_is_gone_does_not_matter() -> None:
     assert choose([one(2, linked=("gone",))], ended_before=9, keep=0) == ["2"]

@@ -16,6 +16,7 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, step_argument
 from tui.output.artifact_list import artifact_json, artifact_table
 from tui.words.numbers import size
+from tui.words.run_label import run_name
 from tui.words.safe_text import safe_line
 
 if TYPE_CHECKING:  # only --get writes files
@@ -38,7 +39,8 @@ def command(invocation: Invocation, execution: str, step: str | None, folder: Pa
 
     With --get they are written to a folder, each verified by the SHA-256 that the audit log has of
     it; a file that exists already is never overwritten. With STEP, they are written to DIR itself.
-    Those of steps that a retry has not run again are included.
+    Those of steps that a retry has not run again, and of steps that were up to date, are included;
+    FROM names the execution that has made them.
     """
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
@@ -48,6 +50,8 @@ def command(invocation: Invocation, execution: str, step: str | None, folder: Pa
             *artifacts_of(reader, found.execution_id, step),
             *reused_artifacts_of(reader, found.execution_id, step),
         ]
+        others = {one.execution_id for one in artifacts} - {found.execution_id}
+        origins = {one: run_name(reader.find_execution(one)) for one in others}
     if folder is not None:
         artifacts = _newest(artifacts)
         _get(invocation, artifacts, folder, with_step=step is None)
@@ -57,7 +61,8 @@ def command(invocation: Invocation, execution: str, step: str | None, folder: Pa
     elif not artifacts:
         console.say("no artifacts were kept")
     elif folder is None:
-        console.out_lines(artifact_table(artifacts, console.palette, console.width))
+        lines = artifact_table(artifacts, console.palette, console.width, origins=origins)
+        console.out_lines(lines)
     else:
         total = size(sum(one.bytes for one in artifacts))
         console.say(f"{counted(len(artifacts), 'file')}, {total}, in {safe_line(str(folder))}")

@@ -67,6 +67,7 @@ def plan_prune(site: LocalSite, order: PruneOrder) -> PrunePlan:
                 ended_at=one.ended_at,
                 is_sealed=one.is_sealed,
                 linked=one.linked,
+                uses=one.uses,
                 is_root=one.is_root,
             )
             for one in stored
