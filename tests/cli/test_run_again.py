@@ -53,6 +53,25 @@ def test_the_files_of_a_mission_and_of_folders_that_are_named(folder: Path) -> N
     ]
 
 
+def test_what_steps_read_is_looked_at_but_not_what_they_make(folder: Path) -> None:
+    (folder / "m.yaml").write_text(
+        'version: "1.0"\nname: b\nparams: {top: {default: src}}\nconfig: {working_dir: .}\nsteps:\n'
+        "  - {id: a, foreach: [b, gone], working_dir: '{{ params.top }}', run: x,\n"
+        "     inputs: '{{ item }}', outputs: ['deep/{{ item }}.o']}\n"
+        "  - {id: l, depends_on: a, run: x, inputs: ['src/deep/*'], outputs: app}\n"
+        "  - {id: o, foreach: '{{ steps.l.output[\"values\"] }}', depends_on: l, run: x,\n"
+        "     inputs: 'note.{{ item }}'}\n"
+    )
+    (folder / "src/deep/b.o").touch()
+    loaded = load_mission(folder / "m.yaml")
+    assert loaded.ok, loaded.diagnostics
+
+    files = files_of(loaded, folder / "m.yaml", [])
+
+    names = [str(file.relative_to(folder)) for file in files]
+    assert names == ["m.yaml", "note.txt", "src/b", "src/deep/c"]
+
+
 def test_a_file_that_comes_goes_or_is_written_has_changed(folder: Path) -> None:
     names = [folder / "note.txt", folder / "new", folder / ".env"]
     before = state_of(names)

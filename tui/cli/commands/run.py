@@ -33,7 +33,8 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
 @click.option(
     "--watch",
     is_flag=True,
-    help="Run again whenever the mission file, what it includes or its environment files change.",
+    help="Run again whenever the mission file, what it includes, its environment files or the"
+    " `inputs` of its steps change.",
 )
 @click.option(
     "--also",

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from core.domain.mission import Mission
 from core.mission_file.including.joined_source import split_files
 from core.mission_file.load import Loaded
 
@@ -27,8 +28,9 @@ State = Mapping[Path, tuple[int, int, int] | None]
 def files_of(loaded: Loaded, file: Path, more: Iterable[Path]) -> list[Path]:
     """Return the files of a mission: its own, what it includes, environment files, and `more`.
 
-    Of a folder in `more` it is all files in it, at any depth, but for what tools keep to themselves
-    (`.git` and the like).
+    The `inputs` of its steps are among them, but for what another step makes. Of a folder in `more`
+    it is all files in it, at any depth, but for what tools keep to themselves (`.git` and the
+    like).
     """
     found = {file.absolute(): None}
     folder = file.absolute().parent
@@ -39,6 +41,7 @@ def files_of(loaded: Loaded, file: Path, more: Iterable[Path]) -> list[Path]:
         names = [*loaded.mission.env_files]
         names += [name for step in loaded.mission.all_steps for name in step.env_files]
         found |= {folder / name: None for name in names}
+        found |= dict.fromkeys(sorted(_inputs(loaded.mission, folder)))
     for path in more:
         for one in _below(path.absolute()):
             found[one] = None
@@ -70,6 +73,14 @@ def wait_for_change(
                 return changed(before, settled)
         else:
             sleep(POLL_SECONDS)
+
+
+def _inputs(mission: Mission, folder: Path) -> set[Path]:
+    if not any(step.inputs for step in mission.steps):
+        return set()
+    from core.engine.up_to_date.input_files import input_files  # few missions declare any
+
+    return input_files(mission, folder)
 
 
 def _below(path: Path) -> Iterable[Path]:
