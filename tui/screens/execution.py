@@ -56,6 +56,7 @@ class ExecutionScreen(ExecutionPast):
         self._left.steps.focus()
         if self._first_tab != self._left.tab:
             self.action_tab(self._first_tab)
+        self.recall_sizes()
         self.set_interval(0.5, self._tick)
         self.set_interval(1.0, self._look_at_last_lines)
 

@@ -11,22 +11,31 @@ from textual.widgets import ContentSwitcher, Input
 from tui.lines.title_bars import side_parts
 from tui.live.past import MomentClock
 from tui.screens.execution_actions import ExecutionActions
+from tui.screens.panes.resizable_panes import Extent, ResizablePanes
 from tui.search.log_filter import SYNTAX as LOG_SYNTAX
 from tui.search.step_filter import SYNTAX
 from tui.widgets.base.bar import Bar
+from tui.widgets.base.divider import Divider
 from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
-from tui.widgets.log.step_log import StepLog
+from tui.widgets.log.step_log import LOG_SIZE, StepLog
 from tui.widgets.steps.step_list import StepList
 from tui.widgets.steps.step_views import StepViews
 
 SHORT_ROWS = 18
 """A terminal with fewer rows shows either steps or log."""
+SIDE_SIZE, CANVAS_SIDE_SIZE = "run.side", "run.canvas-side"
+"""What the widths of the side pane are remembered as: beside the list, and beside a canvas."""
+CANVASES = ("graph", "gantt")
+MIN_VIEW_CELLS, MIN_SIDE_CELLS = 40, 24
+MIN_VIEW_ROWS, MIN_LOG_ROWS = 5, 3
 
 
-class PaneScreen(ExecutionActions):
+class PaneScreen(ExecutionActions, ResizablePanes):
     """Header, step views, side pane, log, filter field, key bar. Loads nothing."""
+
+    resizable = (SIDE_SIZE, CANVAS_SIDE_SIZE, LOG_SIZE)
 
     def __init__(self, execution_id: str) -> None:
         super().__init__()
@@ -40,6 +49,7 @@ class PaneScreen(ExecutionActions):
         self._past_bar.display = False
         self._main = Horizontal(id="main")
         self._left = StepViews(clock, id="left")
+        self._divider = Divider(SIDE_SIZE, upright=True, grows=-1, mark="▏", id="side-divider")
         self._side = Vertical(id="side")
         self._side_title = Bar(id="side-title")
         self._side_views = ContentSwitcher(initial="summary", id="side-views")
@@ -59,6 +69,7 @@ class PaneScreen(ExecutionActions):
             with self._main:
                 yield self._left
                 with self._side:
+                    yield self._divider
                     yield self._side_title
                     with self._side_views:
                         yield self._summary
@@ -121,8 +132,36 @@ class PaneScreen(ExecutionActions):
         self._main.display = zoomed in (None, "left", "side")
         self._left.display = zoomed in (None, "left")
         self._side.display = zoomed == "side" or (zoomed is None and not narrow)
+        self._divider.display = self._left.display and self._side.display
         self._bottom.display = zoomed in (None, "log")
         self._titles()
+        self.size_panes()
+
+    def extent(self, pane: str) -> Extent | None:
+        """Return the limits of the side pane's width, or of the log's height."""
+        width, height = self.size
+        if pane == self._side_size and self._divider.display:
+            return Extent(self._side.outer_size.width, MIN_SIDE_CELLS, width - MIN_VIEW_CELLS)
+        if pane == LOG_SIZE and self._main.display and self._bottom.display:
+            others = height - self._main.outer_size.height - self._bottom.outer_size.height
+            most = height - max(others, 2) - MIN_VIEW_ROWS
+            return Extent(self._bottom.outer_size.height, MIN_LOG_ROWS, most)
+        return None
+
+    @property
+    def _side_size(self) -> str:
+        return CANVAS_SIDE_SIZE if self._left.tab in CANVASES else SIDE_SIZE
+
+    def resize(self, pane: str, cells: int) -> None:
+        """Resize the log, or the side pane beside the view that is shown."""
+        super().resize(self._side_size if pane == SIDE_SIZE else pane, cells)
+
+    def size_panes(self) -> None:
+        """Give side pane and log the sizes that the user has chosen, if any."""
+        side = self._side.styles
+        side.width = side.min_width = side.max_width = self.size_of(self._side_size)
+        log = self._bottom.styles
+        log.height = log.min_height = self.size_of(LOG_SIZE)
 
     def action_zoom(self) -> None:
         """Maximize the focused pane, or restore the layout."""
@@ -140,7 +179,7 @@ class PaneScreen(ExecutionActions):
 
     def action_tab(self, tab: str) -> None:
         """Show another view of the steps."""
-        self.set_class(tab in ("graph", "gantt"), "-canvas")
+        self.set_class(tab in CANVASES, "-canvas")
         self._log_asked = False
         if self._zoomed in ("log", "side"):
             self._zoomed = None

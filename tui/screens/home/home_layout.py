@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
@@ -11,7 +10,7 @@ from core.ports.clock import Clock
 from core.ports.execution_query import ExecutionOrder
 from tui.lines.home_lines import count_note, home_parts, pane_parts
 from tui.live.backend import MissionFile
-from tui.screens.deck_screen import DeckScreen
+from tui.screens.panes.resizable_panes import Extent, ResizablePanes
 from tui.search.home_filter import (
     EXECUTION_SYNTAX,
     MISSION_SYNTAX,
@@ -32,7 +31,8 @@ from tui.words.verified_text import verified_note
 
 MIN_DIVIDED_ROWS = 14
 """The height of the pane of executions from which it has a preview below the list."""
-MIN_MISSION_CELLS, MIN_EXECUTION_CELLS, MIN_PREVIEW_ROWS = 24, 40, 4
+MIN_MISSION_CELLS, MIN_EXECUTION_CELLS = 24, 40
+MIN_LIST_ROWS, MIN_PREVIEW_ROWS = 3, 4
 MISSIONS_SIZE, LIST_SIZE = "home.missions", "home.list"
 """What the sizes that the user chooses are remembered as."""
 USUAL_MISSION_CELLS = 44
@@ -43,8 +43,10 @@ PANES = ("missions", "executions")
 SYNTAX = {"missions": MISSION_SYNTAX, "executions": EXECUTION_SYNTAX}
 
 
-class HomeLayout(DeckScreen):
+class HomeLayout(ResizablePanes):
     """Base of the home screen: title, two panes, filter field, key bar. Loads nothing."""
+
+    resizable = (MISSIONS_SIZE, LIST_SIZE)
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -70,10 +72,8 @@ class HomeLayout(DeckScreen):
             "executions": self._execution_list,
         }
         self._detail_view = TextView(id="mission-detail", focusable=False)
-        self._sizes: dict[str, int] = {}
-        """The sizes that the user has chosen, in cells."""
-        self._pane_divider = Divider(upright=True, id="pane-divider")
-        self._list_divider = Divider(upright=False, id="list-divider")
+        self._pane_divider = Divider(MISSIONS_SIZE, upright=True, id="pane-divider")
+        self._list_divider = Divider(LIST_SIZE, upright=False, id="list-divider")
         self._preview = RunPreviewPane(clock, id="preview")
         self._field = FilterField()
         self._note = FilterNote()
@@ -132,8 +132,8 @@ class HomeLayout(DeckScreen):
             self._preview.display = self._list_divider.display = True
             self.preview_appeared()
         most = height - 1 - MIN_PREVIEW_ROWS
-        wanted = self._sizes.get(LIST_SIZE, min(rows, max(3, round(height * LIST_SHARE))))
-        self._execution_list.styles.height = max(3, min(wanted, most))
+        usual = min(rows, max(MIN_LIST_ROWS, round(height * LIST_SHARE)), most)
+        self._execution_list.styles.height = self.size_of(LIST_SIZE) or max(MIN_LIST_ROWS, usual)
 
     def preview_appeared(self) -> None:
         """React to a preview that has room again."""
@@ -141,60 +141,25 @@ class HomeLayout(DeckScreen):
     def _set_width(self) -> None:
         """Give the missions the width that the user has chosen, if any."""
         styles = self._panes["missions"].styles
-        wanted = self._sizes.get(MISSIONS_SIZE)
-        if wanted is None or self.has_class("-narrow"):
-            styles.width = styles.min_width = styles.max_width = None
-            if not self.has_class("-narrow"):
-                styles.max_width = max(USUAL_MISSION_CELLS, self._mission_list.natural_width)
-            return
-        most = self.size.width - MIN_EXECUTION_CELLS
-        styles.width = styles.min_width = styles.max_width = max(
-            MIN_MISSION_CELLS, min(wanted, most)
-        )
+        wanted = self.size_of(MISSIONS_SIZE)
+        styles.width = styles.min_width = styles.max_width = wanted
+        if wanted is None and not self.has_class("-narrow"):
+            styles.max_width = max(USUAL_MISSION_CELLS, self._mission_list.natural_width)
 
-    def action_resize(self, pane: str, cells: int) -> None:
-        """Make the pane of missions, or the list of executions, larger by so many cells."""
-        self._resize(pane, cells)
-        self._keep_sizes()
-
-    def action_resize_reset(self) -> None:
-        """Let the panes have the sizes of their content again."""
-        for pane in (MISSIONS_SIZE, LIST_SIZE):
-            self._sizes.pop(pane, None)
-        self._arrange()
-        self._keep_sizes()
-
-    def on_divider_dragged(self, event: Divider.Dragged) -> None:
-        """Move the panes with the line between them."""
-        is_upright = event.divider is self._pane_divider
-        self._resize(MISSIONS_SIZE if is_upright else LIST_SIZE, event.cells)
-        if event.is_over:
-            self._keep_sizes()
-
-    def _resize(self, pane: str, cells: int) -> None:
+    def extent(self, pane: str) -> Extent | None:
+        """Return the limits of the missions' width, or of the height of the list."""
         if pane == MISSIONS_SIZE and not self.has_class("-narrow"):
             shown = self._panes["missions"].size.width
-            most = self.size.width - MIN_EXECUTION_CELLS
-            self._sizes[pane] = max(MIN_MISSION_CELLS, min(shown + cells, most))
-        elif pane == LIST_SIZE and self._preview.display:
-            shown = self._execution_list.size.height
+            return Extent(shown, MIN_MISSION_CELLS, self.size.width - MIN_EXECUTION_CELLS)
+        if pane == LIST_SIZE and self._preview.display:
             most = self._panes["executions"].size.height - 2 - MIN_PREVIEW_ROWS
-            self._sizes[pane] = max(3, min(shown + cells, most))
+            return Extent(self._execution_list.size.height, MIN_LIST_ROWS, most)
+        return None
+
+    def size_panes(self) -> None:
+        """Give the panes the sizes that the user has chosen, or those of their content."""
         self._set_width()
         self._divide()
-
-    @work(thread=True, group="memory")
-    def _keep_sizes(self) -> None:
-        """Remember the sizes for the next session; 0 is the size of the content."""
-        memory = self.deck.backend.memory
-        for pane in (MISSIONS_SIZE, LIST_SIZE):
-            memory.keep_size(pane, self._sizes.get(pane, 0))
-
-    def recall_sizes(self) -> None:
-        """Take the sizes that were chosen in earlier sessions."""
-        sizes = self.deck.backend.memory.sizes()
-        self._sizes = {pane: cells for pane, cells in sizes.items() if cells > 0}
-        self._arrange()
 
     def action_show_pane(self, pane: str, steer: bool = True) -> None:
         """Focus a pane; `steer` says that the user chose it."""

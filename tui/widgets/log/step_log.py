@@ -14,8 +14,11 @@ from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.feed import Feed
 from tui.live.lookup import Lookup
-from tui.widgets.base.bar import Bar
+from tui.widgets.base.title_handle import TitleHandle
 from tui.widgets.log.log_pane import LogPane
+
+LOG_SIZE = "run.log"
+"""What the height that the user chooses for the log is remembered as."""
 
 
 class StepLog(Vertical):
@@ -28,7 +31,7 @@ class StepLog(Vertical):
     def __init__(self, execution_id: str, feed: Feed, lookup: Lookup, *, id: str) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self.pane = LogPane(feed, lookup, id="log")
-        self._title = Bar(id="log-title")
+        self._title = TitleHandle(LOG_SIZE, id="log-title")
         self._execution_id = execution_id
         self._board: Board | None = None
         self._task_id: str | None = None
