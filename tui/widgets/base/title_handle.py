@@ -14,7 +14,7 @@ class TitleHandle(Bar, Draggable):
         self.pane, self.grows = pane, -1
         self._was_dragged = False
 
-    def on_mouse_down(self) -> None:
+    def on_mouse_down(self, event: events.MouseDown) -> None:  # noqa: ARG002 - as in Draggable
         """Begin a click or a drag."""
         self._was_dragged = False
 
@@ -22,7 +22,7 @@ class TitleHandle(Bar, Draggable):
         """Take note of a drag, after which letting go is no click."""
         self._was_dragged = self._was_dragged or bool(event.cells)
 
-    def on_click(self, event: events.Click) -> None:
+    async def on_click(self, event: events.Click) -> None:
         """Keep the end of a drag from acting as a click."""
         if self._was_dragged:
             event.stop()
