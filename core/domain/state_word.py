@@ -37,8 +37,13 @@ _WAITING_WORDS: Mapping[Reason, str] = MappingProxyType(
 
 
 def state_word(state: State, reason: Reason | None = None) -> str:
-    """Return the word of a state; for a waiting one what it waits for, if known."""
+    """Return the word of a state; for a waiting one what it waits for, if known.
+
+    An execution that waits for its turn in a concurrency group is queued: nobody has paused it.
+    """
     found = WORDS[state.value]
+    if reason is Reason.QUEUED and state.value == "PAUSED":
+        return WORDS["READY"]
     if reason is not None and state.value == "WAITING":
         return _WAITING_WORDS.get(reason, found)
     return found

@@ -55,7 +55,7 @@ def explain(task_id: str, facts: ExecutionFacts) -> list[str]:
 def explain_execution(facts: ExecutionFacts) -> list[str]:
     """Return why an execution is in its state, then the causes among its steps."""
     execution = facts.execution
-    lines = [f"{state_word(execution.state)}: {_execution_cause(facts)}"]
+    lines = [f"{state_word(execution.state, execution.reason_code)}: {_execution_cause(facts)}"]
     lines += _circumstances_of_execution(facts)
     for task in _culprits(facts)[:MAX_NAMED_STEPS]:
         lines.append(_told(task, facts))

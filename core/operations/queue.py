@@ -25,6 +25,17 @@ class Queue(Struct, frozen=True, kw_only=True):
     waiting: tuple[Claim, ...]
 
 
+class QueuePlace(Struct, frozen=True, kw_only=True):
+    """Where an execution stands in its concurrency group: `ahead` of it are these, the next first.
+
+    While it `is_held`, others pass it.
+    """
+
+    group: str
+    ahead: tuple[Claim, ...]
+    is_held: bool
+
+
 def queues(reader: Reader, now: int) -> list[Queue]:
     """Return what is claimed by executions whose runners are alive, groups first, by name."""
     alive: dict[str, bool] = {}
@@ -36,6 +47,23 @@ def queues(reader: Reader, now: int) -> list[Queue]:
         if owned:
             found.setdefault((claim.kind, claim.name), []).append(claim)
     return [_queue(kind, name, found[kind, name]) for kind, name in sorted(found)]
+
+
+def queue_places(reader: Reader, now: int) -> dict[str, QueuePlace]:
+    """Return the place of each execution that waits in its concurrency group, by its id."""
+    return {
+        claim.execution_id: QueuePlace(
+            group=queue.name,
+            ahead=(
+                *(one for one in queue.granted if not _is_of_tree(one, claim)),
+                *(one for one in queue.waiting[:place] if _holds_up(one, claim)),
+            ),
+            is_held=claim.is_held,
+        )
+        for queue in queues(reader, now)
+        if queue.kind is ClaimKind.GROUP
+        for place, claim in enumerate(queue.waiting)
+    }
 
 
 def is_on_hold(reader: Reader, execution_id: str) -> bool:
@@ -67,6 +95,16 @@ def require_turn(site: Site, order: Order) -> None:
                 f"{first.label or first.execution_id} of the group `{group}` is before it",
                 hint="its `concurrency.policy` is refuse; `mission queue` shows the group",
             )
+
+
+def _holds_up(one: Claim, claim: Claim) -> bool:
+    """Tell whether a claim that waits, and comes before another one, is waited for by that."""
+    return not one.is_held and not _is_of_tree(one, claim)
+
+
+def _is_of_tree(one: Claim, claim: Claim) -> bool:
+    """Tell whether two claims are of one execution and its sub-missions: these run together."""
+    return one.tree == claim.tree != ""
 
 
 def _queue(kind: ClaimKind, name: str, claims: Sequence[Claim]) -> Queue:

@@ -24,6 +24,8 @@ class ExecutionField(StrEnum):
 
     MISSION = "mission"
     ACTOR = "actor"
+    REASON = "reason"
+    """Its reason code."""
     PARAM = "param"
     """Its parameters: `NAME=PART` is about the value of one, anything else about all of them."""
 

@@ -18,7 +18,11 @@ _TEXT = (
     "mission_name || '#' || coalesce(run_number, '') || ' ' || execution_id || ' ' || actor"
     " || ' ' || state || ' ' || reason_code || ' ' || coverage"
 )
-_COLUMNS = {ExecutionField.MISSION: "mission_name", ExecutionField.ACTOR: "actor"}
+_COLUMNS = {
+    ExecutionField.MISSION: "mission_name",
+    ExecutionField.ACTOR: "actor",
+    ExecutionField.REASON: "reason_code",
+}
 _PARAM = """EXISTS (
 SELECT 1 FROM json_each(params) AS param WHERE {}
 )"""

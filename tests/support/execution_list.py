@@ -11,6 +11,7 @@ from core.ports.execution_query import (
     ExecutionOrder,
     ExecutionQuery,
     FieldCondition,
+    LabelCondition,
 )
 
 _ATTENTION = ("RUNNING", "PAUSED", "PENDING", "FAILED", "CANCELLED", "SUCCESS")
@@ -60,6 +61,7 @@ def _fits(one: Execution, query: ExecutionQuery) -> bool:
         and all(word.casefold() in text for word in query.words)
         and not any(word.casefold() in text for word in query.without)
         and all(_holds(one, condition) for condition in query.fields)
+        and all(_is_labelled(one, label) for label in query.labels)
         and (query.ids is None or one.execution_id in query.ids)
         and (query.created_from is None or one.created_at >= query.created_from)
         and (query.created_until is None or one.created_at < query.created_until)
@@ -80,6 +82,8 @@ def _holds(one: Execution, condition: FieldCondition) -> bool:
         found = part in one.mission_name.casefold()
     elif condition.field is ExecutionField.ACTOR:
         found = part in one.actor.casefold()
+    elif condition.field is ExecutionField.REASON:
+        found = part in one.reason_code.value.casefold()
     else:
         name, equals, wanted = part.partition("=")
         texts = {key.casefold(): _text(value) for key, value in one.params.items()}
@@ -88,6 +92,13 @@ def _holds(one: Execution, condition: FieldCondition) -> bool:
             if equals
             else any(part in key or part in text for key, text in texts.items())
         )
+    return found == condition.wanted
+
+
+def _is_labelled(one: Execution, condition: LabelCondition) -> bool:
+    labels = one.labels or {}
+    value = labels.get(condition.name)
+    found = value is not None and condition.value in (None, value)
     return found == condition.wanted
 
 

@@ -145,6 +145,7 @@ class FakeWorld:
 
     def __init__(self) -> None:
         self.clock = StillClock()
+        self.claims: list[Claim] = []
         self.lock = threading.RLock()
         self.version = 1
         self.seq = 0
@@ -357,7 +358,7 @@ class FakeReader(Reader):
     """The reading side of a world."""
 
     def claims(self) -> list[Claim]:
-        return []
+        return self.world.claims
 
     def __init__(self, world: FakeWorld) -> None:
         self.world = world

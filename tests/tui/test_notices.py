@@ -39,7 +39,7 @@ def test_home_tells_of_ends_questions_and_lost_runners_once_each() -> None:
     assert notices.news(home(world)) == []
     page = home(world).home
     assert page is not None
-    assert title_of(page) == "mission: 4 need you, 2 running"
+    assert title_of(page) == "mission: 4 need you, 1 running"
 
 
 def test_an_execution_that_is_open_tells_what_comes_after_its_opening() -> None:

@@ -22,13 +22,17 @@ def home_parts(here: AppContext, page: HomePage | None, log: str = "") -> Parts:
 
     `log` says how far the audit log was verified, empty while that is not known.
     """
-    live = 0 if page is None else page.live
+    live = 0 if page is None else page.running
     running = "loading …" if page is None else f"▶ {live:,} running" if live else "nothing running"
     left = [
         Part(" mission deck", style="strong"),
         Part("  "),
         Part(running, style="state:RUNNING" if live else "muted"),
     ]
+    if page is not None and page.queued:
+        left.append(Part(f"  {page.queued:,} queued", style="muted"))
+    if page is not None and page.paused:
+        left.append(Part(f"  ‖ {page.paused:,} paused", style="state:PAUSED"))
     if page is not None and page.needs:
         verb = "needs" if page.needs == 1 else "need"
         left.append(Part(f"  ! {page.needs:,} {verb} you", style="warn"))

@@ -6,9 +6,12 @@ from typing import Any
 from core.domain.approval_question import may_answer
 from core.domain.item_label import item_label, step_title
 from core.domain.mission import EMPTY
+from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
+from core.domain.state_word import state_word
 from core.domain.states import Coverage, ExecutionState, is_terminal
 from core.domain.tally import tally_of_execution
+from core.operations.queue import QueuePlace
 from core.value.timestamp import SECOND_NS
 from tui.look.styled_text import Line
 from tui.search.home_page import Group, HomeRow, Need
@@ -17,7 +20,6 @@ from tui.words.numbers import bar, percent, rough
 from tui.words.run_label import SUBSET
 from tui.words.safe_text import clean_line
 from tui.words.state_counts import count_signs
-from tui.words.state_glyphs import appearance_of
 
 BAR_CELLS = 11
 GROUP_STYLES = {Group.NEEDS_YOU: "warn", Group.RUNNING: "state:RUNNING", Group.ENDED: "muted"}
@@ -33,7 +35,8 @@ def word_of(row: HomeRow) -> tuple[str, str]:
         return "lost", "state:LOST"
     if execution.coverage is Coverage.SUBSET and execution.state is ExecutionState.SUCCESS:
         return SUBSET, "warn"
-    return appearance_of(execution.state).word, f"state:{execution.state.value}"
+    word = state_word(execution.state, execution.reason_code)
+    return word, f"state:{execution.state.value}"
 
 
 def told(row: HomeRow, actor: str, now: int) -> Line:
@@ -41,6 +44,8 @@ def told(row: HomeRow, actor: str, now: int) -> Line:
     execution = row.execution
     if row.questions and row.need is Need.APPROVAL:
         return [(question_text(row.questions, actor, now), "text")]
+    if execution.reason_code is Reason.QUEUED:
+        return [(queue_text(row.place), "text")]
     parts: list[tuple[str, str]] = []
     if is_terminal(execution.state) or execution.state is ExecutionState.PAUSED:
         cause = cause_of(execution.reason_code.value, execution.message)
@@ -79,6 +84,22 @@ def question_text(questions: Sequence[TaskRun], actor: str, now: int) -> str:
     waited = rough((now - first.updated_at) / SECOND_NS)
     more = f"; {len(questions) - 1:,} more" if len(questions) > 1 else ""
     return f"{step}: {_who_may(first, actor)}, waits {waited}{more}"
+
+
+def queue_text(place: QueuePlace | None) -> str:
+    """Return who is before an execution in its concurrency group; None is a place not known."""
+    if place is None:
+        return "waits for its turn in its concurrency group"
+    group = f"the group `{clean_line(place.group)}`"
+    if place.is_held:
+        return f"on hold in {group}: p releases it"
+    if not place.ahead:
+        return f"next in {group}"
+    first, more = place.ahead[0], len(place.ahead) - 1
+    who_is = clean_line(first.label or first.execution_id)
+    if more:
+        return f"{who_is} and {more:,} more of {group} are before it"
+    return f"{who_is} of {group} is before it"
 
 
 def _who_may(task: TaskRun, actor: str) -> str:

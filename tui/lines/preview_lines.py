@@ -1,6 +1,7 @@
 """The preview of an execution at home: what one wants to know before opening it. Pure."""
 
 from core.domain.item_label import step_title
+from core.domain.reasons import Reason
 from core.domain.records import Execution, LogEntry, TaskRun
 from core.domain.state_word import state_word
 from core.domain.states import ExecutionState, TaskState, is_terminal
@@ -8,7 +9,15 @@ from core.domain.tally import ORDER, tally_of_execution
 from core.value.duration import duration_text
 from core.value.terminal_text import width_of
 from tui.lines.confirmation import awaits
-from tui.lines.home_row import counts, given_params, labels_text, params_text, question_text, who
+from tui.lines.home_row import (
+    counts,
+    given_params,
+    labels_text,
+    params_text,
+    question_text,
+    queue_text,
+    who,
+)
 from tui.lines.outcome_strip import outcome_strip
 from tui.live.home.run_preview import RunPreview, StepEnd
 from tui.look.styled_text import Line
@@ -16,7 +25,7 @@ from tui.words.cause import cause_of, cause_of_task
 from tui.words.numbers import ago, elapsed, when
 from tui.words.run_label import run_name
 from tui.words.safe_text import clean, clean_line, fit, fit_right, pad
-from tui.words.state_glyphs import appearance_of, sign
+from tui.words.state_glyphs import sign
 
 MAX_STRIP_CELLS = 40
 QUIET = (TaskState.SUCCESS, TaskState.PENDING)
@@ -61,7 +70,7 @@ def _facts(preview: RunPreview, actor: str, now: int) -> list[Line]:
     took = "" if spent is None else f"  {duration_text(spent)}"
     ended = f"  {when(execution, now)}" if is_terminal(execution.state) else ""
     style = f"state:{execution.state.value}"
-    word = appearance_of(execution.state).word
+    word = state_word(execution.state, execution.reason_code)
     cause = cause_of(execution.reason_code.value, execution.message)
     lines: list[Line] = [
         [
@@ -72,7 +81,9 @@ def _facts(preview: RunPreview, actor: str, now: int) -> list[Line]:
         ],
         [*strip(execution), ("  ", ""), *counts(execution)],
     ]
-    if execution.state is not ExecutionState.SUCCESS and cause.sentence:
+    if execution.reason_code is Reason.QUEUED:
+        lines.append([(queue_text(preview.place), "text")])
+    elif execution.state is not ExecutionState.SUCCESS and cause.sentence:
         lines.append([(clean_line(cause.sentence), "text")])
     given = params_text(given_params(execution, preview.defaults))
     if given:

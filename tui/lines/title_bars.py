@@ -5,7 +5,7 @@ from typing import Protocol
 
 from core.domain.breaker_state import BreakerState
 from core.domain.records import Attempt, Execution, LogStream
-from core.domain.state_word import counted
+from core.domain.state_word import counted, state_word
 from core.domain.states import Coverage, TaskState
 from core.value.terminal_text import width_of
 from tui.live.board import Board
@@ -15,7 +15,7 @@ from tui.words.run_label import SUBSET, number_width, run_name
 from tui.words.safe_text import clean_line, fit
 from tui.words.state_bar import state_bar
 from tui.words.state_counts import count_signs
-from tui.words.state_glyphs import appearance_of
+from tui.words.state_glyphs import appearance_of, sign
 
 MAX_SHOWN_ATTEMPTS = 6
 """How many attempts the title of the log shows: the latest, after an ellipsis."""
@@ -70,7 +70,7 @@ def head_parts(
     this one retries or reruns.
     """
     execution = board.execution
-    appearance = appearance_of(execution.state)
+    word = state_word(execution.state, execution.reason_code)
     style = f"state:{execution.state.value}"
     name = clean_line(run_name(execution))
     number = name[len(name) - number_width(execution) :]
@@ -82,7 +82,7 @@ def head_parts(
         Part(f" {name}", style="strong"),
         Part(number, style="strong", rank=1),
         Part(f" ▸ {short}", style="faint", rank=7),
-        Part(f"  {appearance.sign} {appearance.word}", style=style),
+        Part(f"  {sign(execution.state)} {word}", style=style),
         Part(f" {SUBSET}" if execution.coverage is Coverage.SUBSET else "", style="warn"),
         Part(f" {spent} ", style="text", rank=1),
     ]

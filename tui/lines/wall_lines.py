@@ -47,7 +47,7 @@ def wall_numbers(page: HomePage, day: Mapping[ExecutionState, int]) -> list[Wall
     failed = day.get(ExecutionState.FAILED, 0)
     return [
         WallNumber(page.needs, "waiting for you", "warn" if page.needs else "muted"),
-        WallNumber(page.live, "running", "state:RUNNING" if page.live else "muted"),
+        WallNumber(page.running, "running", "state:RUNNING" if page.running else "muted"),
         WallNumber(failed, "failed (24 h)", "state:FAILED" if failed else "muted"),
         WallNumber(day.get(ExecutionState.SUCCESS, 0), "done (24 h)", "state:SUCCESS"),
     ]
@@ -70,7 +70,7 @@ def wall_lines(
     lines = _numbers(wall_numbers(page, day), width, is_large=height >= MIN_LARGE_ROWS)
     lines.append([("", "")])
     names = max((width_of(_name(row)) for row in rows if isinstance(row, HomeRow)), default=0)
-    if not page.needs and not page.live:
+    if not page.needs and not page.running and not page.queued and not page.paused:
         lines.append([("Nothing needs anybody, and nothing runs.", "muted")])
     room = height - len(lines)
     for row in rows[: max(0, room)]:

@@ -9,6 +9,7 @@ from core.domain.breaker_state import BreakerState
 from core.domain.item_label import step_title
 from core.domain.mission import EMPTY
 from core.domain.process_policy import Leftovers
+from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, StateChange, TaskError, TaskRun
 from core.domain.secret_use import NO_SECRETS, SecretUse
 from core.domain.state_word import counted
@@ -82,6 +83,8 @@ def execution_text(
         lines += ["", *_failure(task, palette)]
     if failed:
         lines += ["", *_next(failed[0], one, tasks, argument)]
+    elif one.reason_code is Reason.QUEUED:
+        lines += ["", "  who is before it: mission queue"]
     elif one.state is ExecutionState.PAUSED:
         lines += ["", f"  go on: mission resume {resumed_with or argument}"]
     return lines
@@ -155,7 +158,7 @@ def _head(
     subset = f" {palette.paint(SUBSET, 'yellow')}" if one.coverage is Coverage.SUBSET else ""
     yield (
         f"{palette.paint(safe_line(run_name(one)), 'bold')}  {short}  "
-        f"{palette.state(one.state)}{subset}  {why_line(one)}"
+        f"{palette.state(one.state, one.reason_code)}{subset}  {why_line(one)}"
     )
     started = one.created_at if one.started_at is None else one.started_at
     spent = elapsed(started, one.ended_at, now, one.duration_us) or 0.0

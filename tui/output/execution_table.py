@@ -75,7 +75,7 @@ def why_line(one: Execution) -> str:
 
 
 def _state(one: Execution, palette: Palette) -> Cell:
-    text, style = styled_state(one.state, unicode=palette.unicode)
+    text, style = styled_state(one.state, one.reason_code, unicode=palette.unicode)
     if one.cancel_requested_at is not None and one.ended_at is None:
         text += " (cancelling)"
     if one.coverage is Coverage.SUBSET:

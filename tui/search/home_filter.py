@@ -37,11 +37,14 @@ _STATES = {
     "canceled": ExecutionState.CANCELLED,
 }
 _SHOWN_STATES = tuple(WORDS[state.value] for state in ExecutionState)
+_QUEUED = "queued"
+"""No state of its own: what waits for its turn is paused with this reason."""
 _COVERAGES = {coverage.value: coverage for coverage in Coverage}
 _MISSION_FIELDS = {"is": "is"}
 _KINDS = ("valid", "invalid")
 
 EXECUTION_SYNTAX = (
+    ("state:queued", "waiting for its turn in its concurrency group"),
     ("state:failed,running", "in one of these states; the beginning of the word is enough"),
     ("name:etl", "with this in the mission's name; mission: is the same"),
     ("since:2h", "started in the last two hours, or since a day: since:2025-01-20"),
@@ -97,6 +100,8 @@ def parse_execution_filter(text: str, now: int) -> ExecutionFilter:
 def _add(conditions: dict[str, object], term: Term, now: int) -> str:
     """Add a term to the conditions of a query; return its problem, empty for none."""
     match term.field:
+        case "state" if term.value == _QUEUED:
+            _add_field(conditions, FieldCondition(ExecutionField.REASON, _QUEUED, term.wanted))
         case "state":
             states = _states(term.values)
             if isinstance(states, str):
@@ -132,10 +137,13 @@ def _add(conditions: dict[str, object], term: Term, now: int) -> str:
             labels = conditions.get("labels", ())
             conditions["labels"] = (*labels, label) if isinstance(labels, tuple) else (label,)
         case field:
-            before = conditions.get("fields", ())
-            one = FieldCondition(_TEXT_FIELDS[field], term.value, term.wanted)
-            conditions["fields"] = (*before, one) if isinstance(before, tuple) else (one,)
+            _add_field(conditions, FieldCondition(_TEXT_FIELDS[field], term.value, term.wanted))
     return ""
+
+
+def _add_field(conditions: dict[str, object], one: FieldCondition) -> None:
+    before = conditions.get("fields", ())
+    conditions["fields"] = (*before, one) if isinstance(before, tuple) else (one,)
 
 
 def _states(values: Collection[str]) -> frozenset[ExecutionState] | str:

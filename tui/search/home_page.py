@@ -10,6 +10,7 @@ from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, is_terminal
+from core.operations.queue import QueuePlace, queue_places
 from core.ports.execution_query import NEWEST, ExecutionOrder, ExecutionQuery
 from core.ports.reader import Reader, RunOutcome
 from tui.words.run_label import run_name
@@ -78,6 +79,8 @@ class HomeRow:
     need: Need | None = None
     questions: tuple[TaskRun, ...] = ()
     """Its steps that wait for an approval."""
+    place: QueuePlace | None = None
+    """Its place in its concurrency group while it waits there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ class HomePage:
     """How many of the `matched` executions are among the rows."""
     matched: int = 0
     total: int = 0
-    live: int = 0
+    running: int = 0
+    queued: int = 0
+    """How many executions wait for their turn in their concurrency group."""
+    paused: int = 0
+    """How many executions somebody has paused."""
     needs: int = 0
     """How many executions need somebody, whatever the filter."""
     last: Mapping[str, Execution] = EMPTY
@@ -144,7 +151,9 @@ def read_home(reader: Reader, home: HomeQuery) -> HomePage:
         listed=listed,
         matched=sum(matched.values()),
         total=sum(every.values()),
-        live=sum(number for state, number in roots.items() if state in LIVE),
+        running=sum(roots.get(state, 0) for state in LIVE - {ExecutionState.PAUSED}),
+        queued=needs.queued,
+        paused=max(0, roots.get(ExecutionState.PAUSED, 0) - needs.queued - needs.lost),
         needs=len(needs.ids),
         last=reader.latest_runs(home.missions),
         outcomes=reader.recent_outcomes(home.missions, limit=MAX_HISTORY_RUNS),
@@ -176,10 +185,14 @@ def execution_rows(rows: Iterable[Row]) -> Iterator[HomeRow]:
 
 @dataclass(frozen=True, slots=True)
 class _Needs:
-    """What needs somebody, by the id of the execution."""
+    """What needs somebody, and what waits for its turn, by the id of the execution."""
 
     why: Mapping[str, Need]
     questions: Mapping[str, tuple[TaskRun, ...]]
+    queued: int
+    lost: int
+    places: Mapping[str, QueuePlace]
+    """The places of those that wait for their turn."""
 
     @property
     def ids(self) -> frozenset[str]:
@@ -195,7 +208,9 @@ def _read_needs(reader: Reader, home: HomeQuery) -> _Needs:
     paused = reader.executions(
         ExecutionQuery(states=frozenset({ExecutionState.PAUSED}), limit=MAX_LIVE)
     )
-    why |= {one.execution_id: Need.LOST for one in paused if one.reason_code is Reason.RUNNER_LOST}
+    lost = [one.execution_id for one in paused if one.reason_code is Reason.RUNNER_LOST]
+    queued = [one.execution_id for one in paused if one.reason_code is Reason.QUEUED]
+    why |= dict.fromkeys(lost, Need.LOST)
     failures = reader.unattended_failures(limit=MAX_NEEDS + len(home.looked_at))
     unseen = [
         one
@@ -203,7 +218,13 @@ def _read_needs(reader: Reader, home: HomeQuery) -> _Needs:
         if one.execution_id not in home.looked_at and (one.ended_at or 0) >= home.failed_since
     ]
     why |= {one.execution_id: Need.FAILURE for one in unseen[:MAX_NEEDS]}
-    return _Needs(why, questions)
+    return _Needs(
+        why,
+        questions,
+        len(queued),
+        len(lost),
+        queue_places(reader, home.executions.now) if queued else EMPTY,
+    )
 
 
 def _found(
@@ -284,6 +305,7 @@ class _Rows:
                 bool(below),
                 self._needs.why.get(key) if key in needs else None,
                 self._needs.questions.get(key, ()),
+                self._needs.places.get(key),
             )
             if below:
                 yield from self._rows(below, depth + 1, under, names, needs)

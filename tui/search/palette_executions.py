@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from core.domain.records import Execution
+from core.domain.state_word import state_word
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 from tui.words.numbers import when
 from tui.words.run_label import full_argument
 from tui.words.safe_text import clean_line
-from tui.words.state_glyphs import appearance_of
 
 MAX_EXECUTIONS = 200
 
@@ -24,5 +24,5 @@ def read_palette_executions(reader: Reader, words: tuple[str, ...]) -> Sequence[
 
 def run_title(execution: Execution, now: int) -> str:
     """Return the reference of an execution, its state and its age."""
-    word = appearance_of(execution.state).word
+    word = state_word(execution.state, execution.reason_code)
     return f"{clean_line(full_argument(execution))}  {word}, {when(execution, now)}"

@@ -130,5 +130,5 @@ def _behind(group: str, answer: ClaimAnswer) -> str:
         return f"it waits for its turn in the group `{group}`"
     first = answer.ahead[0].label or answer.ahead[0].execution_id
     more = len(answer.ahead) - 1
-    others = f" and {more} more" if more else ""
-    return f"{first}{others} of the group `{group}` is before it"
+    who = f"{first} and {more} more" if more else first
+    return f"{who} of the group `{group}` {'are' if more else 'is'} before it"

@@ -261,6 +261,8 @@ def test_the_filter_of_executions_asks_the_database_for_every_field() -> None:
     assert query.created_from == now - 7200 * 10**9
     assert query.created_until == now - 3600 * 10**9
     assert query.include_children
+    (queued,) = parse_execution_filter("!state:queued", now).query.fields
+    assert queued == FieldCondition(ExecutionField.REASON, "queued", wanted=False)
     (problem,) = parse_execution_filter("since:soon", now).problems
     assert problem.startswith("since: 'soon' is neither a span")
     at = parse_execution_filter("since:2025-01-20T12:00:00Z", now).query.created_from

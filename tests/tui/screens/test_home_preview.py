@@ -50,7 +50,7 @@ def texts(preview: RunPreview, world: FakeWorld, height: int = 30) -> list[str]:
 
 
 def preview_of(world: FakeWorld, run: str) -> RunPreview:
-    return read_preview(FakeReader(world), FakeBackend(world), run)
+    return read_preview(FakeReader(world), FakeBackend(world), run, world.clock.at)
 
 
 async def test_a_failed_run_is_told_in_the_room_there_is_and_the_preview_follows_the_cursor() -> (

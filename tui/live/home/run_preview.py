@@ -11,6 +11,7 @@ from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import MissionInvalidError, NotFoundError
 from core.explain.execution_facts import root_failure
 from core.explain.failure_line import is_sub_mission_failure
+from core.operations.queue import QueuePlace, queue_places
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import LogQuery, Reader, RunOutcome
 from tui.live.backend import Backend
@@ -51,9 +52,11 @@ class RunPreview:
     """How the last runs of its mission stand, newest first."""
     last_success: Execution | None = None
     """The newest earlier run of its mission that succeeded, if it did not succeed itself."""
+    place: QueuePlace | None = None
+    """Its place in its concurrency group while it waits there."""
 
 
-def read_preview(reader: Reader, backend: Backend, execution_id: str) -> RunPreview:
+def read_preview(reader: Reader, backend: Backend, execution_id: str, now: int) -> RunPreview:
     """Read the preview of an execution. Raises `NotFoundError`."""
     execution = reader.find_execution(execution_id)
     failures = reader.task_runs_in(execution_id, frozenset({TaskState.FAILED}), limit=MAX_FAILED)
@@ -75,6 +78,9 @@ def read_preview(reader: Reader, backend: Backend, execution_id: str) -> RunPrev
             execution.mission_name, ()
         ),
         last_success=_last_success(reader, execution),
+        place=queue_places(reader, now).get(execution_id)
+        if execution.reason_code is Reason.QUEUED
+        else None,
     )
 
 

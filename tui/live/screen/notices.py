@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from core.domain.reasons import Reason
 from core.domain.records import Execution, TaskRun
-from core.domain.state_word import WORDS
+from core.domain.state_word import WORDS, state_word
 from core.domain.states import ExecutionState, is_terminal
 from tui.live.messages import Delta
 from tui.search.home_page import HomePage, Need, execution_rows
@@ -73,13 +73,15 @@ class Notices:
 def title_of(page: HomePage) -> str:
     """Return the title of the window while home is shown."""
     parts = [f"{page.needs:,} need you"] if page.needs else []
-    parts += [f"{page.live:,} running"] if page.live else []
+    parts += [f"{page.running:,} running"] if page.running else []
+    parts += [f"{page.queued:,} queued"] if page.queued else []
     return f"mission: {', '.join(parts) or 'nothing running'}"
 
 
 def title_of_run(execution: Execution) -> str:
     """Return the title of the window while an execution is shown."""
-    return f"mission: {run_name(execution)} {WORDS[execution.state.value]}"
+    word = state_word(execution.state, execution.reason_code)
+    return f"mission: {run_name(execution)} {word}"
 
 
 def _has_ended(before: ExecutionState | None, execution: Execution) -> bool:

@@ -185,9 +185,11 @@ class HomeScreen(HomeActions):
         if execution is None:
             self._preview.show(None, "")
             return
-        key, backend = execution.execution_id, self.deck.backend
+        key, backend, now = execution.execution_id, self.deck.backend, self._clock.now()
         try:
-            found = await self.deck.lookup.read(lambda reader: read_preview(reader, backend, key))
+            found = await self.deck.lookup.read(
+                lambda reader: read_preview(reader, backend, key, now)
+            )
         except MissionDeckError:
             return  # it was pruned, or the feed reports the same failure
         if self._is_current(key):

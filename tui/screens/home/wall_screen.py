@@ -59,8 +59,14 @@ class WallScreen(DeckScreen):
         """Watch the executions while this screen is shown."""
         deck = self.deck
         if deck.watching is self:
-            since = attention_floor(deck.clock.now())
-            deck.feed.watch_home(HomeQuery(looked_at=deck.looked_at, failed_since=since))
+            now = deck.clock.now()
+            deck.feed.watch_home(
+                HomeQuery(
+                    executions=ExecutionQuery(now=now),
+                    looked_at=deck.looked_at,
+                    failed_since=attention_floor(now),
+                )
+            )
 
     def deliver(self, delta: Delta) -> None:
         """Show newly committed executions."""
