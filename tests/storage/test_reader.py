@@ -21,6 +21,7 @@ from core.ports.execution_query import (
     ExecutionOrder,
     ExecutionQuery,
     FieldCondition,
+    LabelCondition,
 )
 from core.ports.reader import RunOutcome
 from storage.read.execution_sql import conditions, ordering
@@ -104,6 +105,7 @@ async def several_runs(store: Store, clock: SteppingClock) -> list[Story]:
             mission_name=name,
             actor=f"ada{number}@host",
             params=params,
+            labels={"team": f"t{number % 3}"} if number % 2 else None,
         )
         clock.advance(number * 3 % 7)
         if number == 2:
@@ -147,6 +149,10 @@ async def test_filters_order_and_pages_of_executions_are_those_of_the_twin_in_me
         {"fields": (FieldCondition(ExecutionField.PARAM, "tag=V3"),)},
         {"fields": (FieldCondition(ExecutionField.PARAM, "loud=true"),)},
         {"fields": (FieldCondition(ExecutionField.PARAM, "tag", wanted=False),)},
+        {"fields": (FieldCondition(ExecutionField.REASON, "step_FAIL"),)},
+        {"labels": (LabelCondition("team"),)},
+        {"labels": (LabelCondition("team", "t1"),)},
+        {"labels": (LabelCondition("team", "t1", wanted=False),)},
         {"ids": frozenset({stories[1].execution_id, stories[-1].execution_id})},
         {"ids": frozenset()},
         {"created_from": stories[3].snapshot.current.created_at},
