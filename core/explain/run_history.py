@@ -18,6 +18,8 @@ class RunOutcome(Struct, frozen=True, kw_only=True):
 
     reference: str
     execution_id: str
+    task_id: str | None = None
+    """Of a step, its id in that execution; an item of a fan-out may have another in each."""
     state: str
     started_at: int | None = None
     ended_at: int | None = None

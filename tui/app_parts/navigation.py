@@ -25,16 +25,22 @@ class Navigation(DeckApp):
         self.problem = ""
         self._above_home(ExecutionScreen(execution_id, focus_step=focus_step))
 
+    def open_above(self, execution_id: str, *, focus_step: str | None = None) -> None:
+        """Show an execution on top of what is shown, which its back key returns to."""
+        from tui.screens.execution import ExecutionScreen
+
+        self.problem = ""
+        self.push_screen(ExecutionScreen(execution_id, focus_step=focus_step))
+
     def open_sub_mission(self, execution_id: str) -> None:
         """Show the graph of a sub-mission on top of the execution that it is a part of."""
         from tui.screens.execution import ExecutionScreen
 
         self.push_screen(ExecutionScreen(execution_id, tab="graph"))
 
-    def leave_sub_mission(self) -> bool:
-        """Return from a sub-mission to the execution it was opened from, if it was from one."""
-        watching = [s for s in self.screen_stack if isinstance(s, DeckScreen) and s.watches]
-        if len(watching) < 2 or watching[-2] is self._home:
+    def leave_to_origin(self) -> bool:
+        """Return from an execution to the screen it was opened above, unless that is home."""
+        if self.screen_stack[-2] is self._home:
             return False
         self.pop_screen()
         return True

@@ -140,6 +140,9 @@ class Deck(Protocol):
     def open_execution(self, execution_id: str, *, focus_step: str | None = None) -> None:
         """Show an execution on top of home, with one of its steps selected."""
 
+    def open_above(self, execution_id: str, *, focus_step: str | None = None) -> None:
+        """Show an execution on top of what is shown, which its back key returns to."""
+
     def open_sub_mission(self, execution_id: str) -> None:
         """Show the graph of a sub-mission on top of the execution that it is a part of."""
 
@@ -156,8 +159,8 @@ class Deck(Protocol):
     def leave_execution(self) -> None:
         """Return home from an execution; exit if it was opened alone."""
 
-    def leave_sub_mission(self) -> bool:
-        """Return from a sub-mission to the execution it was opened from, if it was from one."""
+    def leave_to_origin(self) -> bool:
+        """Return from an execution to the screen it was opened above, unless that is home."""
 
     async def push_screen_wait(self, screen: Screen[Result]) -> Result:
         """Show a dialog and wait for its answer."""

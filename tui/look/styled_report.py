@@ -16,6 +16,11 @@ _STYLES: dict[Tone, StyleName] = {
 }
 
 
+def style_of(tone: Tone) -> StyleName:
+    """Return the style of a line of this tone."""
+    return _STYLES[tone]
+
+
 def styled_report(lines: Sequence[ReportLine]) -> list[Line]:
     """Return the lines as a text view draws them."""
-    return [[(line.text, _STYLES[line.tone])] for line in lines]
+    return [[(line.text, style_of(line.tone))] for line in lines]

@@ -226,7 +226,7 @@ class PaneScreen(ExecutionActions, ResizablePanes):
             self._log_asked = False
             self._arrange()
             self._left.focus_view()
-        elif not self.deck.leave_sub_mission():
+        elif not self.deck.leave_to_origin():
             self.action_home()
 
     def action_home(self) -> None:

@@ -58,6 +58,7 @@ def _of_step(execution: Execution, task: TaskRun) -> RunOutcome:
     return RunOutcome(
         reference=_reference(execution),
         execution_id=execution.execution_id,
+        task_id=task.task_id,
         state=task.state.value,
         started_at=task.worked_from,
         ended_at=task.ended_at,

@@ -1,5 +1,7 @@
 """Comparison and history: from an execution and from home."""
 
+import pytest
+
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState
 from tests.support.tui import (
@@ -35,7 +37,10 @@ def three_runs() -> tuple[FakeWorld, list[str]]:
     return world, runs
 
 
-async def test_a_run_is_compared_with_the_last_success_and_with_others() -> None:
+async def test_a_run_is_compared_with_the_last_success_and_with_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.screens.report.report_screen.REFRESH_SECONDS", 0.05)
     world, runs = three_runs()
     async with running(FakeBackend(world), size=(120, 45), start=runs[2]) as pilot:
         await wait_for_text(pilot, "etl#3", "load")
@@ -60,6 +65,14 @@ async def test_a_run_is_compared_with_the_last_success_and_with_others() -> None
         await pilot.press("H")
         await wait_for_text(pilot, "step load", "mission etl", "succeeded in 2 of 3 decided runs")
         text = screen_text(pilot.app)
+        assert " as of " in text.split("\n")[0]
+        await pilot.press("j", "enter")  # the second of the runs of the step
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ExecutionScreen))
+        await wait_for_text(pilot, "etl#2", "✓ done", "▌✓ load")
+        await pilot.press("escape")
+        await wait_for_text(pilot, "history of etl")
+        text = screen_text(pilot.app)
+        assert next(line for line in text.split("\n") if "▌" in line).startswith("▌etl#2")
         assert "flaky: with the same file and parameters 1 of 1 repetition ended otherwise" in text
         assert "target" in text
         await pilot.press("q", "q")
@@ -67,6 +80,11 @@ async def test_a_run_is_compared_with_the_last_success_and_with_others() -> None
         await pilot.press("H")
         await wait_for_text(pilot, "history of etl")
         assert isinstance(pilot.app.screen, ReportScreen)
+        begun = world.launch(mission_of("etl", step("fetch")))
+        await wait_for_text(pilot, "etl#4", "running")
+        world.run_step(begun, "fetch")
+        world.execution(begun, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
+        await wait_for_text(pilot, "succeeded in 3 of 4 decided runs")
 
 
 async def test_a_first_run_says_that_there_is_nothing_to_compare_with() -> None:

@@ -1,5 +1,6 @@
 """Compares an execution with another run of its mission, by default the last that succeeded."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
 
@@ -8,16 +9,18 @@ from textual.binding import BindingType
 
 from core.domain.mission import Mission
 from core.domain.records import Execution
-from core.errors import MissionDeckError, MissionInvalidError
+from core.domain.states import is_terminal
+from core.errors import MissionInvalidError
 from core.operations.history.comparison import Comparison, baseline_of, compare_executions
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import Reader
 from tui.keys.textual_bindings import bindings
 from tui.live.execution_queries import read_mission
-from tui.screens.report.report_screen import ReportScreen
+from tui.look.styled_report import styled_report
+from tui.screens.report.report_screen import Report, ReportScreen
+from tui.widgets.base.text_view import TextView
 from tui.words.report.comparison_text import comparison_lines
 from tui.words.report.report_line import ReportLine
-from tui.words.safe_text import clean_line
 
 MAX_RUNS = 200
 """Among so many newest runs of the mission the one to compare with is chosen."""
@@ -29,26 +32,27 @@ class ComparisonScreen(ReportScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("comparison")
     stem = "comparison"
+    reading = "comparing …"
 
     def __init__(self, execution_id: str, base_id: str | None = None) -> None:
-        super().__init__()
+        self._text = TextView(id="text")
+        super().__init__(self._text)
         self._execution_id = execution_id
         self._base_id = base_id
 
-    @work(exclusive=True, group="report")
-    async def read_report(self) -> None:
-        """Read both executions and show what differs."""
-        self.entitle("comparing …")
-        try:
-            found = await self.deck.lookup.read(self._compare)
-        except MissionDeckError as error:
-            self.show_banner(clean_line(str(error)))
-            return
+    def read(self, reader: Reader) -> Report:
+        """Read both executions; what differs may change until both have ended."""
+        found = self._compare(reader)
         if found is None:
-            self.show_report([ReportLine("nothing to compare with"), ReportLine(NO_BASELINE)])
-            return
+            lines = [ReportLine("nothing to compare with"), ReportLine(NO_BASELINE)]
+            return Report(lines, may_change=False)
         self._base_id = found.before.execution_id
-        self.show_report(comparison_lines(found, self.deck.clock.now()))
+        is_over = all(is_terminal(one.state) for one in (found.before, found.after))
+        return Report(comparison_lines(found, self.deck.clock.now()), may_change=not is_over)
+
+    def show(self, lines: Sequence[ReportLine], *, keep_place: bool) -> None:
+        """Show the lines, from the top unless they are those of before, read anew."""
+        self._text.set_lines(styled_report(lines), keep_place=keep_place)
 
     @work(exclusive=True, group="report")
     async def action_base(self, step: int) -> None:
@@ -58,7 +62,7 @@ class ComparisonScreen(ReportScreen):
             self.deck.show_notice("there is no other run that way")
         elif base != self._base_id:
             self._base_id = base
-            self.read_report()
+            self.read_again()
 
     def _compare(self, reader: Reader) -> Comparison | None:
         after = reader.find_execution(self._execution_id)

@@ -13,7 +13,7 @@ from core.explain.run_history import (
 )
 from core.value.duration import duration_text
 from tui.words.numbers import ago, sparkline
-from tui.words.report.report_line import ReportLine, Tone, aligned
+from tui.words.report.report_line import ReportLine, RunPlace, Tone, aligned
 from tui.words.safe_text import clean_line, cut
 from tui.words.state_glyphs import APPEARANCES
 
@@ -38,7 +38,7 @@ def history_lines(name: str, runs: Sequence[RunOutcome], now: int) -> list[Repor
     lines += [ReportLine(), ReportLine(head, Tone.MUTED)]
     tones = {SUCCESS: Tone.GOOD, FAILED: Tone.BAD}
     return lines + [
-        ReportLine(text, tones.get(run.state, Tone.PLAIN))
+        ReportLine(text, tones.get(run.state, Tone.PLAIN), RunPlace(run.execution_id, run.task_id))
         for text, run in zip(texts, runs, strict=True)
     ]
 

@@ -21,11 +21,19 @@ class Tone(StrEnum):
     BAD = "bad"
 
 
+class RunPlace(Struct, frozen=True):
+    """An execution, or one of its steps, that a line is about."""
+
+    execution_id: str
+    task_id: str | None = None
+
+
 class ReportLine(Struct, frozen=True):
-    """One line, safe to print."""
+    """One line, safe to print. `leads_to` is what the screen opens from it."""
 
     text: str = ""
     tone: Tone = Tone.PLAIN
+    leads_to: RunPlace | None = None
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
