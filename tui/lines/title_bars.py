@@ -148,12 +148,12 @@ def tab_parts(
     return left, right
 
 
-def side_parts(tab: str, selected: str | None, filter_text: str, *, inspects: bool = True) -> Parts:
-    """Return the title of the side pane; `inspects`: enter opens the inspector."""
+def side_parts(tab: str, selected: str | None, filter_text: str) -> Parts:
+    """Return the title of the side pane."""
     if tab == "list":
         name = "" if selected is None else clean_line(selected)
-        hint = [Part(" enter inspects ", style="faint", rank=1)] if inspects else []
-        return [Part(" Step ", style="muted"), Part(name, style="strong")], hint
+        hint = Part(" enter inspects ", style="faint", rank=1)
+        return [Part(" Step ", style="muted"), Part(name, style="strong")], [hint]
     left = [Part(" Steps ", style="strong"), Part("by urgency ", style="muted", rank=1)]
     return left, [Part(f" /{clean_line(filter_text)} ", style="accent")] if filter_text else []
 

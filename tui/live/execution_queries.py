@@ -17,6 +17,7 @@ from tui.live.backend import Backend
 from tui.live.board import Board
 from tui.live.completion_estimate import RunHistory
 from tui.live.log.log_pages import Page, read_tail
+from tui.live.screen.as_of import AsOf
 from tui.live.steps.step_seconds import step_seconds
 
 MAX_HISTORY_RUNS = 30
@@ -48,21 +49,34 @@ def read_step_records(reader: Reader, execution_id: str, task_id: str) -> StepRe
     )
 
 
-def read_all_step_records(reader: Reader, execution: Execution, task_id: str) -> StepRecords:
-    """Return the task run, attempts and state changes of a step, and the mission file."""
+def read_all_step_records(
+    reader: Reader, execution: Execution, task_id: str, as_of: AsOf | None = None
+) -> StepRecords:
+    """Return the task run, attempts and state changes of a step, and the mission file.
+
+    With `as_of` what was done with secrets is that of the moment; the records are the present ones.
+    """
     execution_id = execution.execution_id
+    events = reader.step_events(execution_id, task_id)
     return StepRecords(
         reader.task_run(execution_id, task_id),
         reader.attempts(execution_id, task_id),
         reader.state_changes(execution_id, task_id),
         reader.mission_source(execution.mission_digest),
-        secret_uses(reader.step_events(execution_id, task_id)),
+        secret_uses([one for one in events if as_of is None or one.seq <= as_of.seq]),
     )
 
 
-def read_log_end(reader: Reader, execution_id: str, task_id: str, attempt: int) -> Page:
-    """Return the last lines of an attempt's output."""
-    query = LogQuery(execution_id=execution_id, task_id=task_id, attempt=attempt)
+def read_log_end(
+    reader: Reader, execution_id: str, task_id: str, attempt: int, as_of: AsOf | None = None
+) -> Page:
+    """Return the last lines of an attempt's output, as far as it was written at a moment."""
+    query = LogQuery(
+        execution_id=execution_id,
+        task_id=task_id,
+        attempt=attempt,
+        until=None if as_of is None else as_of.instant,
+    )
     return read_tail(reader, query, LOG_TAIL_LINES)
 
 

@@ -173,4 +173,11 @@ def records_at(moment: Moment, present: StepRecords) -> StepRecords:
         outputs=None if last is None else last.outputs,
         error=None if last is None else last.error,
     )
-    return StepRecords(task, attempts, (), present.source)
+    seq = moment.event.seq
+    return StepRecords(
+        task,
+        attempts,
+        [change for change in present.changes if change.seq <= seq],
+        present.source,
+        {number: use for number, use in present.secrets.items() if number <= len(attempts)},
+    )

@@ -201,9 +201,10 @@ class ExecutionScreen(ExecutionPast):
                 self.board.is_unreadable = True
                 self._left.mission_known()
             return
-        board = self.board
-        if board is None:
+        board = self.board if self._present is None else self._present
+        if self.board is None or board is None:
             return
+        self.board.learn(mission)
         board.learn(mission)
         board.usual_seconds = self._history.steps
         board.usual_word = "usually" if self._history.step_runs > 1 else "last time"

@@ -106,8 +106,7 @@ class PaneScreen(ExecutionActions, ResizablePanes):
         title = self.selected
         if self.board is not None and title is not None:
             title = self.board.title(title)
-        is_now = self.clock.moment is None
-        side.set_parts(*side_parts(self._left.tab, title, filter_text, inspects=is_now))
+        side.set_parts(*side_parts(self._left.tab, title, filter_text))
         side.lit = focused in ("summary", "side-list")
         self._bottom.retitle()
 

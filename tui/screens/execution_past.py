@@ -1,41 +1,35 @@
 """Time travel: the whole screen of an execution as it was at any of its events.
 
-While the past is shown, what is committed is kept for the way back, and acting keys do nothing.
+While the past is shown, what is committed is kept for the way back.
 """
 
-from collections.abc import Mapping
-
-from textual import events
+from collections.abc import Mapping, Sequence
 
 from core.audit.replay.timeline import Moment
 from core.domain.records import Attempt, Execution, TaskRun
 from core.errors import MissionDeckError
-from tui.keys.key_bindings import KEYS
 from tui.lines.past_bar import past_parts, reading_parts
 from tui.live.board import Board
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.live.execution_queries import StepRecords
 from tui.live.messages import Delta
 from tui.live.past import Past, Place, attempts_at, changed_tasks, records_at, shown
+from tui.live.screen.as_of import AsOf
+from tui.look.styled_text import Part
 from tui.screens.execution_selection import ExecutionSelection
+from tui.screens.panes.refused_in_past import RefusedInPast
 from tui.words.safe_text import clean_line
 
 PLAY_SECONDS = (60, 20, 6)
 """How long playing the whole run takes; the key goes from one to the next."""
 FRAME_SECONDS = 0.25
 """How often a moment is shown while the past is played."""
-REFUSED_TEXT = "this is the past: press . for now, then act"
-ACTING = frozenset(
-    key.action.partition("(")[0] for key in KEYS["execution"] if key.group == "Acting"
-)
-"""Actions on the run as it is now."""
-_ACTING_KEYS = frozenset(
-    name for key in KEYS["execution"] if key.group == "Acting" for name in key.keys.split(",")
-)
 
 
-class ExecutionPast(ExecutionSelection):
+class ExecutionPast(RefusedInPast, ExecutionSelection):
     """Base of the execution screen. `_moment` is the moment shown, None for now."""
+
+    key_place = "execution"
 
     def __init__(self, execution_id: str) -> None:
         super().__init__(execution_id)
@@ -53,6 +47,19 @@ class ExecutionPast(ExecutionSelection):
     def shows_past(self) -> bool:
         """Whether the screen shows the past."""
         return self._moment is not None
+
+    @property
+    def as_of(self) -> AsOf | None:
+        """The moment shown, as a limit of what is read; None for now."""
+        moment, instant = self._moment, self.clock.moment
+        return None if moment is None or instant is None else AsOf(moment.event.seq, instant)
+
+    def past_head(self) -> Sequence[Part]:
+        """Return which moment is shown, for the screens on top; nothing for now."""
+        moment, instant = self._moment, self.clock.moment
+        if moment is None or instant is None:
+            return ()
+        return past_parts(moment, instant, max(moment.place, self._past.size), 0.0)[0]
 
     def board_replaced(self, board: Board) -> None:
         """Show another board in every pane."""
@@ -95,37 +102,6 @@ class ExecutionPast(ExecutionSelection):
         self._wanted.clear()
         if self.shows_past:
             self._show_present()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Refuse what acts on the run while the past is shown."""
-        if self.shows_past and action in ACTING:
-            return False
-        return super().check_action(action, parameters)
-
-    def offers(self, action: str) -> bool:
-        """Leave out of the key bar what is refused while the past is shown."""
-        is_refused = self.shows_past and action.partition("(")[0] in ("choose", "inspect", "why")
-        return not is_refused and super().offers(action)
-
-    def on_key(self, event: events.Key) -> None:
-        """Say why an acting key does nothing in the past."""
-        if self.shows_past and (event.key in _ACTING_KEYS or event.character in _ACTING_KEYS):
-            event.stop()
-            self.deck.show_notice(REFUSED_TEXT)
-
-    def action_inspect(self) -> None:
-        """Open the inspector, which shows the run as it is now."""
-        if self.shows_past:
-            self.deck.show_notice("the inspector shows the run as it is now: press . first")
-        else:
-            super().action_inspect()
-
-    def action_why(self) -> None:
-        """Explain the state of the selected step as it is now."""
-        if self.shows_past:
-            self.deck.show_notice(REFUSED_TEXT)
-        else:
-            super().action_why()
 
     def action_back(self) -> None:
         """Return to now before anything else is left."""
@@ -178,6 +154,9 @@ class ExecutionPast(ExecutionSelection):
             self._past_bar.display = self.shows_past
             self.deck.show_problem(clean_line(f"the past cannot be shown: {error.message}"))
             return
+        if not self.is_current:
+            self._past_bar.display = self.shows_past
+            return  # what was opened meanwhile shows the moment that it was opened over
         if moment is None:
             self._show_present()
         else:
@@ -190,7 +169,7 @@ class ExecutionPast(ExecutionSelection):
             return
         if self._present is None:
             self._present = _copy_of(board)
-            board.lease_known = False
+            _forget_the_present(board)
             self._user_selected = True
         earlier, self._moment = self._moment, moment
         self.clock.moment = max(moment.at, instant or 0)
@@ -212,7 +191,7 @@ class ExecutionPast(ExecutionSelection):
         if board is None or present is None:
             return
         if board.tasks.keys() == present.tasks.keys():
-            board.lease, board.lease_known = present.lease, present.lease_known
+            _remember_the_present(board, present)
             changed = {i: task for i, task in present.tasks.items() if task != board.tasks[i]}
             self.board_updated(board, present.execution, changed)
         else:
@@ -223,7 +202,6 @@ class ExecutionPast(ExecutionSelection):
         before = self.board
         if before is not None and before.mission is not None:
             board.learn(before.mission)
-            board.usual_seconds, board.usual_word = before.usual_seconds, before.usual_word
         self.board = board
         if self.selected not in board.tasks:
             task = None if before is None else before.tasks.get(self.selected or "")
@@ -281,5 +259,17 @@ def _copy_of(board: Board) -> Board:
     copy = Board(board.execution, board.tasks.values())
     if board.mission is not None:
         copy.learn(board.mission)
-    copy.lease, copy.lease_known = board.lease, board.lease_known
+    _remember_the_present(copy, board)
     return copy
+
+
+def _remember_the_present(board: Board, present: Board) -> None:
+    """Give a board what is known of the run apart from its events."""
+    board.lease, board.lease_known = present.lease, present.lease_known
+    board.usual_seconds, board.usual_word = present.usual_seconds, present.usual_word
+
+
+def _forget_the_present(board: Board) -> None:
+    """Take from a board what was not so or not known at another moment."""
+    board.lease, board.lease_known = None, False
+    board.usual_seconds = {}

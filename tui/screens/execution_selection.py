@@ -1,6 +1,7 @@
 """The selected step of an execution: who may move the selection, and the details read about it."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from textual import work
@@ -18,7 +19,9 @@ from tui.live.execution_queries import (
     read_sub_mission,
 )
 from tui.live.messages import StepOpened, StepSelected
+from tui.live.screen.as_of import AsOf
 from tui.live.usage_watch import UsageWatch
+from tui.look.styled_text import Part
 from tui.screens.execution_layout import PaneScreen
 from tui.screens.inspector import InspectorScreen
 from tui.widgets.base.line_view import LineView
@@ -153,6 +156,15 @@ class ExecutionSelection(PaneScreen):
         before, self._records = self._records, as_shown
         self._show_summary(keep_place=before is not None)
         self._bottom.show_records(as_shown)
+
+    @property
+    def as_of(self) -> AsOf | None:
+        """The moment of the past that is shown; None for now."""
+        return None
+
+    def past_head(self) -> Sequence[Part]:
+        """Return which moment of the past is shown; nothing for now."""
+        return ()
 
     def as_shown(self, records: StepRecords) -> StepRecords | None:
         """Return a step's records as the screen shows them."""

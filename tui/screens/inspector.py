@@ -1,6 +1,7 @@
 """The inspector: all details of one step in sections, kept live while its execution goes on."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import work
@@ -28,9 +29,12 @@ from tui.live.execution_queries import StepRecords, read_all_step_records, read_
 from tui.live.log.log_pages import Page
 from tui.live.messages import Delta
 from tui.live.page_records import PageRecords, read_page_records
+from tui.live.past import MomentClock
+from tui.live.screen.as_of import AsOf
 from tui.live.usage_watch import UsageWatch
 from tui.look.styled_text import Line, Part
 from tui.screens.execution_actions import ExecutionActions
+from tui.screens.panes.refused_in_past import RefusedInPast
 from tui.widgets.base.bar import Bar
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
@@ -47,6 +51,17 @@ class InspectedExecution(Protocol):
     """The screen that the inspector was opened from, which keeps the execution up to date."""
 
     board: Board | None
+    clock: MomentClock
+
+    @property
+    def as_of(self) -> AsOf | None:
+        """The moment of the past that is shown; None for now."""
+
+    def past_head(self) -> Sequence[Part]:
+        """Return which moment is shown; nothing for now."""
+
+    def as_shown(self, records: StepRecords) -> StepRecords | None:
+        """Return a step's records at the moment shown; None if it was not there yet."""
 
     def deliver(self, delta: Delta) -> None:
         """Apply what was committed."""
@@ -61,9 +76,11 @@ class InspectedExecution(Protocol):
         """Show the log of an attempt by its number."""
 
 
-class InspectorScreen(ExecutionActions):
-    """Sections about one step of the execution screen it was opened from."""
+class InspectorScreen(RefusedInPast, ExecutionActions):
+    """Sections about one step of the execution screen it was opened from, at its moment."""
 
+    key_place = "inspector"
+    allowed_in_past = frozenset({"shell"})
     BINDINGS: ClassVar[list[BindingType]] = bindings("inspector")
     watches = True
 
@@ -83,9 +100,11 @@ class InspectorScreen(ExecutionActions):
         self._log_of = ("", 0)
         self._log_reader = CoalescingWorker(self._read_log, self.run_worker)
         self._usage_watch = UsageWatch(
-            lambda: self.deck.backend, lambda: self.deck.clock.now(), self.run_worker
+            lambda: self.deck.backend, execution.clock.now, self.run_worker
         )
         self._head = Bar(plain=True, id="head")
+        self._past_bar = Bar(plain=True, id="past")
+        self._past_bar.display = False
         self._tabs = Bar(id="tabs")
         self._log_title = Bar(plain=True, id="log-title")
         self._log_title.display = False
@@ -95,6 +114,7 @@ class InspectorScreen(ExecutionActions):
         """Compose title, section tabs, text and key bar."""
         yield self._head
         yield self.banner
+        yield self._past_bar
         yield self._tabs
         yield self._log_title
         yield self._view
@@ -103,9 +123,16 @@ class InspectorScreen(ExecutionActions):
     def on_mount(self) -> None:
         """Read the details of the step."""
         self._view.focus()
+        self._past_bar.display = self.shows_past
+        self._past_bar.set_parts(self._execution.past_head(), [Part(" esc back ", style="muted")])
         self._titles()
         self._read()
         self.set_interval(1.0, self._tick)
+
+    @property
+    def shows_past(self) -> bool:
+        """Whether the execution is shown as it was."""
+        return self._execution.as_of is not None
 
     @property
     def _board(self) -> Board:
@@ -125,20 +152,21 @@ class InspectorScreen(ExecutionActions):
 
     def _tick(self) -> None:
         live = self._board.tasks[self._task_id].state in (TaskState.RUNNING, TaskState.WAITING)
-        if self.is_current and live and self._section == "overview":
+        if self.is_current and live and self._section == "overview" and not self.shows_past:
             self._show(keep_place=True)
 
     @work(exclusive=True, group="records")
     async def _read(self) -> None:
-        task_id, execution = self._task_id, self._board.execution
+        task_id, execution, as_of = self._task_id, self._board.execution, self._execution.as_of
         try:
-            records = await self.deck.lookup.read(
-                lambda reader: read_all_step_records(reader, execution, task_id)
+            found = await self.deck.lookup.read(
+                lambda reader: read_all_step_records(reader, execution, task_id, as_of)
             )
         except MissionDeckError as error:
             self.show_banner(clean_line(str(error)))
             return
-        if task_id != self._task_id:
+        records = self._execution.as_shown(found)
+        if task_id != self._task_id or records is None:
             return
         first = self._records is None
         self._records = records
@@ -153,11 +181,11 @@ class InspectorScreen(ExecutionActions):
     async def _read_page(self, records: StepRecords) -> None:
         """Read what the first page shows beyond the records: it may need another mission file."""
         execution, mission, backend = self._board.execution, self._board.mission, self.deck.backend
-        task, attempts = records.task, records.attempts
+        task, attempts, as_of = records.task, records.attempts, self._execution.as_of
         try:
             page = await self.deck.lookup.read(
                 lambda reader: read_page_records(
-                    reader, backend, execution, task, mission, attempts
+                    reader, backend, execution, task, mission, attempts, as_of
                 )
             )
         except MissionDeckError as error:
@@ -171,12 +199,12 @@ class InspectorScreen(ExecutionActions):
     async def _read_log(self) -> None:
         """Read the end of the selected attempt's log, and show it if it is still selected."""
         task_id, attempt = self._task_id, self._log_attempt
-        execution_id = self._board.execution.execution_id
+        execution_id, as_of = self._board.execution.execution_id, self._execution.as_of
         if not attempt:
             return
         try:
             page = await self.deck.lookup.read(
-                lambda reader: read_log_end(reader, execution_id, task_id, attempt)
+                lambda reader: read_log_end(reader, execution_id, task_id, attempt, as_of)
             )
         except MissionDeckError:
             return  # the feed reports the same failure
@@ -203,7 +231,8 @@ class InspectorScreen(ExecutionActions):
     @property
     def _is_growing(self) -> bool:
         attempt = self._shown_attempt
-        return attempt is not None and not is_terminal(attempt.state)
+        running = attempt is not None and not is_terminal(attempt.state)
+        return running and not self.shows_past
 
     # --- what is shown ---------------------------------------------------------------------------
 
@@ -218,9 +247,9 @@ class InspectorScreen(ExecutionActions):
         elif self._section == "logs":
             lines = self._log_lines()
         else:
-            shows_usage = self._section == "overview"
+            shows_usage = self._section == "overview" and not self.shows_past
             usage = self._usage_watch.look(self._board, self._task_id) if shows_usage else None
-            now = self.deck.clock.now()
+            now = self._execution.clock.now()
             lines = section_lines(
                 self._section,
                 self._board,
@@ -229,6 +258,7 @@ class InspectorScreen(ExecutionActions):
                 usage=usage,
                 page=self._page,
                 offered=self.offers,
+                is_past=self.shows_past,
             )
         to_end = self._section == "logs" and (not keep_place or self._view.is_at_end)
         self._view.set_lines(lines, keep_place=keep_place)

@@ -122,3 +122,57 @@ async def test_the_past_is_played_and_the_events_lead_into_it() -> None:
         await wait_until(pilot, lambda: screen.clock.now() > world.runs[run].events[4][1].at)
         await pilot.press(".")
         await wait_until(pilot, lambda: not screen.shows_past)
+
+
+async def test_the_inspector_shows_the_step_as_it_was_and_refuses_to_act() -> None:
+    world = FakeWorld()
+    mission = mission_of("etl", step("fetch"), step("load", "fetch"), step("other"))
+    run = world.launch(mission)
+    world.begin(run, "fetch", command="curl")
+    world.say(run, "fetch", "first try")
+    world.end(run, "fetch", exit_code=7, retry_in=3)
+    world.clock.forward(5)
+    world.begin(run, "fetch")
+    world.say(run, "fetch", "second try")
+    world.clock.forward(5)
+    world.run_step(run, "other")
+    world.say(run, "fetch", "last words")
+    world.end(run, "fetch", outputs={"rows": 12})
+    backend = FakeBackend(world, mission)
+    async with running(backend, size=(120, 40), start=run) as pilot:
+        await wait_for_text(pilot, "etl", "✓ fetch")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionScreen)
+        screen.select("fetch")
+        await pilot.press("<", "<")
+        await wait_for_text(pilot, "THE PAST", "▶ fetch")
+        # w explains the state of that moment
+        await pilot.press("w")
+        await wait_for_text(
+            pilot, "THE PAST", "attempt 2 of", "second try", "compared with now only"
+        )
+        text = screen_text(pilot.app)
+        assert "✓" not in text
+        assert "retry" not in text.splitlines()[-1]
+        await pilot.press("3")
+        await wait_for_text(pilot, "Not known at that moment: the attempt had not ended")
+        await pilot.press("5")
+        await wait_for_text(pilot, "exit 7")
+        await pilot.press("6")
+        await wait_for_text(pilot, "queued → ▶ running   #8")
+        assert "done" not in screen_text(pilot.app)
+        await pilot.press("7")
+        await wait_for_text(pilot, "second try")
+        assert "last words" not in screen_text(pilot.app)
+        assert " live " not in screen_text(pilot.app)
+        for key in ("r", "R", "F", "x", "a"):
+            await pilot.press(key)
+        await wait_for_text(pilot, "this is the past")
+        assert backend.asked == []
+        # back to the same moment, and to now
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: screen.is_current)
+        assert screen.shows_past
+        await pilot.press(".", "enter")
+        await wait_for_text(pilot, "✓ done")
+        assert "THE PAST" not in screen_text(pilot.app)

@@ -5,7 +5,7 @@ Knows the content of each section; the screen decides which one is shown.
 
 from core.domain.item_label import step_title
 from core.domain.records import TaskRun
-from core.domain.states import TaskState
+from core.domain.states import TaskState, is_terminal
 from core.ports.executor import JobUsage
 from tui.lines.inspector.step_page import Offered, page_lines
 from tui.lines.json_data import json_lines
@@ -47,11 +47,13 @@ def section_lines(
     usage: JobUsage | None = None,
     page: PageRecords | None = None,
     offered: Offered = lambda _action: True,
+    is_past: bool = False,
 ) -> list[Line]:
     """Return the lines of a section other than log and file; by default the overview.
 
     `usage` is what the processes of the step use now, if that is known; `page` what the overview
     shows beyond `records`, once that has been read; `offered` tells which actions can be taken.
+    `is_past` says that the records are those of an earlier moment.
     """
     task = records.task
     match section:
@@ -59,9 +61,9 @@ def section_lines(
             empty = "No inputs" if task.attempt else "Not started: inputs are resolved at the start"
             return json_lines(task.inputs, empty=empty)
         case "outputs":
-            return json_lines(task.outputs, empty="No outputs")
+            return json_lines(task.outputs, empty=_no_outputs(records, is_past=is_past))
         case "error":
-            return _error_section(board, records, now)
+            return _error_section(board, records, now, is_past=is_past)
         case "attempts":
             leftovers = execution_facts(board, records, now).leftovers(task.task_id)
             return attempt_lines(records.attempts, now, leftovers, records.secrets)
@@ -72,7 +74,17 @@ def section_lines(
             return lines + definition_lines(board, task)
 
 
-def _error_section(board: Board, records: StepRecords, now: int) -> list[Line]:
+def _no_outputs(records: StepRecords, *, is_past: bool) -> str:
+    """Say why there are no outputs: at a moment of the past they may have been yet to come."""
+    last = records.attempts[-1] if records.attempts else None
+    if is_past and last is None:
+        return "No outputs at that moment: the step had not started"
+    if is_past and last is not None and not is_terminal(last.state):
+        return "Not known at that moment: the attempt had not ended"
+    return "No outputs"
+
+
+def _error_section(board: Board, records: StepRecords, now: int, *, is_past: bool) -> list[Line]:
     error = records.task.error
     if error is not None:
         causes = why_lines(board, records, now)
@@ -81,7 +93,7 @@ def _error_section(board: Board, records: StepRecords, now: int) -> list[Line]:
     if failed and failed[-1].error is not None:
         note = f"attempt {failed[-1].attempt} failed, but the step did not"
         return [[(note, "muted")], [("", "")], *error_lines(failed[-1].error)]
-    return [[("No error", "muted")]]
+    return [[("No error at that moment" if is_past else "No error", "muted")]]
 
 
 def inspector_title_parts(board: Board, task_id: str) -> Parts:

@@ -18,7 +18,7 @@ from core.value.timestamp import SECOND_NS
 from tui.lines.step_details import field, heading, state_line, stopping_line, why_lines
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
-from tui.live.page_records import PageRecords
+from tui.live.page_records import PageRecords, ended_by
 from tui.look.styled_text import Line
 from tui.words.cause import cause_of_task
 from tui.words.last_success_text import NO_CHANGE, change_lines, last_success_text
@@ -175,9 +175,12 @@ def _limits_text(board: Board, task: TaskRun) -> str | None:
 def _sub_mission(page: PageRecords) -> list[Line]:
     lines: list[Line] = []
     for child in page.children[-MAX_ATTEMPTS:]:
+        name = clean_line(run_name(child))
+        if page.as_of is not None and not ended_by(child, page.as_of):
+            lines.append(field("sub-mission", f"{name}, which had not ended"))
+            continue
         state = appearance_of(child.state)
         sentence = f"  {clean_line(child.message)}" if child.message else ""
-        name = clean_line(run_name(child))
         lines.append(
             [
                 (f"{'sub-mission':<12}", "faint"),
@@ -227,6 +230,8 @@ def _history(task: TaskRun, page: PageRecords | None, now: int) -> list[Line]:
     lines: list[Line] = [heading("Before")]
     if page is None:
         return [*lines, [("reading …", "muted")]]
+    if page.as_of is not None:
+        return [*lines, [("earlier runs are compared with now only: press . for now", "muted")]]
     lines.append([(clean_line(last_success_text(page.earlier, task, now)), "text")])
     if page.earlier is None:
         return lines
