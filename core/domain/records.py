@@ -268,6 +268,8 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     source: str
     stream: LogStream
     message: str
+    is_rest: bool = False
+    """Whether it goes on with a line that was cut because it is longer than an entry may be."""
 
 
 class AuditEvent(Struct, frozen=True, kw_only=True):

@@ -62,8 +62,9 @@ class Capture:
     """The `OutputSink` of one attempt, and the log of engine and step.
 
     The first half of `limit_bytes` is emitted as it arrives. From then on only the newest bytes are
-    kept, in memory, up to the other half; `close` emits them, behind a system entry that says how
-    many bytes were dropped between the halves. That notice alone is not counted by the limit.
+    kept, in memory, up to the other half, and a system entry says so to whoever follows; `close`
+    emits them, behind a system entry that says how many bytes were dropped between the halves.
+    These two entries alone are not counted by the limit.
 
     Secrets that `masker` knows are masked in each stream before anything else sees its bytes; what
     may be the beginning of one is held back until the next bytes or `close`. Bytes that were masked
@@ -221,6 +222,10 @@ class Capture:
             cut = data.rfind(b"\n", 0, room) + 1 or room
             self._tail_limit += room - cut  # the tail gets what the head leaves unused
             self._chunker.add(origin, data[:cut])
+            self._say(
+                f"much output: the rest is stored when the attempt ends, of it at most the last"
+                f" {self._tail_limit} bytes"
+            )
             self._chunker.flush()
             data = data[cut:]
             self._tail = deque()
@@ -244,13 +249,14 @@ class Capture:
             self._dropped += excess
 
     def _emit_tail(self, tail: deque[tuple[Origin, bytearray]]) -> None:
-        now = self._clock.now()
         if self._dropped:
-            self._chunker.end_lines(now)
-            notice = f"{DROPPED_NOTICE}: {self._dropped} bytes dropped here\n"
-            self._chunker.add(
-                Origin(now, LogStream.SYSTEM, LogLevel.WARN, "engine"), notice.encode()
-            )
+            self._chunker.end_lines(self._clock.now())
+            self._say(f"{DROPPED_NOTICE}: {self._dropped} bytes dropped here")
         while tail:
             origin, data = tail.popleft()
             self._chunker.add(origin, bytes(data))
+
+    def _say(self, notice: str) -> None:
+        """Add a system entry that the limit does not count."""
+        origin = Origin(self._clock.now(), LogStream.SYSTEM, LogLevel.WARN, "engine")
+        self._chunker.add(origin, f"{notice}\n".encode())

@@ -27,10 +27,18 @@ DROPPED_NOTICE = "output limit reached"
 """The beginning of the system entry that replaces dropped output."""
 
 
-class _Open(Struct):
-    """The unfinished lines of one attempt: per stream, the bytes and the last segment."""
+class _Line(Struct):
+    """An unfinished line: its bytes, its last segment, whether it goes on with a line cut off."""
 
-    lines: dict[LogStream, tuple[bytes, LogSegment]] = field(default_factory=dict)
+    data: bytes
+    segment: LogSegment
+    is_rest: bool
+
+
+class _Open(Struct):
+    """The unfinished lines of one attempt, one per stream."""
+
+    lines: dict[LogStream, "_Line"] = field(default_factory=dict)
     chunk: LogChunk | None = None
     next_seq: int = 1
 
@@ -55,8 +63,8 @@ class LineDecoder(Struct):
         for segment in chunk.segments:
             data = chunk.data[offset : offset + segment.length]
             offset += segment.length
-            for line in self._lines(attempt, segment, data):
-                entry = _entry(chunk, segment, attempt.next_seq, line)
+            for line, is_rest in self._lines(attempt, segment, data):
+                entry = _entry(chunk, segment, attempt.next_seq, line, is_rest=is_rest)
                 attempt.next_seq += 1
                 yield entry
         if attempt.lines:
@@ -69,27 +77,35 @@ class LineDecoder(Struct):
         """
         for attempt in self._open.values():
             if attempt.chunk is not None:
-                for seq, (line, segment) in enumerate(attempt.lines.values(), attempt.next_seq):
-                    yield _entry(attempt.chunk, segment, seq, line)
+                for seq, line in enumerate(attempt.lines.values(), attempt.next_seq):
+                    yield _entry(attempt.chunk, line.segment, seq, line.data, is_rest=line.is_rest)
 
-    def _lines(self, attempt: _Open, segment: LogSegment, data: bytes) -> Iterator[bytes]:
-        held, _ = attempt.lines.pop(segment.stream, (b"", None))
+    def _lines(
+        self, attempt: _Open, segment: LogSegment, data: bytes
+    ) -> Iterator[tuple[bytes, bool]]:
+        """Yield lines that end in a segment, and of each whether it is the rest of one."""
+        open_line = attempt.lines.pop(segment.stream, None)
+        held, is_rest = (b"", False) if open_line is None else (open_line.data, open_line.is_rest)
         if not data:
-            yield held
+            yield held, is_rest
             return
         lines = (held + data).split(b"\n")
-        rest = self._cut(lines.pop())
+        last = lines.pop()
         for line in lines:
-            yield from self._cut(line)
-        if rest[-1]:
-            attempt.lines[segment.stream] = (rest.pop(), segment)
-            yield from rest
+            yield from self._cut(line, is_rest)
+            is_rest = False
+        pieces = self._cut(last, is_rest)
+        if last:
+            piece, piece_is_rest = pieces.pop()
+            attempt.lines[segment.stream] = _Line(piece, segment, piece_is_rest)
+            yield from pieces
 
-    def _cut(self, line: bytes) -> list[bytes]:
+    def _cut(self, line: bytes, is_rest: bool) -> list[tuple[bytes, bool]]:
         limit = self.line_limit
         if len(line) <= limit:
-            return [line]
-        return [line[start : start + limit] for start in range(0, len(line), limit)]
+            return [(line, is_rest)]
+        starts = range(0, len(line), limit)
+        return [(line[start : start + limit], is_rest or start > 0) for start in starts]
 
 
 def entries(chunks: Iterable[tuple[int, LogChunk]]) -> Iterator[tuple[int, LogEntry]]:
@@ -108,7 +124,9 @@ def text_of(line: bytes) -> str:
     return line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def _entry(chunk: LogChunk, segment: LogSegment, seq: int, line: bytes) -> LogEntry:
+def _entry(
+    chunk: LogChunk, segment: LogSegment, seq: int, line: bytes, *, is_rest: bool
+) -> LogEntry:
     return LogEntry(
         execution_id=chunk.execution_id,
         task_id=chunk.task_id,
@@ -119,4 +137,5 @@ def _entry(chunk: LogChunk, segment: LogSegment, seq: int, line: bytes) -> LogEn
         source=segment.source,
         stream=segment.stream,
         message=text_of(line),
+        is_rest=is_rest,
     )

@@ -35,11 +35,13 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     search: str | None = None
-    """Only entries that contain this text in any case."""
+    """Only entries that contain this text in any case, escape sequences aside."""
     pattern: str | None = None
-    """Only entries in which this regular expression is found (`core.value.regex`)."""
+    """Only entries in which this regular expression (`core.value.regex`) is found, as in a text."""
     after_chunk: int = 0
     """Only chunks whose row id is greater: the cursor of a follower."""
+    up_to_chunk: int | None = None
+    """Only entries that end in chunks up to this row id."""
     tail: int | None = None
     """Only the last so many entries."""
 
@@ -159,6 +161,12 @@ class Reader(Protocol):
 
     def logs(self, query: LogQuery) -> Iterator[tuple[int, LogEntry]]:
         """Yield (chunk row id, entry) in order of arrival, reading a bounded part at a time."""
+
+    def dropped_bytes(self, query: LogQuery) -> int:
+        """Return how many bytes of the attempts asked for their output limit has dropped.
+
+        Of running attempts none: it is known when they end. Asks for steps, attempt and `until`.
+        """
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
         """Return the unfinished lines of the step's running attempt, at most one per stream.

@@ -21,6 +21,15 @@ SEQUENCE = (
 """Whole escape sequences (ECMA-48, xterm). An unterminated one extends to the end of its line; a
 lone ESC is not one."""
 
+_SEQUENCE_BYTES = (
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"
+    rb"|\x1b\][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
+    rb"|\x1b[PX^_][^\x1b\n]*(?:\x1b\\)?"
+    rb"|\x1b[ -/]*[0-~]"
+)
+"""`SEQUENCE` in encoded text, without the forms that begin with a C1 control."""
+_C1_BYTES = rb"\xc2[\x80-\x9f]"
+
 INVISIBLE = (
     r"\u00ad"  # soft hyphen
     r"\u061c\u200e\u200f\u202a-\u202e"  # bidirectional controls
@@ -61,6 +70,20 @@ _EMOJI_BASE = "[#*0-9\u00a9\u00ae\u203c\u2049\u2139]"
 _JOINER, _EMOJI_PRESENTATION = "\u200d", "\ufe0f"
 _CACHED_CHARACTERS = 512
 """Characters up to which the width of a text is cached."""
+
+
+def without_sequences(text: str) -> str:
+    """Return a text without its escape sequences."""
+    if "\x1b" not in text and text.isascii():
+        return text
+    return re.sub(SEQUENCE, "", text)
+
+
+def without_sequences_in(data: bytes) -> bytes | None:
+    """Return encoded text without its escape sequences; None if that takes decoding it."""
+    if not data.isascii() and re.search(_C1_BYTES, data):
+        return None
+    return re.sub(_SEQUENCE_BYTES, b"", data) if b"\x1b" in data else data
 
 
 def printable(text: str) -> str:

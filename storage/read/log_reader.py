@@ -22,6 +22,7 @@ from core.output.log_format import LineDecoder
 from core.ports.journal import LogChunk, LogSegment
 from core.ports.reader import LogQuery
 from core.value.regex import Pattern, compile_pattern
+from core.value.terminal_text import without_sequences, without_sequences_in
 from storage.rows.segment import LEVEL_BIT, LEVELS, STREAM_BIT, unpack_segments
 
 _PAGE_CHUNKS = 32
@@ -130,6 +131,9 @@ class LogReader(Struct):
         if query.after_chunk:
             where.append("id > ?")
             values.append(query.after_chunk)
+        if query.up_to_chunk is not None:
+            where.append("id <= ?")
+            values.append(query.up_to_chunk)
         if query.streams or query.min_level is not None or query.since is not None:
             where.append("((streams & ? AND levels & ? AND at_last >= ?) OR open_streams & ?)")
             values += (self._streams, self._levels, query.since or 0, self._streams)
@@ -231,9 +235,14 @@ class LogReader(Struct):
 
     def _may_hold(self, data: bytes) -> bool:
         """Tell whether whole lines in `data` may hold what is searched for."""
-        if self._pattern is not None and not self._pattern.may_be_in(data):
+        if self._pattern is None and not self._raw_needle:
+            return True
+        shown = without_sequences_in(data)
+        if shown is None:
+            return True
+        if self._pattern is not None and not self._pattern.may_be_in(shown):
             return False
-        return not self._raw_needle or self._raw_needle in data.lower()
+        return not self._raw_needle or self._raw_needle in shown.lower()
 
     def _is_wanted(self, entry: LogEntry) -> bool:
         query = self.query
@@ -242,8 +251,15 @@ class LogReader(Struct):
             and LEVEL_BIT[entry.level] & self._levels != 0
             and (query.since is None or entry.timestamp >= query.since)
             and (query.until is None or entry.timestamp <= query.until)
-            and (not self._needle or self._needle in entry.message.lower())
-            and (self._pattern is None or self._pattern.is_found_in(entry.message))
+            and (
+                (not self._needle and self._pattern is None)
+                or self._is_found_in(without_sequences(entry.message))
+            )
+        )
+
+    def _is_found_in(self, text: str) -> bool:
+        return (not self._needle or self._needle in text.lower()) and (
+            self._pattern is None or self._pattern.is_found_in(text)
         )
 
 

@@ -39,6 +39,12 @@ SELECT task_run.task_id, {codec.names(codec.ATTEMPT, "attempt.")}
 FROM attempt JOIN task_run ON task_run.id = attempt.task_run
 WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attempt
 """
+_DROPPED_BYTES = """
+SELECT ifnull(sum(log_dropped_bytes), 0) FROM attempt
+WHERE task_run BETWEEN ?1 AND ?2 AND attempt = ifnull(?3, attempt)
+AND ended_at <= ifnull(?4, ended_at)
+AND (?6 IS NOT NULL OR ?5 = '[]' OR task_run IN (SELECT value FROM json_each(?5)))
+"""
 _SOURCE_PATHS = """
 SELECT source_path FROM execution
 WHERE parent_execution_id IS NULL AND source_path IS NOT NULL
@@ -407,6 +413,17 @@ class SqliteReader:
             some = [self._task_run_id(query.execution_id, one) for one in sorted(query.task_ids)]
             found = LogReader(self._connection, query, execution, task_run, tuple(some))
             yield from found.read()
+
+    def dropped_bytes(self, query: LogQuery) -> int:
+        """Return how many bytes of the ended attempts asked for their output limit dropped."""
+        with self._guard():
+            first, last = self._range(query.execution_id)
+            if query.task_id is not None:
+                first = last = self._task_run_id(query.execution_id, query.task_id)
+            some = [self._task_run_id(query.execution_id, one) for one in query.task_ids]
+            values = (first, last, query.attempt, query.until, json.dumps(some), query.task_id)
+            found: int = self._all(_DROPPED_BYTES, *values)[0][0]
+            return found
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
         """Return the lines in progress of the step's running attempt, at most one per stream."""

@@ -118,6 +118,56 @@ async def test_attempts_are_told_apart(store: Store, reader: SqliteReader) -> No
     assert lines(reader, story, task_id="a", attempt=2) == ["second"]
 
 
+async def test_a_search_looks_at_the_text_without_escape_sequences(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_logging_story(store)
+    await append(
+        store,
+        story.chunk("a", b"\x1b[1;34mrequest\x1b[0m id=7 \x1b]8;;x://y\x07link\x1b]8;;\x07ed\n"),
+        story.chunk("a", b"plain request id=8\n"),
+        story.chunk("a", "caf\u00e9 \x9b31mred\x9b0mdish\n".encode()),
+    )
+    assert len(lines(reader, story, search="REQUEST ID=")) == 2
+    assert len(lines(reader, story, pattern="^request id=7 linked$")) == 1
+    assert len(lines(reader, story, search="reddish")) == 1
+    assert lines(reader, story, search="[0m") == []
+    assert lines(reader, story, pattern="34m|x://y") == []
+
+
+async def test_a_log_is_read_in_parts_up_to_a_chunk(store: Store, reader: SqliteReader) -> None:
+    story = await a_logging_story(store)
+    await append(
+        store,
+        story.chunk("a", b"one\ntw"),
+        story.chunk("a", b"o\nth"),
+        story.chunk("a", b"ree\nfour\n"),
+    )
+    ids = [chunk for chunk, _ in reader.logs(LogQuery(execution_id=story.execution_id))]
+    first, second = (
+        lines(reader, story, up_to_chunk=ids[1]),
+        lines(reader, story, after_chunk=ids[1]),
+    )
+    assert (first, second) == (["one", "two"], ["three", "four"])
+
+
+async def test_what_the_output_limit_dropped_is_summed_over_what_is_asked_for(
+    store: Store, reader: SqliteReader
+) -> None:
+    story = await a_logging_story(store, "a", "b", "c")
+    for step, dropped in (("a", 5), ("b", 70)):
+        story.end(step, AttemptState.SUCCESS, log_dropped_bytes=dropped)
+    await store.journal.submit(story.batch())
+    everything = LogQuery(execution_id=story.execution_id)
+    ended = reader.attempts(story.execution_id, "a")[0].ended_at or 0
+    assert reader.dropped_bytes(everything) == 75
+    assert reader.dropped_bytes(replace(everything, task_id="b")) == 70
+    assert reader.dropped_bytes(replace(everything, task_id="b", attempt=2)) == 0
+    assert reader.dropped_bytes(replace(everything, task_ids=frozenset({"a", "c"}))) == 5
+    assert reader.dropped_bytes(replace(everything, until=ended)) == 5
+    assert reader.dropped_bytes(replace(everything, until=ended - 1)) == 0
+
+
 async def test_a_tail_looks_as_far_back_as_it_must(store: Store, reader: SqliteReader) -> None:
     story = await a_logging_story(store)
     for number in range(40):

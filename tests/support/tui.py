@@ -53,6 +53,7 @@ from core.ports.execution_query import NEWEST, ExecutionQuery
 from core.ports.executor import JobUsage
 from core.ports.reader import LogQuery, Reader, RunOutcome
 from core.value.regex import compile_pattern
+from core.value.terminal_text import without_sequences
 from tests.support import execution_list
 from tests.support.story import without_data
 from tui.app import MissionDeckApp
@@ -272,6 +273,7 @@ class FakeWorld:
         task_id: str,
         *lines: str,
         stream: LogStream = LogStream.STDOUT,
+        is_rest: bool = False,
     ) -> None:
         with self.lock:
             run = self.runs[execution_id]
@@ -292,6 +294,7 @@ class FakeWorld:
                             source="process",
                             stream=stream,
                             message=line,
+                            is_rest=is_rest,
                         ),
                     )
                 )
@@ -601,15 +604,25 @@ class FakeReader(Reader):
                 (chunk, entry)
                 for chunk, entry in self._run(query.execution_id).logs
                 if chunk > query.after_chunk
+                and (query.up_to_chunk is None or chunk <= query.up_to_chunk)
                 and query.task_id in (None, entry.task_id)
                 and (query.task_id or not query.task_ids or entry.task_id in query.task_ids)
                 and query.attempt in (None, entry.attempt)
                 and (not query.streams or entry.stream in query.streams)
                 and (query.until is None or entry.timestamp <= query.until)
-                and (query.search is None or query.search.lower() in entry.message.lower())
-                and (query.pattern is None or is_found(query.pattern, entry.message))
+                and (query.search is None or query.search.lower() in shown(entry).lower())
+                and (query.pattern is None or is_found(query.pattern, shown(entry)))
             ]
         return iter(lines if query.tail is None else lines[-query.tail :])
+
+    def dropped_bytes(self, query: LogQuery) -> int:
+        return sum(
+            attempt.log_dropped_bytes
+            for attempt in self.attempts(query.execution_id, query.task_id)
+            if query.attempt in (None, attempt.attempt)
+            and (query.task_id or not query.task_ids or attempt.task_id in query.task_ids)
+            and (query.until is None or (attempt.ended_at or query.until) <= query.until)
+        )
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:
         self._check()
@@ -843,6 +856,11 @@ class FakeBackend:
     def _refuse(self) -> None:
         if self.refuse:
             raise ConflictError(self.refuse)
+
+
+def shown(entry: LogEntry) -> str:
+    """Return what of a line a search looks at."""
+    return without_sequences(entry.message)
 
 
 def is_found(pattern: str, text: str) -> bool:

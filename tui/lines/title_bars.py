@@ -30,6 +30,7 @@ class ShownLog(Protocol):
     wrapping: bool
     times: bool
     only_matches: bool
+    dropped_bytes: int
 
     @property
     def streams(self) -> frozenset[LogStream]:
@@ -174,9 +175,9 @@ def log_title_parts(
     elif selected is not None:
         left.append(Part(clean_line(selected), style="text"))
         left += attempt_parts(attempts, shown)
-    dropped = next((a.log_dropped_bytes for a in attempts if a.attempt == shown), 0)
-    if dropped and not merged:
-        left.append(Part(f"  {size(dropped)} dropped ", style="warn", action="log('gap')", rank=1))
+    if log.dropped_bytes:
+        text = f"  {size(log.dropped_bytes)} dropped "
+        left.append(Part(text, style="warn", action="log('gap')", rank=1))
     named = (s.value for s in log.streams if s is not LogStream.SYSTEM)
     streams = "+".join(sorted(named, reverse=True)) or "out+err"
     left.append(Part("  "))

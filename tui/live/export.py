@@ -7,7 +7,7 @@ from core.domain.state_word import counted
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
 from tui.live.deck import Deck
-from tui.live.log.log_pages import dropped_bytes, whole_text, write_log
+from tui.live.log.log_pages import whole_text, write_log
 from tui.words.numbers import dropped_note
 from tui.words.safe_text import clean_line
 
@@ -29,7 +29,7 @@ async def copy_log(deck: Deck, query: LogQuery, *, as_json: bool) -> None:
     """Copy a whole log, up to the limit of the clipboard."""
     try:
         text = await deck.lookup.read(lambda reader: whole_text(reader, query, as_json=as_json))
-        dropped = await deck.lookup.read(lambda reader: dropped_bytes(reader, query))
+        dropped = await deck.lookup.read(lambda reader: reader.dropped_bytes(query))
     except MissionDeckError as error:
         deck.show_problem(clean_line(str(error)))
         return
@@ -43,7 +43,7 @@ async def save_log(deck: Deck, query: LogQuery) -> None:
     path = free_path(deck.app_context.export_folder, stem, "log")
     try:
         lines = await deck.lookup.read(lambda reader: write_log(reader, query, path))
-        dropped = await deck.lookup.read(lambda reader: dropped_bytes(reader, query))
+        dropped = await deck.lookup.read(lambda reader: reader.dropped_bytes(query))
     except (MissionDeckError, OSError) as error:
         deck.show_problem(clean_line(f"not written: {error}"))
         return

@@ -16,6 +16,7 @@ from core.domain.records import Execution, LogEntry
 from core.domain.states import is_terminal
 from core.errors import BugError, MissionDeckError, NotFoundError
 from core.ports.reader import LogQuery, Reader
+from tui.live.log.log_pages import fitting
 from tui.live.messages import Committed, Delta, FeedLost, LogLines, ThreadBroken
 from tui.search.home_page import EMPTY_PAGE, HomeQuery, read_home
 
@@ -224,14 +225,23 @@ class Feed:
             self._log_token, self._log_cursor = follow.token, 0
         query = replace(follow.query, after_chunk=self._log_cursor, tail=MAX_LOG_ENTRIES)
         lines: list[tuple[int, LogEntry]] = list(reader.logs(query))
+        count = len(lines)
         if lines:
             self._log_cursor = lines[-1][0]
+            lines = fitting(lines, from_end=True)
         unfinished = tuple(reader.unfinished_lines(follow.query))
         if lines or reset or unfinished != self._unfinished:
             self._unfinished = unfinished
-            gap = not reset and len(lines) == MAX_LOG_ENTRIES
+            skipped = count == MAX_LOG_ENTRIES or len(lines) < count
             delta.logs = [
-                LogLines(follow.token, lines, gap=gap, reset=reset, unfinished=unfinished)
+                LogLines(
+                    follow.token,
+                    lines,
+                    gap=skipped and not reset,
+                    reset=reset,
+                    has_more=skipped,
+                    unfinished=unfinished,
+                )
             ]
 
     def _deliver(self, target: int, delta: Delta) -> None:

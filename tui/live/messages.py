@@ -22,6 +22,8 @@ class LogLines:
     lines: Sequence[tuple[int, LogEntry]]
     gap: bool = False
     reset: bool = False
+    has_more: bool = False
+    """Whether there may be lines before these that were not read."""
     unfinished: tuple[LogEntry, ...] = ()
 
 

@@ -116,6 +116,7 @@ class ExecutionScreen(ExecutionPast):
         board.execution = execution
         if not changed:
             return
+        self._bottom.steps_changed()
         moved = board.apply(changed)
         told = board.affected_by(changed)
         focus = self._next_focus(board) if moved else None

@@ -23,8 +23,8 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.live.log.log_finding import find_lines, last_chunk
 from tui.live.log.log_pages import (
-    find_lines,
     read_after,
     read_around,
     read_before,
@@ -33,6 +33,7 @@ from tui.live.log.log_pages import (
 )
 from tui.live.log.log_window import WINDOW_LINES
 from tui.screens.execution import ExecutionScreen
+from tui.search.log_filter import LogWanted
 from tui.widgets.log.log_pane import LogPane
 
 
@@ -68,9 +69,10 @@ def test_parts_of_a_log_join_without_gap_or_overlap() -> None:
     first = read_before(reader, query, head.lines[40], 1000)
     assert [e.seq for _c, e in first.lines] == list(range(1, 41))
     assert not first.more_before
-    found, more = find_lines(reader, query, "LINE 4321 ")
-    assert not more
-    around = read_around(reader, query, found[0], 200)
+    end = last_chunk(reader, query)
+    found = find_lines(reader, query, LogWanted("LINE 4321 "), up_to=end)
+    assert found.searched_to == end
+    around = read_around(reader, query, found.lines[0], 200)
     assert around.lines[around.at][1].seq == 4321
     assert [e.seq for _c, e in around.lines] == list(range(4221, 4422))
 
@@ -326,7 +328,7 @@ async def test_a_line_in_progress_is_shown_as_it_grows_and_only_its_last_version
 async def test_a_capped_number_of_hits_says_that_there_are_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tui.live.log.log_pages.MAX_MATCHES", 1000)
+    monkeypatch.setattr("tui.live.log.log_search.MAX_MATCHES", 1000)
     world, run = chatty(1001)
     async with running(FakeBackend(world), start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "line 1001")
@@ -359,6 +361,32 @@ async def test_dropped_output_is_told_by_a_chip_that_stays_and_leads_to_the_gap(
         assert notice in (tmp_path / "talk-1.log").read_text()
         await pilot.press("l", "y")
         await wait_until(pilot, lambda: said(pilot, "the log (1.2 MiB of it dropped by"))
+
+
+async def test_the_merged_log_tells_of_dropped_output_and_of_cut_lines() -> None:
+    world, run = chatty(3)
+    world.begin(run, "other")
+    for name in ("talk", "other"):
+        notice = f"{DROPPED_NOTICE}: of {name}"
+        world.say(run, name, notice, stream=LogStream.SYSTEM)
+        world.say(run, name, *(f"{name} goes on {number}" for number in range(60)))
+    async with running(FakeBackend(world), start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "talk goes on 59")
+        await pilot.press("L")
+        await wait_for_text(pilot, "all steps", "other goes on 59")
+        world.end(run, "talk", dropped=1_000_000)
+        world.end(run, "other", dropped=258_291)
+        await wait_for_text(pilot, "1.2 MiB dropped")
+        await pilot.press("l", "L", "D")
+        await wait_for_text(pilot, "of talk")
+        await pilot.press("D")
+        await wait_for_text(pilot, "of other")
+        await pilot.press("D")
+        await wait_for_text(pilot, "of talk")
+        world.say(run, "talk", "x" * 65)
+        world.say(run, "talk", "y" * 10, is_rest=True)
+        await pilot.press("G")
+        await wait_for_text(pilot, "── the line goes on: cut at 64.0 KiB ──", "yyyyyyyyyy")
 
 
 def said(pilot: Pilot[Any], text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Queries on a log for the lookup's thread: pages before, after or around a line, searches.
+"""Queries on a log for the lookup's thread: pages before, after or around a line, whole logs.
 
 A line is identified by the row id of its chunk, step, attempt and number. Chunk ids rise with
 time, so earlier lines are found by probing lower ids.
@@ -6,17 +6,15 @@ time, so earlier lines are found by probing lower ids.
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from core.domain.records import LogEntry, LogStream
-from core.output.log_format import DROPPED_NOTICE, LINE_LIMIT_BYTES
+from core.domain.records import LogEntry
 from core.ports.reader import LogQuery, Reader
-from core.value.regex import compile_pattern
 from tui.words.safe_text import clean
 
 Line = tuple[int, LogEntry]
@@ -26,7 +24,8 @@ Place = tuple[int, str, int, int]
 """What identifies a line: the row id of its chunk, step, attempt and number."""
 
 PAGE_LINES = 1000
-MAX_MATCHES = 50_000
+PAGE_CHARACTERS = 4_000_000
+"""A page of long lines has fewer of them, but at least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,29 @@ def place_of(line: Line) -> Place:
     return chunk, entry.task_id, entry.attempt, entry.seq
 
 
+def fitting(lines: Sequence[Line], *, from_end: bool = False) -> list[Line]:
+    """Return as many of some lines as a page may hold by its characters, the first or the last."""
+    left, kept = PAGE_CHARACTERS, 0
+    for _chunk, entry in reversed(lines) if from_end else lines:
+        left -= len(entry.message)
+        if left < 0 and kept:
+            break
+        kept += 1
+    return list(lines[len(lines) - kept :] if from_end else lines[:kept])
+
+
 def read_tail(reader: Reader, query: LogQuery, count: int = PAGE_LINES) -> Page:
     """Return the last lines."""
     lines = list(reader.logs(replace(query, after_chunk=0, tail=count)))
-    return Page(lines, len(lines) == count, more_after=False)
+    kept = fitting(lines, from_end=True)
+    return Page(kept, len(lines) == count or len(kept) < len(lines), more_after=False)
 
 
 def read_head(reader: Reader, query: LogQuery, count: int = PAGE_LINES) -> Page:
     """Return the first lines."""
     lines = list(islice(_from(reader, query, 0), count + 1))
-    return Page(lines[:count], more_before=False, more_after=len(lines) > count)
+    kept = fitting(lines[:count])
+    return Page(kept, more_before=False, more_after=len(lines) > len(kept))
 
 
 def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE_LINES) -> Page:
@@ -69,8 +81,8 @@ def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE_
                 break
             kept.append(line)
         if len(kept) > count or start == 0:
-            lines = list(kept)
-            return Page(lines[-count:], len(lines) > count, more_after=True)
+            lines = fitting(list(kept)[-count:], from_end=True)
+            return Page(lines, len(kept) > len(lines), more_after=True)
         reach *= 4
 
 
@@ -85,7 +97,8 @@ def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE_LI
             if len(lines) > count:
                 break
         passed = passed or place_of(line) == place
-    return Page(lines[:count], more_before=True, more_after=len(lines) > count)
+    page = fitting(lines[:count])
+    return Page(page, more_before=True, more_after=len(lines) > len(page))
 
 
 def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE_LINES) -> Page:
@@ -97,38 +110,6 @@ def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE_L
         before.more_before,
         after.more_after,
         at=len(before.lines),
-    )
-
-
-def find_lines(
-    reader: Reader, query: LogQuery, text: str = "", pattern: str = ""
-) -> tuple[list[Line], bool]:
-    """Return the first `MAX_MATCHES` lines of the stored log that contain a text or a pattern.
-
-    The second value tells whether there are more. Raises `PatternError` for a pattern that cannot
-    be used, or is too large for the longest line.
-    """
-    if pattern:
-        compile_pattern(pattern).require_lines_of(LINE_LIMIT_BYTES)
-    wanted = replace(query, search=text or None, pattern=pattern or None)
-    found = reader.logs(replace(wanted, after_chunk=0, tail=None))
-    lines = list(islice(found, MAX_MATCHES))
-    return lines, next(iter(found), None) is not None
-
-
-def find_gap(reader: Reader, query: LogQuery) -> Line | None:
-    """Return the line that marks where output was dropped; None if none was dropped."""
-    notices = replace(query, streams=frozenset({LogStream.SYSTEM}), after_chunk=0, tail=None)
-    return next(iter(reader.logs(replace(notices, search=DROPPED_NOTICE))), None)
-
-
-def dropped_bytes(reader: Reader, query: LogQuery) -> int:
-    """Return how many bytes of a log the output limit dropped."""
-    return sum(
-        attempt.log_dropped_bytes
-        for attempt in reader.attempts(query.execution_id, query.task_id)
-        if query.attempt in (None, attempt.attempt)
-        and (query.task_id or not query.task_ids or attempt.task_id in query.task_ids)
     )
 
 

@@ -5,58 +5,99 @@ from collections.abc import Sequence
 from core.value.regex import PatternError, compile_pattern
 from tui.live.log.log_pages import Line, Place, place_of
 from tui.search.log_filter import LogWanted, parse_log_search
+from tui.words.numbers import percent
 from tui.words.safe_text import clean_line
+
+MAX_MATCHES = 50_000
+MAX_MATCH_CHARACTERS = 16_000_000
+"""How much of matching lines is held; a search with more ends there and says so."""
 
 
 class LogSearch:
-    """A search text and the matching lines, one of them the current one."""
+    """A search text and the matching lines, one of them the current one.
+
+    Matches are added in the order of the log while it is read. `searched_to` is the row id of the
+    chunk up to which that was done.
+    """
 
     def __init__(self) -> None:
         self.text = ""
         self.wanted = LogWanted()
         self.problem = ""
         """Why nothing is looked for, empty for none."""
-        self._matches: Sequence[Line] = ()
-        self._places: set[Place] = set()
-        self._at = -1
-        self._has_more = False
+        self.begin("")
 
     def begin(self, text: str) -> None:
         """Set another text, without matches yet."""
         self.text = text
         self.wanted = parse_log_search(text)
         self.problem = self.wanted.problem
-        self.found(())
+        self.restart()
+
+    def restart(self, *, start: Line | None = None, at_last: bool = False) -> None:
+        """Forget the matches: the log is searched from its first line again.
+
+        The last match becomes the current one, or the first from the line `start` on.
+        """
+        self.searched_to = 0
+        self.share: float | None = None
+        """How much of the log has been searched; None while it is not being searched."""
+        self._matches: list[Line] = []
+        self._places: set[Place] = set()
+        self._characters = 0
+        self._at = -1
+        self.has_more = False
+        """Whether the log has more matches than are held."""
+        self._start = start
+        self._at_last = at_last
+        self._is_settled = False
 
     def refuse(self, problem: str) -> None:
         """Take note of why the pattern cannot be looked for."""
         self.problem = problem
+        self.share = None
 
-    def found(
-        self,
-        matches: Sequence[Line],
-        *,
-        last: bool = False,
-        start: Line | None = None,
-        has_more: bool = False,
-    ) -> None:
-        """Set the matches; the last becomes the current one, or the first from a line on.
+    def add(self, lines: Sequence[Line], *, searched_to: int, up_to: int) -> bool:
+        """Add matches; return True if the current one has just been chosen."""
+        self.searched_to = searched_to
+        self.share = searched_to / up_to if up_to else 1.0
+        first_new = len(self._matches)
+        for line in lines:
+            if len(self._matches) >= MAX_MATCHES or self._characters >= MAX_MATCH_CHARACTERS:
+                self.has_more = True
+                break
+            self._matches.append(line)
+            self._places.add(place_of(line))
+            self._characters += len(line[1].message)
+        return not self._at_last and self._settle(first_new)
 
-        `has_more` says that the log has more matches than were read.
-        """
-        self._has_more = has_more
-        self._matches = matches
-        self._places = {place_of(line) for line in matches}
-        self._at = (len(matches) - 1 if last else 0) if matches else -1
-        if start is not None and matches and not last:
-            behind = (i for i, line in enumerate(matches) if _order(line) >= _order(start))
-            self._at = next(behind, 0)
+    def finish(self) -> bool:
+        """End the search; return True if the current match has just been chosen."""
+        self.share = None
+        chooses = bool(self._matches) and not self._is_settled
+        if chooses:
+            self._at = len(self._matches) - 1 if self._at_last else 0
+        self._is_settled = True
+        return chooses
+
+    def _settle(self, first_new: int) -> bool:
+        """Choose the first match from the start on, if it is among the new ones."""
+        if self._is_settled:
+            return False
+        for at in range(first_new, len(self._matches)):
+            if self._start is None or _order(self._matches[at]) >= _order(self._start):
+                self._at, self._is_settled = at, True
+                return True
+        return False
 
     def step(self, step: int) -> bool:
         """Move by a number of matches, wrapping around; return False if there are none."""
-        if self._matches:
-            self._at = (self._at + step) % len(self._matches)
-        return bool(self._matches)
+        if not self._matches:
+            return False
+        self._is_settled = True
+        at = 0 if self._at < 0 and step < 0 else self._at  # from before the first: to the last
+        self._at = (at + step) % len(self._matches)
+        return True
 
     @property
     def matches(self) -> Sequence[Line]:
@@ -75,11 +116,15 @@ class LogSearch:
 
     @property
     def count_text(self) -> str:
-        """The number of the current match and of all (`1/50,000+` for more), or the problem."""
+        """The number of the current match and of all (`1/50,000+` for more), or the problem.
+
+        While the log is being searched, also how much of it is done.
+        """
         if self.problem:
             return f"? {clean_line(self.problem)}"
         at, total = self.position
-        return f"{at:,}/{total:,}{'+' if self._has_more else ''}"
+        done = "" if self.share is None else f" searching {percent(self.share)}"
+        return f"{at:,}/{total:,}{'+' if self.has_more else ''}{done}"
 
     def holds(self, line: Line) -> bool:
         """Tell whether a line is a match."""

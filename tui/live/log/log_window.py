@@ -4,22 +4,26 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence, Set
 
 from core.domain.records import LogEntry
+from core.output.log_format import LINE_LIMIT_BYTES
 from core.value.timestamp import SECOND_NS
 from tui.live.log.log_pages import Line, Page, Place, place_of
-from tui.words.numbers import rough
+from tui.words.numbers import rough, size
 from tui.words.safe_text import fold
 
 GAP_SECONDS = 10
 """From how many seconds without a line on the time between two lines is shown."""
 WINDOW_LINES = 6000
 """How many lines are held at most; those furthest from the visible ones are dropped."""
+WINDOW_CHARACTERS = 16_000_000
+"""How many characters are held at most, but for those of one page."""
 
 
 class LogWindow:
     """Consecutive lines, laid out as rows, and whether there are more before and after.
 
     `room` is the width that text is folded to; with None every line is one row. A line before
-    which something is left out, or nothing came for long, has a row of its own for that above it.
+    which something is left out, or nothing came for long, and one that goes on with a line that was
+    cut, has a row of its own for that above it.
     """
 
     def __init__(self, text_of: Callable[[LogEntry], str]) -> None:
@@ -50,9 +54,11 @@ class LogWindow:
         return self._starts[line] + self._has_gap(line)
 
     def gap_text(self, line: int) -> str:
-        """Return what is between a line and the one before: left out lines, time; or nothing."""
+        """Return what is between a line and the one before: left out lines, time, a cut; or ""."""
         if not 0 < line < len(self.lines):
             return ""
+        if self.lines[line][1].is_rest:
+            return f"the line goes on: cut at {size(LINE_LIMIT_BYTES)}"
         found = "⋯" if self._breaks and place_of(self.lines[line]) in self._breaks else ""
         seconds = (self.lines[line][1].timestamp - self.lines[line - 1][1].timestamp) / SECOND_NS
         if seconds >= GAP_SECONDS:
@@ -63,6 +69,8 @@ class LogWindow:
         lines = self.lines
         if not 0 < line < len(lines):
             return False
+        if lines[line][1].is_rest:
+            return True
         if lines[line][1].timestamp - lines[line - 1][1].timestamp >= GAP_SECONDS * SECOND_NS:
             return True
         return bool(self._breaks) and place_of(lines[line]) in self._breaks
@@ -95,8 +103,8 @@ class LogWindow:
         """Append new lines; if `trim`, drop the oldest ones when there are too many."""
         kept = len(self.lines)
         self.lines.extend(lines)
-        if trim and len(self.lines) > WINDOW_LINES:
-            del self.lines[: len(self.lines) - WINDOW_LINES * 3 // 4]
+        if trim and self._spare():
+            del self.lines[: self._spare(WINDOW_LINES * 3 // 4, WINDOW_CHARACTERS * 3 // 4)]
             self.more_before = True
             kept = 0
         self._lay_out(kept)
@@ -105,8 +113,9 @@ class LogWindow:
         """Insert a page at the start; return by how many rows the other lines moved down."""
         self.lines[:0] = page.lines
         self.more_before = page.more_before
-        if len(self.lines) > WINDOW_LINES:
-            del self.lines[WINDOW_LINES:]
+        spare = self._spare(at_end=True)
+        if spare:
+            del self.lines[max(len(page.lines), len(self.lines) - spare) :]
             self.more_after = True
         self._lay_out(0)
         return self.row_of(len(page.lines))
@@ -116,13 +125,29 @@ class LogWindow:
         self.lines.extend(page.lines)
         self.more_after = page.more_after
         self._lay_out(0)
-        spare = max(0, len(self.lines) - WINDOW_LINES)
+        spare = min(self._spare(), len(self.lines) - len(page.lines))
         gone = self.row_of(spare)
         if spare:
             del self.lines[:spare]
             self.more_before = True
             self._lay_out(0)
         return gone
+
+    def _spare(
+        self,
+        lines: int = WINDOW_LINES,
+        characters: int = WINDOW_CHARACTERS,
+        *,
+        at_end: bool = False,
+    ) -> int:
+        """Return how many lines at the start, or at the end, are more than may be held."""
+        spare = max(0, len(self.lines) - lines)
+        ordered = self.lines[::-1] if at_end else self.lines
+        held = sum(len(entry.message) for _chunk, entry in ordered[spare:])
+        while held > characters and spare < len(ordered) - 1:
+            held -= len(ordered[spare][1].message)
+            spare += 1
+        return spare
 
     def _lay_out(self, kept: int) -> None:
         starts = self._starts = self._starts[: kept + 1] if kept else [0]

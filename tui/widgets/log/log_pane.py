@@ -7,7 +7,6 @@ from textual.binding import BindingType
 from core.ports.reader import LogQuery
 from tui.keys.textual_bindings import bindings
 from tui.live.feed import Feed
-from tui.live.log.log_pages import PAGE_LINES
 from tui.live.lookup import Lookup
 from tui.live.messages import LogLines
 from tui.widgets.log.paged_log import STREAM_CHOICES
@@ -78,7 +77,10 @@ class LogPane(SearchableLog):
         self._ending = ""
         self._empty = empty
         self._placeholder = empty if query is None else "reading …"
-        self._search.found(())
+        self._search.restart()
+        self._gap = None
+        self.dropped_bytes = 0
+        self.count_dropped()
         self._token = self._feed.follow_log(self._asked())
         self._resized()
         self.scroll_to(x=0, y=0, animate=False, force=True)
@@ -89,6 +91,7 @@ class LogPane(SearchableLog):
         """Show how the attempt ended, in a line after the last one."""
         if text != self._ending:
             self._ending = text
+            self.count_dropped()
             self._resized()
             self._stick()
 
@@ -97,14 +100,15 @@ class LogPane(SearchableLog):
         if news.token != self._token:
             return
         self._placeholder = self._empty
+        if news.lines and not news.reset:
+            self._search_new_lines()
         if self.is_excerpt:
             return  # what is new is read when all lines are shown again
         window = self._window
         if news.reset or (news.gap and self.following):
             if self.text_selection is not None:
                 self.screen.clear_selection()
-            more = len(news.lines) >= PAGE_LINES or news.gap
-            window.replace(news.lines, before=more, after=False)
+            window.replace(news.lines, before=news.has_more, after=False)
         elif window.more_after or news.gap:
             window.more_after = True
         else:

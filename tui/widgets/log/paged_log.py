@@ -7,10 +7,11 @@ from textual.message import Message
 from core.domain.records import LogStream
 from core.errors import MissionDeckError
 from core.ports.reader import LogQuery
+from tui.live.coalescing_worker import CoalescingWorker
+from tui.live.log.log_finding import find_gap
 from tui.live.log.log_pages import (
     Line,
     Page,
-    find_gap,
     place_of,
     read_after,
     read_around,
@@ -36,6 +37,8 @@ class PagedLog(LogText):
 
     is_excerpt = False
     """Whether the window holds lines that do not follow each other in the log."""
+    only_matches = False
+    """Whether nothing but the matches of a search is to be shown."""
 
     class Changed(Message):
         """What the log's title says has changed: switches, position, matches."""
@@ -45,6 +48,10 @@ class PagedLog(LogText):
         self._lookup = lookup
         self._query: LogQuery | None = None
         self._fetching = False
+        self._dropped_reader = CoalescingWorker(self._read_dropped, self.run_worker)
+        self._gap: Line | None = None
+        self.dropped_bytes = 0
+        """How many bytes of the log the output limit has dropped, as far as that is known."""
         self._empty = "No step selected"
         self._placeholder = self._empty
         self._streams = 0
@@ -82,16 +89,33 @@ class PagedLog(LogText):
 
     @work(exclusive=True, group="log-gap")
     async def show_gap(self) -> None:
-        """Go to the line that says that output was dropped."""
+        """Go to the next line that says that output was dropped."""
+        query, shown = self._asked(), self._gap
+        if query is None:
+            return
+        try:
+            gap = await self._lookup.read(lambda reader: find_gap(reader, query, shown))
+        except MissionDeckError:
+            return  # the feed reports the same failure
+        if gap is not None and query == self._asked():
+            self._gap = gap
+            self._to(gap)
+
+    def count_dropped(self) -> None:
+        """Bring `dropped_bytes` up to date: another log is shown, or an attempt has ended."""
+        self._dropped_reader.request()
+
+    async def _read_dropped(self) -> None:
         query = self._asked()
         if query is None:
             return
         try:
-            gap = await self._lookup.read(lambda reader: find_gap(reader, query))
+            dropped = await self._lookup.read(lambda reader: reader.dropped_bytes(query))
         except MissionDeckError:
             return  # the feed reports the same failure
-        if gap is not None and query == self._asked():
-            self._to(gap)
+        if query == self._asked() and dropped != self.dropped_bytes:
+            self.dropped_bytes = dropped
+            self.post_message(self.Changed())
 
     @work(exclusive=True, group="log-window")
     async def _jump(self, to: Line | None) -> None:
@@ -101,7 +125,7 @@ class PagedLog(LogText):
         page = await self._read_page(query, to)
         if page is None or query != self._asked():
             return
-        self.is_excerpt = False
+        self.is_excerpt = self.only_matches = False
         self._window.replace(page.lines, before=page.more_before, after=page.more_after)
         self._resized()
         self._show_line(page.at)

@@ -1,13 +1,16 @@
 """Searches a whole stored log, goes from match to match, and shows the matches alone."""
 
 import asyncio
+from collections.abc import Callable
 
 from textual import work
 
 from core.errors import MissionDeckError
+from core.ports.reader import LogQuery, Reader
 from core.value.regex import PatternError
 from core.value.terminal_text import width_of
-from tui.live.log.log_pages import Line, find_lines
+from tui.live.log.log_finding import FoundLines, find_lines, last_chunk
+from tui.live.log.log_pages import Line
 from tui.live.log.match_context import around, read_matches
 from tui.search.log_filter import ERRORS
 from tui.widgets.log.paged_log import PagedLog
@@ -19,8 +22,6 @@ SEARCH_DEBOUNCE_SECONDS = 0.15
 
 class SearchableLog(PagedLog):
     """A paged log with a search. `only_matches` shows nothing but matches and the lines around."""
-
-    only_matches = False
 
     @property
     def search(self) -> str:
@@ -44,25 +45,53 @@ class SearchableLog(PagedLog):
 
     @work(exclusive=True, group="log-search")
     async def _find(self, text: str) -> None:
+        self._search.restart(start=self._top_line, at_last=self.following)
+        self._search.share = 0.0
         await asyncio.sleep(SEARCH_DEBOUNCE_SECONDS)
-        query, wanted = self._asked(), self._search.wanted
+        await self._search_on(text)
+
+    def _search_new_lines(self) -> None:
+        """Search the lines that have come since the log was searched."""
+        if self.search and not self._search.problem and self._search.share is None:
+            self._find_more(self.search)
+
+    @work(exclusive=True, group="log-search")
+    async def _find_more(self, text: str) -> None:
+        await self._search_on(text)
+
+    async def _search_on(self, text: str) -> None:
+        """Search from where it was left to the end of the log, going to the current match."""
+        query, search = self._asked(), self._search
         if query is None or text != self.search:
             return
         try:
-            found, more = await self._lookup.read(
-                lambda reader: find_lines(reader, query, wanted.text, wanted.pattern)
-            )
+            up_to = await self._lookup.read(lambda reader: last_chunk(reader, query))
+            while search.searched_to < up_to and not search.has_more:
+                found = await self._lookup.read(self._slice(query, up_to))
+                if query != self._asked() or text != self.search:
+                    return
+                self._matches_changed(
+                    search.add(found.lines, searched_to=found.searched_to, up_to=up_to)
+                )
         except PatternError as error:
             if text == self.search:
-                self._search.refuse(str(error))
+                search.refuse(str(error))
                 self.post_message(self.Changed())
             return
         except MissionDeckError:
+            search.share = None
             return  # the feed reports the same failure
-        if query != self._asked() or text != self.search:
-            return
-        self._search.found(found, last=self.following, start=self._top_line, has_more=more)
-        self._to_match()
+        if query == self._asked() and text == self.search:
+            self._matches_changed(search.finish())
+
+    def _slice(self, query: LogQuery, up_to: int) -> Callable[[Reader], FoundLines]:
+        """Return the query of the next slice of the search."""
+        wanted, after = self._search.wanted, self._search.searched_to
+        return lambda reader: find_lines(reader, query, wanted, after=after, up_to=up_to)
+
+    def _matches_changed(self, is_chosen: bool) -> None:
+        if is_chosen:
+            self._to_match()
         self.refresh()
         self.post_message(self.Changed())
 

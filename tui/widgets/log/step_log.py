@@ -103,6 +103,11 @@ class StepLog(Vertical):
         self._titled = title, self._attempts, self._attempt
         self.retitle()
 
+    def steps_changed(self) -> None:
+        """Count anew what is missing of the merged log: attempts may have ended."""
+        if self._merged:
+            self.pane.count_dropped()
+
     @property
     def is_merged(self) -> bool:
         """Whether the log of all steps is shown."""
