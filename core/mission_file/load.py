@@ -155,7 +155,10 @@ def _with_includes(
 
 
 def _parse_included(text: str, name: str, problems: Problems) -> Any:
-    return parse(text, guess_format(name, text.encode()), problems)
+    numbers: list[Any] = []
+    data = parse(text, guess_format(name, text.encode()), problems, numbers)
+    _check_numbers(data, numbers, problems)
+    return data
 
 
 def read_outline(path: FilePath) -> tuple[tuple[MissionStep, ...], tuple[Param, ...]]:
@@ -202,10 +205,7 @@ def _validate(
                 hint="`mission init` writes one to start from",
             )
         return None
-    if numbers and data.__class__ is dict:
-        from core.mission_file.meaning.number_text import check_numbers
-
-        check_numbers(data, numbers, problems)
+    _check_numbers(data, numbers, problems)
     whole = text
     if data.__class__ is dict and data.get(INCLUDE) is not None:
         data = _with_includes(data, problems, name, read, files)
@@ -216,6 +216,13 @@ def _validate(
     if problems.has_errors or any(file.problems.has_errors for file in files):
         return None
     return draft.mission()
+
+
+def _check_numbers(data: Any, numbers: list[Any], problems: Problems) -> None:
+    if numbers and data.__class__ is dict:
+        from core.mission_file.meaning.number_text import check_numbers
+
+        check_numbers(data, numbers, problems)
 
 
 def _check_data(data: Any, seen: Prescan, problems: Problems) -> Draft | None:

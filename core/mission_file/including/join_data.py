@@ -29,7 +29,7 @@ MAX_FILES = 100
 """Files that one mission may include, at any depth."""
 
 Parse = Callable[[str, str, Problems], Any]
-"""Returns the data in the text of a file of that name."""
+"""Returns the data in the text of a file of that name, and reports what is wrong with the text."""
 
 
 class IncludedFile(Struct):

@@ -65,22 +65,38 @@ def _counts_as_text(data: dict[str, Any], path: Path) -> bool:
             return True
         case ("params", name, "default" | "choices", *_):
             return data["params"][name].get("type") not in _NUMERIC
+        case ("templates", name, "params", param, "default" | "choices", *_):
+            return data["templates"][name]["params"][param].get("type") not in _NUMERIC
+        case ("templates", name, "step", *rest):
+            return _counts_in_step(data["templates"][name]["step"], rest, data)
         case ("steps", index, *rest):
-            return _counts_in_step(data["steps"][index], rest)
+            return _counts_in_step(data["steps"][index], rest, data)
         case ("handlers", name, index, *rest):
-            return _counts_in_step(data["handlers"][name][index], rest)
+            return _counts_in_step(data["handlers"][name][index], rest, data)
     return False
 
 
-def _counts_in_step(step: Any, path: list[str | int]) -> bool:
+def _counts_in_step(step: Any, path: list[str | int], data: dict[str, Any]) -> bool:
     match path:
         case ["env" | "matrix" | "foreach", *_]:
             return True
+        case ["with", name, *_]:
+            return _template_type(data, step.get("use"), name) not in _NUMERIC
+        case ["steps", index, *rest]:
+            return _counts_in_step(step["steps"][index], rest, data)
         case ["parameters", key, *_]:
             kind = "script" if "run" in step else step.get("step_type")
             name = normalise_type(str(kind))
             return _HANDED_ON.get(name) == key or _takes_text(name, str(key))
     return False
+
+
+def _template_type(data: dict[str, Any], template: Any, param: Any) -> Any:
+    """Return the type of a parameter of a template; None where this file does not tell it."""
+    found: Any = data
+    for key in ("templates", template, "params", param, "type"):
+        found = found.get(key) if found.__class__ is dict else None
+    return found
 
 
 def _takes_text(type_name: str, key: str) -> bool:

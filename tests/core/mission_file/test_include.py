@@ -115,6 +115,17 @@ def test_what_is_wrong_is_reported_in_its_file(
     )
 
 
+def test_a_number_that_changes_as_text_is_warned_of_where_it_stands(tmp_path: Path) -> None:
+    main = MAIN.replace("{A: own}", "{A: own, V: 0x10}")
+    deeper = "variables:\n  v: 3.10\nsteps: [{id: fourth, run: echo}]\n"
+    loaded = load(tmp_path, main=main, common__deep__deeper=deeper)
+    assert loaded.mission is not None
+    assert found_in(loaded, tmp_path) == [
+        (Code.NUMBER_TEXT, "main.yaml", 4),
+        (Code.NUMBER_TEXT, "common/deep/deeper.yaml", 2),
+    ]
+
+
 def test_a_template_that_is_wrong_is_reported_where_it_stands(tmp_path: Path) -> None:
     loaded = load(tmp_path, common__base=BASE.replace("with.who }}", "params.no }}"))
     (found,) = loaded.diagnostics

@@ -41,6 +41,17 @@ def test_whole_numbers_in_an_environment_are_warned_of(text: str) -> None:
     assert warned("", f"noop, env: {{V: {text}}}") == [f'"{text}"']
 
 
+def test_the_values_of_templates_and_of_the_steps_of_a_group_are_looked_at() -> None:
+    typed = "templates: {t: {params: {v: {default: x}, n: {type: number, default: 1e3}}, step: {run: x, env: {V: %s}}}}\n"  # noqa: E501 - one line a case
+    assert warned(typed % "0x10") == ['"0x10"']
+    use = typed % "x" + "steps:\n- {id: a, use: t, with: {v: 3.10, n: 1e2}}\n"
+    loaded = load_mission(HEAD + use)
+    assert 'quote it: "3.10"' in [one.hint for one in loaded.diagnostics], "it is an error, too"
+    group = "steps:\n- {id: g, with: {x: 1.10}, steps: [{id: a, run: x, env: {V: 0123}}]}\n"
+    loaded = load_mission(HEAD + group)
+    assert [one.hint for one in loaded.diagnostics] == ['quote it: "1.10"', 'quote it: "0123"']
+
+
 @pytest.mark.parametrize(
     "text", ["3", "3.5", "-1", "0", "10.25", "3.0", "1_000", "'3.10'", "12:30"]
 )
