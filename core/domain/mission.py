@@ -258,6 +258,8 @@ class MissionStep(Struct, frozen=True, kw_only=True):
     """Patterns of the files that it reads, templates unresolved."""
     outputs: tuple[str, ...] = ()
     """Patterns of the files that it makes."""
+    template: str | None = None
+    """The template of the mission that it was written with; its keys are here already."""
 
     @property
     def declares_files(self) -> bool:

@@ -17,14 +17,26 @@ def test_every_key_of_a_shape_is_told_in_words() -> None:
         max_parallel=2,
         preconditions=(Precondition(expression="{{ 1 < 2 }}"), Precondition(script="test -f x\ny")),
         repeat=Repeat(every=30, until="{{ output.x }}", limit=4),
+        template="deploy",
+        mutex="db",
+        inputs=("src/*.c", "Makefile"),
+        outputs=("app",),
+        artifacts=("dist",),
+        idempotent=False,
     )
     assert shape_of(step) == [
+        ("template", "deploy"),
         ("foreach", "{{ vars.list }}"),
         ("matrix os", "linux, mac ⏎ os"),
         ("matrix n", "0, 1, 2, 3, 4, 5 and 2 more"),
         ("at once", "2"),
         ("requires", "1 < 2"),
         ("requires", "bash: test -f x y"),
+        ("mutex", "db"),
+        ("reads", "src/*.c, Makefile"),
+        ("makes", "app"),
+        ("keeps", "dist"),
+        ("repeatable", "no: a person is asked when its runner was lost"),
         ("repeat", "until output.x, 4 times at most, every 30s"),
     ]
 

@@ -171,8 +171,18 @@ def _traits(mission: Mission, step: MissionStep) -> list[str]:
     """Return the options of a step that change how it runs."""
     retry = step.retry or mission.config.retry
     found = []
+    if step.template is not None:
+        found.append(f"template {step.template}")
     if step.when is not None:
         found.append(f"when {step.when}")
+    if step.preconditions:
+        found.append(counted(len(step.preconditions), "precondition"))
+    if step.service:
+        found.append("service")
+    if step.mutex is not None:
+        found.append(f"mutex {step.mutex}")
+    if step.repeat is not None:
+        found.append(f"repeated every {duration_text(step.repeat.every)}")
     if step.secret_names:
         found.append(f"reads {', '.join(step.secret_names)}")
     if step.trigger_rule is not TriggerRule.ALL_SUCCESS:
@@ -211,6 +221,7 @@ def _step_json(
         "continue_on_error": step.continue_on_error,
         "max_attempts": retry.max_attempts,
         "secrets": list(step.secret_names),
+        "template": step.template,
     }
 
 

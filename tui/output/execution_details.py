@@ -102,11 +102,15 @@ def step_text(
     live: "LiveUsage | None" = None,
     leftovers: Leftovers | None = None,
     secrets: Mapping[int, SecretUse] = NO_SECRETS,
+    template: str | None = None,
+    reused: Sequence[str] = (),
 ) -> list[str]:
     """Return the lines of a step: state, error, attempts, inputs, outputs, history.
 
-    `live` is what its processes use now. `leftovers` says what becomes of processes that it leaves;
-    None if its file is not known. `secrets` says what each attempt did with secrets.
+    `template` is that of the mission that it was written with, `reused` says of a step that was not
+    run what it has from which execution. `live` is what its processes use now. `leftovers` says
+    what becomes of processes that it leaves; None if its file is not known. `secrets` says what
+    each attempt did with secrets.
     """
     spent = one.worked_ms
     lines = [
@@ -124,11 +128,12 @@ def step_text(
                 f"started {moment(one.worked_from)}" if one.worked_from else "",
                 f"took {duration_text(spent / 1000)}" if spent is not None else "",
                 f"resumes {ago(one.resume_at, now)}" if one.resume_at else "",
-                f"reused from {one.reused_from}" if one.reused_from else "",
+                f"template {safe_line(template)}" if template else "",
             )
             if part
         ),
     ]
+    lines += [f"  {safe_line(text)}" for text in reused]
     if live is not None:
         lines.append(
             f"  now {counted(live.processes, 'process', 'processes')} · {size(live.memory_bytes)} ·"

@@ -21,14 +21,15 @@ _MERGED = ("env", "limits")
 """Defaults that a step's own value adds to, name by name; the others it replaces."""
 
 
-def write_out(data: dict[str, Any], problems: Problems) -> None:
+def write_out(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
     """Replace the abbreviations in the steps of a mission, as far as they are understood.
 
-    Mappings that the file may use in several places (YAML aliases) are copied, not changed.
+    Return the templates that steps use, by the path of the step. Mappings that the file may use in
+    several places (YAML aliases) are copied, not changed.
     """
     defaults = _usable_defaults(data.get("defaults"))
     _write_out_groups(data, problems)
-    _write_out_templates(data, problems)
+    used = _write_out_templates(data, problems)
     steps = data.get("steps")
     if steps.__class__ is list:
         _write_out_steps(data, "steps", ("steps",), defaults, problems)
@@ -38,6 +39,7 @@ def write_out(data: dict[str, Any], problems: Problems) -> None:
         for name, found in handlers.items():
             if found.__class__ is list:
                 _write_out_steps(handlers, name, ("handlers", name), defaults, problems)
+    return used
 
 
 def _write_out_groups(data: dict[str, Any], problems: Problems) -> None:
@@ -52,7 +54,7 @@ def _write_out_groups(data: dict[str, Any], problems: Problems) -> None:
             data["steps"][index] = write_out_group(step, ("steps", index), data, problems)
 
 
-def _write_out_templates(data: dict[str, Any], problems: Problems) -> None:
+def _write_out_templates(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
     """Write out the steps that use a template, those of handlers too."""
     raw = data.get("templates")
     lists: list[tuple[dict[str, Any], str, Path]] = [(data, "steps", ("steps",))]
@@ -60,6 +62,7 @@ def _write_out_templates(data: dict[str, Any], problems: Problems) -> None:
         data["handlers"] = handlers = dict(data["handlers"])
         lists += [(handlers, name, ("handlers", name)) for name in handlers]
     templates: Mapping[str, Any] | None = None
+    used: dict[Path, str] = {}
     for holder, key, path in lists:
         steps = holder.get(key)
         if steps.__class__ is not list:
@@ -77,6 +80,8 @@ def _write_out_templates(data: dict[str, Any], problems: Problems) -> None:
             if holder[key] is steps:
                 holder[key] = list(steps)
             holder[key][index] = write_out_use(step, (*path, index), templates, raw, problems)
+            used[*path, index] = step["use"]
+    return used
 
 
 def _usable_defaults(defaults: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from core.domain.mission import (
     INPUT_PREFIX,
@@ -280,7 +281,7 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
         )
         return None
     data = dict(data)
-    write_out(data, problems)
+    used = write_out(data, problems)
     fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission", FOREIGN_MISSION_KEYS)
     fields.pop("defaults", None)
     fields.pop("templates", None)
@@ -288,6 +289,12 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
     require_keys(data, (), problems, MISSION_KEYS, "the mission")
     steps = fields.pop("steps", INVALID)
     handlers = fields.pop("handlers", INVALID)
+    for (key, *names, index), template in used.items():
+        found = steps if key == "steps" else handlers
+        for name in names:
+            found = found.get(name, INVALID) if found is not INVALID else INVALID
+        if found is not INVALID and found[index] is not None:
+            found[index] = replace(found[index], template=template)
     draft = Draft(
         fields=fields,
         raw_steps=data["steps"] if steps is not INVALID else [],

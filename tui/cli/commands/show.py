@@ -1,11 +1,15 @@
 """`mission show`."""
 
+from contextlib import suppress
+
 import click
 from msgspec import to_builtins
 
-from core.domain.records import Execution
+from core.domain.records import Execution, TaskRun
 from core.domain.secret_use import secret_uses
+from core.domain.state_word import counted
 from core.domain.states import TaskState, is_terminal
+from core.errors import NotFoundError
 from core.explain.amendment_text import amendments_in
 from core.explain.execution_facts import ExecutionFacts
 from core.operations.ancestry import resumed_with
@@ -19,7 +23,7 @@ from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution, linked_labels, step_argument
 from tui.output import json_shapes
 from tui.output.execution_details import execution_text, step_text
-from tui.words.run_label import full_argument
+from tui.words.run_label import full_argument, run_name
 from tui.words.safe_text import safe_line
 
 _FIRST_EVENTS = 16
@@ -123,6 +127,7 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
         now=invocation.now,
         mission=mission_of(reader, found),
     )
+    definition = facts.step(task.task_id)
     console.out_lines(
         step_text(
             task,
@@ -135,8 +140,26 @@ def _show_step(invocation: Invocation, reader: Reader, found: Execution, step: s
             live=live,
             leftovers=facts.leftovers(task.task_id),
             secrets=secrets,
+            template=None if definition is None else definition.template,
+            reused=_reused(reader, task),
         )
     )
+
+
+def _reused(reader: Reader, task: TaskRun) -> list[str]:
+    """Return what a step that was not run has from another execution."""
+    if task.reused_from is None:
+        return []
+    from core.output.kept_artifacts import reused_artifacts_of
+
+    source = task.reused_from
+    with suppress(NotFoundError):
+        source = run_name(reader.find_execution(source))
+    lines = [f"its result is that of {source}"]
+    files = len(list(reused_artifacts_of(reader, task.execution_id, task.task_id)))
+    if files:
+        lines.append(f"{counted(files, 'file')} kept of it: `mission artifacts` lists them")
+    return lines
 
 
 def _detail(reader: Reader, found: Execution) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What a step's keys say of how it runs: its items, repetitions, preconditions, its service."""
+"""What a step's keys say of how it runs: items, repetitions, preconditions, files, service."""
 
 from core.domain.mission import MissionStep
 from core.expression.condition import precondition_line, without_braces
@@ -15,6 +15,8 @@ Shape = tuple[str, str]
 def shape_of(step: MissionStep) -> list[Shape]:
     """Return the lines about a step's shape, none for an ordinary step."""
     found: list[Shape] = []
+    if step.template is not None:
+        found.append(("template", clean_line(step.template)))
     if step.foreach is not None:
         found.append(("foreach", _values(step.foreach)))
     for name, values in (step.matrix or {}).items():
@@ -22,6 +24,17 @@ def shape_of(step: MissionStep) -> list[Shape]:
     if step.max_parallel is not None:
         found.append(("at once", str(step.max_parallel)))
     found += [("requires", clean_line(precondition_line(one))) for one in step.preconditions]
+    if step.mutex is not None:
+        found.append(("mutex", clean_line(step.mutex)))
+    for name, patterns in (
+        ("reads", step.inputs),
+        ("makes", step.outputs),
+        ("keeps", step.artifacts),
+    ):
+        if patterns:
+            found.append((name, _values(patterns)))
+    if not step.idempotent:
+        found.append(("repeatable", "no: a person is asked when its runner was lost"))
     if step.repeat is not None:
         until = step.repeat.until
         goal = "" if until is None else f"until {clean_line(without_braces(until))}, "
