@@ -17,6 +17,7 @@ from core.errors import NotFoundError
 from core.graph.dag import Graph, Neighbours
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.diagnostic import Diagnostic, Severity
+from core.mission_file.finding.foreign_key import PORTING, foreign_file
 from core.mission_file.finding.limit import MAX_BYTES
 from core.mission_file.finding.problem import FileText, Locate, Path, Problems
 from core.mission_file.finding.source_text import Span, TextError, decode
@@ -198,6 +199,9 @@ def _validate(
     numbers: list[Any] = []
     data = parse(text, fmt, problems, numbers)
     if data is None:
+        tool = foreign_file(name)
+        if tool is not None:
+            problems.error(Code.OTHER_TOOL, f"this is {tool}, not a mission", hint=PORTING)
         if not problems.has_errors:
             problems.error(
                 Code.EMPTY_FILE,

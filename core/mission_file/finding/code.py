@@ -38,6 +38,7 @@ class Code(StrEnum):
     NUMBER_RANGE = "NUMBER_RANGE", "a number is infinite, not a number, or beyond 64 bits"
     # the structure
     NOT_A_MAPPING = "NOT_A_MAPPING", "the file is a list or a single value, not a mapping"
+    OTHER_TOOL = "OTHER_TOOL", "the file is one of another program"
     MISSING_KEY = "MISSING_KEY", "a required key is missing"
     UNKNOWN_KEY = "UNKNOWN_KEY", "a key is not known here"
     WRONG_TYPE = "WRONG_TYPE", "a value has the wrong type"

@@ -1,16 +1,19 @@
 """What says in a mission file what a key of another tool says there.
 
-The keys are those of GitHub Actions, GitLab CI, Airflow, Dagu, go-task and Compose, in snake case.
-Keys that differ from ours only by name are the synonyms of `Key`; here are those that need a
-sentence.
+The keys are those of GitHub Actions, GitLab CI, Airflow, Dagu, go-task, just, Argo and Compose, in
+snake case. Keys that differ from ours only by name are the synonyms of `Key`; here are those that
+need a sentence.
 """
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 _TIMER = (
-    "missions have no schedule: start `mission run` from cron or a systemd timer (docs/recipes)"
+    "when it runs is not in the file: `mission schedule FILE` writes a systemd timer or a cron line"
 )
+_ONE_RUN = "one run at a time: `concurrency: {group: NAME}`; attempts: `config.parallel_limit`"
+_CHANGES = "a step with `inputs` and `outputs` is skipped while its files have not changed"
 _CONTAINER = "steps run on this machine: call the container program from a `command` or `run` step"
 _ORDER = "there is no such key: a step runs when those in its `depends_on` have ended"
 _OUTPUT = (
@@ -30,8 +33,17 @@ FOREIGN_MISSION_KEYS: Mapping[str, str] = {
     "env_file": "name the file under `env_files`",
     "image": _CONTAINER,
     "before_script": _ORDER,
-    "max_active_runs": "`config.parallel_limit` limits the attempts of one execution",
+    "max_active_runs": _ONE_RUN,
+    "max_active_tasks": "`config.parallel_limit` limits the attempts of one execution",
     "catchup": _TIMER,
+    "start_date": _TIMER,
+    "end_date": _TIMER,
+    "volumes": _CONTAINER,
+    "networks": _CONTAINER,
+    "cache": _CHANGES,
+    "after_script": "steps under `handlers.always` run at the end",
+    "api_version": 'a mission has `version: "1.0"`, `name` and `steps`',
+    "set": "`defaults` has the shell and the environment of all steps",
     "permissions": "who may do what is a matter of the machine, not of the mission file",
     "handler_on": "handlers are under `handlers`: on_success, on_failure, on_cancel, always",
     "handlers_on": "handlers are under `handlers`: on_success, on_failure, on_cancel, always",
@@ -62,6 +74,27 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "xcom_push": _OUTPUT,
     "do_xcom_push": _OUTPUT,
     "restart": "`retry` runs a step again that failed",
+    "services": "a service is a step of its own: `service: true` beside its `run`, and `ready`",
+    "recipe": "it is called `id` here",
+    "target": "it is called `id` here",
+    "operator": "write `run: COMMAND LINE`, or a `step_type` (`mission explain` lists them)",
+    "python_callable": "write `run: python3 FILE`",
+    "call": "`step_type: mission` with `parameters: {file: FILE}` runs another mission",
+    "email_on_failure": "tell somebody from a step under `handlers.on_failure`",
+    "email_on_retry": "tell somebody from a step under `handlers`",
+    "cache": _CHANGES,
+    "method": _CHANGES,
+    "only": "`when` has an expression, true or false",
+    "except": "`when` has an expression, true or false",
+    "unless": "`when` has an expression, true or false",
+    "tags": "`labels` of the mission name its executions; a step has none",
+    "labels": "`labels` of the mission name its executions; a step has none",
+    "interruptible": "one run replaces another: `concurrency: {group: NAME, policy: cancel}`",
+    "before_script": _ORDER,
+    "after_script": "steps under `handlers` run at the end of the mission",
+    "depends_on_past": "one run at a time: `concurrency: {group: NAME}` of the mission",
+    "run_once": "a step runs once in an execution",
+    "msg": "the message of a step that is skipped names what did not hold",
     "repeat_policy": "write `repeat: {every: 5s, until: EXPRESSION, max: N}`",
     "retries": "write `retry: {max_attempts: N}`; the first attempt counts too",
     "retry_delay": "it is `initial_interval` of `retry`",
@@ -80,8 +113,8 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "mail_on_error": "tell somebody from a step under `handlers.on_failure`",
     "on_failure_callback": "write a step under `handlers.on_failure`",
     "on_success_callback": "write a step under `handlers.on_success`",
-    "pool": "`config.parallel_limit` limits the attempts of one execution",
-    "concurrency": "`config.parallel_limit` limits the attempts of one execution",
+    "pool": "`mutex: NAME` lets one attempt run at a time; `config.parallel_limit` so many",
+    "concurrency": "`mutex: NAME` lets one attempt run at a time; `max_parallel` so many items",
     "permissions": "who may do what is a matter of the machine, not of the mission file",
     "env_file": "name the file under `env_files`",
     "dotenv": "name the file under `env_files`",
@@ -91,6 +124,82 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "stage": _ORDER,
 }
 """Keys of a step."""
+
+WORK_KEYS = frozenset(
+    {"command", "commands", "cmds", "entrypoint", "uses", "operator", "python_callable", "image"}
+)
+"""Keys of a step that say what it does: the hint for them says what to write instead."""
+
+SPELLED: Mapping[str, str] = {
+    "runs-on": "steps run on this machine, whatever it is called; `runs_on` is for the workers of a"
+    " cluster",
+}
+"""Keys of another tool that are ours only in another spelling, and mean something else."""
+
+_TOOLS = (
+    ("a workflow of GitHub Actions", ("jobs",)),
+    ("a DAG of Airflow", ("dag_id", "schedule_interval", "default_args")),
+    ("a Compose file", ("services",)),
+    ("a Taskfile", ("tasks",)),
+    ("a pipeline of GitLab CI", ("stages",)),
+    ("an object of Kubernetes, such as a workflow of Argo", ("apiVersion",)),
+)
+_FILES = {
+    "makefile": "make",
+    "gnumakefile": "make",
+    "justfile": "just",
+    "dockerfile": "Docker",
+    "jenkinsfile": "Jenkins",
+}
+
+
+def foreign_data(data: Mapping[str, Any]) -> str | None:
+    """Return of which other tool a file with this data is; None if it may be a mission."""
+    if "steps" in data or ("version" in data and "name" in data):
+        return None
+    return next((tool for tool, keys in _TOOLS if any(key in data for key in keys)), None)
+
+
+def foreign_file(name: str) -> str | None:
+    """Return of which other tool a file of this name is, for files that are not YAML or JSON."""
+    tool = _FILES.get(name.lower())
+    return None if tool is None else f"a file of {tool}"
+
+
+PORTING = "docs/coming-from.md ports such files; `mission init` writes a mission to begin with"
+
+_OUTCOMES = re.compile(r"\b(always|failure|success|cancelled|succeeded|failed)\(")
+
+
+def expression_hint(text: str) -> str | None:
+    """Return what says here what an expression of another tool says; None for any other."""
+    if "${{" in text:
+        return "an expression is `{{ ... }}`, without a `$`"
+    if _OUTCOMES.search(text):
+        return (
+            "after a failure: `trigger_rule: one_failed`, in any case: `trigger_rule: all_done`;"
+            " at the end of the mission: `handlers`"
+        )
+    return None
+
+
+_AT_THE_END = "what runs at the end, and after which outcome, is under `handlers`"
+FOREIGN_NAMES: Mapping[str, str] = {
+    "github": "what a run is to know is declared under `params`, or is in `env.NAME`",
+    "inputs": "the inputs of the mission are `params.NAME`",
+    "needs": "the output of a step is `steps.ID.output`",
+    "tasks": "the output of a step is `steps.ID.output`",
+    "workflow": "the mission and its run are `execution.mission` and `execution.id`",
+    "dag_run": "the mission and its run are `execution.mission` and `execution.id`",
+    "ds": "the start of the run is `execution.started_at`",
+    "ti": "the output of a step is `steps.ID.output`",
+    "manual": "a step of the type `approval` waits for a person",
+    "on_success": _AT_THE_END,
+    "on_failure": _AT_THE_END,
+    "always": "in any case: `trigger_rule: all_done`; at the end of the mission: `handlers`",
+    "never": "write `when: false`",
+}
+"""Names in expressions of other tools."""
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

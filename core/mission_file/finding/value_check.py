@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.foreign_key import in_snake_case
+from core.mission_file.finding.foreign_key import SPELLED, in_snake_case
 from core.mission_file.finding.limit import MAX_NAME_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.value.duration import parse_duration
@@ -56,6 +56,11 @@ def mapping_schema(keys: Mapping[str, Key]) -> dict[str, Any]:
     }
 
 
+MAX_LISTED_KEYS = 12
+"""Known keys that are listed where none is near; of more keys it is said who lists them."""
+_TOPICS = {"a mission": "mission", "a step": "steps"}
+
+
 def describe(value: object) -> str:
     """Name the kind of a value in the terms of a mission file."""
     if value is None:
@@ -88,11 +93,12 @@ def suggest(word: str, known: Iterable[str]) -> str | None:
     return f"did you mean `{names[close[0]]}`?" if close else None
 
 
-def wrong_type(value: object, path: Path, problems: Problems, wanted: str) -> Any:
+def wrong_type(
+    value: object, path: Path, problems: Problems, wanted: str, *, hint: str | None = None
+) -> Any:
     """Report a value of the wrong type and return `INVALID`."""
-    hint = None
     if value is True or value is False or isinstance(value, int | float):
-        hint = "quote it to make it text" if wanted.startswith("text") else None
+        hint = "quote it to make it text" if wanted.startswith("text") else hint
     problems.error(
         Code.WRONG_TYPE, f"{label(path)} must be {wanted}, not {describe(value)}", path, hint=hint
     )
@@ -148,18 +154,25 @@ def unknown_key(
 ) -> None:
     """Report a key that is not known, with what says the same here, or the nearest that is."""
     spelt = in_snake_case(name)
-    hint = foreign.get(spelt) or next(
-        (
-            f"did you mean `{known}`?"
-            for known, key in keys.items()
-            if spelt == known or spelt in key.synonyms or name in key.synonyms
-        ),
-        None,
+    hint = (
+        (foreign and SPELLED.get(name))
+        or foreign.get(spelt)
+        or next(
+            (
+                f"did you mean `{known}`?"
+                for known, key in keys.items()
+                if spelt == known or spelt in key.synonyms or name in key.synonyms
+            ),
+            None,
+        )
     )
     if name == "<<":
         hint = "merge keys are not part of YAML 1.2: write the keys out"
     offered = [known for known, key in keys.items() if not key.is_old]
-    hint = hint or suggest(name, offered) or f"known keys: {', '.join(offered)}"
+    hint = hint or suggest(name, offered)
+    if hint is None and len(offered) > MAX_LISTED_KEYS and what in _TOPICS:
+        hint = f"`mission explain {_TOPICS[what]}` lists the keys of {what}"
+    hint = hint or f"known keys: {', '.join(offered)}"
     problems.error(
         Code.UNKNOWN_KEY, f"unknown key `{name}` in {what}", path, on_key=True, hint=hint
     )

@@ -10,7 +10,9 @@ from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, label,
 def check_env(value: Any, path: Path, problems: Problems) -> Any:
     """Check environment variables; whole numbers and booleans become text."""
     if value.__class__ is not dict:
-        return wrong_type(value, path, problems, "a mapping of names to texts")
+        return wrong_type(
+            value, path, problems, "a mapping of names to texts", hint="`NAME: VALUE`"
+        )
     result: dict[str, str] = {}
     for name, item in value.items():
         place = (*path, name)

@@ -1,5 +1,6 @@
 """The typed inputs of a mission: their keys, and whether default, choices and pattern agree."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -97,9 +98,21 @@ PARAM_KEYS = {
 def check_params(value: Any, path: Path, problems: Problems) -> Any:
     """Check the inputs of a mission; return `Param`s in file order."""
     if value.__class__ is not dict:
-        return wrong_type(value, path, problems, "a mapping of names to inputs")
+        return wrong_type(
+            value, path, problems, "a mapping of names to inputs", hint="`NAME: {default: VALUE}`"
+        )
     params = [_check_param(name, item, (*path, name), problems) for name, item in value.items()]
     return INVALID if INVALID in params else tuple(params)
+
+
+_TYPES: Mapping[type, str] = {bool: "boolean", int: "integer", float: "number"}
+
+
+def _fitting(param: Param) -> str | None:
+    """Return how a default that is no text can be one of an input of the type string."""
+    if param.type is not ParamType.STRING or param.default.__class__ not in _TYPES:
+        return None
+    return f"quote it, or add `type: {_TYPES[param.default.__class__]}`"
 
 
 def _check_param(name: str, value: Any, path: Path, problems: Problems) -> Any:
@@ -171,5 +184,6 @@ def _agreed(param: Param, path: Path, problems: Problems) -> Any:
             Code.BAD_VALUE,
             f"the default of input `{param.name}` does not fit: {error}",
             (*path, "default"),
+            hint=_fitting(param),
         )
         return INVALID

@@ -105,7 +105,13 @@ RETRY_KEYS = {
 def check_retry(value: Any, path: Path, problems: Problems) -> Any:
     """Check a retry policy."""
     if value.__class__ is int:
-        return wrong_type(value, path, problems, f"a mapping, such as {{max_attempts: {value}}}")
+        return wrong_type(
+            value,
+            path,
+            problems,
+            f"a mapping, such as {{max_attempts: {value}}}",
+            hint="the first attempt counts, too",
+        )
     fields = check_mapping(value, path, problems, RETRY_KEYS, "`retry`")
     if fields is INVALID or INVALID in fields.values():
         return INVALID

@@ -5,7 +5,7 @@ from typing import Any
 from core.domain.mission import MissionStep, TriggerRule
 from core.domain.process_policy import Leftovers
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.foreign_key import FOREIGN_STEP_KEYS
+from core.mission_file.finding.foreign_key import FOREIGN_STEP_KEYS, WORK_KEYS, in_snake_case
 from core.mission_file.finding.limit import MAX_PARALLEL_ATTEMPTS, MAX_SCALAR_CHARACTERS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
@@ -109,6 +109,10 @@ _check_ids = list_of(check_step_id)
 
 def check_depends_on(value: Any, path: Path, problems: Problems) -> Any:
     """Check a list of step ids; return each once."""
+    if value.__class__ is dict:
+        ids = ", ".join(list(value)[:3])
+        hint = f"a list of ids, [{ids}]: a step waits for a service until it is ready"
+        return wrong_type(value, path, problems, "a list", hint=hint)
     names = _check_ids(value, path, problems)
     if names is INVALID or len(names) < 2:
         return names
@@ -169,6 +173,8 @@ _check_patterns = list_of(check_file_pattern)
 
 
 def _check_artifacts(value: Any, path: Path, problems: Problems) -> Any:
+    if value.__class__ is dict:
+        return wrong_type(value, path, problems, "a list of patterns", hint="such as [dist, *.log]")
     if value.__class__ is not str:
         return _check_patterns(value, path, problems)
     found = check_file_pattern(value, path, problems)
@@ -245,7 +251,7 @@ STEP_KEYS = {
         schema=TIMEOUT,
         default="the mission's deadline",
         example="300",
-        synonyms=("timeout", "time_limit"),
+        synonyms=("timeout", "time_limit", "active_deadline_seconds"),
     ),
     "continue_on_error": Key(
         check=check_boolean,
@@ -269,7 +275,7 @@ STEP_KEYS = {
         schema=CONFIG_KEYS["retry"].schema,
         default="`config.retry`",
         example="{max_attempts: 3, initial_interval: 2s}",
-        synonyms=("retries", "retry_policy"),
+        synonyms=("retries", "retry_policy", "retry_strategy"),
     ),
     "when": Key(
         check=check_condition,
@@ -350,7 +356,7 @@ STEP_KEYS = {
         schema=TEXT,
         default="`config.working_dir`",
         example="docs",
-        synonyms=("cwd", "workdir", "working_directory", "chdir"),
+        synonyms=("dir", "cwd", "workdir", "working_directory", "chdir"),
     ),
     "idempotent": Key(
         check=check_boolean,
@@ -405,7 +411,7 @@ STEP_KEYS = {
         schema=CONFIG_KEYS["stop"].schema,
         default="`config.stop`",
         example="{signal: INT, grace: 30s}",
-        synonyms=("kill_signal", "stop_signal"),
+        synonyms=("kill_signal", "stop_signal", "signal_on_stop"),
     ),
     "leftovers": Key(
         check=one_of(Leftovers),
@@ -445,6 +451,18 @@ REDIRECTS = ("stdout_to", "stderr_to")
 _UNSUPPORTED = ("foreach", "matrix")
 
 
+def _report_no_work(value: dict[str, Any], path: Path, problems: Problems, what: str) -> None:
+    """Report a step that does not say what it does, unless a key of another tool does."""
+    foreign = WORK_KEYS.union(STEP_KEYS["run"].synonyms, STEP_KEYS["step_type"].synonyms)
+    if foreign.isdisjoint(map(in_snake_case, value)):
+        problems.error(
+            Code.MISSING_KEY,
+            f"{what} has neither `run` nor `step_type`",
+            path,
+            hint="add `run: COMMAND LINE`, or `step_type: command`",
+        )
+
+
 def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None:
     """Check one step; return it, or None when anything about it is wrong."""
     fields = check_mapping(value, path, problems, STEP_KEYS, "a step", FOREIGN_STEP_KEYS)
@@ -473,8 +491,9 @@ def check_step(value: Any, path: Path, problems: Problems) -> MissionStep | None
     run = fields.pop("run", None)  # what is still here was not understood, and is reported
     if "id" not in fields or "step_type" not in fields:
         what = f"step `{fields['id']}`" if fields.get("id") not in (None, INVALID) else "the step"
-        keys = STEP_KEYS if run is None else _KEYS_WITH_RUN
-        require_keys(value, path, problems, keys, what)
+        require_keys(value, path, problems, _KEYS_WITH_RUN, what)
+        if run is None and "step_type" not in fields:
+            _report_no_work(value, path, problems, what)
         return None
     for feature in _UNSUPPORTED:
         if fields.get(feature):

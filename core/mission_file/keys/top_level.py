@@ -14,7 +14,7 @@ from core.domain.mission import (
     MissionStep,
 )
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.foreign_key import FOREIGN_MISSION_KEYS
+from core.mission_file.finding.foreign_key import FOREIGN_MISSION_KEYS, PORTING, foreign_data
 from core.mission_file.finding.limit import MAX_DESCRIPTION_CHARACTERS, MAX_STEPS
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import (
@@ -124,7 +124,8 @@ def check_variables(value: Any, path: Path, problems: Problems) -> Any:
 
 def _check_steps(value: Any, path: Path, problems: Problems) -> Any:
     if value.__class__ is not list:
-        return wrong_type(value, path, problems, "a list of steps")
+        hint = "write each step as an item with its id: `- id: build`"
+        return wrong_type(value, path, problems, "a list of steps", hint=hint)
     if not value:
         problems.error(Code.NO_STEPS, "a mission has at least one step", path)
     elif len(value) > MAX_STEPS:
@@ -280,13 +281,18 @@ def check_mission(data: Any, problems: Problems) -> Draft | None:
             hint="put the list under `steps:`" if data.__class__ is list else None,
         )
         return None
+    tool = foreign_data(data)
+    if tool is not None:
+        message = f"this is {tool}, not a mission"
+        problems.error(Code.OTHER_TOOL, message, hint=PORTING)
     data = dict(data)
     used = write_out(data, problems)
     fields = check_mapping(data, (), problems, MISSION_KEYS, "a mission", FOREIGN_MISSION_KEYS)
     fields.pop("defaults", None)
     fields.pop("templates", None)
     fields.pop("include", None)
-    require_keys(data, (), problems, MISSION_KEYS, "the mission")
+    if tool is None:
+        require_keys(data, (), problems, MISSION_KEYS, "the mission")
     steps = fields.pop("steps", INVALID)
     handlers = fields.pop("handlers", INVALID)
     for (key, *names, index), template in used.items():

@@ -6,6 +6,7 @@ from core.expression.template import Reference
 from core.graph.dag import Graph
 from core.machine.environment import FAILED_STEPS, OUTCOME_NAMES, is_denied
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.foreign_key import FOREIGN_NAMES
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID, suggest
 from core.mission_file.keys.top_level import Draft
@@ -202,6 +203,8 @@ class ReferenceCheck:
         for name, known in (("params", self._params), ("vars", self._variables)):
             if known and root in known:
                 return f"did you mean `{name}.{root}`?"
+        if root in FOREIGN_NAMES:
+            return FOREIGN_NAMES[root]
         names = HANDLER_ROOTS if location.is_handler else ROOTS
         return suggest(root, names) or f"names are: {', '.join(names)}"
 
@@ -290,7 +293,7 @@ class ReferenceCheck:
                 f"`steps.{name}` has no `{reference[2]}`",
                 path,
                 reference,
-                hint=f"write `steps.{name}.output.{reference[2]}`",
+                hint=_hint_for_attribute(name, reference),
             )
             return
         self._check_upstream(name, path, location, reference)
@@ -329,6 +332,16 @@ class ReferenceCheck:
                 if dashed or dotted:
                     return f"an id with `-` or `.` needs brackets: `steps['{known}'].output`"
         return suggest(name, self._ids)
+
+
+def _hint_for_attribute(name: str, reference: Reference) -> str:
+    wanted = reference[2]
+    if wanted == "outputs" and len(reference) > 3:
+        value = f"steps.{name}.output.values.{reference[3]}"
+        return f"a value that it wrote to `$MISSION_OUTPUT` is `{value}`"
+    if wanted in ("outcome", "conclusion", "result", "status"):
+        return f"how it ended is `steps.{name}.state`: SUCCESS, FAILED, SKIPPED or CANCELLED"
+    return f"write `steps.{name}.output.{wanted}`"
 
 
 def _variables(draft: Draft) -> set[str] | None:

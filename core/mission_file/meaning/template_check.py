@@ -14,6 +14,7 @@ from core.expression.template import (
 )
 from core.graph.dag import Graph
 from core.mission_file.finding.code import Code
+from core.mission_file.finding.foreign_key import expression_hint
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
@@ -191,7 +192,7 @@ class TemplateCheck:
             template = read_template(text)
             check_syntax(text)
         except TemplateSyntaxError as error:
-            hint = error.hint or (None if whole else _HOW_TO_KEEP)
+            hint = expression_hint(text) or error.hint or (None if whole else _HOW_TO_KEEP)
             self._problems.error(Code.TEMPLATE_SYNTAX, f"template: {error}", path, hint=hint)
             return False
         for reference, follower in template.names:

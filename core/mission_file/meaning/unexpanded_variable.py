@@ -10,7 +10,9 @@ from core.mission_file.finding.value_check import INVALID
 from core.mission_file.keys.top_level import Draft
 from core.value.secret_name import is_secret_name
 
-_DOLLAR = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]{0,99})|\{([A-Za-z_][A-Za-z0-9_]{0,99})\})")
+_DOLLAR = re.compile(
+    r"\$(?:([A-Za-z_][A-Za-z0-9_]{0,99})|\{([A-Za-z_][A-Za-z0-9_]{0,99})\}|\([^()]{1,99}\))"
+)
 _SHELLS = "sh bash dash zsh ksh ash fish busybox pwsh tclsh expect"
 _LANGUAGES = "awk gawk mawk perl php ruby node jq yq envsubst make"
 _STARTERS = "su sudo ssh env xargs watch docker podman kubectl nix nix-shell"
@@ -60,7 +62,9 @@ def _check(text: Any, path: Path, problems: Problems) -> None:
     )
 
 
-def _fix(name: str) -> str:
+def _fix(name: str | None) -> str:
+    if name is None:
+        return "use `run`, whose shell runs it"
     for prefix, root in (("MISSION_PARAM_", "params"), ("MISSION_VAR_", "vars")):
         if name.startswith(prefix):
             return f"write {{{{ {root}.{name.removeprefix(prefix).lower()} }}}}"

@@ -73,6 +73,8 @@ def report_syntax(error: YAMLError, text: str, problems: Problems) -> None:
     if "cannot start any token" in problem:
         message = f"a text cannot begin with `{text[index : index + 1]}`"
         hint = "put it into quotes"
+        if text[index : index + 1] in "|>":
+            hint = "a text over several lines cannot stand within `{}`: write the mapping on lines"
     for pattern, words, advice in _WORDS:
         if pattern in problem:
             message, hint = words, advice

@@ -41,6 +41,9 @@ def check_file_patterns(value: Any, path: Path, problems: Problems) -> Any:
     if value.__class__ is str:
         found = check_file_pattern(value, path, problems)
         return found if found is INVALID else (found,)
+    if value.__class__ is dict and path[-1] == "outputs":
+        hint = "values for other steps are lines KEY=VALUE in `$MISSION_OUTPUT`"
+        return wrong_type(value, path, problems, "a list of patterns", hint=hint)
     if value.__class__ is not list:
         return wrong_type(value, path, problems, "a list of patterns, such as [src/**/*.c]")
     if len(value) > MAX_PATTERNS:

@@ -29,7 +29,7 @@ PRECONDITION_KEYS = {
         schema={"type": "string", "minLength": 1},
         required=True,
         example="test -f dist/app.tar.gz",
-        synonyms=("condition", "command", "script", "test"),
+        synonyms=("sh", "command", "script", "test"),
     ),
     "shell": Key(
         check=one_of_words(SCRIPT_SHELLS),
@@ -38,6 +38,15 @@ PRECONDITION_KEYS = {
         default="bash",
         example="sh",
     ),
+}
+
+
+_EXPRESSION = "write an expression in the place of the mapping: `- params.day == 'monday'`"
+_FOREIGN = {
+    "condition": _EXPRESSION,
+    "expected": _EXPRESSION,
+    "negate": _EXPRESSION,
+    "msg": "the message of a step that is skipped names what did not hold",
 }
 
 
@@ -54,7 +63,7 @@ def _check_one(value: Any, path: Path, problems: Problems) -> Any:
         return wrong_type(
             value, path, problems, "an expression, or a mapping such as {run: test -f FILE}"
         )
-    fields = check_mapping(value, path, problems, PRECONDITION_KEYS, "a precondition")
+    fields = check_mapping(value, path, problems, PRECONDITION_KEYS, "a precondition", _FOREIGN)
     if value.keys() <= PRECONDITION_KEYS.keys():  # else the unknown key is what is wrong
         require_keys(value, path, problems, PRECONDITION_KEYS, "the precondition")
     if "run" not in fields or INVALID in fields.values():

@@ -26,7 +26,7 @@ def hint_of(text: str, code: Code = Code.UNKNOWN_KEY) -> str:
     [
         ("needs: [b]", "`depends_on`"),
         ("deps: [b]", "`depends_on`"),
-        ("runs-on: x", "`runs_on`"),
+        ("runs-on: x", "steps run on this machine"),
         ("if: x", "`when`"),
         ("environment: {}", "`env`"),
         ("bash_command: x", "`run`"),
@@ -41,6 +41,13 @@ def hint_of(text: str, code: Code = Code.UNKNOWN_KEY) -> str:
         ("strategy: {}", "`matrix: {NAME: [VALUES]}`"),
         ("repeatPolicy: {}", "`repeat: {every"),
         ("uses: x", "no actions"),
+        ("concurrency: x", "`mutex: NAME`"),
+        ("dir: x", "`working_dir`"),
+        ("retryStrategy: {}", "`retry`"),
+        ("cache: x", "`inputs` and `outputs`"),
+        ("only: x", "`when`"),
+        ("services: x", "`service: true`"),
+        ("nonsense: x", "`mission explain steps` lists the keys"),
     ],
 )
 def test_a_key_of_another_tool_in_a_step(key: str, told: str) -> None:
@@ -50,8 +57,9 @@ def test_a_key_of_another_tool_in_a_step(key: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("schedule: x", "cron"),
-        ("on: push", "cron"),
+        ("schedule: x", "`mission schedule FILE`"),
+        ("on: push", "`mission schedule FILE`"),
+        ("maxActiveRuns: 1", "`concurrency: {group: NAME}`"),
         ("jobs: []", "`steps`"),
         ("services: {}", "`service: true`"),
         ("default_args: {}", "`defaults`"),
@@ -66,6 +74,60 @@ def test_no_hint_is_for_a_key_that_exists() -> None:
     assert not set(FOREIGN_MISSION_KEYS) & set(MISSION_KEYS)
     for key in (*FOREIGN_STEP_KEYS, *FOREIGN_MISSION_KEYS):
         assert in_snake_case(key) == key
+
+
+@pytest.mark.parametrize(
+    ("rest", "told"),
+    [
+        ("depends_on: {b: {condition: service_healthy}}", "[b]"),
+        ("artifacts: {paths: [dist]}", "such as [dist"),
+        ("outputs: {v: x}", "`$MISSION_OUTPUT`"),
+        ("env: [A=1]", "`NAME: VALUE`"),
+        ("retry: 2", "the first attempt counts"),
+        ("preconditions: [{sh: x}]", "`run`"),
+        ("preconditions: [{condition: x}]", "write an expression"),
+        ("when: '${{ 1 < 2 }}'", "without a `$`"),
+        ("when: failure()", "`trigger_rule: one_failed`"),
+        ("when: github.ref == 'x'", "`params`"),
+        ("when: manual", "`approval`"),
+        ("when: steps.b.outputs.v == '1'", "`steps.b.output.values.v`"),
+        ("when: steps.b.outcome == 'success'", "`steps.b.state`"),
+    ],
+)
+def test_a_value_of_another_tool(rest: str, told: str) -> None:
+    steps = f"steps: [{{id: b, run: x}}, {{id: a, run: x, {rest}}}]\n"
+    loaded = load_mission(HEAD + steps)
+    assert any(told in (one.hint or "") for one in loaded.diagnostics), loaded.diagnostics
+    assert all(one.line == 3 and one.column > 20 for one in loaded.diagnostics)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("on: push\njobs: {build: {}}\n", "a workflow of GitHub Actions"),
+        ("dag_id: x\ntasks: []\n", "a DAG of Airflow"),
+        ("services: {db: {}}\n", "a Compose file"),
+        ("version: '3'\ntasks: {}\n", "a Taskfile"),
+        ("stages: [build]\n", "a pipeline of GitLab CI"),
+        ("apiVersion: v1\nkind: Workflow\n", "a workflow of Argo"),
+    ],
+)
+def test_a_file_of_another_tool_is_named(text: str, told: str) -> None:
+    found = load_mission(text).diagnostics
+    assert told in found[0].message
+    assert Code.MISSING_KEY not in [one.code for one in found]
+
+
+def test_a_file_that_is_not_even_yaml_is_named_by_its_name() -> None:
+    found = load_mission("all:\n\tcc -o app main.c\n", name="src/Makefile").diagnostics
+    assert found[0].message == "this is a file of make, not a mission"
+
+
+def test_a_step_that_does_nothing_is_told_both_ways() -> None:
+    (found,) = load_mission(HEAD + "steps: [{id: a}]\n").diagnostics
+    assert found.message == "step `a` has neither `run` nor `step_type`"
+    (found,) = load_mission(HEAD + "steps: [{id: a, cmds: [x]}]\n").diagnostics
+    assert found.code is Code.UNKNOWN_KEY, "that says enough"
 
 
 @pytest.mark.parametrize(
