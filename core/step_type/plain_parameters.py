@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from core.domain.records import LogLevel
+from core.value.conversion import converter
 from core.value.duration import MAX_SECONDS
 
 MAX_OUTPUT_BYTES = 256 * 1024
@@ -86,17 +87,18 @@ PLAIN: Mapping[str, type[Struct]] = MappingProxyType(
     }
 )
 """The plain form by the canonical name of the type."""
+_CONVERT = {name: converter(plain) for name, plain in PLAIN.items()}
 
 
 def plain_parameters(type_name: str, parameters: Mapping[str, Any]) -> Struct | None:
     """Return the parameters in their plain form, or None when the model of the type decides."""
     if not parameters:
         return _without_parameters(type_name)
-    plain = PLAIN.get(type_name)
-    if plain is None:
+    convert = _CONVERT.get(type_name)
+    if convert is None:
         return None
     try:
-        return msgspec.convert(parameters, plain)
+        return convert(parameters)
     except msgspec.ValidationError:
         return None
 

@@ -67,6 +67,9 @@ class StoreContent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     secrets: tuple[SealedSecret, ...]
 
 
+_decode = msgspec.json.Decoder(StoreContent).decode
+
+
 class SecretFile:
     """The store of one home folder; implements `core.ports.secrets.SecretStore`.
 
@@ -228,7 +231,7 @@ class SecretFile:
             return None
         body, mark, rest = data.rpartition(_PROOF)
         try:
-            content = msgspec.json.decode(body + b"}", type=StoreContent)
+            content = _decode(body + b"}")
             proof = rest.decode("ascii")
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._damaged(str(error)) from error

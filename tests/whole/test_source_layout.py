@@ -52,6 +52,13 @@ def test_batches_are_made_and_submitted_in_one_function_alone() -> None:
     assert callers("journal.submit") == [commit]
 
 
+def test_data_is_converted_to_structs_through_descriptions_made_at_import_alone() -> None:
+    assert callers("msgspec.convert") == [("core.value.conversion", "converter")]
+    decoders = [*callers("json.Decoder"), *callers("msgpack.Decoder")]
+    assert [found for found in decoders if found[1]] == [("core.value.conversion", "converter")]
+    assert callers("msgspec.json.decode") == callers("msgpack.decode") == []
+
+
 def test_the_executor_is_chosen_in_one_place() -> None:
     assert callers("LocalExecutor") == [("core.executors.platform_executor", "platform_executor")]
 

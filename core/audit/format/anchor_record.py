@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from core.audit.format import canonical
 from core.errors import AuditError
+from core.value.conversion import converter
 
 AUDIT_ANCHORED: Final = "audit.anchored"
 MAX_PROOF_BYTES: Final = 64 * 1024
@@ -64,6 +65,9 @@ def facts_of(record: AnchorRecord) -> dict[str, Any]:
     return found
 
 
+_convert = converter(AnchorRecord)
+
+
 def read_anchor(body: object) -> AnchorRecord | None:
     """Return what the body of a stored `audit.anchored` says, None if it is not one."""
     if not isinstance(body, bytes):
@@ -72,6 +76,6 @@ def read_anchor(body: object) -> AnchorRecord | None:
         found = canonical.decode(body)
         if type(found) is not dict or found.get("type") != AUDIT_ANCHORED:
             return None
-        return msgspec.convert(found.get("details"), AnchorRecord)
+        return _convert(found.get("details"))
     except (AuditError, msgspec.ValidationError):
         return None

@@ -14,6 +14,7 @@ from core.audit.format import canonical
 from core.audit.format.body import EXECUTION_FINALIZED
 from core.audit.format.merkle import leaf_hash
 from core.errors import AuditError
+from core.value.conversion import converter
 
 LOG_PRUNED: Final = "log.pruned"
 MAX_EXECUTIONS: Final = 100
@@ -104,10 +105,13 @@ def details_of(record: PruneRecord) -> dict[str, Any]:
     return found
 
 
+_convert = converter(PruneRecord)
+
+
 def read_details(details: object) -> PruneRecord:
     """Return what the details of a `log.pruned` say; `AuditError` if they are not of that shape."""
     try:
-        return msgspec.convert(details, PruneRecord)
+        return _convert(details)
     except msgspec.ValidationError as error:
         raise AuditError(f"details of {LOG_PRUNED}: {error}") from None
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from core.domain.events import dump_json
 from core.engine.up_to_date.file_state import FileState, files_digest
+from core.value.conversion import converter
 from core.value.non_utf8 import escape_non_utf8
 
 FORMAT = 1
@@ -42,13 +43,16 @@ class StepRecord(Struct, frozen=True, kw_only=True):
         return dump_json({"format": FORMAT, "record": found}).encode("ascii")
 
 
+_convert = converter(StepRecord)
+
+
 def decode_record(data: bytes) -> StepRecord | None:
     """Return a stored record; None for one that is damaged or of another format."""
     try:
         found = json.loads(data)
         if found["format"] != FORMAT:
             return None
-        return msgspec.convert(found["record"], StepRecord)
+        return _convert(found["record"])
     except (ValueError, TypeError, KeyError, RecursionError):  # a `ValidationError` is a ValueError
         return None
 
