@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.warm_start import LOCALE, WarmStart, starts_alike
+
 SCRIPT = Path(sys.executable).with_name("mission")
+WARM = WarmStart()
+COLD = "MISSION_SEARCH" in os.environ or "coverage" in sys.modules
+"""Whether each command gets an interpreter of its own, as in the long suite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Ran:
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Return the environment of a user whose MISSION_HOME is `home`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MISSION_")}
-    return {**kept, "MISSION_HOME": str(home), "LC_ALL": "C.UTF-8", **more}
+    return {**kept, "MISSION_HOME": str(home), **LOCALE, **more}
 
 
 def mission(
@@ -55,16 +60,22 @@ def mission(
 
     `prefix` is a command that starts it, with its options.
     """
-    done = subprocess.run(
-        [*prefix, SCRIPT, *arguments],
-        capture_output=True,
-        cwd=cwd,
-        input=input.encode() if isinstance(input, str) else input,
-        env=environment(home, **(env or {})),
-        timeout=timeout,
-        stdin=subprocess.DEVNULL if input is None else None,
-        check=False,
-    )
+    command = [*prefix, str(SCRIPT), *arguments]
+    variables = environment(home, **(env or {}))
+    given = input.encode() if isinstance(input, str) else input
+    if prefix or COLD or not starts_alike(variables):
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            cwd=cwd,
+            input=given,
+            env=variables,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL if given is None else None,
+            check=False,
+        )
+    else:
+        done = WARM.run(command, cwd, variables, given or b"", timeout)
     return Ran(
         done.returncode,
         done.stdout.decode(errors="surrogateescape"),
