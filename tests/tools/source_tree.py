@@ -2,7 +2,7 @@
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -70,22 +70,26 @@ def cycles(imports: Mapping[str, set[str]]) -> list[list[str]]:
     return found
 
 
-def calls(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the function around each call of a module, and what is called as it is written.
+@cache
+def calls(name: str) -> list[tuple[str, list[str]]]:
+    """Return the function around each call of a module, and the parts of the name that is called.
 
-    The function is "" at the top of the module.
+    The function is "" at the top of the module; parts have no leading underscores.
     """
+    found: list[tuple[str, list[str]]] = []
 
-    def walk(node: ast.AST, function: str) -> Iterator[tuple[str, str]]:
+    def walk(node: ast.AST, function: str) -> None:
         for child in ast.iter_child_nodes(node):
             inside = function
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 inside = child.name
             elif isinstance(child, ast.Call):
-                yield function, ast.unparse(child.func)
-            yield from walk(child, inside)
+                parts = ast.unparse(child.func).split(".")
+                found.append((function, [part.lstrip("_") for part in parts]))
+            walk(child, inside)
 
-    return walk(syntax_tree(name), "")
+    walk(syntax_tree(name), "")
+    return found
 
 
 def callers(called: str) -> list[tuple[str, str]]:
@@ -98,7 +102,7 @@ def callers(called: str) -> list[tuple[str, str]]:
         (name, function)
         for name in modules()
         for function, callee in calls(name)
-        if [part.lstrip("_") for part in callee.split(".")][-len(wanted) :] == wanted
+        if callee[-len(wanted) :] == wanted
     ]
 
 
