@@ -59,3 +59,32 @@ def test_the_files_of_earlier_runs_are_known_newest_first_and_none_twice(tmp_pat
     assert reader.source_paths(limit=10) == [str(one), str(two)]
     assert reader.source_paths(limit=1) == [str(one)]
     reader.close()
+
+
+def test_a_file_that_missions_include_is_no_mission_and_a_mission_with_mistakes_is_one(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "missions"
+    common = write(folder / "common.yaml", "variables: {a: b}\ninclude: deep/steps.yaml\n")
+    steps = write(folder / "deep" / "steps.yaml", "steps:\n  - {id: b, step_type: noop}\n")
+    write(folder / "steps.yaml", "steps: []\n")
+    for name in ("one", "two"):
+        write(folder / f"{name}.yaml", f"include: common.yaml\n{MISSION.format(name=name)}")
+    write(folder / "wrong.yaml", 'version: "1.0"\nname: wrong\nsteps: {}\n')
+    write(folder / "three.yaml", f"include: wrong.yaml\n{MISSION.format(name='three')}")
+    discovery = Discovery(default_places(tmp_path))
+
+    def found() -> list[tuple[str, bool]]:
+        return [(one.name, one.valid) for one in discovery.find([str(steps)])]
+
+    expected = [("one", True), ("steps", False), ("three", False), ("two", True), ("wrong", False)]
+    assert found() == expected
+    steps.unlink()
+    assert ("one", False) in found()
+    write(steps, "steps:\n  - {id: c, step_type: noop}\n")
+    assert found() == expected
+    common.write_text("nothing: of this\n")  # of which what includes it is told
+    assert ("one", False) in found()
+    (folder / "one.yaml").unlink()
+    (folder / "two.yaml").unlink()
+    assert ("common", False) in found()

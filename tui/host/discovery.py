@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from core.errors import MissionDeckError
+from core.mission_file.including.included_keys import INCLUDE
+from core.mission_file.including.joined_source import split_files
 from core.mission_file.load import SUFFIXES, Loaded, load_mission
 from tui.host.places import place_of
 from tui.live.backend import Finding, MissionFile
@@ -36,16 +40,30 @@ class Place(Struct, frozen=True):
     others: bool = False
 
 
+Stamps = Mapping[Path, tuple[int, int]]
+"""Of each file its modification time (ns) and size."""
+
+
+class _Known(NamedTuple):
+    """What a file was when it was read, and the files that it includes were."""
+
+    stamps: Stamps
+    described: MissionFile
+    includes: tuple[Path, ...]
+
+
 class Discovery:
     """Searches folders repeatedly; unchanged files are not read again.
 
-    The `samples` come last, under a heading of their own.
+    The `samples` come last, under a heading of their own. A file that is a part of others, which
+    include it, is no mission.
     """
 
     def __init__(self, places: Iterable[Place], *, samples: Path | None = None) -> None:
         self.places = tuple(places)
         self._samples = samples
-        self._known: dict[Path, tuple[tuple[int, int], MissionFile]] = {}
+        self._known: dict[Path, _Known] = {}
+        self._includes: dict[Path, tuple[Path, ...]] = {}
 
     def find(self, run_before: Iterable[str] = ()) -> list[MissionFile]:
         """Return the distinct mission files by group, sorted by name within a folder.
@@ -54,12 +72,14 @@ class Discovery:
         """
         seen: set[Path] = set()
         found: list[MissionFile] = []
+        parts: set[Path] = set()
 
         def take(path: Path, group: str) -> None:
             real = path.resolve()
             if real not in seen:
                 seen.add(real)
                 found.append(replace(self._describe(path), group=group))
+                parts.update(self._includes.get(path, ()))
 
         samples = () if self._samples is None else tuple(_files(self._samples))
         for place in self.places:
@@ -72,22 +92,24 @@ class Discovery:
                 take(path, "run before")
         for path in samples:
             take(path, "samples")
-        return found
+        return [one for one in found if one.valid or not _is_part(Path(one.path), parts)]
 
     def _describe(self, path: Path) -> MissionFile:
         try:
-            status = path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
             known = self._known.get(path)
-            if known is not None and known[0] == stamp:
-                return known[1]
-            described = describe(path, load_mission(path))
+            if known is not None and known.stamps == _stamps((path, *known.includes)):
+                return known.described
+            before = _stamps((path,))
+            loaded = load_mission(path)
+            described, includes = describe(path, loaded), _includes(path, loaded)
+            self._includes[path] = includes
+            if loaded.ok or not _may_lack_files(loaded):
+                self._known[path] = _Known({**_stamps(includes), **before}, described, includes)
         except (OSError, MissionDeckError) as error:  # it was removed or is unreadable
             broken = Finding(severity="error", code="UNREADABLE", message=str(error))
             return MissionFile(
                 path=str(path), name=path.stem, steps=0, valid=False, findings=(broken,)
             )
-        self._known[path] = (stamp, described)
         return described
 
 
@@ -154,6 +176,32 @@ def findings_of(loaded: Loaded) -> tuple[Finding, ...]:
         )
         for found in loaded.diagnostics
     )
+
+
+def _includes(path: Path, loaded: Loaded) -> tuple[Path, ...]:
+    """Return the files that a mission file includes, at any depth."""
+    parts = () if loaded.source is None else split_files(loaded.source.content) or ()
+    return tuple((path.parent / part.name).resolve() for part in parts[1:])
+
+
+def _may_lack_files(loaded: Loaded) -> bool:
+    """Tell whether a mission may be invalid because it includes a file that is not there yet."""
+    return loaded.source is not None and INCLUDE.encode() in loaded.source.content
+
+
+def _is_part(path: Path, parts: Collection[Path]) -> bool:
+    """Tell whether an invalid file is a part of others, and not a mission with mistakes in it."""
+    return path.resolve() in parts and not looks_like_mission(path)
+
+
+def _stamps(paths: Iterable[Path]) -> Stamps:
+    """Return the stamps of the files that there are."""
+    found: dict[Path, tuple[int, int]] = {}
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            found[path] = (status.st_mtime_ns, status.st_size)
+    return found
 
 
 def _files(folder: Path) -> Iterator[Path]:
