@@ -1,4 +1,4 @@
-"""The cost of the screen: first paint, a large execution, many changes, effect on the runner."""
+"""The cost of the screen: first paint, many executions, a large one, many changes; to a runner."""
 
 import signal
 import statistics
@@ -23,6 +23,8 @@ PARTS = 5
 BURDEN_ROUNDS = 9
 OUTCOME = "done"
 """What the list of executions says of one that has succeeded."""
+HEADING, PREVIEW = "NEEDS YOU", "no output"
+"""What the list says above its first rows, and the preview of the failed step of the first one."""
 
 
 def screen(bench: Bench) -> Iterator[Figure]:
@@ -30,6 +32,7 @@ def screen(bench: Bench) -> Iterator[Figure]:
     if not Path("/proc/self/stat").exists():
         raise MeasureError("the figures of another process are read from /proc, which is not here")
     yield from _first_paint(bench)
+    yield from _many_executions(bench)
     yield from _large(bench)
     yield from _changes(bench)
     yield from _burden(bench)
@@ -45,6 +48,19 @@ def _first_paint(bench: Bench) -> Iterator[Figure]:
             filled.append(terminal.wait_for(OUTCOME))
     yield Figure("first paint on a terminal", statistics.median(first) * 1e3, "ms", at_most(500))
     yield Figure("executions on a terminal", statistics.median(filled) * 1e3, "ms")
+
+
+def _many_executions(bench: Bench) -> Iterator[Figure]:
+    """Open home over a large database: until its rows, and the preview below them, are drawn."""
+    executions = bench.pick(1_000, 10_000, 100_000)
+    home = bench.fresh("executions")
+    bench.probe("large_database", home, "--executions", executions, "--events", 9 * executions)
+    filled = []
+    for _ in range(bench.pick(2, 7)):
+        with Terminal([bench.mission], cwd=home, env=environment(home)) as terminal:
+            filled.append(terminal.wait_for(TITLE, HEADING, PREVIEW))
+    figure = statistics.median(filled) * 1e3
+    yield Figure(f"home of {executions:,} executions, wall", figure, "ms", at_most(500))
 
 
 def _large(bench: Bench) -> Iterator[Figure]:

@@ -19,8 +19,7 @@ from core.ports.reader import LogQuery, RunOutcome
 from core.value.suggestion import did_you_mean
 from storage.file.connection import ImmutableConnection, has_log, open_readonly, unavailable
 from storage.file.file_identity import file_identity_of
-from storage.read import attention, history
-from storage.read.execution_sql import add_functions, conditions, ordering
+from storage.read import attention, execution_sql, history
 from storage.read.log_reader import LogReader
 from storage.read.reference import resolve, shorten
 from storage.read.step_history import HistoryQuery, earlier_task_runs
@@ -102,7 +101,7 @@ class SqliteReader:
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        add_functions(connection)
+        execution_sql.add_functions(connection)
         self._connection = connection
         self._path = path.absolute()
         self._file_identity = file_identity_of(path)
@@ -136,18 +135,17 @@ class SqliteReader:
 
     def executions(self, query: ExecutionQuery = NEWEST) -> list[Execution]:
         """Return the page of executions that matches the query, in its order."""
-        where, values = conditions(query)
-        order, more = ordering(query)
+        clauses, values = execution_sql.page(query)
         with self._guard():
-            rows = self._all(f"{_EXECUTION} {where} {order}", *values, *more)
+            rows = self._all(f"{_EXECUTION} {clauses}", *values)
             return [codec.execution_of(row) for row in rows]
 
     def count_executions(self, query: ExecutionQuery = NEWEST) -> dict[ExecutionState, int]:
         """Return the number of executions that match the query, by state, over all its pages."""
-        where, values = conditions(query)
+        clauses, values = execution_sql.every(query)
         with self._guard():
             rows = self._all(
-                f"SELECT state, count(*) FROM execution {where} GROUP BY state", *values
+                f"SELECT state, count(*) FROM execution {clauses} GROUP BY state", *values
             )
             return {codec.execution_state(state): count for state, count in rows}
 

@@ -24,7 +24,7 @@ from core.ports.execution_query import (
     LabelCondition,
 )
 from core.ports.reader import RunOutcome
-from storage.read.execution_sql import conditions, ordering
+from storage.read.execution_sql import page as page_of
 from storage.read.reader import SqliteReader, open_reader
 from storage.write.store import Store, open_store
 from tests.support import execution_list
@@ -259,12 +259,21 @@ async def test_open_approvals_of_all_executions_are_found(
 
 
 async def test_a_newest_page_does_not_read_every_execution(reader: SqliteReader) -> None:
-    where, values = conditions(ExecutionQuery())
-    order, more = ordering(ExecutionQuery())
-    plan = reader._all(
-        f"EXPLAIN QUERY PLAN SELECT * FROM execution {where} {order}", *values, *more
-    )
-    assert [row[3] for row in plan] == ["SCAN execution USING INDEX execution_root"]
+    def plan(query: ExecutionQuery) -> list[str]:
+        clauses, values = page_of(query)
+        rows = reader._all(f"EXPLAIN QUERY PLAN SELECT * FROM execution {clauses}", *values)
+        return [row[3] for row in rows]
+
+    ended = frozenset({ExecutionState.SUCCESS, ExecutionState.FAILED})
+    assert plan(ExecutionQuery()) == ["SCAN execution USING INDEX execution_root"]
+    found = plan(ExecutionQuery(states=ended, include_children=True, words=("a",)))
+    assert found == ["SCAN execution"]  # from the newest on, without a sort
+    (found, *_) = plan(ExecutionQuery(states=ended, include_children=True, ids=frozenset({"a"})))
+    assert "execution_id=?" in found
+    (found, *_) = plan(ExecutionQuery(labels=(LabelCondition("team"),), include_children=True))
+    assert found == "SCAN execution USING INDEX execution_labelled"
+    (found, *_) = plan(ExecutionQuery(states=ended - {ExecutionState.SUCCESS}))
+    assert "execution_state (state=?" in found
 
 
 async def test_every_request_has_an_outcome_once_the_execution_has_ended(

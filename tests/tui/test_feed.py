@@ -12,7 +12,7 @@ from core.domain.states import ExecutionState, TaskState
 from core.errors import NotFoundError, UnavailableError
 from core.ports.reader import LogQuery, Reader
 from tests.support.tui import FakeReader, FakeWorld, busy_world, mission_of, step
-from tui.live.feed import Feed
+from tui.live.feed import DELIVERY_INTERVAL_SECONDS, Feed, rest_after
 from tui.live.lookup import Lookup
 from tui.live.messages import Committed, Delta, FeedLost, ThreadBroken
 from tui.search.home_page import HomePage, HomeQuery, execution_rows
@@ -275,3 +275,9 @@ async def test_a_lookup_answers_from_one_other_thread_and_survives_errors() -> N
     world.broken = ""
     assert len(await lookup.read(lambda reader: reader.attempts(run, "promote-7"))) == 3
     lookup.stop()
+
+
+def test_a_filter_that_reads_many_executions_is_asked_less_often() -> None:
+    assert rest_after(0.01) < DELIVERY_INTERVAL_SECONDS
+    assert rest_after(0.15) == pytest.approx(0.45)
+    assert rest_after(30.0) == 2.0

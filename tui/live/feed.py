@@ -27,6 +27,12 @@ POLL_SECONDS = 0.05
 IDLE_POLL_SECONDS = 0.1
 """How often the version counter is read once nothing has changed for `IDLE_AFTER_SECONDS`."""
 IDLE_AFTER_SECONDS = 2.0
+REST_PER_READ = 3.0
+"""How much longer than it took to read home the pause after it is at least.
+
+A filter that reads all of 100,000 executions is not asked ten times a second.
+"""
+MAX_REST_SECONDS = 2.0
 LEASE_POLL_SECONDS = 1.0
 MAX_LOG_ENTRIES = 2000
 """Log entries read at once; if there are more, all but the last ones are skipped."""
@@ -127,6 +133,7 @@ class Feed:
         reader: Reader | None = None
         lost = False
         last_change = time.monotonic()
+        read_seconds = 0.0
         try:
             while not self._stopped:
                 self._wake.clear()
@@ -135,7 +142,9 @@ class Feed:
                     if reader is None:
                         reader = self._open_reader()
                         self._seen_generation = -1
+                    began = time.monotonic()
                     has_update = self._poll(reader)
+                    read_seconds = time.monotonic() - began
                     if has_update:
                         last_change = time.monotonic()
                     if lost:
@@ -154,8 +163,11 @@ class Feed:
                         self._post(FeedLost(str(error)))
                     self._wake.wait(1.0)
                 idle = time.monotonic() - last_change > IDLE_AFTER_SECONDS
-                poll_seconds = IDLE_POLL_SECONDS if idle else POLL_SECONDS
-                self._wake.wait(DELIVERY_INTERVAL_SECONDS if has_update else poll_seconds)
+                pause = IDLE_POLL_SECONDS if idle else POLL_SECONDS
+                if has_update:
+                    rest = 0.0 if self._home is None else rest_after(read_seconds)
+                    pause = max(DELIVERY_INTERVAL_SECONDS, rest)
+                self._wake.wait(pause)
         except Exception as error:  # noqa: BLE001 - a thread's failure must end the app, not vanish
             if not self._stopped:
                 self._post(ThreadBroken(error))
@@ -253,6 +265,11 @@ class Feed:
             post, self._posted = not self._posted, True
         if post:
             self._post(Committed())
+
+
+def rest_after(read_seconds: float) -> float:
+    """Return the least seconds between two readings of home that take so long."""
+    return min(MAX_REST_SECONDS, REST_PER_READ * read_seconds)
 
 
 def _origin(reader: Reader, execution_id: str) -> Execution | None:

@@ -132,13 +132,18 @@ def read_home(reader: Reader, home: HomeQuery) -> HomePage:
     plain = query == replace(
         everything, now=query.now, order=query.order, reverse=query.reverse, limit=query.limit
     )
-    matched = every if plain else reader.count_executions(query)
     listed = sum(
         query.include_children or one.parent_execution_id is None
         for group in found.values()
         for one in group
     )
-    is_whole = listed >= sum(matched.values())
+    if plain:
+        matched = sum(every.values())
+    elif len(found[Group.RUNNING]) < MAX_LIVE and len(found[Group.ENDED]) < query.limit:
+        matched = listed  # nothing was cut off: to count would read all executions once more
+    else:
+        matched = sum(reader.count_executions(query).values())
+    is_whole = listed >= matched
     shown: list[Row] = []
     for group, executions in found.items():
         if executions:
@@ -149,7 +154,7 @@ def read_home(reader: Reader, home: HomeQuery) -> HomePage:
     return HomePage(
         rows=shown,
         listed=listed,
-        matched=sum(matched.values()),
+        matched=matched,
         total=sum(every.values()),
         running=sum(roots.get(state, 0) for state in LIVE - {ExecutionState.PAUSED}),
         queued=needs.queued,
