@@ -266,14 +266,14 @@ async def test_a_newest_page_does_not_read_every_execution(reader: SqliteReader)
 
     ended = frozenset({ExecutionState.SUCCESS, ExecutionState.FAILED})
     assert plan(ExecutionQuery()) == ["SCAN execution USING INDEX execution_root"]
-    found = plan(ExecutionQuery(states=ended, include_children=True, words=("a",)))
-    assert found == ["SCAN execution"]  # from the newest on, without a sort
-    (found, *_) = plan(ExecutionQuery(states=ended, include_children=True, ids=frozenset({"a"})))
-    assert "execution_id=?" in found
-    (found, *_) = plan(ExecutionQuery(labels=(LabelCondition("team"),), include_children=True))
-    assert found == "SCAN execution USING INDEX execution_labelled"
-    (found, *_) = plan(ExecutionQuery(states=ended - {ExecutionState.SUCCESS}))
-    assert "execution_state (state=?" in found
+    words = ExecutionQuery(states=ended, include_children=True, words=("a",))
+    assert plan(words) == ["SCAN execution"]  # from the newest on, without a sort
+    known = ExecutionQuery(states=ended, include_children=True, ids=frozenset({"a"}))
+    assert "execution_id=?" in plan(known)[0]
+    labelled = ExecutionQuery(labels=(LabelCondition("team"),), include_children=True)
+    assert plan(labelled)[0] == "SCAN execution USING INDEX execution_labelled"
+    failed = ExecutionQuery(states=ended - {ExecutionState.SUCCESS})
+    assert "execution_state (state=?" in plan(failed)[0]
 
 
 async def test_every_request_has_an_outcome_once_the_execution_has_ended(
