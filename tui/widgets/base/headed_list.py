@@ -21,6 +21,8 @@ class HeadedList(LineView):
     def nearest_row(self, index: int) -> int:
         """Return the row to stop at on the way to `index`: the next that is no heading."""
         last = self.row_count() - 1
+        if last < 0:
+            return 0
         index = max(0, min(index, last))
         ahead = range(index, last + 1)
         behind = range(index, -1, -1)

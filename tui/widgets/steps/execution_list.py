@@ -40,14 +40,18 @@ class ExecutionList(HeadedList):
         self._marked: Set[str] = frozenset()
         self._ages = AgeTracker()
         self._widths = (0, 0, 0)
+        self._is_placed = False
+        """Whether a person has put the cursor on a row, so that keys must go on acting on it."""
 
     def show(self, rows: Sequence[Row], short_ids: Mapping[str, str], actor: str) -> None:
-        """Replace the executions; the cursor stays on its execution, or at the top."""
+        """Replace the executions; the cursor stays on its execution.
+
+        While nobody has been in the list, it stays at the top, on the most urgent one.
+        """
         before, shown, was = self.current_row, self._rows, self._short
-        first = self.first_row()
         self._rows, self._short, self._actor = rows, short_ids, actor
         at = self.first_row()
-        if before is not None and self.cursor > first:
+        if before is not None and self._is_placed:
             at = self._place_of(before, self.cursor)
         keeps = self._measure() and was == short_ids and len(shown) == len(rows)
         if keeps and rows:
@@ -64,7 +68,15 @@ class ExecutionList(HeadedList):
             for index, row in rows
             if isinstance(row, HomeRow) and row.execution.execution_id == execution_id
         )
-        self.move_to(next(found, self.cursor))
+        at = next(found, None)
+        if at is not None:
+            self._is_placed = True
+            self.move_to(at)
+
+    def steer_to(self, index: int) -> None:
+        """Move the cursor on behalf of the user, who from then on finds it on its execution."""
+        super().steer_to(index)
+        self._is_placed = self._is_placed or self.current_row is not None
 
     def set_defaults(self, defaults: Mapping[str, Mapping[str, Any]]) -> None:
         """Set the defaults of parameters, by the digest of the mission file."""
