@@ -23,6 +23,7 @@ class Navigation(DeckApp):
         from tui.screens.execution import ExecutionScreen
 
         self.problem = ""
+        self._home.expect(execution_id)
         self._above_home(ExecutionScreen(execution_id, focus_step=focus_step))
 
     def open_above(self, execution_id: str, *, focus_step: str | None = None) -> None:

@@ -56,6 +56,8 @@ class HomeLayout(ResizablePanes):
         self._order = ExecutionOrder.NEWEST
         self._wanted_mission = ""
         """The path of the mission that the cursor is put on once it is found; empty for none."""
+        self._wanted_execution = ""
+        """The id of the execution that was opened last, for the cursor; empty once it is there."""
         self._pane = "executions"
         self._pane_chosen = False
         """Whether the user has chosen a pane; until then the screen may."""
@@ -165,12 +167,19 @@ class HomeLayout(ResizablePanes):
         """Focus a pane; `steer` says that the user chose it."""
         self._pane_chosen = self._pane_chosen or steer
         self._pane = pane
+        if steer and pane == "executions":
+            self._execution_list.settle()
         self._arrange()
         self.set_focus(self._list)
 
     def action_other_pane(self) -> None:
         """Focus the other pane."""
         self.action_show_pane("executions" if self._pane == "missions" else "missions")
+
+    def catch_up(self) -> None:
+        """Keep the execution under the cursor there when a key acts on it."""
+        if self.focused is self._execution_list:
+            self._execution_list.settle()
 
     def on_descendant_focus(self) -> None:
         """Highlight the title of the focused pane."""

@@ -48,6 +48,8 @@ class HomeScreen(HomeActions):
         """The executions whose sub-missions are listed."""
         self._preview_reader = CoalescingWorker(self._load_preview, self.run_worker)
         self._previewed_at = 0.0
+        self._is_preview_due = False
+        """Whether something was committed too soon after the preview was read; a tick reads it."""
         self._defaults: ParamDefaults | None = None
         self._default_reader = CoalescingWorker(self._load_defaults, self.run_worker)
 
@@ -111,6 +113,10 @@ class HomeScreen(HomeActions):
             )
         )
 
+    def expect(self, execution_id: str) -> None:
+        """Put the cursor on an execution that is being opened, for the return from it."""
+        self._wanted_execution = execution_id
+
     def look_again(self) -> None:
         """Ask the feed anew."""
         self._ask()
@@ -150,13 +156,17 @@ class HomeScreen(HomeActions):
         )
         rows = with_chain_problem(page.rows, self.deck.log_problem)
         self._execution_list.show(rows, page.short_ids, self.deck.app_context.actor)
+        if self._wanted_execution and self._execution_list.go_to(self._wanted_execution):
+            self._wanted_execution = ""
         self._titles()
         self._update_key_bar()
         self._divide()
         current = self._execution_list.current
         is_same = current is not None and current.execution_id == self._preview.execution_id
         if not is_same or time.monotonic() - self._previewed_at >= PREVIEW_SECONDS:
-            self._read_preview()  # of a run that goes on, the next tick reads it otherwise
+            self._read_preview()
+        else:
+            self._is_preview_due = True
 
     def preview_appeared(self) -> None:
         """Fill the preview when there is room for it again."""
@@ -168,7 +178,8 @@ class HomeScreen(HomeActions):
             self._mission_list.tick()
             self._preview.tick()
             current = self._execution_list.current
-            if current is not None and not is_terminal(current.state):
+            goes_on = current is not None and not is_terminal(current.state)
+            if goes_on or self._is_preview_due:
                 self._read_preview()
             if parse_execution_filter(self._filters["executions"], 0).is_timed:
                 self._ask()  # a filter by duration changes its result as time passes
@@ -176,6 +187,7 @@ class HomeScreen(HomeActions):
     def _read_preview(self) -> None:
         """Read what the preview shows, of the execution under the cursor."""
         self._previewed_at = time.monotonic()
+        self._is_preview_due = False
         if self._preview.display:
             self._preview_reader.request()
         self._default_reader.request()
@@ -236,6 +248,7 @@ class HomeScreen(HomeActions):
             self._ask()
             self._show_detail()
             return
+        self._wanted_execution = ""
         self._update_key_bar()
         self._read_preview()
         page = self._page

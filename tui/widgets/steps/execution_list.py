@@ -60,8 +60,12 @@ class ExecutionList(HeadedList):
             self.rows_changed()
         self.move_to(at)
 
-    def go_to(self, execution_id: str) -> None:
-        """Move the cursor to an execution if it is listed."""
+    def settle(self) -> None:
+        """Note that a person is in the list: from now on the cursor stays on its execution."""
+        self._is_placed = self._is_placed or self.current_row is not None
+
+    def go_to(self, execution_id: str) -> bool:
+        """Move the cursor to an execution; tell whether it is listed."""
         rows = enumerate(self._rows)
         found = (
             index
@@ -70,13 +74,14 @@ class ExecutionList(HeadedList):
         )
         at = next(found, None)
         if at is not None:
-            self._is_placed = True
             self.move_to(at)
+            self.settle()
+        return at is not None
 
     def steer_to(self, index: int) -> None:
-        """Move the cursor on behalf of the user, who from then on finds it on its execution."""
+        """Move the cursor on behalf of the user."""
         super().steer_to(index)
-        self._is_placed = self._is_placed or self.current_row is not None
+        self.settle()
 
     def set_defaults(self, defaults: Mapping[str, Mapping[str, Any]]) -> None:
         """Set the defaults of parameters, by the digest of the mission file."""
