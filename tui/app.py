@@ -99,7 +99,7 @@ class MissionDeckApp(FeedUpdates, Navigation, TakingAlong, Themes):
         self.feed.start()
         await self.push_screen(self._home)
         for note in here.notes:
-            self.show_problem(clean_line(note))
+            self.show_problem(clean_line(note), lasts=True)
         self.discover()
         self._notice_lost()
         self.set_interval(LOST_CHECK_SECONDS, self._notice_lost)

@@ -38,6 +38,7 @@ class DeckApp(TerminalApp):
         self.is_ready = False
         self.missions: Sequence[MissionFile] = ()
         self.problem = ""
+        self._problem_lasts = False
 
     @property
     def app_context(self) -> "AppContext":
@@ -50,10 +51,15 @@ class DeckApp(TerminalApp):
         default_namespace: DOMNode | None = None,
         namespaces: Mapping[str, DOMNode] | None = None,
     ) -> bool:
-        """Run an action, unless this screen is read-only and the action is not: say so then."""
+        """Run an action, unless this screen is read-only and the action is not: say so then.
+
+        What was said of the action before it is taken away.
+        """
         name = action if isinstance(action, str) else action[1]
         if self.refuses(name):
             return True
+        if self.problem and not self._problem_lasts:
+            self.show_problem("")
         return await super().run_action(action, default_namespace, namespaces)
 
     def refuses(self, action: str) -> bool:
@@ -69,9 +75,12 @@ class DeckApp(TerminalApp):
         """Notify the user of what was done."""
         self.notify(text, markup=False, timeout=4)
 
-    def show_problem(self, text: str) -> None:
-        """Show a problem in the banner until the next action; an empty text removes it."""
-        self.problem = text
+    def show_problem(self, text: str, *, lasts: bool = False) -> None:
+        """Show a problem in the banner; an empty text removes it.
+
+        It stays until the next action, or if it `lasts` until it is removed or replaced.
+        """
+        self.problem, self._problem_lasts = text, lasts
         for screen in reversed(self.screen_stack):
             if isinstance(screen, DeckScreen):
                 screen.show_banner(text)

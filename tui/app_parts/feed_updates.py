@@ -84,7 +84,8 @@ class FeedUpdates(RecurringChecks):
 
     def on_feed_lost(self, event: "FeedLost") -> None:
         """Show that reading fails, or that it works again."""
-        self.show_problem(clean_line(f"cannot read: {event.text}") if event.text else "")
+        text = clean_line(f"cannot read: {event.text}") if event.text else ""
+        self.show_problem(text, lasts=True)
 
     def on_thread_broken(self, event: "ThreadBroken") -> None:
         """End with the error of a background thread."""

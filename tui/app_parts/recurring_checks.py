@@ -34,7 +34,7 @@ class RecurringChecks(DeckApp):
         except BugError:
             raise
         except MissionDeckError as error:
-            self.show_problem(clean_line(f"cannot list missions: {error.message}"))
+            self.show_problem(clean_line(f"cannot list missions: {error.message}"), lasts=True)
         self._home.show_missions(self.missions)
 
     @work(exclusive=True, group="lost")
@@ -44,7 +44,8 @@ class RecurringChecks(DeckApp):
         except BugError:
             raise
         except MissionDeckError as error:
-            self.show_problem(clean_line(f"cannot record a lost runner: {error.message}"))
+            text = clean_line(f"cannot record a lost runner: {error.message}")
+            self.show_problem(text, lasts=True)
 
     @work(exclusive=True, group="log")
     async def _check_log(self) -> None:

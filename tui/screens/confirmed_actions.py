@@ -62,7 +62,7 @@ class ConfirmedActions:
         execution = board.execution
         label = self._deck.label(execution)
         if not board.is_live:
-            self._deck.show_problem(f"run {label} has ended: there is nothing to cancel")
+            self._deck.show_problem(f"nothing to cancel: run {label} has ended")
             return
 
         async def lines() -> Sequence[str]:
@@ -72,7 +72,7 @@ class ConfirmedActions:
         if not await self._confirm(title, await lines(), f"{verb} run", live=lines):
             return
         if not (await read_current()).is_live:
-            self._deck.show_problem(f"run {label} had ended: there was nothing to cancel")
+            self._deck.show_problem(f"nothing was cancelled: run {label} had ended")
             return
         kind = RequestKind.CANCEL
         await self._request(execution, kind, f"run {label}", arguments=arguments)
@@ -98,7 +98,7 @@ class ConfirmedActions:
         """Cancel one step."""
         name = clean_line(board.title(task_id))
         if is_terminal(board.tasks[task_id].state):
-            self._deck.show_problem(f"{name} has ended: there is nothing to cancel")
+            self._deck.show_problem(f"nothing to cancel: {name} has ended")
             return
 
         async def lines() -> Sequence[str]:
@@ -116,7 +116,7 @@ class ConfirmedActions:
         """
         label = self._deck.label(execution)
         if is_terminal(execution.state):
-            self._deck.show_problem(f"run {label} has ended: there is nothing to pause")
+            self._deck.show_problem(f"nothing to pause: run {label} has ended")
         elif orphaned:
             lines = [
                 f"The runner of {label} is gone.",
@@ -183,7 +183,7 @@ class ConfirmedActions:
         """Retry a step: in place while the run is live, else in a new linked execution."""
         task, name = board.tasks[task_id], clean_line(board.title(task_id))
         if board.is_live and not is_terminal(task.state):
-            self._deck.show_problem(f"{name} has not ended: there is nothing to retry yet")
+            self._deck.show_problem(f"nothing to retry yet: {name} has not ended")
             return
         if board.is_live and task.state is TaskState.SUCCESS:
             self._deck.show_problem(

@@ -32,4 +32,4 @@ async def test_the_scope_follows_the_run_while_the_dialog_is_open() -> None:
         world.execution(run, ExecutionState.SUCCESS, Reason.ALL_STEPS_DONE)
         await wait_for_text(pilot, "has ended: there is nothing left to cancel")
         await pilot.press("right", "enter")
-        await wait_for_text(pilot, "had ended: there was nothing to cancel")
+        await wait_for_text(pilot, "nothing was cancelled: run")
