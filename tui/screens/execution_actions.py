@@ -89,8 +89,16 @@ class ExecutionActions(DeckScreen):
         if board.mission is None:
             self.deck.show_problem("the mission of this run can no longer be read")
         else:
-            task = None if self.selected is None else board.tasks[self.selected]
+            found = self.step_to_change(board)
+            task = None if found is None else board.tasks[found]
             self.deck.open_retry_desk(board.execution, board.mission, task)
+
+    def step_to_change(self, board: Board) -> str | None:
+        """Return the step whose settings the retry desk offers: one that is going to run again."""
+        selected, failures = self.selected, board.failures()
+        if selected is None or not failures or board.tasks[selected].state is not TaskState.SUCCESS:
+            return selected
+        return failures[0]
 
     @work
     async def action_cancel_step(self) -> None:

@@ -290,6 +290,10 @@ class InspectorScreen(RefusedInPast, ExecutionActions):
             [Part(" live ", style="state:RUNNING")] if self._is_growing else [],
         )
 
+    def step_to_change(self, board: Board) -> str | None:  # noqa: ARG002 - any board has the step
+        """Return the step that is inspected, even if it would not run again by itself."""
+        return self._task_id
+
     # --- moving ----------------------------------------------------------------------------------
 
     def action_show(self, index: int) -> None:

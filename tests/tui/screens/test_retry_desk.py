@@ -68,6 +68,8 @@ async def test_a_retry_is_planned_changed_and_started_with_its_reason() -> None:
     _world, backend, run = failed_world()
     async with running(backend, start=run, size=(120, 40)) as pilot:
         await wait_for_text(pilot, "nightly", "1 List")
+        await pilot.press("G")
+        await wait_for_text(pilot, "Step fetch")
         await pilot.press("F")
         await wait_for_text(
             pilot,
