@@ -55,9 +55,16 @@ def told(row: HomeRow, actor: str, now: int) -> Line:
                 parts.append((f"  {cause.code}", "faint"))
             return parts
     elif execution.state is not ExecutionState.PENDING:
+        if is_being_cancelled(execution):
+            parts.append(("cancelling  ", "warn"))
         parts += progress(execution)
     parts += counts(execution)
     return parts
+
+
+def is_being_cancelled(execution: Execution) -> bool:
+    """Return whether somebody has cancelled an execution that has not ended yet."""
+    return execution.cancel_requested_at is not None and not is_terminal(execution.state)
 
 
 def progress(execution: Execution) -> Line:

@@ -12,6 +12,7 @@ from tui.lines.confirmation import awaits
 from tui.lines.home_row import (
     counts,
     given_params,
+    is_being_cancelled,
     labels_text,
     params_text,
     question_text,
@@ -76,6 +77,7 @@ def _facts(preview: RunPreview, actor: str, now: int) -> list[Line]:
         [
             (f"{clean_line(run_name(execution))} ", "strong"),
             (f" {sign(execution.state)} {word}", style),
+            ("  cancelling" if is_being_cancelled(execution) else "", "warn"),
             (f"{took}{ended}  by {who(execution.actor, actor)}", "muted"),
             (f"  {cause.code}", "faint"),
         ],

@@ -4,7 +4,7 @@ import dataclasses
 
 from msgspec.structs import replace
 
-from core.domain.events import ExecutionStateChanged
+from core.domain.events import CancelRequested, ExecutionStateChanged
 from core.domain.mission import Param
 from core.domain.reasons import Reason
 from core.domain.records import LogStream, TaskError
@@ -22,8 +22,10 @@ from tests.support.tui import (
     wait_for_text,
     wait_until,
 )
+from tui.lines.home_row import told
 from tui.lines.preview_lines import preview_lines, strip
 from tui.live.home.run_preview import RunPreview, read_preview
+from tui.search.home_page import HomeRow
 
 SENTENCE = "`promote-7`: exit 75: replication slot busy"
 
@@ -134,3 +136,18 @@ def test_every_state_has_a_cell_in_the_strip_of_a_large_run() -> None:
     assert len(cells) == 4
     cells = [text for text, _style in strip(replace(execution, counts=many, item_counts={}), 10)]
     assert [text[0] for text in cells] == ["✓", "✗", "○"]
+
+
+def test_a_run_that_is_being_cancelled_says_so_until_it_has_ended() -> None:
+    world = FakeWorld()
+    run = world.launch(nightly())
+
+    def texts_now() -> tuple[str, str]:
+        row = told(HomeRow(preview_of(world, run).execution), "ada", world.clock.at)
+        return "".join(text for text, _style in row), texts(preview_of(world, run), world)[0]
+
+    assert not any("cancelling" in text for text in texts_now())
+    world.commit(CancelRequested(at=world.clock.now(), execution_id=run, actor="ada"))
+    assert all("cancelling" in text for text in texts_now())
+    world.execution(run, ExecutionState.CANCELLED, Reason.USER_CANCELLED)
+    assert not any("cancelling" in text for text in texts_now())
