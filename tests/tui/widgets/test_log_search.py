@@ -43,7 +43,7 @@ def test_matches_come_with_their_context_once_each_and_gaps_are_known() -> None:
     end = last_chunk(reader, query)
 
     def found_by(text: str, pattern: str = "") -> list[Line]:
-        return find_lines(reader, query, LogWanted(text, pattern), up_to=end).lines
+        return find_lines(reader, query, LogWanted(text, pattern), up_to=end, seconds=60).lines
 
     found = found_by("", parse_log_search("re:line (1|3|4|77|8999) ").pattern)
     page = read_matches(reader, query, found)
