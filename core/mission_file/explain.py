@@ -40,7 +40,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "steps": ("One step, an item of `steps`.", STEP_KEYS),
     "step_templates": ("A template for steps, under `templates.NAME`.", TEMPLATE_KEYS),
     "preconditions": ("A script among `preconditions`.", PRECONDITION_KEYS),
-    "concurrency": ("`concurrency`", CONCURRENCY_KEYS),
+    "concurrency": ("Which executions run one after another.", CONCURRENCY_KEYS),
     "repeat": ("How a step is repeated whose attempts succeed.", REPEAT_KEYS),
     "ready": ("When a service is ready.", READY_KEYS),
     "retry": ("When a failed attempt is followed by another.", RETRY_KEYS),
@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
 }
 _FOLLOWS = {
     "mission.preconditions": "preconditions",
+    "mission.concurrency": "concurrency",
     "config.retry": "retry",
     "defaults.retry": "retry",
     "defaults.limits": "limits",
@@ -135,12 +136,22 @@ def _section(name: str) -> Iterator[str]:
     title, keys = SECTIONS[name]
     yield title
     yield ""
+    for owner in _owners(name):
+        yield from _wrapped(f"{owner}.{name}: {SECTIONS[owner][1][name].doc}", rest="  ")
+        yield ""
     for key, known in keys.items():
         mark = "*" if known.required else " "
         yield from _wrapped(known.doc, first=f"{mark} {key:<20} ", rest=" " * 23)
     if any(known.required for known in keys.values()):
         yield ""
         yield "* required"
+
+
+def _owners(name: str) -> Iterator[str]:
+    """Yield the sections with a key whose value the section `name` describes."""
+    for section in ("mission", "config", "steps"):
+        if _FOLLOWS.get(f"{section}.{name}") == name:
+            yield section
 
 
 def _key(section: str, name: str) -> Iterator[str]:
@@ -167,7 +178,10 @@ def _key(section: str, name: str) -> Iterator[str]:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """Describe the kind of a value by its JSON Schema."""
+    """Describe the kind of a value by its JSON Schema; that it may be null is left out."""
+    if "anyOf" in schema:
+        kinds_of = [_kind(one) for one in schema["anyOf"] if one.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds_of))
     if "enum" in schema:
         return "one of " + ", ".join(str(choice) for choice in schema["enum"])
     if "oneOf" in schema:
