@@ -8,13 +8,14 @@ from tests.support.cli import Inside
 
 MISSION = """version: "1.0"
 name: groups
-env: {STAGE: test}
+params: {stage: {required: true}, odd: {default: ""}}
+env: {STAGE: "{{ params.stage }}", ODD: "{{ params.odd }}", FIXED: fixed}
 steps:
   - id: each
     foreach: [{n: a}, {n: b}]
     with: {name: "{{ item.n }}"}
     steps:
-      - {id: build, run: 'echo "$MISSION_VAR_NAME $STAGE" | tee -a built'}
+      - {id: build, run: 'echo "$MISSION_VAR_NAME $STAGE" | tee -a built; echo "$ODD$FIXED" >odd'}
       - {id: test, depends_on: build, run: 'test "$MISSION_VAR_NAME" = a || test -e mended'}
   - id: last
     depends_on: each
@@ -29,11 +30,13 @@ def test_a_failed_step_of_a_group_is_retried_alone(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "groups.yaml").write_text(MISSION)
     look = Inside(tmp_path / "home", monkeypatch, capfd)
-    ran = look("run", "groups.yaml", "--json")
+    ran = look("run", "groups.yaml", "--json", "-p", "stage=test", "-p", "odd={{ 1 + 1 }}")
     assert (ran.code, ran.json["reason_code"]) == (1, "STEP_FAILED"), ran.err
     (tmp_path / "groups.yaml").unlink()
     (tmp_path / "mended").touch()
     assert look("retry", "@last", "--watch").code == 0
     assert sorted((tmp_path / "built").read_text().split()) == ["a", "b", "test", "test"]
+    text = "{{ 1 + 1 }}fixed\n"
+    assert (tmp_path / "odd").read_text() == text, "it is no template in the group"
     assert look("logs", "@last", "last").out == "b test\n"
     assert look("audit", "verify").code == 0

@@ -7,6 +7,7 @@ and what the step gives it under `with` as variables.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from core.expression.template import has_template
 from core.mission_file.finding.code import Code
 from core.mission_file.finding.problem import Path, Problems
 from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, Key, wrong_type
@@ -73,16 +74,26 @@ def write_out_group(
     if given is not None and not _are_values(given, (*path, "with"), problems):
         return step
     shared = {key: data[key] for key in _SHARED if data.get(key) is not None}
+    env = shared.get("env")
+    resolved = {}
+    if env.__class__ is dict:  # what its templates name is known out here alone
+        resolved = {key: value for key, value in env.items() if has_template(value)}
+        shared["env"] = {key: value for key, value in env.items() if key not in resolved}
     name = f"{data.get('name')}: {step.get('id')}"[:200]
     inner = {"version": "1.0", "name": name, **shared, "steps": step["steps"]}
     written = {key: value for key, value in step.items() if key not in ("steps", "with")}
     problems.written_at((*path, "parameters"), (*path, "with"))
     problems.written_at((*path, "parameters", "mission", "steps"), (*path, "steps"))
     problems.written_at((*path, "parameters", "values"), (*path, "with"))
+    problems.written_at((*path, "parameters", "env"), ("env",))
     return {
         **written,
         "step_type": GROUP,
-        "parameters": {"mission": inner, "values": given or {}},
+        "parameters": {
+            "mission": inner,
+            "values": given or {},
+            **({"env": resolved} if resolved else {}),
+        },
     }
 
 

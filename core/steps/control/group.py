@@ -5,7 +5,9 @@ from typing import Any
 from pydantic import Field
 
 from core.domain.events import dump_json
-from core.errors import MissionDeckError
+from core.errors import MissionDeckError, UsageError
+from core.expression.template import has_template
+from core.machine.environment import value_text
 from core.step_type.parameter_model import StepParameters
 from core.step_type.step_type import Mode, StepCall, StepOutcome, StepType
 from core.steps.control.sub_mission import MissionOutput, outcome_of, refused
@@ -18,6 +20,18 @@ class GroupParameters(StepParameters):
     values: dict[str, Any] = Field(
         default={}, description="Written out of `with`: what the steps see as `vars.NAME`."
     )
+    env: dict[str, Any] = Field(
+        default={}, description="Written out of `env` of the mission: what has templates."
+    )
+
+
+def _literal(text: str) -> str:
+    """Return a text that is not resolved as a template again. Raises `UsageError`."""
+    if not has_template(text):
+        return text
+    if "endraw" in text:
+        raise UsageError("env: a value with `endraw` in a template cannot be handed to a group")
+    return "{% raw %}" + text + "{% endraw %}"
 
 
 class Group(StepType):
@@ -33,8 +47,10 @@ class Group(StepType):
         """Run the steps; if one fails, the group fails."""
         wanted: GroupParameters = call.parameters
         variables = {**wanted.mission.get("variables", {}), **wanted.values}
-        text = dump_json({**wanted.mission, "variables": variables})
         try:
+            env = {name: _literal(value_text(value)) for name, value in wanted.env.items()}
+            mission = {**wanted.mission, "variables": variables}
+            text = dump_json({**mission, "env": {**mission.get("env", {}), **env}})
             end = await call.require_host().run_steps(text.encode())
         except MissionDeckError as error:
             return refused(call, error)

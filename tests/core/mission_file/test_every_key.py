@@ -134,7 +134,7 @@ def test_each_stands_in_its_place_in_an_example_of_the_docs() -> None:
     used: set[tuple[str, str]] = set()
     for block in BLOCKS:
         data = yaml.safe_load(str(block.values[0]))
-        used.update(_used("mission", {"steps": data} if isinstance(data, list) else data))
+        used.update(used_keys({"steps": data} if isinstance(data, list) else data))
     missing = {(section, name) for section, (_, keys) in SECTIONS.items() for name in keys} - used
     assert missing == set()
 
@@ -155,6 +155,11 @@ _INNER = {
 }
 _NAMED = {("mission", "params"): "params", ("mission", "templates"): "step_templates"}
 """Sections whose keys stand below names."""
+
+
+def used_keys(data: Any) -> set[tuple[str, str]]:
+    """Return the keys that the data of a mission has, each with its section."""
+    return set(_used("mission", data))
 
 
 def _used(section: str, value: Any) -> Iterator[tuple[str, str]]:
