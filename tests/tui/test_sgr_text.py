@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.color import Color
 
-from tui.look.output_palette import MIN_CONTRAST, OutputPalette, contrast
+from tui.look.contrast import MIN_CONTRAST, contrast
+from tui.look.output_palette import OutputPalette
 from tui.words.safe_text import clean
 from tui.words.sgr_text import PLAIN, Sgr, applied, coloured
 

@@ -193,4 +193,4 @@ def _rule(title: str, width: int, style: str = "muted") -> Line:
     """Return a heading drawn as a line."""
     text = fit(title, min(width_of(title), max(1, width - 4)))
     rest = max(0, width - width_of(text) - 4)
-    return [("── ", "faint"), (text, style), (" " + "─" * rest, "faint")]
+    return [("── ", "line"), (text, style), (" " + "─" * rest, "line")]

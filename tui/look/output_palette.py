@@ -8,11 +8,9 @@ from rich.color import ColorSystem
 from rich.style import Style
 from textual.color import Color
 
+from tui.look.contrast import toned
 from tui.words.sgr_text import Colour, Sgr
 
-MIN_CONTRAST = 4.5
-"""The least ratio of contrast of a text to its background (WCAG 2.2, 1.4.3)."""
-_TONING_STEPS = 10
 _BASIC_COLOURS = 16
 _BACKGROUND_SHARE = 0.35
 """How much of a background's colour is mixed into the theme's: text must stay legible on it."""
@@ -47,13 +45,7 @@ class OutputPalette:
         if self._background is None:
             return _of_terminal(colour)
         behind = self._background if background is None else Color.parse(background)
-        wanted = self._colour(colour)
-        end = behind.get_contrast_text(1)
-        for step in range(_TONING_STEPS):
-            toned = wanted.blend(end, step / _TONING_STEPS)
-            if contrast(toned, behind) >= MIN_CONTRAST:
-                return toned.hex6
-        return end.hex6
+        return toned(self._colour(colour), behind).hex6
 
     def background_of(self, colour: Colour) -> str:
         """Return a colour for the background of text."""
@@ -66,20 +58,6 @@ class OutputPalette:
             basic = Color.parse(self._basic[colour % 8])
             return basic if colour < 8 else basic.lighten(_BRIGHTENED / 2)
         return Color(*_rgb(colour))
-
-
-def contrast(one: Color, other: Color) -> float:
-    """Return the ratio of contrast of two colours, from 1 to 21 (WCAG 2.2)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: Color) -> float:
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in colour.normalized
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def _rgb(colour: Colour) -> tuple[int, int, int]:

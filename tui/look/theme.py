@@ -10,6 +10,7 @@ from textual.color import Color
 from textual.theme import Theme
 
 from core.domain.states import State
+from tui.look.contrast import legible, toned
 from tui.look.output_palette import OutputPalette
 from tui.words.state_glyphs import APPEARANCES
 
@@ -99,6 +100,9 @@ class ThemeStyles:
     strong: Style
     muted: Style
     faint: Style
+    """The least visible text."""
+    line: Style
+    """Rules and guides, which say nothing by themselves."""
     accent: Style
     good: Style
     warn: Style
@@ -129,7 +133,12 @@ class ThemeStyles:
 
 def theme_styles(app: App[object]) -> ThemeStyles:
     """Return the styles of the active theme."""
-    return _styles_for(_Key(app.current_theme))
+    return styles_of(app.current_theme)
+
+
+def styles_of(theme: Theme) -> ThemeStyles:
+    """Return the styles of a theme."""
+    return _styles_for(_Key(theme))
 
 
 class _Key:
@@ -162,12 +171,19 @@ def _colour_styles(theme: Theme) -> ThemeStyles:
     bad = Color.parse(theme.error or theme.primary)
     good = Color.parse(theme.success or theme.primary)
 
+    surface = Color.parse(theme.surface or background.hex6)
+
     def over(colour: Color, share: float) -> str:
         return background.blend(colour, share).hex6
 
+    def text(colour: Color | str) -> str:
+        """Return a colour that can be read on lists and in dialogs."""
+        found = Color.parse(colour) if isinstance(colour, str) else colour
+        return toned(toned(found, surface), background).hex6
+
     states = {
         name: Style(
-            color=variables.get(f"state-{appearance.word}", appearance.colour),
+            color=text(variables.get(f"state-{appearance.word}", appearance.colour)),
             bold=appearance.bold or None,
         )
         for name, appearance in APPEARANCES.items()
@@ -175,18 +191,19 @@ def _colour_styles(theme: Theme) -> ThemeStyles:
     return ThemeStyles(
         text=Style(color=foreground.hex6),
         strong=Style(color=foreground.hex6, bold=True),
-        muted=Style(color=over(foreground, 0.62)),
-        faint=Style(color=over(foreground, 0.34)),
-        accent=Style(color=accent.hex6),
-        good=Style(color=good.hex6),
-        warn=Style(color=warn.hex6),
-        bad=Style(color=bad.hex6, bold=True),
+        muted=Style(color=text(over(foreground, 0.68))),
+        faint=Style(color=text(over(foreground, 0.5))),
+        line=Style(color=over(foreground, 0.34)),
+        accent=Style(color=text(accent)),
+        good=Style(color=text(good)),
+        warn=Style(color=text(warn)),
+        bad=Style(color=text(bad), bold=True),
         cursor=Style(bgcolor=over(primary, 0.28)),
         cursor_blurred=Style(bgcolor=over(primary, 0.13)),
         bar=Style(color=over(foreground, 0.75), bgcolor=panel.hex6),
         bar_focused=Style(color=foreground.hex6, bgcolor=over(primary, 0.36)),
-        match=Style(color=background.hex6, bgcolor=over(accent, 0.75)),
-        match_current=Style(color=background.hex6, bgcolor=accent.hex6, bold=True),
+        match=Style(color=foreground.hex6, bgcolor=over(accent, 0.3)),
+        match_current=legible(Style(color=background.hex6, bgcolor=accent.hex6, bold=True)),
         states=states,
         output=OutputPalette(
             background,
@@ -210,6 +227,7 @@ def _ansi_styles() -> ThemeStyles:
         strong=Style(bold=True),
         muted=Style(dim=True),
         faint=Style(color="bright_black"),
+        line=Style(color="bright_black"),
         accent=Style(color="yellow"),
         good=Style(color="green"),
         warn=Style(color="yellow"),

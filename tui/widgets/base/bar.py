@@ -69,7 +69,7 @@ class Bar(Widget):
             x = room
         for part in right:
             x = self._put(spans, part, part.text, x)
-        return strip_of(spans, width, base)
+        return strip_of(spans, width, base, is_lit=True)
 
     def _put(self, spans: list[Span], part: Part, text: str, x: int) -> int:
         spans.append((text, theme_styles(self.app).named(part.style)))

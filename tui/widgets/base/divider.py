@@ -35,6 +35,4 @@ class Divider(Draggable):
         mark = "│" if is_held and self.is_upright else self._mark
         width = self.size.width
         text = mark if self.is_upright else mark * width
-        return strip_of(
-            [(text, styles.accent if is_held else styles.faint)], width, self.rich_style
-        )
+        return strip_of([(text, styles.accent if is_held else styles.line)], width, self.rich_style)

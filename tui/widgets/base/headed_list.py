@@ -40,7 +40,7 @@ class HeadedList(LineView):
     ) -> Iterable[Span]:
         """Return the row of a heading."""
         yield f"{title} ", styles.named(style)
-        yield "─" * max(0, width - width_of(title) - 1), styles.faint
+        yield "─" * max(0, width - width_of(title) - 1), styles.line
 
     def reveal(self, index: int) -> None:
         """Scroll as little as needed to show a row, and a heading right above it."""

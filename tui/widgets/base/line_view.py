@@ -17,6 +17,7 @@ from textual.widget import Widget
 
 from core.value.terminal_text import width_of
 from tui.keys.textual_bindings import bindings
+from tui.look.contrast import legible
 from tui.look.theme import ThemeStyles, theme_styles
 from tui.widgets.base.scroll_bar import QuietScrollBar
 from tui.words.safe_text import MAX_CHARACTERS_PER_CELL, fit
@@ -164,7 +165,9 @@ class LineView(ScrollView, can_focus=True):
         marker = (
             ("▌", styles.accent if self.has_focus else styles.faint) if is_cursor else (" ", base)
         )
-        return strip_of([marker, *self.row(index, width - 1, styles)], width, base)
+        return strip_of(
+            [marker, *self.row(index, width - 1, styles)], width, base, is_lit=is_cursor
+        )
 
     def _placeholder_line(self, y: int, width: int, base: Style, styles: ThemeStyles) -> Strip:
         lines = self.placeholder.split("\n")
@@ -256,8 +259,12 @@ def resize_content(view: ScrollView, size: Size) -> None:
         view._scroll_update(size)
 
 
-def strip_of(spans: Iterable[Span], width: int, base: Style) -> Strip:
-    """Return spans as a strip of exactly `width` cells over a base style."""
+def strip_of(spans: Iterable[Span], width: int, base: Style, *, is_lit: bool = False) -> Strip:
+    """Return spans as a strip of exactly `width` cells over a base style.
+
+    `is_lit` says that the base has a background of its own, such as that of a cursor: the colours
+    of the spans are toned to be legible on it.
+    """
     segments: list[Segment] = []
     left = width
     for text, style in spans:
@@ -266,7 +273,7 @@ def strip_of(spans: Iterable[Span], width: int, base: Style) -> Strip:
         size = left + 1 if len(text) > MAX_CHARACTERS_PER_CELL * left else width_of(text)
         if size > left:
             text, size = fit(text, left), left
-        segments.append(Segment(text, base + style))
+        segments.append(Segment(text, legible(base + style) if is_lit else base + style))
         left -= size
     if left > 0:
         segments.append(Segment(" " * left, base))

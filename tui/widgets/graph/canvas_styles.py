@@ -49,7 +49,7 @@ def styles_of(widget: Widget) -> CanvasStyles:
         signs={name: base + style for name, style in styles.states.items()},
         names=names,
         marks={
-            Mark.NONE: base + styles.faint,
+            Mark.NONE: base + styles.line,
             Mark.CRITICAL: base + styles.accent,
             Mark.UPSTREAM: base + near,
             Mark.DOWNSTREAM: base + near,

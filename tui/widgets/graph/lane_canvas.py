@@ -8,6 +8,7 @@ from core.value.terminal_text import width_of
 from tui.layout.highlighted_edges import Mark
 from tui.layout.lane_layout import LANE_CELLS, LaneRow
 from tui.layout.wire_cells import ASCII_GLYPHS, GLYPHS, UP_DOWN
+from tui.look.contrast import legible
 from tui.widgets.base.line_view import Span
 from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.graph_model import Drawing, GraphModel
@@ -82,7 +83,7 @@ class LaneCanvas:
         if self._highlights.matches is not None and node not in self._highlights.matches:
             spans = [(text, styles.faint) for text, _ in spans]
         if node == self._highlights.cursor:
-            spans = [(text, style + styles.cursor) for text, style in spans]
+            spans = [(text, legible(style + styles.cursor)) for text, style in spans]
             used = sum(width_of(text) for text, _ in (*wires, *spans))
             spans.append((" " * max(0, width - used), styles.base + styles.cursor))
         segments = [Segment(text, style) for text, style in (*wires, *spans)]

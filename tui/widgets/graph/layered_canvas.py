@@ -14,6 +14,7 @@ from tui.layout.cell_scale import Zoom, scale_of
 from tui.layout.highlighted_edges import Mark
 from tui.layout.wire_cells import ASCII_GLYPHS, GLYPHS, LEFT_RIGHT
 from tui.layout.wire_drawing import Block, Wires
+from tui.look.contrast import legible
 from tui.widgets.base.line_view import Span
 from tui.widgets.graph.canvas_styles import CanvasStyles
 from tui.widgets.graph.graph_model import Drawing, GraphModel
@@ -227,7 +228,7 @@ class Canvas:
             if dims:
                 shown = styles.faint
             if item == highlights.cursor and self.scale.zoom is not Zoom.BOX:
-                shown += styles.cursor
+                shown = legible(shown + styles.cursor)
             segment = Segment(text, shown)
             used += segment.cell_length
             segments.append(segment)

@@ -138,7 +138,7 @@ class TreeView(LineView, StepCanvas):
         status = model.statuses[row.node]
         appearance = APPEARANCES[status.state.value]
         spans: list[Span] = [
-            (self._guides(row), styles.faint),
+            (self._guides(row), styles.line),
             (self.sign_of(status.state.value) + " ", styles.state(status.state)),
             (self._title(row.node), styles.state(status.state) if appearance.bold else styles.text),
             ("  " + detail(status, self._now()), styles.muted),
