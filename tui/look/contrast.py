@@ -9,6 +9,7 @@ from textual.color import Color
 MIN_CONTRAST = 4.5
 """The least ratio of contrast of a text to its background (WCAG 2.2, 1.4.3)."""
 _TONING_STEPS = 20
+_UNCOLOURED = Style(color="default", bgcolor="default", dim=False)
 
 
 def contrast(one: Color, other: Color) -> float:
@@ -31,8 +32,10 @@ def toned(colour: Color, behind: Color) -> Color:
 def legible(style: Style) -> Style:
     """Return a style whose text contrasts with its own background.
 
-    The terminal's own colours are left as they are: what they look like is not known.
+    What the terminal's own colours look like is not known: reversed, they are left out.
     """
+    if style.reverse:
+        return style + _UNCOLOURED
     text, behind = style.color, style.bgcolor
     if text is None or behind is None or text.type is not ColorType.TRUECOLOR:
         return style

@@ -1,7 +1,7 @@
 """The themes, and the styles that the widgets draw with, derived from the active theme."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rich.style import Style
@@ -35,7 +35,7 @@ LIGHT = Theme(
     secondary="#3d6485",
     accent="#9a5b00",
     warning="#9a5b00",
-    error="#b83a0a",
+    error="#a3152b",
     success="#0b7a55",
     foreground="#1d232b",
     background="#fbfbf9",
@@ -51,10 +51,10 @@ LIGHT = Theme(
         "state-waiting": "#8a5a00",
         "state-paused": "#8a5a00",
         "state-done": "#0b7a55",
-        "state-failed": "#b83a0a",
+        "state-failed": "#a3152b",
         "state-skipped": "#767d87",
-        "state-cancelled": "#9b3f75",
-        "state-lost": "#b83a0a",
+        "state-cancelled": "#7d2459",
+        "state-lost": "#a3152b",
     },
 )
 CONTRAST = Theme(
@@ -73,14 +73,14 @@ CONTRAST = Theme(
     variables={
         "footer-key-foreground": "#ffe14d",
         "block-cursor-text-style": "none",
-        "state-pending": "#d0d0d0",
+        "state-pending": "#c4c4c4",
         "state-queued": "#b9dcff",
         "state-running": "#6fd3ff",
         "state-waiting": "#ffd000",
         "state-paused": "#ffd000",
         "state-done": "#4dffc3",
         "state-failed": "#ff8a5c",
-        "state-skipped": "#c0c0c0",
+        "state-skipped": "#b4b4b4",
         "state-cancelled": "#ff9fe0",
         "state-lost": "#ff8a5c",
     },
@@ -92,7 +92,7 @@ THEME_CYCLE = (*(theme.name for theme in THEMES), "ansi-dark", "ansi-light")
 """The themes that the theme key cycles through; the last two use the terminal's 16 colours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ThemeStyles:
     """Styles of a theme, to be added to a widget's own style; `states` by the value of a state."""
 
@@ -133,7 +133,8 @@ class ThemeStyles:
 
 def theme_styles(app: App[object]) -> ThemeStyles:
     """Return the styles of the active theme."""
-    return styles_of(app.current_theme)
+    styles = styles_of(app.current_theme)
+    return _without_colours(styles) if app.no_color else styles
 
 
 def styles_of(theme: Theme) -> ThemeStyles:
@@ -234,7 +235,7 @@ def _ansi_styles() -> ThemeStyles:
         bad=Style(color="red", bold=True),
         cursor=Style(reverse=True),
         cursor_blurred=Style(underline=True),
-        bar=Style(reverse=True, dim=True),
+        bar=Style(underline=True),
         bar_focused=Style(reverse=True, bold=True),
         match=Style(underline=True, bold=True),
         match_current=Style(reverse=True, bold=True),
@@ -243,4 +244,18 @@ def _ansi_styles() -> ThemeStyles:
             for name, appearance in APPEARANCES.items()
         },
         output=OutputPalette(),
+    )
+
+
+@lru_cache(maxsize=16)
+def _without_colours(styles: ThemeStyles) -> ThemeStyles:
+    """Return styles for a screen without colours, on which grey must not hide what matters."""
+    loud = {name for name, appearance in APPEARANCES.items() if appearance.bold}
+    return replace(
+        styles,
+        accent=styles.text,
+        good=styles.text,
+        warn=styles.strong,
+        bad=styles.strong,
+        states={name: styles.strong if name in loud else styles.muted for name in styles.states},
     )

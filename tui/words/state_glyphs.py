@@ -40,7 +40,7 @@ APPEARANCES: Mapping[str, StateAppearance] = MappingProxyType(
         "SUCCESS": StateAppearance("✓", "+", WORDS["SUCCESS"], "#2ab58a", "green"),
         "FAILED": StateAppearance("✗", "x", WORDS["FAILED"], "#f0632b", "red", bold=True),
         "SKIPPED": StateAppearance("⊘", "-", WORDS["SKIPPED"], "#7d8590", "bright_black"),
-        "CANCELLED": StateAppearance("◼", "#", WORDS["CANCELLED"], "#cc79a7", "magenta"),
+        "CANCELLED": StateAppearance("◼", "#", WORDS["CANCELLED"], "#e39ac4", "magenta"),
         "LOST": StateAppearance("?", "?", WORDS["LOST"], "#f0632b", "red", bold=True),
     }
 )
