@@ -188,7 +188,7 @@ def test_a_stop_that_waits_when_an_attempt_starts_ends_it_once() -> None:
         start(attempts, *arguments)
         rig.ask(RequestKind.CANCEL)
         assert rig.engine is not None
-        rig.engine._take_in()
+        rig.engine._intake.take_in()
         assert attempts.cancel("a", Reason.USER_CANCELLED, "by a test")
 
     with pytest.MonkeyPatch.context() as patch:
