@@ -33,11 +33,11 @@ class Navigation(DeckApp):
         self.problem = ""
         self.push_screen(ExecutionScreen(execution_id, focus_step=focus_step))
 
-    def open_sub_mission(self, execution_id: str) -> None:
+    def open_sub_mission(self, execution_id: str, *, focus_step: str | None = None) -> None:
         """Show the graph of a sub-mission on top of the execution that it is a part of."""
         from tui.screens.execution import ExecutionScreen
 
-        self.push_screen(ExecutionScreen(execution_id, tab="graph"))
+        self.push_screen(ExecutionScreen(execution_id, focus_step=focus_step, tab="graph"))
 
     def leave_to_origin(self) -> bool:
         """Return from an execution to the screen it was opened above, unless that is home."""

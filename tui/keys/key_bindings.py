@@ -165,6 +165,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("graph.half_down", "ctrl+d,pagedown", "page(1)", "half a page down", "Graph"),
         Key("graph.half_up", "ctrl+u,pageup", "page(-1)", "half a page up", "Graph"),
         Key("graph.open", "enter", "open", "inspect", "Graph", show=True),
+        Key("graph.on_top", "O", "screen.open_on_top", "sub-mission on top", "Graph"),
         Key("graph.fold", "space", "fold", "fold", "Graph", show=True),
         Key("graph.fold_all", "F", "fold_all", "fold all / none", "Graph"),
         Key("graph.zoom_in", "plus,equals_sign", "zoom(1)", "zoom in", "Graph"),

@@ -90,6 +90,9 @@ def _lines(plane: Plane, scale: Scale, first: int, last: int) -> tuple[int, int]
     rows = [plane.row[item] for items in plane.layers[first : last + 1] for item in items]
     for gap in plane.gaps[first:last]:
         rows += [row for net in gap.nets if net.track >= 0 for row in (net.low, net.high)]
+    for frame in plane.frames:
+        if frame.first < last and frame.last >= first:
+            rows += [frame.top, frame.bottom]
     low, high = min(rows), max(rows)
     stop = scale.top[high + 1] if high + 1 < len(scale.top) else scale.height
     return scale.top[low], stop

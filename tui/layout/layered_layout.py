@@ -7,8 +7,11 @@ from itertools import pairwise
 from tui.layout.crossing_reduction import order_layers
 from tui.layout.dag import Dag, components
 from tui.layout.edge_routing import MAX_TRACKS, Gap, route
+from tui.layout.frames.cluster import Clusters, Frame, apart, make_room
 from tui.layout.proper_layers import Proper, item_components, make_proper
 from tui.layout.row_assignment import place_rows
+
+NO_CLUSTERS = Clusters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Plane:
     row: tuple[int, ...]
     gaps: tuple[Gap, ...]
     spare: tuple[bool, ...]
+    frames: tuple[Frame, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -39,19 +43,21 @@ def lay_out(
     last: Collection[int] = (),
     max_tracks: int = MAX_TRACKS,
     budget: int | None = None,
+    clusters: Clusters = NO_CLUSTERS,
 ) -> Plane:
     """Lay out a graph. Deterministic; about 30 µs a node.
 
     Nodes in `last` stand in layers behind all others (see `put_last`), beside the first component.
-    `max_tracks` caps the width between layers, `budget` the bends of long edges.
+    `max_tracks` caps the width between layers, `budget` the bends of long edges. Each of the
+    `clusters` gets rows of its own with a frame around them.
     """
     proper = make_proper(dag, budget=budget)
     component_of = components(dag)
     for node in last:
         component_of[node] = 0
-    component = item_components(proper, component_of)
+    component = item_components(proper, apart(component_of, clusters))
     layers = order_layers(proper, component)
-    row = place_rows(proper, layers, component)
+    row, frames = make_room(place_rows(proper, layers, component), proper.layer, clusters)
     gaps = [route(items, proper.down, row, max_tracks) for items, _ in pairwise(layers)]
     used = {2 * r for r in row}
     used.update(
@@ -62,12 +68,15 @@ def lay_out(
         if net.jogs and net.track >= 0
         for item in net.sources
     )
+    used.update(2 * edge for frame in frames for edge in (frame.top, frame.bottom))
     doubled = sorted(used)
     number = {old: new for new, old in enumerate(doubled)}
     for gap in gaps:
         for net in gap.nets:
             if net.track >= 0:
                 net.low, net.high = number[net.low], number[net.high]
+    for frame in frames:
+        frame.top, frame.bottom = number[2 * frame.top], number[2 * frame.bottom]
     return Plane(
         len(dag),
         proper,
@@ -75,4 +84,5 @@ def lay_out(
         tuple(number[2 * r] for r in row),
         tuple(gaps),
         tuple(bool(old % 2) for old in doubled),
+        tuple(frames),
     )

@@ -143,7 +143,7 @@ class Deck(Protocol):
     def open_above(self, execution_id: str, *, focus_step: str | None = None) -> None:
         """Show an execution on top of what is shown, which its back key returns to."""
 
-    def open_sub_mission(self, execution_id: str) -> None:
+    def open_sub_mission(self, execution_id: str, *, focus_step: str | None = None) -> None:
         """Show the graph of a sub-mission on top of the execution that it is a part of."""
 
     def open_launch(

@@ -86,6 +86,8 @@ class ExecutionScreen(ExecutionPast):
         if self.board is not None:
             self.update_header()
             self.note_offers()
+            if not self.shows_past:
+                self.refresh_inner()
             if self._left.tab == "events" and delta.last_seq:
                 self._event_reader.request()
 

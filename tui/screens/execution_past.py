@@ -16,7 +16,7 @@ from tui.live.messages import Delta
 from tui.live.past import Past, Place, attempts_at, changed_tasks, records_at, shown
 from tui.live.screen.as_of import AsOf
 from tui.look.styled_text import Part
-from tui.screens.execution_selection import ExecutionSelection
+from tui.screens.panes.inner_graphs import InnerGraphs
 from tui.screens.panes.refused_in_past import RefusedInPast
 from tui.words.safe_text import clean_line
 
@@ -26,7 +26,7 @@ FRAME_SECONDS = 0.25
 """How often a moment is shown while the past is played."""
 
 
-class ExecutionPast(RefusedInPast, ExecutionSelection):
+class ExecutionPast(RefusedInPast, InnerGraphs):
     """Base of the execution screen. `_moment` is the moment shown, None for now."""
 
     key_place = "execution"
@@ -216,6 +216,7 @@ class ExecutionPast(RefusedInPast, ExecutionSelection):
         self.moment_changed()
         self._record_reader.request()
         self._attempt_reader.request()
+        self.refresh_inner()
         self.refresh_bindings()
 
     def _tell_reading(self, count: int) -> None:

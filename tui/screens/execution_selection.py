@@ -16,10 +16,10 @@ from tui.live.execution_queries import (
     StepRecords,
     read_events,
     read_step_records,
-    read_sub_mission,
 )
-from tui.live.messages import StepOpened, StepSelected
+from tui.live.messages import StepSelected
 from tui.live.screen.as_of import AsOf
+from tui.live.steps.step_path import step_of
 from tui.live.usage_watch import UsageWatch
 from tui.look.styled_text import Part
 from tui.screens.execution_layout import PaneScreen
@@ -28,7 +28,6 @@ from tui.widgets.base.line_view import LineView
 from tui.widgets.steps.event_list import task_of
 from tui.words.safe_text import clean_line
 
-SUB_MISSION_TYPE = "mission"
 DEBOUNCE_SECONDS = 0.12
 """How long the selection must be unchanged before its details are read."""
 
@@ -49,6 +48,7 @@ class ExecutionSelection(PaneScreen):
 
     def select(self, task_id: str) -> None:
         """Select a step in every view."""
+        task_id = step_of(task_id)
         if self.board is None or task_id not in self.board.tasks or task_id == self.selected:
             return
         self.selected = task_id
@@ -87,6 +87,7 @@ class ExecutionSelection(PaneScreen):
         """Apply the user's selection in one view to all views."""
         self._user_selected = True
         self.select(event.task_id)
+        self.note_offers()
 
     def catch_up(self) -> None:
         """Apply a selection whose message is still queued, before the next key acts on it."""
@@ -108,27 +109,6 @@ class ExecutionSelection(PaneScreen):
         task_id = self._left.steps.pointed
         if task_id is not None:
             self.select(task_id)
-
-    def on_step_opened(self, event: StepOpened) -> None:
-        """Inspect a step; in the graph, open the sub-mission that it has run."""
-        self.select(event.task_id)
-        step = None if self.board is None else self.board.step(event.task_id)
-        if self._left.tab == "graph" and step is not None and step.step_type == SUB_MISSION_TYPE:
-            self._open_sub_mission(event.task_id)
-        else:
-            self.action_inspect()
-
-    @work(exclusive=True, group="sub-mission")
-    async def _open_sub_mission(self, task_id: str) -> None:
-        query = partial(read_sub_mission, execution_id=self.execution_id, task_id=task_id)
-        try:
-            found = await self.deck.lookup.read(query)
-        except MissionDeckError:
-            return  # the feed reports the same failure
-        if found is None:
-            self.action_inspect()
-        elif self.is_current:
-            self.deck.open_sub_mission(found.execution_id)
 
     def on_line_view_chosen(self, event: LineView.Chosen) -> None:
         """Inspect the step of the row, or the step that the event is about."""

@@ -1,4 +1,4 @@
-"""The graph tab of an execution: handlers behind the end, and sub-missions opened from it."""
+"""The graph tab of an execution: handlers behind the end, and sub-missions that open in place."""
 
 from core.domain.mission import Handlers
 from tests.support.tui import (
@@ -6,42 +6,128 @@ from tests.support.tui import (
     FakeWorld,
     mission_of,
     running,
+    screen_text,
     step,
     wait_for_text,
+    wait_until,
 )
 from tui.screens.execution import ExecutionScreen
 
 
-async def test_enter_in_the_graph_opens_a_sub_mission_and_escape_leads_back() -> None:
+def a_release() -> tuple[FakeWorld, FakeBackend, str, str, str]:
+    """A run with a sub-mission that runs another, and one that has not started."""
     world = FakeWorld()
-    tell = step("tell", step_type="log")
-    parent = mission_of(
+    tests = mission_of("testing", step("unit"), step("lint", "unit"))
+    shipping = mission_of(
+        "shipping",
+        step("pack"),
+        step("test", "pack", step_type="mission", parameters={"file": "testing.yaml"}),
+        step("send", "test"),
+    )
+    release = mission_of(
         "release",
         step("build"),
-        step("ship", "build", step_type="mission"),
-        handlers=Handlers(on_failure=(tell,)),
+        step("ship", "build", step_type="mission", parameters={"file": "shipping.yaml"}),
+        step("publish", "ship"),
+        step("later", "publish", step_type="mission", parameters={"file": "testing.yaml"}),
+        handlers=Handlers(on_failure=(step("tell", step_type="log"),)),
     )
-    child = mission_of("shipping", step("pack"), step("send", "pack"))
-    run = world.launch(parent)
+    run = world.launch(release, source_path="/missions/release.yaml")
     world.run_step(run, "build")
     world.begin(run, "ship")
-    part = world.launch(child, parent_execution_id=run, parent_task_id="ship", parent_attempt=1)
+    part = world.launch(
+        shipping,
+        parent_execution_id=run,
+        parent_task_id="ship",
+        parent_attempt=1,
+        source_path="/missions/shipping.yaml",
+    )
     world.run_step(part, "pack")
-    async with running(FakeBackend(world), size=(150, 40), start=run) as pilot:
+    world.begin(part, "test")
+    deep = world.launch(tests, parent_execution_id=part, parent_task_id="test", parent_attempt=1)
+    return world, FakeBackend(world, tests, shipping, release), run, part, deep
+
+
+async def test_a_sub_mission_opens_in_place_two_deep_and_folds_again() -> None:
+    world, backend, run, _part, deep = a_release()
+    async with running(backend, size=(150, 40), start=run) as pilot:
         await wait_for_text(pilot, "release", "ship")
         await pilot.press("2")
-        await wait_for_text(pilot, "▶ ship", "┃", "○ tell")
+        await wait_for_text(pilot, "▶ ship ▸", "┃", "○ tell")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionScreen)
+        assert screen.selected == "ship"
+        await pilot.press("enter")
+        await wait_for_text(pilot, "▶ ship ▾", "┌╌ shipping#1 ╌", "✓ pack", "▶ test ▸", "○ send")
+        await wait_for_text(pilot, "⏎ fold it")
+        await pilot.press("right", "right", "enter")
+        await wait_for_text(pilot, "▶ test ▾", "┌╌ testing#1 ╌", "○ unit", "○ lint")
+        assert screen.selected == "ship", "the panes beside it stay with the step of the run"
+        # what is committed in either of them is seen
+        world.begin(deep, "unit")
+        await wait_for_text(pilot, "▶ unit")
+        world.end(deep, "unit", exit_code=2)
+        await wait_for_text(pilot, "✗ unit")
+        await pilot.press("right")
+        await wait_for_text(pilot, "⏎ open on top")
+        # e finds a failure within, o draws what is around it, 0 all again
+        await pilot.press("e")
+        await pilot.press("o")
+        await wait_for_text(pilot, "within 1 hop of unit")
+        assert "✓ build ─" not in screen_text(pilot.app)
+        await pilot.press("0")
+        await wait_for_text(pilot, "✓ build ─")
+        # enter on a step within opens its run on top, at that step
+        await pilot.press("enter")
+        await wait_for_text(pilot, "sub-mission of step test", "✗ unit")
         assert isinstance(pilot.app.screen, ExecutionScreen)
-        assert pilot.app.screen.selected == "ship"
-        await pilot.press("enter")
-        await wait_for_text(pilot, "sub-mission of step ship", "✓ pack", "○ send")
-        world.begin(part, "send")
-        await wait_for_text(pilot, "▶ send")
-        await pilot.press("enter")
-        await wait_for_text(pilot, "Overview")
+        assert pilot.app.screen.selected == "unit"
         await pilot.press("escape")
-        await wait_for_text(pilot, "sub-mission of step ship")
+        await wait_for_text(pilot, "┌╌ testing#1 ╌")
+        # escape folds what the cursor is in, one after the other, then leaves nothing else
         await pilot.press("escape")
-        await wait_for_text(pilot, "release", "✓ build")
-        world.end(run, "ship", exit_code=1)
-        await wait_for_text(pilot, "✗ ship")
+        await wait_until(pilot, lambda: "testing#1" not in screen_text(pilot.app))
+        assert "▶ test ▸" in screen_text(pilot.app)
+        await pilot.press("O")
+        await wait_for_text(pilot, "sub-mission of step test")
+        await pilot.press("escape", "escape")
+        await wait_until(pilot, lambda: "shipping#1" not in screen_text(pilot.app))
+        assert "▶ ship ▸" in screen_text(pilot.app)
+        # what has not started shows the plan of its file, until it has
+        screen.select("later")
+        await pilot.press("enter")
+        await wait_for_text(pilot, "later ▾", "not started: testing.yaml as it is now", "○ unit")
+        world.end(run, "ship")
+        world.run_step(run, "publish")
+        world.begin(run, "later")
+        begun = world.launch(
+            backend.known["/missions/testing.yaml"],
+            parent_execution_id=run,
+            parent_task_id="later",
+            parent_attempt=1,
+        )
+        world.run_step(begun, "unit")
+        await wait_for_text(pilot, "╌ testing#2 ╌", "✓ unit")
+        await pilot.resize_terminal(80, 24)
+        await wait_for_text(pilot, "later ▾", "testing#2", "╎ unit  done", "╎ lint")
+
+
+async def test_open_sub_missions_go_back_with_the_run() -> None:
+    world, backend, run, part, _deep = a_release()
+    world.clock.forward(5)
+    world.end(part, "test")
+    world.run_step(part, "send")
+    world.run_step(run, "publish")
+    async with running(backend, size=(150, 40), start=run) as pilot:
+        await wait_for_text(pilot, "release", "ship")
+        screen = pilot.app.screen
+        assert isinstance(screen, ExecutionScreen)
+        screen.select("ship")
+        await pilot.press("2", "enter")
+        await wait_for_text(pilot, "┌╌ shipping#1 ╌", "✓ send")
+        await pilot.press(*"<<<<<")
+        await wait_for_text(pilot, "THE PAST", "not started: shipping.yaml as it is now", "○ pack")
+        assert "✓ send" not in screen_text(pilot.app)
+        await pilot.press(">")
+        await pilot.press(".")
+        await wait_for_text(pilot, "┌╌ shipping#1 ╌", "✓ send")

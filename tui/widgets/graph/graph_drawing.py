@@ -75,10 +75,16 @@ class GraphDrawing(ScrollView, StepCanvas, can_focus=True):
         self.show_model(model_of(ids, dag_of(upstream), names, conditional, handlers))
 
     def show_model(self, model: GraphModel) -> None:
-        """Replace the graph, with the states in its model."""
+        """Replace the graph, with the states in its model.
+
+        How it is looked at stays as it is, if it is the same graph with other steps opened in it.
+        """
+        before = self._state
         self._state = GraphState(model, ascii_only=self._ascii, now=self._now())
         self._minimap = None
-        self.set_reactive(StepCanvas.selection, None)
+        goes_on = before is not None and self._state.goes_on_from(before)
+        if not goes_on or self.selection not in model.index:
+            self.set_reactive(StepCanvas.selection, None)
         self._lay_out()
 
     def say(self, text: str) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from core.domain.states import TaskState
 from tui.layout.dag import Dag, critical_path, induced, put_last, within_hops
+from tui.layout.frames.cluster import OUTSIDE, Clusters
 from tui.layout.graph_folding import Folding, FoldKey, FoldKind, Group, family, fold
 from tui.layout.lane_layout import Lanes, lay_lanes
 from tui.layout.layered_layout import Plane, lay_out
@@ -69,6 +70,21 @@ class GraphModel:
     handlers: frozenset[int] = frozenset()
     index: dict[str, int] = field(default_factory=dict)
     statuses: list[NodeStatus] = field(default_factory=list)
+    cluster_of: Sequence[int] = ()
+    """The cluster of each step, if there are clusters: the sub-mission that it is a step of."""
+    cluster_parents: Sequence[int] = ()
+    """The cluster that each cluster lies in."""
+    cluster_titles: Sequence[str] = ()
+    openers: Mapping[int, int] = field(default_factory=dict)
+    """The steps whose sub-missions are the clusters, with the cluster of each."""
+
+    def cluster(self, step: int) -> int:
+        """Return the cluster of a step."""
+        return self.cluster_of[step] if self.cluster_of else OUTSIDE
+
+    def depth(self, step: int) -> int:
+        """Return in how many clusters a step is."""
+        return len(Clusters((), self.cluster_parents).around(self.cluster(step)))
 
     def failures(self) -> list[int]:
         """Return the failed steps in the order of the list."""
@@ -126,8 +142,14 @@ def model_of(
 def fold_model(
     model: GraphModel, *, enabled: bool | None = None, opened: frozenset[FoldKey] = frozenset()
 ) -> Folding:
-    """Fold all steps of the model; handlers are never folded with steps."""
-    families = [(family(step_id), n in model.handlers) for n, step_id in enumerate(model.ids)]
+    """Fold all steps of the model: only what is alike and in the same sub-mission.
+
+    Handlers are never folded with steps, and a step whose sub-mission is open with none.
+    """
+    families = [
+        (family(step_id), n in model.handlers, model.cluster(n), n if n in model.openers else -1)
+        for n, step_id in enumerate(model.ids)
+    ]
     return fold(model.dag, families, enabled=enabled, opened=opened)
 
 
@@ -160,7 +182,7 @@ def draw(model: GraphModel, folding: Folding | None = None, focus: Focus | None 
         nodes,
         tuple(group.members for group in nodes),
         dag,
-        lay_out(dag, last=last),
+        lay_out(dag, last=last, clusters=_clusters(model, nodes)),
         lay_lanes(dag),
         {step: number for number, group in enumerate(nodes) for step in group.members},
         tuple(
@@ -181,6 +203,13 @@ def draw(model: GraphModel, folding: Folding | None = None, focus: Focus | None 
             if (distance[number] == -hops and n in up) or (distance[number] == hops and n in down)
         ),
     )
+
+
+def _clusters(model: GraphModel, nodes: Sequence[Group]) -> Clusters:
+    """Return the clusters of the drawn nodes."""
+    if not model.cluster_parents:
+        return Clusters()
+    return Clusters([model.cluster(group.members[0]) for group in nodes], model.cluster_parents)
 
 
 def neighbourhood(folding: Folding, step: int) -> Focus:

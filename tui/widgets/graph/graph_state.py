@@ -48,6 +48,24 @@ class GraphState:
         self._size = (0, 0)
         self._highlights = Highlights(now=now)
 
+    def goes_on_from(self, before: "GraphState") -> bool:
+        """Take over zoom, folds and focus of a view of the same steps; tell whether it is one."""
+        old, new = before.model, self.model
+        if not (old.openers or new.openers):
+            return False
+        self._zoom, self._enabled = before._zoom, before._enabled
+        self._shows_all = before._shows_all
+        self._size, self.lanes_under = before._size, before.lanes_under
+        keys = ((kind, new.index.get(old.ids[step])) for kind, step in before._opened)
+        self._opened = frozenset((kind, step) for kind, step in keys if step is not None)
+        focus = before._focus
+        centre = None if focus is None else new.index.get(old.ids[focus.centre])
+        if focus is not None and centre is not None:
+            self._focus = Focus(centre, focus.hops)
+        if before._critical is not None:
+            self.toggle_critical()
+        return True
+
     # --- layout ----------------------------------------------------------------------------------
 
     def layout(self, step: int | None) -> Callable[[], Drawing]:

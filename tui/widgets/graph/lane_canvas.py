@@ -31,6 +31,7 @@ class LaneCanvas:
         self._lanes = drawing.lanes
         self._glyphs = ASCII_GLYPHS if ascii_only else GLYPHS
         self._arrow = "<-" if ascii_only else "←"
+        self._inner = "| " if ascii_only else "╎ "
         self._highlights = Highlights()
 
     @property
@@ -105,13 +106,20 @@ class LaneCanvas:
     def _words(self, node: int, styles: CanvasStyles, hidden: tuple[int, ...]) -> list[Span]:
         state = self.labels.state(node).value
         name = shorten(self.labels.title(node), _MAX_NAME_CELLS)
-        spans: list[Span] = [(name, styles.names[state])]
+        depth = self._model.depth(self.drawing.groups[node][0])
+        spans: list[Span] = [(self._inner * depth, styles.faint)] if depth else []
+        spans.append((name, styles.names[state]))
         if self.labels.is_fold(node):
             spans.append(("  ", styles.base))
             spans += self.labels.counts(node, 40, styles)
         else:
             status = self._model.statuses[self.drawing.groups[node][0]]
             spans.append(("  " + detail(status, self._highlights.now), styles.muted))
+        cluster = self._model.openers.get(self.drawing.groups[node][0])
+        if cluster is not None:
+            spans.append(
+                (f"  {self.labels.drawable(self._model.cluster_titles[cluster])}", styles.muted)
+            )
         if self.drawing.groups[node][0] in self._model.handlers:
             spans.append(("  handler", styles.faint))
         if hidden:

@@ -17,6 +17,7 @@ from tui.layout.wire_drawing import Block, Wires
 from tui.look.contrast import legible
 from tui.widgets.base.line_view import Span
 from tui.widgets.graph.canvas_styles import CanvasStyles
+from tui.widgets.graph.frame_overlay import FrameOverlay
 from tui.widgets.graph.graph_model import Drawing, GraphModel
 from tui.widgets.graph.node_labels import Labels
 
@@ -69,6 +70,12 @@ class Canvas:
         )
         self._bands = wrap(self.plane, self.scale, wrap_at)
         self._band_of = [band for band in self._bands for _ in range(band.first, band.last)]
+        frames = self.plane.frames
+        self._frames = (
+            FrameOverlay(self.scale, frames, model.cluster_titles, ascii_only=ascii_only)
+            if frames
+            else None
+        )
         self._end_gap = -1 if drawing.end_layer is None else drawing.end_layer - 1
         self._ascii = ascii_only
         self._glyphs = ASCII_GLYPHS if ascii_only else GLYPHS
@@ -81,7 +88,9 @@ class Canvas:
     def size(self) -> tuple[int, int]:
         """Return width and height in cells."""
         last = self._bands[-1]
-        return max(band.width for band in self._bands), last.top + last.height
+        has_edge = any(frame.last + 1 == len(self.plane.layers) for frame in self.plane.frames)
+        width = max(band.width for band in self._bands) + has_edge
+        return width, last.top + last.height
 
     def set_highlights(self, highlights: Highlights) -> None:
         """Set the highlights; only the gaps whose marks change are redrawn."""
@@ -151,7 +160,7 @@ class Canvas:
         """Draw `width` cells of line `y` from column `x` on."""
         scale = self.scale
         band = band_at(self._bands, y)
-        if band is None or x >= band.width or width <= 0:
+        if band is None or x > band.width or width <= 0:
             return Strip.blank(max(0, width), styles.base)
         y += band.skipped - band.top
         first, last = self._layer_at(band, x), self._layer_at(band, x + width - 1)
@@ -169,7 +178,10 @@ class Canvas:
         if last == band.last - 1 and band.goes_on:
             mark = _WRAPPED[self._ascii][1] if self._is_entered(last + 1, row, y) else ""
             segments.append(Segment(mark.ljust(EXIT_CELLS), styles.accent))
-        return Strip(segments).crop_extend(x - start, x - start + width, styles.base)
+        strip = Strip(segments).crop_extend(x - start, x - start + width, styles.base)
+        if self._frames is None:
+            return strip
+        return self._frames.over(strip, band, y, x, styles.faint, styles.muted)
 
     def _layer_at(self, band: Band, x: int) -> int:
         """Return the layer of a band whose column or following gap holds x."""

@@ -104,10 +104,11 @@ class Labels:
 
     def title(self, group: int) -> str:
         """Return the name of a node, in ASCII if the terminal requires it."""
-        title = self._drawing.titles[group]
-        if self._ascii:
-            return to_ascii(title, width_of)
-        return title
+        return self.drawable(self._drawing.titles[group])
+
+    def drawable(self, text: str) -> str:
+        """Return a safe text, in ASCII if the terminal requires it."""
+        return to_ascii(text, width_of) if self._ascii else text
 
     def counts(self, group: int, room: int, styles: CanvasStyles) -> list[Span]:
         """Draw `96✓ 4▶ 1✗ 27○`; if it does not fit, the worst states are kept."""

@@ -9,16 +9,18 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from core.domain.item_label import step_title
+from core.domain.mission import EMPTY
 from core.domain.records import Attempt, TaskRun
 from core.domain.tally import keeps_slot
 from core.ports.clock import Clock
 from tui.live.board import Board
 from tui.live.messages import StepOpened, StepSelected
 from tui.live.node_status import NodeStatus, status_of
+from tui.live.steps.step_path import step_of
 from tui.widgets.base.step_canvas import MAX_STEPS_INLINE, StepCanvas
 
 if TYPE_CHECKING:
+    from tui.live.steps.inner_missions import InnerMission
     from tui.widgets.graph.graph_model import GraphModel
 
 CANVAS_TABS = ("graph", "tree", "gantt")
@@ -98,11 +100,27 @@ class Canvas(Vertical):
         self.select_step(selected)
 
     def select_step(self, task_id: str | None) -> None:
-        """Select the step that another view has selected."""
+        """Select the step that another view has selected; within it the cursor may be deeper."""
         self._told = task_id
         self._view.chosen = None
-        if task_id is not None and self._drawn is not None and self._view.selection != task_id:
+        if task_id is None or self._drawn is None:
+            return
+        if self._view.selection is None or step_of(self._view.selection) != task_id:
             self._view.selection = task_id
+
+    @property
+    def path(self) -> str | None:
+        """What is under the cursor: a step, or a path into a sub-mission that is open in it."""
+        return self._view.selection
+
+    def point_at(self, path: str) -> None:
+        """Put the cursor on a step, or on one within an open sub-mission."""
+        self._view.selection = path
+
+    def inner_changed(
+        self, opened: Mapping[str, "InnerMission"], changed: Mapping[str, TaskRun] | None
+    ) -> None:
+        """Take the sub-missions that are open, or newer task runs in them."""
 
     def say(self, text: str) -> None:
         """Show why nothing is drawn."""
@@ -120,8 +138,8 @@ class Canvas(Vertical):
     def on_step_canvas_selected(self, event: StepCanvas.Selected) -> None:
         """Pass on the user's selection."""
         event.stop()
-        self._told = event.task_id
-        self.post_message(StepSelected(event.task_id, lambda: self._told))
+        self._told = step_of(event.task_id)
+        self.post_message(StepSelected(self._told, lambda: self._told))
 
     def on_step_canvas_opened(self, event: StepCanvas.Opened) -> None:
         """Pass on the step to be inspected."""
@@ -140,19 +158,26 @@ class StructureCanvas(Canvas):
     """A tab that draws dependencies. The model of a large mission is built in a thread."""
 
     _structure: StructureView
+    _opened: "Mapping[str, InnerMission]" = EMPTY
+    """The sub-missions that are open in place."""
 
     def _draw(self, board: Board) -> None:
-        if len(board.order) <= MAX_STEPS_INLINE:
-            self._structure.show_model(_model_of(board, board.order, board.tasks))
+        from tui.widgets.graph.board_model import board_model
+
+        size = len(board.order) + sum(len(one.tasks) for one in self._opened.values())
+        if size <= MAX_STEPS_INLINE:
+            self._structure.show_model(board_model(board, board.order, board.tasks, self._opened))
             self._has_drawn(board)
         else:
             self._draw_aside(board)
 
     @work(exclusive=True, group="draw")
     async def _draw_aside(self, board: Board) -> None:
-        order, tasks = list(board.order), dict(board.tasks)
-        model = await asyncio.to_thread(_model_of, board, order, tasks)
-        if self._building is board:
+        from tui.widgets.graph.board_model import board_model
+
+        order, tasks, opened = list(board.order), dict(board.tasks), self._opened
+        model = await asyncio.to_thread(board_model, board, order, tasks, opened)
+        if self._building is board and opened is self._opened:
             self._structure.show_model(model)
             self._has_drawn(board)
 
@@ -166,6 +191,20 @@ class GraphCanvas(StructureCanvas):
         self._graph: GraphView = GraphView(now=clock.now)
         self._structure = self._graph
         super().__init__(tab, self._graph)
+
+    def inner_changed(
+        self, opened: Mapping[str, "InnerMission"], changed: Mapping[str, TaskRun] | None
+    ) -> None:
+        """Draw the sub-missions that are open, in place; of newer task runs the states alone."""
+        from tui.widgets.graph.board_model import statuses_within
+
+        self._opened = opened
+        board = self._drawn if self._building is None else self._building
+        if changed is not None:
+            self._view.set_states(statuses_within(opened, changed))
+        elif board is not None:
+            self._building = board
+            self._draw(board)
 
     def set_matches(self, task_ids: Sequence[str] | None) -> None:
         """Dim the steps that a filter hides."""
@@ -256,33 +295,6 @@ _MAKERS = {"graph": GraphCanvas, "tree": TreeCanvas, "gantt": GanttCanvas}
 def make_canvas(tab: str, clock: Clock) -> Canvas:
     """Return the canvas of a tab; its modules are imported on first use."""
     return _MAKERS[tab](tab, clock)
-
-
-def _model_of(board: Board, ids: Sequence[str], tasks: Mapping[str, TaskRun]) -> "GraphModel":
-    """Build what is drawn of these task runs; an item of a fan-out hangs where its step does.
-
-    Of the board it reads only what no news change, so it may run in a thread.
-    """
-    from tui.layout.dag import dag_of
-    from tui.widgets.graph.graph_model import model_of
-
-    index = {task_id: number for number, task_id in enumerate(ids)}
-    upstream: list[list[int]] = []
-    names: dict[str, str] = {}
-    for task_id in ids:
-        parent = tasks[task_id].parent_task_id
-        step = board.steps.get(parent or task_id)
-        needs = step.depends_on if step is not None else ()
-        upstream.append([index[need] for need in needs if need in index])
-        if parent is not None:
-            names[task_id] = step_title(tasks[task_id])
-        elif step is not None:
-            names[task_id] = step.name
-    conditional = [step.id for step in board.steps.values() if step.when is not None]
-    handlers = [] if board.mission is None else [step.id for step in board.mission.handlers.all]
-    model = model_of(ids, dag_of(upstream), names, conditional, handlers)
-    model.statuses = [status_of(tasks[one], board.max_attempts(one)) for one in ids]
-    return model
 
 
 def _statuses(board: Board, tasks: Mapping[str, TaskRun]) -> dict[str, NodeStatus]:

@@ -1,6 +1,7 @@
 """The tabs of an execution: list, graph, tree, Gantt chart and events, with one selection."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -16,6 +17,9 @@ from tui.widgets.base.bar import Bar
 from tui.widgets.steps.canvas_tabs import CANVAS_TABS, Canvas, make_canvas
 from tui.widgets.steps.event_list import EventList
 from tui.widgets.steps.step_list import StepList
+
+if TYPE_CHECKING:
+    from tui.live.steps.inner_missions import InnerMission
 
 
 class StepViews(Vertical):
@@ -110,6 +114,25 @@ class StepViews(Vertical):
         """Draw all attempts of the execution."""
         for canvas in self._canvases.values():
             canvas.take_attempts(attempts)
+
+    @property
+    def path(self) -> str | None:
+        """What the cursor of the visible canvas is on; None where there is no canvas."""
+        canvas = self._canvases.get(self.tab)
+        return None if canvas is None else canvas.path
+
+    def point_at(self, path: str) -> None:
+        """Put the cursor of the visible canvas somewhere."""
+        canvas = self._canvases.get(self.tab)
+        if canvas is not None:
+            canvas.point_at(path)
+
+    def inner_changed(
+        self, opened: "Mapping[str, InnerMission]", changed: Mapping[str, TaskRun] | None
+    ) -> None:
+        """Draw the sub-missions that are open in place, or newer task runs in them."""
+        for canvas in self._canvases.values():
+            canvas.inner_changed(opened, changed)
 
     def fit_terminal(self, columns: int) -> None:
         """Adapt to the width of the terminal."""

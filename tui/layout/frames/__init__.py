@@ -1,0 +1,1 @@
+"""Frames around parts of a graph."""
