@@ -36,6 +36,24 @@ TESTS = _names(
 )
 FUNCTIONS = _names("range dict")
 STATEMENTS = _names("if elif else endif for endfor raw endraw")
+_IN_PLACE_OF = {
+    "startswith": "write `X is startingwith 'text'`",
+    "endswith": "write `X is endingwith 'text'`",
+    "contains": "write `'text' in X`",
+    "get": "write `X['key']|default(value)`",
+    "tojson": "write `X|tojson`",
+    "fromjson": "a step of the type `parse_json` makes data of a text",
+    "format": "write `'text ' ~ X`",
+    **{
+        name: f"write `X|{word}`"
+        for name, word in (
+            *(("strip", "trim"), ("lower", "lower"), ("upper", "upper"), ("title", "title")),
+            *(("split", "split(',')"), ("replace", "replace('old', 'new')"), ("items", "items")),
+            *(("join", "join(', ')"), ("len", "length"), ("int", "int"), ("str", "string")),
+        )
+    },
+}
+"""What says here what a method or function of another language says, by its name in lower case."""
 _WORDS = _names("and or not in is if else elif for recursive true false none True False None loop")
 _BEFORE_GROUP = frozenset({"and", "or", "not", "in", "if", "else", "elif", "is"})
 _OPEN = re.compile(r"\{\{|\{%|\{#")
@@ -240,7 +258,8 @@ def _check_calls(tokens: list[Token]) -> None:
             if not (is_word or is_filter or is_function or is_group):
                 raise TemplateSyntaxError(
                     f"`{previous.text}(` is not allowed: a template cannot call methods",
-                    "use a filter, such as `|upper`, `|length` or `|join(', ')`",
+                    _IN_PLACE_OF.get(previous.text.lower())
+                    or "use a filter, such as `|upper`, `|length` or `|join(', ')`",
                 )
         before, previous = previous, token
 

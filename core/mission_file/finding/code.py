@@ -78,6 +78,7 @@ class Code(StrEnum):
     SCRIPT_TEMPLATE = "SCRIPT_TEMPLATE", "the text of a script contains a template"
     COMMAND_WORDS = "COMMAND_WORDS", "warning: `command` has a whole command line, not one program"
     SHELL_TEMPLATE = "SHELL_TEMPLATE", "warning: text passed to a shell contains a template"
+    PARTIAL_NAME = "PARTIAL_NAME", "warning: only some combinations of a matrix have the name"
     NOT_SHARED = "NOT_SHARED", "warning: a cluster is asked for, and no folder is shared with it"
     NOT_EXPANDED = "NOT_EXPANDED", "warning: `$NAME` is used where no shell expands it"
     FORBIDDEN_ENV = "FORBIDDEN_ENV", "an environment variable that changes how programs are loaded"

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _TIMER = (
-    "when it runs is not in the file: `mission schedule FILE` writes a systemd timer or a cron line"
+    "when it runs is not in the file: `mission schedule add FILE` installs a timer of systemd or a"
+    " line of cron"
 )
 _ONE_RUN = "one run at a time: `concurrency: {group: NAME}`; attempts: `config.parallel_limit`"
 _CHANGES = "a step with `inputs` and `outputs` is skipped while its files have not changed"

@@ -1,7 +1,9 @@
 """Checks one reference of a template: that what it names will exist where the template stands."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from core.domain.mission import MATRIX_EXCLUDE, MATRIX_INCLUDE
 from core.expression.template import Reference
 from core.graph.dag import Graph
 from core.machine.environment import FAILED_STEPS, OUTCOME_NAMES, is_denied
@@ -35,7 +37,7 @@ class TemplateLocation:
     """Where a template is used: in which step, and its number unless it is a handler's."""
 
     __slots__ = (
-        *("_path", "fans_out", "has_output", "is_handler", "number", "secrets", "step"),
+        *("_path", "fans_out", "has_output", "is_handler", "matrix", "number", "secrets", "step"),
         "step_type",
     )
 
@@ -48,6 +50,7 @@ class TemplateLocation:
         path: Path = (),
         step_type: str = "",
         secrets: Sequence[str] = (),
+        matrix: Any = None,
     ) -> None:
         self.step = step
         self.number = number
@@ -55,6 +58,8 @@ class TemplateLocation:
         self.is_handler = step is not None and number is None
         self.step_type = step_type
         self.secrets = secrets
+        self.matrix = matrix
+        """The `matrix` of the step as it is written."""
         self._path = path
         self.has_output = False
         """Whether `output` is the result of the step itself."""
@@ -67,6 +72,7 @@ class TemplateLocation:
             fans_out=self.fans_out,
             path=self._path,
             step_type=self.step_type,
+            matrix=self.matrix,
         )
         found.has_output = True
         return found
@@ -129,6 +135,8 @@ class ReferenceCheck:
                     path,
                     reference,
                 )
+            elif root == "matrix" and location.matrix.__class__ is dict:
+                self._check_matrix(reference, follower, path, location.matrix)
         elif root == OWN_OUTPUT and location.has_output:
             return
         elif root != "timestamp":
@@ -150,6 +158,27 @@ class ReferenceCheck:
             dotted = name.isidentifier() or name.isdigit()
             needle += f".{name}" if dotted else f"['{name}']"
         self._problems.error(code, message, path, hint=hint, needle=needle)
+
+    def _check_matrix(
+        self, reference: Reference, follower: str, path: Path, matrix: dict[str, Any]
+    ) -> None:
+        """Check a name of a combination: an axis, or what `include` adds to some or to all."""
+        axes = [name for name in matrix if name not in (MATRIX_INCLUDE, MATRIX_EXCLUDE)]
+        entries = matrix.get(MATRIX_INCLUDE, [])
+        if entries.__class__ is not list or any(one.__class__ is not dict for one in entries):
+            return  # what a template gives is known in the run
+        added = {name for entry in entries for name in entry}
+        self._check_known(reference, {*axes, *added}, "name of the matrix", path)
+        name = reference[1] if len(reference) > 1 else "*"
+        in_all = any(name in entry and entry.keys().isdisjoint(axes) for entry in entries)
+        if axes and name in added - set(axes) and not in_all and follower != "|":
+            self._problems.warn(
+                Code.PARTIAL_NAME,
+                f"`matrix.{name}` is undefined in combinations that `include` does not extend",
+                path,
+                hint=f"write `matrix.{name}|default('')`",
+                needle=f"matrix.{name}",
+            )
 
     def _check_env(self, reference: Reference, path: Path) -> None:
         """Check a variable of the environment: what is set is known when the mission runs."""

@@ -75,6 +75,7 @@ class TemplateCheck:
             path=path,
             step_type=step_type,
             secrets=secrets if isinstance(secrets, list | tuple) else (),
+            matrix=raw.get("matrix"),
         )
         self._warn_unresolved(raw.get("name"), (*path, "name"))
         for key in ("foreach", "matrix"):

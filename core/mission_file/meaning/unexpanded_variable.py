@@ -11,7 +11,7 @@ from core.mission_file.keys.top_level import Draft
 from core.value.secret_name import is_secret_name
 
 _DOLLAR = re.compile(
-    r"\$(?:([A-Za-z_][A-Za-z0-9_]{0,99})|\{([A-Za-z_][A-Za-z0-9_]{0,99})\}|\([^()]{1,99}\))"
+    r"\$(?:([A-Za-z_][A-Za-z0-9_]{0,99})|\{([A-Za-z_][A-Za-z0-9_]{0,99})\}|\([a-z][^()]{0,99}\))"
 )
 _SHELLS = "sh bash dash zsh ksh ash fish busybox pwsh tclsh expect"
 _LANGUAGES = "awk gawk mawk perl php ruby node jq yq envsubst make"

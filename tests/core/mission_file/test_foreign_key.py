@@ -57,8 +57,8 @@ def test_a_key_of_another_tool_in_a_step(key: str, told: str) -> None:
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("schedule: x", "`mission schedule FILE`"),
-        ("on: push", "`mission schedule FILE`"),
+        ("schedule: x", "`mission schedule add FILE`"),
+        ("on: push", "`mission schedule add FILE`"),
         ("maxActiveRuns: 1", "`concurrency: {group: NAME}`"),
         ("jobs: []", "`steps`"),
         ("services: {}", "`service: true`"),
@@ -90,6 +90,8 @@ def test_no_hint_is_for_a_key_that_exists() -> None:
         ("when: failure()", "`trigger_rule: one_failed`"),
         ("when: github.ref == 'x'", "`params`"),
         ("when: manual", "`approval`"),
+        ("when: env.A.startswith('v')", "is startingwith"),
+        ("when: \"contains(env.A, 'v')\"", "'text' in X"),
         ("when: steps.b.outputs.v == '1'", "`steps.b.output.values.v`"),
         ("when: steps.b.outcome == 'success'", "`steps.b.state`"),
     ],
