@@ -11,7 +11,7 @@ AXES = "os: [a, b], n: [1, 2]"
 def codes(matrix: str, text: str) -> list[Code]:
     loaded = load_mission(
         'version: "1.0"\nname: m\nparams: {more: {}}\nsteps:\n'
-        f"  - id: a\n    matrix: {{{matrix}}}\n    run: x\n    env:\n      V: '{text}'\n"
+        f'  - id: a\n    matrix: {{{matrix}}}\n    run: x\n    env:\n      V: "{text}"\n'
     )
     assert all((one.line, one.column > 9) == (9, True) for one in loaded.diagnostics)
     return [one.code for one in loaded.diagnostics]
