@@ -18,6 +18,13 @@ PORTS = {
 }
 
 
+COMPILER = """#!/bin/sh
+for last; do :; done
+for file; do test ! -f "$file" || test "$file" = "$last" || cat "$file"; done >"$last"
+"""
+"""Writes what it is given into the file that is named last."""
+
+
 def lines_of(text: str) -> int:
     return sum(bool(line.strip()) for line in text.splitlines())
 
@@ -33,6 +40,40 @@ def a_folder(folder: Path) -> None:
 
 def test_all_five_are_there() -> None:
     assert list(PORTS) == ["make", "GitHub Actions", "Airflow", "Dagu", "Compose"]
+
+
+def test_the_parts_of_missions_are_valid() -> None:
+    parts = re.findall(r"```yaml\n(steps:\n.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(parts) == 2
+    for part in parts:
+        loaded = load_mission(f'version: "1.0"\nname: part\n{part}', fmt="yaml")
+        assert [str(one) for one in loaded.diagnostics] == []
+
+
+def test_only_what_has_changed_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (part,) = re.findall(
+        r"```yaml\n(steps:\n  - id: sources.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mission.yaml").write_text(f'version: "1.0"\nname: app\n{part}')
+    (tmp_path / "cc").write_text(COMPILER)
+    (tmp_path / "cc").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for name in ("include/app.h", "src/a.c", "src/b.c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    look = Inside(tmp_path / "home", monkeypatch, capfd)
+
+    def ran() -> set[str]:
+        assert look("run", "-q").code == 0
+        shown = look("show", "app", "--json").json["task_runs"]
+        return {one["task_id"] for one in shown if one["reason_code"] == "EXIT_ZERO"}
+
+    assert ran() == {"compile[0]", "compile[1]", "link"}
+    (tmp_path / "src/b.c").write_text("changed")
+    assert ran() == {"compile[1]", "link"}
 
 
 @pytest.mark.parametrize("name", PORTS)
