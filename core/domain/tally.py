@@ -40,8 +40,11 @@ def holds_slot(task: TaskRun) -> bool:
 
 
 def keeps_slot(step: MissionStep | None) -> bool:
-    """Tell whether the attempts of a step hold a slot from start to end; an approval's do not."""
-    return step is None or step.step_type != "approval"
+    """Tell whether the attempts of a step hold a slot from start to end.
+
+    Those of an approval do not, nor do those of a service, which holds one until it is ready.
+    """
+    return step is None or not (step.service or step.step_type == "approval")
 
 
 def slot_limit(execution: Execution, mission: Mission | None) -> int | None:

@@ -10,6 +10,7 @@ from core.domain.tally import (
     ORDER,
     Tally,
     count_words,
+    keeps_slot,
     slot_limit,
     tally_of,
     tally_of_execution,
@@ -114,3 +115,15 @@ def test_the_limit_of_a_run_is_its_own_before_its_missions() -> None:
     assert slot_limit(an_execution(parallel_limit=2), mission) == 2
     assert slot_limit(an_execution(), mission) == 6
     assert slot_limit(an_execution(), None) is None
+
+
+def test_approvals_and_services_do_not_keep_a_slot_for_as_long_as_they_run() -> None:
+    command = MissionStep(id="a", name="a", step_type="command")
+    approval = MissionStep(id="a", name="a", step_type="approval")
+    service = MissionStep(id="a", name="a", step_type="command", service=True)
+    assert [keeps_slot(one) for one in (None, command, approval, service)] == [
+        True,
+        True,
+        False,
+        False,
+    ]

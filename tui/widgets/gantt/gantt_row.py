@@ -63,12 +63,14 @@ class GanttRow:
 class _Cells:
     """A line of cells to draw over."""
 
-    def __init__(self, width: int, base: Style) -> None:
-        self.texts = [" "] * width
-        self.styles = [base] * width
+    def __init__(self, width: int, room: int, base: Style) -> None:
+        self.width = width
+        """The cells that are for bars; texts may take those behind them, too."""
+        self.texts = [" "] * (width + room)
+        self.styles = [base] * (width + room)
 
     def fill(self, start: float, end: float, text: str, style: Style) -> None:
-        for x in range(max(0, int(start)), min(len(self.texts), int(end) + (end > int(end)))):
+        for x in range(max(0, int(start)), min(self.width, int(end) + (end > int(end)))):
             self.texts[x], self.styles[x] = text, style
 
     def put(self, x: int, text: str, style: Style) -> None:
@@ -91,11 +93,21 @@ class _Cells:
 
 
 def draw_row(
-    row: GanttRow, window: Window, now: int, styles: ThemeStyles, *, is_live: bool, ascii_only: bool
+    row: GanttRow,
+    window: Window,
+    now: int,
+    styles: ThemeStyles,
+    *,
+    is_live: bool,
+    ascii_only: bool,
+    room: int = 0,
 ) -> list[Span]:
-    """Draw queueing, attempts, the backoff between them and the time, as wide as the window."""
+    """Draw queueing, attempts, the backoff between them and the time.
+
+    The bars are as wide as the window; behind it are `room` cells for the time.
+    """
     base = Style.null()
-    cells = _Cells(window.width, base)
+    cells = _Cells(window.width, room, base)
     full, queue, wait = ("#", ".", "~") if ascii_only else ("█", "░", "╌")
     waiting = styles.states["WAITING"]
     for span in row.spans:
@@ -112,7 +124,8 @@ def draw_row(
         stop = window.x(now if span.ended_at is None else span.ended_at)
         style = styles.states[span.state.value]
         _draw_bar(cells, window.x(span.started_at), stop, full, style, ascii_only=ascii_only)
-    _draw_label(cells, row, int(end) + 1, now, styles, ascii_only=ascii_only)
+    behind = min(int(end), window.width - 1) + 1 if window.x(row.begins) < window.width else -1
+    _draw_label(cells, row, behind if end >= 0 else -1, now, styles, ascii_only=ascii_only)
     if end < 0:
         cells.put(0, "<" if ascii_only else "‹", styles.muted)
     elif window.x(row.begins) >= window.width:
@@ -126,7 +139,7 @@ def _draw_bar(
     cells: _Cells, start: float, end: float, full: str, style: Style, *, ascii_only: bool
 ) -> None:
     """Draw a bar, its end in eighths of a cell; even the shortest is visible."""
-    if end < 0 or start >= len(cells.texts):
+    if end < 0 or start >= cells.width:
         return
     first, last = int(max(0.0, start)), int(end)
     cells.fill(first, last, full, style)
@@ -134,13 +147,14 @@ def _draw_bar(
     if last > first and not eighths:
         return
     text = full if ascii_only else _ENDS[max(1, eighths)] if last > first else "▌"
-    cells.put(last, text, style)
+    if last < cells.width:
+        cells.put(last, text, style)
 
 
 def _draw_label(
     cells: _Cells, row: GanttRow, x: int, now: int, styles: ThemeStyles, *, ascii_only: bool
 ) -> None:
-    """Draw time and signs of the attempts after the last bar, if there is room."""
+    """Draw time and signs of the attempts from cell x on, if there is room."""
     last = row.spans[-1]
     seconds = ((now if last.ended_at is None else last.ended_at) - last.started_at) / 1e9
     text = duration_text(seconds)

@@ -22,6 +22,8 @@ from tui.words.safe_text import fit, fit_right
 
 PLACEHOLDER = "nothing has started yet"
 _MAX_ZOOM = 16
+LABEL_CELLS, MIN_LABELLED_CELLS = 11, 40
+"""What is kept for times behind the bars, where there are so many cells for both."""
 _LEVELS = " ▁▂▃▄▅▆▇█"
 _ASCII_LEVELS = " .:-=+*#@"
 
@@ -94,6 +96,7 @@ class GanttView(Vertical, StepCanvas):
         self.equip(ascii_only, now)
         self.chart = Chart(self._now)
         self._frame: Frame | None = None
+        self._label_room = 0
         self._axis = GanttAxis(self)
         self._list = GanttRows(self)
 
@@ -183,7 +186,8 @@ class GanttView(Vertical, StepCanvas):
         if self._frame is None:
             # cursor, sign, name and two spaces are left of the bars
             width = self._list.scrollable_content_region.width - self._name_width - 5
-            self._frame = self.chart.frame(max(1, width))
+            self._label_room = LABEL_CELLS if width >= MIN_LABELLED_CELLS else 0
+            self._frame = self.chart.frame(max(1, width - self._label_room))
         return self._frame
 
     def axis_line(self, y: int, styles: ThemeStyles) -> list[Span]:
@@ -230,6 +234,7 @@ class GanttView(Vertical, StepCanvas):
                 styles,
                 is_live=frame.is_live,
                 ascii_only=self._ascii,
+                room=self._label_room,
             ),
         ]
 
