@@ -6,6 +6,7 @@ from typing import Any
 
 from core.domain.breaker_state import BreakerState
 from core.domain.events import AttemptEnded
+from core.domain.reasons import Reason
 from core.domain.records import AuditEvent, LogEntry, LogLevel, LogStream
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, State, TaskState
@@ -20,6 +21,7 @@ QUIET = frozenset({TaskState.READY, TaskState.PENDING})
 """Intermediate states of task runs, which get no line of their own."""
 
 _STATE_WIDTH = 11
+_REASONS: Mapping[str, Reason] = MappingProxyType({reason.value: reason for reason in Reason})
 _KINDS: Mapping[str, type[State]] = MappingProxyType(
     {
         "execution.state_changed": ExecutionState,
@@ -42,7 +44,7 @@ def state_line(
     palette: Palette,
 ) -> str:
     """Return the line of a state change: time, state, step (None: the execution itself), why."""
-    text, style = styled_state(state, unicode=palette.unicode)
+    text, style = styled_state(state, _REASONS.get(reason), unicode=palette.unicode)
     return _line(at, text, style, task_id, cause_line(cause_of(reason, message), palette), palette)
 
 
@@ -52,12 +54,14 @@ def cause_line(cause: Cause, palette: Palette) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def change_lines(event: AuditEvent, palette: Palette, title: str | None = None) -> list[str]:
+def change_lines(
+    event: AuditEvent, palette: Palette, title: str | None = None, sentence: str | None = None
+) -> list[str]:
     """Return the lines of what an event records: none for most, up to three for an end.
 
-    `title` stands for the step, by default its id.
+    `title` stands for the step, by default its id; `sentence` for the message of its new state.
     """
-    lines = [_change_line(event, palette, title)]
+    lines = [_change_line(event, palette, title, sentence)]
     started = event.details.get("started") if event.event_type == AttemptEnded.type else None
     if started is not None:
         name, what = title or task_of(event), f"attempt {event.details.get('attempt')}"
@@ -66,7 +70,8 @@ def change_lines(event: AuditEvent, palette: Palette, title: str | None = None) 
     end = step_end_of(event)
     if end is not None:
         name = title or task_of(event)
-        state, reason, message = TaskState(end["to"]), str(end["reason_code"]), end.get("message")
+        state, reason = TaskState(end["to"]), str(end["reason_code"])
+        message = sentence or end.get("message")
         lines.append(state_line(event.timestamp, state, name, reason, message, palette))
     return [line for line in lines if line is not None]
 
@@ -77,7 +82,9 @@ def step_end_of(event: AuditEvent) -> Mapping[str, Any] | None:
     return None if step is None else {**event.details, **step}
 
 
-def _change_line(event: AuditEvent, palette: Palette, title: str | None) -> str | None:
+def _change_line(
+    event: AuditEvent, palette: Palette, title: str | None, sentence: str | None
+) -> str | None:
     if event.event_type == "execution.cancel_requested":
         why = f"by {safe_line(event.actor)}"
         return _line(event.timestamp, "cancel requested", "yellow", None, why, palette)
@@ -112,7 +119,7 @@ def _change_line(event: AuditEvent, palette: Palette, title: str | None) -> str 
         reason = f"attempt {details.get('attempt')}"
     elif event.event_type == "step.expanded":
         reason = counted(int(details.get("items") or 0), "item")
-    message = details.get("message")
+    message = sentence or details.get("message")
     return state_line(
         event.timestamp,
         state,

@@ -36,7 +36,8 @@ def command(
     """Watch EXEC until it ends; the exit code is that of its outcome.
 
     On a terminal the screen opens, and closes when EXEC ends. Otherwise, and with --plain, one line
-    is printed for every state change, and the step output selected by --output (default: none).
+    is printed for every state change, and the step output selected by --output (default: none);
+    without output the items of large fan-outs are summed up.
     With `--json` the lines are those of `mission events`. The exit code is 0 for success, 1 for
     failed, 5 for cancelled, 6 if watching ended before the execution did, 9 if its runner died.
     COMMAND of --on-end has MISSION_RUN (NAME#NUMBER), MISSION_EXECUTION_ID,

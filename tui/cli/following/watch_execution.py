@@ -1,8 +1,11 @@
 """Watches an execution to its end: with the screen on a terminal, otherwise as lines."""
 
+from typing import TYPE_CHECKING
+
 from core.domain.events import TaskStateChanged
 from core.domain.reasons import Reason
 from core.domain.records import AuditEvent, Execution
+from core.domain.state_word import counted
 from core.domain.states import TaskState, is_terminal
 from core.operations.ancestry import resumed_with
 from core.operations.recorded_mission import outdated_skips
@@ -11,15 +14,20 @@ from tui.cli.following.commit_poll import LostRunnerCheck, poll_commits
 from tui.cli.following.outcome import exit_code, is_over
 from tui.cli.following.screen import can_open_screen, open_screen
 from tui.cli.invocation import Invocation
+from tui.cli.printing.fan_out_items import without_most_items
 from tui.cli.printing.step_output import OutputMode, StepOutput
 from tui.cli.printing.step_titles import StepTitles
 from tui.cli.records import open_records
 from tui.cli.reference import find_execution, linked_labels
 from tui.output import json_shapes
-from tui.output.event_line import change_lines, step_end_of
+from tui.output.event_line import step_end_of
 from tui.output.execution_details import execution_text
+from tui.output.next_command import next_command
 from tui.words.run_label import full_argument
 from tui.words.safe_text import safe_line
+
+if TYPE_CHECKING:
+    from tui.cli.printing.watch_lines import WatchLines
 
 
 def watch(
@@ -65,23 +73,22 @@ def _follow(
     console = invocation.console
     printed = StepOutput(output, invocation.paths.db, console.palette)
     titles = StepTitles(reader)
+    told = None if silent or invocation.json else _lines(invocation, reader, found, output)
     after = 0
     lost = LostRunnerCheck(invocation)
     for _ in poll_commits(reader, timeout=timeout):
         found = reader.find_execution(found.execution_id)
         while page := reader.audit_events(after_seq=after, execution_id=found.execution_id):
-            for event in page:
-                if silent:
-                    continue
-                if invocation.json:
-                    console.out_ndjson(
-                        json_shapes.event(
-                            event, titles.item(event.execution_id, json_shapes.task_of(event))
-                        )
-                    )
-                else:
-                    _print(invocation, event, printed, titles)
             after = page[-1].seq
+            if told is not None:
+                told.take(found)
+                for event, lines in told.of(page):
+                    _print(invocation, event, lines, printed, told)
+            for event in page if invocation.json else ():
+                item = titles.item(event.execution_id, json_shapes.task_of(event))
+                console.out_ndjson(json_shapes.event(event, item))
+        if told is not None:
+            console.out_lines([*told.standing(invocation.now)])
         if printed.is_live:
             console.later(printed.news)
         console.flush()
@@ -92,24 +99,36 @@ def _follow(
     return found
 
 
+def _lines(
+    invocation: Invocation, reader: Reader, found: Execution, output: OutputMode
+) -> "WatchLines":
+    from tui.cli.printing.watch_lines import WatchLines  # not needed by those who only wait
+
+    folds = output is OutputMode.NONE  # output stands below the line of its step
+    return WatchLines(reader, found, invocation.console.palette, invocation.actor, folds=folds)
+
+
 def _print(
-    invocation: Invocation, event: AuditEvent, printed: StepOutput, titles: StepTitles
+    invocation: Invocation,
+    event: AuditEvent,
+    lines: list[str],
+    printed: StepOutput,
+    told: "WatchLines",
 ) -> None:
-    """Print the line of an event, if it has one, and the step output that belongs to it."""
+    """Print the lines of an event, and the step output that belongs to it."""
     console, details = invocation.console, event.details
     execution_id = event.execution_id or ""
     task_id = json_shapes.task_of(event)
-    title = None if task_id is None else titles.title(execution_id, task_id)
+    title = None if task_id is None else told.title(task_id)
     if task_id is not None and event.event_type == "attempt.started":
         printed.started(execution_id, task_id, title or task_id)
     elif task_id is not None and event.event_type == "attempt.ended":
         if "started" in details:
             printed.started(execution_id, task_id, title or task_id)
-        lines = (details.get("log") or {}).get("entries", 0)
-        wanted = printed.ended(execution_id, task_id, details["attempt"], lines)
+        entries = (details.get("log") or {}).get("entries", 0)
+        wanted = printed.ended(execution_id, task_id, details["attempt"], entries)
         if wanted is not None:
             console.later(wanted)
-    lines = change_lines(event, console.palette, title)
     console.out_lines(lines)
     changed = details if event.event_type == TaskStateChanged.type else step_end_of(event)
     if task_id is not None and changed is not None and lines:
@@ -123,10 +142,11 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
     console = invocation.console
     console.out()
     tasks = reader.task_runs(found.execution_id)
+    shown = without_most_items(tasks)
     console.out_lines(
         execution_text(
             found,
-            tasks,
+            shown,
             console.palette,
             outdated=outdated_skips(reader, found, tasks),
             short=reader.short_ids([found.execution_id])[found.execution_id],
@@ -136,11 +156,16 @@ def _summarise(invocation: Invocation, reader: Reader, found: Execution) -> None
             resumed_with=safe_line(full_argument(resumed_with(reader, found))),
         )
     )
+    named = safe_line(full_argument(found))
+    if len(shown) < len(tasks):
+        items = counted(len(tasks) - len(shown), "more item")
+        console.out(f"  {items}: mission show {named} --all")
+    if is_terminal(found.state) and not any(task.state is TaskState.FAILED for task in tasks):
+        console.out(f"  again: {next_command(found, tasks)}")
     console.flush()
     if not is_terminal(found.state):
         if found.reason_code is Reason.RUNNER_LOST:
             whole = safe_line(full_argument(resumed_with(reader, found)))
             console.say(f"its runner died: `mission resume {whole}` continues it")
         else:
-            again = f"`mission watch {safe_line(full_argument(found))}`"
-            console.say(f"it is still running; {again} watches it again")
+            console.say(f"it is still running; `mission watch {named}` watches it again")
