@@ -83,6 +83,15 @@ class ParameterCheck:
                 on_key=True,
                 hint=suggest(key, names) or f"its parameters are: {', '.join(names) or 'none'}",
             )
+        elif kind == "extra_forbidden":
+            *outer, inner = where
+            self._problems.error(
+                Code.UNKNOWN_PARAMETER,
+                f"unknown key `{inner}` in `{'.'.join(map(str, outer))}` of {type_name}",
+                (*path, *where),
+                on_key=True,
+                hint=_purpose(model, key),
+            )
         else:
             message = detail["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
             subject = f"parameter `{'.'.join(map(str, where))}`" if where else "the parameters"

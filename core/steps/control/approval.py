@@ -34,6 +34,17 @@ class ApprovalInput(StepParameters):
     )
     description: str = Field(default="", description="What it is for.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_no_secret(cls, data: Any) -> Any:
+        """Refuse a secret: an answer is a row in the database, and what it gives is recorded."""
+        if isinstance(data, Mapping) and data.get("secret"):
+            raise ValueError(
+                "an approver is asked for no secrets: `mission secrets set NAME` before the answer,"
+                " and name it under `secrets` of the step that reads it"
+            )
+        return data
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         """Check the default by type, choices and pattern."""

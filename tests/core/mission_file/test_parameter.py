@@ -103,3 +103,20 @@ def test_a_missing_parameter_tells_its_purpose() -> None:
     (found,) = told("command", {}).diagnostics
     assert found.code is Code.MISSING_PARAMETER
     assert (found.hint or "").startswith("`command`: ")
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "told"),
+    [
+        ("secret", Code.BAD_PARAMETER, "asked for no secrets: `mission secrets set NAME`"),
+        ("requierd", Code.UNKNOWN_PARAMETER, "unknown key `requierd` in `inputs.code`"),
+    ],
+)
+def test_what_an_approval_cannot_ask_is_said_where_it_stands(
+    key: str, code: Code, told: str
+) -> None:
+    asked = f"{{prompt: p, inputs: {{code: {{{key}: true}}}}}}"
+    step = f"{{id: a, step_type: approval, parameters: {asked}}}"
+    (found,) = load_mission(f'version: "1.0"\nname: m\nsteps:\n  - {step}\n').diagnostics
+    assert (found.code, found.line) == (code, 4)
+    assert told in found.message
