@@ -70,8 +70,10 @@ def secrets_of(files: Iterable[EnvFile]) -> dict[str, bytes]:
 def _read(root: Path, name: str, closed: Sequence[Path]) -> EnvFile:
     try:
         path = (root / name).resolve()
-        if not path.is_relative_to(root) or any(path.is_relative_to(one) for one in closed):
+        if not path.is_relative_to(root):
             raise EnvFileError(f"the environment file `{name}` leads out of the folder {root}")
+        if any(path.is_relative_to(one) for one in closed):
+            raise EnvFileError(f"the environment file `{name}` belongs to Mission Deck itself")
         descriptor = os.open(path, _READ)
     except FileNotFoundError as error:
         raise EnvFileError(f"there is no environment file `{name}` in {root}") from error
