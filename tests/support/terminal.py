@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pyte
 
+from tests.support.terminal_picture import picture_of
+
 _TAKE_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -53,6 +55,10 @@ class Terminal:
     def text(self) -> str:
         """What the screen shows, without the blanks at the ends of lines."""
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def picture(self, title: str) -> str:
+        """Return what the screen shows as SVG."""
+        return picture_of(self._screen, title)
 
     def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size; the program is told by SIGWINCH."""
