@@ -119,7 +119,7 @@ class Dependencies:
         for up in self._graph.upstream[index]:
             task = self._snapshot.tasks[self._steps[up].id]
             if task.state in _ENDED_WITHOUT_SUCCESS:
-                causes.append(f"`{task.task_id}` {state_word(task.state)} ({task.reason_code})")
+                causes.append(f"`{task.task_id}` {state_word(task.state)}")
         named = ", ".join(causes[:3]) + (f" and {len(causes) - 3} more" if causes[3:] else "")
         if verdict is Verdict.SKIP_FAILED:
             return Reason.UPSTREAM_FAILED, named

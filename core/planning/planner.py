@@ -407,7 +407,7 @@ class Planner:
         elif not step.continue_on_error:
             self._failures.append(task_id)
             if self._mission.config.fail_fast and not self._snapshot.current.keep_going:
-                self.stop(Reason.FAIL_FAST, f"{quoted_title(task)} failed ({task.reason_code})")
+                self.stop(Reason.FAIL_FAST, f"{quoted_title(task)} failed")
 
     def _note_cancelled(self, task_id: str, step: MissionStep) -> None:
         """Count a step that was cancelled by itself as a failure, unless failures are tolerated."""

@@ -1,4 +1,4 @@
-"""A picture of what an emulated terminal shows, in the look of the pictures that the screen saves."""
+"""Draws what an emulated terminal shows, in the look of the pictures that the screen saves."""
 
 import io
 import re

@@ -72,9 +72,9 @@ class Walk:
         self.terminal.send(text)
         self.see(*sights)
 
-    def take_picture(self, name: str, *sights: str) -> None:
-        """Keep what is seen now as a picture; `sights` must be on it."""
-        self.terminal.settle(0.4)
+    def take_picture(self, name: str, *sights: str, is_moving: bool = False) -> None:
+        """Keep a picture of `sights` and all around; at once if the screen `is_moving`."""
+        self.terminal.settle(0.1 if is_moving else 0.4)
         missing = [one for one in sights if one not in self.terminal.text]
         assert not missing, f"{missing} not on\n{self.terminal.text}"
         self.pictures[name] = self.terminal.picture("Mission Deck")

@@ -25,8 +25,9 @@ from core.value.timestamp import SECOND_NS
 from tui.lines.inspector.step_shape import shape_of
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
+from tui.live.steps.stopping import stopping_of
 from tui.look.styled_text import Line
-from tui.words.cancel_text import stopping_text
+from tui.words.cause import UNREMARKABLE, cause_of_task
 from tui.words.numbers import elapsed, moment, size, time_of_day
 from tui.words.placement_text import placement_text
 from tui.words.resource_text import resources_text, usage_text
@@ -48,14 +49,11 @@ def field(name: str, value: str, style: str = "text") -> Line:
 
 
 def state_line(task: TaskRun) -> Line:
-    """Return state and reason of a task run."""
-    return [
-        (
-            f"{appearance_of(task.state).sign} {state_word(task.state, task.reason_code)}",
-            f"state:{task.state.value}",
-        ),
-        (f"  {task.reason_code.value}", "muted"),
-    ]
+    """Return state and reason code of a task run, without a code that tells nothing."""
+    code = "" if task.reason_code in UNREMARKABLE else f"  {task.reason_code.value}"
+    word = state_word(task.state, task.reason_code)
+    state = (f"{appearance_of(task.state).sign} {word}", f"state:{task.state.value}")
+    return [state, (code, "faint")] if code else [state]
 
 
 def execution_facts(board: Board, records: StepRecords, now: int) -> ExecutionFacts:
@@ -95,34 +93,35 @@ def overview_lines(
     lines: list[Line] = []
     if step is not None and step.name != step.id:
         lines.append([(clean_line(step.name), "muted")])
-    lines.append(state_line(task))
-    lines.append([("", "")])
-    lines.append(heading("Why"))
-    lines.extend(why_lines(board, records, now))
-    if task.error is not None:
-        lines.append([("", "")])
-        lines.append(heading("Error"))
-        lines.extend(error_lines(task.error, max_lines=8))
+    lines += _outcome(board, records, now)
     lines.append([("", "")])
     lines.append(heading("Times"))
     lines.extend(_times(board, task, now))
-    if (stopping := stopping_line(board, task, usage, now)) is not None:
+    if (stopping := stopping_line(board, task, now)) is not None:
         lines.append(stopping)
     if usage is not None and task.state is TaskState.RUNNING:
         lines.append(field("uses now", usage_text(usage)))
     return lines + definition_lines(board, task) + _blocked(board, task)
 
 
-def stopping_line(board: Board, task: TaskRun, usage: JobUsage | None, now: int) -> Line | None:
+def _outcome(board: Board, records: StepRecords, now: int) -> list[Line]:
+    """Return the state and why it is so; of a failure one sentence and the end of its output."""
+    task = records.task
+    sentence, why = cause_of_task(task).sentence, why_lines(board, records, now)
+    if task.state is not TaskState.FAILED or not sentence:
+        lines = [state_line(task), [("", "")], heading("Why"), *why]
+        if task.error is not None and not is_terminal(task.state):
+            lines += [[("", "")], heading("Error"), *error_lines(task.error, max_lines=8)]
+        return lines
+    lines = [state_line(task), [(clean_line(sentence), "bad")]]
+    if task.error is not None and "\n" in task.error.stack_trace.strip():  # else it is said above
+        lines += [[("", "")], *_trace_lines(task.error, 8)]
+    return lines if len(why) == 1 else [*lines, [("", "")], heading("Why"), *why]
+
+
+def stopping_line(board: Board, task: TaskRun, now: int) -> Line | None:
     """Return how far the end of a step is that runs although its run was cancelled, else None."""
-    requested = board.execution.cancel_requested_at
-    if requested is None or task.state is not TaskState.RUNNING or task.started_at is None:
-        return None
-    if task.started_at >= requested:  # a handler, which the cancel does not end
-        return None
-    since = max(0.0, (now - requested) / SECOND_NS)
-    processes = None if usage is None else usage.processes
-    text = stopping_text(board.step(task.task_id), board.mission, processes, since_seconds=since)
+    text = stopping_of(board, task, now)
     return None if text is None else field("stopping", text, "warn")
 
 
@@ -240,14 +239,18 @@ def error_lines(error: TaskError, *, max_lines: int = MAX_VALUE_LINES) -> list[L
             else f" · signal {-error.exit_code}"
         )
     lines.append([(summary, "muted")])
-    trace = clean_lines(error.stack_trace.rstrip()) if error.stack_trace.strip() else []
-    if trace:
-        lines.append([("", "")])
-        if len(trace) > max_lines:
-            lines.append([(f"… {counted(len(trace) - max_lines, 'line')} before", "faint")])
-            trace = trace[-max_lines:]
-        lines.extend([("│ ", "faint"), (text, "text")] for text in trace)
+    if error.stack_trace.strip():
+        lines += [[("", "")], *_trace_lines(error, max_lines)]
     return lines
+
+
+def _trace_lines(error: TaskError, most: int) -> list[Line]:
+    """Return the end of the stack trace or of stderr."""
+    trace = clean_lines(error.stack_trace.rstrip())
+    lines: list[Line] = []
+    if len(trace) > most:
+        lines.append([(f"… {counted(len(trace) - most, 'line')} before", "faint")])
+    return lines + [[("│ ", "faint"), (text, "text")] for text in trace[-most:]]
 
 
 def attempt_lines(

@@ -125,6 +125,8 @@ class Board:
     """How long steps and items took in earlier runs, by task id."""
     usual_word = "usually"
     """How to say so: what took so long once does not yet do so usually."""
+    processes: Mapping[str, int] = {}
+    """How many processes running steps have now, of those that were looked at, by task id."""
 
     is_unreadable = False
     """Whether reading the mission has failed."""

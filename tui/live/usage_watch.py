@@ -45,14 +45,21 @@ class UsageWatch:
         self._reader = CoalescingWorker(self._read, start)
 
     def look(self, board: Board, task_id: str) -> JobUsage | None:
-        """Return what a step uses, None if that is not known now; ask for a fresh reading."""
+        """Return what a step uses, None if that is not known now; ask for a fresh reading.
+
+        The number of its processes is noted on the board.
+        """
         now = self._now()
         self._asked = _job_of(board, task_id, now)
-        if self._asked is None:
-            return None
-        self._reader.request()
+        if self._asked is not None:
+            self._reader.request()
+        usage = self._known(now)
+        board.processes = {} if usage is None else {task_id: usage.processes}
+        return usage
+
+    def _known(self, now: int) -> JobUsage | None:
         reading = self._reading
-        if reading is None or reading.key != self._asked[1]:
+        if reading is None or self._asked is None or reading.key != self._asked[1]:
             return None
         return reading.usage if now - reading.at <= OLDEST_SECONDS * SECOND_NS else None
 

@@ -158,7 +158,8 @@ class ExecutionScreen(ExecutionPast):
             self._side_list.tick()
             records = self._records
             moving = records is not None and not is_terminal(records.task.state)
-            if moving and self._left.tab == "list" and self._side.display:
+            is_told = self._left.tab == "list" and self._side.display
+            if moving and (is_told or self.board.execution.cancel_requested_at is not None):
                 self._show_summary(keep_place=True)
 
     def _look_at_last_lines(self) -> None:
@@ -216,7 +217,7 @@ class ExecutionScreen(ExecutionPast):
             if focus is not None and focus != self.selected:
                 self.select(focus)
         self._left.mission_known()
-        self._side_list.refresh()
+        self._side_list.mission_known()
         self.update_header()
         if self._records is not None:
             self._show_summary(keep_place=True)

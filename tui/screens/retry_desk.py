@@ -109,6 +109,8 @@ class RetryDesk(DeckScreen):
     def _fields(self) -> ComposeResult:
         yield _label("Runs again")
         yield self._scope
+        yield _label("Reason")
+        yield self._reason
         for field in self._params:
             yield field.label
             yield field.widget
@@ -121,8 +123,6 @@ class RetryDesk(DeckScreen):
             yield self._env
             yield _label(f"other keys of {name}")
             yield self._keys
-        yield _label("reason")
-        yield self._reason
         yield ChoiceButton("Retry", variant="primary", id="retry-button")
 
     def on_mount(self) -> None:

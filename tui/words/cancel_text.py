@@ -8,7 +8,7 @@ from core.domain.records import TaskRun
 from core.domain.state_word import counted
 from core.planning.cancel_scope import CancelScope
 from core.step_type.registry import PROCESS_TYPES
-from core.value.duration import duration_text
+from tui.words.numbers import rough
 
 KILL_TEXT = "what runs gets SIGKILL, the rest is skipped. No handler runs."
 
@@ -83,11 +83,11 @@ def stopping_text(
         return None
     grace = stop_over(step.stop, mission.config.stop).grace
     left = (DEFAULT_GRACE_SECONDS if grace is None else grace) - since_seconds
-    parts = [f"SIG{signal} {duration_text(since_seconds)} ago"]
+    parts = [f"SIG{signal} {rough(since_seconds)} ago"]
     if processes is not None:
         verb = "remains" if processes == 1 else "remain"
         parts.append(f"{counted(processes, 'process', 'processes')} {verb}")
-    parts.append(f"SIGKILL in {duration_text(left)}" if left > 0 else "SIGKILL is due")
+    parts.append(f"SIGKILL in {rough(left)}" if left >= 0.5 else "SIGKILL is due")
     return ", ".join(parts)
 
 

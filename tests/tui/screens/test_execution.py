@@ -43,7 +43,7 @@ async def test_an_execution_opens_at_its_failure_at_every_size(size: tuple[int, 
                 pilot, "replication slot busy", "exit 75", "retries exhausted (3/3)"
             )
         if size[0] >= 100:
-            await wait_for_text(pilot, "Why", "promote exited with 75", "slots 0/8", "eta ~")
+            await wait_for_text(pilot, "promote exited with 75", "slots 0/8", "eta ~")
 
 
 async def test_counts_progress_and_list_follow_what_is_committed() -> None:
@@ -137,7 +137,7 @@ async def test_why_a_large_execution_failed_is_found_in_one_key() -> None:
 async def test_the_inspector_shows_every_side_of_a_step() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
-        await wait_for_text(pilot, "promote-7", "Why")
+        await wait_for_text(pilot, "promote-7", "Times")
         await pilot.press("enter")
         await wait_for_text(pilot, "Blocks 8 steps, 9 in all", "join-1")
         await pilot.press("4")
@@ -229,7 +229,7 @@ async def test_e_goes_from_failure_to_failure_and_wraps() -> None:
 async def test_the_selection_is_one_in_all_views() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), size=(160, 50), start=run) as pilot:
-        await wait_for_text(pilot, "promote-7", "Why")
+        await wait_for_text(pilot, "promote-7", "Times")
         screen = pilot.app.screen
         assert isinstance(screen, ExecutionScreen)
         for key in ("2", "3", "4", "5", "1"):
@@ -545,7 +545,7 @@ async def test_zoom_gives_a_pane_the_screen_and_gives_it_back() -> None:
 async def test_copy_takes_the_step_as_text_and_as_json() -> None:
     world, run = busy_world()
     async with running(FakeBackend(world, nightly()), start=run) as pilot:
-        await wait_for_text(pilot, "Why")
+        await wait_for_text(pilot, "Times")
         await pilot.press("y")
         await wait_for_text(pilot, "copied promote-7")
         assert "promote exited with 75" in pilot.app.clipboard

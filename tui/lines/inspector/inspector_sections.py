@@ -24,6 +24,7 @@ from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.page_records import PageRecords
 from tui.look.styled_text import Line, Part
+from tui.words.run_label import run_name
 from tui.words.safe_text import clean_line
 
 SECTIONS = (
@@ -97,19 +98,17 @@ def _error_section(board: Board, records: StepRecords, now: int, *, is_past: boo
 
 
 def inspector_title_parts(board: Board, task_id: str) -> Parts:
-    """Return mission, step and state, and the position among several failures."""
+    """Return run, step and state, and the position among several failures."""
     task, failures = board.tasks[task_id], board.failures()
     position = ""
     if task_id in failures and len(failures) > 1:
         position = f"error {failures.index(task_id) + 1}/{len(failures)} "
-    state, reason = state_line(task)
+    word, style = state_line(task)[0]
+    run = clean_line(run_name(board.execution))
     left = [
-        Part(
-            f" {clean_line(board.execution.mission_name)} ▸ ", style="faint", rank=3, action="back"
-        ),
+        Part(f" {run} ▸ ", style="faint", rank=3, action="back"),
         Part(clean_line(step_title(task)), style="strong"),
-        Part(f"  {state[0]}", style=state[1]),
-        Part(reason[0], style="muted", rank=1),
+        Part(f"  {word}", style=style),
     ]
     return left, [Part(position, style="bad", rank=2)] if position else []
 

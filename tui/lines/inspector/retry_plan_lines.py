@@ -1,4 +1,4 @@
-"""What a retry would do, as lines: what runs again, what is reused, what differs. Pure."""
+"""What a retry would do, as lines: what differs, what runs again, what is reused. Pure."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -29,19 +29,21 @@ def retry_plan_lines(planned: "RetryLinked") -> list[Line]:
         ("Left out", "step", sorted(chosen.unselected), "muted"),
         ("Left out", "item", [name for one in items for name in one.left_out], "muted"),
     )
-    lines: list[Line] = []
+    lines: list[Line] = [heading("What differs")]
+    if amendment is None:
+        lines.append([("  nothing: the same mission and parameters", "muted")])
+    else:
+        lines += [[("  ", ""), (clean_line(text), "text")] for text in amendment.lines]
     for title, kind, names, style in groups:
         if names:
             lines.append(heading(f"{title}: {counted(len(names), kind)}"))
-            lines += [[(f"  {clean_line(name)}", style)] for name in names[:MAX_NAMES]]
-            if len(names) > MAX_NAMES:
-                lines.append([(f"  … and {len(names) - MAX_NAMES:,} more", "faint")])
+            shown = ", ".join(clean_line(name) for name in names[:MAX_NAMES])
+            more = len(names) - MAX_NAMES
+            rest = [(f" and {more:,} more", "faint")] if more > 0 else []
+            lines.append([("  ", ""), (shown, style), *rest])
     if not chosen.run:
         lines.append([("no step runs: only handlers, if there are any", "muted")])
-    lines.append(heading("What differs"))
-    if amendment is None:
-        return [*lines, [("  nothing: the same mission and parameters", "muted")]]
-    return [*lines, *([(f"  {clean_line(text)}", "text")] for text in amendment.lines)]
+    return lines
 
 
 def error_plan_lines(error: MissionDeckError) -> list[Line]:

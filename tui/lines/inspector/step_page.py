@@ -117,7 +117,7 @@ def _facts(
         lines.append(field("ran", where))
     if (limits := _limits_text(board, task)) is not None:
         lines.append(field("limits", limits))
-    if (stopping := stopping_line(board, task, usage, now)) is not None:
+    if (stopping := stopping_line(board, task, now)) is not None:
         lines.append(stopping)
     if usage is not None and task.state is TaskState.RUNNING:
         lines.append(field("uses now", usage_text(usage)))

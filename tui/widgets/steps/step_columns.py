@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-STATE_CELLS = 15
-"""The width of the state in words."""
+STATE_CELLS = 10
+"""The width of a state in one word."""
+LONG_STATE_CELLS = 15
+"""The width of the longest state: `needs approval`, `retry in 59m`."""
 TRIES_CELLS = 6
 TIME_CELLS = 8
 MIN_NAME_CELLS = 12
@@ -16,29 +18,40 @@ _SIGN_CELLS = 3  # the sign, a blank, and the blank behind the name
 
 @dataclass(frozen=True, slots=True)
 class StepColumns:
-    """The widths of the row, of name and reason, and whether tries and time are shown."""
+    """The widths of the row, of name, reason and state, and whether tries and time are shown."""
 
     name: int
     why: int
+    state: int
     tries: bool
     time: bool
     row: int
 
+    @property
+    def behind_name(self) -> int:
+        """How many cells are behind the name and its blank."""
+        return self.row - _SIGN_CELLS - self.name
 
-def step_columns(width: int, longest: int) -> StepColumns:
+
+def step_columns(
+    width: int, longest: int, *, waits: bool = True, retries: bool = True
+) -> StepColumns:
     """Distribute `width` cells; `longest` is the width of the longest name.
 
-    Where it gets narrow the name is shortened first, then the tries go, then the time.
+    What no step of the run needs gets no room: a wide state unless some step `waits`, tries unless
+    some step `retries`. Where it gets narrow the name is shortened first, then the tries go, then
+    the time.
     """
+    state = LONG_STATE_CELLS if waits else STATE_CELLS
     if width < REASON_FROM_CELLS:
-        tries, time = width >= 40, width >= 34
-        name = max(4, width - _SIGN_CELLS - STATE_CELLS - TRIES_CELLS * tries - TIME_CELLS * time)
-        return StepColumns(name, 0, tries, time, width)
+        tries, time = retries and width >= 40, width >= 34
+        name = max(4, width - _SIGN_CELLS - state - TRIES_CELLS * tries - TIME_CELLS * time)
+        return StepColumns(name, 0, state, tries, time, width)
     rest, tries, time = 0, True, True
-    for tries, time in ((True, True), (False, True), (False, False)):
-        rest = width - _SIGN_CELLS - STATE_CELLS - TRIES_CELLS * tries - TIME_CELLS * time
+    for tries, time in ((retries, True), (False, True), (False, False)):
+        rest = width - _SIGN_CELLS - state - TRIES_CELLS * tries - TIME_CELLS * time
         if rest - MIN_NAME_CELLS - 1 >= MIN_REASON_CELLS:
             break
     wanted = min(40, max(MIN_REASON_CELLS, rest // 2))
     name = min(max(MIN_NAME_CELLS, longest), max(MIN_NAME_CELLS, rest - wanted - 1))
-    return StepColumns(name, rest - name - 1, tries, time, width)
+    return StepColumns(name, rest - name - 1, state, tries, time, width)

@@ -58,6 +58,8 @@ class StepList(LineView):
         self._marked: Set[str] = frozenset()
         self._measured = 0
         """Of how many task runs the names were measured."""
+        self._waits = self._retries = False
+        """Whether any step has waited, and whether any may be tried more than once."""
 
     @property
     def filter_text(self) -> str:
@@ -77,11 +79,31 @@ class StepList(LineView):
         self._rebuild()
         self.refresh()
 
+    def mission_known(self) -> None:
+        """Draw anew what depends on the mission."""
+        self._measure()
+        self.refresh()
+
     def _measure(self) -> None:
-        """Measure the longest name."""
-        tasks = self._board.tasks if self._board is not None else {}
-        self._measured = len(tasks)
-        self._name_width = max((len(step_title(task)) for task in tasks.values()), default=0)
+        """Measure the longest name, and find out which columns the steps need."""
+        board = self._board
+        if board is None:
+            return
+        self._measured = len(board.tasks)
+        self._name_width = max((len(step_title(task)) for task in board.tasks.values()), default=0)
+        self._waits = self._retries = any(board.max_attempts(one) > 1 for one in board.steps)
+        self._note(board.tasks)
+
+    def _note(self, task_ids: Iterable[str]) -> None:
+        """Note what steps have come to need; a column that was needed once stays."""
+        tasks = {} if self._board is None else self._board.tasks
+        for task in (tasks[one] for one in task_ids if one in tasks):
+            self._waits = self._waits or task.state is TaskState.WAITING
+            self._retries = self._retries or task.attempt > 1
+
+    @property
+    def _needs(self) -> tuple[bool, bool]:
+        return self._waits, self._retries
 
     def board_changed(
         self, changed: Iterable[str], *, moved: bool, selected: str | None = None
@@ -91,9 +113,13 @@ class StepList(LineView):
         `selected` takes the selection along at once, so that the list does not first follow a step
         that has ended to where that is now.
         """
-        wanted = set(changed)
-        if self._board is not None and len(self._board.tasks) != self._measured:
+        wanted, needs = set(changed), self._needs
+        board = self._board
+        if board is not None and len(board.tasks) != self._measured:
             self._measure()  # a step has fanned out
+        self._note(wanted)
+        if self._needs != needs:
+            self.refresh()
         if selected is not None:
             self._point_at(selected)
         if moved or self._filter:
@@ -271,7 +297,7 @@ class StepList(LineView):
         board, row = self._board, self._rows[index]
         if board is None:
             return ()
-        columns = step_columns(width, self._name_width)
+        columns = step_columns(width, self._name_width, waits=self._waits, retries=self._retries)
         is_open = row in self._opened
         if isinstance(row, Fold):
             return fold_spans(board, row, styles, is_open=is_open)

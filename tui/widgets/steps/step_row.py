@@ -8,6 +8,7 @@ from core.domain.reasons import Reason
 from core.domain.records import TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState
+from core.domain.tally import holds_slot
 from core.explain.execution_facts import CAUSE_RESOLVED
 from core.value.duration import duration_text
 from core.value.terminal_text import width_of
@@ -15,10 +16,11 @@ from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
 from tui.live.steps.bucket import ENDED, Bucket, bucket_of
 from tui.live.steps.step_rows import Alike, Fold
+from tui.live.steps.stopping import stopping_of
 from tui.live.steps.usual_time import overdue_text
 from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import Span
-from tui.widgets.steps.step_columns import STATE_CELLS, TIME_CELLS, TRIES_CELLS, StepColumns
+from tui.widgets.steps.step_columns import TIME_CELLS, TRIES_CELLS, StepColumns
 from tui.words.cause import cause_of_task
 from tui.words.numbers import elapsed, rough
 from tui.words.safe_text import clean_line, fit, fit_right, shorten
@@ -91,9 +93,13 @@ class StepLook:
         name_style = styles.muted if bucket_of(task) in ENDED else styles.text
         cells = max(1, columns.name - indent)
         yield fit(shorten(name, cells), cells) + " ", name_style
+        stopping = stopping_of(board, task, self.now)
+        if stopping and columns.why:  # instead of state and time: the sign says that it still runs
+            yield fit(stopping, columns.behind_name), styles.warn
+            return
         if columns.why:
             yield from self._why(board, task, last_line)
-        yield fit(self._state(task), STATE_CELLS), style
+        yield fit(self._state(task), columns.state), style
         yield from self._ending(board, task)
 
     def fan_out(self, board: Board, task_id: str, *, is_open: bool) -> Iterable[Span]:
@@ -127,7 +133,7 @@ class StepLook:
             yield f"{text} ", styles.state(state)
         if has_room:
             yield " " * (left - wide + 1), styles.text
-            yield fit(self._state(task), STATE_CELLS), styles.state(task.state)
+            yield fit(self._state(task), columns.state), styles.state(task.state)
             yield from self._ending(board, task)
 
     def _sign(self, task: TaskRun) -> Iterable[Span]:
@@ -170,7 +176,8 @@ class StepLook:
             late = fit(late, min(width_of(late), cells)) + " "
             yield late, styles.warn
             cells -= width_of(late)
-        text = clean_line(last_line) or clean_line(_reason(board, task))
+        said = clean_line(last_line) if holds_slot(task) else ""
+        text = said or clean_line(_reason(board, task))
         if cells >= 0:
             yield fit(text, cells) + " ", styles.muted
 

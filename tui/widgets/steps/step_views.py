@@ -57,7 +57,7 @@ class StepViews(Vertical):
 
     def mission_known(self) -> None:
         """Draw the dependencies, once the mission has been read."""
-        self.steps.refresh()
+        self.steps.mission_known()
         if self._board is not None:
             for canvas in self._canvases.values():
                 canvas.show_board(self._board, self._selected)
