@@ -151,15 +151,16 @@ class ExecutionScreen(ExecutionPast):
         return is_terminal(board.tasks[self.selected].state) and not is_terminal(state)
 
     def _tick(self) -> None:
-        is_moving = self.board is not None and self.board.is_live and not self.shows_past
-        if self.is_current and is_moving:
+        board = self.board
+        is_moving = board is not None and board.is_live and not self.shows_past
+        if self.is_current and board is not None and is_moving:
             self.update_header()
             self._left.tick()
             self._side_list.tick()
             records = self._records
             moving = records is not None and not is_terminal(records.task.state)
             is_told = self._left.tab == "list" and self._side.display
-            if moving and (is_told or self.board.execution.cancel_requested_at is not None):
+            if moving and (is_told or board.execution.cancel_requested_at is not None):
                 self._show_summary(keep_place=True)
 
     def _look_at_last_lines(self) -> None:
