@@ -138,6 +138,8 @@ def test_only_what_the_item_brings_into_an_error_is_left_out_of_it() -> None:
     )
     assert without_item("py=3.11: no wheel", {"py": "3.11", "n": 1}) == "py=…: no wheel"
     assert without_item("db-10 refused", "db-1") == "db-10 refused", "another name"
+    assert without_item("took 2.5 s, not 5", 5) == "took … s, not …"
+    assert without_item("a_b b/b: b", "b/b") == "a_b …: b"
     assert without_item("pid 48213 at 0x7fa0 died", None) == "pid … at … died"
 
 
