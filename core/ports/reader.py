@@ -44,6 +44,8 @@ class LogQuery(Struct, frozen=True, kw_only=True):
     """Only entries that end in chunks up to this row id."""
     tail: int | None = None
     """Only the last so many entries."""
+    tail_characters: int | None = None
+    """With a `tail`: fewer entries, but at least one, if those have more characters."""
 
 
 class RunOutcome(Struct, frozen=True):

@@ -7,6 +7,7 @@ an attempt, it first goes back to where no wanted line is in progress.
 
 import json
 import sqlite3
+import sys
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from msgspec import Struct, field
 
 from core.domain.records import LogEntry, LogLevel
 from core.domain.states import AttemptState
+from core.output.log_ends import last_lines
 from core.output.log_format import LineDecoder
 from core.ports.journal import LogChunk, LogSegment
 from core.ports.reader import LogQuery
@@ -108,9 +110,12 @@ class LogReader(Struct):
     def _tail(self, ids: Sequence[int], count: int) -> Sequence[Found]:
         """Return the last `count` entries, reading further back until there are as many."""
         window = _TAIL_CHUNKS
+        characters = self.query.tail_characters
         while count > 0:
-            found = deque(self._scan(ids[-window:]), maxlen=count)
-            if len(found) == count or window >= len(ids):
+            found, is_cut = last_lines(
+                self._scan(ids[-window:]), count, sys.maxsize if characters is None else characters
+            )
+            if is_cut or len(found) == count or window >= len(ids):
                 return found
             window *= 4
         return ()

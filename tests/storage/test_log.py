@@ -178,6 +178,9 @@ async def test_a_tail_looks_as_far_back_as_it_must(store: Store, reader: SqliteR
     assert lines(reader, story, tail=2, search="needle") == ["line 3 needle", "line 17 needle"]
     assert len(lines(reader, story, tail=1000)) == 40
     assert lines(reader, story, tail=0) == []
+    assert lines(reader, story, tail=30, tail_characters=15) == ["line 38", "line 39"]
+    assert lines(reader, story, tail=30, tail_characters=1) == ["line 39"]
+    assert lines(reader, story, tail=1, tail_characters=15) == ["line 39"]
 
 
 async def test_a_follower_gets_each_line_once_and_whole(store: Store, reader: SqliteReader) -> None:

@@ -15,8 +15,9 @@ from textual.message import Message
 from core.domain.records import Execution, LogEntry
 from core.domain.states import is_terminal
 from core.errors import BugError, MissionDeckError, NotFoundError
+from core.output.log_ends import last_lines
 from core.ports.reader import LogQuery, Reader
-from tui.live.log.log_pages import fitting
+from tui.live.log.log_pages import PAGE_CHARACTERS
 from tui.live.messages import Committed, Delta, FeedLost, LogLines, ThreadBroken
 from tui.search.home_page import EMPTY_PAGE, HomeQuery, read_home
 
@@ -235,16 +236,18 @@ class Feed:
         reset = follow.token != self._log_token
         if reset:
             self._log_token, self._log_cursor = follow.token, 0
-        query = replace(follow.query, after_chunk=self._log_cursor, tail=MAX_LOG_ENTRIES)
-        lines: list[tuple[int, LogEntry]] = list(reader.logs(query))
-        count = len(lines)
+        query = replace(
+            follow.query,
+            after_chunk=self._log_cursor,
+            tail=MAX_LOG_ENTRIES,
+            tail_characters=2 * PAGE_CHARACTERS,
+        )
+        lines, skipped = last_lines(reader.logs(query), MAX_LOG_ENTRIES - 1, PAGE_CHARACTERS)
         if lines:
             self._log_cursor = lines[-1][0]
-            lines = fitting(lines, from_end=True)
         unfinished = tuple(reader.unfinished_lines(follow.query))
         if lines or reset or unfinished != self._unfinished:
             self._unfinished = unfinished
-            skipped = count == MAX_LOG_ENTRIES or len(lines) < count
             delta.logs = [
                 LogLines(
                     follow.token,

@@ -18,6 +18,9 @@ MAX_JUDGED_CHARACTERS = 2_000
 MAX_JSON_CHARACTERS = 16_000
 """A longer line is not taken apart."""
 
+MAX_INDENT_CHARACTERS = 40
+"""How far into a line a record may begin."""
+
 _LEVEL_KEY = r"\"(?:level|lvl|severity|levelname|log\.level)\"\s*:\s*"
 ERROR_LINES = (
     rf"{ERROR_PATTERN}|\b(?:CRITICAL|SEVERE|PANIC|EMERG|ALERT)\b|\blevel=(?:error|fatal|critical)\b"
@@ -58,20 +61,29 @@ _NUMBERED = {10: "TRACE", 20: "DEBUG", 30: "INFO", 40: "WARN", 50: "ERROR", 60: 
 """The levels of pino and bunyan."""
 
 
-@lru_cache(maxsize=4096)
 def severity_of(message: str) -> Severity:
     """Return how severe a line is."""
-    text = message[:MAX_JUDGED_CHARACTERS]
+    return _severity_of(message[:MAX_JUDGED_CHARACTERS])
+
+
+@lru_cache(maxsize=4096)
+def _severity_of(text: str) -> Severity:
     if re.search(ERROR_LINES, text):
         return Severity.ERROR
     return Severity.WARNING if re.search(WARNING_LINES, text) else Severity.NONE
 
 
-@lru_cache(maxsize=8192)
 def json_line(message: str) -> JsonLine | None:
     """Return the parts of a line that is a JSON object with a message; None for any other."""
+    if len(message) > MAX_JSON_CHARACTERS or "{" not in message[:MAX_INDENT_CHARACTERS]:
+        return None
+    return _json_line(message)
+
+
+@lru_cache(maxsize=4096)
+def _json_line(message: str) -> JsonLine | None:
     text = message.strip()
-    if not text.startswith("{") or not text.endswith("}") or len(text) > MAX_JSON_CHARACTERS:
+    if not text.startswith("{") or not text.endswith("}"):
         return None
     try:
         found = json.loads(text)

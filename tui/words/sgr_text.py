@@ -54,11 +54,17 @@ _ON: Mapping[int, Callable[[Sgr], Sgr]] = {
 }
 
 
-@lru_cache(maxsize=512)
 def coloured(message: str) -> tuple[Run, ...]:
     """Return a line as safe runs; their texts together are `clean(message)`."""
+    if len(message) > MAX_COLOURED_CHARACTERS:
+        return ((clean(message), PLAIN),)
+    return _coloured(message)
+
+
+@lru_cache(maxsize=512)
+def _coloured(message: str) -> tuple[Run, ...]:
     text = clean(message)
-    if len(message) > MAX_COLOURED_CHARACTERS or not _SGR.search(message):
+    if not _SGR.search(message):
         return ((text, PLAIN),)
     runs = list(_cut(text, list(_marked(message))))
     if "".join(part for part, _sgr in runs) != text:

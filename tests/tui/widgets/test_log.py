@@ -77,6 +77,24 @@ def test_parts_of_a_log_join_without_gap_or_overlap() -> None:
     assert [e.seq for _c, e in around.lines] == list(range(4221, 4422))
 
 
+def test_a_page_of_long_lines_has_fewer_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.live.log.log_pages.PAGE_CHARACTERS", 100)
+    world, run = chatty(2000)
+    reader = FakeReader(world)
+    query = LogQuery(execution_id=run, task_id="talk", attempt=1)
+    tail = read_tail(reader, query)
+    assert [e.seq for _c, e in tail.lines] == [1996, 1997, 1998, 1999, 2000]
+    assert tail.more_before
+    before = read_before(reader, query, tail.lines[0])
+    assert [e.seq for _c, e in before.lines] == [1991, 1992, 1993, 1994, 1995]
+    assert before.more_before
+    after = read_after(reader, query, before.lines[0])
+    assert [e.seq for _c, e in after.lines] == [1992, 1993, 1994, 1995, 1996]
+    assert after.more_after
+    monkeypatch.setattr("tui.live.log.log_pages.PAGE_CHARACTERS", 1)
+    assert [e.seq for _c, e in read_head(reader, query).lines] == [1]
+
+
 async def test_a_long_log_opens_at_its_end_and_can_be_read_to_its_beginning() -> None:
     world, run = chatty(20_000)
     async with running(FakeBackend(world), start=run) as pilot:

@@ -5,15 +5,15 @@ time, so earlier lines are found by probing lower ids.
 """
 
 import json
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import takewhile
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from core.domain.records import LogEntry
+from core.output.log_ends import first_lines, last_lines
 from core.ports.reader import LogQuery, Reader
 from tui.words.safe_text import clean
 
@@ -44,29 +44,19 @@ def place_of(line: Line) -> Place:
     return chunk, entry.task_id, entry.attempt, entry.seq
 
 
-def fitting(lines: Sequence[Line], *, from_end: bool = False) -> list[Line]:
-    """Return as many of some lines as a page may hold by its characters, the first or the last."""
-    left, kept = PAGE_CHARACTERS, 0
-    for _chunk, entry in reversed(lines) if from_end else lines:
-        left -= len(entry.message)
-        if left < 0 and kept:
-            break
-        kept += 1
-    return list(lines[len(lines) - kept :] if from_end else lines[:kept])
-
-
 def read_tail(reader: Reader, query: LogQuery, count: int = PAGE_LINES) -> Page:
     """Return the last lines."""
-    lines = list(reader.logs(replace(query, after_chunk=0, tail=count)))
-    kept = fitting(lines, from_end=True)
-    return Page(kept, len(lines) == count or len(kept) < len(lines), more_after=False)
+    found = reader.logs(
+        replace(query, after_chunk=0, tail=count + 1, tail_characters=2 * PAGE_CHARACTERS)
+    )
+    lines, is_cut = last_lines(found, count, PAGE_CHARACTERS)
+    return Page(lines, is_cut, more_after=False)
 
 
 def read_head(reader: Reader, query: LogQuery, count: int = PAGE_LINES) -> Page:
     """Return the first lines."""
-    lines = list(islice(_from(reader, query, 0), count + 1))
-    kept = fitting(lines[:count])
-    return Page(kept, more_before=False, more_after=len(lines) > len(kept))
+    lines, is_cut = first_lines(_from(reader, query, 0), count, PAGE_CHARACTERS)
+    return Page(lines, more_before=False, more_after=is_cut)
 
 
 def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE_LINES) -> Page:
@@ -75,30 +65,22 @@ def read_before(reader: Reader, query: LogQuery, first: Line, count: int = PAGE_
     reach = 2
     while True:
         start = max(0, first[0] - reach)
-        kept: deque[Line] = deque(maxlen=count + 1)
-        for line in _from(reader, query, start):
-            if place_of(line) == place or line[0] > first[0]:
-                break
-            kept.append(line)
-        if len(kept) > count or start == 0:
-            lines = fitting(list(kept)[-count:], from_end=True)
-            return Page(lines, len(kept) > len(lines), more_after=True)
+        before = takewhile(
+            lambda line: place_of(line) != place and line[0] <= first[0],
+            _from(reader, query, start),
+        )
+        lines, is_cut = last_lines(before, count, PAGE_CHARACTERS)
+        if is_cut or start == 0:
+            return Page(lines, is_cut, more_after=True)
         reach *= 4
 
 
 def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE_LINES) -> Page:
     """Return the lines after `last`."""
     place = place_of(last)
-    lines: list[Line] = []
-    passed = False
-    for line in _from(reader, query, max(0, last[0] - 1)):
-        if passed or line[0] > last[0]:
-            lines.append(line)
-            if len(lines) > count:
-                break
-        passed = passed or place_of(line) == place
-    page = fitting(lines[:count])
-    return Page(page, more_before=True, more_after=len(lines) > len(page))
+    behind = (line for line in lines_from(reader, query, last) if place_of(line) != place)
+    lines, is_cut = first_lines(behind, count, PAGE_CHARACTERS)
+    return Page(lines, more_before=True, more_after=is_cut)
 
 
 def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE_LINES) -> Page:

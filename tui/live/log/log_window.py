@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence, Set
 
 from core.domain.records import LogEntry
 from core.output.log_format import LINE_LIMIT_BYTES
+from core.value.terminal_text import width_of
 from core.value.timestamp import SECOND_NS
 from tui.live.log.log_pages import Line, Page, Place, place_of
 from tui.words.numbers import rough, size
@@ -14,6 +15,8 @@ GAP_SECONDS = 10
 """From how many seconds without a line on the time between two lines is shown."""
 WINDOW_LINES = 6000
 """How many lines are held at most; those furthest from the visible ones are dropped."""
+MAX_MEASURED_CHARACTERS = 2_000
+"""A longer line is taken to be as wide as it may be."""
 WINDOW_CHARACTERS = 16_000_000
 """How many characters are held at most, but for those of one page."""
 
@@ -33,6 +36,8 @@ class LogWindow:
         self.more_before = False
         self.more_after = False
         self.room: int | None = None
+        self.widest = 0
+        """The cells that the widest of the lines takes, or took since they were replaced."""
         self._starts: list[int] = [0]
 
     @property
@@ -83,6 +88,8 @@ class LogWindow:
     def fold_to(self, room: int | None) -> None:
         """Fold all lines to another width."""
         self.room = room
+        self.widest = 0
+        self._measure(self.lines)
         self._lay_out(0)
 
     def replace(
@@ -97,12 +104,15 @@ class LogWindow:
         self.lines = list(lines)
         self._breaks = breaks
         self.more_before, self.more_after = before, after
+        self.widest = 0
+        self._measure(lines)
         self._lay_out(0)
 
     def append(self, lines: Sequence[Line], *, trim: bool) -> None:
         """Append new lines; if `trim`, drop the oldest ones when there are too many."""
         kept = len(self.lines)
         self.lines.extend(lines)
+        self._measure(lines)
         if trim and self._spare():
             del self.lines[: self._spare(WINDOW_LINES * 3 // 4, WINDOW_CHARACTERS * 3 // 4)]
             self.more_before = True
@@ -112,6 +122,7 @@ class LogWindow:
     def put_before(self, page: Page) -> int:
         """Insert a page at the start; return by how many rows the other lines moved down."""
         self.lines[:0] = page.lines
+        self._measure(page.lines)
         self.more_before = page.more_before
         spare = self._spare(at_end=True)
         if spare:
@@ -123,6 +134,7 @@ class LogWindow:
     def put_behind(self, page: Page) -> int:
         """Append a page; return how many rows were dropped at the start."""
         self.lines.extend(page.lines)
+        self._measure(page.lines)
         self.more_after = page.more_after
         self._lay_out(0)
         spare = min(self._spare(), len(self.lines) - len(page.lines))
@@ -132,6 +144,15 @@ class LogWindow:
             self.more_before = True
             self._lay_out(0)
         return gone
+
+    def _measure(self, lines: Sequence[Line]) -> None:
+        for _chunk, entry in lines:
+            message = entry.message
+            if len(message) > MAX_MEASURED_CHARACTERS:
+                cells = len(message) if message.isascii() else 2 * len(message)
+            else:
+                cells = width_of(self._text_of(entry))
+            self.widest = max(self.widest, cells)
 
     def _spare(
         self,

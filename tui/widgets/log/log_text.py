@@ -55,11 +55,8 @@ class LogText(ScrollView, Selectable, can_focus=True):
         """Recompute the size of the scrollable content and repaint."""
         widest = 0
         if not self.wrapping:
-            lines = self._window.lines
-            widest = self._rows.lead + max((len(entry.message) for _c, entry in lines), default=0)
-            widest = max(
-                (widest, *(self._rows.lead + width_of(clean(e.message)) for e in self._unfinished))
-            )
+            unfinished = (width_of(clean(entry.message)) for entry in self._unfinished)
+            widest = self._rows.lead + max((self._window.widest, *unfinished))
         rows = self._window.rows + len(self._unfinished) + bool(self._ending)
         resize_content(self, Size(widest, rows))
         self.refresh()
