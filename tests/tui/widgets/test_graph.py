@@ -219,6 +219,7 @@ async def test_a_chain_is_folded_and_all_folds_open_and_close_at_once() -> None:
         await settle(pilot)
         assert "○ step-0 ──" in app.text
         assert "hops" not in app.text
+        assert "all 10,000 steps, 10,000 layers: larger than the window" in app.text
         await pilot.press("G")
         assert "step-9999" in app.text
         await pilot.press("F")

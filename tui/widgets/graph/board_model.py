@@ -49,7 +49,7 @@ def board_model(
     tasks: Mapping[str, TaskRun],
     opened: Mapping[str, InnerMission] = EMPTY,
 ) -> GraphModel:
-    """Build what is drawn of these task runs; an item of a fan-out hangs where its step does.
+    """Build what is drawn of these task runs; an item of a fan-out hangs on its step.
 
     The steps of an open sub-mission stand between the step that runs it and what depends on that.
     Of the board it reads only what no news change, so it may run in a thread.
@@ -113,6 +113,8 @@ def _add(
     if may_open(step, task):
         name += _MAY_OPEN if inner is None else _IS_OPEN
     needs = [] if step is None else [joined(path, need) for need in step.depends_on]
+    if parent is not None and parent in tasks:
+        needs = [joined(path, parent)]
     found.entries.append(
         _Entry(
             own,
@@ -139,14 +141,13 @@ def _add_inner(found: _Collected, path: str, inner: InnerMission, around: int) -
     for task_id in list(inner.tasks) or list(steps):
         _add(found, path, task_id, steps, inner.tasks, inner.mission, cluster, ())
     own = [entry for entry in found.entries[first:] if entry.cluster == cluster]
-    needed = {need for entry in own for need in entry.needs}
+    steps_alone = [entry for entry in own if not _is_item(inner, entry.path)]
+    needed = {need for entry in steps_alone for need in entry.needs}
     of_handlers = {joined(path, one) for one in handlers}
     last = [
         entry.path
-        for entry in own
-        if entry.path not in needed
-        and entry.path not in of_handlers
-        and not _is_item(inner, entry.path)
+        for entry in steps_alone
+        if entry.path not in needed and entry.path not in of_handlers
     ]
     found.exits[path] = last or [path]
     for entry in own:

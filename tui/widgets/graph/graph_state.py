@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from itertools import pairwise
 
+from core.domain.state_word import counted
 from core.domain.states import TaskState
 from tui.layout.cell_scale import Zoom
 from tui.layout.graph_folding import Folding, FoldKey, FoldKind
@@ -105,11 +106,23 @@ class GraphState:
     def note(self) -> str:
         """What is drawn of a graph that is not drawn whole; empty otherwise."""
         drawing = self.drawing
-        if drawing is None or drawing.focus is None:
+        if drawing is None:
             return ""
+        if drawing.focus is None:
+            return self._part_in_sight(drawing)
         centre = shorten(self.model.names[drawing.focus.centre], _MAX_CENTRE_CELLS)
         shown, total = len(drawing.group_of), len(self.model.ids)
         return f"{hops_text(drawing.focus.hops)} of {centre}: {shown:,} of {total:,} steps · 0 all"
+
+    def _part_in_sight(self, drawing: Drawing) -> str:
+        """Say how large a graph is that is drawn whole but does not fit the window."""
+        canvas, total = self.canvas, len(self.model.ids)
+        if canvas is None or isinstance(canvas, LaneCanvas):
+            return ""
+        if canvas.size[0] <= self._size[0] and canvas.size[1] <= self._size[1]:
+            return ""
+        size = f"all {total:,} steps, {counted(len(drawing.plane.layers), 'layer')}"
+        return f"{size}: larger than the window · m minimap · o around the cursor"
 
     def show(self, drawing: Drawing) -> None:
         """Show a finished layout."""

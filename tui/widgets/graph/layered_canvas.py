@@ -169,8 +169,11 @@ class Canvas:
         segments: list[Segment] = []
         if first == band.first and band.has_entry:
             start -= ENTRY_CELLS
-            mark = _WRAPPED[self._ascii][0] if self._is_entered(first, row, y) else ""
-            segments.append(Segment(mark.ljust(ENTRY_CELLS), styles.accent))
+            if first - 1 == self._end_gap:  # handlers: no wire leads to them
+                segments.append(Segment(_END_BAR[self._ascii].ljust(ENTRY_CELLS), styles.muted))
+            else:
+                mark = _WRAPPED[self._ascii][0] if self._is_entered(first, row, y) else ""
+                segments.append(Segment(mark.ljust(ENTRY_CELLS), styles.accent))
         for layer in range(first, last + 1):
             self._draw_column(segments, layer, row, y, styles)
             if layer < len(scale.gap):
