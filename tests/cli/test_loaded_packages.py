@@ -40,6 +40,7 @@ MAY_LOAD = {
     "--version": set[str](),
     "--help": FRAME,
     "version": FRAME,
+    "help ls": RECORDS,
     "completion bash": FRAME | {"sqlite3"},
     "explain retry": FRAME,
     "validate plain.yaml": FILE,

@@ -1,5 +1,10 @@
 """The generated parts of the documents are those of this program."""
 
+import shutil
+import subprocess
+
+import pytest
+
 from tests.tools.generate_docs import (
     ARCHITECTURE,
     BEGIN,
@@ -12,7 +17,7 @@ from tests.tools.generate_docs import (
     with_codes,
     with_states,
 )
-from tests.tools.generate_man import PAGE, man_page
+from tests.tools.generate_man import MAN, man_pages
 
 
 def test_the_page_of_commands_is_fresh() -> None:
@@ -33,8 +38,22 @@ def test_the_table_of_diagnostic_codes_is_fresh() -> None:
     assert with_codes(text) == text, "run `make docs`"
 
 
-def test_the_manual_page_is_fresh() -> None:
-    assert PAGE.read_text(encoding="utf-8") == man_page(), "run `make docs`"
+def test_the_manual_pages_are_fresh() -> None:
+    written = {page.name: page.read_text(encoding="utf-8") for page in MAN.iterdir()}
+    assert written == man_pages(), "run `make docs`"
+
+
+def test_the_manual_pages_render_without_a_warning() -> None:
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not installed")
+    pages = sorted(map(str, MAN.iterdir()))
+    done = subprocess.run(
+        ["groff", "-ww", "-man", "-Tutf8", "-z", *pages],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_stale_diagram_is_replaced_and_the_rest_is_kept() -> None:

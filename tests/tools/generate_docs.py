@@ -24,6 +24,7 @@ from core.security.policy.policy_rule import schema_text
 from tests.tools.tamper_matrix import AUDIT, with_matrix
 from tui.cli.commands_table import root
 from tui.cli.exit_code import EXIT_CODES
+from tui.cli.help_pages.command_examples import examples_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = DOCS / "commands.md"
@@ -201,6 +202,11 @@ def _command(found: click.Command, context: click.Context) -> Iterator[str]:
         yield "|---|---|"
         yield from map(_option, options)
         yield ""
+    yield "```sh"
+    for line, told in examples_of(context.command_path):
+        yield f"{line}   # {told}"
+    yield "```"
+    yield ""
 
 
 def _option(option: click.Option) -> str:

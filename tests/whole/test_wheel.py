@@ -61,5 +61,6 @@ def test_the_wheel_holds_licence_types_migrations_and_styles(wheel: Path) -> Non
     assert {"core/py.typed", "storage/py.typed", "tui/py.typed", "tui/deck.tcss"} <= set(names)
     assert "storage/migrations/0001_initial.sql" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
-    assert any(name.endswith("share/man/man1/mission.1") for name in names)
+    for page in ("mission.1", "mission-run.1", "mission-audit-verify.1"):
+        assert any(name.endswith(f"share/man/man1/{page}") for name in names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "docs/"))]

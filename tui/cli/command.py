@@ -44,6 +44,20 @@ class DeckCommand(click.Command):
         given = [f"{arg}={bare[arg]}" if arg in bare else arg for arg in args[:end]]
         return super().parse_args(ctx, [*given, *args[end:]])
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples of the command."""
+        from tui.cli.help_pages.command_examples import examples_of  # only help needs them
+
+        super().format_epilog(ctx, formatter)
+        examples = examples_of(ctx.command_path)
+        if examples:
+            with formatter.section("Examples"):
+                for line, told in examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+                    formatter.indent()
+                    formatter.write_text(told)
+                    formatter.dedent()
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; from here on SIGINT raises `KeyboardInterrupt` as usual."""
         is_main = threading.current_thread() is threading.main_thread()

@@ -70,6 +70,7 @@ SECTIONS = {
         "worker": _lazy("worker", "Run processes of missions for others, as a Dask worker."),
         "doctor": _lazy("doctor", "Check whether missions can run on this machine."),
         "completion": _lazy("completion", "Print the completion script of a shell."),
+        "help": _lazy("help", "Show the help of a command, or of a topic."),
         "version": _lazy("version", "Print the version."),
     },
 }

@@ -23,7 +23,7 @@ from core.explain.secret_text import secret_text
 from core.value.duration import duration_text
 from tui.output.ansi_colours import Palette, styled_state
 from tui.output.event_line import cause_line
-from tui.output.execution_table import why_line
+from tui.output.execution_table import labels_text, why_line
 from tui.output.next_command import next_command
 from tui.output.table import Cell, Column, table
 from tui.words.artifact_text import artifacts_text
@@ -176,6 +176,10 @@ def _head(
         )
     )
     yield f"  {tally_words(tally_of_execution(one))} · {counted(one.log_entry_count, 'log line')}"
+    if one.title:
+        yield f"  title {safe_line(one.title)}"
+    if one.labels:
+        yield f"  labels {labels_text(one)}"
     links = (
         ("retry of", one.retry_of),
         ("rerun of", one.rerun_of),

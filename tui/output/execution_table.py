@@ -32,6 +32,7 @@ def execution_table(
     of sub-missions each execution ran, both by id of the one listed.
     """
     relations = [_relation(one, parents, children) for one in executions]
+    is_titled, is_labelled = any(one.title for one in executions), any(map(labels_text, executions))
     columns = (
         Column("RUN", shrink=True),
         Column("ID"),
@@ -40,6 +41,8 @@ def execution_table(
         Column("STARTED"),
         Column("TOOK", right=True),
         *((Column("SUB-MISSION", shrink=True),) if any(relations) else ()),
+        *((Column("TITLE", yielding=True),) if is_titled else ()),
+        *((Column("LABELS", yielding=True),) if is_labelled else ()),
         Column("WHY", shrink=True),
     )
     return table(
@@ -53,6 +56,8 @@ def execution_table(
                 ago(one.created_at if one.started_at is None else one.started_at, now),
                 _took(one, now),
                 *((related,) if any(relations) else ()),
+                *((safe_line(one.title or ""),) if is_titled else ()),
+                *((labels_text(one),) if is_labelled else ()),
                 why_line(one),
             )
             for one, related in zip(executions, relations, strict=True)
@@ -72,6 +77,11 @@ def _relation(one: Execution, parents: Mapping[str, str], children: Mapping[str,
 def why_line(one: Execution) -> str:
     """Return why an execution is in its state as one line, the code last."""
     return safe_line(str(cause_of(one.reason_code.value, one.message)))
+
+
+def labels_text(one: Execution) -> str:
+    """Return the labels of an execution as one line: `team=data tier=gold`, empty without any."""
+    return safe_line(" ".join(f"{name}={value}" for name, value in (one.labels or {}).items()))
 
 
 def _state(one: Execution, palette: Palette) -> Cell:

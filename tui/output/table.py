@@ -10,14 +10,19 @@ from tui.words.safe_text import cut
 
 GAP = "  "
 _MIN_CELLS = 4
+_MIN_CELLS_OF_YIELDING = 8
 
 
 class Column(Struct, frozen=True):
-    """One column. If the lines do not fit, the `shrink` columns are narrowed, the widest first."""
+    """One column. If the lines do not fit, the `shrink` columns are narrowed, the widest first.
+
+    Those that are `yielding` are narrowed before the others, down to a few cells.
+    """
 
     title: str
     right: bool = False
     shrink: bool = False
+    yielding: bool = False
 
 
 class Cell(Struct, frozen=True):
@@ -52,13 +57,21 @@ def table(
 
 def _shrink(columns: Sequence[Column], widths: list[int], width: int) -> None:
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    elastic = [index for index, column in enumerate(columns) if column.shrink]
-    while excess > 0 and elastic:
-        widest = max(elastic, key=lambda index: widths[index])
-        if widths[widest] <= _MIN_CELLS:
-            return
+    yielding = [index for index, column in enumerate(columns) if column.yielding]
+    elastic = [index for index, column in enumerate(columns) if column.shrink or column.yielding]
+    excess = _narrow(widths, yielding, excess, down_to=_MIN_CELLS_OF_YIELDING)
+    _narrow(widths, elastic, excess, down_to=_MIN_CELLS)
+
+
+def _narrow(widths: list[int], chosen: Sequence[int], excess: int, *, down_to: int) -> int:
+    """Narrow the chosen columns, the widest first; return what is still too much."""
+    while excess > 0 and chosen:
+        widest = max(chosen, key=lambda index: widths[index])
+        if widths[widest] <= down_to:
+            break
         widths[widest] -= 1
         excess -= 1
+    return excess
 
 
 def _fitted(cell: Cell, width: int) -> str:

@@ -78,7 +78,7 @@ def complete_execution(
         for one in found if incomplete else ():
             yield CompletionItem(short[one.execution_id], help=_told(one))
 
-    return _from_records(ctx, offer, incomplete)
+    return from_records(ctx, offer, incomplete)
 
 
 def complete_mission(
@@ -89,7 +89,7 @@ def complete_mission(
     def offer(reader: Reader) -> Iterator[CompletionItem]:
         return map(CompletionItem, reader.mission_names())
 
-    return _from_records(ctx, offer, incomplete)
+    return from_records(ctx, offer, incomplete)
 
 
 def complete_step(
@@ -106,7 +106,7 @@ def complete_step(
                 told = state_word(task.state, task.reason_code)
                 yield CompletionItem(task.task_id, help=told)
 
-    return _from_records(ctx, offer, incomplete)
+    return from_records(ctx, offer, incomplete)
 
 
 def complete_mission_step(
@@ -148,7 +148,7 @@ def complete_param(
     return []
 
 
-def _from_records(
+def from_records(
     ctx: click.Context, offer: Callable[[Reader], Iterable[CompletionItem]], incomplete: str
 ) -> list[CompletionItem]:
     """Return the matching candidates of `offer` without duplicates; none without a database."""

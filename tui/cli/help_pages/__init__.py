@@ -1,0 +1,1 @@
+"""What the help says beside options: examples, and pages on topics."""
