@@ -55,6 +55,6 @@ def _help_of(root: click.Context, words: Sequence[str]) -> str:
                 f"there is no command or topic {' '.join(words)!r}",
                 hint=did_you_mean(word, known) or "`mission help` lists them",
             )
-        context = click.Context(inner, info_name=word, parent=context)
+        context = click.Context(inner, info_name=word, parent=context, **inner.context_settings)
         found = inner
     return found.get_help(context)
