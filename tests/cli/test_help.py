@@ -58,7 +58,7 @@ def test_help_shows_what_the_option_of_a_command_shows(inside: Inside) -> None:
         shown = inside("help", *words)
         assert shown.code == 0
         assert shown.out.rstrip() == inside(*words, "--help").out.rstrip()
-    assert EXAMPLES["ls"][0][0] in inside("ls", "-h").out
+    assert EXAMPLES["ls"][0][0] in inside("ls", "--help").out
     everything = inside("help").out
     assert inside("--help").out.rstrip() in everything
     assert all(name in everything for name in TOPICS)
