@@ -109,7 +109,8 @@ def test_a_watched_list_goes_on_in_a_pipe_with_a_line_for_each_new_state(
     (tmp_path / "bad.yaml").write_text(MISSION.format("bad", "exit 3"))
     run = Inside(tmp_path / "home", monkeypatch, capfd)
     run("run", "bad.yaml", "-q")
-    watching = start(tmp_path / "home", "ls", "--watch", "--json", "--fields", "run,state", "bad")
+    fields = ("--json", "--fields", "run,state")
+    watching = start(tmp_path / "home", "ls", "--watch", *fields, "bad", bufsize=0)
     try:
         assert next_line(watching) == {"reference": "bad#1", "state": "FAILED"}
         run("run", "bad.yaml", "-q")
