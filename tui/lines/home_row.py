@@ -59,6 +59,9 @@ def told(row: HomeRow, actor: str, now: int) -> Line:
             parts.append(("cancelling  ", "warn"))
         parts += progress(execution)
     parts += counts(execution)
+    if execution.state is ExecutionState.SUCCESS and execution.message:  # it ended early
+        sentence = cause_of(execution.reason_code.value, execution.message).sentence
+        parts.append((f" {clean_line(sentence)}", "muted"))
     return parts
 
 
