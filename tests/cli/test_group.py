@@ -8,6 +8,7 @@ from tests.support.cli import Inside
 
 MISSION = """version: "1.0"
 name: groups
+config: {limits: {open_files: 64}}
 params: {stage: {required: true}, odd: {default: ""}}
 env: {STAGE: "{{ params.stage }}", ODD: "{{ params.odd }}", FIXED: fixed}
 steps:
@@ -15,7 +16,10 @@ steps:
     foreach: [{n: a}, {n: b}]
     with: {name: "{{ item.n }}"}
     steps:
-      - {id: build, run: 'echo "$MISSION_VAR_NAME $STAGE" | tee -a built; echo "$ODD$FIXED" >odd'}
+      - id: build
+        run: |
+          echo "$MISSION_VAR_NAME $STAGE" | tee -a built
+          echo "$ODD$FIXED$(ulimit -n)" >odd
       - {id: test, depends_on: build, run: 'test "$MISSION_VAR_NAME" = a || test -e mended'}
   - id: last
     depends_on: each
@@ -36,7 +40,9 @@ def test_a_failed_step_of_a_group_is_retried_alone(
     (tmp_path / "mended").touch()
     assert look("retry", "@last", "--watch").code == 0
     assert sorted((tmp_path / "built").read_text().split()) == ["a", "b", "test", "test"]
-    text = "{{ 1 + 1 }}fixed\n"
-    assert (tmp_path / "odd").read_text() == text, "it is no template in the group"
+    text = "{{ 1 + 1 }}fixed64\n"
+    assert (tmp_path / "odd").read_text() == text, (
+        "no template in the group, and the limits of the mission"
+    )
     assert look("logs", "@last", "last").out == "b test\n"
     assert look("audit", "verify").code == 0

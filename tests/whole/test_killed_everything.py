@@ -94,7 +94,7 @@ steps:
     foreach: [x, y]
     max_parallel: 1
     with: {name: "{{ item }}"}
-    steps: [{id: once, run: 'echo "$MISSION_VAR_NAME $API_TOKEN" >>once'}]
+    steps: [{id: once, secrets: [PIN], run: 'echo "$MISSION_VAR_NAME ${#PIN}" >>once; echo "$PIN"'}]
   - id: each
     depends_on: held
     matrix: {os: [a, b], exclude: [{os: b}], include: [{os: c, more: d}]}
@@ -188,7 +188,7 @@ def test_all_of_it_survives_the_kill_of_its_runner_and_a_retry(tmp_path: Path) -
     assert (tmp_path / "copies").read_text() == "3\n"
     assert (tmp_path / "makes").read_text() == "run\n", "what succeeded did not run again"
     once = (tmp_path / "once").read_text().splitlines()
-    assert sorted(line.split()[0] for line in once) == ["x", "y"]
+    assert sorted(once) == ["x 10", "y 10"], "the group has the secret input of the run"
     assert (tmp_path / "well").exists()
     assert not [one for one in ("never", "after", "stopped") if (tmp_path / one).exists()]
     assert (tmp_path / "logs/make.txt").read_text() == "token *** *** ***\n"

@@ -17,7 +17,15 @@ from core.step_type.registry import normalise_type
 GROUP = "group"
 _SHARED = ("variables", "secrets", "env", "env_files", "defaults", "templates")
 """Keys of the mission that hold for the steps of a group, too."""
-_REPORTED_OUTSIDE = frozenset({"version", "name", *_SHARED}) - {"defaults", "templates"}
+_SHARED_CONFIG = (
+    *("limits", "stop", "leftovers", "breaker", "fail_fast", "parallel_limit", "runs_on"),
+    *("shared_folders", "durability"),
+)
+"""Keys of `config` that hold for them; `retry` repeats the group as a whole."""
+_REPORTED_OUTSIDE = frozenset({"version", "name", "config", "params", *_SHARED}) - {
+    "defaults",
+    "templates",
+}
 """What is wrong in these is wrong in the outer mission, and reported there."""
 
 CheckData = Callable[[dict[str, Any], Problems], None]
@@ -79,6 +87,17 @@ def write_out_group(
     if env.__class__ is dict:  # what its templates name is known out here alone
         resolved = {key: value for key, value in env.items() if has_template(value)}
         shared["env"] = {key: value for key, value in env.items() if key not in resolved}
+    config = data.get("config")
+    if config.__class__ is dict:
+        shared["config"] = {key: config[key] for key in _SHARED_CONFIG if key in config}
+    params = data.get("params")
+    secret = [
+        key
+        for key, value in (params.items() if params.__class__ is dict else ())
+        if value.__class__ is dict and value.get("secret") is True
+    ]
+    if secret:  # the runner has their values; other inputs are handed over by `with`
+        shared["params"] = {key: {"secret": True} for key in secret}
     name = f"{data.get('name')}: {step.get('id')}"[:200]
     inner = {"version": "1.0", "name": name, **shared, "steps": step["steps"]}
     written = {key: value for key, value in step.items() if key not in ("steps", "with")}
