@@ -302,7 +302,7 @@ class Planner:
                 self._finish(task.task_id)
             if task.reason_code is Reason.MISSION_TIMEOUT:
                 self.stop(Reason.MISSION_TIMEOUT, task.message or "the mission's deadline passed")
-            if task.reason_code in BEFORE_THE_STEPS and not task.attempt:
+            if task.reason_code in BEFORE_THE_STEPS and task.started_at is None:
                 self.stop(task.reason_code, task.message or "")
         for task in ended:
             self._sweep.note_end(task.reason_code)

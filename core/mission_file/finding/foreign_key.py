@@ -78,7 +78,7 @@ FOREIGN_STEP_KEYS: Mapping[str, str] = {
     "services": "a service is a step of its own: `service: true` beside its `run`, and `ready`",
     "recipe": "it is called `id` here",
     "target": "it is called `id` here",
-    "operator": "write `run: COMMAND LINE`, or a `step_type` (`mission explain` lists them)",
+    "operator": "write `run: COMMAND LINE`, or a `step_type`: docs/mission-file.md lists them",
     "python_callable": "write `run: python3 FILE`",
     "call": "`step_type: mission` with `parameters: {file: FILE}` runs another mission",
     "email_on_failure": "tell somebody from a step under `handlers.on_failure`",

@@ -5,19 +5,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from core.domain.events import Noted
+from core.domain.events import Noted, TaskStateChanged
+from core.domain.fold import fold
 from core.domain.mission import Handlers, Mission, Precondition
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState, TaskState
 from core.mission_file.finding.code import Code
 from core.mission_file.load import load_mission
+from core.planning.ending import Ending
+from core.planning.recovery import lost, resumed
 from core.ports.control import RequestKind
 from core.security.attempt_gate import ALLOWED, GateAnswer
 from core.security.attempt_request import AttemptRequest
 from core.step_type.step_type import StepOutcome
 from tests.support.fake_executor import Act, FakeExecutor
+from tests.support.memory_journal import MemoryJournal
 from tests.support.rig import Rig, a_command
 from tests.support.simulation import a_plan
+from tests.support.virtual_loop import run_virtually
 
 THERE = Precondition(script="test -f it")
 TIDY = Handlers(always=(a_command("tidy"),), on_failure=(a_command("tell"),))
@@ -123,6 +128,24 @@ def test_a_new_runner_checks_again_only_what_let_nothing_run(until: float, check
     rig = rigged(Act(seconds=5))
     assert rig.run_twice(until, 60).state is ExecutionState.SUCCESS
     assert rig.started().count("preconditions") == checks
+
+
+def test_an_end_that_was_recorded_in_part_is_completed_whatever_holds_by_then() -> None:
+    rig = rigged(Act(exit_code=1))
+    rig.run()
+    first = next(n for n, event in enumerate(rig.seen) if isinstance(event, TaskStateChanged))
+    rig.seen = rig.seen[: first + 1]
+    rig.executor = FakeExecutor(lambda _job: Act())
+
+    async def resume() -> Ending:
+        rig.snapshot = fold(rig.seen)
+        rig._take(lost(rig.snapshot, rig.clock, who="a test"))
+        rig._take(resumed(rig.snapshot, rig.clock, actor="tester@rig"))
+        return await rig.build(MemoryJournal(world=rig._adopted())).run()
+
+    assert run_virtually(resume).reason is Reason.PRECONDITION_UNMET
+    assert rig.started() == []
+    assert rig.reason("b") is Reason.PRECONDITION_UNMET
 
 
 def test_what_is_wrong_is_refused_where_it_stands() -> None:
