@@ -82,6 +82,17 @@ class ExecutionContext:
         }
 
     @property
+    def values_of_item(self) -> Mapping[str, Json] | None:
+        """What tells an execution from the others that a fan-out of its parent makes of a mission.
+
+        None for one that no item of a fan-out runs.
+        """
+        execution = self._snapshot.current
+        if execution.parent_task_id is None or not execution.parent_task_id.endswith("]"):
+            return None
+        return {"params": dict(execution.params), "vars": dict(self._mission.variables)}
+
+    @property
     def audit_trail(self) -> str:
         """The name of the audit sub-chain that tells what happened in this context."""
         return f"execution/{self._snapshot.current.execution_id}"

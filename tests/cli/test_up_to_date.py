@@ -199,3 +199,33 @@ def test_an_unknown_step_is_not_forced(build: Build) -> None:
     assert done.code == 4
     assert "link" in done.err
     assert not (build.folder / "app").exists()
+
+
+GROUP = """version: "1.0"
+name: grouped
+steps:
+  - id: each
+    foreach: [one, two]
+    with: {name: "{{ item }}"}
+    steps:
+      - {id: copy, inputs: "{{ vars.name }}.in", outputs: "{{ vars.name }}.out",
+         run: 'cp "$MISSION_VAR_NAME.in" "$MISSION_VAR_NAME.out"'}
+"""
+
+
+def test_a_group_has_a_record_of_its_steps_for_each_item(build: Build) -> None:
+    for name in ("one", "two"):
+        build.write(f"{name}.in", name)
+    build.write("grouped.yaml", GROUP)
+
+    def reasons() -> set[str]:
+        assert build.inside("run", "grouped.yaml", "-q").code == 0
+        newest = build.inside("ls", "--all", "--json").json
+        children = [one for one in newest if one["mission_name"] == "grouped: each"][:2]
+        shown = [build.inside("show", one["execution_id"], "--json").json for one in children]
+        return {one["task_runs"][0]["reason_code"] for one in shown}
+
+    assert reasons() == {"EXIT_ZERO"}
+    assert reasons() == {"UP_TO_DATE"}
+    build.write("two.in", "changed")
+    assert reasons() == {"UP_TO_DATE", "EXIT_ZERO"}

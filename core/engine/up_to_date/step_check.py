@@ -1,12 +1,13 @@
 """Asks whether steps are up to date, and keeps the records of their successes for the engine."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
-from core.domain.events import TaskStateChanged
+from core.domain.events import TaskStateChanged, dump_json
 from core.domain.mission import MissionStep
 from core.domain.reasons import Reason
 from core.domain.records import TaskRun
@@ -183,8 +184,11 @@ def question_of(surroundings: Surroundings, prepared: Prepared, forced: frozense
 
 
 def _key(surroundings: Surroundings, task: TaskRun) -> StepRecordKey:
-    folder = str(surroundings.working_dir)
-    return StepRecordKey(surroundings.mission.name, folder, record_name(task))
+    folder, name = str(surroundings.working_dir), record_name(task)
+    values = surroundings.context.values_of_item
+    if values is not None:
+        name += f" {hashlib.sha256(dump_json(values).encode()).hexdigest()[:32]}"
+    return StepRecordKey(surroundings.mission.name, folder, name)
 
 
 def _files(surroundings: Surroundings, prepared: Prepared) -> StepFiles:
