@@ -141,7 +141,11 @@ def retry_with_another_parameter(walk: Walk) -> None:
     walk.type_in("warehouse-1", "parameter `source`: warehouse-2 → warehouse-1")
     walk.take_picture("retry", "Runs again: 9 steps", "Reused: 3 steps")
     walk.press("ctrl+r", "sales-report#4", "✓ done")
-    walk.press("A", "audit log")
+    walk.press("A", "audit log", "execution.finalized")
+    walk.press("/")
+    walk.terminal.settle()
+    walk.type_in("type:amended")
+    walk.press("enter", "amended what the retry runs")
     walk.take_picture("audit")
 
 
@@ -197,7 +201,7 @@ class Journey:
 
 JOURNEYS = (
     Journey("why", why_it_failed, 4),
-    Journey("retry", retry_with_another_parameter, 7),
+    Journey("retry", retry_with_another_parameter, 8),
     Journey("cancel", cancel_a_runaway, 6),
     Journey("items", find_the_failed_items, 1),
     Journey("past", back_to_the_moment, 4),
