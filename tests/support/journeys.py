@@ -142,11 +142,12 @@ def retry_with_another_parameter(walk: Walk) -> None:
     walk.take_picture("retry", "Runs again: 9 steps", "Reused: 3 steps")
     walk.press("ctrl+r", "sales-report#4", "✓ done")
     walk.press("A", "audit log", "execution.finalized")
+    walk.press("v", "✓ INTACT", "a trusted key signed them")
     walk.press("/")
     walk.terminal.settle()
     walk.type_in("type:amended")
     walk.press("enter", "amended what the retry runs")
-    walk.take_picture("audit")
+    walk.take_picture("audit", "warehouse-2 → warehouse-1", "✓ INTACT")
 
 
 def cancel_a_runaway(walk: Walk) -> None:
@@ -161,9 +162,8 @@ def cancel_a_runaway(walk: Walk) -> None:
     walk.press("enter", "SIGTERM 2", "3 processes remain, SIGKILL in 4s")
     walk.take_picture("cancel", "processes remain", is_moving=True)
     walk.see("◼ cancelled")
-    walk.press("enter", "1 Overview")
-    walk.press("5")
-    walk.take_picture("census", "attempt 1")
+    walk.press("enter", "1 Overview", "ended: 3 processes, 0 survivors")
+    walk.take_picture("census", "cancelled by ada")
 
 
 def find_the_failed_items(walk: Walk) -> None:
@@ -184,8 +184,9 @@ def back_to_the_moment(walk: Walk) -> None:
     walk.press("enter", "✗ convert")
     walk.press("(", "THE PAST")
     walk.press("<", "▶ convert", "○ regions", "1▶")
-    walk.take_picture("past", "THE PAST")
-    walk.press(".", "✗ convert")
+    walk.press("2", "▶ Convert to euros", "○ Sales by region")
+    walk.take_picture("past", "THE PAST", "✓ Extract the orders")
+    walk.press(".", "✗ Convert to euros")
     walk.terminal.settle()
     assert "THE PAST" not in walk.terminal.text
 
@@ -201,8 +202,8 @@ class Journey:
 
 JOURNEYS = (
     Journey("why", why_it_failed, 4),
-    Journey("retry", retry_with_another_parameter, 8),
-    Journey("cancel", cancel_a_runaway, 6),
+    Journey("retry", retry_with_another_parameter, 9),
+    Journey("cancel", cancel_a_runaway, 5),
     Journey("items", find_the_failed_items, 1),
-    Journey("past", back_to_the_moment, 4),
+    Journey("past", back_to_the_moment, 5),
 )

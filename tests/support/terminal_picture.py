@@ -2,6 +2,7 @@
 
 import io
 import re
+from itertools import groupby
 
 import pyte
 from rich.color import Color
@@ -14,7 +15,10 @@ from tui.look.svg_picture import tidy
 _HEX = re.compile("[0-9a-f]{6}")
 _UNIQUE = re.compile(r"terminal-\d+")
 _CELL = re.compile(r'\b(?:x|textLength|width)="[\d.]+"')
-_COUNTED = re.compile(r"\d+(?:\.\d+)?")
+_COUNTED = re.compile(
+    r"\b[0-9a-f]{4,}(?:-[0-9a-f]+)+…?|\b[0-9a-f]{8,}\b…?|\d+(?:[.,]\d+)*(?:ms|s|m)?"
+)
+"""Ids and digests, and numbers with their unit of time."""
 
 
 def picture_of(screen: pyte.Screen, title: str) -> str:
@@ -29,16 +33,16 @@ def picture_of(screen: pyte.Screen, title: str) -> str:
         legacy_windows=False,
     )
     for row in range(screen.lines):
+        cells = [screen.buffer[row][column] for column in range(screen.columns)]
         line = Text(end="" if row == screen.lines - 1 else "\n", no_wrap=True)
-        for column in range(screen.columns):
-            cell = screen.buffer[row][column]
-            line.append(cell.data, _style(cell))  # the second cell of a wide character is empty
+        for look, alike in groupby(cells, lambda cell: cell._replace(data="")):
+            line.append("".join(cell.data for cell in alike), _style(look))
         console.print(line, soft_wrap=True)
     return _UNIQUE.sub("terminal-deck", tidy(console.export_svg(title=title)))
 
 
 def same_but_for_numbers(one: str, other: str) -> bool:
-    """Whether two pictures differ at most in times, process ids and other numbers."""
+    """Tell whether two pictures differ at most in times, ids, digests and other numbers."""
     return _without_numbers(one) == _without_numbers(other)
 
 

@@ -1,15 +1,25 @@
-"""Make the pictures of README and docs: a made-up night at fixed sizes and a clock that stands."""
+"""Make the pictures of README and docs.
+
+Most are of a made-up night at fixed sizes and a clock that stands. Those of the journeys are taken
+on a real terminal while the journey is made, of real runs: they are written anew only if more than
+times and other numbers has changed.
+"""
 
 import asyncio
 import os
 import re
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.journeys import JOURNEYS, Journey
+from tests.support.terminal_picture import same_but_for_numbers
 from tests.support.tui import running, wait_for_text
+from tests.support.walk import Walk
 from tests.tools.fan_out_world import a_fleet
 from tests.tools.log_world import a_colourful_import
 from tests.tools.shot_worlds import (
@@ -25,6 +35,10 @@ from tests.tools.shot_worlds import (
 from tui.look.svg_picture import tidy
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+JOURNEY_FOLDER = Path(tempfile.gettempdir()) / "nightly"
+"""Where journeys are made: pictures show it, so it is the same each time."""
+JOURNEY_SIZES = {"": (120, 40), "-80": (80, 24)}
+"""The sizes of the pictures of journeys, by what is added to their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +104,33 @@ async def take(shot: Shot, folder: Path) -> None:
     (folder / f"{shot.name}.svg").write_text(unique.sub("terminal-deck", svg), encoding="utf-8")
 
 
+def make_journey(journey: Journey, folder: Path) -> None:
+    """Make a journey at each size, and write the pictures that were taken on the way."""
+    for suffix, (columns, rows) in JOURNEY_SIZES.items():
+        JOURNEY_FOLDER.mkdir()  # refused if it is there: it is somebody else's
+        walk = Walk(JOURNEY_FOLDER, columns=columns, rows=rows)
+        try:
+            journey.walk(walk)
+        finally:
+            walk.leave()
+            shutil.rmtree(JOURNEY_FOLDER)
+        for name, svg in walk.pictures.items():
+            path = folder / f"journey-{name}{suffix}.svg"
+            before = path.read_text(encoding="utf-8") if path.exists() else ""
+            if not same_but_for_numbers(before, svg):
+                path.write_text(svg, encoding="utf-8")
+
+
 def main(arguments: Sequence[str]) -> None:
     """Make all pictures, or those named."""
     os.environ["TZ"] = "UTC"  # the same times of day wherever they are made
     time.tzset()
-    wanted = set(arguments) or {shot.name for shot in SHOTS}
     for shot in SHOTS:
-        if shot.name in wanted:
+        if not arguments or shot.name in arguments:
             asyncio.run(take(shot, FOLDER))
+    for journey in JOURNEYS:
+        if not arguments or f"journey-{journey.name}" in arguments:
+            make_journey(journey, FOLDER)
 
 
 if __name__ == "__main__":

@@ -310,8 +310,9 @@ def attempt_lines(
             lines.append(field("  secrets", clean_line(with_secrets)))
         if attempt.message:
             lines.append(field("  message", clean_line(attempt.message)))
-        if attempt.error is not None:
-            lines.extend([("  ", ""), *line] for line in error_lines(attempt.error, max_lines=12))
+        error = attempt.error
+        if error is not None and (error.stack_trace.strip() or error.message != attempt.message):
+            lines.extend([("  ", ""), *line] for line in error_lines(error, max_lines=12))
         lines.append([("", "")])
     return lines
 

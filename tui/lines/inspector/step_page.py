@@ -11,11 +11,19 @@ from core.domain.process_policy import limits_over
 from core.domain.records import Attempt, TaskRun
 from core.domain.state_word import counted, state_word
 from core.domain.states import TaskState, is_terminal
+from core.explain.process_text import census_text
 from core.planning.cancel_scope import awaits_person
 from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
-from tui.lines.step_details import field, heading, state_line, stopping_line, why_lines
+from tui.lines.step_details import (
+    execution_facts,
+    field,
+    heading,
+    state_line,
+    stopping_line,
+    why_lines,
+)
 from tui.live.board import Board
 from tui.live.execution_queries import StepRecords
 from tui.live.page_records import PageRecords, ended_by
@@ -124,6 +132,10 @@ def _facts(
     used = "" if attempt is None else resources_text(attempt.resources)
     if used:
         lines.append(field("used", used))
+    leftovers = execution_facts(board, records, now).leftovers(task.task_id)
+    census = None if attempt is None else census_text(attempt.census, leftovers)
+    if census is not None:
+        lines.append(field("processes", clean_line(census)))
     return lines
 
 

@@ -11,6 +11,9 @@ from tui.widgets.base.line_view import LineView, Span
 from tui.words.numbers import moment, time_of_day
 from tui.words.safe_text import clean_line, fit, fit_right
 
+MIN_NUMBER_CELLS = 3
+"""The width of the number of an event, unless the last is longer."""
+
 
 class ChainList(LineView):
     """A row for each number in `numbers`. It stays at the end while the cursor is there.
@@ -102,7 +105,8 @@ class ChainList(LineView):
         """Return number, time, actor, type, subject and sentence."""
         number = self._numbers[index]
         is_broken = number in self._broken
-        yield fit_right(f"{number}", 7), styles.bad if is_broken else styles.faint
+        cells = max(MIN_NUMBER_CELLS, len(str(self._numbers[-1])))
+        yield fit_right(f"{number}", cells), styles.bad if is_broken else styles.faint
         yield (" ✗ ", styles.bad) if is_broken else ("   ", styles.faint)
         event = self._events.get(number)
         if event is None:
@@ -113,7 +117,8 @@ class ChainList(LineView):
         time = moment(event.timestamp) if is_wide else time_of_day(event.timestamp)[:8]
         yield f"{time} ", styles.muted
         if width >= 60:
-            yield fit(clean_line(event.actor), 12 if width < 110 else 18) + " ", styles.text
+            actor_cells = 8 if width < 90 else 12 if width < 110 else 18
+            yield fit(clean_line(event.actor), actor_cells) + " ", styles.text
         yield fit(clean_line(event.event_type), 22) + " ", styles.strong
         if width >= 130:
             yield fit(clean_line(event.target), 24) + " ", styles.muted
