@@ -184,9 +184,9 @@ def back_to_the_moment(walk: Walk) -> None:
     walk.press("enter", "✗ convert")
     walk.press("(", "THE PAST")
     walk.press("<", "▶ convert", "○ regions", "1▶")
-    walk.press("2", "▶ Convert to euros", "○ Sales by region")
-    walk.take_picture("past", "THE PAST", "✓ Extract the orders")
-    walk.press(".", "✗ Convert to euros")
+    walk.press("2", "Convert to euros", "Sales by region", "8○")
+    walk.take_picture("past", "THE PAST", "✓ Extract the orders", "1▶")
+    walk.press(".", "✗ failed", "1✗ 8⊘")
     walk.terminal.settle()
     assert "THE PAST" not in walk.terminal.text
 
