@@ -5,12 +5,14 @@ A step within them is named by its path: the ids of the steps that lead to it, f
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from core.domain.events import dump_json
 from core.domain.mission import EMPTY, Mission, MissionSource, MissionStep
 from core.domain.records import Execution, TaskRun
+from core.domain.state_word import state_word
+from core.domain.states import is_terminal
 from core.errors import MissionDeckError, MissionInvalidError
 from core.ports.reader import Reader
 from core.step_type.registry import SUB_MISSION_TYPES
@@ -41,10 +43,14 @@ class InnerMission:
     execution: Execution | None = None
     tasks: Mapping[str, TaskRun] = field(default_factory=dict)
     title: str = ""
+    plan: str = ""
+    """What is known of what it would run, if there is no execution."""
     cursor: int = 0
     """Up to which event of the log its task runs are known."""
     folder: Path | None = None
     """The folder that files of its own sub-missions are relative to."""
+    attempt: int = 0
+    """The attempt of its step that made the execution."""
 
     @property
     def steps(self) -> Mapping[str, MissionStep]:
@@ -123,22 +129,22 @@ class InnerMissions:
         mission = board.mission if owner is None else owner.mission
         tasks = board.tasks if owner is None else owner.tasks
         folder = _folder_of(board.execution.source_path) if owner is None else owner.folder
+        task = tasks.get(task_id)
 
         def query(reader: Reader) -> InnerMission | None:
-            if execution is None:
+            if execution is None or task is None or not task.attempt:
                 return None
-            return _read_run(reader, backend, execution.execution_id, task_id, known, as_of)
+            return _read_run(reader, backend, execution.execution_id, task, known, as_of)
 
         run = await self._lookup.read(query)
         if run is not None and run.execution is not None:
             return run if as_of is None else await self._as_it_was(run, run.execution, as_of)
-        task = tasks.get(task_id)
         step_id = task_id if task is None else task.parent_task_id or task_id
         steps = () if mission is None else mission.all_steps
         step = next((one for one in steps if one.id == step_id), None)
-        if known is not None and known.execution is None and known.mission is not None:
-            return known  # a plan that was read before
-        return await self._lookup.read(lambda _reader: _plan(backend, step, folder))
+        if known is None or known.execution is not None or known.mission is None:
+            known = await self._lookup.read(lambda _reader: _plan(backend, step, folder))
+        return replace(known, title=f"{_not_run(task)}: {known.plan}")
 
     async def _as_it_was(
         self, run: InnerMission, execution: Execution, as_of: AsOf
@@ -148,7 +154,7 @@ class InnerMissions:
         await past.read(lambda _count: None)
         moment = await past.moment(past.number(Place(at=as_of.instant), None))
         tasks = {task_id: shown(task) for task_id, task in moment.tasks.items()}
-        return InnerMission(run.mission, moment.execution, tasks, run.title, 0, run.folder)
+        return replace(run, execution=moment.execution, tasks=tasks)
 
     def _keep(self, found: Mapping[str, InnerMission]) -> None:
         before, self.opened = self.opened, found
@@ -158,7 +164,7 @@ class InnerMissions:
             if was is None or was.tasks.keys() != one.tasks.keys() or was.title != one.title:
                 self._changed(None)
                 return
-            for task_id, task in one.tasks.items():
+            for task_id, task in one.tasks.items() if was.tasks is not one.tasks else ():
                 if was.tasks[task_id] is not task:
                     changed[joined(path, task_id)] = task
         if before.keys() != found.keys():
@@ -171,53 +177,67 @@ def _read_run(
     reader: Reader,
     backend: Backend,
     execution_id: str,
-    task_id: str,
+    step: TaskRun,
     known: InnerMission | None,
     as_of: AsOf | None,
 ) -> InnerMission | None:
-    """Return the newest sub-mission that a step had run by then; None if there was none."""
-    runs = [
-        one
-        for one in reader.children(execution_id)
-        if one.parent_task_id == task_id and (as_of is None or one.created_at <= as_of.instant)
-    ]
-    if not runs:
-        return None
-    run = runs[-1]
-    if known is None or known.execution is None or known.execution.execution_id != run.execution_id:
-        known = InnerMission(read_mission(reader, backend, run))
-    mission, earlier, cursor = known.mission, known.tasks, known.cursor
+    """Return the newest sub-mission that a step had run by then; None if there was none.
+
+    Another one is looked for only when the step has made another attempt: a fan-out may have
+    thousands of them.
+    """
+    run = None if known is None else known.execution
+    if known is None or run is None or known.attempt != step.attempt or as_of is not None:
+        runs = [
+            one
+            for one in reader.children(execution_id)
+            if one.parent_task_id == step.task_id
+            and (as_of is None or one.created_at <= as_of.instant)
+        ]
+        if not runs:
+            return None
+        before, run = run, runs[-1]
+        if known is None or before is None or before.execution_id != run.execution_id:
+            known = InnerMission(
+                read_mission(reader, backend, run),
+                run,
+                title=run_name(run),
+                folder=_folder_of(run.source_path),
+            )
     if as_of is not None:
-        return InnerMission(mission, run, {}, run_name(run), 0, _folder_of(run.source_path))
-    cursor, tasks = reader.task_states(run.execution_id, after_seq=cursor)
-    merged = {**earlier, **{task.task_id: task for task in tasks}} if tasks else earlier
-    return InnerMission(mission, run, merged, run_name(run), cursor, _folder_of(run.source_path))
+        return replace(known, cursor=0)
+    cursor, tasks = reader.task_states(run.execution_id, after_seq=known.cursor)
+    merged = {**known.tasks, **{task.task_id: task for task in tasks}} if tasks else known.tasks
+    return replace(known, tasks=merged, cursor=cursor, attempt=run.parent_attempt or 0)
+
+
+def _not_run(task: TaskRun | None) -> str:
+    """Say why a step has no sub-mission of its own."""
+    if task is None or not is_terminal(task.state):
+        return "not started"
+    return f"{state_word(task.state, task.reason_code)}, not run here"
 
 
 def _plan(backend: Backend, step: MissionStep | None, folder: Path | None) -> InnerMission:
     """Return what a step that has not started would run, as far as that is known."""
     if step is None:
-        return InnerMission(title="its mission is not known")
+        return InnerMission(plan="its mission is not known")
     if step.step_type == "group":
         content = dump_json(step.parameters.get("mission")).encode()
         digest = hashlib.sha256(content).hexdigest()
         source = MissionSource(digest=digest, name=step.id, content=content, format="json")
-        return InnerMission(
-            backend.read_mission(source), title="not started: the plan", folder=folder
-        )
+        return InnerMission(backend.read_mission(source), plan="the plan", folder=folder)
     file = step.parameters.get("file")
     if not isinstance(file, str) or "{{" in file or folder is None:
-        return InnerMission(title="not started: its file is known at the start only")
+        return InnerMission(plan="its file is known at the start only")
     path = folder / file
     try:
         mission = backend.preview(str(path)).mission
     except MissionInvalidError:
         mission = None
     if mission is None:
-        return InnerMission(title=f"not started: {file} is invalid as it is now")
-    return InnerMission(
-        mission, title=f"not started: {file} as it is now", folder=path.absolute().parent
-    )
+        return InnerMission(plan=f"{file} is invalid as it is now")
+    return InnerMission(mission, plan=f"{file} as it is now", folder=path.absolute().parent)
 
 
 def _folder_of(source_path: str | None) -> Path | None:
