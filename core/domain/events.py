@@ -8,6 +8,7 @@ itself travels on the event into the tables and is compared with the digest on v
 
 import hashlib
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from msgspec import Struct
@@ -100,6 +101,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
     retry_scope: Mapping[str, Any] | None = None
     forced: tuple[str, ...] | None = None
     """The steps that run though nothing may have changed; `*` for all of them."""
+    breakpoints: tuple[str, ...] | None = None
+    """The steps before which the execution pauses; None for none."""
     labels: Mapping[str, str] | None = None
     title: str | None = None
     keep_going: bool = False
@@ -138,6 +141,8 @@ class ExecutionCreated(Event, frozen=True, kw_only=True):
             links["policies"] = policy_list(self.policies)
         if self.forced is not None:
             links["forced"] = list(self.forced)
+        if self.breakpoints is not None:
+            links["breakpoints"] = list(self.breakpoints)
         if self.labels is not None:
             links["labels"] = dict(self.labels)
         if self.keep_going:
@@ -204,6 +209,33 @@ class BreakerChanged(Event, frozen=True, kw_only=True):
     def details(self) -> dict[str, Any]:
         """Give the state and the reason in words."""
         return {"breaker": self.state.value, "message": self.message}
+
+
+class BreakpointChange(StrEnum):
+    """What happened to a breakpoint."""
+
+    SET = "set"
+    CLEARED = "cleared"
+    REACHED = "reached"
+    """The execution pauses at it; that uses it up."""
+
+
+class BreakpointChanged(Event, frozen=True, kw_only=True):
+    """The breakpoint before a step was set, cleared or reached."""
+
+    type: ClassVar[str] = "step.breakpoint_changed"
+
+    task_id: str
+    change: BreakpointChange
+
+    @property
+    def task(self) -> str | None:
+        """The step that has, or had, the breakpoint."""
+        return self.task_id
+
+    def details(self) -> dict[str, Any]:
+        """Give what happened to it."""
+        return {"breakpoint": self.change.value}
 
 
 class TaskStateChanged(Event, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ from core.domain.events import (
     AttemptPlaced,
     AttemptStarted,
     BreakerChanged,
+    BreakpointChange,
+    BreakpointChanged,
     CancelRequested,
     Event,
     ExecutionCreated,
@@ -139,6 +141,7 @@ def _created(snapshot: Snapshot, event: ExecutionCreated) -> None:
         parallel_limit=event.parallel_limit,
         retry_scope=event.retry_scope,
         forced=event.forced,
+        breakpoints=event.breakpoints,
         labels=event.labels,
         title=event.title,
         keep_going=event.keep_going,
@@ -207,6 +210,15 @@ def _breaker_changed(snapshot: Snapshot, event: BreakerChanged) -> None:
         breaker_message=None if is_closed else event.message,
         updated_at=event.at,
     )
+    snapshot._touched_execution = True
+
+
+def _breakpoint_changed(snapshot: Snapshot, event: BreakpointChanged) -> None:
+    before = snapshot.current
+    others = [step for step in before.breakpoints or () if step != event.task_id]
+    if event.change is BreakpointChange.SET:
+        others.append(event.task_id)
+    snapshot.execution = replace(before, breakpoints=tuple(others) or None, updated_at=event.at)
     snapshot._touched_execution = True
 
 
@@ -467,6 +479,7 @@ _HANDLERS: Mapping[type[Event], Callable[[Snapshot, Any], None]] = {
     ExecutionStateChanged: _execution_changed,
     CancelRequested: _cancel_requested,
     BreakerChanged: _breaker_changed,
+    BreakpointChanged: _breakpoint_changed,
     TaskStateChanged: _task_changed,
     AttemptArmed: _attempt_armed,
     AttemptDisarmed: _attempt_disarmed,

@@ -57,6 +57,8 @@ class Execution(Struct, frozen=True, kw_only=True):
     """Whether the circuit breaker lets attempts start."""
     breaker_message: str | None = None
     """Why it does not, as measured when it came into its state; None while it is closed."""
+    breakpoints: tuple[str, ...] | None = None
+    """The steps before which it will pause, in the order in which that was asked; None: none."""
     params: Mapping[str, Any] = EMPTY
     source_path: str | None = None
     working_dir: str = "."

@@ -44,6 +44,10 @@ class EngineRecorder(Recorder):
         self._clock = clock
         self.stopwatch = Stopwatch()
 
+    def now(self) -> int:
+        """Return the time for an event that happens now, in nanoseconds since the epoch."""
+        return self._clock.now()
+
     def emit(self, event: Event) -> None:
         """Fold an event, buffer it for the next batch and notify the planner."""
         super().emit(event)

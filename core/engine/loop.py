@@ -18,6 +18,7 @@ from core.domain.fold import Snapshot
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.states import ExecutionState
+from core.engine.cycle.breakpoint_requests import pause_before
 from core.engine.cycle.engine_parts import EngineParts
 from core.engine.cycle.intake import Intake
 from core.engine.cycle.run_notes import RunNotes
@@ -213,6 +214,8 @@ class Engine:
             if task_id is not None:
                 self._up_to_date.compare(task_id)
                 continue
+            if self._paused_at_breakpoint():
+                continue
             if not self._gate.admits and not planner.runs_handlers:
                 if self._gate.hold_back():
                     continue
@@ -227,6 +230,8 @@ class Engine:
             task_id = planner.next_start()
             if task_id is None:
                 self._slots.give_back_spare()
+                if self._paused_at_breakpoint():
+                    continue
                 break
             if flow.group is not None and self._mutexes.holds_back(flow.group, task_id):
                 continue
@@ -234,6 +239,13 @@ class Engine:
         self._step_check.submit()
         self._armed.arm(is_calm=self._gate.is_closed, is_decided=not self._has_more)
         return planner.outcome()
+
+    def _paused_at_breakpoint(self) -> bool:
+        """Pause the execution if a step that would start has a breakpoint; tell whether it has."""
+        step_id = self._planner.reached_breakpoint
+        if step_id is not None:
+            pause_before(self._recorder, step_id)
+        return step_id is not None
 
     async def _commit(self, *, finalize: bool = False) -> None:
         self._pressure_watch.commit_began()

@@ -14,6 +14,7 @@ from core.domain.events import CancelRequested
 from core.domain.mission import EMPTY
 from core.domain.reasons import Reason
 from core.domain.states import AttemptState, ExecutionState, TaskState, is_terminal
+from core.engine.cycle.breakpoint_requests import change_breakpoint
 from core.engine.engine_recorder import EngineRecorder
 from core.errors import UsageError
 from core.graph.dag import Graph
@@ -109,6 +110,9 @@ class RequestHandler:
                 ExecutionState.RUNNING, Reason.USER_RESUMED, message, actor=request.actor
             )
             self._recorder.settle(request)
+        elif kind in {RequestKind.SET_BREAKPOINT, RequestKind.CLEAR_BREAKPOINT}:
+            why = change_breakpoint(request, self._recorder, self._planner, self._handlers)
+            self._recorder.settle(request) if why is None else self.refuse(request, why)
         elif kind in {RequestKind.HOLD, RequestKind.RELEASE}:
             self.refuse(request, "it does not wait in a concurrency group")
         else:

@@ -252,6 +252,12 @@ REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
             "Somebody paused the execution: running attempts continue, no new ones are started.",
             "`mission resume EXEC` continues it.",
         ),
+        Reason.BREAKPOINT: ReasonText(
+            "it paused at a breakpoint",
+            "A step was about to start that has a breakpoint, from `mission run --break STEP` or"
+            " set with a key. Running attempts continue, no new ones are started.",
+            "`mission resume EXEC` goes on with that step: the breakpoint is used up.",
+        ),
         Reason.USER_RESUMED: ReasonText(
             "somebody resumed it",
             "Somebody resumed a paused execution.",

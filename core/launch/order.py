@@ -59,9 +59,11 @@ class Order(Struct, frozen=True, kw_only=True):
     retry_scope: Mapping[str, Any] | None = None
     """How much of its steps a retry runs again, see `core.planning.earlier_items.RetryScope`."""
     forced: tuple[str, ...] | None = None
+    """The steps that run though nothing may have changed; `*` for all of them."""
+    breakpoints: tuple[str, ...] | None = None
+    """The steps before which the execution pauses, see `core.launch.breakpoints`."""
     keep_going: bool = False
     """Go on after failures, whatever the mission says of `fail_fast`."""
-    """The steps that run though nothing may have changed; `*` for all of them."""
     labels: Mapping[str, str] | None = None
     """Labels beside those of the mission, whose values they replace."""
     title: str | None = None
@@ -118,6 +120,7 @@ def first_events(order: Order, clock: Clock) -> Iterator[Event]:
         attempt_base=order.attempt_base,
         retry_scope=order.retry_scope,
         forced=order.forced,
+        breakpoints=order.breakpoints,
         keep_going=order.keep_going,
         labels={**order.mission.labels, **(order.labels or {})} or None,
         title=order.title,

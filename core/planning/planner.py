@@ -71,6 +71,7 @@ class Planner:
         """The message of a cancel that reaches the handlers, too, whenever they begin."""
         self._paused = False
         self._held = False
+        self._breakpoint: str | None = None
         self._failures: list[str] = []
         self._load()
 
@@ -178,8 +179,13 @@ class Planner:
             return None
         while self._to_expand:
             task_id = self._to_expand.popleft()
-            if self._snapshot.tasks[task_id].state is TaskState.READY:  # a stop may have settled it
+            if self._snapshot.tasks[task_id].state is not TaskState.READY:
+                continue  # a stop has settled it
+            if not self.has_breakpoint(task_id):
                 return task_id
+            self._breakpoint = task_id
+            self._to_expand.appendleft(task_id)
+            return None
         return None
 
     def next_comparison(self) -> str | None:
@@ -201,7 +207,25 @@ class Planner:
 
     def next_start(self) -> str | None:
         """Return the ready task run that comes first in the file, if a slot is free; reserve it."""
-        return None if self._rests else self._queue.pop()
+        if self._rests:
+            return None
+        task_id = self._queue.pop()
+        if task_id is None or not self.has_breakpoint(task_id):
+            return task_id
+        self._breakpoint = task_id
+        index, item = self._index.locate(task_id)
+        self._queue.release(task_id, index, item)
+        self._queue.push(index, item)
+        return None
+
+    @property
+    def reached_breakpoint(self) -> str | None:
+        """The step that would start but has a breakpoint: the caller pauses the execution."""
+        return self._breakpoint
+
+    def has_breakpoint(self, task_id: str) -> bool:
+        """Tell whether the execution is to pause before a step; items have no breakpoints."""
+        return task_id in (self._snapshot.current.breakpoints or ())
 
     @property
     def may_arm(self) -> bool:
@@ -259,7 +283,7 @@ class Planner:
     @property
     def _rests(self) -> bool:
         """Tell whether nothing is begun for now."""
-        return self._paused or self._held
+        return self._paused or self._held or self._breakpoint is not None
 
     # --- internal: taking up a snapshot -----------------------------------------------------------
 
@@ -320,6 +344,7 @@ class Planner:
 
     def _execution_changed(self, event: ExecutionStateChanged) -> None:
         self._paused = event.to_state is ExecutionState.PAUSED
+        self._breakpoint = None
 
     def _task_changed(self, event: TaskStateChanged) -> None:
         task_id, target = event.task_id, event.to_state

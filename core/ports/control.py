@@ -56,6 +56,8 @@ class RequestKind(StrEnum):
     CANCEL_STEP = "cancel_step"
     PAUSE = "pause"
     RESUME = "resume"
+    SET_BREAKPOINT = "set_breakpoint"
+    CLEAR_BREAKPOINT = "clear_breakpoint"
     HOLD = "hold"
     RELEASE = "release"
     RETRY = "retry"

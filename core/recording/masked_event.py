@@ -43,6 +43,8 @@ OTHER_FIELDS = frozenset(
         *("parent_execution_id", "parent_task_id", "policies", "reason_code", "redactions"),
         *(
             "compared",
+            "breakpoints",
+            "change",
             "forced",
             "rerun_of",
             "resources",

@@ -90,6 +90,7 @@ EXECUTION = (
     "cancel_requested_by",
     "breaker",
     "breaker_message",
+    "breakpoints",
     "params",
     "source_path",
     "working_dir",
@@ -123,6 +124,7 @@ EXECUTION_CHANGING = (
     "cancel_requested_by",
     "breaker",
     "breaker_message",
+    "breakpoints",
     "coverage",
     "counts",
     "item_counts",
@@ -152,6 +154,7 @@ def execution_row(record: Execution) -> Row:
         text(record.cancel_requested_by),
         record.breaker.value,
         text(record.breaker_message),
+        json_text(record.breakpoints),
         json_text(record.params),
         text(record.source_path),
         text(record.working_dir),
@@ -189,6 +192,7 @@ def execution_changes(record: Execution) -> Row:
         text(record.cancel_requested_by),
         record.breaker._value_,
         text(record.breaker_message),
+        json_text(record.breakpoints),
         record.coverage._value_,
         json_text(record.counts),
         json_text(record.item_counts),
@@ -224,7 +228,8 @@ def execution_of(row: Row) -> Execution:
     values["breaker"] = _BREAKERS[values["breaker"]]
     values["coverage"] = _COVERAGES[values["coverage"]]
     values["retry_scope"] = _json_of(values["retry_scope"])
-    values["forced"] = None if values["forced"] is None else tuple(json.loads(values["forced"]))
+    for name in ("forced", "breakpoints"):
+        values[name] = None if values[name] is None else tuple(json.loads(values[name]))
     values["labels"] = _json_of(values["labels"])
     values["keep_going"] = bool(values["keep_going"])
     return Execution(**values)

@@ -52,7 +52,7 @@ async def _write(path: Path) -> None:
     done = Story(
         "a", "each", "lost", clock=clock, params={"x": 1}, source_path="/m/a.yaml", run_key="key",
         parallel_limit=2, retry_scope={"steps": ["a"]}, retry_of="r", rerun_of="q",
-        forced=("a",), labels={"team": "blue"}, title="t", keep_going=True,
+        forced=("a",), breakpoints=("a",), labels={"team": "blue"}, title="t", keep_going=True,
         parent_execution_id="p", parent_task_id="t", parent_attempt=1,
     )  # fmt: skip
     lease = await store.control.acquire(done.execution_id)

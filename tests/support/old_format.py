@@ -31,6 +31,7 @@ def back_to_format_1(connection: sqlite3.Connection) -> None:
         DROP INDEX execution_run_number;
         DROP INDEX request_open;
         ALTER TABLE execution DROP COLUMN keep_going;
+        ALTER TABLE execution DROP COLUMN breakpoints;
         ALTER TABLE execution DROP COLUMN breaker;
         ALTER TABLE execution DROP COLUMN breaker_message;
         ALTER TABLE execution DROP COLUMN duration_us;

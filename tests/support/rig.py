@@ -85,6 +85,7 @@ class Rig:
         *,
         params: Mapping[str, Any] | None = None,
         unselected: frozenset[str] = frozenset(),
+        breakpoints: tuple[str, ...] | None = None,
         working_dir: Path | None = None,
     ) -> None:
         self.mission = mission
@@ -94,6 +95,7 @@ class Rig:
         self.at_start: list[bool] = []
         self._params = params or {}
         self._unselected = unselected
+        self._breakpoints = breakpoints
         self._working_dir = working_dir or Path("/")
         self.snapshot = Snapshot()
         self.slots: Slots | None = None
@@ -165,7 +167,12 @@ class Rig:
 
     async def _main(self, script: Sequence[tuple[float, Callable[["Rig"], None]]]) -> Ending:
         self.journal = MemoryJournal()
-        order = replace(an_order(self.mission), params=self._params, unselected=self._unselected)
+        order = replace(
+            an_order(self.mission),
+            params=self._params,
+            unselected=self._unselected,
+            breakpoints=self._breakpoints,
+        )
         self.snapshot, events = await launch(order, self.clock, self.journal)
         self.seen.extend(events)
         self.engine = self.build(self.journal)

@@ -20,6 +20,8 @@ from core.domain.events import (
     AttemptPlaced,
     AttemptStarted,
     BreakerChanged,
+    BreakpointChange,
+    BreakpointChanged,
     CancelRequested,
     Event,
     ExecutionCreated,
@@ -264,6 +266,7 @@ def _created(
         attempt_base=found.numbers("attempt_base"),
         retry_scope=found.sealed("retry_scope_sha256"),
         forced=found.names("forced"),
+        breakpoints=found.names("breakpoints"),
         labels=found.texts("labels"),
         title=found.optional("title"),
         keep_going=found.flag("keep_going"),
@@ -290,6 +293,12 @@ def _cancel_requested(found: _Details, common: Mapping[str, Any]) -> CancelReque
 def _breaker_changed(found: _Details, common: Mapping[str, Any]) -> BreakerChanged:
     return BreakerChanged(
         **common, state=found.member(_BREAKER_STATES, "breaker"), message=found.text("message")
+    )
+
+
+def _breakpoint_changed(found: _Details, common: Mapping[str, Any]) -> BreakpointChanged:
+    return BreakpointChanged(
+        **common, task_id=found.task(), change=found.member(_BREAKPOINT_CHANGES, "breakpoint")
     )
 
 
@@ -387,6 +396,7 @@ def _attempt_ended(found: _Details, common: Mapping[str, Any]) -> AttemptEnded:
 
 _REASONS = {reason.value: reason for reason in Reason}
 _BREAKER_STATES = {state.value: state for state in BreakerState}
+_BREAKPOINT_CHANGES = {change.value: change for change in BreakpointChange}
 _EXECUTION_STATES = {state.value: state for state in ExecutionState}
 _TASK_STATES = {state.value: state for state in TaskState}
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}
@@ -396,6 +406,7 @@ _MAKERS: Mapping[str, _Maker] = {
     ExecutionStateChanged.type: _execution_changed,
     CancelRequested.type: _cancel_requested,
     BreakerChanged.type: _breaker_changed,
+    BreakpointChanged.type: _breakpoint_changed,
     TaskStateChanged.type: _task_changed,
     StepExpanded.type: _expanded,
     AttemptArmed.type: _attempt_armed,

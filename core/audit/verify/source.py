@@ -54,6 +54,7 @@ EXECUTION: Final = (
     "cancel_requested_by",
     "breaker",
     "breaker_message",
+    "breakpoints",
     "actor",
     "params",
     "source_path",
@@ -77,8 +78,8 @@ EXECUTION: Final = (
     "item_counts",
 )
 """Keys of an execution record: fields of `core.domain.records.Execution`, states as text,
-`keep_going` as 0 or 1, `params`, `retry_scope`, `forced`, `labels`, `counts` and `item_counts` as
-the JSON text of `core.domain.events.dump_json`."""
+`keep_going` as 0 or 1, `params`, `retry_scope`, `forced`, `breakpoints`, `labels`, `counts` and
+`item_counts` as the JSON text of `core.domain.events.dump_json`."""
 
 TASK_RUN: Final = (
     "task_id",

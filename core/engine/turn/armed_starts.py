@@ -143,6 +143,8 @@ class ArmedStarts:
         armed; what a stop ends is no longer armed by that. Unless `is_decided`, more follows from
         the states than this turn could fold, and nothing is started before that.
         """
+        tasks = self._recorder.snapshot.tasks
+        self._durable = deque(one for one in self._durable if tasks[one[0].task.task_id].is_armed)
         self._is_held = not is_calm or not is_decided or not self._planner.may_arm
         if not is_calm or not self._planner.may_arm:
             self._disarm()
@@ -163,6 +165,8 @@ class ArmedStarts:
         task = self._recorder.snapshot.tasks[task_id]
         step = self._planner.step_of(task_id)
         if task_id in self._never or not _may_be_armed(task, step):
+            return False
+        if self._planner.has_breakpoint(task_id):
             return False
         attempt = task.attempt + 1
         prepared, answer = gated(self._run_context, prepare(self._run_context, task, step), attempt)

@@ -73,7 +73,14 @@ def requests_for(order: "Order") -> Iterator[PolicyRequest]:
 
 
 _NEVER_ASKED_ABOUT = frozenset(
-    {RequestKind.PAUSE, RequestKind.RESUME, RequestKind.HOLD, RequestKind.RELEASE}
+    {
+        RequestKind.PAUSE,
+        RequestKind.RESUME,
+        RequestKind.HOLD,
+        RequestKind.RELEASE,
+        RequestKind.SET_BREAKPOINT,
+        RequestKind.CLEAR_BREAKPOINT,
+    }
 )
 
 
@@ -86,8 +93,8 @@ async def require_request(
     """Ask whether a request may be left for the runner of an execution.
 
     Return the verdict where a policy that only warns denies it. Raises `PolicyViolationError`, and
-    `PolicyFileError` where no policy can be asked. Pausing, resuming, holding and
-    releasing are not asked about.
+    `PolicyFileError` where no policy can be asked. Pausing, resuming, holding, releasing
+    and breakpoints are not asked about.
     """
     mission, digest, step = execution.mission_name, execution.mission_digest, task_id or ""
     if kind in _NEVER_ASKED_ABOUT:

@@ -110,13 +110,14 @@ class Crashes(RuleBasedStateMachine):
 
     # --- what happens ---------------------------------------------------------------------------
 
-    @initialize(drawn=missions())
-    def start(self, drawn: tuple[Mission, dict[str, list[Act]]]) -> None:
+    @initialize(drawn=missions(), breakpoints=st.sets(st.sampled_from(["s0", "s1"]), max_size=1))
+    def start(self, drawn: tuple[Mission, dict[str, list[Act]]], breakpoints: set[str]) -> None:
         self.loop = VirtualLoop()
         mission, self.acts = drawn
         self.rig = Rig(mission)
         self.rig.executor = FakeExecutor(self._act)
-        self.run(self._start())
+        known = {step.id for step in mission.steps}
+        self.run(self._start(tuple(sorted(breakpoints & known)) or None))
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 10.0, 100.0, 4000.0]))
     def time_passes(self, seconds: float) -> None:
@@ -161,7 +162,15 @@ class Crashes(RuleBasedStateMachine):
     @precondition(lambda self: self.is_driven)
     @rule(
         kind=st.sampled_from(
-            [RequestKind.RETRY, RequestKind.APPROVE, RequestKind.REJECT, RequestKind.CANCEL_STEP]
+            [
+                RequestKind.RETRY,
+                RequestKind.APPROVE,
+                RequestKind.REJECT,
+                RequestKind.CANCEL_STEP,
+                RequestKind.SET_BREAKPOINT,
+                RequestKind.SET_BREAKPOINT,
+                RequestKind.CLEAR_BREAKPOINT,
+            ]
         ),
         number=st.integers(0, 5),
     )
@@ -181,6 +190,7 @@ class Crashes(RuleBasedStateMachine):
             apply(folded, event)
         assert folded.current.state is stored.execution.state
         assert folded.current.reason_code is stored.execution.reason_code
+        assert folded.current.breakpoints == stored.execution.breakpoints
         assert [*folded.tasks.values()] == [*stored.tasks.values()]
         tries = {
             (one.task_id, one.attempt): one for each in folded.attempts.values() for one in each
@@ -204,6 +214,14 @@ class Crashes(RuleBasedStateMachine):
         for states in by_step.values():
             assert AttemptState.SUCCESS not in states[:-1]
             assert AttemptState.RUNNING not in states[:-1]
+
+    @invariant()
+    def no_step_starts_past_its_breakpoint(self) -> None:
+        stored = self.stored
+        if stored is None:
+            return
+        for step_id in stored.execution.breakpoints or ():
+            assert stored.tasks[step_id].state is not TaskState.RUNNING
 
     @invariant()
     def the_end_is_whole(self) -> None:
@@ -288,9 +306,10 @@ class Crashes(RuleBasedStateMachine):
         acts = self.acts[task_id.partition("[")[0]]
         return acts[min(int(attempt), len(acts)) - 1]
 
-    async def _start(self) -> None:
+    async def _start(self, breakpoints: tuple[str, ...] | None) -> None:
         journal = MemoryJournal(world=self.world, clock=self.rig.clock)
-        self.rig.snapshot, _ = await launch(an_order(self.rig.mission), self.rig.clock, journal)
+        order = replace(an_order(self.rig.mission), breakpoints=breakpoints)
+        self.rig.snapshot, _ = await launch(order, self.rig.clock, journal)
         self._drive(journal)
 
     def _drive(self, journal: MemoryJournal) -> None:
@@ -346,9 +365,12 @@ class Crashes(RuleBasedStateMachine):
             if not self.is_driven:
                 await self._resume(fails_lost=False)
             assert self.rig.engine is not None
-            self.rig.engine.request(self._resumption())
             assert self.driving is not None
-            await asyncio.wait({self.driving}, timeout=PATIENCE_SECONDS)
+            for _ in range(2 * len(self.rig.mission.steps)):  # there may be many breakpoints
+                self.rig.engine.request(self._resumption())
+                await asyncio.wait({self.driving}, timeout=PATIENCE_SECONDS)
+                if self.driving.done():
+                    break
             assert self.driving.done(), [
                 self.execution.state,
                 *(
