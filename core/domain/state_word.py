@@ -1,4 +1,4 @@
-"""The display word of a state, and a number with its noun.
+"""The display word of a state, how a pause at a breakpoint is told, and a number with its noun.
 
 Command line, screen and `mission why` all use these.
 """
@@ -47,6 +47,11 @@ def state_word(state: State, reason: Reason | None = None) -> str:
     if reason is not None and state.value == "WAITING":
         return _WAITING_WORDS.get(reason, found)
     return found
+
+
+def breakpoint_message(step_id: str) -> str:
+    """Return what is said of an execution that is paused at the breakpoint before a step."""
+    return f"paused at the breakpoint before {step_id}"
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

@@ -11,7 +11,7 @@ DONE: Mapping[RequestKind, str] = MappingProxyType(
         RequestKind.CANCEL_STEP: "is being cancelled",
         RequestKind.PAUSE: "paused; running attempts continue",
         RequestKind.RESUME: "resumed",
-        RequestKind.SET_BREAKPOINT: "has a breakpoint: the run pauses before it",
+        RequestKind.SET_BREAKPOINT: "has a breakpoint now",
         RequestKind.CLEAR_BREAKPOINT: "has no breakpoint any more",
         RequestKind.HOLD: "keeps its place in its group, and others go before it",
         RequestKind.RELEASE: "goes on in its group when its turn comes",

@@ -90,6 +90,8 @@ def _circumstances(task: TaskRun, facts: ExecutionFacts) -> list[str]:
     if is_terminal(task.state):
         return []
     lines = _circumstances_of_execution(facts)
+    if task.task_id in (facts.execution.breakpoints or ()):
+        lines.append("it has a breakpoint: the execution pauses before it")
     if facts.execution.reason_code is Reason.QUEUED:
         message = facts.execution.message
         lines.append(behind("the execution waits for its turn", message))
@@ -109,7 +111,9 @@ def _circumstances_of_execution(facts: ExecutionFacts) -> list[str]:
     if execution.cancel_requested_at is not None:
         lines.append(f"cancel was requested by {execution.cancel_requested_by or 'somebody'}")
     is_queued = execution.reason_code is Reason.QUEUED  # it says that itself
-    if execution.state is ExecutionState.PAUSED and not (lost or is_queued):
+    if execution.reason_code is Reason.BREAKPOINT and execution.message:
+        lines.append(f"the execution is {execution.message}: `mission resume` goes on with it")
+    elif execution.state is ExecutionState.PAUSED and not (lost or is_queued):
         lines.append("the execution is paused: no step is started")
     if _checks_preconditions(facts):
         lines.append("no step is started before the preconditions of the mission are checked")
@@ -133,6 +137,8 @@ def _execution_cause(facts: ExecutionFacts) -> str:
         return tally_words(tally_of(facts.tasks.values())) or phrase_of(execution.reason_code)
     if execution.reason_code is Reason.USER_CANCELLED and execution.cancel_requested_by:
         return behind(f"cancelled by {execution.cancel_requested_by}", execution.message)
+    if execution.reason_code is Reason.BREAKPOINT:
+        return phrase_of(execution.reason_code)  # before which step is said as a circumstance
     return behind(phrase_of(execution.reason_code), execution.message)
 
 

@@ -17,6 +17,7 @@ from core.domain.records import Execution, TaskRun
 from core.domain.states import AttemptState, ExecutionState, is_terminal
 from core.errors import LeaseHeldError, UsageError
 from core.explain.failure_line import failure_line
+from core.launch.breakpoints import breakpoints_within
 from core.launch.order import Order, launch
 from core.machine.ownership import is_owned
 from core.mission_file.keys.param_values import resolve_params
@@ -220,6 +221,9 @@ class ChildRunner(Struct, frozen=True, kw_only=True):
             parent_execution_id=task.execution_id,
             parent_task_id=task.task_id,
             parent_attempt=task.attempt,
+            breakpoints=breakpoints_within(
+                self.parent.current.breakpoints, task.parent_task_id or task.task_id
+            ),
         )
         order = await admit(self.site, self.policies, order, store=self.store)
         snapshot, _ = await launch(order, self.site.clock, self.store.journal)

@@ -84,9 +84,9 @@ def param_source_options(function: F) -> F:
     return param_option(from_file(from_run(function)))
 
 
-def mission_step_option(name: str, **attrs: Any) -> Callable[[F], F]:
+def mission_step_option(*names: str, **attrs: Any) -> Callable[[F], F]:
     """Add an option that takes a step of the argument FILE."""
-    return click.option(name, metavar="STEP", shell_complete=complete_mission_step, **attrs)
+    return click.option(*names, metavar="STEP", shell_complete=complete_mission_step, **attrs)
 
 
 def seconds_option(name: str, **attrs: Any) -> Callable[[F], F]:

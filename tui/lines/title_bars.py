@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from core.domain.breaker_state import BreakerState
+from core.domain.reasons import Reason
 from core.domain.records import Attempt, Execution, LogStream
 from core.domain.state_word import counted, state_word
 from core.domain.states import Coverage, TaskState
@@ -93,6 +94,9 @@ def head_parts(
         left.append(Part(" cancelling ", style="warn"))
     elif board.is_orphaned(now):
         left.append(Part(" no runner ", style="bad"))
+    elif board.is_live and execution.reason_code is Reason.BREAKPOINT:
+        told = clean_line(execution.message or "").removeprefix("paused ")
+        left.append(Part(f" {told} ", style="warn", rank=1))
     elif board.is_live and execution.breaker is not BreakerState.CLOSED:
         left += _breaker_parts(execution)
     tally = board.tally

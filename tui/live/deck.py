@@ -41,6 +41,9 @@ class Actions(Protocol):
     async def cancel_step(self, board: "Board", task_id: str) -> None:
         """Cancel one step."""
 
+    async def breakpoint(self, board: "Board", task_id: str) -> None:
+        """Set the breakpoint before a step, or clear it."""
+
     async def pause(self, execution: "Execution", *, orphaned: bool) -> None:
         """Pause an execution, resume a paused one, or start a new runner for an orphaned one."""
 

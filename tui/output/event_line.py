@@ -96,6 +96,13 @@ def _change_line(
             palette,
         )
     details = event.details
+    if event.event_type == "step.breakpoint_changed":
+        change = details.get("breakpoint")
+        if change == "reached":  # the line of the pause says so
+            return None
+        told, target = f"breakpoint {change}", title or task_of(event)
+        why = f"by {safe_line(event.actor)}"
+        return _line(event.timestamp, told, "yellow", target, why, palette)
     if event.event_type == "policy.warning":
         told, target = str(details.get("message", "")), title or task_of(event)
         return _line(event.timestamp, "policy warns", "yellow", target, safe_line(told), palette)

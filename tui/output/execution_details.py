@@ -192,6 +192,8 @@ def _head(
     if one.cancel_requested_at is not None and not is_terminal(one.state):
         by = safe_line(one.cancel_requested_by or "somebody")
         yield palette.paint(f"  cancel requested by {by}", "yellow")
+    if one.breakpoints and not is_terminal(one.state):
+        yield f"  pauses before {safe_line(', '.join(one.breakpoints))}"
     if one.breaker is not BreakerState.CLOSED:
         yield palette.paint(f"  {safe_line(breaker_text(one))}", "yellow")
     yield f"  id {one.execution_id}"

@@ -27,6 +27,7 @@ from tui.lines.worker_lines import worker_lines
 from tui.live.backend import Receipt
 from tui.live.board import Board
 from tui.live.deck import Deck
+from tui.live.steps.breakpoints import has_breakpoint, may_stop_before
 from tui.live.steps.bucket import Bucket
 from tui.screens.dialog import Answer, Choice, Dialog
 from tui.words.run_label import run_name
@@ -108,6 +109,23 @@ class ConfirmedActions:
         if not await self._confirm(title, await lines(), "Cancel step", live=lines):
             return
         await self._request(board.execution, RequestKind.CANCEL_STEP, name, task_id)
+
+    async def breakpoint(self, board: Board, task_id: str) -> None:
+        """Set the breakpoint before a step, or before the step of an item; clear one that is set.
+
+        Nothing is asked: it takes nothing from the run, and the same key undoes it.
+        """
+        task_id = board.tasks[task_id].parent_task_id or task_id
+        task, name = board.tasks[task_id], clean_line(board.title(task_id))
+        if has_breakpoint(board, task):
+            kind = RequestKind.CLEAR_BREAKPOINT
+        elif not board.is_live or not may_stop_before(task):
+            how = "has ended" if is_terminal(task.state) or not board.is_live else "has started"
+            self._deck.show_problem(f"no breakpoint: {name} {how}")
+            return
+        else:
+            kind = RequestKind.SET_BREAKPOINT
+        await self._request(board.execution, kind, name, task_id)
 
     async def pause(self, execution: Execution, *, orphaned: bool) -> None:
         """Pause an execution, resume a paused one, or start a new runner for an orphaned one.

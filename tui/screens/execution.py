@@ -17,6 +17,7 @@ from tui.live.completion_estimate import RunHistory, estimate_completion
 from tui.live.execution_queries import read_mission, read_run_history
 from tui.live.log.last_line_watch import LastLineWatch
 from tui.live.messages import Delta
+from tui.live.steps.breakpoints import steps_told_anew
 from tui.look.styled_text import Part
 from tui.screens.execution_past import ExecutionPast
 from tui.words.numbers import elapsed
@@ -115,7 +116,9 @@ class ExecutionScreen(ExecutionPast):
         self, board: Board, execution: Execution, changed: Mapping[str, TaskRun]
     ) -> None:
         """Apply changed records to the board and every pane."""
-        board.execution = execution
+        before, board.execution = board.execution, execution
+        anew = steps_told_anew(board, before)
+        changed = {**{step_id: board.tasks[step_id] for step_id in anew}, **changed}
         if not changed:
             return
         self._bottom.steps_changed()

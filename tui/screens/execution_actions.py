@@ -9,6 +9,7 @@ from core.domain.records import Execution
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import BugError
 from tui.live.board import Board
+from tui.live.steps.breakpoints import has_breakpoint, may_stop_before
 from tui.live.steps.bucket import Bucket
 from tui.screens.deck_screen import DeckScreen
 
@@ -36,6 +37,8 @@ class ExecutionActions(DeckScreen):
                 return board.is_live and not (self._is_orphaned and self._is_part)
             case "cancel_step":
                 return board.is_live and not is_terminal(task.state)
+            case "breakpoint":
+                return board.is_live and (has_breakpoint(board, task) or may_stop_before(task))
             case "retry":
                 again = not board.is_live or task.state is not TaskState.SUCCESS
                 return again and is_terminal(task.state)
@@ -47,7 +50,11 @@ class ExecutionActions(DeckScreen):
                 return True
 
     def label_of(self, action: str, label: str) -> str:
-        """Label the pause key by what it does now."""
+        """Label the keys of pause and breakpoint by what they do now."""
+        board = self.board
+        if action == "breakpoint" and board is not None and self.selected is not None:
+            is_set = has_breakpoint(board, board.tasks[self.selected])
+            return "clear the breakpoint" if is_set else super().label_of(action, label)
         if action != "pause" or self.board is None:
             return super().label_of(action, label)
         return "resume" if self._is_orphaned else pause_label(self.board.execution)
@@ -63,7 +70,7 @@ class ExecutionActions(DeckScreen):
 
     def note_offers(self) -> None:
         """Update the key bar when other actions are on offer or a label changes."""
-        asked = ("cancel_run", "pause", "cancel_step", "retry", "approve", "failure")
+        asked = ("cancel_run", "pause", "cancel_step", "breakpoint", "retry", "approve", "failure")
         offered = (*(self.offers(action) for action in asked), self.label_of("pause", ""))
         if offered != self._offered:
             self._offered = offered
@@ -105,6 +112,12 @@ class ExecutionActions(DeckScreen):
         """Cancel the selected step."""
         if self.board is not None and self.selected is not None:
             await self.deck.actions.cancel_step(self.board, self.selected)
+
+    @work
+    async def action_breakpoint(self) -> None:
+        """Set or clear the breakpoint before the selected step."""
+        if self.board is not None and self.selected is not None:
+            await self.deck.actions.breakpoint(self.board, self.selected)
 
     @work
     async def action_cancel_run(self) -> None:

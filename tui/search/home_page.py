@@ -40,6 +40,7 @@ class Need(StrEnum):
 
     APPROVAL = "approval"
     LOST = "lost"
+    BREAKPOINT = "breakpoint"
     FAILURE = "failure"
 
 
@@ -158,7 +159,7 @@ def read_home(reader: Reader, home: HomeQuery) -> HomePage:
         total=sum(every.values()),
         running=sum(roots.get(state, 0) for state in LIVE - {ExecutionState.PAUSED}),
         queued=needs.queued,
-        paused=max(0, roots.get(ExecutionState.PAUSED, 0) - needs.queued - needs.lost),
+        paused=max(0, roots.get(ExecutionState.PAUSED, 0) - needs.queued - needs.halted),
         needs=len(needs.ids),
         last=reader.latest_runs(home.missions),
         outcomes=reader.recent_outcomes(home.missions, limit=MAX_HISTORY_RUNS),
@@ -195,7 +196,8 @@ class _Needs:
     why: Mapping[str, Need]
     questions: Mapping[str, tuple[TaskRun, ...]]
     queued: int
-    lost: int
+    halted: int
+    """How many of them are paused: their runner is lost, or they are at a breakpoint."""
     places: Mapping[str, QueuePlace]
     """The places of those that wait for their turn."""
 
@@ -215,7 +217,9 @@ def _read_needs(reader: Reader, home: HomeQuery) -> _Needs:
     )
     lost = [one.execution_id for one in paused if one.reason_code is Reason.RUNNER_LOST]
     queued = [one.execution_id for one in paused if one.reason_code is Reason.QUEUED]
+    stopped = [one.execution_id for one in paused if one.reason_code is Reason.BREAKPOINT]
     why |= dict.fromkeys(lost, Need.LOST)
+    why |= dict.fromkeys(stopped, Need.BREAKPOINT)
     failures = reader.unattended_failures(limit=MAX_NEEDS + len(home.looked_at))
     unseen = [
         one
@@ -227,7 +231,7 @@ def _read_needs(reader: Reader, home: HomeQuery) -> _Needs:
         why,
         questions,
         len(queued),
-        len(lost),
+        len(lost) + len(stopped),
         queue_places(reader, home.executions.now) if queued else EMPTY,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Container
 
 from core.domain.events import AttemptDisarmed, BreakpointChange, BreakpointChanged
 from core.domain.reasons import Reason
+from core.domain.state_word import breakpoint_message
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.engine.engine_recorder import EngineRecorder
 from core.planning.planner import Planner
@@ -25,8 +26,7 @@ def pause_before(recorder: EngineRecorder, step_id: str) -> None:
             change=BreakpointChange.REACHED,
         )
     )
-    message = f"paused at the breakpoint before {step_id}"
-    recorder.move(ExecutionState.PAUSED, Reason.BREAKPOINT, message)
+    recorder.move(ExecutionState.PAUSED, Reason.BREAKPOINT, breakpoint_message(step_id))
 
 
 def change_breakpoint(

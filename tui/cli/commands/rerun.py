@@ -4,7 +4,7 @@ import click
 
 from tui.cli.command import command as declare
 from tui.cli.following.executor_option import earlier_executor_option
-from tui.cli.following.linked_start import start_linked, watch_option
+from tui.cli.following.linked_start import break_option, start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
@@ -13,9 +13,12 @@ from tui.cli.reference import execution_argument, find_execution
 @declare("rerun")
 @execution_argument
 @click.option("--reason", metavar="TEXT", default="", help="Reason recorded in the audit log.")
+@break_option
 @earlier_executor_option()
 @watch_option
-def command(invocation: Invocation, execution: str, reason: str, watch: bool) -> None:
+def command(
+    invocation: Invocation, execution: str, reason: str, breakpoints: tuple[str, ...], watch: bool
+) -> None:
     """Run the mission of EXEC again with the same parameters, in a new execution linked to it.
 
     The mission is the recorded one, not the current content of its file. Without --watch the
@@ -26,4 +29,6 @@ def command(invocation: Invocation, execution: str, reason: str, watch: bool) ->
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         order = rerun_order(reader, found.execution_id, reason=reason, actor=invocation.actor)
-    start_linked(invocation, order, {"rerun_of": found.execution_id}, watch=watch)
+    start_linked(
+        invocation, order, {"rerun_of": found.execution_id}, watch=watch, breakpoints=breakpoints
+    )

@@ -17,7 +17,7 @@ from core.ports.reader import Reader
 from tui.cli.command import command as declare
 from tui.cli.completion.completions import complete_step
 from tui.cli.following.executor_option import earlier_executor_option
-from tui.cli.following.linked_start import start_linked, watch_option
+from tui.cli.following.linked_start import break_option, start_linked, watch_option
 from tui.cli.invocation import Invocation
 from tui.cli.records import open_records
 from tui.cli.reference import execution_argument, find_execution
@@ -75,6 +75,7 @@ _MAX_NAMES = 20
     " --reason; may be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run again and what is reused.")
+@break_option
 @earlier_executor_option()
 @watch_option
 def command(
@@ -88,6 +89,7 @@ def command(
     params: tuple[str, ...],
     edit: bool,
     set_success: tuple[str, ...],
+    breakpoints: tuple[str, ...],
     dry_run: bool,
     watch: bool,
 ) -> None:
@@ -120,6 +122,11 @@ def command(
             set_success=set_success,
         )
         if isinstance(planned, RetryWithin):
+            if breakpoints:
+                raise UsageError(
+                    "--break is for a new execution: while EXEC runs, its steps are retried in it",
+                    hint="the key `b` of the screen sets a breakpoint in a run",
+                )
             _retry_live(
                 invocation, reader, found, planned.steps, downstream=downstream, reason=reason
             )
@@ -150,7 +157,7 @@ def command(
         from msgspec.structs import replace
 
         order = replace(order, reason=_ask_reason(invocation))
-    start_linked(invocation, order, facts, watch=watch)
+    start_linked(invocation, order, facts, watch=watch, breakpoints=breakpoints)
 
 
 def _retry_live(

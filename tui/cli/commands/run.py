@@ -49,6 +49,12 @@ from tui.cli.shared_options import mission_argument, mission_step_option, param_
 )
 @mission_step_option("--only", multiple=True, help="Run only this step; may be repeated.")
 @mission_step_option("--skip", multiple=True, help="Skip this step; may be repeated.")
+@mission_step_option(
+    "--break",
+    "breakpoints",
+    multiple=True,
+    help="Pause before this step, once; `mission resume` goes on with it; may be repeated.",
+)
 @click.option(
     "--force",
     metavar="[=STEP]",

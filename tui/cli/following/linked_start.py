@@ -1,6 +1,6 @@
 """Starts linked executions, and watches them or prints how to watch them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -8,6 +8,7 @@ import click
 from core.domain.records import Execution
 from core.launch.order import Order
 from tui.cli.command import finish
+from tui.cli.completion.completions import complete_step
 from tui.cli.invocation import Invocation
 from tui.output.json_shapes import reference_of
 from tui.words.run_label import full_argument, full_label, run_name
@@ -22,8 +23,26 @@ def watch_option(function: F) -> F:
     return click.option("--watch", is_flag=True, help=told)(function)
 
 
+def break_option(function: F) -> F:
+    """Add `--break`, passed as `breakpoints`."""
+    return click.option(
+        "--break",
+        "breakpoints",
+        metavar="STEP",
+        multiple=True,
+        shell_complete=complete_step,
+        help="Pause before this step, once, as `mission run` does; may be repeated. Breakpoints of"
+        " EXEC are not taken over.",
+    )(function)
+
+
 def start_linked(
-    invocation: Invocation, order: Order, facts: Mapping[str, Any], *, watch: bool
+    invocation: Invocation,
+    order: Order,
+    facts: Mapping[str, Any],
+    *,
+    watch: bool,
+    breakpoints: Sequence[str] = (),
 ) -> None:
     """Start an execution that is linked to an earlier one, in a detached runner."""
     import asyncio
@@ -32,6 +51,12 @@ def start_linked(
     from core.operations.mission_secret_check import ordered_secrets
     from tui.cli.secret_input import ask_secret_inputs
 
+    if breakpoints:
+        from msgspec.structs import replace
+
+        from core.launch.breakpoints import breakpoints_of
+
+        order = replace(order, breakpoints=breakpoints_of(order, breakpoints))
     ask_secret_inputs(invocation, order.mission, ordered_secrets(order))
     invocation.console.best_effort()
     execution = asyncio.run(launch_detached(invocation.site, order))

@@ -69,6 +69,7 @@ def run_mission(
     labels: Sequence[str] = (),
     title: str | None = None,
     keep_going: bool = False,
+    breakpoints: Sequence[str] = (),
 ) -> None:
     """Run a mission as `mission run` with these options; exit with the code of the outcome."""
     _refuse_output_of_detached(output, detach=detach)
@@ -105,6 +106,10 @@ def run_mission(
         invocation.console.best_effort()
     if only or skip or resume_from:
         order = _restricted(invocation, order, only, skip, resume_from)
+    if breakpoints:
+        from core.launch.breakpoints import breakpoints_of
+
+        order = replace(order, breakpoints=breakpoints_of(order, breakpoints))
     if dry_run:
         from tui.cli.commands.plan import show_plan
 

@@ -20,6 +20,7 @@ from core.domain.events import (
 )
 from core.domain.item_label import item_label
 from core.domain.joined_events import parts_of
+from core.domain.reasons import Reason
 from core.domain.records import TaskError
 from core.domain.state_word import counted
 from core.domain.states import ExecutionState, TaskState, is_terminal
@@ -29,7 +30,7 @@ from tui.cli.printing.console import Console
 from tui.cli.printing.output_queue import Source
 from tui.cli.printing.step_output import StepOutput
 from tui.output.event_line import QUIET, breaker_line, left_line, leftovers_line, state_line
-from tui.words.run_label import run_name
+from tui.words.run_label import run_argument, run_name
 from tui.words.safe_text import safe_line
 
 NEWS_SECONDS = 0.1
@@ -51,6 +52,8 @@ class Progress:
         self._on_stderr = on_stderr
         self._errors: dict[tuple[str, str], TaskError] = {}
         self._labels: dict[tuple[str, str], str] = {}
+        self._arguments: dict[str, str] = {}
+        """What names an execution in a command."""
         if output.is_live:
             console.when_idle(NEWS_SECONDS, output.news, on_stderr=on_stderr)
 
@@ -104,6 +107,11 @@ class Progress:
             found = output.finished(event.execution_id)
         if not self._quiet and (line := self._line(event, front)) is not None:
             yield line
+        if isinstance(event, ExecutionCreated):
+            self._arguments[event.execution_id] = run_argument(event, event.execution_id)
+        elif not self._quiet and getattr(event, "reason_code", None) is Reason.BREAKPOINT:
+            what = self._arguments.get(event.execution_id, event.execution_id)
+            self._console.say(f"go on with it: mission resume {safe_line(what)}")
         if isinstance(event, TaskStateChanged) and event.to_state not in QUIET:
             name = front + self._title(event)
             self._errors.pop((event.execution_id, event.task_id), None)

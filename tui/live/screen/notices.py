@@ -41,7 +41,13 @@ class Notices:
             is_new_need = self._has_home and row.need is not None
             if is_new_need and (key, row.need) not in self._needs and row.need is not Need.FAILURE:
                 step = row.questions[0].task_id if row.questions else ""
-                yield _asks(execution, step) if row.need is Need.APPROVAL else _lost(execution)
+                match row.need:
+                    case Need.APPROVAL:
+                        yield _asks(execution, step)
+                    case Need.BREAKPOINT:
+                        yield _stopped(execution)
+                    case _:
+                        yield _lost(execution)
             if row.depth == 0 and self._has_home and _has_ended(before, execution):
                 yield _ended(execution)
             self._states[key] = execution.state
@@ -65,6 +71,12 @@ class Notices:
         if is_lost and not is_new and (key, Need.LOST) not in self._needs:
             self._needs.add((key, Need.LOST))
             yield _lost(execution)
+        is_stopped = execution.reason_code is Reason.BREAKPOINT
+        if not is_stopped:  # it may come to another one
+            self._needs.discard((key, Need.BREAKPOINT))
+        elif not is_new and (key, Need.BREAKPOINT) not in self._needs:
+            self._needs.add((key, Need.BREAKPOINT))
+            yield _stopped(execution)
         if not is_new and _has_ended(before, execution):
             yield _ended(execution)
         self._states[key] = execution.state
@@ -94,6 +106,10 @@ def _asks(execution: Execution, step: str) -> str:
 
 def _lost(execution: Execution) -> str:
     return f"{run_name(execution)} has lost its runner"
+
+
+def _stopped(execution: Execution) -> str:
+    return f"{run_name(execution)} {execution.message or 'paused at a breakpoint'}"
 
 
 def _ended(execution: Execution) -> str:

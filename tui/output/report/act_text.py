@@ -24,6 +24,7 @@ _SENTENCES = {
     "engine.stopped": "stopped the engine",
     "log.created": "created the log {log_id}",
     "mission.validated": "validated the mission file, SHA-256 {mission_sha256}",
+    "step.breakpoint_changed": "{breakpoint} the breakpoint before the step",
     "step.expanded": "made a task run for each item",
     "audit.anchored": "anchored the first {size} events by a {kind} of {time} by {by}",
     "audit.exported": "exported the evidence to {file}, SHA-256 {bundle_sha256}",

@@ -14,6 +14,7 @@ from core.value.duration import duration_text
 from core.value.terminal_text import width_of
 from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
+from tui.live.steps.breakpoints import breakpoint_text
 from tui.live.steps.bucket import ENDED, Bucket, bucket_of
 from tui.live.steps.step_rows import Alike, Fold
 from tui.live.steps.stopping import stopping_of
@@ -185,6 +186,8 @@ class StepLook:
 def _reason(board: Board, task: TaskRun) -> str:
     if board.is_outdated(task.task_id):
         return CAUSE_RESOLVED
+    if told := breakpoint_text(board, task):
+        return told
     if sentence := cause_of_task(task).sentence:
         return sentence
     if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):
