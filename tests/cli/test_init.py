@@ -8,7 +8,7 @@ import pytest
 from tests.support.cli import mission
 from tui.host.mission_templates import template_names, template_summary
 
-DEMANDED = {"pipeline", "fan-out", "deploy", "nightly"}
+DEMANDED = {"pipeline", "fan-out", "deploy", "services", "nightly"}
 
 
 def test_the_templates_are_listed(tmp_path: Path) -> None:
