@@ -107,16 +107,21 @@ class Problems:
         """Add the last error of `other`."""
         self._add(other._found[Severity.ERROR][-1])
 
-    def add_all_of(self, other: "Problems", place_of: Callable[[Path], Path | None]) -> None:
+    def add_all_of(
+        self,
+        other: "Problems",
+        place_of: Callable[[Path], Path | None],
+        hint_of: Callable[[Problem], str | None],
+    ) -> None:
         """Add the problems of `other` at the places that `place_of` returns; None leaves one out.
 
-        The severity and the order stay.
+        `hint_of` returns the hint of each. The severity and the order stay.
         """
         for found in other._found.values():
             for problem in found:
                 place = place_of(problem.path)
                 if place is not None:
-                    self._add(replace(problem, path=place))
+                    self._add(replace(problem, path=place, hint=hint_of(problem)))
 
     def warn(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.expression.template import has_template
 from core.mission_file.finding.code import Code
-from core.mission_file.finding.problem import Path, Problems
+from core.mission_file.finding.problem import Path, Problem, Problems
 from core.mission_file.finding.value_check import INVALID, VARIABLE_NAME, Key, wrong_type
 from core.mission_file.keys.json_schema import array
 from core.step_type.registry import normalise_type
@@ -145,7 +145,15 @@ def check_group(
     known = variables if variables.__class__ is dict else {}
     inner = Problems()
     check({**mission, "variables": {**known, **values}}, inner)
-    problems.add_all_of(inner, lambda place: _outside(place, path))
+    problems.add_all_of(inner, lambda place: _outside(place, path), _hint_of)
+
+
+def _hint_of(problem: Problem) -> str | None:
+    """Return how what is known outside alone reaches the steps; else the hint that is there."""
+    is_outer = problem.message.startswith("unknown input `") or "`foreach`" in problem.message
+    if problem.code is not Code.UNKNOWN_NAME or not is_outer:
+        return problem.hint
+    return "the steps of a group know what `with` of the group gives them, as `vars.NAME`"
 
 
 def _outside(place: Path, path: Path) -> Path | None:

@@ -58,6 +58,14 @@ def test_what_is_wrong_is_reported_where_it_stands(body: str, code: Code, line: 
     assert (code, line) in {(one.code, one.line) for one in loaded.diagnostics}, loaded.diagnostics
 
 
+@pytest.mark.parametrize("name", ["params.x", "item"])
+def test_what_only_the_outer_mission_knows_is_handed_over_by_with(name: str) -> None:
+    inner = f'steps: [{{id: a, run: x, env: {{V: "{{{{ {name} }}}}"}}}}]'
+    (found,) = load_mission(step(inner)).diagnostics
+    assert (found.code, found.line) == (Code.UNKNOWN_NAME, 10)
+    assert "`with` of the group" in (found.hint or "")
+
+
 def test_a_handler_has_no_steps_of_its_own() -> None:
     handler = "handlers:\n  always:\n    - {id: h, steps: [{id: b, run: x}]}\n"
     loaded = load_mission(f"{HEAD}  - {{id: a, run: x}}\n{handler}")
