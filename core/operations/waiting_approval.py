@@ -1,8 +1,10 @@
 """Finds the approval step of an execution that waits for an answer."""
 
+from collections import deque
+
 from core.domain.reasons import Reason
 from core.domain.records import Execution
-from core.domain.states import TaskState
+from core.domain.states import TaskState, is_terminal
 from core.errors import AmbiguousError, ConflictError
 from core.launch.run_label import full_argument, full_label
 from core.ports.reader import Reader
@@ -13,19 +15,37 @@ def waiting_approval(reader: Reader, execution: Execution) -> str:
 
     Raises `ConflictError` when none waits, `AmbiguousError` when several do.
     """
-    _, tasks = reader.task_states(execution.execution_id)
-    waiting = [
-        task.task_id
-        for task in tasks
-        if task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
-    ]
+    waiting = _waiting(reader, execution)
     if not waiting:
-        raise ConflictError(
-            f"no step of {full_label(execution)} waits for an approval",
-            hint=f"`mission why {full_argument(execution)}` explains its state",
-        )
+        below = _waiting_below(reader, execution)
+        hint = f"`mission why {full_argument(execution)}` explains its state"
+        if below is not None:
+            hint = f"a step of {full_label(below)} below it does: name `{full_argument(below)}`"
+        raise ConflictError(f"no step of {full_label(execution)} waits for an approval", hint=hint)
     if len(waiting) > 1:
         raise AmbiguousError(
             f"several steps wait for an approval: {', '.join(waiting)}", hint="name one of them"
         )
     return waiting[0]
+
+
+def _waiting(reader: Reader, execution: Execution) -> list[str]:
+    _, tasks = reader.task_states(execution.execution_id)
+    return [
+        task.task_id
+        for task in tasks
+        if task.state is TaskState.WAITING and task.reason_code is Reason.AWAITING_APPROVAL
+    ]
+
+
+def _waiting_below(reader: Reader, execution: Execution) -> Execution | None:
+    """Return the first sub-mission with such a step, at any depth."""
+    pending = deque(reader.children(execution.execution_id))
+    while pending:
+        child = pending.popleft()
+        if is_terminal(child.state):
+            continue
+        if _waiting(reader, child):
+            return child
+        pending += reader.children(child.execution_id)
+    return None
