@@ -1,6 +1,6 @@
 """The step that `mission approve EXEC` means, and where to look when it is in a sub-mission."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,7 +10,6 @@ from core.domain.records import Execution, TaskRun
 from core.domain.states import ExecutionState, TaskState
 from core.errors import AmbiguousError, ConflictError
 from core.operations.waiting_approval import waiting_approval
-from core.ports.reader import Reader
 
 PARENT = Execution(
     execution_id="p",
@@ -52,7 +51,8 @@ class Records:
 
 
 def found(**waiting: list[str]) -> str:
-    return waiting_approval(cast(Reader, cast(Any, Records(**waiting))), PARENT)
+    records: Any = Records(**waiting)
+    return waiting_approval(records, PARENT)
 
 
 def test_the_only_step_that_waits_is_meant() -> None:
