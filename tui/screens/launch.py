@@ -44,6 +44,8 @@ class LaunchScreen(DeckScreen):
         self._mission: Mission | None = None
         self._fields: dict[str, ParamField] = {}
         self._launching = False
+        self._told_wrong = 0
+        """How many fields the banner calls wrong."""
         self._preview: Preview | None = None
         self._head = Bar(plain=True, id="head")
         self._form_title = Bar(id="form-title")
@@ -169,9 +171,19 @@ class LaunchScreen(DeckScreen):
             wrong += not fits
             if value is not None:
                 values[name] = value
+        if self._told_wrong not in (0, wrong):
+            self._told_wrong = wrong
+            self._tell_wrong()
         secret = {name for name, field in self._fields.items() if field.param.secret}
         self._judge({name: one for name, one in values.items() if name not in secret})
         return values, wrong
+
+    def _tell_wrong(self) -> None:
+        """Say how many fields are wrong, once a launch was refused for them."""
+        fields = counted(self._told_wrong, "field")
+        self.show_banner(
+            f"{fields} to correct before it can be launched" if self._told_wrong else ""
+        )
 
     @work(exclusive=True, group="verdicts")
     async def _judge(self, values: Mapping[str, Any]) -> None:
@@ -204,7 +216,10 @@ class LaunchScreen(DeckScreen):
             return
         values, wrong = self._check()
         if wrong:
-            self.show_banner(f"{counted(wrong, 'field')} to correct before it can be launched")
+            self._told_wrong = wrong
+            self._tell_wrong()
+            first = next(field for field in self._fields.values() if not field.check()[1])
+            self.set_focus(first.widget)
             return
         self._launching = True
         self.show_banner("")

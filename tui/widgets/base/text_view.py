@@ -90,6 +90,10 @@ class TextView(ScrollView, Selectable, can_focus=True):
         """Fold the lines to the new width."""
         self._relayout()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Fold the lines anew when the scroll bar takes a column, or gives it back."""
+        self._relayout()
+
     def render_line(self, y: int) -> Strip:
         """Draw one visible row."""
         row = y + self.scroll_offset.y
