@@ -182,10 +182,11 @@ def log_title_parts(
     if log.dropped_bytes:
         text = f"  {size(log.dropped_bytes)} dropped "
         left.append(Part(text, style="warn", action="log('gap')", rank=1))
-    named = (s.value for s in log.streams if s is not LogStream.SYSTEM)
-    streams = "+".join(sorted(named, reverse=True)) or "out+err"
+    named = [s.value for s in log.streams if s is not LogStream.SYSTEM]
+    streams = f"{named[0]} only" if named else "out+err"  # what is hidden is said in any room
+    style, rank = ("warn", 0) if named else ("muted", 5)
     left.append(Part("  "))
-    left.append(Part(f" {streams} ", style="muted", action="log('streams')", rank=5))
+    left.append(Part(f" {streams} ", style=style, action="log('streams')", rank=rank))
     for name, on, rank in (
         ("follow", log.following, 2),
         ("wrap", log.wrapping, 3),

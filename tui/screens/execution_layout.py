@@ -95,7 +95,7 @@ class PaneScreen(ExecutionActions, ResizablePanes):
             if action.startswith("attempt("):
                 return self._bottom.has_attempts
             if action.startswith("match(") or action == "screen.log('only')":
-                return bool(self._log.search)
+                return self._log.has_matches
         return super().offers(action)
 
     def _titles(self) -> None:

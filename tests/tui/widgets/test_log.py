@@ -158,6 +158,8 @@ async def test_the_keys_shown_are_those_of_the_log_while_it_has_the_focus() -> N
         assert "l logs" not in screen_text(pilot.app)
         await pilot.press("/", "7", "enter")
         await wait_for_text(pilot, "n next match")
+        await pilot.press("/", "escape")
+        await wait_until(pilot, lambda: "n next match" not in screen_text(pilot.app))
 
 
 async def test_a_log_of_short_lines_has_no_bar_to_scroll_sideways() -> None:
@@ -205,6 +207,9 @@ async def test_search_for_nothing_that_exists_says_so() -> None:
         await type_in(pilot, "[b]nope")
         await pilot.press("enter")
         await wait_for_text(pilot, "/[b]nope 0/0")
+        assert "n next match" not in screen_text(pilot.app)
+        await pilot.press("n")
+        await wait_for_text(pilot, "nothing here matches [b]nope")
 
 
 async def test_streams_are_told_apart_and_filtered() -> None:
@@ -216,6 +221,24 @@ async def test_streams_are_told_apart_and_filtered() -> None:
         await pilot.press("s")
         await wait_for_text(pilot, "err timeout after 40s")
         assert "waiting for slot 7" not in screen_text(pilot.app)
+
+
+async def test_a_log_stays_where_it_is_read_when_a_stream_is_left_out_and_that_is_told() -> None:
+    world, run = chatty(5000)
+    world.say(run, "talk", "the only warning", stream=LogStream.STDERR)
+    async with running(FakeBackend(world), start=run, size=(80, 24)) as pilot:
+        await wait_for_text(pilot, "the only warning")
+        await pilot.press("l", "g")
+        await wait_for_text(pilot, " line 1 of many")
+        await pilot.press("ctrl+d", "ctrl+d")
+        await wait_until(pilot, lambda: " line 1 of many" not in screen_text(pilot.app))
+        place = log_of(pilot.app).line_number
+        await pilot.press("s")
+        await wait_for_text(pilot, "out only", f" line {place} of many")
+        await pilot.press("s")
+        await wait_for_text(pilot, "err only", "the only warning")
+        await pilot.press("s")
+        await wait_until(pilot, lambda: "err only" not in screen_text(pilot.app))
 
 
 async def test_long_lines_are_wrapped_on_demand_and_scrolled_otherwise() -> None:

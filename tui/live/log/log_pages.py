@@ -84,11 +84,15 @@ def read_after(reader: Reader, query: LogQuery, last: Line, count: int = PAGE_LI
 
 
 def read_around(reader: Reader, query: LogQuery, line: Line, count: int = PAGE_LINES) -> Page:
-    """Return the lines around one line, whose index is `Page.at`."""
+    """Return the lines around one line, whose index is `Page.at`.
+
+    A line of a stream that is not asked for is left out; the index is then that of the next one.
+    """
     before = read_before(reader, query, line, count // 2)
     after = read_after(reader, query, line, count // 2)
+    is_asked_for = not query.streams or line[1].stream in query.streams
     return Page(
-        [*before.lines, line, *after.lines],
+        [*before.lines, *([line] if is_asked_for else []), *after.lines],
         before.more_before,
         after.more_after,
         at=len(before.lines),

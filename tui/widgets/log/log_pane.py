@@ -71,6 +71,7 @@ class LogPane(SearchableLog):
     def show(self, query: LogQuery | None, *, empty: str = "No output") -> None:
         """Show another log, starting at its end; `empty` is said when it has no lines."""
         self._query = query
+        self._place = None
         self._window.replace((), before=False, after=False)
         self._unfinished = ()
         self.is_excerpt = False
@@ -113,6 +114,9 @@ class LogPane(SearchableLog):
             window.more_after = True
         else:
             window.append(news.lines, trim=self.following)
+        if news.reset and self._place is not None:
+            self._jump(self._place)
+            self._place = None
         self._unfinished = () if window.more_after else news.unfinished
         self._resized()
         self._stick()
@@ -178,8 +182,10 @@ class LogPane(SearchableLog):
         self.post_message(self.Changed())
 
     def next_streams(self) -> None:
-        """Cycle through both streams, stdout only, stderr only."""
+        """Cycle through both streams, stdout only, stderr only, and stay where the log is read."""
+        place = None if self.following else self._top_line
         self._streams = (self._streams + 1) % len(STREAM_CHOICES)
         ending = self._ending
         self.show(self._query, empty=self._empty)
         self._ending = ending
+        self._place = place

@@ -23,6 +23,9 @@ SEARCH_DEBOUNCE_SECONDS = 0.15
 class SearchableLog(PagedLog):
     """A paged log with a search. `only_matches` shows nothing but matches and the lines around."""
 
+    _place: Line | None = None
+    """The line to stay at once the first lines of another selection of lines have arrived."""
+
     @property
     def search(self) -> str:
         """The search text, empty for none."""
@@ -32,6 +35,11 @@ class SearchableLog(PagedLog):
     def match_count(self) -> str:
         """The number of the current match (from 1; 0 before the first) and of all matches."""
         return self._search.count_text
+
+    @property
+    def has_matches(self) -> bool:
+        """Whether the search has found a line."""
+        return bool(self._search.matches)
 
     def set_search(self, text: str) -> None:
         """Search all lines of the log; an empty text ends the search."""
@@ -45,7 +53,8 @@ class SearchableLog(PagedLog):
 
     @work(exclusive=True, group="log-search")
     async def _find(self, text: str) -> None:
-        self._search.restart(start=self._top_line, at_last=self.following)
+        start = self._top_line if self._place is None else self._place
+        self._search.restart(start=start, at_last=self.following)
         self._search.share = 0.0
         await asyncio.sleep(SEARCH_DEBOUNCE_SECONDS)
         await self._search_on(text)
@@ -110,6 +119,8 @@ class SearchableLog(PagedLog):
             self._to_match()
             self.refresh()
             self.post_message(self.Changed())
+        elif self._search.share is None and not self._search.problem:
+            self.notify(f"nothing here matches {self.search}", markup=False, timeout=4)
 
     def action_next_error(self) -> None:
         """Go to the next line that reads like an error."""

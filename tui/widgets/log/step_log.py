@@ -38,6 +38,8 @@ class StepLog(Vertical):
         self._records: StepRecords | None = None
         self._attempt = 0
         self._merged = False
+        self._offers_matches = False
+        """Whether the keys that go from match to match are on offer."""
         self._marks = 0
         self._together: frozenset[str] = frozenset()
         """Whose logs are merged; empty for all steps."""
@@ -176,5 +178,8 @@ class StepLog(Vertical):
         self._title.lit = self.pane.has_focus
 
     def on_paged_log_changed(self) -> None:
-        """Update the title when it is outdated."""
+        """Update the title, and the keys that go from match to match."""
         self.retitle()
+        if self.pane.has_matches != self._offers_matches:
+            self._offers_matches = self.pane.has_matches
+            self.screen.refresh_bindings()
