@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from tui.screens.home.home_screen import HomeScreen
 
 
+NOTICE_SECONDS, PLACE_SECONDS = 4.0, 2.0
+"""How long a notice stays, and one that tells where a key has led: it covers what is there."""
+
+
 class DeckApp(TerminalApp):
     """Base of all parts; `backend` and what depends on it exist once the application `is_ready`."""
 
@@ -39,6 +43,8 @@ class DeckApp(TerminalApp):
         self.missions: Sequence[MissionFile] = ()
         self.problem = ""
         self._problem_lasts = False
+        self._shows_place = False
+        """Whether the newest notice only tells where a key has led."""
 
     @property
     def app_context(self) -> "AppContext":
@@ -73,7 +79,15 @@ class DeckApp(TerminalApp):
 
     def show_notice(self, text: str) -> None:
         """Notify the user of what was done."""
-        self.notify(text, markup=False, timeout=4)
+        self._shows_place = False
+        self.notify(text, markup=False, timeout=NOTICE_SECONDS)
+
+    def show_place(self, text: str) -> None:
+        """Show for a moment where a key has led, instead of where the one before it had led."""
+        if self._shows_place:
+            self.clear_notifications()
+        self._shows_place = True
+        self.notify(text, markup=False, timeout=PLACE_SECONDS)
 
     def show_problem(self, text: str, *, lasts: bool = False) -> None:
         """Show a problem in the banner; an empty text removes it.

@@ -107,6 +107,9 @@ class Deck(Protocol):
     def show_notice(self, text: str) -> None:
         """Show a notice for a few seconds."""
 
+    def show_place(self, text: str) -> None:
+        """Show for a moment where a key has led, instead of where the one before it had led."""
+
     def show_problem(self, text: str) -> None:
         """Show a problem in the banner until the next action; an empty text removes it."""
 

@@ -197,7 +197,7 @@ class ExecutionSelection(PaneScreen):
         else:
             at = 0 if step > 0 else len(failures) - 1
         if len(failures) > 1 or self.selected != failures[at]:
-            self.deck.show_notice(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
+            self.deck.show_place(f"error {at + 1}/{len(failures)}: {clean_line(failures[at])}")
         self.select(failures[at])
         if self._left.steps.hides_selection:
             self._set_step_filter("")

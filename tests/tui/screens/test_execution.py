@@ -222,6 +222,7 @@ async def test_e_goes_from_failure_to_failure_and_wraps() -> None:
         await wait_for_text(pilot, "words of s3", "error 2/3: s3")
         await pilot.press("e", "e")
         await wait_for_text(pilot, "words of s1", "error 1/3: s1")
+        assert "error 2/3" not in screen_text(pilot.app)
         await pilot.press("E")
         await wait_for_text(pilot, "words of s5")
 
