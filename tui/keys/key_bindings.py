@@ -266,8 +266,15 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("field.leave", "escape", "screen.leave_field", "clear", "Finding", show=True),
     ),
     "dialog": (
-        Key("dialog.keep", "escape", "dismiss_dialog", "leave everything as it is", "Dialog"),
-        Key("dialog.next", "right,down,tab", "app.focus_next", "next choice", "Dialog"),
+        Key(
+            "dialog.keep",
+            "escape",
+            "dismiss_dialog",
+            "leave everything as it is",
+            "Dialog",
+            show=True,
+        ),
+        Key("dialog.next", "tab,right,down", "app.focus_next", "next choice", "Dialog", show=True),
         Key("dialog.previous", "left,up,shift+tab", "app.focus_previous", "other choice", "Dialog"),
     ),
     "form": (
@@ -279,7 +286,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("desk.start", "ctrl+r", "start", "retry", "Form", show=True),
         Key("desk.edit", "ctrl+e", "edit", "edit the mission", "Form", show=True, priority=True),
     ),
-    "help": (Key("help.close", "escape", "close", "close", "Everywhere"),),
+    "help": (Key("help.close", "escape", "close", "close", "Everywhere", show=True),),
 }
 
 GROUPS = (

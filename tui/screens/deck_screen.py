@@ -62,9 +62,14 @@ class DeckScreen(Screen[None]):
         self.banner.set_parts([Part(f" ✗ {text}", style="bad")])
 
     def on_screen_resume(self) -> None:
-        """Show that the audit log is broken, on whatever screen."""
+        """Show the keys again, and that the audit log is broken, on whatever screen."""
+        self.refresh_bindings()
         if self.deck.log_problem and not self.deck.problem:
             self.show_banner("")
+
+    def on_screen_suspend(self) -> None:
+        """Show no keys below what covers the screen."""
+        self.refresh_bindings()
 
     def on_resize(self, event: events.Resize) -> None:
         """Mark the size by classes, for the style sheet: `-narrow`, `-small`, `-tiny`."""

@@ -17,6 +17,7 @@ from core.value.terminal_text import width_of
 from tui.keys.textual_bindings import bindings
 from tui.live.coalescing_worker import CoalescingWorker
 from tui.widgets.base.choice_button import ChoiceButton
+from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.param_field import ParamField
 
 UPDATE_SECONDS = 0.5
@@ -96,6 +97,7 @@ class Dialog(ModalScreen[Answer | None]):
                         name=choice.value,
                         disabled=not choice.enabled,
                     )
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Focus the safe choice."""

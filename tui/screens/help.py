@@ -15,6 +15,7 @@ from tui.keys.key_bindings import GROUPS, group_of
 from tui.keys.textual_bindings import bindings
 from tui.look.styled_text import Line
 from tui.widgets.base.filter_field import Syntax
+from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
 from tui.words.safe_text import fit
 
@@ -73,6 +74,7 @@ class HelpScreen(ModalScreen[None]):
             yield Static("Keys", markup=False, id="help-title")
             yield Input(placeholder="search the keys", id="help-search", compact=True)
             yield TextView(id="help-text")
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Show all and wait for a search."""

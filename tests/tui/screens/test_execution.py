@@ -392,6 +392,15 @@ async def test_a_run_is_killed_after_confirmation() -> None:
         await wait_for_text(pilot, "promote-7")
         await pilot.press("K")
         await wait_for_text(pilot, "Kill run nightly-etl#7", "SIGKILL", "No handler runs", "Keep")
+        keys = screen_text(pilot.app).split("\n")[-1]
+        assert ("esc" in keys, "pause" in keys) == (True, False), "the keys are the dialog's"
+        await pilot.press("escape", "colon")
+        await wait_for_text(pilot, "Search for commands")
+        await wait_until(pilot, lambda: not screen_text(pilot.app).split("\n")[-1].strip())
+        await pilot.press("escape")
+        await wait_for_text(pilot, "p pause")
+        await pilot.press("K")
+        await wait_for_text(pilot, "Kill run nightly-etl#7")
         await pilot.press("right", "enter")
         await wait_until(pilot, lambda: bool(backend.asked))
         assert backend.asked == [(run, RequestKind.CANCEL, None, {"force": True})]

@@ -18,7 +18,10 @@ ALWAYS = ("help", "palette")
 
 
 class KeyBar(Bar):
-    """Shows the bindings that are marked to be shown and currently work."""
+    """Shows the bindings that are marked to be shown and currently work.
+
+    Below a dialog or the palette it is empty, for keys act on what is on top.
+    """
 
     DEFAULT_CSS = """
     KeyBar { dock: bottom; }
@@ -28,7 +31,7 @@ class KeyBar(Bar):
         super().__init__(plain=True)
 
     def on_mount(self) -> None:
-        """Update the bar when the focus moves."""
+        """Update the bar when the focus moves, and when the screen is covered or uncovered."""
         self.screen.bindings_updated_signal.subscribe(self, self._update)
         self.call_after_refresh(self._update, self.screen)
 
@@ -42,7 +45,7 @@ class KeyBar(Bar):
         parts: list[Part] = []
         if deck_of(self.app).is_read_only:
             parts.append(Part(READ_ONLY, style="warn"))
-        keys = shown_keys(self.app, self.screen)
+        keys = shown_keys(self.app, self.screen) if self.app.screen is self.screen else []
         always = [entry for entry in keys if entry[1] in ALWAYS]
         room = self.size.width - sum(_cells(entry) for entry in always)
         room -= sum(width_of(part.text) for part in parts)
