@@ -128,6 +128,15 @@ async def test_open_sub_missions_go_back_with_the_run() -> None:
         await pilot.press(*"<<<<<")
         await wait_for_text(pilot, "THE PAST", "not started: shipping.yaml as it is now", "○ pack")
         assert "✓ send" not in screen_text(pilot.app)
-        await pilot.press(">")
         await pilot.press(".")
         await wait_for_text(pilot, "┌╌ shipping#1 ╌", "✓ send")
+        # the Gantt chart has the same steps open, below the one that runs them
+        await pilot.press("4")
+        await wait_for_text(pilot, "▶ ship", "✓   pack", "✓   send", "⏎ fold it")
+        await pilot.press(*"<<<<<")
+        await wait_until(pilot, lambda: "send" not in screen_text(pilot.app).split("Logs")[0])
+        await pilot.press(".")
+        await wait_for_text(pilot, "✓   send")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "✓   pack" not in screen_text(pilot.app))
+        assert screen.is_current

@@ -15,6 +15,9 @@ from tui.live.steps.step_path import SEPARATOR, last_of, parent_of, step_of
 from tui.screens.execution_selection import ExecutionSelection
 from tui.words.safe_text import clean_line
 
+IN_PLACE = ("graph", "gantt")
+"""The tabs in which a sub-mission opens in place."""
+
 
 class InnerGraphs(ExecutionSelection):
     """Base of the execution screen: what opens and folds in the graph, and what opens on top."""
@@ -35,7 +38,7 @@ class InnerGraphs(ExecutionSelection):
         """Open or fold a sub-mission in the graph; show any other step in the inspector."""
         path = event.task_id
         self.select(step_of(path))
-        if self._left.tab == "graph" and may_open(*self._step_at(path)):
+        if self._left.tab in IN_PLACE and may_open(*self._step_at(path)):
             if self._inner.is_open(path):
                 self._fold(path)
             else:
@@ -57,8 +60,9 @@ class InnerGraphs(ExecutionSelection):
             self.deck.show_notice("this step runs no sub-mission")
 
     def label_of(self, action: str, label: str) -> str:
-        """Label the key that opens by what it does to the step under the cursor of the graph."""
-        path = self._left.path if self._left.tab == "graph" and action == "open" else None
+        """Label the key that opens by what it does to the step under the cursor."""
+        opens = self._left.tab in IN_PLACE and action in ("open", "choose")
+        path = self._left.path if opens and self._has_graph_focus else None
         if path is None:
             return super().label_of(action, label)
         if may_open(*self._step_at(path)):
@@ -68,14 +72,14 @@ class InnerGraphs(ExecutionSelection):
     def note_offers(self) -> None:
         """Update the key bar, too, when the cursor of the graph is on a step of another kind."""
         super().note_offers()
-        label = self.label_of("open", "")
+        label = self.label_of("open", self._left.tab)
         if label != self._open_label:
             self._open_label = label
             self.refresh_bindings()
 
     def action_back(self) -> None:
         """Fold the sub-mission under the cursor in the graph before anything else is left."""
-        path = self._left.path if self._left.tab == "graph" and self._has_graph_focus else None
+        path = self._left.path if self._left.tab in IN_PLACE and self._has_graph_focus else None
         while path:
             if self._inner.is_open(path):
                 self._fold(path)
@@ -85,7 +89,7 @@ class InnerGraphs(ExecutionSelection):
 
     @property
     def _has_graph_focus(self) -> bool:
-        return self.focused is self._left.focus_target and self._zoomed is None
+        return self.focused is self._left.focus_target
 
     def _fold(self, path: str) -> None:
         self._left.point_at(path)

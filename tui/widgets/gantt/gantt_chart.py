@@ -7,6 +7,7 @@ from core.domain.states import TaskState
 from core.value.terminal_text import width_of
 from tui.layout.timeline import Window, coverage, window_of
 from tui.live.node_status import NodeStatus, as_status
+from tui.live.steps.step_path import parent_of
 from tui.widgets.gantt.gantt_row import AttemptSpan, GanttRow
 from tui.words.safe_text import clean_line
 
@@ -49,8 +50,10 @@ class Chart:
         for span in spans:
             row = self.by_id.get(span.task_id)
             if row is None:
-                name = clean_line((self.names.get(span.task_id) or span.task_id)[:200])
-                row = GanttRow(span.task_id, name, [span])
+                title = (self.names.get(span.task_id) or span.task_id)[:200]
+                depth = len(title) - len(title.lstrip(" "))
+                name = " " * depth + clean_line(title[depth:])
+                row = GanttRow(span.task_id, name, [span], number=len(self.rows))
                 row.status = self._statuses.get(span.task_id, row.status)
                 self.by_id[span.task_id] = row
                 self.rows.append(row)
@@ -60,8 +63,18 @@ class Chart:
                 row.spans.append(span)
                 row.spans.sort(key=lambda s: s.attempt)
         if len(self.rows) != before:
-            self.rows.sort(key=lambda row: row.begins)
+            self.rows.sort(key=self._order)
         return len(self.rows) != before
+
+    def _order(self, row: GanttRow) -> list[int]:
+        """Sort by start, what is within a sub-mission behind the step that runs it."""
+        order = []
+        path = row.task_id
+        while path:
+            above = self.by_id.get(path)
+            order += [0, 0] if above is None else [above.number, above.begins]
+            path = parent_of(path)
+        return order[::-1]
 
     def take_states(self, changes: Mapping[str, TaskState | NodeStatus]) -> list[str]:
         """Apply newer states; return the affected steps that have rows."""

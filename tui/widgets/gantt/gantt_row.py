@@ -38,6 +38,8 @@ class GanttRow:
     name: str
     spans: list[AttemptSpan]
     status: NodeStatus = IDLE
+    number: int = 0
+    """In which order the rows came: of those that began at the same time."""
 
     @property
     def begins(self) -> int:

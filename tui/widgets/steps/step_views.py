@@ -8,13 +8,15 @@ from textual.containers import Vertical
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher, Input
 
+from core.domain.mission import EMPTY
 from core.domain.records import Attempt, TaskRun
 from core.ports.clock import Clock
 from tui.lines.title_bars import tab_parts
 from tui.live.board import Board
 from tui.search.step_filter import parse_filter
 from tui.widgets.base.bar import Bar
-from tui.widgets.steps.canvas_tabs import CANVAS_TABS, Canvas, make_canvas
+from tui.widgets.steps.canvas_tabs import CANVAS_TABS, make_canvas
+from tui.widgets.steps.drawn_tab import Canvas
 from tui.widgets.steps.event_list import EventList
 from tui.widgets.steps.step_list import StepList
 
@@ -40,6 +42,7 @@ class StepViews(Vertical):
         self._canvases: dict[str, Canvas] = {}
         self._board: Board | None = None
         self._selected: str | None = None
+        self._opened: Mapping[str, InnerMission] = EMPTY
 
     def compose(self) -> ComposeResult:
         """Put the tabs above the views."""
@@ -84,6 +87,7 @@ class StepViews(Vertical):
         if canvas is None and tab in CANVAS_TABS:
             canvas = self._canvases[tab] = make_canvas(tab, self._clock)
             canvas.fit_terminal(self.app.size.width)
+            canvas.inner_changed(self._opened, None)
             await self._switcher.mount(canvas)
         self._switcher.current = tab
         if canvas is not None and self._board is not None:
@@ -131,6 +135,7 @@ class StepViews(Vertical):
         self, opened: "Mapping[str, InnerMission]", changed: Mapping[str, TaskRun] | None
     ) -> None:
         """Draw the sub-missions that are open in place, or newer task runs in them."""
+        self._opened = opened
         for canvas in self._canvases.values():
             canvas.inner_changed(opened, changed)
 
