@@ -142,6 +142,17 @@ FAILED = an_execution(ExecutionState.FAILED, source_path="/x y/m.yaml")
             "correct the command, then run it again",
         ),
         (
+            replace(FAILED, reason_code=Reason.HANDLER_FAILED),
+            (a_failure("tidy", Reason.EXIT_NONZERO, 1),),
+            "mission rerun E",
+        ),
+        (
+            replace(FAILED, reason_code=Reason.HANDLER_FAILED),
+            (WRONG,),
+            "fix the file, then: mission run '/x y/m.yaml'",
+        ),
+        (replace(FAILED, reason_code=Reason.PRECONDITION_ERROR), (), "mission rerun E"),
+        (
             replace(FAILED, parent_execution_id="P"),
             (WRONG,),
             "fix /x y/m.yaml, then run its parent again, P",

@@ -13,6 +13,8 @@ _WRONG_FILE = frozenset(
     {Reason.INVALID_PARAMETERS, Reason.SECURITY_VIOLATION, Reason.POLICY_VIOLATION}
 )
 """Why a step fails again as long as the file, or what is allowed, stays as it is."""
+_OUTSIDE_THE_STEPS = frozenset({Reason.HANDLER_FAILED, Reason.PRECONDITION_ERROR})
+"""Ends for which no step is to be retried, or to be resumed from."""
 
 
 def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None = None) -> str:
@@ -28,6 +30,12 @@ def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None 
     tasks = tuple(tasks)
     failed = [task for task in tasks if task.state is TaskState.FAILED]
     first = min(failed, key=lambda task: task.ended_at or task.updated_at, default=None)
+    parameters = ", with the same -p" if one.params else ""
+    if one.reason_code in _OUTSIDE_THE_STEPS:
+        is_wrong = first is not None and first.reason_code in _WRONG_FILE
+        if not is_wrong or one.source_path is None:
+            return f"mission rerun {name}"
+        return f"fix the file, then: mission run {safe_line(quote(one.source_path))}{parameters}"
     if first is None or first.reason_code not in _WRONG_FILE:
         return f"mission retry {name}"
     if one.parent_execution_id is not None:
@@ -39,7 +47,6 @@ def next_command(one: Execution, tasks: Iterable[TaskRun], *, named: str | None 
     if one.source_path is None:
         return f"fix the mission, then: mission run - --resume-from {_step(first)}"
     command = f"mission run {safe_line(quote(one.source_path))} --resume-from {_step(first)}"
-    parameters = ", with the same -p" if one.params else ""
     return f"fix the file, then: {command}{parameters}"
 
 
