@@ -323,6 +323,7 @@ class FakeWorld:
         outputs: Mapping[str, Any] | None = None,
         retry_in: float | None = None,
         reason: Reason | None = None,
+        message: str | None = None,
         dropped: int = 0,
     ) -> None:
         run = self.runs[execution_id]
@@ -345,7 +346,8 @@ class FakeWorld:
             )
         )
         if retry_in is not None:
-            self.task(execution_id, task_id, TaskState.WAITING, Reason.BACKOFF, resume_in=retry_in)
+            waits = (TaskState.WAITING, Reason.BACKOFF, message)
+            self.task(execution_id, task_id, *waits, resume_in=retry_in)
         else:
             state = TaskState.SUCCESS if good else TaskState.FAILED
             self.task(execution_id, task_id, state, why)

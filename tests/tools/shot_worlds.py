@@ -90,7 +90,8 @@ def a_release_under_way() -> Stage:
     world.begin(run, "build-amd64")
     world.begin(run, "build-arm64")
     world.say(run, "test-auth", "connection reset by peer", stream=LogStream.STDERR)
-    world.end(run, "test-auth", exit_code=1, retry_in=75)
+    told = "attempt 2 of 3 in 75 s after exit code 1 (EXIT_NONZERO)"
+    world.end(run, "test-auth", exit_code=1, retry_in=75, message=told)
     world.begin(run, "test-search")
     world.clock.forward(17)
     world.end(run, "test-cli")

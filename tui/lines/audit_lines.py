@@ -124,12 +124,12 @@ def record_lines(
         return lines
     fields = (
         ("event", f"{event.seq}"),
+        ("says", act_text(event)),
         ("time", rfc3339(event.timestamp)),
         ("type", event.event_type),
         ("actor", event.actor),
         ("target", event.target),
         ("execution", event.execution_id or "none"),
-        ("says", act_text(event)),
         ("hash", event.hash),
         ("previous", event.previous_hash),
     )
