@@ -147,7 +147,7 @@ def retry_with_another_parameter(walk: Walk) -> None:
     walk.terminal.settle()
     walk.type_in("type:amended")
     walk.press("enter", "amended what the retry runs")
-    walk.take_picture("audit", "parameter source: warehouse-2 →", "✓ INTACT")
+    walk.take_picture("audit", "warehouse-2 →", "✓ INTACT")
 
 
 def cancel_a_runaway(walk: Walk) -> None:
