@@ -8,6 +8,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.dom import DOMNode
 
+from tui.keys.acting_keys import ACTING, action_name
 from tui.keys.key_bindings import group_of
 from tui.live.deck import Deck, deck_of
 from tui.screens.deck_screen import DeckScreen
@@ -82,6 +83,8 @@ class DeckCommands(Provider):
         for active in screen.active_bindings.values():
             binding: Binding = active.binding
             if isinstance(screen, DeckScreen) and not screen.offers(binding.action):
+                continue
+            if self._deck.is_read_only and action_name(binding.action) in ACTING:
                 continue
             if binding.id and binding.description and active.enabled and not binding.system:
                 found.setdefault(binding.id, (binding, active.node))

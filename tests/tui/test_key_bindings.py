@@ -104,6 +104,7 @@ async def test_the_help_shows_the_keys_as_they_are_mapped_and_searches_them() ->
         await wait_for_text(pilot, "promote-7")
         await pilot.press("?")
         await wait_for_text(pilot, "search the keys", "next error")
+        await wait_for_text(pilot, "merged log, of marked steps or all", "run.previous_failure")
         await pilot.press(*"cancel run")
         await wait_for_text(pilot, "^x", "cancel run")
         assert "next error  " not in screen_text(pilot.app).split("Keys")[1].split("⏎")[0]

@@ -17,6 +17,10 @@ from tui.words.numbers import moment
 from tui.words.safe_text import clean_line, clean_lines
 
 MAX_NAMED_STEPS = 8
+REST_UNKNOWN = (
+    "A new linked run; what the other steps did is reused where they succeeded, "
+    "and those that did not are left out."
+)
 """How many downstream steps of a retry are named; the others are counted."""
 
 
@@ -97,11 +101,11 @@ def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
     task, name = board.tasks[task_id], clean_line(board.title(task_id))
     step_id = task.parent_task_id or task_id
     after = board.downstream([step_id]) if downstream else []
-    again = f" and {count_text(len(after), 'downstream')}:" if after else "."
+    also = f" and {count_text(len(after), 'downstream')}:" if after else "."
     is_known = not downstream or board.mission is not None
     if not is_known:
-        again = " and every downstream step. The mission is not read, so they cannot be named."
-    lines = [f"Runs again: {name}{_items_to_repeat(board, task)}{again}"]
+        also = " and every downstream step. The mission is not read, so they cannot be named."
+    lines = [f"Runs again: {name}{_items_to_repeat(board, task)}{also}"]
     lines += [f"  {clean_line(other)}" for other in after[:MAX_NAMED_STEPS]]
     if len(after) > MAX_NAMED_STEPS:
         lines.append(f"  … and {len(after) - MAX_NAMED_STEPS:,} more")
@@ -109,13 +113,12 @@ def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
         lines.append("This run goes on; the new attempt is numbered after the last.")
     else:
         steps = [one for one in board.tasks.values() if one.parent_task_id is None]
-        rest = len(steps) - len(after) - 1
-        reused = f"the {count_text(rest, 'other')}" if is_known else "the other steps"
-        lines.append(
-            f"A new linked run; the results of {reused} are reused where they succeeded."
-            if rest
-            else "A new linked run."
-        )
+        if board.mission is None:
+            lines.append(REST_UNKNOWN)
+        else:
+            handlers = {one.id for one in board.mission.handlers.all}
+            again = {step_id, *after, *handlers}
+            lines.append(_rest_of([one for one in steps if one.task_id not in again]))
     skipped = [] if downstream or not board.is_live else board.skipped_for(step_id)
     if skipped:
         were = "was" if len(skipped) == 1 else "were"
@@ -126,6 +129,19 @@ def retry_scope(board: Board, task_id: str, *, downstream: bool) -> RetryScope:
         )
     title = f"Retry {name}" + (" and downstream?" if downstream else "?")
     return RetryScope(title, lines, step_id, len(skipped))
+
+
+def _rest_of(others: Sequence[TaskRun]) -> str:
+    """Describe what becomes of the steps that are not retried; handlers run as they are needed."""
+    reused = sum(one.state is TaskState.SUCCESS for one in others)
+    parts = ["A new linked run"]
+    if reused:
+        are = "is" if reused == 1 else "are"
+        parts.append(f"what {count_text(reused, 'other')} did {are} reused")
+    if left_out := len(others) - reused:
+        are = "is" if left_out == 1 else "are"
+        parts.append(f"{count_text(left_out, '')} that did not succeed {are} left out")
+    return f"{'; '.join(parts)}."
 
 
 def awaits(task: TaskRun) -> bool:

@@ -48,9 +48,14 @@ def retry_scope_of(executions: Sequence[Execution]) -> Scope:
     failed = [one for one in executions if is_terminal(one.state) and _failed(one)]
     others = [one for one in executions if one not in failed]
     lines = ["A new linked run of each; what succeeded is reused:"]
-    lines += _named(failed, lambda one: f"{counted(_failed(one), 'failed step')} and what needs it")
+    lines += _named(failed, _failed_and_needing)
     lines += _left_out(others, "has nothing to retry", "have nothing to retry")
     return Scope(_title("Retry what failed in", failed, "run"), lines, failed)
+
+
+def _failed_and_needing(execution: Execution) -> str:
+    failed = _failed(execution)
+    return f"{counted(failed, 'failed step')} and what needs {'it' if failed == 1 else 'them'}"
 
 
 def report_of(done: int, verb: str, problems: Sequence[str]) -> str:

@@ -371,7 +371,7 @@ def no_output_text(board: Board, task_id: str) -> str:
     task = board.tasks[task_id]
     items = any(one.parent_task_id == task_id for one in board.tasks.values())
     if items or task.reason_code is Reason.EXPANDED:
-        return "It fanned out: each of its items has its own output"
+        return "It fanned out: each of its items has its own output; L shows all logs as one"
     if is_terminal(task.state):
         return f"{appearance_of(task.state).word} without an attempt: there is no output"
     return "It has not started: no output yet"

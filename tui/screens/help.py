@@ -11,6 +11,7 @@ from textual.events import Key
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
+from core.value.terminal_text import width_of
 from tui.keys.key_bindings import GROUPS, group_of
 from tui.keys.textual_bindings import bindings
 from tui.look.styled_text import Line
@@ -29,6 +30,11 @@ LEGEND = (
     ("SKIPPED", "⊘ skipped"),
     ("CANCELLED", "◼ cancelled"),
 )
+
+
+IDS_FROM_COLUMNS = 100
+"""The width of a terminal from which the id of each key, for keys.toml, is shown as well."""
+LABEL_CELLS = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ def help_entries(screen: Screen[object], display: Callable[[Binding], str]) -> l
         keys = key if before is None else f"{before.keys} {key}"
         entries[known] = HelpEntry(keys, binding.description, group, known)
     return list(entries.values())
+
+
+def _entry_line(entry: HelpEntry, *, shows_id: bool) -> Line:
+    keys = [("  ", ""), (fit(entry.keys, 16) + " ", "strong")]
+    if not shows_id or width_of(entry.label) > LABEL_CELLS:
+        return [*keys, (entry.label, "text")]
+    return [*keys, (fit(entry.label, LABEL_CELLS) + " ", "text"), (entry.id, "faint")]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -97,6 +110,7 @@ class HelpScreen(ModalScreen[None]):
 
     def _show(self, wanted: str) -> None:
         words = wanted.lower().split()
+        shows_ids = self.app.size.width >= IDS_FROM_COLUMNS
         lines: list[Line] = []
         for group in GROUPS:
             entries = [
@@ -110,15 +124,7 @@ class HelpScreen(ModalScreen[None]):
             ]
             if entries:
                 lines.append([(group, "accent")])
-                lines += [
-                    [
-                        ("  ", ""),
-                        (fit(entry.keys, 16) + " ", "strong"),
-                        (fit(entry.label, 30) + " ", "text"),
-                        (entry.id, "faint"),
-                    ]
-                    for entry in entries
-                ]
+                lines += [_entry_line(entry, shows_id=shows_ids) for entry in entries]
                 lines.append([("", "")])
         for title, syntax in self._filters:
             told = [

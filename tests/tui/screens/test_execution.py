@@ -319,7 +319,7 @@ async def test_retry_of_an_ended_run_starts_a_linked_one_and_opens_it() -> None:
     async with running(backend, start=run) as pilot:
         await wait_for_text(pilot, "✗ failed")
         await pilot.press("r")
-        await wait_for_text(pilot, "Runs again: a", "new linked run")
+        await wait_for_text(pilot, "Runs again: a", "new linked run; 1 step that did not succeed")
         await pilot.press("right", "enter")
         await wait_for_text(pilot, "▶ running", "pending")
         assert backend.calls[-1] == ("retry", (run, "a", False, ""))
@@ -338,7 +338,7 @@ async def test_a_retry_of_a_run_that_ends_while_the_dialog_is_open_starts_a_link
         await wait_for_text(pilot, "Runs again: a", "This run goes on")
         world.end(run, "b")
         world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
-        await wait_for_text(pilot, "new linked run")
+        await wait_for_text(pilot, "new linked run; what 1 other step did is reused.")
         await pilot.press("right", "enter")
         await wait_for_text(pilot, "retry of")
         assert backend.calls[-1] == ("retry", (run, "a", False, ""))
@@ -519,6 +519,8 @@ async def test_values_of_items_have_room_though_the_list_was_open_before_the_fan
     world.task(run, "fan", TaskState.READY, Reason.DEPS_MET)
     async with running(FakeBackend(world, mission), start=run) as pilot:
         await wait_for_text(pilot, "fan")
+        (row,) = [line for line in screen_text(pilot.app).split("\n") if "▌◌ fan" in line]
+        assert "DEPS_MET" not in row.split("▏")[0], "the state says it in words"
         items = tuple(f"item-{number:04}" for number in range(5))
         world.commit(
             StepExpanded(at=world.clock.now(), execution_id=run, task_id="fan", items=items)

@@ -33,6 +33,11 @@ async def test_every_way_to_act_is_refused_with_the_reason(tmp_path: Path) -> No
         shown = screen_text(app)
         assert "cancel run" not in shown
         assert "new run" not in shown
+        await pilot.press("colon")
+        await wait_for_text(pilot, "Search for commands", "filter  (/)")
+        assert "cancel run" not in screen_text(app)
+        await pilot.press("escape")
+        await wait_for_text(pilot, " read-only ")
         for key in ("X", "p", "R", "F", "n", "i", "o", "a", "ctrl+s"):
             app.show_problem("")
             await pilot.press(key)

@@ -16,6 +16,7 @@ from core.planning.cancel_scope import awaits_person
 from core.ports.executor import JobUsage
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
+from tui.lines.home_row import params_text
 from tui.lines.step_details import (
     execution_facts,
     field,
@@ -110,8 +111,7 @@ def _facts(
     attempt = records.attempts[-1] if records.attempts else None
     lines = [field("run", _run_text(board))]
     if execution.params:
-        pairs = (f"{name}={value}" for name, value in execution.params.items())
-        lines.append(field("params", clean_line("  ".join(pairs))))
+        lines.append(field("params", params_text(execution.params)))
     amended = () if page is None else page.amended
     for number, text in enumerate(amended[:MAX_CHANGES]):
         lines.append(field("" if number else "amended", clean_line(text)))

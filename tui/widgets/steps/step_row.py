@@ -22,7 +22,7 @@ from tui.live.steps.usual_time import overdue_text
 from tui.look.theme import ThemeStyles
 from tui.widgets.base.line_view import Span
 from tui.widgets.steps.step_columns import TIME_CELLS, TRIES_CELLS, StepColumns
-from tui.words.cause import cause_of_task
+from tui.words.cause import UNREMARKABLE, cause_of_task
 from tui.words.numbers import elapsed, rough
 from tui.words.safe_text import clean_line, fit, fit_right, shorten
 from tui.words.state_bar import state_bar
@@ -188,9 +188,13 @@ def _reason(board: Board, task: TaskRun) -> str:
         return CAUSE_RESOLVED
     if told := breakpoint_text(board, task):
         return told
-    if sentence := cause_of_task(task).sentence:
+    is_reused = task.reason_code is Reason.REUSED  # of which run is in the title
+    if not is_reused and (sentence := cause_of_task(task).sentence):
         return sentence
-    if task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING):
+    if (
+        task.state in (TaskState.PENDING, TaskState.SUCCESS, TaskState.RUNNING)
+        or task.reason_code.value in UNREMARKABLE
+    ):
         step = board.steps.get(task.task_id)
         return "" if step is None or step.name == task.task_id else step.name
     return task.reason_code.value
