@@ -44,8 +44,8 @@ class ExecutionActions(DeckScreen):
                 return again and is_terminal(task.state)
             case "approve":
                 return awaits_approval(board)
-            case "failure":
-                return board.size_of(Bucket.FAILED) > 0
+            case "failure":  # to another one than that under the cursor
+                return board.size_of(Bucket.FAILED) > (task.state is TaskState.FAILED)
             case _:
                 return True
 
