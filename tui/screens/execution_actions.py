@@ -70,7 +70,10 @@ class ExecutionActions(DeckScreen):
 
     def note_offers(self) -> None:
         """Update the key bar when other actions are on offer or a label changes."""
-        asked = ("cancel_run", "pause", "cancel_step", "breakpoint", "retry", "approve", "failure")
+        asked = (
+            *("cancel_run", "pause", "cancel_step", "breakpoint"),
+            *("retry", "approve", "failure", "fold"),
+        )
         offered = (*(self.offers(action) for action in asked), self.label_of("pause", ""))
         if offered != self._offered:
             self._offered = offered

@@ -19,6 +19,7 @@ from tui.widgets.base.divider import Divider
 from tui.widgets.base.filter_field import FilterField, FilterNote, Syntax
 from tui.widgets.base.key_bar import KeyBar
 from tui.widgets.base.text_view import TextView
+from tui.widgets.graph.graph_view import GraphView
 from tui.widgets.log.step_log import LOG_SIZE, StepLog
 from tui.widgets.steps.step_list import StepList
 from tui.widgets.steps.step_views import StepViews
@@ -96,6 +97,8 @@ class PaneScreen(ExecutionActions, ResizablePanes):
                 return self._bottom.has_attempts
             if action.startswith("match(") or action == "screen.log('only')":
                 return self._log.has_matches
+        if action == "fold" and isinstance(self.focused, GraphView):
+            return self.focused.has_fold
         return super().offers(action)
 
     def _titles(self) -> None:

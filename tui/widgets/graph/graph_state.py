@@ -303,6 +303,14 @@ class GraphState:
 
     # --- folds and focus -------------------------------------------------------------------------
 
+    @property
+    def has_fold(self) -> bool:
+        """Whether the node under the cursor can be unfolded, or its step folded back."""
+        if self.drawing is None or self.cursor is None:
+            return False
+        group = self.drawing.nodes[self.cursor]
+        return group.kind is not FoldKind.STEP or group.members[0] in self.drawing.folding.opened
+
     def toggle_fold(self) -> bool:
         """Unfold the node under the cursor, or fold its step back; tell whether there is a fold."""
         if self.drawing is None or self.cursor is None:

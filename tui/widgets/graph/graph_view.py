@@ -42,6 +42,11 @@ class GraphView(GraphDrawing):
         if self._state is not None:
             self._choose(self._state.page(direction * max(1, self.size.height // 2)))
 
+    @property
+    def has_fold(self) -> bool:
+        """Whether there is something to fold or unfold under the cursor."""
+        return self._state is not None and self._state.has_fold
+
     def action_fold(self) -> None:
         """Unfold the node under the cursor, or fold its step back."""
         if self._state is not None and self._state.toggle_fold():
