@@ -111,7 +111,7 @@ KEYS: Mapping[str, tuple[Key, ...]] = {
         Key("run.cancel_step", "x", "cancel_step", "cancel step", "Acting", show=True),
         Key("run.breakpoint", "b", "breakpoint", "breakpoint before the step", "Acting"),
         Key("run.cancel", "X", "cancel_run", "cancel run", "Acting", show=True),
-        Key("run.kill", "K", "kill_run", "kill now", "Acting"),
+        Key("run.kill", "K", "kill_run", "kill now", "Acting", show=True),
         Key("run.pause", "p", "pause", "pause", "Acting", show=True),
         Key("run.new", "n", "new_run", "new run of this mission", "Acting"),
         Key("run.logs", "l", "logs", "logs", "Looking", show=True),

@@ -51,6 +51,10 @@ class DeckScreen(Screen[None]):
         """Tell whether an action is worth showing now; its key works either way."""
         return True
 
+    def shows(self, action: str) -> bool:
+        """Tell whether the key bar shows the key of an action; the palette has all on offer."""
+        return self.offers(action)
+
     def label_of(self, action: str, label: str) -> str:  # noqa: ARG002 - for subclasses
         """Return what a key does now; `label` is what it does in general."""
         return label

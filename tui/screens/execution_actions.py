@@ -31,6 +31,8 @@ class ExecutionActions(DeckScreen):
         if board is None or task is None:
             return True
         match action.partition("(")[0]:
+            case "cancel_run" | "pause" | "cancel_step" if self._is_cancelling:
+                return False
             case "cancel_run" | "kill_run":
                 return board.is_live
             case "pause":
@@ -48,6 +50,15 @@ class ExecutionActions(DeckScreen):
                 return board.size_of(Bucket.FAILED) > (task.state is TaskState.FAILED)
             case _:
                 return True
+
+    def shows(self, action: str) -> bool:
+        """Show in the key bar how to kill a run only while it is being cancelled."""
+        return super().shows(action) and (action != "kill_run" or self._is_cancelling)
+
+    @property
+    def _is_cancelling(self) -> bool:
+        board = self.board
+        return board is not None and board.execution.cancel_requested_at is not None
 
     def label_of(self, action: str, label: str) -> str:
         """Label the keys of pause and breakpoint by what they do now."""
@@ -74,7 +85,11 @@ class ExecutionActions(DeckScreen):
             *("cancel_run", "pause", "cancel_step", "breakpoint"),
             *("retry", "approve", "failure", "fold"),
         )
-        offered = (*(self.offers(action) for action in asked), self.label_of("pause", ""))
+        offered = (
+            *(self.offers(action) for action in asked),
+            self.shows("kill_run"),
+            self.label_of("pause", ""),
+        )
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()

@@ -80,10 +80,13 @@ async def test_a_cancel_tells_what_remains_and_when_it_is_killed() -> None:
     async with running(backend, start=run, size=(160, 40)) as pilot:
         await wait_for_text(pilot, "uses now", TOLD)
         assert "stopping" not in screen_text(pilot.app)
+        assert "X cancel run" in screen_text(pilot.app)
+        assert "kill now" not in screen_text(pilot.app)
 
         backend.request(run, RequestKind.CANCEL)
 
-        await wait_for_text(pilot, "SIGTERM", "3 processes remain, SIGKILL in")
+        await wait_for_text(pilot, "SIGTERM", "3 processes remain, SIGKILL in", "K kill now")
+        assert "cancel run" not in screen_text(pilot.app)
 
 
 def test_the_end_of_a_step_is_told_by_its_own_rules() -> None:

@@ -66,7 +66,7 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
     A widget's `first_keys` are ids of bindings of its screen that are about it.
     """
     found: dict[str, tuple[str, str, str]] = {}
-    offers = getattr(screen, "offers", None)
+    shows = getattr(screen, "shows", None)
     label_of = getattr(screen, "label_of", lambda _action, label: label)
     is_read_only = deck_of(app).is_read_only
     typing = isinstance(screen.focused, Input)
@@ -75,7 +75,7 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
         binding = active.binding
         if typing and binding.key == "slash":
             continue  # Textual has no name for this character
-        if offers is not None and not offers(binding.action):
+        if shows is not None and not shows(binding.action):
             continue
         if is_read_only and action_name(binding.action) in ACTING:
             continue
