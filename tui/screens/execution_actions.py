@@ -58,7 +58,8 @@ class ExecutionActions(DeckScreen):
     @property
     def _is_cancelling(self) -> bool:
         board = self.board
-        return board is not None and board.execution.cancel_requested_at is not None
+        requested = None if board is None else board.execution.cancel_requested_at
+        return requested is not None and not self._is_orphaned  # without a runner `p` resumes it
 
     def label_of(self, action: str, label: str) -> str:
         """Label the keys of pause and breakpoint by what they do now."""
