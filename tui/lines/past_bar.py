@@ -1,9 +1,9 @@
 """The bar above an execution whose past is shown: which moment it is, and the keys that move it."""
 
-from core.audit.format.body import columns_of
 from core.audit.replay.timeline import Moment
 from core.value.duration import duration_text
 from tui.look.styled_text import Part
+from tui.output.report.act_text import act_text
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean_line, shorten
 
@@ -17,13 +17,13 @@ def past_parts(
     """Return the bar for an instant at or after a moment; `speed` is 0 unless it is played."""
     since = duration_text((instant - moment.execution.created_at) / _NANOSECONDS)
     event = moment.event
-    what = shorten(clean_line(columns_of(event.target)[0] or "the run"), MAX_EVENT_CELLS)
+    what = shorten(clean_line(act_text(event)), MAX_EVENT_CELLS)
     left = [
         Part(" ◀ THE PAST ", style="warn"),
         Part(time_of_day(instant), style="strong"),
         Part(f"  {since} after the start", style="text", rank=3),
         Part(f"  event {moment.place:,} of {total:,}", style="text", rank=1),
-        Part(f"  {clean_line(event.event_type)} {what}", style="muted", rank=5),
+        Part(f"  {what}", style="muted", rank=5),
     ]
     right = [
         Part(f" playing ×{speed:,.0f} " if speed else "", style="warn"),
