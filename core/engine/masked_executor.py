@@ -80,9 +80,9 @@ class MaskedExecutor:
         """Return the ends of lost jobs that were told after all."""
         return self._executor.late_ends(execution_id)
 
-    def hurry(self, execution_id: str | None = None) -> None:
+    def hurry(self, scope: str | None = None) -> None:
         """End the grace of the jobs that are being ended."""
-        self._executor.hurry(execution_id)
+        self._executor.hurry(scope)
 
     async def close(self) -> None:
         """Leave the executor open: it belongs to the runner, not to an attempt."""

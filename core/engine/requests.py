@@ -24,6 +24,7 @@ from core.planning.planner import Planner
 from core.ports.clock import Clock
 from core.ports.control import Request, RequestKind
 from core.step_type.host import Approval, TakeInputs
+from core.step_type.registry import SUB_MISSION_TYPES
 
 RETRYABLE = frozenset({TaskState.FAILED, TaskState.SKIPPED, TaskState.CANCELLED})
 
@@ -71,6 +72,7 @@ class RequestHandler:
         clock: Clock,
         *,
         cancel_attempt: CancelAttempt,
+        kill_attempt: Callable[[str], None],
         handlers: frozenset[str],
     ) -> None:
         self._recorder = recorder
@@ -78,6 +80,7 @@ class RequestHandler:
         self._graph = graph
         self._clock = clock
         self._cancel_attempt = cancel_attempt
+        self._kill_attempt = kill_attempt
         self._handlers = handlers
         self.is_killing = False
         """Whether what runs is to be killed at once."""
@@ -244,6 +247,7 @@ class RequestHandler:
         self._recorder.settle(request)
 
     def _cancel_step(self, request: Request) -> None:
+        """Cancel a step or an item; with `force` its processes get no grace."""
         task = self._recorder.snapshot.tasks.get(request.task_id or "")
         if task is None or is_terminal(task.state):
             self.refuse(request, "the step has ended" if task else "there is no such step")
@@ -256,6 +260,12 @@ class RequestHandler:
                 for item in self._recorder.snapshot.tasks.values()
                 if item.parent_task_id == task.task_id and not is_terminal(item.state)
             ]
+        if request.arguments.get("force"):
+            if self._planner.step_of(task.task_id).step_type in SUB_MISSION_TYPES:
+                self.refuse(request, "it runs a mission: what is to be killed are steps of that")
+                return
+            for task_id in wanted:
+                self._kill_attempt(task_id)
         running = {task_id for task_id in wanted if self._stop_one(task_id, request.actor)}
         if running:
             took_effect = len(running) < len(wanted)

@@ -17,7 +17,16 @@ from core.executors.poller import EpollPoller, LoopPoller
 from core.executors.running import Running
 from core.executors.spawn import ExhaustedError, Spawner
 from core.executors.tree import TableReader
-from core.ports.executor import Census, Job, LateEnd, Outcome, OutcomeKind, OutputSink, WorkerLoad
+from core.ports.executor import (
+    Census,
+    Job,
+    LateEnd,
+    Outcome,
+    OutcomeKind,
+    OutputSink,
+    WorkerLoad,
+    is_within,
+)
 
 LEFTOVER_GRACE_SECONDS = 1.0
 """Between TERM and KILL for processes that hold the pipes of one that has exited."""
@@ -101,12 +110,12 @@ class LocalExecutor:
         """Return none: how a lost job ended is never told here."""
         return ()
 
-    def hurry(self, execution_id: str | None = None) -> None:
-        """End the grace of what is being ended, or of all that will be of one execution."""
-        if execution_id is not None:
-            self._without_grace.add(execution_id)
+    def hurry(self, scope: str | None = None) -> None:
+        """End the grace of what is being ended, or of all that will be within the scope."""
+        if scope is not None:
+            self._without_grace.add(scope)
         for running in self._running:
-            if execution_id is None or _execution_of(running.job) == execution_id:
+            if scope is None or is_within(running.job.key, scope):
                 running.hurry()
 
     async def close(self) -> None:
@@ -178,7 +187,7 @@ class LocalExecutor:
                 room.set_result(None)
 
     async def _end(self, running: Running, grace_seconds: float) -> None:
-        if _execution_of(running.job) in self._without_grace:
+        if any(is_within(running.job.key, scope) for scope in self._without_grace):
             grace_seconds = 0.0
         census = await running.end(grace_seconds)
         running.sink.census(await self._sweep(running, census))
@@ -201,7 +210,3 @@ class LocalExecutor:
                 was_cancelled = True
         if was_cancelled:
             raise asyncio.CancelledError
-
-
-def _execution_of(job: Job) -> str:
-    return job.key.partition("/")[0]

@@ -77,6 +77,11 @@ def job_key(execution_id: str, task_id: str, attempt: int) -> str:
     return f"{execution_id}/{task_id}/{attempt}"
 
 
+def is_within(key: str, scope: str) -> bool:
+    """Tell whether a job is the one that `scope` names, or belongs to the execution it names."""
+    return key == scope or key.startswith(f"{scope}/")
+
+
 class JobFile(Struct, frozen=True, kw_only=True):
     """A file that only its owner may read, which is written before a process starts."""
 
@@ -228,11 +233,12 @@ class Executor(Protocol):
     def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
         """Return, once, the ends of lost jobs of an execution that were told after all."""
 
-    def hurry(self, execution_id: str | None = None) -> None:
+    def hurry(self, scope: str | None = None) -> None:
         """End the grace of the jobs that are being ended: kill them now.
 
-        With an execution only its own jobs, and those of them that are cancelled later get no grace
-        either. Returns at once; a job that nobody cancels is not affected.
+        With an execution, or the key of one job, only those `is_within` it, and those of them that
+        are cancelled later get no grace either. Returns at once; a job that nobody cancels is not
+        affected.
         """
 
     async def close(self) -> None:

@@ -179,6 +179,9 @@ class Reader(Protocol):
     def request_outcome(self, request_id: int) -> RequestOutcome | None:
         """Return the outcome of a request, None while it is undecided; `NotFoundError`."""
 
+    def cancels_under_way(self, execution_id: str) -> dict[str, int]:
+        """Return the steps and items whose cancel a runner has taken and not finished, and when."""
+
     def lease(self, execution_id: str) -> Lease | None:
         """Return the current lease, live or not, or None."""
 

@@ -44,6 +44,10 @@ WHERE task_run BETWEEN ?1 AND ?2 AND attempt = ifnull(?3, attempt)
 AND ended_at <= ifnull(?4, ended_at)
 AND (?6 IS NOT NULL OR ?5 = '[]' OR task_run IN (SELECT value FROM json_each(?5)))
 """
+_CANCELS_UNDER_WAY = """
+SELECT task_id, min(taken_at) FROM request WHERE execution = ? AND outcome IS NULL
+AND kind = 'cancel_step' AND taken_at IS NOT NULL AND task_id IS NOT NULL GROUP BY task_id
+"""
 _SOURCE_PATHS = """
 SELECT source_path FROM execution
 WHERE parent_execution_id IS NULL AND source_path IS NOT NULL
@@ -261,6 +265,11 @@ class SqliteReader:
         if word is None:
             return None
         return RequestOutcome(request_id=request_id, done=word == "done", why=why)
+
+    def cancels_under_way(self, execution_id: str) -> dict[str, int]:
+        """Return the steps and items whose cancel a runner has taken and not finished, and when."""
+        with self._guard():
+            return dict(self._all(_CANCELS_UNDER_WAY, self._row_id(execution_id)))
 
     def claims(self) -> list[Claim]:
         """Return the claims on groups and mutexes, also those of runners that are dead."""

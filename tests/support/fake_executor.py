@@ -18,6 +18,7 @@ from core.ports.executor import (
     OutputSink,
     Placement,
     WorkerLoad,
+    is_within,
 )
 
 
@@ -138,11 +139,11 @@ class FakeExecutor:
         found, self.late = self.late, []
         return found
 
-    def hurry(self, execution_id: str | None = None) -> None:
-        if execution_id is not None:
-            self._without_grace.add(execution_id)
-        for grace, owner in self._graces.items():
-            if execution_id in (None, owner):
+    def hurry(self, scope: str | None = None) -> None:
+        if scope is not None:
+            self._without_grace.add(scope)
+        for grace, key in self._graces.items():
+            if scope is None or is_within(key, scope):
                 grace.set()
 
     async def close(self) -> None:
@@ -154,10 +155,9 @@ class FakeExecutor:
     async def _grace(self, job: Job) -> None:
         """Wait for the grace of a job, or until somebody ends it."""
         hurried = asyncio.Event()
-        owner = job.key.partition("/")[0]
-        if owner in self._without_grace:
+        if any(is_within(job.key, scope) for scope in self._without_grace):
             return
-        self._graces[hurried] = owner
+        self._graces[hurried] = job.key
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(job.grace_seconds):
                 await hurried.wait()

@@ -70,6 +70,9 @@ class MemoryReader:
     def attempts(self, execution_id: str) -> Sequence[Attempt]:
         return list(self._run(execution_id).attempts.values())
 
+    def cancels_under_way(self, execution_id: str) -> dict[str, int]:
+        return {}
+
     def request_outcome(self, request_id: int) -> RequestOutcome | None:
         return self._world.outcomes.get(request_id)
 

@@ -156,6 +156,7 @@ class FakeWorld:
         self.source_texts: dict[str, bytes] = {}
         self.broken = ""
         self.outcomes: dict[int, RequestOutcome] = {}
+        self.cancels: dict[str, dict[str, int]] = {}
 
     # --- driving ---------------------------------------------------------------------------------
 
@@ -447,6 +448,9 @@ class FakeReader(Reader):
         with self.world.lock:
             run = self._run(reference)
             return run.execution()
+
+    def cancels_under_way(self, execution_id: str) -> dict[str, int]:
+        return dict(self.world.cancels.get(execution_id, {}))
 
     def request_outcome(self, request_id: int) -> RequestOutcome | None:
         return self.world.outcomes.get(request_id)

@@ -12,7 +12,7 @@ from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.value.duration import duration_text
 from core.value.timestamp import SECOND_NS
 from tui.live.board import Board
-from tui.words.cancel_text import KILL_TEXT, cancel_text, stop_text
+from tui.words.cancel_text import KILL_STEP_TEXT, KILL_TEXT, cancel_text, stop_text
 from tui.words.numbers import moment
 from tui.words.safe_text import clean_line, clean_lines
 
@@ -50,6 +50,14 @@ def cancel_step_lines(board: Board, task_id: str) -> list[str]:
     effect = stop_text(scope, board.tasks, board.mission)
     after = count_text(len(board.downstream([task_id])), "downstream")
     return [f"Cancel step {name}: {effect}; {after} may be skipped."]
+
+
+def kill_step_lines(board: Board, task_id: str) -> list[str]:
+    """Describe what killing a step does that is being cancelled, or that it has ended."""
+    name = clean_line(board.title(task_id))
+    if is_terminal(board.tasks[task_id].state):
+        return [f"{name} has ended: there is nothing left to kill."]
+    return [f"{name} is being cancelled. Kill it now: {KILL_STEP_TEXT}"]
 
 
 def approval_lines(

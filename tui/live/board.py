@@ -121,6 +121,9 @@ class Board:
         """Return where a step belongs in a list: a fan-out where the most urgent item does."""
         return self._rows.of(self.positions[task_id])
 
+    cancels: Mapping[str, int] = {}
+    """The steps and items whose cancel is under way, and since when."""
+
     usual_seconds: Mapping[str, float] = {}
     """How long steps and items took in earlier runs, by task id."""
     usual_word = "usually"

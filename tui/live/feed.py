@@ -224,6 +224,7 @@ class Feed:
         delta.tasks = {task.task_id: task for task in tasks}
         delta.execution = execution = reader.find_execution(execution_id)
         self._live = not is_terminal(execution.state)
+        delta.cancels = reader.cancels_under_way(execution_id) if self._live else {}
         if self._live and time.monotonic() >= self._lease_at:
             found = self._lease(reader, execution_id)
             delta.lease, delta.lease_read = found.lease, True
@@ -298,6 +299,8 @@ def _merge(pending: Delta, delta: Delta) -> None:
         pending.tasks = {**(pending.tasks or {}), **delta.tasks}
     if delta.lease_read:
         pending.lease, pending.lease_read = delta.lease, True
+    if delta.cancels is not None:
+        pending.cancels = delta.cancels
     if delta.logs:
         pending.logs = [*(pending.logs or []), *delta.logs]
     pending.opened = pending.opened or delta.opened

@@ -40,6 +40,8 @@ class Delta:
     opened: bool = False
     lease: Lease | None = None
     lease_read: bool = False
+    cancels: Mapping[str, int] | None = None
+    """The steps and items whose cancel is under way, and since when."""
     logs: list[LogLines] | None = None
     last_seq: int = 0
 

@@ -21,6 +21,7 @@ from tui.lines.confirmation import (
     cancel_step_lines,
     count_text,
     kill_run_lines,
+    kill_step_lines,
     retry_scope,
 )
 from tui.lines.worker_lines import worker_lines
@@ -96,19 +97,23 @@ class ConfirmedActions:
         await self._ask("Workers", await lines(), [], keep="Close", live=lines)
 
     async def cancel_step(self, board: Board, task_id: str) -> None:
-        """Cancel one step."""
+        """Cancel one step; while that is under way, kill it."""
         name = clean_line(board.title(task_id))
         if is_terminal(board.tasks[task_id].state):
             self._deck.show_problem(f"nothing to cancel: {name} has ended")
             return
 
-        async def lines() -> Sequence[str]:
-            return cancel_step_lines(board, task_id)
+        is_killed = task_id in board.cancels
+        verb, effect_of = ("Kill", kill_step_lines) if is_killed else ("Cancel", cancel_step_lines)
 
-        title = f"Cancel step {name}?"
-        if not await self._confirm(title, await lines(), "Cancel step", live=lines):
+        async def lines() -> Sequence[str]:
+            return effect_of(board, task_id)
+
+        title, label = f"{verb} step {name}?", f"{verb} step"
+        if not await self._confirm(title, await lines(), label, live=lines):
             return
-        await self._request(board.execution, RequestKind.CANCEL_STEP, name, task_id)
+        arguments = {"force": True} if is_killed else EMPTY
+        await self._request(board.execution, RequestKind.CANCEL_STEP, name, task_id, arguments)
 
     async def breakpoint(self, board: Board, task_id: str) -> None:
         """Set the breakpoint before a step, or before the step of an item; clear one that is set.

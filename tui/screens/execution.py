@@ -82,6 +82,8 @@ class ExecutionScreen(ExecutionPast):
                 self.board_updated(self.board, execution, delta.tasks or {})
         if self.board is not None and delta.lease_read and not self.shows_past:
             self.board.lease, self.board.lease_known = delta.lease, True
+        if self.board is not None and delta.cancels is not None and not self.shows_past:
+            self.board.cancels = delta.cancels
         for lines in delta.logs or ():
             self._log.deliver(lines)
         if self.board is not None:

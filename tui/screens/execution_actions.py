@@ -67,6 +67,8 @@ class ExecutionActions(DeckScreen):
         if action == "breakpoint" and board is not None and self.selected is not None:
             is_set = has_breakpoint(board, board.tasks[self.selected])
             return "clear the breakpoint" if is_set else super().label_of(action, label)
+        if action == "cancel_step" and board is not None and self.selected in board.cancels:
+            return "kill step"
         if action != "pause" or self.board is None:
             return super().label_of(action, label)
         return "resume" if self._is_orphaned else pause_label(self.board.execution)
@@ -90,6 +92,7 @@ class ExecutionActions(DeckScreen):
             *(self.offers(action) for action in asked),
             self.shows("kill_run"),
             self.label_of("pause", ""),
+            self.label_of("cancel_step", ""),
         )
         if offered != self._offered:
             self._offered = offered

@@ -11,6 +11,7 @@ from core.step_type.registry import PROCESS_TYPES
 from tui.words.numbers import rough
 
 KILL_TEXT = "what runs gets SIGKILL, the rest is skipped. No handler runs."
+KILL_STEP_TEXT = "what runs of it gets SIGKILL."
 
 MAX_NAMED_HANDLERS = 6
 """How many handlers are named; the others are counted."""

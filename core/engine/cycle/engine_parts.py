@@ -97,6 +97,7 @@ class EngineParts:
             graph,
             clock,
             cancel_attempt=self.attempts.cancel,
+            kill_attempt=self.attempts.kill,
             handlers=frozenset(step.id for step in mission.handlers.all),
         )
         self.hosts = HostFactory(recorder, self.request_handler, missions, post)

@@ -17,6 +17,7 @@ from core.engine.settlement import Why
 from core.engine.turn.happening import PlacedAttempt
 from core.engine.up_to_date.step_check import StepCheck
 from core.planning.recovery import waited_before
+from core.ports.executor import job_key
 from core.step_type.host import StepHost
 
 HANDLER_SECONDS = 300.0
@@ -103,6 +104,13 @@ class RunningAttempts:
             self._cancelled[task_id] = (reason, message)
             attempt.cancel()
         return True
+
+    def kill(self, task_id: str) -> None:
+        """Give the attempt that runs no grace when it is cancelled, or none any more."""
+        attempt = self._recorder.snapshot.attempt(task_id)
+        if attempt is not None and task_id in self._tasks:
+            key = job_key(self._run_context.execution_id, task_id, attempt.attempt)
+            self._run_context.executor.hurry(key)
 
     def cancel_all(self) -> None:
         """Cancel what runs because the engine itself ends."""

@@ -213,7 +213,7 @@ class AttemptHost:
             case Cancel():
                 self._cancel(request)
             case Hurry():
-                self._own.hurry(request.execution_id)
+                self._own.hurry(request.scope)
             case EndLeftovers():
                 census = await self._own.end_leftovers(request.execution_id)
                 return replace(answer, census=census)

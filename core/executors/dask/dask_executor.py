@@ -38,6 +38,7 @@ from core.ports.executor import (
     OutputSink,
     Placement,
     WorkerLoad,
+    is_within,
 )
 
 LEASE_SECONDS = 30.0
@@ -175,16 +176,16 @@ class DaskExecutor:
         self._late = [one for one in self._late if one not in found]
         return found
 
-    def hurry(self, execution_id: str | None = None) -> None:
-        """End the grace of what is being ended, or of all that will be of one execution."""
-        self._local.hurry(execution_id)
-        if execution_id is not None:
-            self._without_grace.add(execution_id)
+    def hurry(self, scope: str | None = None) -> None:
+        """End the grace of what is being ended, or of all that will be within the scope."""
+        self._local.hurry(scope)
+        if scope is not None:
+            self._without_grace.add(scope)
         if (cluster := self._cluster) is None:
             return
         for link in self._links.values():
             if link.attempts:
-                self._spawn(_tell_hurry(cluster, link.address, execution_id), "hurry")
+                self._spawn(_tell_hurry(cluster, link.address, scope), "hurry")
 
     async def close(self) -> None:
         """End what still runs and free the resources. Idempotent."""
@@ -346,12 +347,12 @@ class DaskExecutor:
 
     async def _cancel(self, cluster: Cluster, attempt: RemoteAttempt, worker: str) -> None:
         """Tell the worker to end an attempt until it has heard it, or is lost."""
-        execution_id = attempt.job.key.partition("/")[0]
+        key = attempt.job.key
         while not attempt.ended.done():
             try:
-                if execution_id in self._without_grace:
-                    await _tell_hurry(cluster, worker, execution_id)
-                await cluster.call(worker, Cancel(session=cluster.session, key=attempt.job.key))
+                for scope in [one for one in self._without_grace if is_within(key, one)]:
+                    await _tell_hurry(cluster, worker, scope)
+                await cluster.call(worker, Cancel(session=cluster.session, key=key))
             except CallError:
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
@@ -389,10 +390,10 @@ async def _leftovers_ended(cluster: Cluster, worker: str, execution_id: str) -> 
     return answer.census or Census(processes=0)
 
 
-async def _tell_hurry(cluster: Cluster, worker: str, execution_id: str | None) -> None:
+async def _tell_hurry(cluster: Cluster, worker: str, scope: str | None) -> None:
     """End graces on a worker; one that does not answer has its lease to run out."""
     try:
-        await cluster.call(worker, Hurry(session=cluster.session, execution_id=execution_id))
+        await cluster.call(worker, Hurry(session=cluster.session, scope=scope))
     except CallError:
         return
 

@@ -82,10 +82,10 @@ class Cancel(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Hurry(Struct, frozen=True, kw_only=True, tag=True):
-    """End the grace of what is being ended, or of all of one execution."""
+    """End the grace of what is being ended; `scope` as for `core.ports.executor`'s `hurry`."""
 
     session: str
-    execution_id: str | None
+    scope: str | None
 
 
 class EndLeftovers(Struct, frozen=True, kw_only=True, tag=True):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.domain.events import AttemptArmed, AttemptEnded, AttemptStarted, TaskStateChanged
+from core.domain.events import AttemptArmed, AttemptEnded, AttemptStarted, Noted, TaskStateChanged
 from core.domain.fold import fold
 from core.domain.mission import (
     Handlers,
@@ -228,6 +228,29 @@ def test_cancelling_one_step_leaves_the_others_running() -> None:
     assert rig.state("b") is TaskState.SUCCESS
     assert rig.reason("c") is Reason.UPSTREAM_FAILED
     assert ending.state is ExecutionState.FAILED
+
+
+def test_a_step_that_is_being_cancelled_is_killed_alone() -> None:
+    acts = {"a": Act(seconds=1000, ignores_term=True), "b": Act(seconds=1000, ignores_term=True)}
+    rig = Rig(a_plan(a_command("a"), a_command("b"), fail_fast=False), acts)
+    states: list[TaskState] = []
+
+    def look(rig: Rig) -> None:
+        states.extend((rig.state("a"), rig.state("b")))
+
+    def cancel(rig: Rig, step: str, **how: Any) -> None:
+        rig.ask(RequestKind.CANCEL_STEP, step, **how)
+
+    rig.run(
+        (2.0, lambda rig: cancel(rig, "a")),
+        (2.0, lambda rig: cancel(rig, "b")),
+        (3.0, lambda rig: cancel(rig, "a", force=True)),
+        (3.5, look),
+    )
+    assert states == [TaskState.CANCELLED, TaskState.RUNNING]
+    assert rig.state("b") is TaskState.CANCELLED
+    notes = [event.kind for event in rig.seen if isinstance(event, Noted)]
+    assert "request.refused" not in notes
 
 
 def test_a_paused_execution_starts_nothing_until_resumed() -> None:

@@ -50,7 +50,7 @@ class Printing:
     def late_ends(self, execution_id: str) -> Sequence[LateEnd]:
         return ()
 
-    def hurry(self, execution_id: str | None = None) -> None:
+    def hurry(self, scope: str | None = None) -> None:
         """Nothing takes long here."""
 
     async def close(self) -> None:

@@ -89,6 +89,27 @@ async def test_a_cancel_tells_what_remains_and_when_it_is_killed() -> None:
         assert "cancel run" not in screen_text(pilot.app)
 
 
+async def test_a_step_that_is_cancelled_alone_tells_it_too_and_the_same_key_kills_it() -> None:
+    world = FakeWorld()
+    parameters = {"command": "sleep", "args": ["60"]}
+    nap = MissionStep(id="a", name="a", step_type="command", parameters=parameters)
+    mission = mission_of("m", nap)
+    run = world.launch(mission)
+    world.begin(run, "a")
+    backend = FakeBackend(world, mission)
+    backend.usage[job_key(run, "a", 1)] = USAGE
+    async with running(backend, start=run, size=(160, 40)) as pilot:
+        await wait_for_text(pilot, "uses now", TOLD, "x cancel step")
+        world.cancels = {run: {"a": world.clock.now()}}
+        world.commit()
+        await wait_for_text(pilot, "SIGTERM", "3 processes remain, SIGKILL in", "x kill step")
+        await pilot.press("x")
+        await wait_for_text(pilot, "Kill step a?", "what runs of it gets SIGKILL")
+        await pilot.press("right", "enter")
+        await wait_until(pilot, lambda: bool(backend.asked))
+        assert backend.asked == [(run, RequestKind.CANCEL_STEP, "a", {"force": True})]
+
+
 def test_the_end_of_a_step_is_told_by_its_own_rules() -> None:
     step = MissionStep(id="a", name="a", step_type="command", stop=StopPolicy(grace=10.0))
     mission = mission_of("m", step)

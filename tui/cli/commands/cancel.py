@@ -7,7 +7,7 @@ import click
 from core.domain.records import Execution
 from core.domain.states import ExecutionState, is_terminal
 from core.domain.tally import tally_of_execution, tally_words
-from core.errors import ConflictError, UsageError
+from core.errors import ConflictError
 from core.operations.recorded_mission import mission_of
 from core.planning.cancel_scope import cancel_scope, cancel_step_scope
 from core.ports.control import RequestKind
@@ -21,7 +21,7 @@ from tui.cli.reference import execution_argument, find_execution
 from tui.cli.runner_request import print_request, send_request
 from tui.cli.shared_options import seconds_option
 from tui.output import json_shapes
-from tui.words.cancel_text import KILL_TEXT, cancel_text, stop_text
+from tui.words.cancel_text import KILL_STEP_TEXT, KILL_TEXT, cancel_text, stop_text
 from tui.words.run_label import full_label
 from tui.words.safe_text import safe_line
 
@@ -30,7 +30,9 @@ from tui.words.safe_text import safe_line
 @execution_argument
 @click.option("--step", metavar="STEP", shell_complete=complete_step, help="Only this step.")
 @click.option("--reason", metavar="TEXT", help="Reason recorded in the audit log.")
-@click.option("--force", is_flag=True, help="Kill what runs at once; no handlers run.")
+@click.option(
+    "--force", is_flag=True, help="Kill what runs at once; for a whole execution, no handlers run."
+)
 @click.option("--wait", is_flag=True, help="Wait until the execution has ended.")
 @seconds_option("--timeout", help="Wait at most this long, such as 30 or 5m (implies --wait).")
 def command(
@@ -45,18 +47,17 @@ def command(
     """Cancel EXEC: running steps are stopped (SIGTERM, then SIGKILL for the whole process tree).
 
     The remaining steps are skipped. With --force there is no time between the signals, also for a
-    cancel that is under way, and handlers are skipped as well. Without --wait the command returns
-    once the runner has accepted the request. With --wait the exit code is 0 when the execution has
-    ended cancelled, 6 when it has not ended in time.
+    cancel that is under way, and the handlers of an execution are skipped as well. Without --wait
+    the command returns once the runner has accepted the request. With --wait the exit code is 0
+    when the execution has ended cancelled, 6 when it has not ended in time.
     """
-    if force and step is not None:
-        raise UsageError("--force is for a whole execution", hint="leave out --step")
     with open_records(invocation) as reader:
         found = find_execution(invocation, reader, execution)
         if found.state is ExecutionState.CANCELLED and step is None:
             _done(invocation, found, "already cancelled")
             return
-        scope = KILL_TEXT if force else _scope(reader, found, step)
+        kill_text = KILL_TEXT if step is None else KILL_STEP_TEXT
+        scope = kill_text if force else _scope(reader, found, step)
         kind = RequestKind.CANCEL if step is None else RequestKind.CANCEL_STEP
         arguments: dict[str, Any] = {} if reason is None else {"message": reason}
         if force:
