@@ -6,6 +6,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 
 from core.value.timestamp import file_stamp
@@ -28,16 +29,18 @@ def migrate(
 ) -> None:
     """Apply the missing migrations in one transaction, and `initialise` if the file is empty.
 
-    A file that is not empty is first copied to `NAME.formatN-TIME.backup` beside it. Raises
-    `sqlite3.Error`; the file is then unchanged.
+    A file that is not empty is first copied to `NAME.formatN-TIME.backup` beside it. Of several
+    that want to migrate it at once, one does, and only its copy stays. Raises `sqlite3.Error`; the
+    file is then unchanged.
     """
     steps = read_migrations() if migrations is None else migrations
-    found = _version(connection)
-    if 0 < found < len(steps):
-        _back_up(connection, path, found)
+    before = _version(connection)
+    backup = _back_up(connection, path, before) if 0 < before < len(steps) else None
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = _version(connection)  # another process may have been faster
+        found = _version(connection)
+        if backup is not None and found != before:  # another one was faster, and has a copy, too
+            backup.unlink(missing_ok=True)
         for number, script in enumerate(steps[found:], found + 1):
             for statement in split_statements(script):
                 connection.execute(statement)
@@ -67,5 +70,14 @@ def _version(connection: sqlite3.Connection) -> int:
     return found
 
 
-def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
-    copy_into(connection, path.with_name(f"{path.name}.format{version}-{file_stamp()}.backup"))
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    """Copy the file to a name that no other copy has, and return it."""
+    name = f"{path.name}.format{version}-{file_stamp()}"
+    for number in count(1):
+        backup = path.with_name(f"{name}{'' if number == 1 else f'-{number}'}.backup")
+        try:
+            copy_into(connection, backup)
+        except FileExistsError:
+            continue  # another one makes a copy in this very second
+        break
+    return backup

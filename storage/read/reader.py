@@ -40,9 +40,9 @@ WHERE attempt.task_run BETWEEN ? AND ? ORDER BY attempt.task_run, attempt.attemp
 """
 _DROPPED_BYTES = """
 SELECT ifnull(sum(log_dropped_bytes), 0) FROM attempt
-WHERE task_run BETWEEN ?1 AND ?2 AND attempt = ifnull(?3, attempt)
-AND ended_at <= ifnull(?4, ended_at)
-AND (?6 IS NOT NULL OR ?5 = '[]' OR task_run IN (SELECT value FROM json_each(?5)))
+WHERE task_run BETWEEN :first AND :last AND attempt = ifnull(:attempt, attempt)
+AND ended_at <= ifnull(:until, ended_at)
+AND (:step IS NOT NULL OR :steps = '[]' OR task_run IN (SELECT value FROM json_each(:steps)))
 """
 _CANCELS_UNDER_WAY = """
 SELECT task_id, min(taken_at) FROM request WHERE execution = ? AND outcome IS NULL
@@ -428,8 +428,16 @@ class SqliteReader:
             if query.task_id is not None:
                 first = last = self._task_run_id(query.execution_id, query.task_id)
             some = [self._task_run_id(query.execution_id, one) for one in query.task_ids]
-            values = (first, last, query.attempt, query.until, json.dumps(some), query.task_id)
-            found: int = self._all(_DROPPED_BYTES, *values)[0][0]
+            rows = self._all(
+                _DROPPED_BYTES,
+                first=first,
+                last=last,
+                attempt=query.attempt,
+                until=query.until,
+                step=query.task_id,
+                steps=json.dumps(some),
+            )
+            found: int = rows[0][0]
             return found
 
     def unfinished_lines(self, query: LogQuery) -> list[LogEntry]:

@@ -321,6 +321,29 @@ async def test_an_older_file_is_backed_up_and_migrated_in_one_go(tmp_path: Path)
         open_reader(path)
 
 
+async def test_of_two_that_migrate_at_once_one_does_and_only_its_backup_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "missions.db"
+    await a_file(path)
+    steps = [*read_migrations(), "CREATE TABLE later (x TEXT) STRICT;\n"]
+    monkeypatch.setattr("storage.file.migration.file_stamp", lambda: "20260102T030405Z")
+
+    def copy_as_another_one_migrates(connection: sqlite3.Connection, target: Path) -> None:
+        monkeypatch.setattr("storage.file.migration.copy_into", copy_into)
+        with closing(vandal(path)) as faster:
+            migrate(faster, path, lambda _: None, steps)
+        copy_into(connection, target)
+
+    monkeypatch.setattr("storage.file.migration.copy_into", copy_as_another_one_migrates)
+    with closing(vandal(path)) as slower:
+        migrate(slower, path, lambda _: None, steps)
+        assert slower.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION + 1,)
+    (backup,) = tmp_path.glob("missions.db.format*.backup")
+    with closing(vandal(backup)) as copied:
+        assert copied.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
 async def test_a_file_of_format_1_is_brought_up_to_date_and_stays_intact(tmp_path: Path) -> None:
     path = tmp_path / "missions.db"
     await a_file(path, sealed=True)
