@@ -7,7 +7,7 @@ from tui.output.report.act_text import act_text
 from tui.words.numbers import time_of_day
 from tui.words.safe_text import clean_line, shorten
 
-MAX_EVENT_CELLS = 40
+MAX_EVENT_CELLS = 36
 _NANOSECONDS = 1_000_000_000
 
 
@@ -17,7 +17,8 @@ def past_parts(
     """Return the bar for an instant at or after a moment; `speed` is 0 unless it is played."""
     since = duration_text((instant - moment.execution.created_at) / _NANOSECONDS)
     event = moment.event
-    what = shorten(clean_line(act_text(event)), MAX_EVENT_CELLS)
+    told = act_text(event).partition(" (")[0]  # without the reason code
+    what = shorten(clean_line(told), MAX_EVENT_CELLS)
     left = [
         Part(" ◀ THE PAST ", style="warn"),
         Part(time_of_day(instant), style="strong"),

@@ -42,6 +42,7 @@ async def test_the_whole_screen_goes_back_along_the_events_and_returns() -> None
         await pilot.press("<")
         await wait_for_text(pilot, "THE PAST", f"event {total - 1} of {total}", "▶ load")
         assert "2✓ 1▶" in screen_text(pilot.app)
+        assert "saw attempt 1 end" in screen_text(pilot.app)
         await pilot.press(*"<<<<<")
         await wait_for_text(pilot, f"event {total - 6} of {total}", "▶ fetch", "○ load")
         screen.select("fetch")
