@@ -102,7 +102,7 @@ def queue_text(place: QueuePlace | None) -> str:
         return "waits for its turn in its concurrency group"
     group = f"the group `{clean_line(place.group)}`"
     if place.is_held:
-        return f"on hold in {group}: p releases it"
+        return f"on hold in {group}"
     if not place.ahead:
         return f"next in {group}"
     first, more = place.ahead[0], len(place.ahead) - 1

@@ -1,5 +1,7 @@
 """The preview of an execution at home: what one wants to know before opening it. Pure."""
 
+from collections.abc import Sequence
+
 from core.domain.item_label import step_title
 from core.domain.reasons import Reason
 from core.domain.records import Execution, LogEntry, TaskRun
@@ -23,23 +25,27 @@ from tui.lines.outcome_strip import outcome_strip
 from tui.live.home.run_preview import RunPreview, StepEnd
 from tui.look.styled_text import Line
 from tui.words.cause import cause_of, cause_of_task
-from tui.words.numbers import ago, elapsed, when
+from tui.words.numbers import ago, elapsed, moment, when
 from tui.words.run_label import run_name
-from tui.words.safe_text import clean, clean_line, fit, fit_right, pad
+from tui.words.safe_text import clean, clean_line, cut, fit, fit_right, pad, wrap
 from tui.words.state_glyphs import sign
 
 MAX_STRIP_CELLS = 40
 QUIET = (TaskState.SUCCESS, TaskState.PENDING)
 """States that need no reason."""
 WORD_CELLS = 14
+MAX_COMMAND_ROWS = 3
 MAX_LINE_CHARACTERS = 2000
 """How many characters of a line of output are shown."""
 MIN_LOG_ROWS = 4
 """How many rows of output are shown at least of a step that failed, if it wrote so many."""
 
+Keys = Sequence[tuple[str, str]]
+"""Keys that act on what is shown, each with what it does."""
+
 
 def preview_lines(
-    preview: RunPreview, *, width: int, height: int, actor: str, now: int
+    preview: RunPreview, *, width: int, height: int, actor: str, now: int, keys: Keys = ()
 ) -> list[Line]:
     """Return the lines that fill `height` rows of `width` cells, the most telling first."""
     lines = [*_facts(preview, actor, now)]
@@ -61,6 +67,14 @@ def preview_lines(
     if steps and left > 0:
         lines.append(_rule("steps", width))
         lines += [_step_line(task, width, now) for task in steps[:left]]
+    for section in (
+        _command(preview, width),
+        _runs(preview, width, now),
+        _record(preview, width),
+        _what_to_do(keys, width),
+    ):
+        if len(section) > 1 and len(lines) + 1 < height:
+            lines += section
     return lines[:height]
 
 
@@ -187,6 +201,69 @@ def _step_line(task: TaskRun, width: int, now: int) -> Line:
     if cause.sentence and room > 8 and task.state not in QUIET and cause.code:
         line.append(("  " + fit(clean_line(cause.sentence), room), "faint"))
     return line
+
+
+def _command(preview: RunPreview, width: int) -> list[Line]:
+    """Return what the step that failed ran, and where."""
+    found = preview.command
+    if found is None:
+        return []
+    rows = wrap(clean_line(found.line), max(1, width - 2))
+    lines = [_rule("command", width)]
+    for number, row in enumerate(rows[:MAX_COMMAND_ROWS]):
+        is_cut = number == MAX_COMMAND_ROWS - 1 and len(rows) > MAX_COMMAND_ROWS
+        lines.append([("  " if number else "$ ", "faint"), (row + "…" * is_cut, "text")])
+    if found.env:
+        lines.append([("with ", "faint"), (cut(params_text(found.env), width - 5), "muted")])
+    lines.append([("in ", "faint"), (cut(clean_line(found.folder), width - 3), "muted")])
+    return lines
+
+
+def _runs(preview: RunPreview, width: int, now: int) -> list[Line]:
+    """Return the other last runs of the mission, each with what is to be said of it."""
+    return [_rule("other runs", width), *(_run_line(one, width, now) for one in preview.runs)]
+
+
+def _run_line(one: Execution, width: int, now: int) -> Line:
+    spent = elapsed(one.started_at, one.ended_at, now, one.duration_us)
+    took = "" if spent is None else duration_text(spent)
+    word = state_word(one.state, one.reason_code)
+    line: list[tuple[str, str]] = [
+        (f"{sign(one.state)} {fit(word, WORD_CELLS)} ", f"state:{one.state.value}"),
+        (fit_right(took, 7) + "  ", "muted"),
+        (clean_line(run_name(one)), "text"),
+        (f"  {when(one, now)}", "muted"),
+    ]
+    cause = cause_of(one.reason_code.value, one.message)
+    room = width - sum(width_of(text) for text, _ in line) - 2
+    if cause.sentence and room > 8 and one.state is not ExecutionState.SUCCESS:
+        line.append(("  " + fit(clean_line(cause.sentence), room), "faint"))
+    return line
+
+
+def _record(preview: RunPreview, width: int) -> list[Line]:
+    """Return what identifies the execution."""
+    execution = preview.execution
+    began = execution.created_at if execution.started_at is None else execution.started_at
+    lines = [
+        _rule("record", width),
+        [("began  ", "faint"), (moment(began), "muted")],
+        [("id     ", "faint"), (execution.execution_id, "muted")],
+    ]
+    if execution.source_path is not None:
+        path = cut(clean_line(execution.source_path), width - 7)
+        lines.append([("file   ", "faint"), (path, "muted")])
+    lines.append([("sha256 ", "faint"), (cut(execution.mission_digest, width - 7), "muted")])
+    return lines
+
+
+def _what_to_do(keys: Keys, width: int) -> list[Line]:
+    """Return what can be done, by key."""
+    cells = max((width_of(key) for key, _label in keys), default=0)
+    return [
+        _rule("what can be done", width),
+        *([(f"{fit(key, cells)}  ", "accent"), (label, "muted")] for key, label in keys),
+    ]
 
 
 def _rule(title: str, width: int, style: str = "muted") -> Line:

@@ -82,6 +82,23 @@ async def test_a_failed_run_is_told_in_the_room_there_is_and_the_preview_follows
         await wait_for_text(pilot, "row 3")
 
 
+async def test_even_a_single_failed_step_leaves_no_more_than_a_fifth_of_the_rows_blank() -> None:
+    world = FakeWorld()
+    mission = mission_of("tiny", step("only", step_type="command", parameters={"command": "df"}))
+    run = world.launch(mission, source_path="/missions/tiny.yaml", title="Tiny")
+    world.run_step(run, "only", "one", "two", "three", "Error: disk full", exit_code=2)
+    world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
+    async with running(FakeBackend(world, mission), size=(120, 40)) as pilot:
+        await wait_for_text(pilot, "record", "what can be done", "F  retry what failed")
+        text = screen_text(pilot.app)
+        assert "cancel run" not in text  # it has ended
+        assert sum(not row[46:].strip() for row in text.split("\n")) <= 8
+        await pilot.resize_terminal(80, 24)
+        await wait_for_text(pilot, "all of its output", "Error: disk full", "record")
+        rows = screen_text(pilot.app).split("\n")
+        assert sum(not row.strip() for row in rows) <= 4
+
+
 def test_the_failure_of_a_sub_mission_is_found_in_the_sub_mission() -> None:
     world = FakeWorld()
     parent = world.launch(mission_of("all", step("each", step_type="mission")))

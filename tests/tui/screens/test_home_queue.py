@@ -64,7 +64,7 @@ def test_a_queued_run_says_who_is_before_it_and_is_not_called_paused() -> None:
     assert said(world, runs[1]) == "deploy#1 of the group `prod` is before it"
     assert said(world, runs[3]) == "deploy#1 and 2 more of the group `prod` are before it"
     world.claims[2] = replace(world.claims[2], is_held=True)
-    assert said(world, runs[2]) == "on hold in the group `prod`: p releases it"
+    assert said(world, runs[2]) == "on hold in the group `prod`"
     assert said(world, runs[3]) == "deploy#1 and 1 more of the group `prod` are before it"
     world.claims[1:3] = []
     world.claims[0] = replace(world.claims[0], tree=runs[3])  # what it waits for is its parent

@@ -5,12 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.domain.mission import Mission
 from core.domain.reasons import Reason
 from core.domain.records import Execution, LogEntry, TaskRun
 from core.domain.states import ExecutionState, TaskState, is_terminal
 from core.errors import MissionInvalidError, NotFoundError
 from core.explain.execution_facts import root_failure
 from core.explain.failure_line import is_sub_mission_failure
+from core.operations.history.runnable_command import RunnableCommand, runnable_command
 from core.operations.queue import QueuePlace, queue_places
 from core.ports.execution_query import ExecutionQuery
 from core.ports.reader import LogQuery, Reader, RunOutcome
@@ -21,6 +23,7 @@ MAX_FAILED, MAX_ACTIVE, MAX_OTHERS = 50, 12, 60
 """How many steps are read that failed, that run or wait, and of all."""
 LOG_LINES = 60
 MAX_OUTCOMES = 20
+MAX_RUNS = 10
 MAX_DEPTH = 8
 """How many sub-missions deep the step that failed is looked for."""
 
@@ -54,6 +57,10 @@ class RunPreview:
     """The newest earlier run of its mission that succeeded, if it did not succeed itself."""
     place: QueuePlace | None = None
     """Its place in its concurrency group while it waits there."""
+    command: RunnableCommand | None = None
+    """What the step that failed ran, if that is a program."""
+    runs: Sequence[Execution] = ()
+    """The last runs of its mission, without itself, newest first."""
 
 
 def read_preview(reader: Reader, backend: Backend, execution_id: str, now: int) -> RunPreview:
@@ -68,12 +75,13 @@ def read_preview(reader: Reader, backend: Backend, execution_id: str, now: int) 
     failed = None
     if failures and (execution.state is ExecutionState.FAILED or not active):
         failed = _failed_end(reader, failures)
+    mission = _mission_of(reader, backend, execution)
     return RunPreview(
         execution=execution,
         failed=failed,
         active=[_step_end(reader, task, 1) for task in active],
         steps=[*failures, *active, *others],
-        defaults=read_defaults(reader, backend, execution),
+        defaults=_defaults_of(mission),
         outcomes=reader.recent_outcomes([execution.mission_name], limit=MAX_OUTCOMES).get(
             execution.mission_name, ()
         ),
@@ -81,15 +89,40 @@ def read_preview(reader: Reader, backend: Backend, execution_id: str, now: int) 
         place=queue_places(reader, now).get(execution_id)
         if execution.reason_code is Reason.QUEUED
         else None,
+        command=_command_of(reader, execution, mission, failed),
+        runs=[
+            one
+            for one in reader.executions(
+                ExecutionQuery(mission_name=execution.mission_name, limit=MAX_RUNS)
+            )
+            if one.execution_id != execution_id
+        ],
     )
 
 
 def read_defaults(reader: Reader, backend: Backend, execution: Execution) -> Mapping[str, Any]:
     """Return the defaults of the parameters of the mission that an execution was made from."""
+    return _defaults_of(_mission_of(reader, backend, execution))
+
+
+def _mission_of(reader: Reader, backend: Backend, execution: Execution) -> Mission | None:
     with suppress(MissionInvalidError, NotFoundError):
-        mission = read_mission(reader, backend, execution)
-        return {param.name: param.default for param in mission.params}
-    return {}
+        return read_mission(reader, backend, execution)
+    return None
+
+
+def _defaults_of(mission: Mission | None) -> Mapping[str, Any]:
+    return {} if mission is None else {param.name: param.default for param in mission.params}
+
+
+def _command_of(
+    reader: Reader, execution: Execution, mission: Mission | None, failed: StepEnd | None
+) -> RunnableCommand | None:
+    """Return what the step that failed ran; of a step of a sub-mission that is not read."""
+    if failed is None or failed.task.execution_id != execution.execution_id:
+        return None
+    attempts = reader.attempts(execution.execution_id, failed.task.task_id)
+    return runnable_command(execution, failed.task, mission, attempts[-1] if attempts else None)
 
 
 def _failed_end(reader: Reader, failures: Sequence[TaskRun]) -> StepEnd | None:

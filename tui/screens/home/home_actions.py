@@ -50,10 +50,12 @@ class HomeActions(HomeLayout):
 
     def label_of(self, action: str, label: str) -> str:
         """Label the pause key by what it does now."""
-        execution = self._execution_list.current
-        if action != "pause" or execution is None:
+        row = self._execution_list.current_row
+        if action != "pause" or row is None:
             return super().label_of(action, label)
-        return pause_label(execution)
+        if row.place is not None:
+            return "release" if row.place.is_held else "hold"
+        return pause_label(row.execution)
 
     def _update_key_bar(self) -> None:
         """Update the key bar when other actions are on offer."""

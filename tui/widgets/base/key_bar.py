@@ -1,8 +1,9 @@
 """The last line of a screen: its keys, most useful first, as many as fit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from textual.app import App
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -66,30 +67,30 @@ def shown_keys(app: App[object], screen: Screen[object]) -> list[tuple[str, str,
     A widget's `first_keys` are ids of bindings of its screen that are about it.
     """
     found: dict[str, tuple[str, str, str]] = {}
-    shows = getattr(screen, "shows", None)
-    label_of = getattr(screen, "label_of", lambda _action, label: label)
-    is_read_only = deck_of(app).is_read_only
     typing = isinstance(screen.focused, Input)
     first: Sequence[str] = getattr(screen.focused, "first_keys", ())
-    for active in screen.active_bindings.values():
-        binding = active.binding
+    for binding, label in offered_keys(app, screen):
         if typing and binding.key == "slash":
             continue  # Textual has no name for this character
-        if shows is not None and not shows(binding.action):
-            continue
-        if is_read_only and action_name(binding.action) in ACTING:
-            continue
-        is_shown = binding.show or binding.id in first
-        if is_shown and active.enabled and binding.description:
+        if binding.show or binding.id in first:
+            action = f"app.simulate_key('{binding.key}')"
             key = binding.id or binding.action
-            if key not in found:
-                found[key] = (
-                    app.get_key_display(binding),
-                    label_of(binding.action, binding.description),
-                    f"app.simulate_key('{binding.key}')",
-                )
+            found.setdefault(key, (app.get_key_display(binding), label, action))
     names = sorted(found, key=lambda name: first.index(name) if name in first else len(first))
     return [found[name] for name in names]
+
+
+def offered_keys(app: App[object], screen: Screen[object]) -> Iterator[tuple[Binding, str]]:
+    """Yield the bindings that do something now, each with what it does now."""
+    shows = getattr(screen, "shows", lambda _action: True)
+    label_of = getattr(screen, "label_of", lambda _action, label: label)
+    is_read_only = deck_of(app).is_read_only
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if not (active.enabled and binding.description and shows(binding.action)):
+            continue
+        if not (is_read_only and action_name(binding.action) in ACTING):
+            yield binding, label_of(binding.action, binding.description)
 
 
 def _cells(entry: tuple[str, str, str]) -> int:

@@ -1,9 +1,27 @@
 """The preview of an execution below the list of home; its lines are made for its size."""
 
 from core.ports.clock import Clock
-from tui.lines.preview_lines import preview_lines
+from tui.lines.preview_lines import Keys, preview_lines
 from tui.live.home.run_preview import RunPreview
+from tui.widgets.base.key_bar import offered_keys
 from tui.widgets.base.text_view import TextView
+
+PREVIEW_KEYS = (
+    "list.open",
+    "home.approve",
+    "home.retry_failed",
+    "home.rerun",
+    "home.cancel",
+    "home.pause",
+    "home.new",
+    "home.compare",
+    "home.history",
+    "home.look_at",
+    "home.edit",
+    "home.mark",
+    "home.copy",
+)
+"""The ids of the keys that the preview tells, the most useful first."""
 
 
 class RunPreviewPane(TextView):
@@ -47,5 +65,14 @@ class RunPreviewPane(TextView):
                 height=size.height,
                 actor=self._actor,
                 now=self._clock.now(),
+                keys=self._keys(),
             )
         )
+
+    def _keys(self) -> Keys:
+        """Return the keys that act on the execution now, as they are mapped."""
+        found: dict[str, tuple[str, str]] = {}
+        for binding, label in offered_keys(self.app, self.screen):
+            if binding.id in PREVIEW_KEYS:
+                found.setdefault(binding.id, (self.app.get_key_display(binding), label))
+        return [found[name] for name in PREVIEW_KEYS if name in found]
