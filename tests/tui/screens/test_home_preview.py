@@ -89,7 +89,7 @@ async def test_even_a_single_failed_step_leaves_no_more_than_a_fifth_of_the_rows
     world.run_step(run, "only", "one", "two", "three", "Error: disk full", exit_code=2)
     world.execution(run, ExecutionState.FAILED, Reason.STEP_FAILED)
     async with running(FakeBackend(world, mission), size=(120, 40)) as pilot:
-        await wait_for_text(pilot, "record", "what can be done", "F  retry what failed")
+        await wait_for_text(pilot, "record", "what can be done", "d      needs me no more")
         text = screen_text(pilot.app)
         assert "cancel run" not in text  # it has ended
         assert sum(not row[46:].strip() for row in text.split("\n")) <= 8
